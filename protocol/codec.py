@@ -1,0 +1,224 @@
+"""Bytes to values and back (JSON, MessagePack), and the domain of values that both carry alike. No message types here.
+
+The domain (one for both wires, checked once where data enters): None, booleans, finite floats, integers within ±2^53,
+strings that UTF-8 can carry, lists, tuples, and dicts with string keys, nested at most `MAX_DEPTH` deep.
+"""
+
+import hashlib
+import re
+from functools import lru_cache
+from typing import Any, TypeVar, cast, overload
+
+import msgspec
+
+MAX_DEPTH = 100
+MAX_INT = 2**53
+
+ENCODER_JSON = msgspec.json.Encoder()
+ENCODER_MSGPACK = msgspec.msgpack.Encoder()
+
+_CANONICAL = msgspec.json.Encoder(order="deterministic")
+_UNENCODABLE = (TypeError, ValueError, OverflowError, RecursionError)  # all that msgspec raises for what it can't carry
+
+_T = TypeVar("_T")
+# A path by which a value was reached: (path of the parent, key or index); None is the root. Built backwards, so that
+# walking costs one tuple a container and the text is made only for a fault.
+_Trail = tuple[Any, str | int] | None
+
+
+class CodecError(ValueError):
+    """Bytes or a value are not what was expected. `path` is a JSON pointer ("" is the root), `message` says what was
+    expected there. A `*` in the path stands for a dict key or item that the decoder did not name."""
+
+    def __init__(self, path: str, message: str) -> None:
+        super().__init__(f"{message} (at {path})" if path else message)
+        self.path = path
+        self.message = message
+
+
+class InvalidValue(CodecError):
+    """A value lies outside the domain of this module's docstring, or bytes can carry no value of it."""
+
+
+def pointer(*parts: str | int) -> str:
+    """The JSON pointer (RFC 6901) through these keys and indexes; "" for none."""
+    return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in parts)
+
+
+def to_json(obj: object) -> bytes:
+    """`obj` (structs or plain data) as JSON. NaN would become null: data from outside goes through `check_value` first.
+
+    Raises: CodecError for what JSON can't carry."""
+    try:
+        return ENCODER_JSON.encode(obj)
+    except _UNENCODABLE as error:
+        raise CodecError("", _reason(error)) from error
+
+
+def to_msgpack(obj: object) -> bytes:
+    """`obj` (structs or plain data) as MessagePack. Raises: CodecError for what MessagePack can't carry."""
+    try:
+        return ENCODER_MSGPACK.encode(obj)
+    except _UNENCODABLE as error:
+        raise CodecError("", _reason(error)) from error
+
+
+@overload
+def from_json(data: bytes | str, kind: type[_T]) -> _T: ...
+@overload
+def from_json(data: bytes | str, kind: Any) -> Any: ...
+def from_json(data: bytes | str, kind: Any) -> Any:
+    """`data` decoded as `kind` (any type that msgspec knows). Of a key given twice, the last value wins.
+
+    What a type leaves open (`Any`) is not checked against the value domain. Raises: CodecError, with path."""
+    return _decode(_json_decoder(kind), data)
+
+
+@overload
+def from_msgpack(data: bytes, kind: type[_T]) -> _T: ...
+@overload
+def from_msgpack(data: bytes, kind: Any) -> Any: ...
+def from_msgpack(data: bytes, kind: Any) -> Any:
+    """`data` decoded as `kind`, like `from_json`. Raises: CodecError, with path."""
+    return _decode(_msgpack_decoder(kind), data)
+
+
+def parse_json(data: bytes | str) -> Any:
+    """The value in an untrusted JSON text, checked against the domain. Of a key given twice, the last value wins.
+
+    Raises: InvalidValue for what is outside the domain, deep nesting and bad UTF-8 included; CodecError for what isn't
+    JSON at all, `NaN` and `Infinity` included."""
+    value = from_json(data, Any)
+    check_value(value)
+    return value
+
+
+def parse_msgpack(data: bytes) -> Any:
+    """The value in untrusted MessagePack, checked against the domain. Raises: as `parse_json`."""
+    value = from_msgpack(data, Any)
+    check_value(value)
+    return value
+
+
+def check_value(value: object, *, max_depth: int = MAX_DEPTH) -> None:
+    """Nothing, if `value` is in the domain. A scalar has depth 0, `[]` has 1; a cycle counts as too deep.
+
+    Types are matched exactly: a subclass (an IntEnum, a defaultdict) would come back from a store as another type.
+    Raises: InvalidValue with the path of a fault; which one, where there are several, is not defined."""
+    if type(value) not in (dict, list, tuple):
+        if fault := _scalar_fault(value):
+            raise InvalidValue("", fault)
+        return
+    _check_containers(value, max_depth)
+
+
+def canonical_json(value: object) -> bytes:
+    """The one JSON text of `value`: keys sorted by code point, no spaces, `1.0` written as `1`; so equal values have
+    equal bytes, and `True` is not `1`. Raises: InvalidValue outside the domain."""
+    check_value(value)
+    return _CANONICAL.encode(_normal(value))
+
+
+def digest(value: object) -> str:
+    """SHA-256 of the canonical JSON of `value`, in hex. Raises: InvalidValue outside the domain."""
+    return hashlib.sha256(canonical_json(value)).hexdigest()
+
+
+def _check_containers(root: object, max_depth: int) -> None:
+    # Iterative: deep values must not meet Python's recursion limit. Depth first: a cycle ends at max_depth.
+    stack: list[tuple[Any, int, _Trail]] = [(root, 1, None)]
+    while stack:
+        container, depth, trail = stack.pop()
+        if depth > max_depth:
+            raise InvalidValue(_path(trail), f"expected at most {max_depth} levels of nesting")
+        is_dict = type(container) is dict
+        for key, item in container.items() if is_dict else enumerate(container):
+            if is_dict and (type(key) is not str or not (key.isascii() or _carries(key))):
+                raise InvalidValue(_path(trail), f"expected keys of valid Unicode text, got {type(key).__name__}")
+            kind = type(item)
+            if kind is str and item.isascii():
+                continue
+            if kind is dict or kind is list or kind is tuple:
+                stack.append((item, depth + 1, (trail, key)))
+            elif fault := _scalar_fault(item):
+                raise InvalidValue(_path((trail, key)), fault)
+
+
+def _scalar_fault(value: object) -> str | None:
+    kind = type(value)
+    if kind is str:
+        text = cast(str, value)
+        return None if text.isascii() or _carries(text) else "expected valid Unicode, got a lone surrogate"
+    if kind is int:
+        return None if -MAX_INT <= cast(int, value) <= MAX_INT else "expected an integer within ±2^53"
+    if kind is float:
+        return None if float("-inf") < cast(float, value) < float("inf") else f"expected a finite number, got {value}"
+    if value is None or kind is bool:
+        return None
+    return f"expected null, boolean, number, string, list or object, got {kind.__name__}"
+
+
+def _carries(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _path(trail: _Trail) -> str:
+    parts: list[str | int] = []
+    while trail is not None:
+        trail, part = trail
+        parts.append(part)
+    return pointer(*reversed(parts))
+
+
+def _normal(value: Any) -> Any:
+    # Recursive: check_value has bounded the depth. A float above 2^53 stays one: no integer of the domain equals it.
+    kind = type(value)
+    if kind is dict:
+        return {key: _normal(item) for key, item in value.items()}
+    if kind is list or kind is tuple:
+        return [_normal(item) for item in value]
+    if kind is float and value.is_integer() and abs(value) <= MAX_INT:
+        return int(value)
+    return value
+
+
+@lru_cache(256)
+def _json_decoder(kind: Any) -> msgspec.json.Decoder[Any]:
+    return msgspec.json.Decoder(kind)
+
+
+@lru_cache(256)
+def _msgpack_decoder(kind: Any) -> msgspec.msgpack.Decoder[Any]:
+    return msgspec.msgpack.Decoder(kind)
+
+
+def _decode(decoder: Any, data: bytes | str) -> Any:
+    try:
+        return decoder.decode(data)
+    except msgspec.ValidationError as error:
+        message, _, where = str(error).partition(" - at `")
+        raise CodecError(_pointer_of(where), message) from error
+    except msgspec.DecodeError as error:
+        raise CodecError("", str(error)) from error
+    except UnicodeError as error:
+        raise InvalidValue("", "expected valid UTF-8") from error
+    except RecursionError as error:
+        raise InvalidValue("", f"expected at most {MAX_DEPTH} levels of nesting") from error
+
+
+def _pointer_of(where: str) -> str:
+    # msgspec writes `$.items[0].name` and `key in $.items`; [...] is a dict's value or a set's member.
+    found: list[tuple[str, str]] = re.findall(r"\.([^.\[\]`]+)|\[(\d+|\.\.\.)\]", where)
+    return pointer(*(name or ("*" if index == "..." else index) for name, index in found))
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, RecursionError):
+        return f"expected at most {MAX_DEPTH} levels of nesting"
+    if isinstance(error, UnicodeError):
+        return "expected valid Unicode, got a lone surrogate"
+    return str(error)
