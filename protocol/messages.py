@@ -1,0 +1,199 @@
+"""What a conversation is made of: content blocks, messages, usage, model descriptors. Data only, camelCase on the wire.
+
+Every struct here is frozen. Wire names are the camelCase forms of the field names; an optional
+field at its default is left out. Timestamps are milliseconds since the epoch.
+"""
+
+from typing import Any, Literal, TypeVar
+
+import msgspec
+
+__all__ = [
+    "AssistantBlock",
+    "AssistantMessage",
+    "Compat",
+    "Cost",
+    "Image",
+    "Message",
+    "ModelDescriptor",
+    "StopReason",
+    "Text",
+    "Thinking",
+    "ToolCall",
+    "ToolResultMessage",
+    "Usage",
+    "UserBlock",
+    "UserMessage",
+    "user",
+]
+
+StopReason = Literal["stop", "length", "toolUse", "error", "aborted"]
+
+
+T = TypeVar("T")
+
+
+def shown(default: T) -> T:
+    """A default that is written on the wire all the same, because readers count on the field."""
+    return msgspec.field(default_factory=lambda: default)
+
+
+class Wire(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True, kw_only=True):
+    """The base of all wire data: frozen, camelCase, a field at its default left out unless it is `shown`."""
+
+
+class Text(Wire, tag="text", tag_field="type"):
+    """Plain text."""
+
+    text: str
+
+
+class Image(Wire, tag="image", tag_field="type"):
+    """An inline image."""
+
+    data: str  # base64
+    mime_type: str
+
+
+class Thinking(Wire, tag="thinking", tag_field="type"):
+    """A model's reasoning, with the provider's signature where it gave one."""
+
+    thinking: str
+    signature: str | None = None
+
+
+class ToolCall(Wire, tag="toolCall", tag_field="type"):
+    """The model asks for a tool."""
+
+    id: str  # minted by the runtime, unique for ever: the idempotency key for the outside
+    name: str
+    arguments: dict[str, Any]
+    raw_arguments: str | None = None  # the model's own words, kept where they are not a JSON object
+    provider_id: str | None = None  # the id that the provider gave
+
+
+UserBlock = Text | Image
+AssistantBlock = Text | Thinking | ToolCall
+
+
+class Cost(Wire):
+    """Money, in the currency of the model descriptor's prices; for a descriptor: per million tokens."""
+
+    input: float = shown(0.0)
+    output: float = shown(0.0)
+    cache_read: float = shown(0.0)
+    cache_write: float = shown(0.0)
+    total: float = shown(0.0)
+
+
+class Usage(Wire):
+    """Tokens of one model call, or of a run so far."""
+
+    input: int = shown(0)
+    output: int = shown(0)
+    cache_read: int = shown(0)
+    cache_write: int = shown(0)
+    total_tokens: int = shown(0)
+    cost: Cost = shown(Cost())
+
+    def plus(self, other: "Usage") -> "Usage":
+        """The sum of both."""
+        a, b = self.cost, other.cost
+        return Usage(
+            input=self.input + other.input,
+            output=self.output + other.output,
+            cache_read=self.cache_read + other.cache_read,
+            cache_write=self.cache_write + other.cache_write,
+            total_tokens=self.total_tokens + other.total_tokens,
+            cost=Cost(
+                input=a.input + b.input,
+                output=a.output + b.output,
+                cache_read=a.cache_read + b.cache_read,
+                cache_write=a.cache_write + b.cache_write,
+                total=a.total + b.total,
+            ),
+        )
+
+
+class UserMessage(Wire, tag="user", tag_field="role"):
+    """What a person said."""
+
+    content: str | tuple[UserBlock, ...]
+    timestamp: int = shown(0)  # ms
+
+
+class AssistantMessage(Wire, tag="assistant", tag_field="role"):
+    """What the model said, whole, with how it ended."""
+
+    content: tuple[AssistantBlock, ...]
+    api: str = shown("")
+    provider: str = shown("")
+    model: str = shown("")
+    usage: Usage = shown(Usage())
+    stop_reason: StopReason = shown("stop")
+    error_message: str | None = None
+    timestamp: int = shown(0)  # ms
+
+    @property
+    def calls(self) -> list[ToolCall]:
+        """The tool calls in it, in the model's order."""
+        return [block for block in self.content if isinstance(block, ToolCall)]
+
+    @property
+    def text(self) -> str:
+        """All its text blocks, joined."""
+        return "".join(block.text for block in self.content if isinstance(block, Text))
+
+
+class ToolResultMessage(Wire, tag="toolResult", tag_field="role"):
+    """What a tool gave back."""
+
+    tool_call_id: str
+    tool_name: str
+    content: tuple[UserBlock, ...]
+    is_error: bool = shown(False)
+    details: Any = None  # for programs; the model sees content only
+    timestamp: int = shown(0)  # ms
+
+    @property
+    def text(self) -> str:
+        """All its text blocks, joined."""
+        return "".join(block.text for block in self.content if isinstance(block, Text))
+
+
+Message = UserMessage | AssistantMessage | ToolResultMessage
+
+
+class Compat(Wire):
+    """How a server that speaks OpenAI's API differs from OpenAI's own."""
+
+    max_tokens_field: Literal["max_completion_tokens", "max_tokens"] | None = None
+    reasoning_format: Literal["none", "openai"] | None = None
+    supports_reasoning_effort: bool | None = None
+    supports_strict_tool_schema: bool | None = None
+    supports_usage_in_streaming: bool | None = None
+    tool_call_id_format: Literal["passthrough", "safe64", "mistral9"] | None = None
+    requires_tool_result_name: bool | None = None
+
+
+class ModelDescriptor(Wire):
+    """Which model, where, and what it can do."""
+
+    id: str
+    name: str = ""
+    api: str = shown("")
+    provider: str = shown("")
+    base_url: str = ""
+    input: tuple[Literal["text", "image"], ...] = ("text",)
+    reasoning: bool = False
+    tools: bool = True
+    context_window: int | None = None  # tokens
+    max_output_tokens: int | None = None
+    cost: Cost | None = None  # per million tokens
+    headers: dict[str, str] | None = None  # may hold secrets: never recorded
+    compat: Compat | None = None
+
+
+def user(content: str, timestamp: int = 0) -> UserMessage:
+    """A user message of plain text."""
+    return UserMessage(content=content, timestamp=timestamp)

@@ -1,0 +1,345 @@
+"""The record of a run: a small head, rewritten at each save, and a journal that only grows. Data and migrations only.
+
+Head and journal are everything: from them a run goes on in any process. A call's arguments stand in the journal's
+assistant message and its result in a `ResultEntry`; the head has but its phase. So a save costs what is new.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import msgspec
+
+from .errors import RecordTooNew, StoreCorrupt
+from .events import ErrorInfo, Outcome, Status
+from .messages import AssistantMessage, Message, ModelDescriptor, ToolCall, ToolResultMessage, Usage, Wire, shown
+
+__all__ = [
+    "MIGRATIONS",
+    "SCHEMA_VERSION",
+    "AbortRequest",
+    "Call",
+    "Claim",
+    "DecisionEntry",
+    "Entry",
+    "Head",
+    "History",
+    "InputEntry",
+    "Limits",
+    "MessageEntry",
+    "Migration",
+    "OnExpiry",
+    "Phase",
+    "Record",
+    "ResultEntry",
+    "Spec",
+    "SpecEntry",
+    "ToolSpec",
+    "decode_entry",
+    "decode_head",
+    "encode_entry",
+    "encode_head",
+]
+
+SCHEMA_VERSION = 1
+
+Phase = Literal["gated", "offered", "ready", "started", "done"]
+FINAL: frozenset[str] = frozenset({"completed", "failed", "aborted"})
+
+
+# The spec: what was agreed at begin. Today's code adds only `execute` and middleware.
+
+
+class OnExpiry(Wire):
+    """What becomes of a gated call that nobody decided in time."""
+
+    action: Literal["error", "decide", "abort"] = shown("error")
+    decision: Any = None  # for `decide`: valid under the tool's decision schema
+
+
+class ToolSpec(Wire):
+    """A tool as the model and the deciders see it."""
+
+    name: str
+    description: str
+    parameters: dict[str, Any]  # JSON Schema of the arguments
+    decision: dict[str, Any] | None = None  # JSON Schema: the tool is gated
+    runs: Literal["server", "client"] = "server"
+    idempotent: bool = False  # may execute again after a crash
+    decision_timeout_s: float | None = None
+    on_expiry: OnExpiry = OnExpiry()
+    client_timeout_s: float | None = None  # how long a claim, or an offer, holds
+
+
+class Limits(Wire):
+    """Bounds of one run. Each has a default; None means unbounded."""
+
+    max_turns: int = shown(100)
+    max_calls_per_turn: int = shown(64)
+    max_concurrent_tools: int = shown(8)
+    max_result_bytes: int = shown(1_000_000)  # of one tool result, as JSON
+    max_input_bytes: int = shown(4_000_000)  # of a run's input, as JSON
+    max_cost: float | None = None  # in the currency of the model descriptor
+    parked_ttl_s: float | None = shown(30 * 24 * 3600.0)  # from each pause on
+    retention_s: float = shown(24 * 3600.0)  # of a run that is over; 0 = deleted at the end
+
+
+class Spec(Wire):
+    """The agent as it was when the run began."""
+
+    agent: str
+    model: ModelDescriptor
+    instructions: str = ""
+    tools: tuple[ToolSpec, ...] = ()
+    limits: Limits = Limits()
+
+
+# The head.
+
+
+class Claim(Wire):
+    """Who has taken a client-side call."""
+
+    digest: str  # SHA-256 of the token, hex: the token itself is never stored
+    by: str | None = None
+
+
+class Call(Wire):
+    """An open call of the current turn, where it stands."""
+
+    id: str
+    name: str
+    index: int  # of its block in the turn's assistant message
+    phase: Phase
+    due_at: int | None = None  # ms: when the decision, the offer or the claim expires
+    claim: Claim | None = None
+
+
+class AbortRequest(Wire):
+    """Somebody wants the run to end; from here on it does nothing else."""
+
+    at: int  # ms
+    by: str | None = None
+    reason: str = shown("aborted")
+
+
+class Head(Wire):
+    """The state of a run, but for what the journal has."""
+
+    id: str
+    status: Status
+    agent: str
+    nonce: str  # random, from begin: makes tool call ids unique for ever
+    schema_version: int = shown(SCHEMA_VERSION)
+    version: int = shown(0)  # grows by one at each save
+    epoch: int = shown(0)  # of the owner that saved it
+    turn: int = shown(0)
+    model_call: str | None = None  # the model call under way, if any
+    calls: tuple[Call, ...] = ()
+    gated: int = shown(0)  # how many calls have ever been gated
+    sole_gated: str | None = None  # the first of them
+    seq: int = shown(0)  # of the last event that this save covers
+    seq_ceiling: int = shown(0)  # no event beyond it was shown before the next save
+    next_due: int | None = None  # ms: when the sweeper must look at it
+    expires_at: int | None = None  # ms: end of the TTL while paused, of retention when over
+    recoveries: int = 0  # since the last progress
+    usage: Usage = shown(Usage())
+    metadata: dict[str, Any] = {}
+    owner: str | None = None  # the principal that started it
+    start_digest: str = shown("")  # of principal, agent and input
+    abort: AbortRequest | None = None
+    reason: str | None = None  # how it ended
+    error: ErrorInfo | None = None
+    end_seq: int | None = None  # of agent_end
+    created_at: int = shown(0)  # ms, set once
+    updated_at: int = shown(0)  # ms
+
+
+# The journal. Entries are never changed; the first is always the spec, the second the input.
+
+
+class SpecEntry(Wire, tag="spec", tag_field="kind"):
+    """What was agreed at begin."""
+
+    spec: Spec
+
+
+class InputEntry(Wire, tag="input", tag_field="kind"):
+    """What the caller passed in."""
+
+    messages: tuple[Message, ...]
+    at: int  # ms
+
+
+class MessageEntry(Wire, tag="message", tag_field="kind"):
+    """The model's message of a turn."""
+
+    message: AssistantMessage
+
+
+class DecisionEntry(Wire, tag="decision", tag_field="kind"):
+    """How a gate was settled: who, when, what, and on which arguments."""
+
+    tool_call_id: str
+    outcome: Outcome
+    at: int  # ms
+    args_digest: str
+    by: str | None = None
+    decision: Any = None
+    digest: str | None = None  # of the decision
+    reason: str | None = None
+
+
+class ResultEntry(Wire, tag="result", tag_field="kind"):
+    """The one result of a call."""
+
+    message: ToolResultMessage
+    claim_digest: str | None = None  # of the token it came with
+    by: str | None = None
+
+
+Entry = SpecEntry | InputEntry | MessageEntry | DecisionEntry | ResultEntry
+
+
+class Record(Wire):
+    """All of a run."""
+
+    head: Head
+    journal: tuple[Entry, ...]
+
+
+class History:
+    """The journal, folded: what the machine and the model need to know of it. It grows by `extend` and never forgets.
+
+    Tool results enter `messages` when the last of their turn is there, in the order of the calls.
+    """
+
+    __slots__ = ("decisions", "input", "messages", "results", "spec", "tools", "turn_message", "turn_results")
+
+    def __init__(self, entries: Iterable[Entry] = ()) -> None:
+        self.spec: Spec
+        self.tools: dict[str, ToolSpec] = {}
+        self.input: tuple[Message, ...] = ()
+        self.messages: list[Message] = []
+        self.decisions: dict[str, DecisionEntry] = {}
+        self.results: dict[str, ResultEntry] = {}
+        self.turn_message: AssistantMessage | None = None  # of the latest turn
+        self.turn_results: dict[str, ToolResultMessage] = {}  # of the latest turn, as they came
+        self.extend(entries)
+
+    def extend(self, entries: Iterable[Entry]) -> None:
+        """Take in what a save appended."""
+        for entry in entries:
+            match entry:
+                case SpecEntry(spec=spec):
+                    self.spec = spec
+                    self.tools = {tool.name: tool for tool in spec.tools}
+                case InputEntry(messages=messages):
+                    self.input = messages
+                    self.messages.extend(messages)
+                case MessageEntry(message=message):
+                    self.turn_message = message
+                    self.turn_results = {}
+                    self.messages.append(message)
+                case DecisionEntry():
+                    self.decisions[entry.tool_call_id] = entry
+                case ResultEntry():
+                    self._result(entry)
+
+    def _result(self, entry: ResultEntry) -> None:
+        assert self.turn_message is not None
+        self.results[entry.message.tool_call_id] = entry
+        self.turn_results[entry.message.tool_call_id] = entry.message
+        calls = self.turn_message.calls
+        if len(self.turn_results) == len(calls):
+            self.messages.extend(self.turn_results[call.id] for call in calls)
+
+    def tool_call(self, call: Call) -> ToolCall:
+        """The model's own block behind an open call."""
+        assert self.turn_message is not None
+        block = self.turn_message.content[call.index]
+        assert isinstance(block, ToolCall)
+        return block
+
+
+# Writing and reading, also what was written long ago. An entry is stored with the schema version of its time, for a
+# journal may have been written by several.
+
+
+@dataclass(frozen=True)
+class Migration:
+    """From one schema version to the next, on plain data. Kept for ever."""
+
+    head: Callable[[dict[str, Any]], dict[str, Any]]
+    entry: Callable[[dict[str, Any]], dict[str, Any]]
+
+
+# MIGRATIONS[n] leads from schema version n to n + 1.
+MIGRATIONS: dict[int, Migration] = {}
+
+_ENCODER = msgspec.json.Encoder()
+_HEAD = msgspec.json.Decoder(Head)
+_ENTRY: msgspec.json.Decoder[Entry] = msgspec.json.Decoder(Entry)
+_PLAIN: msgspec.json.Decoder[dict[str, Any]] = msgspec.json.Decoder(dict[str, Any])
+
+
+class _Peek(Wire):
+    schema_version: int
+
+
+_PEEK = msgspec.json.Decoder(_Peek)
+
+
+def encode_head(head: Head) -> bytes:
+    """The head as JSON."""
+    return _ENCODER.encode(head)
+
+
+def encode_entry(entry: Entry) -> bytes:
+    """A journal entry as JSON, in the current schema version."""
+    return _ENCODER.encode(entry)
+
+
+def decode_head(data: bytes, migrations: Mapping[int, Migration] = MIGRATIONS, current: int = SCHEMA_VERSION) -> Head:
+    """A head from JSON, migrated to the current schema version.
+
+    Raises:
+        RecordTooNew: a newer adjourn wrote it.
+        StoreCorrupt: it can't be read.
+    """
+    try:
+        version = _PEEK.decode(data).schema_version
+        steps = _path(version, migrations, current)
+        if not steps:
+            return _HEAD.decode(data)
+        plain = _PLAIN.decode(data)
+        for step in steps:
+            plain = step.head(plain)
+        return msgspec.convert({**plain, "schemaVersion": current}, Head)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise StoreCorrupt(f"a run's head can't be read: {error}") from error
+
+
+def decode_entry(
+    data: bytes, version: int, migrations: Mapping[int, Migration] = MIGRATIONS, current: int = SCHEMA_VERSION
+) -> Entry:
+    """A journal entry from JSON of schema version `version`, migrated to the current one. Raises as `decode_head`."""
+    try:
+        steps = _path(version, migrations, current)
+        if not steps:
+            return _ENTRY.decode(data)
+        plain = _PLAIN.decode(data)
+        for step in steps:
+            plain = step.entry(plain)
+        return msgspec.convert(plain, Entry)  # pyright: ignore[reportArgumentType, reportReturnType, reportCallIssue]
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise StoreCorrupt(f"a journal entry can't be read: {error}") from error
+
+
+def _path(version: int, migrations: Mapping[int, Migration], current: int) -> list[Migration]:
+    if version > current:
+        raise RecordTooNew(f"the record has schema version {version}; this adjourn reads up to {current}")
+    missing = [n for n in range(version, current) if n not in migrations]
+    if missing:
+        raise StoreCorrupt(f"the record has schema version {version}, which never was")
+    return [migrations[n] for n in range(version, current)]
