@@ -1,0 +1,148 @@
+"""Server-sent events: an encoder, and an incremental parser (WHATWG HTML, 9.2, read 2025). No I/O, no reconnecting.
+
+What the data says is not looked at here: `[DONE]`, with which some model APIs end a stream, comes out as an ordinary
+event, and their adapters leave it aside.
+"""
+
+import re
+
+import msgspec
+
+MAX_EVENT_BYTES = 16 * 1024 * 1024
+
+_BOM = b"\xef\xbb\xbf"
+_NEWLINE = re.compile(rb"\r\n|\r|\n")
+_RETRY = re.compile(r"[0-9]{1,15}")  # the standard sets no bound; int() does, and 15 digits are 30,000 years
+
+
+class SSETooLarge(ValueError):
+    """An event, or a line, has more bytes than the parser may hold."""
+
+
+class SSEEvent(msgspec.Struct, frozen=True):
+    """One dispatched event."""
+
+    data: str  # the data lines, joined by "\n"
+    event: str = "message"
+    id: str = ""  # the last event id when this event was dispatched: it may come from an earlier one
+    retry_ms: int | None = None  # the reconnection time, where this event set one
+
+
+def encode_event(
+    data: bytes,
+    *,
+    id: int | str | None = None,  # noqa: A002 - the field's name
+    event: str | None = None,
+    retry_ms: int | None = None,
+) -> bytes:
+    """One event as bytes, blank line included. `data` is UTF-8; a newline in it (CRLF, CR, LF) is read back as "\\n".
+
+    Raises: ValueError for an id or event name that holds a newline or NUL."""
+    head = b""
+    if retry_ms is not None:
+        head += b"retry: %d\n" % retry_ms
+    if id is not None:
+        head += b"id: %b\n" % _one_line("id", str(id))
+    if event is not None:
+        head += b"event: %b\n" % _one_line("event", event)
+    if b"\n" in data or b"\r" in data:
+        data = b"\ndata: ".join(_NEWLINE.split(data))
+    return b"%bdata: %b\n\n" % (head, data)
+
+
+def encode_comment(text: str = "") -> bytes:
+    """A comment, which readers ignore: what keeps an idle connection alive. May hold newlines."""
+    return b": " + b"\n: ".join(_NEWLINE.split(text.encode())) + b"\n\n"
+
+
+def _one_line(name: str, value: str) -> bytes:
+    if "\n" in value or "\r" in value or "\0" in value:
+        raise ValueError(f"expected an {name} without newlines and NUL, got {value!r}")
+    return value.encode()
+
+
+class SSEParser:
+    """Turns bytes into events, however they are cut: `feed` gives back the events that a chunk completed.
+
+    Invalid UTF-8 becomes U+FFFD. At most `max_event_bytes` of an unfinished event are held; time is linear in the bytes
+    fed, whatever the size of chunks. `last_event_id` is what to reconnect with, `retry_ms` the reconnection time that
+    the stream last asked for (None: it did not)."""
+
+    def __init__(self, *, max_event_bytes: int = MAX_EVENT_BYTES) -> None:
+        self.last_event_id = ""
+        self.retry_ms: int | None = None
+        self._max_bytes = max_event_bytes
+        self._at_start = True  # a byte order mark may come
+        self._after_cr = False  # a LF now belongs to the CR that ended the last chunk
+        self._partial = bytearray()  # a line without its end
+        self._id = ""  # outlives the event; seen from outside once that is dispatched
+        self._clear_event()
+
+    def feed(self, chunk: bytes) -> list[SSEEvent]:
+        """The events that `chunk` completes, in order.
+
+        Raises: SSETooLarge; the parser is of no use after it, and events completed by the same chunk are lost."""
+        if self._after_cr and chunk:
+            self._after_cr = False
+            chunk = chunk.removeprefix(b"\n")
+        lines = chunk.splitlines()  # of bytes: at CR, LF and CRLF only
+        if not lines:
+            return []
+        rest = b"" if chunk.endswith((b"\n", b"\r")) else lines.pop()
+        self._after_cr = chunk.endswith(b"\r")
+        if lines and self._partial:
+            lines[0] = bytes(self._partial) + lines[0]
+            self._partial.clear()
+        events = [event for line in lines if (event := self._take_line(line)) is not None]
+        self._partial += rest
+        self._check_size(len(self._partial))
+        return events
+
+    def close(self) -> None:
+        """Ends the stream: an event without its blank line is dropped, as the standard wants it."""
+        self._partial.clear()
+        self._clear_event()
+
+    def _take_line(self, line: bytes) -> SSEEvent | None:
+        self._check_size(len(line))
+        if self._at_start:
+            self._at_start = False
+            line = line.removeprefix(_BOM)
+        if not line:
+            return self._dispatch()
+        name, _, value = line.partition(b":")
+        if name == b"data":
+            self._data.append(value.removeprefix(b" "))
+            self._data_bytes += len(line)
+        elif name in (b"id", b"event", b"retry"):
+            self._set(name, value.removeprefix(b" ").decode(errors="replace"))
+        return None
+
+    def _set(self, name: bytes, value: str) -> None:
+        if name == b"event":
+            self._event = value
+        elif name == b"id":
+            if "\0" not in value:
+                self._id = value
+        elif _RETRY.fullmatch(value):
+            self.retry_ms = self._retry_ms = int(value)
+
+    def _dispatch(self) -> SSEEvent | None:
+        self.last_event_id = self._id
+        event = None
+        if self._data:
+            data = b"\n".join(self._data).decode(errors="replace")
+            event = SSEEvent(data, self._event or "message", self._id, self._retry_ms)
+        self._clear_event()
+        return event
+
+    def _clear_event(self) -> None:
+        self._data: list[bytes] = []
+        self._data_bytes = 0
+        self._event = ""
+        self._retry_ms: int | None = None
+
+    def _check_size(self, line_bytes: int) -> None:
+        # All kinds of lines count, complete or not: the answer must not depend on where chunks were cut.
+        if self._data_bytes + line_bytes > self._max_bytes:
+            raise SSETooLarge(f"expected events of at most {self._max_bytes} bytes")
