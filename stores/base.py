@@ -18,7 +18,7 @@ __all__ = ["Page", "Store", "StoreClaims"]
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Some heads, newest `createdAt` first (ties by id), and the cursor to the next page."""
+    """Some heads, newest `createdAt` first (of equal ones the greater id), and the cursor to the next page."""
 
     heads: tuple[Head, ...]
     after: str | None  # opaque; None: no more

@@ -1,0 +1,168 @@
+"""Runs kept in this process's memory, gone with it: for tests, and for runs that need not outlive their process."""
+
+from bisect import bisect_left, insort
+from collections.abc import Sequence
+from heapq import heapify, heappop, heappush
+from types import TracebackType
+from typing import Self
+
+import msgspec
+import trio
+
+from ..protocol.errors import StaleEpoch, StoreUnavailable, VersionConflict
+from ..protocol.events import Status
+from ..protocol.record import SCHEMA_VERSION, Entry, Head, Record, decode_entry, decode_head, encode_entry, encode_head
+from .base import Page, StoreClaims
+from .paging import check_limit, cursor_after, read_cursor
+
+__all__ = ["MemoryStore"]
+
+
+class _Run:
+    """One run: encoded, so that nobody shares its values, with what the store itself must know beside it."""
+
+    __slots__ = ("created_at", "head", "journal", "next_due", "status", "version")
+
+    def __init__(self, created_at: int) -> None:
+        self.created_at = created_at
+        self.version = 0
+        self.next_due: int | None = None
+        self.status: Status = "running"
+        self.head = b""
+        self.journal: list[bytes] = []
+
+
+class MemoryStore:
+    """The Store contract in memory. `save` is the one method that is not a checkpoint: it never waits, and so is
+    never cancelled.
+
+    `list` by a status that few runs have looks at all runs; `save`, `load` and `due` don't.
+    """
+
+    claims = StoreClaims(durable=False, fenced=True, exclusive=False)
+
+    def __init__(self) -> None:
+        self._runs: dict[str, _Run] = {}
+        self._order: list[tuple[int, str]] = []  # (createdAt, id) of every run
+        self._due: list[tuple[int, str]] = []  # heap of (nextDue, id); also pairs that no longer hold
+        self._epoch = 0
+        self._closed = False
+
+    async def acquire(self, owner: str) -> int:
+        """A new epoch; earlier ones may not save any more."""
+        await trio.lowlevel.checkpoint()
+        self._check_open()
+        self._epoch += 1
+        return self._epoch
+
+    async def save(self, head: Head, append: Sequence[Entry] = (), *, expected_version: int) -> None:
+        """As the contract says, without a checkpoint."""
+        self._check_open()
+        if head.epoch < self._epoch:
+            raise StaleEpoch(f"epoch {head.epoch} has ended: the store is at {self._epoch}")
+        run = self._runs.get(head.id)
+        stored = run.version if run else 0
+        if stored != expected_version:
+            raise VersionConflict(f"run {head.id}: expected version {expected_version}, stored is {stored}")
+        if run and head.created_at != run.created_at:
+            head = msgspec.structs.replace(head, created_at=run.created_at)
+        # All that can fail comes before the first change.
+        data, entries = encode_head(head), [encode_entry(entry) for entry in append]
+        if run is None:
+            run = self._runs[head.id] = _Run(head.created_at)
+            insort(self._order, (run.created_at, head.id))
+        run.head, run.version, run.status = data, head.version, head.status
+        run.journal += entries
+        if head.next_due != run.next_due:
+            run.next_due = head.next_due
+            self._note_due(head.id, head.next_due)
+
+    async def load(self, run_id: str) -> Record | None:
+        """A fresh copy of the record, or None."""
+        await trio.lowlevel.checkpoint()
+        self._check_open()
+        run = self._runs.get(run_id)
+        if run is None:
+            return None
+        journal = tuple(decode_entry(entry, SCHEMA_VERSION) for entry in run.journal)
+        return Record(head=decode_head(run.head), journal=journal)
+
+    async def delete(self, run_id: str) -> None:
+        """Forget the run. Idempotent."""
+        await trio.lowlevel.checkpoint()
+        self._check_open()
+        run = self._runs.pop(run_id, None)
+        if run is not None:
+            del self._order[bisect_left(self._order, (run.created_at, run_id))]
+
+    async def list(self, *, status: Status | None = None, limit: int = 100, after: str | None = None) -> Page:
+        """A page of heads, newest first."""
+        await trio.lowlevel.checkpoint()
+        self._check_open()
+        check_limit(limit)
+        end = len(self._order) if after is None else bisect_left(self._order, read_cursor(after))
+        heads: list[Head] = []
+        for place in range(end - 1, -1, -1):
+            run = self._runs[self._order[place][1]]
+            if status is not None and run.status != status:
+                continue
+            if len(heads) == limit:
+                return Page(tuple(heads), cursor_after(heads[-1].created_at, heads[-1].id))
+            heads.append(decode_head(run.head))
+        return Page(tuple(heads), None)
+
+    async def due(self, now: int, limit: int = 100) -> tuple[Head, ...]:
+        """Heads with `nextDue` <= now (ms), earliest first."""
+        await trio.lowlevel.checkpoint()
+        self._check_open()
+        check_limit(limit)
+        found: list[tuple[int, str]] = []
+        while len(found) < limit and (first := self._first_due()) is not None and first[0] <= now:
+            heappop(self._due)
+            if not found or found[-1] != first:  # the same pair twice: set, unset and set again
+                found.append(first)
+        for pair in found:
+            heappush(self._due, pair)
+        return tuple(decode_head(self._runs[run_id].head) for _, run_id in found)
+
+    async def next_due(self) -> int | None:
+        """The earliest `nextDue`, ms."""
+        await trio.lowlevel.checkpoint()
+        self._check_open()
+        first = self._first_due()
+        return None if first is None else first[0]
+
+    async def aclose(self) -> None:
+        """Forget everything. Idempotent."""
+        self._closed = True
+        self._runs, self._order, self._due = {}, [], []
+        await trio.lowlevel.checkpoint()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        with trio.CancelScope(shield=True):  # aclose only passes a checkpoint
+            await self.aclose()
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise StoreUnavailable("the memory store is closed")
+
+    def _note_due(self, run_id: str, next_due: int | None) -> None:
+        if next_due is not None:
+            heappush(self._due, (next_due, run_id))
+        if len(self._due) > 2 * len(self._runs) + 64:  # mostly stale: build it anew, at O(1) a save on average
+            self._due = [(run.next_due, key) for key, run in self._runs.items() if run.next_due is not None]
+            heapify(self._due)
+
+    def _first_due(self) -> tuple[int, str] | None:
+        while self._due:
+            next_due, run_id = self._due[0]
+            run = self._runs.get(run_id)
+            if run is not None and run.next_due == next_due:
+                return self._due[0]
+            heappop(self._due)
+        return None
