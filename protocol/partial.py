@@ -1,0 +1,147 @@
+"""One assistant message, put together from the deltas of its stream. Pure."""
+
+from typing import Any, cast
+
+import msgspec
+
+from . import codec
+from .events import (
+    StreamDelta,
+    TextDelta,
+    TextStart,
+    ThinkingDelta,
+    ThinkingEnd,
+    ThinkingStart,
+    ToolcallDelta,
+    ToolcallEnd,
+    ToolcallStart,
+)
+from .messages import AssistantBlock, AssistantMessage, Text, Thinking, ToolCall
+
+__all__ = ["PartialMessage"]
+
+
+class _Growing:
+    """A block that may still grow: its last whole form, and the pieces of its text."""
+
+    __slots__ = ("block", "ended", "pieces")
+
+    def __init__(self, block: AssistantBlock) -> None:
+        self.block = block
+        # A call whose arguments are parsed has no raw text left, and grows no more.
+        self.ended = isinstance(block, ToolCall) and block.raw_arguments is None
+        self.pieces = [] if self.ended else [_text(block)]
+
+    def grow(self, delta: str) -> None:
+        if self.pieces:
+            self.pieces.append(delta)
+
+    def whole(self) -> AssistantBlock:
+        if len(self.pieces) > 1:
+            self.pieces = ["".join(self.pieces)]
+            self.block = _with_text(self.block, self.pieces[0])
+        return self.block
+
+    def end_call(self) -> None:
+        call = self.whole()
+        if isinstance(call, ToolCall) and self.pieces:
+            self.ended = True
+            arguments = _arguments(self.pieces[0])
+            if arguments is not None:
+                self.block = msgspec.structs.replace(call, arguments=arguments, raw_arguments=None)
+                self.pieces = []
+
+
+_DELTAS = (TextDelta, ThinkingDelta, ToolcallDelta)
+_GROWS: dict[type, type] = {TextDelta: Text, ThinkingDelta: Thinking, ToolcallDelta: ToolCall}
+
+
+class PartialMessage:
+    """One assistant message, put together from its deltas. A delta costs O(1), `message` what is new since the last.
+
+    While a call's arguments stream, its block has `arguments` {} and the text so far as `raw_arguments`. At its end
+    the text is parsed; if it is not a JSON object, `raw_arguments` stays. No text at all means no arguments.
+    """
+
+    __slots__ = ("_blocks", "_message")
+
+    def __init__(self, message: AssistantMessage) -> None:
+        self._message = message
+        self._blocks = [_Growing(block) for block in message.content]
+
+    def apply(self, delta: StreamDelta) -> None:
+        """Take in one delta. One that fits no block is passed over."""
+        if isinstance(delta, _DELTAS):
+            growing = self._at(delta.content_index, _GROWS[type(delta)])
+            if growing is not None:
+                growing.grow(delta.delta)
+            return
+        match delta:
+            case TextStart():
+                self._start(delta.content_index, Text(text=""))
+            case ThinkingStart():
+                self._start(delta.content_index, Thinking(thinking=""))
+            case ToolcallStart():
+                call = ToolCall(
+                    id=delta.id, name=delta.name, arguments={}, raw_arguments="", provider_id=delta.provider_id
+                )
+                self._start(delta.content_index, call)
+            case ThinkingEnd():
+                if growing := self._at(delta.content_index, Thinking):
+                    thinking = cast(Thinking, growing.block)
+                    growing.block = msgspec.structs.replace(thinking, signature=delta.signature)
+            case ToolcallEnd():
+                if growing := self._at(delta.content_index, ToolCall):
+                    growing.end_call()
+            case _:
+                pass
+
+    def message(self, *, keep_incomplete_calls: bool) -> AssistantMessage:
+        """The message so far, with or without the calls whose arguments have not ended."""
+        content = tuple(
+            growing.whole()
+            for growing in self._blocks
+            if keep_incomplete_calls or growing.ended or not isinstance(growing.block, ToolCall)
+        )
+        return msgspec.structs.replace(self._message, content=content)
+
+    def _at(self, index: int, kind: type) -> _Growing | None:
+        if 0 <= index < len(self._blocks):
+            growing = self._blocks[index]
+            if type(growing.block) is kind:
+                return growing
+        return None
+
+    def _start(self, index: int, block: AssistantBlock) -> None:
+        if 0 <= index <= len(self._blocks):
+            self._blocks[index : index + 1] = [_Growing(block)]
+
+
+def _text(block: AssistantBlock) -> str:
+    match block:
+        case Text():
+            return block.text
+        case Thinking():
+            return block.thinking
+        case ToolCall():
+            return block.raw_arguments or ""
+
+
+def _with_text(block: AssistantBlock, text: str) -> AssistantBlock:
+    match block:
+        case Text():
+            return Text(text=text)
+        case Thinking():
+            return Thinking(thinking=text, signature=block.signature)
+        case ToolCall():
+            return msgspec.structs.replace(block, raw_arguments=text)
+
+
+def _arguments(text: str) -> dict[str, Any] | None:
+    if not text:
+        return {}
+    try:
+        value = codec.parse_json(text)
+    except codec.CodecError:
+        return None
+    return cast(dict[str, Any], value) if isinstance(value, dict) else None

@@ -1,0 +1,352 @@
+"""The fold of a run's events into its snapshot: the one reducer behind the server's snapshots and every client. Pure.
+
+Whatever order well-typed events come in, folding never raises: what makes no sense is passed over. All state is in the
+snapshot, so a fold that starts from one goes on as the fold that gave it would have.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, Literal
+
+import msgspec
+
+from . import codec
+from .events import (
+    AgentEnd,
+    AgentPaused,
+    AgentResume,
+    AgentRetry,
+    AgentStart,
+    ErrorInfo,
+    Event,
+    MessageEnd,
+    MessageStart,
+    MessageUpdate,
+    Status,
+    ToolClientClaimed,
+    ToolClientExecutePending,
+    ToolDecisionPending,
+    ToolDecisionResolved,
+    ToolExecutionEnd,
+    ToolExecutionStart,
+    ToolExecutionUpdate,
+    ToolOutput,
+    TurnEnd,
+    TurnStart,
+)
+from .messages import (
+    AssistantMessage,
+    Message,
+    ToolCall,
+    ToolResultMessage,
+    Usage,
+    Wire,
+    shown,
+)
+from .partial import PartialMessage
+from .record import Call, History, InputEntry, MessageEntry, Record, ResultEntry
+
+__all__ = ["PartialMessage", "PendingCall", "Snapshot", "ToolView", "Transcript", "replay"]
+
+
+class PendingCall(Wire):
+    """A call that waits for the outside."""
+
+    tool_call_id: str
+    tool_name: str
+    input: dict[str, Any]
+    kind: Literal["decision", "client"]
+    schema: dict[str, Any] | None = None  # of the decision
+    digest: str | None = None  # of the input; a decision may carry it back
+    due_at: int | None = None  # ms: when the wait expires; not told of a claim
+    claimed: bool = False
+    claimed_by: str | None = None
+
+
+class ToolView(Wire):
+    """A call of the current turn that executes, or is done."""
+
+    tool_call_id: str
+    tool_name: str
+    args: dict[str, Any]
+    partial_result: Any = None  # while it executes
+    result: ToolOutput | None = None
+    is_error: bool | None = None  # None while it executes
+
+
+class Snapshot(Wire):
+    """The whole visible state of a run at one `seq`. `pending` and `tools` stand in the order of the model's calls."""
+
+    agent: str = shown("")
+    status: Status = shown("running")
+    turn: int = shown(0)  # 0: the model has not been asked yet
+    messages: tuple[Message, ...] = shown(())  # the input included
+    streaming: AssistantMessage | None = None  # what the model has said of its next message
+    pending: tuple[PendingCall, ...] = shown(())
+    tools: tuple[ToolView, ...] = shown(())
+    usage: Usage = shown(Usage())  # of the run's own turns so far
+    reason: str | None = None  # how it ended
+    error: ErrorInfo | None = None
+    metadata: dict[str, Any] = {}
+
+
+class Transcript:
+    """Folds events, one by one, into a snapshot. Its attributes are for reading.
+
+    `agent`, `status`, `turn`, `messages`, `usage`, `reason`, `error` and `metadata` are as in `Snapshot`, always up
+    to date; the rest takes a `snapshot()`.
+    """
+
+    __slots__ = (
+        "_partial",
+        "_pending",
+        "_tools",
+        "agent",
+        "error",
+        "messages",
+        "metadata",
+        "reason",
+        "status",
+        "turn",
+        "usage",
+    )
+
+    def __init__(self, snapshot: Snapshot | None = None) -> None:
+        self._restore(snapshot or Snapshot())
+
+    def _restore(self, snapshot: Snapshot) -> None:
+        self.agent = snapshot.agent
+        self.status: Status = snapshot.status
+        self.turn = snapshot.turn
+        self.messages: list[Message] = list(snapshot.messages)
+        self.usage = snapshot.usage
+        self.reason = snapshot.reason
+        self.error = snapshot.error
+        self.metadata = snapshot.metadata
+        self._partial = PartialMessage(snapshot.streaming) if snapshot.streaming else None
+        self._pending = {call.tool_call_id: call for call in snapshot.pending}
+        self._tools = {tool.tool_call_id: tool for tool in snapshot.tools}
+
+    def apply(self, event: Event) -> None:
+        """Fold one event in."""
+        if isinstance(event, MessageUpdate):  # nearly all of them
+            if self._partial is not None:
+                self._partial.apply(event.assistant_message_event)
+        else:
+            _FOLDS[type(event)](self, event)
+
+    def snapshot(self) -> Snapshot:
+        """The state now. Costs O(messages + what was streamed since the last one)."""
+        return Snapshot(
+            agent=self.agent,
+            status=self.status,
+            turn=self.turn,
+            messages=tuple(self.messages),
+            streaming=None if self._partial is None else self._partial.message(keep_incomplete_calls=True),
+            pending=tuple(self._in_call_order(self._pending.values())),
+            tools=tuple(self._in_call_order(self._tools.values())),
+            usage=self.usage,
+            reason=self.reason,
+            error=self.error,
+            metadata=self.metadata,
+        )
+
+    def _in_call_order(self, items: Iterable[Any]) -> list[Any]:
+        # Neither who decides first nor which tool is quicker may show in the order: watchers and replays agree on it.
+        found = list(items)
+        if len(found) > 1:
+            places = {call.id: place for place, call in enumerate(self._calls())}
+            found.sort(key=lambda item: places.get(item.tool_call_id, len(places)))
+        return found
+
+    def _calls(self) -> list[ToolCall]:
+        for message in reversed(self.messages):
+            if isinstance(message, AssistantMessage):
+                return message.calls
+        return []
+
+    def _agent_start(self, event: AgentStart) -> None:
+        self._restore(Snapshot(agent=event.agent, messages=event.input, metadata=event.metadata))
+
+    def _agent_end(self, event: AgentEnd) -> None:
+        self.status = event.status
+        self.reason = event.reason
+        self.usage = event.usage
+        self.error = event.error
+        self._partial = None
+        self._clear_turn()
+
+    def _agent_paused(self, event: AgentPaused) -> None:
+        self.status = "paused"
+
+    def _agent_resume(self, event: AgentResume) -> None:
+        self.status = "running"
+        if event.reason == "recovered":
+            self._partial = None
+            self._tools = {key: tool for key, tool in self._tools.items() if tool.result is not None}
+
+    def _agent_retry(self, event: AgentRetry) -> None:
+        self._partial = None
+
+    def _turn_start(self, event: TurnStart) -> None:
+        self.turn = event.turn
+
+    def _turn_end(self, event: TurnEnd) -> None:
+        self.messages.extend(event.tool_results)
+        self._clear_turn()
+
+    def _clear_turn(self) -> None:
+        self._pending = {}
+        self._tools = {}
+
+    def _message_start(self, event: MessageStart) -> None:
+        self._partial = PartialMessage(event.message)
+
+    def _message_end(self, event: MessageEnd) -> None:
+        self._partial = None
+        self.messages.append(event.message)
+        self.usage = self.usage.plus(event.message.usage)
+        self._clear_turn()
+
+    def _tool_start(self, event: ToolExecutionStart) -> None:
+        key = event.tool_call_id
+        self._pending.pop(key, None)
+        self._tools[key] = ToolView(tool_call_id=key, tool_name=event.tool_name, args=event.args)
+
+    def _tool_update(self, event: ToolExecutionUpdate) -> None:
+        tool = self._tools.get(event.tool_call_id)
+        if tool is not None and tool.result is None:
+            changed = msgspec.structs.replace(tool, partial_result=event.partial_result)
+            self._tools[event.tool_call_id] = changed
+
+    def _tool_end(self, event: ToolExecutionEnd) -> None:
+        key = event.tool_call_id
+        self._tools[key] = ToolView(
+            tool_call_id=key,
+            tool_name=event.tool_name,
+            args=self._args(key),
+            result=event.result,
+            is_error=event.is_error,
+        )
+        self._pending.pop(key, None)
+
+    def _args(self, key: str) -> dict[str, Any]:
+        if tool := self._tools.get(key):
+            return tool.args
+        if pending := self._pending.get(key):
+            return pending.input
+        return next((call.arguments for call in self._calls() if call.id == key), {})
+
+    def _decision_pending(self, event: ToolDecisionPending) -> None:
+        self._pending[event.tool_call_id] = PendingCall(
+            tool_call_id=event.tool_call_id,
+            tool_name=event.tool_name,
+            input=event.input,
+            kind="decision",
+            schema=event.schema,
+            digest=event.digest,
+            due_at=event.due_at,
+        )
+
+    def _decision_resolved(self, event: ToolDecisionResolved) -> None:
+        self._pending.pop(event.tool_call_id, None)
+
+    def _client_pending(self, event: ToolClientExecutePending) -> None:
+        self._pending[event.tool_call_id] = PendingCall(
+            tool_call_id=event.tool_call_id,
+            tool_name=event.tool_name,
+            input=event.input,
+            kind="client",
+            due_at=event.due_at,
+        )
+
+    def _client_claimed(self, event: ToolClientClaimed) -> None:
+        if call := self._pending.get(event.tool_call_id):
+            changed = msgspec.structs.replace(call, claimed=True, claimed_by=event.by, due_at=None)
+            self._pending[event.tool_call_id] = changed
+
+
+_FOLDS: dict[type, Callable[[Transcript, Any], None]] = {
+    AgentStart: Transcript._agent_start,
+    AgentEnd: Transcript._agent_end,
+    AgentPaused: Transcript._agent_paused,
+    AgentResume: Transcript._agent_resume,
+    AgentRetry: Transcript._agent_retry,
+    TurnStart: Transcript._turn_start,
+    TurnEnd: Transcript._turn_end,
+    MessageStart: Transcript._message_start,
+    MessageEnd: Transcript._message_end,
+    ToolExecutionStart: Transcript._tool_start,
+    ToolExecutionUpdate: Transcript._tool_update,
+    ToolExecutionEnd: Transcript._tool_end,
+    ToolDecisionPending: Transcript._decision_pending,
+    ToolDecisionResolved: Transcript._decision_resolved,
+    ToolClientExecutePending: Transcript._client_pending,
+    ToolClientClaimed: Transcript._client_claimed,
+}
+
+
+def replay(record: Record) -> Iterator[Event]:
+    """The events that a record stands for: folded, they give the snapshot of the events that led to it."""
+    head = record.head
+    history = History()
+    turn = 0
+    for entry in record.journal:
+        history.extend((entry,))
+        match entry:
+            case InputEntry():
+                yield AgentStart(agent=head.agent, input=entry.messages, metadata=head.metadata)
+            case MessageEntry():
+                turn += 1
+                yield TurnStart(turn=turn)
+                yield MessageEnd(message=entry.message)
+            case ResultEntry():
+                yield _result(entry.message)
+            case _:
+                continue
+        if turn:
+            yield from _turn_over(history)
+    if head.turn != turn:
+        yield TurnStart(turn=head.turn)
+    for call in head.calls:
+        yield from _open_call(call, history)
+    if head.status == "paused":
+        yield AgentPaused(tool_call_ids=tuple(call.id for call in head.calls if call.phase in ("gated", "offered")))
+    elif head.status != "running":
+        yield AgentEnd(status=head.status, reason=head.reason or "", usage=head.usage, error=head.error)
+
+
+def _result(message: ToolResultMessage) -> ToolExecutionEnd:
+    return ToolExecutionEnd(
+        tool_call_id=message.tool_call_id,
+        tool_name=message.tool_name,
+        result=ToolOutput(content=message.content, details=message.details),
+        is_error=message.is_error,
+    )
+
+
+def _turn_over(history: History) -> Iterator[Event]:
+    message = history.turn_message
+    if message is not None and len(history.turn_results) == len(message.calls):
+        results = tuple(history.turn_results[call.id] for call in message.calls)
+        yield TurnEnd(message=message, tool_results=results)
+
+
+def _open_call(call: Call, history: History) -> Iterator[Event]:
+    if call.phase in ("ready", "done"):  # waits for a slot: nothing to show; done: its result was in the journal
+        return
+    key, name, args = call.id, call.name, history.tool_call(call).arguments
+    if call.phase == "gated":
+        yield ToolDecisionPending(
+            tool_call_id=key,
+            tool_name=name,
+            input=args,
+            schema=history.tools[name].decision or {},
+            digest=codec.digest(args),
+            due_at=call.due_at,
+        )
+    elif call.phase == "started" and call.claim is None:
+        yield ToolExecutionStart(tool_call_id=key, tool_name=name, args=args)
+    else:
+        yield ToolClientExecutePending(tool_call_id=key, tool_name=name, input=args, due_at=call.due_at)
+        if call.claim is not None:
+            yield ToolClientClaimed(tool_call_id=key, by=call.claim.by)
