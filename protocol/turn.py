@@ -1,0 +1,434 @@
+"""One step of the run while it is being made: a mutable draft of the transition. Pure; lives for one step.
+
+Here is how calls open and close, how a turn ends, and how the status is derived; `machine.py` has what inputs mean.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+import msgspec
+
+from .codec import InvalidValue, check_value, digest
+from .errors import AdjournError
+from .events import (
+    AgentEnd,
+    AgentPaused,
+    AgentResume,
+    ErrorInfo,
+    Event,
+    MessageEnd,
+    Outcome,
+    Status,
+    ToolClientExecutePending,
+    ToolDecisionPending,
+    ToolDecisionResolved,
+    ToolExecutionEnd,
+    ToolExecutionStart,
+    ToolOutput,
+    TurnEnd,
+    TurnStart,
+)
+from .inputs import Effect, Reply, StartModel, StartTool, Stop, Transition
+from .messages import AssistantBlock, AssistantMessage, Text, ToolCall, ToolResultMessage, UserBlock
+from .record import FINAL, AbortRequest, Call, DecisionEntry, Entry, Head, History, MessageEntry, ResultEntry, ToolSpec
+from .schema import compile_schema
+
+__all__ = ["SEQ_RANGE", "Step", "argument_fault", "call_id", "error_result", "with_ids"]
+
+SEQ_RANGE = 65_536  # sequence numbers that a save reserves beyond its own events
+
+Cause = Literal["decided", "declined", "expired", "result"]
+_Final = Literal["completed", "failed", "aborted"]
+
+_replace = msgspec.structs.replace
+
+
+class Step:
+    """The draft. Attributes start as the head's and end in the new head."""
+
+    def __init__(self, head: Head, history: History, *, now: int, seq: int) -> None:
+        self.head, self.history, self.now, self.seq = head, history, now, seq
+        self.status: Status = head.status
+        self.turn = head.turn
+        self.model_call = head.model_call
+        self.calls: dict[str, Call] = {call.id: call for call in head.calls}
+        self.message = history.turn_message if head.calls else None
+        self.gated, self.sole_gated = head.gated, head.sole_gated
+        self.expires_at = head.expires_at
+        self.recoveries = head.recoveries
+        self.usage = head.usage
+        self.abort = head.abort
+        self.reason, self.error, self.end_seq = head.reason, head.error, head.end_seq
+        self.closed_now: dict[str, ToolResultMessage] = {}
+        self.settled_now: dict[str, DecisionEntry] = {}
+        self.entries: list[Entry] = []
+        self.events: list[Event] = []
+        self.effects: list[Effect] = []
+        self.reply: Reply | AdjournError | None = None
+        self.touched = False
+        self._answer_for: str | None = None
+        self._answers = False
+
+    # What a step may do.
+
+    @property
+    def over(self) -> bool:
+        """The run takes no more answers."""
+        return self.status in FINAL or self.abort is not None
+
+    def emit(self, event: Event) -> None:
+        """Show `event`, once the step is saved."""
+        self.seq += 1
+        self.events.append(event)
+
+    def append(self, entry: Entry) -> None:
+        """Add to the journal."""
+        self.entries.append(entry)
+
+    def touch(self) -> None:
+        """Save even if nothing else changes."""
+        self.touched = True
+
+    def put(self, call: Call, **changes: Any) -> Call:
+        """Change an open call."""
+        changed = self.calls[call.id] = _replace(call, **changes)
+        self.touched = True
+        return changed
+
+    def answer(self, tool_call_id: str | None) -> None:
+        """Tell the sender that it is done, with the step's last sequence number and status."""
+        self._answers, self._answer_for = True, tool_call_id
+
+    def later(self, seconds: float | None) -> int | None:
+        """The moment `seconds` from now, ms."""
+        return None if seconds is None else self.now + int(seconds * 1000)
+
+    def settled(self, tool_call_id: str | None) -> DecisionEntry | None:
+        """How the gate of that call was settled, if it was; in this step or before."""
+        key = tool_call_id or ""
+        return self.settled_now.get(key) or self.history.decisions.get(key)
+
+    def block(self, call: Call) -> ToolCall:
+        """The model's own block behind an open call."""
+        assert self.message is not None
+        block = self.message.content[call.index]
+        assert isinstance(block, ToolCall)
+        return block
+
+    # Calls open.
+
+    def open_call(self, index: int, block: ToolCall, gates: Mapping[int, bool], fault: str | None) -> None:
+        """Put a call that the model has made into its first phase."""
+        call = Call(id=block.id, name=block.name, index=index, phase="ready")
+        limit = self.history.spec.limits.max_calls_per_turn
+        if fault is None and len(self.calls) >= limit:
+            fault = f"This call was not executed: at most {limit} calls are allowed in a turn."
+        fault = fault or argument_fault(self.history.tools, block)
+        self.calls[call.id] = call
+        if fault is not None:
+            self.fail(call, fault)
+            return
+        tool = self.history.tools[block.name]
+        if tool.decision is not None and gates.get(index, True):
+            self._close_gate(call, tool, tool.decision)
+        else:
+            self._pass_gate(call)
+
+    def _close_gate(self, call: Call, tool: ToolSpec, schema: dict[str, Any]) -> None:
+        self.gated += 1
+        self.sole_gated = self.sole_gated or call.id
+        call = self.put(call, phase="gated", due_at=self.later(tool.decision_timeout_s))
+        arguments = self.block(call).arguments
+        self.emit(
+            ToolDecisionPending(
+                tool_call_id=call.id,
+                tool_name=call.name,
+                input=arguments,
+                schema=schema,
+                digest=digest(arguments),
+                due_at=call.due_at,
+            )
+        )
+
+    def _pass_gate(self, call: Call) -> None:
+        if self.history.tools[call.name].runs == "client":
+            self.put(call, phase="offered", due_at=None, claim=None)
+            arguments = self.block(call).arguments
+            self.emit(ToolClientExecutePending(tool_call_id=call.id, tool_name=call.name, input=arguments))
+        else:
+            self.put(call, phase="ready", due_at=None)
+
+    # Calls close.
+
+    def settle(
+        self, call: Call, outcome: Outcome, *, by: str | None = None, decision: Any = None, reason: str | None = None
+    ) -> None:
+        """Open or shut the gate of `call` for good: with a decision it may execute, without it never will."""
+        decides = outcome == "decided" or (outcome == "expired" and reason is None)
+        entry = DecisionEntry(
+            tool_call_id=call.id,
+            outcome=outcome,
+            at=self.now,
+            args_digest=digest(self.block(call).arguments),
+            by=by,
+            decision=decision,
+            digest=digest(decision) if decides else None,
+            reason=reason,
+        )
+        self.settled_now[call.id] = entry
+        self.append(entry)
+        self.emit(ToolDecisionResolved(tool_call_id=call.id, outcome=outcome, by=by, decision=decision, reason=reason))
+        if decides:
+            self._pass_gate(call)
+        elif outcome == "declined":
+            self.fail(call, "This call was declined" + (f": {reason}" if reason else "."))
+        else:
+            self.fail(call, f"This call was not executed: {reason}.")
+
+    def fail(self, call: Call, text: str) -> None:
+        """Close `call` with an error result."""
+        self.close(call, (Text(text=text),), is_error=True)
+
+    def close(
+        self,
+        call: Call,
+        content: tuple[UserBlock, ...],
+        *,
+        details: Any = None,
+        is_error: bool = False,
+        by: str | None = None,
+    ) -> None:
+        """Give `call` its one result."""
+        message = ToolResultMessage(
+            tool_call_id=call.id,
+            tool_name=call.name,
+            content=content,
+            details=details,
+            is_error=is_error,
+            timestamp=self.now,
+        )
+        self.closed_now[call.id] = message
+        self.append(ResultEntry(message=message, claim_digest=call.claim.digest if call.claim else None, by=by))
+        self.put(call, phase="done", due_at=None, claim=None)
+        output = ToolOutput(content=content, details=details)
+        self.emit(ToolExecutionEnd(tool_call_id=call.id, tool_name=call.name, result=output, is_error=is_error))
+
+    def expire(self) -> None:
+        """Do what is due: gates, claims, the TTL of a parked run."""
+        if self.status in FINAL:
+            return
+        for call in list(self.calls.values()):
+            if call.due_at is not None and call.due_at <= self.now and not self.over:
+                self._expire_call(call)
+        if self.touched and not self.over:
+            self.go_on("expired")
+        if self.status == "paused" and self.expires_at is not None and self.expires_at <= self.now and not self.over:
+            self.request_abort(AbortRequest(at=self.now, reason="expired"))
+
+    def _expire_call(self, call: Call) -> None:
+        tool = self.history.tools[call.name]
+        if call.claim and tool.idempotent:
+            self._pass_gate(call)
+        elif call.claim:
+            self.fail(call, "The client that took this call did not report back; it may have taken effect.")
+        elif tool.on_expiry.action == "decide":
+            self.settle(call, "expired", decision=tool.on_expiry.decision)
+        else:
+            self.settle(call, "expired", reason="no decision came in time")
+            if tool.on_expiry.action == "abort":
+                self.request_abort(AbortRequest(at=self.now, reason="expired"))
+
+    # What follows.
+
+    def go_on(self, cause: Cause) -> None:
+        """Start what may start, end the turn if it is complete, and mark a change of status."""
+        if self.over:
+            return
+        if self.calls and all(call.phase == "done" for call in self.calls.values()):
+            self._awake(cause)
+            self._end_turn()
+            self._next_turn()
+            return
+        running = sum(call.phase == "started" and not call.claim for call in self.calls.values())
+        for call in list(self.calls.values()):
+            if call.phase == "ready" and running < self.history.spec.limits.max_concurrent_tools:
+                running += 1
+                self._awake(cause)
+                self.start_tool(call)
+        if not running and self.calls and not self.model_call and self.status == "running":
+            self._pause()
+
+    def start_tool(self, call: Call) -> None:
+        """Execute `call` as soon as this is saved."""
+        self.put(call, phase="started")
+        self.emit(ToolExecutionStart(tool_call_id=call.id, tool_name=call.name, args=self.block(call).arguments))
+        self.effects.append(StartTool(call.id))
+
+    def restart(self, call: Call) -> None:
+        """Deal with a call that was executing when the process or the actor died."""
+        if self.history.tools[call.name].idempotent:
+            self.start_tool(call)
+        else:
+            self.fail(call, "This call was interrupted; it may have taken effect. It was not executed again.")
+
+    def start_model(self) -> None:
+        """Ask the model as soon as this is saved."""
+        self.model_call = f"{self.head.nonce}_{self.seq}"
+        self.effects.append(StartModel(self.model_call))
+
+    def _awake(self, cause: Cause) -> None:
+        if self.status == "paused":
+            self.status = "running"
+            self.expires_at = None
+            self.emit(AgentResume(reason=cause))
+
+    def _pause(self) -> None:
+        self.status = "paused"
+        self.expires_at = self.later(self.history.spec.limits.parked_ttl_s)
+        waiting = tuple(call.id for call in self.calls.values() if call.phase != "done")
+        self.emit(AgentPaused(tool_call_ids=waiting))
+
+    def _end_turn(self) -> None:
+        """Let the results enter the transcript, in the order of the calls."""
+        if self.message is None:
+            return
+        results = {**self.history.turn_results, **self.closed_now} if self.calls else {}
+        ordered = tuple(results[call.id] for call in self.message.calls)
+        self.emit(TurnEnd(message=self.message, tool_results=ordered))
+        self.calls, self.message = {}, None
+
+    def _next_turn(self) -> None:
+        limits = self.history.spec.limits
+        if self.turn >= limits.max_turns:
+            text = f"the run reached its limit of {limits.max_turns} turns"
+            self.end("failed", "maxTurns", ErrorInfo(type="limitExceeded", message=text))
+        elif limits.max_cost is not None and self.usage.cost.total >= limits.max_cost:
+            text = f"the run reached its limit of {limits.max_cost} in cost"
+            self.end("failed", "maxCost", ErrorInfo(type="limitExceeded", message=text))
+        else:
+            self.turn += 1
+            self.emit(TurnStart(turn=self.turn))
+            self.start_model()
+
+    # The end.
+
+    def request_abort(self, request: AbortRequest) -> None:
+        """Make the run do nothing else but end. With nothing under way it ends in this very step."""
+        self.abort = request
+        self.touched = True
+        if self.model_call or any(call.phase == "started" and not call.claim for call in self.calls.values()):
+            self.effects = [Stop()]
+        else:
+            self.finish_abort(None)
+
+    def finish_abort(self, partial: AssistantMessage | None) -> None:
+        """Close what is open, keep what the model had said, and end."""
+        assert self.abort is not None
+        if self.model_call and partial and partial.content:
+            message = _replace(with_ids(partial, self.model_call), stop_reason="aborted")
+            self.append(MessageEntry(message=message))
+            self.emit(MessageEnd(message=message))
+            self.message, self.calls = message, {}
+            for index, block in enumerate(message.content):
+                if isinstance(block, ToolCall):
+                    self.calls[block.id] = Call(id=block.id, name=block.name, index=index, phase="ready")
+        self.end("aborted", self.abort.reason)
+
+    def end(self, status: _Final, reason: str, error: ErrorInfo | None = None) -> None:
+        """End the run: every open call gets a result first."""
+        for call in list(self.calls.values()):
+            if call.phase == "gated":
+                self.settle(call, "aborted", reason="the run ended")
+            elif call.phase != "done":
+                effect = "; it may have taken effect" if call.phase == "started" else ""
+                self.fail(call, f"The run ended before this call was done{effect}.")
+        self._end_turn()
+        self.status, self.reason, self.error = status, reason, error
+        self.model_call = None
+        self.expires_at = self.later(self.history.spec.limits.retention_s)
+        self.effects = []
+        self.emit(AgentEnd(status=status, reason=reason, usage=self.usage, error=error))
+        self.end_seq = self.seq
+
+    def finish(self) -> Transition:
+        """The transition that this step has come to."""
+        reply = Reply(seq=self.seq, status=self.status, tool_call_id=self._answer_for) if self._answers else self.reply
+        if not (self.touched or self.entries or self.events):
+            return Transition(reply=reply)
+        dues = [call.due_at for call in self.calls.values() if call.due_at is not None]
+        if self.expires_at is not None:
+            dues.append(self.expires_at)
+        head = _replace(
+            self.head,
+            status=self.status,
+            version=self.head.version + 1,
+            turn=self.turn,
+            model_call=self.model_call,
+            calls=tuple(self.calls.values()),
+            gated=self.gated,
+            sole_gated=self.sole_gated,
+            seq=self.seq,
+            seq_ceiling=self.seq + SEQ_RANGE,
+            next_due=min(dues, default=None),
+            expires_at=self.expires_at,
+            recoveries=self.recoveries,
+            usage=self.usage,
+            abort=self.abort,
+            reason=self.reason,
+            error=self.error,
+            end_seq=self.end_seq,
+            updated_at=self.now,
+        )
+        return Transition(
+            head=head,
+            append=tuple(self.entries),
+            events=tuple(self.events),
+            reply=reply,
+            effects=tuple(self.effects),
+        )
+
+
+def argument_fault(tools: Mapping[str, ToolSpec], block: ToolCall) -> str | None:
+    """Why a call can't be executed as the model made it, in words for the model; None if it can."""
+    tool = tools.get(block.name)
+    if tool is None:
+        known = ", ".join(sorted(tools)) or "none"
+        return f"There is no tool {block.name!r}. Known tools: {known}."
+    if block.raw_arguments is not None:
+        return f"The arguments of {block.name!r} are not a JSON object. Send an object that fits its parameters."
+    errors = compile_schema(tool.parameters).validate(block.arguments)
+    if errors:
+        lines = "; ".join(f"{error.path or '/'}: {error.message}" for error in errors)
+        return f"The arguments of {block.name!r} break its parameters' schema: {lines}"
+    return None
+
+
+def error_result(call: ToolCall, text: str, now: int) -> ToolResultMessage:
+    """A synthetic result for a call that has none."""
+    content = (Text(text=text),)
+    return ToolResultMessage(tool_call_id=call.id, tool_name=call.name, content=content, is_error=True, timestamp=now)
+
+
+def call_id(key: str, index: int) -> str:
+    """The runtime's id of the call at content index `index` of model call `key`: unique for ever, as `key` is."""
+    return f"call_{key}_{index}"
+
+
+def with_ids(message: AssistantMessage, key: str) -> AssistantMessage:
+    """The model's message with the runtime's ids in its calls, and arguments that every wire can carry."""
+    if not any(isinstance(block, ToolCall) for block in message.content):
+        return message
+    content = tuple(_with_id(block, key, index) for index, block in enumerate(message.content))
+    return _replace(message, content=content)
+
+
+def _with_id(block: AssistantBlock, key: str, index: int) -> AssistantBlock:
+    if not isinstance(block, ToolCall):
+        return block
+    minted = call_id(key, index)
+    provider_id = block.provider_id if block.id == minted else block.id or None
+    try:
+        check_value(block.arguments)
+    except InvalidValue as error:
+        return _replace(block, id=minted, provider_id=provider_id, arguments={}, raw_arguments=f"({error})")
+    return _replace(block, id=minted, provider_id=provider_id)
