@@ -83,6 +83,18 @@ def from_msgpack(data: bytes, kind: Any) -> Any:
     return _decode(_msgpack_decoder(kind), data)
 
 
+@overload
+def convert(value: object, kind: type[_T]) -> _T: ...
+@overload
+def convert(value: object, kind: Any) -> Any: ...
+def convert(value: object, kind: Any) -> Any:
+    """Plain data, already decoded, as `kind`. Raises: CodecError, with path."""
+    try:
+        return msgspec.convert(value, kind)
+    except msgspec.ValidationError as error:
+        raise _misfit(error) from error
+
+
 def parse_json(data: bytes | str) -> Any:
     """The value in an untrusted JSON text, checked against the domain. Of a key given twice, the last value wins.
 
@@ -200,14 +212,18 @@ def _decode(decoder: Any, data: bytes | str) -> Any:
     try:
         return decoder.decode(data)
     except msgspec.ValidationError as error:
-        message, _, where = str(error).partition(" - at `")
-        raise CodecError(_pointer_of(where), message) from error
+        raise _misfit(error) from error
     except msgspec.DecodeError as error:
         raise CodecError("", str(error)) from error
     except UnicodeError as error:
         raise InvalidValue("", "expected valid UTF-8") from error
     except RecursionError as error:
         raise InvalidValue("", f"expected at most {MAX_DEPTH} levels of nesting") from error
+
+
+def _misfit(error: msgspec.ValidationError) -> CodecError:
+    message, _, where = str(error).partition(" - at `")
+    return CodecError(_pointer_of(where), message)
 
 
 def _pointer_of(where: str) -> str:
