@@ -1,0 +1,306 @@
+"""What can be asked of a gateway, and what it says unasked: params and results of each method. Data only.
+
+`rpc` puts it into frames.
+"""
+
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+
+from msgspec import Meta
+
+from .events import Envelope, Status
+from .messages import Message, Wire, shown
+from .transcript import Snapshot
+
+__all__ = [
+    "METHODS",
+    "NOTIFICATIONS",
+    "RUN_ID_PATTERN",
+    "Aborted",
+    "AgentInfo",
+    "AgentList",
+    "AgentsList",
+    "Claimed",
+    "Empty",
+    "Method",
+    "Params",
+    "Position",
+    "ResultTaken",
+    "RunAbort",
+    "RunClaim",
+    "RunDecline",
+    "RunDelete",
+    "RunGet",
+    "RunId",
+    "RunList",
+    "RunPage",
+    "RunResult",
+    "RunResume",
+    "RunSnapshot",
+    "RunStart",
+    "RunSubscribe",
+    "RunSummary",
+    "RunUnsubscribe",
+    "RunsWatch",
+    "ServerDescription",
+    "ServerInfo",
+    "Settled",
+    "Started",
+    "ToolInfo",
+]
+
+RUN_ID_PATTERN = r"^[A-Za-z0-9_-]{1,128}\Z"
+RunId = Annotated[str, Meta(pattern=RUN_ID_PATTERN)]
+Seq = Annotated[int, Meta(ge=0)]
+
+
+class Params(Wire, forbid_unknown_fields=True):
+    """The base of all params: a misspelt name is an error, never passed over."""
+
+
+# Params, named like their methods.
+
+
+class ServerInfo(Params):
+    """server.info: what is this server?"""
+
+
+class AgentsList(Params):
+    """agents.list: what can run here?"""
+
+
+class RunStart(Params):
+    """run.start: begin a run. With a known `run_id` and the same agent and input it gives that run: safe to retry."""
+
+    agent: str
+    input: str | tuple[Message, ...]  # text: one user message
+    run_id: RunId | None = None
+    metadata: dict[str, Any] | None = None
+
+
+class RunSubscribe(Params):
+    """run.subscribe: watch a run, from a snapshot on, or from the events behind `after`."""
+
+    run_id: RunId
+    after: Seq | None = None  # the last seq that the client has
+
+
+class RunUnsubscribe(Params):
+    """run.unsubscribe: watch it no longer."""
+
+    run_id: RunId
+
+
+class RunResume(Params):
+    """run.resume: decide a gated call."""
+
+    run_id: RunId
+    decision: Any  # required; null is a decision too, if the schema says so
+    tool_call_id: str | None = None  # may be left out while the run has had exactly one gated call
+    digest: str | None = None  # of the input that the decider saw
+
+
+class RunDecline(Params):
+    """run.decline: say no to a gated call, under any schema."""
+
+    run_id: RunId
+    tool_call_id: str | None = None  # as in run.resume
+    reason: str | None = None  # for the model
+
+
+class RunClaim(Params):
+    """run.claim: take a client-side call, before executing it."""
+
+    run_id: RunId
+    tool_call_id: str
+
+
+class RunResult(Params):
+    """run.result: what the client-side call gave."""
+
+    run_id: RunId
+    tool_call_id: str
+    claim_token: str
+    result: Any  # content blocks, or any value
+    is_error: bool = False
+
+
+class RunAbort(Params):
+    """run.abort: end the run. The reply comes when it is over."""
+
+    run_id: RunId
+    reason: str | None = None
+
+
+class RunGet(Params):
+    """run.get: the run as it is now."""
+
+    run_id: RunId
+
+
+class RunList(Params):
+    """run.list: a page of runs, newest first."""
+
+    status: Status | None = None
+    limit: Annotated[int, Meta(ge=1, le=1000)] = 100
+    after: str | None = None  # `after` of the page before
+
+
+class RunDelete(Params):
+    """run.delete: forget the run. Idempotent."""
+
+    run_id: RunId
+
+
+class RunsWatch(Params):
+    """runs.watch: be told of every change in the list of runs, from now on."""
+
+    status: Status | None = None  # only of runs in it, or that leave it
+
+
+# Results.
+
+
+class Empty(Wire):
+    """Done; there is nothing to say."""
+
+
+class ServerDescription(Wire):
+    """Of server.info."""
+
+    name: str
+    version: str
+    protocol: tuple[str, ...]  # the subprotocols
+    limits: dict[str, Any]  # name: maximum
+
+
+class ToolInfo(Wire):
+    """A tool, as whoever decides or executes for it must know it."""
+
+    name: str
+    description: str
+    parameters: dict[str, Any]  # JSON Schema
+    decision: dict[str, Any] | None = None  # JSON Schema
+    runs: Literal["server", "client"] = shown("server")
+
+
+class AgentInfo(Wire):
+    """An agent that can be started."""
+
+    name: str
+    description: str
+    model: str
+    tools: tuple[ToolInfo, ...]
+
+
+class AgentList(Wire):
+    """Of agents.list."""
+
+    agents: tuple[AgentInfo, ...]
+
+
+class Started(Wire):
+    """Of run.start. The caller is subscribed: events behind `seq` follow."""
+
+    run_id: str
+    seq: int
+
+
+class Position(Wire):
+    """Of run.subscribe and run.unsubscribe: where the run is."""
+
+    run_id: str
+    status: Status
+    seq: int
+
+
+class Settled(Wire):
+    """Of run.resume and run.decline: the decision is saved, and counts."""
+
+    run_id: str
+    tool_call_id: str
+    seq: int
+
+
+class Claimed(Wire):
+    """Of run.claim."""
+
+    claim_token: str  # comes back with the result; shown once
+
+
+class ResultTaken(Wire):
+    """Of run.result: the result is saved."""
+
+    seq: int
+
+
+class Aborted(Wire):
+    """Of run.abort: how the run ended."""
+
+    run_id: str
+    status: Status
+    seq: int
+    abandoned: tuple[str, ...]  # tool calls that would not stop in time
+
+
+class RunSummary(Wire):
+    """A run in a list. Also the params of run.changed, where `deleted` may be set."""
+
+    run_id: str
+    agent: str
+    status: Status
+    created_at: int  # ms
+    updated_at: int  # ms
+    seq: int
+    pending: int = shown(0)  # calls that wait for a decision or a client
+    stranded: bool = shown(False)  # the code it needs is not loaded
+    metadata: dict[str, Any] = shown({})
+    deleted: bool = False
+
+
+class RunPage(Wire):
+    """Of run.list."""
+
+    runs: tuple[RunSummary, ...]
+    after: str | None = None  # absent: no more
+
+
+class RunSnapshot(Wire):
+    """Of run.get, and the params of run.snapshot: the state after event `seq`."""
+
+    run_id: str
+    seq: int
+    snapshot: Snapshot
+
+
+@dataclass(frozen=True, slots=True)
+class Method:
+    """What a method takes and gives."""
+
+    params: type[Params]
+    result: type[Wire]
+    changes: bool = False  # state: never as a JSON-RPC notification, for the caller would not hear of a refusal
+
+
+METHODS: dict[str, Method] = {
+    "server.info": Method(ServerInfo, ServerDescription),
+    "agents.list": Method(AgentsList, AgentList),
+    "run.start": Method(RunStart, Started, changes=True),
+    "run.subscribe": Method(RunSubscribe, Position),
+    "run.unsubscribe": Method(RunUnsubscribe, Position),
+    "run.resume": Method(RunResume, Settled, changes=True),
+    "run.decline": Method(RunDecline, Settled, changes=True),
+    "run.claim": Method(RunClaim, Claimed, changes=True),
+    "run.result": Method(RunResult, ResultTaken, changes=True),
+    "run.abort": Method(RunAbort, Aborted, changes=True),
+    "run.get": Method(RunGet, RunSnapshot),
+    "run.list": Method(RunList, RunPage),
+    "run.delete": Method(RunDelete, Empty, changes=True),
+    "runs.watch": Method(RunsWatch, Empty),
+}
+
+NOTIFICATIONS: dict[str, type[Wire]] = {
+    "run.event": Envelope,
+    "run.snapshot": RunSnapshot,
+    "run.changed": RunSummary,
+}
