@@ -1,0 +1,96 @@
+"""What a user declares: an agent, immutable and checked. It holds no state of any run."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import KW_ONLY, dataclass, field
+from typing import Any, cast
+
+import msgspec
+
+from ..protocol.messages import ModelDescriptor
+from ..protocol.record import Limits, Spec
+from .models import LanguageModel
+from .tools import NAME, Tool
+
+__all__ = ["Agent"]
+
+
+@dataclass(frozen=True, eq=False)
+class Agent:
+    """What to run: a model, what it is told, the tools that it may call, and the bounds of a run.
+
+    Raises: TypeError, ValueError, with a sentence that names the agent and the argument.
+    """
+
+    _: KW_ONLY
+    name: str  # [A-Za-z0-9_-]{1,64}; runs find their agent by it, also after a restart
+    model: LanguageModel
+    instructions: str = ""
+    tools: Sequence[Tool] = ()  # kept as a tuple
+    limits: Limits = field(default_factory=Limits)
+    description: str = ""  # for people who choose an agent
+    _spec: Spec = field(init=False, repr=False)
+    _tools: dict[str, Tool] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        for argument in ("name", "instructions", "description"):
+            if not isinstance(getattr(self, argument), str):
+                raise TypeError(f"agent {self.name!r}: {argument} must be a string")
+        if not NAME.fullmatch(self.name):
+            raise ValueError(f"agent {self.name!r}: a name is 1 to 64 letters, digits, _ and -")
+        descriptor = self._check_model()
+        object.__setattr__(self, "tools", self._check_tools())
+        self._check_limits()
+        object.__setattr__(self, "_tools", {tool.spec.name: tool for tool in self.tools})
+        spec = Spec(
+            agent=self.name,
+            model=msgspec.structs.replace(descriptor, headers=None),
+            instructions=self.instructions,
+            tools=tuple(tool.spec for tool in self.tools),
+            limits=self.limits,
+        )
+        object.__setattr__(self, "_spec", spec)
+
+    def spec(self) -> Spec:
+        """What a run records of the agent when it begins; the same object each time. No headers: they hold secrets."""
+        return self._spec
+
+    def tool(self, name: str) -> Tool | None:
+        """The tool of that name."""
+        return self._tools.get(name)
+
+    def _check_model(self) -> ModelDescriptor:
+        model: Any = self.model
+        descriptor = getattr(model, "descriptor", None)
+        if not isinstance(descriptor, ModelDescriptor) or not callable(getattr(model, "stream", None)):
+            raise TypeError(
+                f"agent {self.name!r}: model must have a descriptor and a stream (see LanguageModel), "
+                f"got {type(model).__name__}"
+            )
+        return descriptor
+
+    def _check_tools(self) -> tuple[Tool, ...]:
+        given: Any = self.tools
+        if not isinstance(given, Sequence):
+            raise TypeError(f"agent {self.name!r}: tools must be a sequence of tools, got {type(given).__name__}")
+        seen: set[str] = set()
+        for each in cast(Sequence[Any], given):
+            if not isinstance(each, Tool):
+                raise TypeError(f"agent {self.name!r}: {each!r} is not a tool; declare it with @tool")
+            if each.spec.name in seen:
+                raise ValueError(f"agent {self.name!r}: two tools are called {each.spec.name!r}")
+            seen.add(each.spec.name)
+        return tuple(cast(Sequence[Tool], given))
+
+    def _check_limits(self) -> None:
+        given: Any = self.limits
+        if not isinstance(given, Limits):
+            raise TypeError(f"agent {self.name!r}: limits must be Limits, got {type(given).__name__}")
+        try:
+            msgspec.convert(msgspec.to_builtins(given), Limits)
+        except (msgspec.ValidationError, TypeError) as error:
+            raise TypeError(f"agent {self.name!r}: limits: {error}") from error
+        for name, value in msgspec.structs.asdict(given).items():
+            least_ok = value is None or 0 < value < math.inf or (name == "retention_s" and value == 0)
+            if not least_ok:
+                raise ValueError(f"agent {self.name!r}: limits: {name} must be positive and finite, got {value}")
