@@ -53,50 +53,50 @@ Outcome = Literal["decided", "declined", "expired", "aborted"]
 # in the message), then exactly one Done or Failed.
 
 
-class Start(Wire, tag="start", tag_field="type"):
+class Start(Wire, frozen=True, tag="start", tag_field="type"):
     """The model began to answer."""
 
 
-class TextStart(Wire, tag="text_start", tag_field="type"):
+class TextStart(Wire, frozen=True, tag="text_start", tag_field="type"):
     """A text block begins."""
 
     content_index: int
 
 
-class TextDelta(Wire, tag="text_delta", tag_field="type"):
+class TextDelta(Wire, frozen=True, tag="text_delta", tag_field="type"):
     """More of a text block."""
 
     content_index: int
     delta: str
 
 
-class TextEnd(Wire, tag="text_end", tag_field="type"):
+class TextEnd(Wire, frozen=True, tag="text_end", tag_field="type"):
     """A text block is complete."""
 
     content_index: int
 
 
-class ThinkingStart(Wire, tag="thinking_start", tag_field="type"):
+class ThinkingStart(Wire, frozen=True, tag="thinking_start", tag_field="type"):
     """A thinking block begins."""
 
     content_index: int
 
 
-class ThinkingDelta(Wire, tag="thinking_delta", tag_field="type"):
+class ThinkingDelta(Wire, frozen=True, tag="thinking_delta", tag_field="type"):
     """More of a thinking block."""
 
     content_index: int
     delta: str
 
 
-class ThinkingEnd(Wire, tag="thinking_end", tag_field="type"):
+class ThinkingEnd(Wire, frozen=True, tag="thinking_end", tag_field="type"):
     """A thinking block is complete."""
 
     content_index: int
     signature: str | None = None
 
 
-class ToolcallStart(Wire, tag="toolcall_start", tag_field="type"):
+class ToolcallStart(Wire, frozen=True, tag="toolcall_start", tag_field="type"):
     """A tool call begins. A provider gives its own id; watchers see the runtime's, with the provider's beside it."""
 
     content_index: int
@@ -105,27 +105,27 @@ class ToolcallStart(Wire, tag="toolcall_start", tag_field="type"):
     provider_id: str | None = None
 
 
-class ToolcallDelta(Wire, tag="toolcall_delta", tag_field="type"):
+class ToolcallDelta(Wire, frozen=True, tag="toolcall_delta", tag_field="type"):
     """More of a tool call's arguments, as JSON text."""
 
     content_index: int
     delta: str
 
 
-class ToolcallEnd(Wire, tag="toolcall_end", tag_field="type"):
+class ToolcallEnd(Wire, frozen=True, tag="toolcall_end", tag_field="type"):
     """A tool call's arguments are complete."""
 
     content_index: int
 
 
-class Done(Wire, tag="done", tag_field="type"):
+class Done(Wire, frozen=True, tag="done", tag_field="type"):
     """The model's message is complete."""
 
     reason: StopReason
     message: AssistantMessage
 
 
-class Failed(Wire, tag="error", tag_field="type"):
+class Failed(Wire, frozen=True, tag="error", tag_field="type"):
     """The model call failed. `error` is the partial message, with `stopReason` and `errorMessage` set."""
 
     reason: Literal["error", "aborted"]
@@ -150,7 +150,7 @@ StreamEvent = StreamDelta | Done | Failed
 # The run's events.
 
 
-class ErrorInfo(Wire):
+class ErrorInfo(Wire, frozen=True):
     """Why a run failed, for a person and for a program."""
 
     type: str
@@ -158,14 +158,14 @@ class ErrorInfo(Wire):
     id: str | None = None  # of an internal error: the log has the same id
 
 
-class ToolOutput(Wire):
+class ToolOutput(Wire, frozen=True):
     """What a tool gave back, or has so far."""
 
     content: tuple[UserBlock, ...]
     details: Any = None
 
 
-class AgentStart(Wire, tag="agent_start", tag_field="type"):
+class AgentStart(Wire, frozen=True, tag="agent_start", tag_field="type"):
     """The run begins. At most once in its life, with its input."""
 
     agent: str
@@ -173,7 +173,7 @@ class AgentStart(Wire, tag="agent_start", tag_field="type"):
     metadata: dict[str, Any] = {}
 
 
-class AgentEnd(Wire, tag="agent_end", tag_field="type"):
+class AgentEnd(Wire, frozen=True, tag="agent_end", tag_field="type"):
     """The run is over. Exactly once, always the last event."""
 
     status: Literal["completed", "failed", "aborted"]
@@ -182,57 +182,57 @@ class AgentEnd(Wire, tag="agent_end", tag_field="type"):
     error: ErrorInfo | None = None
 
 
-class AgentPaused(Wire, tag="agent_paused", tag_field="type"):
+class AgentPaused(Wire, frozen=True, tag="agent_paused", tag_field="type"):
     """Nothing goes on until somebody outside acts on one of the pending calls."""
 
     tool_call_ids: tuple[str, ...]
 
 
-class AgentResume(Wire, tag="agent_resume", tag_field="type"):
+class AgentResume(Wire, frozen=True, tag="agent_resume", tag_field="type"):
     """The run goes on. With reason `recovered`, messages without `message_end` and partial tool results are void."""
 
     reason: Literal["decided", "declined", "expired", "claimed", "result", "recovered"]
 
 
-class AgentRetry(Wire, tag="agent_retry", tag_field="type"):
+class AgentRetry(Wire, frozen=True, tag="agent_retry", tag_field="type"):
     """The model call begins anew; what it had streamed is void."""
 
     attempt: int  # 1 = the first retry
     reason: str
 
 
-class TurnStart(Wire, tag="turn_start", tag_field="type"):
+class TurnStart(Wire, frozen=True, tag="turn_start", tag_field="type"):
     """The model is about to be asked."""
 
     turn: int  # from 1
 
 
-class TurnEnd(Wire, tag="turn_end", tag_field="type"):
+class TurnEnd(Wire, frozen=True, tag="turn_end", tag_field="type"):
     """The turn's tool results have entered the transcript, in the order of the calls."""
 
     message: AssistantMessage
     tool_results: tuple[ToolResultMessage, ...] = shown(())
 
 
-class MessageStart(Wire, tag="message_start", tag_field="type"):
+class MessageStart(Wire, frozen=True, tag="message_start", tag_field="type"):
     """The model's message begins; `message` is still empty."""
 
     message: AssistantMessage
 
 
-class MessageUpdate(Wire, tag="message_update", tag_field="type"):
+class MessageUpdate(Wire, frozen=True, tag="message_update", tag_field="type"):
     """The model's message grows, by the delta only."""
 
     assistant_message_event: StreamDelta
 
 
-class MessageEnd(Wire, tag="message_end", tag_field="type"):
+class MessageEnd(Wire, frozen=True, tag="message_end", tag_field="type"):
     """A message is complete and in the transcript."""
 
     message: AssistantMessage
 
 
-class ToolExecutionStart(Wire, tag="tool_execution_start", tag_field="type"):
+class ToolExecutionStart(Wire, frozen=True, tag="tool_execution_start", tag_field="type"):
     """A tool executes from now on."""
 
     tool_call_id: str
@@ -240,7 +240,7 @@ class ToolExecutionStart(Wire, tag="tool_execution_start", tag_field="type"):
     args: dict[str, Any]
 
 
-class ToolExecutionUpdate(Wire, tag="tool_execution_update", tag_field="type"):
+class ToolExecutionUpdate(Wire, frozen=True, tag="tool_execution_update", tag_field="type"):
     """What a tool shows before it is done; each replaces the one before."""
 
     tool_call_id: str
@@ -248,7 +248,7 @@ class ToolExecutionUpdate(Wire, tag="tool_execution_update", tag_field="type"):
     partial_result: Any
 
 
-class ToolExecutionEnd(Wire, tag="tool_execution_end", tag_field="type"):
+class ToolExecutionEnd(Wire, frozen=True, tag="tool_execution_end", tag_field="type"):
     """A call has its result. Also for calls that never executed."""
 
     tool_call_id: str
@@ -257,7 +257,7 @@ class ToolExecutionEnd(Wire, tag="tool_execution_end", tag_field="type"):
     is_error: bool = shown(False)
 
 
-class ToolDecisionPending(Wire, tag="tool_decision_pending", tag_field="type"):
+class ToolDecisionPending(Wire, frozen=True, tag="tool_decision_pending", tag_field="type"):
     """A gated call waits for a decision."""
 
     tool_call_id: str
@@ -268,7 +268,7 @@ class ToolDecisionPending(Wire, tag="tool_decision_pending", tag_field="type"):
     due_at: int | None = None  # ms; then it expires
 
 
-class ToolDecisionResolved(Wire, tag="tool_decision_resolved", tag_field="type"):
+class ToolDecisionResolved(Wire, frozen=True, tag="tool_decision_resolved", tag_field="type"):
     """A gated call no longer waits."""
 
     tool_call_id: str
@@ -278,7 +278,7 @@ class ToolDecisionResolved(Wire, tag="tool_decision_resolved", tag_field="type")
     reason: str | None = None
 
 
-class ToolClientExecutePending(Wire, tag="tool_client_execute_pending", tag_field="type"):
+class ToolClientExecutePending(Wire, frozen=True, tag="tool_client_execute_pending", tag_field="type"):
     """A client-side call is offered to whoever claims it first."""
 
     tool_call_id: str
@@ -287,7 +287,7 @@ class ToolClientExecutePending(Wire, tag="tool_client_execute_pending", tag_fiel
     due_at: int | None = None  # ms
 
 
-class ToolClientClaimed(Wire, tag="tool_client_claimed", tag_field="type"):
+class ToolClientClaimed(Wire, frozen=True, tag="tool_client_claimed", tag_field="type"):
     """A client has taken a client-side call."""
 
     tool_call_id: str
@@ -315,7 +315,7 @@ Event = (
 )
 
 
-class Envelope(Wire):
+class Envelope(Wire, frozen=True):
     """One event on its way to a watcher."""
 
     run_id: str

@@ -42,27 +42,27 @@ class Wire(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True, kw_o
     """The base of all wire data: frozen, camelCase, a field at its default left out unless it is `shown`."""
 
 
-class Text(Wire, tag="text", tag_field="type"):
+class Text(Wire, frozen=True, tag="text", tag_field="type"):
     """Plain text."""
 
     text: str
 
 
-class Image(Wire, tag="image", tag_field="type"):
+class Image(Wire, frozen=True, tag="image", tag_field="type"):
     """An inline image."""
 
     data: str  # base64
     mime_type: str
 
 
-class Thinking(Wire, tag="thinking", tag_field="type"):
+class Thinking(Wire, frozen=True, tag="thinking", tag_field="type"):
     """A model's reasoning, with the provider's signature where it gave one."""
 
     thinking: str
     signature: str | None = None
 
 
-class ToolCall(Wire, tag="toolCall", tag_field="type"):
+class ToolCall(Wire, frozen=True, tag="toolCall", tag_field="type"):
     """The model asks for a tool."""
 
     id: str  # minted by the runtime, unique for ever: the idempotency key for the outside
@@ -76,7 +76,7 @@ UserBlock = Text | Image
 AssistantBlock = Text | Thinking | ToolCall
 
 
-class Cost(Wire):
+class Cost(Wire, frozen=True):
     """Money, in the currency of the model descriptor's prices; for a descriptor: per million tokens."""
 
     input: float = shown(0.0)
@@ -86,7 +86,7 @@ class Cost(Wire):
     total: float = shown(0.0)
 
 
-class Usage(Wire):
+class Usage(Wire, frozen=True):
     """Tokens of one model call, or of a run so far."""
 
     input: int = shown(0)
@@ -115,14 +115,14 @@ class Usage(Wire):
         )
 
 
-class UserMessage(Wire, tag="user", tag_field="role"):
+class UserMessage(Wire, frozen=True, tag="user", tag_field="role"):
     """What a person said."""
 
     content: str | tuple[UserBlock, ...]
     timestamp: int = shown(0)  # ms
 
 
-class AssistantMessage(Wire, tag="assistant", tag_field="role"):
+class AssistantMessage(Wire, frozen=True, tag="assistant", tag_field="role"):
     """What the model said, whole, with how it ended."""
 
     content: tuple[AssistantBlock, ...]
@@ -145,7 +145,7 @@ class AssistantMessage(Wire, tag="assistant", tag_field="role"):
         return "".join(block.text for block in self.content if isinstance(block, Text))
 
 
-class ToolResultMessage(Wire, tag="toolResult", tag_field="role"):
+class ToolResultMessage(Wire, frozen=True, tag="toolResult", tag_field="role"):
     """What a tool gave back."""
 
     tool_call_id: str
@@ -164,7 +164,7 @@ class ToolResultMessage(Wire, tag="toolResult", tag_field="role"):
 Message = UserMessage | AssistantMessage | ToolResultMessage
 
 
-class Compat(Wire):
+class Compat(Wire, frozen=True):
     """How a server that speaks OpenAI's API differs from OpenAI's own."""
 
     max_tokens_field: Literal["max_completion_tokens", "max_tokens"] | None = None
@@ -176,7 +176,7 @@ class Compat(Wire):
     requires_tool_result_name: bool | None = None
 
 
-class ModelDescriptor(Wire):
+class ModelDescriptor(Wire, frozen=True):
     """Which model, where, and what it can do."""
 
     id: str

@@ -50,14 +50,14 @@ FINAL: frozenset[str] = frozenset({"completed", "failed", "aborted"})
 # The spec: what was agreed at begin. Today's code adds only `execute` and middleware.
 
 
-class OnExpiry(Wire):
+class OnExpiry(Wire, frozen=True):
     """What becomes of a gated call that nobody decided in time."""
 
     action: Literal["error", "decide", "abort"] = shown("error")
     decision: Any = None  # for `decide`: valid under the tool's decision schema
 
 
-class ToolSpec(Wire):
+class ToolSpec(Wire, frozen=True):
     """A tool as the model and the deciders see it."""
 
     name: str
@@ -71,7 +71,7 @@ class ToolSpec(Wire):
     client_timeout_s: float | None = None  # how long a claim, or an offer, holds
 
 
-class Limits(Wire):
+class Limits(Wire, frozen=True):
     """Bounds of one run. Each has a default; None means unbounded."""
 
     max_turns: int = shown(100)
@@ -84,7 +84,7 @@ class Limits(Wire):
     retention_s: float = shown(24 * 3600.0)  # of a run that is over; 0 = deleted at the end
 
 
-class Spec(Wire):
+class Spec(Wire, frozen=True):
     """The agent as it was when the run began."""
 
     agent: str
@@ -97,14 +97,14 @@ class Spec(Wire):
 # The head.
 
 
-class Claim(Wire):
+class Claim(Wire, frozen=True):
     """Who has taken a client-side call."""
 
     digest: str  # SHA-256 of the token, hex: the token itself is never stored
     by: str | None = None
 
 
-class Call(Wire):
+class Call(Wire, frozen=True):
     """An open call of the current turn, where it stands."""
 
     id: str
@@ -115,7 +115,7 @@ class Call(Wire):
     claim: Claim | None = None
 
 
-class AbortRequest(Wire):
+class AbortRequest(Wire, frozen=True):
     """Somebody wants the run to end; from here on it does nothing else."""
 
     at: int  # ms
@@ -123,7 +123,7 @@ class AbortRequest(Wire):
     reason: str = shown("aborted")
 
 
-class Head(Wire):
+class Head(Wire, frozen=True):
     """The state of a run, but for what the journal has."""
 
     id: str
@@ -158,26 +158,26 @@ class Head(Wire):
 # The journal. Entries are never changed; the first is always the spec, the second the input.
 
 
-class SpecEntry(Wire, tag="spec", tag_field="kind"):
+class SpecEntry(Wire, frozen=True, tag="spec", tag_field="kind"):
     """What was agreed at begin."""
 
     spec: Spec
 
 
-class InputEntry(Wire, tag="input", tag_field="kind"):
+class InputEntry(Wire, frozen=True, tag="input", tag_field="kind"):
     """What the caller passed in."""
 
     messages: tuple[Message, ...]
     at: int  # ms
 
 
-class MessageEntry(Wire, tag="message", tag_field="kind"):
+class MessageEntry(Wire, frozen=True, tag="message", tag_field="kind"):
     """The model's message of a turn."""
 
     message: AssistantMessage
 
 
-class DecisionEntry(Wire, tag="decision", tag_field="kind"):
+class DecisionEntry(Wire, frozen=True, tag="decision", tag_field="kind"):
     """How a gate was settled: who, when, what, and on which arguments."""
 
     tool_call_id: str
@@ -190,7 +190,7 @@ class DecisionEntry(Wire, tag="decision", tag_field="kind"):
     reason: str | None = None
 
 
-class ResultEntry(Wire, tag="result", tag_field="kind"):
+class ResultEntry(Wire, frozen=True, tag="result", tag_field="kind"):
     """The one result of a call."""
 
     message: ToolResultMessage
@@ -201,7 +201,7 @@ class ResultEntry(Wire, tag="result", tag_field="kind"):
 Entry = SpecEntry | InputEntry | MessageEntry | DecisionEntry | ResultEntry
 
 
-class Record(Wire):
+class Record(Wire, frozen=True):
     """All of a run."""
 
     head: Head
@@ -283,7 +283,7 @@ _ENTRY: msgspec.json.Decoder[Entry] = msgspec.json.Decoder(Entry)
 _PLAIN: msgspec.json.Decoder[dict[str, Any]] = msgspec.json.Decoder(dict[str, Any])
 
 
-class _Peek(Wire):
+class _Peek(Wire, frozen=True):
     schema_version: int
 
 

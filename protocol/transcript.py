@@ -48,7 +48,7 @@ from .record import Call, History, InputEntry, MessageEntry, Record, ResultEntry
 __all__ = ["PartialMessage", "PendingCall", "Snapshot", "ToolView", "Transcript", "replay"]
 
 
-class PendingCall(Wire):
+class PendingCall(Wire, frozen=True):
     """A call that waits for the outside."""
 
     tool_call_id: str
@@ -62,7 +62,7 @@ class PendingCall(Wire):
     claimed_by: str | None = None
 
 
-class ToolView(Wire):
+class ToolView(Wire, frozen=True):
     """A call of the current turn that executes, or is done."""
 
     tool_call_id: str
@@ -73,7 +73,7 @@ class ToolView(Wire):
     is_error: bool | None = None  # None while it executes
 
 
-class Snapshot(Wire):
+class Snapshot(Wire, frozen=True):
     """The whole visible state of a run at one `seq`. `pending` and `tools` stand in the order of the model's calls."""
 
     agent: str = shown("")
