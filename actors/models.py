@@ -8,8 +8,6 @@ from collections.abc import AsyncGenerator, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-import trio
-
 from ..protocol.codec import to_json
 from ..protocol.events import (
     Done,
@@ -29,7 +27,7 @@ from ..protocol.events import (
 from ..protocol.messages import AssistantBlock, AssistantMessage, Message, ModelDescriptor, Text, Thinking, ToolCall
 from ..protocol.record import ToolSpec
 
-__all__ = ["LanguageModel", "ModelRequest", "replay"]
+__all__ = ["LanguageModel", "ModelRequest", "events_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,23 +65,13 @@ class LanguageModel(Protocol):
         ...
 
 
-async def replay(
-    message: AssistantMessage, *, delay_s: float = 0.0, deltas_per_chunk: int = 1
-) -> AsyncGenerator[Sequence[StreamEvent], None]:
-    """A whole message as a provider would stream it, word by word: for models that are no more than a function.
-
-    Each chunk comes `delay_s` seconds (0: one checkpoint) after the one before. A message whose `stopReason` is
-    `error` or `aborted` ends in `Failed`.
-    """
-    deltas: list[StreamEvent] = [Start(), *_deltas(message)]
-    for at in range(0, len(deltas), deltas_per_chunk):
-        await trio.sleep(delay_s)
-        yield deltas[at : at + deltas_per_chunk]
-    await trio.sleep(delay_s)
-    if message.stop_reason in ("error", "aborted"):
-        yield [Failed(reason=message.stop_reason, error=message)]
-    else:
-        yield [Done(reason=message.stop_reason, message=message)]
+def events_of(message: AssistantMessage) -> list[StreamEvent]:
+    """A whole message as the events of a stream, word by word: for models that are no more than a function. A message
+    whose `stopReason` is `error` or `aborted` ends in `Failed`."""
+    reason = message.stop_reason
+    failed = reason == "error" or reason == "aborted"
+    end = Failed(reason=reason, error=message) if failed else Done(reason=reason, message=message)
+    return [Start(), *_deltas(message), end]
 
 
 def _deltas(message: AssistantMessage) -> Iterator[StreamEvent]:

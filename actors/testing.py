@@ -1,0 +1,160 @@
+"""For tests of agents and tools: a model that follows a script, and what a tool needs to be called on its own.
+
+No pytest here, no network, no real time: delays are on the trio clock, so `autojump_clock` makes them free.
+"""
+
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+import trio
+
+from ..protocol.events import Failed, Start, StreamEvent
+from ..protocol.messages import AssistantBlock, AssistantMessage, ModelDescriptor, Text, ToolCall
+from .models import ModelRequest, events_of
+from .tools import ToolContext
+
+__all__ = ["Answer", "Hanging", "Response", "ScriptedModel", "Updates", "calls", "hangs", "says", "tool_context"]
+
+DESCRIPTOR = ModelDescriptor(id="scripted", api="scripted", provider="testing")
+
+
+@dataclass(frozen=True, slots=True)
+class Hanging:
+    """A response that streams `message`, and then neither goes on nor ends."""
+
+    message: AssistantMessage
+
+
+# A str is a message of text, calls are a message of nothing else, an exception is raised in mid-stream.
+Answer: TypeAlias = AssistantMessage | str | Sequence[ToolCall] | Exception | Failed | Hanging
+Response: TypeAlias = Answer | Callable[[ModelRequest], Answer]
+
+
+def says(text: str) -> AssistantMessage:
+    """A message of plain text."""
+    return _message(Text(text=text))
+
+
+def calls(*wanted: tuple[str, Mapping[str, Any] | str], text: str = "") -> AssistantMessage:
+    """A message that calls tools by name and arguments, after `text`. Arguments as a string are streamed as they are:
+    that is how a model gets its JSON wrong. The ids are call-1, call-2, …, the same in every message."""
+    blocks = [
+        ToolCall(id=f"call-{n}", name=name, arguments={}, raw_arguments=arguments)
+        if isinstance(arguments, str)
+        else ToolCall(id=f"call-{n}", name=name, arguments=dict(arguments))
+        for n, (name, arguments) in enumerate(wanted, start=1)
+    ]
+    return _message(*([Text(text=text)] if text else []), *blocks)
+
+
+def hangs(text: str = "") -> Hanging:
+    """A response that streams `text`, and then neither goes on nor ends."""
+    return Hanging(says(text) if text else _message())
+
+
+class ScriptedModel:
+    """A language model that gives `responses`, one a call, streamed word by word.
+
+    `delay_s` passes before each chunk of `deltas_per_chunk` events. A call beyond the script's end is answered with a
+    `Failed` that says so.
+    """
+
+    def __init__(
+        self,
+        responses: Sequence[Response],
+        *,
+        delay_s: float = 0.0,
+        deltas_per_chunk: int = 1,
+        descriptor: ModelDescriptor = DESCRIPTOR,
+    ) -> None:
+        self.descriptor = descriptor
+        self.requests: list[ModelRequest] = []  # each call, as it was made
+        self.streaming = 0  # calls under way now
+        self._responses = list(responses)
+        self._delay_s = delay_s
+        self._deltas_per_chunk = deltas_per_chunk
+
+    async def stream(self, request: ModelRequest) -> AsyncGenerator[Sequence[StreamEvent], None]:
+        """The next response of the script."""
+        number = len(self.requests)
+        self.requests.append(request)
+        self.streaming += 1
+        try:
+            response: Any = self._responses[number] if number < len(self._responses) else self._exhausted()
+            if callable(response):
+                response = response(request)
+            events = _events(response)
+            for at in range(0, len(events), self._deltas_per_chunk):
+                await trio.sleep(self._delay_s)
+                yield events[at : at + self._deltas_per_chunk]
+            if isinstance(response, Hanging):
+                await trio.sleep_forever()
+            if isinstance(response, Exception):
+                await trio.sleep(self._delay_s)
+                raise response
+        finally:
+            self.streaming -= 1
+
+    def _exhausted(self) -> AssistantMessage:
+        message = (
+            f"the script of this model has {len(self._responses)} responses, and this is call {len(self.requests)}"
+        )
+        return AssistantMessage(content=(), stop_reason="error", error_message=message)
+
+
+@dataclass(slots=True)
+class Updates:
+    """Where a tool's `update`s go in a test."""
+
+    seen: list[Any] = field(default_factory=list[Any])
+
+    async def publish(self, partial: Any) -> None:
+        """Keep it."""
+        await trio.lowlevel.checkpoint()
+        self.seen.append(partial)
+
+
+def tool_context(
+    tool_name: str = "tool",
+    *,
+    run_id: str = "run-1",
+    tool_call_id: str = "call-1",
+    metadata: dict[str, Any] | None = None,
+    updates: Updates | None = None,
+) -> ToolContext:
+    """A context to execute a tool with, outside of any run; what the tool shows goes to `updates`."""
+    return ToolContext(
+        run_id=run_id,
+        tool_call_id=tool_call_id,
+        tool_name=tool_name,
+        metadata=metadata or {},
+        publish=(updates or Updates()).publish,
+    )
+
+
+def _events(response: Any) -> list[StreamEvent]:
+    match response:
+        case Exception():
+            return [Start()]
+        case Hanging(message=message):
+            return events_of(message)[:-1]
+        case Failed(error=message):
+            return [*events_of(message)[:-1], response]
+        case AssistantMessage():
+            return events_of(response)
+        case str():
+            return events_of(says(response))
+        case _:
+            return events_of(_message(*response))
+
+
+def _message(*blocks: AssistantBlock) -> AssistantMessage:
+    called = any(isinstance(block, ToolCall) for block in blocks)
+    return AssistantMessage(
+        content=blocks,
+        api=DESCRIPTOR.api,
+        provider=DESCRIPTOR.provider,
+        model=DESCRIPTOR.id,
+        stop_reason="toolUse" if called else "stop",
+    )
