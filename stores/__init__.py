@@ -1,6 +1,9 @@
 """Where records live: the Store contract and its implementations. Storage only: nothing here knows what a run does."""
 
+from .address import open_store
 from .base import Page, Store, StoreClaims
+from .gil import thread_friendly
 from .memory import MemoryStore
+from .sqlite import SqliteStore
 
-__all__ = ["MemoryStore", "Page", "Store", "StoreClaims"]
+__all__ = ["MemoryStore", "Page", "SqliteStore", "Store", "StoreClaims", "open_store", "thread_friendly"]

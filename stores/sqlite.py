@@ -1,0 +1,152 @@
+"""Runs in one SQLite file: the durable default. The Store contract here; the file and the writing beside it.
+
+Two threads of the store's own, each with a connection: one writes, committing all saves that wait for it in one
+transaction; one reads. WAL and `synchronous=FULL`: what `save` has returned from survives a power cut.
+"""
+
+import os
+import sqlite3
+from collections.abc import Callable, Sequence
+from functools import partial
+from types import TracebackType
+from typing import Any, Self
+
+import trio
+
+from ..protocol.events import Status
+from ..protocol.record import Entry, Head, Record, encode_entry, encode_head
+from . import sqlite_reads
+from .base import Page, StoreClaims
+from .filelock import FileLock
+from .gil import thread_friendly
+from .paging import check_limit, read_cursor
+from .sqlite_file import connect, connect_reader, translated
+from .sqlite_writes import Acquire, Delete, Save, Write, write_group
+from .thread import GroupThread
+
+__all__ = ["SqliteStore"]
+
+_Read = Callable[[sqlite3.Connection], Any]
+
+
+class SqliteStore:
+    """The Store contract in an SQLite file. Opened by `open`, or by its address with `open_store`.
+
+    A call that has been handed to a thread isn't cancelled any more: it comes back with what happened.
+    """
+
+    claims = StoreClaims(durable=True, fenced=True, exclusive=True)
+
+    def __init__(self, path: str, lock: FileLock, writer: sqlite3.Connection, reader: sqlite3.Connection) -> None:
+        self._lock = lock
+        self._writer: GroupThread[Write] = GroupThread(
+            f"adjourn writes {path}", partial(write_group, writer, path), writer.close
+        )
+        self._reader: GroupThread[_Read] = GroupThread(
+            f"adjourn reads {path}", partial(_read_group, reader, path), reader.close
+        )
+        self._closing = trio.Lock()
+        self._closed = False
+
+    @classmethod
+    async def open(cls, path: str | os.PathLike[str]) -> Self:
+        """The store in that file, made if it isn't there; opening takes the same time however many runs it holds.
+
+        Raises:
+            StoreInUse: another process has it open.
+            StoreUnavailable: it can't be opened or made.
+            StoreCorrupt: it is damaged, or not ours; it is left as it is.
+            StoreTooNew: a newer adjourn made it; it is left as it is.
+        """
+        with thread_friendly():
+            opened = await trio.to_thread.run_sync(_open, path, limiter=trio.CapacityLimiter(1))
+        return cls(*opened)
+
+    async def acquire(self, owner: str) -> int:
+        """A new epoch; earlier ones may not save any more."""
+        return await self._writer.run(Acquire(owner))
+
+    async def save(self, head: Head, append: Sequence[Entry] = (), *, expected_version: int) -> None:
+        """As the contract says. It comes back when the save is on the disk."""
+        entries = tuple([encode_entry(entry) for entry in append])
+        await self._writer.run(
+            Save(
+                id=head.id,
+                version=head.version,
+                epoch=head.epoch,
+                status=head.status,
+                next_due=head.next_due,
+                created_at=head.created_at,
+                expected_version=expected_version,
+                data=encode_head(head),
+                entries=entries,
+            )
+        )
+
+    async def load(self, run_id: str) -> Record | None:
+        """The record, or None."""
+        return await self._reader.run(partial(sqlite_reads.load, run_id=run_id))
+
+    async def delete(self, run_id: str) -> None:
+        """Forget the run. Idempotent."""
+        await self._writer.run(Delete(run_id))
+
+    async def list(self, *, status: Status | None = None, limit: int = 100, after: str | None = None) -> Page:
+        """A page of heads, newest first."""
+        check_limit(limit)
+        cursor = None if after is None else read_cursor(after)
+        return await self._reader.run(partial(sqlite_reads.page, status=status, limit=limit, cursor=cursor))
+
+    async def due(self, now: int, limit: int = 100) -> tuple[Head, ...]:
+        """Heads with `nextDue` <= now (ms), earliest first."""
+        check_limit(limit)
+        return await self._reader.run(partial(sqlite_reads.due, now=now, limit=limit))
+
+    async def next_due(self) -> int | None:
+        """The earliest `nextDue`, ms."""
+        return await self._reader.run(sqlite_reads.next_due)
+
+    async def aclose(self) -> None:
+        """Finish what was accepted, close the file, let another process have it. Idempotent; not cancelled."""
+        with trio.CancelScope(shield=True):
+            async with self._closing:
+                if self._closed:
+                    return
+                await self._reader.aclose()
+                await self._writer.aclose()  # the last connection: moves what the log holds into the file
+                self._lock.release()
+                self._closed = True
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+
+def _open(name: str | os.PathLike[str]) -> tuple[str, FileLock, sqlite3.Connection, sqlite3.Connection]:
+    path = os.path.realpath(name)  # one lock for all names of the file
+    lock = FileLock(path + ".lock")
+    try:
+        writer = connect(path)
+        try:
+            return path, lock, writer, connect_reader(path)
+        except BaseException:
+            writer.close()
+            raise
+    except BaseException:
+        lock.release()
+        raise
+
+
+def _read_group(connection: sqlite3.Connection, path: str, reads: Sequence[_Read]) -> list[Any]:
+    return [_read(connection, path, read) for read in reads]
+
+
+def _read(connection: sqlite3.Connection, path: str, read: _Read) -> Any:
+    try:
+        return read(connection)
+    except Exception as error:
+        return translated(error, path)

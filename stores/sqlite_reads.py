@@ -1,0 +1,89 @@
+"""The queries of an SQLite store. Blocking; run on the reader's thread.
+
+Each is one statement, so it sees one state of the file, and gives one row: every row that SQLite steps to gives up the
+GIL, which a busy loop is slow to give back. So rows come as one JSON array, and a head or entry in it as hex, which
+survives whatever bytes a damaged file may hold.
+"""
+
+import logging
+import sqlite3
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+
+from ..protocol.errors import RecordTooNew, StoreCorrupt
+from ..protocol.events import Status
+from ..protocol.record import Head, Record, decode_entry, decode_head
+from .base import Page
+from .paging import cursor_after
+
+__all__ = ["due", "load", "next_due", "page"]
+
+_LOG = logging.getLogger(__name__)
+_END = (2**63 - 1, "")  # a cursor before every run
+
+_LOAD = """
+SELECT hex(data), entries,
+    (SELECT json_group_array(json_array(n, schema_version, hex(data))) FROM journal WHERE run_id = heads.id)
+FROM heads WHERE id = ?
+"""
+_PAGE = """
+SELECT json_group_array(json_array(created_at, id, hex(data))) FROM (
+    SELECT created_at, id, data FROM heads WHERE {status} (created_at, id) < (?, ?)
+    ORDER BY created_at DESC, id DESC LIMIT ?
+)
+"""
+_DUE = """
+SELECT json_group_array(json_array(next_due, id, hex(data))) FROM (
+    SELECT next_due, id, data FROM heads WHERE next_due <= ? ORDER BY next_due, id LIMIT ?
+)
+"""
+_NEXT_DUE = "SELECT min(next_due) FROM heads WHERE next_due IS NOT NULL"
+
+
+def load(connection: sqlite3.Connection, run_id: str) -> Record | None:
+    """The record, or None. Raises: RecordTooNew, StoreCorrupt."""
+    row = connection.execute(_LOAD, (run_id,)).fetchone()
+    if row is None:
+        return None
+    head, count, journal = row
+    entries = sorted(msgspec.json.decode(journal))
+    if [n for n, _, _ in entries] != list(range(count)):
+        raise StoreCorrupt(f"run {run_id}: its journal should have {count} entries and has {len(entries)}")
+    return Record(
+        head=decode_head(bytes.fromhex(head)),
+        journal=tuple(decode_entry(bytes.fromhex(data), version) for _, version, data in entries),
+    )
+
+
+def page(connection: sqlite3.Connection, status: Status | None, limit: int, cursor: tuple[int, str] | None) -> Page:
+    """A page of heads; one that can't be read is left out, so a page may be short and yet not the last."""
+    where = "" if status is None else "status = ? AND"
+    given = () if status is None else (status,)
+    row = connection.execute(_PAGE.format(status=where), (*given, *(cursor or _END), limit + 1)).fetchone()
+    rows = sorted(msgspec.json.decode(row[0]), reverse=True)
+    more = len(rows) > limit
+    rows = rows[:limit]
+    return Page(_readable(rows), cursor_after(rows[-1][0], rows[-1][1]) if more else None)
+
+
+def due(connection: sqlite3.Connection, now: int, limit: int) -> tuple[Head, ...]:
+    """Heads that are due, earliest first; one that can't be read is left out."""
+    row = connection.execute(_DUE, (now, limit)).fetchone()
+    return _readable(sorted(msgspec.json.decode(row[0])))
+
+
+def next_due(connection: sqlite3.Connection) -> int | None:
+    """The earliest `nextDue`, ms."""
+    return connection.execute(_NEXT_DUE).fetchone()[0]
+
+
+def _readable(rows: Iterable[Any]) -> tuple[Head, ...]:
+    heads: list[Head] = []
+    for _, run_id, data in rows:
+        try:
+            heads.append(decode_head(bytes.fromhex(data)))
+        except (RecordTooNew, StoreCorrupt) as error:
+            _LOG.warning("run %s is left out: %s", run_id, error)
+    return tuple(heads)

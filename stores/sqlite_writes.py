@@ -1,0 +1,190 @@
+"""All waiting writes as one SQLite transaction, each with an outcome of its own. Blocking; runs on the writer's thread.
+
+What each write comes to is decided in plain Python over the stored versions, read within the transaction; then a few
+statements of many rows write it. Few, because each one gives up the GIL and must get it back.
+"""
+
+import sqlite3
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from ..protocol.errors import StaleEpoch, VersionConflict
+from ..protocol.events import Status
+from ..protocol.record import SCHEMA_VERSION, decode_head, encode_head
+from .sqlite_file import translated
+
+__all__ = ["Acquire", "Delete", "Save", "Write", "write_group"]
+
+
+@dataclass(frozen=True, slots=True)
+class Acquire:
+    """A new owner; its outcome is the epoch."""
+
+    owner: str
+
+
+@dataclass(frozen=True, slots=True)
+class Delete:
+    """Forget a run."""
+
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Save:
+    """A head, encoded, with the entries to append."""
+
+    id: str
+    version: int
+    epoch: int
+    status: Status
+    next_due: int | None
+    created_at: int
+    expected_version: int
+    data: bytes
+    entries: tuple[bytes, ...]
+
+
+Write = Acquire | Delete | Save
+
+
+@dataclass(slots=True)
+class _Stored:
+    """What of a run counts for the next write to it."""
+
+    version: int
+    created_at: int
+    entries: int
+
+
+class _Group:
+    """The writes of a group, decided one after another; then what is to be written of them all."""
+
+    def __init__(self, epoch: int, stored: dict[str, _Stored]) -> None:
+        self.epoch = epoch
+        self.owner: str | None = None
+        self.stored = stored
+        self.deleted: set[str] = set()
+        self.heads: dict[str, tuple[Any, ...]] = {}
+        self.journal: dict[str, list[tuple[Any, ...]]] = {}
+
+    def decide(self, write: Write) -> int | Exception | None:
+        """What the write comes to, if the transaction commits."""
+        match write:
+            case Save():
+                return self._save(write)
+            case Delete():
+                self.deleted.add(write.id)
+                for known in (self.stored, self.heads, self.journal):
+                    known.pop(write.id, None)
+                return None
+            case Acquire():
+                self.epoch, self.owner = self.epoch + 1, write.owner
+                return self.epoch
+
+    def _save(self, save: Save) -> Exception | None:
+        run = self.stored.get(save.id)
+        stored = run.version if run else 0
+        if save.epoch < self.epoch:
+            return StaleEpoch(f"epoch {save.epoch} has ended: the store is at {self.epoch}")
+        if stored != save.expected_version:
+            return VersionConflict(f"run {save.id}: expected version {save.expected_version}, stored is {stored}")
+        data = save.data
+        if run is None:
+            run = self.stored[save.id] = _Stored(0, save.created_at, 0)
+        elif run.created_at != save.created_at:
+            data = encode_head(msgspec.structs.replace(decode_head(data), created_at=run.created_at))
+        rows = self.journal.setdefault(save.id, [])
+        rows += [(save.id, n, SCHEMA_VERSION, entry) for n, entry in enumerate(save.entries, run.entries)]
+        run.version = save.version
+        run.entries += len(save.entries)
+        self.heads[save.id] = (
+            *(save.id, save.version, save.epoch, save.status, save.next_due),
+            *(run.created_at, run.entries, data),
+        )
+        return None
+
+    def write(self, connection: sqlite3.Connection) -> None:
+        """Everything into the open transaction. Deletions first: what was saved after one must stay."""
+        if self.owner is not None:
+            connection.execute("UPDATE store SET epoch = ?, owner = ?", (self.epoch, self.owner))
+        if self.deleted:
+            ids = (_json(self.deleted),)
+            connection.execute("DELETE FROM heads WHERE id IN (SELECT value FROM json_each(?))", ids)
+            connection.execute("DELETE FROM journal WHERE run_id IN (SELECT value FROM json_each(?))", ids)
+        _insert(connection, _INTO_HEADS, list(self.heads.values()))
+        _insert(connection, _INTO_JOURNAL, [row for rows in self.journal.values() for row in rows])
+
+
+# Before a row's values, its values, after all rows.
+_INTO_HEADS = (
+    "INSERT INTO heads (id, version, epoch, status, next_due, created_at, entries, data) VALUES ",
+    "(?, ?, ?, ?, ?, ?, ?, CAST(? AS TEXT))",
+    " ON CONFLICT (id) DO UPDATE SET version = excluded.version, epoch = excluded.epoch, status = excluded.status, "
+    "next_due = excluded.next_due, entries = excluded.entries, data = excluded.data",
+)
+_INTO_JOURNAL = (
+    "INSERT INTO journal (run_id, n, schema_version, data) VALUES ",
+    "(?, ?, ?, CAST(? AS TEXT))",
+    "",
+)
+_MOST_ROWS = 512  # a statement; times 8 values, far below SQLite's 32,766
+
+
+def write_group(connection: sqlite3.Connection, path: str, writes: Sequence[Write]) -> list[Any]:
+    """For each write, in their order, what it came to: None, an epoch, or the exception to raise."""
+    try:
+        connection.execute("BEGIN IMMEDIATE")
+    except sqlite3.Error as error:
+        return [translated(error, path) for _ in writes]
+    try:
+        outcomes = _fill(connection, writes)
+    except Exception as error:  # also what SQLite can't bind
+        _roll_back(connection)
+        if len(writes) == 1:
+            return [translated(error, path)]
+        return [write_group(connection, path, [write])[0] for write in writes]  # one may be bad, the others not
+    try:
+        connection.execute("COMMIT")
+    except sqlite3.Error as error:
+        _roll_back(connection)
+        return [translated(error, path) for _ in writes]
+    return outcomes
+
+
+def _fill(connection: sqlite3.Connection, writes: Sequence[Write]) -> list[Any]:
+    ids = {write.id for write in writes if isinstance(write, Save)}
+    epoch, rows = connection.execute(
+        "SELECT epoch, (SELECT json_group_array(json_array(id, version, created_at, entries)) FROM heads "
+        "WHERE id IN (SELECT value FROM json_each(?))) FROM store",
+        (_json(ids),),
+    ).fetchone()
+    stored = {run_id: _Stored(*numbers) for run_id, *numbers in msgspec.json.decode(rows)}
+    group = _Group(epoch, stored)
+    outcomes = [group.decide(write) for write in writes]
+    group.write(connection)
+    return outcomes
+
+
+def _insert(connection: sqlite3.Connection, sql: tuple[str, str, str], rows: Sequence[tuple[Any, ...]]) -> None:
+    # By powers of two: few statements, of so few shapes that all stay in the connection's cache, compiled.
+    before, values, after = sql
+    done, most = 0, _MOST_ROWS
+    while done < len(rows):
+        while most > len(rows) - done:
+            most //= 2
+        statement = before + ", ".join([values] * most) + after
+        connection.execute(statement, [value for row in rows[done : done + most] for value in row])
+        done += most
+
+
+def _roll_back(connection: sqlite3.Connection) -> None:
+    if connection.in_transaction:  # some errors have ended it already
+        connection.execute("ROLLBACK")
+
+
+def _json(ids: Iterable[str]) -> str:
+    return msgspec.json.encode(list(ids)).decode()
