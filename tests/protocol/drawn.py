@@ -1,0 +1,69 @@
+"""Hypothesis strategies for any wire type, read off the type itself. Ids come from a small pool: so events meet."""
+
+import math
+from typing import Any
+
+import msgspec.inspect as inspect
+from hypothesis import strategies as st
+
+IDS = st.sampled_from(["a", "b", "c"])
+INTEGERS = st.integers(-(2**53), 2**53)
+FLOATS = st.floats(allow_nan=False, allow_infinity=False)
+TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
+SCALARS = st.none() | st.booleans() | INTEGERS | FLOATS | TEXT
+VALUES = st.recursive(
+    SCALARS, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXT, inner, max_size=3), max_leaves=6
+)
+
+
+def of(kind: Any) -> st.SearchStrategy[Any]:
+    """Values of this type, all within the value domain."""
+    return _of(inspect.type_info(kind))
+
+
+def _of(info: inspect.Type) -> st.SearchStrategy[Any]:
+    match info:
+        case inspect.StructType():
+            return st.builds(info.cls, **{field.name: _field(field) for field in info.fields})
+        case inspect.UnionType():
+            return st.one_of(*(_of(member) for member in info.types))
+        case inspect.VarTupleType():
+            return st.lists(_of(info.item_type), max_size=3).map(tuple)
+        case inspect.DictType():
+            return st.dictionaries(TEXT, _of(info.value_type), max_size=3)
+        case inspect.LiteralType():
+            return st.sampled_from(info.values)
+        case inspect.StrType():
+            return TEXT if info.pattern is None else st.from_regex(info.pattern.replace(r"\Z", ""), fullmatch=True)
+        case inspect.IntType():
+            low, high = info.ge, info.le
+            return st.integers(-(2**53) if low is None else low, 2**53 if high is None else high)
+        case _:
+            return _PLAIN[type(info)]
+
+
+def _field(field: inspect.Field) -> st.SearchStrategy[Any]:
+    if field.name in ("id", "tool_call_id") and isinstance(field.type, inspect.StrType):
+        return IDS
+    if field.name == "content_index":
+        return st.integers(-1, 3)
+    return _of(field.type)
+
+
+_PLAIN: dict[type, st.SearchStrategy[Any]] = {
+    inspect.AnyType: VALUES,
+    inspect.BoolType: st.booleans(),
+    inspect.FloatType: FLOATS,
+    inspect.NoneType: st.none(),
+}
+
+
+def same(left: Any, right: Any) -> bool:
+    """Equal, and of the same types all the way down: True is not 1, and 1.0 is not 1."""
+    if type(left) is not type(right):
+        return False
+    if isinstance(left, dict):
+        return list(left) == list(right) and all(same(left[key], right[key]) for key in left)
+    if isinstance(left, list):
+        return len(left) == len(right) and all(same(*pair) for pair in zip(left, right, strict=True))
+    return left == right and (left != 0 or math.copysign(1, left) == math.copysign(1, right))
