@@ -1,0 +1,388 @@
+"""The fold: the same snapshot whoever folds, from wherever, live or from a record."""
+
+import json
+from pathlib import Path
+
+import drawn
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from adjourn.protocol import codec
+from adjourn.protocol.events import (
+    AgentEnd,
+    AgentPaused,
+    AgentResume,
+    AgentRetry,
+    AgentStart,
+    Envelope,
+    ErrorInfo,
+    Event,
+    MessageEnd,
+    MessageStart,
+    MessageUpdate,
+    StreamDelta,
+    TextDelta,
+    TextStart,
+    ToolcallDelta,
+    ToolcallEnd,
+    ToolcallStart,
+    ToolClientClaimed,
+    ToolClientExecutePending,
+    ToolDecisionPending,
+    ToolDecisionResolved,
+    ToolExecutionEnd,
+    ToolExecutionStart,
+    ToolExecutionUpdate,
+    ToolOutput,
+    TurnEnd,
+    TurnStart,
+)
+from adjourn.protocol.messages import (
+    AssistantMessage,
+    ModelDescriptor,
+    Text,
+    ToolCall,
+    ToolResultMessage,
+    Usage,
+    user,
+)
+from adjourn.protocol.record import (
+    Call,
+    Claim,
+    Head,
+    InputEntry,
+    MessageEntry,
+    Record,
+    ResultEntry,
+    Spec,
+    SpecEntry,
+    ToolSpec,
+)
+from adjourn.protocol.transcript import PartialMessage, Snapshot, Transcript, replay
+
+VECTORS = sorted((Path(__file__).parents[1] / "vectors").glob("transcript-*.json"))
+EMPTY = AssistantMessage(content=())
+
+
+def folded(events, start=None):
+    transcript = Transcript(start)
+    for event in events:
+        transcript.apply(event)
+    return transcript.snapshot()
+
+
+def carried(snapshot):
+    """The snapshot as a client has it."""
+    return codec.from_json(codec.to_json(snapshot), Snapshot)
+
+
+def plain(snapshot):
+    return json.loads(codec.to_json(snapshot))
+
+
+# The vectors: files that the browser's reducer is held to as well.
+
+
+@pytest.mark.parametrize("path", VECTORS, ids=lambda path: path.stem)
+def test_a_vector_folds_into_its_snapshots(path):
+    vector = json.loads(path.read_text())
+    envelopes = codec.convert(vector["events"], list[Envelope])
+    assert plain(folded(envelope.event for envelope in envelopes)) == vector["snapshot"]
+    for middle in vector["snapshots"]:
+        before = [envelope.event for envelope in envelopes if envelope.seq <= middle["seq"]]
+        after = [envelope.event for envelope in envelopes if envelope.seq > middle["seq"]]
+        assert plain(folded(before)) == middle["snapshot"]
+        start = codec.convert(middle["snapshot"], Snapshot)
+        assert plain(folded(after, start)) == vector["snapshot"]
+
+
+def test_the_vectors_use_every_event_and_every_delta():
+    envelopes = [codec.convert(e, Envelope) for path in VECTORS for e in json.loads(path.read_text())["events"]]
+    events = [envelope.event for envelope in envelopes]
+    assert {type(event) for event in events} == set(Event.__args__)
+    deltas = {type(event.assistant_message_event) for event in events if isinstance(event, MessageUpdate)}
+    assert deltas == set(StreamDelta.__args__)
+
+
+# Any events, in any order.
+
+
+@settings(max_examples=300)
+@given(st.lists(drawn.of(Event), max_size=12), st.data())
+def test_a_snapshot_and_the_later_events_give_the_same_as_all_events(events, data):
+    cut = data.draw(st.integers(0, len(events)))
+    middle = carried(folded(events[:cut]))
+    assert folded(events[cut:], middle) == folded(events)
+
+
+@settings(max_examples=300)
+@given(st.lists(drawn.of(StreamDelta), max_size=15), st.data())
+def test_a_message_half_streamed_goes_on_from_its_snapshot(deltas, data):
+    cut = data.draw(st.integers(0, len(deltas)))
+    events = [MessageStart(message=EMPTY), *(MessageUpdate(assistant_message_event=delta) for delta in deltas)]
+    middle = carried(folded(events[: cut + 1]))
+    assert folded(events[cut + 1 :], middle) == folded(events)
+
+
+@given(st.lists(drawn.of(Event), max_size=12))
+def test_taking_snapshots_changes_nothing(events):
+    watched = Transcript()
+    for event in events:
+        watched.apply(event)
+        watched.snapshot()
+    assert watched.snapshot() == folded(events)
+
+
+# One message, growing.
+
+
+def streamed(*deltas):
+    partial = PartialMessage(EMPTY)
+    for delta in deltas:
+        partial.apply(delta)
+    return partial
+
+
+def call_streamed(*pieces, end=True):
+    deltas = [ToolcallDelta(content_index=0, delta=piece) for piece in pieces]
+    ends = [ToolcallEnd(content_index=0)] if end else []
+    return streamed(ToolcallStart(content_index=0, id="c", name="t", provider_id="p"), *deltas, *ends)
+
+
+def test_arguments_show_as_raw_text_until_they_end():
+    (call,) = call_streamed('{"a":', "1", end=False).message(keep_incomplete_calls=True).content
+    assert call == ToolCall(id="c", name="t", arguments={}, raw_arguments='{"a":1', provider_id="p")
+
+
+def test_arguments_are_parsed_at_their_end():
+    (call,) = call_streamed('{"a":', "1}").message(keep_incomplete_calls=False).content
+    assert call == ToolCall(id="c", name="t", arguments={"a": 1}, provider_id="p")
+
+
+def test_no_text_at_all_means_no_arguments():
+    (call,) = call_streamed().message(keep_incomplete_calls=False).content
+    assert call == ToolCall(id="c", name="t", arguments={}, provider_id="p")
+
+
+@pytest.mark.parametrize("text", ["{", "[1]", "null", '"{}"', '{"a":NaN}', '{"a":9007199254740993}', "[" * 5000])
+def test_arguments_that_are_no_object_of_the_domain_stay_raw(text):
+    (call,) = call_streamed(text).message(keep_incomplete_calls=False).content
+    assert (call.arguments, call.raw_arguments) == ({}, text)
+
+
+def test_incomplete_calls_can_be_left_out():
+    text = [TextStart(content_index=0), TextDelta(content_index=0, delta="Hi")]
+    begun = [ToolcallStart(content_index=1, id="c", name="t"), ToolcallDelta(content_index=1, delta="{}")]
+    assert streamed(*text, *begun).message(keep_incomplete_calls=False).content == (Text(text="Hi"),)
+
+
+def test_a_delta_that_fits_no_block_is_passed_over():
+    partial = streamed(TextDelta(content_index=0, delta="lost"), TextStart(content_index=0))
+    partial.apply(ToolcallDelta(content_index=0, delta="lost"))
+    partial.apply(TextStart(content_index=5))
+    assert partial.message(keep_incomplete_calls=True).content == (Text(text=""),)
+
+
+# A turn, whoever is first.
+
+
+def say(*calls):
+    return MessageEnd(message=AssistantMessage(content=tuple(calls)))
+
+
+def call(key):
+    return ToolCall(id=key, name="t", arguments={"of": key})
+
+
+def pending(key, due_at=None):
+    return ToolDecisionPending(
+        tool_call_id=key, tool_name="t", input={"of": key}, schema={}, digest=codec.digest({"of": key}), due_at=due_at
+    )
+
+
+def started(key):
+    return ToolExecutionStart(tool_call_id=key, tool_name="t", args={"of": key})
+
+
+def ended(key, text="done", is_error=False):
+    output = ToolOutput(content=(Text(text=text),))
+    return ToolExecutionEnd(tool_call_id=key, tool_name="t", result=output, is_error=is_error)
+
+
+def test_calls_stand_in_the_models_order_whoever_is_first():
+    snapshot = folded([say(*map(call, "abcd")), started("d"), pending("c"), ended("b"), pending("a")])
+    assert [tool.tool_call_id for tool in snapshot.tools] == ["b", "d"]
+    assert [item.tool_call_id for item in snapshot.pending] == ["a", "c"]
+
+
+def test_a_call_that_never_executed_shows_the_models_arguments():
+    snapshot = folded([say(call("a")), ended("a", "no such order", is_error=True)])
+    (tool,) = snapshot.tools
+    assert (tool.args, tool.is_error) == ({"of": "a"}, True)
+
+
+def test_a_claim_is_shown_and_an_offer_made_again_clears_it():
+    offer = ToolClientExecutePending(tool_call_id="a", tool_name="t", input={}, due_at=5)
+    claim = ToolClientClaimed(tool_call_id="a", by="ann")
+    (taken,) = folded([say(call("a")), offer, claim]).pending
+    assert (taken.claimed, taken.claimed_by, taken.due_at) == (True, "ann", None)
+    (offered,) = folded([say(call("a")), offer, claim, offer]).pending
+    assert (offered.claimed, offered.claimed_by, offered.due_at) == (False, None, 5)
+
+
+def test_a_partial_result_is_replaced_by_the_next_and_gone_at_the_end():
+    update = ToolExecutionUpdate(tool_call_id="a", tool_name="t", partial_result="half")
+    events = [say(call("a")), started("a"), update]
+    assert folded(events).tools[0].partial_result == "half"
+    assert folded([*events, ended("a"), update]).tools[0].partial_result is None
+
+
+def test_recovery_voids_what_was_half_said_and_half_done():
+    half = [MessageStart(message=EMPTY), MessageUpdate(assistant_message_event=TextStart(content_index=0))]
+    events = [say(call("a"), call("b"), call("c")), pending("c"), started("a"), started("b"), ended("b"), *half]
+    snapshot = folded([*events, AgentResume(reason="recovered")])
+    assert snapshot.streaming is None
+    assert [tool.tool_call_id for tool in snapshot.tools] == ["b"]
+    assert [item.tool_call_id for item in snapshot.pending] == ["c"]
+
+
+def test_an_ordinary_resume_voids_nothing():
+    snapshot = folded([say(call("a")), started("a"), AgentPaused(tool_call_ids=()), AgentResume(reason="decided")])
+    assert (snapshot.status, len(snapshot.tools)) == ("running", 1)
+
+
+def test_a_retry_voids_what_was_streamed():
+    half = [MessageStart(message=EMPTY), MessageUpdate(assistant_message_event=TextStart(content_index=0))]
+    assert folded([*half, AgentRetry(attempt=1, reason="503")]).streaming is None
+
+
+def test_the_end_sets_the_usage_of_the_whole_run():
+    total = Usage(input=9, output=9, total_tokens=18)
+    snapshot = folded([say(call("a")), AgentEnd(status="completed", reason="done", usage=total)])
+    assert (snapshot.status, snapshot.reason, snapshot.usage) == ("completed", "done", total)
+    assert (snapshot.pending, snapshot.tools) == ((), ())
+
+
+# A record stands for the events that led to it. A call is written here as where it has got to; each way there has its
+# events, and what the record then says of it.
+
+FATES = {
+    "gated": ["pending"],
+    "declined": ["pending", "resolved", "ended"],
+    "ready": ["pending", "resolved"],
+    "deciding": ["pending", "resolved", "started", "updated"],
+    "decided": ["pending", "resolved", "started", "updated", "ended"],
+    "waits for a slot": [],
+    "started": ["started"],
+    "done": ["started", "ended"],
+    "invalid": ["ended"],
+    "offered": ["offered"],
+    "claimed": ["offered", "claimed"],
+    "offered again": ["offered", "claimed", "offered"],
+    "answered": ["offered", "claimed", "ended"],
+    "gated, then offered": ["pending", "resolved", "offered"],
+}
+PHASES = {"pending": "gated", "resolved": "ready", "started": "started", "updated": "started", "offered": "offered"}
+PHASES |= {"claimed": "started", "ended": "done"}
+DUE = {"pending": 7, "offered": 8, "claimed": 9}
+TOOL = ToolSpec(name="t", description="", parameters={}, decision={"type": "object"})
+
+
+def told(step, key):
+    match step:
+        case "pending":
+            event = pending(key, due_at=7)
+            return ToolDecisionPending(**{**as_fields(event), "schema": {"type": "object"}})
+        case "resolved":
+            return ToolDecisionResolved(tool_call_id=key, outcome="decided")
+        case "started":
+            return started(key)
+        case "updated":
+            return ToolExecutionUpdate(tool_call_id=key, tool_name="t", partial_result=1)
+        case "offered":
+            return ToolClientExecutePending(tool_call_id=key, tool_name="t", input={"of": key}, due_at=8)
+        case "claimed":
+            return ToolClientClaimed(tool_call_id=key, by="ann")
+        case "ended":
+            return ended(key)
+
+
+def as_fields(event):
+    return {name: getattr(event, name) for name in event.__struct_fields__}
+
+
+def open_call(key, index, steps):
+    last = steps[-1] if steps else "resolved"
+    claim = Claim(digest="d", by="ann") if last == "claimed" else None
+    return Call(id=key, name="t", index=index, phase=PHASES[last], due_at=DUE.get(last), claim=claim)
+
+
+def result(key):
+    return ToolResultMessage(tool_call_id=key, tool_name="t", content=(Text(text="done"),))
+
+
+@st.composite
+def turns(draw):
+    """Events of one turn, the entries it appended, its open calls, and whether it is over."""
+    number = draw(st.integers(0, 1000))
+    fates = draw(st.lists(st.sampled_from(sorted(FATES)), max_size=4))
+    keys = [f"c{number}-{place}" for place in range(len(fates))]
+    left = {key: list(FATES[fate]) for key, fate in zip(keys, fates, strict=True)}
+    message = AssistantMessage(
+        content=(Text(text="Let me see."), *map(call, keys)),
+        usage=Usage(input=draw(st.integers(0, 9)), output=1),
+    )
+    events, entries = [MessageStart(message=EMPTY), MessageEnd(message=message)], [MessageEntry(message=message)]
+    while any(left.values()):
+        key = draw(st.sampled_from(sorted(key for key, steps in left.items() if steps)))
+        step = left[key].pop(0)
+        events.append(told(step, key))
+        if step == "ended":
+            entries.append(ResultEntry(message=result(key)))
+    over = all(FATES[fate][-1:] == ["ended"] for fate in fates)
+    if over:
+        events.append(TurnEnd(message=message, tool_results=tuple(map(result, keys))))
+    calls = tuple(
+        open_call(key, place + 1, FATES[fate]) for place, (key, fate) in enumerate(zip(keys, fates, strict=True))
+    )
+    return events, entries, () if over else calls, over
+
+
+@settings(max_examples=300)
+@given(st.lists(turns(), max_size=4), st.sampled_from(["running", "paused", "completed", "failed"]), st.booleans())
+def test_a_record_folds_into_the_same_as_the_events_that_led_to_it(drawn_turns, status, asking):
+    events = [AgentStart(agent="support", input=(user("Hi"),), metadata={"k": 1})]
+    journal = [SpecEntry(spec=Spec(agent="support", model=ModelDescriptor(id="m"), tools=(TOOL,)))]
+    journal.append(InputEntry(messages=(user("Hi"),), at=1))
+    turn, calls, over = 0, (), True
+    for turn_events, entries, calls, over in drawn_turns:  # noqa: B007 (the last turn is what counts)
+        turn += 1
+        events += [TurnStart(turn=turn), *turn_events]
+        journal += entries
+        if not over:
+            break
+    if over and asking:  # the model is being asked; what it has said so far is in no record
+        turn += 1
+        events.append(TurnStart(turn=turn))
+    usage, error = Usage(input=3), ErrorInfo(type="internal", message="Broke") if status == "failed" else None
+    if status == "paused":
+        events.append(AgentPaused(tool_call_ids=()))
+    elif status != "running":
+        events.append(AgentEnd(status=status, reason="done", usage=usage, error=error))
+    ended = status in ("completed", "failed")
+    head = Head(
+        id="r",
+        status=status,
+        agent="support",
+        nonce="n",
+        turn=turn,
+        calls=calls,
+        usage=usage,
+        metadata={"k": 1},
+        reason="done" if ended else None,
+        error=error,
+    )
+    # Partial results are never saved: they are all that a record may lack.
+    live = folded(event for event in events if not isinstance(event, ToolExecutionUpdate))
+    assert folded(replay(Record(head=head, journal=tuple(journal)))) == live
