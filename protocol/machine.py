@@ -2,7 +2,8 @@
 
 The rules of this file:
 1. A step changes nothing; what it wants changed is in the `Transition`. History is extended only by who adopts it.
-2. Whatever is due by `now` expires before the input is looked at.
+2. Whatever is due by `now` expires before the input is looked at; only `Recover` comes first, for it must tell what
+   was executing when the process died from what starts in this very step.
 3. Every call gets exactly one result; a turn ends when all its calls have one; results enter in the order of the calls.
 4. A tool is `started` in the save before its effect; only `Recover` may start it again, and only if it is idempotent.
 5. After an abort request nothing starts; `Stopped` ends the run. With nothing under way it ends at once.
@@ -85,6 +86,8 @@ def begin(start: Begin, now: int) -> Transition:
 def step(head: Head, history: History, given: Input, *, now: int, seq: int) -> Transition:
     """What `given` does to the run. `now` in ms; `seq`: the last sequence number in use, saved or not."""
     s = Step(head, history, now=now, seq=seq)
+    if isinstance(given, Recover):
+        _recover(s, given)
     s.expire()
     match given:
         case ModelDone():
@@ -103,11 +106,10 @@ def step(head: Head, history: History, given: Input, *, now: int, seq: int) -> T
             _abort(s, given)
         case Stopped():
             _stopped(s, given)
-        case Recover():
-            _recover(s, given)
         case Reserve():
-            s.touch()
-        case Tick():
+            if s.status not in FINAL:
+                s.touch()
+        case Recover() | Tick():
             pass
     return s.finish()
 
@@ -119,17 +121,16 @@ def resume_seq(head: Head) -> int:
 
 def closed(messages: tuple[Message, ...], now: int) -> tuple[Message, ...]:
     """A caller's messages, every open tool call in them closed by a synthetic result: history opens no gate."""
-    answered = {m.tool_call_id for m in messages if isinstance(m, ToolResultMessage)}
     out: list[Message] = []
-    waiting: list[ToolCall] = []
+    waiting: dict[str, ToolCall] = {}  # of the last assistant message: providers may give an id again in a later one
     for message in messages:
-        if waiting and not isinstance(message, ToolResultMessage):
-            out += [error_result(call, "This call was never executed.", now) for call in waiting]
-            waiting = []
+        if isinstance(message, ToolResultMessage):
+            waiting.pop(message.tool_call_id, None)
+        else:
+            out += [error_result(call, "This call was never executed.", now) for call in waiting.values()]
+            waiting = {call.id: call for call in message.calls} if isinstance(message, AssistantMessage) else {}
         out.append(message)
-        if isinstance(message, AssistantMessage):
-            waiting = [call for call in message.calls if call.id not in answered]
-    out += [error_result(call, "This call was never executed.", now) for call in waiting]
+    out += [error_result(call, "This call was never executed.", now) for call in waiting.values()]
     return tuple(out)
 
 
@@ -210,7 +211,7 @@ def _gate(s: Step, wanted: str | None, decision_digest: str | None, args_digest:
     if entry := s.settled(wanted or sole):
         s.reply = _settled(s, entry, decision_digest)
     elif s.over:
-        s.reply = RunEnded(f"the run is over: {s.status}", runId=s.head.id, status=s.status)
+        s.reply = _ended(s)
     elif wanted is None and s.gated > 1:
         waiting = [call.id for call in s.calls.values() if call.phase == "gated"]
         s.reply = ToolCallIdRequired("the run has had several gated calls: say which", runId=s.head.id, open=waiting)
@@ -241,6 +242,11 @@ def _settled(s: Step, entry: DecisionEntry, decision_digest: str | None) -> Repl
     return DecisionConflict(f"the call was {entry.outcome} already", reason=entry.outcome, **where)
 
 
+def _ended(s: Step) -> RunEnded:
+    status = s.status if s.status in FINAL else "aborted"  # an abort under way can end in nothing else
+    return RunEnded(f"the run is over: {status}", runId=s.head.id, status=status)
+
+
 def _not_pending(s: Step, tool_call_id: str, what: str, reason: str) -> NotPending:
     if tool_call_id in s.history.results or tool_call_id in s.closed_now:
         reason, what = "done", "is done"
@@ -258,7 +264,7 @@ def _offer(s: Step, given: Offer) -> None:
         s.emit(ToolClientClaimed(tool_call_id=call.id, by=given.by))
         s.answer(call.id)
     elif s.over:
-        s.reply = RunEnded(f"the run is over: {s.status}", runId=s.head.id, status=s.status)
+        s.reply = _ended(s)
     elif call is not None and call.claim:
         s.reply = ClaimTaken("another client has claimed that call", runId=s.head.id, toolCallId=call.id)
     else:
@@ -271,13 +277,20 @@ def _client_result(s: Step, given: ClientResult) -> None:
     if earlier is not None and earlier.claim_digest == given.digest:
         s.reply = Reply(seq=s.seq, status=s.status, tool_call_id=given.tool_call_id)
     elif s.over:
-        s.reply = RunEnded(f"the run is over: {s.status}", runId=s.head.id, status=s.status)
+        s.reply = _ended(s)
     elif call is None or call.claim is None:
         s.reply = _not_pending(s, given.tool_call_id, "is not claimed", "notClaimed")
     elif call.claim.digest != given.digest:
         s.reply = ClaimTaken("that call is claimed with another token", runId=s.head.id, toolCallId=call.id)
     else:
-        s.close(call, given.content, details=given.details, is_error=given.is_error, by=given.by)
+        s.close(
+            call,
+            given.content,
+            details=given.details,
+            is_error=given.is_error,
+            by=given.by,
+            claim_digest=given.digest,
+        )
         s.go_on("result")
         s.answer(call.id)
 

@@ -197,8 +197,9 @@ class Step:
         details: Any = None,
         is_error: bool = False,
         by: str | None = None,
+        claim_digest: str | None = None,
     ) -> None:
-        """Give `call` its one result."""
+        """Give `call` its one result. `claim_digest`: of the token it came with."""
         message = ToolResultMessage(
             tool_call_id=call.id,
             tool_name=call.name,
@@ -208,21 +209,27 @@ class Step:
             timestamp=self.now,
         )
         self.closed_now[call.id] = message
-        self.append(ResultEntry(message=message, claim_digest=call.claim.digest if call.claim else None, by=by))
+        self.append(ResultEntry(message=message, claim_digest=claim_digest, by=by))
         self.put(call, phase="done", due_at=None, claim=None)
         output = ToolOutput(content=content, details=details)
         self.emit(ToolExecutionEnd(tool_call_id=call.id, tool_name=call.name, result=output, is_error=is_error))
 
     def expire(self) -> None:
-        """Do what is due: gates, claims, the TTL of a parked run."""
-        if self.status in FINAL:
-            return
-        for call in list(self.calls.values()):
-            if call.due_at is not None and call.due_at <= self.now and not self.over:
+        """Do what is due, in the order in which it fell due: gates, claims, the TTL of a parked run."""
+        late = [(call.due_at, call) for call in self.calls.values() if call.due_at is not None]
+        late = sorted((pair for pair in late if pair[0] <= self.now), key=lambda pair: pair[0])
+        for due_at, call in late:
+            self._expire_parked(due_at)
+            if not self.over:
                 self._expire_call(call)
-        if self.touched and not self.over:
+        if late:
             self.go_on("expired")
-        if self.status == "paused" and self.expires_at is not None and self.expires_at <= self.now and not self.over:
+        self._expire_parked(self.now + 1)
+
+    def _expire_parked(self, before: int) -> None:
+        # A call that is ready has woken the run, though `go_on` has not said so yet.
+        waits = self.status == "paused" and not any(call.phase == "ready" for call in self.calls.values())
+        if waits and not self.over and self.expires_at is not None and self.expires_at < before:
             self.request_abort(AbortRequest(at=self.now, reason="expired"))
 
     def _expire_call(self, call: Call) -> None:
@@ -326,6 +333,7 @@ class Step:
         assert self.abort is not None
         if self.model_call and partial and partial.content:
             message = _replace(with_ids(partial, self.model_call), stop_reason="aborted")
+            self.usage = self.usage.plus(message.usage)
             self.append(MessageEntry(message=message))
             self.emit(MessageEnd(message=message))
             self.message, self.calls = message, {}
@@ -355,9 +363,6 @@ class Step:
         reply = Reply(seq=self.seq, status=self.status, tool_call_id=self._answer_for) if self._answers else self.reply
         if not (self.touched or self.entries or self.events):
             return Transition(reply=reply)
-        dues = [call.due_at for call in self.calls.values() if call.due_at is not None]
-        if self.expires_at is not None:
-            dues.append(self.expires_at)
         head = _replace(
             self.head,
             status=self.status,
@@ -369,7 +374,7 @@ class Step:
             sole_gated=self.sole_gated,
             seq=self.seq,
             seq_ceiling=self.seq + SEQ_RANGE,
-            next_due=min(dues, default=None),
+            next_due=self._next_due(),
             expires_at=self.expires_at,
             recoveries=self.recoveries,
             usage=self.usage,
@@ -386,6 +391,12 @@ class Step:
             reply=reply,
             effects=tuple(self.effects),
         )
+
+    def _next_due(self) -> int | None:
+        if self.abort and self.status not in FINAL:
+            return None  # all it waits for is `Stopped`: nothing expires any more
+        dues = [call.due_at for call in self.calls.values()] + [self.expires_at]
+        return min((due for due in dues if due is not None), default=None)
 
 
 def argument_fault(tools: Mapping[str, ToolSpec], block: ToolCall) -> str | None:
