@@ -1,0 +1,159 @@
+"""The run's effects: one model call, one tool call. What comes of them is an input for the machine, never an exception.
+
+`show` publishes events ahead of durability and waits for whoever must keep up.
+"""
+
+import logging
+import secrets
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import aclosing
+
+import msgspec
+import trio
+
+from ..protocol.errors import InternalError
+from ..protocol.events import (
+    Done,
+    Event,
+    Failed,
+    MessageStart,
+    MessageUpdate,
+    Start,
+    StreamEvent,
+    ToolcallStart,
+    ToolExecutionUpdate,
+)
+from ..protocol.inputs import ModelDone, ToolDone
+from ..protocol.messages import AssistantMessage, ToolCall
+from ..protocol.record import Call, Head, History
+from ..protocol.transcript import PartialMessage
+from ..protocol.turn import argument_fault, call_id
+from .agent import Agent
+from .models import ModelRequest
+from .toolcall import ToolContext, execute
+
+__all__ = ["ModelCall", "call_tool", "internal_error"]
+
+logger = logging.getLogger("adjourn.runs")
+
+Show = Callable[[Sequence[Event]], Awaitable[None]]
+
+
+def internal_error(error: BaseException, where: str) -> InternalError:
+    """An error of ours: logged with its traceback under an id, which is all that anybody else is told."""
+    error_id = secrets.token_hex(4)
+    logger.error("internal error %s in %s", error_id, where, exc_info=error)
+    return InternalError(f"internal error {error_id}; the log has its cause", id=error_id)
+
+
+class ModelCall:
+    """One model call. `partial` is what has been said so far, also when it was cancelled."""
+
+    def __init__(self, agent: Agent, head: Head, history: History, key: str, now: int, show: Show) -> None:
+        model = history.spec.model
+        self._agent, self._head, self._history, self._key, self._show = agent, head, history, key, show
+        self._opening = AssistantMessage(
+            content=(), api=model.api, provider=model.provider, model=model.id, timestamp=now
+        )
+        self._final: AssistantMessage | None = None
+        self.partial = PartialMessage(self._opening)
+
+    async def run(self) -> ModelDone:
+        """Stream the answer to its end, showing it as it comes."""
+        spec = self._history.spec
+        request = ModelRequest(
+            model=spec.model,
+            instructions=spec.instructions,
+            messages=self._history.messages,
+            tools=spec.tools,
+            run_id=self._head.id,
+        )
+        try:
+            await self._show((MessageStart(message=self._opening),))
+            async with aclosing(self._agent.model.stream(request)) as stream:
+                async for chunk in stream:
+                    await self._take(chunk)
+            message = self._final or self._failed("the model's stream ended before its message did")
+        except Exception as error:
+            message = self._failed(f"the model raised: {internal_error(error, f'the model of run {self._head.id}')}")
+        message = self._signed(message)
+        return ModelDone(key=self._key, message=message, gates=self._gates(message))
+
+    async def _take(self, chunk: Sequence[StreamEvent]) -> None:
+        events: list[Event] = []
+        for event in chunk:
+            if isinstance(event, Done):
+                self._final = event.message
+            elif isinstance(event, Failed):
+                self._final = event.error
+            elif self._final is None and not isinstance(event, Start):
+                if isinstance(event, ToolcallStart):
+                    minted = call_id(self._key, event.content_index)
+                    event = msgspec.structs.replace(event, id=minted, provider_id=event.id)
+                self.partial.apply(event)
+                events.append(MessageUpdate(assistant_message_event=event))
+        if events:
+            await self._show(events)
+
+    def _failed(self, text: str) -> AssistantMessage:
+        partial = self.partial.message(keep_incomplete_calls=False)
+        return msgspec.structs.replace(partial, stop_reason="error", error_message=text)
+
+    def _signed(self, message: AssistantMessage) -> AssistantMessage:
+        """With api, provider, model and time where the model left them out."""
+        opening = self._opening
+        return msgspec.structs.replace(
+            message,
+            api=message.api or opening.api,
+            provider=message.provider or opening.provider,
+            model=message.model or opening.model,
+            timestamp=message.timestamp or opening.timestamp,
+        )
+
+    def _gates(self, message: AssistantMessage) -> dict[int, bool]:
+        """What each tool's `decision_when` says of its calls; one that raises leaves the gate closed."""
+        gates: dict[int, bool] = {}
+        for index, block in enumerate(message.content):
+            tool = self._agent.tool(block.name) if isinstance(block, ToolCall) else None
+            if tool is None or tool.decision_when is None or not isinstance(block, ToolCall):
+                continue
+            if argument_fault(self._history.tools, block) is None:
+                try:
+                    gates[index] = bool(tool.decision_when(block.arguments))
+                except Exception:
+                    logger.exception("decision_when of tool %s raised: the gate stays closed", block.name)
+        return gates
+
+
+async def call_tool(
+    agent: Agent,
+    head: Head,
+    history: History,
+    call: Call,
+    show: Show,
+    *,
+    limiter: trio.CapacityLimiter,
+    threads: set[str],
+) -> ToolDone:
+    """Execute an open call. `threads` holds the ids of calls whose blocking function runs at this moment."""
+    tool = agent.tool(call.name)
+    if tool is None:
+        raise LookupError(f"tool {call.name!r} of agent {head.agent!r} is not loaded")
+    entry = history.decisions.get(call.id)
+
+    async def publish(partial_result: object) -> None:
+        await show((ToolExecutionUpdate(tool_call_id=call.id, tool_name=call.name, partial_result=partial_result),))
+
+    context = ToolContext(
+        run_id=head.id, tool_call_id=call.id, tool_name=call.name, metadata=head.metadata, publish=publish
+    )
+    outcome = await execute(
+        tool,
+        history.tool_call(call).arguments,
+        entry.decision if entry else None,
+        context,
+        max_result_bytes=history.spec.limits.max_result_bytes,
+        limiter=limiter,
+        threads=threads,
+    )
+    return ToolDone(tool_call_id=call.id, content=outcome.content, details=outcome.details, is_error=outcome.is_error)

@@ -1,0 +1,365 @@
+"""The run actor: carries out what the state machine decides. Which runs are in memory is `system.py`'s business.
+
+Each transition goes the same way: save, adopt and publish, answer, start effects. The actor's one task carries the
+effects out: the model, and a tool that is the only open call, on the task itself; several tools in a nursery, while
+the task serves mail. While it is occupied with a single effect, the mailbox is not read; `ask` then makes the
+transition on the asker's task, in order, under the same lock.
+"""
+
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+import trio
+
+from ..protocol.errors import AdjournError, StaleEpoch, StoreUnavailable, Stranded, VersionConflict
+from ..protocol.events import Event
+from ..protocol.inputs import (
+    Effect,
+    Input,
+    Recover,
+    Reply,
+    Reserve,
+    StartModel,
+    StartTool,
+    Stop,
+    Stopped,
+    Tick,
+    ToolDone,
+    Transition,
+)
+from ..protocol.machine import resume_seq, step
+from ..protocol.record import FINAL, Head, History
+from ..stores.base import Store
+from .agent import Agent
+from .effects import ModelCall, call_tool, internal_error
+from .eventlog import EventLog
+from .mailbox import ActorEnded, Mail, Mailbox, MailboxFull
+
+__all__ = ["RunActor", "Services"]
+
+logger = logging.getLogger("adjourn.runs")
+
+MAX_CRASHES = 5  # of the actor itself, in a row
+BACKOFF_S = (0.1, 5.0)  # first and longest wait for a store that does not answer
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """What the system gives to each run."""
+
+    store: Store
+    now: Callable[[], int]  # ms since the epoch
+    changed: Callable[[Head], None]  # called after each save
+    limiter: trio.CapacityLimiter  # of worker threads for blocking tools
+    cleanup_s: float  # how long a thread may take to stop before it is left behind
+
+
+class RunActor:
+    """One run in memory. `agent` is None when its code isn't loaded: then it can only end."""
+
+    def __init__(self, services: Services, agent: Agent | None, head: Head, history: History, log: EventLog) -> None:
+        self.services, self.agent = services, agent
+        self.head, self.history, self.log = head, history, log
+        self.pending: list[Effect] = []
+        self.abandoned: tuple[str, ...] = ()
+        self.store_down = False
+        self.parked_at: float | None = None  # on trio's clock
+        self.mailbox: Mailbox[Input]  # known once the task has begun
+        self._lock = trio.Lock()  # held from step to adoption
+        self._scope = trio.CancelScope()
+        self._occupied = False  # by an effect on the task itself
+        self._flying = 0  # tools in the nursery
+        self._doubt: Transition | None = None  # a save whose outcome is not known
+        self._model: ModelCall | None = None  # the latest, until what came of it is saved
+        self._threads: set[str] = set()
+
+    # From outside.
+
+    async def ask(self, given: Input, via: Callable[[Input], Awaitable[Any]]) -> Reply:
+        """Give the run an input from outside, through its mailbox (`via`), and return its reply.
+
+        Raises: what the machine answers; StoreUnavailable; ActorEnded when the actor left memory meanwhile.
+        """
+        if self.store_down:
+            raise StoreUnavailable("the store does not answer; the run waits in safety", runId=self.head.id)
+        if not self._occupied:
+            return await via(given)
+        reply = answer(await self.commit(given))
+        if self.pending:
+            with suppress(MailboxFull, ActorEnded):  # then it wakes anyway
+                self.mailbox.put_reserved_nowait(Tick())  # the task may have gone to its mailbox meanwhile
+        return reply
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether the run waits for the outside, with nothing under way and nothing unsaved."""
+        busy = self._occupied or self._flying or self.pending or self._doubt or self._lock.locked()
+        return self.parked_at is not None and not busy and self.mailbox.is_idle
+
+    def leave(self) -> None:
+        """Take the run out of memory. What is saved is all that remains."""
+        self._scope.cancel()
+
+    # Transitions.
+
+    async def commit(self, given: Input, *, insist: bool = False) -> Transition:
+        """Make one transition: step, save, adopt. With `insist`, wait for a store that does not answer.
+
+        Cancelled, it has happened or has not.
+        """
+        try:
+            self._lock.acquire_nowait()
+        except trio.WouldBlock:
+            await self._lock.acquire()
+        try:
+            if not insist:
+                return await self._commit(given)
+            return await self._insist(given)
+        finally:
+            self._lock.release()
+
+    async def _insist(self, given: Input) -> Transition:
+        wait_s, longest = BACKOFF_S
+        while True:
+            try:
+                return await self._commit(given)
+            except StoreUnavailable as error:
+                logger.warning("run %s: %s; trying again in %g s", self.head.id, error, wait_s)
+                self.store_down = True
+                await trio.sleep(wait_s)
+                wait_s = min(2 * wait_s, longest)
+            finally:
+                self.store_down = False
+
+    async def _commit(self, given: Input) -> Transition:
+        if self._doubt is not None:
+            await self._settle_doubt(self._doubt)
+        transition = step(self.head, self.history, given, now=self.services.now(), seq=self.log.seq)
+        if transition.head is not None:
+            if self.agent is None and any(not isinstance(effect, Stop) for effect in transition.effects):
+                raise Stranded(f"the code of agent {self.head.agent!r} is not loaded here", runId=self.head.id)
+            await self._save(transition, transition.head)
+            self._adopt(transition, transition.head)
+        return transition
+
+    async def _save(self, transition: Transition, head: Head) -> None:
+        try:
+            await self.services.store.save(head, transition.append, expected_version=self.head.version)
+        except (VersionConflict, StaleEpoch):
+            raise
+        except Exception as error:
+            self._doubt = transition
+            raise StoreUnavailable(f"the store did not save: {error}", runId=head.id) from error
+
+    async def _settle_doubt(self, doubt: Transition) -> None:
+        """Find out whether a save happened whose acknowledgement did not come."""
+        try:
+            record = await self.services.store.load(self.head.id)
+        except Exception as error:
+            raise StoreUnavailable(f"the store does not answer: {error}", runId=self.head.id) from error
+        self._doubt = None
+        if record is not None and doubt.head is not None and record.head.version == doubt.head.version:
+            self._adopt(doubt, doubt.head)
+
+    def _adopt(self, transition: Transition, head: Head) -> None:
+        self.head = head
+        self.history.extend(transition.append)
+        if transition.events:
+            self.log.publish(transition.events, head.updated_at)
+        for effect in transition.effects:
+            if isinstance(effect, Stop):
+                self.pending.clear()
+                if self._occupied or self._flying:
+                    self._scope.cancel()
+            else:
+                self.pending.append(effect)
+        if head.status in FINAL:
+            self.log.end()
+        self.services.changed(head)
+
+    # The actor's task.
+
+    async def __call__(self, mailbox: Mailbox[Input]) -> None:
+        """The actor: over when the run is, when it is asked to stop while parked, or when it is to `leave`."""
+        self.mailbox = mailbox
+        crashes = 0
+        while True:
+            version = self.head.version
+            try:
+                with self._scope:
+                    await self._live()
+                await self._finish()
+                return
+            except Exception as group:
+                error = _bare(group)
+                if isinstance(error, StaleEpoch):
+                    logger.error("run %s: the store has a newer owner; left to it", self.head.id)
+                    return
+                crashes = 1 if self.head.version > version else crashes + 1
+                logger.exception("run %s crashed", self.head.id)
+                if crashes > MAX_CRASHES or not await self._reload(error):
+                    raise
+
+    async def _live(self) -> None:
+        while True:
+            if self.pending:
+                await self._work()
+            elif self.head.status in FINAL or self.head.abort:
+                return
+            else:
+                self.parked_at = trio.current_time()
+                try:
+                    mail = await self.mailbox.receive()
+                except trio.EndOfChannel:
+                    return
+                finally:
+                    self.parked_at = None
+                await self._serve(mail)
+
+    async def _work(self) -> None:
+        while not self.mailbox.is_idle and self.pending:
+            try:
+                await self._serve(self.mailbox.receive_nowait())
+            except (trio.WouldBlock, trio.EndOfChannel):
+                break
+        effects, self.pending = self.pending, []
+        waiting = sum(call.phase != "done" for call in self.head.calls)
+        if len(effects) == 1 and waiting <= 1:
+            self._occupied = True
+            try:
+                given = await self._carry_out(effects[0])
+            finally:
+                self._occupied = False
+            await self.commit(given, insist=True)
+            if not self.head.abort:
+                self._model = None
+        elif effects:
+            await self._fly(effects)
+
+    async def _fly(self, effects: list[Effect]) -> None:
+        """Carry out several tools at once, serving mail until none is left."""
+        async with trio.open_nursery() as nursery:
+            while True:
+                for effect in effects:
+                    self._flying += 1
+                    nursery.start_soon(self._fly_one, effect)
+                if not self._flying:
+                    return
+                try:
+                    mail = await self.mailbox.receive()
+                except trio.EndOfChannel:
+                    nursery.cancel_scope.cancel()
+                    return
+                await self._serve(mail)
+                effects = []
+                if any(isinstance(effect, StartTool) for effect in self.pending):
+                    effects, self.pending = self.pending, []
+
+    async def _fly_one(self, effect: Effect) -> None:
+        try:
+            given = await self._carry_out(effect)
+        except BaseException:
+            self._flying -= 1
+            raise
+        self.mailbox.put_reserved_nowait(given)  # `_flying` goes down when it is served
+
+    async def _serve(self, mail: Mail[Input]) -> None:
+        if isinstance(mail.body, ToolDone):
+            self._flying -= 1
+            await self.commit(mail.body, insist=True)
+            return
+        try:
+            mail.reply(answer(await self.commit(mail.body)))
+        except (VersionConflict, StaleEpoch) as error:
+            mail.fail(StoreUnavailable("the run was saved by somebody else; it is loaded anew", runId=self.head.id))
+            raise error
+        except AdjournError as error:
+            mail.fail(error)
+        except Exception as error:
+            mail.fail(internal_error(error, f"run {self.head.id}"))
+            raise
+
+    async def _finish(self) -> None:
+        """After the loop: end an aborted run, and answer what is left in the mailbox."""
+        if not self.head.abort or self.head.status in FINAL:
+            return
+        with trio.move_on_after(self.services.cleanup_s):
+            while self._threads:
+                await trio.sleep(0.01)
+        self.abandoned = tuple(sorted(self._threads))
+        with suppress(trio.WouldBlock, trio.EndOfChannel):
+            while True:
+                await self._serve(self.mailbox.receive_nowait())  # also results that came in the last moment
+        partial = self._model.partial.message(keep_incomplete_calls=False) if self._model else None
+        await self.commit(Stopped(partial=partial), insist=True)
+
+    async def _reload(self, error: Exception) -> bool:
+        """After a crash: everything from the record. False when it is gone, or nothing more can be done."""
+        self.pending, self._flying, self._doubt, self._model = [], 0, None, None
+        self._scope = trio.CancelScope()
+        record = None
+        with trio.move_on_after(60):
+            while record is None:
+                try:
+                    record = await self.services.store.load(self.head.id)
+                except AdjournError:
+                    await trio.sleep(BACKOFF_S[1])
+                else:
+                    if record is None:
+                        return False
+        if record is None:
+            return False
+        self.head = msgspec.structs.replace(record.head, epoch=self.head.epoch)
+        self.history = History(record.journal)
+        self.log.skip_to(resume_seq(self.head))
+        await self.commit(Recover(error=f"{type(error).__name__}: {error}"), insist=True)
+        return True
+
+    # Effects.
+
+    async def _carry_out(self, effect: Effect) -> Input:
+        assert self.agent is not None
+        if isinstance(effect, StartModel):
+            self._model = ModelCall(self.agent, self.head, self.history, effect.key, self.services.now(), self._show)
+            return await self._model.run()
+        assert isinstance(effect, StartTool)
+        call = next(call for call in self.head.calls if call.id == effect.tool_call_id)
+        return await call_tool(
+            self.agent,
+            self.head,
+            self.history,
+            call,
+            self._show,
+            limiter=self.services.limiter,
+            threads=self._threads,
+        )
+
+    async def _show(self, events: Sequence[Event]) -> None:
+        """Publish ahead of durability: once lossless readers have room, between commits, with reserved numbers."""
+        while not self.log.has_room or self._lock.locked() or self.log.seq + len(events) > self.head.seq_ceiling:
+            if not self.log.has_room:
+                await self.log.wait_room()
+            elif self._lock.locked():
+                async with self._lock:
+                    pass
+            else:
+                await self.commit(Reserve(), insist=True)
+        self.log.publish(events, self.services.now())
+
+
+def answer(transition: Transition) -> Reply:
+    """What the sender is told; raised, if it is an error."""
+    if isinstance(transition.reply, AdjournError):
+        raise transition.reply
+    return transition.reply  # pyright: ignore[reportReturnType]  # inputs from outside always have one
+
+
+def _bare(error: BaseException) -> BaseException:
+    """The one error in a nursery's group."""
+    while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
+        error = error.exceptions[0]
+    return error
