@@ -126,15 +126,16 @@ async def _value(call: Callable[[], Any]) -> Any:
 async def _in_thread(
     call: Callable[[], Any], call_id: str, limiter: trio.CapacityLimiter | None, threads: set[str]
 ) -> Any:
-    def work() -> Any:
+    def work() -> tuple[Any]:
         threads.add(call_id)
         try:
             trio.from_thread.check_cancelled()  # given up before it began: then it must not begin
-            return call()
+            return (call(),)  # boxed: trio takes a coroutine out of a thread for a mistake
         finally:
             threads.discard(call_id)
 
-    return await trio.to_thread.run_sync(work, abandon_on_cancel=True, limiter=limiter)
+    (value,) = await trio.to_thread.run_sync(work, abandon_on_cancel=True, limiter=limiter)
+    return value
 
 
 def _outcome(value: Any, max_result_bytes: int) -> ToolOutcome:
@@ -160,9 +161,7 @@ def _output(value: Any) -> ToolOutput:
 
 
 def _plain(value: Any) -> Any:
-    if type(value) is str:
-        return value
-    plain = msgspec.to_builtins(value, str_keys=True)
+    plain = value if type(value) is str else msgspec.to_builtins(value, str_keys=True)
     check_value(plain)
     return plain
 

@@ -44,7 +44,7 @@ class ToolOptions(TypedDict, total=False):
     decision_timeout_s: float | None  # how long a call waits for its decision; None: as long as the run may
     on_expiry: Literal["error", "abort"] | OnExpiry  # then; an `OnExpiry` may bring a default decision
     runs: Literal["server", "client"]  # client: some client executes it; a function's body must be `...`
-    client_timeout_s: float | None  # how long an offer, and then a claim, holds
+    client_timeout_s: float | None  # how long a claim holds; None: as long as the run may wait
     idempotent: bool  # it may execute again after a crash
     timeout_s: float | None  # bounds one execution; then an error result
 
@@ -84,7 +84,7 @@ def _from_function(
     function: Callable[..., Any], *, name: str | None, description: str | None, **options: Unpack[ToolOptions]
 ) -> Tool:
     name = name or getattr(function, "__name__", "")
-    where = f"tool {name or function!r}"
+    where = f"tool {name or repr(function)}"
     signature = signature_of(function, where, context_type=ToolContext, gated=options.get("decision") is not None)
     if description is None:
         description = inspect.cleandoc(function.__doc__ or "").partition("\n\n")[0].replace("\n", " ")
