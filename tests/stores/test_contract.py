@@ -1,0 +1,33 @@
+"""The Store contract, for every store here."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from adjourn.stores import MemoryStore, SqliteStore, open_store
+from adjourn.stores.testing import Clause, Opener, check_store, clauses_for
+
+OPENERS: dict[str, Callable[[Path], Opener]] = {
+    "memory": lambda _: MemoryStore,
+    "sqlite": lambda folder: lambda: open_store(f"sqlite:///{folder}/runs.db"),
+}
+CLAIMS = {"memory": MemoryStore.claims, "sqlite": SqliteStore.claims}
+CASES = [(name, clause) for name, claims in CLAIMS.items() for clause in clauses_for(claims)]
+
+
+@pytest.mark.parametrize(("store", "clause"), CASES, ids=[f"{name}: {clause}" for name, clause in CASES])
+async def test_a_store_keeps_the_contract(store: str, clause: Clause, tmp_path: Path) -> None:
+    await clause.check(OPENERS[store](tmp_path))
+
+
+async def test_the_whole_suite_runs_without_a_test_framework(tmp_path: Path) -> None:
+    opened: list[Path] = []
+
+    def new() -> Opener:
+        opened.append(tmp_path / f"{len(opened)}.db")
+        path = opened[-1]
+        return lambda: open_store(f"sqlite:///{path}")
+
+    await check_store(new)
+    assert len(opened) == 1 + len(clauses_for(SqliteStore.claims))

@@ -1,0 +1,227 @@
+"""The contract suite can fail: every clause is broken by some store below, each made wrong in one way."""
+
+from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
+from typing import Any
+
+import msgspec
+import pytest
+import trio
+
+from adjourn.protocol.errors import InvalidParams, StaleEpoch, StoreUnavailable, VersionConflict
+from adjourn.protocol.record import Entry, Head, Record
+from adjourn.stores import MemoryStore, Page, StoreClaims
+from adjourn.stores.testing import CLAUSES, Clause
+
+
+class MissingIsAnError(MemoryStore):
+    async def load(self, run_id: str) -> Record | None:
+        if (record := await super().load(run_id)) is None:
+            raise KeyError(run_id)
+        return record
+
+
+class DropsTheJournal(MemoryStore):
+    async def save(self, head: Head, append: Sequence[Entry] = (), *, expected_version: int) -> None:
+        await super().save(head, append[:1], expected_version=expected_version)
+
+
+class Shares(MemoryStore):
+    async def save(self, head: Head, append: Sequence[Entry] = (), *, expected_version: int) -> None:
+        await super().save(head, append, expected_version=expected_version)
+        self.shared = Record(head=head, journal=tuple(append))
+
+    async def load(self, run_id: str) -> Record | None:
+        return self.shared
+
+
+class TakesCreatedAt(MemoryStore):
+    async def load(self, run_id: str) -> Record | None:
+        record = await super().load(run_id)
+        assert record is not None
+        return msgspec.structs.replace(record, head=msgspec.structs.replace(record.head, created_at=2_000))
+
+
+class DeletesOnce(MemoryStore):
+    async def delete(self, run_id: str) -> None:
+        if await self.load(run_id) is None:
+            raise StoreUnavailable("no such run")
+        await super().delete(run_id)
+
+
+class KeepsTheDeletedJournal(MemoryStore):
+    async def delete(self, run_id: str) -> None:
+        kept = self._runs[run_id].journal
+        await super().delete(run_id)
+        self.kept = kept
+
+    async def save(self, head: Head, append: Sequence[Entry] = (), *, expected_version: int) -> None:
+        await super().save(head, append, expected_version=expected_version)
+        self._runs[head.id].journal = [*getattr(self, "kept", []), *self._runs[head.id].journal]
+
+
+class LastWriteWins(MemoryStore):
+    async def save(self, head: Head, append: Sequence[Entry] = (), *, expected_version: int) -> None:
+        run = self._runs.get(head.id)
+        await super().save(head, append, expected_version=run.version if run else 0)
+
+
+class OldestFirst(MemoryStore):
+    async def list(self, **query: Any) -> Page:
+        page = await super().list(**query)
+        return Page(tuple(reversed(page.heads)), page.after)
+
+
+class CountsPages(MemoryStore):
+    """Its cursor is a position, which moves when runs come and go."""
+
+    async def list(self, *, status: Any = None, limit: int = 100, after: str | None = None) -> Page:
+        whole = (await super().list(status=status, limit=10_000)).heads
+        start = int(after or 0)
+        return Page(whole[start : start + limit], str(start + limit) if len(whole) > start + limit else None)
+
+
+class ListsAnyStatus(MemoryStore):
+    async def list(self, *, status: Any = None, limit: int = 100, after: str | None = None) -> Page:
+        return await super().list(limit=limit, after=after)
+
+
+class TakesAnyCursor(MemoryStore):
+    async def list(self, **query: Any) -> Page:
+        try:
+            return await super().list(**query)
+        except InvalidParams:
+            return Page((), None)
+
+
+class DueOnce(MemoryStore):
+    async def due(self, now: int, limit: int = 100) -> tuple[Head, ...]:
+        heads = await super().due(now, limit)
+        for head in heads:
+            self._runs[head.id].next_due = None
+        return heads
+
+
+class NeverUndue(MemoryStore):
+    def _note_due(self, run_id: str, next_due: int | None) -> None:
+        self._runs[run_id].next_due = next_due or self._due[0][0]
+        super()._note_due(run_id, self._runs[run_id].next_due)
+
+
+class OneEpoch(MemoryStore):
+    async def acquire(self, owner: str) -> int:
+        return 1
+
+
+class NeverCloses(MemoryStore):
+    def _check_open(self) -> None:
+        pass
+
+
+class ChecksThenWaits(MemoryStore):
+    """Two writers may both find the version that they expect."""
+
+    async def save(self, head: Head, append: Sequence[Entry] = (), *, expected_version: int) -> None:
+        run = self._runs.get(head.id)
+        if (run.version if run else 0) != expected_version:
+            raise VersionConflict("too late")
+        await trio.lowlevel.checkpoint()
+        run = self._runs.get(head.id)
+        await super().save(head, append, expected_version=run.version if run else 0)
+
+
+class SavesInTwoSteps(MemoryStore):
+    async def save(self, head: Head, append: Sequence[Entry] = (), *, expected_version: int) -> None:
+        await super().save(head, (), expected_version=expected_version)
+        await trio.lowlevel.checkpoint()
+        await super().save(head, append, expected_version=head.version)
+
+
+class DropsWhenBusy(MemoryStore):
+    busy = False
+
+    async def save(self, head: Head, append: Sequence[Entry] = (), *, expected_version: int) -> None:
+        if self.busy:
+            return
+        self.busy = True
+        await super().save(head, append, expected_version=expected_version)
+        await trio.lowlevel.checkpoint()
+        self.busy = False
+
+
+class DeletesInTwoSteps(MemoryStore):
+    async def delete(self, run_id: str) -> None:
+        if run := self._runs.get(run_id):
+            run.journal = []
+        await super().delete(run_id)
+
+
+class Unfenced(MemoryStore):
+    async def save(self, head: Head, append: Sequence[Entry] = (), *, expected_version: int) -> None:
+        head = msgspec.structs.replace(head, epoch=max(head.epoch, self._epoch))
+        await super().save(head, append, expected_version=expected_version)
+
+
+class RefusesButSaves(MemoryStore):
+    async def save(self, head: Head, append: Sequence[Entry] = (), *, expected_version: int) -> None:
+        stale, self._epoch, epoch = head.epoch < self._epoch, 0, self._epoch
+        await super().save(head, append, expected_version=expected_version)
+        self._epoch = epoch
+        if stale:
+            raise StaleEpoch("but it is done")
+
+
+class Forgets(MemoryStore):
+    claims = StoreClaims(durable=True, fenced=True, exclusive=True)
+
+
+BROKEN: dict[str, type[MemoryStore]] = {
+    "a missing run is none": MissingIsAnError,
+    "a record comes back as it was saved": DropsTheJournal,
+    "load is the callers own copy": Shares,
+    "created at is kept on re pause": TakesCreatedAt,
+    "delete is idempotent": DeletesOnce,
+    "a deleted run may begin anew": KeepsTheDeletedJournal,
+    "a save on another version is refused and changes nothing": LastWriteWins,
+    "a save repeated after a lost acknowledgement is refused and load tells": LastWriteWins,
+    "list gives every run once newest first": OldestFirst,
+    "list goes on where it was while runs come and go": CountsPages,
+    "list by status gives the runs that have it now": ListsAnyStatus,
+    "list and due say what they expected": TakesAnyCursor,
+    "due gives what is due now earliest first": DueOnce,
+    "due follows every save and delete": NeverUndue,
+    "each owner has a greater epoch": OneEpoch,
+    "a closed store is unavailable": NeverCloses,
+    "of many writers one wins and the others are told": ChecksThenWaits,
+    "concurrent saves never tear": SavesInTwoSteps,
+    "saves of many runs at once all land": DropsWhenBusy,
+    "a cancelled save has happened or has not": SavesInTwoSteps,
+    "a cancelled first save or delete has happened or has not": DeletesInTwoSteps,
+    "abort during a save leaves no orphan and no stray error": SavesInTwoSteps,
+    "an older epoch may not save": Unfenced,
+    "saves beside a change of owner are whole or refused": RefusesButSaves,
+    "what was saved is there when opened again": Forgets,
+    "epochs grow when opened again": Forgets,
+    "only one may have it open": Forgets,
+}
+
+
+@pytest.mark.parametrize("clause", CLAUSES, ids=str)
+async def test_a_clause_fails_on_a_store_that_breaks_it(clause: Clause) -> None:
+    broken = BROKEN[clause.name]
+
+    def opener() -> AbstractAsyncContextManager[Any]:
+        return broken()
+
+    with pytest.raises((AssertionError, KeyError, StoreUnavailable)):
+        await clause.check(opener)
+
+
+def test_names_of_broken_stores_are_names_of_clauses() -> None:
+    assert sorted(BROKEN) == sorted(clause.name for clause in CLAUSES)
+
+
+async def test_the_memory_store_under_these_is_sound() -> None:
+    for clause in CLAUSES:
+        if not clause.needs or getattr(MemoryStore.claims, clause.needs):
+            await clause.check(MemoryStore)
