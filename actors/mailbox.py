@@ -129,8 +129,8 @@ class Mailbox(Generic[M]):
     """A bounded FIFO of mail with one receiver at a time.
 
     Senders that wait for room get it in the order in which they came. `async for mail in mailbox` ends once the actor
-    is asked to stop and has received what was in by then. A mail counts as in hand from its receipt until it is
-    answered; asking for the next one does not change what is owed to its asker.
+    is asked to stop and has received what was in by then. The actor may put an answer off and receive on: whoever still
+    waits for one when the actor crashes or ends is failed then.
     """
 
     __slots__ = (

@@ -102,7 +102,7 @@ class Supervisor:
     def _restarts(self, spec: ChildSpec[M], actor: Actor[M], ended: Ended) -> bool:
         """Whether this end is followed by another start; if that would be one too many, the supervisor fails."""
         wanted = spec.restart == "permanent" or (spec.restart == "transient" and ended.how == "crashed")
-        if not wanted or actor.is_stopping:
+        if not wanted or actor.is_stopping or self._is_stopping:
             return False
         now = trio.current_time()
         self._restarted_at.append(now)
@@ -116,9 +116,8 @@ class Supervisor:
     def _fail(self, name: str, ended: Ended) -> None:
         text = f"child {name!r} ended ({ended}), after {self._max_restarts} restarts within {self._within_s} s"
         logger.error("supervisor gives up: %s", text)
-        if self._failure is None:
-            self._failure = RestartIntensityExceeded(text)
-            self._failure.__cause__ = ended.error
+        self._failure = RestartIntensityExceeded(text)
+        self._failure.__cause__ = ended.error
         self._is_stopping = True
         self._body.cancel()
 

@@ -3,6 +3,7 @@
 import gc
 import random
 import weakref
+from collections import OrderedDict, deque
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -187,6 +188,44 @@ async def test_an_answer_after_the_asker_was_cancelled_is_harmless(nursery: trio
     mail.reply(1)
 
 
+async def test_a_mail_put_off_whose_asker_was_cancelled_is_owed_no_more(nursery: trio.Nursery) -> None:
+    mailbox = Mailbox[int](1)
+    scope = trio.CancelScope()
+
+    async def ask() -> None:
+        with scope:
+            await mailbox.ask(1)
+
+    nursery.start_soon(ask)
+    await mailbox.receive()
+    with pytest.raises(trio.WouldBlock):
+        mailbox.receive_nowait()
+    await wait_all_tasks_blocked()
+    assert not mailbox.is_idle
+    scope.cancel()
+    await wait_all_tasks_blocked()
+    assert mailbox.is_idle
+
+
+async def test_a_put_that_is_cancelled_too_late_returns(nursery: trio.Nursery) -> None:
+    mailbox = Mailbox[trio.CancelScope](1)
+
+    async def cancel_the_sender() -> None:
+        while True:
+            (await mailbox.receive()).body.cancel()
+
+    nursery.start_soon(cancel_the_sender)
+    returned = 0
+    for _ in range(20):  # whether the receiver or the sender wakes first is up to the scheduler
+        await wait_all_tasks_blocked()
+        with trio.CancelScope() as scope:
+            await mailbox.put(scope)
+            returned += 1
+    await wait_all_tasks_blocked()
+    assert returned == mailbox.statistics().delivered == 20
+    nursery.cancel_scope.cancel()
+
+
 async def test_a_mail_is_answered_once(nursery: trio.Nursery) -> None:
     mailbox = Mailbox[int](1)
     nursery.start_soon(mailbox.ask, 1)
@@ -254,6 +293,14 @@ async def test_closing_answers_everyone_and_counts_what_is_lost(nursery: trio.Nu
         await mailbox.ask("late")
     with pytest.raises(trio.EndOfChannel):
         await mailbox.receive()
+
+
+async def test_who_comes_after_the_end_is_told_of_the_end_and_not_of_the_stop() -> None:
+    mailbox = Mailbox[int](1)
+    mailbox.drain("it is stopping")
+    mailbox.close("it is over")
+    with pytest.raises(ActorEnded, match="it is over"):
+        mailbox.put_nowait(1)
 
 
 async def test_a_teller_let_in_and_lost_in_one_step_hears_of_it(nursery: trio.Nursery) -> None:
@@ -333,6 +380,24 @@ async def test_a_parked_receiver_keeps_no_mail_alive(nursery: trio.Nursery) -> N
     assert sent() is None
     assert answered() is None
     nursery.cancel_scope.cancel()
+
+
+async def test_a_parked_mailbox_keeps_no_container(nursery: trio.Nursery) -> None:
+    mailbox = Mailbox[int](1)
+    for n in range(3):
+        nursery.start_soon(mailbox.ask, n)
+    async with trio.open_nursery() as serving:
+
+        async def serve() -> None:
+            put_off = [await mailbox.receive() for _ in range(3)]
+            for mail in put_off:
+                mail.reply()
+            await mailbox.receive()
+
+        serving.start_soon(serve)
+        await wait_all_tasks_blocked()
+        assert not [held for held in gc.get_referents(mailbox) if isinstance(held, deque | OrderedDict | set)]
+        serving.cancel_scope.cancel()
 
 
 async def test_a_mail_that_the_actor_holds_on_to_keeps_no_answer_alive(nursery: trio.Nursery) -> None:

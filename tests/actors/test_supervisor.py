@@ -1,6 +1,7 @@
 """The supervisor: who is restarted, who notices, in which order all stop, and what comes out of the block."""
 
 import logging
+import random
 from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any, Literal
@@ -11,7 +12,7 @@ from trio.lowlevel import current_statistics
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from adjourn.actors.actor import Actor, ActorCrashed, ActorEnded, ActorRef, Ended, NameTaken, RestartIntensityExceeded
-from adjourn.actors.mailbox import Mailbox
+from adjourn.actors.mailbox import Mail, Mailbox
 from adjourn.actors.supervisor import ChildSpec, open_supervisor
 
 
@@ -149,7 +150,11 @@ async def test_too_many_restarts_fail_the_supervisor_and_stop_the_rest_in_order(
             refs.extend(supervisor.children())
             for _ in range(3):
                 await refs[1].tell(ValueError("boom"))
-            await trio.sleep_forever()
+            try:
+                await trio.sleep_forever()
+            finally:
+                with pytest.raises(ActorEnded):
+                    supervisor.start_child(ChildSpec("late", echo))
 
     with pytest.raises(RestartIntensityExceeded, match=r"child 'bad' .* after 2 restarts within 5 s") as caught:
         await block()
@@ -268,10 +273,27 @@ async def test_a_child_that_crashes_while_it_stops_is_not_started_again() -> Non
     assert str(await ref.wait_ended()) == "crashed: ValueError('in its cleanup')"
 
 
+async def test_a_child_that_crashes_while_its_siblings_stop_is_not_started_again() -> None:
+    async def vengeful(mailbox: Mailbox[Any]) -> None:
+        await echo(mailbox)
+        await left.tell(ValueError("boom"))
+        await left.wait_ended()
+
+    async with open_supervisor(ChildSpec("left", echo), ChildSpec("right", vengeful)) as supervisor:
+        left, right = supervisor.children()
+    assert str(await left.wait_ended()) == "crashed: ValueError('boom')"
+    assert await right.wait_ended() == Ended("shutdown")
+    assert left.statistics().restarts == 0
+
+
 async def test_a_cancelled_block_cancels_in_order_without_asking(autojump_clock: MockClock) -> None:
     down: list[str] = []
+    crashed: set[str] = set()
 
     async def noted(mailbox: Mailbox[Any], name: str) -> None:
+        if name not in crashed:  # the shield must be there after a restart too
+            crashed.add(name)
+            raise ValueError("boom")
         try:
             await trio.sleep_forever()
         finally:
@@ -317,7 +339,7 @@ async def test_an_interrupt_in_a_child_goes_through_the_block_unwrapped() -> Non
 
     with pytest.raises(Interrupt):
         await block()
-    assert [(await ref.wait_ended()).how for ref in refs] == ["crashed", "cancelled"]
+    assert [str(await ref.wait_ended()) for ref in refs] == ["crashed: Interrupt()", "cancelled"]
 
 
 async def test_a_name_is_taken_while_its_child_lives() -> None:
@@ -445,6 +467,51 @@ async def test_a_child_that_crashes_at_once_holds_nobody_up() -> None:
                 await trio.lowlevel.checkpoint()
     finally:
         logging.getLogger("adjourn.actors").disabled = False
+
+
+async def test_a_supervisor_that_gives_up_is_its_own_supervisors_crash() -> None:
+    begun: list[ActorRef[Any]] = []
+
+    async def family(mailbox: Mailbox[Any]) -> None:
+        async with open_supervisor(ChildSpec("child", echo), max_restarts=0) as supervisor:
+            begun.extend(supervisor.children())
+            await echo(mailbox)
+
+    async with open_supervisor(ChildSpec("family", family)) as supervisor:
+        (ref,) = supervisor.children()
+        await wait_all_tasks_blocked()
+        await begun[0].tell(ValueError("boom"))
+        assert await ref.ask("after the restart") == "after the restart"
+        assert ref.statistics().restarts == 1
+        assert [child.is_alive for child in begun] == [False, True]
+    assert await begun[1].wait_ended() == Ended("shutdown")
+
+
+@pytest.mark.parametrize("seed", range(4))
+async def test_every_asker_of_a_crashing_actor_is_answered(seed: int, autojump_clock: MockClock) -> None:
+    chance = random.Random(seed)
+    outcomes: list[Any] = []
+
+    async def shaky(mailbox: Mailbox[int]) -> None:
+        put_off: list[Mail[int]] = []
+        async for mail in mailbox:
+            put_off.append(mail)
+            await trio.sleep(chance.random())
+            if chance.random() < 0.1:
+                raise ValueError("boom")
+            if chance.random() < 0.5:
+                while put_off:
+                    put_off.pop().reply("served")
+
+    spec = ChildSpec("shaky", shaky, capacity=5)
+    async with trio.open_nursery() as askers, open_supervisor(spec, max_restarts=1000) as supervisor:
+        (ref,) = supervisor.children()
+        for n in range(200):
+            askers.start_soon(outcome_of, partial(ref.ask, n), outcomes)
+        await trio.sleep(60)
+    assert len(outcomes) == 200
+    kinds = {type(outcome) for outcome in outcomes}
+    assert kinds == {str, ActorCrashed, ActorEnded}
 
 
 async def test_no_task_is_left() -> None:
