@@ -5,11 +5,13 @@ Nothing is ever fetched. jsonschema does the checking; what it can't be trusted 
 - Patterns: `re` has no time limit. A repeated group that can match the same text in exponentially many ways, `(a+)+`,
   is refused at compile, and `pattern` matches strings of at most `MAX_PATTERN_CHARS` only. Overlapping alternatives
   under a repeat, `(a|a)*`, go unseen: patterns come from a tool's author, and are his to keep simple.
+- Work: branches that both refer back to their union double it with each level of a value. `MAX_REFERENCES` bounds it.
 - `uniqueItems` and the `iri` formats, which take quadratic time there and more.
 """
 
 import re
 import sys
+import threading
 from collections import defaultdict
 from collections.abc import Iterator
 from functools import cache, lru_cache
@@ -24,6 +26,7 @@ from .codec import CodecError, canonical_json, parse_json, pointer, to_json
 MAX_PATTERN_CHARS = 4096
 MAX_ERRORS = 20
 MAX_COMPILED = 512
+MAX_REFERENCES = 10_000  # followed in one validation: about a second, where errors pile up
 MAX_SHOWN_CHARS = 80
 
 _ANY = sys.maxsize
@@ -42,6 +45,13 @@ class SchemaInvalid(ValueError):
     outside, or with a pattern that may never end."""
 
 
+class _TooMuchWork(Exception):
+    """More than `MAX_REFERENCES` references were followed."""
+
+
+_work = threading.local()  # .references_left of the validation that this thread is at; they never nest
+
+
 class CompiledSchema:
     """A schema, ready to validate with; its own copy. Get one from `compile_schema`."""
 
@@ -50,12 +60,15 @@ class CompiledSchema:
 
     def validate(self, value: Any) -> list[SchemaError]:
         """What is wrong with `value` (of the value domain), at most `MAX_ERRORS`; [] when it is valid. Never raises."""
+        _work.references_left = MAX_REFERENCES
         try:
             if self._validator.is_valid(value):
                 return []
             return _first_errors(self._validator.iter_errors(value))
         except RecursionError:
             return [SchemaError("", "nested too deeply")]
+        except _TooMuchWork:
+            return [SchemaError("", "too large, or nested too deeply, to be checked against this schema")]
 
 
 _recent: dict[int, tuple[dict[str, Any], CompiledSchema]] = {}
@@ -118,7 +131,8 @@ def _engine() -> _Engine:
         formats.checkers[name.replace("uri", "iri")] = (lambda value, check=check: check(_as_uri(value)), raises)
     formats.checkers["regex"] = (_compiles, (re.error, OverflowError, RecursionError))
     extended = jsonschema.validators.extend(
-        jsonschema.Draft202012Validator, {"pattern": _pattern, "uniqueItems": _unique_items}
+        jsonschema.Draft202012Validator,
+        {"pattern": _pattern, "uniqueItems": _unique_items, "$ref": _ref, "$dynamicRef": _ref},
     )
     return _Engine(extended, formats, DRAFT202012, referencing.Registry(), jsonschema.SchemaError, Unresolvable)
 
@@ -130,6 +144,15 @@ def _as_uri(value: Any) -> Any:
 
 def _compiles(value: Any) -> bool:
     return not isinstance(value, str) or bool(re.compile(value))
+
+
+def _ref(validator: Any, reference: str, value: Any, schema: Any) -> Any:
+    import jsonschema
+
+    _work.references_left -= 1
+    if _work.references_left < 0:
+        raise _TooMuchWork
+    return jsonschema.Draft202012Validator.VALIDATORS["$ref"](validator, reference, value, schema)
 
 
 def _pattern(validator: Any, pattern: str, value: Any, schema: Any) -> Iterator[Exception]:
@@ -264,7 +287,8 @@ def _explain_union(union: Any, path: str) -> Iterator[SchemaError]:
     """The errors of the one branch that was meant, if a tag, an enum or the type tells it; else what was possible."""
     branches: dict[int, list[Any]] = defaultdict(list)
     for error in union.context:
-        branches[error.relative_schema_path[0]].append(error)
+        if error.relative_schema_path:  # the branch `false` has none, and is never meant
+            branches[error.relative_schema_path[0]].append(error)
     of_type = [errors for errors in branches.values() if not any(_is_type_error(error) for error in errors)]
     for choices in (1, _ANY):  # a const, or an enum of one, is a tag; a longer enum may be one
         meant = [errors for errors in of_type if not any(_excludes(error, choices) for error in errors)]
@@ -361,7 +385,7 @@ def _message(error: Any) -> str:
         return error.message.removesuffix(" a required property") + " required"
     if keyword == "oneOf":
         return f"expected exactly one of: {', '.join(map(_label, limit))}; got {_short(value)}, which fits several"
-    if keyword is None:  # the schema `false`
-        return f"expected nothing here, got {_short(value)}"
+    if keyword is None:  # the schema `false`; jsonschema gives the path of what holds the value, not its own
+        return f"expected nothing in the place of {_short(value)}"
     # jsonschema's own words; those that begin with the value may be as long as that
     return _cut(error.message.replace(repr(value), _short(value)), MAX_SHOWN_CHARS * 4)
