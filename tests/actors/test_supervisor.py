@@ -481,6 +481,7 @@ async def test_a_supervisor_that_gives_up_is_its_own_supervisors_crash() -> None
         (ref,) = supervisor.children()
         await wait_all_tasks_blocked()
         await begun[0].tell(ValueError("boom"))
+        await wait_all_tasks_blocked()
         assert await ref.ask("after the restart") == "after the restart"
         assert ref.statistics().restarts == 1
         assert [child.is_alive for child in begun] == [False, True]
