@@ -54,22 +54,22 @@ RunId = Annotated[str, Meta(pattern=RUN_ID_PATTERN)]
 Seq = Annotated[int, Meta(ge=0)]
 
 
-class Params(Wire, forbid_unknown_fields=True):
+class Params(Wire, frozen=True, forbid_unknown_fields=True):
     """The base of all params: a misspelt name is an error, never passed over."""
 
 
 # Params, named like their methods.
 
 
-class ServerInfo(Params):
+class ServerInfo(Params, frozen=True):
     """server.info: what is this server?"""
 
 
-class AgentsList(Params):
+class AgentsList(Params, frozen=True):
     """agents.list: what can run here?"""
 
 
-class RunStart(Params):
+class RunStart(Params, frozen=True):
     """run.start: begin a run. With a known `run_id` and the same agent and input it gives that run: safe to retry."""
 
     agent: str
@@ -78,20 +78,20 @@ class RunStart(Params):
     metadata: dict[str, Any] | None = None
 
 
-class RunSubscribe(Params):
+class RunSubscribe(Params, frozen=True):
     """run.subscribe: watch a run, from a snapshot on, or from the events behind `after`."""
 
     run_id: RunId
     after: Seq | None = None  # the last seq that the client has
 
 
-class RunUnsubscribe(Params):
+class RunUnsubscribe(Params, frozen=True):
     """run.unsubscribe: watch it no longer."""
 
     run_id: RunId
 
 
-class RunResume(Params):
+class RunResume(Params, frozen=True):
     """run.resume: decide a gated call."""
 
     run_id: RunId
@@ -100,7 +100,7 @@ class RunResume(Params):
     digest: str | None = None  # of the input that the decider saw
 
 
-class RunDecline(Params):
+class RunDecline(Params, frozen=True):
     """run.decline: say no to a gated call, under any schema."""
 
     run_id: RunId
@@ -108,14 +108,14 @@ class RunDecline(Params):
     reason: str | None = None  # for the model
 
 
-class RunClaim(Params):
+class RunClaim(Params, frozen=True):
     """run.claim: take a client-side call, before executing it."""
 
     run_id: RunId
     tool_call_id: str
 
 
-class RunResult(Params):
+class RunResult(Params, frozen=True):
     """run.result: what the client-side call gave."""
 
     run_id: RunId
@@ -125,20 +125,20 @@ class RunResult(Params):
     is_error: bool = False
 
 
-class RunAbort(Params):
+class RunAbort(Params, frozen=True):
     """run.abort: end the run. The reply comes when it is over."""
 
     run_id: RunId
     reason: str | None = None
 
 
-class RunGet(Params):
+class RunGet(Params, frozen=True):
     """run.get: the run as it is now."""
 
     run_id: RunId
 
 
-class RunList(Params):
+class RunList(Params, frozen=True):
     """run.list: a page of runs, newest first."""
 
     status: Status | None = None
@@ -146,13 +146,13 @@ class RunList(Params):
     after: str | None = None  # `after` of the page before
 
 
-class RunDelete(Params):
+class RunDelete(Params, frozen=True):
     """run.delete: forget the run. Idempotent."""
 
     run_id: RunId
 
 
-class RunsWatch(Params):
+class RunsWatch(Params, frozen=True):
     """runs.watch: be told of every change in the list of runs, from now on."""
 
     status: Status | None = None  # only of runs in it, or that leave it
@@ -161,11 +161,11 @@ class RunsWatch(Params):
 # Results.
 
 
-class Empty(Wire):
+class Empty(Wire, frozen=True):
     """Done; there is nothing to say."""
 
 
-class ServerDescription(Wire):
+class ServerDescription(Wire, frozen=True):
     """Of server.info."""
 
     name: str
@@ -174,7 +174,7 @@ class ServerDescription(Wire):
     limits: dict[str, Any]  # name: maximum
 
 
-class ToolInfo(Wire):
+class ToolInfo(Wire, frozen=True):
     """A tool, as whoever decides or executes for it must know it."""
 
     name: str
@@ -184,7 +184,7 @@ class ToolInfo(Wire):
     runs: Literal["server", "client"] = shown("server")
 
 
-class AgentInfo(Wire):
+class AgentInfo(Wire, frozen=True):
     """An agent that can be started."""
 
     name: str
@@ -193,20 +193,20 @@ class AgentInfo(Wire):
     tools: tuple[ToolInfo, ...]
 
 
-class AgentList(Wire):
+class AgentList(Wire, frozen=True):
     """Of agents.list."""
 
     agents: tuple[AgentInfo, ...]
 
 
-class Started(Wire):
+class Started(Wire, frozen=True):
     """Of run.start. The caller is subscribed: events behind `seq` follow."""
 
     run_id: str
     seq: int
 
 
-class Position(Wire):
+class Position(Wire, frozen=True):
     """Of run.subscribe and run.unsubscribe: where the run is."""
 
     run_id: str
@@ -214,7 +214,7 @@ class Position(Wire):
     seq: int
 
 
-class Settled(Wire):
+class Settled(Wire, frozen=True):
     """Of run.resume and run.decline: the decision is saved, and counts."""
 
     run_id: str
@@ -222,19 +222,19 @@ class Settled(Wire):
     seq: int
 
 
-class Claimed(Wire):
+class Claimed(Wire, frozen=True):
     """Of run.claim."""
 
     claim_token: str  # comes back with the result; shown once
 
 
-class ResultTaken(Wire):
+class ResultTaken(Wire, frozen=True):
     """Of run.result: the result is saved."""
 
     seq: int
 
 
-class Aborted(Wire):
+class Aborted(Wire, frozen=True):
     """Of run.abort: how the run ended."""
 
     run_id: str
@@ -243,7 +243,7 @@ class Aborted(Wire):
     abandoned: tuple[str, ...]  # tool calls that would not stop in time
 
 
-class RunSummary(Wire):
+class RunSummary(Wire, frozen=True):
     """A run in a list. Also the params of run.changed, where `deleted` may be set."""
 
     run_id: str
@@ -258,14 +258,14 @@ class RunSummary(Wire):
     deleted: bool = False
 
 
-class RunPage(Wire):
+class RunPage(Wire, frozen=True):
     """Of run.list."""
 
     runs: tuple[RunSummary, ...]
     after: str | None = None  # absent: no more
 
 
-class RunSnapshot(Wire):
+class RunSnapshot(Wire, frozen=True):
     """Of run.get, and the params of run.snapshot: the state after event `seq`."""
 
     run_id: str

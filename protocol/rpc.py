@@ -80,7 +80,7 @@ MSGPACK = Format(
 FORMATS = {JSON.subprotocol: JSON, MSGPACK.subprotocol: MSGPACK}
 
 
-class ErrorObject(Wire):
+class ErrorObject(Wire, frozen=True):
     """JSON-RPC's error member."""
 
     code: int
@@ -192,19 +192,19 @@ def _params(method: str, params: Any) -> Params:
         raise InvalidParams(message, errors=[{"path": error.path, "message": error.message}]) from error
 
 
-class _Result(Wire):
+class _Result(Wire, frozen=True):
     jsonrpc: str
     id: RequestId
     result: Any
 
 
-class _Error(Wire):
+class _Error(Wire, frozen=True):
     jsonrpc: str
     id: RequestId
     error: ErrorObject
 
 
-class _Call(Wire):
+class _Call(Wire, frozen=True):
     jsonrpc: str
     method: str
     params: Any
@@ -268,7 +268,7 @@ class Reply:
     error: AdjournError | None = None
 
 
-class _ServerMessage(Wire):
+class _ServerMessage(Wire, frozen=True):
     id: RequestId = None
     method: str | None = None
     params: Raw = Raw()
