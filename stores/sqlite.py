@@ -20,7 +20,7 @@ from .base import Page, StoreClaims
 from .filelock import FileLock
 from .gil import thread_friendly
 from .paging import check_limit, read_cursor
-from .sqlite_file import connect, connect_reader, translated
+from .sqlite_file import check_place, connect, connect_reader, translated
 from .sqlite_writes import Acquire, Delete, Save, Write, write_group
 from .thread import GroupThread
 
@@ -128,6 +128,7 @@ class SqliteStore:
 
 def _open(name: str | os.PathLike[str]) -> tuple[str, FileLock, sqlite3.Connection, sqlite3.Connection]:
     path = os.path.realpath(name)  # one lock for all names of the file
+    check_place(path)
     lock = FileLock(path + ".lock")
     try:
         writer = connect(path)

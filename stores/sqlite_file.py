@@ -5,7 +5,7 @@ import sqlite3
 
 from ..protocol.errors import AdjournError, StoreCorrupt, StoreTooNew, StoreUnavailable
 
-__all__ = ["LAYOUT_VERSION", "connect", "connect_reader", "translated"]
+__all__ = ["LAYOUT_VERSION", "check_place", "connect", "connect_reader", "translated"]
 
 APPLICATION_ID = 0x61646A6E  # "adjn", in the file's header: this file is ours
 LAYOUT_VERSION = 1  # in the header as user_version
@@ -50,7 +50,6 @@ def connect(path: str) -> sqlite3.Connection:
         StoreCorrupt: it is not a store of ours, or damaged; it is left as it is.
         StoreTooNew: a newer adjourn made it; it is left as it is.
     """
-    _check_place(path)
     try:
         connection = _open(path)
         try:
@@ -100,8 +99,11 @@ _WORDS = {
 }
 
 
-def _check_place(path: str) -> None:
-    # SQLite says "unable to open database file" to all of these.
+def check_place(path: str) -> None:
+    """Nothing, if a store may be at that path. SQLite would say no more than that it can't open it.
+
+    Raises: StoreUnavailable, which says why not.
+    """
     folder = os.path.dirname(path) or "."
     if not os.path.isdir(folder):
         raise StoreUnavailable(f"{path}: there is no directory {folder}", path=path)

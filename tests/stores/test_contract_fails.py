@@ -219,9 +219,3 @@ async def test_a_clause_fails_on_a_store_that_breaks_it(clause: Clause) -> None:
 
 def test_names_of_broken_stores_are_names_of_clauses() -> None:
     assert sorted(BROKEN) == sorted(clause.name for clause in CLAUSES)
-
-
-async def test_the_memory_store_under_these_is_sound() -> None:
-    for clause in CLAUSES:
-        if not clause.needs or getattr(MemoryStore.claims, clause.needs):
-            await clause.check(MemoryStore)

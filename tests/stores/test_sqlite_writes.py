@@ -1,0 +1,143 @@
+"""One transaction for many writes, an outcome for each."""
+
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from adjourn.protocol.errors import StaleEpoch, StoreUnavailable, VersionConflict
+from adjourn.protocol.record import encode_entry, encode_head
+from adjourn.stores.sqlite_file import connect, connect_reader
+from adjourn.stores.sqlite_reads import load
+from adjourn.stores.sqlite_writes import Acquire, Delete, Save, write_group
+from adjourn.stores.testing import a_head, a_journal
+
+
+def a_save(run_id: str = "run", version: int = 1, epoch: int = 0, next_due: int | None = None) -> Save:
+    head = a_head(run_id, version, epoch=epoch, next_due=next_due)
+    entries = (encode_entry(a_journal()[0]),)
+    return Save(run_id, version, epoch, head.status, next_due, 1_000, version - 1, encode_head(head), entries)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> str:
+    return str(tmp_path / "runs.db")
+
+
+@pytest.fixture
+def connection(path: str) -> Iterator[sqlite3.Connection]:
+    connection = connect(path)
+    yield connection
+    connection.close()
+
+
+def stored(connection: sqlite3.Connection) -> dict[str, tuple[int, int]]:
+    """The version of each run, and how many entries it has."""
+    rows = connection.execute(
+        "SELECT id, version, (SELECT count(*) FROM journal WHERE run_id = id) FROM heads ORDER BY id"
+    )
+    return {run_id: (version, entries) for run_id, version, entries in rows}
+
+
+def kinds(outcomes: list[Any]) -> list[Any]:
+    return [type(outcome) if isinstance(outcome, Exception) else outcome for outcome in outcomes]
+
+
+def test_each_write_counts_for_the_next_in_its_group(connection: sqlite3.Connection, path: str) -> None:
+    writes = [
+        a_save(version=1),
+        a_save(version=2),
+        a_save(version=2),  # somebody else's
+        a_save(version=3),
+        a_save("other"),
+        Delete("other"),
+        a_save("again"),
+        Delete("again"),
+        a_save("again"),
+    ]
+    assert kinds(write_group(connection, path, writes)) == [None, None, VersionConflict, *[None] * 6]
+    assert stored(connection) == {"again": (1, 1), "run": (3, 3)}
+    record = load(connection, "run")
+    assert record is not None
+    assert record.head.version == 3
+    assert kinds(write_group(connection, path, [Delete("run"), a_save("run")])) == [None, None]
+    assert stored(connection) == {"again": (1, 1), "run": (1, 1)}
+
+
+def test_an_owner_fences_what_comes_after_it_in_its_group(connection: sqlite3.Connection, path: str) -> None:
+    writes = [a_save("before"), Acquire("me"), a_save("after"), a_save("mine", epoch=1), Acquire("you")]
+    assert kinds(write_group(connection, path, writes)) == [None, 1, StaleEpoch, None, 2]
+    assert kinds(write_group(connection, path, [a_save("late", epoch=1)])) == [StaleEpoch]
+    assert stored(connection) == {"before": (1, 1), "mine": (1, 1)}
+
+
+def test_a_bad_save_fails_alone(connection: sqlite3.Connection, path: str) -> None:
+    connection.execute(
+        "CREATE TRIGGER no BEFORE INSERT ON journal WHEN NEW.run_id = 'no' BEGIN SELECT RAISE(ABORT, 'no'); END"
+    )
+    writes = [a_save("a"), a_save("unbindable", next_due=2**63), a_save("no"), a_save("b"), a_save("b", version=2)]
+    outcomes = kinds(write_group(connection, path, writes))
+    assert outcomes == [None, OverflowError, StoreUnavailable, None, None]
+    assert stored(connection) == {"a": (1, 1), "b": (2, 2)}
+
+
+def test_groups_of_every_size_are_written_whole(connection: sqlite3.Connection, path: str) -> None:
+    sizes = (1, 2, 3, 511, 512, 513, 1100)
+    for size in sizes:
+        writes = [a_save(f"{size}-{n}") for n in range(size)]
+        assert write_group(connection, path, writes) == [None] * size
+    assert set(stored(connection).values()) == {(1, 1)}
+    assert len(stored(connection)) == sum(sizes)
+
+
+def test_another_programs_lock_is_waited_for_once_and_loses_nothing(connection: sqlite3.Connection, path: str) -> None:
+    connection.execute("PRAGMA busy_timeout = 0")
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    outcomes = write_group(connection, path, [a_save("a"), a_save("b")])
+    assert kinds(outcomes) == [StoreUnavailable] * 2
+    assert "another program has locked the file" in str(outcomes[0])
+    other.close()
+    assert write_group(connection, path, [a_save("a"), a_save("b")]) == [None, None]
+
+
+class FailingCommit:
+    """A connection whose disk fails at the very last."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+
+    def execute(self, sql: str, *values: Any) -> sqlite3.Cursor:
+        if sql == "COMMIT":
+            error = sqlite3.OperationalError("disk I/O error")
+            error.sqlite_errorcode = sqlite3.SQLITE_IOERR_FSYNC
+            raise error
+        return self._connection.execute(sql, *values)
+
+    @property
+    def in_transaction(self) -> bool:
+        return self._connection.in_transaction
+
+
+def test_a_commit_that_fails_fails_every_write_and_leaves_no_transaction(
+    connection: sqlite3.Connection, path: str
+) -> None:
+    outcomes = write_group(FailingCommit(connection), path, [a_save("a"), Acquire("me")])  # type: ignore[arg-type]
+    assert kinds(outcomes) == [StoreUnavailable] * 2
+    assert "reading or writing the disk failed" in str(outcomes[0])
+    assert stored(connection) == {}
+    assert write_group(connection, path, [a_save("a")]) == [None]
+
+
+def test_a_reader_sees_whole_groups_only(connection: sqlite3.Connection, path: str) -> None:
+    reader = connect_reader(path)
+    write_group(connection, path, [a_save("a")])
+    connection.execute("BEGIN IMMEDIATE")
+    connection.execute("DELETE FROM journal")
+    record = load(reader, "a")
+    connection.execute("ROLLBACK")
+    reader.close()
+    assert record is not None
+    assert len(record.journal) == 1
