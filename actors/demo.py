@@ -33,7 +33,6 @@ CAN_DO = (
     '8"), ship one ("ship order 7"), and count ("count to 50").'
 )
 MAX_COUNT = 10_000
-MAX_CHARS = 2000  # of what was said, that the rules read
 
 OrderId = Annotated[int, msgspec.Meta(description="The number of the order.", ge=0)]
 
@@ -155,7 +154,7 @@ def _blocks(messages: Sequence[Message]) -> list[Text | ToolCall]:
     last = messages[-1] if messages else None
     if isinstance(last, ToolResultMessage):
         return [Text(text=_report(messages))]
-    said = " ".join(_said(last).split())[:MAX_CHARS] if isinstance(last, UserMessage) else ""
+    said = " ".join(_said(last).split()) if isinstance(last, UserMessage) else ""
     for pattern, rule in _RULES:
         if found := re.search(pattern, said, re.IGNORECASE):
             return rule(found)

@@ -122,7 +122,6 @@ def _arguments(fields: list[Any], where: str) -> tuple[dict[str, Any], Callable[
 
 
 def _schema(kind: Any) -> dict[str, Any]:
-    msgspec.json.Decoder(kind)  # refuses unions that can't be told apart, which the schema alone would not
     (schema,), defs = msgspec.json.schema_components([kind], ref_template="#/$defs/{name}")
     if "$ref" in schema:  # the outermost object stands in the open, where a form or a model looks for it
         name = schema["$ref"].rpartition("/")[2]
@@ -136,7 +135,7 @@ def _convert(kind: Any, value: Any) -> Any:
         return msgspec.convert(value, kind, str_keys=True)
     except msgspec.ValidationError:
         # To JSON Schema 1.0 is an integer, to msgspec only when it is not strict. That reading comes second, for it
-        # would also take "1" for a number where a string may stand.
+        # would also take the word "null" for None, and "1" for 1, where both are allowed.
         return msgspec.convert(value, kind, str_keys=True, strict=False)
 
 

@@ -167,7 +167,7 @@ def _declare(
         spec=spec,
         function=function,
         bind=bind,
-        threaded=function is not None and not _is_async(function),
+        threaded=function is not None and not inspect.iscoroutinefunction(function),
         decode_decision=(lambda value: value) if codec is None else codec.decode,
         decision_when=decision_when,
         timeout_s=timeout_s,
@@ -201,7 +201,7 @@ def _check_functions(
         return
     if spec.decision is None:
         raise ToolDefinitionError(f"{where}: decision_when is for tools with a decision")
-    if not callable(decision_when) or _is_async(decision_when):
+    if not callable(decision_when) or inspect.iscoroutinefunction(decision_when):
         raise ToolDefinitionError(f"{where}: decision_when must be a sync function of the arguments")
 
 
@@ -220,10 +220,6 @@ def _check_bounds(spec: ToolSpec, where: str, timeout_s: float | None) -> None:
     for option, seconds in bounds.items():
         if seconds is not None and not 0 < seconds < math.inf:
             raise ToolDefinitionError(f"{where}: {option} must be a positive number of seconds, or None")
-
-
-def _is_async(function: Callable[..., Any]) -> bool:
-    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(getattr(function, "__call__", None))  # noqa: B004
 
 
 def _is_empty(function: Callable[..., Any]) -> bool:

@@ -128,7 +128,7 @@ async def test_a_failure_comes_after_what_was_said_so_far() -> None:
     stream = await events(ScriptedModel([failed]))
     assert said(stream) == "so far"
     assert stream[-1] is failed
-    assert not any(isinstance(event, Done) for event in stream)
+    assert [event for event in stream if isinstance(event, Done | Failed)] == [failed]
 
 
 async def test_a_script_that_is_over_fails_and_says_so() -> None:
