@@ -1,1 +1,43 @@
-"""."""
+"""The runtime: agents, tools, the actor system and its runs, and the actor core beneath them.
+
+The network side loads on its own: `adjourn.actors.gateway`, `adjourn.actors.client`, `adjourn.actors.cli`.
+"""
+
+from .actor import ActorRef, Ended
+from .agent import Agent
+from .eventlog import SnapshotEnvelope
+from .handle import Run
+from .mailbox import ActorCrashed, ActorEnded, ActorError, Mail, Mailbox, MailboxFull
+from .models import LanguageModel, ModelRequest
+from .supervisor import ChildSpec, Supervisor, open_supervisor
+from .system import Aborted, ActorSystem, open_actor_system
+from .tools import Tool, ToolContext, ToolDefinitionError, ToolError, client_tool, make_tool, tool
+
+__all__ = [
+    "Aborted",
+    "ActorCrashed",
+    "ActorEnded",
+    "ActorError",
+    "ActorRef",
+    "ActorSystem",
+    "Agent",
+    "ChildSpec",
+    "Ended",
+    "LanguageModel",
+    "Mail",
+    "Mailbox",
+    "MailboxFull",
+    "ModelRequest",
+    "Run",
+    "SnapshotEnvelope",
+    "Supervisor",
+    "Tool",
+    "ToolContext",
+    "ToolDefinitionError",
+    "ToolError",
+    "client_tool",
+    "make_tool",
+    "open_actor_system",
+    "open_supervisor",
+    "tool",
+]

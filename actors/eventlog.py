@@ -14,8 +14,9 @@ from typing import Literal
 import trio
 
 from ..protocol import codec
-from ..protocol.events import Envelope, Event, MessageUpdate
+from ..protocol.events import AgentEnd, AgentPaused, AgentResume, Envelope, Event, MessageUpdate, Status
 from ..protocol.messages import Wire
+from ..protocol.record import FINAL
 from ..protocol.transcript import Snapshot, Transcript
 
 __all__ = ["Cursor", "EventLog", "Item", "SnapshotEnvelope", "read"]
@@ -66,17 +67,19 @@ class Item:
 class EventLog:
     """The log of one run. It outlives the run's actor for as long as somebody watches."""
 
-    def __init__(self, run_id: str, *, seq: int = 0, fold: Transcript | None = None, ended: bool = False) -> None:
+    def __init__(self, run_id: str, *, seq: int = 0, fold: Transcript | None = None) -> None:
         self.run_id = run_id
         self.seq = seq  # of the latest event
         self.floor = seq  # the ring has all events after this one
-        self.ended = ended  # agent_end was published
         self._fold = fold or Transcript()
+        self.status: Status = self._fold.status
         self._folded = 0  # events of the ring that are in the fold
         self._ring: deque[Item] = deque()
         self._base = 0  # how many events have left the ring
         self._bytes = 0
         self._cursors: set[Cursor] = set()
+        self.watched_first: Callable[[EventLog], None] | None = None  # called when the first watcher comes
+        self.unwatched: Callable[[EventLog], None] | None = None  # called when the last watcher goes
         self._lossless = 0
         self._room: trio.Event | None = None
         self._snapshot: Item | None = None
@@ -92,6 +95,8 @@ class EventLog:
             item.size = _DELTA_BYTES if isinstance(event, MessageUpdate) else len(item.encoded("json"))
             self._ring.append(item)
             self._bytes += item.size
+            if isinstance(event, AgentPaused | AgentResume | AgentEnd):
+                self.status = _status_after(event)
         self._snapshot = None
         self._evict()
         self._wake()
@@ -106,9 +111,14 @@ class EventLog:
             self.seq = self.floor = seq
             self._snapshot = None
 
-    def end(self) -> None:
-        """Say that agent_end was published: nothing follows."""
-        self.ended = True
+    def restart(self, seq: int, fold: Transcript) -> None:
+        """Go on from another state, after changes that were not seen here; watchers get a snapshot."""
+        self._base += len(self._ring) + 1
+        self._ring.clear()
+        self._bytes = self._folded = 0
+        self._fold, self.status = fold, fold.status
+        self.seq = self.floor = seq
+        self._snapshot = None
         self._wake()
 
     def close(self) -> None:
@@ -119,7 +129,7 @@ class EventLog:
     @property
     def closed(self) -> bool:
         """Whether nothing will follow."""
-        return self._closed or self.ended
+        return self._closed or self.status in FINAL
 
     @property
     def has_room(self) -> bool:
@@ -151,6 +161,8 @@ class EventLog:
     ) -> "Cursor":
         """A cursor that must be closed by hand."""
         cursor = Cursor(self, after, lossless, wake)
+        if not self._cursors and self.watched_first is not None:
+            self.watched_first(self)
         self._cursors.add(cursor)
         self._lossless += lossless
         return cursor
@@ -220,6 +232,8 @@ class EventLog:
             self._cursors.remove(cursor)
             self._lossless -= cursor.lossless
             self._moved()
+            if not self._cursors and self.unwatched is not None:
+                self.unwatched(self)
 
 
 class Cursor:
@@ -295,3 +309,9 @@ def _until(items: Iterator[Item], after: int) -> Iterator[Item]:
         if item.envelope.seq <= after:
             return
         yield item
+
+
+def _status_after(event: AgentPaused | AgentResume | AgentEnd) -> Status:
+    if isinstance(event, AgentEnd):
+        return event.status
+    return "paused" if isinstance(event, AgentPaused) else "running"

@@ -7,10 +7,10 @@ transition on the asker's task, in order, under the same lock.
 """
 
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
+from typing import cast
 
 import msgspec
 import trio
@@ -34,6 +34,7 @@ from ..protocol.inputs import (
 from ..protocol.machine import resume_seq, step
 from ..protocol.record import FINAL, Head, History
 from ..stores.base import Store
+from .actor import ActorRef
 from .agent import Agent
 from .effects import ModelCall, call_tool, internal_error
 from .eventlog import EventLog
@@ -68,6 +69,7 @@ class RunActor:
         self.abandoned: tuple[str, ...] = ()
         self.store_down = False
         self.parked_at: float | None = None  # on trio's clock
+        self.ref: ActorRef[Input]  # given by who starts the actor
         self.mailbox: Mailbox[Input]  # known once the task has begun
         self._lock = trio.Lock()  # held from step to adoption
         self._scope = trio.CancelScope()
@@ -79,20 +81,25 @@ class RunActor:
 
     # From outside.
 
-    async def ask(self, given: Input, via: Callable[[Input], Awaitable[Any]]) -> Reply:
-        """Give the run an input from outside, through its mailbox (`via`), and return its reply.
+    async def ask(self, given: Input) -> Reply:
+        """Give the run an input from outside and return its reply.
 
         Raises: what the machine answers; StoreUnavailable; ActorEnded when the actor left memory meanwhile.
         """
         if self.store_down:
             raise StoreUnavailable("the store does not answer; the run waits in safety", runId=self.head.id)
         if not self._occupied:
-            return await via(given)
+            return await self.ref.ask(given)
         reply = answer(await self.commit(given))
         if self.pending:
             with suppress(MailboxFull, ActorEnded):  # then it wakes anyway
                 self.mailbox.put_reserved_nowait(Tick())  # the task may have gone to its mailbox meanwhile
         return reply
+
+    @property
+    def at_rest(self) -> bool:
+        """Whether nothing is under way: the run waits for the outside, or is over."""
+        return self.parked_at is not None or self.head.status in FINAL
 
     @property
     def is_idle(self) -> bool:
@@ -177,8 +184,6 @@ class RunActor:
                     self._scope.cancel()
             else:
                 self.pending.append(effect)
-        if head.status in FINAL:
-            self.log.end()
         self.services.changed(head)
 
     # The actor's task.
@@ -358,8 +363,11 @@ def answer(transition: Transition) -> Reply:
     return transition.reply  # pyright: ignore[reportReturnType]  # inputs from outside always have one
 
 
-def _bare(error: BaseException) -> BaseException:
+def _bare(error: Exception) -> Exception:
     """The one error in a nursery's group."""
-    while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
-        error = error.exceptions[0]
-    return error
+    while isinstance(error, ExceptionGroup):
+        inner: tuple[Exception, ...] = cast("ExceptionGroup[Exception]", error).exceptions
+        if len(inner) != 1:
+            break
+        error = inner[0]
+    return cast(Exception, error)

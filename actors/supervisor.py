@@ -21,7 +21,7 @@ from .mailbox import M, Mailbox
 logger = logging.getLogger("adjourn.actors")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # no slots: with them, Python 3.11 can't make a `ChildSpec[int](...)`
 class ChildSpec(Generic[M]):
     """What to run as a child, and how to treat its end."""
 

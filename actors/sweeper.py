@@ -1,0 +1,77 @@
+"""The sweeper: what must happen at a certain time, to runs in memory and out of it. One for a system.
+
+Deadlines of decisions and claims, the TTL of parked runs and the retention of ended ones are all one thing to the
+store: `nextDue`. Beside them it takes runs out of memory that have been parked for long.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+import trio
+
+from ..protocol.codec import MAX_INT
+from ..protocol.errors import AdjournError
+from ..protocol.record import FINAL, Head
+from .mailbox import Mailbox
+
+if TYPE_CHECKING:
+    from .system import ActorSystem
+
+__all__ = ["sweep"]
+
+logger = logging.getLogger("adjourn.system")
+
+BATCH = 100
+LONGEST_SLEEP_S = 60.0  # the wall clock may be set meanwhile
+RETRY_S = 1.0
+
+
+async def sweep(system: ActorSystem, mailbox: Mailbox[None]) -> None:
+    """The sweeper's actor. It survives a store that doesn't answer."""
+    stuck: set[str] = set()  # runs that can't do what is due, for want of code; not asked again
+    while True:
+        system.due_moved = trio.Event()
+        try:
+            await _do_due(system, stuck)
+            due = await _next_due(system, stuck)
+        except AdjournError as error:
+            logger.warning("the sweeper waits for the store: %s", error)
+            await trio.sleep(RETRY_S)
+            continue
+        system.sweep_at = due
+        sleep_s = float("inf")
+        if due is not None:
+            sleep_s = min(LONGEST_SLEEP_S, max(0.0, (due - system.now()) / 1000))
+        if system.passivate_idle():
+            sleep_s = min(sleep_s, max(system.passivate_after_s, 0.01))
+        with trio.move_on_after(sleep_s):
+            await system.due_moved.wait()
+
+
+async def _do_due(system: ActorSystem, stuck: set[str]) -> None:
+    while True:
+        heads = [h for h in await system.store.due(system.now(), BATCH + len(stuck)) if h.id not in stuck]
+        if not heads:
+            return
+        async with trio.open_nursery() as nursery:
+            for head in heads:
+                nursery.start_soon(_do_one, system, head, stuck)
+
+
+async def _next_due(system: ActorSystem, stuck: set[str]) -> int | None:
+    heads = await system.store.due(MAX_INT, 1 + len(stuck))
+    return next((head.next_due for head in heads if head.id not in stuck), None)
+
+
+async def _do_one(system: ActorSystem, head: Head, stuck: set[str]) -> None:
+    try:
+        if head.status in FINAL:
+            await system.forget(head)
+        else:
+            await system.tick(head.id)
+    except AdjournError as error:
+        if not error.retryable:
+            logger.warning("run %s can't do what is due: %s", head.id, error)
+            stuck.add(head.id)
