@@ -68,7 +68,7 @@ class ToolSpec(Wire, frozen=True):
     idempotent: bool = False  # may execute again after a crash
     decision_timeout_s: float | None = None
     on_expiry: OnExpiry = OnExpiry()
-    client_timeout_s: float | None = None  # how long a claim, or an offer, holds
+    client_timeout_s: float | None = None  # how long a claim holds; None: while the run may wait
 
 
 class Limits(Wire, frozen=True):
