@@ -249,12 +249,13 @@ class Step:
 
     def go_on(self, cause: Cause) -> None:
         """Start what may start, end the turn if it is complete, and mark a change of status."""
-        if self.over:
-            return
         if self.calls and all(call.phase == "done" for call in self.calls.values()):
             self._awake(cause)
             self._end_turn()
-            self._next_turn()
+            if not self.over:
+                self._next_turn()
+            return
+        if self.over:
             return
         running = sum(call.phase == "started" and not call.claim for call in self.calls.values())
         for call in list(self.calls.values()):
