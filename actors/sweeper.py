@@ -31,6 +31,7 @@ RETRY_S = 1.0
 async def sweep(system: ActorSystem, mailbox: Mailbox[None]) -> None:
     """The sweeper's actor. It survives a store that doesn't answer."""
     stuck: set[str] = set()  # runs that can't do what is due, for want of code; not asked again
+    seen = 0  # activations; without new ones and with none in memory it sleeps until it is called
     while True:
         system.due_moved = trio.Event()
         try:
@@ -40,12 +41,13 @@ async def sweep(system: ActorSystem, mailbox: Mailbox[None]) -> None:
             logger.warning("the sweeper waits for the store: %s", error)
             await trio.sleep(RETRY_S)
             continue
-        system.sweep_at = due
         sleep_s = float("inf")
         if due is not None:
             sleep_s = min(LONGEST_SLEEP_S, max(0.0, (due - system.now()) / 1000))
-        if system.passivate_idle():
+        if system.passivate_idle() or system.activations != seen:
             sleep_s = min(sleep_s, max(system.passivate_after_s, 0.01))
+        seen = system.activations
+        system.sweep_at = None if sleep_s == float("inf") else system.now() + int(sleep_s * 1000)
         with trio.move_on_after(sleep_s):
             await system.due_moved.wait()
 

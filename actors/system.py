@@ -92,7 +92,7 @@ class ActorSystem:
         self.passivate_after_s = passivate_after_s
         self.epoch = epoch
         self.due_moved = trio.Event()  # something may be due earlier than the sweeper thinks
-        self.sweep_at: int | None = None  # when the sweeper looks again, ms
+        self.sweep_at: int | None = None  # when the sweeper looks again, ms; None: when it is called
         self._supervisor = supervisor
         self._clock = clock
         self._active: dict[str, RunActor] = {}
@@ -100,7 +100,7 @@ class ActorSystem:
         self._logs: dict[str, EventLog] = {}
         self._recent: OrderedDict[str, EventLog] = OrderedDict()
         self._watchers: set[Callable[[Head, bool], None]] = set()
-        self._activations = 0
+        self.activations = 0
         self._closing = False
         self._services = Services(
             store=store,
@@ -436,9 +436,9 @@ class ActorSystem:
 
     def _enter(self, actor: RunActor) -> None:
         run_id = actor.head.id
-        self._activations += 1
+        self.activations += 1
         spec = ChildSpec[Input](
-            name=f"{run_id}/{self._activations}",
+            name=f"{run_id}/{self.activations}",
             start=partial(self._tend, actor),
             restart="temporary",
             shutdown_s=0,
@@ -448,7 +448,7 @@ class ActorSystem:
         actor.log.watched_first, actor.log.unwatched = self._keep, self._drop
         self._active[run_id] = actor
         self._logs[run_id] = actor.log
-        if len(self._active) == 1:
+        if self.sweep_at is None:
             self.due_moved.set()  # there is something to passivate again
 
     async def _tend(self, actor: RunActor, mailbox: Mailbox[Input]) -> None:
