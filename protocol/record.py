@@ -288,6 +288,8 @@ class _Peek(Wire, frozen=True):
 
 
 _PEEK = msgspec.json.Decoder(_Peek)
+# What decoders, and migrations of damaged data, raise. Ours, RecordTooNew among them, are none of these.
+_UNREADABLE = (msgspec.MsgspecError, LookupError, TypeError, ValueError, RecursionError)
 
 
 def encode_head(head: Head) -> bytes:
@@ -316,7 +318,7 @@ def decode_head(data: bytes, migrations: Mapping[int, Migration] = MIGRATIONS, c
         for step in steps:
             plain = step.head(plain)
         return msgspec.convert({**plain, "schemaVersion": current}, Head)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+    except _UNREADABLE as error:
         raise StoreCorrupt(f"a run's head can't be read: {error}") from error
 
 
@@ -332,7 +334,7 @@ def decode_entry(
         for step in steps:
             plain = step.entry(plain)
         return msgspec.convert(plain, Entry)  # pyright: ignore[reportArgumentType, reportReturnType, reportCallIssue]
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+    except _UNREADABLE as error:
         raise StoreCorrupt(f"a journal entry can't be read: {error}") from error
 
 
