@@ -1,0 +1,186 @@
+"""Records of every version ever written load for ever; those of the future are left alone.
+
+`tests/vectors/records/v<n>-heads.json` and `-entries.json` hold what schema version n wrote: `stored` is frozen, never
+edited. `loaded` is what it is today, encoded again; where it is left out, the same.
+"""
+
+import json
+from pathlib import Path
+from typing import Any, get_args
+
+import msgspec
+import pytest
+
+from adjourn.protocol.codec import digest
+from adjourn.protocol.errors import RecordTooNew, StoreCorrupt
+from adjourn.protocol.events import Outcome, Status
+from adjourn.protocol.record import (
+    MIGRATIONS,
+    SCHEMA_VERSION,
+    Entry,
+    Head,
+    InputEntry,
+    MessageEntry,
+    Migration,
+    Phase,
+    decode_entry,
+    decode_head,
+    encode_entry,
+    encode_head,
+)
+
+RECORDS = Path(__file__).parent.parent / "vectors" / "records"
+FROZEN = {
+    "v1-heads.json": "2e2735cc0bc0a2f326ecbe25c7c8bced196c89dab03f2696338335c88d0823e3",
+    "v1-entries.json": "f68072acdeb5e7147b9b5a777c7934ee3a1ad2d3d5d984ac8d96f61dcd33ae04",
+}
+
+
+def cases(kind: str) -> list[Any]:
+    """(version, stored, loaded) of every case in the corpus."""
+    found: list[Any] = []
+    for path in sorted(RECORDS.glob(f"v*-{kind}.json")):
+        version = int(path.name.removeprefix("v").split("-")[0])
+        for name, case in json.loads(path.read_text(encoding="utf-8")).items():
+            loaded = case.get("loaded", case["stored"])
+            found.append(pytest.param(version, case["stored"], loaded, id=f"v{version} {name}"))
+    return found
+
+
+def stored_of(kind: str) -> list[Any]:
+    return [case.values[1] for case in cases(kind)]
+
+
+def as_json(value: object) -> bytes:
+    return msgspec.json.encode(value)
+
+
+@pytest.mark.parametrize(("version", "stored", "loaded"), cases("heads"))
+def test_an_old_head_loads_for_ever(version: int, stored: Any, loaded: Any) -> None:
+    assert stored["schemaVersion"] == version
+    assert json.loads(encode_head(decode_head(as_json(stored)))) == loaded
+
+
+@pytest.mark.parametrize(("version", "stored", "loaded"), cases("entries"))
+def test_an_old_entry_loads_for_ever(version: int, stored: Any, loaded: Any) -> None:
+    assert json.loads(encode_entry(decode_entry(as_json(stored), version))) == loaded
+
+
+def test_what_was_stored_stays_as_it_was() -> None:
+    found = {
+        path.name: digest({name: case["stored"] for name, case in json.loads(path.read_text(encoding="utf-8")).items()})
+        for path in RECORDS.iterdir()
+    }
+    assert found == FROZEN
+
+
+def test_every_version_has_a_corpus_and_a_way_to_the_present() -> None:
+    versions = range(1, SCHEMA_VERSION + 1)
+    assert {f"v{version}-{kind}.json" for version in versions for kind in ("heads", "entries")} == set(FROZEN)
+    assert set(MIGRATIONS) == set(range(1, SCHEMA_VERSION))
+
+
+def test_the_corpus_has_every_field_of_a_head_and_every_kind_of_entry() -> None:
+    heads, entries = stored_of("heads"), stored_of("entries")
+    written = {field.encode_name for field in msgspec.structs.fields(Head)}
+    assert set().union(*heads) == written
+    assert {head["status"] for head in heads} == {*get_args(Status)}
+    assert {call["phase"] for head in heads for call in head.get("calls", [])} == {*get_args(Phase)}
+    assert {entry["kind"] for entry in entries} == {entry.__struct_config__.tag for entry in get_args(Entry)}
+    assert {entry["outcome"] for entry in entries if entry["kind"] == "decision"} == {*get_args(Outcome)}
+
+
+def test_an_old_record_means_what_it_meant() -> None:
+    heads = {head["id"]: decode_head(as_json(head)) for head in stored_of("heads")}
+    gated, _, started, *_ = heads["run-2"].calls
+    assert (gated.phase, gated.due_at) == ("gated", 1760000600000)
+    assert started.claim is not None
+    assert started.claim.by == "kiosk"
+    assert heads["run-2"].metadata == {"tenant": "acme", "tags": ["é", 1, None, {"deep": True}]}
+    assert heads["run-3"].abort is not None
+    assert heads["run-3"].abort.reason == "changed my mind"
+    entries = [decode_entry(as_json(entry), 1) for entry in stored_of("entries")]
+    calls = [call for entry in entries if isinstance(entry, MessageEntry) for call in entry.message.calls]
+    assert [call.arguments for call in calls] == [{"order_id": 7, "amount": 12.5, "notes": ["a", None, {"b": []}]}, {}]
+    assert [call.raw_arguments for call in calls] == [None, '{"order_id": ']
+
+
+# The mechanism, on made-up versions: in version 0 the status was called `state`, in -1 it was a number.
+
+OLD = {
+    -1: Migration(
+        head=lambda head: {**head, "state": ["running", "paused"][head["state"]]},
+        entry=lambda entry: {**entry, "time": entry["time"] * 1000},
+    ),
+    0: Migration(
+        head=lambda head: {**{key: value for key, value in head.items() if key != "state"}, "status": head["state"]},
+        entry=lambda entry: {**{key: value for key, value in entry.items() if key != "time"}, "at": entry["time"]},
+    ),
+}
+OLD_HEAD = {"schemaVersion": -1, "id": "run", "agent": "a", "nonce": "n", "state": 1, "version": 4}
+OLD_ENTRY = {"kind": "input", "messages": [], "time": 5}
+
+
+def test_migrations_are_applied_one_after_another() -> None:
+    head = decode_head(as_json(OLD_HEAD), OLD, 1)
+    assert head == Head(id="run", agent="a", nonce="n", status="paused", version=4)
+    assert decode_entry(as_json(OLD_ENTRY), -1, OLD, 1) == InputEntry(messages=(), at=5000)
+
+
+def test_migrations_begin_where_the_record_is() -> None:
+    newer = {**OLD_HEAD, "schemaVersion": 0, "state": "paused"}
+    assert decode_head(as_json(newer), OLD, 1).status == "paused"
+    assert decode_entry(as_json({**OLD_ENTRY, "time": 5000}), 0, OLD, 1) == InputEntry(messages=(), at=5000)
+    assert decode_entry(as_json({"kind": "input", "messages": [], "at": 5000}), 1, OLD, 1) == InputEntry(
+        messages=(), at=5000
+    )
+
+
+def test_a_migrated_head_is_of_the_present_version() -> None:
+    head = decode_head(as_json(OLD_HEAD), OLD, 1)
+    assert json.loads(encode_head(head))["schemaVersion"] == 1
+
+
+def test_a_newer_record_is_left_alone() -> None:
+    newer = SCHEMA_VERSION + 1
+    with pytest.raises(RecordTooNew, match=f"schema version {newer}"):
+        decode_head(as_json({"schemaVersion": newer, "anything": "else"}))
+    with pytest.raises(RecordTooNew):
+        decode_entry(b"{}", newer)
+
+
+@pytest.mark.parametrize("version", [0, -1])
+def test_a_version_that_never_was_is_corrupt(version: int) -> None:
+    with pytest.raises(StoreCorrupt, match="never was"):
+        decode_head(as_json({**OLD_HEAD, "schemaVersion": version}))
+    with pytest.raises(StoreCorrupt, match="never was"):
+        decode_entry(as_json(OLD_ENTRY), version)
+
+
+NO_RECORDS = [b"", b"{", b"[]", b"{}", b"\xff", b'{"schemaVersion": 1}', b'{"schemaVersion": "1"}', b'{"id": "\xff"}']
+
+
+@pytest.mark.parametrize("data", NO_RECORDS)
+def test_bytes_that_are_no_record_are_corrupt(data: bytes) -> None:
+    with pytest.raises(StoreCorrupt):
+        decode_head(data)
+    with pytest.raises(StoreCorrupt):
+        decode_entry(data, 1)
+
+
+@pytest.mark.parametrize(
+    "missing", [{"schemaVersion": -1}, {"schemaVersion": -1, "state": 7}, {"schemaVersion": -1, "state": "x"}]
+)
+def test_an_old_record_that_a_migration_cant_make_sense_of_is_corrupt(missing: dict[str, Any]) -> None:
+    with pytest.raises(StoreCorrupt):
+        decode_head(as_json(missing), OLD, 1)
+    with pytest.raises(StoreCorrupt):
+        decode_entry(as_json({"kind": "input"}), -1, OLD, 1)
+
+
+def test_nesting_beyond_all_bounds_is_corrupt() -> None:
+    deep = b'{"schemaVersion": 1, "metadata": ' + b"[" * 100_000
+    with pytest.raises(StoreCorrupt):
+        decode_head(deep)
+    with pytest.raises(StoreCorrupt):
+        decode_entry(b'{"kind": "decision", "decision": ' + b"[" * 100_000, 1)
