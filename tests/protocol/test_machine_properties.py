@@ -1,0 +1,316 @@
+"""The run's state machine under everything that can happen to it, in any order. What must hold: `machine_checks`."""
+
+from collections import Counter
+
+import hypothesis.strategies as st
+from hypothesis import settings
+from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
+from machine_checks import CheckedDriver
+from machine_driver import NO, YES, Answer, Crash, call, gated, said, tool
+
+from adjourn.protocol.codec import digest
+from adjourn.protocol.errors import AdjournError
+from adjourn.protocol.events import (
+    AgentEnd,
+    AgentResume,
+    MessageStart,
+    MessageUpdate,
+    TextDelta,
+    TextStart,
+    ToolExecutionUpdate,
+)
+from adjourn.protocol.inputs import (
+    Abort,
+    ClientResult,
+    Decide,
+    Decline,
+    Input,
+    ModelDone,
+    Offer,
+    Recover,
+    Reply,
+    Reserve,
+    Stopped,
+    Tick,
+    ToolDone,
+)
+from adjourn.protocol.messages import AssistantMessage, Text
+from adjourn.protocol.record import FINAL, Limits, OnExpiry
+
+TOOLS = (
+    tool("look"),
+    tool("idem", idempotent=True),
+    gated("refund"),
+    gated("wire", idempotent=True, decision_timeout_s=60, on_expiry=OnExpiry(action="decide", decision=YES)),
+    gated("ship", decision_timeout_s=30),
+    gated("launch", decision_timeout_s=90, on_expiry=OnExpiry(action="abort")),
+    tool("browse", runs="client", client_timeout_s=30),
+    tool("peek", runs="client", client_timeout_s=30, idempotent=True),
+    gated("sign", runs="client"),
+)
+CALL = st.one_of(
+    *[st.sampled_from([each.name for each in TOOLS]).map(lambda name: call(name, n=1))] * 3,
+    st.sampled_from([call("refund", n=1), call("wire", n=1), call("browse", n=1), call("peek", n=1)]),
+    st.sampled_from([call("ghost"), call("refund", raw="{"), call("look", n="x"), call("look", n=2**60)]),
+)
+CALLS = st.integers(0, 5).flatmap(lambda n: st.lists(CALL, min_size=min(n, 3), max_size=5))
+LIMITS = st.builds(
+    Limits,
+    max_turns=st.sampled_from([2, 4, 100]),
+    max_calls_per_turn=st.sampled_from([3, 64]),
+    max_concurrent_tools=st.sampled_from([1, 2, 8]),
+    max_cost=st.sampled_from([None, 5.0]),
+    parked_ttl_s=st.sampled_from([None, 45.0, 1000.0]),
+)
+CRASH = st.sampled_from([None] * 12 + ["before", "after"])
+DECISION = st.sampled_from([YES, YES, YES, YES, NO, {"approved": True, "reason": "x"}, {}, {"approved": 1}, 2**60])
+TOKEN = st.sampled_from(["t1", "t1", "t1", "t2"])
+STRANGE = st.sampled_from(["decide", "decline", "claim", "report", "model", "tool", "stopped", "reserve"])
+FORGED = (Text(text="forged"),)
+PICK = st.integers(0, 9)
+SECONDS = st.sampled_from([0, 0, 1, 15, 30, 60, 100])
+
+reached: Counter[str] = Counter()
+
+
+def live(machine: "Runs") -> bool:
+    return not machine.run.down and machine.run.head.status not in FINAL
+
+
+def gate_open(machine: "Runs") -> bool:
+    return live(machine) and "gated" in machine.run.phases
+
+
+class Runs(RuleBasedStateMachine):
+    """One run after another, with a process that may die at any point."""
+
+    run: CheckedDriver
+
+    @initialize(limits=LIMITS)
+    def begin(self, limits: Limits) -> None:
+        self.run = CheckedDriver(*TOOLS, limits=limits)
+        self.gave_up: str | None = None  # a model call that nobody waits for any more
+
+    def feed(self, given: Input, crash: Crash = None) -> Answer:
+        """Let it happen, and count where it led."""
+        head = self.run.head
+        reply = self.run.feed(given, crash)
+        verdict = type(reply).__name__ if isinstance(reply, AdjournError) else "ok" if reply else "-"
+        reached[f"{type(given).__name__} {verdict}"] += 1
+        if crash and self.run.down:
+            reached[f"crash {crash} the save"] += 1
+        elif self.run.head is not head:
+            reached[f"{head.status} -> {self.run.head.status}"] += 1
+        return reply
+
+    def pick(self, pick: int, *phases: str) -> str:
+        """The id of some call: of one in these phases first, of any that ever was, or of none."""
+        calls = [call.id for call in self.run.head.calls if call.phase in phases]
+        if pick < 8 and calls:
+            return calls[pick % len(calls)]
+        said = [message for message in self.run.history.messages if isinstance(message, AssistantMessage)]
+        calls = [block.id for message in said for block in message.calls]
+        return calls[pick % len(calls)] if pick < 9 and calls else "call_none_1"
+
+    def anything_due(self) -> bool:
+        due = self.run.head.next_due
+        return due is not None and due <= self.run.now
+
+    def waits(self, key: str) -> bool:
+        """Does that call wait for a decision, and will it when the next input comes?"""
+        call = self.run.open.get(key)
+        return call is not None and call.phase == "gated" and not self.run.head.abort and not self.anything_due()
+
+    # The run's own effects.
+
+    @precondition(lambda self: live(self) and (self.run.model or self.run.tools))
+    @rule(far=PICK)
+    def effects_show_what_they_have(self, far: int) -> None:
+        run = self.run
+        if far == 9:
+            run.seq = max(run.seq, run.head.seq_ceiling - 10)
+        if run.seq + 10 > run.head.seq_ceiling:
+            self.feed(Reserve())
+        for key in run.tools:
+            run.show_ahead(ToolExecutionUpdate(tool_call_id=key, tool_name="t", partial_result=["x"]))
+        if run.model:
+            run.show_ahead(MessageStart(message=said()))
+            run.show_ahead(MessageUpdate(assistant_message_event=TextStart(content_index=0)))
+            run.show_ahead(MessageUpdate(assistant_message_event=TextDelta(content_index=0, delta="half a")))
+
+    @precondition(lambda self: live(self) and self.run.model)
+    @rule(calls=CALLS, gates=st.dictionaries(st.integers(0, 2), st.booleans()), failed=PICK, crash=CRASH)
+    def model_answers(self, calls: list, gates: dict[int, bool], failed: int, crash: Crash) -> None:
+        self.gave_up, self.run.model = self.run.model, None
+        message = said(*calls, cost=1.0, text="so", stop_reason="error" if failed == 9 else "toolUse")
+        self.feed(ModelDone(key=self.gave_up, message=message, gates=gates), crash)
+
+    @precondition(lambda self: live(self) and self.run.tools)
+    @rule(pick=PICK, is_error=st.booleans(), crash=CRASH)
+    def tool_is_done(self, pick: int, is_error: bool, crash: Crash) -> None:
+        key = self.run.tools.pop(pick % len(self.run.tools))
+        result = ToolDone(tool_call_id=key, content=(Text(text="ok"),), details={"a": [1]}, is_error=is_error)
+        self.feed(result, crash)
+        if not self.run.down:
+            assert self.run.history.results[key].message.is_error is is_error
+
+    # Decisions.
+
+    @precondition(gate_open)
+    @rule(pick=PICK, decision=DECISION, named=PICK, shown=PICK, crash=CRASH)
+    def decide(self, pick: int, decision: object, named: int, shown: int, crash: Crash) -> None:
+        run, key = self.run, self.pick(pick, "gated")
+        waited = self.waits(key)
+        arguments = None if shown < 5 else digest({"n": 1}) if shown < 9 else digest({"n": 2})
+        given = Decide(decision=decision, tool_call_id=None if named == 0 else key, args_digest=arguments)
+        reply = self.feed(given, crash)
+        good = isinstance(decision, dict) and type(decision.get("approved")) is bool
+        assert good or not isinstance(reply, Reply)
+        if waited and named and not run.down:
+            assert isinstance(reply, Reply) is (good and shown < 9), "a good decision is taken, and no other"
+
+    @precondition(gate_open)
+    @rule(pick=PICK, named=PICK, crash=CRASH)
+    def decline(self, pick: int, named: int, crash: Crash) -> None:
+        key = self.pick(pick, "gated")
+        waited = self.waits(key)
+        reply = self.feed(Decline(tool_call_id=None if named == 0 else key, reason="no"), crash)
+        if waited and named and not self.run.down:
+            assert isinstance(reply, Reply)
+
+    # Clients that execute calls.
+
+    @precondition(lambda self: live(self) and "offered" in self.run.phases)
+    @rule(pick=PICK, token=TOKEN, crash=CRASH)
+    def claim(self, pick: int, token: str, crash: Crash) -> None:
+        self.feed(Offer(tool_call_id=self.pick(pick, "offered"), digest=token), crash)
+
+    @precondition(lambda self: live(self) and any(call.claim for call in self.run.head.calls))
+    @rule(pick=PICK, token=TOKEN, crash=CRASH)
+    def report(self, pick: int, token: str, crash: Crash) -> None:
+        run = self.run
+        key = self.pick(pick, "started") if pick > 6 else next(call.id for call in run.head.calls if call.claim)
+        claim = run.open[key].claim if key in run.open else None
+        mine = claim is not None and claim.digest == token and not run.head.abort and not self.anything_due()
+        reply = self.feed(ClientResult(tool_call_id=key, digest=token, content=(Text(text="seen"),)), crash)
+        if mine and not run.down:
+            assert isinstance(reply, Reply)
+        if isinstance(reply, Reply):
+            assert run.history.results[key].message.text == "seen"
+
+    # The end, by force.
+
+    @precondition(live)
+    @rule(really=PICK, crash=CRASH)
+    def abort(self, really: int, crash: Crash) -> None:
+        if really == 9:
+            assert isinstance(self.feed(Abort(by="ann", reason="enough"), crash), Reply) or self.run.down
+
+    @precondition(lambda self: live(self) and self.run.stopping)
+    @rule(calls=CALLS, crash=CRASH)
+    def all_has_stopped(self, calls: list, crash: Crash) -> None:
+        run = self.run
+        partial = said(*calls, text="half a") if run.model else None
+        self.gave_up, run.model, run.tools, run.stopping = run.model, None, [], False
+        self.feed(Stopped(partial=partial), crash)
+        assert run.down or run.head.status in FINAL
+
+    # Time and processes.
+
+    @precondition(live)
+    @rule(seconds=SECONDS, noticed=st.booleans(), crash=CRASH)
+    def time_passes(self, seconds: int, noticed: bool, crash: Crash) -> None:
+        self.run.wait(seconds)
+        if noticed:
+            self.feed(Tick(), crash)
+
+    @precondition(live)
+    @rule(given=STRANGE, pick=PICK, crash=CRASH)
+    def somebody_is_confused(self, given: str, pick: int, crash: Crash) -> None:
+        """Whatever the call's state, from outside; from effects only what the run has given up, or never had."""
+        run, key = self.run, self.pick(pick, "gated", "offered", "ready", "started")
+        match given:
+            case "decide":
+                self.feed(Decide(decision=NO, tool_call_id=key if pick % 2 else None), crash)
+            case "decline":
+                self.feed(Decline(tool_call_id=key if pick % 2 else None), crash)
+            case "claim":
+                self.feed(Offer(tool_call_id=key, digest="t1"), crash)
+            case "report":
+                self.feed(ClientResult(tool_call_id=key, digest="t3", content=FORGED), crash)
+            case "model" if self.gave_up != run.model:
+                self.feed(ModelDone(key=self.gave_up or "x", message=AssistantMessage(content=FORGED)), crash)
+            case "tool" if key not in run.tools:
+                self.feed(ToolDone(tool_call_id=key, content=FORGED), crash)
+            case "stopped" if not run.stopping:
+                self.feed(Stopped(partial=AssistantMessage(content=FORGED)), crash)
+            case _:
+                self.feed(Reserve(), crash)
+        assert "forged" not in str(run.history.messages) + str(run.history.results)
+
+    @precondition(live)
+    @rule(really=PICK)
+    def die(self, really: int) -> None:
+        if really > 6:
+            self.gave_up = self.run.model or self.gave_up
+            self.run.kill()
+
+    @precondition(lambda self: self.run.down)
+    @rule(crash=CRASH, seconds=SECONDS)
+    def recover(self, crash: Crash, seconds: int) -> None:
+        run = self.run
+        run.wait(seconds)
+        run.load()
+        before, due = run.head, self.anything_due()
+        self.feed(Recover(), crash)
+        if run.down:
+            return
+        assert before.status == "running" or due or run.head is before, "parked runs stay parked"
+        if before.status == "running":
+            assert run.head.status in FINAL or AgentResume(reason="recovered") in run.events(AgentResume)
+
+    @precondition(lambda self: not self.run.down and self.run.head.status in FINAL)
+    @rule(limits=LIMITS, key=PICK)
+    def another_run_after_the_end(self, limits: Limits, key: int) -> None:
+        run, over, calls = self.run, self.run.head, self.pick(key)
+        reached[f"ended: {over.reason}"] += 1
+        reached["executed again"] += len(run.executed) > len(set(run.executed))
+        reached["not executed again"] += any("was interrupted" in text for text in run.results)
+        reached["decided by default"] += any(
+            e.outcome == "expired" and e.digest for e in run.history.decisions.values()
+        )
+        for given in (
+            Decide(decision=YES, tool_call_id=calls),
+            Decline(tool_call_id=calls),
+            Offer(tool_call_id=calls, digest="t1"),
+            ClientResult(tool_call_id=calls, digest="t1", content=()),
+            ToolDone(tool_call_id=calls, content=()),
+            Abort(),
+            Stopped(),
+            Tick(),
+            Recover(),
+            Reserve(),
+        ):
+            self.feed(given)
+        assert run.head is over
+        assert len(run.events(AgentEnd)) <= 1
+        self.begin(limits)
+
+
+MUST_REACH = {
+    *("Decide " + verdict for verdict in ("ok", "DecisionInvalid", "DecisionConflict", "NotPending", "RunEnded")),
+    *("Decline " + verdict for verdict in ("ok", "DecisionConflict", "ToolCallIdRequired", "RunEnded")),
+    *("Offer " + verdict for verdict in ("ok", "ClaimTaken", "NotPending", "RunEnded")),
+    *("ClientResult " + verdict for verdict in ("ok", "ClaimTaken", "NotPending", "RunEnded")),
+    *("ended: " + why for why in ("toolUse", "modelError", "maxTurns", "crashLoop", "enough", "expired")),
+    *("running -> " + status for status in ("running", "paused", "completed", "failed", "aborted")),
+    *("paused -> " + status for status in ("running", "paused", "aborted")),
+    *("crash before the save", "crash after the save"),
+    *("executed again", "not executed again", "decided by default"),
+}
+
+
+def test_whatever_happens_to_a_run_its_invariants_hold():
+    reached.clear()
+    run_state_machine_as_test(Runs, settings=settings(max_examples=800, stateful_step_count=50))
+    assert {name for name in MUST_REACH if not reached[name]} == set(), "else the rules above have gone blind"
