@@ -4,6 +4,17 @@ from .address import open_store
 from .base import Page, Store, StoreClaims
 from .gil import thread_friendly
 from .memory import MemoryStore
+from .simple import SimpleBackend, SimpleStore
 from .sqlite import SqliteStore
 
-__all__ = ["MemoryStore", "Page", "SqliteStore", "Store", "StoreClaims", "open_store", "thread_friendly"]
+__all__ = [
+    "MemoryStore",
+    "Page",
+    "SimpleBackend",
+    "SimpleStore",
+    "SqliteStore",
+    "Store",
+    "StoreClaims",
+    "open_store",
+    "thread_friendly",
+]

@@ -4,15 +4,38 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import trio
 
-from adjourn.stores import MemoryStore, SqliteStore, open_store
+from adjourn.protocol.record import Record
+from adjourn.stores import MemoryStore, SimpleStore, SqliteStore, open_store
 from adjourn.stores.testing import Clause, Opener, check_store, clauses_for
+
+
+class DictBackend:
+    """The simplest of backends, that waits a little as real ones do."""
+
+    def __init__(self) -> None:
+        self.records: dict[str, Record] = {}
+
+    async def save(self, record: Record) -> None:
+        await trio.lowlevel.checkpoint()
+        self.records[record.head.id] = record
+
+    async def load(self, run_id: str) -> Record | None:
+        await trio.lowlevel.checkpoint()
+        return self.records.get(run_id)
+
+    async def delete(self, run_id: str) -> None:
+        await trio.lowlevel.checkpoint()
+        self.records.pop(run_id, None)
+
 
 OPENERS: dict[str, Callable[[Path], Opener]] = {
     "memory": lambda _: MemoryStore,
+    "simple": lambda _: lambda: SimpleStore(DictBackend()),
     "sqlite": lambda folder: lambda: open_store(f"sqlite:///{folder}/runs.db"),
 }
-CLAIMS = {"memory": MemoryStore.claims, "sqlite": SqliteStore.claims}
+CLAIMS = {"memory": MemoryStore.claims, "simple": SimpleStore.claims, "sqlite": SqliteStore.claims}
 CASES = [(name, clause) for name, claims in CLAIMS.items() for clause in clauses_for(claims)]
 
 

@@ -1,0 +1,143 @@
+"""The full Store over anything that can save, load and delete one record: three methods, the last write wins.
+
+What such a backend can't do is done here, for as long as this process lives: versions are compared before each save,
+and lists and deadlines cover the runs seen since the store was made. It can promise nothing across processes.
+"""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from types import TracebackType
+from typing import Protocol, Self
+
+import msgspec
+import trio
+
+from ..protocol.errors import AdjournError, StoreUnavailable, VersionConflict
+from ..protocol.events import Status
+from ..protocol.record import SCHEMA_VERSION, Entry, Head, Record, decode_entry, decode_head, encode_entry, encode_head
+from .base import Page, StoreClaims
+from .memory import MemoryStore
+
+__all__ = ["SimpleBackend", "SimpleStore"]
+
+
+class SimpleBackend(Protocol):
+    """What a user brings. Each method does all or nothing; `load` gives the caller's own copy."""
+
+    async def save(self, record: Record) -> None:
+        """Keep the record under `record.head.id`, in place of any other."""
+        ...
+
+    async def load(self, run_id: str) -> Record | None:
+        """The record, or None."""
+        ...
+
+    async def delete(self, run_id: str) -> None:
+        """Forget it. Idempotent."""
+        ...
+
+
+class SimpleStore:
+    """The Store contract over a backend. A save costs the whole record, so a run of n turns costs O(n²).
+
+    After a restart it knows of a run only once that is loaded by its id: `list`, `due` and recovery don't see it
+    before. One call at a time reaches the backend, and isn't cancelled.
+    """
+
+    claims = StoreClaims(durable=False, fenced=False, exclusive=False)
+
+    def __init__(self, backend: SimpleBackend) -> None:
+        self._backend = backend
+        self._seen = MemoryStore()  # the heads, without journals, for lists and deadlines
+        self._turn = trio.Lock()
+        self._epoch = 0
+        self._closed = False
+
+    async def acquire(self, owner: str) -> int:
+        """An epoch above those before in this process; it fences nobody off."""
+        await trio.lowlevel.checkpoint()
+        self._check_open()
+        self._epoch += 1
+        return self._epoch
+
+    async def save(self, head: Head, append: Sequence[Entry] = (), *, expected_version: int) -> None:
+        """As the contract says, within this process."""
+        new = _copy(Record(head=head, journal=tuple(append)))
+        async with self._alone():
+            old = await self._backend.load(head.id)
+            stored = old.head.version if old else 0
+            if stored != expected_version:
+                raise VersionConflict(f"run {head.id}: expected version {expected_version}, stored is {stored}")
+            if old:
+                first = msgspec.structs.replace(new.head, created_at=old.head.created_at)
+                new = Record(head=first, journal=old.journal + new.journal)
+            await self._backend.save(new)
+            await self._see(head.id, new)
+
+    async def load(self, run_id: str) -> Record | None:
+        """The record, or None."""
+        async with self._alone():
+            found = await self._backend.load(run_id)
+            await self._see(run_id, found)
+            return found and _copy(found)
+
+    async def delete(self, run_id: str) -> None:
+        """Forget the run. Idempotent."""
+        async with self._alone():
+            await self._backend.delete(run_id)
+            await self._see(run_id, None)
+
+    async def list(self, *, status: Status | None = None, limit: int = 100, after: str | None = None) -> Page:
+        """A page of the heads seen, newest first."""
+        return await self._seen.list(status=status, limit=limit, after=after)
+
+    async def due(self, now: int, limit: int = 100) -> tuple[Head, ...]:
+        """Of the heads seen, those with `nextDue` <= now (ms), earliest first."""
+        return await self._seen.due(now, limit)
+
+    async def next_due(self) -> int | None:
+        """The earliest `nextDue` seen, ms."""
+        return await self._seen.next_due()
+
+    async def aclose(self) -> None:
+        """Wait for the call under way, and take no more. Closing the backend is up to who made it. Idempotent."""
+        with trio.CancelScope(shield=True):
+            async with self._turn:
+                self._closed = True
+                await self._seen.aclose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise StoreUnavailable("the store is closed")
+
+    @asynccontextmanager
+    async def _alone(self) -> AsyncIterator[None]:
+        """The backend to oneself: not cancelled, and what it raises is StoreUnavailable."""
+        async with self._turn:
+            self._check_open()
+            with trio.CancelScope(shield=True):
+                try:
+                    yield
+                except AdjournError:
+                    raise
+                except Exception as error:
+                    raise StoreUnavailable(f"the store's backend failed: {error}") from error
+
+    async def _see(self, run_id: str, record: Record | None) -> None:
+        await self._seen.delete(run_id)
+        if record:
+            await self._seen.save(record.head, expected_version=0)
+
+
+def _copy(record: Record) -> Record:
+    """The same values, shared with nobody, so that a backend may be as simple as a dict."""
+    journal = tuple(decode_entry(encode_entry(entry), SCHEMA_VERSION) for entry in record.journal)
+    return Record(head=decode_head(encode_head(record.head)), journal=journal)
