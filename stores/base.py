@@ -75,7 +75,10 @@ class Store(Protocol):
         ...
 
     async def due(self, now: int, limit: int = 100) -> tuple[Head, ...]:
-        """Heads with `nextDue` <= now (ms), earliest first."""
+        """Heads with `nextDue` <= now (ms), earliest first.
+
+        A head that can't be read is left out, and logged: so nothing may be due although `next_due` has passed.
+        """
         ...
 
     async def next_due(self) -> int | None:

@@ -33,7 +33,7 @@ class FileLock:
             if not isinstance(error, BlockingIOError):
                 raise StoreUnavailable(f"{path}: can't lock it: {error.strerror}") from error
             store = path.removesuffix(".lock")
-            raise StoreInUse(f"{store} is open in another process (pid {owner or 'unknown'})", path=store) from None
+            raise StoreInUse(f"{store} is open already, in process {owner or 'unknown'}", path=store) from None
         os.ftruncate(self._fd, 0)
         os.pwrite(self._fd, str(os.getpid()).encode(), 0)  # for the message above, nothing else
 

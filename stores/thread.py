@@ -3,7 +3,6 @@
 import logging
 import threading
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from queue import Empty, SimpleQueue
 from typing import Any, Generic, TypeVar
 
@@ -81,12 +80,12 @@ class GroupThread(Generic[Job]):
             for ticket, result in zip(tickets, results, strict=True):
                 ticket.result = result
             if tickets:
-                self._tell_loop(_wake, tickets)
+                self._token.run_sync_soon(_wake, tickets)
         try:
             self._end()
         except Exception:
             _LOG.exception("closing a store failed")
-        self._tell_loop(self._ended.set)
+        self._token.run_sync_soon(self._ended.set)
 
     def _take(self) -> tuple[list[_Ticket[Job]], bool]:
         """All jobs that wait, at least one, and whether they are the last."""
@@ -105,10 +104,6 @@ class GroupThread(Generic[Job]):
             return self._work(jobs) if jobs else ()
         except Exception as error:
             return [error] * len(jobs)
-
-    def _tell_loop(self, call: Callable[..., Any], *args: Any) -> None:
-        with suppress(trio.RunFinishedError):  # then nobody waits any more
-            self._token.run_sync_soon(call, *args)
 
 
 def _no_abort(_: Callable[[], BaseException]) -> trio.lowlevel.Abort:

@@ -96,7 +96,7 @@ async def test_a_second_process_is_refused_and_the_lock_dies_with_the_first(tmp_
     path = tmp_path / "runs.db"
     with child(path, 0) as (process, output):
         await trio.to_thread.run_sync(output.readline)  # it is open
-        with pytest.raises(StoreInUse, match=rf"{path} is open in another process \(pid {process.pid}\)"):
+        with pytest.raises(StoreInUse, match=f"{path} is open already, in process {process.pid}"):
             await SqliteStore.open(path)
         process.kill()
         process.wait()

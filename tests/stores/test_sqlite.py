@@ -80,7 +80,7 @@ async def test_a_second_store_on_the_same_file_is_refused_under_any_name(tmp_pat
     async with await SqliteStore.open(path):
         other.symlink_to(path)
         for name in (path, other):
-            with pytest.raises(StoreInUse, match=rf"{path} is open in another process \(pid {os.getpid()}\)"):
+            with pytest.raises(StoreInUse, match=f"{path} is open already, in process {os.getpid()}"):
                 await SqliteStore.open(name)
     async with await SqliteStore.open(other):
         pass

@@ -1,0 +1,115 @@
+"""A thread that takes what waits, and tells each task what its job came to."""
+
+import threading
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+import trio
+
+from adjourn.protocol.errors import StoreUnavailable
+from adjourn.stores.thread import GroupThread
+
+
+class Bench:
+    """Work that can be held up, and a list of the groups it was given."""
+
+    def __init__(self) -> None:
+        self.groups: list[list[str]] = []
+        self.go = threading.Event()
+        self.go.set()
+        self.ended: list[str] = []
+        self.thread = GroupThread[str]("test", self.work, self.end)
+
+    def work(self, jobs: Sequence[str]) -> list[Any]:
+        self.groups.append(list(jobs))
+        self.go.wait()
+        if "broken" in jobs:
+            raise OSError("broken")
+        return [KeyError(job) if job == "bad" else job.upper() for job in jobs]
+
+    def end(self) -> None:
+        self.ended.append(threading.current_thread().name)
+        raise OSError("at the end")
+
+
+async def test_jobs_that_wait_are_taken_together_and_answered_apart(caplog: pytest.LogCaptureFixture) -> None:
+    bench, results = Bench(), dict[str, Any]()
+
+    async def one(job: str) -> None:
+        try:
+            results[job] = await bench.thread.run(job)
+        except KeyError as error:
+            results[job] = error
+
+    bench.go.clear()
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(one, "first")
+        await trio.testing.wait_all_tasks_blocked()
+        while not bench.groups:  # taken by the thread
+            await trio.testing.wait_all_tasks_blocked()
+        for job in ("a", "bad", "b"):
+            nursery.start_soon(one, job)
+        await trio.testing.wait_all_tasks_blocked()
+        bench.go.set()
+    assert [sorted(group) for group in bench.groups] == [["first"], ["a", "b", "bad"]]
+    assert isinstance(results.pop("bad"), KeyError)
+    assert results == {"first": "FIRST", "a": "A", "b": "B"}
+    await bench.thread.aclose()
+    assert bench.ended == ["test"]
+    assert "closing a store failed" in caplog.text
+
+
+async def test_a_job_cancelled_before_it_is_handed_over_never_happens() -> None:
+    bench = Bench()
+    with trio.CancelScope() as scope:
+        scope.cancel()
+        await bench.thread.run("never")
+    assert scope.cancelled_caught
+    await bench.thread.aclose()
+    assert bench.groups == []
+
+
+async def test_a_job_handed_over_comes_back_with_its_result_though_cancelled() -> None:
+    bench, results = Bench(), list[str]()
+    bench.go.clear()
+
+    async def one() -> None:
+        results.append(await bench.thread.run("a"))
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(one)
+        await trio.testing.wait_all_tasks_blocked()
+        nursery.cancel_scope.cancel()
+        await trio.lowlevel.cancel_shielded_checkpoint()
+        bench.go.set()
+    assert results == ["A"]
+    await bench.thread.aclose()
+
+
+async def test_work_that_breaks_as_a_whole_is_every_jobs_error_and_the_thread_goes_on() -> None:
+    bench = Bench()
+    with pytest.raises(OSError, match="broken"):
+        await bench.thread.run("broken")
+    assert await bench.thread.run("a") == "A"
+    await bench.thread.aclose()
+
+
+async def test_closing_finishes_what_was_accepted_and_refuses_the_rest() -> None:
+    bench, results = Bench(), list[str]()
+    bench.go.clear()
+
+    async def one() -> None:
+        results.append(await bench.thread.run("a"))
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(one)
+        await trio.testing.wait_all_tasks_blocked()
+        nursery.start_soon(bench.thread.aclose)
+        nursery.start_soon(bench.thread.aclose)
+        await trio.testing.wait_all_tasks_blocked()
+        with pytest.raises(StoreUnavailable):
+            await bench.thread.run("late")
+        bench.go.set()
+    assert results == ["A"]
+    assert [job for group in bench.groups for job in group] == ["a"]
