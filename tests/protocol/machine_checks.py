@@ -98,13 +98,16 @@ class CheckedDriver(Driver):
             case Decide() | Decline():
                 said = digest(given.decision) if isinstance(given, Decide) else None
                 assert reply.tool_call_id
+                assert given.tool_call_id or len(self.ledger.gates) == 1, "left out only where it is clear"
+                assert reply.tool_call_id in self.acknowledged or not self.head.abort, "nothing new after an abort"
                 assert self.acknowledged.setdefault(reply.tool_call_id, said) == said
             case Offer(tool_call_id=key):
                 idempotent = self.ledger.tools[self.open[key].name].idempotent
                 assert idempotent or key not in self.claims, "claimed once"
+                assert not self.head.abort
                 self.claims.append(key)
             case ClientResult(tool_call_id=key):
-                assert self.history.results[key].claim_digest == given.digest
+                assert self.history.results[key].message.content == given.content, "what was acknowledged is kept"
             case _:
                 pass
 
@@ -203,6 +206,8 @@ class Ledger:
         assert head.next_due == due
         assert due is None or due > now, "nothing is left that was due"
         assert head.seq_ceiling > head.seq
+        executing = [call for call in head.calls if call.phase == "started" and not call.claim]
+        assert len(executing) <= self.limits.max_concurrent_tools
         if head.status in FINAL:
             assert (head.calls, head.end_seq) == ((), head.seq)
 

@@ -217,3 +217,21 @@ class Driver:
     def events(self, *kinds: type) -> list[Event]:
         """What was shown of these kinds."""
         return [event for _, event in self.shown if isinstance(event, kinds)]
+
+
+LOOK, IDEMPOTENT, REFUND = tool("look"), tool("idem", idempotent=True), gated("refund")
+PLAIN = (LOOK, IDEMPOTENT, REFUND)
+
+
+def parked(*more: ToolCall, **spec: Any) -> Driver:
+    """A run that is parked at one call of `refund`; `more` are further calls of the same turn."""
+    d = Driver(LOOK, IDEMPOTENT, gated("refund", **spec))
+    d.says(call("refund", n=1), *more)
+    return d
+
+
+def offered(*more: ToolCall, **spec: Any) -> tuple[Driver, str]:
+    """A run that offers one call of `browse` to clients, and the call's id; `more` as in `parked`."""
+    d = Driver(tool("browse", runs="client", client_timeout_s=30, **spec), *PLAIN)
+    d.says(call("browse", n=1), *more)
+    return d, d.ids[0]

@@ -1,40 +1,28 @@
-"""The run's state machine by example: each rule of its design, and each way in which others' runs go wrong."""
+"""The run's state machine by example: the loop, calls and their results, recovery, and what callers pass in."""
 
 import pytest
-from machine_driver import GO, NO, YES, Driver, call, gated, said, tool
+from machine_driver import GO, NO, PLAIN, YES, Driver, call, parked, said
 
-from adjourn.protocol.codec import digest
 from adjourn.protocol.errors import (
-    ClaimTaken,
-    DecisionConflict,
-    DecisionInvalid,
     NotPending,
-    RunEnded,
     ToolCallIdRequired,
 )
 from adjourn.protocol.events import (
     AgentEnd,
     AgentPaused,
     AgentResume,
-    MessageEnd,
     MessageUpdate,
     TextDelta,
-    ToolClientClaimed,
-    ToolClientExecutePending,
     ToolDecisionPending,
-    ToolDecisionResolved,
     ToolExecutionEnd,
     ToolExecutionStart,
     TurnEnd,
 )
 from adjourn.protocol.inputs import (
     Abort,
-    ClientResult,
     Decline,
     ModelDone,
-    Offer,
     Recover,
-    Reply,
     Reserve,
     Stopped,
     Tick,
@@ -42,18 +30,9 @@ from adjourn.protocol.inputs import (
 )
 from adjourn.protocol.machine import MAX_RECOVERIES
 from adjourn.protocol.messages import Text, ToolResultMessage, user
-from adjourn.protocol.record import Limits, OnExpiry
+from adjourn.protocol.record import Limits
 
 OK = (Text(text="ok"),)
-LOOK, IDEMPOTENT, REFUND = tool("look"), tool("idem", idempotent=True), gated("refund")
-PLAIN = (LOOK, IDEMPOTENT, REFUND)
-
-
-def parked(*more, **spec) -> Driver:
-    """A run that is parked at one call of `refund`; `more` are further calls of the same turn."""
-    d = Driver(LOOK, IDEMPOTENT, gated("refund", **spec))
-    d.says(call("refund", n=1), *more)
-    return d
 
 
 # The loop.
@@ -213,111 +192,6 @@ def test_ids_are_minted_unique_though_the_provider_repeats_its_own():
     assert len(set(seen)) == 6
 
 
-# Rule 3: decisions.
-
-
-def test_a_bad_decision_leaves_the_run_parked_and_says_what_is_wrong():
-    """A bad decision poisons the run; an invalid or unknown decision vanishes."""
-    d = parked()
-    before = d.head
-    for bad, path in [
-        ({"approved": "yes"}, "/approved"),
-        ({}, ""),
-        ({"approved": True, "reason": float("nan")}, "/reason"),
-    ]:
-        error = d.decide(bad)
-        assert isinstance(error, DecisionInvalid)
-        assert [each["path"] for each in error.data["errors"]] == [path]
-    assert d.head is before
-    assert isinstance(d.decide(YES), Reply)
-    assert d.executed == d.ids
-
-
-def test_a_decision_for_an_unknown_call_is_told_so():
-    """An invalid or unknown decision vanishes."""
-    error = parked().decide(YES, "call_none_1")
-    assert isinstance(error, NotPending)
-    assert error.data["reason"] == "unknown"
-
-
-def test_a_decision_is_saved_with_who_and_when_before_the_tool_executes():
-    d = parked()
-    d.wait(5)
-    d.decide(YES, by="ann", crash="after")
-    assert not d.executed  # saved, but neither acknowledged nor executed
-    entry = d.record().journal[-1]
-    assert (entry.decision, entry.by, entry.at) == (YES, "ann", d.now)
-    assert entry.args_digest == digest({"n": 1})
-    assert d.record().head.calls[0].phase == "started"
-
-
-def test_an_approved_tool_never_runs_twice():
-    """An approved tool runs twice."""
-    d = parked()
-    assert isinstance(d.decide({"approved": True, "reason": "a"}), Reply)
-    assert isinstance(d.decide({"reason": "a", "approved": True}), Reply)  # the same canonical JSON
-    [refund] = d.executed
-    d.done(refund)
-    assert isinstance(d.decide({"approved": True, "reason": "a"}), Reply)
-    d.says(text="bye")
-    assert d.decide({"approved": True, "reason": "a"}, refund).status == "completed"  # also after the end
-    assert d.executed == [refund]
-    assert len(d.events(ToolDecisionResolved)) == 1
-
-
-@pytest.mark.parametrize("other", [NO, {"approved": 1}, {"approved": True, "reason": ""}])
-def test_another_decision_is_a_conflict(other):
-    d = parked()
-    d.decide(YES)
-    assert isinstance(d.decide(other), DecisionConflict)
-    assert d.history.decisions[d.ids[0]].decision == YES
-
-
-def test_opposite_decisions_at_once_run_the_tool_by_the_first_only():
-    """Opposite decisions at once both run the tool."""
-    d = parked()
-    assert isinstance(d.feed(Decline(by="ann")), Reply)
-    assert isinstance(d.decide(YES, by="bob"), DecisionConflict)
-    assert not d.executed
-    d = parked()
-    assert isinstance(d.decide(YES, by="bob"), Reply)
-    assert isinstance(d.feed(Decline(by="ann")), DecisionConflict)
-    assert d.executed == d.ids
-
-
-def test_one_denial_does_not_stall_the_run():
-    """One denial stalls the chat."""
-    d = parked(call("refund", n=2))
-    first, second = d.ids
-    assert isinstance(d.feed(Decline(tool_call_id=first, reason="too much")), Reply)
-    assert isinstance(d.feed(Decline(tool_call_id=first)), Reply)  # repeated
-    assert d.head.status == "paused"  # the other one still waits
-    d.feed(Decline(tool_call_id=second))
-    assert d.results == ["This call was declined: too much", "This call was declined."]
-    assert d.model
-    assert not d.executed
-
-
-def test_edited_arguments_are_never_executed_under_an_old_approval():
-    """Edited arguments are executed under an old approval."""
-    d = parked()
-    shown = d.events(ToolDecisionPending)[0].digest
-    other = d.decide(YES, args_digest=digest({"n": 1000}))
-    assert isinstance(other, DecisionConflict)
-    assert other.data["reason"] == "arguments"
-    assert d.phases == ["gated"]
-    assert isinstance(d.decide(YES, args_digest=shown), Reply)
-    assert d.events(ToolExecutionStart)[0].args == {"n": 1}
-
-
-def test_a_decision_lost_before_its_save_was_never_acknowledged_and_may_come_again():
-    d = parked()
-    assert d.decide(NO, crash="before") is None
-    d.restart()
-    assert d.phases == ["gated"]
-    assert isinstance(d.decide(YES), Reply)
-
-
 # Rule 4: results.
 
 
@@ -382,280 +256,6 @@ def test_results_from_before_a_crash_are_kept():
     d.kill()
     d.restart()
     assert d.results[0] == "kept"
-
-
-# Rule 6: bounded waits.
-
-
-def test_an_undecided_call_expires_into_an_error_result():
-    d = parked(decision_timeout_s=60)
-    assert d.head.next_due == d.events(ToolDecisionPending)[0].due_at == d.now + 60_000
-    d.wait(59.999)
-    d.feed(Tick())
-    assert d.phases == ["gated"]
-    d.wait(0.001)
-    d.feed(Tick())
-    assert "no decision came in time" in d.results[0]
-    assert d.events(AgentResume) == [AgentResume(reason="expired")]
-
-
-def test_an_undecided_call_expires_into_its_default_decision():
-    d = parked(decision_timeout_s=60, on_expiry=OnExpiry(action="decide", decision=NO))
-    d.wait(60)
-    d.feed(Tick())
-    assert d.executed == d.ids
-    entry = d.history.decisions[d.ids[0]]
-    assert (entry.outcome, entry.decision) == ("expired", NO)
-
-
-def test_an_undecided_call_expires_into_an_abort():
-    d = parked(decision_timeout_s=60, on_expiry=OnExpiry(action="abort"))
-    d.wait(60)
-    d.feed(Tick())
-    assert (d.head.status, d.head.reason, len(d.results)) == ("aborted", "expired", 1)
-
-
-@pytest.mark.parametrize("on_expiry", [OnExpiry(), OnExpiry(action="decide", decision=YES)])
-def test_a_decision_at_the_deadline_is_late_though_nobody_has_ticked(on_expiry):
-    d = parked(decision_timeout_s=60, on_expiry=on_expiry)
-    d.wait(60)
-    for _ in range(2):  # within the step that expires it, and later
-        late = d.decide(YES)
-        assert isinstance(late, NotPending)
-        assert late.data["reason"] == "expired"
-    assert d.history.decisions[d.ids[0]].outcome == "expired"
-
-
-def test_a_run_that_expired_while_the_process_was_down_starts_its_default_once():
-    d = parked(call("look"), decision_timeout_s=60, on_expiry=OnExpiry(action="decide", decision=YES))
-    refund, look = d.ids
-    d.kill()
-    d.wait(60)
-    d.restart()
-    assert d.executed == [look, refund]
-    assert d.tools == [refund]
-    assert d.open[refund].phase == "started"
-    assert "may have taken effect" in d.history.results[look].message.text
-
-
-def test_a_parked_run_expires_after_its_ttl_even_if_a_gate_would_have_defaulted_later():
-    d = Driver(
-        gated("refund", decision_timeout_s=120, on_expiry=OnExpiry(action="decide", decision=YES)),
-        limits=Limits(parked_ttl_s=60),
-    )
-    d.says(call("refund"))
-    assert d.head.next_due == d.now + 60_000
-    d.wait(120)
-    d.feed(Tick())
-    assert (d.head.status, d.head.reason) == ("aborted", "expired")
-    assert not d.executed
-
-
-def test_the_ttl_starts_anew_at_each_pause_and_stands_still_while_the_run_goes_on():
-    d = Driver(*PLAIN, limits=Limits(parked_ttl_s=60))
-    d.says(call("refund"), call("look"))
-    refund, look = d.ids
-    d.wait(100)
-    d.feed(Tick())
-    assert d.head.status == "running"
-    d.done(look)
-    assert (d.head.status, d.head.next_due) == ("paused", d.now + 60_000)
-    d.wait(60)
-    assert isinstance(d.decide(YES, refund), RunEnded)
-    assert d.head.status == "aborted"
-
-
-# Rule 7: client-side calls.
-
-BROWSE = tool("browse", runs="client", client_timeout_s=30)
-
-
-def offered(*calls, **spec) -> tuple[Driver, str]:
-    d = Driver(tool("browse", runs="client", client_timeout_s=30, **spec), *PLAIN)
-    d.says(call("browse", n=1), *calls)
-    return d, d.ids[0]
-
-
-def report(tool_call_id: str, token: str, text: str = "seen") -> ClientResult:
-    return ClientResult(tool_call_id=tool_call_id, digest=token, content=(Text(text=text),))
-
-
-def test_a_client_side_call_is_offered_claimed_and_answered_by_a_client():
-    d, browse = offered()
-    assert d.head.status == "paused"
-    assert d.events(ToolClientExecutePending)[0].input == {"n": 1}
-    assert d.feed(Offer(tool_call_id=browse, digest="t1", by="ann")).tool_call_id == browse
-    assert d.events(ToolClientClaimed) == [ToolClientClaimed(tool_call_id=browse, by="ann")]
-    assert (d.head.status, d.head.next_due) == ("paused", d.now + 30_000)  # it still waits for the outside
-    assert isinstance(d.feed(report(browse, "t1")), Reply)
-    assert d.results == ["seen"]
-    assert d.events(AgentResume) == [AgentResume(reason="result")]
-    assert not d.executed
-
-
-def test_only_the_first_claim_wins_and_only_its_token_reports():
-    d, browse = offered()
-    nothing_claimed = d.feed(report(browse, "t1"))
-    assert isinstance(nothing_claimed, NotPending)
-    d.feed(Offer(tool_call_id=browse, digest="t1"))
-    assert isinstance(d.feed(Offer(tool_call_id=browse, digest="t2")), ClaimTaken)
-    assert isinstance(d.feed(report(browse, "t2")), ClaimTaken)
-    d.feed(report(browse, "t1", "first"))
-    assert isinstance(d.feed(report(browse, "t1", "again")), Reply)  # the reply may have got lost
-    assert isinstance(d.feed(report(browse, "t2")), NotPending)
-    assert isinstance(d.feed(Offer(tool_call_id=browse, digest="t3")), NotPending)
-    assert d.results == ["first"]
-
-
-def test_a_claim_that_runs_out_closes_the_call_and_its_late_result_is_refused():
-    d, browse = offered()
-    d.feed(Offer(tool_call_id=browse, digest="t1"))
-    d.wait(30)
-    for _ in range(2):  # within the step that expires it, and later
-        late = d.feed(report(browse, "t1"))
-        assert isinstance(late, NotPending)
-        assert late.data["reason"] == "done"
-    assert "may have taken effect" in d.results[0]
-
-
-def test_an_idempotent_call_is_offered_again_when_its_claim_runs_out():
-    d, browse = offered(idempotent=True)
-    d.feed(Offer(tool_call_id=browse, digest="t1"))
-    d.wait(30)
-    assert isinstance(d.feed(Offer(tool_call_id=browse, digest="t2")), Reply)
-    assert isinstance(d.feed(report(browse, "t1")), ClaimTaken)
-    d.feed(report(browse, "t2"))
-    assert d.results == ["seen"]
-    assert len(d.events(ToolClientExecutePending)) == 2
-
-
-def test_a_claim_survives_a_crash():
-    d, browse = offered(call("look"))
-    d.feed(Offer(tool_call_id=browse, digest="t1"))
-    d.kill()
-    d.restart()
-    assert isinstance(d.feed(report(browse, "t1")), Reply)
-    assert d.results[0] == "seen"
-
-
-def test_a_gated_client_side_call_is_decided_before_it_is_offered():
-    d = Driver(gated("sign", runs="client"))
-    d.says(call("sign"))
-    [sign] = d.ids
-    assert isinstance(d.feed(Offer(tool_call_id=sign, digest="t")), NotPending)
-    d.decide(YES)
-    assert (d.phases, d.head.status) == (["offered"], "paused")
-    assert not d.events(AgentResume)  # it never stopped waiting for the outside
-    assert isinstance(d.feed(Offer(tool_call_id=sign, digest="t")), Reply)
-
-
-# Rule 8: abort.
-
-
-def in_state(name: str) -> Driver:
-    if name == "model":
-        return Driver(*PLAIN)
-    if name == "tool":
-        d = Driver(*PLAIN, limits=Limits(max_concurrent_tools=1))
-        d.says(call("look"), call("look"), call("refund"))
-    elif name == "claimed":
-        d, browse = offered(call("look"))
-        d.feed(Offer(tool_call_id=browse, digest="t1"))
-        d.done(d.ids[1])
-    elif name == "offered":
-        d, _ = offered()
-    else:
-        d = parked(call("refund", n=2))
-    return d
-
-
-@pytest.mark.parametrize("state", ["model", "tool", "gated", "offered", "claimed"])
-def test_abort_ends_the_run_in_every_state_and_leaves_no_call_without_a_result(state):
-    """Stop does not stop; abort leaves a tool call without a result, so that the next request is refused."""
-    d = in_state(state)
-    under_way = state in ("model", "tool")
-    assert isinstance(d.feed(Abort(by="ann", reason="enough")), Reply)
-    assert d.stopping is under_way
-    assert d.head.abort.by == "ann"
-    if under_way:
-        assert (d.head.status, d.head.next_due) == ("running", None)
-        d.feed(Stopped())
-    assert (d.head.status, d.head.reason) == ("aborted", "enough")
-    assert len(d.events(AgentEnd)) == 1
-    assert len(d.results) == (len(d.ids) if d.history.turn_message else 0)
-
-
-def test_abort_keeps_what_the_model_had_said_and_closes_its_calls():
-    d = Driver(*PLAIN)
-    d.feed(Abort())
-    d.feed(Stopped(partial=said(call("refund", n=1), text="I will ref", cost=1.0)))
-    [message] = [event.message for event in d.events(MessageEnd)]
-    assert (message.text, message.stop_reason) == ("I will ref", "aborted")
-    assert d.history.messages[-1].tool_call_id == message.calls[0].id
-    assert d.events(AgentEnd)[0].usage.cost.total == 1.0
-    assert not d.events(ToolDecisionPending)
-
-
-def test_a_cancelled_run_takes_no_later_decision():
-    """A cancelled run takes a later decision."""
-    d = in_state("tool")
-    look, _, refund = d.ids
-    d.feed(Abort())
-    for _ in range(2):  # while it stops, and when it is over
-        ended = d.decide(YES, refund)
-        assert isinstance(ended, RunEnded)
-        assert ended.data["status"] == "aborted"
-        assert isinstance(d.feed(Decline(tool_call_id=refund)), RunEnded)
-        assert isinstance(d.feed(Offer(tool_call_id=refund, digest="t")), RunEnded)
-        d.feed(Stopped())
-    assert d.executed == [look]
-
-
-def test_a_run_being_stopped_starts_nothing_more_but_keeps_what_was_done():
-    d = in_state("tool")
-    look = d.ids[0]
-    d.feed(Abort())
-    d.done(look, "just in time")
-    assert d.executed == [look]
-    d.feed(Stopped())
-    assert d.results[0] == "just in time"
-
-
-def test_nothing_expires_while_a_run_is_being_stopped():
-    d = Driver(LOOK, gated("refund", decision_timeout_s=1, on_expiry=OnExpiry(action="decide", decision=YES)))
-    d.says(call("look"), call("refund"))
-    d.feed(Abort())
-    d.wait(2)
-    d.feed(Tick())
-    assert d.phases == ["started", "gated"]
-    assert d.head.next_due is None  # no sweeper comes back for it
-
-
-def test_abort_is_idempotent():
-    d = in_state("tool")
-    d.feed(Abort(reason="first"))
-    d.feed(Abort(reason="second"))
-    d.feed(Stopped())
-    d.feed(Stopped())
-    assert d.feed(Abort(reason="third")).status == "aborted"
-    assert (d.head.reason, len(d.events(AgentEnd))) == ("first", 1)
-
-
-def test_recovery_of_a_run_that_was_being_stopped_only_finishes_it():
-    d = in_state("tool")
-    d.feed(Abort(reason="enough"))
-    d.kill()
-    d.restart()
-    assert (d.head.status, d.head.reason, len(d.results)) == ("aborted", "enough", 3)
-    assert len(d.executed) == 1
-    assert not d.events(AgentResume)
-
-
-def test_stopped_without_an_abort_does_nothing():
-    d = in_state("tool")
-    before = d.head
-    d.feed(Stopped(partial=said(text="x")))
-    assert d.head is before
 
 
 # Rule 9: history is context only.
