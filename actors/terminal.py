@@ -1,0 +1,286 @@
+"""A run on a terminal: its events as lines of text, and the lines that a person types. Knows nothing of gateways.
+
+What comes from a model, a tool or another person is cleaned first: no text of theirs moves the cursor.
+"""
+
+import codecs
+import math
+import os
+import sys
+import unicodedata
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
+from typing import Any
+
+import trio
+from rich.console import Console
+
+from ..protocol.codec import to_json
+from ..protocol.events import (
+    AgentEnd,
+    AgentResume,
+    AgentRetry,
+    AgentStart,
+    Event,
+    MessageEnd,
+    MessageStart,
+    MessageUpdate,
+    TextDelta,
+    ToolClientClaimed,
+    ToolClientExecutePending,
+    ToolDecisionPending,
+    ToolDecisionResolved,
+    ToolExecutionEnd,
+    ToolExecutionStart,
+    ToolExecutionUpdate,
+    TurnEnd,
+)
+from ..protocol.messages import AssistantMessage, Message, Text, ToolResultMessage, UserMessage
+from ..protocol.transcript import Snapshot
+
+__all__ = ["Keyboard", "RunView", "Screen", "call_line", "clean", "open_keyboard"]
+
+MAX_SHOWN_CHARS = 600  # of one tool's arguments or result
+READ_BYTES = 4096
+
+_BIDI = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+
+
+def clean(text: str) -> str:
+    """`text` without what a terminal would obey: control characters but tab and newline, and changes of direction."""
+    if text.isascii() and text.isprintable():
+        return text
+    kept = (c if c in "\n\t" or (unicodedata.category(c) != "Cc" and c not in _BIDI) else "�" for c in text)
+    return "".join(kept)
+
+
+class Screen:
+    """Where text goes: a terminal, with a little colour, or a pipe, with none."""
+
+    def __init__(self, console: Console | None = None) -> None:
+        self.console = console or Console(highlight=False, markup=False, emoji=False, soft_wrap=True)
+        self._in_line = False
+
+    def write(self, text: str, style: str | None = None) -> None:
+        """More of the current line."""
+        if text:
+            self.console.out(clean(text), style=style, highlight=False, end="")
+            self.console.file.flush()
+            self._in_line = not text.endswith("\n")
+
+    def line(self, text: str, style: str | None = None) -> None:
+        """A line of its own."""
+        self.end_line()
+        self.write(f"{text}\n", style)
+
+    def end_line(self) -> None:
+        """Go to the start of a line, if the cursor isn't there."""
+        if self._in_line:
+            self.write("\n")
+
+    def typed(self, entry: str | None) -> None:
+        """What stood behind a prompt: a terminal has shown it already, and its line end, unless nothing was typed."""
+        if entry is None:
+            self.end_line()
+        elif not self.console.is_terminal:
+            self.write(f"{entry}\n")
+        self._in_line = False
+
+
+class RunView:
+    """Shows one run, from its events and snapshots. A snapshot after events shows only what was missed."""
+
+    def __init__(self, screen: Screen, *, known: int = 0) -> None:
+        """The first `known` messages are not shown: the watcher has written or seen them."""
+        self._screen = screen
+        self._agent = ""
+        self._messages = known  # how many of the transcript have been shown
+        self._said = ""  # of the message under way
+        self._calls: set[str] = set()  # shown
+        self._results: set[str] = set()
+
+    def snapshot(self, snapshot: Snapshot) -> None:
+        """Catch up with a snapshot."""
+        self._agent = snapshot.agent
+        for message in snapshot.messages[self._messages :]:
+            self._message(message)
+        self._messages = max(self._messages, len(snapshot.messages))
+        if snapshot.streaming is not None:
+            self._catch_up(snapshot.streaming)
+        for tool in snapshot.tools:
+            self._call(tool.tool_call_id, tool.tool_name, tool.args)
+            if tool.result is not None:
+                self._result(tool.tool_call_id, tool.result.content, bool(tool.is_error))
+        for call in snapshot.pending:
+            self._waits(call.tool_call_id, call.tool_name, call.input, call.kind == "decision")
+        if snapshot.status in ("completed", "failed", "aborted"):
+            self._end(snapshot.status, snapshot.reason or "", snapshot.error.message if snapshot.error else None)
+
+    def event(self, event: Event) -> None:
+        """Show one event."""
+        screen = self._screen
+        match event:
+            case MessageUpdate(assistant_message_event=TextDelta(delta=delta)):
+                self._say(delta)
+            case MessageStart():
+                self._said = ""
+            case MessageEnd(message=message):
+                self._message(message)
+                self._messages += 1
+            case ToolExecutionStart():
+                self._call(event.tool_call_id, event.tool_name, event.args)
+            case ToolExecutionUpdate():
+                screen.line(f"    … {_shown(event.partial_result)}", "dim")
+            case ToolExecutionEnd():
+                self._result(event.tool_call_id, event.result.content, event.is_error)
+            case ToolDecisionPending():
+                self._waits(event.tool_call_id, event.tool_name, event.input, True)
+            case ToolClientExecutePending():
+                self._waits(event.tool_call_id, event.tool_name, event.input, False)
+            case ToolDecisionResolved():
+                screen.line(f"    {_resolution(event)}", "dim")
+            case ToolClientClaimed():
+                screen.line(f"    claimed{_by(event.by)}", "dim")
+            case TurnEnd():
+                self._messages += len(event.tool_results)
+            case AgentResume(reason="recovered"):
+                self._void("the server came back; the run goes on")
+            case AgentRetry():
+                self._void(f"the model is asked again ({event.reason})")
+            case AgentEnd():
+                self._end(event.status, event.reason, event.error.message if event.error else None)
+            case AgentStart():
+                self.snapshot(Snapshot(agent=event.agent, messages=event.input))
+            case _:
+                pass  # nothing that a person would miss
+
+    def _message(self, message: Message) -> None:
+        match message:
+            case UserMessage():
+                self._screen.line(f"you> {_text(message)}")
+            case AssistantMessage():
+                self._catch_up(message)
+                self._said = ""
+                self._screen.end_line()
+                if message.stop_reason == "error":
+                    self._screen.line(f"  the model failed: {message.error_message or 'no reason given'}", "red")
+            case ToolResultMessage():
+                self._result(message.tool_call_id, message.content, message.is_error)
+
+    def _catch_up(self, message: AssistantMessage) -> None:
+        text = "".join(block.text for block in message.content if isinstance(block, Text))
+        if not text.startswith(self._said):  # begun anew meanwhile
+            self._void("begun anew")
+        self._say(text[len(self._said) :])
+
+    def _say(self, text: str) -> None:
+        if text and not self._said:
+            self._screen.end_line()
+            self._screen.write(f"{self._agent or 'agent'}> ", "bold green")
+        self._screen.write(text)
+        self._said += text
+
+    def _void(self, why: str) -> None:
+        words = f"{why}; forget the last line" if self._said else why
+        self._said = ""
+        self._screen.line(f"  ({words})", "yellow")
+
+    def _call(self, key: str, name: str, arguments: Mapping[str, Any]) -> None:
+        if key not in self._calls:
+            self._calls.add(key)
+            self._screen.line(f"  * {call_line(name, arguments)}", "cyan")
+
+    def _waits(self, key: str, name: str, arguments: Mapping[str, Any], decision: bool) -> None:
+        if key not in self._calls:
+            self._calls.add(key)
+            what = "needs a decision" if decision else "waits for a client that can execute it"
+            self._screen.line(f"  ? {call_line(name, arguments)} {what}", "yellow")
+
+    def _result(self, key: str, content: Sequence[Any], is_error: bool) -> None:
+        if key not in self._results:
+            self._results.add(key)
+            text = "\n".join(block.text if isinstance(block, Text) else "[image]" for block in content)
+            self._screen.line(f"    {'failed: ' if is_error else '-> '}{_cut(text)}", "red" if is_error else "dim")
+
+    def _end(self, status: str, reason: str, error: str | None) -> None:
+        self._screen.end_line()
+        if status == "failed":
+            self._screen.line(f"  the run failed: {error or reason}", "red")
+        elif status == "aborted":
+            self._screen.line(f"  aborted ({reason})", "yellow")
+
+
+def call_line(name: str, arguments: Mapping[str, Any]) -> str:
+    """A tool call on one line: `refund_order(order_id=7, amount=69.5)`."""
+    return _cut(f"{name}({', '.join(f'{key}={_shown(value)}' for key, value in arguments.items())})")
+
+
+def _resolution(event: ToolDecisionResolved) -> str:
+    words = event.outcome + _by(event.by)
+    if event.outcome == "decided":
+        words += f": {_shown(event.decision)}"
+    return f"{words}: {event.reason}" if event.reason else words
+
+
+def _by(who: str | None) -> str:
+    return f" by {who}" if who else ""
+
+
+def _text(message: UserMessage) -> str:
+    if isinstance(message.content, str):
+        return message.content
+    return " ".join(block.text if isinstance(block, Text) else "[image]" for block in message.content)
+
+
+def _shown(value: Any) -> str:
+    return _cut(to_json(value).decode())
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= MAX_SHOWN_CHARS else f"{text[:MAX_SHOWN_CHARS]}… ({len(text)} characters)"
+
+
+class Keyboard:
+    """The lines that are typed, or piped in. Get one from `open_keyboard`."""
+
+    def __init__(self, lines: trio.MemoryReceiveChannel[str], interactive: bool) -> None:
+        self._lines = lines
+        self._interactive = interactive
+
+    async def line(self) -> str | None:
+        """The next line, without its end; None when there are no more. Cancelled, it loses none."""
+        try:
+            return await self._lines.receive()
+        except trio.EndOfChannel:
+            return None
+
+    def forget(self) -> None:
+        """Drop what a person typed ahead: it was not meant for the question that comes now. A pipe keeps its lines."""
+        with suppress(trio.WouldBlock, trio.EndOfChannel):
+            while self._interactive:
+                self._lines.receive_nowait()
+
+
+@asynccontextmanager
+async def open_keyboard() -> AsyncGenerator[Keyboard]:
+    """Standard input, read in a thread of its own. The thread is left behind when the block is: reading past Python's
+    own buffers, it holds no lock that the process would need in order to exit."""
+    interactive = sys.stdin is not None and sys.stdin.isatty()
+    # A person's lines are taken as they come, so that `forget` finds them; a pipe's only when they are wanted.
+    into, lines = trio.open_memory_channel[str](math.inf if interactive else 0)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(_read_lines, into)
+        yield Keyboard(lines, interactive)
+        nursery.cancel_scope.cancel()
+
+
+async def _read_lines(into: trio.MemorySendChannel[str]) -> None:
+    decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
+    limiter, rest = trio.CapacityLimiter(1), ""
+    with into, suppress(OSError):  # no standard input, or none any more, is an empty one
+        while data := await trio.to_thread.run_sync(os.read, 0, READ_BYTES, abandon_on_cancel=True, limiter=limiter):
+            *whole, rest = (rest + decoder.decode(data)).split("\n")
+            for line in whole:
+                await into.send(line.removesuffix("\r"))
+        if rest:
+            await into.send(rest)
