@@ -10,10 +10,9 @@ Nothing is ever fetched. jsonschema does the checking; what it can't be trusted 
 """
 
 import re
-import sys
-import threading
 from collections import defaultdict
 from collections.abc import Iterator
+from contextvars import ContextVar
 from functools import cache, lru_cache
 from itertools import islice
 from typing import Any, NamedTuple
@@ -21,7 +20,7 @@ from urllib.parse import quote
 
 import msgspec
 
-from .codec import CodecError, canonical_json, parse_json, pointer, to_json
+from .codec import MAX_INT, CodecError, canonical_json, parse_json, pointer, to_json
 
 MAX_PATTERN_CHARS = 4096
 MAX_ERRORS = 20
@@ -29,7 +28,7 @@ MAX_COMPILED = 512
 MAX_REFERENCES = 10_000  # followed in one validation: about a second, where errors pile up
 MAX_SHOWN_CHARS = 80
 
-_ANY = sys.maxsize
+_ANY = MAX_INT  # choices
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 
@@ -49,7 +48,7 @@ class _TooMuchWork(Exception):
     """More than `MAX_REFERENCES` references were followed."""
 
 
-_work = threading.local()  # .references_left of the validation that this thread is at; they never nest
+_references_left: ContextVar[int] = ContextVar("references_left")  # of the validation under way; they never nest
 
 
 class CompiledSchema:
@@ -60,7 +59,7 @@ class CompiledSchema:
 
     def validate(self, value: Any) -> list[SchemaError]:
         """What is wrong with `value` (of the value domain), at most `MAX_ERRORS`; [] when it is valid. Never raises."""
-        _work.references_left = MAX_REFERENCES
+        _references_left.set(MAX_REFERENCES)
         try:
             if self._validator.is_valid(value):
                 return []
@@ -149,8 +148,9 @@ def _compiles(value: Any) -> bool:
 def _ref(validator: Any, reference: str, value: Any, schema: Any) -> Any:
     import jsonschema
 
-    _work.references_left -= 1
-    if _work.references_left < 0:
+    left = _references_left.get() - 1
+    _references_left.set(left)
+    if left < 0:
         raise _TooMuchWork
     return jsonschema.Draft202012Validator.VALIDATORS["$ref"](validator, reference, value, schema)
 

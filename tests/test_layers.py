@@ -13,7 +13,19 @@ from tracked import PACKAGES, ROOT, tracked_files
 # All that protocol may import besides itself: values in, values out. Nothing here reads a clock, a file, a socket,
 # a thread or a source of randomness.
 PURE = frozenset(
-    {"__future__", "abc", "base64", "binascii", "bisect", "codecs", "collections", "copy", "dataclasses", "enum"}
+    {
+        "__future__",
+        "abc",
+        "base64",
+        "binascii",
+        "bisect",
+        "codecs",
+        "collections",
+        "contextvars",
+        "copy",
+        "dataclasses",
+        "enum",
+    }
     | {"functools", "hashlib", "heapq", "html", "itertools", "json", "keyword", "math", "operator", "re", "string"}
     | {"struct", "textwrap", "types", "typing", "unicodedata", "urllib.parse"}
     | {"jsonschema", "msgspec", "referencing"}
