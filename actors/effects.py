@@ -39,10 +39,10 @@ logger = logging.getLogger("adjourn.runs")
 Show = Callable[[Sequence[Event]], Awaitable[None]]
 
 
-def internal_error(error: BaseException, where: str) -> InternalError:
+def internal_error(error: BaseException, where: str, log: logging.Logger = logger) -> InternalError:
     """An error of ours: logged with its traceback under an id, which is all that anybody else is told."""
     error_id = secrets.token_hex(4)
-    logger.error("internal error %s in %s", error_id, where, exc_info=error)
+    log.error("internal error %s in %s", error_id, where, exc_info=error)
     return InternalError(f"internal error {error_id}; the log has its cause", id=error_id)
 
 

@@ -267,6 +267,11 @@ class ActorSystem:
         assert isinstance(item.envelope, SnapshotEnvelope)
         return item.envelope
 
+    async def head(self, run_id: str) -> Head:
+        """Where a run stands, without what was said in it. Raises: RunNotFound, RecordTooNew, StoreUnavailable."""
+        actor = self._active.get(run_id)
+        return actor.head if actor is not None else (await self._record(run_id)).head
+
     async def list(self, *, status: Status | None = None, limit: int = 100, after: str | None = None) -> Page:
         """A page of heads, newest first. Raises: InvalidParams, StoreUnavailable."""
         return await self.store.list(status=status, limit=limit, after=after)

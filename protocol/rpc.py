@@ -232,8 +232,8 @@ def _error_object(error: AdjournError) -> ErrorObject:
     return ErrorObject(code=error.code, message=error.message, data=error.wire_data())
 
 
-def notification(method: str, params: Wire, form: Format) -> bytes:
-    """One of NOTIFICATIONS."""
+def notification(method: str, params: Wire | Raw, form: Format) -> bytes:
+    """One of NOTIFICATIONS. Params that are encoded already are taken as they are."""
     return form.encode(_Call(jsonrpc="2.0", method=method, params=params))
 
 
