@@ -69,9 +69,9 @@ def events_of(message: AssistantMessage) -> list[StreamEvent]:
     """A whole message as the events of a stream, word by word: for models that are no more than a function. A message
     whose `stopReason` is `error` or `aborted` ends in `Failed`."""
     reason = message.stop_reason
-    failed = reason == "error" or reason == "aborted"
-    end = Failed(reason=reason, error=message) if failed else Done(reason=reason, message=message)
-    return [Start(), *_deltas(message), end]
+    if reason == "error" or reason == "aborted":
+        return [Start(), *_deltas(message), Failed(reason=reason, error=message)]
+    return [Start(), *_deltas(message), Done(reason=reason, message=message)]
 
 
 def _deltas(message: AssistantMessage) -> Iterator[StreamEvent]:

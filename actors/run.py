@@ -4,13 +4,15 @@ Each transition goes the same way: save, adopt and publish, answer, start effect
 effects out: the model, and a tool that is the only open call, on the task itself; several tools in a nursery, while
 the task serves mail. While it is occupied with a single effect, the mailbox is not read; `ask` then makes the
 transition on the asker's task, in order, under the same lock.
+
+A save whose outcome isn't known leaves the actor in *doubt*: before anything else is stepped, saved or shown, it asks
+the store what happened.
 """
 
 import logging
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import cast
 
 import msgspec
 import trio
@@ -32,20 +34,23 @@ from ..protocol.inputs import (
     Transition,
 )
 from ..protocol.machine import resume_seq, step
-from ..protocol.record import FINAL, Head, History
+from ..protocol.record import FINAL, Head, History, Record
+from ..protocol.transcript import Transcript, replay
 from ..stores.base import Store
 from .actor import ActorRef
 from .agent import Agent
 from .effects import ModelCall, call_tool, internal_error
 from .eventlog import EventLog
 from .mailbox import ActorEnded, Mail, Mailbox, MailboxFull
+from .toolcall import bare_error
 
-__all__ = ["RunActor", "Services"]
+__all__ = ["RunActor", "Services", "answer", "folded"]
 
 logger = logging.getLogger("adjourn.runs")
 
 MAX_CRASHES = 5  # of the actor itself, in a row
 BACKOFF_S = (0.1, 5.0)  # first and longest wait for a store that does not answer
+MAX_SHOWN = 1024  # events published at once ahead of durability, well below the numbers that a save reserves
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +79,7 @@ class RunActor:
         self._lock = trio.Lock()  # held from step to adoption
         self._scope = trio.CancelScope()
         self._occupied = False  # by an effect on the task itself
-        self._flying = 0  # tools in the nursery
+        self._flying: set[Effect] = set()  # tools in the nursery, until what came of them is served
         self._doubt: Transition | None = None  # a save whose outcome is not known
         self._model: ModelCall | None = None  # the latest, until what came of it is saved
         self._threads: set[str] = set()
@@ -87,14 +92,17 @@ class RunActor:
         Raises: what the machine answers; StoreUnavailable; ActorEnded when the actor left memory meanwhile.
         """
         if self.store_down:
-            raise StoreUnavailable("the store does not answer; the run waits in safety", runId=self.head.id)
+            raise self._unavailable()
         if not self._occupied:
             return await self.ref.ask(given)
-        reply = answer(await self.commit(given))
-        if self.pending:
-            with suppress(MailboxFull, ActorEnded):  # then it wakes anyway
-                self.mailbox.put_reserved_nowait(Tick())  # the task may have gone to its mailbox meanwhile
-        return reply
+        try:
+            return answer(await self.commit(given))
+        except Exception as error:
+            raise self._told(error) from error
+        finally:
+            if not self._occupied:  # the task may have gone to its mailbox meanwhile
+                with suppress(MailboxFull, ActorEnded):  # then it wakes anyway
+                    self.mailbox.put_reserved_nowait(Tick())
 
     @property
     def at_rest(self) -> bool:
@@ -118,29 +126,37 @@ class RunActor:
 
         Cancelled, it has happened or has not.
         """
-        try:
-            self._lock.acquire_nowait()
-        except trio.WouldBlock:
-            await self._lock.acquire()
-        try:
-            if not insist:
-                return await self._commit(given)
-            return await self._insist(given)
-        finally:
-            self._lock.release()
-
-    async def _insist(self, given: Input) -> Transition:
         wait_s, longest = BACKOFF_S
         while True:
             try:
+                self._lock.acquire_nowait()
+            except trio.WouldBlock:
+                await self._lock.acquire()
+            try:
                 return await self._commit(given)
             except StoreUnavailable as error:
-                logger.warning("run %s: %s; trying again in %g s", self.head.id, error, wait_s)
-                self.store_down = True
-                await trio.sleep(wait_s)
-                wait_s = min(2 * wait_s, longest)
+                if not insist:
+                    raise
+                self._store_fails(error)
             finally:
-                self.store_down = False
+                self._lock.release()
+            await trio.sleep(wait_s)
+            wait_s = min(2 * wait_s, longest)
+
+    def _store_fails(self, error: Exception) -> None:
+        """While the store is down: who asks is told so, now and from now on. What the run's own effects say stays."""
+        logger.warning("run %s waits for the store: %s", self.head.id, error)
+        self.store_down = True
+        with suppress(trio.WouldBlock, trio.EndOfChannel, trio.BusyResourceError):  # busy: the task serves it itself
+            for _ in range(self.mailbox.statistics().waiting_mail):
+                mail = self.mailbox.receive_nowait()
+                if isinstance(mail.body, ToolDone):
+                    self.mailbox.put_reserved_nowait(mail.body)
+                else:
+                    mail.fail(self._unavailable())
+
+    def _unavailable(self) -> StoreUnavailable:
+        return StoreUnavailable("the store does not answer; the run waits in safety", runId=self.head.id)
 
     async def _commit(self, given: Input) -> Transition:
         if self._doubt is not None:
@@ -158,19 +174,29 @@ class RunActor:
             await self.services.store.save(head, transition.append, expected_version=self.head.version)
         except (VersionConflict, StaleEpoch):
             raise
-        except Exception as error:
-            self._doubt = transition
+        except BaseException as error:
+            self._doubt = transition  # also when cancelled: not every store knows better
+            if not isinstance(error, Exception):
+                raise
             raise StoreUnavailable(f"the store did not save: {error}", runId=head.id) from error
 
     async def _settle_doubt(self, doubt: Transition) -> None:
         """Find out whether a save happened whose acknowledgement did not come."""
+        record = await self._load()
+        self._doubt, self.store_down = None, False
+        if record is not None and doubt.head is not None:
+            stored = record.head
+            if (stored.version, stored.epoch) == (doubt.head.version, doubt.head.epoch):
+                self._adopt(doubt, doubt.head)
+
+    async def _load(self) -> Record | None:
+        """The record. Raises: StoreUnavailable for all that may pass."""
         try:
-            record = await self.services.store.load(self.head.id)
+            return await self.services.store.load(self.head.id)
         except Exception as error:
+            if isinstance(error, AdjournError) and not error.retryable:
+                raise
             raise StoreUnavailable(f"the store does not answer: {error}", runId=self.head.id) from error
-        self._doubt = None
-        if record is not None and doubt.head is not None and record.head.version == doubt.head.version:
-            self._adopt(doubt, doubt.head)
 
     def _adopt(self, transition: Transition, head: Head) -> None:
         self.head = head
@@ -191,39 +217,45 @@ class RunActor:
     async def __call__(self, mailbox: Mailbox[Input]) -> None:
         """The actor: over when the run is, when it is asked to stop while parked, or when it is to `leave`."""
         self.mailbox = mailbox
-        crashes = 0
+        crashes, crash = 0, None
         while True:
             version = self.head.version
             try:
+                if crash is not None and not await self._reload(crash):
+                    logger.error("run %s is gone from the store", self.head.id)
+                    return
                 with self._scope:
                     await self._live()
                 await self._finish()
                 return
             except Exception as group:
-                error = _bare(group)
-                if isinstance(error, StaleEpoch):
+                crash = bare_error(group)
+                if isinstance(crash, StaleEpoch):
                     logger.error("run %s: the store has a newer owner; left to it", self.head.id)
                     return
-                crashes = 1 if self.head.version > version else crashes + 1
                 logger.exception("run %s crashed", self.head.id)
-                if crashes > MAX_CRASHES or not await self._reload(error):
+                crashes = 1 if self.head.version > version else crashes + 1
+                if crashes > MAX_CRASHES:
                     raise
 
     async def _live(self) -> None:
         while True:
             if self.pending:
                 await self._work()
-            elif self.head.status in FINAL or self.head.abort:
+            elif self.head.status in FINAL or self.head.abort or not await self._park():
                 return
-            else:
-                self.parked_at = trio.current_time()
-                try:
-                    mail = await self.mailbox.receive()
-                except trio.EndOfChannel:
-                    return
-                finally:
-                    self.parked_at = None
-                await self._serve(mail)
+
+    async def _park(self) -> bool:
+        """Wait for mail and serve it. False when none will come any more. (Nothing of it stays in a parked frame.)"""
+        self.parked_at = trio.current_time()
+        try:
+            mail = await self.mailbox.receive()
+        except trio.EndOfChannel:
+            return False
+        finally:
+            self.parked_at = None
+        await self._serve(mail)
+        return True
 
     async def _work(self) -> None:
         while not self.mailbox.is_idle and self.pending:
@@ -250,9 +282,10 @@ class RunActor:
         async with trio.open_nursery() as nursery:
             while True:
                 for effect in effects:
-                    self._flying += 1
+                    self._flying.add(effect)
                     nursery.start_soon(self._fly_one, effect)
                 if not self._flying:
+                    nursery.cancel_scope.cancel()  # none is left that is still wanted
                     return
                 try:
                     mail = await self.mailbox.receive()
@@ -268,25 +301,31 @@ class RunActor:
         try:
             given = await self._carry_out(effect)
         except BaseException:
-            self._flying -= 1
+            self._flying.discard(effect)
             raise
-        self.mailbox.put_reserved_nowait(given)  # `_flying` goes down when it is served
+        self.mailbox.put_reserved_nowait(given)
 
     async def _serve(self, mail: Mail[Input]) -> None:
         if isinstance(mail.body, ToolDone):
-            self._flying -= 1
+            self._flying.discard(StartTool(mail.body.tool_call_id))
             await self.commit(mail.body, insist=True)
             return
         try:
             mail.reply(answer(await self.commit(mail.body)))
-        except (VersionConflict, StaleEpoch) as error:
-            mail.fail(StoreUnavailable("the run was saved by somebody else; it is loaded anew", runId=self.head.id))
-            raise error
-        except AdjournError as error:
-            mail.fail(error)
         except Exception as error:
-            mail.fail(internal_error(error, f"run {self.head.id}"))
-            raise
+            mail.fail(self._told(error))
+            if not isinstance(error, AdjournError) or isinstance(error, VersionConflict | StaleEpoch):
+                raise
+        if self._doubt is not None:
+            with suppress(Stranded):
+                await self.commit(Tick(), insist=True)
+
+    def _told(self, error: Exception) -> AdjournError:
+        """What an asker is told of what its message led to."""
+        if isinstance(error, VersionConflict | StaleEpoch):
+            text = "the run was saved by somebody else; it is loaded anew"
+            return StoreUnavailable(text, runId=self.head.id)
+        return error if isinstance(error, AdjournError) else internal_error(error, f"run {self.head.id}")
 
     async def _finish(self) -> None:
         """After the loop: end an aborted run, and answer what is left in the mailbox."""
@@ -303,25 +342,30 @@ class RunActor:
         await self.commit(Stopped(partial=partial), insist=True)
 
     async def _reload(self, error: Exception) -> bool:
-        """After a crash: everything from the record. False when it is gone, or nothing more can be done."""
-        self.pending, self._flying, self._doubt, self._model = [], 0, None, None
+        """After a crash: everything from the record. False when it is gone."""
+        self.pending, self._doubt, self._model = [], None, None
+        self._flying.clear()
         self._scope = trio.CancelScope()
-        record = None
-        with trio.move_on_after(60):
-            while record is None:
-                try:
-                    record = await self.services.store.load(self.head.id)
-                except AdjournError:
-                    await trio.sleep(BACKOFF_S[1])
-                else:
-                    if record is None:
-                        return False
+        wait_s, longest = BACKOFF_S
+        while True:
+            try:
+                record = await self._load()
+                break
+            except StoreUnavailable as unavailable:
+                self._store_fails(unavailable)
+                await trio.sleep(wait_s)
+                wait_s = min(2 * wait_s, longest)
+        self.store_down = False
         if record is None:
             return False
+        if record.head.version != self.head.version:
+            self.log.restart(record.head.seq, folded(record))
         self.head = msgspec.structs.replace(record.head, epoch=self.head.epoch)
         self.history = History(record.journal)
         self.log.skip_to(resume_seq(self.head))
-        await self.commit(Recover(error=f"{type(error).__name__}: {error}"), insist=True)
+        self.services.changed(self.head)
+        if self.agent is not None:
+            await self.commit(Recover(error=f"{type(error).__name__}: {error}"), insist=True)
         return True
 
     # Effects.
@@ -345,15 +389,29 @@ class RunActor:
 
     async def _show(self, events: Sequence[Event]) -> None:
         """Publish ahead of durability: once lossless readers have room, between commits, with reserved numbers."""
-        while not self.log.has_room or self._lock.locked() or self.log.seq + len(events) > self.head.seq_ceiling:
-            if not self.log.has_room:
-                await self.log.wait_room()
-            elif self._lock.locked():
-                async with self._lock:
-                    pass
-            else:
-                await self.commit(Reserve(), insist=True)
-        self.log.publish(events, self.services.now())
+        for at in range(0, len(events), MAX_SHOWN):
+            part = events[at : at + MAX_SHOWN]
+            while not self._may_show(len(part)):
+                if not self.log.has_room:
+                    await self.log.wait_room()
+                elif self._lock.locked():
+                    async with self._lock:
+                        pass
+                else:
+                    await self.commit(Reserve(), insist=True)
+            self.log.publish(part, self.services.now())
+
+    def _may_show(self, count: int) -> bool:
+        settled = self._doubt is None and not self._lock.locked()
+        return settled and self.log.has_room and self.log.seq + count <= self.head.seq_ceiling
+
+
+def folded(record: Record) -> Transcript:
+    """What whoever had watched the run would see."""
+    transcript = Transcript()
+    for event in replay(record):
+        transcript.apply(event)
+    return transcript
 
 
 def answer(transition: Transition) -> Reply:
@@ -361,13 +419,3 @@ def answer(transition: Transition) -> Reply:
     if isinstance(transition.reply, AdjournError):
         raise transition.reply
     return transition.reply  # pyright: ignore[reportReturnType]  # inputs from outside always have one
-
-
-def _bare(error: Exception) -> Exception:
-    """The one error in a nursery's group."""
-    while isinstance(error, ExceptionGroup):
-        inner: tuple[Exception, ...] = cast("ExceptionGroup[Exception]", error).exceptions
-        if len(inner) != 1:
-            break
-        error = inner[0]
-    return cast(Exception, error)

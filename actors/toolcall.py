@@ -177,8 +177,7 @@ def _checked(output: ToolOutput, max_result_bytes: int, is_error: bool = False) 
 
 
 def _raised(error: Exception, context: ToolContext, max_result_bytes: int) -> ToolOutcome:
-    while isinstance(error, ExceptionGroup) and len(error.exceptions) == 1:  # out of a nursery of the tool's own
-        error = error.exceptions[0]
+    error = bare_error(error)  # out of a nursery of the tool's own
     if isinstance(error, ToolError):
         try:
             content = (Text(text=_clean(str(error))),)
@@ -190,6 +189,16 @@ def _raised(error: Exception, context: ToolContext, max_result_bytes: int) -> To
         return _failed(f"{type(error).__name__}: {error}")
     except Exception:  # its __str__ raises too
         return _failed(type(error).__name__)
+
+
+def bare_error(error: Exception) -> Exception:
+    """The one error in a nursery's group, or the error as it is."""
+    while isinstance(error, ExceptionGroup):
+        inner: tuple[Exception, ...] = cast("ExceptionGroup[Exception]", error).exceptions
+        if len(inner) != 1:
+            break
+        error = inner[0]
+    return cast(Exception, error)
 
 
 def _failed(message: str) -> ToolOutcome:

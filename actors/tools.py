@@ -83,7 +83,7 @@ def tool(
 def _from_function(
     function: Callable[..., Any], *, name: str | None, description: str | None, **options: Unpack[ToolOptions]
 ) -> Tool:
-    name = name or getattr(function, "__name__", "")
+    name = str(name or getattr(function, "__name__", ""))
     where = f"tool {name or repr(function)}"
     signature = signature_of(function, where, context_type=ToolContext, gated=options.get("decision") is not None)
     if description is None:
@@ -128,7 +128,8 @@ def client_tool(name: str, description: str, parameters: dict[str, Any], **optio
         raise TypeError(f"tool {context.tool_name} is executed by clients")
 
     own = own_schema(parameters, f"tool {name}")
-    return _declare(name, description, own, None, bind, **{**options, "runs": "client"})
+    options["runs"] = "client"
+    return _declare(name, description, own, None, bind, **options)
 
 
 def _declare(

@@ -6,6 +6,7 @@ strings that UTF-8 can carry, lists, tuples, and dicts with string keys, nested 
 
 import hashlib
 import re
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any, TypeVar, cast, overload
 
@@ -144,10 +145,11 @@ def _check_containers(root: object, max_depth: int) -> None:
         if depth > max_depth:
             raise InvalidValue(_path(trail), f"expected at most {max_depth} levels of nesting")
         is_dict = type(container) is dict
-        for key, item in container.items() if is_dict else enumerate(container):
+        pairs = cast("Iterable[tuple[Any, Any]]", container.items() if is_dict else enumerate(container))
+        for key, item in pairs:
             if is_dict and (type(key) is not str or not (key.isascii() or _carries(key))):
                 raise InvalidValue(_path(trail), f"expected keys of valid Unicode text, got {type(key).__name__}")
-            kind = type(item)
+            kind = cast(Any, type(item))
             if kind is str and item.isascii():
                 continue
             if kind is dict or kind is list or kind is tuple:
@@ -188,7 +190,7 @@ def _path(trail: _Trail) -> str:
 
 def _normal(value: Any) -> Any:
     # Recursive: check_value has bounded the depth. A float above 2^53 stays one: no integer of the domain equals it.
-    kind = type(value)
+    kind = cast(Any, type(value))
     if kind is dict:
         return {key: _normal(item) for key, item in value.items()}
     if kind is list or kind is tuple:

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from contextvars import ContextVar
 from functools import cache, lru_cache
 from itertools import islice
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 from urllib.parse import quote
 
 import msgspec
@@ -93,9 +93,10 @@ def compile_schema(schema: dict[str, Any]) -> CompiledSchema:
 
 @lru_cache(MAX_COMPILED)
 def _compile(text: bytes) -> CompiledSchema:
-    schema: Any = parse_json(text)
-    if not isinstance(schema, dict):
+    parsed = parse_json(text)
+    if not isinstance(parsed, dict):
         raise SchemaInvalid("expected a JSON Schema as an object")
+    schema = cast("dict[str, Any]", parsed)
     if schema.pop("$schema", DIALECT) != DIALECT:
         raise SchemaInvalid(f"expected a schema of draft 2020-12 ($schema {DIALECT}, or none)")
     engine = _engine()
@@ -120,6 +121,7 @@ def _engine() -> _Engine:
     # Imported when first wanted: jsonschema with its format checkers would be the slowest import of all.
     import jsonschema
     import referencing
+    from jsonschema import validators
     from referencing.exceptions import Unresolvable
     from referencing.jsonschema import DRAFT202012
 
@@ -129,11 +131,13 @@ def _engine() -> _Engine:
         check, raises = formats.checkers[name]
         formats.checkers[name.replace("uri", "iri")] = (lambda value, check=check: check(_as_uri(value)), raises)
     formats.checkers["regex"] = (_compiles, (re.error, OverflowError, RecursionError))
-    extended = jsonschema.validators.extend(
+    extended: Any = cast(Any, validators).extend(
         jsonschema.Draft202012Validator,
         {"pattern": _pattern, "uniqueItems": _unique_items, "$ref": _ref, "$dynamicRef": _ref},
     )
-    return _Engine(extended, formats, DRAFT202012, referencing.Registry(), jsonschema.SchemaError, Unresolvable)
+    return _Engine(
+        cast(Any, extended), formats, DRAFT202012, referencing.Registry(), jsonschema.SchemaError, Unresolvable
+    )
 
 
 def _as_uri(value: Any) -> Any:
@@ -170,7 +174,7 @@ def _unique_items(validator: Any, wanted: bool, value: Any, schema: Any) -> Iter
     import jsonschema
 
     if wanted and isinstance(value, list | tuple):
-        items: Any = value
+        items = cast("list[Any]", value)
         if len({canonical_json(item) for item in items}) < len(items):
             yield jsonschema.ValidationError("not unique")
 
@@ -326,8 +330,9 @@ def _choices(error: Any) -> list[Any]:
 def _label(branch: Any) -> str:
     if not isinstance(branch, dict):
         return "anything" if branch else "nothing"
-    schema: dict[str, Any] = branch
-    tags = [part for part in schema.get("properties", {}).values() if isinstance(part, dict) and "const" in part]
+    schema = cast("dict[str, Any]", branch)
+    parts = cast("dict[str, Any]", schema.get("properties", {})).values()
+    tags = [cast("dict[str, Any]", part) for part in parts if isinstance(part, dict) and "const" in part]
     if "title" in schema or "$ref" in schema:
         return schema.get("title") or schema["$ref"].rpartition("/")[2]
     for tag in (schema, *tags):
@@ -375,7 +380,7 @@ _MESSAGES = {
 def _message(error: Any) -> str:
     keyword, limit, value = error.validator, error.validator_value, error.instance
     if keyword in _MESSAGES:
-        size = len(value) if isinstance(value, str | list | tuple | dict) else 0
+        size = len(cast("list[Any]", value)) if isinstance(value, str | list | tuple | dict) else 0
         return _MESSAGES[keyword].format(limit=_short(limit), value=_short(value), size=size)
     if keyword == "type":
         return f"expected {_types(limit)}, got {_short(value)}"

@@ -48,6 +48,9 @@ from .record import Call, History, InputEntry, MessageEntry, Record, ResultEntry
 __all__ = ["PartialMessage", "PendingCall", "Snapshot", "ToolView", "Transcript", "replay"]
 
 
+_NO_ARGS: dict[str, Any] = {}
+
+
 class PendingCall(Wire, frozen=True):
     """A call that waits for the outside."""
 
@@ -234,7 +237,7 @@ class Transcript:
             return tool.args
         if pending := self._pending.get(key):
             return pending.input
-        return next((call.arguments for call in self._calls() if call.id == key), {})
+        return next((call.arguments for call in self._calls() if call.id == key), _NO_ARGS)
 
     def _decision_pending(self, event: ToolDecisionPending) -> None:
         self._pending[event.tool_call_id] = PendingCall(

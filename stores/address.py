@@ -1,6 +1,6 @@
 """Stores by address: one line of text, as it stands on a command line, to an open store."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
 from ..protocol.errors import InvalidParams
@@ -17,7 +17,7 @@ _FORMS = (
 
 
 @asynccontextmanager
-async def open_store(address: str) -> AsyncIterator[Store]:
+async def open_store(address: str) -> AsyncGenerator[Store]:
     """The store at `memory:`, `sqlite:///relative.db` or `sqlite:////absolute.db`; closed when the block is left.
 
     Raises: InvalidParams for any other address, and what opening raises (`SqliteStore.open`).

@@ -68,6 +68,7 @@ async def a_cancelled_save_has_happened_or_has_not(opener: Opener) -> None:
             await store.save(head, expected_version=0)
             done, reached = await _cancel(stop, store.save(after.head, after.journal, expected_version=1))
             found = await store.load(head.id)
+            assert found is not None
             assert found == after or (found == before and not done), f"before or after, cancelled at stop {stop}"
             version = found.head.version
             await store.save(a_head(head.id, version=version + 1), expected_version=version)
@@ -205,8 +206,9 @@ class _CancelAt(trio.abc.Instrument):
 async def _cancel(stop: int, call: Awaitable[object]) -> tuple[bool, bool]:
     """Make the call, cancelled at its nth stop (0: before it begins): whether it returned, and got to that stop."""
     done = False
-    with trio.CancelScope() as scope:
-        watch = _CancelAt(stop, scope)
+    scope = trio.CancelScope()
+    watch = _CancelAt(stop, scope)
+    with scope:
         if stop == 0:
             scope.cancel()
         trio.lowlevel.add_instrument(watch)

@@ -4,7 +4,7 @@ What such a backend can't do is done here, for as long as this process lives: ve
 and lists and deadlines cover the runs seen since the store was made. It can promise nothing across processes.
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from types import TracebackType
 from typing import Protocol, Self
@@ -119,7 +119,7 @@ class SimpleStore:
             raise StoreUnavailable("the store is closed")
 
     @asynccontextmanager
-    async def _alone(self) -> AsyncIterator[None]:
+    async def _alone(self) -> AsyncGenerator[None]:
         """The backend to oneself: not cancelled, and what it raises is StoreUnavailable."""
         async with self._turn:
             self._check_open()
