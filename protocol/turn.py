@@ -437,8 +437,9 @@ def with_ids(message: AssistantMessage, key: str) -> AssistantMessage:
 def _with_id(block: AssistantBlock, key: str, index: int) -> AssistantBlock:
     if not isinstance(block, ToolCall):
         return block
-    minted = call_id(key, index)
-    provider_id = block.provider_id if block.id == minted else block.id or None
+    if block.id.startswith(f"call_{key}_"):  # a partial message has them already, from when it was shown
+        return block
+    minted, provider_id = call_id(key, index), block.id or None
     try:
         check_value(block.arguments)
     except InvalidValue as error:
