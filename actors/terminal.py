@@ -96,8 +96,9 @@ class RunView:
         self._agent = ""
         self._messages = known  # how many of the transcript have been shown
         self._said = ""  # of the message under way
-        self._calls: set[str] = set()  # shown
-        self._results: set[str] = set()
+        self._waiting: set[str] = set()  # calls shown to wait, ...
+        self._started: set[str] = set()  # ... to execute, ...
+        self._results: set[str] = set()  # ... to be done
 
     def snapshot(self, snapshot: Snapshot) -> None:
         """Catch up with a snapshot."""
@@ -186,13 +187,13 @@ class RunView:
         self._screen.line(f"  ({words})", "yellow")
 
     def _call(self, key: str, name: str, arguments: Mapping[str, Any]) -> None:
-        if key not in self._calls:
-            self._calls.add(key)
+        if key not in self._started:
+            self._started.add(key)
             self._screen.line(f"  * {call_line(name, arguments)}", "cyan")
 
     def _waits(self, key: str, name: str, arguments: Mapping[str, Any], decision: bool) -> None:
-        if key not in self._calls:
-            self._calls.add(key)
+        if key not in self._waiting:
+            self._waiting.add(key)
             what = "needs a decision" if decision else "waits for a client that can execute it"
             self._screen.line(f"  ? {call_line(name, arguments)} {what}", "yellow")
 

@@ -1,0 +1,181 @@
+"""A run as lines of text: what a person sees of its events, and of a snapshot after some of them."""
+
+import io
+import os
+from collections.abc import Iterator
+
+import pytest
+import trio
+import trio.testing
+from rich.console import Console
+
+from adjourn.actors import Agent, open_actor_system
+from adjourn.actors.demo import make_support
+from adjourn.actors.terminal import RunView, Screen, call_line, clean, open_keyboard
+from adjourn.protocol.events import (
+    AgentEnd,
+    AgentResume,
+    AgentRetry,
+    Envelope,
+    Event,
+    MessageEnd,
+    MessageStart,
+    MessageUpdate,
+    TextDelta,
+    ToolDecisionPending,
+    ToolDecisionResolved,
+    ToolExecutionUpdate,
+)
+from adjourn.protocol.messages import AssistantMessage, Text, UserMessage
+from adjourn.protocol.transcript import Snapshot, Transcript
+
+
+class Shown:
+    """A view of a run, and what it has written."""
+
+    def __init__(self, known: int = 0) -> None:
+        self.file = io.StringIO()
+        self.view = RunView(Screen(Console(file=self.file, highlight=False, markup=False)), known=known)
+
+    def events(self, *events: Event) -> str:
+        for event in events:
+            self.view.event(event)
+        return self.file.getvalue()
+
+
+def said(text: str) -> AssistantMessage:
+    return AssistantMessage(content=(Text(text=text),))
+
+
+def delta(text: str) -> MessageUpdate:
+    return MessageUpdate(assistant_message_event=TextDelta(content_index=0, delta=text))
+
+
+async def events_of(agent: Agent, text: str, *decisions: object) -> list[Event]:
+    async with open_actor_system([agent]) as system:
+        run = await system.start(agent, text)
+        for call, decision in zip((await run.wait()).pending, decisions, strict=True):
+            await run.resume(decision, call.tool_call_id)
+        await run.wait()
+        async with run.events() as events:
+            return [item.event async for item in events if isinstance(item, Envelope)]
+
+
+REFUND = """\
+you> refund order 7
+support> A refund has to be approved first.
+  ? refund_order(order_id=7, amount=79.5) needs a decision
+    decided: {"approved":true}
+  * refund_order(order_id=7, amount=79.5)
+    -> Refunded 79.50 for order 7.
+support> Refunded 79.50 for order 7.
+"""
+
+
+async def test_a_run_with_a_decision_reads_from_top_to_bottom(autojump_clock: object) -> None:
+    events = await events_of(make_support(), "refund order 7", {"approved": True})
+    assert Shown().events(*events) == REFUND
+
+
+async def test_own_input_is_not_repeated(autojump_clock: object) -> None:
+    events = await events_of(make_support(), "hello")
+    assert Shown(known=1).events(*events).startswith("support> Hello! I look after")
+
+
+async def test_wherever_a_snapshot_comes_in_between_no_word_is_lost_or_repeated(autojump_clock: object) -> None:
+    events = await events_of(make_support(), "refund orders 7 and 8", {"approved": True}, {"approved": False})
+    whole = Shown().events(*events)
+    for cut in range(1, len(events)):
+        for missed in (0, 3, len(events)):
+            shown, fold = Shown(), Transcript()
+            shown.events(*events[:cut])
+            for event in events[: cut + missed]:
+                fold.apply(event)
+            shown.view.snapshot(fold.snapshot())
+            text = shown.events(*events[cut + missed :])
+            for line in whole.splitlines():
+                words = line.strip()
+                transient = words.startswith(("?", "*", "decided")) and missed
+                assert transient or text.count(words) == whole.count(words), (cut, missed, line)
+
+
+def test_a_message_begun_anew_is_told_from_the_first_attempt() -> None:
+    start = MessageStart(message=AssistantMessage(content=()))
+    text = Shown().events(start, delta("Half a"), AgentRetry(attempt=1, reason="it broke"), start, delta("Whole"))
+    assert text == "agent> Half a\n  (the model is asked again (it broke); forget the last line)\nagent> Whole"
+    text = Shown().events(start, delta("Half a"), AgentResume(reason="recovered"), start, delta("Whole"))
+    assert text == "agent> Half a\n  (the server came back; the run goes on; forget the last line)\nagent> Whole"
+
+
+def test_a_snapshot_with_another_message_than_the_one_begun_says_so() -> None:
+    shown = Shown()
+    shown.events(MessageStart(message=AssistantMessage(content=())), delta("One"))
+    shown.view.snapshot(Snapshot(agent="shop", messages=(UserMessage(content="hi"), said("Two"))))
+    assert shown.file.getvalue() == "agent> One\nyou> hi\n  (begun anew; forget the last line)\nshop> Two\n"
+
+
+@pytest.mark.parametrize(
+    ("event", "line"),
+    [
+        (AgentEnd(status="failed", reason="crashLoop"), "  the run failed: crashLoop\n"),
+        (AgentEnd(status="aborted", reason="ctrl-c"), "  aborted (ctrl-c)\n"),
+        (AgentEnd(status="completed", reason="stop"), ""),
+        (
+            MessageEnd(message=AssistantMessage(content=(), stop_reason="error", error_message="no key")),
+            "  the model failed: no key\n",
+        ),
+        (ToolDecisionResolved(tool_call_id="c", outcome="expired"), "    expired\n"),
+        (
+            ToolDecisionResolved(tool_call_id="c", outcome="declined", by="Kim", reason="no"),
+            "    declined by Kim: no\n",
+        ),
+        (ToolExecutionUpdate(tool_call_id="c", tool_name="t", partial_result={"at": 3}), '    … {"at":3}\n'),
+    ],
+)
+def test_what_else_happens_is_a_line_each(event: Event, line: str) -> None:
+    assert Shown().events(event) == line
+
+
+def test_what_others_wrote_does_not_move_the_cursor() -> None:
+    assert clean("a\x1b[2Jb\rc\x9bd\u202ee\n\tf é ✓") == "a�[2Jb�c�d�e\n\tf é ✓"
+    assert "\x1b" not in Shown().events(delta("\x1b[31mred"))
+    pending = ToolDecisionPending(tool_call_id="c", tool_name="t", input={"a": "\x1b[2J"}, schema={}, digest="")
+    assert "\x1b" not in Shown().events(pending)
+
+
+def test_a_call_with_long_arguments_is_cut() -> None:
+    assert len(call_line("write", {"text": "x" * 100_000})) < 700
+
+
+@pytest.fixture
+def piped(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
+    """Standard input is a pipe; its other end."""
+    read, write = os.pipe()
+    saved = os.dup(0)
+    os.dup2(read, 0)
+    yield write
+    os.dup2(saved, 0)
+    for fd in (read, saved):
+        os.close(fd)
+
+
+async def test_lines_are_read_whole_however_the_bytes_come(piped: int) -> None:
+    async with open_keyboard() as keyboard:
+        os.write(piped, "one\r\ntw€".encode()[:-1])
+        assert await keyboard.line() == "one"
+        os.write(piped, "tw€".encode()[-1:] + b"o\n\nlast")
+        os.close(piped)
+        assert [await keyboard.line() for _ in range(4)] == ["tw€o", "", "last", None]
+        assert await keyboard.line() is None
+
+
+async def test_a_line_that_was_waited_for_in_vain_is_there_for_the_next_who_asks(piped: int) -> None:
+    async with open_keyboard() as keyboard:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(keyboard.line)
+            await trio.testing.wait_all_tasks_blocked()
+            nursery.cancel_scope.cancel()
+        os.write(piped, b"kept\n")
+        assert await keyboard.line() == "kept"
+        keyboard.forget()
+    os.close(piped)
