@@ -135,9 +135,8 @@ def _engine() -> _Engine:
         jsonschema.Draft202012Validator,
         {"pattern": _pattern, "uniqueItems": _unique_items, "$ref": _ref, "$dynamicRef": _ref},
     )
-    return _Engine(
-        cast(Any, extended), formats, DRAFT202012, referencing.Registry(), jsonschema.SchemaError, Unresolvable
-    )
+    registry = cast(Any, referencing).Registry()
+    return _Engine(extended, formats, DRAFT202012, registry, jsonschema.SchemaError, Unresolvable)
 
 
 def _as_uri(value: Any) -> Any:
