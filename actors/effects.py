@@ -5,12 +5,13 @@
 
 import logging
 import secrets
-from collections.abc import Awaitable, Callable, Sequence
-from contextlib import aclosing
+from collections.abc import Awaitable, Callable, Sequence, Set
+from contextlib import aclosing, nullcontext, suppress
 
 import msgspec
 import trio
 
+from ..protocol import codec
 from ..protocol.errors import InternalError
 from ..protocol.events import (
     Done,
@@ -27,12 +28,13 @@ from ..protocol.inputs import ModelDone, ToolDone
 from ..protocol.messages import AssistantMessage, ToolCall
 from ..protocol.record import Call, Head, History
 from ..protocol.transcript import PartialMessage
-from ..protocol.turn import argument_fault, call_id
+from ..protocol.turn import argument_fault, call_id, with_ids
+from ..stores.gil import thread_friendly
 from .agent import Agent
 from .models import ModelRequest
 from .toolcall import ToolContext, execute
 
-__all__ = ["ModelCall", "call_tool", "internal_error"]
+__all__ = ["ModelCall", "Threads", "call_tool", "internal_error"]
 
 logger = logging.getLogger("adjourn.runs")
 
@@ -73,10 +75,10 @@ class ModelCall:
             async with aclosing(self._agent.model.stream(request)) as stream:
                 async for chunk in stream:
                     await self._take(chunk)
-            message = self._final or self._failed("the model's stream ended before its message did")
+            ended = self._final or self._failed("the model's stream ended before its message did")
+            message = self._checked(ended)
         except Exception as error:
             message = self._failed(f"the model raised: {internal_error(error, f'the model of run {self._head.id}')}")
-        message = self._signed(message)
         return ModelDone(key=self._key, message=message, gates=self._gates(message))
 
     async def _take(self, chunk: Sequence[StreamEvent]) -> None:
@@ -85,7 +87,7 @@ class ModelCall:
             if isinstance(event, Done):
                 self._final = event.message
             elif isinstance(event, Failed):
-                self._final = event.error
+                self._final = msgspec.structs.replace(event.error, stop_reason=event.reason)
             elif self._final is None and not isinstance(event, Start):
                 if isinstance(event, ToolcallStart):
                     minted = call_id(self._key, event.content_index)
@@ -99,16 +101,20 @@ class ModelCall:
         partial = self.partial.message(keep_incomplete_calls=False)
         return msgspec.structs.replace(partial, stop_reason="error", error_message=text)
 
-    def _signed(self, message: AssistantMessage) -> AssistantMessage:
-        """With api, provider, model and time where the model left them out."""
+    def _checked(self, message: AssistantMessage) -> AssistantMessage:
+        """The message as any store will give it back, with api, provider, model and time where the model left them out.
+
+        Raises: CodecError where it can't be stored, or is no such message.
+        """
         opening = self._opening
-        return msgspec.structs.replace(
-            message,
+        signed = msgspec.structs.replace(
+            with_ids(message, self._key),
             api=message.api or opening.api,
             provider=message.provider or opening.provider,
             model=message.model or opening.model,
             timestamp=message.timestamp or opening.timestamp,
         )
+        return codec.from_json(codec.to_json(signed), AssistantMessage)
 
     def _gates(self, message: AssistantMessage) -> dict[int, bool]:
         """What each tool's `decision_when` says of its calls; one that raises leaves the gate closed."""
@@ -125,6 +131,30 @@ class ModelCall:
         return gates
 
 
+class Threads(set[str]):
+    """The ids of the calls whose blocking function is in a thread at this moment. It is the threads that change it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._token = trio.lowlevel.current_trio_token()
+        self._changed = trio.Event()
+
+    def discard(self, element: object) -> None:
+        """A thread has stopped."""
+        super().discard(element)  # pyright: ignore[reportArgumentType]
+        with suppress(trio.RunFinishedError):
+            self._token.run_sync_soon(self._tell)
+
+    def _tell(self) -> None:
+        self._changed.set()
+        self._changed = trio.Event()
+
+    async def wait_without(self, calls: Set[str]) -> None:
+        """Wait until none of these is in a thread. Not a checkpoint when none is."""
+        while not self.isdisjoint(calls):
+            await self._changed.wait()
+
+
 async def call_tool(
     agent: Agent,
     head: Head,
@@ -133,9 +163,9 @@ async def call_tool(
     show: Show,
     *,
     limiter: trio.CapacityLimiter,
-    threads: set[str],
+    threads: Threads,
 ) -> ToolDone:
-    """Execute an open call. `threads` holds the ids of calls whose blocking function runs at this moment."""
+    """Execute an open call."""
     tool = agent.tool(call.name)
     if tool is None:
         raise LookupError(f"tool {call.name!r} of agent {head.agent!r} is not loaded")
@@ -147,13 +177,14 @@ async def call_tool(
     context = ToolContext(
         run_id=head.id, tool_call_id=call.id, tool_name=call.name, metadata=head.metadata, publish=publish
     )
-    outcome = await execute(
-        tool,
-        history.tool_call(call).arguments,
-        entry.decision if entry else None,
-        context,
-        max_result_bytes=history.spec.limits.max_result_bytes,
-        limiter=limiter,
-        threads=threads,
-    )
+    with thread_friendly() if tool.threaded else nullcontext():
+        outcome = await execute(
+            tool,
+            history.tool_call(call).arguments,
+            entry.decision if entry else None,
+            context,
+            max_result_bytes=history.spec.limits.max_result_bytes,
+            limiter=limiter,
+            threads=threads,
+        )
     return ToolDone(tool_call_id=call.id, content=outcome.content, details=outcome.details, is_error=outcome.is_error)

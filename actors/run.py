@@ -39,7 +39,7 @@ from ..protocol.transcript import Transcript, replay
 from ..stores.base import Store
 from .actor import ActorRef
 from .agent import Agent
-from .effects import ModelCall, call_tool, internal_error
+from .effects import ModelCall, Threads, call_tool, internal_error
 from .eventlog import EventLog
 from .mailbox import ActorEnded, Mail, Mailbox, MailboxFull
 from .toolcall import bare_error
@@ -60,7 +60,9 @@ class Services:
     store: Store
     now: Callable[[], int]  # ms since the epoch
     changed: Callable[[Head], None]  # called after each save
+    rested: Callable[[], None]  # called when a run begins to wait for the outside
     limiter: trio.CapacityLimiter  # of worker threads for blocking tools
+    threads: Threads
     cleanup_s: float  # how long a thread may take to stop before it is left behind
 
 
@@ -82,7 +84,6 @@ class RunActor:
         self._flying: set[Effect] = set()  # tools in the nursery, until what came of them is served
         self._doubt: Transition | None = None  # a save whose outcome is not known
         self._model: ModelCall | None = None  # the latest, until what came of it is saved
-        self._threads: set[str] = set()
 
     # From outside.
 
@@ -106,14 +107,14 @@ class RunActor:
 
     @property
     def at_rest(self) -> bool:
-        """Whether nothing is under way: the run waits for the outside, or is over."""
-        return self.parked_at is not None or self.head.status in FINAL
+        """Whether the run waits in memory, with nothing under way."""
+        return self.parked_at is not None and self.mailbox.is_idle
 
     @property
     def is_idle(self) -> bool:
         """Whether the run waits for the outside, with nothing under way and nothing unsaved."""
         busy = self._occupied or self._flying or self.pending or self._doubt or self._lock.locked()
-        return self.parked_at is not None and not busy and self.mailbox.is_idle
+        return self.at_rest and not busy
 
     def leave(self) -> None:
         """Take the run out of memory. What is saved is all that remains."""
@@ -174,10 +175,11 @@ class RunActor:
             await self.services.store.save(head, transition.append, expected_version=self.head.version)
         except (VersionConflict, StaleEpoch):
             raise
-        except BaseException as error:
-            self._doubt = transition  # also when cancelled: not every store knows better
-            if not isinstance(error, Exception):
-                raise
+        except trio.Cancelled:
+            self._doubt = transition  # not every store knows whether it has happened
+            raise
+        except Exception as error:
+            self._doubt = transition
             raise StoreUnavailable(f"the store did not save: {error}", runId=head.id) from error
 
     async def _settle_doubt(self, doubt: Transition) -> None:
@@ -248,6 +250,7 @@ class RunActor:
     async def _park(self) -> bool:
         """Wait for mail and serve it. False when none will come any more. (Nothing of it stays in a parked frame.)"""
         self.parked_at = trio.current_time()
+        self.services.rested()
         try:
             mail = await self.mailbox.receive()
         except trio.EndOfChannel:
@@ -285,17 +288,16 @@ class RunActor:
                     self._flying.add(effect)
                     nursery.start_soon(self._fly_one, effect)
                 if not self._flying:
-                    nursery.cancel_scope.cancel()  # none is left that is still wanted
-                    return
+                    break
                 try:
                     mail = await self.mailbox.receive()
                 except trio.EndOfChannel:
-                    nursery.cancel_scope.cancel()
-                    return
+                    break
                 await self._serve(mail)
                 effects = []
                 if any(isinstance(effect, StartTool) for effect in self.pending):
                     effects, self.pending = self.pending, []
+            nursery.cancel_scope.cancel()  # what still executes is not wanted any more
 
     async def _fly_one(self, effect: Effect) -> None:
         try:
@@ -331,10 +333,10 @@ class RunActor:
         """After the loop: end an aborted run, and answer what is left in the mailbox."""
         if not self.head.abort or self.head.status in FINAL:
             return
+        calls = {call.id for call in self.head.calls}
         with trio.move_on_after(self.services.cleanup_s):
-            while self._threads:
-                await trio.sleep(0.01)
-        self.abandoned = tuple(sorted(self._threads))
+            await self.services.threads.wait_without(calls)
+        self.abandoned = tuple(sorted(self.services.threads & calls))
         with suppress(trio.WouldBlock, trio.EndOfChannel):
             while True:
                 await self._serve(self.mailbox.receive_nowait())  # also results that came in the last moment
@@ -384,7 +386,7 @@ class RunActor:
             call,
             self._show,
             limiter=self.services.limiter,
-            threads=self._threads,
+            threads=self.services.threads,
         )
 
     async def _show(self, events: Sequence[Event]) -> None:

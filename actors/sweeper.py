@@ -34,14 +34,16 @@ async def sweep(system: ActorSystem, mailbox: Mailbox[None]) -> None:
     seen = 0  # activations; without new ones and with none in memory it sleeps until it is called
     while True:
         system.due_moved = trio.Event()
+        system.sweep_at = None  # what falls due while it looks calls it again
+        later: set[str] = set()  # runs that can't do it at this moment
         try:
-            await _do_due(system, stuck)
-            due = await _next_due(system, stuck)
-        except AdjournError as error:
+            await _do_due(system, stuck, later)
+            due = await _next_due(system, stuck | later)
+        except Exception as error:
             logger.warning("the sweeper waits for the store: %s", error)
             await trio.sleep(RETRY_S)
             continue
-        sleep_s = float("inf")
+        sleep_s = RETRY_S if later else float("inf")
         if due is not None:
             sleep_s = min(LONGEST_SLEEP_S, max(0.0, (due - system.now()) / 1000))
         if system.passivate_idle() or system.activations != seen:
@@ -52,28 +54,29 @@ async def sweep(system: ActorSystem, mailbox: Mailbox[None]) -> None:
             await system.due_moved.wait()
 
 
-async def _do_due(system: ActorSystem, stuck: set[str]) -> None:
+async def _do_due(system: ActorSystem, stuck: set[str], later: set[str]) -> None:
     while True:
-        heads = [h for h in await system.store.due(system.now(), BATCH + len(stuck)) if h.id not in stuck]
+        skipped = stuck | later
+        heads = [h for h in await system.store.due(system.now(), BATCH + len(skipped)) if h.id not in skipped]
         if not heads:
             return
         async with trio.open_nursery() as nursery:
             for head in heads:
-                nursery.start_soon(_do_one, system, head, stuck)
+                nursery.start_soon(_do_one, system, head, stuck, later)
 
 
-async def _next_due(system: ActorSystem, stuck: set[str]) -> int | None:
-    heads = await system.store.due(MAX_INT, 1 + len(stuck))
-    return next((head.next_due for head in heads if head.id not in stuck), None)
+async def _next_due(system: ActorSystem, skipped: set[str]) -> int | None:
+    heads = await system.store.due(MAX_INT, 1 + len(skipped))
+    return next((head.next_due for head in heads if head.id not in skipped), None)
 
 
-async def _do_one(system: ActorSystem, head: Head, stuck: set[str]) -> None:
+async def _do_one(system: ActorSystem, head: Head, stuck: set[str], later: set[str]) -> None:
     try:
         if head.status in FINAL:
             await system.forget(head)
         else:
             await system.tick(head.id)
-    except AdjournError as error:
-        if not error.retryable:
-            logger.warning("run %s can't do what is due: %s", head.id, error)
-            stuck.add(head.id)
+    except Exception as error:
+        logger.warning("run %s can't do what is due: %s", head.id, error)
+        is_lasting = isinstance(error, AdjournError) and not error.retryable
+        (stuck if is_lasting else later).add(head.id)

@@ -31,6 +31,8 @@ from ..protocol.errors import (
     RunIdConflict,
     RunNotFound,
     ShuttingDown,
+    StaleEpoch,
+    StoreUnavailable,
     Stranded,
     VersionConflict,
 )
@@ -38,16 +40,16 @@ from ..protocol.events import Status
 from ..protocol.inputs import Abort, Begin, ClientResult, Decide, Decline, Input, Offer, Recover, Reply, Tick
 from ..protocol.machine import begin, resume_seq, step
 from ..protocol.messages import AssistantMessage, Message, Text, ToolResultMessage, UserBlock, UserMessage, Wire
-from ..protocol.record import FINAL, Head, History, Record
-from ..protocol.transcript import Snapshot, Transcript, replay
+from ..protocol.record import FINAL, Entry, Head, History, Record
+from ..protocol.transcript import Snapshot
 from ..stores.address import open_store
 from ..stores.base import Page, Store
 from .agent import Agent
-from .effects import internal_error
+from .effects import Threads, internal_error
 from .eventlog import EventLog, SnapshotEnvelope
 from .handle import Run
 from .mailbox import ActorCrashed, ActorEnded, Mailbox
-from .run import RunActor, Services, answer
+from .run import BACKOFF_S, RunActor, Services, answer, folded
 from .supervisor import ChildSpec, Supervisor, open_supervisor
 from .sweeper import sweep
 
@@ -102,11 +104,14 @@ class ActorSystem:
         self._watchers: set[Callable[[Head, bool], None]] = set()
         self.activations = 0
         self._closing = False
+        self._rested = trio.Event()  # a run has come to rest
         self._services = Services(
             store=store,
             now=self.now,
             changed=self._changed,
+            rested=self._rest,
             limiter=trio.CapacityLimiter(max_threads),
+            threads=Threads(),
             cleanup_s=cleanup_s,
         )
 
@@ -137,7 +142,9 @@ class ActorSystem:
         messages = _messages(input, now)
         digest = _check_start(chosen, input, messages, metadata or {}, run_id, by)
         key = run_id or uuid.uuid4().hex
-        if key in self._active or key in self._opening:
+        while key in self._opening:
+            await self._opening[key].wait()
+        if key in self._active:
             return await self._same(key, digest)
         given = Begin(
             run_id=key,
@@ -152,12 +159,8 @@ class ActorSystem:
         transition = begin(given, now)
         assert transition.head is not None
         with self._single_flight(key):
-            try:
-                await self.store.save(transition.head, transition.append, expected_version=0)
-            except VersionConflict:
-                is_new = False
-            else:
-                is_new = True
+            is_new = await self._save_first(transition.head, transition.append)
+            if is_new:
                 log = EventLog(key)
                 actor = RunActor(self._services, chosen, transition.head, History(transition.append), log)
                 actor.pending = list(transition.effects)
@@ -237,9 +240,7 @@ class ActorSystem:
 
         Raises: RunNotFound, StoreUnavailable, ShuttingDown.
         """
-        before = self._active.get(run_id)
-        reply = await self._ask(run_id, Abort(by=by, reason=reason))
-        actor = self._active.get(run_id) or before
+        reply, actor = await self._deliver(run_id, Abort(by=by, reason=reason))
         if actor is None:
             return Aborted(status=reply.status, seq=reply.seq)
         await actor.ref.wait_ended()
@@ -250,7 +251,8 @@ class ActorSystem:
     async def delete(self, run_id: str) -> None:
         """Forget a run; one that isn't over is aborted first. Raises: RunNotFound, StoreUnavailable, ShuttingDown."""
         await self.abort(run_id, "deleted")
-        await self.forget((await self._record(run_id)).head)
+        with suppress(RunNotFound):  # with no retention it is gone by now
+            await self.forget((await self._record(run_id)).head)
 
     async def forget(self, head: Head) -> None:
         """Delete a run that is over. Its watchers finish with what they have."""
@@ -312,7 +314,7 @@ class ActorSystem:
         actor = self._active.get(run_id)
         if log.status in FINAL and actor is not None:
             await actor.ref.wait_ended()  # a status is not an end: its task is to be over too
-        if log.status not in FINAL and log.closed:
+        if log.status not in FINAL and not (paused and log.status == "paused"):
             raise ShuttingDown("the process leaves; the run goes on when it is back", runId=run_id)
         snapshot = log.snapshot().envelope
         assert isinstance(snapshot, SnapshotEnvelope)
@@ -336,7 +338,7 @@ class ActorSystem:
         return self._logs.get(run_id) or self._recent.get(run_id)
 
     def _new_log(self, record: Record) -> EventLog:
-        log = EventLog(record.head.id, seq=record.head.seq, fold=_fold(record))
+        log = EventLog(record.head.id, seq=record.head.seq, fold=folded(record))
         log.watched_first = self._keep
         log.unwatched = self._drop
         return log
@@ -356,17 +358,22 @@ class ActorSystem:
     # Which runs are in memory.
 
     async def _ask(self, run_id: str, given: Input) -> Reply:
+        reply, _ = await self._deliver(run_id, given)
+        return reply
+
+    async def _deliver(self, run_id: str, given: Input) -> tuple[Reply, RunActor | None]:
+        """The run's reply, and the actor that gave it; None where the record of an ended run did."""
         while True:
             self._check_open()
             actor = await self._activate(run_id)
             if isinstance(actor, Record):  # over: the record answers
                 history = History(actor.journal)
-                return answer(step(actor.head, history, given, now=self.now(), seq=actor.head.seq))
+                return answer(step(actor.head, history, given, now=self.now(), seq=actor.head.seq)), None
             if actor.agent is None and not isinstance(given, Abort | Tick):
                 text = f"agent {actor.head.agent!r}, or one of the run's tools, is not loaded in this process"
                 raise Stranded(text, runId=run_id, agent=actor.head.agent)
             try:
-                return await actor.ask(given)
+                return await actor.ask(given), actor
             except ActorEnded:
                 await trio.lowlevel.checkpoint()  # it left memory meanwhile
             except ActorCrashed as error:
@@ -378,24 +385,38 @@ class ActorSystem:
             await self._ask(run_id, Tick())
 
     async def recover(self) -> None:
-        """Bring back into memory every run that was live when the last owner of the store died."""
+        """Bring back into memory every run that was live when the last owner of the store died, store willing."""
+        wait_s, longest = BACKOFF_S
+        while not await self._recover_all():
+            await trio.sleep(wait_s)
+            wait_s = min(2 * wait_s, longest)
+
+    async def _recover_all(self) -> bool:
+        """Whether nothing is left to try again."""
         limiter = trio.CapacityLimiter(RECOVERIES_AT_ONCE)
+        failed: set[str] = set()
         after: str | None = None
         while True:
-            page = await self.store.list(status="running", limit=500, after=after)
+            try:
+                page = await self.store.list(status="running", limit=500, after=after)
+            except Exception as error:
+                logger.warning("recovery waits for the store: %s", error)
+                return False
             async with trio.open_nursery() as nursery:
                 for head in page.heads:
-                    nursery.start_soon(self._recover_one, head, limiter)
+                    nursery.start_soon(self._recover_one, head, limiter, failed)
             after = page.after
             if after is None:
-                return
+                return not failed
 
-    async def _recover_one(self, head: Head, limiter: trio.CapacityLimiter) -> None:
+    async def _recover_one(self, head: Head, limiter: trio.CapacityLimiter, failed: set[str]) -> None:
         async with limiter:
             try:
                 actor = await self._activate(head.id)
-            except AdjournError as error:
+            except Exception as error:
                 logger.warning("run %s is not recovered: %s", head.id, error)
+                if not isinstance(error, AdjournError) or error.retryable:
+                    failed.add(head.id)
                 return
         if isinstance(actor, RunActor) and actor.agent is None:
             logger.warning("run %s is stranded: agent %r, or one of its tools, is not loaded", head.id, head.agent)
@@ -422,24 +443,26 @@ class ActorSystem:
             opened.set()
 
     async def _revive(self, record: Record) -> RunActor:
+        self._check_open()
         head = msgspec.structs.replace(record.head, epoch=self.epoch)
         history = History(record.journal)
         log = self._logs.get(head.id)
         if log is None:
             log = self._new_log(record)
         elif log.seq != head.seq:
-            log.restart(head.seq, _fold(record))
+            log.restart(head.seq, folded(record))
         agent = self.agents.get(head.agent)
         if agent is not None and any(agent.tool(name) is None for name in history.tools):
             agent = None
         actor = RunActor(self._services, agent, head, history, log)
+        log.skip_to(resume_seq(head))
         if agent is not None and head.status == "running":
-            log.skip_to(resume_seq(head))
             await actor.commit(Recover())
         self._enter(actor)
         return actor
 
     def _enter(self, actor: RunActor) -> None:
+        self._check_open()
         run_id = actor.head.id
         self.activations += 1
         spec = ChildSpec[Input](
@@ -460,7 +483,8 @@ class ActorSystem:
         try:
             await actor(mailbox)
             if actor.head.status in FINAL and not actor.history.spec.limits.retention_s:
-                await self.forget(actor.head)
+                with suppress(AdjournError):  # then the sweeper does it
+                    await self.forget(actor.head)
         finally:
             self._leave(actor)
 
@@ -468,6 +492,7 @@ class ActorSystem:
         run_id = actor.head.id
         if self._active.get(run_id) is actor:
             del self._active[run_id]
+            self._rest()
             if not actor.log.watched:
                 self._drop(actor.log)
 
@@ -480,12 +505,19 @@ class ActorSystem:
                 self._leave(actor)
         return bool(self._active)
 
-    async def close(self, drain_s: float) -> None:
-        """Refuse new work, let what is under way come to rest for up to `drain_s`, and let the watchers go."""
+    async def drain(self) -> None:
+        """Refuse new work from now on, and wait until nothing is under way."""
         self._closing = True
-        with trio.CancelScope(shield=True), trio.move_on_after(drain_s):
-            while not all(actor.at_rest for actor in self._active.values()):
-                await trio.sleep(0.01)
+        while not all(actor.at_rest for actor in self._active.values()):
+            self._rested = trio.Event()
+            await self._rested.wait()
+
+    def _rest(self) -> None:
+        self._rested.set()
+
+    def leave(self) -> None:
+        """Let the watchers go, and take every run out of memory: what is saved is what the next owner finds."""
+        self._closing = True
         for log in tuple(self._logs.values()):
             log.close()
         for actor in tuple(self._active.values()):
@@ -505,6 +537,23 @@ class ActorSystem:
             raise AgentNotFound(f"there is no agent {name!r} here; known: {names}", agent=name)
         return known
 
+    async def _save_first(self, head: Head, append: Sequence[Entry]) -> bool:
+        """Save a run that begins; False when there is one of that id. A lost acknowledgement does not matter."""
+        try:
+            await self.store.save(head, append, expected_version=0)
+            return True
+        except VersionConflict:
+            return False
+        except StaleEpoch:
+            raise
+        except Exception as error:
+            failure = StoreUnavailable(f"the store did not save: {error}", runId=head.id)
+        with suppress(Exception):
+            record = await self.store.load(head.id)
+            if record is not None and record.head.nonce == head.nonce:
+                return True
+        raise failure
+
     async def _record(self, run_id: str) -> Record:
         record = await self.store.load(run_id) if RUN_ID.fullmatch(run_id) else None
         if record is None:
@@ -522,13 +571,6 @@ class ActorSystem:
             text = f"run id {run_id!r} is taken by a run with another agent, input or principal"
             raise RunIdConflict(text, runId=run_id)
         return Run(self, run_id)
-
-
-def _fold(record: Record) -> Transcript:
-    transcript = Transcript()
-    for event in replay(record):
-        transcript.apply(event)
-    return transcript
 
 
 def _token_digest(token: str) -> str:
@@ -554,7 +596,10 @@ def _content(result: Any) -> tuple[tuple[UserBlock, ...], Any]:
         blocks = ()
     if blocks:
         return blocks, None
-    codec.check_value(result)
+    try:
+        codec.check_value(result)
+    except codec.CodecError as error:
+        raise InvalidParams(f"result: {error}") from error
     return (Text(text=codec.to_json(result).decode()),), result
 
 
@@ -574,7 +619,7 @@ def _check_start(
         codec.check_value(plain)
         codec.check_value(dict(metadata))
         size = len(codec.to_json([plain, metadata]))
-    except codec.CodecError as error:
+    except (codec.CodecError, TypeError) as error:
         raise InvalidParams(f"input or metadata: {error}") from error
     maximum = agent.limits.max_input_bytes
     if size > maximum:
@@ -632,7 +677,9 @@ async def open_actor_system(
             yield system
             drain_now = drain_s
         finally:
-            await system.close(drain_now)
+            with trio.move_on_after(drain_now, shield=True):
+                await system.drain()
+            system.leave()
 
 
 async def recovery(system: ActorSystem, mailbox: Mailbox[None]) -> None:
