@@ -9,11 +9,12 @@ The rules of this file:
 5. After an abort request nothing starts; `Stopped` ends the run. With nothing under way it ends at once.
 6. `agent_paused` and `agent_resume` mark the changes of the derived status, and no other event does.
 
-`turn.py` has the mutable half of one step: how calls open, close, and what follows.
+`turn.py` has the mutable half of one step: how calls open and close, and what follows.
 """
 
 from typing import Any
 
+from .calls import error_result, with_ids
 from .codec import InvalidValue, digest
 from .errors import (
     AdjournError,
@@ -46,7 +47,7 @@ from .inputs import (
 from .messages import AssistantMessage, Message, ToolCall, ToolResultMessage
 from .record import FINAL, AbortRequest, Call, Claim, DecisionEntry, Head, History, InputEntry, MessageEntry, SpecEntry
 from .schema import compile_schema
-from .turn import SEQ_RANGE, Step, error_result, with_ids
+from .turn import SEQ_RANGE, Step
 
 __all__ = ["MAX_RECOVERIES", "begin", "resume_seq", "step"]
 
@@ -182,7 +183,7 @@ def _decide(s: Step, given: Decide) -> None:
     if errors:
         s.reply = _invalid(s, call.id, [(error.path, error.message) for error in errors])
         return
-    s.settle(call, "decided", by=given.by, decision=given.decision)
+    s.settle(call, "decided", by=given.by, decision=given.decision, decision_digest=decision_digest)
     s.go_on("decided")
     s.answer(call.id)
 
@@ -221,7 +222,7 @@ def _gate(s: Step, wanted: str | None, decision_digest: str | None, args_digest:
         call = s.calls.get(wanted or sole or "")
         if call is None or call.phase != "gated":
             s.reply = _not_pending(s, wanted or sole or "", "waits for no decision", "notGated")
-        elif args_digest is not None and args_digest != digest(s.block(call).arguments):
+        elif args_digest is not None and args_digest != call.args_digest:
             s.reply = DecisionConflict(
                 "the decision was made on other arguments", runId=s.head.id, toolCallId=call.id, reason="arguments"
             )

@@ -113,6 +113,7 @@ class Call(Wire, frozen=True):
     phase: Phase
     due_at: int | None = None  # ms: when the decision, the offer or the claim expires
     claim: Claim | None = None
+    args_digest: str = ""  # of a gated call: of the arguments that deciders are shown
 
 
 class AbortRequest(Wire, frozen=True):

@@ -8,7 +8,8 @@ from typing import Any, Literal
 
 import msgspec
 
-from .codec import InvalidValue, check_value, digest
+from .calls import argument_fault, with_ids
+from .codec import digest
 from .errors import AdjournError
 from .events import (
     AgentEnd,
@@ -29,11 +30,10 @@ from .events import (
     TurnStart,
 )
 from .inputs import Effect, Reply, StartModel, StartTool, Stop, Transition
-from .messages import AssistantBlock, AssistantMessage, Text, ToolCall, ToolResultMessage, UserBlock
+from .messages import AssistantMessage, Text, ToolCall, ToolResultMessage, UserBlock
 from .record import FINAL, AbortRequest, Call, DecisionEntry, Entry, Head, History, MessageEntry, ResultEntry, ToolSpec
-from .schema import compile_schema
 
-__all__ = ["SEQ_RANGE", "Step", "argument_fault", "call_id", "error_result", "with_ids"]
+__all__ = ["SEQ_RANGE", "Step"]
 
 SEQ_RANGE = 65_536  # sequence numbers that a save reserves beyond its own events
 
@@ -137,15 +137,16 @@ class Step:
     def _close_gate(self, call: Call, tool: ToolSpec, schema: dict[str, Any]) -> None:
         self.gated += 1
         self.sole_gated = self.sole_gated or call.id
-        call = self.put(call, phase="gated", due_at=self.later(tool.decision_timeout_s))
         arguments = self.block(call).arguments
+        due_at = self.later(tool.decision_timeout_s)
+        call = self.put(call, phase="gated", due_at=due_at, args_digest=digest(arguments))
         self.emit(
             ToolDecisionPending(
                 tool_call_id=call.id,
                 tool_name=call.name,
                 input=arguments,
                 schema=schema,
-                digest=digest(arguments),
+                digest=call.args_digest,
                 due_at=call.due_at,
             )
         )
@@ -161,24 +162,30 @@ class Step:
     # Calls close.
 
     def settle(
-        self, call: Call, outcome: Outcome, *, by: str | None = None, decision: Any = None, reason: str | None = None
+        self,
+        call: Call,
+        outcome: Outcome,
+        *,
+        by: str | None = None,
+        decision: Any = None,
+        decision_digest: str | None = None,
+        reason: str | None = None,
     ) -> None:
-        """Open or shut the gate of `call` for good: with a decision it may execute, without it never will."""
-        decides = outcome == "decided" or (outcome == "expired" and reason is None)
+        """Open or shut the gate of `call` for good: with a decision and its digest it may execute, else never."""
         entry = DecisionEntry(
             tool_call_id=call.id,
             outcome=outcome,
             at=self.now,
-            args_digest=digest(self.block(call).arguments),
+            args_digest=call.args_digest,
             by=by,
             decision=decision,
-            digest=digest(decision) if decides else None,
+            digest=decision_digest,
             reason=reason,
         )
         self.settled_now[call.id] = entry
         self.append(entry)
         self.emit(ToolDecisionResolved(tool_call_id=call.id, outcome=outcome, by=by, decision=decision, reason=reason))
-        if decides:
+        if decision_digest is not None:
             self._pass_gate(call)
         elif outcome == "declined":
             self.fail(call, "This call was declined" + (f": {reason}" if reason else "."))
@@ -239,7 +246,8 @@ class Step:
         elif call.claim:
             self.fail(call, "The client that took this call did not report back; it may have taken effect.")
         elif tool.on_expiry.action == "decide":
-            self.settle(call, "expired", decision=tool.on_expiry.decision)
+            decision = tool.on_expiry.decision
+            self.settle(call, "expired", decision=decision, decision_digest=digest(decision))
         else:
             self.settle(call, "expired", reason="no decision came in time")
             if tool.on_expiry.action == "abort":
@@ -398,50 +406,3 @@ class Step:
             return None  # all it waits for is `Stopped`: nothing expires any more
         dues = [call.due_at for call in self.calls.values()] + [self.expires_at]
         return min((due for due in dues if due is not None), default=None)
-
-
-def argument_fault(tools: Mapping[str, ToolSpec], block: ToolCall) -> str | None:
-    """Why a call can't be executed as the model made it, in words for the model; None if it can."""
-    tool = tools.get(block.name)
-    if tool is None:
-        known = ", ".join(sorted(tools)) or "none"
-        return f"There is no tool {block.name!r}. Known tools: {known}."
-    if block.raw_arguments is not None:
-        return f"The arguments of {block.name!r} are not a JSON object. Send an object that fits its parameters."
-    errors = compile_schema(tool.parameters).validate(block.arguments)
-    if errors:
-        lines = "; ".join(f"{error.path or '/'}: {error.message}" for error in errors)
-        return f"The arguments of {block.name!r} break its parameters' schema: {lines}"
-    return None
-
-
-def error_result(call: ToolCall, text: str, now: int) -> ToolResultMessage:
-    """A synthetic result for a call that has none."""
-    content = (Text(text=text),)
-    return ToolResultMessage(tool_call_id=call.id, tool_name=call.name, content=content, is_error=True, timestamp=now)
-
-
-def call_id(key: str, index: int) -> str:
-    """The runtime's id of the call at content index `index` of model call `key`: unique for ever, as `key` is."""
-    return f"call_{key}_{index}"
-
-
-def with_ids(message: AssistantMessage, key: str) -> AssistantMessage:
-    """The model's message with the runtime's ids in its calls, and arguments that every wire can carry."""
-    if not any(isinstance(block, ToolCall) for block in message.content):
-        return message
-    content = tuple(_with_id(block, key, index) for index, block in enumerate(message.content))
-    return _replace(message, content=content)
-
-
-def _with_id(block: AssistantBlock, key: str, index: int) -> AssistantBlock:
-    if not isinstance(block, ToolCall):
-        return block
-    if block.id.startswith(f"call_{key}_"):  # a partial message has them already, from when it was shown
-        return block
-    minted, provider_id = call_id(key, index), block.id or None
-    try:
-        check_value(block.arguments)
-    except InvalidValue as error:
-        return _replace(block, id=minted, provider_id=provider_id, arguments={}, raw_arguments=f"({error})")
-    return _replace(block, id=minted, provider_id=provider_id)

@@ -1,0 +1,61 @@
+"""A model's tool calls before the run takes them up: ids, faults, and results for those without one. Pure."""
+
+from collections.abc import Mapping
+
+import msgspec
+
+from .codec import InvalidValue, check_value
+from .messages import AssistantBlock, AssistantMessage, Text, ToolCall, ToolResultMessage
+from .record import ToolSpec
+from .schema import compile_schema
+
+__all__ = ["argument_fault", "call_id", "error_result", "with_ids"]
+
+
+def argument_fault(tools: Mapping[str, ToolSpec], block: ToolCall) -> str | None:
+    """Why a call can't be executed as the model made it, in words for the model; None if it can."""
+    tool = tools.get(block.name)
+    if tool is None:
+        known = ", ".join(sorted(tools)) or "none"
+        return f"There is no tool {block.name!r}. Known tools: {known}."
+    if block.raw_arguments is not None:
+        return f"The arguments of {block.name!r} are not a JSON object. Send an object that fits its parameters."
+    errors = compile_schema(tool.parameters).validate(block.arguments)
+    if errors:
+        lines = "; ".join(f"{error.path or '/'}: {error.message}" for error in errors)
+        return f"The arguments of {block.name!r} break its parameters' schema: {lines}"
+    return None
+
+
+def error_result(call: ToolCall, text: str, now: int) -> ToolResultMessage:
+    """A synthetic result for a call that has none."""
+    content = (Text(text=text),)
+    return ToolResultMessage(tool_call_id=call.id, tool_name=call.name, content=content, is_error=True, timestamp=now)
+
+
+def call_id(key: str, index: int) -> str:
+    """The runtime's id of the call at content index `index` of model call `key`: unique for ever, as `key` is."""
+    return f"call_{key}_{index}"
+
+
+def with_ids(message: AssistantMessage, key: str) -> AssistantMessage:
+    """The model's message with the runtime's ids in its calls, and arguments that every wire can carry."""
+    if not any(isinstance(block, ToolCall) for block in message.content):
+        return message
+    content = tuple(_with_id(block, key, index) for index, block in enumerate(message.content))
+    return msgspec.structs.replace(message, content=content)
+
+
+def _with_id(block: AssistantBlock, key: str, index: int) -> AssistantBlock:
+    if not isinstance(block, ToolCall):
+        return block
+    if block.id.startswith(f"call_{key}_"):  # a partial message has them already, from when it was shown
+        return block
+    minted, provider_id = call_id(key, index), block.id or None
+    try:
+        check_value(block.arguments)
+    except InvalidValue as error:
+        return msgspec.structs.replace(
+            block, id=minted, provider_id=provider_id, arguments={}, raw_arguments=f"({error})"
+        )
+    return msgspec.structs.replace(block, id=minted, provider_id=provider_id)
