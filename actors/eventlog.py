@@ -3,28 +3,40 @@
 The log keeps the latest events in a ring, and behind it a fold of all that has left. A watcher is a cursor into the
 ring, not a queue of its own. A *lossless* cursor holds events in the ring until it has taken them, and `wait_room`
 makes producers wait for it; a *live* one that falls behind the ring gets a snapshot and goes on from there.
+The numbers of the events in the ring have no gaps.
 """
 
-from collections import deque
-from collections.abc import AsyncGenerator, Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
-from itertools import islice
 from typing import Literal
 
 import trio
 
 from ..protocol import codec
-from ..protocol.events import AgentEnd, AgentPaused, AgentResume, Envelope, Event, MessageUpdate, Status
+from ..protocol.events import (
+    AgentEnd,
+    AgentPaused,
+    AgentResume,
+    Envelope,
+    Event,
+    MessageUpdate,
+    Status,
+    TextDelta,
+    ThinkingDelta,
+    ToolcallDelta,
+)
 from ..protocol.messages import Wire
 from ..protocol.record import FINAL
 from ..protocol.transcript import Snapshot, Transcript
 
-__all__ = ["Cursor", "EventLog", "Item", "SnapshotEnvelope", "read"]
+__all__ = ["Cursor", "EventLog", "Item", "SnapshotEnvelope"]
 
 MAX_EVENTS = 1024
-MAX_BYTES = 1_000_000
+MAX_BYTES = 1_000_000  # of the events as JSON
+IDLE_EVENTS = 8  # of a parked run that nobody watches: there may be very many of those
+IDLE_BYTES = 8_000
 MAX_LAG = 64  # events by which a lossless reader may trail before producers wait for it
-_DELTA_BYTES = 160  # of an encoded message_update, beside its text
+_DELTA_BYTES = 200  # of an encoded delta, beside its text
 
 Format = Literal["json", "msgpack"]
 
@@ -42,9 +54,9 @@ class Item:
 
     __slots__ = ("_json", "_msgpack", "envelope", "size")
 
-    def __init__(self, envelope: Envelope | SnapshotEnvelope, size: int = 0) -> None:
+    def __init__(self, envelope: Envelope | SnapshotEnvelope) -> None:
         self.envelope = envelope
-        self.size = size
+        self.size = 0  # bytes, about; known once it is in the ring
         self._json: bytes | None = None
         self._msgpack: bytes | None = None
 
@@ -67,20 +79,37 @@ class Item:
 class EventLog:
     """The log of one run. It outlives the run's actor for as long as somebody watches."""
 
+    __slots__ = (
+        "_base",
+        "_bytes",
+        "_closed",
+        "_cursors",
+        "_fold",
+        "_folded",
+        "_lossless",
+        "_ring",
+        "_room",
+        "_snapshot",
+        "run_id",
+        "seq",
+        "status",
+        "unwatched",
+        "watched_first",
+    )
+
     def __init__(self, run_id: str, *, seq: int = 0, fold: Transcript | None = None) -> None:
         self.run_id = run_id
         self.seq = seq  # of the latest event
-        self.floor = seq  # the ring has all events after this one
         self._fold = fold or Transcript()
         self.status: Status = self._fold.status
         self._folded = 0  # events of the ring that are in the fold
-        self._ring: deque[Item] = deque()
+        self._ring: list[Item] = []  # as quick as a deque at this size, and small when there is little in it
         self._base = 0  # how many events have left the ring
         self._bytes = 0
-        self._cursors: set[Cursor] = set()
+        self._cursors: dict[Cursor, None] = {}  # in the order in which they came
+        self._lossless: dict[Cursor, None] = {}  # those of them that the run waits for
         self.watched_first: Callable[[EventLog], None] | None = None  # called when the first watcher comes
         self.unwatched: Callable[[EventLog], None] | None = None  # called when the last watcher goes
-        self._lossless = 0
         self._room: trio.Event | None = None
         self._snapshot: Item | None = None
         self._closed = False
@@ -89,10 +118,12 @@ class EventLog:
 
     def publish(self, events: Sequence[Event], time: int) -> None:
         """Add events, numbered on from the latest, and wake whoever waits for them. Never waits."""
+        if not events:
+            return
         for event in events:
             self.seq += 1
             item = Item(Envelope(run_id=self.run_id, seq=self.seq, time=time, event=event))
-            item.size = _DELTA_BYTES if isinstance(event, MessageUpdate) else len(item.encoded("json"))
+            item.size = _size(item, keep=bool(self._cursors))
             self._ring.append(item)
             self._bytes += item.size
             if isinstance(event, AgentPaused | AgentResume | AgentEnd):
@@ -105,20 +136,13 @@ class EventLog:
         """Never use numbers up to `seq` again; whoever stands below gets a snapshot."""
         if seq > self.seq:
             self._fold_all()
-            self._base += len(self._ring)
-            self._ring.clear()
-            self._bytes = self._folded = 0
-            self.seq = self.floor = seq
-            self._snapshot = None
+            self._empty(seq)
 
     def restart(self, seq: int, fold: Transcript) -> None:
         """Go on from another state, after changes that were not seen here; watchers get a snapshot."""
-        self._base += len(self._ring) + 1
-        self._ring.clear()
-        self._bytes = self._folded = 0
+        self._empty(seq)
+        self._base += 1  # so that nobody is up to date
         self._fold, self.status = fold, fold.status
-        self.seq = self.floor = seq
-        self._snapshot = None
         self._wake()
 
     def close(self) -> None:
@@ -132,9 +156,17 @@ class EventLog:
         return self._closed or self.status in FINAL
 
     @property
+    def floor(self) -> int:
+        """The ring has all events after this one."""
+        return self.seq - len(self._ring)
+
+    @property
     def has_room(self) -> bool:
         """Whether no lossless reader trails by too much."""
-        return not self._lossless or self._top - self._slowest() < MAX_LAG
+        if not self._lossless:
+            return True
+        slowest = min(cursor.place for cursor in self._lossless)
+        return self._top - slowest < MAX_LAG and self._bytes <= MAX_BYTES
 
     async def wait_room(self) -> None:
         """Wait until every lossless reader has caught up enough. Not a checkpoint when they have."""
@@ -163,8 +195,9 @@ class EventLog:
         cursor = Cursor(self, after, lossless, wake)
         if not self._cursors and self.watched_first is not None:
             self.watched_first(self)
-        self._cursors.add(cursor)
-        self._lossless += lossless
+        self._cursors[cursor] = None
+        if lossless:
+            self._lossless[cursor] = None
         return cursor
 
     @property
@@ -184,64 +217,81 @@ class EventLog:
     def _top(self) -> int:
         return self._base + len(self._ring)
 
-    def _slowest(self) -> int:
-        return min((cursor.place for cursor in self._cursors if cursor.lossless), default=self._top)
-
     def _place_after(self, after: int | None) -> int | None:
         """Where a reader that has seen `after` goes on; None: it needs a snapshot."""
         if after is None or after < self.floor or after > self.seq:
             return None
-        behind = sum(1 for _ in _until(reversed(self._ring), after))
-        return self._top - behind
+        return self._top - (self.seq - after)
 
     def _take(self, place: int, limit: int) -> list[Item]:
-        return list(islice(self._ring, place - self._base, place - self._base + limit))
+        first = place - self._base
+        return self._ring[first : first + limit]
+
+    def _empty(self, seq: int) -> None:
+        self._base += len(self._ring)
+        self._ring.clear()
+        self._bytes = self._folded = 0
+        self._snapshot = None
+        self.seq = seq
 
     def _fold_all(self) -> None:
-        for item in islice(self._ring, self._folded, None):
+        self._fold_first(len(self._ring))
+
+    def _fold_first(self, count: int) -> None:
+        for item in self._ring[self._folded : count]:
             assert isinstance(item.envelope, Envelope)
             self._fold.apply(item.envelope.event)
-        self._folded = len(self._ring)
+        self._folded = max(self._folded, count)
 
     def _evict(self) -> None:
-        if len(self._ring) <= MAX_EVENTS and self._bytes <= MAX_BYTES:
+        idle = self.status == "paused" and not self._cursors
+        events, size = (IDLE_EVENTS, IDLE_BYTES) if idle else (MAX_EVENTS, MAX_BYTES)
+        if len(self._ring) <= events and self._bytes <= size:
             return
-        keep_from = self._slowest() if self._lossless else self._top
-        while self._ring and (len(self._ring) > MAX_EVENTS or self._bytes > MAX_BYTES) and self._base < keep_from:
-            item = self._ring.popleft()
-            assert isinstance(item.envelope, Envelope)
-            if self._folded:
-                self._folded -= 1
-            else:
-                self._fold.apply(item.envelope.event)
-            self._base += 1
-            self._bytes -= item.size
-            self.floor = item.envelope.seq
+        if idle:
+            self._fold_all()  # or the fold would keep the pieces of a message whose end is still in the ring
+        # A reader that is to get a snapshot anyway holds nothing.
+        keep_from = min((c.place for c in self._lossless if c.place >= self._base), default=self._top)
+        count = 0
+        while count < keep_from - self._base and (len(self._ring) - count > events or self._bytes > size):
+            self._bytes -= self._ring[count].size
+            count += 1
+        self._fold_first(count)
+        self._folded -= count
+        self._base += count
+        del self._ring[:count]
 
     def _wake(self) -> None:
         for cursor in tuple(self._cursors):
             cursor.notify()
 
     def _moved(self) -> None:
+        """A lossless reader has gone on, or away."""
+        self._evict()
         if self._room is not None and self.has_room:
             self._room.set()
             self._room = None
 
     def _leave(self, cursor: "Cursor") -> None:
-        if cursor in self._cursors:
-            self._cursors.remove(cursor)
-            self._lossless -= cursor.lossless
-            self._moved()
-            if not self._cursors and self.unwatched is not None:
-                self.unwatched(self)
+        if cursor not in self._cursors:
+            return
+        del self._cursors[cursor]
+        self._lossless.pop(cursor, None)
+        if not self._cursors:
+            self._cursors.clear()  # which also gives its memory back, as deleting the last does not
+            self._lossless.clear()
+            self._snapshot = None  # with its bytes
+        self._moved()
+        if not self._cursors and self.unwatched is not None:
+            self.unwatched(self)
 
 
 class Cursor:
     """One watcher's place in a log.
 
     `after`: the last event that the watcher has seen. Within the ring, it gets exactly the events that follow; below
-    the floor, above the latest, or None: a snapshot first. `wake` is called, once, when there is something to take
-    again after `take` gave nothing.
+    the floor, above the latest, or None: a snapshot first. After `take` gave nothing, `wake` is called, once, when
+    there is something to take again or nothing will follow. It must neither wait nor raise.
     """
 
     __slots__ = ("_armed", "_log", "_wake", "lossless", "place")
@@ -268,10 +318,20 @@ class Cursor:
             log._moved()
         return items
 
+    async def wait_more(self) -> None:
+        """Wait, after `take` gave nothing, until it is worth another call. For a cursor without a `wake` of its own.
+
+        Cancelled, it has taken nothing.
+        """
+        if self._armed:
+            woken = trio.Event()
+            self._wake = woken.set
+            await woken.wait()
+
     @property
     def finished(self) -> bool:
         """Whether all has been taken and nothing will follow."""
-        return self._log.closed and self.place >= self._log._top
+        return self._log.closed and self.place == self._log._top
 
     def notify(self) -> None:
         """Call `wake`, if the watcher waits for it."""
@@ -280,35 +340,19 @@ class Cursor:
             self._wake()
 
     def close(self) -> None:
-        """Stop watching. Idempotent."""
+        """Stop watching; `wake` isn't called any more. Idempotent."""
+        self._armed = False
         self._log._leave(self)
 
 
-async def read(log: EventLog, after: int | None, *, lossless: bool) -> AsyncGenerator[list[Item]]:
-    """What a cursor takes, in batches, until nothing will follow. Close it (`aclosing`) when leaving early."""
-    waiting: list[trio.Event] = []
-
-    def wake() -> None:
-        if waiting:
-            waiting.pop().set()
-
-    with log.watch(after, lossless=lossless, wake=wake) as cursor:
-        while True:
-            items = cursor.take()
-            if items:
-                yield items
-            elif cursor.finished:
-                return
-            else:
-                waiting.append(trio.Event())
-                await waiting[0].wait()
-
-
-def _until(items: Iterator[Item], after: int) -> Iterator[Item]:
-    for item in items:
-        if item.envelope.seq <= after:
-            return
-        yield item
+def _size(item: Item, *, keep: bool) -> int:
+    """About how many bytes an event takes as JSON. What has to be encoded for that is kept if somebody watches."""
+    event = item.envelope.event if isinstance(item.envelope, Envelope) else None
+    if isinstance(event, MessageUpdate):
+        delta = event.assistant_message_event
+        if isinstance(delta, TextDelta | ThinkingDelta | ToolcallDelta):
+            return _DELTA_BYTES + len(delta.delta)
+    return len(item.encoded("json") if keep else codec.to_json(item.envelope))
 
 
 def _status_after(event: AgentPaused | AgentResume | AgentEnd) -> Status:

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Generator
-from contextlib import AsyncExitStack, aclosing, asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from typing import TYPE_CHECKING, Any
+
+import trio
 
 from ..protocol.events import Envelope
 from ..protocol.inputs import Reply
 from ..protocol.sse import encode_comment, encode_event
 from ..protocol.transcript import Snapshot
-from .eventlog import SnapshotEnvelope, read
+from .eventlog import Cursor, SnapshotEnvelope
 
 if TYPE_CHECKING:
     from .system import Aborted, ActorSystem
 
 __all__ = ["Run"]
+
+BATCH = 32  # events that a lossless reader takes at once; until it asks for more, the run takes them for read
+KEEPALIVE_S = 15.0
 
 
 class Run:
@@ -31,36 +36,46 @@ class Run:
     async def events(self, after: int | None = 0) -> AsyncGenerator[AsyncIterator[Envelope | SnapshotEnvelope]]:
         """The run's events, in order, each exactly once: `async with run.events() as events: async for ...`.
 
-        Lossless: the run waits for a reader that falls behind (the model and `update` do; decisions and aborts don't,
-        so a reader may decide or abort from inside its loop). Leaving the block frees the run. The iterator ends after
-        `agent_end`, and when the system closes or the run is deleted. Where the events after `after` are no longer
-        kept (0 = all), the first item is a `SnapshotEnvelope`.
+        Lossless from the first line of the block on: the run waits for a reader that falls about a hundred events
+        behind (the model and `update` do; decisions and aborts don't, so a reader may decide or abort from inside its
+        loop). Leaving the block frees the run; a cancelled reader leaves it so, and the run goes on. Each block has
+        all events to itself; its iterator is for one task.
 
-        Raises: RunNotFound.
+        The iterator ends after `agent_end`, and when the system closes or the run is deleted. Where the events after
+        `after` are no longer kept (0 = all; None = not wanted), the first item is a `SnapshotEnvelope`, which stands
+        for all events up to its `seq`; so does one in between, after a crash or another owner of the store.
+
+        Raises: RunNotFound, RecordTooNew, StoreUnavailable.
         """
         log = await self._system.log(self.id)
-        async with AsyncExitStack() as stack:
-            batches = await stack.enter_async_context(aclosing(read(log, after, lossless=True)))
+        # Watched at once: the log of a run that is not in memory lives by its watchers.
+        with log.watch(after, lossless=True) as cursor:
+            async with aclosing(_envelopes(cursor)) as envelopes:
+                yield envelopes
 
-            async def items() -> AsyncGenerator[Envelope | SnapshotEnvelope]:
-                async for batch in batches:
-                    for item in batch:
-                        yield item.envelope
-
-            yield await stack.enter_async_context(aclosing(items()))
-
-    async def sse(self, after: int | None = None) -> AsyncGenerator[bytes]:
+    async def sse(self, after: int | None = None, *, keepalive_s: float = KEEPALIVE_S) -> AsyncGenerator[bytes]:
         """The events as server-sent events, `id: <seq>` and `data: <envelope>`, for one live reader; a reader that is
         slow gets a snapshot in between (an envelope with `snapshot` instead of `event`). `after` as in `events`; None
-        begins with a snapshot. Close it (`aclosing`) when leaving early.
+        begins with a snapshot. A comment comes first, and whenever nothing else has for `keepalive_s`. Ends as `events`
+        does. Close it (`aclosing`) when leaving early.
 
-        Raises: RunNotFound.
+        Raises: RunNotFound, RecordTooNew, StoreUnavailable.
         """
         log = await self._system.log(self.id)
-        yield encode_comment("adjourn")
-        async with aclosing(read(log, after, lossless=False)) as batches:
-            async for batch in batches:
-                yield b"".join(encode_event(item.encoded("json"), id=item.envelope.seq) for item in batch)
+        cursor = log.open_cursor(after)
+        try:
+            yield encode_comment("adjourn")
+            while not cursor.finished:
+                items = cursor.take()
+                if items:
+                    yield b"".join(encode_event(item.encoded("json"), id=item.envelope.seq) for item in items)
+                    continue
+                with trio.move_on_after(keepalive_s) as idle:
+                    await cursor.wait_more()
+                if idle.cancelled_caught:
+                    yield encode_comment()
+        finally:
+            cursor.close()
 
     async def snapshot(self) -> Snapshot:
         """The whole visible state, now. Raises: RunNotFound."""
@@ -95,3 +110,13 @@ class Run:
 
     def __repr__(self) -> str:
         return f"<Run {self.id}>"
+
+
+async def _envelopes(cursor: Cursor) -> AsyncGenerator[Envelope | SnapshotEnvelope]:
+    await trio.lowlevel.checkpoint()  # the one: what is there already comes without any
+    while not cursor.finished:
+        items = cursor.take(BATCH)
+        for item in items:
+            yield item.envelope
+        if not items:
+            await cursor.wait_more()
