@@ -12,6 +12,7 @@ import msgspec
 import trio
 
 from ..protocol import codec
+from ..protocol.calls import argument_fault, call_id, with_ids
 from ..protocol.errors import InternalError
 from ..protocol.events import (
     Done,
@@ -28,7 +29,6 @@ from ..protocol.inputs import ModelDone, ToolDone
 from ..protocol.messages import AssistantMessage, ToolCall
 from ..protocol.record import Call, Head, History
 from ..protocol.transcript import PartialMessage
-from ..protocol.turn import argument_fault, call_id, with_ids
 from ..stores.gil import thread_friendly
 from .agent import Agent
 from .models import ModelRequest
