@@ -111,6 +111,11 @@ class Connection:
         self._reading.cancel()
 
     @property
+    def is_open(self) -> bool:
+        """Whether it is being served, and not on its way out."""
+        return not self._finishing
+
+    @property
     def fault(self) -> tuple[int, str] | None:
         """Code and reason, where the client sent what can't be read as frames: it may have more on its way."""
         reason = self._ws.closed

@@ -51,6 +51,7 @@ UNAUTHORIZED = 4401  # close code
 RECEIVE_BYTES = 16 * 1024
 LINGER_S = 1.0  # for a client to read why it was refused
 _HOST = re.compile(rb"^host:[ \t]*([^\r\n]*)", re.IGNORECASE | re.MULTILINE)
+_UPGRADE = re.compile(rb"^upgrade:[ \t]*websocket", re.IGNORECASE | re.MULTILINE)
 _NOT_FOR_BROWSING = (
     b"HTTP/1.1 426 Upgrade Required\r\nUpgrade: websocket\r\nConnection: close\r\nContent-Type: text/plain\r\n\r\n"
     b"This is an adjourn gateway; it speaks JSON-RPC over WebSocket. Try: adjourn chat ws://<this address>\n"
@@ -173,19 +174,18 @@ class _Server:
                     visit.connection.leave(1001, "the server is shutting down; reconnect later")
 
     def _look_at(self, visit: _Visit, now: float) -> None:
-        transport, limits = visit.transport, self._limits
-        silent_s = now - transport.heard_at
+        transport, limits, connection = visit.transport, self._limits, visit.connection
         if transport.sending_since is not None:
             if now - transport.sending_since >= limits.stall_s:
                 logger.info("%s has read nothing for %g s: dropped", transport.peer, limits.stall_s)
                 visit.scope.cancel()
-        elif visit.connection is None:
-            pass
-        elif silent_s >= limits.pong_s:
-            logger.info("%s has been silent for %g s: dropped", transport.peer, silent_s)
-            visit.scope.cancel()
-        elif silent_s >= limits.ping_s:
-            visit.nursery.start_soon(visit.connection.ping)
+        elif connection is not None and connection.is_open and transport.silent_since is not None:
+            silent_s = now - transport.silent_since
+            if silent_s >= limits.pong_s:
+                logger.info("%s has been silent for %g s: dropped", transport.peer, silent_s)
+                visit.scope.cancel()
+            elif silent_s >= limits.ping_s:
+                visit.nursery.start_soon(connection.ping)
 
     # One client.
 
@@ -227,7 +227,7 @@ class _Server:
         head = await visit.transport.read_head()
         if head is None:
             return
-        if b"upgrade" not in head.lower():
+        if not _UPGRADE.search(head):
             await visit.transport.send_all(_NOT_FOR_BROWSING)
             return
         request = await wrap_server_stream(

@@ -1,5 +1,5 @@
 """One client's TCP stream beneath trio-websocket, and what that doesn't show: the head of the request, how long a send
-has been under way, when the peer was last heard. No WebSocket frames here but one: a last close.
+has been under way, how long the peer has been silent. No WebSocket frames here but one: a last close.
 """
 
 from collections.abc import Callable
@@ -21,7 +21,7 @@ class Transport(trio.abc.Stream):
         self._stream = stream
         self._ahead = b""  # read with the head, and not given on yet
         self.sending_since: float | None = None  # trio's clock
-        self.heard_at = trio.current_time()
+        self.silent_since: float | None = None  # trio's clock; None while nobody listens
         self.close_sent = False  # a close frame
         self.on_close: Callable[[], None] | None = None  # trio-websocket has given up
         try:
@@ -45,9 +45,11 @@ class Transport(trio.abc.Stream):
             await trio.lowlevel.checkpoint()
             data, self._ahead = self._ahead, b""
             return data
-        data = await self._stream.receive_some(max_bytes)
-        self.heard_at = trio.current_time()
-        return data
+        self.silent_since = trio.current_time()
+        try:
+            return await self._stream.receive_some(max_bytes)
+        finally:
+            self.silent_since = None
 
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
         """Send; cancelled, it has sent who knows how much."""
