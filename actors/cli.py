@@ -1,0 +1,247 @@
+"""The `adjourn` command: its options, what it says of its own, and how it fails. What the commands do lives elsewhere.
+
+Exit codes: 0 done; 1 it went wrong, and a line on stderr says why; 2 wrong usage, and a line says what was expected.
+"""
+
+import io
+import logging
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from functools import partial
+from importlib.metadata import version
+from pathlib import Path
+from typing import Annotated, Any, cast
+
+import trio
+import typer
+
+from ..protocol.errors import AdjournError
+from . import runs
+from .access import is_loopback
+from .agent import Agent
+from .conversation import converse
+from .demo import make_support
+from .effects import internal_error
+from .loading import load_agents
+from .serving import Ready, serve
+
+__all__ = ["main"]
+
+TRY = ("hello", "where is order 7", "refund order 7", "refund orders 7 and 8", "ship order 7", "count to 50")
+
+logger = logging.getLogger("adjourn.cli")
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.add_typer(runs.app, name="runs")
+
+Host = Annotated[str, typer.Option(help="Where to listen; beyond this machine it takes a token.")]
+Port = Annotated[int, typer.Option(min=0, max=65535, help="0 picks a free one.")]
+StoreAddress = Annotated[str, typer.Option("--store", help="memory:, sqlite:///relative.db or sqlite:////absolute.db")]
+OwnToken = Annotated[
+    str | None,
+    typer.Option("--token", envvar="ADJOURN_TOKEN", show_default=False, help="What clients have to show."),
+]
+Headless = Annotated[bool, typer.Option("--headless", help="Serve only, with no chat, also on a terminal.")]
+
+
+@app.callback(invoke_without_command=True)
+def options(
+    show_version: Annotated[bool, typer.Option("--version", help="Say which version this is.")] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", help="Log all to stderr, with tracebacks.")] = False,
+) -> None:
+    """Agents whose tools stop and ask: serve them, talk to them, decide for them."""
+    _log(verbose)
+    if show_version:
+        typer.echo(f"adjourn {version('adjourn')}")
+        raise typer.Exit
+
+
+@app.command()
+def demo(
+    host: Host = "127.0.0.1",
+    port: Port = 8765,
+    store: StoreAddress = "sqlite:///adjourn-demo.db",
+    token: OwnToken = None,
+    headless: Headless = False,
+) -> None:
+    """Serve the demo agent, which needs no key and no network, and chat with it."""
+    ledger = _beside(store, ".refunds.txt")
+    chat = not headless and sys.stdin.isatty() and sys.stdout.isatty()
+    lines = [f"Each refund that is executed is a line in {ledger}"] if ledger else []
+    lines += ["Try:" if chat else "Try, in `adjourn chat`:", f"  {' | '.join(TRY)}"]
+    _serve([make_support(ledger)], store, host, port, token, chat=chat, lines=lines)
+
+
+@app.command("serve")
+def serve_agents(
+    agents: Annotated[
+        str, typer.Argument(metavar="MODULE:NAME", help="An Agent, a list, or a function giving either.")
+    ],
+    host: Host = "127.0.0.1",
+    port: Port = 8765,
+    store: StoreAddress = "sqlite:///adjourn.db",
+    token: OwnToken = None,
+) -> None:
+    """Serve agents of your own."""
+    _serve(load_agents(agents), store, host, port, token)
+
+
+@app.command()
+def chat(
+    url: Annotated[str, typer.Argument(envvar="ADJOURN_URL", help="The gateway.")] = runs.DEFAULT_URL,
+    agent: Annotated[str | None, typer.Option(help="Whom to talk to, where there are several.")] = None,
+    run: Annotated[str | None, typer.Option(help="Go on with this run.")] = None,
+    token: runs.Token = None,
+) -> None:
+    """Talk to an agent, and decide what its tools ask."""
+    trio.run(partial(converse, url, agent=agent, run_id=run, token=token, command=_chat_command(url)))
+
+
+def _serve(
+    agents: Sequence[Agent],
+    store: str,
+    host: str,
+    port: int,
+    token: str | None,
+    *,
+    chat: bool = False,
+    lines: Sequence[str] = (),
+) -> None:
+    if not (token or is_loopback(host)):
+        expected = "beyond this machine, clients must show a token: set ADJOURN_TOKEN, or give --token"
+        raise typer.BadParameter(expected, param_hint="--host")
+
+    def ready(found: Ready) -> None:
+        typer.echo(f"adjourn serves {', '.join(agent.name for agent in agents)} at {found.url}")
+        typer.echo(
+            f"Runs are kept in {store}" if store != "memory:" else "Runs are kept in memory, for this process only"
+        )
+        for line in (*lines, *_found(found)):
+            typer.echo(line)
+        sys.stdout.flush()
+
+    async def converse_here(url: str) -> None:
+        await converse(url, agent=agents[0].name, token=token, command=_chat_command(url))
+
+    meanwhile = converse_here if chat else None
+    trio.run(partial(serve, agents, store=store, host=host, port=port, token=token, ready=ready, meanwhile=meanwhile))
+
+
+def _found(found: Ready) -> Iterator[str]:
+    """What was in the store at the start."""
+    if found.going_on:
+        yield f"{_runs(found.going_on, 'goes', 'go')} on where the last process left off"
+    if found.waiting:
+        yield f"{_runs(found.waiting, 'is', 'are')} waiting for a decision: adjourn runs list"
+    if found.stranded:
+        yield f"{_runs(found.stranded, 'is', 'are')} stranded: their agents, or a tool of them, are not loaded"
+
+
+def _runs(count: int, singular: str, plural: str) -> str:
+    return f"1 run {singular}" if count == 1 else f"{count} runs {plural}"
+
+
+def _beside(store: str, suffix: str) -> Path | None:
+    """A file beside the store's own; None where that is no file."""
+    path = store.removeprefix("sqlite:///")
+    return Path(path).with_suffix(suffix) if path not in (store, "", "/") else None
+
+
+def _chat_command(url: str) -> str:
+    return "adjourn chat" if url == runs.DEFAULT_URL else f"adjourn chat {url}"
+
+
+# How it is called, and how it fails.
+
+
+def main(args: Sequence[str] | None = None) -> None:
+    """Carry out a command line, and exit."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal that can't show a character shows a ?
+    sys.exit(_exit_code(sys.argv[1:] if args is None else list(args)))
+
+
+def _exit_code(args: list[str]) -> int:
+    try:
+        code = typer.main.get_command(app).main(args, prog_name="adjourn", standalone_mode=False)
+        sys.stdout.flush()
+    except _UsageError as error:
+        return _wrong_usage(error)
+    except (Exception, BaseExceptionGroup, KeyboardInterrupt) as error:
+        return _failed(cast(BaseException, error))
+    return code or 0
+
+
+_UsageError = cast(type[Exception], typer.BadParameter.__mro__[1])  # typer has it under no name of its own
+
+
+def _wrong_usage(error: Any) -> int:
+    command = error.ctx.command_path if error.ctx is not None else "adjourn"
+    if message := error.format_message().rstrip("."):  # without one, the help is out already
+        _complain(f"{message} (see {command} --help)")
+    return 2
+
+
+def _failed(error: BaseException) -> int:
+    leaf = _worst(error)
+    match leaf:
+        case KeyboardInterrupt() | typer.Abort():
+            return 130
+        case BrokenPipeError():  # whoever read our output has enough
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return 1
+        case SystemExit():
+            raise leaf
+        case AdjournError():
+            logger.debug("failed", exc_info=error)
+            hint = " (`adjourn demo` starts a gateway)" if "nothing answers" in leaf.message else ""
+            _complain(leaf.message + hint)
+        case _:
+            _complain(internal_error(error, "the adjourn command", logger).message)
+    return 1
+
+
+def _worst(error: BaseException) -> BaseException:
+    """The one error of a group to tell of: what isn't ours first, for it tells more."""
+    leaves = list(_leaves(error))
+    return next((leaf for leaf in leaves if not isinstance(leaf, AdjournError)), leaves[0])
+
+
+def _leaves(error: BaseException) -> Iterator[BaseException]:
+    if isinstance(error, BaseExceptionGroup):
+        for each in cast(BaseExceptionGroup[BaseException], error).exceptions:
+            yield from _leaves(each)
+    else:
+        yield error
+
+
+def _complain(text: str) -> None:
+    typer.echo(f"adjourn: {' '.join(text.split())}", err=True)
+
+
+class _OneLine(logging.Formatter):
+    """A record on one line, with the error that it is about but no traceback."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        text = f"{record.levelname.lower()}: {record.getMessage()}"
+        error = record.exc_info[1] if record.exc_info else None
+        if error is not None:
+            leaf = _worst(error)
+            text += f": {type(leaf).__name__}: {leaf}"
+        return f"adjourn: {' '.join(text.split())}"
+
+
+def _log(verbose: bool) -> None:
+    handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter(logging.BASIC_FORMAT) if verbose else _OneLine())
+    ours = logging.getLogger("adjourn")
+    ours.handlers[:] = [handler]
+    ours.setLevel(logging.DEBUG if verbose else logging.WARNING)
+    ours.propagate = False
+    logging.getLogger().handlers[:] = [logging.NullHandler()]  # other libraries have nothing to say here

@@ -1,0 +1,235 @@
+"""The `adjourn runs` commands: see what runs there are at a gateway, decide for them, stop them, forget them."""
+
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from enum import StrEnum
+from functools import partial
+from typing import Annotated, Any
+
+import trio
+import typer
+
+from ..protocol.codec import CodecError, parse_json
+from ..protocol.errors import NotPending, ToolCallIdRequired
+from ..protocol.methods import RunSnapshot, RunSummary
+from ..protocol.transcript import PendingCall
+from .client import Client, open_client
+from .conversation import ask_decision, send_decision
+from .prompt import HELP, Decision, Declined
+from .terminal import RunView, Screen, call_line, clean, open_keyboard
+
+__all__ = ["DEFAULT_URL", "app"]
+
+DEFAULT_URL = "ws://127.0.0.1:8765"
+
+app = typer.Typer(help="See the runs at a gateway; decide for them, stop them, forget them.", no_args_is_help=True)
+
+
+class StatusName(StrEnum):
+    """`Status`, as typer wants it."""
+
+    running = "running"
+    paused = "paused"
+    completed = "completed"
+    failed = "failed"
+    aborted = "aborted"
+
+
+RunId = Annotated[str, typer.Argument(metavar="RUN", help="Its id, from `adjourn runs list`.")]
+Url = Annotated[str, typer.Option(envvar="ADJOURN_URL", help="The gateway.")]
+Token = Annotated[str | None, typer.Option(envvar="ADJOURN_TOKEN", show_default=False, help="For a gateway that asks.")]
+Call = Annotated[str | None, typer.Option(help="The tool call's id, where several wait.")]
+
+
+@app.command("list")
+def list_runs(
+    status: Annotated[StatusName | None, typer.Option(help="Only those.")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=1000)] = 50,
+    after: Annotated[str | None, typer.Option(help="Go on where a list ended.")] = None,
+    url: Url = DEFAULT_URL,
+    token: Token = None,
+) -> None:
+    """List runs, newest first."""
+
+    async def body(client: Client) -> None:
+        wanted = status.value if status else None
+        page = await client.list(status=wanted, limit=limit, after=after)
+        for line in _table(page.runs):
+            typer.echo(line)
+        if page.after is not None:
+            typer.echo(f"There are more: --after {page.after}")
+
+    _at(url, token, body)
+
+
+@app.command()
+def show(run: RunId, url: Url = DEFAULT_URL, token: Token = None) -> None:
+    """Show a run: what was said and done, and what it waits for."""
+
+    async def body(client: Client) -> None:
+        found = (await client.get(run)).snapshot
+        typer.echo(f"{found.agent} {run}: {found.status}, turn {found.turn}")
+        RunView(Screen()).snapshot(found)
+        for call in found.pending:
+            if call.kind == "decision":
+                typer.echo(f"  call {call.tool_call_id}{_until(call)}: adjourn runs resume {run} --call …")
+
+    _at(url, token, body)
+
+
+@app.command()
+def watch(
+    run: Annotated[str | None, typer.Argument(metavar="[RUN]", help="Its id; without it, the list is watched.")] = None,
+    url: Url = DEFAULT_URL,
+    token: Token = None,
+) -> None:
+    """Watch a run until it is over, or every change of any run until Ctrl-C."""
+    _at(url, token, _watch_list if run is None else partial(_watch_run, run))
+
+
+async def _watch_list(client: Client) -> None:
+    async with client.watch_runs() as changes:
+        async for summary in changes:
+            typer.echo(_row(summary))
+
+
+async def _watch_run(run: str, client: Client) -> None:
+    view = RunView(Screen())
+    async with client.events(run) as events:
+        async for item in events:
+            if isinstance(item, RunSnapshot):
+                view.snapshot(item.snapshot)
+            else:
+                view.event(item.event)
+
+
+@app.command()
+def resume(
+    run: RunId,
+    decision: Annotated[str | None, typer.Argument(help="As JSON; without it, you are asked.")] = None,
+    call: Call = None,
+    url: Url = DEFAULT_URL,
+    token: Token = None,
+) -> None:
+    """Decide what a run waits for."""
+    given = None if decision is None else Decision(_json(decision))
+    _at(url, token, partial(_resume, run, given, call))
+
+
+async def _resume(run: str, given: Decision | None, key: str | None, client: Client) -> None:
+    waiting = await _waiting(client, run, key)
+    if given is not None:
+        [call] = _one(waiting)
+        await _settle(client, run, call, given)
+        return
+    screen = Screen()
+    async with open_keyboard() as keyboard:
+        for call in waiting:
+            screen.line(f"{call_line(call.tool_name, call.input)} needs a decision ({HELP})")
+            decided = await ask_decision(screen, keyboard, call.schema or {})
+            if decided is None:
+                screen.line("Nothing was decided; the run goes on waiting.")
+                return
+            await _settle(client, run, call, decided)
+
+
+@app.command()
+def decline(
+    run: RunId,
+    call: Call = None,
+    reason: Annotated[str | None, typer.Option(help="For the model.")] = None,
+    url: Url = DEFAULT_URL,
+    token: Token = None,
+) -> None:
+    """Say no to what a run waits for."""
+
+    async def body(client: Client) -> None:
+        [waiting] = _one(await _waiting(client, run, call))
+        await _settle(client, run, waiting, Declined(reason))
+
+    _at(url, token, body)
+
+
+@app.command()
+def abort(
+    run: RunId,
+    reason: Annotated[str | None, typer.Option(help="For the record.")] = None,
+    url: Url = DEFAULT_URL,
+    token: Token = None,
+) -> None:
+    """Stop a run for good; returns when it is over."""
+
+    async def body(client: Client) -> None:
+        ended = await client.abort(run, reason)
+        left = f"; it left behind what would not stop: {', '.join(ended.abandoned)}" if ended.abandoned else ""
+        typer.echo(f"{run} is {ended.status}{left}")
+
+    _at(url, token, body)
+
+
+@app.command()
+def delete(run: RunId, url: Url = DEFAULT_URL, token: Token = None) -> None:
+    """Forget a run; one that isn't over is stopped first."""
+
+    async def body(client: Client) -> None:
+        await client.delete(run)
+        typer.echo(f"{run} is forgotten")
+
+    _at(url, token, body)
+
+
+def _at(url: str, token: str | None, body: Callable[[Client], Awaitable[None]]) -> None:
+    async def main() -> None:
+        async with open_client(url, token=token) as client:
+            await body(client)
+
+    trio.run(main)
+
+
+async def _waiting(client: Client, run: str, key: str | None) -> list[PendingCall]:
+    pending = (await client.get(run)).snapshot.pending
+    found = [call for call in pending if call.kind == "decision" and key in (None, call.tool_call_id)]
+    if not found:
+        what = "no decision" if key is None else f"no decision on call {key!r}"
+        raise NotPending(f"run {run} waits for {what}")
+    return found
+
+
+def _one(waiting: list[PendingCall]) -> list[PendingCall]:
+    if len(waiting) > 1:
+        calls = ", ".join(f"{call.tool_call_id} {call_line(call.tool_name, call.input)}" for call in waiting)
+        raise ToolCallIdRequired(f"{len(waiting)} calls wait; say with --call which one: {clean(calls)}")
+    return waiting
+
+
+async def _settle(client: Client, run: str, call: PendingCall, decided: Decision | Declined) -> None:
+    await send_decision(client, run, call, decided)
+    word = "declined" if isinstance(decided, Declined) else "decided"
+    typer.echo(f"{word}: {clean(call_line(call.tool_name, call.input))}")
+
+
+def _json(text: str) -> Any:
+    try:
+        return parse_json(text)
+    except CodecError as error:
+        raise typer.BadParameter(
+            f"expected JSON, such as '{{\"approved\": true}}' in quotes: {error}", param_hint="DECISION"
+        ) from error
+
+
+def _table(runs: tuple[RunSummary, ...]) -> list[str]:
+    if not runs:
+        return ["There are no runs."]
+    return [f"{'RUN':32}  {'AGENT':12}  {'STATUS':9}  {'CHANGED':11}  WAITING", *map(_row, runs)]
+
+
+def _row(run: RunSummary) -> str:
+    changed = datetime.fromtimestamp(run.updated_at / 1000).strftime("%m-%d %H:%M")
+    status = "deleted" if run.deleted else "stranded" if run.stranded else run.status
+    return f"{run.run_id:32}  {run.agent:12}  {status:9}  {changed:11}  {run.pending or ''}".rstrip()
+
+
+def _until(call: PendingCall) -> str:
+    if call.due_at is None:
+        return ""
+    return f" (until {datetime.fromtimestamp(call.due_at / 1000).strftime('%Y-%m-%d %H:%M:%S')})"
