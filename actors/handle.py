@@ -69,11 +69,11 @@ class Run:
                 items = cursor.take()
                 if items:
                     yield b"".join(encode_event(item.encoded("json"), id=item.envelope.seq) for item in items)
-                    continue
-                with trio.move_on_after(keepalive_s) as idle:
-                    await cursor.wait_more()
-                if idle.cancelled_caught:
-                    yield encode_comment()
+                else:
+                    with trio.move_on_after(keepalive_s) as idle:
+                        await cursor.wait_more()
+                    if idle.cancelled_caught:
+                        yield encode_comment()
         finally:
             cursor.close()
 
