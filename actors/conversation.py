@@ -31,6 +31,7 @@ from .terminal import Keyboard, RunView, Screen, call_line, open_keyboard
 __all__ = ["ask_decision", "converse", "send_decision"]
 
 RETRY_S = 1.0
+TOGETHER_S = 0.05  # calls that are announced together are shown together, before the first question
 
 
 async def converse(
@@ -58,7 +59,7 @@ async def ask_decision(screen: Screen, keyboard: Keyboard, schema: dict[str, obj
     questions = decide(schema)
     question = next(questions)
     while True:
-        entry = await _ask(screen, keyboard, question)
+        entry = await _ask(screen, keyboard, Question(f"  {question.prompt}", question.lines))
         if entry is None:
             return None
         try:
@@ -93,6 +94,8 @@ class _Conversation:
         self._keyboard: Keyboard
         self._leaving = trio.CancelScope()
         self._lost = False
+        self._left = False
+        self._helped = False
         self._agent = ""
         self._history: list[Message] = []
         self._run_id: str | None = None  # of the run under way
@@ -105,10 +108,15 @@ class _Conversation:
     def connection_changed(self, why: AdjournError | None) -> None:
         """Say that the connection is lost, or back."""
         if why is not None:
-            self._screen.note("(the connection is lost; reconnecting…)")
+            self._note("(the connection is lost; reconnecting…)")
         elif self._lost:
-            self._screen.note("(connected again)")
+            self._note("(connected again)")
         self._lost = why is not None
+
+    def _note(self, text: str) -> None:
+        if not self._left:
+            with self._screen.beside():
+                self._screen.line(text, "yellow")
 
     async def hold(
         self,
@@ -125,6 +133,7 @@ class _Conversation:
                 nursery.start_soon(self._watch_interrupts, interrupts, nursery)
                 await self._talk(agent, run_id)
                 nursery.cancel_scope.cancel()
+        self._left = True
         self._screen.end_line()
         if self._run_id is not None:
             state = "waits for a decision" if self._pending else "goes on without you"
@@ -184,14 +193,13 @@ class _Conversation:
         """Show a run until it is over; ask what it asks."""
         self._run_id, self._aborting = run_id, False
         view, fold = RunView(self._screen, known=known), Transcript()
-        try:
-            async with self._client.events(run_id, after) as events, trio.open_nursery() as nursery:
-                nursery.start_soon(self._decide_all, run_id)
-                async for item in events:
+        self._pending, self._card = (), None
+        async with self._client.events(run_id, after) as events, trio.open_nursery() as nursery:
+            nursery.start_soon(self._decide_all, run_id)
+            async for item in events:
+                with self._screen.beside():
                     fold = self._show(item, view, fold)
-                nursery.cancel_scope.cancel()
-        finally:
-            self._pending, self._card = (), None
+            nursery.cancel_scope.cancel()
         self._run_id = None
         self._history = list(fold.messages)
 
@@ -212,6 +220,7 @@ class _Conversation:
     async def _decide_all(self, run_id: str) -> None:
         while True:
             self._moved = trio.Event()
+            await trio.sleep(TOGETHER_S)
             open_calls = [call for call in self._pending if call.tool_call_id not in self._settled]
             if open_calls and not self._aborting:
                 await self._decide(run_id, open_calls[0], len(open_calls) > 1)
@@ -219,7 +228,11 @@ class _Conversation:
                 await self._moved.wait()
 
     async def _decide(self, run_id: str, call: PendingCall, one_of_several: bool) -> None:
-        self._screen.line(f"  {f'{call_line(call.tool_name, call.input)} ' if one_of_several else ''}({HELP})", "dim")
+        if one_of_several:
+            self._screen.line(f"  {call_line(call.tool_name, call.input)}:", "yellow")
+        if not self._helped:
+            self._screen.line(f"  ({HELP})", "dim")
+            self._helped = True
         decided = None
         with trio.CancelScope() as scope:
             self._card = (call.tool_call_id, scope)

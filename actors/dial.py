@@ -60,7 +60,7 @@ class Settings:
         if parts.scheme not in ("ws", "wss") or not host:
             raise InvalidParams(f"url: expected ws://host:port or wss://host:port, got {self.url!r}")
         tls = parts.scheme == "wss"
-        resource = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+        resource = f"{parts.path or '/'}?{parts.query and f'{parts.query}&'}batch=1"  # we take batches
         return host, port or (443 if tls else 80), resource, tls
 
     def headers(self) -> list[tuple[bytes, bytes]]:

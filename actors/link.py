@@ -3,6 +3,7 @@
 Nothing of runs here: what the server says unasked goes to a callback, and so does the loss of a connection.
 """
 
+import math
 from collections.abc import Callable
 from contextlib import suppress
 from typing import TypeAlias, TypeVar
@@ -34,6 +35,8 @@ R = TypeVar("R", bound=Wire)
 Notice: TypeAlias = Envelope | RunSnapshot | RunSummary
 
 MAX_SENDS = 8  # of one request, over as many connections: what kills every connection must not do so for ever
+IN_FLIGHT = 64  # requests at once, unless the server says otherwise; more wait here
+SPARE = 4  # of what the server allows, for requests without a reply
 TOO_BIG = 1009  # close codes
 UNAUTHORIZED = 4401
 
@@ -41,13 +44,12 @@ UNAUTHORIZED = 4401
 class _Call:
     """A request that waits for its reply."""
 
-    __slots__ = ("answered", "error", "result", "size", "then")
+    __slots__ = ("answered", "error", "size", "then")
 
-    def __init__(self, size: int, then: Callable[[Raw], None] | None) -> None:
-        self.size = size
+    def __init__(self, size: int, then: Callable[[Raw], None]) -> None:
+        self.size = size  # bytes
         self.then = then
         self.answered = trio.Event()
-        self.result = Raw()
         self.error: AdjournError | None = None
 
 
@@ -64,28 +66,32 @@ class Session:
         self._outgoing, self._frames = trio.open_memory_channel[bytes](0)
         self._calls: dict[int, _Call] = {}
         self._last_id = 0
+        self._room = trio.CapacityLimiter(IN_FLIGHT)  # for requests
+        self._max_bytes: float = math.inf  # of a request
         self._complaint: AdjournError | None = None  # the last error that answered no request
 
-    async def call(self, method: str, params: Params, then: Callable[[Raw], None] | None = None) -> Raw:
-        """The encoded result of a request. `then` is called with it before anything that the server sent later is
+    async def call(self, method: str, params: Params, then: Callable[[Raw], None]) -> None:
+        """Make a request. `then` is called with its encoded result, before anything that the server sent later is
         looked at. Cancelled, the request may take effect all the same.
 
-        Raises: ConnectionLost, and what the server answers with.
+        Raises: ConnectionLost, LimitExceeded for one that the server would not take, and what the server answers with.
         """
-        self._last_id = key = self._last_id + 1
-        frame = request(key, method, params, self._form)
-        call = self._calls[key] = _Call(len(frame), then)
-        try:
-            # A task of its own sends: a cancelled caller must not tear its frame.
-            await self._outgoing.send(frame)
-            await call.answered.wait()
-        except (trio.BrokenResourceError, trio.ClosedResourceError):
-            call.error = call.error or self._lost()
-        finally:
-            del self._calls[key]
+        async with self._room:
+            self._last_id = key = self._last_id + 1
+            frame = request(key, method, params, self._form)
+            if len(frame) > self._max_bytes:
+                raise _too_big(len(frame), self._max_bytes)
+            call = self._calls[key] = _Call(len(frame), then)
+            try:
+                # A task of its own sends: a cancelled caller must not tear its frame.
+                await self._outgoing.send(frame)
+                await call.answered.wait()
+            except (trio.BrokenResourceError, trio.ClosedResourceError):
+                call.error = call.error or self._lost()
+            finally:
+                del self._calls[key]
         if call.error is not None:
             raise call.error
-        return call.result
 
     async def notify(self, method: str, params: Params) -> None:
         """Send a request that gets no reply; returns when it is on its way, or the connection is lost."""
@@ -107,7 +113,10 @@ class Session:
 
     async def _greet(self, started: Callable[["Session", ServerDescription], None]) -> None:
         def greeted(result: Raw) -> None:
-            started(self, self._form.decode(result, ServerDescription))
+            server = self._form.decode(result, ServerDescription)
+            self._max_bytes = server.limits.get("maxMessageBytes", self._max_bytes)
+            self._room.total_tokens = max(1, server.limits.get("maxInFlight", IN_FLIGHT) - SPARE)
+            started(self, server)
 
         try:
             with trio.fail_after(self._settings.connect_timeout_s):
@@ -161,9 +170,9 @@ class Session:
             if not isinstance(item, Reply):
                 self._on_notice(item, len(data) // len(found))
             elif isinstance(item.id, int) and (call := self._calls.get(item.id)) is not None:
-                call.result, call.error = item.result, item.error
-                if call.then is not None and call.error is None:
-                    call.then(call.result)
+                call.error = item.error
+                if call.error is None:
+                    call.then(item.result)
                 call.answered.set()
             elif item.error is not None:
                 self._complaint = item.error
@@ -171,21 +180,19 @@ class Session:
     def _closed(self, closed: ConnectionClosed) -> None:
         code = closed.reason.code if closed.reason else 1006
         words = (closed.reason.reason if closed.reason else None) or f"close code {code}"
-        complaint = self._complaint
+        complaint, maximum = self._complaint, self._settings.max_message_bytes
         if code == UNAUTHORIZED:
             self.is_final = True
             self.why = complaint or Unauthorized(f"{self._settings.url} wants to know who you are: {words}")
-        elif code == TOO_BIG and "Exceeded maximum message size" in words:  # our own end's words
+        elif code == TOO_BIG and words == f"Exceeded maximum message size: {maximum} bytes":  # our own end's words
             self.is_final = True
-            maximum = self._settings.max_message_bytes
-            text = f"{self._settings.url} sent a message of more than max_message_bytes ({maximum})"
+            text = f"{self._settings.url} sent a message of more than {maximum} bytes (max_message_bytes)"
             self.why = LimitExceeded(text, limit="maxMessageBytes", maximum=maximum)
         else:
             self.why = self.why or self._lost(words if complaint is None else f"{words}: {complaint.message}")
             if code == TOO_BIG and self._calls:
                 largest = max(self._calls.values(), key=lambda call: call.size)
-                text = f"the request takes {largest.size} bytes, which is more than the server allows"
-                largest.error = LimitExceeded(text, limit="maxMessageBytes")
+                largest.error = _too_big(largest.size)
 
     def _lost(self, reason: str | None = None) -> AdjournError:
         if reason is None and self.why is not None:
@@ -256,12 +263,16 @@ class Link:
             session = await self.wait_up()
             sends += 1
 
-            def heard(raw: Raw, session: Session = session) -> None:
+            found: list[R] = []
+
+            def heard(raw: Raw, session: Session = session, found: list[R] = found) -> None:
+                found.append(decode(raw, kind))
                 if then is not None:
-                    then(session, decode(raw, kind))
+                    then(session, found[0])
 
             try:
-                return decode(await session.call(method, params, heard), kind)
+                await session.call(method, params, heard)
+                return found[0]
             except ConnectionLost as lost:
                 if not repeatable or sends == MAX_SENDS:
                     doubt = "" if repeatable else "; whether it took effect is unknown"
@@ -337,6 +348,11 @@ class Link:
 def fresh(error: AdjournError) -> AdjournError:
     """The same error once more, to be raised in another task."""
     return from_wire(error.code, error.message, error.data)
+
+
+def _too_big(size: int, maximum: float | None = None) -> LimitExceeded:
+    text = f"the request takes {size} bytes, which is more than the server allows"
+    return LimitExceeded(text, limit="maxMessageBytes", **({} if maximum is None else {"maximum": maximum}))
 
 
 def _check(method: str, params: Params) -> None:

@@ -70,9 +70,10 @@ def show(run: RunId, url: Url = DEFAULT_URL, token: Token = None) -> None:
         found = (await client.get(run)).snapshot
         typer.echo(f"{found.agent} {run}: {found.status}, turn {found.turn}")
         RunView(Screen()).snapshot(found)
-        for call in found.pending:
-            if call.kind == "decision":
-                typer.echo(f"  call {call.tool_call_id}{_until(call)}: adjourn runs resume {run} --call …")
+        waiting = [call for call in found.pending if call.kind == "decision"]
+        for call in waiting:
+            which = f" --call {call.tool_call_id}" if len(waiting) > 1 else ""
+            typer.echo(f"To decide{_until(call)}: adjourn runs resume {run}{which}")
 
     _at(url, token, body)
 

@@ -8,8 +8,8 @@ import math
 import os
 import sys
 import unicodedata
-from collections.abc import AsyncGenerator, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncGenerator, Generator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import Any
 
 import trio
@@ -60,6 +60,8 @@ class Screen:
     def __init__(self, console: Console | None = None) -> None:
         self.console = console or Console(highlight=False, markup=False, emoji=False, soft_wrap=True)
         self._in_line = False
+        self._prompt = ""
+        self._written = 0  # how often
 
     def write(self, text: str, style: str | None = None) -> None:
         """More of the current line."""
@@ -67,6 +69,7 @@ class Screen:
             self.console.out(clean(text), style=style, highlight=False, end="")
             self.console.file.flush()
             self._in_line = not text.endswith("\n")
+            self._written += 1
 
     def line(self, text: str, style: str | None = None) -> None:
         """A line of its own."""
@@ -77,6 +80,26 @@ class Screen:
         """Go to the start of a line, if the cursor isn't there."""
         if self._in_line:
             self.write("\n")
+
+    @contextmanager
+    def prompting(self, prompt: str) -> Generator[None]:
+        """Show a prompt, and again after what is said `beside` it, for as long as the block."""
+        self.end_line()
+        self.write(prompt, "bold")
+        self._prompt = prompt
+        try:
+            yield
+        finally:
+            self._prompt = ""
+
+    @contextmanager
+    def beside(self) -> Generator[None]:
+        """What is said in the block may come while something is being asked: then the prompt is shown again."""
+        before = self._written
+        yield
+        if self._prompt and self._written > before:
+            self.end_line()
+            self.write(self._prompt, "bold")
 
     def typed(self, entry: str | None) -> None:
         """What stood behind a prompt: a terminal has shown it already, and its line end, unless nothing was typed."""
@@ -99,6 +122,8 @@ class RunView:
         self._waiting: set[str] = set()  # calls shown to wait, ...
         self._started: set[str] = set()  # ... to execute, ...
         self._results: set[str] = set()  # ... to be done
+        self._lines: dict[str, str] = {}  # of each call
+        self._latest = ""  # the call that the last line was about
 
     def snapshot(self, snapshot: Snapshot) -> None:
         """Catch up with a snapshot."""
@@ -119,7 +144,6 @@ class RunView:
 
     def event(self, event: Event) -> None:
         """Show one event."""
-        screen = self._screen
         match event:
             case MessageUpdate(assistant_message_event=TextDelta(delta=delta)):
                 self._say(delta)
@@ -131,7 +155,7 @@ class RunView:
             case ToolExecutionStart():
                 self._call(event.tool_call_id, event.tool_name, event.args)
             case ToolExecutionUpdate():
-                screen.line(f"    … {_shown(event.partial_result)}", "dim")
+                self._of(event.tool_call_id, f"… {_shown(event.partial_result)}", "dim")
             case ToolExecutionEnd():
                 self._result(event.tool_call_id, event.result.content, event.is_error)
             case ToolDecisionPending():
@@ -139,9 +163,9 @@ class RunView:
             case ToolClientExecutePending():
                 self._waits(event.tool_call_id, event.tool_name, event.input, False)
             case ToolDecisionResolved():
-                screen.line(f"    {_resolution(event)}", "dim")
+                self._of(event.tool_call_id, _resolution(event), "dim")
             case ToolClientClaimed():
-                screen.line(f"    claimed{_by(event.by)}", "dim")
+                self._of(event.tool_call_id, f"claimed{_by(event.by)}", "dim")
             case TurnEnd():
                 self._messages += len(event.tool_results)
             case AgentResume(reason="recovered"):
@@ -160,6 +184,7 @@ class RunView:
             case UserMessage():
                 self._screen.line(f"you> {_text(message)}")
             case AssistantMessage():
+                self._lines.update((call.id, call_line(call.name, call.arguments)) for call in message.calls)
                 self._catch_up(message)
                 self._said = ""
                 self._screen.end_line()
@@ -189,19 +214,30 @@ class RunView:
     def _call(self, key: str, name: str, arguments: Mapping[str, Any]) -> None:
         if key not in self._started:
             self._started.add(key)
-            self._screen.line(f"  * {call_line(name, arguments)}", "cyan")
+            self._about(key, name, arguments)
+            self._screen.line(f"  * {self._lines[key]}", "cyan")
 
     def _waits(self, key: str, name: str, arguments: Mapping[str, Any], decision: bool) -> None:
         if key not in self._waiting:
             self._waiting.add(key)
+            self._about(key, name, arguments)
             what = "needs a decision" if decision else "waits for a client that can execute it"
-            self._screen.line(f"  ? {call_line(name, arguments)} {what}", "yellow")
+            self._screen.line(f"  ? {self._lines[key]} {what}", "yellow")
+
+    def _about(self, key: str, name: str, arguments: Mapping[str, Any]) -> None:
+        self._latest = key
+        self._lines[key] = call_line(name, arguments)
 
     def _result(self, key: str, content: Sequence[Any], is_error: bool) -> None:
         if key not in self._results:
             self._results.add(key)
             text = "\n".join(block.text if isinstance(block, Text) else "[image]" for block in content)
-            self._screen.line(f"    {'failed: ' if is_error else '-> '}{_cut(text)}", "red" if is_error else "dim")
+            self._of(key, f"{'failed: ' if is_error else '-> '}{_cut(text)}", "red" if is_error else "dim")
+
+    def _of(self, key: str, text: str, style: str) -> None:
+        """A line below the call's own; where others came in between, it says which call it is about."""
+        call = "" if key == self._latest or key not in self._lines else f"{self._lines[key]} "
+        self._screen.line(f"    {call}{text}", style)
 
     def _end(self, status: str, reason: str, error: str | None) -> None:
         self._screen.end_line()
@@ -257,9 +293,11 @@ class Keyboard:
 
     def forget(self) -> None:
         """Drop what a person typed ahead: it was not meant for the question that comes now. A pipe keeps its lines."""
-        with suppress(trio.WouldBlock, trio.EndOfChannel):
-            while self._interactive:
-                self._lines.receive_nowait()
+        if self._interactive:
+            _flush()
+            with suppress(trio.WouldBlock, trio.EndOfChannel):
+                while True:
+                    self._lines.receive_nowait()
 
 
 @asynccontextmanager
@@ -273,6 +311,14 @@ async def open_keyboard() -> AsyncGenerator[Keyboard]:
         nursery.start_soon(_read_lines, into)
         yield Keyboard(lines, interactive)
         nursery.cancel_scope.cancel()
+
+
+def _flush() -> None:
+    """Have the terminal drop the line that is half typed."""
+    if sys.platform != "win32":
+        import termios
+
+        termios.tcflush(0, termios.TCIFLUSH)
 
 
 async def _read_lines(into: trio.MemorySendChannel[str]) -> None:
