@@ -219,9 +219,12 @@ class ActorSystem:
         Raises: RunNotFound, ClaimTaken, NotPending, RunEnded, InvalidParams, LimitExceeded, Stranded,
             StoreUnavailable, ShuttingDown.
         """
-        content, details = _content(result)
+        try:
+            content, details = _content(result)
+            size = len(codec.to_json([content, details]))
+        except codec.CodecError as error:
+            raise InvalidParams(f"result: {error}") from error
         maximum = (await self._history(run_id)).spec.limits.max_result_bytes
-        size = len(codec.to_json([content, details]))
         if size > maximum:
             text = f"the result takes {size} bytes, and at most {maximum} are allowed"
             raise LimitExceeded(text, limit="maxResultBytes", maximum=maximum)
@@ -596,10 +599,7 @@ def _content(result: Any) -> tuple[tuple[UserBlock, ...], Any]:
         blocks = ()
     if blocks:
         return blocks, None
-    try:
-        codec.check_value(result)
-    except codec.CodecError as error:
-        raise InvalidParams(f"result: {error}") from error
+    codec.check_value(result)
     return (Text(text=codec.to_json(result).decode()),), result
 
 

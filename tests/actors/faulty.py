@@ -1,0 +1,77 @@
+"""A store that fails as stores do: before a save took effect, after it, slowly, or not at all for a while."""
+
+from collections.abc import Sequence
+from typing import Any, Self
+
+import trio
+
+from adjourn.protocol.errors import StoreUnavailable
+from adjourn.protocol.events import Status
+from adjourn.protocol.record import Entry, Head, Record
+from adjourn.stores.base import Page
+from adjourn.stores.memory import MemoryStore
+
+
+class FaultyStore:
+    """A MemoryStore behind bad wires. Its attributes are the switches."""
+
+    def __init__(self, inner: MemoryStore | None = None) -> None:
+        self.inner = inner or MemoryStore()
+        self.claims = self.inner.claims
+        self.down = False  # every call fails
+        self.hangs = False  # saves wait for ever
+        self.slow = 0  # checkpoints before and after each save
+        self.refuse: list[Exception] = []  # the next saves raise these, and have not happened
+        self.lose: list[Exception] = []  # the next saves raise these, and have happened
+        self.attempts = 0  # saves that were tried
+
+    async def save(self, head: Head, append: Sequence[Entry] = (), *, expected_version: int) -> None:
+        self.attempts += 1
+        self._reach()
+        if self.hangs:
+            await trio.sleep_forever()
+        for _ in range(self.slow):
+            await trio.lowlevel.checkpoint()
+        if self.refuse:
+            raise self.refuse.pop(0)
+        await self.inner.save(head, append, expected_version=expected_version)
+        for _ in range(self.slow):
+            await trio.lowlevel.checkpoint()
+        if self.lose:
+            raise self.lose.pop(0)
+
+    async def load(self, run_id: str) -> Record | None:
+        self._reach()
+        return await self.inner.load(run_id)
+
+    async def delete(self, run_id: str) -> None:
+        self._reach()
+        await self.inner.delete(run_id)
+
+    async def list(self, *, status: Status | None = None, limit: int = 100, after: str | None = None) -> Page:
+        self._reach()
+        return await self.inner.list(status=status, limit=limit, after=after)
+
+    async def due(self, now: int, limit: int = 100) -> tuple[Head, ...]:
+        self._reach()
+        return await self.inner.due(now, limit)
+
+    async def next_due(self) -> int | None:
+        self._reach()
+        return await self.inner.next_due()
+
+    async def acquire(self, owner: str) -> int:
+        return await self.inner.acquire(owner)
+
+    async def aclose(self) -> None:
+        await self.inner.aclose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *exc_info: Any) -> None:
+        await self.aclose()
+
+    def _reach(self) -> None:
+        if self.down:
+            raise StoreUnavailable("the wire is cut")

@@ -1,0 +1,137 @@
+"""What the tests of the runtime share: an agent at a time, tools that keep a ledger, and a look at what is stored."""
+
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from copy import deepcopy
+from typing import Any
+
+import trio
+
+from adjourn.actors import ActorSystem, Agent, Run, SnapshotEnvelope, Tool, ToolContext, make_tool, open_actor_system
+from adjourn.actors.testing import Response, ScriptedModel
+from adjourn.protocol.events import Event
+from adjourn.protocol.messages import AssistantMessage, ToolResultMessage
+from adjourn.protocol.record import FINAL, History, Limits, Record, ResultEntry
+from adjourn.protocol.transcript import Snapshot
+from adjourn.stores.memory import MemoryStore
+
+APPROVAL = {
+    "type": "object",
+    "properties": {"approved": {"type": "boolean"}},
+    "required": ["approved"],
+    "additionalProperties": False,
+}
+YES, NO = {"approved": True}, {"approved": False}
+ANYTHING = {"type": "object"}
+
+
+def seconds() -> float:
+    """Wall time that follows trio's clock."""
+    return 1_700_000_000 + trio.current_time()
+
+
+Body = Callable[[dict[str, Any], ToolContext], Awaitable[Any]]
+
+
+class Ledger:
+    """What tools have done, in order: the ids of the calls that began, and of those that were finished."""
+
+    def __init__(self) -> None:
+        self.begun: list[str] = []
+        self.done: list[str] = []
+        self.at_once = self.most_at_once = 0
+
+    def tool(
+        self,
+        name: str = "work",
+        body: Callable[[dict[str, Any], ToolContext], Awaitable[Any]] | None = None,
+        **options: Any,
+    ) -> Tool:
+        """A tool of any arguments that keeps this ledger; what it returns is `body`'s, or its name."""
+
+        async def work(arguments: dict[str, Any], context: ToolContext) -> Any:
+            self.begun.append(context.tool_call_id)
+            self.at_once += 1
+            self.most_at_once = max(self.most_at_once, self.at_once)
+            try:
+                value = name if body is None else await body(arguments, context)
+            finally:
+                self.at_once -= 1
+            self.done.append(context.tool_call_id)
+            return value
+
+        return make_tool(name, "Does some work.", ANYTHING, work, **options)
+
+    def gated(self, name: str = "refund", **options: Any) -> Tool:
+        """The same, behind an approval."""
+        return self.tool(name, **{"decision": APPROVAL, **options})
+
+
+async def forever(arguments: dict[str, Any], context: ToolContext) -> None:
+    """A tool's body that doesn't end."""
+    await trio.sleep_forever()
+
+
+def agent_of(*responses: Response, tools: Sequence[Tool] = (), delay_s: float = 0.0, **limits: Any) -> Agent:
+    """An agent called `a` that follows a script."""
+    return Agent(name="a", model=ScriptedModel(responses, delay_s=delay_s), tools=tools, limits=Limits(**limits))
+
+
+@asynccontextmanager
+async def opened(*agents: Agent, **options: Any) -> AsyncGenerator[ActorSystem]:
+    """A system whose wall clock is trio's."""
+    async with open_actor_system(agents, **{"clock": seconds, **options}) as system:
+        yield system
+
+
+async def parked(run: Run) -> list[str]:
+    """Wait until the run is parked: the ids of the calls that wait, in the order of the calls."""
+    snapshot = await run.wait()
+    assert snapshot.status == "paused", snapshot
+    return [call.tool_call_id for call in snapshot.pending]
+
+
+async def events_of(run: Run) -> list[Event]:
+    """Every event of a run that is over, or ends by itself."""
+    async with run.events() as envelopes:
+        found = [envelope async for envelope in envelopes]
+    assert not any(isinstance(item, SnapshotEnvelope) for item in found)
+    return [item.event for item in found if not isinstance(item, SnapshotEnvelope)]
+
+
+def kinds(events: Sequence[Event]) -> list[str]:
+    """The names of events, deltas left out."""
+    names = [str(event.__struct_config__.tag) for event in events]
+    return [name for name in names if name != "message_update"]
+
+
+def results(snapshot: Snapshot) -> list[str]:
+    """The texts of all tool results, in the order of the transcript."""
+    return [text_of(message) for message in snapshot.messages if isinstance(message, ToolResultMessage)]
+
+
+def text_of(message: Any) -> str:
+    """All text of a message."""
+    return "".join(getattr(block, "text", "") for block in message.content)
+
+
+def snapshot_of(store: MemoryStore) -> MemoryStore:
+    """What a disk would hold if the process were killed at this moment."""
+    return deepcopy(store)
+
+
+def check_record(record: Record) -> None:
+    """A run that is over: every call has exactly one result, in the order of the calls, right after its message."""
+    assert record.head.status in FINAL
+    entries = [entry.message.tool_call_id for entry in record.journal if isinstance(entry, ResultEntry)]
+    assert len(entries) == len(set(entries))
+    messages = list(History(record.journal).messages)
+    while messages:
+        message = messages.pop(0)
+        if isinstance(message, AssistantMessage):
+            for call in message.calls:
+                result = messages.pop(0)
+                assert isinstance(result, ToolResultMessage)
+                assert result.tool_call_id == call.id
+        else:
+            assert not isinstance(message, ToolResultMessage), "a result without its call"
