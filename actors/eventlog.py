@@ -140,7 +140,7 @@ class EventLog:
 
     def restart(self, seq: int, fold: Transcript) -> None:
         """Go on from another state, after changes that were not seen here; watchers get a snapshot."""
-        self._empty(seq)
+        self._empty(max(seq, self.seq))  # what was shown ahead of a save that never came has used its numbers
         self._base += 1  # so that nobody is up to date
         self._fold, self.status = fold, fold.status
         self._wake()

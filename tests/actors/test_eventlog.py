@@ -206,14 +206,13 @@ class History:
         self.states[self.log.seq] = self.truth.snapshot()
 
     def restart(self, ahead):
-        """Another owner has gone on: numbers may even go back to what is saved, events seen here are void."""
+        """Go on from a state that the events did not lead to."""
         self.moves()
         seq = max(0, self.log.seq + ahead)
         self.truth = Transcript(self.truth.snapshot())
         self.truth.apply(MessageEnd(message=SAID))
-        self.events = {known: event for known, event in self.events.items() if known <= seq}
-        self.states[seq] = self.truth.snapshot()
         self.log.restart(seq, Transcript(self.truth.snapshot()))
+        self.states[self.log.seq] = self.truth.snapshot()
         for watcher in self.watchers:
             watcher.seen = None  # it must be given a snapshot
 
@@ -265,6 +264,17 @@ def test_numbers_that_another_process_may_have_shown_are_met_with_a_snapshot():
     assert drained(seen_elsewhere)[0].is_snapshot
     assert seqs(drained(up_to_date)) == [101]
     assert log.open_cursor(57).take()[0].is_snapshot
+
+
+def test_numbers_shown_ahead_of_a_save_that_never_came_are_not_used_again():
+    log = EventLog("run", seq=40)
+    cursor = log.open_cursor(40)
+    log.publish([WORD] * 5, 1)
+    drained(cursor)
+    log.restart(42, Transcript())
+    assert [(item.is_snapshot, item.envelope.seq) for item in drained(cursor)] == [(True, 45)]
+    log.publish([WORD], 1)
+    assert seqs(drained(cursor)) == [46]
 
 
 def test_the_ring_keeps_the_latest_events_and_no_more():
