@@ -1,0 +1,101 @@
+"""Scenario 2, first half: what a parked run and a passivated one take of the process's memory."""
+
+import tempfile
+import tracemalloc
+from contextlib import AsyncExitStack
+
+import msgspec
+import trio
+import trio.testing
+
+from adjourn.actors import ActorSystem, Agent, open_actor_system
+
+from .agents import QUESTION, refund_agent
+from .figure import Figure, compared, plain
+from .repeat import resident_bytes, say, traced_bytes
+
+__all__ = ["Parked", "bare_parked", "measure", "our_parked"]
+
+AT_ONCE = 500  # starts under way together
+
+
+class Parked(msgspec.Struct, frozen=True):
+    """Bytes a run, over what the process had before."""
+
+    parked: float
+    resident: float  # of the whole process
+    passivated: float
+
+
+def measure(quick: bool) -> list[Figure]:
+    """Bytes a run, at each number of runs."""
+    tracemalloc.start()
+    agent = refund_agent()
+    figures: list[Figure] = []
+    for count in (2000,) if quick else (10_000, 100_000):
+        say(f"{count:,} parked: bare")
+        bare = trio.run(bare_parked, count)
+        say(f"{count:,} parked: in SQLite")
+        stored = trio.run(our_parked, agent, "sqlite", count)
+        figures += _figures(count, bare, stored)
+        if count <= 10_000:
+            say(f"{count:,} parked: in memory")
+            kept = trio.run(our_parked, agent, "memory", count)
+            figures.append(plain(2, f"{count:,} parked, memory store: with their records", "B a run", [kept.parked]))
+    return figures
+
+
+def _figures(count: int, bare: float, ours: Parked) -> list[Figure]:
+    note = "what is left are containers that Python doesn't shrink"
+    return [
+        compared(2, f"{count:,} parked", "B a run", [(ours.parked, bare)], against="bare parked task", most=2.5),
+        plain(2, f"{count:,} passivated, SQLite", "B a run", [ours.passivated], most=100, note=note),
+    ]
+
+
+async def our_parked(agent: Agent, kind: str, count: int) -> Parked:
+    """Park `count` runs, then take them out of memory."""
+    async with AsyncExitStack() as stack:
+        folder = stack.enter_context(tempfile.TemporaryDirectory())
+        address = "memory:" if kind == "memory" else f"sqlite:///{folder}/runs.db"
+        system = await stack.enter_async_context(open_actor_system([agent], store=address, passivate_after_s=1e6))
+        await _park(system, agent, 50)  # caches, compiled schemas, threads
+        before, resident = traced_bytes(), resident_bytes()
+        await _park(system, agent, count)
+        parked, resident = traced_bytes() - before, resident_bytes() - resident
+        system.passivate_after_s = 0
+        system.passivate_idle()
+        await trio.testing.wait_all_tasks_blocked(0.01)
+        return Parked(parked / count, resident / count, (traced_bytes() - before) / count)
+
+
+async def _park(system: ActorSystem, agent: Agent, count: int) -> None:
+    async def one() -> None:
+        await (await system.start(agent, QUESTION)).wait()
+
+    for first in range(0, count, AT_ONCE):
+        async with trio.open_nursery() as nursery:
+            for _ in range(min(AT_ONCE, count - first)):
+                nursery.start_soon(one)
+
+
+async def bare_parked(count: int) -> float:
+    """Bytes a task that waits on a memory channel within a cancel scope, held by its sender."""
+    async with trio.open_nursery() as nursery:
+        before = traced_bytes()
+        senders = [_bare(nursery) for _ in range(count)]
+        await trio.testing.wait_all_tasks_blocked()
+        taken = traced_bytes() - before
+        nursery.cancel_scope.cancel()
+    return taken / len(senders)
+
+
+def _bare(nursery: trio.Nursery) -> trio.MemorySendChannel[object]:
+    send, receive = trio.open_memory_channel[object](1)
+
+    async def parked() -> None:
+        with trio.CancelScope():
+            await receive.receive()
+
+    nursery.start_soon(parked)
+    return send

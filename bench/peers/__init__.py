@@ -1,0 +1,96 @@
+"""Other libraries beside adjourn: each installed from PyPI, by name, into an environment made for this one run, and
+measured there by a script of its own, which does the work as that library's documentation says."""
+
+import subprocess
+import sys
+import tempfile
+import venv
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import msgspec
+
+from ..figure import Figure, spread
+from ..report import PeerFigure
+
+__all__ = ["PEERS", "TARGETS", "compare", "measure_peers"]
+
+# Peer → its script, and what to install for it.
+PEERS: dict[str, tuple[str, tuple[str, ...]]] = {
+    "LangGraph": ("langgraph_peer.py", ("langgraph", "langgraph-checkpoint-sqlite")),
+    "Pydantic AI": ("pydantic_ai_peer.py", ("pydantic-ai-slim",)),
+    "OpenAI Agents SDK": ("openai_agents_peer.py", ("openai-agents",)),
+    "Pykka": ("pykka_peer.py", ("pykka",)),
+}
+
+# How many times adjourn's time the peer's should be, at least.
+TARGETS = {
+    ("LangGraph", "memory, one after another"): 28.0,
+    ("LangGraph", "memory, 1,000 at once"): 28.0,
+    ("LangGraph", "SQLite, 1,000 at once"): 25.0,
+}
+
+
+class Result(msgspec.Struct):
+    """One figure of a script."""
+
+    scenario: int
+    name: str
+    unit: str
+    samples: list[float]
+
+
+class Output(msgspec.Struct):
+    """What a script prints."""
+
+    version: str
+    results: list[Result]
+
+
+def measure_peers(figures: Sequence[Figure], *, quick: bool, progress: Callable[[str], None]) -> list[PeerFigure]:
+    """Every peer's figures beside ours. A peer that can't be installed or measured is one line that says so."""
+    found: list[PeerFigure] = []
+    with tempfile.TemporaryDirectory() as folder:
+        python = Path(folder, "bin", "python")
+        progress("making an environment")
+        venv.create(folder, with_pip=True)
+        for peer, (script, distributions) in PEERS.items():
+            try:
+                progress(f"installing {peer}")
+                _call([str(python), "-m", "pip", "install", "--quiet", *distributions])
+                progress(f"measuring {peer}")
+                command = [str(python), str(Path(__file__).with_name(script)), *(["--quick"] if quick else [])]
+                output = msgspec.json.decode(_call(command), type=Output)
+                found += compare(f"{peer} {output.version}", peer, output.results, figures)
+            except (subprocess.CalledProcessError, msgspec.MsgspecError) as error:
+                last = str(getattr(error, "stderr", None) or error).strip().splitlines()[-1:]
+                print(f"{peer}: {' '.join(last)}", file=sys.stderr)
+                found.append(PeerFigure(peer=peer, scenario=0, name="not available", note="could not be measured"))
+    return found
+
+
+def compare(label: str, peer: str, results: Sequence[Result], figures: Sequence[Figure]) -> list[PeerFigure]:
+    """A peer's figures beside ours of the same scenario and name; of imports, beside our import."""
+    found: list[PeerFigure] = []
+    for result in results:
+        theirs = spread(result.samples)
+        ours = next((f.ours for f in figures if f.scenario == result.scenario and f.name == result.name), None)
+        if result.scenario == 8:
+            ours = next((f.ours for f in figures if f.scenario == 8), None)
+        found.append(
+            PeerFigure(
+                peer=label,
+                scenario=result.scenario,
+                name=result.name,
+                unit=result.unit,
+                theirs=theirs,
+                ours=ours,
+                ratio=theirs.median / ours.median if ours else None,
+                target=TARGETS.get((peer, result.name)),
+            )
+        )
+    return found
+
+
+def _call(command: Sequence[str]) -> str:
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout

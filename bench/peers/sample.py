@@ -1,0 +1,65 @@
+"""What the peers' scripts share: counts, repeats, the provider's bytes, and the JSON that they print.
+
+Nothing here imports adjourn or a peer: it runs in the peers' own environment.
+"""
+
+import gc
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from importlib.metadata import version
+
+QUICK = "--quick" in sys.argv
+IN_TURN, AT_ONCE, REPEATS = (100, 1000, 1) if QUICK else (300, 1000, 3)
+TOKENS = (2000,) if QUICK else (2000, 20_000)
+
+QUESTION = "Please refund order 1042."
+ARGUMENTS = {"order_id": "1042", "amount": 25.0}
+ANSWER = "Order 1042 has been refunded; the money is on its way back."
+
+Result = dict[str, object]
+
+_TOKEN = (
+    'data: {"id":"chatcmpl-8f3a","object":"chat.completion.chunk","created":1760000000,"model":"bench",'
+    '"choices":[{"index":0,"delta":{"content":" word%d"},"finish_reason":null}]}\n\n'
+)
+
+
+async def measured(scenario: int, name: str, unit: str, count: int, work: Callable[[], Awaitable[object]]) -> Result:
+    """`work`, done `REPEATS` times after one that warms up: seconds / `count`, in `unit`."""
+    samples: list[float] = []
+    for number in range(REPEATS + 1):
+        print(f"{name}: {number}/{REPEATS}", file=sys.stderr, flush=True)
+        gc.collect()
+        start = time.perf_counter()
+        await work()
+        samples.append((time.perf_counter() - start) / count * 1e6)
+    return {"scenario": scenario, "name": name, "unit": unit, "samples": samples[1:]}
+
+
+def cold_import(statement: str) -> Result:
+    """Milliseconds of an import in fresh interpreters."""
+    program = f"import time; t = time.perf_counter(); {statement}; print(time.perf_counter() - t)"
+    command = [sys.executable, "-c", program]
+    runs = [subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout for _ in range(1 + REPEATS)]
+    return {"scenario": 8, "name": statement, "unit": "ms", "samples": [float(run) * 1e3 for run in runs[1:]]}
+
+
+def deltas(tokens: int) -> Iterator[str]:
+    """The words of a message, parsed line by line out of a provider's bytes."""
+    body = "".join(_TOKEN % (n % 100) for n in range(tokens)).encode() + b"data: [DONE]\n\n"
+    for line in body.splitlines():
+        if line.startswith(b"data: ") and line != b"data: [DONE]":
+            yield json.loads(line[6:])["choices"][0]["delta"]["content"]
+
+
+def frame(text: str) -> bytes:
+    """A word as a frame for a client."""
+    return b"data: " + json.dumps({"delta": text}).encode() + b"\n\n"
+
+
+def finish(distribution: str, results: list[Result]) -> None:
+    """Print what was measured."""
+    print(json.dumps({"version": version(distribution), "results": results}))

@@ -1,0 +1,55 @@
+"""The scenarios by number, and one of them as a process of its own: `python -m bench.scenarios MODULE [--quick]`.
+
+The process prints its figures as JSON on stdout and its progress, a line each, on stderr. So no scenario sees what
+another left in memory.
+"""
+
+import subprocess
+import sys
+from collections.abc import Callable
+from importlib import import_module
+
+import msgspec
+
+from .figure import Figure
+
+__all__ = ["SCENARIOS", "ScenarioFailed", "run_scenario"]
+
+SCENARIOS: dict[int, tuple[str, tuple[str, ...]]] = {
+    1: ("pause and resume", ("pause",)),
+    2: ("memory", ("memory", "startup")),
+    3: ("fan-out", ("fanout",)),
+    4: ("streaming", ("streaming",)),
+    5: ("abort", ("abort",)),
+    6: ("long runs", ("turns",)),
+    7: ("actor core", ("core",)),
+    8: ("cold import", ("imports",)),
+}
+
+
+class ScenarioFailed(Exception):
+    """A scenario's process did not come to its end. The text is the last that it said."""
+
+
+def run_scenario(module: str, *, quick: bool, progress: Callable[[str], None]) -> list[Figure]:
+    """The figures of one module, measured in a process of its own; `progress` gets each line that it says.
+
+    Raises: ScenarioFailed.
+    """
+    command = [sys.executable, "-m", "bench.scenarios", module, *(["--quick"] if quick else [])]
+    said: list[str] = []
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        for line in process.stderr:  # stdout is one line at the end: it fits the pipe
+            said.append(line.rstrip())
+            progress(line.rstrip())
+        out = process.stdout.read()
+    if process.returncode:
+        raise ScenarioFailed("\n".join(said[-12:]))
+    return msgspec.json.decode(out, type=list[Figure])
+
+
+if __name__ == "__main__":
+    figures = import_module(f"bench.{sys.argv[1]}").measure("--quick" in sys.argv[2:])
+    print(msgspec.json.encode(figures).decode())
