@@ -36,6 +36,7 @@ MAX_BYTES = 1_000_000  # of the events as JSON
 IDLE_EVENTS = 8  # of a parked run that nobody watches: there may be very many of those
 IDLE_BYTES = 8_000
 MAX_LAG = 64  # events by which a lossless reader may trail before producers wait for it
+BELOW = -1  # a place below every ring
 _DELTA_BYTES = 200  # of an encoded delta, beside its text
 
 Format = Literal["json", "msgpack"]
@@ -217,10 +218,10 @@ class EventLog:
     def _top(self) -> int:
         return self._base + len(self._ring)
 
-    def _place_after(self, after: int | None) -> int | None:
-        """Where a reader that has seen `after` goes on; None: it needs a snapshot."""
-        if after is None or after < self.floor or after > self.seq:
-            return None
+    def _place_after(self, after: int | None) -> int:
+        """Where a reader that has seen `after` goes on; below the ring, it is to get a snapshot."""
+        if after is None or after > self.seq:
+            return BELOW
         return self._top - (self.seq - after)
 
     def _take(self, place: int, limit: int) -> list[Item]:
@@ -297,9 +298,8 @@ class Cursor:
     __slots__ = ("_armed", "_log", "_wake", "lossless", "place")
 
     def __init__(self, log: EventLog, after: int | None, lossless: bool, wake: Callable[[], None] | None) -> None:
-        place = log._place_after(after)
         self._log = log
-        self.place = -1 if place is None else place  # -1: below everything
+        self.place = log._place_after(after)
         self.lossless = lossless
         self._wake = wake
         self._armed = False
