@@ -3,7 +3,8 @@
 Each transition goes the same way: save, adopt and publish, answer, start effects. The actor's one task carries the
 effects out: the model, and a tool that is the only open call, on the task itself; several tools in a nursery, while
 the task serves mail. While it is occupied with a single effect, the mailbox is not read; `ask` then makes the
-transition on the asker's task, in order, under the same lock.
+transition on the asker's task, in order, under the same lock. The lock is fair, so such a transition is always made
+before that of the effect's completion, and nobody has to wake the task for it.
 
 A save whose outcome isn't known leaves the actor in *doubt*: before anything else is stepped, saved or shown, it asks
 the store what happened.
@@ -41,7 +42,7 @@ from .actor import ActorRef
 from .agent import Agent
 from .effects import ModelCall, Threads, call_tool, internal_error
 from .eventlog import EventLog
-from .mailbox import ActorEnded, Mail, Mailbox, MailboxFull
+from .mailbox import Mail, Mailbox
 from .toolcall import bare_error
 
 __all__ = ["RunActor", "Services", "answer", "folded"]
@@ -99,11 +100,10 @@ class RunActor:
         try:
             return answer(await self.commit(given))
         except Exception as error:
-            raise self._told(error) from error
-        finally:
-            if not self._occupied:  # the task may have gone to its mailbox meanwhile
-                with suppress(MailboxFull, ActorEnded):  # then it wakes anyway
-                    self.mailbox.put_reserved_nowait(Tick())
+            told = self._told(error)
+            if told is error:
+                raise
+            raise told from error
 
     @property
     def at_rest(self) -> bool:
@@ -345,30 +345,35 @@ class RunActor:
 
     async def _reload(self, error: Exception) -> bool:
         """After a crash: everything from the record. False when it is gone."""
-        self.pending, self._doubt, self._model = [], None, None
-        self._flying.clear()
         self._scope = trio.CancelScope()
         wait_s, longest = BACKOFF_S
         while True:
             try:
-                record = await self._load()
-                break
+                async with self._lock:  # an asker may be in the middle of a commit
+                    record = await self._load()
+                    if record is not None:
+                        self._replace(record)
+                    break
             except StoreUnavailable as unavailable:
                 self._store_fails(unavailable)
-                await trio.sleep(wait_s)
-                wait_s = min(2 * wait_s, longest)
+            await trio.sleep(wait_s)
+            wait_s = min(2 * wait_s, longest)
         self.store_down = False
         if record is None:
             return False
+        if self.agent is not None:
+            await self.commit(Recover(error=f"{type(error).__name__}: {error}"), insist=True)
+        return True
+
+    def _replace(self, record: Record) -> None:
+        self.pending, self._doubt, self._model = [], None, None
+        self._flying.clear()
         if record.head.version != self.head.version:
             self.log.restart(record.head.seq, folded(record))
         self.head = msgspec.structs.replace(record.head, epoch=self.head.epoch)
         self.history = History(record.journal)
         self.log.skip_to(resume_seq(self.head))
         self.services.changed(self.head)
-        if self.agent is not None:
-            await self.commit(Recover(error=f"{type(error).__name__}: {error}"), insist=True)
-        return True
 
     # Effects.
 
