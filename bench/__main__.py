@@ -46,7 +46,7 @@ def _numbers(text: str) -> list[int]:
     numbers = [int(part) for part in text.split(",") if part.strip().isdigit()]
     if not numbers or not set(numbers) <= set(SCENARIOS):
         raise argparse.ArgumentTypeError(f"expected numbers of {', '.join(map(str, SCENARIOS))}, got {text!r}")
-    return numbers
+    return sorted(set(numbers))
 
 
 def _measure(numbers: Sequence[int], quick: bool, console: Console) -> tuple[list[Figure], dict[str, str]]:
@@ -73,7 +73,13 @@ def _peers(figures: Sequence[Figure], quick: bool, console: Console) -> list[Pee
 
 
 def _progress(console: Console) -> Progress:
-    return Progress(BarColumn(20), TimeElapsedColumn(), TextColumn("{task.description}", markup=False), console=console)
+    return Progress(
+        BarColumn(20),
+        TimeElapsedColumn(),
+        TextColumn("{task.description}", markup=False),
+        console=console,
+        transient=True,
+    )
 
 
 def _say(progress: Progress, bar: TaskID, prefix: str) -> Callable[[str], None]:

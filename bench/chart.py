@@ -6,10 +6,11 @@ from xml.sax.saxutils import escape
 
 from .figure import Figure
 from .report import Report, amount, worst_first
+from .scenarios import SCENARIOS
 
 __all__ = ["chart"]
 
-WIDTH, LABEL, RIGHT, ROW, TOP = 920, 380, 130, 24, 70
+WIDTH, LABEL, RIGHT, ROW, TOP = 960, 390, 150, 24, 70
 PLOT = WIDTH - LABEL - RIGHT
 
 STYLE = """
@@ -38,9 +39,9 @@ def chart(report: Report) -> str:
     return f"""<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" width="{WIDTH}" \
 height="{height}" role="img" aria-labelledby="title">
 <style>{STYLE}</style>
-<text id="title" class="title" x="12" y="26">adjourn as a multiple of bare trio (less is better)</text>
-<text class="small" x="12" y="46">median of interleaved repeats; thin line: min–max; thick tick: the budget; \
-red: budget missed; dashed: the baseline itself; logarithmic</text>
+<text id="title" class="title" x="12" y="26">adjourn as a multiple of its baseline (less is better)</text>
+<text class="small" x="12" y="46">baseline: the same in bare trio, by hand, where nothing else is said; median of \
+interleaved repeats; thin line: min–max; tick: the budget; red: missed; dashed: the baseline; logarithmic</text>
 <line class="one" x1="{scale.x(1)}" x2="{scale.x(1)}" y1="{TOP - 6}" y2="{bottom}"/>
 {rows}
 <text class="small" x="12" y="{bottom + 24}">{escape(report.date)}{", quick" if report.quick else ""} · \
@@ -74,8 +75,9 @@ def _row(figure: Figure, y: int, scale: _Scale) -> str:
     assert ratio is not None
     middle, end = y + ROW // 2, scale.x(ratio.median)
     kind = "missed" if figure.missed else "bar"
+    label = f"{SCENARIOS[figure.scenario][0]}: {figure.name}"
     parts = [
-        f'<text x="{LABEL - 10}" y="{middle + 4}" text-anchor="end">{escape(figure.name)}</text>',
+        f'<text x="{LABEL - 10}" y="{middle + 4}" text-anchor="end">{escape(label)}</text>',
         f'<rect class="{kind}" x="{LABEL}" y="{y + 5}" width="{round(end - LABEL, 1)}" height="{ROW - 10}" rx="2"/>',
         f'<line class="spread" x1="{scale.x(ratio.low)}" x2="{scale.x(ratio.high)}" y1="{middle}" y2="{middle}"/>',
     ]

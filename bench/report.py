@@ -103,8 +103,8 @@ def _range(spread: Spread | None) -> str:
 
 def table(figures: Sequence[Figure]) -> Table:
     """Every figure, by scenario; what misses its budget is marked."""
-    grid = Table(title="adjourn against bare trio: median (min–max); less is better", title_justify="left")
-    for heading in ("scenario", "figure", "unit", "adjourn", "baseline", "ratio", "budget", ""):
+    grid = Table(title="adjourn beside its baselines: median (min–max); less is better", title_justify="left")
+    for heading in ("scenario", "figure", "unit", "adjourn", "baseline", "which is", "ratio", "budget", ""):
         right = heading in ("adjourn", "baseline", "ratio", "budget")
         grid.add_column(heading, justify="right" if right else "left", overflow="fold")
     previous = 0
@@ -116,6 +116,7 @@ def table(figures: Sequence[Figure]) -> Table:
             figure.unit,
             _range(figure.ours),
             _range(figure.baseline),
+            figure.against,
             _range(figure.ratio),
             "" if budget is None else "≤ " + amount(budget.most) + (" ×" if budget.of == "ratio" else ""),
             "[bold red]missed[/]" if figure.missed else ("[green]met[/]" if budget else ""),

@@ -24,6 +24,7 @@ SCENARIOS: dict[int, tuple[str, tuple[str, ...]]] = {
     6: ("long runs", ("turns",)),
     7: ("actor core", ("core",)),
     8: ("cold import", ("imports",)),
+    9: ("threads", ("threads",)),
 }
 
 

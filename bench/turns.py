@@ -47,8 +47,12 @@ def measure(quick: bool) -> list[Figure]:
     for turn in (100, most_turns):
         seconds = [(_about(run, turn, 0) * 1e6, _about(run, 10, 0) * 1e6) for run in runs]
         written = [(_about(run, turn, 1), _about(run, 10, 1)) for run in runs]
-        figures.append(compared(6, f"time of turn {turn:,}", "µs", seconds, against="turn 10", most=1.25))
-        figures.append(compared(6, f"bytes written by turn {turn:,}", "B", written, against="turn 10", most=1.25))
+        figures.append(
+            compared(6, f"time of turn {turn:,}, beside turn 10", "µs", seconds, against="turn 10", most=1.25)
+        )
+        figures.append(
+            compared(6, f"bytes written by turn {turn:,}, beside turn 10", "B", written, against="turn 10", most=1.25)
+        )
     return figures
 
 

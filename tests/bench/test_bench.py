@@ -21,7 +21,7 @@ from bench.scenarios import SCENARIOS, ScenarioFailed, run_scenario
 from adjourn.actors import open_actor_system
 from adjourn.protocol.messages import AssistantMessage, ToolResultMessage
 from bench import __main__ as command
-from bench import abort, core, fanout, imports, memory, pause, startup, streaming, turns
+from bench import abort, core, fanout, imports, memory, pause, startup, streaming, threads, turns
 
 FIGURES = [
     compared(1, "slow", "µs", [(30, 10), (40, 10), (10, 10)], against="bare", most=2),
@@ -142,7 +142,7 @@ def test_the_command_writes_its_report_and_fails_only_where_nothing_was_measured
     assert command.main(["--only", "6"]) == 1
     assert "no luck" in capsys.readouterr().out
     with pytest.raises(SystemExit):
-        command.main(["--only", "9"])
+        command.main(["--only", "99"])
 
 
 # Each scenario, tiny.
@@ -207,6 +207,11 @@ async def test_fanout(lagging: bool) -> None:
     assert await fanout.bare_delivery_s(load) > 0
 
 
+@pytest.mark.parametrize("work", [threads.blocking_tool, threads.save])
+async def test_threads(work: threads.Work) -> None:
+    assert len(await threads.beside_busy_runs(work, 2, 3)) == 3
+
+
 def test_imports() -> None:
     assert imports.import_s("import json") > 0
 
@@ -216,7 +221,7 @@ def test_a_scenario_that_breaks_says_why() -> None:
     with pytest.raises(ScenarioFailed, match=r"No module named 'bench\.nonesuch'"):
         run_scenario("nonesuch", quick=True, progress=said.append)
     assert said
-    assert sorted(SCENARIOS) == list(range(1, 9))
+    assert sorted(SCENARIOS) == list(range(1, 10))
 
 
 def test_a_value_budget_is_of_the_value() -> None:
