@@ -28,7 +28,7 @@ from .serving import Ready, serve
 
 __all__ = ["main"]
 
-TRY = ("hello", "where is order 7", "refund order 7", "refund orders 7 and 8", "ship order 7", "count to 50")
+TRY = "  hello | where is order 7 | refund order 7 | refund orders 7 and 8\n  ship order 7 | count to 50"
 
 logger = logging.getLogger("adjourn.cli")
 
@@ -73,7 +73,7 @@ def demo(
     ledger = _beside(store, ".refunds.txt")
     chat = not headless and sys.stdin.isatty() and sys.stdout.isatty()
     lines = [f"Each refund that is executed is a line in {ledger}"] if ledger else []
-    lines += ["Try:" if chat else "Try, in `adjourn chat`:", f"  {' | '.join(TRY)}"]
+    lines += ["Try:" if chat else "Try, in `adjourn chat`:", TRY]
     _serve([make_support(ledger)], store, host, port, token, chat=chat, lines=lines)
 
 
@@ -99,7 +99,7 @@ def chat(
     token: runs.Token = None,
 ) -> None:
     """Talk to an agent, and decide what its tools ask."""
-    trio.run(partial(converse, url, agent=agent, run_id=run, token=token, command=_chat_command(url)))
+    trio.run(partial(converse, url, agent=agent, run_id=run, token=token, come_back=_chat_command(url)))
 
 
 def _serve(
@@ -126,10 +126,13 @@ def _serve(
         sys.stdout.flush()
 
     async def converse_here(url: str) -> None:
-        await converse(url, agent=agents[0].name, token=token, command=_chat_command(url))
+        come_back = f"adjourn demo\n  in another terminal: {_chat_command(url)}"
+        await converse(url, agent=agents[0].name, token=token, come_back=come_back)
 
     meanwhile = converse_here if chat else None
     trio.run(partial(serve, agents, store=store, host=host, port=port, token=token, ready=ready, meanwhile=meanwhile))
+    if not chat:
+        typer.echo("Stopped; everything is saved")
 
 
 def _found(found: Ready) -> Iterator[str]:

@@ -35,16 +35,16 @@ TOGETHER_S = 0.05  # calls that are announced together are shown together, befor
 
 
 async def converse(
-    url: str, *, agent: str | None, run_id: str | None = None, token: str | None = None, command: str = "adjourn chat"
+    url: str, *, agent: str | None, run_id: str | None = None, token: str | None = None, come_back: str = "adjourn chat"
 ) -> None:
     """Talk to an agent at a gateway, or go on with a run of one, until the person leaves.
 
-    `command` is what gets one back to it, but for the run's id.
+    `come_back` is the command that gets one back to it, but for the run's id.
 
     Raises: what `open_client` raises, AgentNotFound, RunNotFound.
     """
     screen = Screen()
-    conversation = _Conversation(screen, url, command)
+    conversation = _Conversation(screen, url, come_back)
     async with (
         open_keyboard() as keyboard,
         open_client(url, token=token, on_connection=conversation.connection_changed) as client,
@@ -86,10 +86,10 @@ async def _ask(screen: Screen, keyboard: Keyboard, question: Question) -> str | 
 
 
 class _Conversation:
-    def __init__(self, screen: Screen, url: str, command: str) -> None:
+    def __init__(self, screen: Screen, url: str, come_back: str) -> None:
         self._screen = screen
         self._url = url
-        self._command = command
+        self._come_back = come_back
         self._client: Client
         self._keyboard: Keyboard
         self._leaving = trio.CancelScope()
@@ -138,7 +138,7 @@ class _Conversation:
         if self._run_id is not None:
             state = "waits for a decision" if self._pending else "goes on without you"
             self._screen.line(f"Run {self._run_id} {state}. To come back to it:")
-            self._screen.line(f"  {self._command} --run {self._run_id}")
+            self._screen.line(f"  {self._come_back} --run {self._run_id}")
 
     async def _watch_interrupts(self, interrupts: AsyncIterator[int], nursery: trio.Nursery) -> None:
         async for _ in interrupts:
@@ -195,7 +195,7 @@ class _Conversation:
         view, fold = RunView(self._screen, known=known), Transcript()
         self._pending, self._card = (), None
         async with self._client.events(run_id, after) as events, trio.open_nursery() as nursery:
-            nursery.start_soon(self._decide_all, run_id)
+            nursery.start_soon(self._decide_all, run_id, view)
             async for item in events:
                 with self._screen.beside():
                     fold = self._show(item, view, fold)
@@ -214,21 +214,31 @@ class _Conversation:
             self._pending = tuple(call for call in fold.snapshot().pending if call.kind == "decision")
             self._moved.set()
             if self._card is not None and self._card[0] not in {call.tool_call_id for call in self._pending}:
-                self._card[1].cancel()
+                self._close_card(self._card[1])
         return fold
 
-    async def _decide_all(self, run_id: str) -> None:
+    def _close_card(self, question: trio.CancelScope) -> None:
+        """Ask no longer: the call is settled."""
+        question.cancel()
+        self._card = None
+        self._screen.drop_prompt()
+        self._keyboard.forget()  # what was half typed
+        if not self._aborting:
+            self._screen.line("  (settled elsewhere; no answer is needed any more)", "yellow")
+
+    async def _decide_all(self, run_id: str, view: RunView) -> None:
         while True:
             self._moved = trio.Event()
             await trio.sleep(TOGETHER_S)
             open_calls = [call for call in self._pending if call.tool_call_id not in self._settled]
             if open_calls and not self._aborting:
-                await self._decide(run_id, open_calls[0], len(open_calls) > 1)
+                await self._decide(run_id, open_calls[0], is_clear=view.latest == open_calls[0].tool_call_id)
             else:
                 await self._moved.wait()
 
-    async def _decide(self, run_id: str, call: PendingCall, one_of_several: bool) -> None:
-        if one_of_several:
+    async def _decide(self, run_id: str, call: PendingCall, *, is_clear: bool) -> None:
+        """Ask about one call; `is_clear`: the line above is about it."""
+        if not is_clear:
             self._screen.line(f"  {call_line(call.tool_name, call.input)}:", "yellow")
         if not self._helped:
             self._screen.line(f"  ({HELP})", "dim")
@@ -241,11 +251,8 @@ class _Conversation:
             if decided is None:
                 self._leaving.cancel()
             await trio.lowlevel.checkpoint()
-        if decided is not None and not scope.cancelled_caught:
-            if await self._hand_in(run_id, call, decided):
-                self._settled.add(call.tool_call_id)
-        elif not self._aborting:
-            self._screen.line("  (settled elsewhere; no answer is needed any more)", "yellow")
+        if decided is not None and not scope.cancelled_caught and await self._hand_in(run_id, call, decided):
+            self._settled.add(call.tool_call_id)
 
     async def _hand_in(self, run_id: str, call: PendingCall, decided: Decision | Declined) -> bool:
         """Whether that settles it; where the run found the decision invalid, it doesn't."""

@@ -92,6 +92,10 @@ class Screen:
         finally:
             self._prompt = ""
 
+    def drop_prompt(self) -> None:
+        """Nothing is being asked any more, though the one who asked may not know it yet."""
+        self._prompt = ""
+
     @contextmanager
     def beside(self) -> Generator[None]:
         """What is said in the block may come while something is being asked: then the prompt is shown again."""
@@ -123,7 +127,7 @@ class RunView:
         self._started: set[str] = set()  # ... to execute, ...
         self._results: set[str] = set()  # ... to be done
         self._lines: dict[str, str] = {}  # of each call
-        self._latest = ""  # the call that the last line was about
+        self.latest = ""  # the call that the last line was about
 
     def snapshot(self, snapshot: Snapshot) -> None:
         """Catch up with a snapshot."""
@@ -225,7 +229,7 @@ class RunView:
             self._screen.line(f"  ? {self._lines[key]} {what}", "yellow")
 
     def _about(self, key: str, name: str, arguments: Mapping[str, Any]) -> None:
-        self._latest = key
+        self.latest = key
         self._lines[key] = call_line(name, arguments)
 
     def _result(self, key: str, content: Sequence[Any], is_error: bool) -> None:
@@ -236,7 +240,7 @@ class RunView:
 
     def _of(self, key: str, text: str, style: str) -> None:
         """A line below the call's own; where others came in between, it says which call it is about."""
-        call = "" if key == self._latest or key not in self._lines else f"{self._lines[key]} "
+        call = "" if key == self.latest or key not in self._lines else f"{self._lines[key]} "
         self._screen.line(f"    {call}{text}", style)
 
     def _end(self, status: str, reason: str, error: str | None) -> None:

@@ -1,0 +1,346 @@
+"""The `adjourn` command as a person runs it: real processes, file, socket and terminal; and killed while it works."""
+
+import os
+import pty
+import re
+import signal
+import sys
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+from subprocess import PIPE, STDOUT, CompletedProcess
+
+import pytest
+import trio
+
+from adjourn.actors.client import Client, open_client
+from adjourn.protocol.errors import AdjournError, ConnectionLost
+from adjourn.protocol.events import AgentPaused, Envelope, MessageUpdate
+from adjourn.protocol.messages import AssistantMessage
+
+ADJOURN = [sys.executable, "-m", "adjourn.actors"]
+ENVIRONMENT = {**os.environ, "TERM": "xterm", "PYTHONWARNINGS": "error", "ADJOURN_TOKEN": "", "ADJOURN_URL": ""}
+PATIENCE_S = 30  # for a machine that is busy; nothing here takes longer than a second or two
+SHUTDOWN_S = 15
+STYLES = re.compile(r"\x1b\[[0-9;]*m")
+
+
+class Output:
+    """What a process writes, read until what is waited for has come."""
+
+    def __init__(self, receive: trio.abc.ReceiveStream) -> None:
+        self._receive = receive
+        self._raw = b""
+        self.text = ""  # without colours
+        self._read = 0  # how much of it has been waited for
+
+    async def until(self, pattern: str) -> re.Match[str]:
+        with trio.move_on_after(PATIENCE_S):
+            while not (found := re.compile(pattern).search(self.text, self._read)):
+                data = await self._receive.receive_some()
+                assert data, f"it ended before {pattern!r}; it wrote: {self.text}"
+                self._raw += data
+                self.text = STYLES.sub("", self._raw.decode(errors="replace")).replace("\r\n", "\n")
+            self._read = found.end()
+            return found
+        raise AssertionError(f"no {pattern!r} in {PATIENCE_S} s; it wrote: {self.text}")
+
+    async def rest(self) -> str:
+        """All that it still writes, until it ends."""
+        with trio.fail_after(PATIENCE_S):
+            return self.text[self._read :] + "".join([data.decode() async for data in self._receive])
+
+
+class Server:
+    """`adjourn demo --headless` on a free port."""
+
+    def __init__(self, process: trio.Process, output: Output, url: str) -> None:
+        self.process, self.output, self.url = process, output, url
+
+    async def kill(self) -> None:
+        self.process.kill()
+        await self.process.wait()
+
+    async def adjourn(self, *args: str) -> str:
+        """What `adjourn ARGS --url …` prints; it must succeed."""
+        done = await adjourn(*args, "--url", self.url)
+        assert (done.returncode, done.stderr) == (0, b"")
+        return done.stdout.decode()
+
+
+async def adjourn(*args: str, cwd: Path | None = None) -> CompletedProcess[bytes]:
+    with trio.fail_after(PATIENCE_S):
+        return await trio.run_process(
+            [*ADJOURN, *args], capture_stdout=True, capture_stderr=True, check=False, cwd=cwd, env=ENVIRONMENT
+        )
+
+
+@asynccontextmanager
+async def serving(folder: Path) -> AsyncIterator[Server]:
+    process = await trio.lowlevel.open_process(
+        [*ADJOURN, "demo", "--headless", "--port", "0"], cwd=folder, stdout=PIPE, stderr=STDOUT, env=ENVIRONMENT
+    )
+    assert process.stdout is not None
+    output = Output(process.stdout)
+    try:
+        found = await output.until(r"adjourn serves support at (ws://\S+)\n(.*\n)*?  ship order.*\n")
+        yield Server(process, output, found[1])
+    finally:
+        with trio.CancelScope(shield=True):
+            process.kill()
+            await process.wait()
+            await process.stdout.aclose()
+
+
+async def start_and_park(url: str, text: str) -> str:
+    async with open_client(url) as client:
+        run_id = (await client.start("support", text)).run_id
+        async with client.events(run_id, after=0) as events:
+            async for item in events:
+                if isinstance(item, Envelope) and isinstance(item.event, AgentPaused):
+                    break
+    return run_id
+
+
+def ledger_of(folder: Path) -> list[str]:
+    return (folder / "adjourn-demo.refunds.txt").read_text(encoding="utf-8").splitlines()
+
+
+async def test_a_refund_parked_when_the_process_is_killed_is_decided_later_and_executed_once(tmp_path: Path) -> None:
+    async with serving(tmp_path) as server:
+        run_id = await start_and_park(server.url, "refund order 7")
+        await server.kill()
+    async with serving(tmp_path) as server:
+        await server.output.until("1 run is waiting for a decision: adjourn runs list\n")
+        assert re.search(rf"^{run_id} +support +paused .* 1$", await server.adjourn("runs", "list"), re.MULTILINE)
+        decided = await server.adjourn("runs", "resume", run_id, '{"approved": true}')
+        assert decided == "decided: refund_order(order_id=7, amount=79.5)\n"
+        assert (await server.adjourn("runs", "watch", run_id)).endswith("support> Refunded 79.50 for order 7.\n")
+        again = await adjourn("runs", "resume", run_id, '{"approved": true}', "--url", server.url)
+        assert (again.returncode, again.stderr.decode()) == (1, f"adjourn: run {run_id} waits for no decision\n")
+        await server.kill()
+    async with serving(tmp_path) as server:
+        assert "completed" in await server.adjourn("runs", "list")
+        [line] = ledger_of(tmp_path)
+        assert line.startswith("order 7: refunded 79.50 (call ")
+
+
+async def kill_when_it_streams(server: Server, client: Client, run_id: str) -> None:
+    async with client.events(run_id, after=0) as events:
+        async for item in events:
+            if isinstance(item, Envelope) and isinstance(item.event, MessageUpdate):
+                server.process.kill()
+
+
+async def test_a_run_that_streams_when_the_process_is_killed_goes_on_to_its_end(tmp_path: Path) -> None:
+    async with serving(tmp_path) as server, open_client(server.url, reconnect=None) as client:
+        run_id = (await client.start("support", "count to 40")).run_id
+        with pytest.raises(ConnectionLost):
+            await kill_when_it_streams(server, client, run_id)
+    async with serving(tmp_path) as server, open_client(server.url) as client:
+        await server.output.until("1 run goes on where the last process left off\n")
+        with trio.fail_after(PATIENCE_S):
+            async with client.events(run_id) as events:
+                async for _ in events:
+                    pass
+        snapshot = (await client.get(run_id)).snapshot
+        assert snapshot.status == "completed"
+        *_, answer = snapshot.messages
+        assert isinstance(answer, AssistantMessage)
+        assert answer.text == " ".join(str(n) for n in range(1, 41))
+
+
+async def test_sigterm_tells_the_clients_saves_everything_and_exits_0(tmp_path: Path) -> None:
+    told, gone = list[AdjournError](), trio.Event()
+
+    def changed(why: AdjournError | None) -> None:
+        if why is not None:
+            told.append(why)
+            gone.set()
+
+    async with serving(tmp_path) as server, open_client(server.url, reconnect=None, on_connection=changed):
+        run_id = await start_and_park(server.url, "ship order 7")
+        server.process.send_signal(signal.SIGTERM)
+        with trio.fail_after(SHUTDOWN_S):
+            assert await server.process.wait() == 0
+        assert await server.output.rest() == "Stopped; everything is saved\n"
+        await gone.wait()
+        assert "the server is shutting down" in told[0].message
+    async with serving(tmp_path) as server:
+        assert "paused" in await server.adjourn("runs", "show", run_id)
+
+
+async def test_a_second_signal_exits_at_once(tmp_path: Path) -> None:
+    gone = trio.Event()
+    async with serving(tmp_path) as server:
+        async with open_client(server.url, reconnect=None, on_connection=lambda why: why and gone.set()) as client:
+            await client.start("support", "count to 9999")
+            server.process.send_signal(signal.SIGINT)
+            with trio.fail_after(PATIENCE_S):
+                await gone.wait()  # it waits for the run to come to rest now
+        server.process.send_signal(signal.SIGTERM)
+        with trio.fail_after(2):
+            assert await server.process.wait() == 128 + signal.SIGTERM
+
+
+async def test_a_second_process_on_the_same_store_is_told_who_has_it(tmp_path: Path) -> None:
+    async with serving(tmp_path) as server:
+        done = await adjourn("demo", "--headless", "--port", "0", cwd=tmp_path)
+        assert (done.returncode, done.stdout) == (1, b"")
+        [line] = done.stderr.decode().splitlines()
+        assert line.startswith("adjourn: ")
+        assert "adjourn-demo.db is open" in line
+        assert f"process {server.process.pid}" in line
+
+
+async def test_a_port_that_is_taken_is_told_in_a_line(tmp_path: Path) -> None:
+    async with serving(tmp_path) as server:
+        port = server.url.rpartition(":")[2]
+        done = await adjourn("demo", "--headless", "--port", port, "--store", "memory:", cwd=tmp_path)
+        assert done.returncode == 1
+        assert done.stderr.decode() == (
+            f"adjourn: cannot listen on 127.0.0.1:{port}: something else does, maybe another adjourn; "
+            "--port 0 picks a free port\n"
+        )
+
+
+# On a terminal.
+
+
+class Master(trio.abc.ReceiveStream):
+    """Our end of a terminal."""
+
+    def __init__(self, fd: int) -> None:
+        self.fd = fd
+
+    async def receive_some(self, max_bytes: int | None = None) -> bytes:
+        await trio.lowlevel.wait_readable(self.fd)
+        try:
+            return os.read(self.fd, max_bytes or 4096)
+        except OSError:  # Linux says so when the other end is closed
+            return b""
+
+    def type(self, text: str) -> None:
+        os.write(self.fd, text.encode())
+
+    async def aclose(self) -> None:
+        await trio.lowlevel.checkpoint()
+
+
+@contextmanager
+def terminal() -> Iterator[tuple[int, Master, Output]]:
+    """A terminal of 80 columns: the end for a process, and ours."""
+    ours, theirs = pty.openpty()
+    try:
+        os.set_blocking(ours, False)
+        master = Master(ours)
+        yield theirs, master, Output(master)
+    finally:
+        os.close(ours)
+        os.close(theirs)
+
+
+@asynccontextmanager
+async def on_terminal(*args: str, cwd: Path | None = None) -> AsyncIterator[tuple[trio.Process, Master, Output]]:
+    with terminal() as (theirs, master, output):
+        process = await trio.lowlevel.open_process(
+            [*ADJOURN, *args], stdin=theirs, stdout=theirs, stderr=theirs, cwd=cwd, env=ENVIRONMENT,
+            start_new_session=True, preexec_fn=own_terminal,
+        )  # fmt: skip
+        try:
+            yield process, master, output
+        finally:
+            with trio.CancelScope(shield=True):
+                process.kill()
+                await process.wait()
+
+
+def own_terminal() -> None:
+    """In the child: make the terminal its own, so that Ctrl-C reaches it."""
+    import fcntl
+    import termios
+
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+
+
+async def test_a_refund_is_answered_at_the_prompt(tmp_path: Path) -> None:
+    async with serving(tmp_path) as server, on_terminal("chat", server.url) as (process, keys, screen):
+        await screen.until("you> ")
+        keys.type("refund order 7\n")
+        await screen.until(r"approved \(y/n\): ")
+        keys.type("maybe\n")
+        await screen.until(r"Expected y or n\.\n.*approved \(y/n\): ")
+        keys.type("y\n")
+        await screen.until(r"reason \(optional\): ")
+        keys.type("\n")
+        await screen.until(r"-> Refunded 79\.50 for order 7\.(.*\n)+.*you> ")
+        keys.type("\x04")
+        with trio.fail_after(PATIENCE_S):
+            assert await process.wait() == 0
+        [line] = ledger_of(tmp_path)
+        assert line.startswith("order 7: ")
+
+
+async def test_ctrl_c_stops_the_run_and_then_leaves_though_a_read_is_pending(tmp_path: Path) -> None:
+    async with serving(tmp_path) as server, on_terminal("chat", server.url) as (process, keys, screen):
+        await screen.until("you> ")
+        keys.type("count to 9999\n")
+        await screen.until("1 2 3 ")
+        keys.type("\x03")
+        await screen.until(r"aborted \(stopped by Ctrl-C\)(.*\n)+.*you> ")
+        keys.type("\x03")
+        with trio.fail_after(PATIENCE_S):
+            assert await process.wait() == 0
+
+
+async def test_a_decision_of_another_client_closes_the_question(tmp_path: Path) -> None:
+    async with serving(tmp_path) as server, on_terminal("chat", server.url) as (_, keys, screen):
+        await screen.until("you> ")
+        keys.type("refund order 7\n")
+        await screen.until(r"approved \(y/n\): ")
+        keys.type("half a wo")
+        [run_id] = re.findall(r"^\w{32}(?= )", await server.adjourn("runs", "list"), re.MULTILINE)
+        await server.adjourn("runs", "decline", run_id, "--reason", "too late")
+        await screen.until(r"declined: too late\n  \(settled elsewhere; .*\n")
+        await screen.until(r"you> ")
+        keys.type("hello\n")
+        await screen.until(r"Hello! I look after")
+    assert not (tmp_path / "adjourn-demo.refunds.txt").exists()
+
+
+async def test_a_chat_reconnects_to_a_server_that_was_killed_and_shows_the_whole_answer(tmp_path: Path) -> None:
+    async with serving(tmp_path) as server:
+        port = server.url.rpartition(":")[2]
+        async with on_terminal("chat", server.url) as (_, keys, screen):
+            await screen.until("you> ")
+            keys.type("count to 60\n")
+            await screen.until("1 2 3 ")
+            await server.kill()
+            await screen.until("reconnecting…")
+            async with serving_again(tmp_path, port):
+                await screen.until("connected again")
+                await screen.until(r"58 59 60\n.*you> ")
+
+
+@asynccontextmanager
+async def serving_again(folder: Path, port: str) -> AsyncIterator[None]:
+    command = [*ADJOURN, "demo", "--headless", "--port", port]
+    process = await trio.lowlevel.open_process(command, cwd=folder, stdout=PIPE, stderr=STDOUT, env=ENVIRONMENT)
+    try:
+        yield
+    finally:
+        with trio.CancelScope(shield=True):
+            process.kill()
+            await process.wait()
+
+
+async def test_the_demo_on_a_terminal_is_server_and_chat_in_one(tmp_path: Path) -> None:
+    async with on_terminal("demo", "--port", "0", cwd=tmp_path) as (process, keys, screen):
+        await screen.until(r"adjourn serves support at ws://127\.0\.0\.1:\d+\n")
+        await screen.until("you> ")
+        keys.type("ship order 7\n")
+        await screen.until(r"1  Courier\n.*2  Pickup\n")
+        keys.type("\x04")
+        await screen.until(r"Run \w+ waits for a decision")
+        with trio.fail_after(PATIENCE_S):
+            assert await process.wait() == 0
