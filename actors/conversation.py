@@ -93,6 +93,7 @@ class _Conversation:
         self._client: Client
         self._keyboard: Keyboard
         self._leaving = trio.CancelScope()
+        self._was_up = False
         self._lost = False
         self._left = False
         self._helped = False
@@ -107,10 +108,11 @@ class _Conversation:
 
     def connection_changed(self, why: AdjournError | None) -> None:
         """Say that the connection is lost, or back."""
-        if why is not None:
+        if why is not None and self._was_up:
             self._note("(the connection is lost; reconnecting…)")
-        elif self._lost:
+        elif why is None and self._lost:
             self._note("(connected again)")
+        self._was_up = self._was_up or why is None
         self._lost = why is not None
 
     def _note(self, text: str) -> None:

@@ -1,0 +1,176 @@
+"""The `adjourn` command line: what is wrong is said in one line, with the right exit code; what is secret stays so."""
+
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from adjourn.actors import cli, runs
+from adjourn.actors.serving import Ready
+from adjourn.protocol.errors import RunNotFound
+
+LOGGERS = ("", "adjourn")
+NOBODY = "ws://127.0.0.1:9"  # the discard port: nothing listens there
+
+
+@pytest.fixture(autouse=True)
+def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A working directory of its own, and the logging of the tests as it was, afterwards."""
+    loggers = [logging.getLogger(name) for name in LOGGERS]
+    before = [(logger, logger.handlers[:], logger.level, logger.propagate) for logger in loggers]
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("ADJOURN_URL", raising=False)
+    monkeypatch.delenv("ADJOURN_TOKEN", raising=False)
+    yield
+    for logger, handlers, level, propagate in before:
+        logger.handlers[:], logger.propagate = handlers, propagate
+        logger.setLevel(level)
+
+
+@pytest.fixture
+def adjourn(capsys: pytest.CaptureFixture[str]) -> "Adjourn":
+    return Adjourn(capsys)
+
+
+class Adjourn:
+    """Carries out a command line: (exit code, stdout, stderr)."""
+
+    def __init__(self, capsys: pytest.CaptureFixture[str]) -> None:
+        self._capsys = capsys
+
+    def __call__(self, *args: str) -> tuple[int, str, str]:
+        with pytest.raises(SystemExit) as exited:
+            cli.main(args)
+        code = exited.value.code
+        assert isinstance(code, int)
+        return code, *self._capsys.readouterr()
+
+
+def test_the_version(adjourn: Adjourn) -> None:
+    assert adjourn("--version") == (0, "adjourn 0.1.0\n", "")
+
+
+@pytest.mark.parametrize("args", [[], ["runs"], ["--help"], ["runs", "resume", "--help"]])
+def test_help_goes_to_stdout_and_says_nothing_on_stderr(adjourn: Adjourn, args: list[str]) -> None:
+    _, out, err = adjourn(*args)
+    assert "Usage: adjourn" in out
+    assert err == ""
+
+
+@pytest.mark.parametrize(
+    ("args", "words"),
+    [
+        (["fly"], "No such command 'fly'"),
+        (["demo", "--fast"], "No such option"),
+        (["demo", "--port", "x"], "--port"),
+        (["demo", "--port", "70000"], "--port"),
+        (["serve"], "MODULE:NAME"),
+        (["demo", "--host", "0.0.0.0"], "clients must show a token: set ADJOURN_TOKEN, or give --token"),
+        (["demo", "--host", "example.org", "--token", ""], "clients must show a token"),
+        (["runs", "list", "--status", "asleep"], "asleep"),
+        (["runs", "list", "--limit", "0"], "--limit"),
+        (["runs", "show"], "RUN"),
+        (["runs", "resume", "r", "{not json"], "expected JSON, such as '{\"approved\": true}' in quotes"),
+    ],
+)
+def test_wrong_usage_is_one_line_that_names_the_help_and_exit_code_2(
+    adjourn: Adjourn, args: list[str], words: str
+) -> None:
+    code, out, err = adjourn(*args)
+    assert (code, out) == (2, "")
+    assert err.startswith("adjourn: ")
+    assert words in err
+    assert err.count("\n") == 1
+    assert err.endswith(" --help)\n")
+
+
+@pytest.mark.parametrize(
+    ("args", "words"),
+    [
+        (["demo", "--store", "redis://x"], "store address 'redis://x': expected memory:"),
+        (["demo", "--store", "sqlite:///no/such/folder/runs.db"], "no/such/folder"),
+        (["serve", "shop"], "'shop': expected module:name"),
+        (["serve", "no_such_shop:agents"], "there is no module 'no_such_shop'"),
+        (["runs", "list", "--url", NOBODY], f"nothing answers at {NOBODY}"),
+        (["chat", NOBODY], f"nothing answers at {NOBODY}"),
+        (["chat", "http://127.0.0.1:8765"], "expected ws://host:port"),
+    ],
+)
+def test_what_goes_wrong_is_one_line_and_exit_code_1(adjourn: Adjourn, args: list[str], words: str) -> None:
+    code, out, err = adjourn(*args)
+    assert (code, out) == (1, "")
+    assert err.startswith("adjourn: ")
+    assert words in err
+    assert err.count("\n") == 1
+
+
+def test_where_nothing_answers_it_says_how_to_start_something(adjourn: Adjourn) -> None:
+    assert "(`adjourn demo` starts a gateway)" in adjourn("runs", "list", "--url", NOBODY)[2]
+
+
+def test_the_url_may_come_from_the_environment(adjourn: Adjourn, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ADJOURN_URL", "ws://127.0.0.1:10")
+    for command in (["chat"], ["runs", "list"]):
+        assert "ws://127.0.0.1:10" in adjourn(*command)[2]
+
+
+def test_a_token_is_never_printed(adjourn: Adjourn, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ADJOURN_TOKEN", "tell-nobody")
+    for args in (["demo", "--help"], ["runs", "list", "--help"], ["runs", "list", "--url", NOBODY]):
+        assert "tell-nobody" not in "".join(map(str, adjourn("--verbose", *args)))
+
+
+def test_an_error_of_ours_is_an_id_in_one_line_and_a_traceback_only_when_asked_for(
+    adjourn: Adjourn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*args: object) -> None:
+        raise ExceptionGroup("crash", [ZeroDivisionError("division\nby zero"), RunNotFound("the lesser one")])
+
+    monkeypatch.setattr(runs, "_at", fails)
+    code, _, err = adjourn("runs", "list")
+    logged, told = err.splitlines()
+    assert code == 1
+    assert told.startswith("adjourn: internal error ")
+    assert told.split()[3].strip(";") in logged
+    assert logged.endswith("ZeroDivisionError: division by zero")
+    assert "Traceback" in adjourn("--verbose", "runs", "list")[2]
+
+
+def test_an_interrupt_is_silent(adjourn: Adjourn, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*args: object) -> None:
+        raise BaseExceptionGroup("stopped", [KeyboardInterrupt()])
+
+    monkeypatch.setattr(runs, "_at", interrupted)
+    assert adjourn("runs", "list") == (130, "", "")
+
+
+@pytest.mark.parametrize(
+    ("found", "lines"),
+    [
+        (Ready("", 0, 0, 0), []),
+        (
+            Ready("", 1, 1, 1),
+            ["1 run goes on", "1 run is waiting for a decision: adjourn runs list", "1 run is stranded"],
+        ),
+        (Ready("", 2, 0, 3), ["2 runs go on", "3 runs are stranded"]),
+    ],
+)
+def test_what_was_in_the_store_is_said_at_the_start(found: Ready, lines: list[str]) -> None:
+    said = list(cli._found(found))
+    assert len(said) == len(lines)
+    assert all(line.startswith(words) for line, words in zip(said, lines, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("store", "ledger"),
+    [
+        ("memory:", None),
+        ("sqlite:///adjourn-demo.db", "adjourn-demo.refunds.txt"),
+        ("sqlite:////var/lib/x.db", "/var/lib/x.refunds.txt"),
+        ("redis://x", None),
+        ("sqlite:///", None),
+    ],
+)
+def test_the_ledger_lies_beside_the_store(store: str, ledger: str | None) -> None:
+    assert cli._beside(store, ".refunds.txt") == (Path(ledger) if ledger else None)
