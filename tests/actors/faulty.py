@@ -23,6 +23,7 @@ class FaultyStore:
         self.slow = 0  # checkpoints before and after each save
         self.refuse: list[Exception] = []  # the next saves raise these, and have not happened
         self.lose: list[Exception] = []  # the next saves raise these, and have happened
+        self.lose_nth = 0  # so does the nth save from now on; 0 = none
         self.attempts = 0  # saves that were tried
 
     async def save(self, head: Head, append: Sequence[Entry] = (), *, expected_version: int) -> None:
@@ -37,6 +38,9 @@ class FaultyStore:
         await self.inner.save(head, append, expected_version=expected_version)
         for _ in range(self.slow):
             await trio.lowlevel.checkpoint()
+        self.lose_nth -= 1
+        if self.lose_nth == 0:
+            raise StoreUnavailable("the acknowledgement is lost")
         if self.lose:
             raise self.lose.pop(0)
 

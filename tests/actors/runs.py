@@ -72,6 +72,15 @@ async def forever(arguments: dict[str, Any], context: ToolContext) -> None:
     await trio.sleep_forever()
 
 
+def sleeps(after_s: float) -> Body:
+    """A tool's body that takes its time."""
+
+    async def body(arguments: dict[str, Any], context: ToolContext) -> None:
+        await trio.sleep(after_s)
+
+    return body
+
+
 def agent_of(*responses: Response, tools: Sequence[Tool] = (), delay_s: float = 0.0, **limits: Any) -> Agent:
     """An agent called `a` that follows a script."""
     return Agent(name="a", model=ScriptedModel(responses, delay_s=delay_s), tools=tools, limits=Limits(**limits))
