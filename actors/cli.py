@@ -16,7 +16,7 @@ from typing import Annotated, Any, cast
 import trio
 import typer
 
-from ..protocol.errors import AdjournError
+from ..protocol.errors import AdjournError, Unauthorized
 from . import runs
 from .access import is_loopback
 from .agent import Agent
@@ -28,6 +28,7 @@ from .serving import Ready, serve
 
 __all__ = ["main"]
 
+INTERRUPTED = 130  # an exit code: 128 + SIGINT
 TRY = "  hello | where is order 7 | refund order 7 | refund orders 7 and 8\n  ship order 7 | count to 50"
 
 logger = logging.getLogger("adjourn.cli")
@@ -132,7 +133,12 @@ def _serve(
     meanwhile = converse_here if chat else None
     trio.run(partial(serve, agents, store=store, host=host, port=port, token=token, ready=ready, meanwhile=meanwhile))
     if not chat:
-        typer.echo("Stopped; everything is saved")
+        typer.echo(f"{_after_interrupt()}Stopped; everything is saved")
+
+
+def _after_interrupt() -> str:
+    """A terminal has shown ^C, and stands behind it."""
+    return "\n" if sys.stdout.isatty() else ""
 
 
 def _found(found: Ready) -> Iterator[str]:
@@ -173,6 +179,8 @@ def main(args: Sequence[str] | None = None) -> None:
 def _exit_code(args: list[str]) -> int:
     try:
         code = typer.main.get_command(app).main(args, prog_name="adjourn", standalone_mode=False)
+        if code == INTERRUPTED:
+            typer.echo(_after_interrupt(), nl=False)
         sys.stdout.flush()
     except _UsageError as error:
         return _wrong_usage(error)
@@ -195,7 +203,8 @@ def _failed(error: BaseException) -> int:
     leaf = _worst(error)
     match leaf:
         case KeyboardInterrupt() | typer.Abort():
-            return 130
+            typer.echo(_after_interrupt(), nl=False)
+            return INTERRUPTED
         case BrokenPipeError():  # whoever read our output has enough
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return 1
@@ -203,11 +212,16 @@ def _failed(error: BaseException) -> int:
             raise leaf
         case AdjournError():
             logger.debug("failed", exc_info=error)
-            hint = " (`adjourn demo` starts a gateway)" if "nothing answers" in leaf.message else ""
-            _complain(leaf.message + hint)
+            _complain(leaf.message + _hint(leaf))
         case _:
             _complain(internal_error(error, "the adjourn command", logger).message)
     return 1
+
+
+def _hint(error: AdjournError) -> str:
+    if isinstance(error, Unauthorized):
+        return " (set ADJOURN_TOKEN, or give --token)"
+    return " (`adjourn demo` starts a gateway)" if "nothing answers" in error.message else ""
 
 
 def _worst(error: BaseException) -> BaseException:

@@ -81,7 +81,7 @@ async def _ask(screen: Screen, keyboard: Keyboard, question: Question) -> str | 
         screen.line(f"  {line}")
     with screen.prompting(question.prompt):
         entry = await keyboard.line()
-    screen.typed(entry)
+    screen.typed(entry, echoed=keyboard.interactive)
     return entry
 
 
@@ -130,12 +130,14 @@ class _Conversation:
     ) -> None:
         """Talk until the person leaves."""
         self._client, self._keyboard = client, keyboard
-        with self._leaving:
-            async with trio.open_nursery() as nursery:
-                nursery.start_soon(self._watch_interrupts, interrupts, nursery)
-                await self._talk(agent, run_id)
-                nursery.cancel_scope.cancel()
-        self._left = True
+        try:
+            with self._leaving:
+                async with trio.open_nursery() as nursery:
+                    nursery.start_soon(self._watch_interrupts, interrupts, nursery)
+                    await self._talk(agent, run_id)
+                    nursery.cancel_scope.cancel()
+        finally:
+            self._left = True
         self._screen.end_line()
         if self._run_id is not None:
             state = "waits for a decision" if self._pending else "goes on without you"

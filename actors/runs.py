@@ -107,7 +107,9 @@ async def _watch_run(run: str, client: Client) -> None:
 @app.command()
 def resume(
     run: RunId,
-    decision: Annotated[str | None, typer.Argument(help="As JSON; without it, you are asked.")] = None,
+    decision: Annotated[
+        str | None, typer.Argument(metavar="[DECISION]", help="As JSON; without it, you are asked.")
+    ] = None,
     call: Call = None,
     url: Url = DEFAULT_URL,
     token: Token = None,
@@ -126,7 +128,8 @@ async def _resume(run: str, given: Decision | None, key: str | None, client: Cli
     screen = Screen()
     async with open_keyboard() as keyboard:
         for call in waiting:
-            screen.line(f"{call_line(call.tool_name, call.input)} needs a decision ({HELP})")
+            screen.line(f"{call_line(call.tool_name, call.input)} needs a decision")
+            screen.line(f"  ({HELP})", "dim")
             decided = await ask_decision(screen, keyboard, call.schema or {})
             if decided is None:
                 screen.line("Nothing was decided; the run goes on waiting.")

@@ -105,11 +105,11 @@ class Screen:
             self.end_line()
             self.write(self._prompt, "bold")
 
-    def typed(self, entry: str | None) -> None:
-        """What stood behind a prompt: a terminal has shown it already, and its line end, unless nothing was typed."""
+    def typed(self, entry: str | None, *, echoed: bool) -> None:
+        """What stood behind a prompt; a terminal has `echoed` it already, with its line end."""
         if entry is None:
             self.end_line()
-        elif not self.console.is_terminal:
+        elif not echoed:
             self.write(f"{entry}\n")
         self._in_line = False
 
@@ -192,8 +192,6 @@ class RunView:
                 self._catch_up(message)
                 self._said = ""
                 self._screen.end_line()
-                if message.stop_reason == "error":
-                    self._screen.line(f"  the model failed: {message.error_message or 'no reason given'}", "red")
             case ToolResultMessage():
                 self._result(message.tool_call_id, message.content, message.is_error)
 
@@ -286,7 +284,7 @@ class Keyboard:
 
     def __init__(self, lines: trio.MemoryReceiveChannel[str], interactive: bool) -> None:
         self._lines = lines
-        self._interactive = interactive
+        self.interactive = interactive  # a person types them, and sees them
 
     async def line(self) -> str | None:
         """The next line, without its end; None when there are no more. Cancelled, it loses none."""
@@ -297,7 +295,7 @@ class Keyboard:
 
     def forget(self) -> None:
         """Drop what a person typed ahead: it was not meant for the question that comes now. A pipe keeps its lines."""
-        if self._interactive:
+        if self.interactive:
             _flush()
             with suppress(trio.WouldBlock, trio.EndOfChannel):
                 while True:

@@ -18,7 +18,6 @@ from adjourn.protocol.events import (
     AgentRetry,
     Envelope,
     Event,
-    MessageEnd,
     MessageStart,
     MessageUpdate,
     TextDelta,
@@ -123,10 +122,6 @@ def test_a_snapshot_with_another_message_than_the_one_begun_says_so() -> None:
         (AgentEnd(status="failed", reason="crashLoop"), "  the run failed: crashLoop\n"),
         (AgentEnd(status="aborted", reason="ctrl-c"), "  aborted (ctrl-c)\n"),
         (AgentEnd(status="completed", reason="stop"), ""),
-        (
-            MessageEnd(message=AssistantMessage(content=(), stop_reason="error", error_message="no key")),
-            "  the model failed: no key\n",
-        ),
         (ToolDecisionResolved(tool_call_id="c", outcome="expired"), "    expired\n"),
         (
             ToolDecisionResolved(tool_call_id="c", outcome="declined", by="Kim", reason="no"),
