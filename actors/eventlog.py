@@ -8,7 +8,7 @@ The numbers of the events in the ring have no gaps.
 
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
-from typing import Literal
+from typing import Literal, cast
 
 import trio
 
@@ -19,11 +19,10 @@ from ..protocol.events import (
     AgentResume,
     Envelope,
     Event,
+    MessageEnd,
+    MessageStart,
     MessageUpdate,
     Status,
-    TextDelta,
-    ThinkingDelta,
-    ToolcallDelta,
 )
 from ..protocol.messages import Wire
 from ..protocol.record import FINAL
@@ -38,6 +37,9 @@ IDLE_BYTES = 8_000
 MAX_LAG = 64  # events by which a lossless reader may trail before producers wait for it
 BELOW = -1  # a place below every ring
 _DELTA_BYTES = 200  # of an encoded delta, beside its text
+
+_TURNING = (AgentPaused, AgentResume, AgentEnd)
+_PIECES = frozenset({MessageStart, MessageUpdate})
 
 Format = Literal["json", "msgpack"]
 
@@ -65,6 +67,13 @@ class Item:
     def is_snapshot(self) -> bool:
         """Whether this is a snapshot, not an event."""
         return isinstance(self.envelope, SnapshotEnvelope)
+
+    def weigh(self, *, keep: bool) -> int:
+        """How many bytes it takes as JSON, which is kept if somebody watches."""
+        encoded = codec.ENCODER_JSON.encode(self.envelope)
+        if keep:
+            self._json = encoded
+        return len(encoded)
 
     def encoded(self, form: Format) -> bytes:
         """The envelope in a wire format."""
@@ -121,17 +130,24 @@ class EventLog:
         """Add events, numbered on from the latest, and wake whoever waits for them. Never waits."""
         if not events:
             return
+        keep = bool(self._cursors)
         for event in events:
             self.seq += 1
             item = Item(Envelope(run_id=self.run_id, seq=self.seq, time=time, event=event))
-            item.size = _size(item, keep=bool(self._cursors))
+            text = getattr(event.assistant_message_event, "delta", None) if type(event) is MessageUpdate else None
+            if text is not None:
+                item.size = _DELTA_BYTES + len(text)
+            else:
+                item.size = item.weigh(keep=keep)
+                if isinstance(event, _TURNING):
+                    self.status = _status_after(event)
             self._ring.append(item)
             self._bytes += item.size
-            if isinstance(event, AgentPaused | AgentResume | AgentEnd):
-                self.status = _status_after(event)
         self._snapshot = None
-        self._evict()
-        self._wake()
+        if len(self._ring) > IDLE_EVENTS or self._bytes > IDLE_BYTES:
+            self._evict()
+        if keep:
+            self._wake()
 
     def skip_to(self, seq: int) -> None:
         """Never use numbers up to `seq` again; whoever stands below gets a snapshot."""
@@ -239,9 +255,9 @@ class EventLog:
         self._fold_first(len(self._ring))
 
     def _fold_first(self, count: int) -> None:
-        for item in self._ring[self._folded : count]:
-            assert isinstance(item.envelope, Envelope)
-            self._fold.apply(item.envelope.event)
+        fold = self._fold
+        for event in _without_void([cast(Envelope, item.envelope).event for item in self._ring[self._folded : count]]):
+            fold.apply(event)
         self._folded = max(self._folded, count)
 
     def _evict(self) -> None:
@@ -345,14 +361,12 @@ class Cursor:
         self._log._leave(self)
 
 
-def _size(item: Item, *, keep: bool) -> int:
-    """About how many bytes an event takes as JSON. What has to be encoded for that is kept if somebody watches."""
-    event = item.envelope.event if isinstance(item.envelope, Envelope) else None
-    if isinstance(event, MessageUpdate):
-        delta = event.assistant_message_event
-        if isinstance(delta, TextDelta | ThinkingDelta | ToolcallDelta):
-            return _DELTA_BYTES + len(delta.delta)
-    return len(item.encoded("json") if keep else codec.to_json(item.envelope))
+def _without_void(events: list[Event]) -> list[Event]:
+    """The same, but for the pieces of messages whose end is there: that brings the whole."""
+    for at in range(len(events) - 1, -1, -1):
+        if type(events[at]) is MessageEnd:
+            return [event for event in events[:at] if type(event) not in _PIECES] + events[at:]
+    return events
 
 
 def _status_after(event: AgentPaused | AgentResume | AgentEnd) -> Status:
