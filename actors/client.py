@@ -93,14 +93,12 @@ class Client:
         run_id: str | None = None,
         metadata: Mapping[str, Any] | None = None,
     ) -> Started:
-        """Begin a run, saved when this returns. Watch it with `events(started.run_id, after=0)`.
+        """Begin a run that this client need not watch; saved when this returns. `run` begins one and watches it.
 
         Raises: AgentNotFound, InvalidParams, RunIdConflict.
         """
-        key = run_id or uuid.uuid4().hex  # so that a repeated request finds the run that the first one began
-        messages = input if isinstance(input, str) else tuple(input)
-        params = RunStart(agent=agent, input=messages, run_id=key, metadata=None if metadata is None else {**metadata})
-        watched = self._watched(key)
+        params = _start_of(agent, input, run_id, metadata)
+        watched = self._watched(params.run_id)
         try:
             return await self._link.request("run.start", params, Started, then=watched.resubscribed)
         finally:
@@ -169,14 +167,33 @@ class Client:
         """
         watched = self._watched(run_id)
         reader = RunReader(lambda: self._subscribe(watched, reader), self._backoff, after)
-        watched.readers.add(reader)
-        try:
+        async with self._reading(watched, reader):
             await reader.attach()
             yield reader
-        finally:
-            watched.readers.discard(reader)
-            with trio.move_on_after(GOODBYE_S, shield=True):
-                await self._release(watched, unsubscribe=not reader.ended)
+
+    @asynccontextmanager
+    async def run(
+        self,
+        agent: str,
+        input: str | Sequence[Message],  # noqa: A002
+        run_id: str | None = None,
+        metadata: Mapping[str, Any] | None = None,
+    ) -> AsyncGenerator[AsyncIterator[Envelope | RunSnapshot]]:
+        """Begin a run, and give its events from the first: as `start`, and then as `events`, in one request.
+
+        The run is saved when the block is entered, and goes on when it is left.
+        """
+        params = _start_of(agent, input, run_id, metadata)
+        watched = self._watched(params.run_id)
+        reader = RunReader(lambda: self._subscribe(watched, reader), self._backoff, 0)
+
+        def began(session: Session, started: Started) -> None:
+            watched.resubscribed(session, started)
+            reader.session = session
+
+        async with self._reading(watched, reader):
+            await self._link.request("run.start", params, Started, then=began)
+            yield reader
 
     @asynccontextmanager
     async def watch_runs(self) -> AsyncGenerator[AsyncIterator[RunSummary]]:
@@ -193,6 +210,16 @@ class Client:
         finally:
             self._lists.discard(reader)  # the gateway goes on telling this client; it has no word for the opposite
 
+    @asynccontextmanager
+    async def _reading(self, watched: "_Watched", reader: RunReader) -> AsyncGenerator[None]:
+        watched.readers.add(reader)
+        try:
+            yield
+        finally:
+            watched.readers.discard(reader)
+            with trio.move_on_after(GOODBYE_S, shield=True):
+                await self._release(watched, unsubscribe=not reader.ended)
+
     async def _subscribe(self, watched: "_Watched", reader: RunReader) -> None:
         async with watched.lock:
             # One connection has one subscription to a run: it must begin where the last of its readers stands.
@@ -208,7 +235,8 @@ class Client:
         await self._link.request("runs.watch", RunsWatch(), Empty, then=attached)
         reader.fill_in(await self.list(limit=RELISTED))
 
-    def _watched(self, run_id: str) -> "_Watched":
+    def _watched(self, run_id: str | None) -> "_Watched":
+        assert run_id is not None
         watched = self._runs.get(run_id)
         if watched is None:
             watched = self._runs[run_id] = _Watched(run_id)
@@ -261,6 +289,14 @@ class _Watched:
         """A start has put another subscription in the place of the readers' own."""
         for reader in self.readers:
             reader.detach()
+
+
+def _start_of(
+    agent: str, given: str | Sequence[Message], run_id: str | None, metadata: Mapping[str, Any] | None
+) -> RunStart:
+    messages = given if isinstance(given, str) else tuple(given)
+    known = run_id or uuid.uuid4().hex  # so that a repeated request finds the run that the first one began
+    return RunStart(agent=agent, input=messages, run_id=known, metadata=None if metadata is None else {**metadata})
 
 
 @asynccontextmanager

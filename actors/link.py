@@ -223,7 +223,6 @@ class Link:
         on_change: Callable[[AdjournError | None], None],
     ) -> None:
         self.session: Session | None = None  # that is up
-        self.server: ServerDescription | None = None  # that answered last
         self._settings = settings
         self._on_notice = on_notice
         self._on_change = on_change
@@ -318,7 +317,6 @@ class Link:
         self._changed = trio.Event()
 
     def _started(self, session: Session, server: ServerDescription) -> None:
-        self.server = server
         self._set_session(session)
         self._on_change(None)
 
