@@ -62,7 +62,8 @@ class Supervisor:
             raise ActorEnded("the supervisor is stopping")
         if spec.name in self._children:
             raise NameTaken(f"a child named {spec.name!r} is alive")
-        actor = Actor(spec.name, spec.start, Mailbox[M](spec.capacity, spec.reserved))
+        mailbox: Mailbox[M] = Mailbox(spec.capacity, spec.reserved)
+        actor = Actor(spec.name, spec.start, mailbox)
         self._children[spec.name] = spec, actor
         self._nursery.start_soon(self._tend, spec, actor, name=f"actor {spec.name}")
         return actor.ref

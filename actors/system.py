@@ -344,6 +344,8 @@ class ActorSystem:
         log = EventLog(record.head.id, seq=record.head.seq, fold=folded(record))
         log.watched_first = self._keep
         log.unwatched = self._drop
+        if self._closing:
+            log.close()
         return log
 
     def _keep(self, log: EventLog) -> None:
@@ -468,7 +470,7 @@ class ActorSystem:
         self._check_open()
         run_id = actor.head.id
         self.activations += 1
-        spec = ChildSpec[Input](
+        spec: ChildSpec[Input] = ChildSpec(
             name=f"{run_id}/{self.activations}",
             start=partial(self._tend, actor),
             restart="temporary",
