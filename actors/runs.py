@@ -107,9 +107,7 @@ async def _watch_run(run: str, client: Client) -> None:
 @app.command()
 def resume(
     run: RunId,
-    decision: Annotated[
-        str | None, typer.Argument(metavar="[DECISION]", help="As JSON; without it, you are asked.")
-    ] = None,
+    decision: Annotated[str | None, typer.Argument(metavar="[DECISION]", help="As JSON; else you are asked.")] = None,
     call: Call = None,
     url: Url = DEFAULT_URL,
     token: Token = None,

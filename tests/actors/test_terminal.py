@@ -145,6 +145,22 @@ def test_a_call_with_long_arguments_is_cut() -> None:
     assert len(call_line("write", {"text": "x" * 100_000})) < 700
 
 
+def test_what_is_said_beside_a_question_is_followed_by_the_question_again() -> None:
+    file = io.StringIO()
+    screen = Screen(Console(file=file, highlight=False, markup=False))
+    with screen.prompting("name: "):
+        with screen.beside():
+            screen.line("by the way")
+        with screen.beside():
+            pass
+        screen.drop_prompt()
+        with screen.beside():
+            screen.line("never mind")
+    screen.typed("Kim", echoed=False)
+    screen.typed(None, echoed=True)
+    assert file.getvalue() == "name: \nby the way\nname: \nnever mind\nKim\n"
+
+
 @pytest.fixture
 def piped(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
     """Standard input is a pipe; its other end."""

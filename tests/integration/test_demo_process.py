@@ -68,10 +68,11 @@ class Server:
         return done.stdout.decode()
 
 
-async def adjourn(*args: str, cwd: Path | None = None) -> CompletedProcess[bytes]:
+async def adjourn(*args: str, cwd: Path | None = None, stdin: str = "") -> CompletedProcess[bytes]:
+    command, given = [*ADJOURN, *args], stdin.encode()
     with trio.fail_after(PATIENCE_S):
         return await trio.run_process(
-            [*ADJOURN, *args], capture_stdout=True, capture_stderr=True, check=False, cwd=cwd, env=ENVIRONMENT
+            command, stdin=given, capture_stdout=True, capture_stderr=True, check=False, cwd=cwd, env=ENVIRONMENT
         )
 
 
@@ -202,6 +203,44 @@ async def test_a_port_that_is_taken_is_told_in_a_line(tmp_path: Path) -> None:
             f"adjourn: cannot listen on 127.0.0.1:{port}: something else does, maybe another adjourn; "
             "--port 0 picks a free port\n"
         )
+
+
+PIPED = """\
+Talking to support. Ctrl-C stops a run, Ctrl-D leaves.
+you> refund orders 7 and 8
+support> A refund has to be approved first.
+  ? refund_order(order_id=7, amount=79.5) needs a decision
+  ? refund_order(order_id=8, amount=116.0) needs a decision
+  refund_order(order_id=7, amount=79.5):
+  (/decline [reason] says no, /again begins anew)
+  approved (y/n): y
+  For the customer.
+  reason (optional):\x20
+    refund_order(order_id=7, amount=79.5) decided: {"approved":true}
+"""
+
+
+async def test_a_chat_takes_its_lines_from_a_pipe_and_decides_two_calls_one_by_one(tmp_path: Path) -> None:
+    async with serving(tmp_path) as server:
+        done = await adjourn("chat", server.url, stdin="refund orders 7 and 8\ny\n\n/decline not that one\n")
+        assert (done.returncode, done.stderr) == (0, b"")
+        text = done.stdout.decode()
+        assert text.startswith(PIPED)
+        assert re.search(r"^  refund_order\(order_id=8, amount=116\.0\):\n  approved \(y/n\): ", text, re.MULTILINE)
+        assert "approved (y/n): /decline not that one\n" in text
+        assert text.endswith(
+            "support> Refunded 79.50 for order 7.\nThat did not work: This call was declined: not that one\nyou> \n"
+        )
+        assert [line[:9] for line in ledger_of(tmp_path)] == ["order 7: "]
+
+
+async def test_a_chat_whose_input_ends_at_a_question_leaves_the_run_waiting(tmp_path: Path) -> None:
+    async with serving(tmp_path) as server:
+        done = await adjourn("chat", server.url, stdin="ship order 7\n1\n")
+        assert done.returncode == 0
+        [come_back] = re.findall(r"^  adjourn (chat ws://\S+ --run \w+)$", done.stdout.decode(), re.MULTILINE)
+        done = await adjourn(*come_back.split(), stdin="pickup\nthe corner shop\n")
+        assert "    -> Order 7 waits to be picked up at the corner shop.\n" in done.stdout.decode()
 
 
 # On a terminal.
