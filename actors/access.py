@@ -70,7 +70,7 @@ def token_of(headers: Mapping[str, str], subprotocols: Sequence[str]) -> str | N
     """The token that a handshake carries. The header wins: a browser can't set it."""
     scheme, _, given = headers.get("authorization", "").partition(" ")
     if scheme.lower() == "bearer" and given.strip():
-        return given.strip()
+        return given.strip().encode("latin-1").decode("utf-8", "surrogateescape")  # headers are read as Latin-1
     for offered in subprotocols:
         if offered.startswith(AUTH_SUBPROTOCOL):
             encoded = offered.removeprefix(AUTH_SUBPROTOCOL)

@@ -45,8 +45,8 @@ class Subscriptions:
         Raises: LimitExceeded.
         """
         self.check_room(log.run_id)
-        self.close(log.run_id)
         subscription = Subscription(log, after, self._ready)
+        self.close(log.run_id)  # not before: a log that nobody watches keeps less
         self._by_run[log.run_id] = subscription
         return subscription
 

@@ -1,0 +1,253 @@
+"""A served gateway, and two kinds of client for it: one over trio-websocket, one that writes its frames by hand."""
+
+from collections import deque
+from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+import trio
+from trio_websocket import ConnectionClosed, WebSocketConnection, wrap_client_stream
+
+from adjourn.actors import ActorSystem, Agent, client_tool, open_actor_system, tool
+from adjourn.actors.gateway import Gateway, serve_gateway
+from adjourn.actors.testing import Response, ScriptedModel, calls
+from adjourn.protocol import rpc
+from adjourn.protocol.errors import AdjournError, from_wire
+
+TEXT, BINARY, CLOSE, PING = 1, 2, 8, 9
+REFUND = calls(("refund", {"order": 7}))
+
+
+@tool(
+    decision={
+        "type": "object",
+        "properties": {"approved": {"type": "boolean"}},
+        "required": ["approved"],
+        "additionalProperties": False,
+    }
+)
+async def refund(order: int, decision: dict[str, Any]) -> str:
+    """Pay back."""
+    return f"order {order}: {decision['approved']}"
+
+
+ring = client_tool("ring", "Ring a bell, at the client.", {"type": "object", "additionalProperties": False})
+
+
+def scripted(*responses: Response, name: str = "shop", delay_s: float = 0.0) -> Agent:
+    """An agent whose model says these things, for one run."""
+    return Agent(name=name, model=ScriptedModel(responses, delay_s=delay_s), tools=(refund, ring))
+
+
+@asynccontextmanager
+async def serving(*agents: Agent, **options: Any) -> AsyncGenerator[tuple[ActorSystem, Gateway]]:
+    """A system and its gateway, on a free port, for as long as the block."""
+    async with open_actor_system(agents, drain_s=0) as system, trio.open_nursery() as nursery:
+        yield system, await nursery.start(lambda task_status: _serve(system, options, task_status))
+        nursery.cancel_scope.cancel()
+
+
+async def _serve(system: ActorSystem, options: dict[str, Any], task_status: trio.TaskStatus[Gateway]) -> None:
+    await serve_gateway(system, **{"port": 0, **options}, task_status=task_status)
+
+
+class Client:
+    """A client that keeps the notifications until they are asked for, each as plain data."""
+
+    def __init__(self, ws: WebSocketConnection) -> None:
+        self.ws = ws
+        self.form = rpc.FORMATS[ws.subprotocol] if ws.subprotocol else rpc.JSON
+        self.frames: list[Any] = []  # all that came, decoded, in order
+        self._notes: deque[Any] = deque()
+        self._replies: dict[Any, Any] = {}
+        self._calls = 0
+
+    async def send(self, value: Any) -> None:
+        """Send any value as a frame."""
+        data = self.form.encode(value)
+        await self.ws.send_message(data if self.form.binary else data.decode())
+
+    async def ask(self, method: str, **params: Any) -> int:
+        """Send a request and return its id."""
+        self._calls += 1
+        await self.send({"jsonrpc": "2.0", "id": self._calls, "method": method, "params": params})
+        return self._calls
+
+    async def reply(self, wanted: int | None) -> Any:
+        """The result of a request. Raises the error that came instead."""
+        while wanted not in self._replies:
+            await self._take()
+        message = self._replies.pop(wanted)
+        if "error" in message:
+            raise from_wire(**message["error"])
+        return message["result"]
+
+    async def call(self, method: str, **params: Any) -> Any:
+        """A request and its result."""
+        return await self.reply(await self.ask(method, **params))
+
+    async def refused(self, method: str, **params: Any) -> AdjournError:
+        """The error that a request gets."""
+        try:
+            result = await self.call(method, **params)
+        except AdjournError as error:
+            return error
+        raise AssertionError(f"{method} gave {result}")
+
+    async def note(self) -> Any:
+        """The next notification."""
+        while not self._notes:
+            await self._take()
+        return self._notes.popleft()
+
+    async def until(self, wanted: Callable[[Any], bool]) -> list[Any]:
+        """The notifications up to the first one like that."""
+        notes = [await self.note()]
+        while not wanted(notes[-1]):
+            notes.append(await self.note())
+        return notes
+
+    async def events(self, last: str) -> list[tuple[int, str]]:
+        """(seq, type) of the events up to the first one of that type."""
+        notes = await self.until(lambda note: is_event(note, last))
+        return [
+            (note["params"]["seq"], note["params"]["event"]["type"]) for note in notes if note["method"] == "run.event"
+        ]
+
+    async def closed(self) -> tuple[int, str | None]:
+        """Read on to the end: code and reason of the server's close."""
+        with pytest.raises(ConnectionClosed) as closed:
+            await self._read_on()
+        reason = closed.value.reason
+        assert reason is not None
+        return reason.code, reason.reason
+
+    async def _read_on(self) -> None:
+        while True:
+            await self._take()
+
+    @property
+    def waiting(self) -> list[Any]:
+        """The notifications that came and were not asked for."""
+        return list(self._notes)
+
+    async def _take(self) -> None:
+        data = await self.ws.get_message()
+        assert isinstance(data, bytes) is self.form.binary
+        value = self.form.decode(data, Any)
+        self.frames.append(value)
+        for message in value if isinstance(value, list) else [value]:
+            if "method" in message:
+                self._notes.append(message)
+            else:
+                self._replies[message["id"]] = message
+
+
+def is_event(note: Any, kind: str) -> bool:
+    """Whether a notification is an event of that type."""
+    return note["method"] == "run.event" and note["params"]["event"]["type"] == kind
+
+
+@asynccontextmanager
+async def connected(
+    url: str, *, offer: Iterable[str] = (), headers: Sequence[tuple[bytes, bytes]] = ()
+) -> AsyncGenerator[Client]:
+    """A client. Its socket is closed with it, also where the server went first; trio-websocket would not."""
+    parts = urlsplit(url)
+    assert parts.hostname is not None
+    assert parts.port is not None
+    resource = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    async with await trio.open_tcp_stream(parts.hostname, parts.port) as stream, trio.open_nursery() as nursery:
+        ws = await wrap_client_stream(
+            nursery,
+            stream,
+            parts.netloc,
+            resource,
+            subprotocols=offer,
+            extra_headers=list(headers),
+            max_message_size=2**24,
+        )
+        yield Client(ws)
+        await ws.aclose()
+        nursery.cancel_scope.cancel()
+
+
+class RawClient:
+    """A client over a bare socket."""
+
+    def __init__(self, stream: trio.SocketStream) -> None:
+        self.stream = stream
+        self.head = b""  # of the answer to the handshake
+        self._read = bytearray()
+
+    async def request(self, path: str = "/", **headers: str) -> int:
+        """Ask for a WebSocket, with these headers changed; gives the HTTP status. `head` has the rest."""
+        standard = {
+            "Host": "localhost",
+            "Connection": "Upgrade",
+            "Upgrade": "websocket",
+            "Sec-WebSocket-Version": "13",
+            "Sec-WebSocket-Key": "AAAAAAAAAAAAAAAAAAAAAA==",
+        }
+        lines = [f"{name.replace('_', '-')}: {value}" for name, value in {**standard, **headers}.items()]
+        await self.stream.send_all("\r\n".join([f"GET {path} HTTP/1.1", *lines, "\r\n"]).encode())
+        self.head = await self._until(b"\r\n\r\n")
+        return int(self.head.split()[1])
+
+    async def send(self, opcode: int, payload: bytes) -> None:
+        """One frame, masked with nothing."""
+        size = len(payload)
+        length = bytes((0x80 | size,)) if size < 126 else b"\xfe" + size.to_bytes(2)
+        await self.stream.send_all(bytes((0x80 | opcode,)) + length + bytes(4) + payload)
+
+    async def frame(self) -> tuple[int, bytes]:
+        """The next frame: opcode and payload."""
+        head = await self._exactly(2)
+        size = head[1]
+        if size > 125:
+            size = int.from_bytes(await self._exactly(2 if size == 126 else 8))
+        return head[0] & 0xF, await self._exactly(size)
+
+    async def close_code(self) -> int:
+        """The code of the server's close frame, whatever comes before it."""
+        while True:
+            opcode, payload = await self.frame()
+            if opcode == CLOSE:
+                return int.from_bytes(payload[:2])
+
+    async def at_end(self) -> bytes:
+        """All that still comes, until the server ends it."""
+        while data := await self.stream.receive_some():
+            self._read += data
+        return bytes(self._read)
+
+    async def _exactly(self, size: int) -> bytes:
+        while len(self._read) < size:
+            data = await self.stream.receive_some()
+            if not data:
+                raise EOFError
+            self._read += data
+        found = bytes(self._read[:size])
+        del self._read[:size]
+        return found
+
+    async def _until(self, mark: bytes) -> bytes:
+        while mark not in self._read:
+            data = await self.stream.receive_some()
+            if not data:
+                raise EOFError(bytes(self._read))
+            self._read += data
+        return await self._exactly(self._read.index(mark) + len(mark))
+
+
+@asynccontextmanager
+async def raw(gateway: Gateway, *, receive_bytes: int | None = None) -> AsyncGenerator[RawClient]:
+    """A bare connection; `receive_bytes` bounds what the kernel takes in while nobody reads."""
+    host, port = gateway.addresses[0]
+    with trio.socket.socket(trio.socket.AF_INET) as socket:
+        if receive_bytes is not None:
+            socket.setsockopt(trio.socket.SOL_SOCKET, trio.socket.SO_RCVBUF, receive_bytes)
+        await socket.connect((host, port))
+        yield RawClient(trio.SocketStream(socket))
