@@ -24,7 +24,8 @@ from .conversation import converse
 from .demo import make_support
 from .effects import internal_error
 from .loading import load_agents
-from .serving import Ready, serve
+from .serving import Place, Ready, serve
+from .terminal import clean
 
 __all__ = ["main"]
 
@@ -126,14 +127,21 @@ def _serve(
             typer.echo(line)
         sys.stdout.flush()
 
+    def stopping() -> None:
+        typer.echo(f"{_after_interrupt()}Stopping; another signal stops at once")
+        sys.stdout.flush()
+
     async def converse_here(url: str) -> None:
         come_back = f"adjourn demo\n  in another terminal: {_chat_command(url)}"
         await converse(url, agent=agents[0].name, token=token, come_back=come_back)
 
     meanwhile = converse_here if chat else None
-    trio.run(partial(serve, agents, store=store, host=host, port=port, token=token, ready=ready, meanwhile=meanwhile))
+    place = Place(host, port, token)
+    trio.run(
+        partial(serve, agents, store=store, place=place, ready=ready, stopping=stopping, meanwhile=meanwhile),
+    )
     if not chat:
-        typer.echo(f"{_after_interrupt()}Stopped; everything is saved")
+        typer.echo("Stopped; everything is saved")
 
 
 def _after_interrupt() -> str:
@@ -239,7 +247,7 @@ def _leaves(error: BaseException) -> Iterator[BaseException]:
 
 
 def _complain(text: str) -> None:
-    typer.echo(f"adjourn: {' '.join(text.split())}", err=True)
+    typer.echo(f"adjourn: {clean(' '.join(text.split()))}", err=True)
 
 
 class _OneLine(logging.Formatter):
@@ -251,7 +259,7 @@ class _OneLine(logging.Formatter):
         if error is not None:
             leaf = _worst(error)
             text += f": {type(leaf).__name__}: {leaf}"
-        return f"adjourn: {' '.join(text.split())}"
+        return f"adjourn: {clean(' '.join(text.split()))}"
 
 
 def _log(verbose: bool) -> None:

@@ -8,6 +8,8 @@ import signal
 import time
 import uuid
 from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager
+from typing import TypeAlias
 
 import trio
 
@@ -24,12 +26,16 @@ from ..protocol.events import Envelope, MessageUpdate
 from ..protocol.messages import Message, UserMessage
 from ..protocol.methods import RunSnapshot
 from ..protocol.transcript import PendingCall, Transcript
-from .client import Client, open_client
+from .client import Backoff, Client, open_client
+from .keyboard import Keyboard, open_keyboard
 from .prompt import HELP, Decision, Declined, Question, decide
-from .terminal import Keyboard, RunView, Screen, call_line, open_keyboard
+from .terminal import RunView, Screen, call_line
 
 __all__ = ["ask_decision", "converse", "send_decision"]
 
+Stream: TypeAlias = AbstractAsyncContextManager[AsyncIterator[Envelope | RunSnapshot]]
+
+RECONNECT = Backoff(maximum_s=2.0)  # somebody is watching
 RETRY_S = 1.0
 TOGETHER_S = 0.05  # calls that are announced together are shown together, before the first question
 
@@ -47,7 +53,7 @@ async def converse(
     conversation = _Conversation(screen, url, come_back)
     async with (
         open_keyboard() as keyboard,
-        open_client(url, token=token, on_connection=conversation.connection_changed) as client,
+        open_client(url, token=token, reconnect=RECONNECT, on_connection=conversation.connection_changed) as client,
     ):
         with trio.open_signal_receiver(signal.SIGINT) as interrupts:
             await conversation.hold(client, keyboard, interrupts, agent, run_id)
@@ -165,7 +171,7 @@ class _Conversation:
             self._screen.line(f"Talking to {self._agent}. Ctrl-C stops a run, Ctrl-D leaves.", "dim")
         else:
             self._agent = (await self._client.get(run_id)).snapshot.agent
-            await self._follow(run_id, None, 0)
+            await self._follow(run_id, self._client.events(run_id), 0)
         while (entry := await _ask(self._screen, self._keyboard, Question("you> "))) is not None:
             if entry.strip():
                 await self._send(entry.strip())
@@ -183,9 +189,9 @@ class _Conversation:
 
     async def _send(self, text: str) -> None:
         messages = [*self._history, UserMessage(content=text, timestamp=int(time.time() * 1000))]
+        run_id = uuid.uuid4().hex
         try:
-            started = await self._client.start(self._agent, messages, run_id=uuid.uuid4().hex)
-            await self._follow(started.run_id, 0, len(messages))
+            await self._follow(run_id, self._client.run(self._agent, messages, run_id), len(messages))
         except ConnectionLost:
             raise
         except AdjournError as error:
@@ -193,16 +199,21 @@ class _Conversation:
 
     # A run.
 
-    async def _follow(self, run_id: str, after: int | None, known: int) -> None:
-        """Show a run until it is over; ask what it asks."""
-        self._run_id, self._aborting = run_id, False
+    async def _follow(self, run_id: str, stream: Stream, known: int) -> None:
+        """Show a run until it is over; ask what it asks. Its first `known` messages have been seen."""
         view, fold = RunView(self._screen, known=known), Transcript()
         self._pending, self._card = (), None
-        async with self._client.events(run_id, after) as events, trio.open_nursery() as nursery:
+        async with stream as events, trio.open_nursery() as nursery:
+            self._run_id, self._aborting = run_id, False
             nursery.start_soon(self._decide_all, run_id, view)
-            async for item in events:
-                with self._screen.beside():
-                    fold = self._show(item, view, fold)
+            try:
+                async for item in events:
+                    with self._screen.beside():
+                        fold = self._show(item, view, fold)
+            except ConnectionLost:
+                raise
+            except AdjournError as error:  # the run is gone
+                self._tell(error)
             nursery.cancel_scope.cancel()
         self._run_id = None
         self._history = list(fold.messages)

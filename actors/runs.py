@@ -15,8 +15,9 @@ from ..protocol.methods import RunSnapshot, RunSummary
 from ..protocol.transcript import PendingCall
 from .client import Client, open_client
 from .conversation import ask_decision, send_decision
+from .keyboard import open_keyboard
 from .prompt import HELP, Decision, Declined
-from .terminal import RunView, Screen, call_line, clean, open_keyboard
+from .terminal import RunView, Screen, call_line, clean
 
 __all__ = ["DEFAULT_URL", "app"]
 

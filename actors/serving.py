@@ -4,7 +4,7 @@ import errno
 import os
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 
 import trio
@@ -15,9 +15,18 @@ from .agent import Agent
 from .gateway import Gateway, serve_gateway, token_authenticator
 from .system import ActorSystem, open_actor_system
 
-__all__ = ["Ready", "serve"]
+__all__ = ["Place", "Ready", "serve"]
 
 MAX_COUNTED = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where to listen, and what clients have to show there."""
+
+    host: str
+    port: int  # 0: a free one
+    token: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,45 +43,42 @@ async def serve(
     agents: Sequence[Agent],
     *,
     store: str,
-    host: str,
-    port: int,
-    token: str | None,
+    place: Place,
     ready: Callable[[Ready], None],
+    stopping: Callable[[], None],
     meanwhile: Callable[[str], Awaitable[None]] | None = None,
 ) -> None:
     """Serve until SIGTERM or SIGINT, or, with `meanwhile(url)`, until that returns or SIGTERM comes.
 
-    Then the clients are told, what is under way gets some seconds to come to rest, and everything is saved. Another
-    signal ends the process at once: its runs are recovered at the next start.
+    Then `stopping` is called, the clients are told, what is under way gets some seconds to come to rest, and everything
+    is saved. Another signal ends the process at once: its runs are recovered at the next start.
 
     Raises: what `open_actor_system` and `serve_gateway` raise; InvalidParams where it can't listen.
     """
     stop = trio.Event()
     with trio.open_signal_receiver(signal.SIGTERM, *(() if meanwhile else (signal.SIGINT,))) as signals:
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(_watch_signals, signals, stop)
+            nursery.start_soon(_watch_signals, signals, stop, stopping)
             async with open_actor_system(agents, store=store) as system:
-                await _serve(system, stop, host, port, token, ready, meanwhile)
+                await _serve(system, stop, place, ready, meanwhile)
             nursery.cancel_scope.cancel()
 
 
 async def _serve(
     system: ActorSystem,
     stop: trio.Event,
-    host: str,
-    port: int,
-    token: str | None,
+    place: Place,
     ready: Callable[[Ready], None],
     meanwhile: Callable[[str], Awaitable[None]] | None,
 ) -> None:
     counts = await _count(system)
-    authenticator = token_authenticator(token) if token else None
-    listen = partial(serve_gateway, system, host=host, port=port, authenticator=authenticator)
+    authenticator = token_authenticator(place.token) if place.token else None
+    listen = partial(serve_gateway, system, host=place.host, port=place.port, authenticator=authenticator)
     async with trio.open_nursery() as nursery:
         try:
             gateway: Gateway = await nursery.start(listen)
         except OSError as error:
-            raise InvalidParams(f"cannot listen on {host}:{port}: {_why(error)}") from error
+            raise InvalidParams(f"cannot listen on {place.host}:{place.port}: {_why(error)}") from error
         ready(Ready(gateway.url, *counts))
         await _until(stop, meanwhile and partial(meanwhile, gateway.url))
         nursery.cancel_scope.cancel()
@@ -91,11 +97,12 @@ async def _until(stop: trio.Event, meanwhile: Callable[[], Awaitable[None]] | No
         nursery.cancel_scope.cancel()
 
 
-async def _watch_signals(signals: AsyncIterator[int], stop: trio.Event) -> None:
+async def _watch_signals(signals: AsyncIterator[int], stop: trio.Event, stopping: Callable[[], None]) -> None:
     async for number in signals:
         if stop.is_set():
             os._exit(128 + number)
         stop.set()
+        stopping()
 
 
 def _why(error: OSError) -> str:

@@ -137,6 +137,14 @@ def test_an_error_of_ours_is_an_id_in_one_line_and_a_traceback_only_when_asked_f
     assert "Traceback" in adjourn("--verbose", "runs", "list")[2]
 
 
+def test_an_error_of_another_does_not_move_the_cursor(adjourn: Adjourn, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(*args: object) -> None:
+        raise RunNotFound("no \x1b[2J run")
+
+    monkeypatch.setattr(runs, "_at", fails)
+    assert adjourn("runs", "list") == (1, "", "adjourn: no �[2J run\n")
+
+
 def test_an_interrupt_is_silent(adjourn: Adjourn, monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupted(*args: object) -> None:
         raise BaseExceptionGroup("stopped", [KeyboardInterrupt()])

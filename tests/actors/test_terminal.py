@@ -1,17 +1,13 @@
 """A run as lines of text: what a person sees of its events, and of a snapshot after some of them."""
 
 import io
-import os
-from collections.abc import Iterator
 
 import pytest
-import trio
-import trio.testing
 from rich.console import Console
 
 from adjourn.actors import Agent, open_actor_system
 from adjourn.actors.demo import make_support
-from adjourn.actors.terminal import RunView, Screen, call_line, clean, open_keyboard
+from adjourn.actors.terminal import RunView, Screen, call_line, clean
 from adjourn.protocol.events import (
     AgentEnd,
     AgentResume,
@@ -159,37 +155,3 @@ def test_what_is_said_beside_a_question_is_followed_by_the_question_again() -> N
     screen.typed("Kim", echoed=False)
     screen.typed(None, echoed=True)
     assert file.getvalue() == "name: \nby the way\nname: \nnever mind\nKim\n"
-
-
-@pytest.fixture
-def piped(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
-    """Standard input is a pipe; its other end."""
-    read, write = os.pipe()
-    saved = os.dup(0)
-    os.dup2(read, 0)
-    yield write
-    os.dup2(saved, 0)
-    for fd in (read, saved):
-        os.close(fd)
-
-
-async def test_lines_are_read_whole_however_the_bytes_come(piped: int) -> None:
-    async with open_keyboard() as keyboard:
-        os.write(piped, "one\r\ntw€".encode()[:-1])
-        assert await keyboard.line() == "one"
-        os.write(piped, "tw€".encode()[-1:] + b"o\n\nlast")
-        os.close(piped)
-        assert [await keyboard.line() for _ in range(4)] == ["tw€o", "", "last", None]
-        assert await keyboard.line() is None
-
-
-async def test_a_line_that_was_waited_for_in_vain_is_there_for_the_next_who_asks(piped: int) -> None:
-    async with open_keyboard() as keyboard:
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(keyboard.line)
-            await trio.testing.wait_all_tasks_blocked()
-            nursery.cancel_scope.cancel()
-        os.write(piped, b"kept\n")
-        assert await keyboard.line() == "kept"
-        keyboard.forget()
-    os.close(piped)

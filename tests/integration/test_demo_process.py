@@ -22,6 +22,7 @@ ADJOURN = [sys.executable, "-m", "adjourn.actors"]
 ENVIRONMENT = {**os.environ, "TERM": "xterm", "PYTHONWARNINGS": "error", "ADJOURN_TOKEN": "", "ADJOURN_URL": ""}
 PATIENCE_S = 30  # for a machine that is busy; nothing here takes longer than a second or two
 SHUTDOWN_S = 15
+STOPPED = "Stopping; another signal stops at once\nStopped; everything is saved\n"
 STYLES = re.compile(r"\x1b\[[0-9;]*m")
 
 
@@ -164,7 +165,7 @@ async def test_sigterm_tells_the_clients_saves_everything_and_exits_0(tmp_path: 
         server.process.send_signal(signal.SIGTERM)
         with trio.fail_after(SHUTDOWN_S):
             assert await server.process.wait() == 0
-        assert await server.output.rest() == "Stopped; everything is saved\n"
+        assert await server.output.rest() == STOPPED
         await gone.wait()
         assert "the server is shutting down" in told[0].message
     async with serving(tmp_path) as server:
