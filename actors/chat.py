@@ -16,7 +16,7 @@ import trio
 from ..protocol.errors import AdjournError, NotPending
 from ..protocol.events import AgentPaused, Envelope, ErrorInfo, MessageUpdate, Status
 from ..protocol.messages import AssistantMessage, Message, UserMessage
-from ..protocol.methods import RunSnapshot
+from ..protocol.methods import RunSnapshot, Settled
 from ..protocol.record import FINAL
 from ..protocol.transcript import PendingCall, Snapshot, Transcript
 from .client import Client
@@ -37,6 +37,7 @@ class _Progress:
     told: int = 0  # how many of the messages on_message has been given, or need not be
     announced: set[str] = field(default_factory=set[str])  # tool call ids that on_decision_pending has been given
     answered: set[str] = field(default_factory=set[str])  # tool call ids for which the server took an answer of ours
+    due: int = 0  # the seq of what the server took from us last: the run does not rest before
     is_begun: bool = False  # the server has it, and shows it
     is_finished: bool = False  # on_finish has been called
 
@@ -145,9 +146,12 @@ class Chat:
     async def follow(self) -> None:
         """Go on following the run to its next pause or its end; at once when it is over, or there is none.
 
-        For a chat that waits while others may decide, or whose call was cancelled. Raises: as `attach`.
+        For a chat that waits while others may decide, or whose call was cancelled. Where another task follows the run
+        already, it returns when that is done. Raises: as `attach`.
         """
-        if self.status in ("running", "paused"):
+        if self._follower not in (None, trio.lowlevel.current_task()):
+            await self._followed.wait()
+        elif self.status in ("running", "paused"):
             with self._following():
                 await self._read()
 
@@ -159,15 +163,15 @@ class Chat:
         """
         with self._keeping_error():
             run_id, call = self._waiting(tool_call_id)
-            await self._client.resume(run_id, decision, call.tool_call_id, digest=call.digest)
-        await self._go_on(call.tool_call_id)
+            settled = await self._client.resume(run_id, decision, call.tool_call_id, digest=call.digest)
+        await self._go_on(settled)
 
     async def decline(self, tool_call_id: str | None = None, reason: str | None = None) -> None:
         """Say no to a call that waits; which one, and what it raises, is as in `respond_with_decision`."""
         with self._keeping_error():
             run_id, call = self._waiting(tool_call_id)
-            await self._client.decline(run_id, call.tool_call_id, reason=reason)
-        await self._go_on(call.tool_call_id)
+            settled = await self._client.decline(run_id, call.tool_call_id, reason=reason)
+        await self._go_on(settled)
 
     async def abort(self, reason: str | None = None) -> None:
         """End the run, if it is not over. When this returns, the chat has all that is left of it, and nothing follows.
@@ -175,13 +179,17 @@ class Chat:
         From inside a callback it returns as soon as the run is over; the rest of its events is told after that.
         """
         run = self._run
-        if run.run_id is None or run.fold.status in FINAL:
+        if run.run_id is None:
             return
-        with self._keeping_error():
-            await self._client.abort(run.run_id, reason)
-        while run.fold.status not in FINAL and self._follower is not trio.lowlevel.current_task():
+        if run.fold.status not in FINAL:
+            with self._keeping_error():
+                ended = await self._client.abort(run.run_id, reason)
+            run.due = max(run.due, ended.seq)
+        while self._run is run and self._follower is not trio.lowlevel.current_task():
             if self._follower is not None:
                 await self._followed.wait()
+            elif run.fold.status in FINAL:
+                return
             else:
                 with self._following():
                     await self._read()
@@ -200,9 +208,12 @@ class Chat:
         which = "no call" if tool_call_id is None else f"no call {tool_call_id!r}"
         raise NotPending(f"{which} of this chat waits for a decision", reason="unknown")
 
-    async def _go_on(self, answered: str) -> None:
-        self._run.answered.add(answered)
-        if self._follower is None:
+    async def _go_on(self, settled: Settled) -> None:
+        run = self._run
+        run.answered.add(settled.tool_call_id)
+        run.due = max(run.due, settled.seq)
+        is_behind = run.seq is None or run.seq < run.due or run.fold.status == "running"
+        if is_behind and self._follower is None:
             with self._following():
                 await self._read()
 
@@ -245,10 +256,10 @@ class Chat:
             async with begun or self._client.events(run.run_id, after=run.seq) as events:
                 run.is_begun = True
                 async for item in events:
-                    is_news = item.seq != run.seq
+                    before = -1 if run.seq is None else run.seq
                     self._apply(item)
                     await self._tell(item)
-                    if is_news and self._rests(item):
+                    if self._rests(item, before):
                         return
 
     def _apply(self, item: Envelope | RunSnapshot) -> None:
@@ -262,12 +273,11 @@ class Chat:
         if run.fold.status == "failed":
             self.error = run.fold.error
 
-    def _rests(self, item: Envelope | RunSnapshot) -> bool:
-        """Whether nothing goes on until somebody acts, as far as this chat can know."""
-        if isinstance(item, Envelope) and not isinstance(item.event, AgentPaused):
-            return False  # after the last event there is none
-        waiting = {call.tool_call_id for call in self.pending}
-        return self._run.fold.status == "paused" and waiting.isdisjoint(self._run.answered)
+    def _rests(self, item: Envelope | RunSnapshot, before: int) -> bool:
+        """Whether nothing goes on until somebody acts: it paused now, or stayed paused for all that we answered."""
+        run = self._run
+        pauses = isinstance(item.event, AgentPaused) if isinstance(item, Envelope) else item.seq != before
+        return run.fold.status == "paused" and ((pauses and item.seq >= run.due) or before < run.due <= item.seq)
 
     async def _tell(self, item: Envelope | RunSnapshot) -> None:
         run = self._run

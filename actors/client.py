@@ -270,7 +270,7 @@ class Client:
                     reader.detach()
             for reader in self._lists:
                 reader.detach()
-        if self._on_connection is not None:
+        if self._on_connection is not None and not self._link.is_stopping:
             self._on_connection(lost)
 
 

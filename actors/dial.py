@@ -37,7 +37,7 @@ class Backoff:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """How to reach the server."""
+    """How to reach the server. Raises: InvalidParams for a bad `url` or `token`."""
 
     url: str
     form: Format
@@ -49,6 +49,10 @@ class Settings:
     ping_interval_s: float  # also how long the answer to a ping may take
     close_timeout_s: float
     max_message_bytes: int  # that the server may send
+
+    def __post_init__(self) -> None:
+        self.address()
+        self.headers()
 
     def address(self) -> tuple[str, int, str, bool]:
         """Host, port, resource, and whether to use TLS. Raises: InvalidParams."""

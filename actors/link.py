@@ -231,6 +231,11 @@ class Link:
         self._stop = trio.CancelScope()
         self._work = trio.CancelScope()
 
+    @property
+    def is_stopping(self) -> bool:
+        """Whether it was told to stop."""
+        return self._stop.cancel_called
+
     async def wait_up(self) -> Session:
         """A connection that is up, or was a moment ago. Raises: why there will be none."""
         while self.session is None:
@@ -293,7 +298,7 @@ class Link:
             try:
                 await self._keep_trying()
             finally:
-                self._over = self._over or ConnectionLost(f"this client of {self._settings.url} is closed")
+                self._over = self._over or self._left()
                 self._set_session(None)
 
     async def _keep_trying(self) -> None:
@@ -311,6 +316,9 @@ class Link:
                 return
             await trio.sleep(backoff.delay_s(failures))
 
+    def _left(self) -> AdjournError:
+        return ConnectionLost(f"this client of {self._settings.url} is closed")
+
     def _set_session(self, session: Session | None) -> None:
         self.session = session
         self._changed.set()
@@ -322,7 +330,7 @@ class Link:
 
     async def _connect_once(self) -> End:
         """One connection, from before it is made until after it is closed."""
-        end = End(ConnectionLost("closed"), is_final=True)
+        end = End(self._left(), is_final=True)
         try:
             async with trio.open_nursery() as wire:
                 wire.cancel_scope.shield = True  # the WebSocket's reader lives until the closing handshake is over

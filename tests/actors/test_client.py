@@ -1,6 +1,7 @@
 """The client against a real gateway for what it offers, and against scripted servers for what may go wrong."""
 
 import json
+import socket
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from functools import partial
@@ -8,6 +9,7 @@ from typing import Any
 
 import pytest
 import trio
+import trio.testing
 from trio_websocket import WebSocketConnection, WebSocketRequest, serve_websocket
 
 from adjourn.actors import ActorSystem, Agent, client_tool, open_actor_system
@@ -128,6 +130,14 @@ async def plain_tcp(answer: bytes) -> AsyncGenerator[str]:
         nursery.cancel_scope.cancel()
 
 
+@asynccontextmanager
+async def silent_tcp() -> AsyncGenerator[str]:
+    """A listener whose connections nobody serves."""
+    [listener] = await trio.open_tcp_listeners(0, host="127.0.0.1")
+    async with listener:
+        yield f"ws://127.0.0.1:{listener.socket.getsockname()[1]}"
+
+
 async def until_closed(line: Line) -> None:
     """Greet, and take whatever comes until the client goes."""
     await line.greet()
@@ -135,9 +145,9 @@ async def until_closed(line: Line) -> None:
 
 
 def unused_port() -> int:
-    with trio.socket.stdlib_socket.socket() as socket:  # type: ignore[attr-defined]
-        socket.bind(("127.0.0.1", 0))
-        return socket.getsockname()[1]
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return one.getsockname()[1]
 
 
 async def seqs(client: Client, run_id: str, after: int | None = 0) -> list[int]:
@@ -366,7 +376,9 @@ async def test_the_first_connection_is_tried_again_when_asked() -> None:
     async with open_actor_system([make_support(delay_s=0)]) as system, trio.open_nursery() as nursery:
 
         async def use() -> None:
-            async with open_client(f"ws://127.0.0.1:{port}", wait_for_server=True, reconnect=AT_ONCE) as client:
+            async with open_client(
+                f"ws://127.0.0.1:{port}", wait_for_server=True, reconnect=Backoff(first_s=0.02)
+            ) as client:
                 assert (await client.info()).name == "adjourn"
             nursery.cancel_scope.cancel()
 
@@ -452,9 +464,16 @@ async def test_a_token_that_no_header_carries_is_an_invalid_argument() -> None:
 
 
 async def test_tls_to_a_server_without_is_a_clear_error() -> None:
-    async with gateway() as (_, url):
+    async with plain_tcp(b"HTTP/1.1 400 Bad Request\r\n\r\n") as url:
         with pytest.raises(ConnectionLost, match="TLS with wss://"):
             async with open_client(url.replace("ws://", "wss://"), wait_for_server=True, reconnect=AT_ONCE):
+                pass
+
+
+async def test_a_server_that_does_not_answer_the_handshake_is_given_up() -> None:
+    async with silent_tcp() as url:
+        with pytest.raises(ConnectionLost, match="does not answer within"):
+            async with open_client(url, connect_timeout_s=0.0):
                 pass
 
 
