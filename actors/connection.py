@@ -327,7 +327,7 @@ class Connection:
                 for _ in range(len(self._replies)):
                     await self._send(self._replies.popleft())
                     self._room.set()
-                if self._subscriptions.ready and not self._finishing:
+                if self._subscriptions.ready:
                     items = self._subscriptions.take(BATCH_SLICE if self._takes_batches else SLICE)
                     for frame in self._frames([self._notification(item) for item in items]):
                         await self._send(frame)

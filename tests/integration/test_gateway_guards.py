@@ -69,16 +69,20 @@ async def test_a_browser_that_looks_in_is_told_what_this_is() -> None:
 
 
 @pytest.mark.parametrize(
-    "sent", [b"\x16\x03\x01 no http at all\r\n\r\n", b"GET / HTTP/1.1\r\nX: " + b"x" * 40_000, b""]
+    "sent",
+    [
+        b"\x16\x03\x01 no http at all\r\n\r\n",
+        b"GET / HTTP/1.1\r\nX: " + b"x" * 40_000,
+        b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n",
+    ],
 )
 async def test_what_is_no_handshake_ends_there(sent: bytes) -> None:
-    async with serving() as (_, gateway):
-        async with raw(gateway) as client:
-            await client.stream.send_all(sent)
-            await client.stream.send_eof()
-            await client.at_end()
-        async with connected(gateway.url) as client:
-            await client.call("server.info")
+    async with serving() as (_, gateway), raw(gateway) as client, trio.open_nursery() as nursery:
+        await client.stream.send_all(sent)
+        nursery.start_soon(client.at_end)
+        await wait_all_tasks_blocked(0.05)
+        assert not nursery.child_tasks
+        nursery.cancel_scope.cancel()
 
 
 async def test_a_client_that_never_says_what_it_wants_is_dropped(mock_clock: MockClock) -> None:
@@ -473,6 +477,16 @@ async def test_clients_are_told_that_the_server_leaves_and_runs_go_on() -> None:
         with pytest.raises(OSError):  # noqa: PT011
             await trio.open_tcp_stream(*gateway.addresses[0])
         assert (await system.get("r")).snapshot.status == "running"
+
+
+async def test_a_run_that_streams_does_not_put_the_goodbye_off() -> None:
+    endless = scripted(says(" ".join(["word"] * 20_000)))
+    async with stoppable(endless) as (_, gateway, scope), connected(gateway.url) as client:
+        await client.call("run.start", agent="shop", input="hello", runId="r")
+        await client.events("message_update")
+        scope.cancel()
+        assert (await client.closed())[0] == 1001
+        assert not [frame for frame in client.frames if "method" in frame and is_event(frame, "agent_end")]
 
 
 async def test_a_request_under_way_is_answered_before_the_goodbye() -> None:
