@@ -63,8 +63,8 @@ async def our_parked(agent: Agent, kind: str, count: int) -> Parked:
         before, resident = traced_bytes(), resident_bytes()
         await _park(system, agent, count)
         parked, resident = traced_bytes() - before, resident_bytes() - resident
-        system.passivate_after_s = 0
-        system.passivate_idle()
+        system._roster.passivate_after_s = 0
+        system._roster.passivate_idle()
         await trio.testing.wait_all_tasks_blocked(0.01)
         return Parked(parked / count, resident / count, (traced_bytes() - before) / count)
 

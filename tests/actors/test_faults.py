@@ -326,7 +326,7 @@ async def test_a_stale_epoch_ends_the_actor_and_saves_nothing() -> None:
             with pytest.raises((StoreUnavailable, StaleEpoch)):
                 await run.resume(YES)
         await wait_all_tasks_blocked()
-        assert system._active == {}
+        assert system._roster.active == {}
         assert (await system.head(run.id)).version == version
         with pytest.raises(StaleEpoch):
             await system.start(agent, "go")
@@ -343,7 +343,7 @@ async def test_a_run_that_vanished_from_the_store_ends_its_actor() -> None:
         with pytest.raises(StoreUnavailable):
             await run.resume(YES)
         await wait_all_tasks_blocked()
-        assert system._active == {}
+        assert system._roster.active == {}
         with pytest.raises(RunNotFound):
             await run.resume(YES)
 

@@ -331,7 +331,7 @@ async def test_watching_a_passivated_run_does_not_bring_it_back(autojump_clock):
             assert first.snapshot.pending[0].tool_name == "refund"
             await run.snapshot()
             await run.wait()
-            assert run.id not in system._active
+            assert run.id not in system._roster.active
             await run.resume({"approved": True})
             rest = [item async for item in events]
         assert folded([first, *rest]).messages[-1].text == "paid"

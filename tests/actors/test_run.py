@@ -561,7 +561,7 @@ async def test_a_chunk_of_more_events_than_numbers_are_reserved_is_shown_in_part
         run = await system.start(agent, "go")
         end = await run.wait_ended()
         assert end.status == "completed"
-        record = await system.store.load(run.id)
+        record = await system._roster.store.load(run.id)
         assert record is not None
         assert record.head.seq > 70_000
 
@@ -743,6 +743,6 @@ async def test_limits_are_those_recorded_at_begin() -> None:
     agent = Agent(name="a", model=ScriptedModel(["hi"]), limits=Limits(max_turns=7))
     async with opened(agent) as system:
         run = await system.start(agent, "go")
-        record = await system.store.load(run.id)
+        record = await system._roster.store.load(run.id)
         assert record is not None
         assert record.journal[0].spec.limits.max_turns == 7  # type: ignore[union-attr]

@@ -1,3 +1,5 @@
+"""The value domain and its bytes, on both wires."""
+
 import math
 from contextlib import suppress
 

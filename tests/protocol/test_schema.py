@@ -1,3 +1,5 @@
+"""JSON Schema: what is valid, what is wrong, and what is refused."""
+
 import re
 from datetime import timedelta
 

@@ -1,3 +1,5 @@
+"""Server-sent events, however the bytes are cut."""
+
 from itertools import pairwise
 
 import pytest
