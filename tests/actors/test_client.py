@@ -579,15 +579,18 @@ async def test_of_the_requests_in_flight_at_1009_only_the_largest_fails() -> Non
         await line.answer(await line.hear(), {"agents": []})
         await line.ws._close_handshake.wait()
 
-    async with scripted(refuse, reply) as (url, _), open_client(url, reconnect=AT_ONCE) as client:
-        async with trio.open_nursery() as nursery:
+    async with (
+        scripted(refuse, reply) as (url, _),
+        open_client(url, reconnect=AT_ONCE) as client,
+        trio.open_nursery() as nursery,
+    ):
 
-            async def start() -> None:
-                with pytest.raises(LimitExceeded):
-                    await client.start("a", "x" * 1000)
+        async def start() -> None:
+            with pytest.raises(LimitExceeded):
+                await client.start("a", "x" * 1000)
 
-            nursery.start_soon(start)
-            nursery.start_soon(client.agents)
+        nursery.start_soon(start)
+        nursery.start_soon(client.agents)
 
 
 async def test_without_reconnecting_a_lost_connection_stays_lost() -> None:
@@ -613,10 +616,13 @@ async def test_a_server_that_gives_no_sign_of_life_is_lost() -> None:
         for _ in range(5):
             await line.answer(await line.hear(), {"agents": []})
 
-    async with scripted(deaf, answer) as (url, _):
-        async with open_client(url, reconnect=AT_ONCE, ping_interval_s=0.01) as client, trio.open_nursery() as nursery:
-            for _ in range(5):
-                nursery.start_soon(client.agents)
+    async with (
+        scripted(deaf, answer) as (url, _),
+        open_client(url, reconnect=AT_ONCE, ping_interval_s=0.01) as client,
+        trio.open_nursery() as nursery,
+    ):
+        for _ in range(5):
+            nursery.start_soon(client.agents)
 
 
 # The stream of events, against a server that breaks off anywhere.
@@ -638,9 +644,9 @@ async def test_a_reader_comes_back_with_its_cursor_and_drops_what_it_has() -> No
 
         return script
 
-    async with scripted(showing(3, 4), showing(), showing(4, 7), showing(9, end=12)) as (url, _):
-        async with open_client(url, reconnect=AT_ONCE) as client:
-            assert await seqs(client, "r", after=2) == [3, 4, 7, 9, 12]
+    scripts = (showing(3, 4), showing(), showing(4, 7), showing(9, end=12))
+    async with scripted(*scripts) as (url, _), open_client(url, reconnect=AT_ONCE) as client:
+        assert await seqs(client, "r", after=2) == [3, 4, 7, 9, 12]
     assert [request["params"]["after"] for request in asked] == [2, 4, 4, 7]
 
 
@@ -702,11 +708,14 @@ async def test_a_run_that_is_gone_when_its_reader_comes_back_ends_the_reader() -
         )
         await line.ws._close_handshake.wait()
 
-    async with scripted(show, gone) as (url, _), open_client(url, reconnect=AT_ONCE) as client:
-        async with client.events("r", after=0) as events:
-            assert (await anext(events)).seq == 1
-            with pytest.raises(RunNotFound):
-                await anext(events)
+    async with (
+        scripted(show, gone) as (url, _),
+        open_client(url, reconnect=AT_ONCE) as client,
+        client.events("r", after=0) as events,
+    ):
+        assert (await anext(events)).seq == 1
+        with pytest.raises(RunNotFound):
+            await anext(events)
 
 
 async def test_a_message_of_any_size_fits_an_empty_buffer() -> None:

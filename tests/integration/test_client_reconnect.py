@@ -1,0 +1,252 @@
+"""The client over real sockets that break: the gateway goes away and comes back on the same port, the whole system
+dies and is opened again, or the line is cut after so many bytes. No event comes twice, none is missing.
+"""
+
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
+from functools import partial
+from itertools import chain, repeat
+from pathlib import Path
+from typing import Any
+
+import pytest
+import trio
+import trio.testing
+
+from adjourn.actors import ActorSystem, open_actor_system
+from adjourn.actors.chat import Chat
+from adjourn.actors.client import Backoff, open_client
+from adjourn.actors.demo import make_support
+from adjourn.actors.gateway import serve_gateway
+from adjourn.protocol.events import Envelope
+from adjourn.protocol.messages import AssistantMessage
+from adjourn.protocol.methods import RunSnapshot
+from adjourn.protocol.transcript import Snapshot, Transcript
+
+AT_ONCE = Backoff(first_s=0.0)
+
+
+class Server:
+    """A gateway that can be taken away and put back at the same address."""
+
+    def __init__(self, nursery: trio.Nursery) -> None:
+        self._nursery = nursery
+        self._scope: trio.CancelScope
+        self._gone = trio.Event()
+        self.port = 0
+
+    @property
+    def url(self) -> str:
+        return f"ws://127.0.0.1:{self.port}"
+
+    async def serve(self, system: ActorSystem) -> None:
+        """Serve a system that lives on without it."""
+        self.port = await self._nursery.start(self._serve, nullcontext(system))
+
+    async def live(self, store: str, ledger: Path) -> None:
+        """Serve a whole system of its own, which dies with it."""
+        system = open_actor_system([make_support(ledger, delay_s=0)], store=store)
+        self.port = await self._nursery.start(self._serve, system)
+
+    async def _serve(
+        self, opening: AbstractAsyncContextManager[ActorSystem], task_status: trio.TaskStatus[int]
+    ) -> None:
+        async with opening as system, trio.open_nursery() as nursery:
+            gateway = await nursery.start(partial(serve_gateway, system, port=self.port))
+            task_status.started(gateway.addresses[0][1])
+            self._scope = nursery.cancel_scope
+        self._gone.set()
+
+    async def stop(self) -> None:
+        self._scope.cancel()
+        await self._gone.wait()
+        self._gone = trio.Event()
+
+
+@asynccontextmanager
+async def served(ledger: Path | None = None) -> AsyncGenerator[tuple[ActorSystem, Server]]:
+    async with open_actor_system([make_support(ledger, delay_s=0)]) as system, trio.open_nursery() as nursery:
+        server = Server(nursery)
+        await server.serve(system)
+        yield system, server
+        nursery.cancel_scope.cancel()
+
+
+@asynccontextmanager
+async def frail_line(to: str, budgets: Iterator[int | None]) -> AsyncGenerator[tuple[str, list[int]]]:
+    """A way to a server whose connections are cut, each after so many bytes from the server (None: never): its URL,
+    and how much each connection brought."""
+    port = int(to.rpartition(":")[2])
+    brought: list[int] = []
+
+    async def carry(client: trio.SocketStream) -> None:
+        budget = next(budgets)
+        index = len(brought)
+        brought.append(0)
+        async with await trio.open_tcp_stream("127.0.0.1", port) as server, trio.open_nursery() as nursery:
+            nursery.start_soon(upstream, client, server, nursery.cancel_scope)
+            async for data in server:
+                left = len(data) if budget is None else budget - brought[index]
+                await client.send_all(data[:left])
+                brought[index] += len(data[:left])
+                if left < len(data):
+                    break
+            nursery.cancel_scope.cancel()
+
+    async def upstream(client: trio.SocketStream, server: trio.SocketStream, scope: trio.CancelScope) -> None:
+        async for data in client:
+            await server.send_all(data)
+        scope.cancel()
+
+    async def serve(client: trio.SocketStream) -> None:
+        try:
+            await carry(client)
+        except* (trio.BrokenResourceError, trio.ClosedResourceError):
+            pass
+
+    async with trio.open_nursery() as nursery:
+        listeners = await nursery.start(partial(trio.serve_tcp, serve, 0, host="127.0.0.1"))
+        yield f"ws://127.0.0.1:{listeners[0].socket.getsockname()[1]}", brought
+        nursery.cancel_scope.cancel()
+
+
+async def all_events(system: ActorSystem, run_id: str) -> list[Envelope]:
+    async with system.run(run_id).events() as events:
+        every = [item async for item in events]
+    assert all(isinstance(item, Envelope) for item in every)
+    return every  # type: ignore[return-value]
+
+
+def fold(items: list[Envelope | RunSnapshot]) -> Snapshot:
+    transcript = Transcript()
+    for item in items:
+        if isinstance(item, Envelope):
+            transcript.apply(item.event)
+        else:
+            transcript = Transcript(item.snapshot)
+    return transcript.snapshot()
+
+
+async def take(events: AsyncIterator[Envelope | RunSnapshot], count: int) -> list[Envelope | RunSnapshot]:
+    return [await anext(events) for _ in range(count)]
+
+
+@pytest.mark.parametrize("subprotocol", ["json", "msgpack"])
+async def test_a_gateway_that_goes_in_mid_stream_and_comes_back_costs_no_event(subprotocol: Any) -> None:
+    async with served() as (system, server):
+        async with (
+            open_client(server.url, reconnect=AT_ONCE, subprotocol=subprotocol) as one,
+            open_client(server.url, reconnect=AT_ONCE) as other,
+            one.run("support", "count to 300", "r") as first,
+            other.events("r", after=0) as second,
+        ):
+            seen = await take(first, 40)
+            for _ in range(3):
+                await server.stop()
+                await server.serve(system)
+                seen += await take(first, 40)
+            seen += [item async for item in first]
+            witnessed = [item async for item in second]
+        assert seen == witnessed == await all_events(system, "r")
+
+
+async def test_events_are_neither_lost_nor_repeated_wherever_the_line_is_cut() -> None:
+    async with served() as (system, server):
+        run = await system.start("support", "count to 200", run_id="r")
+        await run.wait_ended()
+        every = await all_events(system, "r")
+        budgets = chain((1000 + 617 * n for n in range(40)), repeat(None))
+        async with frail_line(server.url, budgets) as (url, brought):
+            for cut in range(10):
+                async with open_client(url, reconnect=AT_ONCE, wait_for_server=True) as client:
+                    async with client.events("r", after=0) as events:
+                        seen = [item async for item in events]
+                    assert seen == every, f"cut {cut}"
+            assert len(brought) > 15
+
+
+async def test_a_run_is_begun_and_its_tool_executed_once_wherever_the_line_is_cut(tmp_path: Path) -> None:
+    async with served(tmp_path / "ledger") as (_, server):
+        budgets = chain((130 + 29 * n for n in range(60)), repeat(None))
+        async with frail_line(server.url, budgets) as (url, brought):
+            async with open_client(url, reconnect=AT_ONCE, wait_for_server=True) as client:
+                async with client.run("support", "refund order 7") as events:
+                    async for item in events:
+                        if isinstance(item, RunSnapshot) or type(item.event).__name__ == "AgentPaused":
+                            await client.resume(item.run_id, {"approved": True})
+                assert [run.status for run in (await client.list()).runs] == ["completed"]
+            assert len(brought) > 5
+    assert len((tmp_path / "ledger").read_text().splitlines()) == 1
+
+
+async def test_what_was_missed_and_is_gone_comes_as_a_snapshot() -> None:
+    async with served() as (system, server), open_client(server.url, reconnect=AT_ONCE) as client:
+        async with client.run("support", "refund order 7", "r") as events:
+            seen = await take(events, 5)
+            await server.stop()
+            await system.wait("r", paused=True)
+            await system.resume("r", {"approved": False, "reason": "x" * 2_000_000})  # more than a log keeps
+            await system.run("r").wait_ended()
+            await server.serve(system)
+            seen += [item async for item in events]
+        assert any(isinstance(item, RunSnapshot) for item in seen)
+        assert [item.seq for item in seen] == sorted({item.seq for item in seen})
+        assert fold(seen) == (await system.get("r")).snapshot
+
+
+async def test_calls_made_while_the_gateway_is_away_wait_for_it() -> None:
+    async with served() as (system, server):
+        lost = trio.Event()
+        calm = Backoff(first_s=0.02)
+
+        def notice(why: object) -> None:
+            if why is not None:
+                lost.set()
+
+        async with open_client(server.url, reconnect=calm, on_connection=notice) as client:
+            await server.stop()
+            await lost.wait()
+            async with trio.open_nursery() as nursery:
+                for n in range(5):
+                    nursery.start_soon(client.start, "support", "hello", f"r{n}")
+                await trio.testing.wait_all_tasks_blocked()
+                assert (await system.list()).heads == ()
+                await server.serve(system)
+            assert len((await client.list()).runs) == 5
+
+
+async def test_a_list_that_is_watched_starts_over_after_a_gap() -> None:
+    async with (
+        served() as (system, server),
+        open_client(server.url, reconnect=AT_ONCE) as client,
+        client.watch_runs() as runs,
+    ):
+        await system.start("support", "refund order 1", run_id="before")
+        assert (await anext(runs)).run_id == "before"
+        await server.stop()
+        await system.start("support", "refund order 2", run_id="meanwhile")
+        await server.serve(system)
+        async for summary in runs:
+            if summary.run_id == "meanwhile":
+                break
+
+
+async def test_a_parked_run_outlives_its_system_and_the_chat_goes_on_with_it(tmp_path: Path) -> None:
+    store, ledger = f"sqlite:///{tmp_path}/runs.db", tmp_path / "ledger"
+    told: list[str] = []
+    async with trio.open_nursery() as nursery:
+        server = Server(nursery)
+        await server.live(store, ledger)
+        async with open_client(server.url, reconnect=AT_ONCE) as client:
+            chat = Chat(client, "support", on_decision_pending=lambda call: told.append(call.tool_call_id))
+            await chat.send("refund order 7")
+            assert chat.status == "paused"
+            await server.stop()
+            await server.live(store, ledger)
+            await chat.respond_with_decision({"approved": True})
+            assert chat.status == "completed"
+            assert chat.messages == list((await client.get(str(chat.run_id))).snapshot.messages)
+            assert isinstance(chat.messages[-1], AssistantMessage)
+        nursery.cancel_scope.cancel()
+    assert len(told) == 1
+    assert len(ledger.read_text().splitlines()) == 1
