@@ -3,14 +3,14 @@
 The network side loads on its own: `adjourn.actors.gateway`, `adjourn.actors.client`, `adjourn.actors.cli`.
 """
 
+from ..protocol.methods import Aborted, RunSnapshot
 from .actor import ActorRef, Ended
 from .agent import Agent
-from .eventlog import SnapshotEnvelope
 from .handle import Run
 from .mailbox import ActorCrashed, ActorEnded, ActorError, Mail, Mailbox, MailboxFull
 from .models import LanguageModel, ModelRequest
 from .supervisor import ChildSpec, Supervisor, open_supervisor
-from .system import Aborted, ActorSystem, open_actor_system
+from .system import ActorSystem, open_actor_system
 from .tools import Tool, ToolContext, ToolDefinitionError, ToolError, client_tool, make_tool, tool
 
 __all__ = [
@@ -29,7 +29,7 @@ __all__ = [
     "MailboxFull",
     "ModelRequest",
     "Run",
-    "SnapshotEnvelope",
+    "RunSnapshot",
     "Supervisor",
     "Tool",
     "ToolContext",

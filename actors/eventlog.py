@@ -24,11 +24,11 @@ from ..protocol.events import (
     MessageUpdate,
     Status,
 )
-from ..protocol.messages import Wire
+from ..protocol.methods import RunSnapshot
 from ..protocol.record import FINAL
-from ..protocol.transcript import Snapshot, Transcript
+from ..protocol.transcript import Transcript
 
-__all__ = ["Cursor", "EventLog", "Item", "SnapshotEnvelope"]
+__all__ = ["Cursor", "EventLog", "Item"]
 
 MAX_EVENTS = 1024
 MAX_BYTES = 1_000_000  # of the events as JSON
@@ -44,20 +44,12 @@ _PIECES = frozenset({MessageStart, MessageUpdate})
 Format = Literal["json", "msgpack"]
 
 
-class SnapshotEnvelope(Wire, frozen=True):
-    """The whole visible state of a run at `seq`; later events go on from it."""
-
-    run_id: str
-    seq: int
-    snapshot: Snapshot
-
-
 class Item:
     """An event or a snapshot in the log, encoded once per wire format, when first wanted."""
 
     __slots__ = ("_json", "_msgpack", "envelope", "size")
 
-    def __init__(self, envelope: Envelope | SnapshotEnvelope) -> None:
+    def __init__(self, envelope: Envelope | RunSnapshot) -> None:
         self.envelope = envelope
         self.size = 0  # bytes, about; known once it is in the ring
         self._json: bytes | None = None
@@ -66,7 +58,7 @@ class Item:
     @property
     def is_snapshot(self) -> bool:
         """Whether this is a snapshot, not an event."""
-        return isinstance(self.envelope, SnapshotEnvelope)
+        return isinstance(self.envelope, RunSnapshot)
 
     def weigh(self, *, keep: bool) -> int:
         """How many bytes it takes as JSON, which is kept if somebody watches."""
@@ -226,7 +218,7 @@ class EventLog:
         """The snapshot at the latest event; made once for all who want it at that event."""
         if self._snapshot is None:
             self._fold_all()
-            envelope = SnapshotEnvelope(run_id=self.run_id, seq=self.seq, snapshot=self._fold.snapshot())
+            envelope = RunSnapshot(run_id=self.run_id, seq=self.seq, snapshot=self._fold.snapshot())
             self._snapshot = Item(envelope)
         return self._snapshot
 

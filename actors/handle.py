@@ -10,12 +10,13 @@ import trio
 
 from ..protocol.events import Envelope
 from ..protocol.inputs import Reply
+from ..protocol.methods import Aborted, RunSnapshot
 from ..protocol.sse import encode_comment, encode_event
 from ..protocol.transcript import Snapshot
-from .eventlog import Cursor, SnapshotEnvelope
+from .eventlog import Cursor
 
 if TYPE_CHECKING:
-    from .system import Aborted, ActorSystem
+    from .system import ActorSystem
 
 __all__ = ["Run"]
 
@@ -33,7 +34,7 @@ class Run:
         self.id = run_id
 
     @asynccontextmanager
-    async def events(self, after: int | None = 0) -> AsyncGenerator[AsyncIterator[Envelope | SnapshotEnvelope]]:
+    async def events(self, after: int | None = 0) -> AsyncGenerator[AsyncIterator[Envelope | RunSnapshot]]:
         """The run's events, in order, each exactly once: `async with run.events() as events: async for ...`.
 
         Lossless from the first line of the block on: the run waits for a reader that falls about a hundred events
@@ -42,7 +43,7 @@ class Run:
         all events to itself; its iterator is for one task.
 
         The iterator ends after `agent_end`, and when the system closes or the run is deleted. Where the events after
-        `after` are no longer kept (0 = all; None = not wanted), the first item is a `SnapshotEnvelope`, which stands
+        `after` are no longer kept (0 = all; None = not wanted), the first item is a `RunSnapshot`, which stands
         for all events up to its `seq`; so does one in between, after a crash or another owner of the store.
 
         Raises: RunNotFound, RecordTooNew, StoreUnavailable.
@@ -112,7 +113,7 @@ class Run:
         return f"<Run {self.id}>"
 
 
-async def _envelopes(cursor: Cursor) -> AsyncGenerator[Envelope | SnapshotEnvelope]:
+async def _envelopes(cursor: Cursor) -> AsyncGenerator[Envelope | RunSnapshot]:
     await trio.lowlevel.checkpoint()  # the one: what is there already comes without any
     while not cursor.finished:
         items = cursor.take(BATCH)

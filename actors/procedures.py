@@ -152,8 +152,7 @@ class Procedures:
         return ResultTaken(seq=reply.seq)
 
     async def _abort(self, params: RunAbort) -> Aborted:
-        ended = await self._system.abort(params.run_id, params.reason or "aborted", by=self._by)
-        return Aborted(run_id=params.run_id, status=ended.status, seq=ended.seq, abandoned=ended.abandoned)
+        return await self._system.abort(params.run_id, params.reason or "aborted", by=self._by)
 
     async def _get(self, params: RunGet) -> Wire:
         return await self._system.get(params.run_id)

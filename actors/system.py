@@ -28,14 +28,15 @@ from ..protocol.errors import (
 from ..protocol.events import Status
 from ..protocol.inputs import Abort, Begin, ClientResult, Decide, Decline, Input, Offer, Reply
 from ..protocol.machine import begin
-from ..protocol.messages import Message, Wire
+from ..protocol.messages import Message
+from ..protocol.methods import Aborted, RunSnapshot
 from ..protocol.record import FINAL, Head, History
 from ..protocol.transcript import Snapshot
 from ..stores.address import open_store
 from ..stores.base import Page, Store
 from .admission import check_start, content_of, messages_of
 from .agent import Agent
-from .eventlog import EventLog, SnapshotEnvelope
+from .eventlog import EventLog
 from .handle import Run
 from .mailbox import Mailbox
 from .roster import Roster
@@ -43,15 +44,7 @@ from .run import RunActor
 from .supervisor import ChildSpec, open_supervisor
 from .sweeper import sweep
 
-__all__ = ["Aborted", "ActorSystem", "open_actor_system"]
-
-
-class Aborted(Wire, frozen=True):
-    """How an aborted run ended. `abandoned`: calls whose blocking function would not stop in time and goes on alone."""
-
-    status: Status
-    seq: int
-    abandoned: tuple[str, ...] = ()
+__all__ = ["ActorSystem", "open_actor_system"]
 
 
 class ActorSystem:
@@ -187,11 +180,12 @@ class ActorSystem:
         """
         reply, actor = await self._roster.deliver(run_id, Abort(by=by, reason=reason))
         if actor is None:
-            return Aborted(status=reply.status, seq=reply.seq)
+            return Aborted(run_id=run_id, status=reply.status, seq=reply.seq, abandoned=())
         await actor.ref.wait_ended()
         if actor.head.status not in FINAL:
             raise ShuttingDown("the process leaves; the run is ended when it is back", runId=run_id)
-        return Aborted(status=actor.head.status, seq=actor.head.seq, abandoned=actor.abandoned)
+        head = actor.head
+        return Aborted(run_id=run_id, status=head.status, seq=head.seq, abandoned=actor.abandoned)
 
     async def delete(self, run_id: str) -> None:
         """Forget a run; one that isn't over is aborted first. Raises: RunNotFound, StoreUnavailable, ShuttingDown."""
@@ -199,10 +193,10 @@ class ActorSystem:
         with suppress(RunNotFound):  # with no retention it is gone by now
             await self._roster.forget((await self._roster.record(run_id)).head)
 
-    async def get(self, run_id: str) -> SnapshotEnvelope:
+    async def get(self, run_id: str) -> RunSnapshot:
         """The whole visible state of a run. Raises: RunNotFound, RecordTooNew, StoreUnavailable."""
         item = (await self.log(run_id)).snapshot()
-        assert isinstance(item.envelope, SnapshotEnvelope)
+        assert isinstance(item.envelope, RunSnapshot)
         return item.envelope
 
     async def list(self, *, status: Status | None = None, limit: int = 100, after: str | None = None) -> Page:
@@ -228,7 +222,7 @@ class ActorSystem:
         if log.status not in FINAL and not (paused and log.status == "paused"):
             raise ShuttingDown("the process leaves; the run goes on when it is back", runId=run_id)
         snapshot = log.snapshot().envelope
-        assert isinstance(snapshot, SnapshotEnvelope)
+        assert isinstance(snapshot, RunSnapshot)
         return snapshot.snapshot
 
     async def head(self, run_id: str) -> Head:

@@ -7,7 +7,7 @@ from typing import Any
 
 import trio
 
-from adjourn.actors import ActorSystem, Agent, Run, SnapshotEnvelope, Tool, ToolContext, make_tool, open_actor_system
+from adjourn.actors import ActorSystem, Agent, Run, RunSnapshot, Tool, ToolContext, make_tool, open_actor_system
 from adjourn.actors.testing import Response, ScriptedModel
 from adjourn.protocol.events import Event
 from adjourn.protocol.messages import AssistantMessage, ToolResultMessage
@@ -104,8 +104,8 @@ async def events_of(run: Run) -> list[Event]:
     """Every event of a run that is over, or ends by itself."""
     async with run.events() as envelopes:
         found = [envelope async for envelope in envelopes]
-    assert not any(isinstance(item, SnapshotEnvelope) for item in found)
-    return [item.event for item in found if not isinstance(item, SnapshotEnvelope)]
+    assert not any(isinstance(item, RunSnapshot) for item in found)
+    return [item.event for item in found if not isinstance(item, RunSnapshot)]
 
 
 def kinds(events: Sequence[Event]) -> list[str]:

@@ -10,7 +10,7 @@ from faulty import FaultyStore
 from runs import APPROVAL, YES, Ledger, agent_of, check_record, forever, kinds, opened, parked, results, text_of
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from adjourn.actors import ActorSystem, Agent, Run, SnapshotEnvelope, ToolContext, client_tool, tool
+from adjourn.actors import ActorSystem, Agent, Run, RunSnapshot, ToolContext, client_tool, tool
 from adjourn.actors.models import ModelRequest, events_of
 from adjourn.actors.testing import Response, ScriptedModel, calls, hangs, says
 from adjourn.protocol.errors import RunEnded, RunNotFound
@@ -218,7 +218,7 @@ async def test_a_reader_may_abort_from_inside_its_loop() -> None:
         with trio.fail_after(10):
             async with run.events() as events:
                 async for envelope in events:
-                    assert not isinstance(envelope, SnapshotEnvelope)
+                    assert not isinstance(envelope, RunSnapshot)
                     if isinstance(envelope.event, MessageUpdate) and "abort" not in names:
                         names.append("abort")
                         await run.abort("enough")

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from adjourn.actors import eventlog
-from adjourn.actors.eventlog import Cursor, EventLog, SnapshotEnvelope
+from adjourn.actors.eventlog import Cursor, EventLog
 from adjourn.protocol import codec
 from adjourn.protocol.events import (
     AgentEnd,
@@ -32,6 +32,7 @@ from adjourn.protocol.events import (
     TurnStart,
 )
 from adjourn.protocol.messages import AssistantMessage, Text, ToolResultMessage, user
+from adjourn.protocol.methods import RunSnapshot
 from adjourn.protocol.transcript import Transcript
 
 EMPTY = AssistantMessage(content=())
@@ -344,7 +345,7 @@ def test_one_snapshot_serves_all_who_want_it_at_that_event():
         assert log.open_cursor(None).take() == [item]
         log.publish([WORD], 1)
         assert log.snapshot() is not item
-    assert isinstance(item.envelope, SnapshotEnvelope)
+    assert isinstance(item.envelope, RunSnapshot)
 
 
 def test_no_snapshot_is_kept_that_nobody_watches():

@@ -8,7 +8,7 @@ from faulty import FaultyStore
 from runs import NO, YES, Ledger, agent_of, check_record, opened, parked, results, seconds, sleeps
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from adjourn.actors import SnapshotEnvelope, open_actor_system
+from adjourn.actors import RunSnapshot, open_actor_system
 from adjourn.actors.testing import calls, hangs, says
 from adjourn.protocol.errors import DecisionConflict, RunNotFound, StaleEpoch, StoreUnavailable, VersionConflict
 
@@ -182,7 +182,7 @@ async def test_a_lost_acknowledgement_of_the_runs_own_saves_is_adopted_each_time
             store.lose_nth = nth + 1
             async with run.events() as events:
                 seen = [item async for item in events]
-            assert not any(isinstance(item, SnapshotEnvelope) for item in seen)
+            assert not any(isinstance(item, RunSnapshot) for item in seen)
             assert [item.seq for item in seen] == list(range(1, len(seen) + 1))
             record = await store.load(run.id)
             assert record is not None

@@ -9,7 +9,7 @@ import trio
 import trio.testing
 
 from adjourn.actors.agent import Agent
-from adjourn.actors.eventlog import MAX_LAG, EventLog, SnapshotEnvelope
+from adjourn.actors.eventlog import MAX_LAG, EventLog
 from adjourn.actors.handle import Run
 from adjourn.actors.system import open_actor_system
 from adjourn.actors.testing import ScriptedModel, calls, hangs, says
@@ -26,6 +26,7 @@ from adjourn.protocol.events import (
     ToolDecisionPending,
     ToolExecutionUpdate,
 )
+from adjourn.protocol.methods import RunSnapshot
 from adjourn.protocol.sse import SSEParser
 from adjourn.protocol.transcript import Transcript
 
@@ -63,7 +64,7 @@ async def read_all(run, after=0):
 def folded(items):
     fold = Transcript()
     for item in items:
-        if isinstance(item, SnapshotEnvelope):
+        if isinstance(item, RunSnapshot):
             fold = Transcript(item.snapshot)
         else:
             fold.apply(item.event)
@@ -133,7 +134,7 @@ async def test_a_late_subscriber_gets_a_snapshot_and_then_the_tail():
         await run
         async with run.events(after=None) as events:
             first = await anext(events)
-            assert isinstance(first, SnapshotEnvelope)
+            assert isinstance(first, RunSnapshot)
             assert [call.tool_name for call in first.snapshot.pending] == ["refund"]
             reply = await run.resume({"approved": True})
             rest = [item async for item in events]
@@ -415,7 +416,7 @@ async def test_sse_begins_with_a_snapshot_when_not_told_where():
         run = await system.start("a", "hi")
         snapshot = await run
         (event,) = SSEParser().feed(await collect(run))
-        envelope = codec.from_json(event.data, SnapshotEnvelope)
+        envelope = codec.from_json(event.data, RunSnapshot)
         assert (int(event.id), envelope.snapshot) == (envelope.seq, snapshot)
 
 

@@ -24,11 +24,11 @@ from runs import (
 )
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from adjourn.actors import ActorSystem, Agent, Run, SnapshotEnvelope
+from adjourn.actors import ActorSystem, Agent, Run, RunSnapshot
 from adjourn.actors import run as run_module
 from adjourn.actors.models import ModelRequest
 from adjourn.actors.testing import ScriptedModel, calls, hangs, says
-from adjourn.protocol.errors import InternalError, RunEnded, StoreUnavailable, Stranded
+from adjourn.protocol.errors import InternalError, RunEnded, StoreCorrupt, StoreUnavailable, Stranded, VersionConflict
 from adjourn.protocol.events import AgentResume
 from adjourn.protocol.inputs import Decide, ModelDone, ToolDone
 from adjourn.protocol.messages import AssistantMessage
@@ -188,16 +188,16 @@ async def test_sequence_numbers_jump_above_all_that_was_ever_shown() -> None:
         shown = (await system.get("r1")).seq
         async with killed_and_back(store, back_agent) as back, back.run("r1").events(shown) as events:
             found = [item async for item in events]
-        assert isinstance(found[0], SnapshotEnvelope)  # the watcher stood above what was saved
+        assert isinstance(found[0], RunSnapshot)  # the watcher stood above what was saved
         assert all(item.seq > shown for item in found[1:])
         assert run.id == "r1"
         # and the fold of what it had seen and gets now is the run's own
         transcript = Transcript(found[0].snapshot)
         for item in found[1:]:
-            assert not isinstance(item, SnapshotEnvelope)
+            assert not isinstance(item, RunSnapshot)
             transcript.apply(item.event)
         assert (transcript.status, text_of(transcript.messages[-1])) == ("completed", "the whole")
-        assert "agent_resume" in kinds([i.event for i in found[1:] if not isinstance(i, SnapshotEnvelope)])
+        assert "agent_resume" in kinds([i.event for i in found[1:] if not isinstance(i, RunSnapshot)])
 
 
 async def test_a_watcher_of_the_new_process_sees_the_run_recover_once() -> None:
@@ -208,12 +208,10 @@ async def test_a_watcher_of_the_new_process_sees_the_run_recover_once() -> None:
         async with killed_and_back(store, back_agent) as back, back.run("r1").events(None) as events:
             found = [item async for item in events]
     reasons = [
-        item.event.reason
-        for item in found
-        if not isinstance(item, SnapshotEnvelope) and isinstance(item.event, AgentResume)
+        item.event.reason for item in found if not isinstance(item, RunSnapshot) and isinstance(item.event, AgentResume)
     ]
     assert reasons in (["recovered"], [])  # it may have come after that, then the snapshot has it
-    assert not isinstance(found[-1], SnapshotEnvelope)
+    assert not isinstance(found[-1], RunSnapshot)
 
 
 # Without the code.
@@ -431,7 +429,7 @@ async def test_after_a_crash_watchers_and_record_agree(monkeypatch: pytest.Monke
         transcript = Transcript()
         async with run.events() as events:
             async for item in events:
-                if isinstance(item, SnapshotEnvelope):
+                if isinstance(item, RunSnapshot):
                     transcript = Transcript(item.snapshot)
                 else:
                     transcript.apply(item.event)
@@ -440,3 +438,46 @@ async def test_after_a_crash_watchers_and_record_agree(monkeypatch: pytest.Monke
         record = await system._roster.store.load(run.id)
         assert record is not None
         assert transcript.snapshot() == run_module.folded(record).snapshot()
+
+
+async def test_a_conflict_with_ones_own_lost_save_leaves_watchers_and_record_agreed() -> None:
+    store, ledger = FaultyStore(), Ledger()
+    agent = agent_of(calls(("refund", {}), ("refund", {})), tools=[ledger.gated()])
+    async with opened(agent, store=store) as system:
+        run = await system.start(agent, "go")
+        first, _ = await parked(run)
+        transcript = Transcript()
+        async with run.events() as events:
+            store.lose = [VersionConflict("saved, in fact")]
+            with pytest.raises(StoreUnavailable):
+                await run.decline(first)
+            await wait_all_tasks_blocked()
+            await system.abort(run.id)
+            async for item in events:
+                if isinstance(item, RunSnapshot):
+                    transcript = Transcript(item.snapshot)
+                else:
+                    transcript.apply(item.event)
+        record = await store.load(run.id)
+        assert record is not None
+        check_record(record)
+        assert transcript.snapshot() == run_module.folded(record).snapshot()
+    assert ledger.begun == []
+
+
+async def test_a_record_that_cannot_be_read_again_ends_its_actor_and_nothing_else() -> None:
+    store = FaultyStore()
+    agent = agent_of(calls(("refund", {})), tools=[Ledger().gated()])
+    async with opened(agent, store=store) as system:
+        run = await system.start(agent, "go")
+        await parked(run)
+
+        async def unreadable(run_id: str) -> Any:
+            raise StoreCorrupt("a page is torn")
+
+        store.inner.load = unreadable  # type: ignore[method-assign]
+        store.refuse = [StoreUnavailable("the wire is cut")]
+        with pytest.raises(StoreUnavailable):
+            await run.resume(YES)
+        with trio.fail_after(5), pytest.raises(StoreCorrupt):
+            await run.resume(YES)

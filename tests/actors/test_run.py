@@ -9,7 +9,7 @@ import trio
 from runs import APPROVAL, NO, YES, Ledger, agent_of, events_of, forever, kinds, opened, parked, results, text_of
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from adjourn.actors import Agent, SnapshotEnvelope, ToolContext, client_tool
+from adjourn.actors import Agent, RunSnapshot, ToolContext, client_tool
 from adjourn.actors.models import ModelRequest
 from adjourn.actors.testing import ScriptedModel, calls, says
 from adjourn.protocol.codec import digest
@@ -328,7 +328,7 @@ async def test_a_reader_may_decide_from_inside_its_loop() -> None:
         with trio.fail_after(60):
             async with run.events() as events:
                 async for envelope in events:
-                    assert not isinstance(envelope, SnapshotEnvelope)
+                    assert not isinstance(envelope, RunSnapshot)
                     seen += 1
                     if isinstance(envelope.event, ToolDecisionPending):
                         await run.resume(YES, envelope.event.tool_call_id)
@@ -582,7 +582,7 @@ async def test_numbers_that_run_out_in_mid_stream_are_reserved_first() -> None:
         run = await system.start(agent, "go")
         async with run.events() as events:
             async for envelope in events:
-                if isinstance(envelope, SnapshotEnvelope) or not isinstance(envelope.event, MessageUpdate):
+                if isinstance(envelope, RunSnapshot) or not isinstance(envelope.event, MessageUpdate):
                     continue
                 head = await system.head(run.id)
                 seen.append((envelope.seq, head.seq_ceiling))

@@ -7,12 +7,12 @@ import trio
 import trio.testing
 
 from adjourn.actors.agent import Agent
-from adjourn.actors.eventlog import SnapshotEnvelope
 from adjourn.actors.system import open_actor_system
 from adjourn.actors.testing import ScriptedModel, calls, says
 from adjourn.actors.tools import tool
 from adjourn.protocol import codec
 from adjourn.protocol.events import AgentResume, Envelope, ToolDecisionPending, ToolDecisionResolved
+from adjourn.protocol.methods import RunSnapshot
 from adjourn.protocol.sse import SSEParser
 from adjourn.protocol.transcript import Transcript
 
@@ -36,7 +36,7 @@ async def system(tmp_path):
 def folded(items):
     fold = Transcript()
     for item in items:
-        if isinstance(item, SnapshotEnvelope):
+        if isinstance(item, RunSnapshot):
             fold = Transcript(item.snapshot)
         else:
             fold.apply(item.event)
@@ -54,7 +54,7 @@ async def read_live(run, items, *, after, pause_at=None, go_on=None):
         async for chunk in chunks:
             for event in parser.feed(chunk):
                 plain = codec.parse_json(event.data)
-                items.append(codec.convert(plain, SnapshotEnvelope if "snapshot" in plain else Envelope))
+                items.append(codec.convert(plain, RunSnapshot if "snapshot" in plain else Envelope))
                 if items[-1].seq == pause_at:
                     await go_on.wait()
 
@@ -99,7 +99,7 @@ async def test_a_live_watcher_that_reads_nothing_holds_nobody_up_and_catches_up_
         assert (await run.wait_ended()).status == "completed"
         assert slow[-1].seq < 100
         go_on.set()
-    assert isinstance(slow[-1], SnapshotEnvelope)
+    assert isinstance(slow[-1], RunSnapshot)
     assert slow[-1].seq == quick[-1].seq
     assert folded(slow) == folded(quick) == (await system.get(run.id)).snapshot
 
