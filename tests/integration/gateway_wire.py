@@ -3,6 +3,7 @@
 from collections import deque
 from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -45,12 +46,8 @@ def scripted(*responses: Response, name: str = "shop", delay_s: float = 0.0) -> 
 async def serving(*agents: Agent, **options: Any) -> AsyncGenerator[tuple[ActorSystem, Gateway]]:
     """A system and its gateway, on a free port, for as long as the block."""
     async with open_actor_system(agents, drain_s=0) as system, trio.open_nursery() as nursery:
-        yield system, await nursery.start(lambda task_status: _serve(system, options, task_status))
+        yield system, await nursery.start(partial(serve_gateway, system, **{"port": 0, **options}))
         nursery.cancel_scope.cancel()
-
-
-async def _serve(system: ActorSystem, options: dict[str, Any], task_status: trio.TaskStatus[Gateway]) -> None:
-    await serve_gateway(system, **{"port": 0, **options}, task_status=task_status)
 
 
 class Client:

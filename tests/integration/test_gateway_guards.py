@@ -459,7 +459,7 @@ async def test_who_lags_behind_the_list_by_too_much_is_told_to_list_again(monkey
 async def stoppable(*agents: Agent, **options: Any) -> AsyncGenerator[tuple[ActorSystem, Gateway, trio.CancelScope]]:
     """As `serving`, with the scope of the serving task alone; at the end of the block it has to be over."""
 
-    async def serve(task_status: trio.TaskStatus[Gateway]) -> None:
+    async def serve(task_status: trio.TaskStatus[Gateway]) -> None:  # noqa: ASYNC128  # it is passed on
         with scope:
             await serve_gateway(system, port=0, task_status=task_status, **options)
 
