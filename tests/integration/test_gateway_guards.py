@@ -459,9 +459,9 @@ async def test_who_lags_behind_the_list_by_too_much_is_told_to_list_again(monkey
 async def stoppable(*agents: Agent, **options: Any) -> AsyncGenerator[tuple[ActorSystem, Gateway, trio.CancelScope]]:
     """As `serving`, with the scope of the serving task alone; at the end of the block it has to be over."""
 
-    async def serve(task_status: trio.TaskStatus[Gateway]) -> None:  # noqa: ASYNC128  # it is passed on
+    async def serve(**status: Any) -> None:
         with scope:
-            await serve_gateway(system, port=0, task_status=task_status, **options)
+            await serve_gateway(system, port=0, **status, **options)
 
     scope = trio.CancelScope()
     async with open_actor_system(agents, drain_s=0) as system, trio.open_nursery() as nursery:
