@@ -333,7 +333,7 @@ class Link:
         end = End(self._left(), is_final=True)
         try:
             async with trio.open_nursery() as wire:
-                pass  # the WebSocket's reader lives until the closing handshake is over
+                wire.cancel_scope.shield = True  # the WebSocket's reader lives until the closing handshake is over
                 with trio.CancelScope() as self._work:
                     if self._stop.cancel_called:
                         self._work.cancel()

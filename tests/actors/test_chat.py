@@ -280,22 +280,17 @@ async def test_a_chat_that_cannot_attach_stays_as_it_was() -> None:
 async def test_a_network_error_sets_the_error_and_leaves_the_messages_whole() -> None:
     agent = Agent(name="a", model=ScriptedModel([calls(("refund", {"order": 7}))]), tools=[refund])
     async with open_actor_system([agent]) as system, trio.open_nursery() as nursery:
-        serving = trio.CancelScope()
-
-        async def serve(task_status: trio.TaskStatus[Any]) -> None:
-            with serving:
-                await serve_gateway(system, port=0, task_status=task_status)
-
-        served = await nursery.start(serve)
+        served = await nursery.start(partial(serve_gateway, system, port=0))
         lost = trio.Event()
         async with open_client(served.url, reconnect=None, on_connection=lambda why: why and lost.set()) as client:
             chat = Chat(client, "a")
             await chat.send("refund 7")
             before = chat.messages
-            serving.cancel()
-            await lost.wait()
-            with pytest.raises(ConnectionLost):
-                await chat.respond_with_decision({"ok": True})
+            nursery.cancel_scope.cancel()
+            with trio.CancelScope(shield=True):
+                await lost.wait()
+                with pytest.raises(ConnectionLost):
+                    await chat.respond_with_decision({"ok": True})
             assert isinstance(chat.error, ConnectionLost)
             assert chat.messages == before
             assert chat.status == "paused"

@@ -299,12 +299,17 @@ async def test_a_reader_that_does_not_read_gets_a_snapshot_and_holds_nobody_up()
         assert items[0].snapshot.status == "completed"
 
 
-async def test_leaving_the_events_tells_the_server_and_starting_does_not_subscribe() -> None:
+async def test_leaving_the_events_tells_the_server() -> None:
     async with gateway(limits=GatewayLimits(max_subscriptions=1)) as (_, url), open_client(url) as client:
         for _ in range(3):
-            run_id = (await client.start("support", "refund order 7")).run_id
-            async with client.events(run_id) as events:
+            async with client.run("support", "refund order 7") as events:
                 await anext(events)
+
+
+async def test_a_run_that_was_only_started_is_not_watched() -> None:
+    async with gateway(limits=GatewayLimits(max_subscriptions=1)) as (_, url), open_client(url) as client:
+        for _ in range(3):
+            await client.start("support", "refund order 7")
 
 
 async def test_more_requests_at_once_than_the_server_allows_wait_for_their_turn() -> None:
@@ -716,6 +721,54 @@ async def test_a_run_that_is_gone_when_its_reader_comes_back_ends_the_reader() -
         assert (await anext(events)).seq == 1
         with pytest.raises(RunNotFound):
             await anext(events)
+
+
+async def test_after_too_much_was_left_unread_only_a_snapshot_is_asked_for() -> None:
+    asked: list[dict[str, Any]] = []
+    shown = trio.Event()
+
+    async def show(line: Line) -> None:
+        await line.greet()
+        asked.append(await line.hear())
+        await line.answer(asked[-1], {"runId": "r", "status": "running", "seq": 0})
+        await line.show("r", *range(1, 1100))
+        await line.answer(await line.hear(), {"agents": []})
+        shown.set()
+        asked.append(await line.hear())
+        await line.show("r", 1100)  # of the old subscription still
+        await line.answer(asked[-1], {"runId": "r", "status": "completed", "seq": 1200})
+        await line.show_snapshot("r", 1200, status="completed")
+        await line.ws._close_handshake.wait()
+
+    async with scripted(show) as (url, _), open_client(url) as client, client.events("r", after=0) as events:
+        await client.agents()
+        await shown.wait()
+        assert [item.seq async for item in events] == [1200]
+    assert ["after" in request["params"] for request in asked] == [True, False]
+
+
+async def test_a_second_reader_begins_the_common_subscription_where_the_last_of_them_stands() -> None:
+    asked: list[dict[str, Any]] = []
+
+    async def show(line: Line) -> None:
+        await line.greet()
+        for n in range(3):
+            asked.append(await line.hear())
+            await line.answer(asked[-1], {"runId": "r", "status": "running", "seq": 9})
+            if n == 0:
+                await line.show("r", 4)
+        await line.show_snapshot("r", 9, status="completed")
+        await line.ws._close_handshake.wait()
+
+    async with (
+        scripted(show) as (url, _),
+        open_client(url) as client,
+        client.events("r", after=3) as first,
+        client.events("r", after=7),
+        client.events("r"),
+    ):
+        assert [item.seq async for item in first] == [4, 9]
+    assert [request["params"].get("after") for request in asked][1:] in ([3, None], [4, None])
 
 
 async def test_a_message_of_any_size_fits_an_empty_buffer() -> None:

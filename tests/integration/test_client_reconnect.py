@@ -32,35 +32,38 @@ class Server:
     def __init__(self, nursery: trio.Nursery) -> None:
         self._nursery = nursery
         self._scope: trio.CancelScope
-        self._gone = trio.Event()
-        self.port = 0
+        self._moved = trio.Event()  # it came, or went
+        self._port = 0
 
     @property
     def url(self) -> str:
-        return f"ws://127.0.0.1:{self.port}"
+        return f"ws://127.0.0.1:{self._port}"
 
     async def serve(self, system: ActorSystem) -> None:
         """Serve a system that lives on without it."""
-        self.port = await self._nursery.start(self._serve, nullcontext(system))
+        await self._open(nullcontext(system))
 
     async def live(self, store: str, ledger: Path) -> None:
         """Serve a whole system of its own, which dies with it."""
-        system = open_actor_system([make_support(ledger, delay_s=0)], store=store)
-        self.port = await self._nursery.start(self._serve, system)
-
-    async def _serve(
-        self, opening: AbstractAsyncContextManager[ActorSystem], task_status: trio.TaskStatus[int]
-    ) -> None:
-        async with opening as system, trio.open_nursery() as nursery:
-            gateway = await nursery.start(partial(serve_gateway, system, port=self.port))
-            task_status.started(gateway.addresses[0][1])
-            self._scope = nursery.cancel_scope
-        self._gone.set()
+        await self._open(open_actor_system([make_support(ledger, delay_s=0)], store=store))
 
     async def stop(self) -> None:
+        self._moved = trio.Event()
         self._scope.cancel()
-        await self._gone.wait()
-        self._gone = trio.Event()
+        await self._moved.wait()
+
+    async def _open(self, opening: AbstractAsyncContextManager[ActorSystem]) -> None:
+        self._moved = trio.Event()
+        self._nursery.start_soon(self._serve, opening)
+        await self._moved.wait()
+
+    async def _serve(self, opening: AbstractAsyncContextManager[ActorSystem]) -> None:
+        async with opening as system, trio.open_nursery() as nursery:
+            gateway = await nursery.start(partial(serve_gateway, system, port=self._port))
+            self._port = gateway.addresses[0][1]
+            self._scope = nursery.cancel_scope
+            self._moved.set()
+        self._moved.set()
 
 
 @asynccontextmanager
