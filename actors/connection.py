@@ -324,7 +324,7 @@ class Connection:
     async def _write(self) -> None:
         try:
             while self._replies or not self._finishing:
-                for _ in range(len(self._replies)):
+                while self._replies:  # all: an event must not overtake the reply to its subscription
                     await self._send(self._replies.popleft())
                     self._room.set()
                 if self._subscriptions.ready:
