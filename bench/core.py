@@ -25,7 +25,7 @@ def measure(quick: bool) -> list[Figure]:
     for name, (ours, bare, against) in OPERATIONS.items():
         pairs = interleaved(name, repeats, partial(ours, count), partial(bare, count))
         times = [(mine / count * 1e6, base / count * 1e6) for mine, base in pairs]
-        figures.append(compared(7, name, "µs", times, against=against))
+        figures.append(compared(7, name, "µs CPU", times, against=against))
     return figures
 
 

@@ -58,14 +58,14 @@ def measure(quick: bool) -> list[Figure]:
         pairs = interleaved(name, repeats, partial(our_stream, chunks), partial(bare_stream, chunks))
         per_token[tokens] = [(ours / tokens * 1e6, bare / tokens * 1e6) for ours, bare in pairs]
     figures = [
-        compared(4, f"{tokens:,} tokens", "µs a token", pairs, against="httpx lines, msgspec decode each", most=3)
+        compared(4, f"{tokens:,} tokens", "µs CPU a token", pairs, against="httpx lines, msgspec decode each", most=3)
         for tokens, pairs in per_token.items()
     ]
     short, long = per_token.values()
     growth = [(after, before) for (after, _), (before, _) in zip(long, short, strict=True)]
     figures.append(
         compared(
-            4, "a token of 20,000, beside one of 2,000", "µs a token", growth, against="a token of 2,000", most=1.2
+            4, "a token of 20,000, beside one of 2,000", "µs CPU a token", growth, against="a token of 2,000", most=1.2
         )
     )
     return figures

@@ -116,8 +116,8 @@ async def main() -> None:
     """Everything."""
     memory = graph_with(InMemorySaver())
     results = [
-        await measured(1, "memory, one after another", "µs a run", IN_TURN, lambda: in_turn(memory)),
-        await measured(1, f"memory, {AT_ONCE:,} at once", "µs a run", AT_ONCE, lambda: at_once(memory)),
+        await measured(1, "memory, one after another", "µs CPU a run", IN_TURN, lambda: in_turn(memory)),
+        await measured(1, f"memory, {AT_ONCE:,} at once", "µs CPU a run", AT_ONCE, lambda: at_once(memory)),
     ]
     with tempfile.TemporaryDirectory() as folder:
         async with AsyncSqliteSaver.from_conn_string(os.path.join(folder, "runs.db")) as saver:
@@ -127,7 +127,7 @@ async def main() -> None:
                 await measured(1, f"SQLite, {AT_ONCE:,} at once", "µs a run", AT_ONCE, lambda: at_once(stored)),
             ]
     for tokens in TOKENS:
-        results.append(await measured(4, f"{tokens:,} tokens", "µs a token", tokens, partial(stream, tokens)))
+        results.append(await measured(4, f"{tokens:,} tokens", "µs CPU a token", tokens, partial(stream, tokens)))
     finish("langgraph", [*results, cold_import("import langgraph.graph, langgraph.checkpoint.memory")])
 
 

@@ -140,11 +140,11 @@ async def main() -> None:
     """Everything."""
     set_tracing_disabled(True)  # it would go out to the network
     results = [
-        await measured(1, "memory, one after another", "µs a run", IN_TURN, in_turn),
-        await measured(1, f"memory, {AT_ONCE:,} at once", "µs a run", AT_ONCE, at_once),
+        await measured(1, "memory, one after another", "µs CPU a run", IN_TURN, in_turn),
+        await measured(1, f"memory, {AT_ONCE:,} at once", "µs CPU a run", AT_ONCE, at_once),
     ]
     for tokens in TOKENS:
-        results.append(await measured(4, f"{tokens:,} tokens", "µs a token", tokens, partial(stream, tokens)))
+        results.append(await measured(4, f"{tokens:,} tokens", "µs CPU a token", tokens, partial(stream, tokens)))
     finish("openai-agents", [*results, cold_import("import agents")])
 
 

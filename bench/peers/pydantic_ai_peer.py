@@ -87,11 +87,11 @@ async def stream(tokens: int) -> None:
 async def main() -> None:
     """Everything."""
     results = [
-        await measured(1, "memory, one after another", "µs a run", IN_TURN, in_turn),
-        await measured(1, f"memory, {AT_ONCE:,} at once", "µs a run", AT_ONCE, at_once),
+        await measured(1, "memory, one after another", "µs CPU a run", IN_TURN, in_turn),
+        await measured(1, f"memory, {AT_ONCE:,} at once", "µs CPU a run", AT_ONCE, at_once),
     ]
     for tokens in TOKENS:
-        results.append(await measured(4, f"{tokens:,} tokens", "µs a token", tokens, partial(stream, tokens)))
+        results.append(await measured(4, f"{tokens:,} tokens", "µs CPU a token", tokens, partial(stream, tokens)))
     finish("pydantic-ai-slim", [*results, cold_import("import pydantic_ai")])
 
 

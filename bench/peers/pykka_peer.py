@@ -43,9 +43,9 @@ async def main() -> None:
     finish(
         "pykka",
         [
-            await measured(7, "spawn", "µs", IN_TURN, spawn),
-            await measured(7, "tell", "µs", IN_TURN * 10, tell),
-            await measured(7, "ask", "µs", IN_TURN * 10, ask),
+            await measured(7, "spawn", "µs CPU", IN_TURN, spawn),
+            await measured(7, "tell", "µs CPU", IN_TURN * 10, tell),
+            await measured(7, "ask", "µs CPU", IN_TURN * 10, ask),
         ],
     )
 
