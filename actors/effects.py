@@ -57,6 +57,7 @@ class ModelCall:
         self._opening = AssistantMessage(
             content=(), api=model.api, provider=model.provider, model=model.id, timestamp=now
         )
+        self._begun = False  # shown to have
         self._final: AssistantMessage | None = None
         self.partial = PartialMessage(self._opening)
 
@@ -71,7 +72,6 @@ class ModelCall:
             run_id=self._head.id,
         )
         try:
-            await self._show((MessageStart(message=self._opening),))
             async with aclosing(self._agent.model.stream(request)) as stream:
                 async for chunk in stream:
                     await self._take(chunk)
@@ -88,7 +88,10 @@ class ModelCall:
                 self._final = event.message
             elif isinstance(event, Failed):
                 self._final = msgspec.structs.replace(event.error, stop_reason=event.reason)
-            elif self._final is None and not isinstance(event, Start):
+            elif isinstance(event, Start):
+                self._begin(events)
+            elif self._final is None:
+                self._begin(events)
                 if isinstance(event, ToolcallStart):
                     minted = call_id(self._key, event.content_index)
                     event = msgspec.structs.replace(event, id=minted, provider_id=event.id)
@@ -96,6 +99,11 @@ class ModelCall:
                 events.append(MessageUpdate(assistant_message_event=event))
         if events:
             await self._show(events)
+
+    def _begin(self, events: list[Event]) -> None:
+        if not self._begun:
+            self._begun = True
+            events.append(MessageStart(message=self._opening))
 
     def _failed(self, text: str) -> AssistantMessage:
         partial = self.partial.message(keep_incomplete_calls=False)

@@ -92,6 +92,8 @@ class EventLog:
         "_ring",
         "_room",
         "_snapshot",
+        "_turn",
+        "_waiting",
         "run_id",
         "seq",
         "status",
@@ -113,6 +115,8 @@ class EventLog:
         self.watched_first: Callable[[EventLog], None] | None = None  # called when the first watcher comes
         self.unwatched: Callable[[EventLog], None] | None = None  # called when the last watcher goes
         self._room: trio.Event | None = None
+        self._turn: trio.Event | None = None  # set when the status changes, or nothing will follow
+        self._waiting = 0  # for that
         self._snapshot: Item | None = None
         self._closed = False
 
@@ -132,7 +136,7 @@ class EventLog:
             else:
                 item.size = item.weigh(keep=keep)
                 if isinstance(event, _TURNING):
-                    self.status = _status_after(event)
+                    self._set_status(_status_after(event))
             self._ring.append(item)
             self._bytes += item.size
         self._snapshot = None
@@ -151,12 +155,14 @@ class EventLog:
         """Go on from another state, after changes that were not seen here; watchers get a snapshot."""
         self._empty(max(seq, self.seq))  # what was shown ahead of a save that never came has used its numbers
         self._base += 1  # so that nobody is up to date
-        self._fold, self.status = fold, fold.status
+        self._fold = fold
+        self._set_status(fold.status)
         self._wake()
 
     def close(self) -> None:
         """Let every watcher finish with what is in: the run was deleted, or the process leaves."""
         self._closed = True
+        self._set_status(self.status)
         self._wake()
 
     @property
@@ -202,17 +208,30 @@ class EventLog:
     ) -> "Cursor":
         """A cursor that must be closed by hand."""
         cursor = Cursor(self, after, lossless, wake)
-        if not self._cursors and self.watched_first is not None:
+        if not self.watched and self.watched_first is not None:
             self.watched_first(self)
         self._cursors[cursor] = None
         if lossless:
             self._lossless[cursor] = None
         return cursor
 
+    async def wait_status(self) -> None:
+        """Wait until the status changes, or nothing will follow. Whoever waits is a watcher."""
+        if self._turn is None:
+            self._turn = trio.Event()
+        if not self.watched and self.watched_first is not None:
+            self.watched_first(self)
+        self._waiting += 1
+        try:
+            await self._turn.wait()
+        finally:
+            self._waiting -= 1
+            self._unwatch()
+
     @property
     def watched(self) -> bool:
         """Whether there are any watchers."""
-        return bool(self._cursors)
+        return bool(self._cursors) or self._waiting > 0
 
     def snapshot(self) -> Item:
         """The snapshot at the latest event; made once for all who want it at that event."""
@@ -291,8 +310,17 @@ class EventLog:
             self._lossless.clear()
             self._snapshot = None  # with its bytes
         self._moved()
-        if not self._cursors and self.unwatched is not None:
+        self._unwatch()
+
+    def _unwatch(self) -> None:
+        if not self.watched and self.unwatched is not None:
             self.unwatched(self)
+
+    def _set_status(self, status: Status) -> None:
+        self.status = status
+        if self._turn is not None:
+            self._turn.set()
+            self._turn = None
 
 
 class Cursor:

@@ -8,7 +8,6 @@ import os
 import platform
 import secrets
 import time
-import uuid
 from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from functools import partial
@@ -76,7 +75,7 @@ class ActorSystem:
         now = self._roster.now()
         messages = messages_of(input, now)
         digest = check_start(chosen, input, messages, metadata or {}, run_id, by)
-        key = run_id or uuid.uuid4().hex
+        key = run_id or secrets.token_hex(16)
         while key in self._roster.opening:
             await self._roster.opening[key].wait()
         if key in self._roster.active:
@@ -210,12 +209,8 @@ class ActorSystem:
     async def wait(self, run_id: str, *, paused: bool) -> Snapshot:
         """Wait until the run is over, or else (with `paused`) parked. Raises: RunNotFound, ShuttingDown."""
         log = await self.log(run_id)
-        moved = trio.Event()
-        with log.watch(log.seq, wake=lambda: moved.set()) as cursor:
-            while not (log.closed or (paused and log.status == "paused")):
-                if not cursor.take():
-                    await moved.wait()
-                    moved = trio.Event()
+        while not (log.closed or (paused and log.status == "paused")):
+            await log.wait_status()
         actor = self._roster.active.get(run_id)
         if log.status in FINAL and actor is not None:
             await actor.ref.wait_ended()  # a status is not an end: its task is to be over too
