@@ -75,14 +75,10 @@ class Store(Protocol):
         ...
 
     async def due(self, now: int, limit: int = 100) -> tuple[Head, ...]:
-        """Heads with `nextDue` <= now (ms), earliest first.
+        """The first `limit` heads with `nextDue` <= now (ms), earliest first.
 
-        A head that can't be read is left out, and logged: so nothing may be due although `next_due` has passed.
+        A head that can't be read is left out, and logged; it hides none of those behind it.
         """
-        ...
-
-    async def next_due(self) -> int | None:
-        """The earliest `nextDue` in the store, ms."""
         ...
 
     async def aclose(self) -> None:

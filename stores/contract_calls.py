@@ -161,10 +161,9 @@ async def list_and_due_say_what_they_expected(opener: Opener) -> None:
 async def due_gives_what_is_due_now_earliest_first(opener: Opener) -> None:
     dues = {"a": 30, "b": 10, "c": None, "d": 20, "e": 31}
     async with opener() as store:
-        assert await store.next_due() is None, "nothing is due in an empty store"
+        assert await store.due(30) == (), "nothing is due in an empty store"
         for run_id, next_due in dues.items():
             await store.save(a_head(run_id, next_due=next_due), expected_version=0)
-        assert await store.next_due() == 10, "the earliest"
         assert await store.due(9) == ()
         for _ in range(2):
             assert [head.id for head in await store.due(30)] == ["b", "d", "a"], "up to now, however often asked"
@@ -181,9 +180,10 @@ async def due_follows_every_save_and_delete(opener: Opener) -> None:
             await store.save(head, expected_version=head.version - 1)
             found = () if next_due is None or next_due > 10 else (head,)
             assert await store.due(10) == found, f"due at 10, nextDue is {next_due}"
-            assert await store.next_due() == next_due
+            found = () if next_due is None else (head,)
+            assert await store.due(25) == found, f"due at 25, nextDue is {next_due}"
         await store.delete("run")
-        assert await store.next_due() is None
+        assert await store.due(25) == (), "a run that is gone"
 
 
 @clause()
@@ -205,7 +205,6 @@ async def a_closed_store_is_unavailable(opener: Opener) -> None:
             lambda: store.delete("run"),
             lambda: store.list(),
             lambda: store.due(1),
-            lambda: store.next_due(),
             lambda: store.acquire("late"),
         ]
         for call in calls:

@@ -125,13 +125,6 @@ class MemoryStore:
             heappush(self._due, pair)
         return tuple(decode_head(self._runs[run_id].head) for _, run_id in found)
 
-    async def next_due(self) -> int | None:
-        """The earliest `nextDue`, ms."""
-        await trio.lowlevel.checkpoint()
-        self._check_open()
-        first = self._first_due()
-        return None if first is None else first[0]
-
     async def aclose(self) -> None:
         """Forget everything. Idempotent."""
         self._closed = True

@@ -95,10 +95,6 @@ class SimpleStore:
         """Of the heads seen, those with `nextDue` <= now (ms), earliest first."""
         return await self._seen.due(now, limit)
 
-    async def next_due(self) -> int | None:
-        """The earliest `nextDue` seen, ms."""
-        return await self._seen.next_due()
-
     async def aclose(self) -> None:
         """Wait for the call under way, and take no more. Closing the backend is up to who made it. Idempotent."""
         with trio.CancelScope(shield=True):

@@ -102,10 +102,6 @@ class SqliteStore:
         check_limit(limit)
         return await self._reader.run(partial(sqlite_reads.due, now=now, limit=limit))
 
-    async def next_due(self) -> int | None:
-        """The earliest `nextDue`, ms."""
-        return await self._reader.run(sqlite_reads.next_due)
-
     async def aclose(self) -> None:
         """Finish what was accepted, close the file, let another process have it. Idempotent; not cancelled."""
         with trio.CancelScope(shield=True):

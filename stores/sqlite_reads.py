@@ -1,8 +1,8 @@
 """The queries of an SQLite store. Blocking; run on the reader's thread.
 
-Each is one statement, so it sees one state of the file, and gives one row: every row that SQLite steps to gives up the
-GIL, which a busy loop is slow to give back. So rows come as one JSON array, and a head or entry in it as hex, which
-survives whatever bytes a damaged file may hold.
+Each statement gives one row: every row that SQLite steps to gives up the GIL, which a busy loop is slow to give back.
+So rows come as one JSON array, and a head or entry in it as hex, which survives whatever bytes a damaged file may hold.
+What must be of one state of the file is one statement.
 """
 
 import logging
@@ -18,10 +18,11 @@ from ..protocol.record import Head, Record, decode_entry, decode_head
 from .base import Page
 from .paging import cursor_after
 
-__all__ = ["due", "load", "next_due", "page"]
+__all__ = ["due", "load", "page"]
 
 _LOG = logging.getLogger(__name__)
-_END = (2**63 - 1, "")  # a cursor before every run
+_START = (-(2**63), "")  # before every run, by age and by deadline
+_END = (2**63 - 1, "")  # behind every run
 
 _LOAD = """
 SELECT hex(data), entries,
@@ -36,10 +37,10 @@ SELECT json_group_array(json_array(created_at, id, hex(data))) FROM (
 """
 _DUE = """
 SELECT json_group_array(json_array(next_due, id, hex(data))) FROM (
-    SELECT next_due, id, data FROM heads WHERE next_due <= ? ORDER BY next_due, id LIMIT ?
+    SELECT next_due, id, data FROM heads WHERE (next_due, id) > (?, ?) AND next_due <= ?
+    ORDER BY next_due, id LIMIT ?
 )
 """
-_NEXT_DUE = "SELECT min(next_due) FROM heads WHERE next_due IS NOT NULL"
 
 
 def load(connection: sqlite3.Connection, run_id: str) -> Record | None:
@@ -69,14 +70,16 @@ def page(connection: sqlite3.Connection, status: Status | None, limit: int, curs
 
 
 def due(connection: sqlite3.Connection, now: int, limit: int) -> tuple[Head, ...]:
-    """Heads that are due, earliest first; one that can't be read is left out."""
-    row = connection.execute(_DUE, (now, limit)).fetchone()
-    return _readable(sorted(msgspec.json.decode(row[0])))
-
-
-def next_due(connection: sqlite3.Connection) -> int | None:
-    """The earliest `nextDue`, ms."""
-    return connection.execute(_NEXT_DUE).fetchone()[0]
+    """The first `limit` heads that are due and can be read, earliest first. Holds at most twice as many at a time."""
+    found: dict[str, Head] = {}  # by id: a run saved between two statements may be met again
+    cursor = _START
+    while True:
+        row = connection.execute(_DUE, (*cursor, now, limit)).fetchone()
+        rows = sorted(msgspec.json.decode(row[0]))
+        found.update((head.id, head) for head in _readable(rows) if head.id not in found)
+        if len(rows) < limit or len(found) >= limit:
+            return tuple(found.values())[:limit]
+        cursor = rows[-1][:2]
 
 
 def _readable(rows: Iterable[Any]) -> tuple[Head, ...]:

@@ -60,10 +60,6 @@ class FaultyStore:
         self._reach()
         return await self.inner.due(now, limit)
 
-    async def next_due(self) -> int | None:
-        self._reach()
-        return await self.inner.next_due()
-
     async def acquire(self, owner: str) -> int:
         return await self.inner.acquire(owner)
 

@@ -184,6 +184,19 @@ async def test_a_run_that_cant_be_read_is_an_error_of_its_own(
         assert await store.load("good") == Record(head=good, journal=a_journal())
 
 
+async def test_runs_that_cant_be_read_hide_no_others_that_are_due(tmp_path: Path) -> None:
+    path = tmp_path / "runs.db"
+    bad = [a_head(f"bad-{n}", next_due=1 + n % 3) for n in range(7)]
+    good = [a_head(f"good-{n}", next_due=3 + n) for n in range(3)]
+    await make_store(path, *bad, *good)
+    execute(path, "UPDATE heads SET data = '{' WHERE id LIKE 'bad-%'")
+    async with await SqliteStore.open(path) as store:
+        for limit in (1, 2, 3, 4, 100):
+            assert await store.due(9, limit) == tuple(good[:limit])
+        assert await store.due(4, 1) == (good[0],)
+        assert await store.due(2, 1) == ()
+
+
 @pytest.mark.parametrize(
     ("damage", "kind"),
     [
@@ -283,11 +296,10 @@ async def test_no_query_looks_at_every_run(tmp_path: Path, monkeypatch: pytest.M
         await store.list()
         await store.list(status="paused", after="5.run")
         await store.due(5)
-        await store.next_due()
     connection = sqlite3.connect(path)
     for query in queries:
         plan = [row[3] for row in connection.execute("EXPLAIN QUERY PLAN " + query)]
         assert any(step.startswith("SEARCH heads USING") for step in plan), query
         assert not any(step.startswith("SCAN heads") or "TEMP B-TREE" in step for step in plan), query
     connection.close()
-    assert len(queries) == 5
+    assert len(queries) == 4
