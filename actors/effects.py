@@ -21,6 +21,7 @@ from ..protocol.events import (
     MessageStart,
     MessageUpdate,
     Start,
+    StreamDelta,
     StreamEvent,
     ToolcallStart,
     ToolExecutionUpdate,
@@ -88,22 +89,22 @@ class ModelCall:
                 self._final = event.message
             elif isinstance(event, Failed):
                 self._final = msgspec.structs.replace(event.error, stop_reason=event.reason)
-            elif isinstance(event, Start):
-                self._begin(events)
             elif self._final is None:
-                self._begin(events)
-                if isinstance(event, ToolcallStart):
-                    minted = call_id(self._key, event.content_index)
-                    event = msgspec.structs.replace(event, id=minted, provider_id=event.id)
-                self.partial.apply(event)
-                events.append(MessageUpdate(assistant_message_event=event))
+                self._grow(event, events)
         if events:
             await self._show(events)
 
-    def _begin(self, events: list[Event]) -> None:
+    def _grow(self, event: StreamDelta, events: list[Event]) -> None:
         if not self._begun:
             self._begun = True
             events.append(MessageStart(message=self._opening))
+        if isinstance(event, Start):
+            return
+        if isinstance(event, ToolcallStart):
+            minted = call_id(self._key, event.content_index)
+            event = msgspec.structs.replace(event, id=minted, provider_id=event.id)
+        self.partial.apply(event)
+        events.append(MessageUpdate(assistant_message_event=event))
 
     def _failed(self, text: str) -> AssistantMessage:
         partial = self.partial.message(keep_incomplete_calls=False)
