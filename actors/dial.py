@@ -7,7 +7,7 @@ import math
 import ssl
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from random import uniform
 from typing import Any, cast
 from urllib.parse import urlsplit
@@ -41,7 +41,7 @@ class Settings:
 
     url: str
     form: Format
-    token: str | None
+    token: str | None = field(repr=False)
     ssl_context: ssl.SSLContext | None
     backoff: Backoff | None  # None: a lost connection stays lost
     wait_for_server: bool  # whether the first connection is retried too
@@ -56,6 +56,8 @@ class Settings:
 
     def address(self) -> tuple[str, int, str, bool]:
         """Host, port, resource, and whether to use TLS. Raises: InvalidParams."""
+        if "@" in self.url.partition("//")[2].partition("/")[0]:  # it would be in every error, and help nobody in
+            raise InvalidParams("url: expected no user or password in it; what a gateway may ask for is a token")
         try:
             parts = urlsplit(self.url)
             host, port = parts.hostname, parts.port

@@ -15,6 +15,7 @@ from trio_websocket import WebSocketConnection, WebSocketRequest, serve_websocke
 from adjourn.actors import ActorSystem, Agent, client_tool, open_actor_system
 from adjourn.actors.client import Backoff, Client, open_client
 from adjourn.actors.demo import make_support
+from adjourn.actors.dial import Settings
 from adjourn.actors.gateway import GatewayLimits, serve_gateway, token_authenticator
 from adjourn.actors.testing import ScriptedModel, calls, hangs, says
 from adjourn.protocol.errors import (
@@ -34,6 +35,7 @@ from adjourn.protocol.errors import (
 from adjourn.protocol.events import Envelope
 from adjourn.protocol.messages import user
 from adjourn.protocol.methods import RunSnapshot
+from adjourn.protocol.rpc import JSON
 
 AT_ONCE = Backoff(first_s=0.0)
 
@@ -460,6 +462,19 @@ async def test_a_bad_url_is_an_invalid_argument(url: str, words: str) -> None:
     with pytest.raises(InvalidParams, match=words):
         async with open_client(url):
             pass
+
+
+@pytest.mark.parametrize("port", ["1", "notaport"])
+async def test_a_url_that_holds_a_password_is_refused_and_not_repeated(port: str) -> None:
+    with pytest.raises(InvalidParams, match="token") as caught:
+        async with open_client(f"ws://someone:hunter2@127.0.0.1:{port}"):
+            pass
+    assert "hunter2" not in str(caught.value)
+
+
+def test_what_a_client_is_set_to_shows_no_token() -> None:
+    settings = Settings("ws://h", JSON, "hunter2", None, None, False, 1.0, 1.0, 1.0, 1)
+    assert "hunter2" not in repr(settings)
 
 
 async def test_a_token_that_no_header_carries_is_an_invalid_argument() -> None:
