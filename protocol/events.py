@@ -49,8 +49,8 @@ Status = Literal["running", "paused", "completed", "failed", "aborted"]
 Outcome = Literal["decided", "declined", "expired", "aborted"]
 
 
-# The model's stream. A provider yields: Start, then blocks (start, deltas, end; `content_index` is the block's place
-# in the message), then exactly one Done or Failed.
+# The model's stream. A provider yields: Start, then blocks (start, deltas, end), then exactly one Done or Failed.
+# `content_index` is the block's place in the message, from 0; `delta` the text that its block grows by.
 
 
 class Start(Wire, frozen=True, tag="start", tag_field="type"):
@@ -93,7 +93,7 @@ class ThinkingEnd(Wire, frozen=True, tag="thinking_end", tag_field="type"):
     """A thinking block is complete."""
 
     content_index: int
-    signature: str | None = None
+    signature: str | None = None  # the provider's, of the whole block
 
 
 class ToolcallStart(Wire, frozen=True, tag="toolcall_start", tag_field="type"):
@@ -101,7 +101,7 @@ class ToolcallStart(Wire, frozen=True, tag="toolcall_start", tag_field="type"):
 
     content_index: int
     id: str
-    name: str
+    name: str  # of the tool
     provider_id: str | None = None
 
 
@@ -147,58 +147,60 @@ StreamDelta = (
 StreamEvent = StreamDelta | Done | Failed
 
 
-# The run's events.
+# The run's events. `tool_call_id` is the runtime's id of a call, `tool_name` the tool that the model asked for.
 
 
 class ErrorInfo(Wire, frozen=True):
     """Why a run failed, for a person and for a program."""
 
-    type: str
-    message: str
+    type: str  # as an `AdjournError` names it, or `modelError` or `crashLoop`
+    message: str  # for a person
     id: str | None = None  # of an internal error: the log has the same id
 
 
 class ToolOutput(Wire, frozen=True):
     """What a tool gave back, or has so far."""
 
-    content: tuple[UserBlock, ...]
-    details: Any = None
+    content: tuple[UserBlock, ...]  # for the model
+    details: Any = None  # for programs; the model doesn't see them
 
 
 class AgentStart(Wire, frozen=True, tag="agent_start", tag_field="type"):
     """The run begins. At most once in its life, with its input."""
 
-    agent: str
-    input: tuple[Message, ...]
-    metadata: dict[str, Any] = {}
+    agent: str  # its name
+    input: tuple[Message, ...]  # its open tool calls closed by synthetic results
+    metadata: dict[str, Any] = {}  # the starter's own
 
 
 class AgentEnd(Wire, frozen=True, tag="agent_end", tag_field="type"):
     """The run is over. Exactly once, always the last event."""
 
     status: Literal["completed", "failed", "aborted"]
+    # completed: the last message's stop reason. failed: modelError, maxTurns, maxCost or crashLoop. aborted: as whoever
+    # aborted it said; expired where a deadline did.
     reason: str
-    usage: Usage = shown(Usage())
-    error: ErrorInfo | None = None
+    usage: Usage = shown(Usage())  # of the whole run
+    error: ErrorInfo | None = None  # of a failed run
 
 
 class AgentPaused(Wire, frozen=True, tag="agent_paused", tag_field="type"):
     """Nothing goes on until somebody outside acts on one of the pending calls."""
 
-    tool_call_ids: tuple[str, ...]
+    tool_call_ids: tuple[str, ...]  # of the calls that wait, in the model's order
 
 
 class AgentResume(Wire, frozen=True, tag="agent_resume", tag_field="type"):
     """The run goes on. With reason `recovered`, messages without `message_end` and partial tool results are void."""
 
-    reason: Literal["decided", "declined", "expired", "claimed", "result", "recovered"]
+    reason: Literal["decided", "declined", "expired", "result", "recovered"]
 
 
 class AgentRetry(Wire, frozen=True, tag="agent_retry", tag_field="type"):
     """The model call begins anew; what it had streamed is void."""
 
     attempt: int  # 1 = the first retry
-    reason: str
+    reason: str  # what the attempt before failed of, for a person
 
 
 class TurnStart(Wire, frozen=True, tag="turn_start", tag_field="type"):
@@ -211,7 +213,7 @@ class TurnEnd(Wire, frozen=True, tag="turn_end", tag_field="type"):
     """The turn's tool results have entered the transcript, in the order of the calls."""
 
     message: AssistantMessage
-    tool_results: tuple[ToolResultMessage, ...] = shown(())
+    tool_results: tuple[ToolResultMessage, ...] = shown(())  # one a call of `message`
 
 
 class MessageStart(Wire, frozen=True, tag="message_start", tag_field="type"):
@@ -237,7 +239,7 @@ class ToolExecutionStart(Wire, frozen=True, tag="tool_execution_start", tag_fiel
 
     tool_call_id: str
     tool_name: str
-    args: dict[str, Any]
+    args: dict[str, Any]  # the model's arguments
 
 
 class ToolExecutionUpdate(Wire, frozen=True, tag="tool_execution_update", tag_field="type"):
@@ -245,7 +247,7 @@ class ToolExecutionUpdate(Wire, frozen=True, tag="tool_execution_update", tag_fi
 
     tool_call_id: str
     tool_name: str
-    partial_result: Any
+    partial_result: Any  # whatever the tool shows
 
 
 class ToolExecutionEnd(Wire, frozen=True, tag="tool_execution_end", tag_field="type"):
@@ -254,7 +256,7 @@ class ToolExecutionEnd(Wire, frozen=True, tag="tool_execution_end", tag_field="t
     tool_call_id: str
     tool_name: str
     result: ToolOutput
-    is_error: bool = shown(False)
+    is_error: bool = shown(False)  # the tool failed, or never executed
 
 
 class ToolDecisionPending(Wire, frozen=True, tag="tool_decision_pending", tag_field="type"):
@@ -262,20 +264,20 @@ class ToolDecisionPending(Wire, frozen=True, tag="tool_decision_pending", tag_fi
 
     tool_call_id: str
     tool_name: str
-    input: dict[str, Any]
-    schema: dict[str, Any]  # of the decision
-    digest: str  # of the input shown; a decision may carry it back
-    due_at: int | None = None  # ms; then it expires
+    input: dict[str, Any]  # the model's arguments
+    schema: dict[str, Any]  # JSON Schema of the decision
+    digest: str  # of `input` (`codec.digest`); a decision may carry it back
+    due_at: int | None = None  # ms since the epoch: then it expires
 
 
 class ToolDecisionResolved(Wire, frozen=True, tag="tool_decision_resolved", tag_field="type"):
     """A gated call no longer waits."""
 
     tool_call_id: str
-    outcome: Outcome
-    by: str | None = None
-    decision: Any = None
-    reason: str | None = None
+    outcome: Outcome  # expired without a `reason`: the tool's default, in `decision`, was taken instead
+    by: str | None = None  # who decided or declined, where that is known
+    decision: Any = None  # what was decided
+    reason: str | None = None  # why the call will not execute
 
 
 class ToolClientExecutePending(Wire, frozen=True, tag="tool_client_execute_pending", tag_field="type"):
@@ -283,15 +285,14 @@ class ToolClientExecutePending(Wire, frozen=True, tag="tool_client_execute_pendi
 
     tool_call_id: str
     tool_name: str
-    input: dict[str, Any]
-    due_at: int | None = None  # ms
+    input: dict[str, Any]  # the model's arguments
 
 
 class ToolClientClaimed(Wire, frozen=True, tag="tool_client_claimed", tag_field="type"):
     """A client has taken a client-side call."""
 
     tool_call_id: str
-    by: str | None = None
+    by: str | None = None  # who, where that is known
 
 
 Event = (
@@ -319,6 +320,6 @@ class Envelope(Wire, frozen=True):
     """One event on its way to a watcher."""
 
     run_id: str
-    seq: int
+    seq: int  # grows strictly within the run, with gaps
     time: int  # ms since the epoch
     event: Event

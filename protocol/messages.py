@@ -55,21 +55,21 @@ class Image(Wire, frozen=True, tag="image", tag_field="type"):
     """An inline image."""
 
     data: str  # base64
-    mime_type: str
+    mime_type: str  # image/png, ...
 
 
 class Thinking(Wire, frozen=True, tag="thinking", tag_field="type"):
     """A model's reasoning, with the provider's signature where it gave one."""
 
     thinking: str
-    signature: str | None = None
+    signature: str | None = None  # the provider's: without it, it doesn't take the block back
 
 
 class ToolCall(Wire, frozen=True, tag="toolCall", tag_field="type"):
     """The model asks for a tool."""
 
     id: str  # minted by the runtime, unique for ever: the idempotency key for the outside
-    name: str
+    name: str  # of the tool
     arguments: dict[str, Any]
     raw_arguments: str | None = None  # the model's own words, kept where they are not a JSON object
     provider_id: str | None = None  # the id that the provider gave
@@ -129,12 +129,12 @@ class AssistantMessage(Wire, frozen=True, tag="assistant", tag_field="role"):
     """What the model said, whole, with how it ended."""
 
     content: tuple[AssistantBlock, ...]
-    api: str = shown("")
+    api: str = shown("")  # these three as in the `ModelDescriptor` that was asked
     provider: str = shown("")
-    model: str = shown("")
-    usage: Usage = shown(Usage())
+    model: str = shown("")  # its id
+    usage: Usage = shown(Usage())  # of this call
     stop_reason: StopReason = shown("stop")
-    error_message: str | None = None
+    error_message: str | None = None  # of a call that failed, for a person
     timestamp: int = shown(0)  # ms
 
     @property
@@ -153,8 +153,8 @@ class ToolResultMessage(Wire, frozen=True, tag="toolResult", tag_field="role"):
 
     tool_call_id: str
     tool_name: str
-    content: tuple[UserBlock, ...]
-    is_error: bool = shown(False)
+    content: tuple[UserBlock, ...]  # for the model
+    is_error: bool = shown(False)  # the tool failed, or never executed
     details: Any = None  # for programs; the model sees content only
     timestamp: int = shown(0)  # ms
 
@@ -168,30 +168,30 @@ Message = UserMessage | AssistantMessage | ToolResultMessage
 
 
 class Compat(Wire, frozen=True):
-    """How a server that speaks OpenAI's API differs from OpenAI's own."""
+    """How a server that speaks OpenAI's API differs from OpenAI's own. None: it doesn't."""
 
-    max_tokens_field: Literal["max_completion_tokens", "max_tokens"] | None = None
-    reasoning_format: Literal["none", "openai"] | None = None
+    max_tokens_field: Literal["max_completion_tokens", "max_tokens"] | None = None  # what bounds the answer
+    reasoning_format: Literal["none", "openai"] | None = None  # how reasoning is asked for
     supports_reasoning_effort: bool | None = None
     supports_strict_tool_schema: bool | None = None
     supports_usage_in_streaming: bool | None = None
-    tool_call_id_format: Literal["passthrough", "safe64", "mistral9"] | None = None
-    requires_tool_result_name: bool | None = None
+    tool_call_id_format: Literal["passthrough", "safe64", "mistral9"] | None = None  # of the ids it takes
+    requires_tool_result_name: bool | None = None  # a result must name its tool
 
 
 class ModelDescriptor(Wire, frozen=True):
     """Which model, where, and what it can do."""
 
-    id: str
-    name: str = ""
-    api: str = shown("")
-    provider: str = shown("")
-    base_url: str = ""
-    input: tuple[Literal["text", "image"], ...] = ("text",)
-    reasoning: bool = False
-    tools: bool = True
+    id: str  # as the API calls it
+    name: str = ""  # for people
+    api: str = shown("")  # which wire it speaks
+    provider: str = shown("")  # who serves it
+    base_url: str = ""  # of the API
+    input: tuple[Literal["text", "image"], ...] = ("text",)  # what it takes
+    reasoning: bool = False  # it can think first
+    tools: bool = True  # it can call them
     context_window: int | None = None  # tokens
-    max_output_tokens: int | None = None
+    max_output_tokens: int | None = None  # in one answer
     cost: Cost | None = None  # per million tokens
     headers: dict[str, str] | None = None  # may hold secrets: never recorded
     compat: Compat | None = None

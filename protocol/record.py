@@ -61,12 +61,12 @@ class ToolSpec(Wire, frozen=True):
     """A tool as the model and the deciders see it."""
 
     name: str
-    description: str
+    description: str  # for the model
     parameters: dict[str, Any]  # JSON Schema of the arguments
-    decision: dict[str, Any] | None = None  # JSON Schema: the tool is gated
+    decision: dict[str, Any] | None = None  # JSON Schema of the decision: the tool is gated
     runs: Literal["server", "client"] = "server"
     idempotent: bool = False  # may execute again after a crash
-    decision_timeout_s: float | None = None
+    decision_timeout_s: float | None = None  # how long a gate waits; None: while the run may wait
     on_expiry: OnExpiry = OnExpiry()
     client_timeout_s: float | None = None  # how long a claim holds; None: while the run may wait
 
@@ -87,9 +87,9 @@ class Limits(Wire, frozen=True):
 class Spec(Wire, frozen=True):
     """The agent as it was when the run began."""
 
-    agent: str
+    agent: str  # its name
     model: ModelDescriptor
-    instructions: str = ""
+    instructions: str = ""  # the system prompt
     tools: tuple[ToolSpec, ...] = ()
     limits: Limits = Limits()
 
@@ -101,18 +101,18 @@ class Claim(Wire, frozen=True):
     """Who has taken a client-side call."""
 
     digest: str  # SHA-256 of the token, hex: the token itself is never stored
-    by: str | None = None
+    by: str | None = None  # who, where that is known
 
 
 class Call(Wire, frozen=True):
     """An open call of the current turn, where it stands."""
 
     id: str
-    name: str
+    name: str  # of the tool
     index: int  # of its block in the turn's assistant message
     phase: Phase
-    due_at: int | None = None  # ms: when the decision, the offer or the claim expires
-    claim: Claim | None = None
+    due_at: int | None = None  # ms: when the wait for a decision, or the claim, expires
+    claim: Claim | None = None  # of a client that executes it
     args_digest: str = ""  # of a gated call: of the arguments that deciders are shown
 
 
@@ -120,8 +120,8 @@ class AbortRequest(Wire, frozen=True):
     """Somebody wants the run to end; from here on it does nothing else."""
 
     at: int  # ms
-    by: str | None = None
-    reason: str = shown("aborted")
+    by: str | None = None  # who, where that is known
+    reason: str = shown("aborted")  # becomes that of the run's end
 
 
 class Head(Wire, frozen=True):
@@ -129,14 +129,14 @@ class Head(Wire, frozen=True):
 
     id: str
     status: Status
-    agent: str
+    agent: str  # its name
     nonce: str  # random, from begin: makes tool call ids unique for ever
     schema_version: int = shown(SCHEMA_VERSION)
     version: int = shown(0)  # grows by one at each save
     epoch: int = shown(0)  # of the owner that saved it
-    turn: int = shown(0)
+    turn: int = shown(0)  # from 1: how often the model has been asked
     model_call: str | None = None  # the model call under way, if any
-    calls: tuple[Call, ...] = ()
+    calls: tuple[Call, ...] = ()  # of the turn under way, in the model's order
     gated: int = shown(0)  # how many calls have ever been gated
     sole_gated: str | None = None  # the first of them
     seq: int = shown(0)  # of the last event that this save covers
@@ -144,13 +144,13 @@ class Head(Wire, frozen=True):
     next_due: int | None = None  # ms: when the sweeper must look at it
     expires_at: int | None = None  # ms: end of the TTL while paused, of retention when over
     recoveries: int = 0  # since the last progress
-    usage: Usage = shown(Usage())
-    metadata: dict[str, Any] = {}
+    usage: Usage = shown(Usage())  # of all turns so far
+    metadata: dict[str, Any] = {}  # the starter's own
     owner: str | None = None  # the principal that started it
     start_digest: str = shown("")  # of principal, agent and input
     abort: AbortRequest | None = None
-    reason: str | None = None  # how it ended
-    error: ErrorInfo | None = None
+    reason: str | None = None  # how it ended, as in `AgentEnd`
+    error: ErrorInfo | None = None  # of a failed run
     end_seq: int | None = None  # of agent_end
     created_at: int = shown(0)  # ms, set once
     updated_at: int = shown(0)  # ms
@@ -168,7 +168,7 @@ class SpecEntry(Wire, frozen=True, tag="spec", tag_field="kind"):
 class InputEntry(Wire, frozen=True, tag="input", tag_field="kind"):
     """What the caller passed in."""
 
-    messages: tuple[Message, ...]
+    messages: tuple[Message, ...]  # open tool calls closed
     at: int  # ms
 
 
@@ -179,24 +179,25 @@ class MessageEntry(Wire, frozen=True, tag="message", tag_field="kind"):
 
 
 class DecisionEntry(Wire, frozen=True, tag="decision", tag_field="kind"):
-    """How a gate was settled: who, when, what, and on which arguments."""
+    """How a gate was settled: who, when, what, and on which arguments. With a `digest` the call may execute, be that
+    by somebody's decision or, `expired`, by the tool's default; without one it never will, and `reason` says why."""
 
     tool_call_id: str
     outcome: Outcome
     at: int  # ms
-    args_digest: str
-    by: str | None = None
+    args_digest: str  # of the arguments that deciders were shown
+    by: str | None = None  # who decided or declined, where that is known
     decision: Any = None
     digest: str | None = None  # of the decision
-    reason: str | None = None
+    reason: str | None = None  # the decliner's own, or ours
 
 
 class ResultEntry(Wire, frozen=True, tag="result", tag_field="kind"):
     """The one result of a call."""
 
     message: ToolResultMessage
-    claim_digest: str | None = None  # of the token it came with
-    by: str | None = None
+    claim_digest: str | None = None  # of the token that a client's result came with
+    by: str | None = None  # the client, where it is known
 
 
 Entry = SpecEntry | InputEntry | MessageEntry | DecisionEntry | ResultEntry

@@ -9,7 +9,6 @@ from typing import Any, Literal
 
 import msgspec
 
-from . import codec
 from .events import (
     AgentEnd,
     AgentPaused,
@@ -33,15 +32,7 @@ from .events import (
     TurnEnd,
     TurnStart,
 )
-from .messages import (
-    AssistantMessage,
-    Message,
-    ToolCall,
-    ToolResultMessage,
-    Usage,
-    Wire,
-    shown,
-)
+from .messages import AssistantMessage, Message, ToolCall, ToolResultMessage, Usage, Wire, shown
 from .partial import PartialMessage
 from .record import Call, History, InputEntry, MessageEntry, Record, ResultEntry
 
@@ -56,13 +47,13 @@ class PendingCall(Wire, frozen=True):
 
     tool_call_id: str
     tool_name: str
-    input: dict[str, Any]
-    kind: Literal["decision", "client"]
-    schema: dict[str, Any] | None = None  # of the decision
-    digest: str | None = None  # of the input; a decision may carry it back
-    due_at: int | None = None  # ms: when the wait expires; not told of a claim
-    claimed: bool = False
-    claimed_by: str | None = None
+    input: dict[str, Any]  # the model's arguments
+    kind: Literal["decision", "client"]  # what for: somebody's decision, or a client that executes it
+    schema: dict[str, Any] | None = None  # JSON Schema of the decision
+    digest: str | None = None  # of `input`, where a decision is waited for; that may carry it back
+    due_at: int | None = None  # ms since the epoch: when the wait for a decision expires
+    claimed: bool = False  # a client has taken it
+    claimed_by: str | None = None  # who, where that is known
 
 
 class ToolView(Wire, frozen=True):
@@ -70,16 +61,16 @@ class ToolView(Wire, frozen=True):
 
     tool_call_id: str
     tool_name: str
-    args: dict[str, Any]
-    partial_result: Any = None  # while it executes
-    result: ToolOutput | None = None
+    args: dict[str, Any]  # the model's arguments
+    partial_result: Any = None  # the latest, while it executes
+    result: ToolOutput | None = None  # None while it executes
     is_error: bool | None = None  # None while it executes
 
 
 class Snapshot(Wire, frozen=True):
     """The whole visible state of a run at one `seq`. `pending` and `tools` stand in the order of the model's calls."""
 
-    agent: str = shown("")
+    agent: str = shown("")  # its name
     status: Status = shown("running")
     turn: int = shown(0)  # 0: the model has not been asked yet
     messages: tuple[Message, ...] = shown(())  # the input included
@@ -87,9 +78,9 @@ class Snapshot(Wire, frozen=True):
     pending: tuple[PendingCall, ...] = shown(())
     tools: tuple[ToolView, ...] = shown(())
     usage: Usage = shown(Usage())  # of the run's own turns so far
-    reason: str | None = None  # how it ended
-    error: ErrorInfo | None = None
-    metadata: dict[str, Any] = {}
+    reason: str | None = None  # how it ended, as in `AgentEnd`
+    error: ErrorInfo | None = None  # of a failed run
+    metadata: dict[str, Any] = {}  # the starter's own
 
 
 class Transcript:
@@ -259,13 +250,11 @@ class Transcript:
             tool_name=event.tool_name,
             input=event.input,
             kind="client",
-            due_at=event.due_at,
         )
 
     def _client_claimed(self, event: ToolClientClaimed) -> None:
         if call := self._pending.get(event.tool_call_id):
-            changed = msgspec.structs.replace(call, claimed=True, claimed_by=event.by, due_at=None)
-            self._pending[event.tool_call_id] = changed
+            self._pending[event.tool_call_id] = msgspec.structs.replace(call, claimed=True, claimed_by=event.by)
 
 
 _FOLDS: dict[type, Callable[[Transcript, Any], None]] = {
@@ -344,12 +333,12 @@ def _open_call(call: Call, history: History) -> Iterator[Event]:
             tool_name=name,
             input=args,
             schema=history.tools[name].decision or {},
-            digest=codec.digest(args),
+            digest=call.args_digest,
             due_at=call.due_at,
         )
     elif call.phase == "started" and call.claim is None:
         yield ToolExecutionStart(tool_call_id=key, tool_name=name, args=args)
     else:
-        yield ToolClientExecutePending(tool_call_id=key, tool_name=name, input=args, due_at=call.due_at)
+        yield ToolClientExecutePending(tool_call_id=key, tool_name=name, input=args)
         if call.claim is not None:
             yield ToolClientClaimed(tool_call_id=key, by=call.claim.by)

@@ -146,6 +146,9 @@ def test_an_undecided_call_expires_into_an_error_result():
     d.wait(0.001)
     d.feed(Tick())
     assert "no decision came in time" in d.results[0]
+    entry, [resolved] = d.history.decisions[d.ids[0]], d.events(ToolDecisionResolved)
+    assert (entry.outcome, entry.digest, entry.reason) == ("expired", None, "no decision came in time")
+    assert (resolved.outcome, resolved.decision, resolved.reason) == ("expired", None, entry.reason)
     assert d.events(AgentResume) == [AgentResume(reason="expired")]
 
 
@@ -155,7 +158,9 @@ def test_an_undecided_call_expires_into_its_default_decision():
     d.feed(Tick())
     assert d.executed == d.ids
     entry = d.history.decisions[d.ids[0]]
-    assert (entry.outcome, entry.decision) == ("expired", NO)
+    assert (entry.outcome, entry.decision, entry.digest, entry.reason) == ("expired", NO, digest(NO), None)
+    [resolved] = d.events(ToolDecisionResolved)
+    assert (resolved.outcome, resolved.decision, resolved.reason) == ("expired", NO, None)
 
 
 def test_an_undecided_call_expires_into_an_abort():

@@ -94,7 +94,7 @@ EVENTS = [
     '{"type":"tool_decision_pending","toolCallId":"c1","toolName":"refund","input":{"order":7},'
     '"schema":{"type":"object"},"digest":"d","dueAt":9}',
     '{"type":"tool_decision_resolved","toolCallId":"c1","outcome":"decided","by":"ann","decision":{"approved":true}}',
-    '{"type":"tool_client_execute_pending","toolCallId":"c1","toolName":"locate","input":{},"dueAt":9}',
+    '{"type":"tool_client_execute_pending","toolCallId":"c1","toolName":"locate","input":{}}',
     '{"type":"tool_client_claimed","toolCallId":"c1","by":"ann"}',
 ]
 

@@ -223,12 +223,12 @@ def test_a_call_that_never_executed_shows_the_models_arguments():
 
 
 def test_a_claim_is_shown_and_an_offer_made_again_clears_it():
-    offer = ToolClientExecutePending(tool_call_id="a", tool_name="t", input={}, due_at=5)
+    offer = ToolClientExecutePending(tool_call_id="a", tool_name="t", input={})
     claim = ToolClientClaimed(tool_call_id="a", by="ann")
     (taken,) = folded([say(call("a")), offer, claim]).pending
-    assert (taken.claimed, taken.claimed_by, taken.due_at) == (True, "ann", None)
+    assert (taken.claimed, taken.claimed_by) == (True, "ann")
     (offered,) = folded([say(call("a")), offer, claim, offer]).pending
-    assert (offered.claimed, offered.claimed_by, offered.due_at) == (False, None, 5)
+    assert (offered.claimed, offered.claimed_by) == (False, None)
 
 
 def test_a_partial_result_is_replaced_by_the_next_and_gone_at_the_end():
@@ -285,7 +285,7 @@ FATES = {
 }
 PHASES = {"pending": "gated", "resolved": "ready", "started": "started", "updated": "started", "offered": "offered"}
 PHASES |= {"claimed": "started", "ended": "done"}
-DUE = {"pending": 7, "offered": 8, "claimed": 9}
+DUE = {"pending": 7, "claimed": 9}
 TOOL = ToolSpec(name="t", description="", parameters={}, decision={"type": "object"})
 
 
@@ -301,7 +301,7 @@ def told(step, key):
         case "updated":
             return ToolExecutionUpdate(tool_call_id=key, tool_name="t", partial_result=1)
         case "offered":
-            return ToolClientExecutePending(tool_call_id=key, tool_name="t", input={"of": key}, due_at=8)
+            return ToolClientExecutePending(tool_call_id=key, tool_name="t", input={"of": key})
         case "claimed":
             return ToolClientClaimed(tool_call_id=key, by="ann")
         case "ended":
@@ -315,7 +315,8 @@ def as_fields(event):
 def open_call(key, index, steps):
     last = steps[-1] if steps else "resolved"
     claim = Claim(digest="d", by="ann") if last == "claimed" else None
-    return Call(id=key, name="t", index=index, phase=PHASES[last], due_at=DUE.get(last), claim=claim)
+    shown = codec.digest({"of": key}) if last == "pending" else ""
+    return Call(id=key, name="t", index=index, phase=PHASES[last], due_at=DUE.get(last), claim=claim, args_digest=shown)
 
 
 def result(key):
