@@ -40,9 +40,9 @@ def call_id(key: str, index: int) -> str:
 
 def with_ids(message: AssistantMessage, key: str) -> AssistantMessage:
     """The model's message with the runtime's ids in its calls, and arguments that every wire can carry."""
-    if not any(isinstance(block, ToolCall) for block in message.content):
+    if not message.calls:
         return message
-    content = tuple(_with_id(block, key, index) for index, block in enumerate(message.content))
+    content = tuple([_with_id(block, key, index) for index, block in enumerate(message.content)])
     return msgspec.structs.replace(message, content=content)
 
 

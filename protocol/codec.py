@@ -118,18 +118,14 @@ def check_value(value: object, *, max_depth: int = MAX_DEPTH) -> None:
 
     Types are matched exactly: a subclass (an IntEnum, a defaultdict) would come back from a store as another type.
     Raises: InvalidValue with the path of a fault; which one, where there are several, is not defined."""
-    if type(value) not in (dict, list, tuple):
-        if fault := _scalar_fault(value):
-            raise InvalidValue("", fault)
-        return
-    _check_containers(value, max_depth)
+    _check(value, max_depth)
 
 
 def canonical_json(value: object) -> bytes:
     """The one JSON text of `value`: keys sorted by code point, no spaces, `1.0` written as `1`; so equal values have
     equal bytes, and `True` is not `1`. Raises: InvalidValue outside the domain."""
-    check_value(value)
-    return _CANONICAL.encode(_normal(value))
+    has_floats = _check(value, MAX_DEPTH)
+    return _CANONICAL.encode(_normal(value) if has_floats else value)
 
 
 def digest(value: object) -> str:
@@ -137,8 +133,18 @@ def digest(value: object) -> str:
     return hashlib.sha256(canonical_json(value)).hexdigest()
 
 
-def _check_containers(root: object, max_depth: int) -> None:
+def _check(value: object, max_depth: int) -> bool:
+    """`check_value`, and on the way: whether there are floats in it."""
+    if type(value) in (dict, list, tuple):
+        return _check_containers(value, max_depth)
+    if fault := _scalar_fault(value):
+        raise InvalidValue("", fault)
+    return type(value) is float
+
+
+def _check_containers(root: object, max_depth: int) -> bool:
     # Iterative: deep values must not meet Python's recursion limit. Depth first: a cycle ends at max_depth.
+    has_floats = False
     stack: list[tuple[Any, int, _Trail]] = [(root, 1, None)]
     while stack:
         container, depth, trail = stack.pop()
@@ -156,6 +162,9 @@ def _check_containers(root: object, max_depth: int) -> None:
                 stack.append((item, depth + 1, (trail, key)))
             elif fault := _scalar_fault(item):
                 raise InvalidValue(_path((trail, key)), fault)
+            elif kind is float:
+                has_floats = True
+    return has_floats
 
 
 def _scalar_fault(value: object) -> str | None:

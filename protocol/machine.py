@@ -161,7 +161,7 @@ def _model_done(s: Step, given: ModelDone) -> None:
 
 def _tool_done(s: Step, given: ToolDone) -> None:
     call = s.calls.get(given.tool_call_id)
-    if call is None or call.phase != "started" or call.claim:
+    if call is None or not call.executing:
         return
     s.recoveries = 0
     s.close(call, given.content, details=given.details, is_error=given.is_error)
@@ -321,7 +321,7 @@ def _recover(s: Step, given: Recover) -> None:
     s.recoveries += 1
     s.emit(AgentResume(reason="recovered"))
     for call in list(s.calls.values()):
-        if call.phase == "started" and not call.claim:
+        if call.executing:
             s.restart(call)
     if s.model_call:
         s.start_model()

@@ -115,6 +115,11 @@ class Call(Wire, frozen=True):
     claim: Claim | None = None  # of a client that executes it
     args_digest: str = ""  # of a gated call: of the arguments that deciders are shown
 
+    @property
+    def executing(self) -> bool:
+        """Whether a tool executes it here, not a client elsewhere."""
+        return self.phase == "started" and self.claim is None
+
 
 class AbortRequest(Wire, frozen=True):
     """Somebody wants the run to end; from here on it does nothing else."""
@@ -216,7 +221,17 @@ class History:
     Tool results enter `messages` when the last of their turn is there, in the order of the calls.
     """
 
-    __slots__ = ("decisions", "input", "messages", "results", "spec", "tools", "turn_message", "turn_results")
+    __slots__ = (
+        "decisions",
+        "input",
+        "messages",
+        "results",
+        "spec",
+        "tools",
+        "turn_calls",
+        "turn_message",
+        "turn_results",
+    )
 
     def __init__(self, entries: Iterable[Entry] = ()) -> None:
         self.spec: Spec
@@ -226,6 +241,7 @@ class History:
         self.decisions: dict[str, DecisionEntry] = {}
         self.results: dict[str, ResultEntry] = {}
         self.turn_message: AssistantMessage | None = None  # of the latest turn
+        self.turn_calls: list[ToolCall] = []  # in it
         self.turn_results: dict[str, ToolResultMessage] = {}  # of the latest turn, as they came
         self.extend(entries)
 
@@ -233,28 +249,32 @@ class History:
         """Take in what a save appended."""
         for entry in entries:
             match entry:
+                case MessageEntry(message=message):
+                    self.turn_message = message
+                    self.turn_calls = message.calls
+                    self.turn_results = {}
+                    self.messages.append(message)
+                case ResultEntry():
+                    self._result(entry)
+                case DecisionEntry():
+                    self.decisions[entry.tool_call_id] = entry
                 case SpecEntry(spec=spec):
                     self.spec = spec
                     self.tools = {tool.name: tool for tool in spec.tools}
                 case InputEntry(messages=messages):
                     self.input = messages
                     self.messages.extend(messages)
-                case MessageEntry(message=message):
-                    self.turn_message = message
-                    self.turn_results = {}
-                    self.messages.append(message)
-                case DecisionEntry():
-                    self.decisions[entry.tool_call_id] = entry
-                case ResultEntry():
-                    self._result(entry)
 
     def _result(self, entry: ResultEntry) -> None:
-        assert self.turn_message is not None
         self.results[entry.message.tool_call_id] = entry
         self.turn_results[entry.message.tool_call_id] = entry.message
-        calls = self.turn_message.calls
-        if len(self.turn_results) == len(calls):
-            self.messages.extend(self.turn_results[call.id] for call in calls)
+        if self.turn_is_over:
+            self.messages.extend(self.turn_results[call.id] for call in self.turn_calls)
+
+    @property
+    def turn_is_over(self) -> bool:
+        """Whether every call of the latest turn has its result."""
+        return len(self.turn_results) == len(self.turn_calls)
 
     def tool_call(self, call: Call) -> ToolCall:
         """The model's own block behind an open call."""

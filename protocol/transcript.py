@@ -318,8 +318,8 @@ def _result(message: ToolResultMessage) -> ToolExecutionEnd:
 
 def _turn_over(history: History) -> Iterator[Event]:
     message = history.turn_message
-    if message is not None and len(history.turn_results) == len(message.calls):
-        results = tuple(history.turn_results[call.id] for call in message.calls)
+    if message is not None and history.turn_is_over:
+        results = tuple(history.turn_results[call.id] for call in history.turn_calls)
         yield TurnEnd(message=message, tool_results=results)
 
 
@@ -336,7 +336,7 @@ def _open_call(call: Call, history: History) -> Iterator[Event]:
             digest=call.args_digest,
             due_at=call.due_at,
         )
-    elif call.phase == "started" and call.claim is None:
+    elif call.executing:
         yield ToolExecutionStart(tool_call_id=key, tool_name=name, args=args)
     else:
         yield ToolClientExecutePending(tool_call_id=key, tool_name=name, input=args)

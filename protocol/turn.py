@@ -223,6 +223,8 @@ class Step:
 
     def expire(self) -> None:
         """Do what is due, in the order in which it fell due: gates, claims, the TTL of a parked run."""
+        if not self.events and (self.head.next_due is None or self.head.next_due > self.now):
+            return  # nothing has changed since the head was saved, and it knows
         late = [(call.due_at, call) for call in self.calls.values() if call.due_at is not None]
         late = sorted((pair for pair in late if pair[0] <= self.now), key=lambda pair: pair[0])
         for due_at, call in late:
@@ -257,7 +259,8 @@ class Step:
 
     def go_on(self, cause: Cause) -> None:
         """Start what may start, end the turn if it is complete, and mark a change of status."""
-        if self.calls and all(call.phase == "done" for call in self.calls.values()):
+        left = [call for call in self.calls.values() if call.phase != "done"]
+        if self.calls and not left:
             self._awake(cause)
             self._end_turn()
             if not self.over:
@@ -265,13 +268,13 @@ class Step:
             return
         if self.over:
             return
-        running = sum(call.phase == "started" and not call.claim for call in self.calls.values())
-        for call in list(self.calls.values()):
-            if call.phase == "ready" and running < self.history.spec.limits.max_concurrent_tools:
-                running += 1
+        executing = len([call for call in left if call.executing])
+        for call in left:
+            if call.phase == "ready" and executing < self.history.spec.limits.max_concurrent_tools:
+                executing += 1
                 self._awake(cause)
                 self.start_tool(call)
-        if not running and self.calls and not self.model_call and self.status == "running":
+        if left and not executing and not self.model_call and self.status == "running":
             self._pause()
 
     def start_tool(self, call: Call) -> None:
@@ -308,7 +311,7 @@ class Step:
         """Let the results enter the transcript, in the order of the calls."""
         if self.message is None:
             return
-        results = {**self.history.turn_results, **self.closed_now} if self.calls else {}
+        results = {**self.history.turn_results, **self.closed_now}
         ordered = tuple(results[call.id] for call in self.message.calls)
         self.emit(TurnEnd(message=self.message, tool_results=ordered))
         self.calls, self.message = {}, None
@@ -332,7 +335,7 @@ class Step:
         """Make the run do nothing else but end. With nothing under way it ends in this very step."""
         self.abort = request
         self.touched = True
-        if self.model_call or any(call.phase == "started" and not call.claim for call in self.calls.values()):
+        if self.model_call or any(call.executing for call in self.calls.values()):
             self.effects = [Stop()]
         else:
             self.finish_abort(None)
@@ -404,5 +407,7 @@ class Step:
     def _next_due(self) -> int | None:
         if self.abort and self.status not in FINAL:
             return None  # all it waits for is `Stopped`: nothing expires any more
-        dues = [call.due_at for call in self.calls.values()] + [self.expires_at]
-        return min((due for due in dues if due is not None), default=None)
+        dues = [call.due_at for call in self.calls.values() if call.due_at is not None]
+        if self.expires_at is not None:
+            dues.append(self.expires_at)
+        return min(dues, default=None)
