@@ -8,7 +8,10 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 
 import msgspec
+from rich.box import SIMPLE_HEAD
+from rich.console import Group, RenderableType
 from rich.table import Table
+from rich.text import Text
 
 from .figure import Figure, Spread
 from .scenarios import SCENARIOS
@@ -93,52 +96,62 @@ def amount(value: float) -> str:
     return f"{value:.1f}" if abs(value) >= 10 else f"{value:.2f}"
 
 
-def _range(spread: Spread | None) -> str:
+def _cell(spread: Spread | None) -> str:
+    """The median, and under it the extremes, where there are any."""
     if spread is None:
         return ""
     if spread.low == spread.high:
         return amount(spread.median)
-    return f"{amount(spread.median)} ({amount(spread.low)}–{amount(spread.high)})"
+    return f"{amount(spread.median)}\n[dim]{amount(spread.low)}–{amount(spread.high)}[/]"
 
 
-def table(figures: Sequence[Figure]) -> Table:
-    """Every figure, by scenario; what misses its budget is marked."""
-    grid = Table(title="adjourn beside its baselines: median (min–max); less is better", title_justify="left")
-    for heading in ("scenario", "figure", "unit", "adjourn", "baseline", "which is", "ratio", "budget", ""):
-        right = heading in ("adjourn", "baseline", "ratio", "budget")
-        grid.add_column(heading, justify="right" if right else "left", overflow="fold")
-    previous = 0
-    for figure in figures:
-        budget = figure.budget
-        grid.add_row(
-            f"{figure.scenario} {SCENARIOS[figure.scenario][0]}" if figure.scenario != previous else "",
-            figure.name,
-            figure.unit,
-            _range(figure.ours),
-            _range(figure.baseline),
-            figure.against,
-            _range(figure.ratio),
-            "" if budget is None else "≤ " + amount(budget.most) + (" ×" if budget.of == "ratio" else ""),
-            "[bold red]missed[/]" if figure.missed else ("[green]met[/]" if budget else ""),
-        )
-        previous = figure.scenario
+def _grid(title: str, columns: Sequence[str]) -> Table:
+    """A table that is readable at 80 columns: words on the left, numbers on the right."""
+    grid = Table(title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD, expand=True, pad_edge=False)
+    grid.add_column(columns[0], ratio=1, overflow="fold")
+    for heading in columns[1:]:
+        grid.add_column(heading, justify="right", no_wrap=True)
     return grid
+
+
+def table(figures: Sequence[Figure]) -> Group:
+    """Every figure, a table a scenario; what misses its budget is marked."""
+    grids: list[RenderableType] = [Text("adjourn beside its baselines: median, and min–max below it; less is better")]
+    for number in dict.fromkeys(figure.scenario for figure in figures):
+        grid = _grid(f"{number} {SCENARIOS[number][0]}", ("", "adjourn", "baseline", "ratio", "budget"))
+        for figure in figures:
+            if figure.scenario == number:
+                beside = f"\n[dim]beside: {figure.against}[/]" if figure.against else ""
+                grid.add_row(
+                    f"{figure.name}, {figure.unit}{beside}",
+                    _cell(figure.ours),
+                    _cell(figure.baseline),
+                    _cell(figure.ratio),
+                    _verdict(figure),
+                )
+        grids.append(grid)
+    return Group(*grids)
+
+
+def _verdict(figure: Figure) -> str:
+    if figure.budget is None:
+        return ""
+    most = "≤ " + amount(figure.budget.most) + (" ×" if figure.budget.of == "ratio" else "")
+    return most + ("\n[bold red]missed[/]" if figure.missed else "\n[green]met[/]")
 
 
 def peer_table(peers: Sequence[PeerFigure]) -> Table:
     """What the others took."""
-    grid = Table(title="beside other libraries: how many times adjourn's time they take", title_justify="left")
-    for heading in ("peer", "figure", "unit", "theirs", "adjourn", "times", "target", ""):
-        grid.add_column(heading, justify="right" if heading in ("theirs", "adjourn", "times") else "left")
+    title = "beside other libraries: how many times adjourn's time they take"
+    grid = _grid(title, ("", "theirs", "adjourn", "times", "target"))
     for each in peers:
+        note = f"\n[dim]{each.note}[/]" if each.note else ""
+        target = "" if each.target is None else "≥ " + amount(each.target)
         grid.add_row(
-            each.peer,
-            f"{each.scenario} {each.name}",
-            each.unit,
-            _range(each.theirs),
-            _range(each.ours),
+            f"{each.peer}: {each.scenario} {each.name}, {each.unit}{note}",
+            _cell(each.theirs),
+            _cell(each.ours),
             "" if each.ratio is None else amount(each.ratio),
-            "" if each.target is None else "≥ " + amount(each.target),
-            "[bold red]missed[/]" if each.missed else each.note,
+            target + ("\n[bold red]missed[/]" if each.missed else ""),
         )
     return grid
