@@ -13,7 +13,7 @@ from typing import Any, Literal, TypeAlias
 
 import trio
 
-from ..protocol.errors import AdjournError, NotPending
+from ..protocol.errors import AdjournError, NotPending, RunNotFound
 from ..protocol.events import AgentPaused, Envelope, ErrorInfo, MessageUpdate, Status
 from ..protocol.messages import AssistantMessage, Message, UserMessage
 from ..protocol.methods import RunSnapshot, Settled
@@ -50,7 +50,8 @@ class Chat:
     soon as the server has taken it, and the one that follows goes on. Cancelling any of them aborts nothing.
 
     What fails is raised, and kept as `error` until the next call; messages stay whole. A run that fails raises
-    nothing: `status` is `failed`, and `error` says why.
+    nothing: `status` is `failed`, and `error` says why. Of a run that is gone (RunNotFound), the messages stay, as
+    history.
 
     Callbacks may be sync or async, and may use the chat. They are called one at a time, in the order of the events,
     each after the chat has changed: `on_event(envelope or snapshot)` for all that comes, `on_message(message)` for each
@@ -78,7 +79,7 @@ class Chat:
         self._on_finish = on_finish
         self._on_decision_pending = on_decision_pending
         self._on_event = on_event
-        self._run = _Progress(None, Transcript(Snapshot(messages=tuple(messages))))
+        self._run = _history(messages)
         self._follower: trio.lowlevel.Task | None = None
         self._followed = trio.Event()  # set when the follower is done
 
@@ -110,6 +111,11 @@ class Chat:
         return "idle" if self._run.run_id is None else self._run.fold.status
 
     @property
+    def is_under_way(self) -> bool:
+        """Whether the latest run, if any, is not over yet."""
+        return self.status in ("running", "paused")
+
+    @property
     def is_streaming(self) -> bool:
         """Whether a call of this chat follows a run at this moment."""
         return self._follower is not None
@@ -122,7 +128,7 @@ class Chat:
         Raises: trio.BusyResourceError while a run is under way or waits for a decision (decide, or abort it); what
             `Client.run` raises. If the run could not be begun, the message is taken back.
         """
-        if self.status in ("running", "paused"):
+        if self.is_under_way:
             raise trio.BusyResourceError("the run is not over yet: decide, or abort it")
         said = UserMessage(content=text, timestamp=int(time.time() * 1000))
         messages = (*self.messages, said)
@@ -151,7 +157,7 @@ class Chat:
         """
         if self._follower not in (None, trio.lowlevel.current_task()):
             await self._followed.wait()
-        elif self.status in ("running", "paused"):
+        elif self.is_under_way:
             with self._following():
                 await self._read()
 
@@ -246,6 +252,9 @@ class Chat:
             yield
         except AdjournError as error:
             self.error = error
+            is_ours = self._run.is_begun and self._follower in (None, trio.lowlevel.current_task())
+            if isinstance(error, RunNotFound) and is_ours:  # whoever else follows it hears of its end
+                self._run = _history(self._run.fold.messages)
             raise
 
     async def _read(self, begun: _Stream | None = None) -> None:
@@ -294,6 +303,11 @@ class Chat:
         if run.fold.status in FINAL and not run.is_finished:
             run.is_finished = True
             await _call(self._on_finish, run.fold.snapshot())
+
+
+def _history(messages: Sequence[Message]) -> _Progress:
+    """No run, but what was said before."""
+    return _Progress(None, Transcript(Snapshot(messages=tuple(messages))))
 
 
 async def _call(callback: Callback | None, given: object) -> None:

@@ -5,11 +5,8 @@ again, or with no run under way, it leaves. The end of the input leaves too, and
 """
 
 import signal
-import time
-import uuid
-from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager
-from typing import TypeAlias
+from collections.abc import AsyncIterator, Awaitable, Callable
+from functools import partial
 
 import trio
 
@@ -23,17 +20,15 @@ from ..protocol.errors import (
     StoreUnavailable,
 )
 from ..protocol.events import Envelope, MessageUpdate
-from ..protocol.messages import Message, UserMessage
 from ..protocol.methods import RunSnapshot
-from ..protocol.transcript import PendingCall, Transcript
+from ..protocol.transcript import PendingCall
+from .chat import Chat
 from .client import Backoff, Client, open_client
 from .keyboard import Keyboard, open_keyboard
 from .prompt import HELP, Decision, Declined, Question, decide
 from .terminal import RunView, Screen, call_line
 
-__all__ = ["ask_decision", "converse", "send_decision"]
-
-Stream: TypeAlias = AbstractAsyncContextManager[AsyncIterator[Envelope | RunSnapshot]]
+__all__ = ["ask_decision", "converse"]
 
 RECONNECT = Backoff(maximum_s=2.0)  # somebody is watching
 RETRY_S = 1.0
@@ -74,14 +69,6 @@ async def ask_decision(screen: Screen, keyboard: Keyboard, schema: dict[str, obj
             return end.value
 
 
-async def send_decision(client: Client, run_id: str, call: PendingCall, decided: Decision | Declined) -> None:
-    """Hand a decision in. Raises: as `Client.resume`."""
-    if isinstance(decided, Declined):
-        await client.decline(run_id, call.tool_call_id, decided.reason)
-    else:
-        await client.resume(run_id, decided.value, call.tool_call_id, call.digest)
-
-
 async def _ask(screen: Screen, keyboard: Keyboard, question: Question) -> str | None:
     for line in question.lines:
         screen.line(f"  {line}")
@@ -92,22 +79,22 @@ async def _ask(screen: Screen, keyboard: Keyboard, question: Question) -> str | 
 
 
 class _Conversation:
+    """What a person sees and types of a `Chat`, which holds all that is known of the runs."""
+
     def __init__(self, screen: Screen, url: str, come_back: str) -> None:
         self._screen = screen
         self._url = url
         self._come_back = come_back
         self._client: Client
         self._keyboard: Keyboard
+        self._chat: Chat
+        self._view: RunView  # of the latest run
         self._leaving = trio.CancelScope()
         self._was_up = False
         self._lost = False
         self._left = False
         self._helped = False
-        self._agent = ""
-        self._history: list[Message] = []
-        self._run_id: str | None = None  # of the run under way
         self._aborting = False
-        self._pending: tuple[PendingCall, ...] = ()
         self._settled: set[str] = set()  # calls that need no answer of ours any more
         self._moved = trio.Event()
         self._card: tuple[str, trio.CancelScope] | None = None  # the question that is open
@@ -136,6 +123,7 @@ class _Conversation:
     ) -> None:
         """Talk until the person leaves."""
         self._client, self._keyboard = client, keyboard
+        self._chat = Chat(client, "", on_event=self._show)
         try:
             with self._leaving:
                 async with trio.open_nursery() as nursery:
@@ -145,36 +133,40 @@ class _Conversation:
         finally:
             self._left = True
         self._screen.end_line()
-        if self._run_id is not None:
+        if self._chat.is_under_way:
             state = "waits for a decision" if self._pending else "goes on without you"
-            self._screen.line(f"Run {self._run_id} {state}. To come back to it:")
-            self._screen.line(f"  {self._come_back} --run {self._run_id}")
+            self._screen.line(f"Run {self._chat.run_id} {state}. To come back to it:")
+            self._screen.line(f"  {self._come_back} --run {self._chat.run_id}")
+
+    @property
+    def _pending(self) -> list[PendingCall]:
+        return [call for call in self._chat.pending if call.kind == "decision"]
 
     async def _watch_interrupts(self, interrupts: AsyncIterator[int], nursery: trio.Nursery) -> None:
         async for _ in interrupts:
-            if self._run_id is None or self._aborting:
+            if self._aborting or not self._chat.is_under_way:
                 self._leaving.cancel()
             else:
                 self._aborting = True
                 self._screen.line("(stopping the run; Ctrl-C again leaves it to stop alone)", "yellow")
-                nursery.start_soon(self._abort, self._run_id)
+                nursery.start_soon(self._abort)
 
-    async def _abort(self, run_id: str) -> None:
+    async def _abort(self) -> None:
         try:
-            await self._client.abort(run_id, "stopped by Ctrl-C")
+            await self._chat.abort("stopped by Ctrl-C")
         except AdjournError as error:
             self._tell(error)
 
     async def _talk(self, agent: str | None, run_id: str | None) -> None:
         if run_id is None:
-            self._agent = await self._choose(agent)
-            self._screen.line(f"Talking to {self._agent}. Ctrl-C stops a run, Ctrl-D leaves.", "dim")
+            self._chat.agent = await self._choose(agent)
+            self._screen.line(f"Talking to {self._chat.agent}. Ctrl-C stops a run, Ctrl-D leaves.", "dim")
         else:
-            self._agent = (await self._client.get(run_id)).snapshot.agent
-            await self._follow(run_id, self._client.events(run_id), 0)
+            self._chat.agent = (await self._client.get(run_id)).snapshot.agent
+            await self._follow(partial(self._chat.attach, run_id), 0)
         while (entry := await _ask(self._screen, self._keyboard, Question("you> "))) is not None:
-            if entry.strip():
-                await self._send(entry.strip())
+            if text := entry.strip():
+                await self._follow(partial(self._chat.send, text), len(self._chat.messages) + 1)
 
     async def _choose(self, name: str | None) -> str:
         names = [agent.name for agent in await self._client.agents()]
@@ -187,50 +179,32 @@ class _Conversation:
             raise InvalidParams(f"there are several agents; say with --agent which one: {known}")
         raise AgentNotFound(f"there is no agent {name!r} at {self._url}; known: {known}")
 
-    async def _send(self, text: str) -> None:
-        messages = [*self._history, UserMessage(content=text, timestamp=int(time.time() * 1000))]
-        run_id = uuid.uuid4().hex
-        try:
-            await self._follow(run_id, self._client.run(self._agent, messages, run_id), len(messages))
-        except ConnectionLost:
-            raise
-        except AdjournError as error:
-            self._tell(error)
-
     # A run.
 
-    async def _follow(self, run_id: str, stream: Stream, known: int) -> None:
-        """Show a run until it is over; ask what it asks. Its first `known` messages have been seen."""
-        view, fold = RunView(self._screen, known=known), Transcript()
-        self._pending, self._card = (), None
-        async with stream as events, trio.open_nursery() as nursery:
-            self._run_id, self._aborting = run_id, False
-            nursery.start_soon(self._decide_all, run_id, view)
+    async def _follow(self, begin: Callable[[], Awaitable[None]], known: int) -> None:
+        """Show a run until it is over, and ask what it asks. Its first `known` messages have been seen."""
+        self._view = RunView(self._screen, known=known)
+        self._aborting, self._card = False, None
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._decide_all)
             try:
-                async for item in events:
-                    with self._screen.beside():
-                        fold = self._show(item, view, fold)
-            except ConnectionLost:
-                raise
-            except AdjournError as error:  # the run is gone
-                self._tell(error)
+                await begin()
+                while self._chat.is_under_way:
+                    await self._chat.follow()
+            except AdjournError as error:
+                if isinstance(error, ConnectionLost) or self._chat.is_under_way:
+                    raise
+                self._tell(error)  # it could not begin, or is gone
             nursery.cancel_scope.cancel()
-        self._run_id = None
-        self._history = list(fold.messages)
 
-    def _show(self, item: Envelope | RunSnapshot, view: RunView, fold: Transcript) -> Transcript:
-        if isinstance(item, RunSnapshot):
-            fold = Transcript(item.snapshot)
-            view.snapshot(item.snapshot)
-        else:
-            fold.apply(item.event)
-            view.event(item.event)
-        if not (isinstance(item, Envelope) and isinstance(item.event, MessageUpdate)):
-            self._pending = tuple(call for call in fold.snapshot().pending if call.kind == "decision")
+    def _show(self, item: Envelope | RunSnapshot) -> None:
+        with self._screen.beside():
+            self._view.show(item)
+            if isinstance(item, Envelope) and isinstance(item.event, MessageUpdate):
+                return
             self._moved.set()
             if self._card is not None and self._card[0] not in {call.tool_call_id for call in self._pending}:
                 self._close_card(self._card[1])
-        return fold
 
     def _close_card(self, question: trio.CancelScope) -> None:
         """Ask no longer: the call is settled."""
@@ -241,17 +215,17 @@ class _Conversation:
         if not self._aborting:
             self._screen.line("  (settled elsewhere; no answer is needed any more)", "yellow")
 
-    async def _decide_all(self, run_id: str, view: RunView) -> None:
+    async def _decide_all(self) -> None:
         while True:
             self._moved = trio.Event()
             await trio.sleep(TOGETHER_S)
             open_calls = [call for call in self._pending if call.tool_call_id not in self._settled]
             if open_calls and not self._aborting:
-                await self._decide(run_id, open_calls[0], is_clear=view.latest == open_calls[0].tool_call_id)
+                await self._decide(open_calls[0], is_clear=self._view.latest == open_calls[0].tool_call_id)
             else:
                 await self._moved.wait()
 
-    async def _decide(self, run_id: str, call: PendingCall, *, is_clear: bool) -> None:
+    async def _decide(self, call: PendingCall, *, is_clear: bool) -> None:
         """Ask about one call; `is_clear`: the line above is about it."""
         if not is_clear:
             self._screen.line(f"  {call_line(call.tool_name, call.input)}:", "yellow")
@@ -266,14 +240,17 @@ class _Conversation:
             if decided is None:
                 self._leaving.cancel()
             await trio.lowlevel.checkpoint()
-        if decided is not None and not scope.cancelled_caught and await self._hand_in(run_id, call, decided):
+        if decided is not None and not scope.cancelled_caught and await self._hand_in(call, decided):
             self._settled.add(call.tool_call_id)
 
-    async def _hand_in(self, run_id: str, call: PendingCall, decided: Decision | Declined) -> bool:
+    async def _hand_in(self, call: PendingCall, decided: Decision | Declined) -> bool:
         """Whether that settles it; where the run found the decision invalid, it doesn't."""
         while True:
             try:
-                await send_decision(self._client, run_id, call, decided)
+                if isinstance(decided, Declined):
+                    await self._chat.decline(call.tool_call_id, decided.reason)
+                else:
+                    await self._chat.respond_with_decision(decided.value, call.tool_call_id)
                 return True
             except (ShuttingDown, StoreUnavailable) as error:
                 self._tell(error)

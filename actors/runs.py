@@ -11,10 +11,10 @@ import typer
 
 from ..protocol.codec import CodecError, parse_json
 from ..protocol.errors import NotPending, ToolCallIdRequired
-from ..protocol.methods import RunSnapshot, RunSummary
+from ..protocol.methods import RunSummary
 from ..protocol.transcript import PendingCall
 from .client import Client, open_client
-from .conversation import ask_decision, send_decision
+from .conversation import ask_decision
 from .keyboard import open_keyboard
 from .prompt import HELP, Decision, Declined
 from .terminal import RunView, Screen, call_line, clean
@@ -99,10 +99,7 @@ async def _watch_run(run: str, client: Client) -> None:
     view = RunView(Screen())
     async with client.events(run) as events:
         async for item in events:
-            if isinstance(item, RunSnapshot):
-                view.snapshot(item.snapshot)
-            else:
-                view.event(item.event)
+            view.show(item)
 
 
 @app.command()
@@ -206,8 +203,12 @@ def _one(waiting: list[PendingCall]) -> list[PendingCall]:
 
 
 async def _settle(client: Client, run: str, call: PendingCall, decided: Decision | Declined) -> None:
-    await send_decision(client, run, call, decided)
-    word = "declined" if isinstance(decided, Declined) else "decided"
+    if isinstance(decided, Declined):
+        await client.decline(run, call.tool_call_id, decided.reason)
+        word = "declined"
+    else:
+        await client.resume(run, decided.value, call.tool_call_id, call.digest)
+        word = "decided"
     typer.echo(f"{word}: {clean(call_line(call.tool_name, call.input))}")
 
 

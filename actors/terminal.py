@@ -16,6 +16,7 @@ from ..protocol.events import (
     AgentResume,
     AgentRetry,
     AgentStart,
+    Envelope,
     Event,
     MessageEnd,
     MessageStart,
@@ -31,6 +32,7 @@ from ..protocol.events import (
     TurnEnd,
 )
 from ..protocol.messages import AssistantMessage, Message, Text, ToolResultMessage, UserMessage
+from ..protocol.methods import RunSnapshot
 from ..protocol.transcript import Snapshot
 
 __all__ = ["RunView", "Screen", "call_line", "clean"]
@@ -122,6 +124,13 @@ class RunView:
         self._results: set[str] = set()  # ... to be done
         self._lines: dict[str, str] = {}  # of each call
         self.latest = ""  # the call that the last line was about
+
+    def show(self, item: Envelope | RunSnapshot) -> None:
+        """Show what a watcher was sent."""
+        if isinstance(item, Envelope):
+            self.event(item.event)
+        else:
+            self.snapshot(item.snapshot)
 
     def snapshot(self, snapshot: Snapshot) -> None:
         """Catch up with a snapshot."""

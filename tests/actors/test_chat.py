@@ -277,6 +277,19 @@ async def test_a_chat_that_cannot_attach_stays_as_it_was() -> None:
         assert texts(chat) == ["first", "one"]
 
 
+@pytest.mark.parametrize("call", ["follow", "abort", "respond_with_decision"])
+async def test_a_run_that_is_gone_leaves_its_messages_and_a_chat_that_goes_on(call: str) -> None:
+    async with chatting(calls(("refund", {"order": 7})), "fine") as (system, client, _model):
+        chat = Chat(client, "a")
+        await chat.send("refund 7")
+        await system.delete(chat.run_id or "")
+        with pytest.raises(RunNotFound):
+            await getattr(chat, call)(*([{"ok": True}] if call == "respond_with_decision" else []))
+        assert (chat.status, chat.run_id, chat.pending) == ("idle", None, ())
+        await chat.send("hello?")
+        assert (texts(chat)[0], texts(chat)[-1]) == ("refund 7", "fine")
+
+
 async def test_a_network_error_sets_the_error_and_leaves_the_messages_whole() -> None:
     agent = Agent(name="a", model=ScriptedModel([calls(("refund", {"order": 7}))]), tools=[refund])
     async with open_actor_system([agent]) as system, trio.open_nursery() as nursery:
