@@ -68,6 +68,7 @@ class Roster:
         self.logs: dict[str, EventLog] = {}
         self.recent: OrderedDict[str, EventLog] = OrderedDict()
         self.activations = 0
+        self._stranded: set[str] = set()  # runs found to want code that isn't loaded; heads don't tell all of it
         self._supervisor = supervisor
         self._clock = clock
         self._watchers: set[Callable[[Head, bool], None]] = set()
@@ -230,6 +231,8 @@ class Roster:
         agent = self.agents.get(head.agent)
         if agent is not None and any(agent.tool(name) is None for name in history.tools):
             agent = None
+        if agent is None:
+            self._stranded.add(head.id)
         actor = RunActor(self.services, agent, head, history, log)
         log.skip_to(resume_seq(head))
         if agent is not None and head.status == "running":
@@ -302,6 +305,7 @@ class Roster:
     async def forget(self, head: Head) -> None:
         """Delete a run that is over. Its watchers finish with what they have."""
         await self.store.delete(head.id)
+        self._stranded.discard(head.id)
         for logs in (self.logs, self.recent):
             log = logs.pop(head.id, None)
             if log is not None:
@@ -314,11 +318,16 @@ class Roster:
         return actor.head if actor is not None else (await self.record(run_id)).head
 
     def is_stranded(self, head: Head) -> bool:
-        """Whether the run can't go on here because its agent, or the tool of an open call, isn't loaded."""
-        agent = self.agents.get(head.agent)
+        """Whether the run can't go on here because its agent, or one of its tools, isn't loaded.
+
+        Of a run that has not been in memory yet, only the tools of open calls are known.
+        """
         if head.status in FINAL:
             return False
-        return agent is None or any(agent.tool(call.name) is None for call in head.calls if call.phase != "done")
+        agent = self.agents.get(head.agent)
+        if agent is None or head.id in self._stranded:
+            return True
+        return any(agent.tool(call.name) is None for call in head.calls if call.phase != "done")
 
     def check_open(self) -> None:
         if self._closing:

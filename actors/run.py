@@ -1,4 +1,4 @@
-"""The run actor: carries out what the state machine decides. Which runs are in memory is `system.py`'s business.
+"""The run actor: carries out what the state machine decides. Which runs are in memory is `roster.py`'s business.
 
 Each transition goes the same way: save, adopt and publish, answer, start effects. The actor's one task carries the
 effects out: the model, and a tool that is the only open call, on the task itself; several tools in a nursery, while

@@ -232,7 +232,10 @@ class ActorSystem:
         return await self._roster.log(run_id)
 
     def is_stranded(self, head: Head) -> bool:
-        """Whether the run can't go on here because its agent, or the tool of an open call, isn't loaded."""
+        """Whether the run can't go on here because its agent, or one of its tools, isn't loaded.
+
+        Of a run that has not been in memory yet, only the tools of open calls are known.
+        """
         return self._roster.is_stranded(head)
 
     def watch_changes(self, watcher: Callable[[Head, bool], None]) -> Callable[[], None]:
