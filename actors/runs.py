@@ -2,7 +2,6 @@
 
 from collections.abc import Awaitable, Callable
 from datetime import datetime
-from enum import StrEnum
 from functools import partial
 from typing import Annotated, Any
 
@@ -11,6 +10,7 @@ import typer
 
 from ..protocol.codec import CodecError, parse_json
 from ..protocol.errors import NotPending, ToolCallIdRequired
+from ..protocol.events import Status
 from ..protocol.methods import RunSummary
 from ..protocol.transcript import PendingCall
 from .client import Client, open_client
@@ -26,16 +26,6 @@ DEFAULT_URL = "ws://127.0.0.1:8765"
 app = typer.Typer(help="See the runs at a gateway; decide for them, stop them, forget them.", no_args_is_help=True)
 
 
-class StatusName(StrEnum):
-    """`Status`, as typer wants it."""
-
-    running = "running"
-    paused = "paused"
-    completed = "completed"
-    failed = "failed"
-    aborted = "aborted"
-
-
 RunId = Annotated[str, typer.Argument(metavar="RUN", help="Its id, from `adjourn runs list`.")]
 Url = Annotated[str, typer.Option(envvar="ADJOURN_URL", help="The gateway.")]
 Token = Annotated[str | None, typer.Option(envvar="ADJOURN_TOKEN", show_default=False, help="For a gateway that asks.")]
@@ -44,7 +34,7 @@ Call = Annotated[str | None, typer.Option(help="The tool call's id, where severa
 
 @app.command("list")
 def list_runs(
-    status: Annotated[StatusName | None, typer.Option(help="Only those.")] = None,
+    status: Annotated[Status | None, typer.Option(help="Only those.")] = None,
     limit: Annotated[int, typer.Option(min=1, max=1000)] = 50,
     after: Annotated[str | None, typer.Option(help="Go on where a list ended.")] = None,
     url: Url = DEFAULT_URL,
@@ -53,8 +43,7 @@ def list_runs(
     """List runs, newest first."""
 
     async def body(client: Client) -> None:
-        wanted = status.value if status else None
-        page = await client.list(status=wanted, limit=limit, after=after)
+        page = await client.list(status=status, limit=limit, after=after)
         for line in _table(page.runs):
             typer.echo(line)
         if page.after is not None:
