@@ -133,6 +133,7 @@ async def test_reconnecting_below_the_floor_or_above_the_latest_gives_a_snapshot
     async with serving(scripted(REFUND, says("done"))) as (system, gateway), connected(gateway.url) as driver:
         with monkeypatch.context() as small:
             small.setattr(eventlog, "MAX_EVENTS", 4)
+            small.setattr(eventlog, "IDLE_EVENTS", 4)
             await (await system.start("shop", "hello", run_id="r")).wait()
             latest = (await driver.call("run.subscribe", runId="r"))["seq"]
         async with connected(gateway.url) as low, connected(gateway.url) as high:
