@@ -106,25 +106,18 @@ def parse_json(data: bytes | str) -> Any:
     return value
 
 
-def parse_msgpack(data: bytes) -> Any:
-    """The value in untrusted MessagePack, checked against the domain. Raises: as `parse_json`."""
-    value = from_msgpack(data, Any)
-    check_value(value)
-    return value
-
-
-def check_value(value: object, *, max_depth: int = MAX_DEPTH) -> None:
+def check_value(value: object) -> None:
     """Nothing, if `value` is in the domain. A scalar has depth 0, `[]` has 1; a cycle counts as too deep.
 
     Types are matched exactly: a subclass (an IntEnum, a defaultdict) would come back from a store as another type.
     Raises: InvalidValue with the path of a fault; which one, where there are several, is not defined."""
-    _check(value, max_depth)
+    _check(value)
 
 
 def canonical_json(value: object) -> bytes:
     """The one JSON text of `value`: keys sorted by code point, no spaces, `1.0` written as `1`; so equal values have
     equal bytes, and `True` is not `1`. Raises: InvalidValue outside the domain."""
-    has_floats = _check(value, MAX_DEPTH)
+    has_floats = _check(value)
     return _CANONICAL.encode(_normal(value) if has_floats else value)
 
 
@@ -133,23 +126,23 @@ def digest(value: object) -> str:
     return hashlib.sha256(canonical_json(value)).hexdigest()
 
 
-def _check(value: object, max_depth: int) -> bool:
+def _check(value: object) -> bool:
     """`check_value`, and on the way: whether there are floats in it."""
     if type(value) in (dict, list, tuple):
-        return _check_containers(value, max_depth)
+        return _check_containers(value)
     if fault := _scalar_fault(value):
         raise InvalidValue("", fault)
     return type(value) is float
 
 
-def _check_containers(root: object, max_depth: int) -> bool:
-    # Iterative: deep values must not meet Python's recursion limit. Depth first: a cycle ends at max_depth.
+def _check_containers(root: object) -> bool:
+    # Iterative: deep values must not meet Python's recursion limit. Depth first: a cycle ends at MAX_DEPTH.
     has_floats = False
     stack: list[tuple[Any, int, _Trail]] = [(root, 1, None)]
     while stack:
         container, depth, trail = stack.pop()
-        if depth > max_depth:
-            raise InvalidValue(_path(trail), f"expected at most {max_depth} levels of nesting")
+        if depth > MAX_DEPTH:
+            raise InvalidValue(_path(trail), f"expected at most {MAX_DEPTH} levels of nesting")
         is_dict = type(container) is dict
         pairs = cast("Iterable[tuple[Any, Any]]", container.items() if is_dict else enumerate(container))
         for key, item in pairs:

@@ -208,20 +208,20 @@ def _decline(s: Step, given: Decline) -> None:
 
 def _gate(s: Step, wanted: str | None, decision_digest: str | None, args_digest: str | None) -> Call | None:
     """The gated call that is meant; else None, and `s.reply` says why there is none."""
-    sole = s.sole_gated if s.gated == 1 else None
-    if entry := s.settled(wanted or sole):
+    key = s.sole_gated if wanted is None and s.gated == 1 else wanted
+    if key is not None and (entry := s.settled(key)):
         s.reply = _settled(s, entry, decision_digest)
     elif s.over:
         s.reply = _ended(s)
-    elif wanted is None and s.gated > 1:
+    elif key is None and s.gated:
         waiting = [call.id for call in s.calls.values() if call.phase == "gated"]
         s.reply = ToolCallIdRequired("the run has had several gated calls: say which", runId=s.head.id, open=waiting)
-    elif wanted is None and sole is None:
+    elif key is None:
         s.reply = NotPending("no call of this run waits for a decision", runId=s.head.id, reason="notGated")
     else:
-        call = s.calls.get(wanted or sole or "")
+        call = s.calls.get(key)
         if call is None or call.phase != "gated":
-            s.reply = _not_pending(s, wanted or sole or "", "waits for no decision", "notGated")
+            s.reply = _not_pending(s, key, "waits for no decision", "notGated")
         elif args_digest is not None and args_digest != call.args_digest:
             s.reply = DecisionConflict(
                 "the decision was made on other arguments", runId=s.head.id, toolCallId=call.id, reason="arguments"

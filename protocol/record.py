@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from .codec import ENCODER_JSON
 from .errors import RecordTooNew, StoreCorrupt
 from .events import ErrorInfo, Outcome, Status
 from .messages import AssistantMessage, Message, ModelDescriptor, ToolCall, ToolResultMessage, Usage, Wire, shown
@@ -299,7 +300,6 @@ class Migration:
 # MIGRATIONS[n] leads from schema version n to n + 1.
 MIGRATIONS: dict[int, Migration] = {}
 
-_ENCODER = msgspec.json.Encoder()
 _HEAD = msgspec.json.Decoder(Head)
 _ENTRY: msgspec.json.Decoder[Entry] = msgspec.json.Decoder(Entry)
 _PLAIN: msgspec.json.Decoder[dict[str, Any]] = msgspec.json.Decoder(dict[str, Any])
@@ -316,12 +316,12 @@ _UNREADABLE = (msgspec.MsgspecError, LookupError, TypeError, ValueError, Recursi
 
 def encode_head(head: Head) -> bytes:
     """The head as JSON."""
-    return _ENCODER.encode(head)
+    return ENCODER_JSON.encode(head)
 
 
 def encode_entry(entry: Entry) -> bytes:
     """A journal entry as JSON, in the current schema version."""
-    return _ENCODER.encode(entry)
+    return ENCODER_JSON.encode(entry)
 
 
 def decode_head(data: bytes, migrations: Mapping[int, Migration] = MIGRATIONS, current: int = SCHEMA_VERSION) -> Head:

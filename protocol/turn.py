@@ -9,7 +9,7 @@ from typing import Any, Literal
 import msgspec
 
 from .calls import argument_fault, with_ids
-from .codec import digest
+from .codec import MAX_INT, digest
 from .errors import AdjournError
 from .events import (
     AgentEnd,
@@ -100,13 +100,12 @@ class Step:
         self._answers, self._answer_for = True, tool_call_id
 
     def later(self, seconds: float | None) -> int | None:
-        """The moment `seconds` from now, ms."""
-        return None if seconds is None else self.now + int(seconds * 1000)
+        """The moment `seconds` from now, ms; at most what every wire and store can carry."""
+        return None if seconds is None else self.now + int(min(seconds * 1000, MAX_INT - self.now))
 
-    def settled(self, tool_call_id: str | None) -> DecisionEntry | None:
+    def settled(self, tool_call_id: str) -> DecisionEntry | None:
         """How the gate of that call was settled, if it was; in this step or before."""
-        key = tool_call_id or ""
-        return self.settled_now.get(key) or self.history.decisions.get(key)
+        return self.settled_now.get(tool_call_id) or self.history.decisions.get(tool_call_id)
 
     def block(self, call: Call) -> ToolCall:
         """The model's own block behind an open call."""

@@ -206,6 +206,14 @@ def test_a_parked_run_expires_after_its_ttl_even_if_a_gate_would_have_defaulted_
     assert not d.executed
 
 
+@pytest.mark.parametrize("seconds", [1e13, 1e300, 1.7e308])
+def test_a_wait_beyond_every_calendar_ends_with_the_last_moment_that_all_stores_can_carry(seconds):
+    d = Driver(gated("refund", decision_timeout_s=seconds), limits=Limits(parked_ttl_s=seconds))
+    d.says(call("refund", n=1))
+    assert d.head.next_due == d.open[d.ids[0]].due_at == 2**53
+    assert isinstance(d.decide(YES), Reply)
+
+
 def test_the_ttl_starts_anew_at_each_pause_and_stands_still_while_the_run_goes_on():
     d = Driver(*PLAIN, limits=Limits(parked_ttl_s=60))
     d.says(call("refund"), call("look"))

@@ -1,5 +1,7 @@
 """Messages, events and descriptors keep their meaning on both wires, and their names are the documented ones."""
 
+from typing import Any
+
 import drawn
 import msgspec
 import pytest
@@ -28,7 +30,7 @@ def test_json_and_messagepack_give_back_what_was_put_in(kind, data):
     as_json, as_msgpack = codec.to_json(value), codec.to_msgpack(value)
     assert codec.from_json(as_json, kind) == value
     assert codec.from_msgpack(as_msgpack, kind) == value
-    assert drawn.same(codec.parse_json(as_json), codec.parse_msgpack(as_msgpack))
+    assert drawn.same(codec.parse_json(as_json), codec.from_msgpack(as_msgpack, Any))
 
 
 ZERO = (
