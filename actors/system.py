@@ -25,7 +25,7 @@ from ..protocol.errors import (
     ShuttingDown,
 )
 from ..protocol.events import Status
-from ..protocol.inputs import Abort, Begin, ClientResult, Decide, Decline, Input, Offer, Reply
+from ..protocol.inputs import Abort, Begin, ClaimCall, ClientResult, Decide, Decline, Input, Reply
 from ..protocol.machine import begin
 from ..protocol.messages import Message
 from ..protocol.methods import Aborted, RunSnapshot
@@ -135,7 +135,7 @@ class ActorSystem:
         Raises: RunNotFound, ClaimTaken, NotPending, RunEnded, Stranded, StoreUnavailable, ShuttingDown.
         """
         token = secrets.token_urlsafe(24)
-        await self._ask(run_id, Offer(tool_call_id=tool_call_id, digest=_token_digest(token), by=by))
+        await self._ask(run_id, ClaimCall(tool_call_id=tool_call_id, digest=_token_digest(token), by=by))
         return token
 
     async def result(

@@ -87,6 +87,7 @@ from .messages import (
     UserMessage,
     user,
 )
+from .partial import PartialMessage
 from .record import (
     SCHEMA_VERSION,
     AbortRequest,
@@ -105,7 +106,7 @@ from .record import (
     SpecEntry,
     ToolSpec,
 )
-from .transcript import PartialMessage, PendingCall, Snapshot, ToolView, Transcript, replay
+from .transcript import PendingCall, Snapshot, ToolView, Transcript, replay
 
 __all__ = [
     "SCHEMA_VERSION",

@@ -16,13 +16,13 @@ from .record import Entry, Head, Spec
 __all__ = [
     "Abort",
     "Begin",
+    "ClaimCall",
     "ClientResult",
     "Decide",
     "Decline",
     "Effect",
     "Input",
     "ModelDone",
-    "Offer",
     "Recover",
     "Reply",
     "Reserve",
@@ -37,7 +37,7 @@ __all__ = [
 
 
 class Begin(msgspec.Struct, frozen=True, kw_only=True):
-    """A run begins. `nonce` is random hex; `epoch` the store owner's."""
+    """A run begins. `nonce` is random hex; `epoch` the store owner's; the rest as in `Head`."""
 
     run_id: str
     nonce: str
@@ -95,8 +95,8 @@ class Decline(msgspec.Struct, frozen=True, kw_only=True):
     reason: str | None = None
 
 
-class Offer(msgspec.Struct, frozen=True, kw_only=True):
-    """A client offers to execute a client-side call. `digest` is that of the token it will be given."""
+class ClaimCall(msgspec.Struct, frozen=True, kw_only=True):
+    """A client wants to execute a call that is offered. `digest` is that of the token it will be given."""
 
     tool_call_id: str
     digest: str
@@ -138,7 +138,7 @@ class Reserve(msgspec.Struct, frozen=True):
     """The reserved sequence numbers are nearly used up."""
 
 
-Input = ModelDone | ToolDone | Stopped | Decide | Decline | Offer | ClientResult | Abort | Tick | Recover | Reserve
+Input = ModelDone | ToolDone | Stopped | Decide | Decline | ClaimCall | ClientResult | Abort | Tick | Recover | Reserve
 
 
 class StartModel(msgspec.Struct, frozen=True):

@@ -29,12 +29,12 @@ from .events import AgentResume, AgentStart, ErrorInfo, MessageEnd, ToolClientCl
 from .inputs import (
     Abort,
     Begin,
+    ClaimCall,
     ClientResult,
     Decide,
     Decline,
     Input,
     ModelDone,
-    Offer,
     Recover,
     Reply,
     Reserve,
@@ -99,8 +99,8 @@ def step(head: Head, history: History, given: Input, *, now: int, seq: int) -> T
             _decide(s, given)
         case Decline():
             _decline(s, given)
-        case Offer():
-            _offer(s, given)
+        case ClaimCall():
+            _claim(s, given)
         case ClientResult():
             _client_result(s, given)
         case Abort():
@@ -156,7 +156,7 @@ def _model_done(s: Step, given: ModelDone) -> None:
     elif not s.calls:
         s.end("completed", message.stop_reason)
     else:
-        s.go_on("decided")
+        s.go_on()
 
 
 def _tool_done(s: Step, given: ToolDone) -> None:
@@ -165,7 +165,7 @@ def _tool_done(s: Step, given: ToolDone) -> None:
         return
     s.recoveries = 0
     s.close(call, given.content, details=given.details, is_error=given.is_error)
-    s.go_on("decided")
+    s.go_on()
 
 
 def _decide(s: Step, given: Decide) -> None:
@@ -256,7 +256,7 @@ def _not_pending(s: Step, tool_call_id: str, what: str, reason: str) -> NotPendi
     return NotPending(f"call {tool_call_id!r} {what}", runId=s.head.id, toolCallId=tool_call_id, reason=reason)
 
 
-def _offer(s: Step, given: Offer) -> None:
+def _claim(s: Step, given: ClaimCall) -> None:
     call = s.calls.get(given.tool_call_id)
     if call is not None and call.phase == "offered" and not s.over:
         timeout = s.history.tools[call.name].client_timeout_s
@@ -326,4 +326,4 @@ def _recover(s: Step, given: Recover) -> None:
     if s.model_call:
         s.start_model()
     else:
-        s.go_on("decided")
+        s.go_on()

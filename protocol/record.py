@@ -16,6 +16,7 @@ from .events import ErrorInfo, Outcome, Status
 from .messages import AssistantMessage, Message, ModelDescriptor, ToolCall, ToolResultMessage, Usage, Wire, shown
 
 __all__ = [
+    "FINAL",
     "MIGRATIONS",
     "SCHEMA_VERSION",
     "AbortRequest",

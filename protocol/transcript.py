@@ -36,7 +36,7 @@ from .messages import AssistantMessage, Message, ToolCall, ToolResultMessage, Us
 from .partial import PartialMessage
 from .record import Call, History, InputEntry, MessageEntry, Record, ResultEntry
 
-__all__ = ["PartialMessage", "PendingCall", "Snapshot", "ToolView", "Transcript", "replay"]
+__all__ = ["PendingCall", "Snapshot", "ToolView", "Transcript", "replay"]
 
 
 _NO_ARGS: dict[str, Any] = {}

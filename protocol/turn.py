@@ -256,8 +256,10 @@ class Step:
 
     # What follows.
 
-    def go_on(self, cause: Cause) -> None:
-        """Start what may start, end the turn if it is complete, and mark a change of status."""
+    def go_on(self, cause: Cause | None = None) -> None:
+        """Start what may start, end the turn if it is complete, and mark a change of status.
+
+        `cause`: what may wake a paused run; None where it can't be paused."""
         left = [call for call in self.calls.values() if call.phase != "done"]
         if self.calls and not left:
             self._awake(cause)
@@ -294,8 +296,9 @@ class Step:
         self.model_call = f"{self.head.nonce}_{self.seq}"
         self.effects.append(StartModel(self.model_call))
 
-    def _awake(self, cause: Cause) -> None:
+    def _awake(self, cause: Cause | None) -> None:
         if self.status == "paused":
+            assert cause is not None
             self.status = "running"
             self.expires_at = None
             self.emit(AgentResume(reason=cause))

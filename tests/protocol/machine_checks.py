@@ -21,12 +21,12 @@ from adjourn.protocol.events import (
 )
 from adjourn.protocol.inputs import (
     Abort,
+    ClaimCall,
     ClientResult,
     Decide,
     Decline,
     Input,
     ModelDone,
-    Offer,
     Recover,
     Reply,
     Reserve,
@@ -101,7 +101,7 @@ class CheckedDriver(Driver):
                 assert given.tool_call_id or len(self.ledger.gates) == 1, "left out only where it is clear"
                 assert reply.tool_call_id in self.acknowledged or not self.head.abort, "nothing new after an abort"
                 assert self.acknowledged.setdefault(reply.tool_call_id, said) == said
-            case Offer(tool_call_id=key):
+            case ClaimCall(tool_call_id=key):
                 idempotent = self.ledger.tools[self.open[key].name].idempotent
                 assert idempotent or key not in self.claims, "claimed once"
                 assert not self.head.abort

@@ -3,10 +3,7 @@
 import pytest
 from machine_driver import GO, NO, PLAIN, YES, Driver, call, parked, said
 
-from adjourn.protocol.errors import (
-    NotPending,
-    ToolCallIdRequired,
-)
+from adjourn.protocol.errors import NotPending, ToolCallIdRequired
 from adjourn.protocol.events import (
     AgentEnd,
     AgentPaused,
@@ -18,16 +15,7 @@ from adjourn.protocol.events import (
     ToolExecutionStart,
     TurnEnd,
 )
-from adjourn.protocol.inputs import (
-    Abort,
-    Decline,
-    ModelDone,
-    Recover,
-    Reserve,
-    Stopped,
-    Tick,
-    ToolDone,
-)
+from adjourn.protocol.inputs import Abort, Decline, ModelDone, Recover, Reserve, Stopped, Tick, ToolDone
 from adjourn.protocol.machine import MAX_RECOVERIES
 from adjourn.protocol.messages import Text, ToolResultMessage, user
 from adjourn.protocol.record import Limits

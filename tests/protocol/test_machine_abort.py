@@ -3,24 +3,9 @@
 import pytest
 from machine_driver import LOOK, PLAIN, YES, Driver, call, gated, offered, parked, said
 
-from adjourn.protocol.errors import (
-    RunEnded,
-)
-from adjourn.protocol.events import (
-    AgentEnd,
-    AgentResume,
-    MessageEnd,
-    ToolDecisionPending,
-    TurnEnd,
-)
-from adjourn.protocol.inputs import (
-    Abort,
-    Decline,
-    Offer,
-    Reply,
-    Stopped,
-    Tick,
-)
+from adjourn.protocol.errors import RunEnded
+from adjourn.protocol.events import AgentEnd, AgentResume, MessageEnd, ToolDecisionPending, TurnEnd
+from adjourn.protocol.inputs import Abort, ClaimCall, Decline, Reply, Stopped, Tick
 from adjourn.protocol.record import Limits, OnExpiry
 
 # Rule 8: abort.
@@ -34,7 +19,7 @@ def in_state(name: str) -> Driver:
         d.says(call("look"), call("look"), call("refund"))
     elif name == "claimed":
         d, browse = offered(call("look"))
-        d.feed(Offer(tool_call_id=browse, digest="t1"))
+        d.feed(ClaimCall(tool_call_id=browse, digest="t1"))
         d.done(d.ids[1])
     elif name == "offered":
         d, _ = offered()
@@ -80,7 +65,7 @@ def test_a_cancelled_run_takes_no_later_decision():
         assert isinstance(ended, RunEnded)
         assert ended.data["status"] == "aborted"
         assert isinstance(d.feed(Decline(tool_call_id=refund)), RunEnded)
-        assert isinstance(d.feed(Offer(tool_call_id=refund, digest="t")), RunEnded)
+        assert isinstance(d.feed(ClaimCall(tool_call_id=refund, digest="t")), RunEnded)
         d.feed(Stopped())
     assert d.executed == [look]
 

@@ -21,12 +21,12 @@ from adjourn.protocol.events import (
 )
 from adjourn.protocol.inputs import (
     Abort,
+    ClaimCall,
     ClientResult,
     Decide,
     Decline,
     Input,
     ModelDone,
-    Offer,
     Recover,
     Reply,
     Reserve,
@@ -184,7 +184,7 @@ class Runs(RuleBasedStateMachine):
     @precondition(lambda self: live(self) and "offered" in self.run.phases)
     @rule(pick=PICK, token=TOKEN, crash=CRASH)
     def claim(self, pick: int, token: str, crash: Crash) -> None:
-        self.feed(Offer(tool_call_id=self.pick(pick, "offered"), digest=token), crash)
+        self.feed(ClaimCall(tool_call_id=self.pick(pick, "offered"), digest=token), crash)
 
     @precondition(lambda self: live(self) and any(call.claim for call in self.run.head.calls))
     @rule(pick=PICK, token=TOKEN, crash=CRASH)
@@ -235,7 +235,7 @@ class Runs(RuleBasedStateMachine):
             case "decline":
                 self.feed(Decline(tool_call_id=key if pick % 2 else None), crash)
             case "claim":
-                self.feed(Offer(tool_call_id=key, digest="t1"), crash)
+                self.feed(ClaimCall(tool_call_id=key, digest="t1"), crash)
             case "report":
                 token, content = ("t3", FORGED) if claimed else ("t1", SEEN)  # the second may be late, or a repetition
                 self.feed(ClientResult(tool_call_id=key, digest=token, content=content), crash)
@@ -283,7 +283,7 @@ class Runs(RuleBasedStateMachine):
         for given in (
             Decide(decision=YES, tool_call_id=calls),
             Decline(tool_call_id=calls),
-            Offer(tool_call_id=calls, digest="t1"),
+            ClaimCall(tool_call_id=calls, digest="t1"),
             ClientResult(tool_call_id=calls, digest="t1", content=SEEN),
             ToolDone(tool_call_id=calls, content=()),
             Abort(),
@@ -301,7 +301,7 @@ class Runs(RuleBasedStateMachine):
 MUST_REACH = {
     *("Decide " + verdict for verdict in ("ok", "DecisionInvalid", "DecisionConflict", "NotPending", "RunEnded")),
     *("Decline " + verdict for verdict in ("ok", "DecisionConflict", "ToolCallIdRequired", "RunEnded")),
-    *("Offer " + verdict for verdict in ("ok", "ClaimTaken", "NotPending", "RunEnded")),
+    *("ClaimCall " + verdict for verdict in ("ok", "ClaimTaken", "NotPending", "RunEnded")),
     *("ClientResult " + verdict for verdict in ("ok", "ClaimTaken", "NotPending", "RunEnded")),
     *("ended: " + why for why in ("toolUse", "modelError", "maxTurns", "crashLoop", "enough", "expired")),
     *("running -> " + status for status in ("running", "paused", "completed", "failed", "aborted")),

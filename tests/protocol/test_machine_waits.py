@@ -4,13 +4,7 @@ import pytest
 from machine_driver import NO, PLAIN, YES, Driver, call, gated, offered, parked
 
 from adjourn.protocol.codec import digest
-from adjourn.protocol.errors import (
-    ClaimTaken,
-    DecisionConflict,
-    DecisionInvalid,
-    NotPending,
-    RunEnded,
-)
+from adjourn.protocol.errors import ClaimTaken, DecisionConflict, DecisionInvalid, NotPending, RunEnded
 from adjourn.protocol.events import (
     AgentResume,
     ToolClientClaimed,
@@ -19,13 +13,7 @@ from adjourn.protocol.events import (
     ToolDecisionResolved,
     ToolExecutionStart,
 )
-from adjourn.protocol.inputs import (
-    ClientResult,
-    Decline,
-    Offer,
-    Reply,
-    Tick,
-)
+from adjourn.protocol.inputs import ClaimCall, ClientResult, Decline, Reply, Tick
 from adjourn.protocol.messages import Text
 from adjourn.protocol.record import Limits, OnExpiry
 
@@ -239,7 +227,7 @@ def test_a_client_side_call_is_offered_claimed_and_answered_by_a_client():
     d, browse = offered()
     assert d.head.status == "paused"
     assert d.events(ToolClientExecutePending)[0].input == {"n": 1}
-    assert d.feed(Offer(tool_call_id=browse, digest="t1", by="ann")).tool_call_id == browse
+    assert d.feed(ClaimCall(tool_call_id=browse, digest="t1", by="ann")).tool_call_id == browse
     assert d.events(ToolClientClaimed) == [ToolClientClaimed(tool_call_id=browse, by="ann")]
     assert (d.head.status, d.head.next_due) == ("paused", d.now + 30_000)  # it still waits for the outside
     assert isinstance(d.feed(report(browse, "t1")), Reply)
@@ -252,19 +240,19 @@ def test_only_the_first_claim_wins_and_only_its_token_reports():
     d, browse = offered()
     nothing_claimed = d.feed(report(browse, "t1"))
     assert isinstance(nothing_claimed, NotPending)
-    d.feed(Offer(tool_call_id=browse, digest="t1"))
-    assert isinstance(d.feed(Offer(tool_call_id=browse, digest="t2")), ClaimTaken)
+    d.feed(ClaimCall(tool_call_id=browse, digest="t1"))
+    assert isinstance(d.feed(ClaimCall(tool_call_id=browse, digest="t2")), ClaimTaken)
     assert isinstance(d.feed(report(browse, "t2")), ClaimTaken)
     d.feed(report(browse, "t1", "first"))
     assert isinstance(d.feed(report(browse, "t1", "again")), Reply)  # the reply may have got lost
     assert isinstance(d.feed(report(browse, "t2")), NotPending)
-    assert isinstance(d.feed(Offer(tool_call_id=browse, digest="t3")), NotPending)
+    assert isinstance(d.feed(ClaimCall(tool_call_id=browse, digest="t3")), NotPending)
     assert d.results == ["first"]
 
 
 def test_a_claim_that_runs_out_closes_the_call_and_its_late_result_is_refused():
     d, browse = offered()
-    d.feed(Offer(tool_call_id=browse, digest="t1"))
+    d.feed(ClaimCall(tool_call_id=browse, digest="t1"))
     d.wait(30)
     for _ in range(2):  # within the step that expires it, and later
         late = d.feed(report(browse, "t1"))
@@ -275,9 +263,9 @@ def test_a_claim_that_runs_out_closes_the_call_and_its_late_result_is_refused():
 
 def test_an_idempotent_call_is_offered_again_when_its_claim_runs_out():
     d, browse = offered(idempotent=True)
-    d.feed(Offer(tool_call_id=browse, digest="t1"))
+    d.feed(ClaimCall(tool_call_id=browse, digest="t1"))
     d.wait(30)
-    assert isinstance(d.feed(Offer(tool_call_id=browse, digest="t2")), Reply)
+    assert isinstance(d.feed(ClaimCall(tool_call_id=browse, digest="t2")), Reply)
     assert isinstance(d.feed(report(browse, "t1")), ClaimTaken)
     d.feed(report(browse, "t2"))
     assert d.results == ["seen"]
@@ -286,7 +274,7 @@ def test_an_idempotent_call_is_offered_again_when_its_claim_runs_out():
 
 def test_a_claim_survives_a_crash():
     d, browse = offered(call("look"))
-    d.feed(Offer(tool_call_id=browse, digest="t1"))
+    d.feed(ClaimCall(tool_call_id=browse, digest="t1"))
     d.kill()
     d.restart()
     assert isinstance(d.feed(report(browse, "t1")), Reply)
@@ -297,8 +285,8 @@ def test_a_gated_client_side_call_is_decided_before_it_is_offered():
     d = Driver(gated("sign", runs="client"))
     d.says(call("sign"))
     [sign] = d.ids
-    assert isinstance(d.feed(Offer(tool_call_id=sign, digest="t")), NotPending)
+    assert isinstance(d.feed(ClaimCall(tool_call_id=sign, digest="t")), NotPending)
     d.decide(YES)
     assert (d.phases, d.head.status) == (["offered"], "paused")
     assert not d.events(AgentResume)  # it never stopped waiting for the outside
-    assert isinstance(d.feed(Offer(tool_call_id=sign, digest="t")), Reply)
+    assert isinstance(d.feed(ClaimCall(tool_call_id=sign, digest="t")), Reply)

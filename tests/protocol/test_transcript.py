@@ -47,6 +47,7 @@ from adjourn.protocol.messages import (
     Usage,
     user,
 )
+from adjourn.protocol.partial import PartialMessage
 from adjourn.protocol.record import (
     Call,
     Claim,
@@ -59,7 +60,7 @@ from adjourn.protocol.record import (
     SpecEntry,
     ToolSpec,
 )
-from adjourn.protocol.transcript import PartialMessage, Snapshot, Transcript, replay
+from adjourn.protocol.transcript import Snapshot, Transcript, replay
 
 VECTORS = sorted((Path(__file__).parents[1] / "vectors").glob("transcript-*.json"))
 EMPTY = AssistantMessage(content=())
