@@ -152,7 +152,8 @@ async def list_by_status_gives_the_runs_that_have_it_now(opener: Opener) -> None
 async def list_and_due_say_what_they_expected(opener: Opener) -> None:
     async with opener() as store:
         await store.save(a_head(), expected_version=0)
-        assert isinstance(await error_of(store.list(after="nonsense")), InvalidParams), "a cursor from nowhere"
+        for cursor in ("nonsense", "", "1e3.run", f"{10**30}.run"):
+            assert isinstance(await error_of(store.list(after=cursor)), InvalidParams), "a cursor from nowhere"
         assert isinstance(await error_of(store.list(limit=0)), InvalidParams), "a page of nothing"
         assert isinstance(await error_of(store.due(1, limit=-1)), InvalidParams), "less than nothing"
 

@@ -1,8 +1,12 @@
 """Where a page begins and how long it may be: the cursor that every store here hands out. No storage."""
 
+import re
+
 from ..protocol.errors import InvalidParams
 
 __all__ = ["check_limit", "cursor_after", "read_cursor"]
+
+_CURSOR = re.compile(r"(-?[0-9]{1,18})\.(.+)", re.DOTALL)  # 18 digits: all that fit into 64 bits
 
 
 def cursor_after(created_at: int, run_id: str) -> str:
@@ -12,11 +16,10 @@ def cursor_after(created_at: int, run_id: str) -> str:
 
 def read_cursor(after: str) -> tuple[int, str]:
     """The `createdAt` and id in a cursor. Raises: InvalidParams if no store made it."""
-    created_at, _, run_id = after.partition(".")
-    try:
-        return int(created_at), run_id
-    except ValueError:
-        raise InvalidParams(f"after: expected a cursor from an earlier page, got {after!r}") from None
+    found = _CURSOR.fullmatch(after)
+    if found is None:
+        raise InvalidParams(f"after: expected a cursor from an earlier page, got {after[:100]!r}")
+    return int(found[1]), found[2]
 
 
 def check_limit(limit: int) -> None:
