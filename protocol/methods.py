@@ -72,10 +72,10 @@ class AgentsList(Params, frozen=True):
 class RunStart(Params, frozen=True):
     """run.start: begin a run. With a known `run_id` and the same agent and input it gives that run: safe to retry."""
 
-    agent: str
+    agent: str  # its name
     input: str | tuple[Message, ...]  # text: one user message
-    run_id: RunId | None = None
-    metadata: dict[str, Any] | None = None
+    run_id: RunId | None = None  # None: the server makes one
+    metadata: dict[str, Any] | None = None  # comes back in snapshots and lists
 
 
 class RunSubscribe(Params, frozen=True):
@@ -120,16 +120,16 @@ class RunResult(Params, frozen=True):
 
     run_id: RunId
     tool_call_id: str
-    claim_token: str
+    claim_token: str  # that run.claim gave
     result: Any  # content blocks, or any value
-    is_error: bool = False
+    is_error: bool = False  # the result says what went wrong
 
 
 class RunAbort(Params, frozen=True):
     """run.abort: end the run. The reply comes when it is over."""
 
     run_id: RunId
-    reason: str | None = None
+    reason: str | None = None  # becomes that of the run's end
 
 
 class RunGet(Params, frozen=True):
@@ -141,7 +141,7 @@ class RunGet(Params, frozen=True):
 class RunList(Params, frozen=True):
     """run.list: a page of runs, newest first."""
 
-    status: Status | None = None
+    status: Status | None = None  # only runs in it
     limit: Annotated[int, Meta(ge=1, le=1000)] = 100
     after: str | None = None  # `after` of the page before
 
@@ -169,7 +169,7 @@ class ServerDescription(Wire, frozen=True):
     """Of server.info."""
 
     name: str
-    version: str
+    version: str  # of adjourn
     protocol: tuple[str, ...]  # the subprotocols
     limits: dict[str, Any]  # name: maximum
 
@@ -179,9 +179,9 @@ class ToolInfo(Wire, frozen=True):
 
     name: str
     description: str
-    parameters: dict[str, Any]  # JSON Schema
-    decision: dict[str, Any] | None = None  # JSON Schema
-    runs: Literal["server", "client"] = shown("server")
+    parameters: dict[str, Any]  # JSON Schema of the arguments
+    decision: dict[str, Any] | None = None  # JSON Schema of the decision: the tool is gated
+    runs: Literal["server", "client"] = shown("server")  # who executes it
 
 
 class AgentInfo(Wire, frozen=True):
@@ -189,7 +189,7 @@ class AgentInfo(Wire, frozen=True):
 
     name: str
     description: str
-    model: str
+    model: str  # its id
     tools: tuple[ToolInfo, ...]
 
 
@@ -203,7 +203,7 @@ class Started(Wire, frozen=True):
     """Of run.start. The caller is subscribed: events behind `seq` follow."""
 
     run_id: str
-    seq: int
+    seq: int  # of the last event so far
 
 
 class Position(Wire, frozen=True):
@@ -211,7 +211,7 @@ class Position(Wire, frozen=True):
 
     run_id: str
     status: Status
-    seq: int
+    seq: int  # of the last event so far
 
 
 class Settled(Wire, frozen=True):
@@ -219,7 +219,7 @@ class Settled(Wire, frozen=True):
 
     run_id: str
     tool_call_id: str
-    seq: int
+    seq: int  # of the last event so far
 
 
 class Claimed(Wire, frozen=True):
@@ -231,7 +231,7 @@ class Claimed(Wire, frozen=True):
 class ResultTaken(Wire, frozen=True):
     """Of run.result: the result is saved."""
 
-    seq: int
+    seq: int  # of the last event so far
 
 
 class Aborted(Wire, frozen=True):
@@ -239,7 +239,7 @@ class Aborted(Wire, frozen=True):
 
     run_id: str
     status: Status
-    seq: int
+    seq: int  # of the last event, agent_end
     abandoned: tuple[str, ...]  # tool calls that would not stop in time
 
 
@@ -249,13 +249,13 @@ class RunSummary(Wire, frozen=True):
     run_id: str
     agent: str
     status: Status
-    created_at: int  # ms
-    updated_at: int  # ms
-    seq: int
+    created_at: int  # ms since the epoch
+    updated_at: int  # ms since the epoch
+    seq: int  # of the last event that is saved
     pending: int = shown(0)  # calls that wait for a decision or a client
     stranded: bool = shown(False)  # the code it needs is not loaded
-    metadata: dict[str, Any] = shown({})
-    deleted: bool = False
+    metadata: dict[str, Any] = shown({})  # the starter's own
+    deleted: bool = False  # it is in no list any more
 
 
 class RunPage(Wire, frozen=True):

@@ -83,9 +83,9 @@ FORMATS = {JSON.subprotocol: JSON, MSGPACK.subprotocol: MSGPACK}
 class ErrorObject(Wire, frozen=True):
     """JSON-RPC's error member."""
 
-    code: int
-    message: str
-    data: dict[str, Any] | None = None
+    code: int  # JSON-RPC's own, or as in `errors`
+    message: str  # for a person
+    data: dict[str, Any] | None = None  # for a program: `type`, and what that error carries
 
 
 @dataclass(frozen=True, slots=True)
