@@ -67,9 +67,10 @@ class CheckedDriver(Driver):
         assert _plain(transition) == _plain(self.twin(given)), "a record read back behaves as the original"
         assert transition.head is None or self.head.status not in FINAL, "nothing follows the end"
         self.count_recoveries(given, transition, crash)
+        settled = [e.tool_call_id for e in self.history.decisions.values() if e.outcome in ("decided", "declined")]
         reply = self.carry_out(transition, crash)
         if not self.down:
-            self.check_reply(given, reply)
+            self.check_reply(given, reply, settled)
             self.check_repeated(given, reply)
         return reply
 
@@ -90,7 +91,8 @@ class CheckedDriver(Driver):
         self.recovered += AgentResume(reason="recovered") in transition.events
         assert self.recovered <= MAX_RECOVERIES
 
-    def check_reply(self, given: Input, reply: Answer) -> None:
+    def check_reply(self, given: Input, reply: Answer, settled: list[str]) -> None:
+        """`settled`: the calls on which somebody's word was saved before, if perhaps nobody was told."""
         if not isinstance(reply, Reply):
             return
         assert (reply.seq, reply.status) == (self.seq, self.head.status)
@@ -99,7 +101,7 @@ class CheckedDriver(Driver):
                 said = digest(given.decision) if isinstance(given, Decide) else None
                 assert reply.tool_call_id
                 assert given.tool_call_id or len(self.ledger.gates) == 1, "left out only where it is clear"
-                assert reply.tool_call_id in self.acknowledged or not self.head.abort, "nothing new after an abort"
+                assert reply.tool_call_id in settled or not self.head.abort, "nothing new after an abort"
                 assert self.acknowledged.setdefault(reply.tool_call_id, said) == said
             case ClaimCall(tool_call_id=key):
                 idempotent = self.ledger.tools[self.open[key].name].idempotent
