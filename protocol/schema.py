@@ -21,6 +21,7 @@ from urllib.parse import quote
 import msgspec
 
 from .codec import MAX_INT, CodecError, canonical_json, parse_json, pointer, to_json
+from .plain_schema import Accepts, accepts
 
 MAX_PATTERN_CHARS = 4096
 MAX_ERRORS = 20
@@ -54,11 +55,14 @@ _references_left: ContextVar[int] = ContextVar("references_left")  # of the vali
 class CompiledSchema:
     """A schema, ready to validate with; its own copy. Get one from `compile_schema`."""
 
-    def __init__(self, validator: Any) -> None:
+    def __init__(self, validator: Any, accept: Accepts) -> None:
         self._validator = validator
+        self._accept = accept
 
     def validate(self, value: Any) -> list[SchemaError]:
         """What is wrong with `value` (of the value domain), at most `MAX_ERRORS`; [] when it is valid. Never raises."""
+        if self._accept(value):
+            return []
         _references_left.set(MAX_REFERENCES)
         try:
             if self._validator.is_valid(value):
@@ -104,7 +108,8 @@ def _compile(text: bytes) -> CompiledSchema:
         _check_all(schema, engine)
     except RecursionError as error:
         raise SchemaInvalid("nested too deeply") from error
-    return CompiledSchema(engine.validator(schema, registry=engine.registry, format_checker=engine.formats))
+    validator = engine.validator(schema, registry=engine.registry, format_checker=engine.formats)
+    return CompiledSchema(validator, accepts(schema))
 
 
 class _Engine(NamedTuple):
