@@ -28,8 +28,8 @@ from ..protocol.events import (
 )
 from ..protocol.inputs import ModelDone, ToolDone
 from ..protocol.messages import AssistantMessage, ToolCall
+from ..protocol.partial import PartialMessage
 from ..protocol.record import Call, Head, History
-from ..protocol.transcript import PartialMessage
 from ..stores.gil import thread_friendly
 from .agent import Agent
 from .models import ModelRequest
@@ -38,6 +38,8 @@ from .toolcall import ToolContext, execute
 __all__ = ["ModelCall", "Threads", "call_tool", "internal_error"]
 
 logger = logging.getLogger("adjourn.runs")
+
+MAX_SAID = 256  # events of a message that wait to be put together
 
 Show = Callable[[Sequence[Event]], Awaitable[None]]
 
@@ -50,7 +52,7 @@ def internal_error(error: BaseException, where: str, log: logging.Logger = logge
 
 
 class ModelCall:
-    """One model call. `partial` is what has been said so far, also when it was cancelled."""
+    """One model call."""
 
     def __init__(self, agent: Agent, head: Head, history: History, key: str, now: int, show: Show) -> None:
         model = history.spec.model
@@ -60,7 +62,19 @@ class ModelCall:
         )
         self._begun = False  # shown to have
         self._final: AssistantMessage | None = None
-        self.partial = PartialMessage(self._opening)
+        self._partial: PartialMessage | None = None
+        self._said: list[StreamDelta] = []  # what is not in it yet
+
+    @property
+    def partial(self) -> PartialMessage:
+        """What has been said so far, also when it was cancelled. Nobody wants it of a call that ends well, so it is put
+        together late: that saves such a call 10 of 25 µs."""
+        if self._partial is None:
+            self._partial = PartialMessage(self._opening)
+        said, self._said = self._said, []
+        for event in said:
+            self._partial.apply(event)
+        return self._partial
 
     async def run(self) -> ModelDone:
         """Stream the answer to its end, showing it as it comes."""
@@ -91,6 +105,8 @@ class ModelCall:
                 self._final = msgspec.structs.replace(event.error, stop_reason=event.reason)
             elif self._final is None:
                 self._grow(event, events)
+        if len(self._said) >= MAX_SAID:
+            _ = self.partial
         if events:
             await self._show(events)
 
@@ -100,10 +116,12 @@ class ModelCall:
             events.append(MessageStart(message=self._opening))
         if isinstance(event, Start):
             return
+        if type(event.content_index) is not int or type(getattr(event, "delta", "")) is not str:
+            raise TypeError(f"no event of a model's stream: {event!r}")  # found here, not when it is folded
         if isinstance(event, ToolcallStart):
             minted = call_id(self._key, event.content_index)
             event = msgspec.structs.replace(event, id=minted, provider_id=event.id)
-        self.partial.apply(event)
+        self._said.append(event)
         events.append(MessageUpdate(assistant_message_event=event))
 
     def _failed(self, text: str) -> AssistantMessage:

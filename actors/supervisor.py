@@ -10,9 +10,9 @@ import logging
 from collections import deque
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
 from typing import Any, Generic, Literal
 
+import msgspec
 import trio
 
 from .actor import Actor, ActorEnded, ActorRef, Ended, NameTaken, RestartIntensityExceeded
@@ -21,8 +21,7 @@ from .mailbox import M, Mailbox
 logger = logging.getLogger("adjourn.actors")
 
 
-@dataclass(frozen=True)  # no slots: with them, Python 3.11 can't make a `ChildSpec[int](...)`
-class ChildSpec(Generic[M]):
+class ChildSpec(msgspec.Struct, Generic[M], frozen=True):
     """What to run as a child, and how to treat its end."""
 
     name: str

@@ -4,7 +4,7 @@ when to call is the run's business."""
 import inspect
 import logging
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple, cast
 
@@ -31,8 +31,7 @@ class ToolError(Exception):
         self.details = details  # for programs; of the value domain
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ToolContext:
+class ToolContext(msgspec.Struct, frozen=True, kw_only=True):
     """What a tool may know of the call that it is carrying out. A tool gets it by a parameter annotated with it."""
 
     run_id: str
@@ -98,7 +97,7 @@ async def execute(
     """
     try:
         if decision is not None:
-            context = replace(context, decision=tool.decode_decision(decision))
+            context = msgspec.structs.replace(context, decision=tool.decode_decision(decision))
         call = tool.bind(arguments, context)
     except Exception as error:
         return _failed(f"the call can't be decoded: {error}")
