@@ -106,12 +106,14 @@ def parse_json(data: bytes | str) -> Any:
     return value
 
 
-def check_value(value: object) -> None:
+def check_value(value: object, *, max_values: int | None = None) -> None:
     """Nothing, if `value` is in the domain. A scalar has depth 0, `[]` has 1; a cycle counts as too deep.
+
+    `max_values` bounds the items and members of all its containers together, and so the time that this takes.
 
     Types are matched exactly: a subclass (an IntEnum, a defaultdict) would come back from a store as another type.
     Raises: InvalidValue with the path of a fault; which one, where there are several, is not defined."""
-    _check(value)
+    _check(value, max_values)
 
 
 def canonical_json(value: object) -> bytes:
@@ -126,21 +128,25 @@ def digest(value: object) -> str:
     return hashlib.sha256(canonical_json(value)).hexdigest()
 
 
-def _check(value: object) -> bool:
+def _check(value: object, max_values: int | None = None) -> bool:
     """`check_value`, and on the way: whether there are floats in it."""
     if type(value) in (dict, list, tuple):
-        return _check_containers(value)
+        return _check_containers(value, max_values)
     if fault := _scalar_fault(value):
         raise InvalidValue("", fault)
     return type(value) is float
 
 
-def _check_containers(root: object) -> bool:
+def _check_containers(root: object, max_values: int | None) -> bool:
     # Iterative: deep values must not meet Python's recursion limit. Depth first: a cycle ends at MAX_DEPTH.
     has_floats = False
     stack: list[tuple[Any, int, _Trail]] = [(root, 1, None)]
+    values = 0
     while stack:
         container, depth, trail = stack.pop()
+        values += len(container)
+        if max_values is not None and values > max_values:
+            raise InvalidValue("", f"expected at most {max_values} values")
         if depth > MAX_DEPTH:
             raise InvalidValue(_path(trail), f"expected at most {MAX_DEPTH} levels of nesting")
         is_dict = type(container) is dict

@@ -44,6 +44,9 @@ __all__ = [
 PARSE_ERROR = -32700
 INVALID_REQUEST = -32600
 METHOD_NOT_FOUND = -32601
+# A frame may hold millions of either; each costs time in which nobody else is served, and a bad member an error back.
+MAX_BATCH = 256  # requests
+MAX_VALUES = 100_000  # in the params of a request, each item and member one
 AUTH_SUBPROTOCOL = "adjourn.token."  # + base64url: how a browser says who it is; never echoed
 
 RequestId: TypeAlias = str | int | None
@@ -130,10 +133,11 @@ def parse_frame(data: bytes | str, form: Format) -> Frame:
         return Frame((Rejected(None, fault),))
     if not isinstance(value, list):
         return Frame((_judge(value),))
-    members = tuple(_judge(member) for member in cast(list[Any], value))
-    if not members:
-        return Frame((Rejected(None, _invalid("expected at least one request in a batch").error),))
-    return Frame(members, batch=True)
+    members = cast(list[Any], value)
+    if not 1 <= len(members) <= MAX_BATCH:
+        expected = f"expected 1 to {MAX_BATCH} requests in a batch, got {len(members)}"
+        return Frame((Rejected(None, _invalid(expected).error),))
+    return Frame(tuple(_judge(member) for member in members), batch=True)
 
 
 def _judge(value: Any) -> Request | Rejected:
@@ -185,7 +189,7 @@ def _params(method: str, params: Any) -> Params:
     try:
         if type(params) is list:
             raise codec.CodecError("", "expected params by name: an object, got a list")
-        codec.check_value(params)
+        codec.check_value(params, max_values=MAX_VALUES)
         return codec.convert(params, METHODS[method].params)
     except codec.CodecError as error:
         message = f"invalid params of {method}: {error}"

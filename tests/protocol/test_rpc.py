@@ -67,7 +67,7 @@ def test_what_is_no_messagepack_is_a_parse_error(data):
 INVALID = [
     ("1", None, "expected an object"),
     ("null", None, "expected an object"),
-    ("[]", None, "at least one request"),
+    ("[]", None, "1 to 256 requests"),
     ("{}", None, '"jsonrpc": "2.0"'),
     ('{"jsonrpc":"1.0","method":"server.info","id":7}', 7, '"jsonrpc": "2.0"'),
     ('{"jsonrpc":"2.0","id":7}', 7, "a method name"),
@@ -213,6 +213,27 @@ def test_members_of_a_batch_are_judged_one_by_one(form):
     assert first.error.code == -32600
     assert isinstance(second, Request)
     assert (third.id, third.error.code) == (1, -32601)
+
+
+@FORMATS
+def test_a_batch_is_refused_as_a_whole_where_its_replies_would_be_many_times_its_size(form):
+    good = {"jsonrpc": "2.0", "id": 1, "method": "server.info"}
+    assert len(rpc.parse_frame(form.encode([good] * rpc.MAX_BATCH), form).members) == rpc.MAX_BATCH
+    parsed = rpc.parse_frame(form.encode([0] * (rpc.MAX_BATCH + 1)), form)
+    assert not parsed.batch
+    [rejected] = parsed.members
+    assert rejected.error.message == "invalid request: expected 1 to 256 requests in a batch, got 257"
+
+
+@FORMATS
+def test_params_of_more_values_than_can_be_looked_at_meanwhile_are_refused(form):
+    def start(values):
+        params = {"agent": "a", "input": "hello", "metadata": {"many": [[]] * values}}
+        frame = form.encode({"jsonrpc": "2.0", "id": 1, "method": "run.start", "params": params})
+        return rpc.parse_frame(frame, form).members[0]
+
+    assert isinstance(start(rpc.MAX_VALUES - 4), Request)
+    assert "expected at most 100000 values" in start(rpc.MAX_VALUES - 3).error.message
 
 
 # There and back.
