@@ -222,8 +222,8 @@ class Step:
 
     def expire(self) -> None:
         """Do what is due, in the order in which it fell due: gates, claims, the TTL of a parked run."""
-        if not self.events and (self.head.next_due is None or self.head.next_due > self.now):
-            return  # nothing has changed since the head was saved, and it knows
+        if self.head.next_due is None or self.head.next_due > self.now:
+            return
         late = [(call.due_at, call) for call in self.calls.values() if call.due_at is not None]
         late = sorted((pair for pair in late if pair[0] <= self.now), key=lambda pair: pair[0])
         for due_at, call in late:
@@ -409,7 +409,8 @@ class Step:
     def _next_due(self) -> int | None:
         if self.abort and self.status not in FINAL:
             return None  # all it waits for is `Stopped`: nothing expires any more
-        dues = [call.due_at for call in self.calls.values() if call.due_at is not None]
-        if self.expires_at is not None:
-            dues.append(self.expires_at)
-        return min(dues, default=None)
+        due = self.expires_at
+        for call in self.calls.values():
+            if call.due_at is not None and (due is None or call.due_at < due):
+                due = call.due_at
+        return due

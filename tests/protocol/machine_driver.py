@@ -167,10 +167,10 @@ class Driver:
         self.head, self.history, self.down = record.head, History(record.journal), False
         self.seq = resume_seq(record.head)
 
-    def restart(self, crash: Crash = None) -> None:
+    def restart(self) -> None:
         """Another process recovers the run."""
         self.load()
-        self.feed(Recover(), crash)
+        self.feed(Recover())
 
     # What tests say and ask.
 
@@ -180,10 +180,10 @@ class Driver:
         assert key is not None
         self.feed(ModelDone(key=key, message=said(*calls, **message), gates=gates or {}))
 
-    def done(self, tool_call_id: str, text: str = "ok", crash: Crash = None) -> None:
+    def done(self, tool_call_id: str, text: str = "ok") -> None:
         """A tool that executes is done."""
         self.tools.remove(tool_call_id)
-        self.feed(ToolDone(tool_call_id=tool_call_id, content=(Text(text=text),)), crash)
+        self.feed(ToolDone(tool_call_id=tool_call_id, content=(Text(text=text),)))
 
     def decide(self, decision: Any, tool_call_id: str | None = None, crash: Crash = None, **given: Any) -> Answer:
         """Somebody decides."""
@@ -196,8 +196,7 @@ class Driver:
     @property
     def ids(self) -> list[str]:
         """The runtime's ids of the latest turn's calls, in the model's order."""
-        assert self.history.turn_message is not None
-        return [block.id for block in self.history.turn_message.calls]
+        return [block.id for block in self.history.turn_calls]
 
     @property
     def open(self) -> dict[str, Call]:
