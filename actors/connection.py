@@ -26,6 +26,7 @@ from .effects import internal_error
 from .eventlog import Item
 from .procedures import Procedures
 from .subscriptions import Subscriptions
+from .transport import Transport, message_frame
 from .watch import Watch
 
 __all__ = ["Connection", "GatewayLimits"]
@@ -76,6 +77,7 @@ class Connection:
     def __init__(
         self,
         ws: WebSocketConnection,
+        transport: Transport,
         form: rpc.Format,
         procedures: Procedures,
         limits: GatewayLimits,
@@ -84,7 +86,8 @@ class Connection:
         watch_changes: Callable[[Callable[[Head, bool], None]], Callable[[], None]],
         name: str,
     ) -> None:
-        self._ws, self._form, self._procedures, self._limits = ws, form, procedures, limits
+        self._ws, self._transport = ws, transport
+        self._form, self._procedures, self._limits = form, procedures, limits
         self._takes_batches = takes_batches
         self._watch_changes = watch_changes
         self._name = name  # for the log
@@ -329,13 +332,28 @@ class Connection:
                     self._room.set()
                 if self._subscriptions.ready:
                     items = self._subscriptions.take(BATCH_SLICE if self._takes_batches else SLICE)
-                    for frame in self._frames([self._notification(item) for item in items]):
-                        await self._send(frame)
+                    if items:
+                        await self._transport.send_frames(self._framed_all(items))
                 elif not (self._replies or self._finishing):
                     self._something = trio.Event()
                     await self._something.wait()
-        except ConnectionClosed:
+        except (ConnectionClosed, trio.BrokenResourceError, trio.ClosedResourceError):
             self._reading.cancel()
+
+    def _framed_all(self, items: Sequence[Item]) -> bytes:
+        if not self._takes_batches or len(items) == 1:
+            return b"".join([self._framed(item) for item in items])
+        messages = self._frames([self._notification(item) for item in items])
+        return b"".join([message_frame(message, binary=self._form.binary) for message in messages])
+
+    def _framed(self, item: Item) -> bytes:
+        """The item as it goes out, the same bytes for every client of this format."""
+        if item.frames is None:
+            item.frames = {}
+        frame = item.frames.get(self._format)
+        if frame is None:
+            frame = item.frames[self._format] = message_frame(self._notification(item), binary=self._form.binary)
+        return frame
 
     def _notification(self, item: Item) -> bytes:
         encoded = item.encoded(self._format)

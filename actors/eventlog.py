@@ -49,7 +49,6 @@ _TURNING = (AgentPaused, AgentResume, AgentEnd)
 _PIECES = frozenset({MessageStart, MessageUpdate})
 
 Format = Literal["json", "msgpack"]
-_NO_FRAMES: dict[Format, bytes] = {}  # never changed
 
 
 class Item(msgspec.Struct, eq=False, gc=False):
@@ -60,6 +59,7 @@ class Item(msgspec.Struct, eq=False, gc=False):
     time: int  # ms since the epoch
     content: Event | Snapshot
     size: int = 0  # bytes, about; known once it is in the ring
+    frames: dict[Format, bytes] | None = None  # as the gateway sends it, made once for all its clients
     _json: bytes | None = None
     _msgpack: bytes | None = None
 

@@ -255,6 +255,7 @@ class _Server:
             return
         visit.connection = Connection(
             ws,
+            visit.transport,
             form,
             Procedures(self._system, self._description, principal=principal, authorizer=self._authorizer),
             self._limits,

@@ -1,12 +1,12 @@
 """One client's TCP stream beneath trio-websocket, and what that doesn't show: the head of the request, how long a send
-has been under way, how long the peer has been silent. No WebSocket frames here but one: a last close.
+has been under way, how long the peer has been silent. Beside it go frames that are the same for many clients.
 """
 
 from collections.abc import Callable
 
 import trio
 
-__all__ = ["Transport"]
+__all__ = ["Transport", "message_frame"]
 
 MAX_HEAD_BYTES = 32 * 1024
 CHUNK_BYTES = 64 * 1024  # a send that takes longer than its bound for so much has stalled
@@ -20,6 +20,7 @@ class Transport(trio.abc.Stream):
     def __init__(self, stream: trio.SocketStream) -> None:
         self._stream = stream
         self._ahead = b""  # read with the head, and not given on yet
+        self._turn = trio.StrictFIFOLock()  # of senders: trio-websocket, and whoever has frames of his own
         self.sending_since: float | None = None  # trio's clock
         self.silent_since: float | None = None  # trio's clock; None while nobody listens
         self.close_sent = False  # a close frame
@@ -52,7 +53,11 @@ class Transport(trio.abc.Stream):
             self.silent_since = None
 
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
-        """Send; cancelled, it has sent who knows how much."""
+        """Send, one after another; cancelled, it has sent who knows how much."""
+        try:
+            self._turn.acquire_nowait()
+        except trio.WouldBlock:
+            await self._turn.acquire()
         try:
             if len(data) <= CHUNK_BYTES:
                 self.sending_since = trio.current_time()
@@ -62,9 +67,15 @@ class Transport(trio.abc.Stream):
                 for at in range(0, len(data), CHUNK_BYTES):
                     self.sending_since = trio.current_time()
                     await self._stream.send_all(view[at : at + CHUNK_BYTES])
+            self.close_sent = data[0] == _CLOSE_FRAME
         finally:
             self.sending_since = None
-        self.close_sent = data[0] == _CLOSE_FRAME
+            self._turn.release()
+
+    async def send_frames(self, frames: bytes) -> None:
+        """Send whole frames beside trio-websocket, which need not know of them. After a close nothing is sent."""
+        if not self.close_sent:
+            await self.send_all(frames)
 
     async def wait_send_all_might_not_block(self) -> None:
         """As trio's."""
@@ -87,3 +98,14 @@ class Transport(trio.abc.Stream):
             await self._stream.send_eof()
             while await self._stream.receive_some():
                 pass
+
+
+def message_frame(payload: bytes, *, binary: bool) -> bytes:
+    """A whole message of a server as one frame: unmasked, uncompressed (RFC 6455, 5.2). Text must be UTF-8."""
+    first = b"\x82" if binary else b"\x81"
+    size = len(payload)
+    if size < 126:
+        return first + size.to_bytes(1) + payload
+    if size < 65_536:
+        return first + b"\x7e" + size.to_bytes(2) + payload
+    return first + b"\x7f" + size.to_bytes(8) + payload
