@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from importlib.metadata import version
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs
 
 import trio
 from trio_websocket import ConnectionClosed, WebSocketRequest, wrap_server_stream
@@ -304,7 +304,7 @@ def _choose_form(offered: Sequence[str]) -> tuple[rpc.Format, str | None]:
 
 
 def _takes_batches(path: str) -> bool:
-    given = parse_qs(urlsplit(path).query).get("batch", ["0"])[-1]
+    given = parse_qs(path.partition("?")[2]).get("batch", ["0"])[-1]
     if given not in ("0", "1"):
         raise _Refusal(400, "batch: expected 0 or 1")
     return given == "1"

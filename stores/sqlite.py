@@ -20,7 +20,7 @@ from .base import Page, StoreClaims
 from .filelock import FileLock
 from .gil import thread_friendly
 from .paging import check_limit, read_cursor
-from .sqlite_file import check_place, connect, connect_reader, translated
+from .sqlite_file import check_place, connect, connect_reader, file_identity, gone, translated
 from .sqlite_writes import Acquire, Delete, Save, Write, write_group
 from .thread import GroupThread
 
@@ -40,7 +40,7 @@ class SqliteStore:
     def __init__(self, path: str, lock: FileLock, writer: sqlite3.Connection, reader: sqlite3.Connection) -> None:
         self._lock = lock
         self._writer: GroupThread[Write] = GroupThread(
-            f"adjourn writes {path}", partial(write_group, writer, path), writer.close
+            f"adjourn writes {path}", partial(_write_group, writer, path, file_identity(path)), writer.close
         )
         self._reader: GroupThread[_Read] = GroupThread(
             f"adjourn reads {path}", partial(_read_group, reader, path), reader.close
@@ -136,6 +136,14 @@ def _open(name: str | os.PathLike[str]) -> tuple[str, FileLock, sqlite3.Connecti
     except BaseException:
         lock.release()
         raise
+
+
+def _write_group(
+    connection: sqlite3.Connection, path: str, identity: tuple[int, int] | None, writes: Sequence[Write]
+) -> Sequence[Any]:
+    if file_identity(path) != identity:
+        return [gone(path) for _ in writes]
+    return write_group(connection, path, writes)
 
 
 def _read_group(connection: sqlite3.Connection, path: str, reads: Sequence[_Read]) -> list[Any]:

@@ -5,7 +5,7 @@ import sqlite3
 
 from ..protocol.errors import AdjournError, StoreCorrupt, StoreTooNew, StoreUnavailable
 
-__all__ = ["LAYOUT_VERSION", "check_place", "connect", "connect_reader", "translated"]
+__all__ = ["LAYOUT_VERSION", "check_place", "connect", "connect_reader", "file_identity", "gone", "translated"]
 
 APPLICATION_ID = 0x61646A6E  # "adjn", in the file's header: this file is ours
 LAYOUT_VERSION = 1  # in the header as user_version
@@ -97,6 +97,24 @@ _WORDS = {
     sqlite3.SQLITE_CANTOPEN: "the file, or one that SQLite keeps beside it, can't be opened",
     sqlite3.SQLITE_BUSY: "another program has locked the file",
 }
+
+
+def file_identity(path: str) -> tuple[int, int] | None:
+    """Which file is at that path; None if there is none.
+
+    SQLite goes on writing into a file that was deleted, and what it holds then ends with the process.
+    """
+    try:
+        found = os.stat(path)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+def gone(path: str) -> StoreUnavailable:
+    """What is said of a write when the file at `path` isn't the one that was opened."""
+    text = "the file was deleted or replaced while it was in use; put it back, or start again without it"
+    return StoreUnavailable(f"{path}: {text}", path=path)
 
 
 def check_place(path: str) -> None:

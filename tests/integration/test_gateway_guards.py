@@ -117,6 +117,12 @@ async def test_what_the_gateway_does_not_speak_is_a_bad_request() -> None:
             assert b"expected 0 or 1" in await client.at_end()
 
 
+async def test_a_path_that_is_no_url_is_no_fault_of_the_server(caplog: pytest.LogCaptureFixture) -> None:
+    async with serving() as (_, gateway), raw(gateway) as client:
+        assert await client.request("//[?batch=1") == 101
+    assert not caplog.records
+
+
 async def test_a_bind_beyond_this_machine_demands_an_authenticator() -> None:
     async with open_actor_system() as system:
         for host in ("0.0.0.0", "::", None, "", "example.org"):

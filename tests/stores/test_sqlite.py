@@ -238,6 +238,22 @@ async def test_a_full_disk_is_said_and_loses_nothing(
         assert await store.load("run") == Record(head=big, journal=a_journal() * 2)
 
 
+async def test_a_file_taken_away_while_it_is_open_takes_no_more_saves_until_it_is_back(tmp_path: Path) -> None:
+    path, elsewhere = tmp_path / "runs.db", tmp_path / "elsewhere.db"
+    async with await SqliteStore.open(path) as store:
+        head = a_head()
+        path.rename(elsewhere)
+        for _ in range(2):
+            with pytest.raises(StoreUnavailable, match="deleted or replaced while it was in use"):
+                await store.save(head, a_journal(), expected_version=0)
+            path.touch()
+        assert await store.load("run") is None
+        elsewhere.rename(path)
+        await store.save(head, a_journal(), expected_version=0)
+    async with await SqliteStore.open(path) as store:
+        assert await store.load("run") is not None
+
+
 # How it is written.
 
 
