@@ -91,6 +91,7 @@ class Transcript:
     """
 
     __slots__ = (
+        "_called",
         "_partial",
         "_pending",
         "_tools",
@@ -119,6 +120,7 @@ class Transcript:
         self._partial = PartialMessage(snapshot.streaming) if snapshot.streaming else None
         self._pending = {call.tool_call_id: call for call in snapshot.pending}
         self._tools = {tool.tool_call_id: tool for tool in snapshot.tools}
+        self._called: dict[str, dict[str, Any]] | None = None
 
     def apply(self, event: Event) -> None:
         """Fold one event in."""
@@ -191,6 +193,7 @@ class Transcript:
     def _clear_turn(self) -> None:
         self._pending = {}
         self._tools = {}
+        self._called = None
 
     def _message_start(self, event: MessageStart) -> None:
         self._partial = PartialMessage(event.message)
@@ -228,7 +231,9 @@ class Transcript:
             return tool.args
         if pending := self._pending.get(key):
             return pending.input
-        return next((call.arguments for call in self._calls() if call.id == key), _NO_ARGS)
+        if self._called is None:  # made when first wanted: most calls are told of before they end
+            self._called = {call.id: call.arguments for call in reversed(self._calls())}
+        return self._called.get(key, _NO_ARGS)
 
     def _decision_pending(self, event: ToolDecisionPending) -> None:
         self._pending[event.tool_call_id] = PendingCall(

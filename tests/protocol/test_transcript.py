@@ -223,6 +223,13 @@ def test_a_call_that_never_executed_shows_the_models_arguments():
     assert (tool.args, tool.is_error) == ({"of": "a"}, True)
 
 
+def test_arguments_are_those_of_the_latest_message():
+    again = AssistantMessage(content=(ToolCall(id="a", name="t", arguments={"of": "later"}),))
+    end = ended("a", is_error=True)
+    (tool,) = folded([say(call("a")), end, MessageEnd(message=again), end]).tools
+    assert tool.args == {"of": "later"}
+
+
 def test_a_claim_is_shown_and_an_offer_made_again_clears_it():
     offer = ToolClientExecutePending(tool_call_id="a", tool_name="t", input={})
     claim = ToolClientClaimed(tool_call_id="a", by="ann")
