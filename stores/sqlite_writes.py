@@ -6,7 +6,6 @@ statements of many rows write it. Few, because each one gives up the GIL and mus
 
 import sqlite3
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -19,22 +18,19 @@ from .sqlite_file import translated
 __all__ = ["Acquire", "Delete", "Save", "Write", "write_group"]
 
 
-@dataclass(frozen=True, slots=True)
-class Acquire:
+class Acquire(msgspec.Struct, frozen=True):
     """A new owner; its outcome is the epoch."""
 
     owner: str
 
 
-@dataclass(frozen=True, slots=True)
-class Delete:
+class Delete(msgspec.Struct, frozen=True):
     """Forget a run."""
 
     id: str
 
 
-@dataclass(frozen=True, slots=True)
-class Save:
+class Save(msgspec.Struct, frozen=True):
     """A head, encoded, with the entries to append."""
 
     id: str
@@ -51,8 +47,7 @@ class Save:
 Write = Acquire | Delete | Save
 
 
-@dataclass(slots=True)
-class _Stored:
+class _Stored(msgspec.Struct):
     """What of a run counts for the next write to it."""
 
     version: int
