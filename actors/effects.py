@@ -41,6 +41,8 @@ logger = logging.getLogger("adjourn.runs")
 
 MAX_SAID = 256  # events of a message that wait to be put together
 
+_ENDS = (Done, Failed)
+
 Show = Callable[[Sequence[Event]], Awaitable[None]]
 
 
@@ -99,12 +101,12 @@ class ModelCall:
     async def _take(self, chunk: Sequence[StreamEvent]) -> None:
         events: list[Event] = []
         for event in chunk:
-            if isinstance(event, Done):
+            if self._final is None and not isinstance(event, _ENDS):
+                self._grow(event, events)
+            elif isinstance(event, Done):
                 self._final = event.message
             elif isinstance(event, Failed):
                 self._final = msgspec.structs.replace(event.error, stop_reason=event.reason)
-            elif self._final is None:
-                self._grow(event, events)
         if len(self._said) >= MAX_SAID:
             _ = self.partial
         if events:

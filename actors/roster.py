@@ -8,8 +8,8 @@ happens at a certain time, whoever is in memory, is `sweeper.py`'s.
 import logging
 import re
 from collections import OrderedDict
-from collections.abc import Callable, Generator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 
 import msgspec
@@ -42,6 +42,22 @@ logger = logging.getLogger("adjourn.system")
 RUN_ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
 RECOVERIES_AT_ONCE = 32
 RECENT_LOGS = 128  # of ended runs, kept for those who reconnect
+
+
+class _Flight:
+    """A run's way into memory, one at a time: who finds it in `opening` waits for the end of this block."""
+
+    __slots__ = ("_opened", "_opening", "_run_id")
+
+    def __init__(self, opening: dict[str, trio.Event], run_id: str) -> None:
+        self._opening, self._run_id = opening, run_id
+
+    def __enter__(self) -> None:
+        self._opened = self._opening[self._run_id] = trio.Event()
+
+    def __exit__(self, *error: object) -> None:
+        del self._opening[self._run_id]
+        self._opened.set()
 
 
 class Roster:
@@ -210,14 +226,8 @@ class Roster:
                 record = await self.record(run_id)
                 return record if record.head.status in FINAL else await self._revive(record)
 
-    @contextmanager
-    def single_flight(self, run_id: str) -> Generator[None]:
-        opened = self.opening[run_id] = trio.Event()
-        try:
-            yield
-        finally:
-            del self.opening[run_id]
-            opened.set()
+    def single_flight(self, run_id: str) -> "_Flight":
+        return _Flight(self.opening, run_id)
 
     async def _revive(self, record: Record) -> RunActor:
         self.check_open()

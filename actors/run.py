@@ -42,6 +42,7 @@ from .actor import ActorRef
 from .agent import Agent
 from .effects import ModelCall, Threads, call_tool, internal_error
 from .eventlog import EventLog
+from .fairlock import FairLock
 from .mailbox import Mail, Mailbox
 from .toolcall import bare_error
 
@@ -70,6 +71,26 @@ class Services:
 class RunActor:
     """One run in memory. `agent` is None when its code isn't loaded: then it can only end."""
 
+    __slots__ = (
+        "_doubt",
+        "_flying",
+        "_lock",
+        "_model",
+        "_occupied",
+        "_scope",
+        "abandoned",
+        "agent",
+        "head",
+        "history",
+        "log",
+        "mailbox",
+        "parked_at",
+        "pending",
+        "ref",
+        "services",
+        "store_down",
+    )
+
     def __init__(self, services: Services, agent: Agent | None, head: Head, history: History, log: EventLog) -> None:
         self.services, self.agent = services, agent
         self.head, self.history, self.log = head, history, log
@@ -79,7 +100,7 @@ class RunActor:
         self.parked_at: float | None = None  # on trio's clock
         self.ref: ActorRef[Input]  # given by who starts the actor
         self.mailbox: Mailbox[Input]  # known once the task has begun
-        self._lock = trio.Lock()  # held from step to adoption
+        self._lock = FairLock()  # held from step to adoption
         self._scope = trio.CancelScope()
         self._occupied = False  # by an effect on the task itself
         self._flying: set[Effect] = set()  # tools in the nursery, until what came of them is served
@@ -129,10 +150,7 @@ class RunActor:
         """
         wait_s, longest = BACKOFF_S
         while True:
-            try:
-                self._lock.acquire_nowait()
-            except trio.WouldBlock:
-                await self._lock.acquire()
+            await self._lock.acquire()
             try:
                 return await self._commit(given)
             except StoreUnavailable as error:
@@ -349,11 +367,14 @@ class RunActor:
         wait_s, longest = BACKOFF_S
         while True:
             try:
-                async with self._lock:  # an asker may be in the middle of a commit
+                await self._lock.acquire()  # an asker may be in the middle of a commit
+                try:
                     record = await self._load()
                     if record is not None:
                         self._replace(record)
                     break
+                finally:
+                    self._lock.release()
             except StoreUnavailable as unavailable:
                 self._store_fails(unavailable)
             await trio.sleep(wait_s)
@@ -402,8 +423,8 @@ class RunActor:
                 if not self.log.has_room:
                     await self.log.wait_room()
                 elif self._lock.locked():
-                    async with self._lock:
-                        pass
+                    await self._lock.acquire()
+                    self._lock.release()
                 else:
                     await self.commit(Reserve(), insist=True)
             self.log.publish(part, self.services.now())
