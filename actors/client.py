@@ -333,10 +333,9 @@ async def open_client(
     Raises: ConnectionLost when nothing answers, or no gateway does; Unauthorized, Forbidden; InvalidParams for a bad
         `url` or `token`, and when the server refuses the subprotocol. What was refused is not tried again.
     """
-    form = MSGPACK if subprotocol == "msgpack" else JSON
     settings = Settings(
         url=url,
-        form=form,
+        form=MSGPACK if subprotocol == "msgpack" else JSON,
         token=token,
         ssl_context=ssl_context,
         backoff=reconnect,
@@ -347,14 +346,20 @@ async def open_client(
         max_message_bytes=max_message_bytes,
     )
     client = Client(settings, on_connection)
-    link = client._link
+    async with _open_link(client._link):
+        yield client
+
+
+@asynccontextmanager
+async def _open_link(link: Link) -> AsyncGenerator[None]:
+    """A link that is up, kept up. What the block raises comes out as it is."""
     error: BaseException | None = None
     try:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(link.keep)
             try:
                 await link.wait_up()
-                yield client
+                yield
             finally:
                 link.stop()
     except BaseExceptionGroup as group:

@@ -1,4 +1,4 @@
-"""One client's connection: a reader that starts its requests, and one writer through which goes all that it is told.
+"""The gateway's connection to one client: a reader that starts its requests, and one writer for all that it is told.
 
 The writer sends replies first, then takes the watched runs in turn, a small slice each. It is never cancelled in
 mid-send but to throw the connection away. What a client doesn't read stops only this writer: replies are bounded by
@@ -25,9 +25,8 @@ from ..protocol.record import Head
 from .effects import internal_error
 from .eventlog import Item
 from .procedures import Procedures
-from .subscriptions import Subscriptions
+from .subscriptions import Subscriptions, Watch
 from .transport import Transport, message_frame
-from .watch import Watch
 
 __all__ = ["Connection", "GatewayLimits"]
 

@@ -1,5 +1,5 @@
-"""The gateway: JSON-RPC 2.0 over WebSocket, from the first byte of a client's request to its last. Here it is listened,
-let in and looked after; what a client then says is `connection.py`'s, what its methods do `procedures.py`'s.
+"""The gateway: JSON-RPC 2.0 over WebSocket. Here clients are listened for, let in and looked after; what a client then
+says is `connection.py`'s, and what its methods do `procedures.py`'s.
 """
 
 import logging

@@ -1,4 +1,4 @@
-"""What a client was sent of a run, or of the list of runs, and its reader has not taken yet. Bounded; no sockets here.
+"""The client's readers: what was sent of a run, or of the list of runs, and has not been read yet. Bounded; no I/O.
 
 A reader that lost its connection, or lagged too far behind, is *detached*: nothing is kept for it, and it attaches
 itself again when it reads on. So a reader that never reads costs nothing but its last bounded buffer.

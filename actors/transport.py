@@ -1,5 +1,6 @@
-"""One client's TCP stream beneath trio-websocket, and what that doesn't show: the head of the request, how long a send
-has been under way, how long the peer has been silent. Beside it go frames that are the same for many clients.
+"""The gateway's TCP stream to one client, beneath trio-websocket, and what that doesn't show: the head of
+the request, how long a send has been under way, how long the peer has been silent. Beside it go frames that are the
+same for many clients.
 """
 
 from collections.abc import Callable

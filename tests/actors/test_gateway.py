@@ -4,12 +4,11 @@ from typing import Any
 
 import pytest
 
-from adjourn.actors import watch
+from adjourn.actors import subscriptions
 from adjourn.actors.access import Credentials, is_loopback, token_authenticator, token_of
 from adjourn.actors.eventlog import EventLog
 from adjourn.actors.gateway import Gateway
-from adjourn.actors.subscriptions import Subscriptions
-from adjourn.actors.watch import Watch
+from adjourn.actors.subscriptions import Subscriptions, Watch
 from adjourn.protocol.errors import InvalidParams, LimitExceeded
 from adjourn.protocol.events import AgentEnd, Status, TurnStart
 from adjourn.protocol.record import Head
@@ -181,7 +180,7 @@ def test_a_watch_of_one_status_tells_who_is_in_it_and_who_leaves_it_once() -> No
 
 
 def test_too_many_changes_are_reported_and_let_go(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(watch, "MAX_WAITING", 2)
+    monkeypatch.setattr(subscriptions, "MAX_WAITING", 2)
     watched, _, overflow = watching()
     for run_id in "aab":
         watched.note(head(run_id), False)

@@ -10,7 +10,7 @@ import trio
 from gateway_wire import BINARY, PING, REFUND, TEXT, RawClient, connected, is_event, raw, scripted, serving
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from adjourn.actors import ActorSystem, Agent, open_actor_system, watch
+from adjourn.actors import ActorSystem, Agent, open_actor_system, subscriptions
 from adjourn.actors.gateway import Credentials, Gateway, GatewayLimits, Principal, serve_gateway, token_authenticator
 from adjourn.actors.testing import hangs, says
 from adjourn.protocol import rpc
@@ -447,7 +447,7 @@ async def test_a_silent_client_is_pinged_and_dropped_if_it_stays_silent(mock_clo
 
 
 async def test_who_lags_behind_the_list_by_too_much_is_told_to_list_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(watch, "MAX_WAITING", 2)
+    monkeypatch.setattr(subscriptions, "MAX_WAITING", 2)
     gate = Gate("runs.watch")
     gate.opened.set()
     async with serving(scripted(), authorizer=gate) as (system, gateway), connected(gateway.url) as client:
