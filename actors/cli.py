@@ -1,4 +1,5 @@
-"""The `adjourn` command: its options, what it says of its own, and how it fails. What the commands do lives elsewhere.
+"""The `adjourn` command: its options, what it says of its own, and how it fails. `adjourn runs` is `runs.py`'s, the
+serving `serving.py`'s, the chat `conversation.py`'s.
 
 Exit codes: 0 done; 1 it went wrong, and a line on stderr says why; 2 wrong usage, and a line says what was expected.
 """
@@ -247,7 +248,11 @@ def _leaves(error: BaseException) -> Iterator[BaseException]:
 
 
 def _complain(text: str) -> None:
-    typer.echo(f"adjourn: {clean(' '.join(text.split()))}", err=True)
+    typer.echo(_one_line(text), err=True)
+
+
+def _one_line(text: str) -> str:
+    return f"adjourn: {clean(' '.join(text.split()))}"
 
 
 class _OneLine(logging.Formatter):
@@ -259,7 +264,7 @@ class _OneLine(logging.Formatter):
         if error is not None:
             leaf = _worst(error)
             text += f": {type(leaf).__name__}: {leaf}"
-        return f"adjourn: {clean(' '.join(text.split()))}"
+        return _one_line(text)
 
 
 def _log(verbose: bool) -> None:

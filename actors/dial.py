@@ -1,6 +1,6 @@
-"""One WebSocket to a gateway: where it is, the handshake, and what each way of failing means.
+"""How the client dials: one WebSocket to a gateway, its handshake, and what each way of failing means.
 
-What travels over it is `link.py`'s.
+What travels over it, and that it is dialled again, is `link.py`'s.
 """
 
 import math
