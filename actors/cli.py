@@ -23,7 +23,7 @@ from .access import is_loopback
 from .agent import Agent
 from .conversation import converse
 from .demo import make_support
-from .effects import internal_error
+from .faults import internal_error
 from .loading import load_agents
 from .serving import Place, Ready, serve
 from .terminal import clean

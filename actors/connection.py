@@ -22,8 +22,8 @@ from ..protocol.errors import AdjournError, InvalidParams, LimitExceeded
 from ..protocol.messages import Wire
 from ..protocol.methods import Empty, Position, RunStart, RunSubscribe, RunsWatch, RunUnsubscribe, Started
 from ..protocol.record import Head
-from .effects import internal_error
 from .eventlog import Item
+from .faults import internal_error
 from .procedures import Procedures
 from .subscriptions import Subscriptions, Watch
 from .transport import Transport, message_frame

@@ -4,7 +4,6 @@
 """
 
 import logging
-import secrets
 from collections.abc import Awaitable, Callable, Sequence, Set
 from contextlib import aclosing, nullcontext, suppress
 
@@ -13,7 +12,6 @@ import trio
 
 from ..protocol import codec
 from ..protocol.calls import argument_fault, call_id, with_ids
-from ..protocol.errors import InternalError
 from ..protocol.events import (
     Done,
     Event,
@@ -32,10 +30,11 @@ from ..protocol.partial import PartialMessage
 from ..protocol.record import Call, Head, History
 from ..stores.gil import thread_friendly
 from .agent import Agent
+from .faults import internal_error
 from .models import ModelRequest
 from .toolcall import ToolContext, execute
 
-__all__ = ["ModelCall", "Threads", "call_tool", "internal_error"]
+__all__ = ["ModelCall", "Threads", "call_tool"]
 
 logger = logging.getLogger("adjourn.runs")
 
@@ -44,13 +43,6 @@ MAX_SAID = 256  # events of a message that wait to be put together
 _ENDS = (Done, Failed)
 
 Show = Callable[[Sequence[Event]], Awaitable[None]]
-
-
-def internal_error(error: BaseException, where: str, log: logging.Logger = logger) -> InternalError:
-    """An error of ours: logged with its traceback under an id, which is all that anybody else is told."""
-    error_id = secrets.token_hex(4)
-    log.error("internal error %s in %s", error_id, where, exc_info=error)
-    return InternalError(f"internal error {error_id}; the log has its cause", id=error_id)
 
 
 class ModelCall:
@@ -95,7 +87,8 @@ class ModelCall:
             ended = self._final or self._failed("the model's stream ended before its message did")
             message = self._checked(ended)
         except Exception as error:
-            message = self._failed(f"the model raised: {internal_error(error, f'the model of run {self._head.id}')}")
+            told = internal_error(error, f"the model of run {self._head.id}", logger)
+            message = self._failed(f"the model raised: {told}")
         return ModelDone(key=self._key, message=message, gates=self._gates(message))
 
     async def _take(self, chunk: Sequence[StreamEvent]) -> None:

@@ -29,7 +29,7 @@ from .access import (
     token_of,
 )
 from .connection import Connection, GatewayLimits
-from .effects import internal_error
+from .faults import internal_error
 from .procedures import Procedures
 from .system import ActorSystem
 from .transport import Transport

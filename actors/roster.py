@@ -29,8 +29,9 @@ from ..protocol.machine import resume_seq, step
 from ..protocol.record import FINAL, Entry, Head, History, Record
 from ..stores.base import Store
 from .agent import Agent
-from .effects import Threads, internal_error
+from .effects import Threads
 from .eventlog import EventLog
+from .faults import internal_error
 from .mailbox import ActorCrashed, ActorEnded, Mailbox
 from .run import BACKOFF_S, RunActor, Services, answer, folded
 from .supervisor import ChildSpec, Supervisor
@@ -170,7 +171,7 @@ class Roster:
             except ActorEnded:
                 await trio.lowlevel.checkpoint()  # it left memory meanwhile
             except ActorCrashed as error:
-                raise internal_error(error, f"run {run_id}") from error
+                raise internal_error(error, f"run {run_id}", logger) from error
 
     async def tick(self, run_id: str) -> None:
         """Let a run do what is due. Raises: as the verbs."""

@@ -40,11 +40,11 @@ from ..protocol.transcript import Transcript, replay
 from ..stores.base import Store
 from .actor import ActorRef
 from .agent import Agent
-from .effects import ModelCall, Threads, call_tool, internal_error
+from .effects import ModelCall, Threads, call_tool
 from .eventlog import EventLog
 from .fairlock import FairLock
+from .faults import bare_error, internal_error
 from .mailbox import Mail, Mailbox
-from .toolcall import bare_error
 
 __all__ = ["RunActor", "Services", "answer", "folded"]
 
@@ -345,7 +345,7 @@ class RunActor:
         if isinstance(error, VersionConflict | StaleEpoch):
             text = "the run was saved by somebody else; it is loaded anew"
             return StoreUnavailable(text, runId=self.head.id)
-        return error if isinstance(error, AdjournError) else internal_error(error, f"run {self.head.id}")
+        return error if isinstance(error, AdjournError) else internal_error(error, f"run {self.head.id}", logger)
 
     async def _finish(self) -> None:
         """After the loop: end an aborted run, and answer what is left in the mailbox."""

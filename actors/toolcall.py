@@ -15,6 +15,7 @@ from ..protocol.codec import CodecError, check_value, from_json, to_json
 from ..protocol.events import ToolOutput
 from ..protocol.messages import Image, Text, UserBlock
 from ..protocol.record import ToolSpec
+from .faults import bare_error
 
 __all__ = ["Tool", "ToolContext", "ToolError", "ToolOutcome", "execute"]
 
@@ -188,16 +189,6 @@ def _raised(error: Exception, context: ToolContext, max_result_bytes: int) -> To
         return _failed(f"{type(error).__name__}: {error}")
     except Exception:  # its __str__ raises too
         return _failed(type(error).__name__)
-
-
-def bare_error(error: Exception) -> Exception:
-    """The one error in a nursery's group, or the error as it is."""
-    while isinstance(error, ExceptionGroup):
-        inner: tuple[Exception, ...] = cast("ExceptionGroup[Exception]", error).exceptions
-        if len(inner) != 1:
-            break
-        error = inner[0]
-    return cast(Exception, error)
 
 
 def _failed(message: str) -> ToolOutcome:
