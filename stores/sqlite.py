@@ -4,6 +4,7 @@ Two threads of the store's own, each with a connection: one writes, committing a
 transaction; one reads. WAL and `synchronous=FULL`: what `save` has returned from survives a power cut.
 """
 
+import logging
 import os
 import sqlite3
 from collections.abc import Callable, Sequence
@@ -13,6 +14,7 @@ from typing import Any, Self
 
 import trio
 
+from ..protocol.errors import StoreCorrupt, StoreUnavailable
 from ..protocol.events import Status
 from ..protocol.record import Entry, Head, Record, encode_entry, encode_head
 from . import sqlite_reads
@@ -25,6 +27,8 @@ from .sqlite_writes import Acquire, Delete, Save, Write, write_group
 from .thread import GroupThread
 
 __all__ = ["SqliteStore"]
+
+_LOG = logging.getLogger("adjourn.stores")
 
 _Read = Callable[[sqlite3.Connection], Any]
 
@@ -39,9 +43,7 @@ class SqliteStore:
 
     def __init__(self, path: str, lock: FileLock, writer: sqlite3.Connection, reader: sqlite3.Connection) -> None:
         self._lock = lock
-        self._writer: GroupThread[Write] = GroupThread(
-            f"adjourn writes {path}", partial(_write_group, writer, path, file_identity(path)), writer.close
-        )
+        self._writer: GroupThread[Write] = GroupThread(f"adjourn writes {path}", _Writing(writer, path), writer.close)
         self._reader: GroupThread[_Read] = GroupThread(
             f"adjourn reads {path}", partial(_read_group, reader, path), reader.close
         )
@@ -138,12 +140,28 @@ def _open(name: str | os.PathLike[str]) -> tuple[str, FileLock, sqlite3.Connecti
         raise
 
 
-def _write_group(
-    connection: sqlite3.Connection, path: str, identity: tuple[int, int] | None, writes: Sequence[Write]
-) -> Sequence[Any]:
-    if file_identity(path) != identity:
-        return [gone(path) for _ in writes]
-    return write_group(connection, path, writes)
+class _Writing:
+    """Writes to the file for as long as it is the one that was opened. The log tells when writing begins and ceases to
+    fail: what callers are told of it need not reach whoever can help."""
+
+    def __init__(self, connection: sqlite3.Connection, path: str) -> None:
+        self._connection, self._path = connection, path
+        self._identity = file_identity(path)
+        self._trouble: str | None = None
+
+    def __call__(self, writes: Sequence[Write]) -> Sequence[Any]:
+        if file_identity(self._path) == self._identity:
+            outcomes = write_group(self._connection, self._path, writes)
+        else:
+            outcomes = [gone(self._path) for _ in writes]
+        faults = [str(each) for each in outcomes if isinstance(each, StoreUnavailable | StoreCorrupt)]
+        self._tell(faults[0] if faults else None)
+        return outcomes
+
+    def _tell(self, trouble: str | None) -> None:
+        if trouble != self._trouble:
+            _LOG.warning("%s", trouble or f"{self._path}: saves again")
+            self._trouble = trouble
 
 
 def _read_group(connection: sqlite3.Connection, path: str, reads: Sequence[_Read]) -> list[Any]:

@@ -238,7 +238,9 @@ async def test_a_full_disk_is_said_and_loses_nothing(
         assert await store.load("run") == Record(head=big, journal=a_journal() * 2)
 
 
-async def test_a_file_taken_away_while_it_is_open_takes_no_more_saves_until_it_is_back(tmp_path: Path) -> None:
+async def test_a_file_taken_away_while_it_is_open_takes_no_more_saves_until_it_is_back(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     path, elsewhere = tmp_path / "runs.db", tmp_path / "elsewhere.db"
     async with await SqliteStore.open(path) as store:
         head = a_head()
@@ -250,6 +252,11 @@ async def test_a_file_taken_away_while_it_is_open_takes_no_more_saves_until_it_i
         assert await store.load("run") is None
         elsewhere.rename(path)
         await store.save(head, a_journal(), expected_version=0)
+    said = [record.getMessage().removeprefix(f"{path}: ") for record in caplog.records]  # once each
+    assert said == [
+        "the file was deleted or replaced while it was in use; put it back, or start again without it",
+        "saves again",
+    ]
     async with await SqliteStore.open(path) as store:
         assert await store.load("run") is not None
 
