@@ -14,6 +14,7 @@ import trio
 __all__ = ["ThreadFriendly", "thread_friendly"]
 
 NAP_S = 10e-6  # long enough for a thread on another core to wake up; the kernel rounds it up to some 60 µs
+BUSY_S = 500e-6  # without a nap, while jobs are handed over
 
 
 class ThreadFriendly(trio.abc.Instrument):
@@ -21,6 +22,7 @@ class ThreadFriendly(trio.abc.Instrument):
 
     def __init__(self) -> None:
         self._inside = 0
+        self._napped_at = 0.0  # on the monotonic clock
 
     def __enter__(self) -> Self:
         self._inside += 1
@@ -29,10 +31,20 @@ class ThreadFriendly(trio.abc.Instrument):
     def __exit__(self, *exc_info: object) -> None:
         self._inside -= 1
 
+    def nap_if_busy(self) -> None:
+        """For whoever has handed a job over. A tick with a thousand tasks ready takes a tenth of a second, all of which
+        the thread would wait; so it works beside them (1,000 runs at once, SQLite: a tenth less time)."""
+        if time.monotonic() - self._napped_at > BUSY_S:
+            self._nap()
+
     def before_io_wait(self, timeout: float) -> None:
         """Called by trio at each tick; `timeout` is 0 where tasks are ready."""
         if self._inside and timeout <= 0:
-            time.sleep(NAP_S)
+            self._nap()
+
+    def _nap(self) -> None:
+        time.sleep(NAP_S)
+        self._napped_at = time.monotonic()
 
 
 _CURRENT: trio.lowlevel.RunVar[ThreadFriendly] = trio.lowlevel.RunVar("adjourn.thread_friendly")

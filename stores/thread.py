@@ -59,6 +59,7 @@ class GroupThread(Generic[Job]):
         ticket = _Ticket(job, trio.lowlevel.current_task())
         with self._friendly:
             self._queue.put(ticket)
+            self._friendly.nap_if_busy()
             await trio.lowlevel.wait_task_rescheduled(_no_abort)
         if isinstance(ticket.result, BaseException):
             raise ticket.result

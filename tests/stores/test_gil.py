@@ -75,7 +75,7 @@ async def test_saves_get_done_beside_busy_tasks(tmp_path: Path) -> None:
 
 async def test_the_loop_naps_only_while_thread_work_is_outstanding(monkeypatch: pytest.MonkeyPatch) -> None:
     naps: list[float] = []
-    monkeypatch.setattr(gil, "time", type("FakeTime", (), {"sleep": naps.append}))
+    monkeypatch.setattr(gil, "time", type("FakeTime", (), {"sleep": naps.append, "monotonic": time.monotonic}))
     friendly = thread_friendly()
     await trio.testing.wait_all_tasks_blocked()
     for _ in range(3):
@@ -93,9 +93,23 @@ async def test_the_loop_naps_only_while_thread_work_is_outstanding(monkeypatch: 
 
 async def test_a_loop_with_nothing_to_do_does_not_nap(monkeypatch: pytest.MonkeyPatch) -> None:
     naps: list[float] = []
-    monkeypatch.setattr(gil, "time", type("FakeTime", (), {"sleep": naps.append}))
+    monkeypatch.setattr(gil, "time", type("FakeTime", (), {"sleep": naps.append, "monotonic": time.monotonic}))
     with thread_friendly():
         await trio.to_thread.run_sync(time.sleep, 0.01)
         ready = len(naps)
         await trio.to_thread.run_sync(time.sleep, 0.01)
     assert len(naps) <= ready + 3  # the ticks that start and end the thread's work, none while it goes on
+
+
+async def test_a_long_tick_naps_now_and_then_where_jobs_are_handed_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    naps: list[float] = []
+    now = 100.0
+    monkeypatch.setattr(gil, "time", type("FakeTime", (), {"sleep": naps.append, "monotonic": lambda: now}))
+    friendly = gil.ThreadFriendly()
+    for _ in range(3):
+        friendly.nap_if_busy()
+    assert len(naps) == 1
+    now += 2 * gil.BUSY_S
+    for _ in range(3):
+        friendly.nap_if_busy()
+    assert len(naps) == 2
