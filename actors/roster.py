@@ -17,6 +17,7 @@ import trio
 
 from ..protocol.errors import (
     AdjournError,
+    LimitExceeded,
     RunNotFound,
     ShuttingDown,
     StaleEpoch,
@@ -75,6 +76,7 @@ class Roster:
         passivate_after_s: float,
         cleanup_s: float,
         max_threads: int,
+        max_runs: int,
     ) -> None:
         self.store, self.agents, self.epoch = store, agents, epoch
         self.passivate_after_s = passivate_after_s
@@ -86,6 +88,8 @@ class Roster:
         self.recent: OrderedDict[str, EventLog] = OrderedDict()
         self.activations = 0
         self._stranded: set[str] = set()  # runs found to want code that isn't loaded; heads don't tell all of it
+        self._open = 0  # runs that are not over, in memory or not, and those that begin
+        self._max_runs = max_runs
         self._supervisor = supervisor
         self._clock = clock
         self._watchers: set[Callable[[Head, bool], None]] = set()
@@ -282,6 +286,7 @@ class Roster:
         run_id = actor.head.id
         if self.active.get(run_id) is actor:
             del self.active[run_id]
+            self._open -= actor.head.status in FINAL
             self._rest()
             if not actor.log.watched:
                 self._drop(actor.log)
@@ -344,8 +349,32 @@ class Roster:
         if self._closing:
             raise ShuttingDown("this process is leaving; what it holds is saved")
 
+    async def count_open(self) -> None:
+        """Begin to know how many runs are not over. Raises: StoreUnavailable."""
+        self._open = await self.store.count("running") + await self.store.count("paused")
+
+    @property
+    def is_full(self) -> bool:
+        """Whether no new run may begin."""
+        return self._open >= self._max_runs
+
     async def save_first(self, head: Head, append: Sequence[Entry]) -> bool:
-        """Save a run that begins; False when there is one of that id. A lost acknowledgement does not matter."""
+        """Save a run that begins; False when there is one of that id. A lost acknowledgement does not matter.
+
+        Raises: LimitExceeded, StaleEpoch, StoreUnavailable.
+        """
+        if self.is_full:
+            text = f"{self._max_runs} runs are not over yet, and more may not begin"
+            raise LimitExceeded(text, limit="maxRuns", maximum=self._max_runs)
+        self._open += 1  # at once: others may begin during the save
+        is_new = False
+        try:
+            is_new = await self._save_first(head, append)
+        finally:
+            self._open -= not is_new
+        return is_new
+
+    async def _save_first(self, head: Head, append: Sequence[Entry]) -> bool:
         try:
             await self.store.save(head, append, expected_version=0)
             return True

@@ -80,6 +80,9 @@ class ActorSystem:
             await self._roster.opening[key].wait()
         if key in self._roster.active:
             return await self._same(key, digest)
+        if self._roster.is_full:
+            with suppress(RunNotFound):
+                return await self._same(key, digest)
         given = Begin(
             run_id=key,
             nonce=secrets.token_hex(8),
@@ -284,6 +287,7 @@ async def open_actor_system(
     drain_s: float = 5.0,
     cleanup_s: float = 5.0,
     max_threads: int = 40,
+    max_runs: int = 1_000_000,
     clock: Callable[[], float] = time.time,
 ) -> AsyncGenerator[ActorSystem]:
     """The runs of a store, alive for as long as the block.
@@ -298,6 +302,7 @@ async def open_actor_system(
         passivate_after_s: how long a parked run stays in memory.
         cleanup_s: how long an aborted run waits for a blocking tool's thread before it leaves it behind.
         max_threads: how many blocking tools execute at once.
+        max_runs: how many runs there may be that are not over, parked ones included; then no new one begins.
         clock: seconds since the epoch; a test may bring its own.
 
     Raises: what opening the store raises: StoreInUse, StoreUnavailable, StoreCorrupt, StoreTooNew, InvalidParams.
@@ -317,7 +322,9 @@ async def open_actor_system(
             passivate_after_s=passivate_after_s,
             cleanup_s=cleanup_s,
             max_threads=max_threads,
+            max_runs=max_runs,
         )
+        await roster.count_open()
         supervisor.start_child(ChildSpec[None]("sweeper", partial(sweep, roster), shutdown_s=0))
         supervisor.start_child(ChildSpec[None]("recovery", partial(recovery, roster), "transient", shutdown_s=0))
         drain_now = 0.0

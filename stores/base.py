@@ -74,6 +74,10 @@ class Store(Protocol):
         """A page of heads. A head that can't be read is left out, and logged."""
         ...
 
+    async def count(self, status: Status) -> int:
+        """How many runs have the status now, those with unreadable heads too."""
+        ...
+
     async def due(self, now: int, limit: int = 100) -> tuple[Head, ...]:
         """The first `limit` heads with `nextDue` <= now (ms), earliest first.
 

@@ -149,6 +149,18 @@ async def list_by_status_gives_the_runs_that_have_it_now(opener: Opener) -> None
 
 
 @clause()
+async def count_follows_every_save_and_delete(opener: Opener) -> None:
+    async with opener() as store:
+        assert await store.count("paused") == 0
+        for n in range(3):
+            await store.save(a_head(f"run-{n}"), expected_version=0)
+        await store.save(next_head(a_head("run-0"), status="running"), expected_version=1)
+        assert (await store.count("paused"), await store.count("running")) == (2, 1)
+        await store.delete("run-1")
+        assert (await store.count("paused"), await store.count("failed")) == (1, 0)
+
+
+@clause()
 async def list_and_due_say_what_they_expected(opener: Opener) -> None:
     async with opener() as store:
         await store.save(a_head(), expected_version=0)
@@ -205,6 +217,7 @@ async def a_closed_store_is_unavailable(opener: Opener) -> None:
             lambda: store.save(a_head("late"), expected_version=0),
             lambda: store.delete("run"),
             lambda: store.list(),
+            lambda: store.count("paused"),
             lambda: store.due(1),
             lambda: store.acquire("late"),
         ]

@@ -36,7 +36,7 @@ class MemoryStore:
     """The Store contract in memory. `save` is the one method that is not a checkpoint: it never waits, and so is
     never cancelled.
 
-    `list` by a status that few runs have looks at all runs; `save`, `load` and `due` don't.
+    `count`, and `list` by a status that few runs have, look at all runs; `save`, `load` and `due` don't.
     """
 
     claims = StoreClaims(durable=False, fenced=True, exclusive=False)
@@ -110,6 +110,12 @@ class MemoryStore:
                 return Page(tuple(heads), cursor_after(heads[-1].created_at, heads[-1].id))
             heads.append(decode_head(run.head))
         return Page(tuple(heads), None)
+
+    async def count(self, status: Status) -> int:
+        """How many runs have the status now."""
+        await trio.lowlevel.checkpoint()
+        self._check_open()
+        return sum(run.status == status for run in self._runs.values())
 
     async def due(self, now: int, limit: int = 100) -> tuple[Head, ...]:
         """Heads with `nextDue` <= now (ms), earliest first."""

@@ -91,6 +91,10 @@ class SimpleStore:
         """A page of the heads seen, newest first."""
         return await self._seen.list(status=status, limit=limit, after=after)
 
+    async def count(self, status: Status) -> int:
+        """How many of the runs seen have the status now."""
+        return await self._seen.count(status)
+
     async def due(self, now: int, limit: int = 100) -> tuple[Head, ...]:
         """Of the heads seen, those with `nextDue` <= now (ms), earliest first."""
         return await self._seen.due(now, limit)

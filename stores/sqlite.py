@@ -99,6 +99,10 @@ class SqliteStore:
         cursor = None if after is None else read_cursor(after)
         return await self._reader.run(partial(sqlite_reads.page, status=status, limit=limit, cursor=cursor))
 
+    async def count(self, status: Status) -> int:
+        """How many runs have the status now."""
+        return await self._reader.run(partial(sqlite_reads.count, status=status))
+
     async def due(self, now: int, limit: int = 100) -> tuple[Head, ...]:
         """Heads with `nextDue` <= now (ms), earliest first."""
         check_limit(limit)

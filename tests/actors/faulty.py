@@ -56,6 +56,9 @@ class FaultyStore:
         self._reach()
         return await self.inner.list(status=status, limit=limit, after=after)
 
+    async def count(self, status: Status) -> int:
+        return await self.inner.count(status)
+
     async def due(self, now: int, limit: int = 100) -> tuple[Head, ...]:
         self._reach()
         return await self.inner.due(now, limit)

@@ -16,7 +16,7 @@ from adjourn.actors import ActorSystem, Agent, Run, client_tool, open_actor_syst
 from adjourn.actors.eventlog import EventLog
 from adjourn.actors.run import RunActor
 from adjourn.actors.testing import ScriptedModel, calls, hangs, says
-from adjourn.protocol.errors import AdjournError, NotPending, RunEnded, RunNotFound, ShuttingDown
+from adjourn.protocol.errors import AdjournError, LimitExceeded, NotPending, RunEnded, RunNotFound, ShuttingDown
 from adjourn.protocol.record import FINAL, Head, Limits, OnExpiry
 from adjourn.stores.memory import MemoryStore
 from adjourn.stores.sqlite import SqliteStore
@@ -617,3 +617,30 @@ async def test_a_snapshot_of_the_store_taken_at_any_moment_recovers(autojump_clo
             record = await copy.load(run.id)
             assert record is not None
             check_record(record)
+
+
+async def test_no_more_runs_begin_than_may_be_open_and_an_end_makes_room() -> None:
+    agent, store = agent_of(*[calls(("refund", {}))] * 4, tools=[Ledger().gated()]), MemoryStore()
+    async with opened(agent, store=store, max_runs=2) as system:
+        await parked(await system.start(agent, "go", run_id="r1"))
+    async with opened(agent, store=store, max_runs=2) as system:  # counts what it finds
+        await system.start(agent, "go", run_id="r1")  # is one of them already
+        found: list[object] = []
+
+        async def start() -> None:
+            try:
+                found.append(await system.start(agent, "go"))
+            except LimitExceeded as error:
+                found.append(error.data)
+
+        async with trio.open_nursery() as nursery:
+            for _ in range(3):
+                nursery.start_soon(start)
+        refused = {"limit": "maxRuns", "maximum": 2}
+        assert sorted(isinstance(each, Run) for each in found) == [False, False, True]
+        assert found.count(refused) == 2
+        await system.start(agent, "go", run_id="r1")
+        assert (await system.abort("r1")).status == "aborted"
+        await system.start(agent, "go", run_id="r2")
+        with pytest.raises(LimitExceeded):
+            await system.start(agent, "go", run_id="r3")
