@@ -70,7 +70,7 @@ def page(connection: sqlite3.Connection, status: Status | None, limit: int, curs
 
 
 def count(connection: sqlite3.Connection, status: Status) -> int:
-    """How many runs have the status, from the index alone: some 20 ns a run."""
+    """How many runs have the status, from the index alone: under 0.1 s for a million that are in the cache."""
     return connection.execute("SELECT count(*) FROM heads WHERE status = ?", (status,)).fetchone()[0]
 
 
