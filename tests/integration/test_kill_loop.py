@@ -70,12 +70,14 @@ class World:
         self.chance = random.Random(SEED)
         self.runs: list[str] = []
         self.settled: dict[str, set[bool | None]] = {}  # by call: what was acknowledged; None: declined
+        self._announce, self._new = trio.open_memory_channel[str](0)  # what is to be watched
         self.seen: dict[str, tuple[Transcript, int]] = {}  # by run: what a watcher folded, up to which seq
 
     async def start(self, client: Client) -> None:
         while True:
             run_id = f"run-{len(self.runs)}"
             self.runs.append(run_id)
+            await self._announce.send(run_id)
             with suppress(AdjournError):
                 await client.start("shop", "go", run_id)
             await trio.sleep(self.chance.random() * 0.1)
@@ -115,10 +117,8 @@ class World:
 
     async def watch_all(self, client: Client) -> None:
         async with trio.open_nursery() as nursery:
-            for known in range(1_000_000):
-                while known >= len(self.runs):
-                    await trio.sleep(0.01)
-                nursery.start_soon(self.watch_soon, client, self.runs[known])
+            async for run_id in self._new:
+                nursery.start_soon(self.watch_soon, client, run_id)
 
     async def watch_soon(self, client: Client, run_id: str) -> None:
         while True:

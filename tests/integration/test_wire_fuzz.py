@@ -10,6 +10,7 @@ import msgspec
 import pytest
 import trio
 from gateway_wire import BINARY, CLOSE, PING, REFUND, TEXT, Client, RawClient, connected, raw, scripted, serving
+from trio.testing import wait_all_tasks_blocked
 
 from adjourn.actors import ActorSystem
 from adjourn.actors.gateway import Gateway, GatewayLimits
@@ -214,9 +215,8 @@ async def test_who_comes_and_goes_leaves_nothing_behind(caplog: pytest.LogCaptur
             async with trio.open_nursery() as visitors:
                 for number in range(60):
                     visitors.start_soon(visit, number)
-        with trio.fail_after(PATIENCE_S):
-            while trio.lowlevel.current_statistics().tasks_living > before:
-                await trio.sleep(0)
+        await wait_all_tasks_blocked(0.1)
+        assert trio.lowlevel.current_statistics().tasks_living == before
 
 
 async def test_a_flood_over_the_limits_is_refused_one_by_one_and_goes_on(caplog: pytest.LogCaptureFixture) -> None:
