@@ -124,7 +124,7 @@ class Transcript:
 
     def apply(self, event: Event) -> None:
         """Fold one event in."""
-        if isinstance(event, MessageUpdate):  # nearly all of them
+        if type(event) is MessageUpdate:  # nearly all of them
             if self._partial is not None:
                 self._partial.apply(event.assistant_message_event)
         else:
