@@ -7,12 +7,14 @@ Exit codes: 0 done; 1 it went wrong, and a line on stderr says why; 2 wrong usag
 import io
 import logging
 import os
+import shlex
 import sys
 from collections.abc import Iterator, Sequence
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Any, cast
+from urllib.parse import urlsplit
 
 import trio
 import typer
@@ -30,6 +32,8 @@ from .terminal import clean
 
 __all__ = ["main"]
 
+HOST, PORT = "127.0.0.1", 8765
+DEMO_STORE = "sqlite:///adjourn-demo.db"
 INTERRUPTED = 130  # an exit code: 128 + SIGINT
 TRY = "  hello | where is order 7 | refund order 7 | refund orders 7 and 8\n  ship order 7 | count to 50"
 
@@ -66,9 +70,9 @@ def options(
 
 @app.command()
 def demo(
-    host: Host = "127.0.0.1",
-    port: Port = 8765,
-    store: StoreAddress = "sqlite:///adjourn-demo.db",
+    host: Host = HOST,
+    port: Port = PORT,
+    store: StoreAddress = DEMO_STORE,
     token: OwnToken = None,
     headless: Headless = False,
 ) -> None:
@@ -76,8 +80,7 @@ def demo(
     ledger = _beside(store, ".refunds.txt")
     chat = not headless and sys.stdin.isatty() and sys.stdout.isatty()
     lines = [f"Each refund that is executed is a line in {ledger}"] if ledger else []
-    lines += ["Try:" if chat else "Try, in `adjourn chat`:", TRY]
-    _serve([make_support(ledger)], store, host, port, token, chat=chat, lines=lines)
+    _serve([make_support(ledger)], store, host, port, token, chat=chat, lines=lines, to_try=TRY)
 
 
 @app.command("serve")
@@ -85,8 +88,8 @@ def serve_agents(
     agents: Annotated[
         str, typer.Argument(metavar="MODULE:NAME", help="An Agent, a list, or a function giving either.")
     ],
-    host: Host = "127.0.0.1",
-    port: Port = 8765,
+    host: Host = HOST,
+    port: Port = PORT,
     store: StoreAddress = "sqlite:///adjourn.db",
     token: OwnToken = None,
 ) -> None:
@@ -96,13 +99,13 @@ def serve_agents(
 
 @app.command()
 def chat(
-    url: Annotated[str, typer.Argument(envvar="ADJOURN_URL", help="The gateway.")] = runs.DEFAULT_URL,
+    url: Annotated[str, typer.Argument(envvar=runs.URL_VARIABLE, help="The gateway.")] = runs.DEFAULT_URL,
     agent: Annotated[str | None, typer.Option(help="Whom to talk to, where there are several.")] = None,
     run: Annotated[str | None, typer.Option(help="Go on with this run.")] = None,
     token: runs.Token = None,
 ) -> None:
     """Talk to an agent, and decide what its tools ask."""
-    trio.run(partial(converse, url, agent=agent, run_id=run, token=token, come_back=_chat_command(url)))
+    trio.run(partial(converse, url, agent=agent, run_id=run, token=token, come_back=runs.command(url, "chat")))
 
 
 def _serve(
@@ -114,6 +117,7 @@ def _serve(
     *,
     chat: bool = False,
     lines: Sequence[str] = (),
+    to_try: str | None = None,
 ) -> None:
     if not (token or is_loopback(host)):
         expected = "beyond this machine, clients must show a token: set ADJOURN_TOKEN, or give --token"
@@ -124,7 +128,12 @@ def _serve(
         typer.echo(
             f"Runs are kept in {store}" if store != "memory:" else "Runs are kept in memory, for this process only"
         )
-        for line in (*lines, *_found(found)):
+        for line in lines:
+            typer.echo(line)
+        if to_try is not None:
+            typer.echo("Try:" if chat else f"Try, in {runs.command(found.url, 'chat')}:")
+            typer.echo(to_try)
+        for line in _found(found):
             typer.echo(line)
         sys.stdout.flush()
 
@@ -133,8 +142,7 @@ def _serve(
         sys.stdout.flush()
 
     async def converse_here(url: str) -> None:
-        come_back = f"adjourn demo\n  in another terminal: {_chat_command(url)}"
-        await converse(url, agent=agents[0].name, token=token, come_back=come_back)
+        await converse(url, agent=agents[0].name, token=token, come_back=_served_again(url, host, store))
 
     meanwhile = converse_here if chat else None
     place = Place(host, port, token)
@@ -155,7 +163,7 @@ def _found(found: Ready) -> Iterator[str]:
     if found.going_on:
         yield f"{_runs(found.going_on, 'goes', 'go')} on where the last process left off"
     if found.waiting:
-        yield f"{_runs(found.waiting, 'is', 'are')} waiting for a decision: adjourn runs list"
+        yield f"{_runs(found.waiting, 'is', 'are')} waiting for a decision: {runs.command(found.url, 'runs', 'list')}"
     if found.stranded:
         yield f"{_runs(found.stranded, 'is', 'are')} stranded: their agents, or a tool of them, are not loaded"
 
@@ -170,8 +178,12 @@ def _beside(store: str, suffix: str) -> Path | None:
     return Path(path).with_suffix(suffix) if path not in (store, "", "/") else None
 
 
-def _chat_command(url: str) -> str:
-    return "adjourn chat" if url == runs.DEFAULT_URL else f"adjourn chat {url}"
+def _served_again(url: str, host: str, store: str) -> str | None:
+    """The commands that bring the demo back, and then a chat with it; None where its runs go with the process."""
+    options = (("--host", host, HOST), ("--port", str(urlsplit(url).port), str(PORT)), ("--store", store, DEMO_STORE))
+    given = [word for name, value, usual in options if value != usual for word in (name, value)]
+    again = f"{runs.program()} {shlex.join(['demo', *given])}"
+    return None if store == "memory:" else f"{again}\n  in another terminal: {runs.command(url, 'chat')}"
 
 
 # How it is called, and how it fails.
@@ -203,7 +215,9 @@ _UsageError = cast(type[Exception], typer.BadParameter.__mro__[1])  # typer has 
 
 def _wrong_usage(error: Any) -> int:
     command = error.ctx.command_path if error.ctx is not None else "adjourn"
-    if message := error.format_message().rstrip("."):  # without one, the help is out already
+    if (
+        message := error.format_message().rstrip(".").replace("Value error, ", "")
+    ):  # without one, the help is out already
         _complain(f"{message} (see {command} --help)")
     return 2
 

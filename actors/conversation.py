@@ -36,11 +36,11 @@ TOGETHER_S = 0.05  # calls that are announced together are shown together, befor
 
 
 async def converse(
-    url: str, *, agent: str | None, run_id: str | None = None, token: str | None = None, come_back: str = "adjourn chat"
+    url: str, *, agent: str | None, run_id: str | None = None, token: str | None = None, come_back: str | None
 ) -> None:
     """Talk to an agent at a gateway, or go on with a run of one, until the person leaves.
 
-    `come_back` is the command that gets one back to it, but for the run's id.
+    `come_back` is the command that gets one back to it, but for the run's id; None: the runs go with this process.
 
     Raises: what `open_client` raises, AgentNotFound, RunNotFound.
     """
@@ -72,16 +72,17 @@ async def ask_decision(screen: Screen, keyboard: Keyboard, schema: dict[str, obj
 async def _ask(screen: Screen, keyboard: Keyboard, question: Question) -> str | None:
     for line in question.lines:
         screen.line(f"  {line}")
+    was_typed_ahead = keyboard.has_line
     with screen.prompting(question.prompt):
         entry = await keyboard.line()
-    screen.typed(entry, echoed=keyboard.interactive)
+    screen.typed(entry, echoed=keyboard.interactive and not was_typed_ahead)
     return entry
 
 
 class _Conversation:
     """What a person sees and types of a `Chat`, which holds all that is known of the runs."""
 
-    def __init__(self, screen: Screen, url: str, come_back: str) -> None:
+    def __init__(self, screen: Screen, url: str, come_back: str | None) -> None:
         self._screen = screen
         self._url = url
         self._come_back = come_back
@@ -133,7 +134,7 @@ class _Conversation:
         finally:
             self._left = True
         self._screen.end_line()
-        if self._chat.is_under_way:
+        if self._chat.is_under_way and self._come_back is not None:
             state = "waits for a decision" if self._pending else "goes on without you"
             self._screen.line(f"Run {self._chat.run_id} {state}. To come back to it:")
             self._screen.line(f"  {self._come_back} --run {self._chat.run_id}")

@@ -4,6 +4,8 @@ What travels over it, and that it is dialled again, is `link.py`'s.
 """
 
 import math
+import os
+import socket
 import ssl
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
@@ -207,7 +209,7 @@ def end_of(faults: BaseException, url: str) -> End:
         case ConnectionRejected():
             return _rejection(error, url)
         case OSError():
-            return End(ConnectionLost(f"nothing answers at {url}: {_root(error)}"))
+            return End(ConnectionLost(f"nothing answers at {url}: {_why(_root(error))}"))
         case trio.BrokenResourceError() if isinstance(error.__cause__, ssl.SSLError):
             return End(ConnectionLost(f"TLS with {url} fails: {error.__cause__}"), is_final=True)
         case _:
@@ -217,6 +219,8 @@ def end_of(faults: BaseException, url: str) -> End:
 def _rejection(rejected: ConnectionRejected, url: str) -> End:
     status = rejected.status_code
     words = (rejected.body or b"").decode(errors="replace").strip()[:200]
+    if status < 400 or words.startswith("<"):  # a page, for people
+        words = "no adjourn gateway?"
     text = f"{url} refuses the connection with HTTP status {status}{words and f': {words}'}"
     match status:
         case 400:
@@ -234,6 +238,17 @@ def _first(error: BaseException | None) -> BaseException | None:
     while isinstance(error, BaseExceptionGroup):
         error = cast(BaseExceptionGroup[BaseException], error).exceptions[0]
     return error
+
+
+def _why(error: BaseException) -> str:
+    """In the system's own words, without its number and the address, which trio adds."""
+    match error:
+        case socket.gaierror(strerror=str(words)):
+            return words
+        case OSError(errno=int(number)) if not isinstance(error, ssl.SSLError):
+            return os.strerror(number).lower()
+        case _:
+            return str(error)
 
 
 def _root(error: BaseException) -> BaseException:

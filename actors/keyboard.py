@@ -21,6 +21,11 @@ class Keyboard:
         self._lines = lines
         self.interactive = interactive  # a person types them, and sees them
 
+    @property
+    def has_line(self) -> bool:
+        """Whether a line was typed before it was asked for."""
+        return self._lines.statistics().current_buffer_used > 0
+
     async def line(self) -> str | None:
         """The next line, without its end; None when there are no more. Cancelled, it loses none."""
         try:

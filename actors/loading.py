@@ -57,9 +57,14 @@ def _attribute(module: ModuleType, module_name: str, name: str) -> Any:
         return getattr(module, name)
     except AttributeError as error:
         names = vars(module)
-        found = sorted(key for key, value in names.items() if isinstance(value, Agent))
+        found = sorted(key for key, value in names.items() if _is_agents(value))
         hint = f"; its agents: {', '.join(found)}" if found else ""
         raise InvalidParams(f"module {module_name!r} has no {name!r}{hint}") from error
+
+
+def _is_agents(value: Any) -> bool:
+    items = _items(value)
+    return isinstance(value, Agent) or (len(items) > 0 and all(isinstance(item, Agent) for item in items))
 
 
 def _items(value: Any) -> list[Any]:

@@ -1,8 +1,13 @@
 """The `adjourn runs` commands: see what runs there are at a gateway, decide for them, stop them, forget them."""
 
+import os
+import shlex
+import shutil
+import sys
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 from functools import partial
+from pathlib import Path
 from typing import Annotated, Any
 
 import trio
@@ -19,15 +24,18 @@ from .keyboard import open_keyboard
 from .prompt import HELP, Decision, Declined
 from .terminal import RunView, Screen, call_line, clean
 
-__all__ = ["DEFAULT_URL", "app"]
+__all__ = ["DEFAULT_URL", "URL_VARIABLE", "app", "command", "program"]
 
 DEFAULT_URL = "ws://127.0.0.1:8765"
+URL_VARIABLE = "ADJOURN_URL"
 
 app = typer.Typer(help="See the runs at a gateway; decide for them, stop them, forget them.", no_args_is_help=True)
 
 
+HEADER = f"{'RUN':32}  {'AGENT':12}  {'STATUS':9}  {'CHANGED':11}  WAITING"
+
 RunId = Annotated[str, typer.Argument(metavar="RUN", help="Its id, from `adjourn runs list`.")]
-Url = Annotated[str, typer.Option(envvar="ADJOURN_URL", help="The gateway.")]
+Url = Annotated[str, typer.Option(envvar=URL_VARIABLE, help="The gateway.")]
 Token = Annotated[str | None, typer.Option(envvar="ADJOURN_TOKEN", show_default=False, help="For a gateway that asks.")]
 Call = Annotated[str | None, typer.Option(help="The tool call's id, where several wait.")]
 
@@ -47,7 +55,8 @@ def list_runs(
         for line in _table(page.runs):
             typer.echo(line)
         if page.after is not None:
-            typer.echo(f"There are more: --after {page.after}")
+            only = ["--status", status] if status else []
+            typer.echo(f"There are more: {command(url, 'runs', 'list', *only, '--after', page.after)}")
 
     _at(url, token, body)
 
@@ -62,8 +71,8 @@ def show(run: RunId, url: Url = DEFAULT_URL, token: Token = None) -> None:
         RunView(Screen()).snapshot(found)
         waiting = [call for call in found.pending if call.kind == "decision"]
         for call in waiting:
-            which = f" --call {call.tool_call_id}" if len(waiting) > 1 else ""
-            typer.echo(f"To decide{_until(call)}: adjourn runs resume {run}{which}")
+            which = ["--call", call.tool_call_id] if len(waiting) > 1 else []
+            typer.echo(f"To decide{_until(call)}: {command(url, 'runs', 'resume', run, *which)}")
 
     _at(url, token, body)
 
@@ -80,6 +89,7 @@ def watch(
 
 async def _watch_list(client: Client) -> None:
     async with client.watch_runs() as changes:
+        typer.echo(HEADER)
         async for summary in changes:
             typer.echo(_row(summary))
 
@@ -161,10 +171,26 @@ def delete(run: RunId, url: Url = DEFAULT_URL, token: Token = None) -> None:
     """Forget a run; one that isn't over is stopped first."""
 
     async def body(client: Client) -> None:
+        await client.get(run)  # deleting what is not there is no error; a misspelt id is one
         await client.delete(run)
         typer.echo(f"{run} is forgotten")
 
     _at(url, token, body)
+
+
+def command(url: str, *words: str) -> str:
+    """The command line of `words` for the gateway at `url`, as it can be typed where this one was."""
+    at: tuple[str, ...] = () if url == DEFAULT_URL == os.environ.get(URL_VARIABLE, DEFAULT_URL) else (url,)
+    if at and words[0] == "runs":
+        at = ("--url", url)
+    return f"{program()} {shlex.join((*words, *at))}"
+
+
+def program() -> str:
+    """The name under which a shell finds this command, or else the path by which it was called."""
+    called, found = Path(sys.argv[0]), shutil.which("adjourn")
+    is_found = found is not None and Path(found).resolve() == called.resolve()
+    return "adjourn" if is_found or called.name != "adjourn" else shlex.quote(sys.argv[0])
 
 
 def _at(url: str, token: str | None, body: Callable[[Client], Awaitable[None]]) -> None:
@@ -213,7 +239,7 @@ def _json(text: str) -> Any:
 def _table(runs: tuple[RunSummary, ...]) -> list[str]:
     if not runs:
         return ["There are no runs."]
-    return [f"{'RUN':32}  {'AGENT':12}  {'STATUS':9}  {'CHANGED':11}  WAITING", *map(_row, runs)]
+    return [HEADER, *map(_row, runs)]
 
 
 def _row(run: RunSummary) -> str:

@@ -212,7 +212,7 @@ class RunView:
         self._said += text
 
     def _void(self, why: str) -> None:
-        words = f"{why}; forget the last line" if self._said else why
+        words = f"{why}; what was half said is void" if self._said else why
         self._said = ""
         self._screen.line(f"  ({words})", "yellow")
 

@@ -15,6 +15,7 @@ from .transcript import Snapshot
 __all__ = [
     "METHODS",
     "NOTIFICATIONS",
+    "RUN_ID_EXPECTED",
     "RUN_ID_PATTERN",
     "Aborted",
     "AgentInfo",
@@ -50,6 +51,7 @@ __all__ = [
 ]
 
 RUN_ID_PATTERN = r"^[A-Za-z0-9_-]{1,128}\Z"
+RUN_ID_EXPECTED = "expected a run's id: 1 to 128 of A-Z a-z 0-9 _ -"
 RunId = Annotated[str, Meta(pattern=RUN_ID_PATTERN)]
 Seq = Annotated[int, Meta(ge=0)]
 

@@ -13,7 +13,15 @@ from . import codec
 from .errors import AdjournError, InvalidParams, from_wire
 from .events import Envelope
 from .messages import Wire
-from .methods import METHODS, NOTIFICATIONS, Params, RunSnapshot, RunSummary
+from .methods import (
+    METHODS,
+    NOTIFICATIONS,
+    RUN_ID_EXPECTED,
+    RUN_ID_PATTERN,
+    Params,
+    RunSnapshot,
+    RunSummary,
+)
 
 __all__ = [
     "AUTH_SUBPROTOCOL",
@@ -192,6 +200,8 @@ def _params(method: str, params: Any) -> Params:
         codec.check_value(params, max_values=MAX_VALUES)
         return codec.convert(params, METHODS[method].params)
     except codec.CodecError as error:
+        if repr(RUN_ID_PATTERN) in error.message:  # for people, not for machines
+            error = codec.CodecError(error.path, RUN_ID_EXPECTED)
         message = f"invalid params of {method}: {error}"
         raise InvalidParams(message, errors=[{"path": error.path, "message": error.message}]) from error
 

@@ -105,6 +105,52 @@ def test_what_goes_wrong_is_one_line_and_exit_code_1(adjourn: Adjourn, args: lis
     assert err.count("\n") == 1
 
 
+def test_where_nothing_answers_it_says_why_in_the_systems_words(adjourn: Adjourn) -> None:
+    assert f"nothing answers at {NOBODY}: connection refused (" in adjourn("runs", "list", "--url", NOBODY)[2]
+
+
+@pytest.mark.parametrize(
+    ("url", "variable", "words", "line"),
+    [
+        (runs.DEFAULT_URL, None, ("runs", "list"), "adjourn runs list"),
+        (runs.DEFAULT_URL, NOBODY, ("runs", "list"), f"adjourn runs list --url {runs.DEFAULT_URL}"),
+        (NOBODY, None, ("runs", "show", "r"), f"adjourn runs show r --url {NOBODY}"),
+        (NOBODY, NOBODY, ("chat",), f"adjourn chat {NOBODY}"),
+    ],
+)
+def test_a_command_that_is_shown_reaches_the_same_gateway(
+    url: str, variable: str | None, words: tuple[str, ...], line: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if variable is not None:
+        monkeypatch.setenv("ADJOURN_URL", variable)
+    assert runs.command(url, *words) == line
+
+
+def test_a_command_that_is_shown_is_called_as_this_one_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for folder in ("here", "elsewhere"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "adjourn").touch(0o755)
+    monkeypatch.setattr("sys.argv", ["here/adjourn", "demo"])
+    for path, name in (("here", "adjourn"), ("elsewhere", "here/adjourn"), ("", "here/adjourn")):
+        monkeypatch.setenv("PATH", str(tmp_path / path))
+        assert runs.program() == name
+
+
+@pytest.mark.parametrize(
+    ("url", "host", "store", "line"),
+    [
+        (runs.DEFAULT_URL, "127.0.0.1", cli.DEMO_STORE, "adjourn demo\n  in another terminal: adjourn chat"),
+        (NOBODY, "::1", "sqlite:///x.db", "adjourn demo --host ::1 --port 9 --store sqlite:///x.db\n"),
+    ],
+)
+def test_how_to_come_back_names_what_differs_from_the_defaults(url: str, host: str, store: str, line: str) -> None:
+    assert (cli._served_again(url, host, store) or "").startswith(line)
+
+
+def test_there_is_no_coming_back_to_runs_in_memory() -> None:
+    assert cli._served_again(NOBODY, "127.0.0.1", "memory:") is None
+
+
 def test_where_nothing_answers_it_says_how_to_start_something(adjourn: Adjourn) -> None:
     assert "(`adjourn demo` starts a gateway)" in adjourn("runs", "list", "--url", NOBODY)[2]
 
@@ -156,12 +202,12 @@ def test_an_interrupt_is_silent(adjourn: Adjourn, monkeypatch: pytest.MonkeyPatc
 @pytest.mark.parametrize(
     ("found", "lines"),
     [
-        (Ready("", 0, 0, 0), []),
+        (Ready(runs.DEFAULT_URL, 0, 0, 0), []),
         (
-            Ready("", 1, 1, 1),
+            Ready(runs.DEFAULT_URL, 1, 1, 1),
             ["1 run goes on", "1 run is waiting for a decision: adjourn runs list", "1 run is stranded"],
         ),
-        (Ready("", 2, 0, 3), ["2 runs go on", "3 runs are stranded"]),
+        (Ready(runs.DEFAULT_URL, 2, 0, 3), ["2 runs go on", "3 runs are stranded"]),
     ],
 )
 def test_what_was_in_the_store_is_said_at_the_start(found: Ready, lines: list[str]) -> None:

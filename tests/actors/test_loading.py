@@ -62,7 +62,7 @@ def test_an_agent_a_list_or_a_function_in_the_working_directory(name: str, agent
         ("no.shop:both", "there is no module 'no.shop' in "),
         ("a_broken_shop:both", "module 'a_broken_shop' fails: ModuleNotFoundError: No module named 'nowhere_to"),
         ("a_raising_shop:both", "module 'a_raising_shop' fails: ZeroDivisionError: division by zero"),
-        ("a_shop:three", "module 'a_shop' has no 'three'; its agents: one, two"),
+        ("a_shop:three", "module 'a_shop' has no 'three'; its agents: both, one, twice, two"),
         ("a_shop:number", "a_shop:number is of type int; expected module:name"),
         ("a_shop:mixed", "a_shop:mixed is a tuple with int in it; expected"),
         ("a_shop:nothing", "a_shop:nothing is an empty list; expected"),
