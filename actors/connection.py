@@ -32,6 +32,7 @@ __all__ = ["Connection", "GatewayLimits"]
 
 logger = logging.getLogger("adjourn.gateway")
 
+SPARE_BYTES = 65_536  # that may come beyond a message of full size in frames of reasonable size: pings, the next one
 SLICE = 16  # events of one run before the next one has its turn
 _FAULTS = (1002, 1007, 1009)  # close codes
 BATCH_SLICE = 256  # the same for clients that take batches: a slice is one or a few frames
@@ -86,6 +87,7 @@ class Connection:
         name: str,
     ) -> None:
         self._ws, self._transport = ws, transport
+        transport.most_unfinished = 2 * limits.max_message_bytes + SPARE_BYTES
         self._form, self._procedures, self._limits = form, procedures, limits
         self._takes_batches = takes_batches
         self._watch_changes = watch_changes
@@ -120,7 +122,7 @@ class Connection:
     @property
     def fault(self) -> tuple[int, str] | None:
         """Code and reason, where the client sent what can't be read as frames: it may have more on its way."""
-        reason = self._ws.closed
+        reason = None if self._transport.overrun else self._ws.closed
         code = self._goodbye[0] if reason is None or reason.code == 1000 else reason.code
         return (code, (reason and reason.reason) or "") if code in _FAULTS else None
 
@@ -159,7 +161,10 @@ class Connection:
             try:
                 message = await self._ws.get_message()
             except ConnectionClosed:
+                if self._transport.overrun:
+                    self._goodbye = (1009, f"at most {self._limits.max_message_bytes} bytes a message")
                 return
+            self._transport.unfinished = 0
             if isinstance(message, bytes) is not self._form.binary:
                 kind = "binary" if self._form.binary else "text"
                 self._goodbye = (1003, f"{self._form.subprotocol} takes {kind} frames")

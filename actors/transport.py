@@ -25,6 +25,8 @@ class Transport(trio.abc.Stream):
         self.sending_since: float | None = None  # trio's clock
         self.silent_since: float | None = None  # trio's clock; None while nobody listens
         self.close_sent = False  # a close frame
+        self.unfinished = 0  # bytes that came since the last whole message; whoever takes messages sets it back
+        self.most_unfinished: int | None = None  # beyond it nothing more is read
         self.on_close: Callable[[], None] | None = None  # trio-websocket has given up
         try:
             host, port, *_ = stream.socket.getpeername()
@@ -47,11 +49,21 @@ class Transport(trio.abc.Stream):
             await trio.lowlevel.checkpoint()
             data, self._ahead = self._ahead, b""
             return data
+        if self.overrun:  # a message in ever so many pieces, each of which trio-websocket would keep
+            await trio.lowlevel.checkpoint()
+            return b""
         self.silent_since = trio.current_time()
         try:
-            return await self._stream.receive_some(max_bytes)
+            data = await self._stream.receive_some(max_bytes)
         finally:
             self.silent_since = None
+        self.unfinished += len(data)
+        return data
+
+    @property
+    def overrun(self) -> bool:
+        """Whether the peer has sent too much without finishing a message."""
+        return self.most_unfinished is not None and self.unfinished > self.most_unfinished
 
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
         """Send, one after another; cancelled, it has sent who knows how much."""

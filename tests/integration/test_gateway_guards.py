@@ -278,6 +278,15 @@ async def test_the_close_code_arrives_though_the_client_is_still_sending() -> No
         assert await client.close_code() == 1009
 
 
+async def test_a_message_in_ever_so_many_empty_pieces_is_not_collected_for_ever() -> None:
+    limits = GatewayLimits(max_message_bytes=1000)
+    async with serving(limits=limits) as (_, gateway), raw(gateway) as client:
+        await client.request()
+        first, more = bytes((TEXT, 0x80)) + bytes(4), bytes((0, 0x80)) + bytes(4)
+        await client.stream.send_all(first + more * 20_000)
+        assert await client.close_code() == 1009
+
+
 async def test_a_change_that_wants_no_reply_is_refused_and_logged(caplog: pytest.LogCaptureFixture) -> None:
     async with serving(scripted()) as (_, gateway), connected(gateway.url) as client:
         await client.send({"jsonrpc": "2.0", "method": "run.start", "params": {"agent": "shop", "input": "hello"}})
