@@ -337,8 +337,10 @@ def _label(branch: Any) -> str:
     schema = cast("dict[str, Any]", branch)
     parts = cast("dict[str, Any]", schema.get("properties", {})).values()
     tags = [cast("dict[str, Any]", part) for part in parts if isinstance(part, dict) and "const" in part]
-    if "title" in schema or "$ref" in schema:
-        return schema.get("title") or schema["$ref"].rpartition("/")[2]
+    if title := schema.get("title"):
+        return title
+    if "$ref" in schema:
+        return schema["$ref"].rpartition("/")[2]
     for tag in (schema, *tags):
         if "const" in tag:
             return _short(tag["const"])

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from adjourn.protocol.codec import check_value
@@ -366,6 +366,7 @@ def keywords(schemas):
 
 @settings(max_examples=60, deadline=timedelta(seconds=10))
 @given(schema=st.recursive(keywords(st.booleans()), keywords, max_leaves=8), value=VALUES)
+@example(schema={"anyOf": [{"type": "string", "title": ""}]}, value=None)
 def test_no_schema_and_no_value_raise_anything(schema, value):
     check_value(value)
     for error in compile_schema(schema).validate(value):
