@@ -1,9 +1,10 @@
-"""For tests of agents and tools: a model that follows a script, and what a tool needs to be called on its own.
+"""For tests of agents and tools: a model that follows a script, a system on trio's clock, a tool called on its own.
 
 No pytest here, no network, no real time: delays are on the trio clock, so `autojump_clock` makes them free.
 """
 
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
@@ -11,10 +12,28 @@ import trio
 
 from ..protocol.events import Failed, Start, StreamEvent
 from ..protocol.messages import AssistantBlock, AssistantMessage, ModelDescriptor, Text, ToolCall
+from ..protocol.record import Limits
+from ..protocol.sse import encode_event
+from .agent import Agent
 from .models import ModelRequest, events_of
-from .tools import ToolContext
+from .system import ActorSystem, open_actor_system
+from .tools import Tool, ToolContext
 
-__all__ = ["Answer", "Hanging", "Response", "ScriptedModel", "Updates", "calls", "hangs", "says", "tool_context"]
+__all__ = [
+    "Answer",
+    "Hanging",
+    "Response",
+    "ScriptedModel",
+    "Updates",
+    "calls",
+    "hangs",
+    "open_test_system",
+    "says",
+    "scripted_agent",
+    "sse_response",
+    "tool_context",
+    "trio_clock",
+]
 
 DESCRIPTOR = ModelDescriptor(id="scripted", api="scripted", provider="testing")
 
@@ -101,6 +120,33 @@ class ScriptedModel:
             f"the script of this model has {len(self._responses)} responses, and this is call {len(self.requests)}"
         )
         return AssistantMessage(content=(), stop_reason="error", error_message=message)
+
+
+def scripted_agent(
+    *responses: Response, tools: Sequence[Tool] = (), name: str = "scripted", delay_s: float = 0.0, **limits: Any
+) -> Agent:
+    """An agent whose model follows a script; `limits` are those of `Limits`."""
+    return Agent(name=name, model=ScriptedModel(responses, delay_s=delay_s), tools=tools, limits=Limits(**limits))
+
+
+def trio_clock() -> float:
+    """A wall clock, in seconds, that follows trio's: under `autojump_clock` deadlines of weeks pass at once."""
+    return 1_700_000_000 + trio.current_time()
+
+
+@asynccontextmanager
+async def open_test_system(*agents: Agent, **options: Any) -> AsyncGenerator[ActorSystem]:
+    """An actor system in memory, on trio's clock. `options` are those of `open_actor_system`."""
+    options.setdefault("clock", trio_clock)
+    async with open_actor_system(agents, **options) as system:
+        yield system
+
+
+def sse_response(*data: str, chunk_bytes: int | None = None) -> list[bytes]:
+    """The body of a server-sent response with these events, in one chunk, or cut every `chunk_bytes`."""
+    body = b"".join(encode_event(each.encode()) for each in data)
+    size = chunk_bytes or max(len(body), 1)
+    return [body[at : at + size] for at in range(0, len(body), size)]
 
 
 @dataclass(slots=True)

@@ -1,4 +1,4 @@
-"""Server-sent events: an encoder, and an incremental parser (WHATWG HTML, 9.2, read 2025). No I/O, no reconnecting.
+"""Server-sent events: an encoder, and an incremental parser (WHATWG HTML, section 9.2). No I/O, no reconnecting.
 
 What the data says is not looked at here: `[DONE]`, with which some model APIs end a stream, comes out as an ordinary
 event, and their adapters leave it aside.

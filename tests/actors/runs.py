@@ -1,17 +1,16 @@
 """What the tests of the runtime share: an agent at a time, tools that keep a ledger, and a look at what is stored."""
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Sequence
 from copy import deepcopy
 from typing import Any
 
 import trio
 
-from adjourn.actors import ActorSystem, Agent, Run, RunSnapshot, Tool, ToolContext, make_tool, open_actor_system
-from adjourn.actors.testing import Response, ScriptedModel
+from adjourn.actors import Agent, Run, RunSnapshot, Tool, ToolContext, make_tool
+from adjourn.actors.testing import Response, scripted_agent
 from adjourn.protocol.events import Event
 from adjourn.protocol.messages import AssistantMessage, ToolResultMessage
-from adjourn.protocol.record import FINAL, History, Limits, Record, ResultEntry
+from adjourn.protocol.record import FINAL, History, Record, ResultEntry
 from adjourn.protocol.transcript import Snapshot
 from adjourn.stores.memory import MemoryStore
 
@@ -23,11 +22,6 @@ APPROVAL = {
 }
 YES, NO = {"approved": True}, {"approved": False}
 ANYTHING = {"type": "object"}
-
-
-def seconds() -> float:
-    """Wall time that follows trio's clock."""
-    return 1_700_000_000 + trio.current_time()
 
 
 Body = Callable[[dict[str, Any], ToolContext], Awaitable[Any]]
@@ -81,16 +75,9 @@ def sleeps(after_s: float) -> Body:
     return body
 
 
-def agent_of(*responses: Response, tools: Sequence[Tool] = (), delay_s: float = 0.0, **limits: Any) -> Agent:
+def agent_of(*responses: Response, **options: Any) -> Agent:
     """An agent called `a` that follows a script."""
-    return Agent(name="a", model=ScriptedModel(responses, delay_s=delay_s), tools=tools, limits=Limits(**limits))
-
-
-@asynccontextmanager
-async def opened(*agents: Agent, **options: Any) -> AsyncGenerator[ActorSystem]:
-    """A system whose wall clock is trio's."""
-    async with open_actor_system(agents, **{"clock": seconds, **options}) as system:
-        yield system
+    return scripted_agent(*responses, name="a", **options)
 
 
 async def parked(run: Run) -> list[str]:

@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 import trio
 from faulty import FaultyStore
-from runs import APPROVAL, YES, Ledger, agent_of, check_record, forever, kinds, opened, parked, results, text_of
+from runs import APPROVAL, YES, Ledger, agent_of, check_record, forever, kinds, parked, results, text_of
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from adjourn.actors import ActorSystem, Agent, Run, RunSnapshot, ToolContext, client_tool, tool
 from adjourn.actors.models import ModelRequest, events_of
-from adjourn.actors.testing import Response, ScriptedModel, calls, hangs, says
+from adjourn.actors.testing import Response, ScriptedModel, calls, hangs, open_test_system, says
 from adjourn.protocol.errors import RunEnded, RunNotFound
 from adjourn.protocol.events import MessageUpdate, StreamEvent, ToolcallDelta, ToolcallStart
 from adjourn.protocol.messages import AssistantMessage
@@ -49,7 +49,7 @@ async def check_over(system: ActorSystem, run: Run, reason: str = "enough") -> N
 
 async def test_abort_before_the_first_step() -> None:
     agent = agent_of("never said")
-    async with opened(agent) as system:
+    async with open_test_system(agent) as system:
         run = await system.start(agent, "go")
         done = await run.abort("enough")
         assert (done.status, done.abandoned) == ("aborted", ())
@@ -59,7 +59,7 @@ async def test_abort_before_the_first_step() -> None:
 
 async def test_abort_in_mid_stream_keeps_the_partial_text() -> None:
     agent = agent_of(hangs("three words so"))
-    async with opened(agent) as system:
+    async with open_test_system(agent) as system:
         run = await system.start(agent, "go")
         await wait_all_tasks_blocked()
         assert agent.model.streaming == 1  # type: ignore[attr-defined]
@@ -85,7 +85,7 @@ async def test_abort_in_mid_stream_removes_incomplete_calls_and_answers_complete
 
     ledger = Ledger()
     agent = Agent(name="a", model=Half(), tools=[ledger.tool()])
-    async with opened(agent) as system:
+    async with open_test_system(agent) as system:
         run = await system.start(agent, "go")
         await wait_all_tasks_blocked()
         await run.abort("enough")
@@ -101,7 +101,7 @@ async def test_abort_in_mid_stream_removes_incomplete_calls_and_answers_complete
 async def test_abort_while_one_tool_executes() -> None:
     ledger = Ledger()
     agent = agent_of(calls(("work", {})), tools=[ledger.tool(body=forever)])
-    async with opened(agent) as system:
+    async with open_test_system(agent) as system:
         run = await system.start(agent, "go")
         await wait_all_tasks_blocked()
         await run.abort("enough")
@@ -114,7 +114,7 @@ async def test_abort_while_several_tools_execute_keeps_the_results_that_are_in()
     ledger = Ledger()
     quick, slow = ledger.tool("quick"), ledger.tool("slow", forever)
     agent = agent_of(calls(("slow", {}), ("quick", {}), ("slow", {})), tools=[quick, slow])
-    async with opened(agent) as system:
+    async with open_test_system(agent) as system:
         run = await system.start(agent, "go")
         await wait_all_tasks_blocked()
         assert ledger.at_once == 2
@@ -130,7 +130,7 @@ async def test_abort_while_several_tools_execute_keeps_the_results_that_are_in()
 async def test_abort_while_calls_wait_for_a_slot() -> None:
     ledger = Ledger()
     agent = agent_of(calls(*[("work", {})] * 5), tools=[ledger.tool(body=forever)], max_concurrent_tools=2)
-    async with opened(agent) as system:
+    async with open_test_system(agent) as system:
         run = await system.start(agent, "go")
         await wait_all_tasks_blocked()
         await run.abort("enough")
@@ -143,7 +143,7 @@ async def test_abort_while_calls_wait_for_a_slot() -> None:
 async def test_abort_while_parked() -> None:
     ledger = Ledger()
     agent = agent_of(calls(("refund", {}), ("refund", {})), tools=[ledger.gated()])
-    async with opened(agent) as system:
+    async with open_test_system(agent) as system:
         run = await system.start(agent, "go")
         await parked(run)
         await run.abort("enough")
@@ -155,7 +155,7 @@ async def test_abort_while_parked() -> None:
 @pytest.mark.parametrize("claimed", [False, True])
 async def test_abort_while_a_client_has_the_call(claimed: bool) -> None:
     agent = agent_of(calls(("locate", {})), tools=[LOCATE])
-    async with opened(agent) as system:
+    async with open_test_system(agent) as system:
         run = await system.start(agent, "go")
         (call_id,) = await parked(run)
         token = await system.claim(run.id, call_id) if claimed else "none"
@@ -167,7 +167,7 @@ async def test_abort_while_a_client_has_the_call(claimed: bool) -> None:
 
 async def test_abort_while_passivated(autojump_clock: MockClock) -> None:
     agent = agent_of(calls(("refund", {})), tools=[Ledger().gated()])
-    async with opened(agent, passivate_after_s=10) as system:
+    async with open_test_system(agent, passivate_after_s=10) as system:
         run = await system.start(agent, "go")
         await parked(run)
         await trio.sleep(60)
@@ -178,7 +178,7 @@ async def test_abort_while_passivated(autojump_clock: MockClock) -> None:
 
 async def test_abort_after_the_end_tells_how_it_ended() -> None:
     agent = agent_of("hi")
-    async with opened(agent) as system:
+    async with open_test_system(agent) as system:
         run = await system.start(agent, "go")
         await run.wait_ended()
         done = await run.abort()
@@ -191,7 +191,7 @@ async def test_abort_after_the_end_tells_how_it_ended() -> None:
 
 async def test_abort_is_idempotent_and_the_first_reason_holds() -> None:
     agent = agent_of(hangs("words"))
-    async with opened(agent) as system:
+    async with open_test_system(agent) as system:
         run = await system.start(agent, "go")
         await wait_all_tasks_blocked()
         ends = []
@@ -213,7 +213,7 @@ async def test_abort_is_idempotent_and_the_first_reason_holds() -> None:
 async def test_a_reader_may_abort_from_inside_its_loop() -> None:
     agent = agent_of(says("words " * 500))
     names: list[str] = []
-    async with opened(agent) as system:
+    async with open_test_system(agent) as system:
         run = await system.start(agent, "go")
         with trio.fail_after(10):
             async with run.events() as events:
@@ -234,7 +234,7 @@ async def test_a_tool_may_abort_its_own_run() -> None:
         raise AssertionError("it goes no further")
 
     agent = agent_of(calls(("work", {})), tools=[Ledger().tool(body=body)])
-    async with opened(agent) as system:
+    async with open_test_system(agent) as system:
         run = await system.start(agent, "go")
         with trio.fail_after(10):
             await check_over(system, run)
@@ -255,7 +255,7 @@ async def test_a_decision_at_the_same_time_as_an_abort_has_one_outcome(tools: in
         except RunEnded:
             outcome.append("ended")
 
-    async with opened(agent) as system:
+    async with open_test_system(agent) as system:
         run = await system.start(agent, "go")
         waiting = await parked(run)
         async with trio.open_nursery() as nursery:
@@ -285,7 +285,7 @@ async def test_an_abort_that_meets_the_end_of_the_model_call_answers() -> None:
     ledger = Ledger()
     for ticks in range(12):
         agent = agent_of(calls(("refund", {})), says("done"), tools=[ledger.gated()])
-        async with opened(agent, store=slow_store()) as system:
+        async with open_test_system(agent, store=slow_store()) as system:
             run = await system.start(agent, "go")
             for _ in range(ticks):
                 await trio.lowlevel.checkpoint()
@@ -309,7 +309,7 @@ async def test_a_thread_that_would_not_stop_is_left_behind_and_named() -> None:
 
     agent = agent_of(calls(("block", {})), tools=[block])
     try:
-        async with opened(agent, cleanup_s=0.05) as system:
+        async with open_test_system(agent, cleanup_s=0.05) as system:
             run = await system.start(agent, "go")
             assert await trio.to_thread.run_sync(begun.wait, 10)
             done = await run.abort("enough")
@@ -332,7 +332,7 @@ async def test_abort_waits_for_a_thread_that_stops_in_time() -> None:
             threading.Event().wait(0.001)
 
     agent = agent_of(calls(("block", {})), tools=[block])
-    async with opened(agent, cleanup_s=30) as system:
+    async with open_test_system(agent, cleanup_s=30) as system:
         run = await system.start(agent, "go")
         assert await trio.to_thread.run_sync(begun.wait, 10)
         with trio.fail_after(10):
@@ -349,7 +349,7 @@ async def test_the_transcript_of_an_aborted_run_can_be_sent_on() -> None:
     agent = agent_of(
         calls(("work", {}), ("refund", {})), says("fine"), tools=[ledger.tool(body=forever), ledger.gated()]
     )
-    async with opened(agent) as system:
+    async with open_test_system(agent) as system:
         run = await system.start(agent, "go")
         await wait_all_tasks_blocked()
         await run.abort("enough")
@@ -364,7 +364,7 @@ async def test_delete_aborts_what_is_not_over_and_leaves_nothing() -> None:
     responses: list[Response] = [hangs("words"), calls(("refund", {})), says("over")]
     for response in responses:
         agent = agent_of(response, tools=[Ledger().gated()])
-        async with opened(agent) as system:
+        async with open_test_system(agent) as system:
             run = await system.start(agent, "go")
             await wait_all_tasks_blocked()
             await system.delete(run.id)
@@ -376,7 +376,7 @@ async def test_delete_aborts_what_is_not_over_and_leaves_nothing() -> None:
 
 async def test_with_no_retention_an_aborted_run_is_gone_when_abort_returns() -> None:
     agent = agent_of(*[calls(("refund", {}))] * 2, tools=[Ledger().gated()], retention_s=0.0)
-    async with opened(agent) as system:
+    async with open_test_system(agent) as system:
         run = await system.start(agent, "go")
         await parked(run)
         await run.abort("enough")
@@ -398,7 +398,7 @@ async def test_updates_of_a_stopped_tool_reach_nobody() -> None:
                 await context.update("late")
 
     agent = agent_of(calls(("work", {})), tools=[Ledger().tool(body=body)])
-    async with opened(agent) as system:
+    async with open_test_system(agent) as system:
         run = await system.start(agent, "go")
         await wait_all_tasks_blocked()
         async with run.events() as events:
@@ -411,7 +411,7 @@ async def test_updates_of_a_stopped_tool_reach_nobody() -> None:
 
 async def test_a_decision_after_an_abort_is_told_that_the_run_ended() -> None:
     agent = agent_of(calls(("refund", {})), tools=[Ledger().gated()])
-    async with opened(agent) as system:
+    async with open_test_system(agent) as system:
         run = await system.start(agent, "go")
         (call_id,) = await parked(run)
         await run.abort("enough")

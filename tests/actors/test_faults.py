@@ -5,11 +5,11 @@ from typing import Any
 import pytest
 import trio
 from faulty import FaultyStore
-from runs import NO, YES, Ledger, agent_of, check_record, opened, parked, results, seconds, sleeps
+from runs import NO, YES, Ledger, agent_of, check_record, parked, results, sleeps
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from adjourn.actors import RunSnapshot, open_actor_system
-from adjourn.actors.testing import calls, hangs, says
+from adjourn.actors.testing import calls, hangs, open_test_system, says, trio_clock
 from adjourn.protocol.errors import DecisionConflict, RunNotFound, StaleEpoch, StoreUnavailable, VersionConflict
 
 DOWN = StoreUnavailable("the wire is cut")
@@ -26,7 +26,7 @@ def faults(kind: str) -> list[Exception]:
 async def test_a_decision_whose_save_fails_is_told_so_and_may_come_again(kind: str) -> None:
     store, ledger = FaultyStore(), Ledger()
     agent = agent_of(calls(("refund", {})), says("done"), tools=[ledger.gated()])
-    async with opened(agent, store=store) as system:
+    async with open_test_system(agent, store=store) as system:
         run = await system.start(agent, "go")
         waiting = await parked(run)
         store.refuse = faults(kind)
@@ -43,7 +43,7 @@ async def test_a_decision_whose_save_fails_is_told_so_and_may_come_again(kind: s
 async def test_what_a_model_said_waits_for_the_store_with_backoff(autojump_clock: MockClock) -> None:
     store, ledger = FaultyStore(), Ledger()
     agent = agent_of(calls(("work", {})), says("done"), tools=[ledger.tool()], delay_s=1)
-    async with opened(agent, store=store) as system:
+    async with open_test_system(agent, store=store) as system:
         run = await system.start(agent, "go")
         store.down = True
         await trio.sleep(600)
@@ -68,7 +68,7 @@ async def test_results_of_tools_wait_for_the_store_and_nothing_executes_twice(
 
     script = [calls(*[("work", {"n": n}) for n in range(1, tools + 1)]), says("done")]
     agent = agent_of(*script, tools=[ledger.tool(body=body)])
-    async with opened(agent, store=store) as system:
+    async with open_test_system(agent, store=store) as system:
         run = await system.start(agent, "go")
         await trio.sleep(0.5)
         store.down = True
@@ -87,7 +87,7 @@ async def test_asks_are_told_at_once_while_the_store_is_down(autojump_clock: Moc
 
     agent = agent_of(calls(("work", {}), ("refund", {})), says("done"), tools=[ledger.tool(body=body), ledger.gated()])
     told: list[float] = []
-    async with opened(agent, store=store) as system:
+    async with open_test_system(agent, store=store) as system:
         run = await system.start(agent, "go")
         await trio.sleep(1)
         (pending,) = (await run.snapshot()).pending
@@ -119,7 +119,7 @@ async def test_asks_are_told_at_once_while_the_store_is_down(autojump_clock: Moc
 async def test_a_start_whose_save_fails_has_not_happened() -> None:
     store = FaultyStore()
     agent = agent_of("hi")
-    async with opened(agent, store=store) as system:
+    async with open_test_system(agent, store=store) as system:
         for kind in ("typed", "foreign"):
             store.refuse = faults(kind)
             with pytest.raises(StoreUnavailable):
@@ -134,7 +134,7 @@ async def test_of_two_starts_at_once_the_second_goes_on_when_the_first_ones_save
     store.slow, store.refuse = 3, faults("typed")
     agent = agent_of("hi")
     outcome: list[str] = []
-    async with opened(agent, store=store) as system:
+    async with open_test_system(agent, store=store) as system:
 
         async def start() -> None:
             try:
@@ -156,7 +156,7 @@ async def test_of_two_starts_at_once_the_second_goes_on_when_the_first_ones_save
 async def test_a_lost_acknowledgement_of_a_decision_is_adopted(kind: str) -> None:
     store, ledger = FaultyStore(), Ledger()
     agent = agent_of(calls(("refund", {})), says("done"), tools=[ledger.gated()])
-    async with opened(agent, store=store) as system:
+    async with open_test_system(agent, store=store) as system:
         run = await system.start(agent, "go")
         await parked(run)
         store.lose = faults(kind)
@@ -176,7 +176,7 @@ async def test_a_lost_acknowledgement_of_the_runs_own_saves_is_adopted_each_time
         store = FaultyStore()
         script = [calls(("work", {}), ("work", {})), calls(("work", {})), says("done")]
         agent = agent_of(*script, tools=[ledger.tool()], delay_s=0.1)
-        async with opened(agent, store=store) as system:
+        async with open_test_system(agent, store=store) as system:
             run = await system.start(agent, "go")
             store.lose_nth = nth + 1
             async with run.events() as events:
@@ -195,7 +195,7 @@ async def test_a_lost_acknowledgement_of_a_start_does_not_matter() -> None:
     store = FaultyStore()
     store.lose = faults("typed")
     agent = agent_of("hi")
-    async with opened(agent, store=store) as system:
+    async with open_test_system(agent, store=store) as system:
         run = await system.start(agent, "go")
         assert (await run.wait_ended()).status == "completed"
         assert (await system.head(run.id)).recoveries == 0
@@ -211,7 +211,7 @@ async def test_no_number_is_used_twice_while_a_save_is_in_doubt(autojump_clock: 
             await context.update(n)
 
     agent = agent_of(calls(("work", {}), ("refund", {})), says("done"), tools=[ledger.tool(body=body), ledger.gated()])
-    async with opened(agent, store=store) as system:
+    async with open_test_system(agent, store=store) as system:
         run = await system.start(agent, "go")
         async with run.events() as events:
             await trio.sleep(0.5)
@@ -238,7 +238,7 @@ async def test_no_number_is_used_twice_while_a_save_is_in_doubt(autojump_clock: 
 async def test_an_abort_in_doubt_is_settled_before_anything_more_is_shown(autojump_clock: MockClock) -> None:
     store = FaultyStore()
     agent = agent_of(says("words " * 50), delay_s=1)
-    async with opened(agent, store=store) as system:
+    async with open_test_system(agent, store=store) as system:
         run = await system.start(agent, "go")
         await trio.sleep(5.5)
         store.lose = [DOWN]
@@ -255,7 +255,7 @@ async def test_an_abort_in_doubt_is_settled_before_anything_more_is_shown(autoju
 async def test_asks_of_a_store_that_hangs_can_be_cancelled_and_the_process_can_leave(autojump_clock: MockClock) -> None:
     store, ledger = FaultyStore(), Ledger()
     agent = agent_of(calls(("refund", {})), says("done"), tools=[ledger.gated()])
-    async with opened(agent, store=store, drain_s=2) as system:
+    async with open_test_system(agent, store=store, drain_s=2) as system:
         run = await system.start(agent, "go")
         await parked(run)
         store.hangs = True
@@ -265,7 +265,7 @@ async def test_asks_of_a_store_that_hangs_can_be_cancelled_and_the_process_can_l
         began = trio.current_time()
     assert trio.current_time() - began <= 2.1
     store.hangs = False
-    async with opened(agent, store=store.inner) as system:
+    async with open_test_system(agent, store=store.inner) as system:
         await parked(system.run(run.id))  # it had not happened
 
 
@@ -274,7 +274,7 @@ async def test_a_slow_store_changes_nothing_but_the_time(slow: int) -> None:
     store, ledger = FaultyStore(), Ledger()
     store.slow = slow
     agent = agent_of(calls(*[("refund", {})] * 3), says("done"), tools=[ledger.gated()])
-    async with opened(agent, store=store) as system:
+    async with open_test_system(agent, store=store) as system:
         run = await system.start(agent, "go")
         waiting = await parked(run)
         async with trio.open_nursery() as nursery:
@@ -290,7 +290,7 @@ async def test_a_slow_store_changes_nothing_but_the_time(slow: int) -> None:
 async def test_a_version_conflict_loads_the_run_anew() -> None:
     store, ledger = FaultyStore(), Ledger()
     agent = agent_of(calls(("refund", {})), says("done"), tools=[ledger.gated()])
-    async with opened(agent, store=store) as system:
+    async with open_test_system(agent, store=store) as system:
         run = await system.start(agent, "go")
         waiting = await parked(run)
         store.refuse = [VersionConflict("somebody else saved")]
@@ -306,7 +306,7 @@ async def test_a_version_conflict_loads_the_run_anew() -> None:
 async def test_a_version_conflict_of_the_runs_own_save_loads_the_run_anew() -> None:
     store = FaultyStore()
     agent = agent_of("one", "two")
-    async with opened(agent, store=store) as system:
+    async with open_test_system(agent, store=store) as system:
         run = await system.start(agent, "go")
         store.refuse = [VersionConflict("somebody else saved")]
         assert (await run.wait_ended()).status == "completed"
@@ -316,7 +316,7 @@ async def test_a_version_conflict_of_the_runs_own_save_loads_the_run_anew() -> N
 async def test_a_stale_epoch_ends_the_actor_and_saves_nothing() -> None:
     store, ledger = FaultyStore(), Ledger()
     agent = agent_of(calls(("refund", {})), says("done"), tools=[ledger.gated()])
-    async with opened(agent, store=store) as system:
+    async with open_test_system(agent, store=store) as system:
         run = await system.start(agent, "go")
         await parked(run)
         await store.acquire("somebody else")
@@ -335,7 +335,7 @@ async def test_a_stale_epoch_ends_the_actor_and_saves_nothing() -> None:
 async def test_a_run_that_vanished_from_the_store_ends_its_actor() -> None:
     store = FaultyStore()
     agent = agent_of(calls(("refund", {})), tools=[Ledger().gated()])
-    async with opened(agent, store=store) as system:
+    async with open_test_system(agent, store=store) as system:
         run = await system.start(agent, "go")
         await parked(run)
         await store.delete(run.id)
@@ -353,11 +353,11 @@ async def test_a_run_that_vanished_from_the_store_ends_its_actor() -> None:
 async def test_recovery_waits_for_a_store_that_is_down_at_the_start(autojump_clock: MockClock) -> None:
     store = FaultyStore()
     agent, back_agent = agent_of(hangs("half")), agent_of("the whole")
-    async with opened(agent, store=store, drain_s=0) as system:
+    async with open_test_system(agent, store=store, drain_s=0) as system:
         run = await system.start(agent, "go")
         await wait_all_tasks_blocked()
     store.down = True
-    async with opened(back_agent, store=store) as system:
+    async with open_test_system(back_agent, store=store) as system:
         await trio.sleep(100)
         store.down = False
         assert (await system.run(run.id).wait_ended()).status == "completed"
@@ -366,18 +366,18 @@ async def test_recovery_waits_for_a_store_that_is_down_at_the_start(autojump_clo
 async def test_a_run_that_could_not_be_recovered_is_tried_again(autojump_clock: MockClock) -> None:
     store = FaultyStore()
     agent, back_agent = agent_of(hangs("half")), agent_of("the whole")
-    async with opened(agent, store=store, drain_s=0) as system:
+    async with open_test_system(agent, store=store, drain_s=0) as system:
         run = await system.start(agent, "go")
         await wait_all_tasks_blocked()
     store.refuse = [*faults("typed"), *faults("foreign")]
-    async with opened(back_agent, store=store) as system:
+    async with open_test_system(back_agent, store=store) as system:
         assert (await system.run(run.id).wait_ended()).status == "completed"
 
 
 async def test_the_sweeper_waits_for_the_store_without_spinning(autojump_clock: MockClock) -> None:
     store, ledger = FaultyStore(), Ledger()
     agent = agent_of(calls(("refund", {})), says("done"), tools=[ledger.gated(decision_timeout_s=10)])
-    async with opened(agent, store=store, passivate_after_s=5) as system:
+    async with open_test_system(agent, store=store, passivate_after_s=5) as system:
         run = await system.start(agent, "go")
         await parked(run)
         await trio.sleep(8)
@@ -394,7 +394,7 @@ async def test_what_is_due_while_the_process_leaves_does_not_hold_it_up(autojump
         tools=[Ledger().gated(decision_timeout_s=1), Ledger().tool(body=sleeps(100))],
     )
     with trio.fail_after(30):
-        async with open_actor_system([agent], clock=seconds, drain_s=10) as system:
+        async with open_actor_system([agent], clock=trio_clock, drain_s=10) as system:
             await system.start(agent, "go")
             await trio.sleep(0.5)
 
@@ -402,7 +402,7 @@ async def test_what_is_due_while_the_process_leaves_does_not_hold_it_up(autojump
 async def test_an_outage_during_a_crash_is_waited_for(autojump_clock: MockClock) -> None:
     store, ledger = FaultyStore(), Ledger()
     agent = agent_of(calls(("refund", {})), says("done"), tools=[ledger.gated()])
-    async with opened(agent, store=store) as system:
+    async with open_test_system(agent, store=store) as system:
         run = await system.start(agent, "go")
         await parked(run)
         load = store.inner.load

@@ -16,7 +16,6 @@ from runs import (
     check_record,
     forever,
     kinds,
-    opened,
     parked,
     results,
     snapshot_of,
@@ -27,7 +26,7 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 from adjourn.actors import ActorSystem, Agent, Run, RunSnapshot
 from adjourn.actors import run as run_module
 from adjourn.actors.models import ModelRequest
-from adjourn.actors.testing import ScriptedModel, calls, hangs, says
+from adjourn.actors.testing import ScriptedModel, calls, hangs, open_test_system, says
 from adjourn.protocol.errors import InternalError, RunEnded, StoreCorrupt, StoreUnavailable, Stranded, VersionConflict
 from adjourn.protocol.events import AgentResume
 from adjourn.protocol.inputs import Decide, ModelDone, ToolDone
@@ -39,7 +38,7 @@ from adjourn.stores.memory import MemoryStore
 @asynccontextmanager
 async def killed_and_back(store: MemoryStore, *agents: Agent, **options: Any) -> AsyncGenerator[ActorSystem]:
     """A process that finds what another one left in the store at this moment."""
-    async with opened(*agents, store=snapshot_of(store), **options) as system:
+    async with open_test_system(*agents, store=snapshot_of(store), **options) as system:
         yield system
 
 
@@ -61,7 +60,7 @@ async def test_a_model_call_killed_in_mid_stream_is_made_again_without_its_parti
 
     first, second = agent_of(hangs("half of it")), agent_of(whole)
     store = MemoryStore()
-    async with opened(first, store=store, drain_s=0) as system:
+    async with open_test_system(first, store=store, drain_s=0) as system:
         await started(system, first)
         async with killed_and_back(store, second) as back:
             end = await back.run("r1").wait_ended()
@@ -74,7 +73,7 @@ async def test_a_tool_killed_while_it_executed_is_not_executed_again() -> None:
     ledger, store = Ledger(), MemoryStore()
     agent = agent_of(calls(("work", {})), tools=[ledger.tool(body=forever)])
     back_agent = agent_of(says("I see"), tools=[ledger.tool(body=forever)])
-    async with opened(agent, store=store, drain_s=0) as system:
+    async with open_test_system(agent, store=store, drain_s=0) as system:
         await started(system, agent)
         async with killed_and_back(store, back_agent) as back:
             end = await back.run("r1").wait_ended()
@@ -86,7 +85,7 @@ async def test_an_idempotent_tool_is_executed_again_under_the_same_id() -> None:
     ledger, store = Ledger(), MemoryStore()
     agent = agent_of(calls(("work", {})), tools=[ledger.tool(body=forever, idempotent=True)])
     back_agent = agent_of(says("done"), tools=[ledger.tool(idempotent=True)])
-    async with opened(agent, store=store, drain_s=0) as system:
+    async with open_test_system(agent, store=store, drain_s=0) as system:
         await started(system, agent)
         async with killed_and_back(store, back_agent) as back:
             assert results(await back.run("r1").wait_ended()) == ["work"]
@@ -103,7 +102,7 @@ async def test_of_several_tools_only_what_had_begun_is_interrupted() -> None:
     script = calls(("slow", {}), ("quick", {}), ("refund", {}), ("slow", {}))
     agent = agent_of(script, tools=tools(forever), max_concurrent_tools=1)
     back_agent = agent_of(says("done"), tools=tools(None), max_concurrent_tools=1)
-    async with opened(agent, store=store, drain_s=0) as system:
+    async with open_test_system(agent, store=store, drain_s=0) as system:
         await started(system, agent)
         async with killed_and_back(store, back_agent) as back:
             (gate,) = await parked(back.run("r1"))
@@ -118,9 +117,9 @@ async def test_a_parked_run_stays_parked_and_costs_nothing_until_it_is_called() 
     ledger, store = Ledger(), MemoryStore()
     agent = agent_of(calls(("refund", {})), says("done"), tools=[ledger.gated()])
     back_agent = agent_of(says("done"), tools=[ledger.gated()])
-    async with opened(agent, store=store) as system:
+    async with open_test_system(agent, store=store) as system:
         await parked(await system.start(agent, "go", run_id="r1"))
-    async with opened(back_agent, store=store) as back:
+    async with open_test_system(back_agent, store=store) as back:
         await wait_all_tasks_blocked()
         assert back._roster.active == {}
         await parked(back.run("r1"))
@@ -134,7 +133,7 @@ async def test_a_decision_acknowledged_before_the_kill_is_not_lost() -> None:
     ledger, store = Ledger(), MemoryStore()
     agent = agent_of(calls(("refund", {})), tools=[ledger.tool("refund", forever, decision=APPROVAL)])
     back_agent = agent_of(says("done"), tools=[ledger.gated()])
-    async with opened(agent, store=store, drain_s=0) as system:
+    async with open_test_system(agent, store=store, drain_s=0) as system:
         run = await system.start(agent, "go", run_id="r1")
         await parked(run)
         await run.resume(YES)
@@ -149,7 +148,7 @@ async def test_a_decision_acknowledged_before_the_kill_is_not_lost() -> None:
 async def test_an_abort_requested_before_the_kill_is_all_that_recovery_finishes() -> None:
     store = FaultyStore()
     agent, back_agent = agent_of(hangs("words")), agent_of("never")
-    async with opened(agent, store=store, drain_s=0) as system:
+    async with open_test_system(agent, store=store, drain_s=0) as system:
         run = await started(system, agent)
         store.lose.append(StoreUnavailable("the acknowledgement is lost"))
         with pytest.raises(StoreUnavailable):
@@ -168,14 +167,14 @@ async def test_a_crash_loop_ends_as_failed_after_three_recoveries() -> None:
     store = MemoryStore()
     for n in range(4):
         agent = agent_of(hangs("half"))
-        async with opened(agent, store=store, drain_s=0) as system:
+        async with open_test_system(agent, store=store, drain_s=0) as system:
             if n == 0:
                 await started(system, agent)
             else:
                 await wait_all_tasks_blocked()
                 assert (await system.head("r1")).recoveries == n
             store = snapshot_of(store)
-    async with opened(agent_of("never"), store=store) as system:
+    async with open_test_system(agent_of("never"), store=store) as system:
         end = await system.run("r1").wait_ended()
         assert (end.status, end.reason) == ("failed", "crashLoop")
 
@@ -183,7 +182,7 @@ async def test_a_crash_loop_ends_as_failed_after_three_recoveries() -> None:
 async def test_sequence_numbers_jump_above_all_that_was_ever_shown() -> None:
     store = MemoryStore()
     agent, back_agent = agent_of(hangs("one two three four")), agent_of("the whole")
-    async with opened(agent, store=store, drain_s=0) as system:
+    async with open_test_system(agent, store=store, drain_s=0) as system:
         run = await started(system, agent)
         shown = (await system.get("r1")).seq
         async with killed_and_back(store, back_agent) as back, back.run("r1").events(shown) as events:
@@ -203,7 +202,7 @@ async def test_sequence_numbers_jump_above_all_that_was_ever_shown() -> None:
 async def test_a_watcher_of_the_new_process_sees_the_run_recover_once() -> None:
     store = MemoryStore()
     agent, back_agent = agent_of(hangs("half")), agent_of("the whole")
-    async with opened(agent, store=store, drain_s=0) as system:
+    async with open_test_system(agent, store=store, drain_s=0) as system:
         await started(system, agent)
         async with killed_and_back(store, back_agent) as back, back.run("r1").events(None) as events:
             found = [item async for item in events]
@@ -227,7 +226,7 @@ async def test_a_run_without_its_code_is_stranded_and_stays_put(missing: str, st
     script = {"parked": calls(("refund", {})), "streaming": hangs("half"), "executing": calls(("work", {}))}[state]
     store, ledger = MemoryStore(), Ledger()
     agent = agent_of(script, tools=[ledger.gated(), ledger.tool(body=forever)])
-    async with opened(agent, store=store, drain_s=0) as system:
+    async with open_test_system(agent, store=store, drain_s=0) as system:
         await started(system, agent)
         before = (await store.load("r1")).head  # type: ignore[union-attr]
         async with killed_and_back(store, *other_agents(missing)) as back:
@@ -254,12 +253,12 @@ async def test_a_run_without_its_code_is_stranded_and_stays_put(missing: str, st
 async def test_a_stranded_run_goes_on_when_its_code_is_back() -> None:
     store, ledger = MemoryStore(), Ledger()
     agent = agent_of(calls(("refund", {})), says("done"), tools=[ledger.gated()])
-    async with opened(agent, store=store) as system:
+    async with open_test_system(agent, store=store) as system:
         await parked(await system.start(agent, "go", run_id="r1"))
-    async with opened(store=store) as system:
+    async with open_test_system(store=store) as system:
         with pytest.raises(Stranded):
             await system.resume("r1", YES)
-    async with opened(agent, store=store) as system:
+    async with open_test_system(agent, store=store) as system:
         await system.resume("r1", YES)
         assert (await system.run("r1").wait_ended()).status == "completed"
 
@@ -267,10 +266,10 @@ async def test_a_stranded_run_goes_on_when_its_code_is_back() -> None:
 async def test_schemas_are_those_recorded_at_begin() -> None:
     store, ledger = MemoryStore(), Ledger()
     agent = agent_of(calls(("refund", {})), says("done"), tools=[ledger.gated()])
-    async with opened(agent, store=store) as system:
+    async with open_test_system(agent, store=store) as system:
         await parked(await system.start(agent, "go", run_id="r1"))
     today = agent_of(says("done"), tools=[ledger.gated(decision={"type": "string"})])
-    async with opened(today, store=store) as system:
+    async with open_test_system(today, store=store) as system:
         await system.resume("r1", NO)
         assert (await system.run("r1").wait_ended()).status == "completed"
 
@@ -281,11 +280,11 @@ async def test_schemas_are_those_recorded_at_begin() -> None:
 async def test_a_live_run_is_not_executed_twice_however_many_call_it() -> None:
     store = FaultyStore()
     first, second = agent_of(hangs("half")), agent_of("the whole")
-    async with opened(first, store=store, drain_s=0) as system:
+    async with open_test_system(first, store=store, drain_s=0) as system:
         await started(system, first)
         copy = FaultyStore(snapshot_of(store.inner))
         copy.slow = 3
-        async with opened(second, store=copy) as back:
+        async with open_test_system(second, store=copy) as back:
             async with trio.open_nursery() as nursery:
                 for _ in range(10):
                     nursery.start_soon(back._roster.tick, "r1")
@@ -303,11 +302,11 @@ async def test_an_owner_that_was_replaced_saves_and_executes_nothing_more() -> N
         await gate.wait()
 
     agent = agent_of(calls(("work", {}), ("refund", {})), says("done"), tools=[ledger.tool(body=body), ledger.gated()])
-    async with opened(agent, store=store, drain_s=0) as old:
+    async with open_test_system(agent, store=store, drain_s=0) as old:
         run = await started(old, agent)
         (pending,) = (await run.snapshot()).pending
         new_agent = agent_of(says("done"), tools=[ledger.tool(), ledger.gated()])
-        async with opened(new_agent, store=store) as new:
+        async with open_test_system(new_agent, store=store) as new:
             (gated,) = await parked(new.run("r1"))
             assert gated == pending.tool_call_id
             gate.set()
@@ -340,7 +339,7 @@ def crashing(monkeypatch: pytest.MonkeyPatch, kind: type, times: int) -> list[st
 async def test_a_crashed_actor_goes_on_from_its_record(monkeypatch: pytest.MonkeyPatch) -> None:
     crashes = crashing(monkeypatch, ModelDone, 1)
     agent = agent_of("first try", "second try")
-    async with opened(agent) as system:
+    async with open_test_system(agent) as system:
         run = await system.start(agent, "go")
         async with run.events() as events:
             found = [item async for item in events]
@@ -355,7 +354,7 @@ async def test_a_crash_takes_no_tool_result_for_granted(monkeypatch: pytest.Monk
     crashing(monkeypatch, ToolDone, 1)
     ledger = Ledger()
     agent = agent_of(calls(("work", {}), ("work", {})), says("done"), tools=[ledger.tool()])
-    async with opened(agent) as system:
+    async with open_test_system(agent) as system:
         run = await system.start(agent, "go")
         end = await run.wait_ended()
         assert all("may have taken effect" in text or text == "work" for text in results(end))
@@ -368,7 +367,7 @@ async def test_a_crash_takes_no_tool_result_for_granted(monkeypatch: pytest.Monk
 async def test_an_actor_that_keeps_crashing_ends_failed_with_the_error(monkeypatch: pytest.MonkeyPatch) -> None:
     crashing(monkeypatch, ModelDone, 99)
     agent, other = agent_of(*["again"] * 9), Agent(name="b", model=ScriptedModel([hangs("words")]))
-    async with opened(agent, other, drain_s=0) as system:
+    async with open_test_system(agent, other, drain_s=0) as system:
         bystander = await system.start(other, "go")
         end = await (await system.start(agent, "go")).wait_ended()
         assert (end.status, end.reason) == ("failed", "crashLoop")
@@ -383,7 +382,7 @@ async def test_a_message_that_crashes_the_actor_fails_its_asker_and_the_run_stil
     crashing(monkeypatch, Decide, 1)
     ledger = Ledger()
     agent = agent_of(calls(("refund", {})), says("done"), tools=[ledger.gated()])
-    async with opened(agent) as system:
+    async with open_test_system(agent) as system:
         run = await system.start(agent, "go")
         await parked(run)
         with pytest.raises(InternalError) as caught:
@@ -407,7 +406,7 @@ async def test_results_of_tools_from_before_a_crash_do_not_confuse_what_comes_af
 
     script = [calls(("work", {}), ("refund", {})), calls(("work", {}), ("work", {})), says("done")]
     agent = agent_of(*script, tools=[ledger.tool(body=body, idempotent=True), ledger.gated()])
-    async with opened(agent, passivate_after_s=5) as system:
+    async with open_test_system(agent, passivate_after_s=5) as system:
         run = await system.start(agent, "go")
         await trio.sleep(0.5)
         (pending,) = (await run.snapshot()).pending
@@ -424,7 +423,7 @@ async def test_results_of_tools_from_before_a_crash_do_not_confuse_what_comes_af
 async def test_after_a_crash_watchers_and_record_agree(monkeypatch: pytest.MonkeyPatch) -> None:
     crashing(monkeypatch, ModelDone, 2)
     agent = agent_of("one", "two", calls(("refund", {})), tools=[Ledger().gated()])
-    async with opened(agent) as system:
+    async with open_test_system(agent) as system:
         run = await system.start(agent, "go")
         transcript = Transcript()
         async with run.events() as events:
@@ -443,7 +442,7 @@ async def test_after_a_crash_watchers_and_record_agree(monkeypatch: pytest.Monke
 async def test_a_conflict_with_ones_own_lost_save_leaves_watchers_and_record_agreed() -> None:
     store, ledger = FaultyStore(), Ledger()
     agent = agent_of(calls(("refund", {}), ("refund", {})), tools=[ledger.gated()])
-    async with opened(agent, store=store) as system:
+    async with open_test_system(agent, store=store) as system:
         run = await system.start(agent, "go")
         first, _ = await parked(run)
         transcript = Transcript()
@@ -468,7 +467,7 @@ async def test_a_conflict_with_ones_own_lost_save_leaves_watchers_and_record_agr
 async def test_a_record_that_cannot_be_read_again_ends_its_actor_and_nothing_else() -> None:
     store = FaultyStore()
     agent = agent_of(calls(("refund", {})), tools=[Ledger().gated()])
-    async with opened(agent, store=store) as system:
+    async with open_test_system(agent, store=store) as system:
         run = await system.start(agent, "go")
         await parked(run)
 

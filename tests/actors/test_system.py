@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 import trio
 from faulty import FaultyStore
-from runs import NO, YES, Ledger, agent_of, check_record, forever, opened, parked, results, sleeps, snapshot_of
+from runs import NO, YES, Ledger, agent_of, check_record, forever, parked, results, sleeps, snapshot_of
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from adjourn.actors import ActorSystem, Agent, Run, client_tool, open_actor_system
 from adjourn.actors.eventlog import EventLog
 from adjourn.actors.run import RunActor
-from adjourn.actors.testing import ScriptedModel, calls, hangs, says
+from adjourn.actors.testing import ScriptedModel, calls, hangs, open_test_system, says
 from adjourn.protocol.errors import AdjournError, LimitExceeded, NotPending, RunEnded, RunNotFound, ShuttingDown
 from adjourn.protocol.record import FINAL, Head, Limits, OnExpiry
 from adjourn.stores.memory import MemoryStore
@@ -40,7 +40,7 @@ class Wall:
 async def test_a_run_parked_for_long_leaves_memory_and_comes_back_when_called(autojump_clock: MockClock) -> None:
     ledger = Ledger()
     agent = agent_of(calls(("refund", {})), says("done"), tools=[ledger.gated()])
-    async with opened(agent, passivate_after_s=60) as system:
+    async with open_test_system(agent, passivate_after_s=60) as system:
         run = await system.start(agent, "go")
         waiting = await parked(run)
         await trio.sleep(30)
@@ -57,7 +57,7 @@ async def test_a_run_parked_for_long_leaves_memory_and_comes_back_when_called(au
 
 async def test_who_watches_a_passivated_run_sees_it_go_on_without_a_gap(autojump_clock: MockClock) -> None:
     agent = agent_of(calls(("refund", {})), says("done"), tools=[Ledger().gated()])
-    async with opened(agent, passivate_after_s=10) as system:
+    async with open_test_system(agent, passivate_after_s=10) as system:
         run = await system.start(agent, "go")
         async with run.events() as events:
             await parked(run)
@@ -77,7 +77,7 @@ def remains(run_id: str) -> int:
 
 async def test_nothing_of_a_passivated_run_remains_in_memory(autojump_clock: MockClock) -> None:
     agent = agent_of(calls(("refund", {})), tools=[Ledger().gated()])
-    async with opened(agent, passivate_after_s=10) as system:
+    async with open_test_system(agent, passivate_after_s=10) as system:
         run = await system.start(agent, "go")
         await parked(run)
         assert remains(run.id) == 2
@@ -94,7 +94,7 @@ async def test_nothing_of_a_passivated_run_remains_in_memory(autojump_clock: Moc
 
 async def test_ended_runs_leave_memory_but_for_a_bounded_number_of_logs() -> None:
     agent = Agent(name="a", model=ScriptedModel(["hi"] * 300))
-    async with opened(agent) as system:
+    async with open_test_system(agent) as system:
         for _ in range(300):
             await (await system.start(agent, "go")).wait_ended()
         assert system._roster.active == system._roster.logs == {}
@@ -104,7 +104,7 @@ async def test_ended_runs_leave_memory_but_for_a_bounded_number_of_logs() -> Non
 async def test_calls_to_a_passivated_run_at_once_bring_it_back_once(autojump_clock: MockClock) -> None:
     store, ledger = FaultyStore(), Ledger()
     agent = agent_of(calls(("refund", {})), says("done"), tools=[ledger.gated()])
-    async with opened(agent, store=store, passivate_after_s=10) as system:
+    async with open_test_system(agent, store=store, passivate_after_s=10) as system:
         run = await system.start(agent, "go")
         await parked(run)
         await trio.sleep(100)
@@ -127,7 +127,7 @@ async def test_a_decision_that_does_not_come_in_time_expires(
 ) -> None:
     ledger = Ledger()
     agent = agent_of(calls(("refund", {})), says("a pity"), tools=[ledger.gated(decision_timeout_s=30)])
-    async with opened(agent, passivate_after_s=passivate_after_s) as system:
+    async with open_test_system(agent, passivate_after_s=passivate_after_s) as system:
         run = await system.start(agent, "go")
         (call_id,) = await parked(run)
         began = trio.current_time()
@@ -144,7 +144,7 @@ async def test_a_default_decision_executes_on_expiry(autojump_clock: MockClock) 
     ledger = Ledger()
     gate = ledger.gated(decision_timeout_s=30, on_expiry=OnExpiry(action="decide", decision=NO))
     agent = agent_of(calls(("refund", {})), says("done"), tools=[gate])
-    async with opened(agent, passivate_after_s=1) as system:
+    async with open_test_system(agent, passivate_after_s=1) as system:
         run = await system.start(agent, "go")
         assert results(await run.wait_ended()) == ["refund"]
     assert len(ledger.done) == 1
@@ -153,7 +153,7 @@ async def test_a_default_decision_executes_on_expiry(autojump_clock: MockClock) 
 async def test_an_expiry_may_abort_the_run(autojump_clock: MockClock) -> None:
     gate = Ledger().gated(decision_timeout_s=30, on_expiry="abort")
     agent = agent_of(calls(("refund", {})), tools=[gate])
-    async with opened(agent, passivate_after_s=1) as system:
+    async with open_test_system(agent, passivate_after_s=1) as system:
         end = await (await system.start(agent, "go")).wait_ended()
         assert (end.status, end.reason) == ("aborted", "expired")
 
@@ -161,7 +161,7 @@ async def test_an_expiry_may_abort_the_run(autojump_clock: MockClock) -> None:
 async def test_a_late_decision_is_told_expired_even_before_the_sweeper_came() -> None:
     wall, ledger = Wall(), Ledger()
     agent = agent_of(calls(("refund", {})), says("done"), tools=[ledger.gated(decision_timeout_s=30)])
-    async with opened(agent, clock=wall) as system:
+    async with open_test_system(agent, clock=wall) as system:
         run = await system.start(agent, "go")
         await parked(run)
         wall.now += 30
@@ -174,7 +174,7 @@ async def test_an_expiry_of_one_gate_while_another_tool_executes(autojump_clock:
     ledger = Ledger()
     tools = [ledger.gated(decision_timeout_s=5), ledger.tool(body=sleeps(20))]
     agent = agent_of(calls(("refund", {}), ("work", {})), says("done"), tools=tools)
-    async with opened(agent) as system:
+    async with open_test_system(agent) as system:
         run = await system.start(agent, "go")
         await trio.sleep(10)
         assert (await run.snapshot()).pending == ()
@@ -186,7 +186,7 @@ async def test_a_parked_run_expires_after_its_ttl_which_restarts_at_each_pause(
     passivate_after_s: float, autojump_clock: MockClock
 ) -> None:
     agent = agent_of(*[calls(("refund", {}))] * 2, tools=[Ledger().gated()], parked_ttl_s=100.0)
-    async with opened(agent, passivate_after_s=passivate_after_s) as system:
+    async with open_test_system(agent, passivate_after_s=passivate_after_s) as system:
         run = await system.start(agent, "go")
         (first,) = await parked(run)
         await trio.sleep(90)
@@ -202,7 +202,7 @@ async def test_a_parked_run_expires_after_its_ttl_which_restarts_at_each_pause(
 async def test_an_ended_run_is_deleted_after_its_retention(autojump_clock: MockClock) -> None:
     agent = agent_of("hi", retention_s=3600.0)
     gone: list[str] = []
-    async with opened(agent) as system:
+    async with open_test_system(agent) as system:
         system.watch_changes(lambda head, deleted: gone.append(head.id) if deleted else None)
         run = await system.start(agent, "go")
         await run.wait_ended()
@@ -217,7 +217,7 @@ async def test_an_ended_run_is_deleted_after_its_retention(autojump_clock: MockC
 
 async def test_no_retention_deletes_at_the_end_and_watchers_still_see_it() -> None:
     agent = agent_of("hi", retention_s=0.0)
-    async with opened(agent) as system:
+    async with open_test_system(agent) as system:
         run = await system.start(agent, "go")
         async with run.events() as events:
             found = [item async for item in events]
@@ -244,13 +244,13 @@ async def test_what_falls_due_between_two_processes_is_done_by_the_next_one(wher
 
     store: Any = MemoryStore() if where == "memory" else await SqliteStore.open(tmp_path / "runs.db")
     async with store:
-        async with opened(*agents(), store=store, clock=wall) as system:
+        async with open_test_system(*agents(), store=store, clock=wall) as system:
             for name in ("timed", "patient", "ended"):
                 await (await system.start(name, "go", run_id=name)).wait()
         wall.now += 600
         back = agents()
         back[0] = Agent(name="timed", model=ScriptedModel(["so be it"]), tools=back[0].tools, limits=limits)
-        async with opened(*back, store=store, clock=wall) as system:
+        async with open_test_system(*back, store=store, clock=wall) as system:
             end = await system.run("timed").wait_ended()
             assert "no decision came in time" in results(end)[0]
             with trio.fail_after(5):
@@ -260,7 +260,7 @@ async def test_what_falls_due_between_two_processes_is_done_by_the_next_one(wher
                 await system.get("ended")
             assert (await system.get("patient")).snapshot.status == "paused"
         wall.now += 600
-        async with opened(*agents(), store=store, clock=wall) as system:
+        async with open_test_system(*agents(), store=store, clock=wall) as system:
             end = await system.run("patient").wait_ended()
             assert (end.status, end.reason) == ("aborted", "expired")
 
@@ -275,7 +275,7 @@ async def test_the_sweeper_sleeps_when_nothing_is_due(autojump_clock: MockClock)
             return await super().due(now, limit)
 
     agent = agent_of(calls(("refund", {})), tools=[Ledger().gated()], parked_ttl_s=None)
-    async with opened(agent, store=Counting(), passivate_after_s=10) as system:
+    async with open_test_system(agent, store=Counting(), passivate_after_s=10) as system:
         await parked(await system.start(agent, "go"))
         await trio.sleep(100)
         before = looks
@@ -287,10 +287,10 @@ async def test_a_stranded_run_that_is_due_is_not_asked_again_and_again(autojump_
     store = MemoryStore()
     gate = Ledger().gated(decision_timeout_s=5, on_expiry=OnExpiry(action="decide", decision=YES))
     agent, other = agent_of(calls(("refund", {})), tools=[gate]), Agent(name="b", model=ScriptedModel(["hi"]))
-    async with opened(agent, store=store) as system:
+    async with open_test_system(agent, store=store) as system:
         run = await system.start(agent, "go")
         await parked(run)
-    async with opened(other, store=store) as system:
+    async with open_test_system(other, store=store) as system:
         await trio.sleep(100)
         assert (await system.head(run.id)).status == "paused"
         assert (await (await system.start(other, "go")).wait_ended()).status == "completed"
@@ -304,11 +304,11 @@ async def test_leaving_waits_for_what_is_under_way(autojump_clock: MockClock) ->
     store, ledger = MemoryStore(), Ledger()
     tools = [ledger.tool(body=sleeps(3)), ledger.gated()]
     agent = agent_of(calls(("work", {})), calls(("refund", {})), tools=tools)
-    async with opened(agent, store=store, drain_s=10) as system:
+    async with open_test_system(agent, store=store, drain_s=10) as system:
         run = await system.start(agent, "go")
         began = trio.current_time()
     assert trio.current_time() - began == pytest.approx(3, abs=0.1)  # and no longer
-    async with opened(agent, store=store) as system:
+    async with open_test_system(agent, store=store) as system:
         assert await parked(system.run(run.id))
     assert len(ledger.done) == 1
 
@@ -316,12 +316,12 @@ async def test_leaving_waits_for_what_is_under_way(autojump_clock: MockClock) ->
 async def test_leaving_is_bounded_and_the_rest_is_left_to_recovery(autojump_clock: MockClock) -> None:
     store = MemoryStore()
     agent, back_agent = agent_of(hangs("half")), agent_of("the whole")
-    async with opened(agent, store=store, drain_s=10) as system:
+    async with open_test_system(agent, store=store, drain_s=10) as system:
         run = await system.start(agent, "go")
         await wait_all_tasks_blocked()
         began = trio.current_time()
     assert trio.current_time() - began == pytest.approx(10, abs=0.1)
-    async with opened(back_agent, store=store) as system:
+    async with open_test_system(back_agent, store=store) as system:
         assert (await system.run(run.id).wait_ended()).status == "completed"  # shutting down is not abort
 
 
@@ -334,7 +334,7 @@ async def test_while_leaving_new_work_is_refused_and_waiters_are_told(autojump_c
             await verb()
         told.append("told")
 
-    async with trio.open_nursery() as nursery, opened(agent, drain_s=10) as system:
+    async with trio.open_nursery() as nursery, open_test_system(agent, drain_s=10) as system:
         run = await system.start(agent, "go")
         await wait_all_tasks_blocked()
         nursery.start_soon(told_of, run.wait)
@@ -355,7 +355,7 @@ async def test_leaving_by_an_error_does_not_wait_and_raises_that_error(autojump_
     agent = agent_of(hangs("half"))
     began = trio.current_time()
     with pytest.raises(KeyError, match="mine"):  # noqa: PT012  # the block is what is tested
-        async with opened(agent, drain_s=100) as system:
+        async with open_test_system(agent, drain_s=100) as system:
             await system.start(agent, "go")
             raise KeyError("mine")
     assert trio.current_time() - began < 1
@@ -364,7 +364,7 @@ async def test_leaving_by_an_error_does_not_wait_and_raises_that_error(autojump_
 async def test_no_task_is_left_behind() -> None:
     before = len(_tasks())
     agent = Agent(name="a", model=ScriptedModel([hangs("half")] * 9), tools=[Ledger().tool(body=forever)])
-    async with opened(agent, drain_s=0) as system:
+    async with open_test_system(agent, drain_s=0) as system:
         for _ in range(9):
             await system.start(agent, "go")
         await wait_all_tasks_blocked()
@@ -391,7 +391,7 @@ async def test_two_agents_of_one_name_are_refused() -> None:
 async def test_a_change_watcher_hears_of_every_save_and_of_the_deletion() -> None:
     agent = agent_of(calls(("refund", {})), says("done"), tools=[Ledger().gated()])
     heard: list[tuple[str, bool]] = []
-    async with opened(agent) as system:
+    async with open_test_system(agent) as system:
         stop = system.watch_changes(lambda head, deleted: heard.append((head.status, deleted)))
         run = await system.start(agent, "go")
         await parked(run)
@@ -439,7 +439,7 @@ async def test_a_cancelled_resume_has_happened_or_has_not(checkpoints: int) -> N
     store, ledger = FaultyStore(), Ledger()
     store.slow = 3
     agent = agent_of(calls(("refund", {})), says("done"), tools=[ledger.gated()])
-    async with opened(agent, store=store) as system:
+    async with open_test_system(agent, store=store) as system:
         run = await system.start(agent, "go")
         await parked(run)
         await cancelled_after(checkpoints, lambda: run.resume(YES))
@@ -454,7 +454,7 @@ async def test_a_cancelled_start_has_happened_or_has_not(checkpoints: int) -> No
     store = FaultyStore()
     store.slow = 3
     agent = agent_of("hi", "hi")
-    async with opened(agent, store=store) as system:
+    async with open_test_system(agent, store=store) as system:
         await cancelled_after(checkpoints, lambda: system.start(agent, "go", run_id="r1"))
         with trio.fail_after(5):
             run = await system.start(agent, "go", run_id="r1")
@@ -477,7 +477,7 @@ async def test_a_cancelled_abort_has_happened_or_has_not(checkpoints: int, state
     }[state]
     ledger = Ledger()
     agent = agent_of(script, tools=[ledger.tool(body=forever), ledger.gated()])
-    async with opened(agent, store=store, drain_s=0) as system:
+    async with open_test_system(agent, store=store, drain_s=0) as system:
         run = await system.start(agent, "go")
         await wait_all_tasks_blocked()
         await cancelled_after(checkpoints, run.abort)
@@ -495,7 +495,7 @@ async def test_a_cancelled_caller_of_a_passivated_run_leaves_it_reachable(
 ) -> None:
     store, ledger = FaultyStore(), Ledger()
     agent = agent_of(calls(("refund", {})), says("done"), tools=[ledger.gated()])
-    async with opened(agent, store=store, passivate_after_s=1) as system:
+    async with open_test_system(agent, store=store, passivate_after_s=1) as system:
         run = await system.start(agent, "go")
         await parked(run)
         await trio.sleep(10)
@@ -567,7 +567,7 @@ async def test_two_hundred_runs_of_random_fates_all_end_consistent(seed: int, mo
     async def one() -> None:
         runs.append(await live(system, agent, random.Random(dice.random()), counts))
 
-    async with opened(agent, store=store) as system:
+    async with open_test_system(agent, store=store) as system:
         async with trio.open_nursery() as nursery:
             for _ in range(200):
                 nursery.start_soon(one)
@@ -599,7 +599,7 @@ async def test_a_snapshot_of_the_store_taken_at_any_moment_recovers(autojump_clo
     def keep(head: Head, deleted: bool) -> None:
         copies[head.version] = snapshot_of(store)
 
-    async with opened(agent, store=store) as system:
+    async with open_test_system(agent, store=store) as system:
         system.watch_changes(keep)
         run = await system.start(agent, "go")
         (gated,) = await parked(run)
@@ -608,7 +608,7 @@ async def test_a_snapshot_of_the_store_taken_at_any_moment_recovers(autojump_clo
     assert len(copies) > 5
     for version, copy in copies.items():
         back_agent = agent_of(*[says("done")] * 3, tools=tools)
-        async with opened(back_agent, store=copy) as back:
+        async with open_test_system(back_agent, store=copy) as back:
             with suppress(RunEnded):
                 for call_id in [call.tool_call_id for call in (await back.run(run.id).wait()).pending]:
                     await back.resume(run.id, YES, call_id)
@@ -621,9 +621,9 @@ async def test_a_snapshot_of_the_store_taken_at_any_moment_recovers(autojump_clo
 
 async def test_no_more_runs_begin_than_may_be_open_and_an_end_makes_room() -> None:
     agent, store = agent_of(*[calls(("refund", {}))] * 4, tools=[Ledger().gated()]), MemoryStore()
-    async with opened(agent, store=store, max_runs=2) as system:
+    async with open_test_system(agent, store=store, max_runs=2) as system:
         await parked(await system.start(agent, "go", run_id="r1"))
-    async with opened(agent, store=store, max_runs=2) as system:  # counts what it finds
+    async with open_test_system(agent, store=store, max_runs=2) as system:  # counts what it finds
         await system.start(agent, "go", run_id="r1")  # is one of them already
         found: list[object] = []
 

@@ -5,9 +5,21 @@ from typing import Any
 
 import pytest
 import trio
+from trio.testing import MockClock
 
 from adjourn.actors.models import ModelRequest, events_of
-from adjourn.actors.testing import ScriptedModel, Updates, calls, hangs, says, tool_context
+from adjourn.actors.testing import (
+    ScriptedModel,
+    Updates,
+    calls,
+    hangs,
+    open_test_system,
+    says,
+    scripted_agent,
+    sse_response,
+    tool_context,
+)
+from adjourn.actors.tools import tool
 from adjourn.protocol.codec import from_json
 from adjourn.protocol.events import (
     Done,
@@ -23,6 +35,7 @@ from adjourn.protocol.events import (
     ToolcallStart,
 )
 from adjourn.protocol.messages import AssistantMessage, ModelDescriptor, Text, Thinking, ToolCall, user
+from adjourn.protocol.sse import SSEParser
 
 
 def request(text: str = "hi") -> ModelRequest:
@@ -185,3 +198,24 @@ async def test_a_tool_context_outside_of_runs_keeps_what_is_shown() -> None:
     await context.update({"n": 1})
     assert updates.seen == [{"n": 1}]
     assert (context.run_id, context.tool_call_id, context.tool_name, context.metadata) == ("r", "c", "add", {"a": 1})
+
+
+async def test_in_a_test_system_a_parked_run_reaches_its_end_of_weeks_at_once(autojump_clock: MockClock) -> None:
+    @tool(decision={"type": "boolean"})
+    def ask(decision: bool) -> str:
+        """Ask."""
+        raise AssertionError("nobody decided")
+
+    agent = scripted_agent(calls(("ask", {})), tools=[ask], parked_ttl_s=14 * 24 * 3600.0)
+    async with open_test_system(agent) as system:
+        run = await system.start(agent, "go")
+        assert (await run.wait()).status == "paused"
+        assert (await run.wait_ended()).reason == "expired"
+
+
+@pytest.mark.parametrize("chunk_bytes", [None, 1, 7])
+def test_a_scripted_sse_response_reads_as_its_events_however_it_is_cut(chunk_bytes: int | None) -> None:
+    chunks = sse_response('{"a": 1}', "two\nlines", "[DONE]", chunk_bytes=chunk_bytes)
+    parser = SSEParser()
+    assert [event.data for chunk in chunks for event in parser.feed(chunk)] == ['{"a": 1}', "two\nlines", "[DONE]"]
+    assert all(len(chunk) <= (chunk_bytes or 1000) for chunk in chunks)
