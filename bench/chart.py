@@ -10,7 +10,7 @@ from .scenarios import SCENARIOS
 
 __all__ = ["chart"]
 
-WIDTH, LABEL, RIGHT, ROW, TOP = 960, 390, 150, 24, 70
+WIDTH, LABEL, RIGHT, ROW, TOP = 1000, 430, 150, 24, 86
 PLOT = WIDTH - LABEL - RIGHT
 
 STYLE = """
@@ -40,8 +40,9 @@ def chart(report: Report) -> str:
 height="{height}" role="img" aria-labelledby="title">
 <style>{STYLE}</style>
 <text id="title" class="title" x="12" y="26">adjourn as a multiple of its baseline (less is better)</text>
-<text class="small" x="12" y="46">baseline: the same in bare trio, by hand, where nothing else is said; median of \
-interleaved repeats; thin line: min–max; tick: the budget; red: missed; dashed: the baseline; logarithmic</text>
+<text class="small" x="12" y="46">Median of interleaved repeats; thin line: min–max; tick: the budget; red: missed. \
+Logarithmic; dashed: the baseline, 1 ×.</text>
+<text class="small" x="12" y="62">The baseline is the same by hand in bare trio, unless the name says otherwise.</text>
 <line class="one" x1="{scale.x(1)}" x2="{scale.x(1)}" y1="{TOP - 6}" y2="{bottom}"/>
 {rows}
 <text class="small" x="12" y="{bottom + 24}">{escape(report.date)}{", quick" if report.quick else ""} · \
