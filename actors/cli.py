@@ -150,7 +150,7 @@ def _serve(
         partial(serve, agents, store=store, place=place, ready=ready, stopping=stopping, meanwhile=meanwhile),
     )
     if not chat:
-        typer.echo("Stopped; everything is saved")
+        typer.echo("Stopped")
 
 
 def _after_interrupt() -> str:

@@ -47,7 +47,6 @@ __all__ = [
 
 logger = logging.getLogger("adjourn.gateway")
 
-UNAUTHORIZED = 4401  # close code
 RECEIVE_BYTES = 16 * 1024
 LINGER_S = 1.0  # for a client to read why it was refused
 _HOST = re.compile(rb"^host:[ \t]*([^\r\n]*)", re.IGNORECASE | re.MULTILINE)
@@ -251,7 +250,7 @@ class _Server:
         if isinstance(principal, AdjournError):
             error = rpc.error_reply(None, principal, form)
             await ws.send_message(error if form.binary else error.decode())
-            await ws.aclose(UNAUTHORIZED if isinstance(principal, Unauthorized) else 1011, principal.message)
+            await ws.aclose(rpc.UNAUTHORIZED_CLOSE if isinstance(principal, Unauthorized) else 1011, principal.message)
             return
         visit.connection = Connection(
             ws,

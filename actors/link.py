@@ -26,7 +26,7 @@ from ..protocol.errors import (
 from ..protocol.events import Envelope
 from ..protocol.messages import Wire
 from ..protocol.methods import Params, RunSnapshot, RunSummary, ServerDescription, ServerInfo
-from ..protocol.rpc import Reply, parse_server_frame, request
+from ..protocol.rpc import UNAUTHORIZED_CLOSE, Reply, parse_server_frame, request
 from .dial import FAULTS, End, Settings, end_of, open_socket
 
 __all__ = ["Link", "Notice", "Session"]
@@ -38,7 +38,6 @@ MAX_SENDS = 8  # of one request, over as many connections: what kills every conn
 IN_FLIGHT = 64  # requests at once, unless the server says otherwise; more wait here
 SPARE = 4  # of what the server allows, for requests without a reply
 TOO_BIG = 1009  # close codes
-UNAUTHORIZED = 4401
 
 
 class _Call:
@@ -181,7 +180,7 @@ class Session:
         code = closed.reason.code if closed.reason else 1006
         words = (closed.reason.reason if closed.reason else None) or f"close code {code}"
         complaint, maximum = self._complaint, self._settings.max_message_bytes
-        if code == UNAUTHORIZED:
+        if code == UNAUTHORIZED_CLOSE:
             self.is_final = True
             self.why = complaint or Unauthorized(f"{self._settings.url} wants to know who you are: {words}")
         elif code == TOO_BIG and words == f"Exceeded maximum message size: {maximum} bytes":  # our own end's words

@@ -14,9 +14,9 @@ import trio
 import typer
 
 from ..protocol.codec import CodecError, parse_json
-from ..protocol.errors import NotPending, ToolCallIdRequired
+from ..protocol.errors import InvalidParams, NotPending, ToolCallIdRequired
 from ..protocol.events import Status
-from ..protocol.methods import RunSummary
+from ..protocol.methods import RunSummary, Settled
 from ..protocol.transcript import PendingCall
 from .client import Client, open_client
 from .conversation import ask_decision
@@ -115,11 +115,13 @@ def resume(
 
 
 async def _resume(run: str, given: Decision | None, key: str | None, client: Client) -> None:
-    waiting = await _waiting(client, run, key)
     if given is not None:
-        [call] = _one(waiting)
-        await _settle(client, run, call, given)
+        await _settle_one(client, run, key, given)
         return
+    waiting = await _waiting(client, run, key)
+    if not waiting:
+        what = "no decision" if key is None else f"no decision on call {key!r}"
+        raise NotPending(f"run {run} waits for {what}")
     screen = Screen()
     async with open_keyboard() as keyboard:
         for call in waiting:
@@ -127,8 +129,7 @@ async def _resume(run: str, given: Decision | None, key: str | None, client: Cli
             screen.line(f"  ({HELP})", "dim")
             decided = await ask_decision(screen, keyboard, call.schema or {})
             if decided is None:
-                screen.line("Nothing was decided; the run goes on waiting.")
-                return
+                raise InvalidParams("nothing was decided; the run goes on waiting")
             await _settle(client, run, call, decided)
 
 
@@ -143,8 +144,7 @@ def decline(
     """Say no to what a run waits for."""
 
     async def body(client: Client) -> None:
-        [waiting] = _one(await _waiting(client, run, call))
-        await _settle(client, run, waiting, Declined(reason))
+        await _settle_one(client, run, call, Declined(reason))
 
     _at(url, token, body)
 
@@ -203,28 +203,34 @@ def _at(url: str, token: str | None, body: Callable[[Client], Awaitable[None]]) 
 
 async def _waiting(client: Client, run: str, key: str | None) -> list[PendingCall]:
     pending = (await client.get(run)).snapshot.pending
-    found = [call for call in pending if call.kind == "decision" and key in (None, call.tool_call_id)]
-    if not found:
-        what = "no decision" if key is None else f"no decision on call {key!r}"
-        raise NotPending(f"run {run} waits for {what}")
-    return found
+    return [call for call in pending if call.kind == "decision" and key in (None, call.tool_call_id)]
 
 
-def _one(waiting: list[PendingCall]) -> list[PendingCall]:
+async def _settle_one(client: Client, run: str, key: str | None, decided: Decision | Declined) -> None:
+    waiting = await _waiting(client, run, key)
     if len(waiting) > 1:
         calls = ", ".join(f"{call.tool_call_id} {call_line(call.tool_name, call.input)}" for call in waiting)
         raise ToolCallIdRequired(f"{len(waiting)} calls wait; say with --call which one: {clean(calls)}")
-    return waiting
+    if waiting:
+        await _settle(client, run, waiting[0], decided)
+    else:  # the gateway knows whether the same was decided before, and its acknowledgement got lost
+        settled = await _send(client, run, decided, key, None)
+        typer.echo(f"{_word(decided)}: {settled.tool_call_id}")
 
 
 async def _settle(client: Client, run: str, call: PendingCall, decided: Decision | Declined) -> None:
+    await _send(client, run, decided, call.tool_call_id, call.digest)
+    typer.echo(f"{_word(decided)}: {clean(call_line(call.tool_name, call.input))}")
+
+
+async def _send(client: Client, run: str, decided: Decision | Declined, key: str | None, digest: str | None) -> Settled:
     if isinstance(decided, Declined):
-        await client.decline(run, call.tool_call_id, decided.reason)
-        word = "declined"
-    else:
-        await client.resume(run, decided.value, call.tool_call_id, call.digest)
-        word = "decided"
-    typer.echo(f"{word}: {clean(call_line(call.tool_name, call.input))}")
+        return await client.decline(run, key, decided.reason)
+    return await client.resume(run, decided.value, key, digest)
+
+
+def _word(decided: Decision | Declined) -> str:
+    return "declined" if isinstance(decided, Declined) else "decided"
 
 
 def _json(text: str) -> Any:

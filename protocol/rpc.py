@@ -31,6 +31,7 @@ __all__ = [
     "METHOD_NOT_FOUND",
     "MSGPACK",
     "PARSE_ERROR",
+    "UNAUTHORIZED_CLOSE",
     "ErrorObject",
     "Format",
     "Frame",
@@ -55,6 +56,7 @@ METHOD_NOT_FOUND = -32601
 # A frame may hold millions of either; each costs time in which nobody else is served, and a bad member an error back.
 MAX_BATCH = 256  # requests
 MAX_VALUES = 100_000  # in the params of a request, each item and member one
+UNAUTHORIZED_CLOSE = 4401  # the close code after failed authentication
 AUTH_SUBPROTOCOL = "adjourn.token."  # + base64url: how a browser says who it is; never echoed
 
 RequestId: TypeAlias = str | int | None

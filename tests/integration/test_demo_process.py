@@ -22,7 +22,7 @@ ADJOURN = [sys.executable, "-m", "adjourn.actors"]
 ENVIRONMENT = {**os.environ, "TERM": "xterm", "PYTHONWARNINGS": "error", "ADJOURN_TOKEN": "", "ADJOURN_URL": ""}
 PATIENCE_S = 30  # for a machine that is busy; nothing here takes longer than a second or two
 SHUTDOWN_S = 15
-STOPPED = "Stopping; another signal stops at once\nStopped; everything is saved\n"
+STOPPED = "Stopping; another signal stops at once\nStopped\n"
 STYLES = re.compile(r"\x1b\[[0-9;]*m")
 
 
@@ -115,11 +115,16 @@ async def test_a_refund_parked_when_the_process_is_killed_is_decided_later_and_e
     async with serving(tmp_path) as server:
         await server.output.until("1 run is waiting for a decision: .*adjourn runs list --url ws:")
         assert re.search(rf"^{run_id} +support +paused .* 1$", await server.adjourn("runs", "list"), re.MULTILINE)
+        left = await adjourn("runs", "resume", run_id, "--url", server.url)  # its input is at its end
+        assert left.returncode == 1
+        assert left.stderr.decode() == "adjourn: nothing was decided; the run goes on waiting\n"
         decided = await server.adjourn("runs", "resume", run_id, '{"approved": true}')
         assert decided == "decided: refund_order(order_id=7, amount=79.5)\n"
         assert (await server.adjourn("runs", "watch", run_id)).endswith("support> Refunded 79.50 for order 7.\n")
-        again = await adjourn("runs", "resume", run_id, '{"approved": true}', "--url", server.url)
-        assert (again.returncode, again.stderr.decode()) == (1, f"adjourn: run {run_id} waits for no decision\n")
+        again = await server.adjourn("runs", "resume", run_id, '{"approved": true}')  # as if its reply had got lost
+        assert again.startswith("decided: call_")
+        other = await adjourn("runs", "resume", run_id, '{"approved": false}', "--url", server.url)
+        assert (other.returncode, other.stderr.decode()) == (1, "adjourn: the call was decided already\n")
         await server.kill()
     async with serving(tmp_path) as server:
         assert "completed" in await server.adjourn("runs", "list")
