@@ -87,7 +87,7 @@ def measure(quick: bool) -> list[Figure]:
     for count in size.at_once:
         repeats = size.repeats if count <= 1000 else max(3, size.repeats // 2)
         figures.append(_at_once(f"memory, {count:,} at once", agent, in_memory, count, repeats))
-        # DESIGN, 9 sets a budget at 1,000.
+        # There is a budget at 1,000.
         most = 2 if count == 1000 else None
         figures.append(_at_once(f"SQLite, {count:,} at once", agent, in_sqlite, count, repeats, most=most))
     return figures
