@@ -345,7 +345,13 @@ class Roster:
             return True
         return any(agent.tool(call.name) is None for call in head.calls if call.phase != "done")
 
+    @property
+    def is_closing(self) -> bool:
+        """Whether nothing enters memory any more."""
+        return self._closing
+
     def check_open(self) -> None:
+        """Nothing, while new work is taken. Raises: ShuttingDown."""
         if self._closing:
             raise ShuttingDown("this process is leaving; what it holds is saved")
 

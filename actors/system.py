@@ -97,7 +97,7 @@ class ActorSystem:
         assert transition.head is not None
         with self._roster.single_flight(key):
             is_new = await self._roster.save_first(transition.head, transition.append)
-            if is_new:
+            if is_new and not self._roster.is_closing:  # else it is saved, and begins when the next owner recovers it
                 log = EventLog(key)
                 actor = RunActor(self._roster.services, chosen, transition.head, History(transition.append), log)
                 actor.pending = list(transition.effects)

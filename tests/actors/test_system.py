@@ -2,7 +2,7 @@
 
 import gc
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -17,7 +17,7 @@ from adjourn.actors.eventlog import EventLog
 from adjourn.actors.run import RunActor
 from adjourn.actors.testing import ScriptedModel, calls, hangs, open_test_system, says
 from adjourn.protocol.errors import AdjournError, LimitExceeded, NotPending, RunEnded, RunNotFound, ShuttingDown
-from adjourn.protocol.record import FINAL, Head, Limits, OnExpiry
+from adjourn.protocol.record import FINAL, Entry, Head, Limits, OnExpiry
 from adjourn.stores.memory import MemoryStore
 from adjourn.stores.sqlite import SqliteStore
 
@@ -323,6 +323,30 @@ async def test_leaving_is_bounded_and_the_rest_is_left_to_recovery(autojump_cloc
     assert trio.current_time() - began == pytest.approx(10, abs=0.1)
     async with open_test_system(back_agent, store=store) as system:
         assert (await system.run(run.id).wait_ended()).status == "completed"  # shutting down is not abort
+
+
+async def test_a_run_whose_first_save_ends_while_the_process_leaves_is_told_and_begins_later(
+    autojump_clock: MockClock,
+) -> None:
+    class Slow(MemoryStore):
+        async def save(self, head: Head, append: Sequence[Entry] = (), *, expected_version: int) -> None:
+            if not expected_version:
+                await trio.sleep(1)
+            await super().save(head, append, expected_version=expected_version)
+
+    store = Slow()
+    started: list[Run] = []
+    agent = agent_of("hello")
+
+    async def start(system: ActorSystem) -> None:
+        started.append(await system.start(agent, "go"))
+
+    async with trio.open_nursery() as nursery, open_test_system(agent, store=store, drain_s=5) as system:
+        nursery.start_soon(start, system)
+        await wait_all_tasks_blocked()
+    [run] = started
+    async with open_test_system(agent_of("hello"), store=store) as system:
+        assert (await system.run(run.id).wait_ended()).status == "completed"
 
 
 async def test_while_leaving_new_work_is_refused_and_waiters_are_told(autojump_clock: MockClock) -> None:
