@@ -338,11 +338,12 @@ async def test_a_run_whose_first_save_ends_while_the_process_leaves_is_told_and_
     started: list[Run] = []
     agent = agent_of("hello")
 
-    async def start(system: ActorSystem) -> None:
-        started.append(await system.start(agent, "go"))
-
     async with trio.open_nursery() as nursery, open_test_system(agent, store=store, drain_s=5) as system:
-        nursery.start_soon(start, system)
+
+        async def start() -> None:
+            started.append(await system.start(agent, "go"))
+
+        nursery.start_soon(start)
         await wait_all_tasks_blocked()
     [run] = started
     async with open_test_system(agent_of("hello"), store=store) as system:
