@@ -1,6 +1,7 @@
 """A server that is killed at random moments while clients start, decide and abort: what was acknowledged happened once.
 
-The moments come from a fixed seed; what the machine does between them doesn't. The invariants hold whatever that is.
+The moments are so many steps of the clients from a fixed seed; what the machine does meanwhile isn't fixed. The
+invariants hold whatever that is.
 """
 
 import random
@@ -56,7 +57,7 @@ class Model:
         calls = [ToolCall(id=str(n), name=name, arguments={"n": n}) for n, name in enumerate(*wanted)] if wanted else []
         stop = "toolUse" if calls else "stop"
         for event in events_of(AssistantMessage(content=(Text(text="one two three"), *calls), stop_reason=stop)):
-            await trio.sleep(0.001)
+            await trio.lowlevel.checkpoint()
             yield [event]
 
 agents = Agent(name="shop", model=Model(), tools=(pay, look))
@@ -72,6 +73,20 @@ class World:
         self.settled: dict[str, set[bool | None]] = {}  # by call: what was acknowledged; None: declined
         self._announce, self._new = trio.open_memory_channel[str](0)  # what is to be watched
         self.seen: dict[str, tuple[Transcript, int]] = {}  # by run: what a watcher folded, up to which seq
+        self._steps = 0
+        self._stepped = trio.Event()
+
+    def step(self) -> None:
+        """A client has got on."""
+        self._steps += 1
+        self._stepped.set()
+        self._stepped = trio.Event()
+
+    async def wait_steps(self, count: int) -> None:
+        """Wait until the clients have got on by so many steps."""
+        goal = self._steps + count
+        while self._steps < goal:
+            await self._stepped.wait()
 
     async def start(self, client: Client) -> None:
         while True:
@@ -80,14 +95,16 @@ class World:
             await self._announce.send(run_id)
             with suppress(AdjournError):
                 await client.start("shop", "go", run_id)
-            await trio.sleep(self.chance.random() * 0.1)
+            self.step()
+            await self.wait_steps(self.chance.randrange(1, 20))
 
     async def decide(self, client: Client) -> None:
         while True:
-            await trio.sleep(self.chance.random() * 0.02)
-            if self.runs:
-                with suppress(AdjournError):  # also: somebody else has decided otherwise
-                    await self.decide_one(client, self.chance.choice(self.runs[-30:]))
+            if not self.runs:
+                await self.wait_steps(1)
+            with suppress(AdjournError):  # also: somebody else has decided otherwise
+                await self.decide_one(client, self.chance.choice(self.runs[-30:]))
+            self.step()
 
     async def decide_one(self, client: Client, run_id: str) -> Snapshot:
         found = (await client.get(run_id)).snapshot
@@ -124,7 +141,7 @@ class World:
         while True:
             with suppress(RunNotFound):
                 return await self.watch(client, run_id)
-            await trio.sleep(0.02)
+            await self.wait_steps(5)
 
     async def rest(self, client: Client) -> dict[str, Snapshot]:
         """All runs, once each is over."""
@@ -135,7 +152,6 @@ class World:
                     with suppress(AdjournError):
                         if (await client.get(run_id)).snapshot.status not in FINAL:
                             await self.decide_one(client, run_id)
-                            await trio.sleep(0.01)
                     found = (await client.get(run_id)).snapshot
                     if found.status in FINAL:
                         ended[run_id] = found
@@ -174,7 +190,7 @@ async def test_what_was_acknowledged_happens_once_however_often_the_server_is_ki
                 async with served(tmp_path, port):
                     if not clients.child_tasks:
                         clients.start_soon(act, world, f"ws://127.0.0.1:{port}")
-                    await trio.sleep(0.1 + world.chance.random() * 0.4)
+                    await world.wait_steps(world.chance.randrange(40, 300))
             clients.cancel_scope.cancel()
         async with served(tmp_path, port), open_client(f"ws://127.0.0.1:{port}") as client:
             ended = await world.rest(client)
