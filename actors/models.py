@@ -5,7 +5,7 @@ A model is any object with a `descriptor` and a `stream`; see `LanguageModel` fo
 
 import re
 from collections.abc import AsyncGenerator, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from ..protocol.codec import to_json
@@ -24,7 +24,17 @@ from ..protocol.events import (
     ToolcallEnd,
     ToolcallStart,
 )
-from ..protocol.messages import AssistantBlock, AssistantMessage, Message, ModelDescriptor, Text, Thinking, ToolCall
+from ..protocol.messages import (
+    AssistantBlock,
+    AssistantMessage,
+    Message,
+    ModelDescriptor,
+    Text,
+    Thinking,
+    ToolCall,
+    Usage,
+)
+from ..protocol.options import ModelOptions
 from ..protocol.record import ToolSpec
 
 __all__ = ["LanguageModel", "ModelRequest", "events_of"]
@@ -39,6 +49,11 @@ class ModelRequest:
     messages: Sequence[Message]  # the whole context; not to be changed
     tools: Sequence[ToolSpec]
     run_id: str  # for logs and caches on the provider's side
+    options: ModelOptions = field(default_factory=ModelOptions)
+    call_id: str = ""  # of this model call: unique for ever, and the same when the call is made anew
+    agent: str = ""  # its name
+    turn: int = 0  # from 1
+    usage: Usage = field(default_factory=Usage)  # of the run before this call
 
 
 class LanguageModel(Protocol):
@@ -88,7 +103,7 @@ def _block(index: int, block: AssistantBlock) -> Iterator[StreamEvent]:
         case Thinking():
             yield ThinkingStart(content_index=index)
             yield from (ThinkingDelta(content_index=index, delta=word) for word in _words(block.thinking))
-            yield ThinkingEnd(content_index=index, signature=block.signature)
+            yield ThinkingEnd(content_index=index, signature=block.signature, redacted=block.redacted)
         case ToolCall():
             raw = to_json(block.arguments).decode() if block.raw_arguments is None else block.raw_arguments
             yield ToolcallStart(content_index=index, id=block.id, name=block.name)

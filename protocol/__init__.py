@@ -47,6 +47,7 @@ from .events import (
     MessageEnd,
     MessageStart,
     MessageUpdate,
+    MiddlewareError,
     Start,
     StreamDelta,
     StreamEvent,
@@ -87,6 +88,7 @@ from .messages import (
     UserMessage,
     user,
 )
+from .options import ModelOptions
 from .partial import PartialMessage
 from .record import (
     SCHEMA_VERSION,
@@ -149,7 +151,9 @@ __all__ = [
     "MessageEntry",
     "MessageStart",
     "MessageUpdate",
+    "MiddlewareError",
     "ModelDescriptor",
+    "ModelOptions",
     "NotPending",
     "OnExpiry",
     "PartialMessage",

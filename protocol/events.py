@@ -6,7 +6,7 @@ A stream event never leaves the run on its own: it travels inside `message_updat
 
 from typing import Any, Literal
 
-from .messages import AssistantMessage, Message, StopReason, ToolResultMessage, Usage, UserBlock, Wire, shown
+from .messages import AssistantMessage, ErrorKind, Message, StopReason, ToolResultMessage, Usage, UserBlock, Wire, shown
 
 __all__ = [
     "AgentEnd",
@@ -22,6 +22,7 @@ __all__ = [
     "MessageEnd",
     "MessageStart",
     "MessageUpdate",
+    "MiddlewareError",
     "Outcome",
     "Start",
     "Status",
@@ -97,6 +98,7 @@ class ThinkingEnd(Wire, frozen=True, tag="thinking_end", tag_field="type"):
 
     content_index: int
     signature: str | None = None  # the provider's, of the whole block
+    redacted: bool = False  # there was nothing to read
 
 
 class ToolcallStart(Wire, frozen=True, tag="toolcall_start", tag_field="type"):
@@ -129,10 +131,12 @@ class Done(Wire, frozen=True, tag="done", tag_field="type"):
 
 
 class Failed(Wire, frozen=True, tag="error", tag_field="type"):
-    """The model call failed. `error` is the partial message, with `stopReason` and `errorMessage` set."""
+    """The model call failed. `error` is the partial message, with `stopReason`, `errorMessage` and `errorKind` set."""
 
     reason: Literal["error", "aborted"]
     error: AssistantMessage
+    status: int | None = None  # of the HTTP response, where it was that which told of the failure
+    retry_after_s: float | None = None  # how long the provider wants to be left alone
 
 
 StreamDelta = (
@@ -159,6 +163,7 @@ class ErrorInfo(Wire, frozen=True):
     type: str  # as an `AdjournError` names it, or `modelError` or `crashLoop`
     message: str  # for a person
     id: str | None = None  # of an internal error: the log has the same id
+    kind: ErrorKind | None = None  # of a model call's
 
 
 class ToolOutput(Wire, frozen=True):
@@ -180,8 +185,8 @@ class AgentEnd(Wire, frozen=True, tag="agent_end", tag_field="type"):
     """The run is over. Exactly once, always the last event."""
 
     status: Literal["completed", "failed", "aborted"]
-    # completed: the last message's stop reason. failed: modelError, maxTurns, maxCost or crashLoop. aborted: as whoever
-    # aborted it said; expired where a deadline did.
+    # completed: the last message's stop reason. failed: modelError, maxTurns, maxTokens, maxCost, crashLoop, or as a
+    # middleware said. aborted: as whoever aborted it said; expired where a deadline did.
     reason: str
     usage: Usage = shown(Usage())  # of the whole run
     error: ErrorInfo | None = None  # of a failed run
@@ -204,6 +209,15 @@ class AgentRetry(Wire, frozen=True, tag="agent_retry", tag_field="type"):
 
     attempt: int  # 1 = the first retry
     reason: str  # what the attempt before failed of, for a person
+
+
+class MiddlewareError(Wire, frozen=True, tag="middleware_error", tag_field="type"):
+    """A middleware raised. It was passed over; if it `guards`, the call that it stood around has failed."""
+
+    middleware: str  # its name
+    where: Literal["model", "tool", "event"]  # what it stood around
+    error: ErrorInfo
+    call_id: str | None = None  # of the model call or the tool call
 
 
 class TurnStart(Wire, frozen=True, tag="turn_start", tag_field="type"):
@@ -304,6 +318,7 @@ Event = (
     | AgentPaused
     | AgentResume
     | AgentRetry
+    | MiddlewareError
     | TurnStart
     | TurnEnd
     | MessageStart

@@ -152,7 +152,7 @@ def _model_done(s: Step, given: ModelDone) -> None:
             s.open_call(index, block, given.gates, fault)
     if failed:
         text = message.error_message or "the model call failed"
-        s.end("failed", "modelError", ErrorInfo(type="modelError", message=text))
+        s.end("failed", "modelError", ErrorInfo(type="modelError", message=text, kind=message.error_kind))
     elif not s.calls:
         s.end("completed", message.stop_reason)
     else:

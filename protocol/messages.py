@@ -13,7 +13,9 @@ __all__ = [
     "AssistantMessage",
     "Compat",
     "Cost",
+    "ErrorKind",
     "Image",
+    "Lifetime",
     "Message",
     "ModelDescriptor",
     "StopReason",
@@ -28,6 +30,8 @@ __all__ = [
 ]
 
 StopReason = Literal["stop", "length", "toolUse", "error", "aborted"]
+ErrorKind = Literal["transient", "terminal"]  # the same call may succeed later | it will fail again
+Lifetime = Literal["short", "long"]  # of a prompt cache: a marker says that all up to here is worth keeping that long
 
 
 T = TypeVar("T")
@@ -49,6 +53,7 @@ class Text(Wire, frozen=True, tag="text", tag_field="type"):
     """Plain text."""
 
     text: str
+    cache: Lifetime | None = None
 
 
 class Image(Wire, frozen=True, tag="image", tag_field="type"):
@@ -56,6 +61,7 @@ class Image(Wire, frozen=True, tag="image", tag_field="type"):
 
     data: str  # base64
     mime_type: str  # image/png, ...
+    cache: Lifetime | None = None
 
 
 class Thinking(Wire, frozen=True, tag="thinking", tag_field="type"):
@@ -63,6 +69,7 @@ class Thinking(Wire, frozen=True, tag="thinking", tag_field="type"):
 
     thinking: str
     signature: str | None = None  # the provider's: without it, it doesn't take the block back
+    redacted: bool = False  # there is nothing to read; the signature is all of it
 
 
 class ToolCall(Wire, frozen=True, tag="toolCall", tag_field="type"):
@@ -90,9 +97,9 @@ class Cost(Wire, frozen=True):
 
 
 class Usage(Wire, frozen=True):
-    """Tokens of one model call, or of a run so far."""
+    """Tokens of one model call, or of a run so far. `total_tokens` is the sum of the four."""
 
-    input: int = shown(0)
+    input: int = shown(0)  # without those that came from, or went into, the provider's cache
     output: int = shown(0)
     cache_read: int = shown(0)
     cache_write: int = shown(0)
@@ -123,6 +130,7 @@ class UserMessage(Wire, frozen=True, tag="user", tag_field="role"):
 
     content: str | tuple[UserBlock, ...]
     timestamp: int = shown(0)  # ms
+    cache: Lifetime | None = None
 
 
 class AssistantMessage(Wire, frozen=True, tag="assistant", tag_field="role"):
@@ -135,7 +143,10 @@ class AssistantMessage(Wire, frozen=True, tag="assistant", tag_field="role"):
     usage: Usage = shown(Usage())  # of this call
     stop_reason: StopReason = shown("stop")
     error_message: str | None = None  # of a call that failed, for a person
+    error_kind: ErrorKind | None = None  # of a call that failed
+    response_id: str | None = None  # the provider's, for its support
     timestamp: int = shown(0)  # ms
+    cache: Lifetime | None = None
 
     @property
     def calls(self) -> list[ToolCall]:
@@ -157,6 +168,7 @@ class ToolResultMessage(Wire, frozen=True, tag="toolResult", tag_field="role"):
     is_error: bool = shown(False)  # the tool failed, or never executed
     details: Any = None  # for programs; the model sees content only
     timestamp: int = shown(0)  # ms
+    cache: Lifetime | None = None
 
     @property
     def text(self) -> str:
@@ -195,6 +207,17 @@ class ModelDescriptor(Wire, frozen=True):
     cost: Cost | None = None  # per million tokens
     headers: dict[str, str] | None = None  # may hold secrets: never recorded
     compat: Compat | None = None
+
+    def __repr__(self) -> str:
+        return without_secrets(self, "ModelDescriptor")
+
+
+def without_secrets(struct: msgspec.Struct, name: str) -> str:
+    """A repr with the names of its `headers`, and not what they hold."""
+    values = msgspec.structs.asdict(struct)
+    if values.get("headers"):
+        values["headers"] = dict.fromkeys(values["headers"], "***")
+    return f"{name}({', '.join(f'{key}={value!r}' for key, value in values.items())})"
 
 
 def user(content: str, timestamp: int = 0) -> UserMessage:

@@ -89,7 +89,9 @@ class PartialMessage:
             case ThinkingEnd():
                 if growing := self._at(delta.content_index, Thinking):
                     thinking = cast(Thinking, growing.block)
-                    growing.block = msgspec.structs.replace(thinking, signature=delta.signature)
+                    growing.block = msgspec.structs.replace(
+                        thinking, signature=delta.signature, redacted=delta.redacted
+                    )
             case ToolcallEnd():
                 if growing := self._at(delta.content_index, ToolCall):
                     growing.end_call()
@@ -132,7 +134,7 @@ def _with_text(block: AssistantBlock, text: str) -> AssistantBlock:
         case Text():
             return Text(text=text)
         case Thinking():
-            return Thinking(thinking=text, signature=block.signature)
+            return msgspec.structs.replace(block, thinking=text)
         case ToolCall():
             return msgspec.structs.replace(block, raw_arguments=text)
 

@@ -14,6 +14,7 @@ from .codec import ENCODER_JSON
 from .errors import RecordTooNew, StoreCorrupt
 from .events import ErrorInfo, Outcome, Status
 from .messages import AssistantMessage, Message, ModelDescriptor, ToolCall, ToolResultMessage, Usage, Wire, shown
+from .options import ModelOptions
 
 __all__ = [
     "FINAL",
@@ -82,6 +83,7 @@ class Limits(Wire, frozen=True):
     max_result_bytes: int = shown(1_000_000)  # of one tool result, as JSON
     max_input_bytes: int = shown(4_000_000)  # of a run's input, as JSON
     max_cost: float | None = None  # in the currency of the model descriptor
+    max_tokens: int | None = None  # of all model calls together, cached ones included
     parked_ttl_s: float | None = shown(30 * 24 * 3600.0)  # from each pause on
     retention_s: float = shown(24 * 3600.0)  # of a run that is over; 0 = deleted at the end
 
@@ -94,6 +96,7 @@ class Spec(Wire, frozen=True):
     instructions: str = ""  # the system prompt
     tools: tuple[ToolSpec, ...] = ()
     limits: Limits = Limits()
+    options: ModelOptions = ModelOptions()  # without headers
 
 
 # The head.

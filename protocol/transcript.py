@@ -20,6 +20,7 @@ from .events import (
     MessageEnd,
     MessageStart,
     MessageUpdate,
+    MiddlewareError,
     Status,
     ToolClientClaimed,
     ToolClientExecutePending,
@@ -180,6 +181,9 @@ class Transcript:
             self._partial = None
             self._tools = {key: tool for key, tool in self._tools.items() if tool.result is not None}
 
+    def _nothing(self, event: MiddlewareError) -> None:
+        """Something for the log, not for the transcript."""
+
     def _agent_retry(self, event: AgentRetry) -> None:
         self._partial = None
 
@@ -268,6 +272,7 @@ _FOLDS: dict[type, Callable[[Transcript, Any], None]] = {
     AgentPaused: Transcript._agent_paused,
     AgentResume: Transcript._agent_resume,
     AgentRetry: Transcript._agent_retry,
+    MiddlewareError: Transcript._nothing,
     TurnStart: Transcript._turn_start,
     TurnEnd: Transcript._turn_end,
     MessageStart: Transcript._message_start,

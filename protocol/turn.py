@@ -326,6 +326,9 @@ class Step:
         elif limits.max_cost is not None and self.usage.cost.total >= limits.max_cost:
             text = f"the run reached its limit of {limits.max_cost} in cost"
             self.end("failed", "maxCost", ErrorInfo(type="limitExceeded", message=text))
+        elif limits.max_tokens is not None and self.usage.total_tokens >= limits.max_tokens:
+            text = f"the run reached its limit of {limits.max_tokens} tokens"
+            self.end("failed", "maxTokens", ErrorInfo(type="limitExceeded", message=text))
         else:
             self.turn += 1
             self.emit(TurnStart(turn=self.turn))

@@ -84,6 +84,7 @@ EVENTS = [
     '{"type":"agent_paused","toolCallIds":["c1"]}',
     '{"type":"agent_resume","reason":"recovered"}',
     '{"type":"agent_retry","attempt":1,"reason":"503"}',
+    '{"type":"middleware_error","middleware":"Log","where":"tool","error":{"type":"internal","message":"1"}}',
     '{"type":"turn_start","turn":1}',
     '{"type":"turn_end","message":' + ASSISTANT + ',"toolResults":[' + RESULT + "]}",
     '{"type":"message_start","message":' + EMPTY + "}",

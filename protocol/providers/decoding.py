@@ -1,0 +1,248 @@
+"""What the decoders of all model APIs share: writing a message as the events of a stream, its bounds, usage and cost.
+
+A decoder never raises for what it is fed: whatever is wrong ends the stream in `Failed`, with what had come so far.
+"""
+
+from abc import ABC, abstractmethod
+from typing import TypeVar
+
+import msgspec
+
+from ..events import (
+    Done,
+    Failed,
+    Start,
+    StreamDelta,
+    StreamEvent,
+    TextDelta,
+    TextEnd,
+    TextStart,
+    ThinkingDelta,
+    ThinkingEnd,
+    ThinkingStart,
+    ToolcallDelta,
+    ToolcallEnd,
+    ToolcallStart,
+)
+from ..messages import AssistantMessage, Cost, ErrorKind, ModelDescriptor, StopReason, Usage
+from ..partial import PartialMessage
+
+__all__ = ["MAX_BLOCKS", "MAX_MESSAGE_CHARS", "MessageWriter", "StreamDecoder", "WireError", "parse", "priced"]
+
+MAX_MESSAGE_CHARS = 16 * 1024 * 1024  # of all deltas of a message
+MAX_BLOCKS = 1024  # of a message
+
+T = TypeVar("T")
+
+
+class WireError(Exception):
+    """The provider's stream can't go on: it broke its own rules, or says itself that it failed. `str` is for people."""
+
+    def __init__(self, message: str, kind: ErrorKind = "terminal") -> None:
+        super().__init__(message)
+        self.kind: ErrorKind = kind
+
+
+class MessageWriter:
+    """One assistant message, written block by block; `take` gives the events that this makes. Several blocks may be
+    open at once. What is written after the end is passed over."""
+
+    def __init__(self, model: ModelDescriptor) -> None:
+        self.model = model
+        self.usage = Usage()
+        self.response_id: str | None = None
+        self.ended = False
+        self._partial = PartialMessage(
+            AssistantMessage(content=(), api=model.api, provider=model.provider, model=model.id)
+        )
+        self._events: list[StreamEvent] = []
+        self._open: dict[int, type] = {}  # blocks that have not ended
+        self._ids: set[str] = set()
+        self._blocks = 0
+        self._chars = 0
+        self._started = False
+
+    def take(self) -> list[StreamEvent]:
+        """The events since the last `take`."""
+        events, self._events = self._events, []
+        return events
+
+    def start(self) -> None:
+        """The provider has begun to answer. Repeated, it does nothing; the first block does it too."""
+        if not self._started:
+            self._started = True
+            self._events.append(Start())
+
+    def text(self) -> int:
+        """Begin a text block; returns its content index."""
+        index = self._begin(TextDelta)
+        self._put(TextStart(content_index=index))
+        return index
+
+    def thinking(self) -> int:
+        """Begin a thinking block; returns its content index."""
+        index = self._begin(ThinkingDelta)
+        self._put(ThinkingStart(content_index=index))
+        return index
+
+    def call(self, provider_id: str, name: str) -> int:
+        """Begin a tool call; returns its content index. An id that is empty or taken is replaced by another."""
+        index = self._begin(ToolcallDelta)
+        wanted = provider_id or f"call_{index}"
+        while wanted in self._ids:
+            wanted += "_"
+        self._ids.add(wanted)
+        self._put(ToolcallStart(content_index=index, id=wanted, name=name))
+        return index
+
+    def grow(self, index: int, delta: str) -> None:
+        """Add to an open block. An empty delta, or one for a block that isn't open, does nothing.
+
+        Raises: WireError when the message gets longer than `MAX_MESSAGE_CHARS`."""
+        kind = self._open.get(index)
+        if kind is None or not delta:
+            return
+        self._chars += len(delta)
+        if self._chars > MAX_MESSAGE_CHARS:
+            raise WireError(f"the model's message has more than {MAX_MESSAGE_CHARS} characters")
+        self._put(kind(content_index=index, delta=delta))
+
+    def end(self, index: int, *, signature: str | None = None, redacted: bool = False) -> None:
+        """End a block. `signature` and `redacted` are a thinking block's."""
+        kind = self._open.pop(index, None)
+        if kind is TextDelta:
+            self._put(TextEnd(content_index=index))
+        elif kind is ThinkingDelta:
+            self._put(ThinkingEnd(content_index=index, signature=signature, redacted=redacted))
+        elif kind is ToolcallDelta:
+            self._put(ToolcallEnd(content_index=index))
+
+    def end_all(self) -> None:
+        """End every open block."""
+        for index in list(self._open):
+            self.end(index)
+
+    def done(self, reason: StopReason) -> None:
+        """The message is complete. With calls in it, `stop` becomes `toolUse`, and the other way round."""
+        if self.ended:
+            return
+        self.start()
+        self.end_all()
+        message = self._message(keep_incomplete_calls=True)
+        if reason in ("stop", "toolUse"):
+            reason = "toolUse" if message.calls else "stop"
+        self.ended = True
+        self._events.append(Done(reason=reason, message=msgspec.structs.replace(message, stop_reason=reason)))
+
+    def fail(
+        self, text: str, kind: ErrorKind, *, status: int | None = None, retry_after_s: float | None = None
+    ) -> None:
+        """The call has failed: what has come so far is kept, but for calls whose arguments have not ended."""
+        if self.ended:
+            return
+        self.ended = True
+        partial = self._message(keep_incomplete_calls=False)
+        message = msgspec.structs.replace(partial, stop_reason="error", error_message=text, error_kind=kind)
+        self._events.append(Failed(reason="error", error=message, status=status, retry_after_s=retry_after_s))
+
+    def _begin(self, kind: type) -> int:
+        self.start()
+        index = self._blocks
+        if index >= MAX_BLOCKS:
+            raise WireError(f"the model's message has more than {MAX_BLOCKS} content blocks")
+        self._blocks += 1
+        self._open[index] = kind
+        return index
+
+    def _put(self, event: StreamDelta) -> None:
+        self._partial.apply(event)
+        self._events.append(event)
+
+    def _message(self, *, keep_incomplete_calls: bool) -> AssistantMessage:
+        partial = self._partial.message(keep_incomplete_calls=keep_incomplete_calls)
+        return msgspec.structs.replace(partial, usage=self.usage, response_id=self.response_id)
+
+
+class StreamDecoder(ABC):
+    """Turns the body of a streaming response, cut anywhere, into the events of a message.
+
+    Its owner calls `feed` for each chunk and `close` at the body's end, or `fail` for what went wrong below. Each gives
+    back the events that this makes; after `Done` or `Failed` there are none any more. Nothing raises.
+    """
+
+    def __init__(self, model: ModelDescriptor) -> None:
+        self.writer = MessageWriter(model)
+
+    @property
+    def ended(self) -> bool:
+        """Whether `Done` or `Failed` has been given: the rest of the body is of no interest."""
+        return self.writer.ended
+
+    @abstractmethod
+    def receive(self, data: bytes) -> None:
+        """Take in a chunk, writing to `writer`. Raises: WireError."""
+
+    def receive_end(self) -> None:
+        """The body is over. Raises: WireError, unless what came makes a whole message."""
+        raise WireError("the provider's stream ended before its message did", "transient")
+
+    def feed(self, data: bytes) -> list[StreamEvent]:
+        """What `data` makes."""
+        try:
+            if not self.ended:
+                self.receive(data)
+        except WireError as error:
+            self.writer.fail(str(error), error.kind)
+        return self.writer.take()
+
+    def close(self) -> list[StreamEvent]:
+        """What the body's end makes."""
+        try:
+            if not self.ended:
+                self.receive_end()
+        except WireError as error:
+            self.writer.fail(str(error), error.kind)
+        return self.writer.take()
+
+    def fail(
+        self, text: str, kind: ErrorKind, *, status: int | None = None, retry_after_s: float | None = None
+    ) -> list[StreamEvent]:
+        """The end of a stream whose connection, or whose whole request, has failed."""
+        self.writer.fail(text, kind, status=status, retry_after_s=retry_after_s)
+        return self.writer.take()
+
+
+def parse(decoder: msgspec.json.Decoder[T], data: bytes | str, what: str) -> T:
+    """A piece of JSON from the stream. `what` names it towards people. Raises: WireError."""
+    try:
+        return decoder.decode(data)
+    except (msgspec.MsgspecError, RecursionError, ValueError) as error:
+        raise WireError(f"the provider sent {what} that can't be read: {error}") from error
+
+
+def priced(
+    model: ModelDescriptor,
+    *,
+    input: int = 0,  # noqa: A002  # the wire's word
+    output: int = 0,
+    cache_read: int = 0,
+    cache_write: int = 0,
+    cache_write_cost: float | None = None,
+) -> Usage:
+    """Usage with its cost, by the descriptor's prices. `input` is without the cached tokens; `cache_write_cost`, in
+    money, is for who has several prices for it. Negative counts are taken for 0."""
+    counts = [max(each, 0) for each in (input, output, cache_read, cache_write)]
+    prices = model.cost or Cost()
+    rates = (prices.input, prices.output, prices.cache_read, prices.cache_write)
+    costs = [count * rate / 1_000_000 for count, rate in zip(counts, rates, strict=True)]
+    if cache_write_cost is not None:
+        costs[3] = cache_write_cost
+    cost = Cost(input=costs[0], output=costs[1], cache_read=costs[2], cache_write=costs[3], total=sum(costs))
+    return Usage(
+        input=counts[0],
+        output=counts[1],
+        cache_read=counts[2],
+        cache_write=counts[3],
+        total_tokens=sum(counts),
+        cost=cost,
+    )
