@@ -8,7 +8,9 @@ from typing import Any, cast
 import msgspec
 
 from ..protocol.messages import ModelDescriptor
+from ..protocol.options import ModelOptions
 from ..protocol.record import Limits, Spec
+from .middleware import Middleware
 from .models import LanguageModel
 from .tools import NAME, Tool
 
@@ -28,6 +30,8 @@ class Agent:
     instructions: str = ""
     tools: Sequence[Tool] = ()  # kept as a tuple
     limits: Limits = field(default_factory=Limits)
+    options: ModelOptions = field(default_factory=ModelOptions)  # of each model call
+    middleware: Sequence[Middleware] = ()  # the first stands outermost; kept as a tuple
     description: str = ""  # for people who choose an agent
     _spec: Spec = field(init=False, repr=False)
     _tools: dict[str, Tool] = field(init=False, repr=False)
@@ -41,6 +45,8 @@ class Agent:
         descriptor = self._check_model()
         object.__setattr__(self, "tools", self._check_tools())
         self._check_limits()
+        self._check_options()
+        object.__setattr__(self, "middleware", self._check_middleware())
         object.__setattr__(self, "_tools", {tool.spec.name: tool for tool in self.tools})
         spec = Spec(
             agent=self.name,
@@ -48,6 +54,7 @@ class Agent:
             instructions=self.instructions,
             tools=tuple(tool.spec for tool in self.tools),
             limits=self.limits,
+            options=msgspec.structs.replace(self.options, headers=None),
         )
         object.__setattr__(self, "_spec", spec)
 
@@ -81,6 +88,24 @@ class Agent:
                 raise ValueError(f"agent {self.name!r}: two tools are called {each.spec.name!r}")
             seen.add(each.spec.name)
         return tuple(cast(Sequence[Tool], given))
+
+    def _check_middleware(self) -> tuple[Middleware, ...]:
+        given: Any = self.middleware
+        if not isinstance(given, Sequence):
+            raise TypeError(f"agent {self.name!r}: middleware must be a sequence, got {type(given).__name__}")
+        for each in cast(Sequence[Any], given):
+            if not isinstance(each, Middleware):
+                raise TypeError(f"agent {self.name!r}: {each!r} is not a Middleware")
+        return tuple(cast(Sequence[Middleware], given))
+
+    def _check_options(self) -> None:
+        given: Any = self.options
+        if not isinstance(given, ModelOptions):
+            raise TypeError(f"agent {self.name!r}: options must be ModelOptions, got {type(given).__name__}")
+        try:
+            msgspec.convert(msgspec.to_builtins(given), ModelOptions)
+        except (msgspec.ValidationError, TypeError) as error:
+            raise TypeError(f"agent {self.name!r}: options: {error}") from error
 
     def _check_limits(self) -> None:
         given: Any = self.limits

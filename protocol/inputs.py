@@ -23,6 +23,7 @@ __all__ = [
     "Effect",
     "Input",
     "ModelDone",
+    "ModelRefused",
     "Recover",
     "Reply",
     "Reserve",
@@ -58,6 +59,14 @@ class ModelDone(msgspec.Struct, frozen=True, kw_only=True):
     key: str
     message: AssistantMessage
     gates: Mapping[int, bool] = {}
+
+
+class ModelRefused(msgspec.Struct, frozen=True, kw_only=True):
+    """The model call `key` is not made, or what came of it is not wanted: the run ends as failed."""
+
+    key: str
+    reason: str  # as in `AgentEnd`
+    message: str  # for people
 
 
 class ToolDone(msgspec.Struct, frozen=True, kw_only=True):
@@ -138,7 +147,20 @@ class Reserve(msgspec.Struct, frozen=True):
     """The reserved sequence numbers are nearly used up."""
 
 
-Input = ModelDone | ToolDone | Stopped | Decide | Decline | ClaimCall | ClientResult | Abort | Tick | Recover | Reserve
+Input = (
+    ModelDone
+    | ModelRefused
+    | ToolDone
+    | Stopped
+    | Decide
+    | Decline
+    | ClaimCall
+    | ClientResult
+    | Abort
+    | Tick
+    | Recover
+    | Reserve
+)
 
 
 class StartModel(msgspec.Struct, frozen=True):

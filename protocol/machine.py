@@ -35,6 +35,7 @@ from .inputs import (
     Decline,
     Input,
     ModelDone,
+    ModelRefused,
     Recover,
     Reply,
     Reserve,
@@ -93,6 +94,8 @@ def step(head: Head, history: History, given: Input, *, now: int, seq: int) -> T
     match given:
         case ModelDone():
             _model_done(s, given)
+        case ModelRefused():
+            _model_refused(s, given)
         case ToolDone():
             _tool_done(s, given)
         case Decide():
@@ -157,6 +160,13 @@ def _model_done(s: Step, given: ModelDone) -> None:
         s.end("completed", message.stop_reason)
     else:
         s.go_on()
+
+
+def _model_refused(s: Step, given: ModelRefused) -> None:
+    if given.key != s.model_call or s.abort:
+        return
+    s.model_call = None
+    s.end("failed", given.reason, ErrorInfo(type="limitExceeded", message=given.message))
 
 
 def _tool_done(s: Step, given: ToolDone) -> None:

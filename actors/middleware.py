@@ -1,0 +1,84 @@
+"""What may stand around an agent's calls and watch its events: the interface, and how a chain of them is called.
+
+Ready-made ones are in modules of their own: `retry`, `limits`, `calllog`, `telemetry`.
+"""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..protocol.events import Envelope, Failed
+from ..protocol.messages import AssistantMessage
+from ..protocol.record import ToolSpec
+from .models import ModelRequest
+from .toolcall import ToolOutcome
+
+__all__ = ["CallModel", "CallTool", "EndRun", "Middleware", "ModelOutcome", "ToolRequest"]
+
+
+@dataclass(frozen=True, slots=True)
+class ModelOutcome:
+    """What came of a model call."""
+
+    message: AssistantMessage  # whole, or as far as it came
+    failed: Failed | None = None  # of a call that failed: status and `retry_after_s`, where the provider gave them
+    shown: bool = False  # watchers have seen deltas of it: to call again voids what they saw
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolRequest:
+    """A tool call that is about to be carried out."""
+
+    run_id: str
+    agent: str  # its name
+    tool: ToolSpec
+    tool_call_id: str  # unique for ever: the correlation id
+    arguments: dict[str, Any]  # valid under the tool's schema
+    decision: Any = None  # of a gated call
+    metadata: dict[str, Any] = field(default_factory=dict[str, Any])  # of the run
+
+
+CallModel = Callable[[ModelRequest], Awaitable[ModelOutcome]]
+CallTool = Callable[[ToolRequest], Awaitable[ToolOutcome]]
+
+
+class EndRun(Exception):
+    """Raised by a middleware around a model call: the run ends as `failed`, with this reason in `agent_end`."""
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason  # one word in camelCase, for programs
+        self.message = message  # for people
+
+
+class Middleware:
+    """The base of all middleware: it changes nothing. Override what you need.
+
+    One object serves any number of runs at once. In `Agent(middleware=[a, b])`, `a` stands outside of `b`.
+    """
+
+    guards: bool = False  # when it raises, the call it stood around fails; else it is passed over
+
+    @property
+    def name(self) -> str:
+        """What it is called in events and logs."""
+        return type(self).__name__
+
+    async def model_call(self, request: ModelRequest, call_next: CallModel) -> ModelOutcome:
+        """Stand around a model call. The deltas go to the watchers while `call_next` is under way.
+
+        `call_next` may be given another request; it may not be called at all, or again: then what had been shown of the
+        message is void, and watchers are told (`agent_retry`). `request.call_id` is the correlation id.
+        """
+        return await call_next(request)
+
+    async def tool_call(self, request: ToolRequest, call_next: CallTool) -> ToolOutcome:
+        """Stand around the execution of a tool. What fails is an outcome with `is_error`, not an exception.
+
+        `call_next` may be given other arguments, valid ones, unless somebody has decided on these; it is called once at
+        most. `request.tool_call_id` is the correlation id.
+        """
+        return await call_next(request)
+
+    def on_event(self, envelope: Envelope) -> None:
+        """Look at an event that has just been published, in order, each once in a process. It must not wait."""
