@@ -1,0 +1,287 @@
+"""The vendors' own Python SDKs as reference clients, one class a wire: what each is told, and what it makes of that.
+
+Each speaks its vendor's dialect, written out by hand; nothing of adjourn is used here. They block: use a thread.
+"""
+
+import json
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
+from typing import Any, Protocol
+
+import anthropic
+import httpx
+import httpx2
+import ollama
+import openai
+from heard import Block, Broken, Heard, Refused
+
+CITY: dict[str, Any] = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
+NOTHING: dict[str, Any] = {"type": "object", "properties": {}}
+TOOLS: tuple[tuple[str, str, dict[str, Any]], ...] = (
+    ("weather", "The weather in a city", CITY),
+    ("now", "The time", NOTHING),
+)
+"""What every request offers: name, description, parameters."""
+
+OSLO = {"city": "Oslo", "days": 3}
+WEATHER_ASKED = "What is the weather in Oslo?"
+WEATHER_TOLD = "snow, -4 °C"
+INSTRUCTIONS = "You are a weather service."
+
+Answer = Heard | Refused | Broken
+
+
+class Sdk(Protocol):
+    """One vendor's client, on one wire."""
+
+    model: str  # as adjourn calls it
+    path: str  # where the wire's requests go
+    ordered: bool  # the wire says where among the text a call comes
+    ids: bool  # calls have ids
+    counts: bool  # the server counts tokens on this wire
+
+    def ask(self, url: str, question: str) -> Answer:
+        """What the SDK makes of the answer to one user message."""
+        ...
+
+    def tell_weather(self, url: str) -> Answer:
+        """The same with a conversation: the weather is asked for, the model calls the tool, the tool has answered."""
+        ...
+
+
+class Anthropic:
+    """`/v1/messages`."""
+
+    model, path = "anthropic:mock-claude", "/v1/messages"
+    ordered = ids = counts = True
+    stops = {"end_turn": "stop", "max_tokens": "length", "tool_use": "toolUse"}
+
+    def ask(self, url: str, question: str) -> Answer:
+        return self._stream(url, [{"role": "user", "content": question}])
+
+    def tell_weather(self, url: str) -> Answer:
+        call = {"type": "tool_use", "id": "call_oslo", "name": "weather", "input": OSLO}
+        result = {"type": "tool_result", "tool_use_id": "call_oslo", "content": WEATHER_TOLD}
+        conversation = [
+            {"role": "user", "content": WEATHER_ASKED},
+            {"role": "assistant", "content": [call]},
+            {"role": "user", "content": [result]},
+        ]
+        return self._stream(url, conversation)
+
+    def final(self, url: str, question: str) -> Any:
+        """The SDK's own message."""
+        with self._open(url, [{"role": "user", "content": question}]) as stream:
+            return stream.get_final_message()
+
+    @contextmanager
+    def _open(self, url: str, messages: Sequence[Any]) -> Generator[Any]:
+        tools: Any = [
+            {"name": name, "description": description, "input_schema": schema} for name, description, schema in TOOLS
+        ]
+        with (
+            anthropic.Anthropic(base_url=url, api_key="sk-test", max_retries=0) as client,
+            client.messages.stream(
+                model="mock-claude", max_tokens=4096, system=INSTRUCTIONS, messages=messages, tools=tools
+            ) as stream,
+        ):
+            yield stream
+
+    def _stream(self, url: str, messages: Sequence[Any]) -> Answer:
+        text = ""
+        try:
+            with self._open(url, messages) as stream:
+                for text_delta in stream.text_stream:
+                    text += text_delta
+                message = stream.get_final_message()
+        except anthropic.APIStatusError as error:
+            return refused(error)
+        except httpx2.TransportError:
+            return Broken(text)
+        blocks: list[Block] = []
+        for block in message.content:
+            if block.type == "text":
+                blocks.append(("text", block.text))
+            elif block.type == "thinking":
+                blocks.append(("thinking", block.thinking))
+            elif block.type == "tool_use":
+                blocks.append(("call", block.id, block.name, block.input))
+        usage = message.usage
+        return Heard(tuple(blocks), self.stops[message.stop_reason], (usage.input_tokens, usage.output_tokens))
+
+
+class OpenAIChat:
+    """`/v1/chat/completions`."""
+
+    model, path = "openai:mock-gpt", "/v1/chat/completions"
+    ids = counts = True
+    ordered = False
+    stops = {"stop": "stop", "length": "length", "tool_calls": "toolUse"}
+
+    def ask(self, url: str, question: str) -> Answer:
+        return self._stream(url, [{"role": "user", "content": question}])
+
+    def tell_weather(self, url: str) -> Answer:
+        function = {"name": "weather", "arguments": '{"city":"Oslo","days":3}'}
+        call = {"id": "call_oslo", "type": "function", "function": function}
+        conversation = [
+            {"role": "user", "content": WEATHER_ASKED},
+            {"role": "assistant", "content": None, "tool_calls": [call]},
+            {"role": "tool", "tool_call_id": "call_oslo", "content": WEATHER_TOLD},
+        ]
+        return self._stream(url, conversation)
+
+    def _stream(self, url: str, messages: list[Any]) -> Answer:
+        text = ""
+        tools: Any = [
+            {"type": "function", "function": {"name": name, "description": description, "parameters": schema}}
+            for name, description, schema in TOOLS
+        ]
+        system = {"role": "system", "content": INSTRUCTIONS}
+        try:
+            with (
+                openai.OpenAI(base_url=f"{url}/v1", api_key="sk-test", max_retries=0) as client,
+                client.chat.completions.stream(
+                    model="mock-gpt",
+                    messages=[system, *messages],  # type: ignore[list-item]
+                    tools=tools,
+                    stream_options={"include_usage": True},
+                ) as stream,
+            ):
+                for event in stream:
+                    text += event.delta if event.type == "content.delta" else ""
+                completion = stream.get_final_completion()
+        except openai.LengthFinishReasonError as error:  # with tools, it says so like this
+            completion = error.completion
+        except openai.APIStatusError as error:
+            return refused(error)
+        except openai.APIConnectionError:
+            return Broken(text)
+        [choice] = completion.choices
+        message: Any = choice.message
+        blocks: list[Block] = []
+        if reasoning := getattr(message, "reasoning_content", None):
+            blocks.append(("thinking", reasoning))
+        if message.content:
+            blocks.append(("text", message.content))
+        for call in message.tool_calls or ():
+            blocks.append(("call", call.id, call.function.name, json.loads(call.function.arguments)))
+        usage = completion.usage
+        assert usage is not None
+        return Heard(tuple(blocks), self.stops[choice.finish_reason], (usage.prompt_tokens, usage.completion_tokens))
+
+
+class OpenAIResponses:
+    """`/v1/responses`."""
+
+    model, path = "openai-responses:mock-gpt", "/v1/responses"
+    ordered = ids = counts = True
+    ends = ("response.completed", "response.incomplete")
+
+    def ask(self, url: str, question: str) -> Answer:
+        return self._stream(url, [{"role": "user", "content": question}])
+
+    def tell_weather(self, url: str) -> Answer:
+        call = {"call_id": "call_oslo", "name": "weather", "arguments": '{"city":"Oslo","days":3}'}
+        conversation = [
+            {"role": "user", "content": WEATHER_ASKED},
+            {"type": "function_call", **call},
+            {"type": "function_call_output", "call_id": "call_oslo", "output": WEATHER_TOLD},
+        ]
+        return self._stream(url, conversation)
+
+    def _stream(self, url: str, conversation: Any) -> Answer:
+        text = ""
+        response: Any = None
+        event: Any
+        tools: Any = [
+            {"type": "function", "name": name, "description": description, "parameters": schema, "strict": False}
+            for name, description, schema in TOOLS
+        ]
+        try:
+            with (
+                openai.OpenAI(base_url=f"{url}/v1", api_key="sk-test", max_retries=0) as client,
+                client.responses.stream(
+                    model="mock-gpt", input=conversation, tools=tools, instructions=INSTRUCTIONS
+                ) as stream,
+            ):
+                for event in stream:
+                    text += event.delta if event.type == "response.output_text.delta" else ""
+                    response = event.response if event.type in self.ends else response
+        except openai.APIStatusError as error:
+            return refused(error)
+        except openai.APIConnectionError:
+            return Broken(text)
+        blocks: list[Block] = []
+        for item in response.output:
+            if item.type == "reasoning":
+                blocks.append(("thinking", "\n\n".join(part.text for part in item.summary)))
+            elif item.type == "message":
+                blocks += [("text", part.text) for part in item.content if part.type == "output_text"]
+            elif item.type == "function_call":
+                blocks.append(("call", item.call_id, item.name, json.loads(item.arguments)))
+        stop = "toolUse" if any(block[0] == "call" for block in blocks) else "stop"
+        stop = "length" if response.status == "incomplete" else stop
+        return Heard(tuple(blocks), stop, (response.usage.input_tokens, response.usage.output_tokens))
+
+
+class Ollama:
+    """`/api/chat`."""
+
+    model, path = "ollama:mock-llama", "/api/chat"
+    ordered = ids = counts = False
+
+    def ask(self, url: str, question: str) -> Answer:
+        return self._stream(url, [{"role": "user", "content": question}])
+
+    def tell_weather(self, url: str) -> Answer:
+        conversation = [
+            {"role": "user", "content": WEATHER_ASKED},
+            {"role": "assistant", "content": "", "tool_calls": [{"function": {"name": "weather", "arguments": OSLO}}]},
+            {"role": "tool", "tool_name": "weather", "content": WEATHER_TOLD},
+        ]
+        return self._stream(url, conversation)
+
+    def models(self, url: str) -> list[str]:
+        """What `/api/tags` lists, by name."""
+        with self._client(url) as client:
+            return [model.model for model in client.list().models]
+
+    def _client(self, url: str) -> Any:  # the SDK doesn't say what its `with` gives
+        return ollama.Client(host=url)
+
+    def _stream(self, url: str, messages: list[Any]) -> Answer:
+        text, thinking, calls = "", "", list[Block]()
+        last: Any = None
+        tools: Any = [
+            {"type": "function", "function": {"name": name, "description": description, "parameters": schema}}
+            for name, description, schema in TOOLS
+        ]
+        system = {"role": "system", "content": INSTRUCTIONS}
+        try:
+            with self._client(url) as client:
+                for part in client.chat("mock-llama", [system, *messages], tools=tools, stream=True):
+                    text += part.message.content or ""
+                    thinking += part.message.thinking or ""
+                    for call in part.message.tool_calls or ():
+                        calls.append(("call", None, call.function.name, dict(call.function.arguments)))
+                    last = part
+        except ollama.ResponseError as error:
+            # aimock words its errors as OpenAI does, here too.
+            told: Any = error.error
+            return Refused(error.status_code, told["message"], None)
+        except httpx.TransportError:
+            return Broken(text)
+        assert last.done
+        spoken = [("thinking", thinking)] * bool(thinking) + [("text", text)] * bool(text)
+        stop = "toolUse" if calls else str(last.done_reason)
+        return Heard((*spoken, *calls), stop, (last.prompt_eval_count or 0, last.eval_count or 0))
+
+
+SDKS: tuple[Sdk, ...] = (Anthropic(), OpenAIChat(), OpenAIResponses(), Ollama())
+
+
+def refused(error: Any) -> Refused:
+    """What the two SDKs with common ancestry make of a status that isn't 200."""
+    told = error.body.get("error", error.body)  # one of them takes the envelope off
+    return Refused(error.status_code, told["message"], error.response.headers.get("retry-after"))
