@@ -1,0 +1,133 @@
+"""Whether a tool's parameters may be sent with `strict: true`, which OpenAI's APIs take for some schemas only.
+
+It can only say yes: a schema that it doesn't know well goes without, which costs nothing but the server's promise,
+while a wrong yes has the whole request refused. So it also leaves aside what only some servers and models take
+(`pattern`, `format`, bounds), and counts more strictly than they do.
+
+Source: platform.openai.com/docs/guides/structured-outputs, "Supported schemas" (as of October 2026): the root is an
+object; every object lists all its properties as required and allows no others; at most 5,000 properties, 10 levels,
+1,000 enum values, 120,000 characters of names and values; a long enum has a bound of its own.
+"""
+
+from collections.abc import Iterator
+from typing import Any, cast
+
+__all__ = ["is_strict"]
+
+_SCALARS = frozenset({"string", "number", "integer", "boolean", "null"})
+_ANNOTATIONS = frozenset({"title", "description"})  # `default`, `examples` and others are refused by some servers
+_MAX_DEPTH = 10  # of any schemas within one another, not of objects only
+_MAX_NODES = 500  # schemas and enum values, those behind a reference once for each time
+_MAX_ENUM = 250
+_MAX_CHARS = 15_000  # of names and enum values
+
+
+class _NotStrictError(Exception):
+    """The schema has something that strict mode may not take."""
+
+
+def is_strict(schema: dict[str, Any]) -> bool:
+    """Whether strict mode surely takes `schema`, a valid JSON Schema of an object."""
+    walk = _Walk(_mapping(schema.get("$defs", {})))
+    try:
+        walk.object({key: value for key, value in schema.items() if key != "$defs"}, 0)
+        for name in walk.definitions:
+            walk.reference(f"#/$defs/{name}", 0)
+    except _NotStrictError:
+        return False
+    return True
+
+
+class _Walk:
+    """One pass over a schema; counts what it sees. Each method raises for what is not strict."""
+
+    def __init__(self, definitions: dict[str, Any]) -> None:
+        self.definitions = definitions
+        self._within: list[str] = []  # the definitions that the walk is in
+        self._nodes = 0
+        self._chars = 0
+
+    def node(self, value: Any, depth: int) -> None:
+        self._count(1)
+        _need(depth <= _MAX_DEPTH)
+        schema = _mapping(value)
+        kind = schema.get("type")
+        if "$ref" in schema:
+            _need(len(schema) == 1)
+            self.reference(schema["$ref"], depth)
+        elif "anyOf" in schema:
+            self._any_of(schema, depth)
+        elif kind == "object":
+            self.object(schema, depth)
+        elif kind == "array":
+            _need(schema.keys() <= {"type", "items"} | _ANNOTATIONS)
+            self.node(schema.get("items"), depth + 1)
+        else:
+            self._scalar(schema, kind)
+
+    def object(self, schema: dict[str, Any], depth: int) -> None:
+        _need(schema.keys() <= {"type", "properties", "required", "additionalProperties"} | _ANNOTATIONS)
+        _need(schema.get("type") == "object" and schema.get("additionalProperties") is False)
+        properties = _mapping(schema.get("properties"))
+        required = schema.get("required", [])
+        _need(isinstance(required, list) and sorted(properties) == sorted(cast("list[str]", required)))
+        for name, inner in properties.items():
+            self._count(0, name)
+            self.node(inner, depth + 1)
+
+    def reference(self, target: Any, depth: int) -> None:
+        if target == "#":
+            return  # the root, which the walk began with
+        _need(isinstance(target, str) and target.startswith("#/$defs/"))
+        name = target.removeprefix("#/$defs/")
+        _need(name in self.definitions)
+        if name in self._within:
+            return
+        self._count(0, name)
+        self._within.append(name)
+        self.node(self.definitions[name], depth + 1)
+        self._within.pop()
+
+    def _any_of(self, schema: dict[str, Any], depth: int) -> None:
+        _need(schema.keys() <= {"anyOf"} | _ANNOTATIONS)
+        variants = cast("list[Any]", schema["anyOf"])
+        # Objects that begin with the same key are refused by some: one of them can't be wrong.
+        _need(sum(not _is_plain(each) for each in variants) <= 1)
+        for each in variants:
+            self.node(each, depth + 1)
+
+    def _scalar(self, schema: dict[str, Any], kind: Any) -> None:
+        _need(schema.keys() <= {"type", "enum", "const"} | _ANNOTATIONS)
+        kinds = cast("list[Any]", kind) if isinstance(kind, list) else [kind]
+        _need(bool(kinds) and all(isinstance(each, str) and each in _SCALARS for each in kinds))
+        values = list(_values(schema))
+        _need(len(values) <= _MAX_ENUM)
+        for value in values:
+            _need(value is None or isinstance(value, (str, int, float)))
+            self._count(1, str(value))
+
+    def _count(self, nodes: int, text: str = "") -> None:
+        self._nodes += nodes
+        self._chars += len(text)
+        _need(self._nodes <= _MAX_NODES and self._chars <= _MAX_CHARS)
+
+
+def _values(schema: dict[str, Any]) -> Iterator[Any]:
+    yield from schema.get("enum", ())
+    if "const" in schema:
+        yield schema["const"]
+
+
+def _is_plain(schema: Any) -> bool:
+    kind = _mapping(schema).get("type")
+    return isinstance(kind, list) or kind in _SCALARS or kind == "array"
+
+
+def _mapping(value: Any) -> dict[str, Any]:
+    """`value`, or an empty one, which is never strict."""
+    return cast("dict[str, Any]", value) if isinstance(value, dict) else {}
+
+
+def _need(condition: bool) -> None:
+    if not condition:
+        raise _NotStrictError
