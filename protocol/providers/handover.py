@@ -1,22 +1,167 @@
-"""A transcript made with any providers, made fit for the next one."""
+"""Hand-over between providers: a transcript made with any of them, as the next one takes it. Pure.
 
+Here is what holds for every API. What only one wants (merged messages, a first user message, images outside tool
+results) its adapter does. What comes out for a transcript that has grown begins with what came out before; but a
+result that comes late takes the place of the synthetic one. So a provider's cache of the beginning stays good.
+"""
+
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
-from ..messages import Message, ModelDescriptor
+import msgspec
 
-__all__ = ["Rules", "hand_over"]
+from ..calls import error_result
+from ..messages import (
+    AssistantBlock,
+    AssistantMessage,
+    Lifetime,
+    Message,
+    ModelDescriptor,
+    Text,
+    Thinking,
+    ToolCall,
+    ToolResultMessage,
+    UserBlock,
+    UserMessage,
+)
+from .call_ids import CallIdForm, CallIds
+
+__all__ = ["IMAGE_NOTE", "NO_OUTPUT", "NO_RESULT", "Rules", "hand_over"]
+
+IMAGE_NOTE = "(Here was an image that this model can't be shown.)"
+NO_OUTPUT = "(no output)"
+NO_RESULT = "No result was recorded for this call."
+
+# What Anthropic and OpenAI both take (their guides to vision, 2026); the first is what people write for the second.
+_MEDIA_TYPES = {"image/jpg": "image/jpeg"} | {
+    f"image/{kind}": f"image/{kind}" for kind in ("jpeg", "png", "gif", "webp")
+}
+_UNSAFE = re.compile(r"[^A-Za-z0-9_-]")
+
+_replace = msgspec.structs.replace
 
 
 @dataclass(frozen=True, slots=True)
 class Rules:
     """What a model API takes of a transcript."""
 
-    call_ids: Literal["passthrough", "safe64", "mistral9", "openai40"] = "safe64"  # the form of tool call ids
+    call_ids: CallIdForm = "safe64"
     unsigned_thinking: bool = False  # it takes back its own thinking without a signature
 
 
 def hand_over(messages: Sequence[Message], target: ModelDescriptor, rules: Rules) -> list[Message]:
-    """The messages as `target` takes them."""
-    return list(messages)
+    """The messages as `target` takes them. Neither these nor what they hold is changed.
+
+    - Assistant messages that failed, were aborted or are empty are gone, with their results.
+    - Each call is followed at once by one result, in the order of the calls: its own, if that came before the next
+      assistant message, else a synthetic one. Other results are gone. What a user said in between comes after them.
+    - Ids and names of calls fit the API, ids are unique, arguments are objects; results go with their calls.
+    - Thinking is left only where it is the target's own, signed (or `unsigned_thinking`), and something follows it in
+      its message; elsewhere it is text. What can't be read is gone.
+    - Images that the target can't take are notes. Nothing is blank: a tool result with nothing in it says so.
+    """
+    out: list[Message] = []
+    ids = CallIds(rules.call_ids)
+    unanswered: dict[str, list[int]] = {}  # by id, since the last assistant message: where in `out` the results go
+    for message in messages:
+        match message:
+            case UserMessage():
+                if (said := _user(message, target)) is not None:
+                    out.append(said)
+            case AssistantMessage():
+                if (kept := _assistant(message, target, rules, ids)) is None:
+                    unanswered |= {call.id: [] for call in message.calls}
+                    continue
+                out.append(kept)
+                unanswered = {}
+                for call, known_as in zip(message.calls, kept.calls, strict=True):
+                    unanswered.setdefault(call.id, []).append(len(out))
+                    out.append(error_result(known_as, NO_RESULT, message.timestamp))
+            case ToolResultMessage():
+                if places := unanswered.get(message.tool_call_id):
+                    place = places.pop(0)
+                    out[place] = _result(message, out[place], target)
+    return out
+
+
+def _user(message: UserMessage, target: ModelDescriptor) -> UserMessage | None:
+    if isinstance(message.content, str):
+        return None if _blank(message.content) else message
+    content = _shown(message.content, target)
+    return _replace(message, content=content) if content else None
+
+
+def _assistant(
+    message: AssistantMessage, target: ModelDescriptor, rules: Rules, ids: CallIds
+) -> AssistantMessage | None:
+    if message.stop_reason in ("error", "aborted"):
+        return None
+    same_provider = (message.api, message.provider) == (target.api, target.provider)
+    own = same_provider and message.model == target.id
+    content: list[AssistantBlock] = []
+    followed = False  # Anthropic refuses a message that ends with thinking, OpenAI reasoning with no item after it
+    for block in reversed(message.content):
+        match block:
+            case Text():
+                kept = None if _blank(block.text) else block
+            case Thinking():
+                kept = block if own and followed and _taken_back(block, rules) else _as_text(block)
+            case ToolCall():
+                kept = block
+        if kept is not None:
+            content.append(kept)
+            followed = followed or not isinstance(kept, Thinking)
+    content = [_call(each, same_provider, ids) if isinstance(each, ToolCall) else each for each in reversed(content)]
+    return _replace(message, content=tuple(content)) if content else None
+
+
+def _taken_back(block: Thinking, rules: Rules) -> bool:
+    readable = not block.redacted and not _blank(block.thinking)
+    return bool(block.signature) or (rules.unsigned_thinking and readable)
+
+
+def _as_text(block: Thinking) -> Text | None:
+    return None if block.redacted or _blank(block.thinking) else Text(text=block.thinking)
+
+
+def _call(call: ToolCall, same_provider: bool, ids: CallIds) -> ToolCall:
+    wanted = (call.provider_id, call.id) if same_provider and call.provider_id else (call.id,)
+    return ToolCall(
+        id=ids.give(*wanted),
+        name=_UNSAFE.sub("_", call.name)[:64] or "_",
+        arguments={} if call.raw_arguments is not None else call.arguments,
+    )
+
+
+def _result(message: ToolResultMessage, placeholder: Message, target: ModelDescriptor) -> ToolResultMessage:
+    assert isinstance(placeholder, ToolResultMessage)
+    content = _shown(message.content, target) or (Text(text=NO_OUTPUT),)
+    return _replace(message, tool_call_id=placeholder.tool_call_id, tool_name=placeholder.tool_name, content=content)
+
+
+def _shown(content: tuple[UserBlock, ...], target: ModelDescriptor) -> tuple[UserBlock, ...]:
+    """Without what is blank; images that can't be taken as notes, several in a row as one."""
+    shown: list[UserBlock] = []
+    in_notes = False  # the last of `shown` is a note
+    for block in content:
+        if isinstance(block, Text):
+            if not _blank(block.text):
+                shown.append(block)
+                in_notes = False
+        elif "image" in target.input and block.data and block.mime_type in _MEDIA_TYPES:
+            shown.append(_replace(block, mime_type=_MEDIA_TYPES[block.mime_type]))
+            in_notes = False
+        else:
+            cache = _longer(shown.pop().cache, block.cache) if in_notes else block.cache
+            shown.append(Text(text=IMAGE_NOTE, cache=cache))
+            in_notes = True
+    return tuple(shown)
+
+
+def _longer(one: Lifetime | None, other: Lifetime | None) -> Lifetime | None:
+    return "long" if "long" in (one, other) else one or other
+
+
+def _blank(text: str) -> bool:
+    return not text or text.isspace()
