@@ -1,7 +1,8 @@
 """A conversation on a terminal: what is typed goes to an agent, its run is shown, and what its tools ask is asked here.
 
 A conversation is a row of runs: each begins with all the messages so far. Ctrl-C stops the run that is under way;
-again, or with no run under way, it leaves. The end of the input leaves too, and what waits goes on waiting.
+again, or with no run under way, it leaves. The end of the input leaves too, and what waits goes on waiting. `/agent NAME`
+hands the conversation over to another agent, and so maybe to another model.
 """
 
 import signal
@@ -166,7 +167,10 @@ class _Conversation:
             self._chat.agent = (await self._client.get(run_id)).snapshot.agent
             await self._follow(partial(self._chat.attach, run_id), 0)
         while (entry := await _ask(self._screen, self._keyboard, Question("you> "))) is not None:
-            if text := entry.strip():
+            command, _, name = entry.strip().partition(" ")
+            if command == "/agent":
+                await self._hand_over(name.strip())
+            elif text := entry.strip():
                 await self._follow(partial(self._chat.send, text), len(self._chat.messages) + 1)
 
     async def _choose(self, name: str | None) -> str:
@@ -179,6 +183,15 @@ class _Conversation:
         if name is None:
             raise InvalidParams(f"there are several agents; say with --agent which one: {known}")
         raise AgentNotFound(f"there is no agent {name!r} at {self._url}; known: {known}")
+
+    async def _hand_over(self, name: str) -> None:
+        """Go on with another agent; it gets all that was said."""
+        names = [agent.name for agent in await self._client.agents()]
+        if name in names:
+            self._chat.agent = name
+            self._screen.line(f"Talking to {name} from now on.", "dim")
+        else:
+            self._screen.line(f"(/agent NAME goes on with another agent; there are: {', '.join(names)})", "yellow")
 
     # A run.
 
