@@ -31,6 +31,7 @@ __all__ = ["MAX_BLOCKS", "MAX_MESSAGE_CHARS", "MessageWriter", "StreamDecoder", 
 
 MAX_MESSAGE_CHARS = 16 * 1024 * 1024  # of all deltas of a message
 MAX_BLOCKS = 1024  # of a message
+MAX_TOKENS = 2**50  # of one kind: then their sum is still a number that every reader of JSON can hold
 
 T = TypeVar("T")
 
@@ -230,8 +231,8 @@ def priced(
     cache_write_cost: float | None = None,
 ) -> Usage:
     """Usage with its cost, by the descriptor's prices. `input` is without the cached tokens; `cache_write_cost`, in
-    money, is for who has several prices for it. Negative counts are taken for 0."""
-    counts = [max(each, 0) for each in (input, output, cache_read, cache_write)]
+    money, is for who has several prices for it. A count below 0, or above `MAX_TOKENS`, is taken for that bound."""
+    counts = [min(max(each, 0), MAX_TOKENS) for each in (input, output, cache_read, cache_write)]
     prices = model.cost or Cost()
     rates = (prices.input, prices.output, prices.cache_read, prices.cache_write)
     costs = [count * rate / 1_000_000 for count, rate in zip(counts, rates, strict=True)]
