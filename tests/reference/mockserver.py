@@ -41,7 +41,7 @@ class MockServer:
 @contextmanager
 def serve_answers() -> Generator[MockServer]:
     """The server on a free loopback port, for as long as the block runs."""
-    command = [NODE, PROGRAM, "--port", "0", "--fixtures", ANSWERS, "--validate-on-load"]
+    command = [NODE, PROGRAM, "--port", "0", "--fixtures", ANSWERS, "--validate-on-load", "--strict"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
         assert process.stdout is not None
         said = ""
