@@ -29,7 +29,7 @@ from ..partial import PartialMessage
 
 __all__ = ["MAX_BLOCKS", "MAX_MESSAGE_CHARS", "MessageWriter", "StreamDecoder", "WireError", "parse", "priced"]
 
-MAX_MESSAGE_CHARS = 16 * 1024 * 1024  # of all deltas of a message
+MAX_MESSAGE_CHARS = 16 * 1024 * 1024  # of a message: deltas, signatures, ids and names of calls
 MAX_BLOCKS = 1024  # of a message
 MAX_TOKENS = 2**50  # of one kind: then their sum is still a number that every reader of JSON can hold
 
@@ -93,6 +93,7 @@ class MessageWriter:
         while wanted in self._ids:
             wanted += "_"
         self._ids.add(wanted)
+        self._count(len(wanted) + len(name))
         self._put(ToolcallStart(content_index=index, id=wanted, name=name))
         return index
 
@@ -103,13 +104,15 @@ class MessageWriter:
         kind = self._open.get(index)
         if kind is None or not delta:
             return
-        self._chars += len(delta)
-        if self._chars > MAX_MESSAGE_CHARS:
-            raise WireError(f"the model's message has more than {MAX_MESSAGE_CHARS} characters")
+        self._count(len(delta))
         self._put(kind(content_index=index, delta=delta))
 
     def end(self, index: int, *, signature: str | None = None, redacted: bool = False) -> None:
-        """End a block. `signature` and `redacted` are a thinking block's."""
+        """End a block. `signature` and `redacted` are a thinking block's.
+
+        Raises: WireError when the signature makes the message longer than `MAX_MESSAGE_CHARS`."""
+        if signature is not None:
+            self._count(len(signature))
         kind = self._open.pop(index, None)
         if kind is TextDelta:
             self._put(TextEnd(content_index=index))
@@ -154,6 +157,11 @@ class MessageWriter:
         self._blocks += 1
         self._open[index] = kind
         return index
+
+    def _count(self, chars: int) -> None:
+        self._chars += chars
+        if self._chars > MAX_MESSAGE_CHARS:
+            raise WireError(f"the model's message has more than {MAX_MESSAGE_CHARS} characters")
 
     def _put(self, event: StreamDelta) -> None:
         self._partial.apply(event)
