@@ -1,0 +1,299 @@
+"""Anthropic's Messages API: its stream decoded. How a request is built, `anthropic_request` says.
+
+Wire: platform.claude.com/docs, "Streaming messages", "Handling stop reasons", "Handle streaming refusals" and "Prompt
+caching", and the types of the official Python SDK 2.12, all read in November 2026.
+"""
+
+from collections.abc import Callable
+from operator import attrgetter
+
+import msgspec
+
+from ..messages import Cost, ErrorKind, ModelDescriptor, StopReason
+from ..sse import SSEParser, SSETooLarge
+from .adapter import Adapter
+from .anthropic_request import API, build_request
+from .decoding import MAX_MESSAGE_CHARS, StreamDecoder, WireError, parse, priced
+
+__all__ = ["ADAPTER", "Decoder"]
+
+# `pause_turn` comes with tools that the server executes, and none of them is ever offered.
+_STOP_REASONS: dict[str, StopReason] = {
+    "end_turn": "stop",
+    "stop_sequence": "stop",
+    "pause_turn": "stop",
+    "tool_use": "toolUse",
+    "max_tokens": "length",
+    "model_context_window_exceeded": "length",
+}
+_TRANSIENT = frozenset({"overloaded_error", "api_error", "rate_limit_error", "timeout_error"})
+
+
+class _Typed(msgspec.Struct, frozen=True):
+    type: str | None = None
+
+
+class _Delta(msgspec.Struct, frozen=True):
+    text: str | None = None
+    thinking: str | None = None
+    partial_json: str | None = None
+    signature: str | None = None
+
+
+class _BlockDelta(msgspec.Struct, frozen=True):
+    index: int
+    delta: _Delta
+
+
+class _Content(msgspec.Struct, frozen=True):
+    type: str | None = None
+    text: str | None = None
+    thinking: str | None = None
+    signature: str | None = None
+    data: str | None = None  # of redacted thinking
+    id: str | None = None  # these three of a tool use
+    name: str | None = None
+    input: msgspec.Raw = msgspec.Raw(b"{}")
+
+
+class _BlockStart(msgspec.Struct, frozen=True):
+    index: int
+    content_block: _Content
+
+
+class _BlockStop(msgspec.Struct, frozen=True):
+    index: int
+
+
+class _CacheCreation(msgspec.Struct, frozen=True):
+    ephemeral_1h_input_tokens: int | None = None
+
+
+class _Usage(msgspec.Struct, frozen=True):
+    """Cumulative counts: a later one takes the place of an earlier one, a missing one leaves it."""
+
+    input_tokens: int | None = None  # without the two kinds of cached ones
+    output_tokens: int | None = None
+    cache_read_input_tokens: int | None = None
+    cache_creation_input_tokens: int | None = None
+    cache_creation: _CacheCreation | None = None  # the split of the one before by lifetime
+
+
+class _Message(msgspec.Struct, frozen=True):
+    id: str | None = None
+    usage: _Usage | None = None
+
+
+class _MessageStart(msgspec.Struct, frozen=True):
+    message: _Message | None = None
+
+
+class _StopDetails(msgspec.Struct, frozen=True):
+    category: str | None = None
+    explanation: str | None = None
+
+
+class _Stop(msgspec.Struct, frozen=True):
+    stop_reason: str | None = None
+    stop_details: _StopDetails | None = None
+
+
+class _MessageDelta(msgspec.Struct, frozen=True):
+    delta: _Stop | None = None
+    usage: _Usage | None = None
+
+
+class _Error(msgspec.Struct, frozen=True):
+    type: str | None = None
+    message: str | None = None
+
+
+class _Failure(msgspec.Struct, frozen=True):
+    error: _Error | None = None
+
+
+_TYPED = msgspec.json.Decoder(_Typed)
+_BLOCK_DELTA = msgspec.json.Decoder(_BlockDelta)
+_BLOCK_START = msgspec.json.Decoder(_BlockStart)
+_BLOCK_STOP = msgspec.json.Decoder(_BlockStop)
+_MESSAGE_START = msgspec.json.Decoder(_MessageStart)
+_MESSAGE_DELTA = msgspec.json.Decoder(_MessageDelta)
+_FAILURE = msgspec.json.Decoder(_Failure)
+
+_Read = Callable[[_Delta], str | None]  # what a delta adds to a block of one kind
+_TEXT: _Read = attrgetter("text")
+_THINKING: _Read = attrgetter("thinking")
+_ARGUMENTS: _Read = attrgetter("partial_json")
+
+
+class _Block:
+    """A content block that has not ended."""
+
+    __slots__ = ("arguments", "index", "read", "redacted", "signature")
+
+    def __init__(self, index: int, read: _Read) -> None:
+        self.index = index  # in the message
+        self.read = read
+        self.signature: str | None = None
+        self.redacted = False
+        self.arguments = ""  # those that a tool use began with; void once there are deltas
+
+
+class Decoder(StreamDecoder):
+    """Decodes the events of a stream. Those of unknown types, and blocks of server tools, are passed over."""
+
+    def __init__(self, model: ModelDescriptor) -> None:
+        super().__init__(model)
+        self._sse = SSEParser()
+        self._blocks: dict[int, _Block] = {}  # by the wire's index
+        self._usage: dict[str, int] = {}
+        self._stop: StopReason | None = None
+        self._hidden_chars = 0  # of signatures
+
+    def receive(self, data: bytes) -> None:
+        try:
+            events = self._sse.feed(data)
+        except SSETooLarge as error:
+            raise WireError(str(error)) from error
+        for event in events:
+            kind = event.event
+            if kind == "message":  # no name came with it: some servers that speak this API leave it out
+                kind = parse(_TYPED, event.data, "an event").type or ""
+            take = _TAKES.get(kind)
+            if take is not None:
+                take(self, event.data)
+                if self.ended:
+                    return
+
+    def receive_end(self) -> None:
+        if self._stop is None:
+            super().receive_end()
+        self._finish("")  # all that is missing is the word that nothing is missing
+
+    def _grow(self, data: str) -> None:
+        event = parse(_BLOCK_DELTA, data, "a content block delta")
+        block = self._blocks.get(event.index)
+        if block is None:
+            return
+        if piece := block.read(event.delta):
+            block.arguments = ""
+            self.writer.grow(block.index, piece)
+        elif event.delta.signature is not None:
+            self._sign(block, event.delta.signature)
+
+    def _begin(self, data: str) -> None:
+        event = parse(_BLOCK_START, data, "the start of a content block")
+        self._end_block(event.index)
+        content = event.content_block
+        match content.type:
+            case "text":
+                block, begun = _Block(self.writer.text(), _TEXT), content.text
+            case "thinking":
+                block, begun = _Block(self.writer.thinking(), _THINKING), content.thinking
+                self._sign(block, content.signature)
+            case "redacted_thinking":
+                block, begun = _Block(self.writer.thinking(), _THINKING), None
+                block.redacted = True
+                self._sign(block, content.data)
+            case "tool_use":
+                block, begun = _Block(self.writer.call(content.id or "", content.name or ""), _ARGUMENTS), None
+                block.arguments = _given(content.input)
+            case _:
+                return
+        self._blocks[event.index] = block
+        self.writer.grow(block.index, begun or "")
+
+    def _sign(self, block: _Block, signature: str | None) -> None:
+        self._hidden_chars += len(signature or "")
+        if self._hidden_chars > MAX_MESSAGE_CHARS:
+            raise WireError(f"the model's message has signatures of more than {MAX_MESSAGE_CHARS} characters")
+        block.signature = signature or None
+
+    def _end(self, data: str) -> None:
+        self._end_block(parse(_BLOCK_STOP, data, "the end of a content block").index)
+
+    def _end_block(self, wire_index: int) -> None:
+        block = self._blocks.pop(wire_index, None)
+        if block is not None:
+            self.writer.grow(block.index, block.arguments)
+            self.writer.end(block.index, signature=block.signature, redacted=block.redacted)
+
+    def _start(self, data: str) -> None:
+        message = parse(_MESSAGE_START, data, "the start of the message").message
+        if message is not None:
+            self.writer.response_id = message.id
+            self._count(message.usage)
+        self.writer.start()
+
+    def _note_stop(self, data: str) -> None:
+        event = parse(_MESSAGE_DELTA, data, "the end of the message")
+        self._count(event.usage)
+        stop = event.delta
+        if stop is None or stop.stop_reason is None:
+            return
+        if stop.stop_reason == "refusal":
+            raise WireError(_refusal(stop.stop_details or _StopDetails()))
+        self._stop = _STOP_REASONS.get(stop.stop_reason, "stop")
+
+    def _finish(self, _: str) -> None:
+        for wire_index in list(self._blocks):
+            self._end_block(wire_index)
+        self.writer.done(self._stop or "stop")
+
+    def _fail(self, data: str) -> None:
+        error = parse(_FAILURE, data, "an error").error or _Error()
+        kind: ErrorKind = "transient" if error.type in _TRANSIENT else "terminal"
+        words = error.message or "the provider reported an error and didn't say which"
+        raise WireError(f"{words} ({error.type})" if error.type else words, kind)
+
+    def _count(self, usage: _Usage | None) -> None:
+        if usage is None:
+            return
+        counts = msgspec.structs.asdict(usage)
+        split = counts.pop("cache_creation")
+        if split is not None:
+            counts["hour"] = split.ephemeral_1h_input_tokens
+        self._usage |= {name: max(count, 0) for name, count in counts.items() if count is not None}
+        written = self._usage.get("cache_creation_input_tokens", 0)
+        self.writer.usage = priced(
+            self.writer.model,
+            input=self._usage.get("input_tokens", 0),
+            output=self._usage.get("output_tokens", 0),
+            cache_read=self._usage.get("cache_read_input_tokens", 0),
+            cache_write=written,
+            cache_write_cost=_write_cost(self.writer.model, written, self._usage.get("hour", 0)),
+        )
+
+
+def _write_cost(model: ModelDescriptor, written: int, for_an_hour: int) -> float | None:
+    """For five minutes a cache write costs what the descriptor says; for an hour, twice the price of input ("Prompt
+    caching", Pricing). None: nothing was written for an hour."""
+    if not for_an_hour:
+        return None
+    prices = model.cost or Cost()
+    for_an_hour = min(for_an_hour, written)
+    return ((written - for_an_hour) * prices.cache_write + for_an_hour * 2 * prices.input) / 1_000_000
+
+
+def _given(arguments: msgspec.Raw) -> str:
+    text = bytes(arguments).decode()
+    return "" if text in ("{}", "null") else text
+
+
+def _refusal(details: _StopDetails) -> str:
+    """A refusal fails the call: the API wants a refused turn out of the conversation, and failed turns are not sent."""
+    why = details.explanation or "the provider gave no reason"
+    return f"the model refused to answer: {why}" + (f" ({details.category})" if details.category else "")
+
+
+_TAKES: dict[str, Callable[[Decoder, str], None]] = {
+    "content_block_delta": Decoder._grow,
+    "content_block_start": Decoder._begin,
+    "content_block_stop": Decoder._end,
+    "message_start": Decoder._start,
+    "message_delta": Decoder._note_stop,
+    "message_stop": Decoder._finish,
+    "error": Decoder._fail,
+}
+
+ADAPTER = Adapter(API, build_request, Decoder)

@@ -1,0 +1,236 @@
+"""Anthropic's Messages API: the request. No stream here: `anthropic` decodes that.
+
+Sources: platform.claude.com/docs, "Messages" (API reference), "Versions", "Prompt caching", "Handle tool calls", and
+the types of the official Python SDK 2.12, all read in November 2026.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from .. import codec
+from ..messages import (
+    AssistantMessage,
+    Lifetime,
+    Message,
+    ModelDescriptor,
+    Text,
+    Thinking,
+    ToolCall,
+    ToolResultMessage,
+    UserBlock,
+    UserMessage,
+)
+from ..options import ModelOptions
+from .adapter import Context, HTTPRequest
+from .anthropic_thinking import takes_temperature, think
+from .handover import NO_OUTPUT, Rules, hand_over
+
+__all__ = ["API", "DEFAULT_MAX_TOKENS", "GO_ON", "build_request"]
+
+API = "anthropic-messages"
+VERSION = "2026-10-21"
+VERSION_WITH_TEMPERATURE = "2023-06-01"  # the last one: 2026-10-21 refuses it for every model
+
+# The API wants a number. Every model that is served today may write so much (the smallest maximum is 64,000), and it
+# leaves room to think first.
+DEFAULT_MAX_TOKENS = 16_384
+
+# What a user says where the API wants one to speak: at the beginning, between two assistant messages, and at the end,
+# since today's models refuse to go on with a message that they are given the beginning of.
+GO_ON = "(Go on.)"
+
+MAX_BREAKPOINTS = 4  # of the cache, in one request
+
+_Block = dict[str, Any]
+_MARK = "cache_control"  # until the breakpoints are settled, it holds a Lifetime
+_CACHEABLE = frozenset({"text", "image", "tool_use", "tool_result"})
+
+
+def build_request(model: ModelDescriptor, context: Context, options: ModelOptions) -> HTTPRequest:
+    """A streaming call of `POST /v1/messages`.
+
+    - `max_tokens`: the options', else the model's maximum, else `DEFAULT_MAX_TOKENS`.
+    - `reasoning`: see `anthropic_thinking`. `temperature` is left out where the model thinks or doesn't take one.
+    - Cache marks: at most four, the latest ones; one that is to live long makes those before it live as long, because
+      the API wants them in that order. `cache` of the options marks tools, system prompt and the last message.
+    - A transcript with tool calls, and no tools any more: those it names are declared, and the model may not call them.
+    """
+    max_tokens = options.max_tokens or model.max_output_tokens or DEFAULT_MAX_TOKENS
+    handed = hand_over(context.messages, model, Rules())
+    thought = think(model.id, options.reasoning, max_tokens, replays=_replays(handed), resumes=_resumes(handed))
+    tools, callable_ = _tools(model, context, handed)
+    system: list[_Block] = [_text(context.instructions)] if context.instructions.strip() else []
+    messages = _messages(handed, with_thinking=not thought.off)
+    _mark(tools, options.cache_tools)
+    _mark(system, options.cache_instructions)
+    _settle_breakpoints(tools, system, messages, options)
+
+    body: dict[str, Any] = {"model": model.id, "max_tokens": max_tokens, "stream": True, "messages": messages}
+    if system:
+        body["system"] = system
+    if tools:
+        body["tools"] = tools
+    if not callable_:
+        body["tool_choice"] = {"type": "none"}
+    body |= thought.params
+    version = VERSION
+    if options.temperature is not None and not thought.on and takes_temperature(model.id):
+        body["temperature"] = options.temperature
+        version = VERSION_WITH_TEMPERATURE
+    user_id = options.metadata.get("user_id")
+    if isinstance(user_id, str) and user_id:
+        body["metadata"] = {"user_id": user_id}
+    headers = {"content-type": "application/json", "accept": "text/event-stream", "anthropic-version": version}
+    if thought.betas:
+        headers["anthropic-beta"] = ",".join(thought.betas)
+    return HTTPRequest("POST", "/v1/messages", headers, codec.to_json(body))
+
+
+def _replays(handed: Sequence[Message]) -> bool:
+    return any(
+        isinstance(block, Thinking)
+        for message in handed
+        if isinstance(message, AssistantMessage)
+        for block in message.content
+    )
+
+
+def _resumes(handed: Sequence[Message]) -> bool:
+    """Whether the last assistant message called tools, and did not begin with thinking."""
+    last = next((each for each in reversed(handed) if isinstance(each, AssistantMessage)), None)
+    return last is not None and bool(last.calls) and not isinstance(last.content[0], Thinking)
+
+
+def _tools(model: ModelDescriptor, context: Context, handed: Sequence[Message]) -> tuple[list[_Block], bool]:
+    """The tools to declare, and whether they may be called. The API refuses calls in the transcript without tools."""
+    if model.tools and context.tools:
+        return [_tool(each.name, each.description, each.parameters) for each in context.tools], True
+    calls = [call for message in handed if isinstance(message, AssistantMessage) for call in message.calls]
+    names = dict.fromkeys(call.name for call in calls)
+    return [_tool(name, "No longer available.", {}) for name in names], not names
+
+
+def _tool(name: str, description: str, parameters: dict[str, Any]) -> _Block:
+    tool: _Block = {"name": name, "input_schema": {"type": "object"} | parameters}
+    return tool | {"description": description} if description else tool
+
+
+def _messages(handed: Sequence[Message], *, with_thinking: bool) -> list[_Block]:
+    """The turns, user and assistant by turns, from a user to a user."""
+    turns: list[_Block] = []
+    for message in handed:
+        if isinstance(message, AssistantMessage):
+            if content := _said(message, with_thinking=with_thinking):
+                if not turns or turns[-1]["role"] == "assistant":
+                    turns.append(_user_turn([_text(GO_ON)]))
+                turns.append({"role": "assistant", "content": content})
+        elif turns and turns[-1]["role"] == "user":
+            turns[-1]["content"] += _asked(message)
+        else:
+            turns.append(_user_turn(_asked(message)))
+    if not turns or turns[-1]["role"] == "assistant":
+        turns.append(_user_turn([_text(GO_ON)]))
+    for turn in turns:
+        # A turn's tool results come first. Images that a failed call gave are the only blocks in between.
+        turn["content"].sort(key=_is_no_result)
+    return turns
+
+
+def _is_no_result(block: _Block) -> bool:
+    return block["type"] != "tool_result"
+
+
+def _user_turn(content: list[_Block]) -> _Block:
+    return {"role": "user", "content": content}
+
+
+def _asked(message: UserMessage | ToolResultMessage) -> list[_Block]:
+    content = (Text(text=message.content),) if isinstance(message.content, str) else message.content
+    if isinstance(message, UserMessage):
+        blocks = [_block(each) for each in content]
+        _mark(blocks, message.cache)
+        return blocks
+    return _result(message)
+
+
+def _result(message: ToolResultMessage) -> list[_Block]:
+    """The block of a tool's result; behind it, the images of a failed one: in there, the API takes text only."""
+    inner = [_block(each) for each in message.content]
+    marks = [each.pop(_MARK, None) for each in inner]
+    result: _Block = {"type": "tool_result", "tool_use_id": message.tool_call_id, "content": inner}
+    images: list[_Block] = []
+    if message.is_error:
+        images = [each for each in inner if each["type"] == "image"]
+        result["content"] = [each for each in inner if each["type"] == "text"] or [_text(NO_OUTPUT)]
+        result["is_error"] = True
+    for lifetime in (*marks, message.cache):
+        _mark([result], lifetime)
+    return [result, *images]
+
+
+def _said(message: AssistantMessage, *, with_thinking: bool) -> list[_Block]:
+    blocks: list[_Block] = []
+    for each in message.content:
+        match each:
+            case Text():
+                blocks.append(_block(each))
+            case ToolCall():
+                blocks.append({"type": "tool_use", "id": each.id, "name": each.name, "input": each.arguments})
+            case Thinking(redacted=True) if with_thinking:
+                blocks.append({"type": "redacted_thinking", "data": each.signature})
+            case Thinking() if with_thinking:
+                blocks.append({"type": "thinking", "thinking": each.thinking, "signature": each.signature})
+            case Thinking():
+                pass
+    _mark(blocks, message.cache)
+    return blocks
+
+
+def _block(block: UserBlock) -> _Block:
+    if isinstance(block, Text):
+        made = _text(block.text)
+    else:
+        source = {"type": "base64", "media_type": block.mime_type, "data": block.data}
+        made = {"type": "image", "source": source}
+    _mark([made], block.cache)
+    return made
+
+
+def _text(text: str) -> _Block:
+    return {"type": "text", "text": text}
+
+
+def _mark(blocks: Sequence[_Block], lifetime: Lifetime | None) -> None:
+    """Mark the last of these that can be cached; of two marks the longer one stays. Thinking can't be."""
+    if lifetime is None:
+        return
+    for block in reversed(blocks):
+        if block.get("type", "tool_use") in _CACHEABLE:  # a declared tool has no type
+            block[_MARK] = "long" if "long" in (lifetime, block.get(_MARK)) else "short"
+            return
+
+
+def _settle_breakpoints(
+    tools: list[_Block], system: list[_Block], messages: list[_Block], options: ModelOptions
+) -> None:
+    """Marks become what the API calls breakpoints: the latest four, none that lives longer than one before it."""
+    lifetime = None if options.cache == "none" else options.cache
+    for blocks in (tools, system, messages[-1]["content"]):
+        _mark(blocks, lifetime)
+    kept = 0
+    ttl: Lifetime = "short"
+    for block in reversed([*_marked(tools), *_marked(system), *_marked_in(messages)]):
+        if options.cache == "none" or kept == MAX_BREAKPOINTS:
+            del block[_MARK]
+            continue
+        kept += 1
+        ttl = "long" if "long" in (ttl, block[_MARK]) else "short"
+        block[_MARK] = {"type": "ephemeral", "ttl": "1h"} if ttl == "long" else {"type": "ephemeral"}
+
+
+def _marked(blocks: Iterable[_Block]) -> list[_Block]:
+    return [block for block in blocks if _MARK in block]
+
+
+def _marked_in(messages: Sequence[_Block]) -> list[_Block]:
+    return [block for message in messages for block in _marked(message["content"])]
