@@ -1,0 +1,353 @@
+"""OpenAI's Responses API: the events of its stream as those of a message. Requests: see `openai_responses_request`.
+
+An output item is a message (each of its parts a text block), a reasoning item (a thinking block) or a function call.
+Items are told apart by `output_index`, which servers agree on better than on ids, and may come interleaved. Whatever
+else there is, items of hosted tools or events made up later, is passed over.
+
+Source: OpenAI's API reference, "Streaming events", and the types of the `openai` package 3.54 (October 2026); raw
+`reasoning_text` comes from servers of open weights (vLLM, LM Studio).
+"""
+
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+import msgspec
+
+from ..messages import ErrorKind, ModelDescriptor, Usage
+from ..sse import SSEEvent, SSEParser, SSETooLarge
+from .adapter import Adapter
+from .decoding import StreamDecoder, WireError, parse, priced
+from .openai_responses_request import Kept, build_request
+
+__all__ = ["ADAPTER", "Decoder"]
+
+# Codes of errors after which the same call may succeed. Any other is as final as the API's 400.
+_TRANSIENT: frozenset[str | int] = frozenset(
+    {"internal_error", "overloaded_error", "rate_limit_error", "rate_limit_exceeded", "server_error"}
+    | {"server_is_overloaded", "service_unavailable", "slow_down", "timeout", "vector_store_timeout"}
+    | {408, 425, 429, 500, 502, 503, 504, 529}  # where a proxy gives the status that it got
+)
+
+
+class _In(msgspec.Struct, frozen=True, gc=False):
+    """The base of what comes in: what isn't known is passed over, and anything may be missing or null."""
+
+
+class _Kind(_In, frozen=True, gc=False):
+    type: str | None = None
+    error: msgspec.Raw | None = None  # of servers that send their error's bare body
+
+
+class _Delta(_In, frozen=True, gc=False):
+    delta: str | None = None
+    output_index: int | None = None
+    content_index: int | None = None  # of a message's part, or of raw reasoning's
+    summary_index: int | None = None  # of a reasoning summary's part
+
+
+class _ItemEvent(_In, frozen=True, gc=False):
+    item: msgspec.Raw = msgspec.Raw(b"{}")
+    output_index: int | None = None
+
+
+class _Part(_In, frozen=True, gc=False):
+    text: str | None = None
+    refusal: str | None = None
+
+
+class _MessageItem(_In, frozen=True, gc=False):
+    content: list[_Part] | None = None
+
+
+class _CallItem(_In, frozen=True, gc=False):
+    call_id: str | None = None
+    name: str | None = None
+    arguments: str | None = None
+
+
+class _ReasoningItem(_In, frozen=True, gc=False):
+    id: str | None = None
+    summary: list[_Part] | None = None
+    content: list[_Part] | None = None
+    encrypted_content: str | None = None
+
+
+class _Error(_In, frozen=True, gc=False):
+    code: str | int | None = None
+    type: str | None = None
+    message: str | None = None
+
+
+class _ErrorEvent(_In, frozen=True, gc=False):
+    code: str | int | None = None
+    message: str | None = None
+    error: _Error | str | None = None  # the documentation has the fields in the event, the API in here
+
+
+class _Incomplete(_In, frozen=True, gc=False):
+    reason: str | None = None
+
+
+class _InputDetails(_In, frozen=True, gc=False):
+    cached_tokens: int | None = None
+    cache_write_tokens: int | None = None
+
+
+class _Usage(_In, frozen=True, gc=False):
+    input_tokens: int | None = None  # those from and for the cache included
+    input_tokens_details: _InputDetails | None = None
+    output_tokens: int | None = None  # reasoning included
+
+
+class _Response(_In, frozen=True, gc=False):
+    id: str | None = None
+    error: _Error | None = None
+    incomplete_details: _Incomplete | None = None
+    usage: _Usage | None = None
+
+
+class _ResponseEvent(_In, frozen=True, gc=False):
+    response: _Response | None = None
+
+
+_replace = msgspec.structs.replace
+
+_KIND = msgspec.json.Decoder(_Kind)
+_DELTA = msgspec.json.Decoder(_Delta)
+_ITEM_EVENT = msgspec.json.Decoder(_ItemEvent)
+_MESSAGE_ITEM = msgspec.json.Decoder(_MessageItem)
+_CALL_ITEM = msgspec.json.Decoder(_CallItem)
+_REASONING_ITEM = msgspec.json.Decoder(_ReasoningItem)
+_ERROR_EVENT = msgspec.json.Decoder(_ErrorEvent)
+_RESPONSE_EVENT = msgspec.json.Decoder(_ResponseEvent)
+
+
+class _Item:
+    """An open reasoning item or function call."""
+
+    __slots__ = ("block", "grown", "is_call", "part")
+
+    def __init__(self, block: int, *, is_call: bool) -> None:
+        self.block = block  # its content index
+        self.is_call = is_call
+        self.grown = False  # something has come of it
+        self.part: tuple[bool, int] | None = None  # of the reasoning: raw or not, and the part's index
+
+
+class Decoder(StreamDecoder):
+    """The body of one response, as server-sent events."""
+
+    def __init__(self, model: ModelDescriptor) -> None:
+        super().__init__(model)
+        self._sse = SSEParser()
+        # What is open. Each entry has its own block, so there are never more than a message may have.
+        self._texts: dict[tuple[int, int], int] = {}  # by output and content index
+        self._items: dict[int, _Item] = {}  # by output index
+
+    def receive(self, data: bytes) -> None:
+        try:
+            events = self._sse.feed(data)
+        except SSETooLarge as error:
+            raise WireError(f"the provider sent an event that is too large: {error}") from error
+        for event in events:
+            if self.ended:
+                return
+            self._event(event)
+
+    def _event(self, event: SSEEvent) -> None:
+        # The event's name says the same as the `type` in its data. Some servers leave it out.
+        handle = self._HANDLERS.get(event.event)
+        if handle is None and event.data != "[DONE]":
+            kind = parse(_KIND, event.data, "an event")
+            if kind.error is not None and bytes(kind.error) != b"null" and kind.type is None:
+                self._failed(event.data)
+            handle = self._HANDLERS.get(kind.type or "")
+        if handle is not None:
+            handle(self, event.data)
+
+    def _text_delta(self, data: str) -> None:
+        event = parse(_DELTA, data, "a piece of text")
+        if event.delta:
+            self._grow_text(event.output_index or 0, event.content_index or 0, event.delta)
+
+    def _grow_text(self, output_index: int, content_index: int, delta: str) -> None:
+        key = (output_index, content_index)
+        block = self._texts.get(key)
+        if block is None:
+            block = self._texts[key] = self.writer.text()
+        self.writer.grow(block, delta)
+
+    def _arguments_delta(self, data: str) -> None:
+        event = parse(_DELTA, data, "a piece of a call's arguments")
+        item = self._items.get(event.output_index or 0)
+        if event.delta and item is not None and item.is_call:
+            item.grown = True
+            self.writer.grow(item.block, event.delta)
+
+    def _summary_delta(self, data: str) -> None:
+        event = parse(_DELTA, data, "a piece of a reasoning summary")
+        self._grow_thinking(event, (False, event.summary_index or 0))
+
+    def _reasoning_delta(self, data: str) -> None:
+        event = parse(_DELTA, data, "a piece of reasoning")
+        self._grow_thinking(event, (True, event.content_index or 0))
+
+    def _grow_thinking(self, event: _Delta, part: tuple[bool, int]) -> None:
+        item = self._items.get(event.output_index or 0)
+        if item is None:
+            item = self._open_thinking(event.output_index or 0)
+        if event.delta and not item.is_call:
+            if item.part not in (None, part):
+                self.writer.grow(item.block, "\n\n")
+            item.part, item.grown = part, True
+            self.writer.grow(item.block, event.delta)
+
+    def _item_added(self, data: str) -> None:
+        event = parse(_ITEM_EVENT, data, "an output item")
+        index, body = event.output_index or 0, bytes(event.item)
+        self._forget(index)
+        match parse(_KIND, body, "an output item").type:
+            case "function_call":
+                self._open_call(index, parse(_CALL_ITEM, body, "a call"))
+            case "reasoning":
+                self._open_thinking(index)
+            case _:
+                pass  # a message's parts begin with their first text
+
+    def _item_done(self, data: str) -> None:
+        event = parse(_ITEM_EVENT, data, "an output item")
+        index, body = event.output_index or 0, bytes(event.item)
+        match parse(_KIND, body, "an output item").type:
+            case "function_call":
+                self._call_done(index, parse(_CALL_ITEM, body, "a call"))
+            case "reasoning":
+                self._reasoning_done(index, parse(_REASONING_ITEM, body, "a reasoning item"))
+            case "message":
+                self._message_done(index, parse(_MESSAGE_ITEM, body, "a message"))
+            case _:
+                pass
+        self._forget(index)
+
+    def _call_done(self, output_index: int, call: _CallItem) -> None:
+        item = self._items.get(output_index)
+        if item is None or not item.is_call:
+            item = self._open_call(output_index, call)
+        if not item.grown:  # whole at once
+            self.writer.grow(item.block, call.arguments or "")
+
+    def _reasoning_done(self, output_index: int, reasoning: _ReasoningItem) -> None:
+        item = self._items.get(output_index)
+        if item is None or item.is_call:
+            item = self._open_thinking(output_index)
+        raw, summary = _joined(reasoning.content), _joined(reasoning.summary)
+        is_raw = item.part[0] if item.part is not None else bool(raw)
+        if not item.grown and (raw or summary):  # whole at once
+            item.grown = True
+            self.writer.grow(item.block, raw or summary)
+        # What is not encrypted can be sent back only if it is the reasoning itself, and not a summary of it.
+        signature = None
+        if reasoning.encrypted_content or (is_raw and reasoning.id):
+            signature = Kept(reasoning.id, reasoning.encrypted_content or None).signature()
+        self.writer.end(item.block, signature=signature, redacted=signature is not None and not item.grown)
+
+    def _message_done(self, output_index: int, message: _MessageItem) -> None:
+        for content_index, part in enumerate(message.content or ()):
+            text = part.text or part.refusal
+            if text and (output_index, content_index) not in self._texts:  # whole at once
+                self._grow_text(output_index, content_index, text)
+
+    def _open_call(self, output_index: int, call: _CallItem) -> _Item:
+        block = self.writer.call(call.call_id or "", call.name or "")
+        item = self._items[output_index] = _Item(block, is_call=True)
+        return item
+
+    def _open_thinking(self, output_index: int) -> _Item:
+        item = self._items[output_index] = _Item(self.writer.thinking(), is_call=False)
+        return item
+
+    def _forget(self, output_index: int) -> None:
+        """End what is open of an output item."""
+        if (item := self._items.pop(output_index, None)) is not None:
+            self.writer.end(item.block)
+        for key in [key for key in self._texts if key[0] == output_index]:
+            self.writer.end(self._texts.pop(key))
+
+    def _created(self, data: str) -> None:
+        self.writer.start()
+        self._response(data)
+
+    def _completed(self, data: str) -> None:
+        self._response(data)
+        self.writer.done("stop")
+
+    def _incomplete(self, data: str) -> None:
+        response = self._response(data)
+        match response.incomplete_details and response.incomplete_details.reason:
+            case "max_output_tokens":
+                self.writer.done("length")
+            case "content_filter":
+                raise WireError("the provider's content filter has cut the answer off (content_filter)")
+            case _:
+                self.writer.done("stop")
+
+    def _response_failed(self, data: str) -> None:
+        raise _failure(self._response(data).error or _Error())
+
+    def _failed(self, data: str) -> None:
+        event = parse(_ERROR_EVENT, data, "an error")
+        if isinstance(event.error, str):
+            raise _failure(_Error(code=event.code, message=event.error))
+        raise _failure(event.error or _Error(code=event.code, message=event.message))
+
+    def _response(self, data: str) -> _Response:
+        """The response as it is now; its id and usage are taken note of."""
+        response = parse(_RESPONSE_EVENT, data, "a response").response or _Response()
+        self.writer.response_id = response.id or self.writer.response_id
+        if response.usage is not None:
+            self.writer.usage = _usage(self.writer.model, response.usage)
+        return response
+
+    _HANDLERS: ClassVar[dict[str, Callable[["Decoder", str], Any]]] = {
+        "response.output_text.delta": _text_delta,
+        "response.refusal.delta": _text_delta,
+        "response.function_call_arguments.delta": _arguments_delta,
+        "response.reasoning_summary_text.delta": _summary_delta,
+        "response.reasoning_text.delta": _reasoning_delta,
+        "response.output_item.added": _item_added,
+        "response.output_item.done": _item_done,
+        "response.created": _created,
+        "response.completed": _completed,
+        "response.incomplete": _incomplete,
+        "response.failed": _response_failed,
+        "error": _failed,
+    }
+
+
+def _joined(parts: list[_Part] | None) -> str:
+    return "\n\n".join(part.text for part in parts or () if part.text)
+
+
+def _failure(error: _Error) -> WireError:
+    """The provider's own words, and whether to try again."""
+    code = error.code or error.type
+    kind: ErrorKind = "transient" if {error.code, error.type} & _TRANSIENT else "terminal"
+    words = ": ".join(str(each) for each in (code, error.message) if each)
+    return WireError(words or "the provider said that the response has failed, and not why", kind)
+
+
+def _usage(model: ModelDescriptor, usage: _Usage) -> Usage:
+    details = usage.input_tokens_details or _InputDetails()
+    read, written = max(details.cached_tokens or 0, 0), max(details.cache_write_tokens or 0, 0)
+    # What is written costs as any other input, unless the model has a price for it (from GPT-5.6 on it does).
+    if model.cost is not None and not model.cost.cache_write:
+        model = _replace(model, cost=_replace(model.cost, cache_write=model.cost.input))
+    return priced(
+        model,
+        input=(usage.input_tokens or 0) - read - written,
+        output=usage.output_tokens or 0,
+        cache_read=read,
+        cache_write=written,
+    )
+
+
+ADAPTER = Adapter("openai-responses", build_request, Decoder)
