@@ -1,0 +1,265 @@
+"""OpenAI's chat completions API, and whatever server speaks it: the decoder of its streams; requests are next door.
+
+Sources: the types and the stream reader of OpenAI's Python SDK 3.54.0 (2026); and where servers differ, the API
+documentation of DeepSeek, Mistral, OpenRouter and vLLM (as of October 2026).
+"""
+
+import re
+
+import msgspec
+
+from ..messages import ErrorKind, ModelDescriptor, StopReason, Usage
+from ..sse import SSEParser, SSETooLarge
+from .adapter import Adapter
+from .decoding import MAX_BLOCKS, StreamDecoder, WireError, parse, priced
+from .openai_chat_request import IN_CONTENT, build_request
+
+__all__ = ["ADAPTER", "Decoder"]
+
+
+class _Function(msgspec.Struct, frozen=True, gc=False):
+    name: str | None = None
+    arguments: str | None = None  # a piece of JSON text
+
+
+class _CallDelta(msgspec.Struct, frozen=True, gc=False):
+    index: int | None = None  # some servers leave it out, or send 0 for all
+    id: str | None = None  # with the first delta of a call; with some servers, with each
+    function: _Function | None = None
+
+
+class _Part(msgspec.Struct, frozen=True, gc=False):
+    """Of Mistral's content: `text`, or `thinking` with parts of its own."""
+
+    type: str = ""
+    text: str | None = None
+    thinking: "list[_Part] | None" = None
+
+
+class _Delta(msgspec.Struct, frozen=True, gc=False):
+    content: str | list[_Part] | None = None
+    refusal: str | None = None
+    reasoning_content: str | None = None  # DeepSeek, vLLM, llama.cpp, Qwen
+    reasoning: str | None = None  # OpenRouter, Groq, later vLLM; some send both, with the same text
+    tool_calls: list[_CallDelta] | None = None
+
+
+class _Choice(msgspec.Struct, frozen=True, gc=False):
+    index: int | None = 0
+    delta: _Delta | None = None
+    finish_reason: str | None = None
+
+
+class _InputDetails(msgspec.Struct, frozen=True, gc=False):
+    cached_tokens: int | None = None
+    cache_write_tokens: int | None = None
+
+
+class _Usage(msgspec.Struct, frozen=True, gc=False):
+    prompt_tokens: int | None = None  # with the cached ones
+    completion_tokens: int | None = None  # with those of the reasoning
+    prompt_tokens_details: _InputDetails | None = None
+    prompt_cache_hit_tokens: int | None = None  # DeepSeek's word for cached_tokens
+
+
+class _Error(msgspec.Struct, frozen=True, gc=False):
+    message: str | None = None
+    type: str | None = None
+    code: int | str | None = None
+
+
+class _Chunk(msgspec.Struct, frozen=True, gc=False):
+    id: str | None = None
+    choices: list[_Choice] | None = None  # empty with the usage at the end
+    usage: _Usage | None = None
+    error: _Error | str | None = None
+    object: str | None = None
+    message: str | None = None  # these three are of an error that is no field but the chunk (vLLM until 2025)
+    type: str | None = None
+    code: int | str | None = None
+
+
+_CHUNKS = msgspec.json.Decoder(_Chunk)
+
+_STOPS: dict[str, StopReason] = {
+    "stop": "stop",
+    "length": "length",
+    "model_length": "length",  # Mistral's word for a full context window
+    "tool_calls": "toolUse",
+    "function_call": "toolUse",
+}
+_FAILURES: dict[str, tuple[str, ErrorKind]] = {
+    "content_filter": ("the provider's content filter has cut the answer off", "terminal"),
+    "error": ("the provider broke the answer off with an error", "transient"),  # OpenRouter, Mistral
+    "insufficient_system_resource": (
+        "the provider broke the answer off for want of resources",
+        "transient",
+    ),  # DeepSeek
+}
+_TRANSIENT_CODES = frozenset({408, 425, 429})  # and from 500 on
+_TERMINAL_WORDS = re.compile(
+    r"invalid|bad_?request|quota|billing|auth|permission|denied|not_?found|unsupported|context_length|content|policy",
+    re.IGNORECASE,
+)
+
+
+class Decoder(StreamDecoder):
+    """Decodes a streaming response: server-sent events, each a chunk, and `[DONE]`. Of several choices, the first.
+
+    Reasoning becomes thinking, signed with the name of the field that it came in: there the server gets it back. A
+    refusal is text. The message is whole once its `finish_reason` has come, also without `[DONE]`.
+    """
+
+    def __init__(self, model: ModelDescriptor) -> None:
+        super().__init__(model)
+        self._sse = SSEParser()
+        self._block: int | None = None  # the open text or thinking block
+        self._source = ""  # what it grows from: the name of a field with reasoning, "" for text
+        self._calls: list[_Call] = []
+        self._finish: str | None = None
+
+    def receive(self, data: bytes) -> None:
+        try:
+            events = self._sse.feed(data)
+        except SSETooLarge as error:
+            raise WireError(str(error)) from error
+        for event in events:
+            if self.ended:
+                return
+            if event.data.startswith("[DONE]"):
+                self._complete()
+            elif event.data:
+                self._take(parse(_CHUNKS, event.data, "a chunk"))
+
+    def receive_end(self) -> None:
+        self._complete()
+
+    def _take(self, chunk: _Chunk) -> None:
+        if chunk.error is not None or chunk.object == "error":
+            raise _failure(chunk)
+        self.writer.start()
+        if self.writer.response_id is None and chunk.id:
+            self.writer.response_id = chunk.id
+        if chunk.usage is not None:
+            self.writer.usage = _usage(self.writer.model, chunk.usage)
+        for choice in chunk.choices or ():
+            if not choice.index:
+                if choice.delta is not None:
+                    self._grow(choice.delta)
+                self._finish = choice.finish_reason or self._finish
+
+    def _grow(self, delta: _Delta) -> None:
+        if delta.reasoning_content:
+            self._write("reasoning_content", delta.reasoning_content)
+        elif delta.reasoning:
+            self._write("reasoning", delta.reasoning)
+        if isinstance(delta.content, str):
+            self._write("", delta.content)
+        elif delta.content:
+            self._grow_by_parts(delta.content)
+        if delta.refusal:
+            self._write("", delta.refusal)
+        if delta.tool_calls:
+            for call in delta.tool_calls:
+                self._grow_call(call)
+
+    def _grow_by_parts(self, parts: list[_Part]) -> None:
+        for part in parts:
+            for thought in part.thinking or ():
+                self._write(IN_CONTENT, thought.text or "")
+            if part.type == "text":
+                self._write("", part.text or "")
+
+    def _write(self, source: str, text: str) -> None:
+        if not text:
+            return
+        if self._block is None or self._source != source:
+            self._end_block()
+            self._block = self.writer.thinking() if source else self.writer.text()
+            self._source = source
+        self.writer.grow(self._block, text)
+
+    def _end_block(self) -> None:
+        if self._block is not None:
+            self.writer.end(self._block, signature=self._source or None)
+            self._block = None
+
+    def _grow_call(self, delta: _CallDelta) -> None:
+        name = delta.function.name if delta.function else None
+        arguments = delta.function.arguments if delta.function else None
+        call = next((each for each in reversed(self._calls) if each.is_meant_by(delta, name)), None)
+        if call is None:
+            if len(self._calls) >= MAX_BLOCKS:
+                raise WireError(f"the model's message has more than {MAX_BLOCKS} tool calls")
+            call = _Call(delta.index)
+            self._calls.append(call)
+        call.id = call.id or delta.id or ""
+        if call.block is None and (name or arguments):
+            self._end_block()
+            call.block = self.writer.call(call.id, name or "")
+        if call.block is not None and arguments:
+            self.writer.grow(call.block, arguments)
+
+    def _complete(self) -> None:
+        """The stream is over: whether it ended well is told by its `finish_reason`."""
+        self._end_block()
+        if self._finish is None:
+            super().receive_end()
+        elif self._finish in _FAILURES:
+            raise WireError(*_FAILURES[self._finish])
+        else:
+            self.writer.done(_STOPS.get(self._finish, "stop"))
+
+
+class _Call:
+    """A tool call in the making. Its block begins with its name, or with the first arguments if no name came."""
+
+    __slots__ = ("block", "id", "index")
+
+    def __init__(self, index: int | None) -> None:
+        self.index = index  # the wire's
+        self.id = ""
+        self.block: int | None = None  # the content index
+
+    def is_meant_by(self, delta: _CallDelta, name: str | None) -> bool:
+        """Whether `delta` goes on with this call. With another id and a name, it begins the next, whatever its index;
+        with neither index nor id, it goes on with the last, unless it names a function once more."""
+        if name and delta.id and self.id and delta.id != self.id:
+            return False
+        if delta.index is not None and self.index is not None:
+            return delta.index == self.index
+        return delta.id == self.id if delta.id else not name or self.block is None
+
+
+def _usage(model: ModelDescriptor, usage: _Usage) -> Usage:
+    details = usage.prompt_tokens_details or _InputDetails()
+    read = details.cached_tokens or usage.prompt_cache_hit_tokens or 0
+    written = details.cache_write_tokens or 0
+    return priced(
+        model,
+        input=(usage.prompt_tokens or 0) - read - written,
+        output=usage.completion_tokens or 0,
+        cache_read=read,
+        cache_write=written,
+    )
+
+
+def _failure(chunk: _Chunk) -> WireError:
+    """What the provider says went wrong, in its own words."""
+    error = chunk.error
+    if not isinstance(error, _Error):
+        error = _Error(error or chunk.message, chunk.type, chunk.code)
+    names = [str(each) for each in (error.type, error.code) if each not in (None, "")]
+    words = error.message or "the provider broke the answer off with an error"
+    return WireError(f"{words} ({', '.join(names)})" if names else words, _kind(names))
+
+
+def _kind(names: list[str]) -> ErrorKind:
+    """Numbers are HTTP's. What is not known to be the request's fault may pass: the request had been accepted."""
+    for name in names:
+        if re.fullmatch(r"[1-5][0-9]{2}", name):
+            return "transient" if int(name) >= 500 or int(name) in _TRANSIENT_CODES else "terminal"
+    return "terminal" if any(_TERMINAL_WORDS.search(name) for name in names) else "transient"
+
+
+ADAPTER = Adapter("openai-completions", build_request, Decoder)

@@ -1,0 +1,273 @@
+"""Requests of OpenAI's chat completions API, and of servers that speak it: a transcript and wishes into one JSON body.
+
+Sources: the types of OpenAI's Python SDK 3.54.0, and developers.openai.com/api/docs: the API reference, and its guides
+to prompt caching, reasoning and function calling (as of October 2026). How a server differs is in the model's `compat`;
+what only OpenAI's own service takes goes there alone.
+
+Caching. The beginning of a prompt is cached without being asked. A wish for more, of the request or on any mark:
+- sends `prompt_cache_key`, the session's id (or its digest, where that is longer than 64 characters);
+- for gpt-4.1 up to gpt-5.5, which know no marks: if any wish is for `long`, all is kept for it (`24h`);
+- from gpt-5.6 on, which refuse that field: each mark is a breakpoint, `long` one of 12 hours. Tools can't carry one,
+  but come before the system prompt, which carries theirs. The server puts one at the end by itself, and of too many
+  the latest count. `none` asks for no breakpoint at all, and so for no caching; older models cache anyway.
+"""
+
+import re
+from collections.abc import Sequence
+from typing import Any, TypeVar, cast
+
+import msgspec
+
+from .. import codec
+from ..messages import (
+    AssistantMessage,
+    Compat,
+    Image,
+    Lifetime,
+    Message,
+    ModelDescriptor,
+    Text,
+    Thinking,
+    ToolCall,
+    ToolResultMessage,
+    UserBlock,
+    UserMessage,
+)
+from ..options import ModelOptions
+from .adapter import Context, HTTPRequest
+from .handover import Rules, hand_over
+from .strict_schema import is_strict
+
+__all__ = ["IN_CONTENT", "REASONING_FIELDS", "build_request"]
+
+# Where a server shows reasoning, and gets it back: a field of the message, or (Mistral's) parts of its content. The
+# name is the signature of the thinking block. DeepSeek's guide to thinking mode, and Mistral's to reasoning, 2026.
+REASONING_FIELDS = ("reasoning_content", "reasoning")
+IN_CONTENT = "content"
+
+_IMAGES_BELOW = "(The images are in the next user message.)"
+_MAX_KEY = 64  # characters, of what the API uses as a key
+_OPENAI = re.compile(r"$|https://([a-z]+\.)?api\.openai\.com(/|$)")  # no address: the API's own
+_GPT = re.compile(r"gpt-(\d)(?:\.(\d+))?(?=-|$)")  # not gpt-4o, nor what a router calls openai/gpt-5
+_RETENTION_FROM, _BREAKPOINTS_FROM, _NO_REASONING_WITH_TOOLS_FROM = (4, 1), (5, 6), (5, 4)
+
+_JSON = dict[str, Any]
+_Block = TypeVar("_Block", bound=Text | Image | Thinking | ToolCall)
+
+
+def build_request(model: ModelDescriptor, context: Context, options: ModelOptions) -> HTTPRequest:
+    """A streaming call. Metadata is not sent: OpenAI takes it only with what it stores, and is told not to store; but a
+    `user_id` in it is the `safety_identifier`."""
+    compat = model.compat or Compat()
+    turns = _turns(hand_over(context.messages, model, Rules(call_ids=compat.tool_call_id_format or "openai40")))
+    marks = [block.cache for turn in turns for block in turn.content if isinstance(block, Text | Image)]
+    wish = _longest([options.cache, options.cache_instructions, options.cache_tools, *marks])
+    body: _JSON = {
+        "model": model.id,
+        "messages": _messages(model, context, options, turns),
+        "stream": True,
+    }
+    if compat.supports_usage_in_streaming is not False:
+        body["stream_options"] = {"include_usage": True}
+    if options.max_tokens is not None:
+        body[compat.max_tokens_field or "max_completion_tokens"] = options.max_tokens
+    body |= _tools(model, context, compat)
+    body |= _reasoning(model, options, compat, with_tools="tools" in body)
+    body |= _cache(model, options, wish)
+    at_openai = model.provider == "openai" and bool(_OPENAI.match(model.base_url))
+    # OpenAI's own models refuse it while they reason; what others do is theirs.
+    thinks = at_openai and model.reasoning and body.get("reasoning_effort") != "none"
+    if options.temperature is not None and not thinks:
+        body["temperature"] = options.temperature
+    if at_openai:
+        body |= _for_openai(options)
+    headers = {"content-type": "application/json", "accept": "text/event-stream"}
+    return HTTPRequest("POST", "/chat/completions", headers, codec.to_json(body))
+
+
+def _tools(model: ModelDescriptor, context: Context, compat: Compat) -> _JSON:
+    if not context.tools or not model.tools:
+        return {}
+    tools: list[_JSON] = []
+    for tool in context.tools:
+        function: _JSON = {"name": tool.name, "description": tool.description, "parameters": tool.parameters}
+        if compat.supports_strict_tool_schema is not False:
+            function["strict"] = is_strict(tool.parameters)
+        tools.append({"type": "function", "function": function})
+    return {"tools": tools}
+
+
+def _reasoning(model: ModelDescriptor, options: ModelOptions, compat: Compat, *, with_tools: bool) -> _JSON:
+    if compat.reasoning_format == "none" or compat.supports_reasoning_effort is False:
+        return {}
+    # From gpt-5.4 on, this API refuses tools together with reasoning, and from gpt-5.5 on reasoning is the default: so
+    # that tools work at all, it has to be switched off. For both at once there is the Responses API.
+    # github.com/openai/openai-openapi/issues/541, and the words of the error (as of September 2026).
+    if _generation(model) >= _NO_REASONING_WITH_TOOLS_FROM and (
+        with_tools or (model.reasoning and options.reasoning is None)
+    ):
+        return {"reasoning_effort": "none"}
+    return {"reasoning_effort": options.reasoning} if options.reasoning and model.reasoning else {}
+
+
+def _cache(model: ModelDescriptor, options: ModelOptions, wish: Lifetime | None) -> _JSON:
+    generation = _generation(model)
+    if options.cache == "none":
+        return {"prompt_cache_options": {"mode": "explicit"}} if generation >= _BREAKPOINTS_FROM else {}
+    fields: _JSON = {}
+    if wish and (key := options.session_id):
+        fields["prompt_cache_key"] = _key(key)
+    if wish == "long" and _RETENTION_FROM <= generation < _BREAKPOINTS_FROM:
+        fields["prompt_cache_retention"] = "24h"
+    return fields
+
+
+def _for_openai(options: ModelOptions) -> _JSON:
+    """What only OpenAI's own service gets: many servers refuse a field that they don't know."""
+    fields: _JSON = {"store": False}  # newer accounts store by default
+    user = options.metadata.get("user_id")
+    if user and isinstance(user, str):
+        fields["safety_identifier"] = _key(user)
+    return fields
+
+
+def _key(text: str) -> str:
+    return text if len(text) <= _MAX_KEY else codec.digest(text)
+
+
+def _generation(model: ModelDescriptor) -> tuple[int, int]:
+    """(5, 6) for gpt-5.6-mini; (0, 0) for what isn't called like one of OpenAI's."""
+    found = _GPT.match(model.id)
+    return (int(found[1]), int(found[2] or 0)) if found else (0, 0)
+
+
+def _messages(model: ModelDescriptor, context: Context, options: ModelOptions, turns: list[Message]) -> list[_JSON]:
+    writer = _Writer(
+        breakpoints=_generation(model) >= _BREAKPOINTS_FROM and options.cache != "none",
+        names=bool(model.compat and model.compat.requires_tool_result_name),
+    )
+    if options.cache == "long" and turns:
+        turns = [*turns[:-1], _marked_message(turns[-1], "long")]
+    messages = [writer.message(turn) for turn in turns]
+    if context.instructions and not context.instructions.isspace():
+        # "developer" is the word for reasoning models, which read "system" as that; other servers know no other.
+        text = Text(text=context.instructions, cache=_longest([options.cache_instructions, options.cache_tools]))
+        messages.insert(0, {"role": "system", "content": writer.content([text])})
+    return messages
+
+
+def _turns(messages: Sequence[Message]) -> list[Message]:
+    """The messages as this API is told them: images in users' messages only, and those in a row as one. Marks of whole
+    messages are on their last block."""
+    turns: list[Message] = []
+    images: list[UserBlock] = []  # of the tool results just passed
+    for message in messages:
+        match message:
+            case ToolResultMessage():
+                images += _images(message)
+                texts = [block for block in message.content if isinstance(block, Text)]
+                content = tuple(texts) or (Text(text=_IMAGES_BELOW),)
+                turns.append(_marked_message(msgspec.structs.replace(message, content=content), message.cache))
+            case UserMessage():
+                content = (Text(text=message.content),) if isinstance(message.content, str) else message.content
+                _say(turns, [*images, *_marked(content, message.cache)])
+                images = []
+            case AssistantMessage():
+                _say(turns, images)
+                images = []
+                turns.append(_marked_message(message, message.cache))
+    _say(turns, images)
+    return turns
+
+
+def _say(turns: list[Message], blocks: Sequence[UserBlock]) -> None:
+    if blocks and turns and isinstance(last := turns[-1], UserMessage):
+        turns[-1] = UserMessage(content=(*cast("tuple[UserBlock, ...]", last.content), *blocks))
+    elif blocks:
+        turns.append(UserMessage(content=tuple(blocks)))
+
+
+def _images(message: ToolResultMessage) -> list[UserBlock]:
+    images = [block for block in message.content if isinstance(block, Image)]
+    note = Text(text=f"Images that {message.tool_name} ({message.tool_call_id}) gave back:")
+    return [note, *images] if images else []
+
+
+def _marked_message(message: Message, mark: Lifetime | None) -> Message:
+    content = cast("tuple[Text, ...]", message.content)  # for the checker; `_marked` looks for itself
+    return msgspec.structs.replace(message, content=tuple(_marked(content, mark)))
+
+
+def _marked(blocks: Sequence[_Block], mark: Lifetime | None) -> list[_Block]:
+    """The blocks, with the mark on the last one that can carry it."""
+    marked = list(blocks)
+    for index in reversed(range(len(marked) if mark else 0)):
+        block = marked[index]
+        if isinstance(block, Text | Image):
+            marked[index] = msgspec.structs.replace(block, cache=_longest([block.cache, mark]))
+            break
+    return marked
+
+
+def _longest(wishes: Sequence[str | None]) -> Lifetime | None:
+    return "long" if "long" in wishes else "short" if "short" in wishes else None
+
+
+class _Writer:
+    """Writes messages in the words of the API."""
+
+    def __init__(self, *, breakpoints: bool, names: bool) -> None:
+        self._breakpoints = breakpoints  # the model knows them
+        self._names = names  # tool results name their tool
+
+    def message(self, message: Message) -> _JSON:
+        match message:
+            case UserMessage():
+                return {"role": "user", "content": self.content(cast("tuple[UserBlock, ...]", message.content))}
+            case AssistantMessage():
+                return self._assistant(message)
+            case ToolResultMessage():
+                name = {"name": message.tool_name} if self._names else {}
+                content = self.content(message.content)
+                return {"role": "tool", "tool_call_id": message.tool_call_id, **name, "content": content}
+
+    def _assistant(self, message: AssistantMessage) -> _JSON:
+        thoughts = [block for block in message.content if isinstance(block, Thinking)]
+        said = [
+            block
+            for block in message.content
+            if isinstance(block, Text) or (isinstance(block, Thinking) and block.signature == IN_CONTENT)
+        ]
+        written: _JSON = {"role": "assistant", "content": self.content(said) if said else None}
+        for field in REASONING_FIELDS:
+            if thought := "".join(each.thinking for each in thoughts if each.signature == field):
+                written[field] = thought
+        if calls := [_call(call) for call in message.calls]:
+            written["tool_calls"] = calls
+        return written
+
+    def content(self, blocks: Sequence[UserBlock | Thinking]) -> str | list[_JSON]:
+        """Text alone as a string, which every server takes, joined where it is in pieces; else as parts. Where there
+        may be breakpoints, pieces are never joined: so a mark that moves changes nothing else."""
+        texts = [block.text for block in blocks if isinstance(block, Text) and not (self._breakpoints and block.cache)]
+        if len(texts) == len(blocks) and (len(texts) == 1 or not self._breakpoints):
+            return "\n\n".join(texts)
+        return [self._part(block) for block in blocks]
+
+    def _part(self, block: UserBlock | Thinking) -> _JSON:
+        match block:
+            case Thinking():
+                return {"type": "thinking", "thinking": [{"type": "text", "text": block.thinking}]}
+            case Text():
+                part: _JSON = {"type": "text", "text": block.text}
+            case Image():
+                part = {"type": "image_url", "image_url": {"url": f"data:{block.mime_type};base64,{block.data}"}}
+        if block.cache and self._breakpoints:
+            lifetime = {"ttl": "12h"} if block.cache == "long" else {}
+            part["prompt_cache_breakpoint"] = {"mode": "explicit", **lifetime}
+        return part
+
+
+def _call(call: ToolCall) -> _JSON:
+    arguments = codec.to_json(call.arguments).decode()
+    return {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": arguments}}
