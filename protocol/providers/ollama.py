@@ -234,7 +234,7 @@ class _Details(msgspec.Struct, frozen=True, gc=False):
 
 class _Listed(msgspec.Struct, frozen=True, gc=False):
     name: str
-    model: str | None = None  # the same
+    model: str | None = None  # the same, from Ollama itself
     details: _Details | None = None
     capabilities: tuple[str, ...] | None = None  # old servers don't tell
 

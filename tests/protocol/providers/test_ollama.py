@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from decoding_checks import bodies, check_decoder, check_golden, golden_names
+from decoding_checks import bodies, check_decoder, check_golden, decode, golden_body, golden_names
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -79,6 +79,15 @@ def test_a_chunk_gives_its_events_at_once() -> None:
     assert not decoder.feed(line[:-1])
     *_, delta = decoder.feed(line[-1:])
     assert delta == TextDelta(content_index=0, delta="Hi")
+
+
+def test_one_block_is_open_at_a_time() -> None:
+    body = golden_body("ollama-chat", "call-between-thinking-and-text")
+    events = decode(ADAPTER, MODEL, [body])
+    steps = [type(event).__name__ for event in events if not type(event).__name__.endswith("Delta")]
+    assert len(steps) == 14
+    for start, end in zip(steps[1:-1:2], steps[2:-1:2], strict=True):
+        assert (start.removesuffix("Start"), start[-5:]) == (end.removesuffix("End"), "Start")
 
 
 @pytest.mark.parametrize("ends", [b"", b"\n"])
@@ -249,6 +258,11 @@ def test_models_are_listed_with_what_they_can_do() -> None:
         ),
         ModelDescriptor(id="gemma:2b", name="gemma:2b", api="ollama-chat", provider="ollama", tools=False),
     ]
+
+
+def test_a_model_is_called_by_its_id_where_its_name_is_another() -> None:
+    [model] = read_models(tags({"name": "The small one", "model": "gemma:2b"}))
+    assert (model.id, model.name) == ("gemma:2b", "The small one")
 
 
 def test_models_of_a_server_that_does_not_tell_what_they_can_do() -> None:
