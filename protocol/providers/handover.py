@@ -24,11 +24,13 @@ from ..messages import (
     ToolResultMessage,
     UserBlock,
     UserMessage,
+    user,
 )
 from .call_ids import CallIdForm, CallIds
 
-__all__ = ["IMAGE_NOTE", "NO_OUTPUT", "NO_RESULT", "Rules", "hand_over"]
+__all__ = ["GO_ON", "IMAGE_NOTE", "NO_OUTPUT", "NO_RESULT", "Rules", "hand_over"]
 
+GO_ON = "(Go on.)"  # what a user says where somebody has to
 IMAGE_NOTE = "(Here was an image that this model can't be shown.)"
 NO_OUTPUT = "(no output)"
 NO_RESULT = "No result was recorded for this call."
@@ -60,6 +62,7 @@ def hand_over(messages: Sequence[Message], target: ModelDescriptor, rules: Rules
     - Thinking is left only where it is the target's own, signed (or `unsigned_thinking`), and something follows it in
       its message; elsewhere it is text. What can't be read is gone.
     - Images that the target can't take are notes. Nothing is blank: a tool result with nothing in it says so.
+    - There is at least one message.
     """
     out: list[Message] = []
     ids = CallIds(rules.call_ids)
@@ -82,7 +85,7 @@ def hand_over(messages: Sequence[Message], target: ModelDescriptor, rules: Rules
                 if places := unanswered.get(message.tool_call_id):
                     place = places.pop(0)
                     out[place] = _result(message, out[place], target)
-    return out
+    return out or [user(GO_ON)]
 
 
 def _user(message: UserMessage, target: ModelDescriptor) -> UserMessage | None:

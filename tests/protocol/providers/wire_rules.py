@@ -1,0 +1,28 @@
+"""What model APIs demand of a request, written from their documentation, by checkers that know no adapter.
+
+Each `wire_rules_<vendor>.py` has its sources, and finds what a strict server of that API would refuse.
+"""
+
+import wire_rules_anthropic
+import wire_rules_ollama
+import wire_rules_openai
+from wire_rules_common import Body
+
+from adjourn.protocol.messages import Compat
+
+
+def violations(api: str, body: Body, compat: Compat | None = None) -> list[str]:
+    """What the decoded body of a streaming request breaks of the API's rules, each as `path: reason`. `compat` counts
+    for chat completions alone: how the server differs from OpenAI's."""
+    match api:
+        case "anthropic-messages":
+            found = wire_rules_anthropic.violations(body)
+        case "openai-completions":
+            found = wire_rules_openai.chat_violations(body, compat or Compat())
+        case "openai-responses":
+            found = wire_rules_openai.responses_violations(body)
+        case "ollama-chat":
+            found = wire_rules_ollama.violations(body)
+        case _:
+            raise ValueError(f"no rules for {api}")
+    return list(found)

@@ -1,0 +1,49 @@
+"""What the checkers of all APIs share: texts, images, names and ids, each found wrong as `path: reason`."""
+
+import base64
+import binascii
+import re
+from collections.abc import Iterator
+from typing import Any
+
+TOOL_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
+DATA_URL = re.compile(r"data:image/(png|jpeg|gif|webp);base64,(.*)", re.DOTALL)
+
+Body = dict[str, Any]
+
+
+def blank(text: object) -> bool:
+    """Whether there is nothing in a text: no string, or nothing but white space."""
+    return not isinstance(text, str) or not text.strip()
+
+
+def base64_fault(path: str, data: object) -> Iterator[str]:
+    """Images are standard base64, with padding, of at least one byte."""
+    try:
+        if isinstance(data, str) and base64.b64decode(data, validate=True):
+            return
+    except binascii.Error:
+        pass
+    yield f"{path}: no base64 of an image"
+
+
+def data_url_fault(path: str, url: object) -> Iterator[str]:
+    """OpenAI's guide to images: PNG, JPEG, WEBP and GIF, as a data URL."""
+    match = DATA_URL.fullmatch(url) if isinstance(url, str) else None
+    if match is None:
+        yield f"{path}: no data URL of a known media type"
+    else:
+        yield from base64_fault(path, match[2])
+
+
+def repeated(path: str, values: list[str]) -> Iterator[str]:
+    """A fault for each value that was there before."""
+    for at, value in enumerate(values):
+        if value in values[:at]:
+            yield f"{path}: {value!r} is there twice"
+
+
+def named_wrongly(path: str, name: object, form: re.Pattern[str] = TOOL_NAME) -> Iterator[str]:
+    """A fault if an id or a name has not this form."""
+    if not isinstance(name, str) or not form.fullmatch(name):
+        yield f"{path}: {name!r} is not of the form {form.pattern}"
