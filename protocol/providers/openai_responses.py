@@ -35,7 +35,7 @@ class _In(msgspec.Struct, frozen=True, gc=False):
 
 class _Kind(_In, frozen=True, gc=False):
     type: str | None = None
-    error: msgspec.Raw | None = None  # of servers that send their error's bare body
+    error: msgspec.Raw = msgspec.Raw(b"null")  # of servers that send their error's bare body
 
 
 class _Delta(_In, frozen=True, gc=False):
@@ -159,9 +159,8 @@ class Decoder(StreamDecoder):
         handle = self._HANDLERS.get(event.event)
         if handle is None and event.data != "[DONE]":
             kind = parse(_KIND, event.data, "an event")
-            if kind.error is not None and bytes(kind.error) != b"null" and kind.type is None:
-                self._failed(event.data)
-            handle = self._HANDLERS.get(kind.type or "")
+            bare_error = kind.type is None and bytes(kind.error) != b"null"
+            handle = self._HANDLERS.get("error" if bare_error else kind.type or "")
         if handle is not None:
             handle(self, event.data)
 
@@ -286,7 +285,7 @@ class Decoder(StreamDecoder):
             case "max_output_tokens":
                 self.writer.done("length")
             case "content_filter":
-                raise WireError("the provider's content filter has cut the answer off (content_filter)")
+                raise WireError("the provider's content filter has cut the answer off")
             case _:
                 self.writer.done("stop")
 
