@@ -88,7 +88,9 @@ def check_golden(adapter: Adapter, name: str) -> None:
     assert isinstance(whole[-1], Done if wanted.outcome == "done" else Failed)
     crumbs = [piece for index in range(len(body)) for piece in (body[index : index + 1], b"")]
     assert decode(adapter, wanted.model, crumbs) == whole
-    assert not decode(adapter, wanted.model, [body, b"more", body])[len(whole) :]
+    decoder = adapter.decoder(wanted.model)
+    assert [*decoder.feed(body), *decoder.close()] == whole
+    assert not [*decoder.feed(b"more"), *decoder.feed(body), *decoder.close(), *decoder.fail("more", "terminal")]
 
 
 def check_decoder(adapter: Adapter, model: ModelDescriptor, data: bytes, at: Sequence[int]) -> AssistantMessage:
