@@ -31,14 +31,13 @@ from .decoding import StreamDecoder, WireError, parse, priced
 from .handover import Rules, hand_over
 from .ndjson import LineSplitter
 
-__all__ = ["ADAPTER", "BASE_URL", "Decoder", "build_request", "list_request", "read_models"]
-
-BASE_URL = "http://127.0.0.1:11434"
+__all__ = ["ADAPTER", "Decoder", "build_request", "list_request", "read_models"]
 
 _API = "ollama-chat"
 _RULES = Rules(call_ids="passthrough", unsigned_thinking=True)
 _LEVELS = {"minimal": "low", "low": "low", "medium": "medium", "high": "high", "xhigh": "max"}
 _GPT_OSS_LEVELS = _LEVELS | {"xhigh": "high"}  # it knows three; for others the server falls back to the middle one
+_GO_ON = "(Go on.)"  # a user's message, where there is none: without one the server may answer nothing at all
 _PARAGRAPH = "\n\n"  # between the blocks of a message: the wire has one text a message
 
 
@@ -75,8 +74,6 @@ def _tool(tool: ToolSpec) -> dict[str, Any]:
 
 def _messages(model: ModelDescriptor, context: Context) -> list[dict[str, Any]]:
     wire: list[dict[str, Any]] = []
-    if context.instructions:
-        wire.append({"role": "system", "content": context.instructions})
     pictures: list[dict[str, Any]] = []  # of the tool results just before
     for message in hand_over(context.messages, model, _RULES):
         if not isinstance(message, ToolResultMessage):
@@ -87,7 +84,12 @@ def _messages(model: ModelDescriptor, context: Context) -> list[dict[str, Any]]:
             # The wire has `images` on every message, but not every model's template shows those of a tool.
             said = f"(From the result of the tool {message.tool_name}.)"
             pictures.append({"role": "user", "content": said, "images": images})
-    return wire + pictures
+    wire += pictures
+    if not any(message["role"] == "user" for message in wire):
+        wire.insert(0, {"role": "user", "content": _GO_ON})
+    if context.instructions.strip():
+        wire.insert(0, {"role": "system", "content": context.instructions})
+    return wire
 
 
 def _message(message: Message) -> dict[str, Any]:

@@ -114,6 +114,16 @@ def test_instructions_come_first_as_the_system_message() -> None:
     assert body["messages"] == [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Hi"}]
 
 
+def test_blank_instructions_are_none() -> None:
+    assert asked(instructions=" \n") == asked()
+
+
+@pytest.mark.parametrize("turns", [0, 1])
+def test_somebody_has_spoken_in_every_request(turns: int) -> None:
+    body = asked([said(Text(text="Hello!"))] * turns, instructions="Be brief.")
+    assert [message["role"] for message in body["messages"]] == ["system", "user", "assistant"][: 2 + turns]
+
+
 def test_images_go_beside_the_text_of_their_message() -> None:
     body = asked([UserMessage(content=(Text(text="Which"), CAT, Text(text="is a cat?"), DOG))])
     assert body["messages"] == [{"role": "user", "content": "Which\n\nis a cat?", "images": ["Y2F0", "ZG9n"]}]
