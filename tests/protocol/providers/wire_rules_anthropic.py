@@ -5,9 +5,9 @@ calls"), extended and adaptive thinking, prompt caching, vision, migration to 4.
 errors, as users have reported them. All as of November 2026.
 """
 
-import itertools
 import re
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Any
 
 from anthropic.types.message_create_params import MessageCreateParamsStreaming
@@ -46,7 +46,7 @@ def _turns(messages: list[dict[str, Any]]) -> Iterator[str]:
     # "first message must use the user role"; since 4.6: "The conversation must end with a user message."
     if not roles or roles[0] != "user" or roles[-1] != "user":
         yield f"messages: begin with {roles[:1]}, end with {roles[-1:]}"
-    for at, (one, other) in enumerate(itertools.pairwise(roles)):
+    for at, (one, other) in enumerate(pairwise(roles)):
         if one == other:
             yield f"messages[{at}]: {one} twice in a row"
     for at, message in enumerate(messages):

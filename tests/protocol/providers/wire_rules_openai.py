@@ -9,6 +9,7 @@ as of November 2026.
 import json
 import re
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Any
 
 from openai.types.chat.completion_create_params import CompletionCreateParamsStreaming
@@ -40,6 +41,8 @@ def chat_violations(body: Body, compat: Compat) -> Iterator[str]:
     form = CALL_IDS[compat.tool_call_id_format]
     yield from _chat_calls(body["messages"], form, compat)
     yield from _chat_contents(body["messages"])
+    if compat.tool_call_id_format == "mistral9":
+        yield from _mistral_roles([message["role"] for message in body["messages"]])
     yield from _common(body, [tool["function"]["name"] for tool in body.get("tools", [])])
 
 
@@ -100,6 +103,15 @@ def _chat_contents(messages: list[dict[str, Any]]) -> Iterator[str]:
                 yield f"messages[{at}]: blank text"
             elif part["type"] == "image_url":
                 yield from data_url_fault(f"messages[{at}]", part["image_url"]["url"])
+
+
+def _mistral_roles(roles: list[str]) -> Iterator[str]:
+    """The validator of mistral-common, which its API runs: "Unexpected role 'user' after role 'tool'", "Expected last
+    role User or Tool"."""
+    if ("tool", "user") in pairwise(roles):
+        yield "messages: a user after a tool"
+    if roles[-1:] == ["assistant"]:
+        yield "messages: an assistant at the end"
 
 
 def _common(body: Body, names: list[str]) -> Iterator[str]:
