@@ -110,7 +110,9 @@ def _message(message: Message) -> dict[str, Any]:
 
 
 def _assistant(message: AssistantMessage) -> dict[str, Any]:
-    said: dict[str, Any] = {"role": "assistant", "content": _text(message.content)}
+    said: dict[str, Any] = {"role": "assistant"}
+    if text := _text(message.content):
+        said["content"] = text
     thinking = [block.thinking for block in message.content if isinstance(block, Thinking)]
     if thinking:
         said["thinking"] = _PARAGRAPH.join(thinking)

@@ -146,6 +146,10 @@ def test_a_call_and_its_result_go_round() -> None:
     ]
 
 
+def test_a_call_without_words_has_no_content() -> None:
+    assert "content" not in asked([user("Weather?"), said(call()), result(Text(text="Rain"))])["messages"][1]
+
+
 def test_thinking_of_another_model_is_given_as_text() -> None:
     turn = said(Thinking(thinking="Hm."), Text(text="Yes."), model=msgspec.structs.replace(MODEL, id="gpt-oss:20b"))
     assert asked([user("Is it?"), turn])["messages"][1] == {"role": "assistant", "content": "Hm.\n\nYes."}
