@@ -62,11 +62,12 @@ class ModelDone(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ModelRefused(msgspec.Struct, frozen=True, kw_only=True):
-    """The model call `key` is not made, or what came of it is not wanted: the run ends as failed."""
+    """The model call `key` is not made, or nothing may follow from its `answer`: the run ends as failed."""
 
     key: str
     reason: str  # as in `AgentEnd`
     message: str  # for people
+    answer: AssistantMessage | None = None  # what the model had said by then, whole: it is kept, and its usage counts
 
 
 class ToolDone(msgspec.Struct, frozen=True, kw_only=True):

@@ -12,6 +12,7 @@ The rules of this file:
 `turn.py` has the mutable half of one step: how calls open and close, and what follows.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 from .calls import error_result, with_ids
@@ -141,18 +142,9 @@ def closed(messages: tuple[Message, ...], now: int) -> tuple[Message, ...]:
 def _model_done(s: Step, given: ModelDone) -> None:
     if given.key != s.model_call or s.abort:
         return  # a call that the run has given up
-    message = with_ids(given.message, given.key)
-    s.model_call = None
-    s.recoveries = 0
-    s.usage = s.usage.plus(message.usage)
-    s.append(MessageEntry(message=message))
-    s.emit(MessageEnd(message=message))
-    s.message = message
-    failed = message.stop_reason in ("error", "aborted")
-    for index, block in enumerate(message.content):
-        if isinstance(block, ToolCall):
-            fault = "This call was not executed: the model's answer failed." if failed else None
-            s.open_call(index, block, given.gates, fault)
+    failed = given.message.stop_reason in ("error", "aborted")
+    fault = "This call was not executed: the model's answer failed." if failed else None
+    message = _answered(s, given.message, given.gates, fault)
     if failed:
         text = message.error_message or "the model call failed"
         s.end("failed", "modelError", ErrorInfo(type="modelError", message=text, kind=message.error_kind))
@@ -165,8 +157,25 @@ def _model_done(s: Step, given: ModelDone) -> None:
 def _model_refused(s: Step, given: ModelRefused) -> None:
     if given.key != s.model_call or s.abort:
         return
-    s.model_call = None
+    if given.answer is not None:
+        _answered(s, given.answer, {}, "This call was not executed: the run ended.")
     s.end("failed", given.reason, ErrorInfo(type="limitExceeded", message=given.message))
+
+
+def _answered(s: Step, answer: AssistantMessage, gates: Mapping[int, bool], fault: str | None) -> AssistantMessage:
+    """Take the model's answer in, and open its calls; with a `fault` none of them is executed."""
+    assert s.model_call is not None
+    message = with_ids(answer, s.model_call)
+    s.model_call = None
+    s.recoveries = 0
+    s.usage = s.usage.plus(message.usage)
+    s.append(MessageEntry(message=message))
+    s.emit(MessageEnd(message=message))
+    s.message = message
+    for index, block in enumerate(message.content):
+        if isinstance(block, ToolCall):
+            s.open_call(index, block, gates, fault)
+    return message
 
 
 def _tool_done(s: Step, given: ToolDone) -> None:
