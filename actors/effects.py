@@ -1,11 +1,13 @@
 """The run's effects: one model call, one tool call. What comes of them is an input for the machine, never an exception.
 
-`show` publishes events ahead of durability and waits for whoever must keep up.
+`show` publishes events ahead of durability and waits for whoever must keep up. How middleware is called is `chain.py`'s
+business; where there is none, nothing of it is in the way.
 """
 
 import logging
 from collections.abc import Awaitable, Callable, Sequence, Set
 from contextlib import aclosing, nullcontext, suppress
+from typing import Any
 
 import msgspec
 import trio
@@ -13,6 +15,7 @@ import trio
 from ..protocol import codec
 from ..protocol.calls import argument_fault, call_id, with_ids
 from ..protocol.events import (
+    AgentRetry,
     Done,
     Event,
     Failed,
@@ -24,15 +27,17 @@ from ..protocol.events import (
     ToolcallStart,
     ToolExecutionUpdate,
 )
-from ..protocol.inputs import ModelDone, ToolDone
-from ..protocol.messages import AssistantMessage, ToolCall
+from ..protocol.inputs import ModelDone, ModelRefused, ToolDone
+from ..protocol.messages import AssistantBlock, AssistantMessage, Message, ToolCall
 from ..protocol.partial import PartialMessage
 from ..protocol.record import Call, Head, History
 from ..stores.gil import thread_friendly
 from .agent import Agent
+from .chain import ModelChain, Show, ToolChain, around
 from .faults import internal_error
+from .middleware import EndRun, Middleware, ModelOutcome, ToolRequest
 from .models import ModelRequest
-from .toolcall import ToolContext, execute
+from .toolcall import ToolContext, ToolOutcome, execute
 
 __all__ = ["ModelCall", "Threads", "call_tool"]
 
@@ -41,8 +46,6 @@ logger = logging.getLogger("adjourn.runs")
 MAX_SAID = 256  # events of a message that wait to be put together
 
 _ENDS = (Done, Failed)
-
-Show = Callable[[Sequence[Event]], Awaitable[None]]
 
 
 class ModelCall:
@@ -54,8 +57,13 @@ class ModelCall:
         self._opening = AssistantMessage(
             content=(), api=model.api, provider=model.provider, model=model.id, timestamp=now
         )
+        self._attempts = 0  # with middleware
+        # Of the latest attempt:
         self._begun = False  # shown to have
-        self._final: AssistantMessage | None = None
+        self._shown = False  # also some of what was said
+        self._final: AssistantMessage | None = None  # the model's own
+        self._failure: Failed | None = None
+        self._ended: AssistantMessage | None = None  # as it can be stored
         self._partial: PartialMessage | None = None
         self._said: list[StreamDelta] = []  # what is not in it yet
 
@@ -70,16 +78,73 @@ class ModelCall:
             self._partial.apply(event)
         return self._partial
 
-    async def run(self) -> ModelDone:
-        """Stream the answer to its end, showing it as it comes."""
-        spec = self._history.spec
-        request = ModelRequest(
+    def cut_short(self) -> AssistantMessage:
+        """What is kept of the latest attempt when the call is cancelled: what it said, without incomplete calls, and
+        the usage, if that was known already."""
+        if self._ended is None:
+            return self.partial.message(keep_incomplete_calls=False)
+        ended = msgspec.structs.replace(self._ended, error_message=None, error_kind=None)
+        return PartialMessage(ended).message(keep_incomplete_calls=False)
+
+    async def run(self) -> ModelDone | ModelRefused:
+        """Stream the answer to its end, showing it as it comes. What stands around it may ask again, or refuse."""
+        given = self._agent.middleware
+        middleware = around(given, "model_call") if given else given
+        if not middleware:
+            return self._done(await self._stream(self._request(self._history.messages)))
+        chain = ModelChain(
+            middleware,
+            self._ask,
+            self._show,
+            check=self._taken,
+            so_far=self._so_far,
+        )
+        try:
+            outcome = await chain.run(self._request(tuple(self._history.messages)))
+        except EndRun as end:
+            return ModelRefused(key=self._key, reason=end.reason, message=end.message, answer=chain.answer)
+        return self._done(outcome.message)
+
+    def _done(self, message: AssistantMessage) -> ModelDone:
+        return ModelDone(key=self._key, message=message, gates=self._gates(message))
+
+    def _request(self, messages: Sequence[Message]) -> ModelRequest:
+        spec, head, headers = self._history.spec, self._head, self._agent.options.headers
+        return ModelRequest(
             model=spec.model,
             instructions=spec.instructions,
-            messages=self._history.messages,
+            messages=messages,
             tools=spec.tools,
-            run_id=self._head.id,
+            run_id=head.id,
+            options=msgspec.structs.replace(spec.options, headers=headers) if headers else spec.options,
+            call_id=self._key,
+            agent=head.agent,
+            turn=head.turn,
+            usage=head.usage,
         )
+
+    async def _ask(self, request: ModelRequest) -> ModelOutcome:
+        """One attempt. Another one begins by voiding what was said in the one before."""
+        self._attempts += 1
+        if self._attempts > 1:
+            ended = self._ended
+            reason = "it was cut short" if ended is None else ended.error_message or "middleware asked again"
+            self._begun = self._shown = False
+            self._final = self._failure = self._ended = self._partial = None
+            self._said.clear()
+            await self._show((AgentRetry(attempt=self._attempts - 1, reason=reason),))
+        await self._stream(request)
+        return self._so_far()
+
+    def _so_far(self) -> ModelOutcome:
+        """What has come of the latest attempt."""
+        message = self._ended or self.cut_short()
+        if message.stop_reason != "error" and message.stop_reason != "aborted":
+            return ModelOutcome(message, None, self._shown)
+        failure = self._failure or Failed(reason=message.stop_reason, error=message)
+        return ModelOutcome(message, msgspec.structs.replace(failure, error=message), self._shown)
+
+    async def _stream(self, request: ModelRequest) -> AssistantMessage:
         try:
             async with aclosing(self._agent.model.stream(request)) as stream:
                 async for chunk in stream:
@@ -89,7 +154,8 @@ class ModelCall:
         except Exception as error:
             told = internal_error(error, f"the model of run {self._head.id}", logger)
             message = self._failed(f"the model raised: {told}")
-        return ModelDone(key=self._key, message=message, gates=self._gates(message))
+        self._ended = message
+        return message
 
     async def _take(self, chunk: Sequence[StreamEvent]) -> None:
         events: list[Event] = []
@@ -99,6 +165,7 @@ class ModelCall:
             elif isinstance(event, Done):
                 self._final = event.message
             elif isinstance(event, Failed):
+                self._failure = event
                 self._final = msgspec.structs.replace(event.error, stop_reason=event.reason)
         if len(self._said) >= MAX_SAID:
             _ = self.partial
@@ -116,6 +183,7 @@ class ModelCall:
         if isinstance(event, ToolcallStart):
             minted = call_id(self._key, event.content_index)
             event = msgspec.structs.replace(event, id=minted, provider_id=event.id)
+        self._shown = True
         self._said.append(event)
         events.append(MessageUpdate(assistant_message_event=event))
 
@@ -137,6 +205,16 @@ class ModelCall:
             timestamp=message.timestamp or opening.timestamp,
         )
         return codec.from_json(codec.to_json(signed), AssistantMessage)
+
+    def _taken(self, message: AssistantMessage) -> AssistantMessage:
+        """A middleware's message, checked as the model's own. Its calls get the ids of the places where they are."""
+        content = tuple([self._as_given(block) for block in message.content])
+        return self._checked(msgspec.structs.replace(message, content=content))
+
+    def _as_given(self, block: AssistantBlock) -> AssistantBlock:
+        if isinstance(block, ToolCall) and block.id.startswith(f"call_{self._key}_"):
+            return msgspec.structs.replace(block, id=block.provider_id or "", provider_id=None)
+        return block
 
     def _gates(self, message: AssistantMessage) -> dict[int, bool]:
         """What each tool's `decision_when` says of its calls; one that raises leaves the gate closed."""
@@ -187,10 +265,11 @@ async def call_tool(
     limiter: trio.CapacityLimiter,
     threads: Threads,
 ) -> ToolDone:
-    """Execute an open call."""
+    """Execute an open call, with what stands around it."""
     tool = agent.tool(call.name)
     if tool is None:
         raise LookupError(f"tool {call.name!r} of agent {head.agent!r} is not loaded")
+    max_result_bytes = history.spec.limits.max_result_bytes
     entry = history.decisions.get(call.id)
 
     async def publish(partial_result: object) -> None:
@@ -199,14 +278,51 @@ async def call_tool(
     context = ToolContext(
         run_id=head.id, tool_call_id=call.id, tool_name=call.name, metadata=head.metadata, publish=publish
     )
-    with thread_friendly() if tool.threaded else nullcontext():
-        outcome = await execute(
-            tool,
-            history.tool_call(call).arguments,
-            entry.decision if entry else None,
-            context,
-            max_result_bytes=history.spec.limits.max_result_bytes,
-            limiter=limiter,
-            threads=threads,
-        )
+
+    async def carry_out(arguments: dict[str, Any]) -> ToolOutcome:
+        with thread_friendly() if tool.threaded else nullcontext():
+            return await execute(
+                tool,
+                arguments,
+                entry.decision if entry else None,
+                context,
+                max_result_bytes=max_result_bytes,
+                limiter=limiter,
+                threads=threads,
+            )
+
+    middleware = around(agent.middleware, "tool_call") if agent.middleware else agent.middleware
+    if middleware:
+        outcome = await _chained(middleware, carry_out, head, history, call, show)
+    else:
+        outcome = await carry_out(history.tool_call(call).arguments)
     return ToolDone(tool_call_id=call.id, content=outcome.content, details=outcome.details, is_error=outcome.is_error)
+
+
+async def _chained(
+    middleware: Sequence[Middleware],
+    carry_out: Callable[[dict[str, Any]], Awaitable[ToolOutcome]],
+    head: Head,
+    history: History,
+    call: Call,
+    show: Show,
+) -> ToolOutcome:
+    block, entry = history.tool_call(call), history.decisions.get(call.id)
+    chain = ToolChain(
+        middleware,
+        carry_out,
+        show,
+        block=block,
+        is_settled=entry is not None,
+        max_result_bytes=history.spec.limits.max_result_bytes,
+    )
+    request = ToolRequest(
+        run_id=head.id,
+        agent=head.agent,
+        tool=history.tools[call.name],
+        tool_call_id=call.id,
+        arguments=block.arguments,
+        decision=entry.decision if entry else None,
+        metadata=head.metadata,
+    )
+    return await chain.run(request)

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from ..protocol.codec import check_value
 from ..protocol.events import Envelope, Failed
 from ..protocol.messages import AssistantMessage
 from ..protocol.record import ToolSpec
@@ -43,10 +44,20 @@ CallTool = Callable[[ToolRequest], Awaitable[ToolOutcome]]
 
 
 class EndRun(Exception):
-    """Raised by a middleware around a model call: the run ends as `failed`, with this reason in `agent_end`."""
+    """Raised by a middleware around a model call: the run ends as `failed`, with this reason in `agent_end`.
+
+    Raised after the model has answered: the answer stays in the transcript and its usage counts, its tool calls are not
+    executed. Around a tool call, or out of a tap, it is an exception like any other.
+
+    Raises: InvalidValue, TypeError for what an event can't carry.
+    """
 
     def __init__(self, reason: str, message: str) -> None:
         super().__init__(message)
+        for text in (reason, message):
+            if type(text) is not str:
+                raise TypeError(f"EndRun takes texts, not {type(text).__name__}")
+            check_value(text)
         self.reason = reason  # one word in camelCase, for programs
         self.message = message  # for people
 

@@ -34,7 +34,8 @@ from .effects import Threads
 from .eventlog import EventLog
 from .faults import internal_error
 from .mailbox import ActorCrashed, ActorEnded, Mailbox
-from .run import BACKOFF_S, RunActor, Services, answer, folded
+from .run import RunActor
+from .runstate import BACKOFF_S, Services, answer, folded
 from .supervisor import ChildSpec, Supervisor
 
 __all__ = ["RUN_ID", "Roster"]

@@ -9,7 +9,7 @@ import platform
 import secrets
 import time
 from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
 from functools import partial
 from typing import Any
 
@@ -101,7 +101,7 @@ class ActorSystem:
                 log = EventLog(key)
                 actor = RunActor(self._roster.services, chosen, transition.head, History(transition.append), log)
                 actor.pending = list(transition.effects)
-                log.publish(transition.events, now)
+                actor.publish(transition.events, now)
                 self._roster.enter(actor)
                 self._roster.changed(transition.head)
         return Run(self, key) if is_new else await self._same(key, digest)
@@ -274,6 +274,14 @@ def _by_name(agents: Iterable[Agent]) -> dict[str, Agent]:
     return known
 
 
+async def _open_models(agents: Iterable[Agent], stack: AsyncExitStack) -> None:
+    """Give the models what they keep between calls, for as long as the stack."""
+    for model in {id(agent.model): agent.model for agent in agents}.values():
+        opened: Callable[[], AbstractAsyncContextManager[object]] | None = getattr(model, "opened", None)
+        if opened is not None:
+            await stack.enter_async_context(opened())
+
+
 def _token_digest(token: str) -> str:
     return hashlib.sha256(token.encode()).hexdigest()
 
@@ -312,6 +320,7 @@ async def open_actor_system(
         if isinstance(store, str):
             store = await stack.enter_async_context(open_store(store))
         epoch = await store.acquire(f"{platform.node()}:{os.getpid()}")
+        await _open_models(known.values(), stack)
         supervisor = await stack.enter_async_context(open_supervisor())
         roster = Roster(
             store,

@@ -17,7 +17,7 @@ from ..protocol.messages import Image, Text, UserBlock
 from ..protocol.record import ToolSpec
 from .faults import bare_error
 
-__all__ = ["Tool", "ToolContext", "ToolError", "ToolOutcome", "execute"]
+__all__ = ["Tool", "ToolContext", "ToolError", "ToolOutcome", "carried", "execute"]
 
 MAX_ERROR_CHARS = 4000  # of an exception's message, towards the model
 
@@ -114,6 +114,15 @@ async def execute(
         )
     except Exception as error:
         return _raised(error, context, max_result_bytes)
+
+
+def carried(outcome: ToolOutcome, max_result_bytes: int) -> ToolOutcome:
+    """Somebody else's outcome as it is stored, under the bounds of a tool's own; too large a one is an error instead.
+
+    Raises: CodecError, TypeError for what can't be stored.
+    """
+    output = ToolOutput(content=tuple(outcome.content), details=_plain(outcome.details))
+    return _checked(output, max_result_bytes, is_error=bool(outcome.is_error))
 
 
 async def _value(call: Callable[[], Any]) -> Any:

@@ -24,7 +24,7 @@ from runs import (
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from adjourn.actors import ActorSystem, Agent, Run, RunSnapshot
-from adjourn.actors import run as run_module
+from adjourn.actors import runstate
 from adjourn.actors.models import ModelRequest
 from adjourn.actors.testing import ScriptedModel, calls, hangs, open_test_system, says
 from adjourn.protocol.errors import InternalError, RunEnded, StoreCorrupt, StoreUnavailable, Stranded, VersionConflict
@@ -324,7 +324,7 @@ async def test_an_owner_that_was_replaced_saves_and_executes_nothing_more() -> N
 def crashing(monkeypatch: pytest.MonkeyPatch, kind: type, times: int) -> list[str]:
     """Make the next `times` steps of an input raise, as a defect of ours would."""
     crashes: list[str] = []
-    step = run_module.step
+    step = runstate.step
 
     def crash(head: Any, history: Any, given: Any, **more: Any) -> Any:
         if isinstance(given, kind) and len(crashes) < times:
@@ -332,7 +332,7 @@ def crashing(monkeypatch: pytest.MonkeyPatch, kind: type, times: int) -> list[st
             raise ZeroDivisionError("a defect")
         return step(head, history, given, **more)
 
-    monkeypatch.setattr(run_module, "step", crash)
+    monkeypatch.setattr(runstate, "step", crash)
     return crashes
 
 
@@ -436,7 +436,7 @@ async def test_after_a_crash_watchers_and_record_agree(monkeypatch: pytest.Monke
                     break
         record = await system._roster.store.load(run.id)
         assert record is not None
-        assert transcript.snapshot() == run_module.folded(record).snapshot()
+        assert transcript.snapshot() == runstate.folded(record).snapshot()
 
 
 async def test_a_conflict_with_ones_own_lost_save_leaves_watchers_and_record_agreed() -> None:
@@ -460,7 +460,7 @@ async def test_a_conflict_with_ones_own_lost_save_leaves_watchers_and_record_agr
         record = await store.load(run.id)
         assert record is not None
         check_record(record)
-        assert transcript.snapshot() == run_module.folded(record).snapshot()
+        assert transcript.snapshot() == runstate.folded(record).snapshot()
     assert ledger.begun == []
 
 
