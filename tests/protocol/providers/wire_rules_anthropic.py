@@ -102,7 +102,7 @@ def _thinking(body: Body) -> Iterator[str]:
         for block in blocks_of(message):
             if block["type"] == "thinking" and not block["signature"]:
                 yield f"messages[{at}]: thinking without a signature"
-        if blocks_of(message)[-1]["type"] in THINKING:
+        if any(block["type"] in THINKING for block in blocks_of(message)[-1:]):
             yield f"messages[{at}]: the final block can't be thinking"
     if thinking["type"] != "enabled":
         return
