@@ -9,6 +9,7 @@ from .agent import Agent
 from .handle import Run
 from .mailbox import ActorCrashed, ActorEnded, ActorError, Mail, Mailbox, MailboxFull
 from .models import LanguageModel, ModelRequest
+from .providers import Provider, find_model, register_model, register_provider
 from .supervisor import ChildSpec, Supervisor, open_supervisor
 from .system import ActorSystem, open_actor_system
 from .tools import Tool, ToolContext, ToolDefinitionError, ToolError, client_tool, make_tool, tool
@@ -28,6 +29,7 @@ __all__ = [
     "Mailbox",
     "MailboxFull",
     "ModelRequest",
+    "Provider",
     "Run",
     "RunSnapshot",
     "Supervisor",
@@ -36,8 +38,11 @@ __all__ = [
     "ToolDefinitionError",
     "ToolError",
     "client_tool",
+    "find_model",
     "make_tool",
     "open_actor_system",
     "open_supervisor",
+    "register_model",
+    "register_provider",
     "tool",
 ]

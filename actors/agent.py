@@ -12,9 +12,27 @@ from ..protocol.options import ModelOptions
 from ..protocol.record import Limits, Spec
 from .middleware import Middleware
 from .models import LanguageModel
+from .providers import find_model
 from .tools import NAME, Tool
 
 __all__ = ["Agent"]
+
+
+class _Model:
+    """An agent's model, which may be given in other forms than it is kept in."""
+
+    def __get__(self, agent: "Agent | None", owner: type | None = None) -> LanguageModel:
+        if agent is None:
+            raise AttributeError("model")  # so the dataclass sees that there is no default
+        return agent.__dict__["model"]
+
+    def __set__(self, agent: "Agent", given: LanguageModel | ModelDescriptor | str) -> None:
+        if isinstance(given, (str, ModelDescriptor)):
+            try:
+                given = find_model(given)
+            except ValueError as error:
+                raise ValueError(f"agent {agent.name!r}: {error}") from None
+        agent.__dict__["model"] = given
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,7 +44,7 @@ class Agent:
 
     _: KW_ONLY
     name: str  # [A-Za-z0-9_-]{1,64}; runs find their agent by it, also after a restart
-    model: LanguageModel
+    model: _Model = _Model()  # a `LanguageModel`, or what `find_model` takes: "PROVIDER:NAME", a `ModelDescriptor`
     instructions: str = ""
     tools: Sequence[Tool] = ()  # kept as a tuple
     limits: Limits = field(default_factory=Limits)
@@ -72,7 +90,7 @@ class Agent:
         if not isinstance(descriptor, ModelDescriptor) or not callable(getattr(model, "stream", None)):
             raise TypeError(
                 f"agent {self.name!r}: model must have a descriptor and a stream (see LanguageModel), "
-                f"got {type(model).__name__}"
+                f"or be 'PROVIDER:NAME' or a ModelDescriptor; got {type(model).__name__}"
             )
         return descriptor
 

@@ -57,7 +57,11 @@ class ModelRequest:
 
 
 class LanguageModel(Protocol):
-    """Something that answers a `ModelRequest`. One object serves any number of runs at once."""
+    """Something that answers a `ModelRequest`. One object serves any number of runs at once.
+
+    It may also have a method `opened()`, which gives an async context manager: an actor system stays in it for as long
+    as it is open, once for each model of its agents. There a model can keep what calls share, as connections.
+    """
 
     @property
     def descriptor(self) -> ModelDescriptor:

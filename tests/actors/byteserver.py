@@ -1,0 +1,180 @@
+"""A real HTTP server on loopback that says exactly the bytes it was given, cut as one likes, and misbehaves on demand.
+
+It knows no model API. What clients sent, and whether they are still there, can be asked.
+"""
+
+import itertools
+import random
+import socket
+import struct
+from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from typing import Literal
+
+import trio
+
+Cut = Callable[[bytes], list[bytes]]
+Then = Literal["end", "stall", "close", "reset"]
+
+PHRASES = {200: "OK", 401: "Unauthorized", 404: "Not Found", 429: "Too Many Requests", 529: "Site Overloaded"}
+
+
+def whole(data: bytes) -> list[bytes]:
+    """All at once."""
+    return [data]
+
+
+def each_byte(data: bytes) -> list[bytes]:
+    """Each byte alone."""
+    return [data[at : at + 1] for at in range(len(data))]
+
+
+def at_random(seed: int, pieces: int = 12) -> Cut:
+    """At places that depend on the seed alone."""
+
+    def cut(data: bytes) -> list[bytes]:
+        places = sorted(random.Random(seed).randrange(len(data) + 1) for _ in range(pieces))
+        edges = [0, *places, len(data)]
+        return [data[a:b] for a, b in itertools.pairwise(edges) if a < b]
+
+    return cut
+
+
+@dataclass(frozen=True)
+class Reply:
+    """A response. Its bytes go out in pieces: the body is cut by `cut`, and what is on the wire once more by `torn`."""
+
+    body: bytes = b""
+    status: int = 200
+    content_type: str | None = "text/event-stream"
+    headers: tuple[tuple[str, str], ...] = ()
+    framing: Literal["chunked", "length", "close"] = "chunked"
+    cut: Cut = whole
+    torn: Cut = whole
+    then: Then = "end"  # what follows the last piece; all but `end` leave the body unfinished
+    raw: bytes | None = None  # all of it, instead of the above
+
+    def pieces(self) -> Iterator[bytes]:
+        """All that goes out."""
+        if self.raw is not None:
+            yield self.raw
+            return
+        yield from self.torn(self._head())
+        for piece in self.cut(self.body) if self.body else ():
+            framed = b"%x;note=1\r\n%b\r\n" % (len(piece), piece) if self.framing == "chunked" else piece
+            yield from self.torn(framed)
+        if self.framing == "chunked" and self.then == "end":
+            yield from self.torn(b"0\r\n\r\n")
+
+    def _head(self) -> bytes:
+        lines = [f"HTTP/1.1 {self.status} {PHRASES.get(self.status, 'Said')}"]
+        lines += [f"{name}: {value}" for name, value in self.headers]
+        if self.content_type is not None:
+            lines.append(f"content-type: {self.content_type}")
+        missing = 0 if self.then == "end" else 1
+        framings = {
+            "chunked": "transfer-encoding: chunked",
+            "length": f"content-length: {len(self.body) + missing}",
+            "close": "connection: close",
+        }
+        return "\r\n".join([*lines, framings[self.framing], "", ""]).encode()
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a client sent. Names of headers are in lower case."""
+
+    method: str
+    path: str
+    headers: dict[str, str]
+    body: bytes
+    connection: int  # which of the server's connections, from 0
+
+
+Answer = Callable[[Request], Reply]
+
+
+@dataclass
+class ByteServer:
+    """See the module."""
+
+    replies: list[Reply | Answer]  # one a request; the last one is repeated
+    url: str = ""
+    requests: list[Request] = field(default_factory=list[Request])
+    connections: int = 0  # that there have been
+    alive: int = 0  # that are open
+    stalled: trio.Event = field(default_factory=trio.Event)  # all that a stalling reply says has been sent
+    left: trio.Event = field(default_factory=trio.Event)  # a client went away while a reply stalled
+
+    async def wait_alone(self) -> None:
+        """Wait until no connection is open."""
+        while self.alive:
+            await trio.sleep(0.01)
+
+    async def serve(self, stream: trio.SocketStream) -> None:
+        number, self.connections = self.connections, self.connections + 1
+        self.alive += 1
+        try:
+            with suppress(trio.BrokenResourceError, trio.ClosedResourceError):
+                async with stream:
+                    await self._converse(stream, number)
+        finally:
+            self.alive -= 1
+
+    async def _converse(self, stream: trio.SocketStream, number: int) -> None:
+        buffer = bytearray()
+        while (request := await _read_request(stream, buffer, number)) is not None:
+            index = min(len(self.requests), len(self.replies) - 1)
+            self.requests.append(request)
+            chosen = self.replies[index]
+            reply = chosen if isinstance(chosen, Reply) else chosen(request)
+            for piece in reply.pieces():
+                await stream.send_all(piece)
+                for _ in range(3):  # so that the client reads this piece before it sees the next
+                    await trio.lowlevel.checkpoint()
+            if reply.then == "stall":
+                await self._stall(stream)
+            if reply.then == "reset":
+                stream.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            if reply.then != "end" or reply.framing == "close":
+                return
+
+    async def _stall(self, stream: trio.SocketStream) -> None:
+        self.stalled.set()
+        try:
+            while await stream.receive_some():
+                pass
+        finally:
+            self.left.set()
+
+
+async def _read_request(stream: trio.SocketStream, buffer: bytearray, number: int) -> Request | None:
+    while b"\r\n\r\n" not in buffer:
+        if not (more := await stream.receive_some()):
+            return None
+        buffer += more
+    head, _, rest = bytes(buffer).partition(b"\r\n\r\n")
+    first, *lines = head.decode().split("\r\n")
+    method, path, _ = first.split(" ")
+    headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines)}
+    length = int(headers.get("content-length", "0"))
+    while len(rest) < length:
+        rest += await stream.receive_some()
+    buffer[:] = rest[length:]
+    return Request(method, path, headers, rest[:length], number)
+
+
+@asynccontextmanager
+async def open_byte_server(*replies: Reply | Answer) -> AsyncGenerator[ByteServer]:
+    """The server, for as long as the block."""
+    server = ByteServer(list(replies))
+    async with trio.open_nursery() as nursery:
+        listeners: Sequence[trio.SocketListener] = await nursery.start(
+            lambda task_status: trio.serve_tcp(server.serve, 0, host="127.0.0.1", task_status=task_status)
+        )
+        server.url = f"http://127.0.0.1:{listeners[0].socket.getsockname()[1]}"
+        try:
+            yield server
+        finally:
+            nursery.cancel_scope.cancel()
