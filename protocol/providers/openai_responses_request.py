@@ -159,7 +159,7 @@ def _answer(message: AssistantMessage) -> Iterator[_Json]:
 
 
 def _thought(block: Thinking) -> Iterator[_Json]:
-    """The reasoning item that it was; nothing, where the signature isn't one of ours."""
+    """The reasoning item that it was; nothing, where the signature isn't one of ours or there is nothing in it."""
     try:
         kept = _KEPT.decode(block.signature or "")
     except (msgspec.MsgspecError, RecursionError, ValueError):
@@ -171,8 +171,10 @@ def _thought(block: Thinking) -> Iterator[_Json]:
         item["encrypted_content"] = kept.encrypted_content
         if block.thinking:
             item["summary"] = [{"type": "summary_text", "text": block.thinking}]
-    else:
+    elif block.thinking.strip():
         item["content"] = [{"type": "reasoning_text", "text": block.thinking}]
+    else:
+        return
     yield item
 
 

@@ -164,6 +164,11 @@ def test_a_signature_that_is_not_ours_costs_the_block_only(signature: str) -> No
     assert [item["type"] for item in items(user("?"), said(thinking, Text(text="Rain.")))] == ["message"] * 2
 
 
+def test_reasoning_with_nothing_in_it_is_not_sent() -> None:
+    thinking = Thinking(thinking=" ", signature=signed(id="rs_1"))
+    assert [item["type"] for item in items(user("?"), said(thinking, Text(text="Rain.")))] == ["message"] * 2
+
+
 @pytest.mark.parametrize("name", ["thinking", "thinking-redacted", "thinking-then-calls", "open-weights"])
 def test_what_the_decoder_keeps_of_reasoning_is_what_goes_back(name: str) -> None:
     kept = golden(API, name)
@@ -324,3 +329,28 @@ def test_endless_signatures_are_refused() -> None:
     message = check_events(decode(ADAPTER, MODEL, [done] * 4))
     assert message.error_message
     assert len(message.content) == 3
+
+
+def text(delta: str) -> dict[str, Any]:
+    return {"type": "response.output_text.delta", "output_index": 0, "content_index": 0, "delta": delta}
+
+
+def test_an_item_that_takes_anothers_place_ends_it() -> None:
+    added = {"type": "response.output_item.added", "output_index": 0, "item": {"type": "message"}}
+    data = stream(text("one"), added, text("two"), {"type": "response.completed"})
+    message = check_events(decode(ADAPTER, MODEL, [data]))
+    assert message.content == (Text(text="one"), Text(text="two"))
+
+
+def test_nothing_is_said_after_the_end() -> None:
+    data = stream(text("one"), {"type": "response.completed"}, text("two"))
+    assert check_events(decode(ADAPTER, MODEL, [data])).content == (Text(text="one"),)
+
+
+def test_a_mark_of_the_end_without_a_completed_response_is_a_broken_stream() -> None:
+    message = check_events(decode(ADAPTER, MODEL, [stream(text("one")) + b"data: [DONE]\n\n"]))
+    assert (message.error_kind, message.content) == ("transient", (Text(text="one"),))
+
+
+def test_an_endless_event_is_refused() -> None:
+    assert "too large" in str(check_events(decode(ADAPTER, MODEL, [b"data: ", b"x" * (17 << 20)])).error_message)
