@@ -27,6 +27,7 @@ from .conversation import converse
 from .demo import make_support
 from .faults import internal_error
 from .loading import load_agents
+from .modelchat import chat_with, default_agent
 from .serving import Place, Ready, serve
 from .terminal import clean
 
@@ -103,9 +104,23 @@ def chat(
     agent: Annotated[str | None, typer.Option(help="Whom to talk to, where there are several.")] = None,
     run: Annotated[str | None, typer.Option(help="Go on with this run.")] = None,
     token: runs.Token = None,
+    model: Annotated[
+        str | None, typer.Option(help="No gateway: this model, as in ollama:NAME or anthropic:NAME.")
+    ] = None,
 ) -> None:
-    """Talk to an agent, and decide what its tools ask."""
+    """Talk to an agent, and decide what its tools ask; or, with --model, to a model as it is."""
+    if model is not None:
+        _chat_with(model)
+        return
     trio.run(partial(converse, url, agent=agent, run_id=run, token=token, come_back=runs.command(url, "chat")))
+
+
+def _chat_with(model: str) -> None:
+    try:
+        agent = default_agent(model)
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--model") from error
+    trio.run(chat_with, agent)
 
 
 def _serve(

@@ -22,7 +22,7 @@ from .keys import Refused, Scrubber, check_headers, key_headers, variable_header
 from .models import ModelRequest
 from .providers import Provider, find_provider, provider_of
 
-__all__ = ["HTTPModel", "ProviderError", "RequestHook", "list_models"]
+__all__ = ["HTTPModel", "ProviderError", "RequestHook", "check_model", "list_models"]
 
 ERROR_BODY_S = 10.0  # for what an error's body says
 MAX_LIST_BYTES = 16 * 1024 * 1024
@@ -87,7 +87,7 @@ class HTTPModel:
         writer = MessageWriter(request.model)
         try:
             adapter = _adapter(request.model)
-            call = self._call(adapter, request)
+            call = self.prepare(adapter, request)
         except Refused as error:
             await trio.lowlevel.checkpoint()
             writer.fail(str(error), "terminal")
@@ -106,8 +106,8 @@ class HTTPModel:
         finally:
             await exchange.aclose(drain=decoder.ended)
 
-    def _call(self, adapter: Adapter, request: ModelRequest) -> _Call:
-        """Raises: Refused."""
+    def prepare(self, adapter: Adapter, request: ModelRequest) -> _Call:
+        """All that a call takes, before anything is sent. Raises: Refused."""
         model, own = request.model, self.descriptor
         is_own = (model.provider, model.base_url) == (own.provider, own.base_url)
         try:
@@ -155,6 +155,22 @@ async def list_models(provider: Provider | str = "ollama", *, key: str | None = 
         raise ProviderError(call.scrubber.text(str(error))) from None
     finally:
         await exchange.aclose(drain=True)
+
+
+async def check_model(model: HTTPModel) -> None:
+    """See what can be seen without asking the model: that there is a key, and, of an Ollama server, that it is there
+    and has the model. Raises: ProviderError."""
+    own = model.descriptor
+    try:
+        model.prepare(_adapter(own), ModelRequest(own, "", (), (), ""))
+    except Refused as error:
+        raise ProviderError(str(error)) from None
+    if own.api != "ollama-chat":
+        return
+    there = [each.id for each in await list_models(model.provider)]
+    if not {own.id, f"{own.id}:latest"} & set(there):
+        known = f"there are: {', '.join(sorted(there))}" if there else "there are none"
+        raise ProviderError(f"the server has no model {own.id!r}; {known}. `ollama pull {own.id}` would get it")
 
 
 def _adapter(model: ModelDescriptor) -> Adapter:
