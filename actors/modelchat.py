@@ -1,4 +1,4 @@
-"""A chat with a model and no code: a default agent without tools, in memory, for one terminal. Printing is `cli.py`'s."""
+"""A chat with a model and no code: a default agent without tools, in memory, for one terminal."""
 
 import re
 import secrets
