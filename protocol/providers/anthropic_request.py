@@ -43,7 +43,6 @@ MAX_BREAKPOINTS = 4  # of the cache, in one request
 
 _Block = dict[str, Any]
 _MARK = "cache_control"  # until the breakpoints are settled, it holds a Lifetime
-_CACHEABLE = frozenset({"text", "image", "tool_use", "tool_result"})
 
 
 def build_request(model: ModelDescriptor, context: Context, options: ModelOptions) -> HTTPRequest:
@@ -201,13 +200,11 @@ def _text(text: str) -> _Block:
 
 
 def _mark(blocks: Sequence[_Block], lifetime: Lifetime | None) -> None:
-    """Mark the last of these that can be cached; of two marks the longer one stays. Thinking can't be."""
-    if lifetime is None:
-        return
-    for block in reversed(blocks):
-        if block.get("type", "tool_use") in _CACHEABLE:  # a declared tool has no type
-            block[_MARK] = "long" if "long" in (lifetime, block.get(_MARK)) else "short"
-            return
+    """Mark the last of these; of two marks the longer one stays. That is never thinking, which can't be cached: the
+    hand-over leaves none at the end of a message."""
+    if blocks and lifetime is not None:
+        block = blocks[-1]
+        block[_MARK] = "long" if "long" in (lifetime, block.get(_MARK)) else "short"
 
 
 def _settle_breakpoints(

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 from decoding_checks import bodies, check_decoder, check_golden, golden, golden_names
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from adjourn.protocol import sse
@@ -225,6 +225,8 @@ def test_reasoning_is_asked_for_as_the_generation_of_the_model_wants_it(
     assert body.get("output_config") == (effort and {"effort": effort})
 
 
+@example(1024, "low")
+@example(1025, "low")
 @given(st.integers(1, 40_000), st.sampled_from(["minimal", "low", "medium", "high", "xhigh"]))
 def test_a_budget_to_think_is_at_least_1024_and_less_than_max_tokens(max_tokens: int, reasoning: Reasoning) -> None:
     thinking = asked(model=claude("claude-haiku-4-5"), max_tokens=max_tokens, reasoning=reasoning).get("thinking")
@@ -252,6 +254,9 @@ def test_thoughts_that_no_longer_fit_what_came_before_them_do_not_fail_the_reque
     bound = ADAPTIVE | {"block_binding": {"prefix_mismatch_behavior": "drop_block"}}
     assert json.loads(request.body)["thinking"] == bound
     assert request.headers["anthropic-beta"] == "thinking-binding-controls-2026-08-01"
+    assert asked(*LOOP, reasoning=reasoning).get("thinking") == (
+        reasoning and ADAPTIVE
+    )  # of a model without bound ones
 
 
 def test_a_model_that_is_told_not_to_think_gets_no_thoughts() -> None:
@@ -289,12 +294,12 @@ LOOP = (
 
 def test_marks_on_blocks_and_messages_become_breakpoints() -> None:
     body = asked(
-        UserMessage(content=(Text(text="one", cache="long"), Text(text="two"), PNG), cache="short"),
+        UserMessage(content=(Text(text="one"), msgspec.structs.replace(PNG, cache="long")), cache="short"),
         said(Text(text="three"), called("a"), cache="short"),
         result("a", Text(text="x", cache="short"), Text(text="y")),
-        user("four"),
+        UserMessage(content=(Text(text="four", cache="short"), Text(text="five"))),
     )
-    assert marks(body) == [("one", LONG), ("image", SHORT), ("a", SHORT), ("a", SHORT)]
+    assert marks(body) == [("image", LONG), ("a", SHORT), ("a", SHORT), ("four", SHORT)]
 
 
 def test_system_prompt_and_tools_have_marks_of_their_own() -> None:
