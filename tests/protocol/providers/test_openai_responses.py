@@ -343,7 +343,7 @@ def test_an_item_that_takes_anothers_place_ends_it() -> None:
 
 
 def test_nothing_is_said_after_the_end() -> None:
-    data = stream(text("one"), {"type": "response.completed"}, text("two"))
+    data = stream(text("one"), {"type": "response.completed"}, {**text("two"), "output_index": 1})
     assert check_events(decode(ADAPTER, MODEL, [data])).content == (Text(text="one"),)
 
 
