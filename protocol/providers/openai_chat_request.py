@@ -48,7 +48,7 @@ IN_CONTENT = "content"
 _IMAGES_BELOW = "(The images are in the next user message.)"
 _MAX_KEY = 64  # characters, of what the API uses as a key
 _OPENAI = re.compile(r"$|https://([a-z]+\.)?api\.openai\.com(/|$)")  # no address: the API's own
-_GPT = re.compile(r"gpt-(\d)(?:\.(\d+))?(?=-|$)")  # not gpt-4o, nor what a router calls openai/gpt-5
+_GPT = re.compile(r"gpt-(\d)(?:\.(\d{1,2}))?")  # at the beginning: not what a router calls openai/gpt-5
 _RETENTION_FROM, _BREAKPOINTS_FROM, _NO_REASONING_WITH_TOOLS_FROM = (4, 1), (5, 6), (5, 4)
 
 _JSON = dict[str, Any]
@@ -136,7 +136,7 @@ def _key(text: str) -> str:
 
 
 def _generation(model: ModelDescriptor) -> tuple[int, int]:
-    """(5, 6) for gpt-5.6-mini; (0, 0) for what isn't called like one of OpenAI's."""
+    """(5, 6) for gpt-5.6-mini, (4, 0) for gpt-4o; (0, 0) for what isn't called like one of OpenAI's."""
     found = _GPT.match(model.id)
     return (int(found[1]), int(found[2] or 0)) if found else (0, 0)
 
