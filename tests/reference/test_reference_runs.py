@@ -1,0 +1,209 @@
+"""Whole runs over real sockets: `adjourn` as a process, a tool that stops and asks, and the independent model server."""
+
+import os
+import re
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from subprocess import PIPE, CompletedProcess
+from typing import Any
+
+import msgspec
+import pytest
+import trio
+from mockserver import MockServer
+
+from adjourn.actors.client import Client, open_client
+from adjourn.protocol import Envelope, MessageUpdate, TextDelta, user
+from adjourn.protocol.events import AgentEnd, AgentPaused
+
+ADJOURN = [os.sys.executable, "-m", "adjourn.actors"]
+AGENTS = {
+    "claude": "anthropic:claude-sonnet-4-5",
+    "gpt": "openai:gpt-4.1",
+    "gpt-responses": "openai-responses:gpt-4.1",
+    "llama": "ollama:llama3.2",
+}
+PATHS = {
+    "claude": "/v1/messages",
+    "gpt": "/v1/chat/completions",
+    "gpt-responses": "/v1/responses",
+    "llama": "/api/chat",
+}
+SHOP = f'''
+from adjourn.actors import Agent, tool
+
+
+@tool(decision={{"type": "boolean"}})
+async def refund(order_id: int, decision: bool) -> str:
+    """Pay an order's money back."""
+    with open("ledger.txt", "a") as ledger:
+        print("order", order_id, decision, file=ledger)
+    return f"Order {{order_id}} is refunded."
+
+
+agents = [Agent(name=name, model=model, tools=[refund]) for name, model in {AGENTS!r}.items()]
+'''
+
+
+def environment(url: str) -> dict[str, str]:
+    """Of a process whose models are all on the server."""
+    proxies = ("http_proxy", "https_proxy", "all_proxy")
+    clean = {name: value for name, value in os.environ.items() if name.lower() not in proxies}
+    return clean | {
+        "ANTHROPIC_API_KEY": "sk-ant-test",
+        "ANTHROPIC_BASE_URL": url,
+        "OPENAI_API_KEY": "sk-test",
+        "OPENAI_BASE_URL": f"{url}/v1",
+        "OLLAMA_HOST": url,
+    }
+
+
+@asynccontextmanager
+async def served(folder: Path, url: str) -> AsyncGenerator[tuple[Client, str]]:
+    """`adjourn serve` with an agent on each API, a client of it, and its address."""
+    (folder / "shop.py").write_text(SHOP)
+    command = [*ADJOURN, "serve", "shop:agents", "--port", "0"]
+    process = await trio.lowlevel.open_process(command, cwd=folder, env=environment(url), stdout=PIPE)
+    assert process.stdout is not None
+    try:
+        said = b""
+        while not (found := re.search(rb" at (ws://\S+)\n", said)):
+            chunk = await process.stdout.receive_some()
+            assert chunk, said
+            said += chunk
+        async with open_client(found[1].decode()) as client:
+            yield client, found[1].decode()
+    finally:
+        with trio.CancelScope(shield=True):
+            process.kill()
+            await process.wait()
+            await process.stdout.aclose()
+
+
+async def until(client: Client, run_id: str, kind: type[Any], after: int = 0) -> list[Envelope]:
+    """The run's events, up to the first of this kind."""
+    seen: list[Envelope] = []
+    async with client.events(run_id, after=after) as events:
+        async for item in events:
+            if isinstance(item, Envelope):
+                seen.append(item)
+                if isinstance(item.event, kind):
+                    break
+    return seen
+
+
+def said(events: list[Envelope]) -> list[str]:
+    """The pieces of text among these, as they came."""
+    updates = [each.event.assistant_message_event for each in events if isinstance(each.event, MessageUpdate)]
+    return [update.delta for update in updates if isinstance(update, TextDelta)]
+
+
+@pytest.mark.parametrize("agent", AGENTS)
+async def test_a_run_streams_parks_is_decided_and_goes_on(agent: str, server: MockServer, tmp_path: Path) -> None:
+    async with served(tmp_path, server.url) as (client, _):
+        started = await client.start(agent, "Refund order 7, please.")
+        first = await until(client, started.run_id, AgentPaused)
+        assert "".join(said(first)) == "Let me see to it."
+        assert len(said(first)) > 1
+        (waiting,) = (await client.get(started.run_id)).snapshot.pending
+        assert (waiting.tool_name, waiting.input) == ("refund", {"order_id": 7})
+        assert not (tmp_path / "ledger.txt").exists()
+        await client.resume(started.run_id, True)
+        rest = await until(client, started.run_id, AgentEnd, after=first[-1].seq)
+        assert "".join(said(rest)) == "Your money is on its way."
+        assert isinstance(rest[-1].event, AgentEnd)
+        assert rest[-1].event.status == "completed"
+        assert rest[-1].event.usage.input == (60 if agent != "llama" else 0)  # there the server counts nothing
+    assert (tmp_path / "ledger.txt").read_text() == "order 7 True\n"
+
+
+@pytest.mark.parametrize("agent", AGENTS)
+async def test_an_abort_in_mid_stream_ends_at_once_and_keeps_what_was_said(
+    agent: str, server: MockServer, tmp_path: Path
+) -> None:
+    async with served(tmp_path, server.url) as (client, _):
+        started = await client.start(agent, "Tell me a long story.")
+        await until(client, started.run_id, MessageUpdate)
+        aborted = await client.abort(started.run_id)
+        assert aborted.status == "aborted"
+        *_, last = (await client.get(started.run_id)).snapshot.messages
+        assert last.stop_reason == "aborted"
+        assert len(last.text) < len("Once upon a time, and a time")
+
+
+@pytest.mark.parametrize(
+    ("first", "second"), [("claude", "gpt"), ("gpt", "llama"), ("llama", "gpt-responses"), ("gpt-responses", "claude")]
+)
+async def test_a_conversation_starts_with_one_provider_and_ends_with_another(
+    first: str, second: str, server: MockServer, tmp_path: Path
+) -> None:
+    async with served(tmp_path, server.url) as (client, _):
+        started = await client.start(first, "Refund order 7, please.")
+        await until(client, started.run_id, AgentPaused)
+        await client.resume(started.run_id, True)
+        await until(client, started.run_id, AgentEnd)
+        messages = (await client.get(started.run_id)).snapshot.messages
+        ended = await client.start(second, [*messages, user("What did you do?")])
+        await until(client, ended.run_id, AgentEnd)
+        *_, last = (await client.get(ended.run_id)).snapshot.messages
+        assert (last.text, last.provider) == ("I refunded order 7.", AGENTS[second].split(":")[0].split("-")[0])
+    understood = server.requests(PATHS[second])[-1]["messages"]
+    (at,) = [index for index, message in enumerate(understood) if message.get("tool_calls")]
+    (call,), result = understood[at]["tool_calls"], understood[at + 1]
+    assert msgspec.json.decode(call["function"]["arguments"]) == {"order_id": 7}
+    assert (result["role"], result["content"]) == ("tool", "Order 7 is refunded.")
+    assert result.get("tool_call_id", call["id"]) == call["id"]  # for Ollama the server tells none
+    assert understood[-1] == {"role": "user", "content": "What did you do?"}
+
+
+async def adjourn(*args: str, url: str, stdin: str) -> "CompletedProcess[bytes]":
+    """The command, run to its end."""
+    return await trio.run_process(
+        [*ADJOURN, *args],
+        stdin=stdin.encode(),
+        env=environment(url),
+        capture_stdout=True,
+        capture_stderr=True,
+        check=False,
+    )
+
+
+async def test_a_chat_is_handed_over_from_one_model_to_another(server: MockServer, tmp_path: Path) -> None:
+    async with served(tmp_path, server.url) as (_, gateway):
+        lines = "Refund order 7\ny\n/agent llama\nWhat did you do?\n/agent nobody\n"
+        done = await adjourn("chat", gateway, "--agent", "claude", url=server.url, stdin=lines)
+    assert (done.returncode, done.stderr) == (0, b"")
+    text = done.stdout.decode()
+    assert "claude> Let me see to it.\n" in text
+    assert "claude> Your money is on its way.\n" in text
+    assert "Talking to llama from now on.\nyou> What did you do?\nllama> I refunded order 7.\n" in text
+    assert "(/agent NAME goes on with another agent; there are: claude, gpt, gpt-responses, llama)" in text
+
+
+async def test_a_chat_with_a_model_needs_no_code(server: MockServer) -> None:
+    done = await adjourn("chat", "--model", "ollama:gpt-4o", url=server.url, stdin="What did you do?\n")
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert "gpt-4o> I refunded order 7.\n" in done.stdout.decode()
+
+
+@pytest.mark.parametrize(
+    ("model", "complaint"),
+    [
+        ("ollama:none-such", "the server has no model 'none-such'; there are: "),
+        ("nobody:model", "expected 'PROVIDER:NAME' (known providers: anthropic, ollama, openai)"),
+    ],
+)
+async def test_a_chat_with_a_model_that_is_not_there_says_so(model: str, complaint: str, server: MockServer) -> None:
+    done = await adjourn("chat", "--model", model, url=server.url, stdin="")
+    assert done.returncode in (1, 2)
+    assert complaint in done.stderr.decode()
+    assert done.stderr.count(b"\n") == 1
+
+
+async def test_a_chat_with_a_server_that_is_not_there_says_so() -> None:
+    done = await adjourn("chat", "--model", "ollama:llama3.2", url="http://127.0.0.1:1", stdin="")
+    assert done.returncode == 1
+    assert (
+        done.stderr == b"adjourn: nothing listens at http://127.0.0.1:1. Is Ollama running? `ollama serve` starts it.\n"
+    )
