@@ -1,4 +1,4 @@
-"""Whole runs over real sockets: `adjourn` as a process, a tool that stops and asks, and the independent model server."""
+"""Whole runs over real sockets: `adjourn` as a process, tools that stop and ask, the independent model server."""
 
 import os
 import re
