@@ -35,7 +35,7 @@ from ..messages import (
 )
 from ..options import ModelOptions
 from .adapter import Context, HTTPRequest
-from .handover import Rules, hand_over
+from .handover import GO_ON, Rules, hand_over
 from .strict_schema import is_strict
 
 __all__ = ["IN_CONTENT", "REASONING_FIELDS", "build_request"]
@@ -46,6 +46,7 @@ REASONING_FIELDS = ("reasoning_content", "reasoning")
 IN_CONTENT = "content"
 
 _IMAGES_BELOW = "(The images are in the next user message.)"
+_RESULTS_READ = "(I have read the results.)"
 _MAX_KEY = 64  # characters, of what the API uses as a key
 _OPENAI = re.compile(r"$|https://([a-z]+\.)?api\.openai\.com(/|$)")  # no address: the API's own
 _GPT = re.compile(r"gpt-(\d)(?:\.(\d{1,2}))?")  # at the beginning: not what a router calls openai/gpt-5
@@ -59,7 +60,10 @@ def build_request(model: ModelDescriptor, context: Context, options: ModelOption
     """A streaming call. Metadata is not sent: OpenAI takes it only with what it stores, and is told not to store; but a
     `user_id` in it is the `safety_identifier`."""
     compat = model.compat or Compat()
-    turns = _turns(hand_over(context.messages, model, Rules(call_ids=compat.tool_call_id_format or "openai40")))
+    ids = compat.tool_call_id_format or "openai40"
+    turns = _turns(hand_over(context.messages, model, Rules(call_ids=ids)))
+    if ids == "mistral9":
+        turns = _for_mistral(turns)
     marks = [block.cache for turn in turns for block in turn.content if isinstance(block, Text | Image)]
     wish = _longest([options.cache, options.cache_instructions, options.cache_tools, *marks])
     body: _JSON = {
@@ -178,6 +182,19 @@ def _turns(messages: Sequence[Message]) -> list[Message]:
                 turns.append(_marked_message(message, message.cache))
     _say(turns, images)
     return turns
+
+
+def _for_mistral(turns: Sequence[Message]) -> list[Message]:
+    """In the order of roles that Mistral's servers demand: no user just after a tool, no assistant at the end.
+    github.com/mistralai/mistral-common/issues/169 (as of December 2025)."""
+    ordered: list[Message] = []
+    for turn in turns:
+        if isinstance(turn, UserMessage) and ordered and isinstance(ordered[-1], ToolResultMessage):
+            ordered.append(AssistantMessage(content=(Text(text=_RESULTS_READ),)))
+        ordered.append(turn)
+    if ordered and isinstance(ordered[-1], AssistantMessage):
+        ordered.append(UserMessage(content=(Text(text=GO_ON),)))
+    return ordered
 
 
 def _say(turns: list[Message], blocks: Sequence[UserBlock]) -> None:

@@ -271,6 +271,12 @@ def test_call_ids_have_the_form_that_the_server_takes(form: Any, written: str) -
     assert re.fullmatch(written, id)
 
 
+def test_mistral_sees_no_user_after_a_tool_and_no_assistant_at_the_end() -> None:
+    messages = [said(call()), result(CAT), said(Text(text="A cat"))]
+    roles = [message["role"] for message in told(*messages, model=differing(tool_call_id_format="mistral9"))]
+    assert roles == ["assistant", "tool", "assistant", "user", "assistant", "user"]
+
+
 def test_openai_takes_ids_of_forty_characters() -> None:
     messages = told(said(call("x" * 50)), result(Text(text="Yes"), id="x" * 50))
     assert len(messages[0]["tool_calls"][0]["id"]) <= 40
