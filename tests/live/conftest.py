@@ -1,8 +1,10 @@
-"""Tests against real model APIs, with real keys. They are collected only when ADJOURN_LIVE=1:
+"""Tests against real model APIs, with real keys: scenarios of `tests/reference`. They cost a little money.
 
     ADJOURN_LIVE=1 .venv/bin/python -m pytest tests/live
 
-Each test takes its key from the provider's usual environment variable and fails where that is missing.
+Without ADJOURN_LIVE=1 nothing here is collected. With it, a wire takes part when its variable is set:
+ANTHROPIC_API_KEY; OPENAI_API_KEY, for both of OpenAI's wires; OLLAMA_HOST, the address of a server. `wires.py` names a
+model for each; ADJOURN_LIVE_ANTHROPIC, ADJOURN_LIVE_OPENAI and ADJOURN_LIVE_OLLAMA name others.
 """
 
 import os

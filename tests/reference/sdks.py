@@ -9,8 +9,8 @@ from contextlib import contextmanager
 from typing import Any, Protocol
 
 import anthropic
-import httpx
-import httpx2
+import httpx  # which Ollama's SDK is built on
+import httpx2  # and the two others
 import ollama
 import openai
 from heard import Block, Broken, Heard, Refused
@@ -52,7 +52,7 @@ class Sdk(Protocol):
 class Anthropic:
     """`/v1/messages`."""
 
-    model, path = "anthropic:mock-claude", "/v1/messages"
+    model, path = "anthropic:claude-mock-4-5", "/v1/messages"
     ordered = ids = counts = True
     stops = {"end_turn": "stop", "max_tokens": "length", "tool_use": "toolUse"}
 
@@ -82,7 +82,7 @@ class Anthropic:
         with (
             anthropic.Anthropic(base_url=url, api_key="sk-test", max_retries=0) as client,
             client.messages.stream(
-                model="mock-claude", max_tokens=4096, system=INSTRUCTIONS, messages=messages, tools=tools
+                model="claude-mock-4-5", max_tokens=4096, system=INSTRUCTIONS, messages=messages, tools=tools
             ) as stream,
         ):
             yield stream
@@ -134,7 +134,7 @@ class OpenAIChat:
     def _stream(self, url: str, messages: list[Any]) -> Answer:
         text = ""
         tools: Any = [
-            {"type": "function", "function": {"name": name, "description": description, "parameters": schema}}
+            {"name": name, "description": description, "parameters": schema, "strict": False}
             for name, description, schema in TOOLS
         ]
         system = {"role": "system", "content": INSTRUCTIONS}
@@ -144,7 +144,7 @@ class OpenAIChat:
                 client.chat.completions.stream(
                     model="mock-gpt",
                     messages=[system, *messages],  # type: ignore[list-item]
-                    tools=tools,
+                    tools=[{"type": "function", "function": tool} for tool in tools],
                     stream_options={"include_usage": True},
                 ) as stream,
             ):
@@ -221,7 +221,8 @@ class OpenAIResponses:
             elif item.type == "function_call":
                 blocks.append(("call", item.call_id, item.name, json.loads(item.arguments)))
         stop = "toolUse" if any(block[0] == "call" for block in blocks) else "stop"
-        stop = "length" if response.status == "incomplete" else stop
+        if response.incomplete_details and response.incomplete_details.reason == "max_output_tokens":
+            stop = "length"  # aimock never says so: it has the status, without the reason
         return Heard(tuple(blocks), stop, (response.usage.input_tokens, response.usage.output_tokens))
 
 

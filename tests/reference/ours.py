@@ -1,0 +1,79 @@
+"""adjourn's adapters, told the same as the SDKs, and what they made of it in the same words."""
+
+from collections.abc import Sequence
+
+import msgspec
+from heard import Block, Heard
+from sdks import INSTRUCTIONS, OSLO, TOOLS, WEATHER_ASKED, WEATHER_TOLD, Sdk
+
+from adjourn.actors.httpmodel import HTTPModel
+from adjourn.actors.providers import find_model
+from adjourn.protocol.events import StreamEvent
+from adjourn.protocol.messages import AssistantMessage, Message, Text, ToolCall, ToolResultMessage, user
+from adjourn.protocol.options import ModelOptions
+from adjourn.protocol.record import ToolSpec
+from asking import answer, events
+
+SPECS = [ToolSpec(name=name, description=description, parameters=parameters) for name, description, parameters in TOOLS]
+KEY = "sk-test-0123456789"
+ORDER = ("thinking", "text", "call")
+BASES = {"anthropic": "", "openai": "/v1", "openai-responses": "/v1", "ollama": ""}  # below the server's address
+
+
+def opened(sdk: Sdk, url: str) -> HTTPModel:
+    """The model on the SDK's wire."""
+    return find_model(sdk.model, base_url=url + BASES[sdk.model.split(":")[0]], key=KEY)
+
+
+async def ask(sdk: Sdk, url: str, question: str, options: ModelOptions | None = None) -> list[StreamEvent]:
+    """The answer to one user message."""
+    return await tell(sdk, url, [user(question)], options)
+
+
+async def tell(
+    sdk: Sdk, url: str, messages: Sequence[Message], options: ModelOptions | None = None
+) -> list[StreamEvent]:
+    """The answer to a conversation."""
+    return await events(
+        opened(sdk, url), messages, instructions=INSTRUCTIONS, tools=SPECS, options=options or ModelOptions()
+    )
+
+
+async def tell_weather(sdk: Sdk, url: str) -> list[StreamEvent]:
+    """The answer to the conversation that the SDK's `tell_weather` has."""
+    question = user(WEATHER_ASKED)
+    asked = answer(await tell(sdk, url, [question]))
+    assert [call.arguments for call in asked.calls] == [OSLO]
+    recorded, results = as_recorded(asked, WEATHER_TOLD)
+    return await tell(sdk, url, [question, recorded, *results])
+
+
+def as_recorded(message: AssistantMessage, told: str) -> tuple[AssistantMessage, list[ToolResultMessage]]:
+    """A message as a run records it, with ids of the runtime's own, and one and the same result for all its calls."""
+    blocks = [
+        msgspec.structs.replace(block, id=f"run_1.{index}", provider_id=block.id)
+        if isinstance(block, ToolCall)
+        else block
+        for index, block in enumerate(message.content)
+    ]
+    recorded = msgspec.structs.replace(message, content=tuple(blocks))
+    results = [
+        ToolResultMessage(tool_call_id=call.id, tool_name=call.name, content=(Text(text=told),))
+        for call in recorded.calls
+    ]
+    return recorded, results
+
+
+def heard(sdk: Sdk, message: AssistantMessage) -> Heard:
+    """What the adapter made of an answer, as far as the SDK could tell it too."""
+    blocks: list[Block] = []
+    for block in message.content:
+        if isinstance(block, Text):
+            blocks.append(("text", block.text))
+        elif isinstance(block, ToolCall):
+            blocks.append(("call", block.id if sdk.ids else None, block.name, block.arguments))
+        elif not block.redacted:
+            blocks.append(("thinking", block.thinking))
+    if not sdk.ordered:
+        blocks.sort(key=lambda block: ORDER.index(block[0]))
+    return Heard(tuple(blocks), message.stop_reason, (message.usage.input, message.usage.output))
