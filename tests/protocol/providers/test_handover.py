@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from adjourn.protocol.messages import (
@@ -140,6 +141,10 @@ def test_an_id_that_a_provider_gave_before_is_replaced_by_the_runtimes() -> None
     assert out == [said(call("call_0")), seen("call_0"), said(call("two")), seen("two")]
 
 
+def test_where_neither_id_fits_one_is_made_of_the_runtimes() -> None:
+    assert handed(said(call("a b", provider_id="c d")))[0] == handed(said(call("a b")))[0]
+
+
 @pytest.mark.parametrize(
     ("form", "given", "made"),
     [
@@ -151,6 +156,7 @@ def test_an_id_that_a_provider_gave_before_is_replaced_by_the_runtimes() -> None
         ("openai40", "x" * 40, "x" * 40),
         ("openai40", "x" * 41, "x" * 27 + "_657eab0e9e3b"),
         ("mistral9", "abcdefghi", "abcdefghi"),
+        ("mistral9", "abcdefgh", "BhOi23Mg2"),
         ("mistral9", "call_1234", "TyBgjS9tX"),
     ],
 )
@@ -167,6 +173,8 @@ def test_an_id_that_another_was_made_into_is_not_given_twice() -> None:
 def test_names_are_made_to_fit_and_a_result_is_named_as_its_call() -> None:
     for name, made in ("files.read", "files_read"), ("n" * 65, "n" * 64), ("", "_"), ("läuft\n", "l_uft_"):
         assert handed(said(call("x", name))) == [said(call("x", made)), lost("x", made)]
+    other = said(call("x", "other"))
+    assert handed(other, seen("x")) == [other, msgspec.structs.replace(seen("x"), tool_name="other")]
 
 
 def test_arguments_that_were_no_json_are_an_empty_object() -> None:
