@@ -6,15 +6,17 @@ HTTP/2 is for those who ask for it: httpcore (1.0.9) doesn't reset the stream of
 provider goes on with it, and a call that is cancelled while it sends takes the connection's other calls with it.
 """
 
+# flake8: noqa: ASYNC127  # httpx is what the library stands on
 import importlib.util
 import logging
 import socket
 import ssl
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
+import zlib
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from functools import cache
 from http.cookiejar import CookieJar, DefaultCookiePolicy
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import trio
 
@@ -25,7 +27,7 @@ from .providers import Provider
 if TYPE_CHECKING:
     import httpx
 
-__all__ = ["Exchange", "NetworkFault", "keep_clients"]
+__all__ = ["CLOSE_S", "Exchange", "NetworkFault", "keep_clients"]
 
 DRAIN_S = 0.1  # for the rest of a body that is of no interest, so that its connection can be used again
 DRAIN_BYTES = 64 * 1024
@@ -80,7 +82,8 @@ class Exchange:
         self._provider, self._base_url = provider, base_url
         self._own: httpx.AsyncClient | None = None  # where nobody keeps clients
         self._response: httpx.Response | None = None
-        self._chunks: AsyncIterator[bytes] | None = None
+        self._chunks: AsyncIterator[bytes] | None = None  # as they come off the network
+        self._inflate: Callable[[bytes], bytes] | None = None
 
     async def send(self, request: HTTPRequest, headers: Mapping[str, str]) -> tuple[int, dict[str, str]]:
         """Send it, and wait for the head of the response: its status, and its headers, with names in lower case.
@@ -92,14 +95,20 @@ class Exchange:
             self._response = response = await client.send(wanted, stream=True)
         except Exception as error:
             raise self._fault(error) from None
-        self._chunks = response.aiter_bytes()
+        self._chunks = aiter(cast("httpx.AsyncByteStream", response.stream))
+        encoding = response.headers.get("content-encoding", "identity").strip().lower()
+        if encoding in ("gzip", "x-gzip", "deflate"):
+            self._inflate = zlib.decompressobj(zlib.MAX_WBITS | 32).decompress
+        elif encoding not in ("identity", ""):
+            raise NetworkFault(f"{self._base_url} sent a body in {encoding}, which nobody had asked for", "terminal")
         return response.status_code, dict(response.headers)
 
     async def chunk(self) -> bytes | None:
         """The next piece of the body, as the network gives it; None at the end. Raises: NetworkFault."""
         assert self._chunks is not None
         try:
-            return await anext(self._chunks, None)
+            chunk = await anext(self._chunks, None)
+            return self._inflate(chunk) if chunk and self._inflate else chunk
         except Exception as error:
             raise self._fault(error) from None
 
@@ -112,22 +121,21 @@ class Exchange:
         return bytes(body[:max_bytes])
 
     async def aclose(self, *, drain: bool = False) -> None:
-        """Close the connection, at once, also under cancellation. With `drain` it may be used again, if the rest of
-        the body comes within `DRAIN_S`."""
+        """Close the connection, at once. With `drain` it may be used again, if the rest of the body comes within
+        `DRAIN_S`. Shield it."""
         # httpx reads through a stack of generators, which end in good order by an exception from below alone: the
         # cancellation of the read. A read that is cancelled closes the connection.
         if self._chunks is not None:
-            with trio.move_on_after(DRAIN_S if drain else 0, shield=True) as scope, suppress(Exception):
+            with trio.move_on_after(DRAIN_S if drain else 0) as scope, suppress(Exception):
                 left = DRAIN_BYTES
                 async for chunk in self._chunks:
                     left -= len(chunk)
                     if left < 0:
                         scope.cancel()
-        with trio.move_on_after(CLOSE_S, shield=True):
-            if self._response is not None:
-                await self._response.aclose()
-            if self._own is not None:
-                await self._own.aclose()
+        if self._response is not None:
+            await self._response.aclose()
+        if self._own is not None:
+            await self._own.aclose()
 
     def _client(self) -> "httpx.AsyncClient":
         try:
@@ -171,7 +179,7 @@ class Exchange:
                 text = _unreachable(error, at, provider)
             case httpx.ProxyError():
                 text = f"the proxy before {at}: {said}"
-            case httpx.DecodingError():
+            case zlib.error():
                 text = f"what {at} sent can't be decompressed: {said}"
             case httpx.UnsupportedProtocol() | httpx.LocalProtocolError() | httpx.InvalidURL():
                 return NetworkFault(f"no request can be made to {at}: {said}", "terminal")

@@ -17,7 +17,7 @@ from ..protocol.providers.adapter import Adapter, Context, HTTPRequest
 from ..protocol.providers.decoding import MessageWriter, StreamDecoder, WireError
 from ..protocol.providers.faults import MAX_BODY_BYTES, Fault, fault_of
 from ..protocol.providers.ollama import list_request, read_models
-from .httpclient import Exchange, NetworkFault, keep_clients
+from .httpclient import CLOSE_S, Exchange, NetworkFault, keep_clients
 from .keys import Refused, Scrubber, check_headers, key_headers, variable_headers
 from .models import ModelRequest
 from .providers import Provider, find_provider, provider_of
@@ -104,7 +104,8 @@ class HTTPModel:
                     break
                 events = await _more(call, exchange, decoder)
         finally:
-            await exchange.aclose(drain=decoder.ended)
+            with trio.move_on_after(CLOSE_S, shield=True):
+                await exchange.aclose(drain=decoder.ended)
 
     def prepare(self, adapter: Adapter, request: ModelRequest) -> _Call:
         """All that a call takes, before anything is sent. Raises: Refused."""
@@ -154,7 +155,8 @@ async def list_models(provider: Provider | str = "ollama", *, key: str | None = 
     except (NetworkFault, WireError) as error:
         raise ProviderError(call.scrubber.text(str(error))) from None
     finally:
-        await exchange.aclose(drain=True)
+        with trio.move_on_after(CLOSE_S, shield=True):
+            await exchange.aclose(drain=True)
 
 
 async def check_model(model: HTTPModel) -> None:

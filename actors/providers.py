@@ -51,10 +51,14 @@ class Provider:
 
     def address(self) -> str:
         """The base URL as the environment has it now, without a slash at its end. Raises: ValueError."""
-        given = os.environ.get(self.base_url_variable, "").strip() if self.base_url_variable else ""
-        if given and self.base_url_variable == "OLLAMA_HOST":
-            given = ollama_address(given)
-        return check_base_url(given or self.base_url)
+        variable = self.base_url_variable
+        given = os.environ.get(variable, "").strip() if variable else ""
+        try:
+            return check_base_url(
+                (ollama_address(given) if variable == "OLLAMA_HOST" else given) if given else self.base_url
+            )
+        except ValueError as error:
+            raise ValueError(f"{variable}: {error}") from None
 
 
 _OPENAI = "https://api.openai.com/v1"

@@ -37,8 +37,8 @@ CORE_IMPORTS = frozenset(
     {"adjourn.actors.actor", "adjourn.actors.mailbox", "adjourn.actors.supervisor", "adjourn.protocol.errors"}
 )
 
-LAZY = ("gateway", "http", "client", "cli")
-LAZY_DISTRIBUTIONS = ("hypercorn", "rich", "trio_websocket", "typer", "wsproto")
+LAZY = ("gateway", "http", "httpmodel", "client", "cli")
+LAZY_DISTRIBUTIONS = ("h2", "httpcore", "httpx", "hypercorn", "rich", "trio_websocket", "typer", "wsproto")
 
 
 def imported_names(tree: ast.AST, package: str) -> Iterator[tuple[int, bool, str]]:
@@ -161,9 +161,9 @@ def test_an_allowed_import_is_let_through(path: str, line: str) -> None:
     assert violations(path, line) == []
 
 
-def test_importing_the_actors_loads_no_network_side_and_no_terminal() -> None:
+def test_importing_the_actors_loads_no_network_side_no_http_client_and_no_terminal() -> None:
     code = (
-        "import sys, json, trio, httpx, msgspec; before = set(sys.modules); import adjourn.actors;"
+        "import sys, json, trio, msgspec; before = set(sys.modules); import adjourn.actors;"
         "print(json.dumps(sorted(set(sys.modules) - before)))"
     )
     done = subprocess.run([sys.executable, "-I", "-c", code], check=True, capture_output=True, text=True)
@@ -171,3 +171,12 @@ def test_importing_the_actors_loads_no_network_side_and_no_terminal() -> None:
     unwanted = {*LAZY_DISTRIBUTIONS, *(f"adjourn.actors.{module}" for module in LAZY)}
     assert "adjourn.actors" in loaded
     assert unwanted.intersection(loaded) == set()
+
+
+def test_a_model_that_nobody_has_called_yet_loads_no_http_client() -> None:
+    code = (
+        "import sys; from adjourn.actors import Agent; Agent(name='a', model='ollama:m');"
+        "print('adjourn.actors.httpmodel' in sys.modules, 'httpx' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-I", "-c", code], check=True, capture_output=True, text=True)
+    assert done.stdout.split() == ["True", "False"]

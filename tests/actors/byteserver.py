@@ -10,6 +10,7 @@ import struct
 from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Literal
 
 import trio
@@ -105,22 +106,29 @@ class ByteServer:
     connections: int = 0  # that there have been
     alive: int = 0  # that are open
     stalled: trio.Event = field(default_factory=trio.Event)  # all that a stalling reply says has been sent
+    _changed: trio.Event = field(default_factory=trio.Event)
     left: trio.Event = field(default_factory=trio.Event)  # a client went away while a reply stalled
 
-    async def wait_alone(self) -> None:
-        """Wait until no connection is open."""
-        while self.alive:
-            await trio.sleep(0.01)
+    async def wait_alive(self, connections: int) -> None:
+        """Wait until so many connections are open."""
+        while self.alive != connections:
+            await self._changed.wait()
 
     async def serve(self, stream: trio.SocketStream) -> None:
+        """Treat one connection."""
         number, self.connections = self.connections, self.connections + 1
-        self.alive += 1
+        self._count(1)
         try:
             with suppress(trio.BrokenResourceError, trio.ClosedResourceError):
                 async with stream:
                     await self._converse(stream, number)
         finally:
-            self.alive -= 1
+            self._count(-1)
+
+    def _count(self, change: int) -> None:
+        self.alive += change
+        self._changed.set()
+        self._changed = trio.Event()
 
     async def _converse(self, stream: trio.SocketStream, number: int) -> None:
         buffer = bytearray()
@@ -171,7 +179,7 @@ async def open_byte_server(*replies: Reply | Answer) -> AsyncGenerator[ByteServe
     server = ByteServer(list(replies))
     async with trio.open_nursery() as nursery:
         listeners: Sequence[trio.SocketListener] = await nursery.start(
-            lambda task_status: trio.serve_tcp(server.serve, 0, host="127.0.0.1", task_status=task_status)
+            partial(trio.serve_tcp, server.serve, 0, host="127.0.0.1")
         )
         server.url = f"http://127.0.0.1:{listeners[0].socket.getsockname()[1]}"
         try:

@@ -1,0 +1,137 @@
+"""A key goes where it belongs, and shows nowhere: not in a log, an event, a record or an error."""
+
+import logging
+from contextlib import aclosing
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from asked import call_of, said
+from byteserver import Reply, open_byte_server
+
+from adjourn.actors import Agent, Provider, find_model, providers
+from adjourn.actors.httpmodel import HTTPModel
+from adjourn.actors.testing import open_test_system
+from adjourn.protocol import codec
+from adjourn.protocol.events import StreamEvent
+from adjourn.protocol.messages import ModelDescriptor, user
+from adjourn.protocol.options import ModelOptions
+from adjourn.protocol.record import encode_entry
+from adjourn.stores.memory import MemoryStore
+from asking import events, failure
+
+KEY, TOKEN, MORE = "sesame-key-0123", "sesame-header-0123", "sesame-option-0123"
+ECHO = ("you sent " + " ".join((KEY, "Bearer " + KEY, TOKEN, MORE))).encode()
+SHOWN = "you sent *** *** *** ***"
+
+
+def secret_model(url: str, **fields: Any) -> HTTPModel:
+    """A model with a key and a secret header."""
+    return find_model(
+        ModelDescriptor(id="m", provider="ollama", base_url=url, headers={"X-Token": TOKEN}, **fields), key=KEY
+    )
+
+
+async def heard(asked: HTTPModel, **fields: Any) -> list[StreamEvent]:
+    async with aclosing(asked.stream(call_of(asked, **fields))) as stream:
+        return [event async for chunk in stream for event in chunk]
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        Reply(ECHO, status=401, content_type="text/plain"),
+        Reply(b'{"error": "%b"}' % ECHO, status=500, content_type="application/json"),
+        Reply(b'{"error": "%b"}\n' % ECHO, content_type="application/x-ndjson"),
+    ],
+)
+async def test_an_error_that_echoes_keys_does_not_show_them(reply: Reply, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    store = MemoryStore()
+    async with open_byte_server(reply) as server:
+        agent = Agent(name="a", model=secret_model(server.url), options=ModelOptions(headers={"x-option": MORE}))
+        async with open_test_system(agent, store=store) as system:
+            run = await system.start("a", "Hi")
+            snapshot = await run.wait()
+            async with run.events() as seen:
+                told = [codec.to_json(envelope) async for envelope in seen]
+    [request] = server.requests
+    sent = [request.headers[name] for name in ("authorization", "x-token", "x-option")]
+    assert sent == ["Bearer " + KEY, TOKEN, MORE]
+    assert snapshot.error is not None
+    assert SHOWN in snapshot.error.message
+    record = await store.load(run.id)
+    assert record is not None
+    stored = [encode_entry(entry) for entry in record.journal]
+    assert b"sesame" not in b"".join([*told, *stored, codec.to_json(record.head)])
+    assert "sesame" not in caplog.text
+    assert not any("sesame" in repr(vars(each)) for each in caplog.records)
+    assert "httpcore" in {each.name.split(".")[0] for each in caplog.records}
+
+
+async def test_a_request_id_that_echoes_keys_does_not_show_them() -> None:
+    async with open_byte_server(Reply(b"no", status=500, headers=(("x-request-id", KEY),))) as server:
+        end = failure(await heard(secret_model(server.url)))
+    assert end.error.error_message == "the provider answered 500: no [request id ***]"
+
+
+async def test_a_missing_key_ends_the_call_before_it_is_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    async with open_byte_server(said()) as server:
+        monkeypatch.setenv("OPENAI_BASE_URL", server.url)
+        end = failure(await events(find_model("openai:m"), [user("Hi")]))
+    assert server.requests == []
+    assert end.error.error_kind == "terminal"
+    assert "set OPENAI_API_KEY" in (end.error.error_message or "")
+    assert (end.error.provider, end.error.model) == ("openai", "m")
+
+
+async def test_a_key_of_the_environment_does_not_go_to_another_address(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    monkeypatch.setenv("OPENAI_ORG_ID", TOKEN)
+    async with open_byte_server(Reply(b'{"error": {"message": "No."}}', status=401)) as server:
+        end = failure(await events(find_model("openai:m", base_url=server.url), [user("Hi")]))
+    assert not {"authorization", "openai-organization"} & set(server.requests[0].headers)
+    assert "no key was sent" in (end.error.error_message or "")
+
+
+async def test_ones_own_authorization_header_stands_in_for_a_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    async with open_byte_server(Reply(b"data: [DONE]\n\n")) as server:
+        monkeypatch.setenv("OPENAI_BASE_URL", server.url)
+        model = find_model(ModelDescriptor(id="m", provider="openai", headers={"Authorization": "Basic abc"}))
+        await events(model, [user("Hi")])
+    assert server.requests[0].headers["authorization"] == "Basic abc"
+
+
+@pytest.mark.parametrize("where", ["another provider", "another address"])
+async def test_keys_and_headers_of_one_model_do_not_go_to_another(where: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with open_byte_server(said()) as server:
+        other = Provider(name="other", apis=("ollama-chat",), base_url=server.url, needs_key=False)
+        monkeypatch.setitem(providers._providers, "other", other)
+        recorded = {
+            "another provider": ModelDescriptor(id="m", api="ollama-chat", provider="other"),
+            "another address": ModelDescriptor(id="m", api="ollama-chat", provider="ollama", base_url=server.url),
+        }[where]
+        model = secret_model("http://127.0.0.1:1")
+        await heard(model, model=recorded, options=ModelOptions(headers={"x-option": MORE}))
+    assert "sesame" not in str(server.requests[0].headers)
+
+
+async def test_a_recorded_model_of_a_provider_that_is_gone(monkeypatch: pytest.MonkeyPatch) -> None:
+    recorded = ModelDescriptor(id="m", api="ollama-chat", provider="gone")
+    end = failure(await heard(secret_model("http://127.0.0.1:1"), model=recorded))
+    assert end.error.error_kind == "terminal"
+    assert "provider 'gone' is not known" in (end.error.error_message or "")
+    recorded = ModelDescriptor(id="m", api="gone", provider="ollama")
+    end = failure(await heard(secret_model("http://127.0.0.1:1"), model=recorded))
+    assert "API 'gone' is not known" in (end.error.error_message or "")
+
+
+async def test_a_hooks_secret_is_blotted_out_too() -> None:
+    async with open_byte_server(Reply(ECHO, status=400, content_type="text/plain")) as server:
+        model = find_model("ollama:m", base_url=server.url)
+        model.on_request = lambda request: replace(request, headers={**request.headers, "x-more": MORE})
+        end = failure(await heard(model))
+    assert server.requests[0].headers["x-more"] == MORE
+    assert MORE not in (end.error.error_message or "")
