@@ -276,11 +276,12 @@ class ToolChain(Chain[ToolRequest, ToolOutcome]):
 
 def name_of(middleware: Middleware) -> str:
     """Its name, or that of its class where it has none that events can carry."""
-    name: Any = None
     with suppress(Exception):
-        name = middleware.name
+        name: Any = middleware.name
         codec.check_value(name)
-    return name if type(name) is str else type(middleware).__name__
+        if type(name) is str:
+            return name
+    return type(middleware).__name__
 
 
 def error_info(error: Exception, where: str) -> ErrorInfo:

@@ -65,10 +65,15 @@ class EndRun(Exception):
 class Middleware:
     """The base of all middleware: it changes nothing. Override what you need.
 
-    One object serves any number of runs at once. In `Agent(middleware=[a, b])`, `a` stands outside of `b`.
+    One object serves any number of runs at once. In `Agent(middleware=[a, b])`, `a` stands outside of `b`. A run that
+    another process takes up has the middleware of today's agent; a model call that is made again there is another call.
+
+    What it raises crashes no run: it is logged (`adjourn.middleware`), watchers are told (`middleware_error`), and the
+    call goes on as if it were not there; what `call_next` has given stands. If it has cut `call_next` short, or what it
+    returns can't be stored and it has not called `call_next`, the call fails. Cancellation always goes through.
     """
 
-    guards: bool = False  # when it raises, the call it stood around fails; else it is passed over
+    guards: bool = False  # when it raises, the call it stood around fails, whatever came of it
 
     @property
     def name(self) -> str:
@@ -79,17 +84,24 @@ class Middleware:
         """Stand around a model call. The deltas go to the watchers while `call_next` is under way.
 
         `call_next` may be given another request; it may not be called at all, or again: then what had been shown of the
-        message is void, and watchers are told (`agent_retry`). `request.call_id` is the correlation id.
+        message is void, and watchers are told (`agent_retry`). Two calls of it at once raise RuntimeError. It raises
+        nothing else but EndRun: what fails is an outcome whose message has the `stop_reason` error.
+        `request.call_id` is the correlation id.
         """
         return await call_next(request)
 
     async def tool_call(self, request: ToolRequest, call_next: CallTool) -> ToolOutcome:
-        """Stand around the execution of a tool. What fails is an outcome with `is_error`, not an exception.
+        """Stand around the execution of a tool here, once whoever had to decide has; clients' executions have none.
+        What fails is an outcome with `is_error`, not an exception.
 
-        `call_next` may be given other arguments, valid ones, unless somebody has decided on these; it is called once at
-        most. `request.tool_call_id` is the correlation id.
+        Of what `call_next` is given, only the arguments count. They may be others, valid ones, unless somebody has
+        decided on these; else it raises ValueError and nothing is executed. A second call raises RuntimeError.
+        `request.tool_call_id` is the correlation id.
         """
         return await call_next(request)
 
     def on_event(self, envelope: Envelope) -> None:
-        """Look at an event that has just been published, in order, each once in a process. It must not wait."""
+        """Look at an event that has just been published, in order, each once in a process. It must not wait.
+
+        One that raises sees what follows all the same; watchers are told of it once in a run.
+        """

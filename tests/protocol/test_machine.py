@@ -15,7 +15,7 @@ from adjourn.protocol.events import (
     ToolExecutionStart,
     TurnEnd,
 )
-from adjourn.protocol.inputs import Abort, Decline, ModelDone, Recover, Reserve, Stopped, Tick, ToolDone
+from adjourn.protocol.inputs import Abort, Decline, ModelDone, ModelRefused, Recover, Reserve, Stopped, Tick, ToolDone
 from adjourn.protocol.machine import MAX_RECOVERIES
 from adjourn.protocol.messages import Text, ToolResultMessage, user
 from adjourn.protocol.record import Limits
@@ -64,6 +64,39 @@ def test_a_failed_model_call_fails_the_run_and_closes_its_calls(stop_reason):
     assert not d.tools
     assert len(d.results) == 2
     assert not d.events(ToolDecisionPending)
+
+
+def test_a_refused_model_call_fails_the_run_with_the_reason_that_was_given():
+    d = Driver(*PLAIN)
+    d.feed(ModelRefused(key=d.model, reason="maxCost", message="enough"))
+    assert (d.head.status, d.head.reason, d.head.error.message) == ("failed", "maxCost", "enough")
+    assert len(d.events(AgentEnd)) == 1
+    assert d.history.messages == list(GO)
+
+
+def test_an_answer_that_was_refused_stays_counts_and_has_its_calls_closed():
+    d = Driver(*PLAIN)
+    answer = said(call("look", n=1), call("refund", n=1), text="so", cost=2.0)
+    d.feed(ModelRefused(key=d.model, reason="maxCost", message="enough", answer=answer))
+    assert (d.head.status, d.head.reason, d.head.usage.cost.total) == ("failed", "maxCost", 2.0)
+    [end] = d.events(AgentEnd)
+    assert end.usage.cost.total == 2.0
+    assert d.results == ["This call was not executed: the run ended."] * 2
+    assert d.history.turn_message.text == "so"
+    assert (d.executed, d.events(ToolDecisionPending)) == ([], [])
+
+
+def test_a_refusal_of_a_model_call_given_up_is_dropped():
+    d = Driver(*PLAIN)
+    old = d.model
+    d.kill()
+    d.restart()
+    assert d.feed(ModelRefused(key=old, reason="maxCost", message="enough", answer=said(text="so"))) is None
+    d.feed(Abort())
+    assert d.feed(ModelRefused(key=d.model, reason="maxCost", message="enough")) is None
+    assert d.head.status == "running"
+    d.feed(Stopped())
+    assert d.head.status == "aborted"
 
 
 def test_the_limit_of_turns_ends_the_run_with_a_typed_reason():

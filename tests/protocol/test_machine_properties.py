@@ -27,6 +27,7 @@ from adjourn.protocol.inputs import (
     Decline,
     Input,
     ModelDone,
+    ModelRefused,
     Recover,
     Reply,
     Reserve,
@@ -65,7 +66,7 @@ LIMITS = st.builds(
 CRASH = st.sampled_from([None] * 12 + ["before", "after"])
 DECISION = st.sampled_from([YES, YES, YES, YES, NO, {"approved": True, "reason": "x"}, {}, {"approved": 1}, 2**60])
 TOKEN = st.sampled_from(["t1", "t1", "t1", "t2"])
-STRANGE = st.sampled_from(["decide", "decline", "claim", "report", "model", "tool", "stopped", "reserve"])
+STRANGE = st.sampled_from(["decide", "decline", "claim", "report", "model", "refused", "tool", "stopped", "reserve"])
 FORGED = (Text(text="forged"),)
 SEEN = (Text(text="seen"),)
 PICK = st.integers(0, 9)
@@ -145,6 +146,19 @@ class Runs(RuleBasedStateMachine):
         self.gave_up, self.run.model = self.run.model, None
         message = said(*calls, cost=1.0, text="so", stop_reason="error" if failed == 9 else "toolUse")
         self.feed(ModelDone(key=self.gave_up, message=message, gates=gates), crash)
+
+    @precondition(lambda self: live(self) and self.run.model)
+    @rule(really=PICK, calls=CALLS, answered=st.booleans(), crash=CRASH)
+    def model_call_is_refused(self, really: int, calls: list, answered: bool, crash: Crash) -> None:
+        if really < 7:
+            return
+        before, expired = self.run.head, self.anything_due()
+        self.gave_up, self.run.model = self.run.model, None
+        answer = said(*calls, cost=1.0, text="so") if answered else None
+        self.feed(ModelRefused(key=self.gave_up, reason="refused", message="no", answer=answer), crash)
+        if not (self.run.down or before.abort or expired):
+            assert (self.run.head.status, self.run.head.reason) == ("failed", "refused")
+            assert self.run.head.usage.cost.total == before.usage.cost.total + answered
 
     @precondition(lambda self: live(self) and self.run.tools)
     @rule(pick=PICK, is_error=st.booleans(), crash=CRASH)
@@ -241,6 +255,9 @@ class Runs(RuleBasedStateMachine):
                 self.feed(ClientResult(tool_call_id=key, digest=token, content=content), crash)
             case "model" if self.gave_up != run.model:
                 self.feed(ModelDone(key=self.gave_up or "x", message=AssistantMessage(content=FORGED)), crash)
+            case "refused" if self.gave_up != run.model:
+                answer = AssistantMessage(content=FORGED)
+                self.feed(ModelRefused(key=self.gave_up or "x", reason="forged", message="", answer=answer), crash)
             case "tool" if key not in run.tools:
                 self.feed(ToolDone(tool_call_id=key, content=FORGED), crash)
             case "stopped" if not run.stopping:
@@ -303,7 +320,7 @@ MUST_REACH = {
     *("Decline " + verdict for verdict in ("ok", "DecisionConflict", "ToolCallIdRequired", "RunEnded")),
     *("ClaimCall " + verdict for verdict in ("ok", "ClaimTaken", "NotPending", "RunEnded")),
     *("ClientResult " + verdict for verdict in ("ok", "ClaimTaken", "NotPending", "RunEnded")),
-    *("ended: " + why for why in ("toolUse", "modelError", "maxTurns", "crashLoop", "enough", "expired")),
+    *("ended: " + why for why in ("toolUse", "modelError", "refused", "maxTurns", "crashLoop", "enough", "expired")),
     *("running -> " + status for status in ("running", "paused", "completed", "failed", "aborted")),
     *("paused -> " + status for status in ("running", "paused", "aborted")),
     *("crash before the save", "crash after the save"),
