@@ -17,7 +17,7 @@ class ModelOptions(Wire, frozen=True):
 
     max_tokens: int | None = None  # of one answer, thinking included
     temperature: float | None = None
-    reasoning: Reasoning | None = None  # how hard to think first; None: not at all, where the API leaves the choice
+    reasoning: Reasoning | None = None  # how hard to think first; None: as the model does by itself, or not at all
     cache: Literal["none", "short", "long"] | None = None  # the whole request, up to its last message; none: no caching
     cache_instructions: Lifetime | None = None  # the system prompt
     cache_tools: Lifetime | None = None

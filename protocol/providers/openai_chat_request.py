@@ -36,6 +36,7 @@ from ..messages import (
 from ..options import ModelOptions
 from .adapter import Context, HTTPRequest
 from .handover import GO_ON, Rules, hand_over
+from .openai_models import BREAKPOINTS_FROM, cache_key, generation, keeps_long, reasons
 from .strict_schema import is_strict
 
 __all__ = ["IN_CONTENT", "REASONING_FIELDS", "build_request"]
@@ -47,10 +48,8 @@ IN_CONTENT = "content"
 
 _IMAGES_BELOW = "(The images are in the next user message.)"
 _RESULTS_READ = "(I have read the results.)"
-_MAX_KEY = 64  # characters, of what the API uses as a key
 _OPENAI = re.compile(r"$|https://([a-z]+\.)?api\.openai\.com(/|$)")  # no address: the API's own
-_GPT = re.compile(r"gpt-(\d)(?:\.(\d{1,2}))?")  # at the beginning: not what a router calls openai/gpt-5
-_RETENTION_FROM, _BREAKPOINTS_FROM, _NO_REASONING_WITH_TOOLS_FROM = (4, 1), (5, 6), (5, 4)
+_NO_REASONING_WITH_TOOLS_FROM = (5, 4)
 
 _JSON = dict[str, Any]
 _Block = TypeVar("_Block", bound=Text | Image | Thinking | ToolCall)
@@ -80,7 +79,7 @@ def build_request(model: ModelDescriptor, context: Context, options: ModelOption
     body |= _cache(model, options, wish)
     at_openai = model.provider == "openai" and bool(_OPENAI.match(model.base_url))
     # OpenAI's own models refuse it while they reason; what others do is theirs.
-    thinks = at_openai and model.reasoning and body.get("reasoning_effort") != "none"
+    thinks = at_openai and reasons(model) and body.get("reasoning_effort") != "none"
     if options.temperature is not None and not thinks:
         body["temperature"] = options.temperature
     if at_openai:
@@ -107,21 +106,20 @@ def _reasoning(model: ModelDescriptor, options: ModelOptions, compat: Compat, *,
     # From gpt-5.4 on, this API refuses tools together with reasoning, and from gpt-5.5 on reasoning is the default: so
     # that tools work at all, it has to be switched off. For both at once there is the Responses API.
     # github.com/openai/openai-openapi/issues/541, and the words of the error (as of September 2026).
-    if _generation(model) >= _NO_REASONING_WITH_TOOLS_FROM and (
-        with_tools or (model.reasoning and options.reasoning is None)
+    if generation(model) >= _NO_REASONING_WITH_TOOLS_FROM and (
+        with_tools or (reasons(model) and options.reasoning is None)
     ):
         return {"reasoning_effort": "none"}
-    return {"reasoning_effort": options.reasoning} if options.reasoning and model.reasoning else {}
+    return {"reasoning_effort": options.reasoning} if options.reasoning and reasons(model) else {}
 
 
 def _cache(model: ModelDescriptor, options: ModelOptions, wish: Lifetime | None) -> _JSON:
-    generation = _generation(model)
     if options.cache == "none":
-        return {"prompt_cache_options": {"mode": "explicit"}} if generation >= _BREAKPOINTS_FROM else {}
+        return {"prompt_cache_options": {"mode": "explicit"}} if generation(model) >= BREAKPOINTS_FROM else {}
     fields: _JSON = {}
     if wish and (key := options.session_id):
-        fields["prompt_cache_key"] = _key(key)
-    if wish == "long" and _RETENTION_FROM <= generation < _BREAKPOINTS_FROM:
+        fields["prompt_cache_key"] = cache_key(key)
+    if wish == "long" and keeps_long(model):
         fields["prompt_cache_retention"] = "24h"
     return fields
 
@@ -131,23 +129,13 @@ def _for_openai(options: ModelOptions) -> _JSON:
     fields: _JSON = {"store": False}  # newer accounts store by default
     user = options.metadata.get("user_id")
     if user and isinstance(user, str):
-        fields["safety_identifier"] = _key(user)
+        fields["safety_identifier"] = cache_key(user)
     return fields
-
-
-def _key(text: str) -> str:
-    return text if len(text) <= _MAX_KEY else codec.digest(text)
-
-
-def _generation(model: ModelDescriptor) -> tuple[int, int]:
-    """(5, 6) for gpt-5.6-mini, (4, 0) for gpt-4o; (0, 0) for what isn't called like one of OpenAI's."""
-    found = _GPT.match(model.id)
-    return (int(found[1]), int(found[2] or 0)) if found else (0, 0)
 
 
 def _messages(model: ModelDescriptor, context: Context, options: ModelOptions, turns: list[Message]) -> list[_JSON]:
     writer = _Writer(
-        breakpoints=_generation(model) >= _BREAKPOINTS_FROM and options.cache != "none",
+        breakpoints=generation(model) >= BREAKPOINTS_FROM and options.cache != "none",
         names=bool(model.compat and model.compat.requires_tool_result_name),
     )
     if options.cache == "long" and turns:

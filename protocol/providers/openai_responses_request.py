@@ -8,7 +8,6 @@ Source: OpenAI's API reference and its guides to reasoning, function calling and
 `openai` package 3.54 (October 2026). What a refusal there is known by from elsewhere is said beside it.
 """
 
-import hashlib
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -19,13 +18,13 @@ from ..options import ModelOptions
 from ..record import ToolSpec
 from .adapter import Context, HTTPRequest
 from .handover import Rules, hand_over
+from .openai_models import cache_key, keeps_long, reasons
 from .strict_schema import is_strict
 
 __all__ = ["RULES", "Kept", "build_request"]
 
 RULES = Rules(call_ids="safe64")
 
-_MAX_CACHE_KEY = 64  # longer ones are refused: "string too long" (as reported, 2026)
 _MAX_METADATA = (16, 64, 512)  # pairs, characters of a key, characters of a value
 
 _Json = dict[str, Any]
@@ -57,11 +56,11 @@ def build_request(model: ModelDescriptor, context: Context, options: ModelOption
         "store": False,
         **_prompt(model, context),
         **_reasoning(model, options),
-        **_caching(context, options),
+        **_caching(model, context, options),
     }
     if options.max_tokens is not None:
         body["max_output_tokens"] = options.max_tokens
-    if options.temperature is not None and not model.reasoning:
+    if options.temperature is not None and not reasons(model):
         body["temperature"] = options.temperature
     if metadata := _metadata(options.metadata):
         body["metadata"] = metadata
@@ -90,7 +89,7 @@ def _tool(tool: ToolSpec, *, strict: bool) -> _Json:
 
 def _reasoning(model: ModelDescriptor, options: ModelOptions) -> _Json:
     # Of a model that doesn't reason, encrypted content may not even be asked for (400, as reported since 2025).
-    if not model.reasoning or (model.compat is not None and model.compat.reasoning_format == "none"):
+    if not reasons(model) or (model.compat is not None and model.compat.reasoning_format == "none"):
         return {}
     asked: _Json = {"include": ["reasoning.encrypted_content"]}
     if options.reasoning is not None:
@@ -99,15 +98,17 @@ def _reasoning(model: ModelDescriptor, options: ModelOptions) -> _Json:
     return asked
 
 
-def _caching(context: Context, options: ModelOptions) -> _Json:
+def _caching(model: ModelDescriptor, context: Context, options: ModelOptions) -> _Json:
     """The cache works by itself, for whatever begins alike: `long` anywhere makes all of it long, `short` is as ever.
-    The key keeps a session's requests together; it is left out where no caching is wanted."""
+    The key keeps a session's requests together; it is left out where no caching is wanted. Models from gpt-5.6 on
+    refuse the wish for `long`, and get the key alone."""
     if options.cache == "none":
         return {}
     caching: _Json = {}
     if options.session_id:
-        caching["prompt_cache_key"] = _cache_key(options.session_id)
-    if "long" in (options.cache, options.cache_instructions, options.cache_tools, *_marks(context)):
+        caching["prompt_cache_key"] = cache_key(options.session_id)
+    wishes = (options.cache, options.cache_instructions, options.cache_tools, *_marks(context))
+    if "long" in wishes and keeps_long(model):
         caching["prompt_cache_retention"] = "24h"
     return caching
 
@@ -117,12 +118,6 @@ def _marks(context: Context) -> Iterator[str | None]:
         yield message.cache
         if not isinstance(message.content, str):
             yield from (block.cache for block in message.content if isinstance(block, Text | Image))
-
-
-def _cache_key(session_id: str) -> str:
-    if len(session_id) <= _MAX_CACHE_KEY:
-        return session_id
-    return hashlib.sha256(session_id.encode()).hexdigest()
 
 
 def _metadata(metadata: _Json) -> dict[str, str]:

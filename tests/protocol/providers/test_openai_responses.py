@@ -262,13 +262,26 @@ def test_a_long_session_id_becomes_a_key_of_64_characters() -> None:
     ],
 )
 def test_long_anywhere_makes_the_cache_last(options: ModelOptions, message: UserMessage) -> None:
-    assert body(options=options, messages=[message])["prompt_cache_retention"] == "24h"
+    older = msgspec.structs.replace(MODEL, id="gpt-5.1")
+    assert body(older, options=options, messages=[message])["prompt_cache_retention"] == "24h"
+    assert "prompt_cache_retention" not in body(options=options, messages=[message])  # gpt-5.6 refuses it
 
 
 @pytest.mark.parametrize("options", [ModelOptions(), ModelOptions(cache="short"), ModelOptions(cache="none")])
 def test_otherwise_the_cache_lasts_as_it_does_by_itself(options: ModelOptions) -> None:
     message = UserMessage(content="Hi", cache="long" if options.cache == "none" else "short")
-    assert "prompt_cache_retention" not in body(options=options, messages=[message])
+    older = msgspec.structs.replace(MODEL, id="gpt-5.1")
+    assert "prompt_cache_retention" not in body(older, options=options, messages=[message])
+
+
+@pytest.mark.parametrize(
+    "name", ["gpt-4.1", "gpt-4o-mini", "gpt-3.5-turbo", "chatgpt-4o-latest", "gpt-5.2-chat-latest"]
+)
+def test_what_cannot_reason_by_its_name_is_not_asked_to(name: str) -> None:
+    by_name = msgspec.structs.replace(MODEL, id=name)  # a model that is found by its name is taken to reason
+    asked = body(by_name, options=ModelOptions(reasoning="high", temperature=0.5))
+    assert not {"reasoning", "include"} & set(asked)
+    assert asked["temperature"] == 0.5
 
 
 # The stream
