@@ -137,10 +137,6 @@ async def test_what_is_asked_may_be_another_thing() -> None:
 
 
 async def test_what_was_answered_may_become_another_thing() -> None:
-    async def redacts(request: Any, call_next: Any) -> Any:
-        outcome = await call_next(request)
-        return replace(outcome, message=msgspec.structs.replace(outcome.message, content=(Text(text="***"),)))
-
     end, events = await finished(guarded(agent_of("the password"), AroundModel(redacts)))
     assert said(end) == ["***"]
     assert ends(events) == [("completed", "stop")]
@@ -435,13 +431,15 @@ async def test_a_run_that_is_ended_after_the_answer_keeps_it_and_closes_its_call
     assert "tool_decision_pending" not in kinds(events)
 
 
-async def test_the_answer_that_is_kept_is_the_one_that_was_seen_by_who_ended_the_run() -> None:
-    async def redacts(request: Any, call_next: Any) -> Any:
-        outcome = await call_next(request)
-        return replace(outcome, message=msgspec.structs.replace(outcome.message, content=(Text(text="***"),)))
+async def redacts(request: Any, call_next: Any) -> Any:
+    outcome = await call_next(request)
+    return replace(outcome, message=msgspec.structs.replace(outcome.message, content=(Text(text="***"),)))
 
-    end, _ = await finished(guarded(agent_of("the password"), refuses("after"), AroundModel(redacts)))
-    assert said(end) == ["***"]
+
+@pytest.mark.parametrize("outer", [refuses("after"), AroundModel(raises_after, guards=True)], ids=["ends", "guards"])
+async def test_the_answer_that_is_kept_is_the_one_that_was_seen_where_it_went_wrong(outer: AroundModel) -> None:
+    end, _ = await finished(guarded(agent_of("the password"), outer, AroundModel(redacts)))
+    assert (end.status, said(end)) == ("failed", ["***"])
 
 
 async def test_an_end_may_be_caught_further_out() -> None:
@@ -517,7 +515,8 @@ async def test_an_abort_during_its_wait_ends_the_run_at_once(
 
 
 async def test_what_is_kept_of_an_aborted_call_is_of_its_latest_attempt() -> None:
-    agent = guarded(agent_of(fails(said="first"), hangs("second try")), again(1))
+    first = AssistantMessage(content=(Thinking(thinking="hm"), Text(text="first")), stop_reason="error")
+    agent = guarded(agent_of(first, hangs("second try")), again(1))
     async with open_test_system(agent) as system:
         run = await system.start(agent, "go")
         await wait_all_tasks_blocked()
@@ -533,8 +532,7 @@ async def test_a_call_that_was_killed_is_made_again_with_its_middleware() -> Non
     first, second = AroundModel(waits("before").body), AroundModel(passes)
     agent = agent_of("hello")
     async with open_test_system(guarded(agent, first), store=store, cleanup_s=0, drain_s=0) as system:
-        await system.start(guarded_agent := system.agents["a"], "go", run_id="r1")
-        assert guarded_agent.middleware == (first,)
+        await system.start("a", "go", run_id="r1")
         await wait_all_tasks_blocked()
         killed = snapshot_of(store)
     async with open_test_system(guarded(agent, second), store=killed) as system:
