@@ -6,13 +6,17 @@ The network side loads on its own: `adjourn.actors.gateway`, `adjourn.actors.cli
 from ..protocol.methods import Aborted, RunSnapshot
 from .actor import ActorRef, Ended
 from .agent import Agent
+from .allowance import Budget, ConcurrencyLimit
+from .calllog import CallLog
 from .handle import Run
 from .mailbox import ActorCrashed, ActorEnded, ActorError, Mail, Mailbox, MailboxFull
+from .middleware import EndRun, Middleware, ModelOutcome, ToolRequest
 from .models import LanguageModel, ModelRequest
 from .providers import Provider, find_model, register_model, register_provider
+from .retry import Retry
 from .supervisor import ChildSpec, Supervisor, open_supervisor
 from .system import ActorSystem, open_actor_system
-from .tools import Tool, ToolContext, ToolDefinitionError, ToolError, client_tool, make_tool, tool
+from .tools import Tool, ToolContext, ToolDefinitionError, ToolError, ToolOutcome, client_tool, make_tool, tool
 
 __all__ = [
     "Aborted",
@@ -22,14 +26,21 @@ __all__ = [
     "ActorRef",
     "ActorSystem",
     "Agent",
+    "Budget",
+    "CallLog",
     "ChildSpec",
+    "ConcurrencyLimit",
+    "EndRun",
     "Ended",
     "LanguageModel",
     "Mail",
     "Mailbox",
     "MailboxFull",
+    "Middleware",
+    "ModelOutcome",
     "ModelRequest",
     "Provider",
+    "Retry",
     "Run",
     "RunSnapshot",
     "Supervisor",
@@ -37,6 +48,8 @@ __all__ = [
     "ToolContext",
     "ToolDefinitionError",
     "ToolError",
+    "ToolOutcome",
+    "ToolRequest",
     "client_tool",
     "find_model",
     "make_tool",

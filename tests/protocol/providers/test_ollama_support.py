@@ -1,4 +1,4 @@
-"""What Ollama's chat API supports, as the README's table says it: each cell, and what shows that it is so."""
+"""What Ollama's chat API supports, in more detail than the README's table: each line, and what shows it."""
 
 import json
 from collections.abc import Callable, Sequence

@@ -1,0 +1,182 @@
+"""The README's table of what each model API supports: every cell is compared with what its adapter does."""
+
+import json
+import re
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+from decoding_checks import decode, golden, golden_body, golden_names
+
+from adjourn.protocol.events import Done, Failed, StreamEvent, TextDelta, ThinkingDelta
+from adjourn.protocol.messages import (
+    AssistantMessage,
+    Image,
+    Message,
+    ModelDescriptor,
+    Text,
+    Thinking,
+    ToolCall,
+    ToolResultMessage,
+    UserMessage,
+    user,
+)
+from adjourn.protocol.options import ModelOptions
+from adjourn.protocol.providers import ADAPTERS
+from adjourn.protocol.providers.adapter import Context
+from adjourn.protocol.providers.ollama import read_models
+from adjourn.protocol.record import ToolSpec
+
+README = Path(__file__).parents[3] / "README.md"
+APIS = {  # the table's columns
+    "Anthropic Messages": ModelDescriptor(id="claude-sonnet-4-6", provider="anthropic", api="anthropic-messages"),
+    "OpenAI chat completions": ModelDescriptor(id="gpt-5.1", provider="openai", api="openai-completions"),
+    "OpenAI Responses": ModelDescriptor(id="gpt-5.1", provider="openai", api="openai-responses"),
+    "Ollama chat": ModelDescriptor(id="qwen3:8b", provider="ollama", api="ollama-chat"),
+}
+SIGNATURES = {"openai-responses": '{"id":"rs_1","encrypted_content":"c2VjcmV0"}', "openai-completions": "reasoning"}
+SCHEMA = {"type": "object", "properties": {}, "required": [], "additionalProperties": False}
+TOOL = ToolSpec(name="look", description="Looks.", parameters=SCHEMA)
+CAT = Image(data="aGVsbG8gY2F0", mime_type="image/png")
+
+
+def model(api: str, *, vision: bool = True, thinks: bool = True) -> ModelDescriptor:
+    (found,) = [each for each in APIS.values() if each.api == api]
+    kinds = ("text", "image") if vision else ("text",)
+    return ModelDescriptor(id=found.id, provider=found.provider, api=api, input=kinds, reasoning=thinks)
+
+
+def sent(api: str, *messages: Message, vision: bool = True, thinks: bool = True, **options: Any) -> dict[str, Any]:
+    context = Context(messages or (user("Hi"),), "Be brief.", [TOOL])
+    request = ADAPTERS[api].build_request(model(api, vision=vision, thinks=thinks), context, ModelOptions(**options))
+    return json.loads(request.body)
+
+
+def turns(api: str, *messages: Message, **options: Any) -> list[dict[str, Any]]:
+    body = sent(api, *messages, **options)
+    return body.get("messages") or body["input"]
+
+
+def answered(api: str, *, by: str) -> list[Message]:
+    call = ToolCall(id="call_1", name="look", arguments={})
+    thought = Thinking(thinking="Hmm", signature=SIGNATURES.get(api, "c2lnbmF0dXJl"))
+    own = model(api)
+    message = AssistantMessage(content=(thought, Text(text="So."), call), api=api, provider=own.provider, model=by)
+    return [user("Hi"), message, ToolResultMessage(tool_call_id="call_1", tool_name="look", content=(CAT,))]
+
+
+@cache
+def heard(api: str, name: str) -> list[StreamEvent]:
+    """What is made of a golden body, line by line."""
+    return decode(ADAPTERS[api], golden(api, name).model, golden_body(api, name).splitlines(keepends=True))
+
+
+def any_golden(api: str, holds: Callable[[list[StreamEvent], AssistantMessage], object]) -> bool:
+    """Whether it is so of the answer in any golden body of this API that ends well."""
+    all_heard = [heard(api, name) for name in golden_names(api)]
+    return any(isinstance(end := events[-1], Done) and holds(events, end.message) for events in all_heard)
+
+
+def yes(holds: object) -> str:
+    return "yes" if holds else "no"
+
+
+def streamed(kind: type) -> Callable[[str], str]:
+    return lambda api: yes(any_golden(api, lambda events, _: sum(isinstance(each, kind) for each in events) > 1))
+
+
+def thinking_given_back(api: str) -> str:
+    own, foreign = (json.dumps(turns(api, *answered(api, by=by))) for by in (model(api).id, "another"))
+    return yes("Hmm" in own and own != foreign)
+
+
+def thinking_of_another(api: str) -> str:
+    foreign = json.dumps(turns(api, *answered(api, by="another")))
+    return "as text" if "Hmm" in foreign and "signature" not in foreign and "encrypted" not in foreign else "no"
+
+
+def images_in_results(api: str) -> str:
+    written = [json.dumps(turn) for turn in turns(api, *answered(api, by="another"))]
+    (result,) = [
+        at for at, turn in enumerate(written) if re.search(r'"tool_result"|"role": "tool"|_call_output"', turn)
+    ]
+    (image,) = [at for at, turn in enumerate(written) if CAT.data in turn]
+    return "yes" if image == result else "in a message after it"
+
+
+def images_without_vision(api: str) -> str:
+    written = json.dumps(turns(api, UserMessage(content=(CAT, Text(text="What is it?"))), vision=False))
+    return "a note" if CAT.data not in written and "(Here was an image" in written else "no"
+
+
+def cache_wish(api: str) -> str:
+    plain, wished = sent(api), sent(api, cache="long", session_id="s")
+    if plain == wished:
+        return "ignored"
+    return "breakpoints" if "cache_control" in json.dumps(wished) else "key, retention"
+
+
+def refusals(api: str) -> str:
+    if "refusal" not in golden_names(api):
+        return "unknown to it"
+    return "an error" if isinstance(heard(api, "refusal")[-1], Failed) else "text"
+
+
+def asked(**options: Any) -> Callable[[str], str]:
+    return lambda api: yes(sent(api) != sent(api, **options))
+
+
+def failures_keep_what_was_said(api: str) -> str:
+    ends = [heard(api, name)[-1] for name in golden_names(api)]
+    return yes(any(isinstance(end, Failed) and end.error.text and end.error.error_message for end in ends))
+
+
+ROWS: dict[str, Callable[[str], str]] = {
+    "text, as it comes": streamed(TextDelta),
+    "thinking, as it comes": streamed(ThinkingDelta),
+    "thinking that can't be read": lambda api: yes(
+        any_golden(api, lambda _, said: any(isinstance(block, Thinking) and block.redacted for block in said.content))
+    ),
+    "thinking given back to its model": thinking_given_back,
+    "thinking of another model": thinking_of_another,
+    "several tool calls at once": lambda api: yes(any_golden(api, lambda _, said: len(said.calls) > 1)),
+    "strict tool schemas": lambda api: yes('"strict": true' in json.dumps(sent(api))),
+    "images from users": lambda api: yes(CAT.data in json.dumps(turns(api, UserMessage(content=(CAT,))))),
+    "images from tools": images_in_results,
+    "images, for a model without vision": images_without_vision,
+    "`reasoning`": asked(reasoning="high"),
+    "`max_tokens`": asked(max_tokens=99),
+    "`temperature`, where it doesn't think": lambda api: yes(
+        sent(api, thinks=False) != sent(api, thinks=False, temperature=0.5)
+    ),
+    "`cache`": cache_wish,
+    "cache reads counted": lambda api: yes(any_golden(api, lambda _, said: said.usage.cache_read)),
+    "cache writes counted": lambda api: yes(any_golden(api, lambda _, said: said.usage.cache_write)),
+    "cost": lambda api: yes(any_golden(api, lambda _, said: said.usage.cost.total)),
+    "refusals": refusals,
+    "failures keep what was said": failures_keep_what_was_said,
+    "its models can be listed": lambda api: yes(api == "ollama-chat" and read_models(b'{"models":[{"name":"a"}]}')),
+}
+
+
+def table() -> dict[str, list[str]]:
+    """The README's rows, by what they are about."""
+    lines = README.read_text(encoding="utf-8").splitlines()
+    (first,) = [at for at, line in enumerate(lines) if all(name in line for name in APIS)]
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[first:] if line.startswith("|")]
+    end = next((at for at, line in enumerate(lines[first:]) if not line.startswith("|")), len(lines))
+    return {row[0]: row[1:] for row in rows[:end]}
+
+
+def test_the_table_has_just_these_rows_and_columns() -> None:
+    found = table()
+    assert list(found) == ["", "---", *ROWS]
+    assert found[""] == list(APIS)
+
+
+@pytest.mark.parametrize("row", ROWS)
+@pytest.mark.parametrize("column", APIS)
+def test_each_cell_says_what_the_adapter_does(column: str, row: str) -> None:
+    assert table()[row][list(APIS).index(column)] == ROWS[row](APIS[column].api)
