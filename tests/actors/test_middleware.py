@@ -23,7 +23,7 @@ from adjourn.protocol.events import (
     MiddlewareError,
     ToolExecutionStart,
 )
-from adjourn.protocol.messages import AssistantMessage, Text, ToolCall, Usage
+from adjourn.protocol.messages import AssistantMessage, Text, Thinking, ToolCall, Usage
 from adjourn.protocol.options import ModelOptions
 from adjourn.protocol.transcript import Snapshot
 from adjourn.stores.memory import MemoryStore
