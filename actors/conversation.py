@@ -1,8 +1,8 @@
 """A conversation on a terminal: what is typed goes to an agent, its run is shown, and what its tools ask is asked here.
 
 A conversation is a row of runs: each begins with all the messages so far. Ctrl-C stops the run that is under way;
-again, or with no run under way, it leaves. The end of the input leaves too, and what waits goes on waiting. `/agent NAME`
-hands the conversation over to another agent, and so maybe to another model.
+again, or with no run under way, it leaves. The end of the input leaves too, and what waits goes on waiting.
+`/agent NAME` hands the conversation over to another agent, and so maybe to another model.
 """
 
 import signal
