@@ -13,14 +13,14 @@ class Heard:
 
     blocks: tuple[Block, ...]
     stop: str  # as `AssistantMessage.stop_reason`
-    tokens: tuple[int, int]  # in, out
+    tokens: tuple[int, int, int, int]  # in (but for the next two), out, read from a cache, written to one
 
 
 @dataclass(frozen=True)
 class Refused:
-    """The server answered with a status that isn't 200."""
+    """The server said that something is wrong: with a status that isn't 200, or within its answer."""
 
-    status: int
+    status: int | None  # None: within
     words: str  # the provider's own
     retry_after: str | None  # the header
 

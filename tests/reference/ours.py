@@ -76,4 +76,5 @@ def heard(sdk: Sdk, message: AssistantMessage) -> Heard:
             blocks.append(("thinking", block.thinking))
     if not sdk.ordered:
         blocks.sort(key=lambda block: ORDER.index(block[0]))
-    return Heard(tuple(blocks), message.stop_reason, (message.usage.input, message.usage.output))
+    usage = message.usage
+    return Heard(tuple(blocks), message.stop_reason, (usage.input, usage.output, usage.cache_read, usage.cache_write))

@@ -54,7 +54,13 @@ class Anthropic:
 
     model, path = "anthropic:claude-mock-4-5", "/v1/messages"
     ordered = ids = counts = True
-    stops = {"end_turn": "stop", "max_tokens": "length", "tool_use": "toolUse"}
+    stops = {
+        "end_turn": "stop",
+        "stop_sequence": "stop",
+        "max_tokens": "length",
+        "model_context_window_exceeded": "length",
+        "tool_use": "toolUse",
+    }
 
     def ask(self, url: str, question: str) -> Answer:
         return self._stream(url, [{"role": "user", "content": question}])
@@ -107,7 +113,8 @@ class Anthropic:
             elif block.type == "tool_use":
                 blocks.append(("call", block.id, block.name, block.input))
         usage = message.usage
-        return Heard(tuple(blocks), self.stops[message.stop_reason], (usage.input_tokens, usage.output_tokens))
+        cached = (usage.cache_read_input_tokens or 0, usage.cache_creation_input_tokens or 0)
+        return Heard(tuple(blocks), self.stops[message.stop_reason], (usage.input_tokens, usage.output_tokens, *cached))
 
 
 class OpenAIChat:
@@ -157,6 +164,8 @@ class OpenAIChat:
             return refused(error)
         except openai.APIConnectionError:
             return Broken(text)
+        except openai.APIError as error:
+            return Refused(None, error.message, None)
         [choice] = completion.choices
         message: Any = choice.message
         blocks: list[Block] = []
@@ -168,7 +177,8 @@ class OpenAIChat:
             blocks.append(("call", call.id, call.function.name, json.loads(call.function.arguments)))
         usage = completion.usage
         assert usage is not None
-        return Heard(tuple(blocks), self.stops[choice.finish_reason], (usage.prompt_tokens, usage.completion_tokens))
+        tokens = counted(usage.prompt_tokens, usage.completion_tokens, usage.prompt_tokens_details)
+        return Heard(tuple(blocks), self.stops[choice.finish_reason], tokens)
 
 
 class OpenAIResponses:
@@ -212,6 +222,8 @@ class OpenAIResponses:
             return refused(error)
         except openai.APIConnectionError:
             return Broken(text)
+        except openai.APIError as error:
+            return Refused(None, error.message, None)
         blocks: list[Block] = []
         for item in response.output:
             if item.type == "reasoning":
@@ -223,7 +235,9 @@ class OpenAIResponses:
         stop = "toolUse" if any(block[0] == "call" for block in blocks) else "stop"
         if response.incomplete_details and response.incomplete_details.reason == "max_output_tokens":
             stop = "length"  # aimock never says so: it has the status, without the reason
-        return Heard(tuple(blocks), stop, (response.usage.input_tokens, response.usage.output_tokens))
+        usage = response.usage
+        tokens = counted(usage.input_tokens, usage.output_tokens, usage.input_tokens_details)
+        return Heard(tuple(blocks), stop, tokens)
 
 
 class Ollama:
@@ -268,21 +282,30 @@ class Ollama:
                         calls.append(("call", None, call.function.name, dict(call.function.arguments)))
                     last = part
         except ollama.ResponseError as error:
-            # aimock words its errors as OpenAI does, here too.
             told: Any = error.error
-            return Refused(error.status_code, told["message"], None)
+            if isinstance(told, str):
+                return Refused(None, told, None)
+            return Refused(error.status_code, told["message"], None)  # aimock words them as OpenAI does
         except httpx.TransportError:
             return Broken(text)
         assert last.done
         spoken = [("thinking", thinking)] * bool(thinking) + [("text", text)] * bool(text)
         stop = "toolUse" if calls else str(last.done_reason)
-        return Heard((*spoken, *calls), stop, (last.prompt_eval_count or 0, last.eval_count or 0))
+        return Heard((*spoken, *calls), stop, (last.prompt_eval_count or 0, last.eval_count or 0, 0, 0))
 
 
 SDKS: tuple[Sdk, ...] = (Anthropic(), OpenAIChat(), OpenAIResponses(), Ollama())
 
 
+def counted(tokens_in: int, tokens_out: int, details: Any) -> tuple[int, int, int, int]:
+    """OpenAI's usage; its details say what part of the tokens that went in has to do with a cache."""
+    read = getattr(details, "cached_tokens", None) or 0
+    written = getattr(details, "cache_write_tokens", None) or 0
+    return (tokens_in - read - written, tokens_out, read, written)
+
+
 def refused(error: Any) -> Refused:
     """What the two SDKs with common ancestry make of a status that isn't 200."""
     told = error.body.get("error", error.body)  # one of them takes the envelope off
-    return Refused(error.status_code, told["message"], error.response.headers.get("retry-after"))
+    status = None if error.status_code == 200 else error.status_code
+    return Refused(status, told["message"], error.response.headers.get("retry-after"))
