@@ -225,6 +225,7 @@ def _new_client(provider: Provider) -> "httpx.AsyncClient":
         for name in ("hpack.hpack", "hpack.table"):
             logging.getLogger(name).addFilter(_above_debug)
     return httpx.AsyncClient(
+        http1=not provider.http2,
         http2=provider.http2,
         verify=_tls(),
         limits=httpx.Limits(max_connections=None, max_keepalive_connections=KEEP_ALIVE, keepalive_expiry=KEEP_ALIVE_S),

@@ -43,7 +43,7 @@ class Provider:
     connect_timeout_s: float = 5.0
     write_timeout_s: float = TIMEOUT_S  # for the provider to take a piece of the request
     idle_timeout_s: float = TIMEOUT_S  # without a byte, before the answer begins or within it
-    http2: bool = False  # wants the extra `http2`; see `httpclient.py` for what it costs
+    http2: bool = False  # HTTP/2, and nothing else; wants the extra `http2`. See `httpclient.py` for what it costs
     when_unreachable: str = ""  # what a person may do when nothing listens there
 
     def __post_init__(self) -> None:

@@ -9,6 +9,7 @@ import pytest
 import trio
 from asked import DONE, HELLO, call_of, local, said
 from byteserver import Reply, at_random, each_byte, open_byte_server
+from trio.testing import MockClock
 
 from adjourn.actors import Agent, Provider, find_model, httpclient, providers
 from adjourn.actors.httpmodel import HTTPModel, ProviderError, list_models
@@ -72,6 +73,7 @@ async def test_openai_is_told_the_id_of_the_call_and_the_run(monkeypatch: pytest
     assert request.headers["x-client-request-id"] == "call_1"
     assert request.headers["openai-project"] == "proj_1"
     assert request.headers["authorization"] == "Bearer sk-test-0123456789"
+    assert "store" not in json.loads(request.body)  # for OpenAI's own servers, which this one isn't
 
 
 async def test_the_run_is_the_session_unless_the_agent_says_another() -> None:
@@ -187,6 +189,14 @@ async def test_closing_early_is_clean_with_much_unread_data() -> None:
             await until_text(stream)
         with trio.fail_after(5):
             await server.wait_alive(0)
+
+
+async def test_a_stream_that_is_closed_early_does_not_wait_for_more(autojump_clock: MockClock) -> None:
+    async with open_byte_server(said(HELLO, then="stall")) as server:
+        model = local(server.url)
+        async with aclosing(model.stream(call_of(model))) as stream:
+            await until_text(stream)
+        assert trio.current_time() < httpclient.DRAIN_S / 2
 
 
 async def test_an_aborted_run_closes_the_connection() -> None:

@@ -128,6 +128,13 @@ async def test_a_recorded_model_of_a_provider_that_is_gone(monkeypatch: pytest.M
     assert "API 'gone' is not known" in (end.error.error_message or "")
 
 
+async def test_a_header_that_cannot_be_sent_is_not_shown() -> None:
+    model = find_model(ModelDescriptor(id="m", provider="ollama", headers={"x-token": TOKEN + "\n"}))
+    end = failure(await heard(model))
+    assert end.error.error_kind == "terminal"
+    assert end.error.error_message == "header x-token holds characters that no header can carry"
+
+
 async def test_a_hooks_secret_is_blotted_out_too() -> None:
     async with open_byte_server(Reply(ECHO, status=400, content_type="text/plain")) as server:
         model = find_model("ollama:m", base_url=server.url)

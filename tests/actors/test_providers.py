@@ -194,7 +194,7 @@ def test_keys_come_from_the_variables_that_the_vendors_sdks_read(monkeypatch: py
 def test_a_key_of_the_environment_stays_at_home(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "key")
     assert keys("openai", at_home=False) == {}
-    assert keys("openai", "passed", at_home=False) == {"authorization": "Bearer passed"}
+    assert keys("openai", " passed\n", at_home=False) == {"authorization": "Bearer passed"}
     provider = Provider(name="p", apis=("openai-completions",), base_url="http://x", key="own", key_header="api-key")
     assert key_headers(provider, None, at_home=True) == {"api-key": "own"}
     assert key_headers(provider, None, at_home=False) == {}
