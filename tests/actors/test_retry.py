@@ -124,6 +124,15 @@ async def test_no_attempt_begins_after_the_deadline(autojump_clock: MockClock) -
     assert len(provider.asked) == 5
 
 
+async def test_a_wait_that_the_jitter_takes_beyond_the_deadline_is_the_last(
+    autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("random.uniform", lambda least, most: most)
+    provider = Provider(failure())
+    await Retry(deadline_s=10, wait_initial_s=9, wait_max_s=100, jitter_s=2).model_call(REQUEST, provider)
+    assert len(provider.asked) == 1
+
+
 async def test_cancellation_ends_the_wait_at_once(autojump_clock: MockClock) -> None:
     provider = Provider(failure(retry_after_s=100))
     begun = trio.current_time()
