@@ -51,7 +51,7 @@ def build_request(model: ModelDescriptor, context: Context, options: ModelOption
     messages = hand_over(context.messages, model, RULES)
     body: _Json = {
         "model": model.id,
-        "input": [item for message in messages for item in _items(message)],
+        "input": _input(messages),
         "stream": True,
         "store": False,
         **_prompt(model, context),
@@ -129,6 +129,20 @@ def _metadata(metadata: _Json) -> dict[str, str]:
         if isinstance(value, str) and len(key) <= key_chars and len(value) <= value_chars
     }
     return dict(list(fitting.items())[:pairs])
+
+
+def _input(messages: Iterable[Message]) -> list[_Json]:
+    """The items. A reasoning item goes once, even if its message is there twice: "Duplicate item found" is the API's
+    word for more (as reported, 2025)."""
+    items: list[_Json] = []
+    ids: set[str] = set()
+    for item in (item for message in messages for item in _items(message)):
+        if item["type"] == "reasoning" and "id" in item:
+            if item["id"] in ids:
+                continue
+            ids.add(item["id"])
+        items.append(item)
+    return items
 
 
 def _items(message: Message) -> Iterator[_Json]:

@@ -5,13 +5,17 @@ from typing import Any
 
 import pytest
 import transcripts
+from decoding_checks import golden, golden_names
 from hypothesis import given
 from hypothesis import strategies as st
 from wire_rules import violations
 
-from adjourn.protocol.messages import ModelDescriptor
+from adjourn.protocol.calls import with_ids
+from adjourn.protocol.messages import AssistantMessage, Message, ModelDescriptor, Text, ToolResultMessage, user
+from adjourn.protocol.options import ModelOptions
 from adjourn.protocol.providers import anthropic, ollama, openai_chat, openai_responses
 from adjourn.protocol.providers.adapter import Context
+from adjourn.protocol.record import ToolSpec
 
 ADAPTERS = {module.ADAPTER.api: module.ADAPTER for module in (anthropic, openai_chat, openai_responses, ollama)}
 
@@ -20,7 +24,12 @@ def sent(model: ModelDescriptor, context: Context, options: Any) -> Any:
     return json.loads(ADAPTERS[model.api].build_request(model, context, options).body)
 
 
-@pytest.mark.parametrize("model", transcripts.MODELS, ids=lambda model: f"{model.api} {model.provider} {model.id}")
+EVERY_MODEL = pytest.mark.parametrize(
+    "model", transcripts.MODELS, ids=lambda model: f"{model.api} {model.provider} {model.id}"
+)
+
+
+@EVERY_MODEL
 @given(data=st.data())
 def test_any_transcript_becomes_a_request_that_its_api_takes(model: ModelDescriptor, data: st.DataObject) -> None:
     context = Context(
@@ -28,3 +37,38 @@ def test_any_transcript_becomes_a_request_that_its_api_takes(model: ModelDescrip
     )
     body = sent(model, context, data.draw(transcripts.options))
     assert violations(model.api, body, model.compat) == []
+
+
+@EVERY_MODEL
+@given(data=st.data())
+def test_a_conversation_that_is_there_twice_is_taken_too(model: ModelDescriptor, data: st.DataObject) -> None:
+    once = data.draw(transcripts.clean_transcripts(model))
+    assert violations(model.api, sent(model, Context([*once, *once]), ModelOptions()), model.compat) == []
+
+
+def told() -> list[Message]:
+    """One long conversation of all that the golden bodies of all APIs say, as a run keeps it."""
+    messages: list[Message] = []
+    for api in ADAPTERS:
+        for name in golden_names(api):
+            said = with_ids(golden(api, name).message, f"{api}-{name}")
+            messages += [user("ask"), said]
+            messages += [
+                ToolResultMessage(tool_call_id=call.id, tool_name=call.name, content=(Text(text="seen"),))
+                for call in said.calls
+            ]
+    return [*messages, user("and now?")]
+
+
+@EVERY_MODEL
+def test_what_any_api_said_goes_on_with_every_other(model: ModelDescriptor) -> None:
+    messages = told()
+    look = ToolSpec(name="look", description="Look.", parameters={"type": "object"})
+    body = sent(model, Context(messages, "be", [look]), ModelOptions(reasoning="low"))
+    assert violations(model.api, body, model.compat) == []
+    whole = [each for each in messages if isinstance(each, AssistantMessage) and each.stop_reason != "error"]
+    assert {each.api for each in whole if each.calls} == set(ADAPTERS)
+    everything = json.dumps(body, ensure_ascii=False)
+    for text in {block.text for each in whole for block in each.content if isinstance(block, Text)}:
+        if text.strip():
+            assert json.dumps(text, ensure_ascii=False)[1:-1] in everything

@@ -139,6 +139,7 @@ def test_a_good_request_breaks_no_rule(api: str) -> None:
 
 
 M = "messages."
+OUTPUT = GOOD["openai-responses"]["input"][4]
 BROKEN: list[tuple[str, str, list[tuple[str, Any]]]] = [
     ("begin with", "anthropic-messages", [(M + "0", ABSENT)]),
     ("end with", "anthropic-messages", [(M + "+", {"role": "assistant", "content": "so"})]),
@@ -211,13 +212,14 @@ BROKEN: list[tuple[str, str, list[tuple[str, Any]]]] = [
     ("1 to 64", "openai-completions", [("prompt_cache_key", "k" * 65)]),
     ("1 to 128", "openai-completions", [("safety_identifier", "")]),
     ("tools: empty", "openai-completions", [("tools", [])]),
+    ("is not of the form", "openai-completions", [("tools.0.function.name", "a.b")]),
     ("is there twice", "openai-completions", [("tools.+", GOOD["openai-completions"]["tools"][0])]),
     ("nothing", "openai-responses", [("input", [])]),
     ("store", "openai-responses", [("store", ABSENT)]),
     ("missing", "openai-responses", [("input.1.id", ABSENT)]),
     ("no outputs", "openai-responses", [("input.4", ABSENT)]),
-    ("no outputs", "openai-responses", [("input.4", {"role": "user", "content": "so"})]),
-    ("no call waits", "openai-responses", [("input.+", GOOD["openai-responses"]["input"][4])]),
+    ("before it", "openai-responses", [("input.4", {"role": "user", "content": "so"}), ("input.+", OUTPUT)]),
+    ("no call waits", "openai-responses", [("input.+", OUTPUT)]),
     ("is not of the form", "openai-responses", [("input.3.call_id", "x" * 65), ("input.4.call_id", "x" * 65)]),
     ("not an object", "openai-responses", [("input.3.arguments", "null")]),
     ("is there twice", "openai-responses", [("input.+", each) for each in GOOD["openai-responses"]["input"][3:]]),
@@ -245,6 +247,7 @@ BROKEN: list[tuple[str, str, list[tuple[str, Any]]]] = [
     ("is there twice", "ollama-chat", [(M + "1.tool_calls.0.id", "t2"), (M + "2.tool_call_id", "t2")]),
     ("nothing in it", "ollama-chat", [(M + "2.content", " ")]),
     ("no base64", "ollama-chat", [(M + "0.images.0", URL)]),
+    ("is not of the form", "ollama-chat", [("tools.0.function.name", "a.b")]),
     ("is there twice", "ollama-chat", [("tools.+", GOOD["ollama-chat"]["tools"][0])]),
 ]
 
