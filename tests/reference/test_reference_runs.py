@@ -1,12 +1,11 @@
 """Whole runs over real sockets: `adjourn` as a process, tools that stop and ask, the independent model server."""
 
 import os
-import re
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 from subprocess import PIPE, CompletedProcess
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 import pytest
@@ -59,26 +58,27 @@ def environment(url: str) -> dict[str, str]:
     }
 
 
-@asynccontextmanager
-async def served(folder: Path, url: str) -> AsyncGenerator[tuple[Client, str]]:
-    """`adjourn serve` with an agent on each API, a client of it, and its address."""
+class Shop(NamedTuple):
+    """An `adjourn serve` with an agent on each API."""
+
+    gateway: str
+    models: MockServer
+    ledger: Path
+
+
+@pytest.fixture(scope="module")
+def shop(server: MockServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
+    folder = tmp_path_factory.mktemp("shop")
     (folder / "shop.py").write_text(SHOP)
+    (folder / "ledger.txt").touch()
     command = [*ADJOURN, "serve", "shop:agents", "--port", "0"]
-    process = await trio.lowlevel.open_process(command, cwd=folder, env=environment(url), stdout=PIPE)
-    assert process.stdout is not None
-    try:
-        said = b""
-        while not (found := re.search(rb" at (ws://\S+)\n", said)):
-            chunk = await process.stdout.receive_some()
-            assert chunk, said
-            said += chunk
-        async with open_client(found[1].decode()) as client:
-            yield client, found[1].decode()
-    finally:
-        with trio.CancelScope(shield=True):
+    with subprocess.Popen(command, cwd=folder, env=environment(server.url), stdout=PIPE, text=True) as process:
+        assert process.stdout is not None
+        try:
+            first = process.stdout.readline()
+            yield Shop(first.split()[-1], server, folder / "ledger.txt")
+        finally:
             process.kill()
-            await process.wait()
-            await process.stdout.aclose()
 
 
 async def until(client: Client, run_id: str, kind: type[Any], after: int = 0) -> list[Envelope]:
@@ -100,29 +100,28 @@ def said(events: list[Envelope]) -> list[str]:
 
 
 @pytest.mark.parametrize("agent", AGENTS)
-async def test_a_run_streams_parks_is_decided_and_goes_on(agent: str, server: MockServer, tmp_path: Path) -> None:
-    async with served(tmp_path, server.url) as (client, _):
+async def test_a_run_streams_parks_is_decided_and_goes_on(agent: str, shop: Shop) -> None:
+    before = shop.ledger.read_text()
+    async with open_client(shop.gateway) as client:
         started = await client.start(agent, "Refund order 7, please.")
         first = await until(client, started.run_id, AgentPaused)
         assert "".join(said(first)) == "Let me see to it."
         assert len(said(first)) > 1
         (waiting,) = (await client.get(started.run_id)).snapshot.pending
         assert (waiting.tool_name, waiting.input) == ("refund", {"order_id": 7})
-        assert not (tmp_path / "ledger.txt").exists()
+        assert shop.ledger.read_text() == before
         await client.resume(started.run_id, True)
         rest = await until(client, started.run_id, AgentEnd, after=first[-1].seq)
         assert "".join(said(rest)) == "Your money is on its way."
         assert isinstance(rest[-1].event, AgentEnd)
         assert rest[-1].event.status == "completed"
         assert rest[-1].event.usage.input == (60 if agent != "llama" else 0)  # there the server counts nothing
-    assert (tmp_path / "ledger.txt").read_text() == "order 7 True\n"
+    assert shop.ledger.read_text() == f"{before}order 7 True\n"
 
 
 @pytest.mark.parametrize("agent", AGENTS)
-async def test_an_abort_in_mid_stream_ends_at_once_and_keeps_what_was_said(
-    agent: str, server: MockServer, tmp_path: Path
-) -> None:
-    async with served(tmp_path, server.url) as (client, _):
+async def test_an_abort_in_mid_stream_ends_at_once_and_keeps_what_was_said(agent: str, shop: Shop) -> None:
+    async with open_client(shop.gateway) as client:
         started = await client.start(agent, "Tell me a long story.")
         await until(client, started.run_id, MessageUpdate)
         aborted = await client.abort(started.run_id)
@@ -136,9 +135,9 @@ async def test_an_abort_in_mid_stream_ends_at_once_and_keeps_what_was_said(
     ("first", "second"), [("claude", "gpt"), ("gpt", "llama"), ("llama", "gpt-responses"), ("gpt-responses", "claude")]
 )
 async def test_a_conversation_starts_with_one_provider_and_ends_with_another(
-    first: str, second: str, server: MockServer, tmp_path: Path
+    first: str, second: str, shop: Shop
 ) -> None:
-    async with served(tmp_path, server.url) as (client, _):
+    async with open_client(shop.gateway) as client:
         started = await client.start(first, "Refund order 7, please.")
         await until(client, started.run_id, AgentPaused)
         await client.resume(started.run_id, True)
@@ -148,7 +147,7 @@ async def test_a_conversation_starts_with_one_provider_and_ends_with_another(
         await until(client, ended.run_id, AgentEnd)
         *_, last = (await client.get(ended.run_id)).snapshot.messages
         assert (last.text, last.provider) == ("I refunded order 7.", AGENTS[second].split(":")[0].split("-")[0])
-    understood = server.requests(PATHS[second])[-1]["messages"]
+    understood = shop.models.requests(PATHS[second])[-1]["messages"]
     (at,) = [index for index, message in enumerate(understood) if message.get("tool_calls")]
     (call,), result = understood[at]["tool_calls"], understood[at + 1]
     assert msgspec.json.decode(call["function"]["arguments"]) == {"order_id": 7}
@@ -169,10 +168,9 @@ async def adjourn(*args: str, url: str, stdin: str) -> "CompletedProcess[bytes]"
     )
 
 
-async def test_a_chat_is_handed_over_from_one_model_to_another(server: MockServer, tmp_path: Path) -> None:
-    async with served(tmp_path, server.url) as (_, gateway):
-        lines = "Refund order 7\ny\n/agent llama\nWhat did you do?\n/agent nobody\n"
-        done = await adjourn("chat", gateway, "--agent", "claude", url=server.url, stdin=lines)
+async def test_a_chat_is_handed_over_from_one_model_to_another(shop: Shop) -> None:
+    lines = "Refund order 7\ny\n/agent llama\nWhat did you do?\n/agent nobody\n"
+    done = await adjourn("chat", shop.gateway, "--agent", "claude", url=shop.models.url, stdin=lines)
     assert (done.returncode, done.stderr) == (0, b"")
     text = done.stdout.decode()
     assert "claude> Let me see to it.\n" in text
