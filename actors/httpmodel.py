@@ -43,7 +43,6 @@ class _Call:
     request: HTTPRequest
     headers: dict[str, str] = field(repr=False)  # beside the request's own
     scrubber: Scrubber
-    with_key: bool
 
     def exchange(self) -> Exchange:
         return Exchange(self.provider, self.base_url)
@@ -87,7 +86,7 @@ class HTTPModel:
         writer = MessageWriter(request.model)
         try:
             adapter = _adapter(request.model)
-            call = self.prepare(adapter, request)
+            call = self._call(adapter, request)
         except Refused as error:
             await trio.lowlevel.checkpoint()
             writer.fail(str(error), "terminal")
@@ -107,45 +106,51 @@ class HTTPModel:
             with trio.move_on_after(CLOSE_S, shield=True):
                 await exchange.aclose(drain=decoder.ended)
 
-    def prepare(self, adapter: Adapter, request: ModelRequest) -> _Call:
-        """All that a call takes, before anything is sent. Raises: Refused."""
-        model, own = request.model, self.descriptor
-        is_own = (model.provider, model.base_url) == (own.provider, own.base_url)
-        try:
-            provider = self.provider if model.provider == own.provider else provider_of(model)
-            base_url, at_home = _place(provider, model)
-        except ValueError as error:
-            raise Refused(str(error)) from None
-        options = request.options
-        given = {**(own.headers or {}), **(options.headers or {})} if is_own else {}
-        given = _lower({**given, **(model.headers or {})})
-        secret = _secret_headers(provider, self._key if is_own else None, given, at_home=at_home)
+    def _call(self, adapter: Adapter, request: ModelRequest) -> _Call:
+        """Raises: Refused."""
+        model, options = request.model, request.options
+        provider, base_url, secret = self.route(model, options.headers or {})
         options = msgspec.structs.replace(options, session_id=options.session_id or request.run_id)
         context = Context(request.messages, request.instructions, request.tools)
         built = adapter.build_request(msgspec.structs.replace(model, base_url=base_url), context, options)
         wanted = built if self.on_request is None else self.on_request(built) or built
         secret |= {name: value for name, value in _lower(wanted.headers).items() if built.headers.get(name) != value}
         with_id = {provider.call_id_header: request.call_id} if provider.call_id_header and request.call_id else {}
-        headers = {**with_id, **secret}
-        check_headers(headers)
-        with_key = any(name in secret for name in ("authorization", provider.key_header))
-        return _Call(provider, base_url, wanted, headers, Scrubber(secret), with_key)
+        check_headers(secret | with_id)
+        return _Call(provider, base_url, wanted, with_id | secret, Scrubber(secret))
+
+    def route(self, model: ModelDescriptor, headers: Mapping[str, str]) -> tuple[Provider, str, dict[str, str]]:
+        """Where a call of `model` goes: the provider, the base URL, and what goes along that may be secret. `headers`
+        do if it is this object's own model. Raises: Refused."""
+        own = self.descriptor
+        is_own = (model.provider, model.base_url) == (own.provider, own.base_url)
+        try:
+            provider = self.provider if model.provider == own.provider else provider_of(model)
+            base_url = model.base_url.strip().rstrip("/") or provider.address()
+            at_home = base_url == provider.address()  # where the keys of the environment belong
+        except ValueError as error:
+            raise Refused(str(error)) from None
+        given = _lower({**(own.headers or {}), **headers} if is_own else {}) | _lower(model.headers or {})
+        return provider, base_url, _secrets(provider, self._key if is_own else None, given, at_home=at_home)
 
 
-async def list_models(provider: Provider | str = "ollama", *, key: str | None = None) -> list[ModelDescriptor]:
-    """The models that an Ollama server has. Raises: ProviderError, when it can't be asked; LookupError for a provider
-    that isn't known; ValueError for one that has no such list."""
+async def list_models(
+    provider: Provider | str = "ollama", *, key: str | None = None, base_url: str = ""
+) -> list[ModelDescriptor]:
+    """The models that an Ollama server has. `key` and `base_url` are as in `find_model`.
+
+    Raises: ProviderError, when it can't be asked; ValueError for a provider that isn't known or has no such list."""
     found = find_provider(provider) if isinstance(provider, str) else provider
-    if found is None:
-        raise LookupError(f"provider {provider!r} is not known")
-    if "ollama-chat" not in found.apis:
-        raise ValueError(f"provider {found.name!r} has no list of models that we can read")
+    if found is None or "ollama-chat" not in found.apis:
+        name = provider if found is None else found.name
+        raise ValueError(f"provider {name!r} is not known, or has no list of models that can be read here")
+    own = ModelDescriptor(id="", provider=found.name, base_url=base_url)
     try:
-        base_url, _ = _place(found, ModelDescriptor(id="", provider=found.name))
-        secret = _secret_headers(found, key, {}, at_home=True)
-        call = _Call(found, base_url, list_request(), secret, Scrubber(secret), bool(secret))
-    except (Refused, ValueError) as error:
+        _, base_url, secret = HTTPModel(own, found, key=key).route(own, {})
+        check_headers(secret)
+    except Refused as error:
         raise ProviderError(str(error)) from None
+    call = _Call(found, base_url, list_request(), secret, Scrubber(secret))
     exchange = call.exchange()
     try:
         status, headers = await exchange.send(call.request, call.headers)
@@ -164,12 +169,12 @@ async def check_model(model: HTTPModel) -> None:
     and has the model. Raises: ProviderError."""
     own = model.descriptor
     try:
-        model.prepare(_adapter(own), ModelRequest(own, "", (), (), ""))
+        model.route(own, {})
     except Refused as error:
         raise ProviderError(str(error)) from None
     if own.api != "ollama-chat":
         return
-    there = [each.id for each in await list_models(model.provider)]
+    there = [each.id for each in await list_models(model.provider, key=model._key, base_url=own.base_url)]
     if not {own.id, f"{own.id}:latest"} & set(there):
         known = f"there are: {', '.join(sorted(there))}" if there else "there are none"
         raise ProviderError(f"the server has no model {own.id!r}; {known}. `ollama pull {own.id}` would get it")
@@ -182,17 +187,7 @@ def _adapter(model: ModelDescriptor) -> Adapter:
     return adapter
 
 
-def _place(provider: Provider, model: ModelDescriptor) -> tuple[str, bool]:
-    """Where the model is, and whether that is the provider's own address: keys of the environment belong there.
-
-    Raises: ValueError."""
-    if not model.base_url:
-        return provider.address(), True
-    base_url = model.base_url.strip().rstrip("/")
-    return base_url, base_url == provider.address()
-
-
-def _secret_headers(provider: Provider, key: str | None, given: dict[str, str], *, at_home: bool) -> dict[str, str]:
+def _secrets(provider: Provider, key: str | None, given: dict[str, str], *, at_home: bool) -> dict[str, str]:
     """All headers that may hold secrets; those that are `given` go before all others. Raises: Refused."""
     headers = _lower(provider.headers) | variable_headers(provider) if at_home else {}
     headers |= given
@@ -245,6 +240,6 @@ async def _fault(call: _Call, exchange: Exchange, status: int, headers: dict[str
     if status == 200:
         text = f"{call.base_url} sent no stream but {headers.get('content-type')}: {fault.message}"
         return replace(fault, message=text)
-    if status in (401, 403) and not call.with_key:
+    if status in (401, 403) and not {"authorization", call.provider.key_header} & set(call.headers):
         return replace(fault, message=f"{fault.message} (no key was sent: {call.base_url} has none of its own)")
     return fault

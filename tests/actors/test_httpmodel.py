@@ -12,7 +12,7 @@ from byteserver import Reply, at_random, each_byte, open_byte_server
 from trio.testing import MockClock
 
 from adjourn.actors import Agent, Provider, find_model, httpclient, providers
-from adjourn.actors.httpmodel import HTTPModel, ProviderError, list_models
+from adjourn.actors.httpmodel import HTTPModel, ProviderError, check_model, list_models
 from adjourn.actors.testing import open_test_system
 from adjourn.protocol.events import StreamEvent, TextDelta
 from adjourn.protocol.messages import ModelDescriptor, user
@@ -271,7 +271,23 @@ async def test_a_list_that_cannot_be_had(monkeypatch: pytest.MonkeyPatch) -> Non
             await list_models(provider)
         with pytest.raises(ProviderError, match="a list of models that can't be read"):
             await list_models(provider)
-    with pytest.raises(LookupError, match="'nobody' is not known"):
-        await list_models("nobody")
-    with pytest.raises(ValueError, match="'anthropic' has no list"):
-        await list_models("anthropic")
+    for name in ("nobody", "anthropic"):
+        with pytest.raises(ValueError, match=f"provider '{name}' is not known, or has no list"):
+            await list_models(name)
+
+
+async def test_a_model_is_looked_for_where_it_would_be_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    listed = Reply(b'{"models": [{"name": "a:latest"}, {"name": "b:1"}]}', content_type="application/json")
+    async with open_byte_server(listed) as server:
+        for name in ("a", "a:latest", "b:1"):
+            await check_model(find_model(f"ollama:{name}", base_url=server.url, key="sk-test-0123456789"))
+        with pytest.raises(ProviderError, match=r"no model 'b'; there are: a:latest, b:1\. `ollama pull b`"):
+            await check_model(find_model("ollama:b", base_url=server.url))
+    assert [request.headers.get("authorization") for request in server.requests] == [
+        *["Bearer sk-test-0123456789"] * 3,
+        None,
+    ]
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    with pytest.raises(ProviderError, match="set OPENAI_API_KEY"):
+        await check_model(find_model("openai:m"))
+    await check_model(find_model("openai:m", key="sk-test-0123456789"))
