@@ -90,6 +90,7 @@ class Chain(Generic[Request, Outcome]):
         raise NotImplementedError
 
     def call_id(self, request: Request) -> str:
+        """The correlation id."""
         raise NotImplementedError
 
     def own(self, value: Any) -> Any:

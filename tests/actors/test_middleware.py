@@ -11,8 +11,10 @@ from runs import Ledger, agent_of, check_record, events_of, kinds, results, snap
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from adjourn.actors import Agent
+from adjourn.actors.allowance import Budget, ConcurrencyLimit
 from adjourn.actors.chain import around
 from adjourn.actors.middleware import EndRun, ModelOutcome
+from adjourn.actors.retry import Retry
 from adjourn.actors.testing import ScriptedModel, calls, hangs, open_test_system, says
 from adjourn.protocol.codec import to_json
 from adjourn.protocol.events import (
@@ -221,6 +223,17 @@ async def test_asking_again_voids_what_was_said_and_says_why() -> None:
     ]
     assert said(end) == ["whole"]
     assert ends(events) == [("completed", "stop")]
+
+
+async def test_retries_below_a_budget_in_a_run(autojump_clock: MockClock) -> None:
+    budget = Budget(max_turns=2)
+    agent = agent_of(fails(), fails(said="half a"), calls(("work", {})), fails(), "late", tools=[Ledger().tool()])
+    end, events = await finished(guarded(agent, budget, ConcurrencyLimit(1), Retry(restart=True)))
+    assert retries(events) == [(1, "HTTP 503"), (2, "HTTP 503"), (1, "HTTP 503")]
+    assert (said(end), end.status) == (["", "late"], "completed")
+    end, events = await finished(guarded(agent, budget, Retry()))
+    assert ends(events) == [("failed", "maxTurns")]
+    assert errors(events) == []
 
 
 async def test_asking_again_after_an_answer_is_said_too() -> None:
