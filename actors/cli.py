@@ -302,5 +302,6 @@ def _log(verbose: bool) -> None:
     ours = logging.getLogger("adjourn")
     ours.handlers[:] = [handler]
     ours.setLevel(logging.DEBUG if verbose else logging.WARNING)
+    logging.getLogger("adjourn.calls").setLevel(logging.INFO)  # whoever has a `CallLog` wants to see it
     ours.propagate = False
     logging.getLogger().handlers[:] = [logging.NullHandler()]  # other libraries have nothing to say here

@@ -28,7 +28,7 @@ from ..protocol.events import (
     ToolExecutionUpdate,
 )
 from ..protocol.inputs import ModelDone, ModelRefused, ToolDone
-from ..protocol.messages import AssistantBlock, AssistantMessage, Message, ToolCall
+from ..protocol.messages import AssistantBlock, AssistantMessage, Message, ToolCall, Usage
 from ..protocol.partial import PartialMessage
 from ..protocol.record import Call, Head, History
 from ..stores.gil import thread_friendly
@@ -58,6 +58,7 @@ class ModelCall:
             content=(), api=model.api, provider=model.provider, model=model.id, timestamp=now
         )
         self._attempts = 0  # with middleware
+        self._voided = Usage()  # of the attempts before the latest
         # Of the latest attempt:
         self._begun = False  # shown to have
         self._shown = False  # also some of what was said
@@ -82,9 +83,15 @@ class ModelCall:
         """What is kept of the latest attempt when the call is cancelled: what it said, without incomplete calls, and
         the usage, if that was known already."""
         if self._ended is None:
-            return self.partial.message(keep_incomplete_calls=False)
+            return self._counted(self.partial.message(keep_incomplete_calls=False))
         ended = msgspec.structs.replace(self._ended, error_message=None, error_kind=None)
-        return PartialMessage(ended).message(keep_incomplete_calls=False)
+        return self._counted(PartialMessage(ended).message(keep_incomplete_calls=False))
+
+    def _counted(self, message: AssistantMessage) -> AssistantMessage:
+        """With what the attempts before have cost."""
+        if self._voided == Usage():
+            return message
+        return msgspec.structs.replace(message, usage=self._voided.plus(message.usage))
 
     async def run(self) -> ModelDone | ModelRefused:
         """Stream the answer to its end, showing it as it comes. What stands around it may ask again, or refuse."""
@@ -102,8 +109,9 @@ class ModelCall:
         try:
             outcome = await chain.run(self._request(tuple(self._history.messages)))
         except EndRun as end:
-            return ModelRefused(key=self._key, reason=end.reason, message=end.message, answer=chain.answer)
-        return self._done(outcome.message)
+            answer = chain.answer and self._counted(chain.answer)
+            return ModelRefused(key=self._key, reason=end.reason, message=end.message, answer=answer)
+        return self._done(self._counted(outcome.message))
 
     def _done(self, message: AssistantMessage) -> ModelDone:
         return ModelDone(key=self._key, message=message, gates=self._gates(message))
@@ -128,6 +136,7 @@ class ModelCall:
         self._attempts += 1
         if self._attempts > 1:
             ended = self._ended
+            self._voided = self._voided.plus(ended.usage) if ended is not None else self._voided
             reason = "it was cut short" if ended is None else ended.error_message or "middleware asked again"
             self._begun = self._shown = False
             self._final = self._failure = self._ended = self._partial = None
@@ -138,7 +147,7 @@ class ModelCall:
 
     def _so_far(self) -> ModelOutcome:
         """What has come of the latest attempt."""
-        message = self._ended or self.cut_short()
+        message = self._ended or self.partial.message(keep_incomplete_calls=False)
         if message.stop_reason != "error" and message.stop_reason != "aborted":
             return ModelOutcome(message, None, self._shown)
         failure = self._failure or Failed(reason=message.stop_reason, error=message)
@@ -189,7 +198,7 @@ class ModelCall:
 
     def _failed(self, text: str) -> AssistantMessage:
         partial = self.partial.message(keep_incomplete_calls=False)
-        return msgspec.structs.replace(partial, stop_reason="error", error_message=text)
+        return msgspec.structs.replace(partial, stop_reason="error", error_message=text, error_kind="terminal")
 
     def _checked(self, message: AssistantMessage) -> AssistantMessage:
         """The message as any store will give it back, with api, provider, model and time where the model left them out.

@@ -1,6 +1,6 @@
 """What may stand around an agent's calls and watch its events: the interface, and how a chain of them is called.
 
-Ready-made ones are in modules of their own: `retry`, `limits`, `calllog`, `telemetry`.
+Ready-made ones are in modules of their own: `retry`, `allowance`, `calllog`, `telemetry`.
 """
 
 from collections.abc import Awaitable, Callable

@@ -50,7 +50,7 @@ class ModelRequest:
     tools: Sequence[ToolSpec]
     run_id: str  # for logs and caches on the provider's side
     options: ModelOptions = field(default_factory=ModelOptions)
-    call_id: str = ""  # of this model call: unique for ever, and the same when the call is made anew
+    call_id: str = ""  # of this model call, with all its attempts: unique for ever
     agent: str = ""  # its name
     turn: int = 0  # from 1
     usage: Usage = field(default_factory=Usage)  # of the run before this call

@@ -178,7 +178,7 @@ class RunView:
             case AgentResume(reason="recovered"):
                 self._void("the server came back; the run goes on")
             case AgentRetry():
-                self._void(f"the model is asked again ({event.reason})")
+                self._void(f"asking the model again: {event.reason}")
             case AgentEnd():
                 self._end(event.status, event.reason, event.error.message if event.error else None)
             case AgentStart():

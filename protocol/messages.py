@@ -140,7 +140,7 @@ class AssistantMessage(Wire, frozen=True, tag="assistant", tag_field="role"):
     api: str = shown("")  # these three as in the `ModelDescriptor` that was asked
     provider: str = shown("")
     model: str = shown("")  # its id
-    usage: Usage = shown(Usage())  # of this call
+    usage: Usage = shown(Usage())  # of this call, with all its attempts
     stop_reason: StopReason = shown("stop")
     error_message: str | None = None  # of a call that failed, for a person
     error_kind: ErrorKind | None = None  # of a call that failed

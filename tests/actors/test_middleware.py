@@ -25,7 +25,7 @@ from adjourn.protocol.events import (
     MiddlewareError,
     ToolExecutionStart,
 )
-from adjourn.protocol.messages import AssistantMessage, Text, Thinking, ToolCall, Usage
+from adjourn.protocol.messages import AssistantMessage, Cost, Text, Thinking, ToolCall, Usage
 from adjourn.protocol.options import ModelOptions
 from adjourn.protocol.transcript import Snapshot
 from adjourn.stores.memory import MemoryStore
@@ -576,3 +576,14 @@ async def test_one_object_serves_many_runs_at_once(autojump_clock: MockClock) ->
     assert found == [[f"r{n}"] for n in range(20)]
     assert trio.current_time() < 20
     assert len({request.call_id for request in seen.requests}) == 20
+
+
+async def test_what_voided_attempts_have_cost_counts_too() -> None:
+    usage = Usage(input=10, output=5, total_tokens=15, cost=Cost(total=0.5))
+    first = AssistantMessage(content=(Text(text="half"),), stop_reason="error", usage=usage)
+    second = AssistantMessage(content=(Text(text="whole"),), usage=usage)
+    agent = guarded(agent_of(first, second), again(1))
+    async with open_test_system(agent) as system:
+        ended = await (await system.start(agent, "Hi")).wait()
+    assert (ended.usage.total_tokens, ended.usage.cost.total) == (30, 1.0)
+    assert ended.messages[-1].usage == ended.usage

@@ -23,8 +23,7 @@ from runs import (
 )
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from adjourn.actors import ActorSystem, Agent, Run, RunSnapshot
-from adjourn.actors import runstate
+from adjourn.actors import ActorSystem, Agent, Run, RunSnapshot, runstate
 from adjourn.actors.models import ModelRequest
 from adjourn.actors.testing import ScriptedModel, calls, hangs, open_test_system, says
 from adjourn.protocol.errors import InternalError, RunEnded, StoreCorrupt, StoreUnavailable, Stranded, VersionConflict
