@@ -12,7 +12,7 @@ from .handle import Run
 from .mailbox import ActorCrashed, ActorEnded, ActorError, Mail, Mailbox, MailboxFull
 from .middleware import EndRun, Middleware, ModelOutcome, ToolRequest
 from .models import LanguageModel, ModelRequest
-from .providers import Provider, find_model, register_model, register_provider
+from .providers import Provider, find_model, find_provider, register_model, register_provider
 from .retry import Retry
 from .supervisor import ChildSpec, Supervisor, open_supervisor
 from .system import ActorSystem, open_actor_system
@@ -52,6 +52,7 @@ __all__ = [
     "ToolRequest",
     "client_tool",
     "find_model",
+    "find_provider",
     "make_tool",
     "open_actor_system",
     "open_supervisor",

@@ -1,6 +1,6 @@
 """HTTP as the models need it: clients that share their connections, one exchange at a time, faults told in words.
 
-All of httpx is behind this module, and is loaded by the first request. No model API here.
+All of httpx is behind this module, and is loaded when it is first needed. No model API here.
 
 HTTP/2 is for those who ask for it: httpcore (1.0.9) doesn't reset the stream of a call that is cancelled, so the
 provider goes on with it, and a call that is cancelled while it sends takes the connection's other calls with it.
@@ -16,6 +16,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, M
 from contextlib import asynccontextmanager, suppress
 from functools import cache
 from http.cookiejar import CookieJar, DefaultCookiePolicy
+from importlib import import_module
 from typing import TYPE_CHECKING, cast
 
 import trio
@@ -58,6 +59,7 @@ _clients: trio.lowlevel.RunVar[_Clients] = trio.lowlevel.RunVar("adjourn.actors.
 @asynccontextmanager
 async def keep_clients() -> AsyncGenerator[None]:
     """Within the block the exchanges of this trio run share a client a provider; the last such block closes them."""
+    import_module("httpx")  # now, when nobody waits: it takes a tenth of a second
     try:
         clients = _clients.get()
     except LookupError:

@@ -88,7 +88,9 @@ async def test_the_run_is_the_session_unless_the_agent_says_another() -> None:
 # Connections.
 
 
-async def test_calls_one_after_another_share_a_connection_while_clients_are_kept() -> None:
+async def test_calls_one_after_another_share_a_connection_while_clients_are_kept(
+    autojump_clock: MockClock,  # so that a slow machine has all the time to read the rest
+) -> None:
     async with open_byte_server(said()) as server:
         async with httpclient.keep_clients(), httpclient.keep_clients():
             assert [await ask(local(server.url)) for _ in range(3)] == ["Hello"] * 3
@@ -124,7 +126,9 @@ async def test_an_answer_is_over_with_its_last_word_though_the_body_goes_on() ->
                 await server.left.wait()
 
 
-async def test_the_rest_of_a_body_is_read_so_that_its_connection_can_be_used_again() -> None:
+async def test_the_rest_of_a_body_is_read_so_that_its_connection_can_be_used_again(
+    autojump_clock: MockClock,  # so that a slow machine has all the time to read the rest
+) -> None:
     async with open_byte_server(said(HELLO + DONE + b"\n" * 20, cut=each_byte)) as server:
         async with httpclient.keep_clients():
             await ask(local(server.url))
@@ -213,7 +217,9 @@ async def test_an_aborted_run_closes_the_connection() -> None:
 # The life of the clients.
 
 
-async def test_a_system_shares_connections_and_leaves_no_socket(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_system_shares_connections_and_leaves_no_socket(
+    autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
     async with open_byte_server(said()) as server:
         monkeypatch.setenv("OLLAMA_HOST", server.url)
         agents = [Agent(name="a", model="ollama:m"), Agent(name="b", model=ModelDescriptor(id="n", provider="ollama"))]
