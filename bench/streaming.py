@@ -1,87 +1,174 @@
-"""Scenario 4: a provider's bytes → canonical events → encoded frames for one client."""
+"""Scenario 4: a provider's bytes → canonical events → encoded frames for one client.
+
+Ours is a whole run with the adapter that users have, `HTTPModel`; but for the network, which is the same for both: an
+httpx client whose transport gives chunks that are in memory.
+"""
 
 # flake8: noqa: ASYNC127  # httpx is what the library stands on
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import aclosing
+from dataclasses import dataclass
 from functools import partial
+from unittest.mock import patch
 
 import msgspec
 import trio
-from httpx import AsyncByteStream, Response
+from httpx import AsyncBaseTransport, AsyncByteStream, AsyncClient, Request, Response
 
-from adjourn.actors import ModelRequest, open_actor_system
-from adjourn.protocol.events import Done, Start, StreamEvent, TextDelta, TextEnd, TextStart
-from adjourn.protocol.messages import AssistantMessage, Text
-from adjourn.protocol.sse import SSEParser
+from adjourn.actors import find_model, httpclient, open_actor_system
+from adjourn.protocol.messages import ModelDescriptor
 
-from .agents import DESCRIPTOR, agent_of
+from .agents import agent_of
 from .figure import Figure, compared
 from .repeat import interleaved, timed
 
-__all__ = ["bare_stream", "chunks_of", "measure", "our_stream"]
+__all__ = ["WIRES", "Wire", "bare_stream", "chunks_of", "measure", "one_by_one", "our_stream"]
 
 CHUNK_BYTES = 1400  # about a TCP segment: some eight tokens
-_TOKEN = (
-    'data: {"id":"chatcmpl-8f3a","object":"chat.completion.chunk","created":1760000000,"model":"bench",'
-    '"choices":[{"index":0,"delta":{"content":" word%d"},"finish_reason":null}]}\n\n'
-)
 
 
-class Delta(msgspec.Struct):
-    """The part of a choice that is new."""
+class _Text(msgspec.Struct):
+    """Where a token is, in three of the four wires."""
 
     content: str = ""
+    text: str = ""
 
 
-class Choice(msgspec.Struct):
-    """One answer."""
-
-    delta: Delta
+class _Choice(msgspec.Struct):
+    delta: _Text
 
 
-class Chunk(msgspec.Struct):
-    """One server-sent event of a chat completion."""
-
-    choices: list[Choice]
+class _ChatChunk(msgspec.Struct):
+    choices: list[_Choice]
 
 
-_DECODER = msgspec.json.Decoder(Chunk)
+class _ResponsesEvent(msgspec.Struct):
+    delta: str = ""
+
+
+class _AnthropicEvent(msgspec.Struct):
+    delta: _Text = msgspec.field(default_factory=_Text)
+
+
+class _OllamaLine(msgspec.Struct):
+    message: _Text
+
+
+_CHAT = msgspec.json.Decoder(_ChatChunk)
+_RESPONSES = msgspec.json.Decoder(_ResponsesEvent)
+_ANTHROPIC = msgspec.json.Decoder(_AnthropicEvent)
+_OLLAMA = msgspec.json.Decoder(_OllamaLine)
+
+
+@dataclass(frozen=True)
+class Wire:
+    """How a model API streams, and how somebody in a hurry would read it."""
+
+    api: str
+    provider: str
+    token: str  # with a place for a number
+    opening: str
+    closing: str
+    word: Callable[[str], str]  # of a line's JSON
+    prefix: str = "data: "  # of a line with JSON
+
+
+CHAT = Wire(
+    "openai-completions",
+    "openai",
+    'data: {"id":"chatcmpl-8f3a","object":"chat.completion.chunk","created":1760000000,"model":"bench",'
+    '"choices":[{"index":0,"delta":{"content":" word%d"},"finish_reason":null}]}\n\n',
+    "",
+    'data: {"id":"chatcmpl-8f3a","object":"chat.completion.chunk","created":1760000000,"model":"bench",'
+    '"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}\n\ndata: [DONE]\n\n',
+    lambda data: _CHAT.decode(data).choices[0].delta.content if data != "[DONE]" else "",
+)
+WIRES = {
+    "OpenAI chat": CHAT,
+    "OpenAI responses": Wire(
+        "openai-responses",
+        "openai",
+        'event: response.output_text.delta\ndata: {"type":"response.output_text.delta","content_index":0,'
+        '"delta":" word%d","item_id":"msg_0a1b2c3d4e5f6071","logprobs":[],"output_index":0,"sequence_number":4}\n\n',
+        'event: response.created\ndata: {"type":"response.created","response":{"id":"resp_0a1b"}}\n\n',
+        'event: response.completed\ndata: {"type":"response.completed","response":{"id":"resp_0a1b"}}\n\n',
+        lambda data: _RESPONSES.decode(data).delta,
+    ),
+    "Anthropic": Wire(
+        "anthropic-messages",
+        "anthropic",
+        'event: content_block_delta\ndata: {"type":"content_block_delta","index":0,'
+        '"delta":{"type":"text_delta","text":" word%d"}}\n\n',
+        'event: content_block_start\ndata: {"type":"content_block_start","index":0,'
+        '"content_block":{"type":"text","text":""}}\n\n',
+        'event: content_block_stop\ndata: {"type":"content_block_stop","index":0}\n\n'
+        'event: message_delta\ndata: {"type":"message_delta","delta":{"stop_reason":"end_turn"}}\n\n'
+        'event: message_stop\ndata: {"type":"message_stop"}\n\n',
+        lambda data: _ANTHROPIC.decode(data).delta.text,
+    ),
+    "Ollama": Wire(
+        "ollama-chat",
+        "ollama",
+        '{"model":"bench","created_at":"2026-11-20T09:30:00.041233Z",'
+        '"message":{"role":"assistant","content":" word%d"},"done":false}\n',
+        "",
+        '{"model":"bench","created_at":"2026-11-20T09:30:00.041233Z",'
+        '"message":{"role":"assistant","content":""},"done":true,"done_reason":"stop"}\n',
+        lambda data: _OLLAMA.decode(data).message.content,
+        prefix="",
+    ),
+}
 
 
 def measure(quick: bool) -> list[Figure]:
-    """Time per token at two lengths, and its growth."""
+    """Time per token at two lengths, and its growth; then of the other wires."""
     repeats = 3 if quick else 7
-    per_token: dict[int, list[tuple[float, float]]] = {}
-    for tokens in (2000, 20_000):
-        chunks = chunks_of(tokens)
-        name = f"a message of {tokens:,} tokens"
-        pairs = interleaved(name, repeats, partial(our_stream, chunks), partial(bare_stream, chunks))
-        per_token[tokens] = [(ours / tokens * 1e6, bare / tokens * 1e6) for ours, bare in pairs]
-    figures = [
-        compared(4, f"{tokens:,} tokens", "µs CPU a token", pairs, against="httpx lines, msgspec decode each", most=3)
-        for tokens, pairs in per_token.items()
-    ]
-    short, long = per_token.values()
+    short, long = _per_token(CHAT, 2000, repeats), _per_token(CHAT, 20_000, repeats)
+    alone = _per_token(CHAT, 2000, repeats, alone=True)
     growth = [(after, before) for (after, _), (before, _) in zip(long, short, strict=True)]
-    figures.append(
+    others = {name: _per_token(wire, 2000, repeats) for name, wire in WIRES.items() if wire is not CHAT}
+    return [
+        _compared("2,000 tokens", short),
+        _compared("20,000 tokens", long),
         compared(
             4, "a token of 20,000, beside one of 2,000", "µs CPU a token", growth, against="a token of 2,000", most=1.2
-        )
-    )
-    return figures
+        ),
+        _compared("2,000 tokens, each alone", alone),
+        *(_compared(f"2,000 tokens, {name}", pairs) for name, pairs in others.items()),
+    ]
 
 
-def chunks_of(tokens: int) -> list[bytes]:
-    """What the provider's socket gives."""
-    body = "".join(_TOKEN % (n % 100) for n in range(tokens)).encode() + b"data: [DONE]\n\n"
+def _per_token(wire: Wire, tokens: int, repeats: int, *, alone: bool = False) -> list[tuple[float, float]]:
+    chunks = one_by_one(wire, tokens) if alone else chunks_of(wire, tokens)
+    name = f"a message of {tokens:,} tokens, {wire.api}"
+    pairs = interleaved(name, repeats, partial(our_stream, wire, chunks), partial(bare_stream, wire, chunks))
+    return [(ours / tokens * 1e6, bare / tokens * 1e6) for ours, bare in pairs]
+
+
+def _compared(name: str, pairs: Sequence[tuple[float, float]]) -> Figure:
+    return compared(4, name, "µs CPU a token", pairs, against="httpx lines, msgspec decode each", most=3)
+
+
+def chunks_of(wire: Wire, tokens: int) -> list[bytes]:
+    """What a socket gives of a provider that is quicker than its reader, or than the network."""
+    body = b"".join(one_by_one(wire, tokens))
     return [body[at : at + CHUNK_BYTES] for at in range(0, len(body), CHUNK_BYTES)]
 
 
-class Wire(AsyncByteStream):
-    """Those chunks, with one checkpoint each, as from a socket."""
+def one_by_one(wire: Wire, tokens: int) -> list[bytes]:
+    """What it gives of one that isn't."""
+    parts = [wire.opening, *(wire.token % (n % 100) for n in range(tokens)), wire.closing]
+    return [part.encode() for part in parts if part]
+
+
+class _Network(AsyncBaseTransport, AsyncByteStream):
+    """Answers with those chunks, with one checkpoint each, as from a socket."""
 
     def __init__(self, chunks: Sequence[bytes]) -> None:
         self._chunks = chunks
+
+    async def handle_async_request(self, request: Request) -> Response:
+        return Response(200, headers={"content-type": "text/event-stream"}, stream=self)
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         for chunk in self._chunks:
@@ -89,58 +176,47 @@ class Wire(AsyncByteStream):
             yield chunk
 
 
-class Provider:
-    """A model behind those bytes."""
-
-    descriptor = DESCRIPTOR
-
-    def __init__(self, chunks: Sequence[bytes]) -> None:
-        self._chunks = chunks
-
-    async def stream(self, request: ModelRequest) -> AsyncGenerator[Sequence[StreamEvent], None]:
-        """Deltas, a list for each chunk."""
-        parser = SSEParser()
-        words: list[str] = []
-        yield [Start(), TextStart(content_index=0)]
-        async for chunk in Wire(self._chunks):
-            new = [
-                _DECODER.decode(event.data).choices[0].delta.content
-                for event in parser.feed(chunk)
-                if event.data != "[DONE]"
-            ]
-            words += new
-            yield [TextDelta(content_index=0, delta=word) for word in new]
-        message = AssistantMessage(content=(Text(text="".join(words)),), stop_reason="stop")
-        yield [TextEnd(content_index=0), Done(reason="stop", message=message)]
+def _client(chunks: Sequence[bytes]) -> AsyncClient:
+    return AsyncClient(transport=_Network(chunks), trust_env=False)
 
 
-async def our_stream(chunks: Sequence[bytes]) -> float:
+async def our_stream(wire: Wire, chunks: Sequence[bytes]) -> float:
     """Seconds for one run of that message, read as server-sent events by one live client."""
-    agent = agent_of(Provider(chunks))
-    async with open_actor_system([agent]) as system:
-        sizes: list[int] = []
+    descriptor = ModelDescriptor(id="bench", api=wire.api, provider=wire.provider, base_url="http://model.invalid")
+    agent = agent_of(find_model(descriptor, key="none"))
+    with patch.object(httpclient, "_new_client", return_value=_client(chunks)):
+        async with open_actor_system([agent]) as system:
+            frames: list[bytes] = []
 
-        async def work() -> None:
-            run = await system.start(agent, "Talk.")
-            async with aclosing(run.sse(0)) as frames:
-                async for frame in frames:
-                    sizes.append(len(frame))
+            async def work() -> None:
+                run = await system.start(agent, "Talk.")
+                async with aclosing(run.sse(0)) as stream:
+                    async for frame in stream:
+                        frames.append(frame)
 
-        seconds = await timed(work)
-        if sum(sizes) < sum(map(len, chunks)) / 2:
-            raise RuntimeError("the client has not seen the whole stream")
-        return seconds
+            seconds = await timed(work)
+    _check(frames, chunks)
+    return seconds
 
 
-async def bare_stream(chunks: Sequence[bytes]) -> float:
+def _check(frames: Sequence[bytes], chunks: Sequence[bytes]) -> None:
+    body = b"".join(frames)
+    words = b"".join(chunks).count(b" word")
+    if body.count(b'"status":"completed"') != 1 or body.count(b" word") < 2 * words:  # in deltas, and whole at the end
+        raise RuntimeError("the client has not seen the whole stream")
+
+
+async def bare_stream(wire: Wire, chunks: Sequence[bytes]) -> float:
     """Seconds for reading the lines with httpx and decoding each; nothing is encoded again."""
 
     async def work() -> None:
         words: list[str] = []
-        response = Response(200, stream=Wire(chunks))
-        async for line in response.aiter_lines():
-            if line.startswith("data: ") and line != "data: [DONE]":
-                words.append(_DECODER.decode(line[6:]).choices[0].delta.content)
-        "".join(words)
+        prefix = len(wire.prefix)
+        async with _client(chunks) as client, client.stream("POST", "http://model.invalid") as response:
+            async for line in response.aiter_lines():
+                if line and line.startswith(wire.prefix):
+                    words.append(wire.word(line[prefix:]))
+        if len("".join(words)) < len(words):
+            raise RuntimeError("nothing was read")
 
     return await timed(work)

@@ -174,10 +174,12 @@ def test_startup(tmp_path: Path) -> None:
     assert 0 < started.open_s < started.decided_s
 
 
-async def test_streaming() -> None:
-    chunks = streaming.chunks_of(50)
-    assert await streaming.our_stream(chunks) > 0
-    assert await streaming.bare_stream(chunks) > 0
+@pytest.mark.parametrize("name", streaming.WIRES)
+async def test_streaming(name: str) -> None:
+    wire = streaming.WIRES[name]
+    chunks = streaming.chunks_of(wire, 50)
+    assert await streaming.our_stream(wire, chunks) > 0
+    assert await streaming.bare_stream(wire, chunks) > 0
 
 
 async def test_abort() -> None:
