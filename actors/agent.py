@@ -18,23 +18,6 @@ from .tools import NAME, Tool
 __all__ = ["Agent"]
 
 
-class _Model:
-    """An agent's model, which may be given in other forms than it is kept in."""
-
-    def __get__(self, agent: "Agent | None", owner: type | None = None) -> LanguageModel:
-        if agent is None:
-            raise AttributeError("model")  # so the dataclass sees that there is no default
-        return agent.__dict__["model"]
-
-    def __set__(self, agent: "Agent", given: LanguageModel | ModelDescriptor | str) -> None:
-        if isinstance(given, (str, ModelDescriptor)):
-            try:
-                given = find_model(given)
-            except ValueError as error:
-                raise ValueError(f"agent {agent.name!r}: {error}") from None
-        agent.__dict__["model"] = given
-
-
 @dataclass(frozen=True, eq=False)
 class Agent:
     """What to run: a model, what it is told, the tools that it may call, and the bounds of a run.
@@ -44,13 +27,14 @@ class Agent:
 
     _: KW_ONLY
     name: str  # [A-Za-z0-9_-]{1,64}; runs find their agent by it, also after a restart
-    model: _Model = _Model()  # a `LanguageModel`, or what `find_model` takes: "PROVIDER:NAME", a `ModelDescriptor`
+    model: LanguageModel | ModelDescriptor | str  # a model, or what `find_model` takes: "PROVIDER:NAME", ...
     instructions: str = ""
     tools: Sequence[Tool] = ()  # kept as a tuple
     limits: Limits = field(default_factory=Limits)
     options: ModelOptions = field(default_factory=ModelOptions)  # of each model call
     middleware: Sequence[Middleware] = ()  # the first stands outermost; kept as a tuple
     description: str = ""  # for people who choose an agent
+    language_model: LanguageModel = field(init=False, repr=False)  # what `model` comes to
     _spec: Spec = field(init=False, repr=False)
     _tools: dict[str, Tool] = field(init=False, repr=False)
 
@@ -60,7 +44,7 @@ class Agent:
                 raise TypeError(f"agent {self.name!r}: {argument} must be a string")
         if not NAME.fullmatch(self.name):
             raise ValueError(f"agent {self.name!r}: a name is 1 to 64 letters, digits, _ and -")
-        descriptor = self._check_model()
+        object.__setattr__(self, "language_model", self._check_model())
         object.__setattr__(self, "tools", self._check_tools())
         self._check_limits()
         self._check_options()
@@ -68,7 +52,7 @@ class Agent:
         object.__setattr__(self, "_tools", {tool.spec.name: tool for tool in self.tools})
         spec = Spec(
             agent=self.name,
-            model=msgspec.structs.replace(descriptor, headers=None),
+            model=msgspec.structs.replace(self.language_model.descriptor, headers=None),
             instructions=self.instructions,
             tools=tuple(tool.spec for tool in self.tools),
             limits=self.limits,
@@ -84,15 +68,20 @@ class Agent:
         """The tool of that name."""
         return self._tools.get(name)
 
-    def _check_model(self) -> ModelDescriptor:
+    def _check_model(self) -> LanguageModel:
         model: Any = self.model
+        if isinstance(model, str | ModelDescriptor):
+            try:
+                return find_model(model)
+            except ValueError as error:
+                raise ValueError(f"agent {self.name!r}: {error}") from None
         descriptor = getattr(model, "descriptor", None)
         if not isinstance(descriptor, ModelDescriptor) or not callable(getattr(model, "stream", None)):
             raise TypeError(
                 f"agent {self.name!r}: model must have a descriptor and a stream (see LanguageModel), "
                 f"or be 'PROVIDER:NAME' or a ModelDescriptor; got {type(model).__name__}"
             )
-        return descriptor
+        return model
 
     def _check_tools(self) -> tuple[Tool, ...]:
         given: Any = self.tools

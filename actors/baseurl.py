@@ -31,11 +31,17 @@ def ollama_address(host: str) -> str:
         scheme, rest = "http", text
     if _is_ipv6(rest):
         rest = f"[{rest}]"
-    parts = _split(f"{scheme}://{rest}")
+    try:
+        parts = _split(f"{scheme}://{rest}")
+        given_port = parts.port
+    except _Secret:
+        raise
+    except ValueError:
+        raise ValueError(f"expected a host, host:port or a URL, got {host!r}") from None
     name = parts.hostname or "127.0.0.1"
     name = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(name, name)  # noqa: S104  # nothing is bound here
     default = 11434 if not found else 443 if scheme == "https" else 80
-    port = parts.port or default
+    port = given_port or default
     shown = f"[{name}]" if _is_ipv6(name) else name
     return f"{scheme}://{shown}:{port}{parts.path.rstrip('/')}"
 

@@ -155,7 +155,7 @@ class ModelCall:
 
     async def _stream(self, request: ModelRequest) -> AssistantMessage:
         try:
-            async with aclosing(self._agent.model.stream(request)) as stream:
+            async with aclosing(self._agent.language_model.stream(request)) as stream:
                 async for chunk in stream:
                     await self._take(chunk)
             ended = self._final or self._failed("the model's stream ended before its message did")

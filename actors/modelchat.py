@@ -25,9 +25,9 @@ async def chat_with(agent: Agent) -> None:
     """Talk to a default agent until the person leaves.
 
     Raises: InvalidParams, if it is plain from the start that the model can't be asked."""
-    assert isinstance(agent.model, HTTPModel)
+    assert isinstance(agent.language_model, HTTPModel)
     try:
-        await check_model(agent.model)
+        await check_model(agent.language_model)
     except ProviderError as error:
         raise InvalidParams(str(error)) from error
     token = secrets.token_urlsafe(24)  # nobody else on this machine is to talk along

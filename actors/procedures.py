@@ -179,4 +179,6 @@ def _agent_info(agent: Agent) -> AgentInfo:
         )
         for tool in agent.tools
     )
-    return AgentInfo(name=agent.name, description=agent.description, model=agent.model.descriptor.id, tools=tools)
+    return AgentInfo(
+        name=agent.name, description=agent.description, model=agent.language_model.descriptor.id, tools=tools
+    )

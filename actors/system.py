@@ -276,7 +276,7 @@ def _by_name(agents: Iterable[Agent]) -> dict[str, Agent]:
 
 async def _open_models(agents: Iterable[Agent], stack: AsyncExitStack) -> None:
     """Give the models what they keep between calls, for as long as the stack."""
-    for model in {id(agent.model): agent.model for agent in agents}.values():
+    for model in {id(agent.language_model): agent.language_model for agent in agents}.values():
         opened: Callable[[], AbstractAsyncContextManager[object]] | None = getattr(model, "opened", None)
         if opened is not None:
             await stack.enter_async_context(opened())

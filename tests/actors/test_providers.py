@@ -85,10 +85,10 @@ def test_a_descriptor_that_says_it_all_needs_no_provider() -> None:
 def test_an_agent_takes_a_name_a_descriptor_or_a_model() -> None:
     model = find_model("ollama:m")
     descriptor = ModelDescriptor(id="m", provider="ollama")
-    assert Agent(name="a", model=model).model is model
+    assert Agent(name="a", model=model).language_model is model
     for given in ("ollama:m", descriptor):
         agent = Agent(name="a", model=given)
-        assert isinstance(agent.model, HTTPModel)
+        assert isinstance(agent.language_model, HTTPModel)
         assert agent.spec().model.id == "m"
         assert agent.spec().model.base_url == ""
     with pytest.raises(AttributeError):
