@@ -37,6 +37,7 @@ def test_any_transcript_becomes_a_request_that_its_api_takes(model: ModelDescrip
     )
     body = sent(model, context, data.draw(transcripts.options))
     assert violations(model.api, body, model.compat) == []
+    assert "image" in model.input or transcripts.PIXEL not in json.dumps(body)
 
 
 @EVERY_MODEL

@@ -41,8 +41,10 @@ def _model(name: str, provider: str, api: str, *, sees: bool, compat: Compat | N
 
 
 ANTHROPIC = [
+    _model("claude-opus-5-1", "anthropic", "anthropic-messages", sees=True),
     _model("claude-opus-4-8", "anthropic", "anthropic-messages", sees=True),
-    _model("claude-sonnet-4-5", "anthropic", "anthropic-messages", sees=False),
+    _model("claude-sonnet-4-5", "anthropic", "anthropic-messages", sees=True),
+    _model("claude-haiku-4-5", "anthropic", "anthropic-messages", sees=False),
 ]
 CHAT = [
     _model("gpt-5.6", "openai", "openai-completions", sees=True),
@@ -74,6 +76,7 @@ SIGNATURES = {  # what each adapter keeps of a thinking block; {n} is a number o
     "openai-responses": '{{"id":"rs_{n}","encrypted_content":"gAAA"}}',
 }
 PIXEL = "iVBORw0KGgo="
+SEEN = Text(text="seen")
 
 _IDS = ["a", "a b", "a_b", "a\tb", "", "call_0", "abcdefghi", "x" * 40, "x" * 65, "toolu_01", "ü"]
 _TAKEN = [CallIds(form).give("a b") for form in ("passthrough", "safe64", "openai40", "mistral9") for _ in "."]
@@ -150,8 +153,11 @@ def clean_transcripts(draw: st.DrawFn, *models: ModelDescriptor) -> list[Message
         out.append(UserMessage(content=draw(st.sampled_from(["ask", (Text(text="ask"),)]))))
         origin = {"api": model.api, "provider": model.provider, "model": model.id}
         out.append(AssistantMessage(content=content, stop_reason="toolUse" if made else "stop", **origin))
+        pictures = (Image(data=PIXEL, mime_type="image/png"),) if "image" in model.input else ()
+        shown = st.sampled_from([(SEEN,), (*pictures, SEEN), pictures or (SEEN,)])
         out += [
-            ToolResultMessage(tool_call_id=call.id, tool_name="look", content=(Text(text="seen"),)) for call in made
+            ToolResultMessage(tool_call_id=call.id, tool_name="look", content=draw(shown), is_error=draw(st.booleans()))
+            for call in made
         ]
     return signed(out)
 

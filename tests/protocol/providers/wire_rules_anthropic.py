@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 from typing import Any
 
+from anthropic.types.beta.message_create_params import MessageCreateParamsStreaming as BetaParams
 from anthropic.types.message_create_params import MessageCreateParamsStreaming
 from wire_rules_common import Body, base64_fault, blank, named_wrongly, repeated
 from wire_rules_shapes import faults
@@ -22,7 +23,8 @@ THINKING = ("thinking", "redacted_thinking")
 def violations(body: Body) -> Iterator[str]:
     """All that the API would refuse."""
     # The version of the API that the SDK is made for knows no temperature; the one before it does.
-    shape = faults({key: value for key, value in body.items() if key != "temperature"}, MessageCreateParamsStreaming)
+    kind = BetaParams if "block_binding" in body.get("thinking", {}) else MessageCreateParamsStreaming
+    shape = faults({key: value for key, value in body.items() if key != "temperature"}, kind)
     yield from shape
     if not shape:
         yield from _turns(body["messages"])
