@@ -23,9 +23,9 @@ from ..messages import (
 from ..options import ModelOptions
 from .adapter import Context, HTTPRequest
 from .anthropic_thinking import takes_temperature, think
-from .handover import NO_OUTPUT, Rules, hand_over
+from .handover import GO_ON, NO_OUTPUT, Rules, hand_over
 
-__all__ = ["API", "DEFAULT_MAX_TOKENS", "GO_ON", "build_request"]
+__all__ = ["API", "DEFAULT_MAX_TOKENS", "build_request"]
 
 API = "anthropic-messages"
 VERSION = "2026-10-21"
@@ -34,10 +34,6 @@ VERSION_WITH_TEMPERATURE = "2023-06-01"  # the last one: 2026-10-21 refuses it f
 # The API wants a number. Every model that is served today may write so much (the smallest maximum is 64,000), and it
 # leaves room to think first.
 DEFAULT_MAX_TOKENS = 16_384
-
-# What a user says where the API wants one to speak: at the beginning, between two assistant messages, and at the end,
-# since today's models refuse to go on with a message that they are given the beginning of.
-GO_ON = "(Go on.)"
 
 MAX_BREAKPOINTS = 4  # of the cache, in one request
 
@@ -115,7 +111,8 @@ def _tool(name: str, description: str, parameters: dict[str, Any]) -> _Block:
 
 
 def _messages(handed: Sequence[Message], *, with_thinking: bool) -> list[_Block]:
-    """The turns, user and assistant by turns, from a user to a user."""
+    """The turns, user and assistant by turns, from a user to a user: today's models refuse to go on with a message that
+    they are given the beginning of."""
     turns: list[_Block] = []
     for message in handed:
         if isinstance(message, AssistantMessage):

@@ -28,7 +28,7 @@ from ..options import ModelOptions
 from ..record import ToolSpec
 from .adapter import Adapter, Context, HTTPRequest
 from .decoding import StreamDecoder, WireError, parse, priced
-from .handover import Rules, hand_over
+from .handover import GO_ON, Rules, hand_over
 from .ndjson import LineSplitter
 
 __all__ = ["ADAPTER", "Decoder", "build_request", "list_request", "read_models"]
@@ -37,7 +37,6 @@ _API = "ollama-chat"
 _RULES = Rules(call_ids="passthrough", unsigned_thinking=True)
 _LEVELS = {"minimal": "low", "low": "low", "medium": "medium", "high": "high", "xhigh": "max"}
 _GPT_OSS_LEVELS = _LEVELS | {"xhigh": "high"}  # it knows three; for others the server falls back to the middle one
-_GO_ON = "(Go on.)"  # a user's message, where there is none: without one the server may answer nothing at all
 _PARAGRAPH = "\n\n"  # between the blocks of a message: the wire has one text a message
 
 
@@ -86,7 +85,8 @@ def _messages(model: ModelDescriptor, context: Context) -> list[dict[str, Any]]:
             pictures.append({"role": "user", "content": said, "images": images})
     wire += pictures
     if not any(message["role"] == "user" for message in wire):
-        wire.insert(0, {"role": "user", "content": _GO_ON})
+        # Without one, the server may answer nothing at all.
+        wire.insert(0, {"role": "user", "content": GO_ON})
     if context.instructions.strip():
         wire.insert(0, {"role": "system", "content": context.instructions})
     return wire

@@ -28,7 +28,8 @@ from adjourn.protocol.options import ModelOptions, Reasoning
 from adjourn.protocol.providers import anthropic
 from adjourn.protocol.providers.adapter import Context
 from adjourn.protocol.providers.anthropic import ADAPTER
-from adjourn.protocol.providers.anthropic_request import DEFAULT_MAX_TOKENS, GO_ON
+from adjourn.protocol.providers.anthropic_request import DEFAULT_MAX_TOKENS
+from adjourn.protocol.providers.handover import GO_ON
 from adjourn.protocol.record import ToolSpec
 from drawn import of
 
