@@ -307,8 +307,9 @@ class EventLog:
             return
         if idle:
             self._fold_all()  # or the fold would keep the pieces of a message whose end is still in the ring
-        # A reader that is to get a snapshot anyway holds nothing.
-        most = min((c.place for c in self._lossless if c.place >= self._base), default=self._top) - self._base
+        most = len(self._ring)
+        if self._lossless:  # a reader that is to get a snapshot anyway holds nothing
+            most = min((c.place for c in self._lossless if c.place >= self._base), default=self._top) - self._base
         count = 0
         while count < most and (len(self._ring) - count > events or self._bytes > size):
             self._bytes -= self._ring[count].size

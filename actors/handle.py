@@ -69,7 +69,7 @@ class Run:
             while not cursor.finished:
                 items = cursor.take()
                 if items:
-                    yield b"".join(encode_event(item.encoded("json"), id=item.envelope.seq) for item in items)
+                    yield b"".join(encode_event(item.encoded("json"), id=item.seq) for item in items)
                 else:
                     with trio.move_on_after(keepalive_s) as idle:
                         await cursor.wait_more()

@@ -12,6 +12,7 @@ MAX_EVENT_BYTES = 16 * 1024 * 1024
 
 _BOM = b"\xef\xbb\xbf"
 _NEWLINE = re.compile(rb"\r\n|\r|\n")
+_FIELDS = frozenset({b"id", b"event", b"retry"})
 _RETRY = re.compile(r"[0-9]{1,15}")  # the standard sets no bound; int() does, and 15 digits are 30,000 years
 
 
@@ -19,7 +20,7 @@ class SSETooLarge(ValueError):
     """An event, or a line, has more bytes than the parser may hold."""
 
 
-class SSEEvent(msgspec.Struct, frozen=True):
+class SSEEvent(msgspec.Struct, frozen=True, gc=False):
     """One dispatched event."""
 
     data: str  # the data lines, joined by "\n"
@@ -93,30 +94,31 @@ class SSEParser:
         if lines and self._partial:
             lines[0] = bytes(self._partial) + lines[0]
             self._partial.clear()
-        events = [event for line in lines if (event := self._take_line(line)) is not None]
+        events: list[SSEEvent] = []
+        for line in lines:
+            if len(line) > self._room:
+                raise self._too_large()
+            if self._at_start:
+                self._at_start = False
+                line = line.removeprefix(_BOM)
+            if not line:
+                self._dispatch(events)
+                continue
+            name, _, value = line.partition(b":")
+            if name == b"data":
+                self._data.append(value.removeprefix(b" "))
+                self._room -= len(line)
+            elif name in _FIELDS:
+                self._set(name, value.removeprefix(b" ").decode(errors="replace"))
         self._partial += rest
-        self._check_size(len(self._partial))
+        if len(self._partial) > self._room:
+            raise self._too_large()
         return events
 
     def close(self) -> None:
         """Ends the stream: an event without its blank line is dropped, as the standard wants it."""
         self._partial.clear()
         self._clear_event()
-
-    def _take_line(self, line: bytes) -> SSEEvent | None:
-        self._check_size(len(line))
-        if self._at_start:
-            self._at_start = False
-            line = line.removeprefix(_BOM)
-        if not line:
-            return self._dispatch()
-        name, _, value = line.partition(b":")
-        if name == b"data":
-            self._data.append(value.removeprefix(b" "))
-            self._data_bytes += len(line)
-        elif name in (b"id", b"event", b"retry"):
-            self._set(name, value.removeprefix(b" ").decode(errors="replace"))
-        return None
 
     def _set(self, name: bytes, value: str) -> None:
         if name == b"event":
@@ -127,22 +129,19 @@ class SSEParser:
         elif _RETRY.fullmatch(value):
             self.retry_ms = self._retry_ms = int(value)
 
-    def _dispatch(self) -> SSEEvent | None:
+    def _dispatch(self, events: list[SSEEvent]) -> None:
         self.last_event_id = self._id
-        event = None
         if self._data:
             data = b"\n".join(self._data).decode(errors="replace")
-            event = SSEEvent(data, self._event or "message", self._id, self._retry_ms)
+            events.append(SSEEvent(data, self._event or "message", self._id, self._retry_ms))
         self._clear_event()
-        return event
 
     def _clear_event(self) -> None:
         self._data: list[bytes] = []
-        self._data_bytes = 0
+        # Room for another line, whatever it says and complete or not: the answer must not depend on where chunks end.
+        self._room = self._max_bytes
         self._event = ""
         self._retry_ms: int | None = None
 
-    def _check_size(self, line_bytes: int) -> None:
-        # All kinds of lines count, complete or not: the answer must not depend on where chunks were cut.
-        if self._data_bytes + line_bytes > self._max_bytes:
-            raise SSETooLarge(f"expected events of at most {self._max_bytes} bytes")
+    def _too_large(self) -> SSETooLarge:
+        return SSETooLarge(f"expected events of at most {self._max_bytes} bytes")

@@ -46,7 +46,12 @@ class WireError(Exception):
 
 class MessageWriter:
     """One assistant message, written block by block; `take` gives the events that this makes. Several blocks may be
-    open at once. What is written after the end is passed over."""
+    open at once. What is written after the end is passed over.
+
+    What one block grows by between two `take`s, with nothing else in between, is one delta: what came in one piece off
+    the network goes on in one piece. A watcher gets the same text at the same moment, and an event costs as much for
+    eight tokens as for one.
+    """
 
     def __init__(self, model: ModelDescriptor) -> None:
         self.model = model
@@ -58,6 +63,8 @@ class MessageWriter:
         )
         self._events: list[StreamEvent] = []
         self._open: dict[int, type] = {}  # blocks that have not ended
+        self._pieces: list[str] = []  # that are no event yet
+        self._growing = -1  # the block that they belong to
         self._ids: set[str] = set()
         self._blocks = 0
         self._chars = 0
@@ -65,6 +72,7 @@ class MessageWriter:
 
     def take(self) -> list[StreamEvent]:
         """The events since the last `take`."""
+        self._join()
         events, self._events = self._events, []
         return events
 
@@ -101,11 +109,13 @@ class MessageWriter:
         """Add to an open block. An empty delta, or one for a block that isn't open, does nothing.
 
         Raises: WireError when the message gets longer than `MAX_MESSAGE_CHARS`."""
-        kind = self._open.get(index)
-        if kind is None or not delta:
+        if not delta or index not in self._open:
             return
+        if index != self._growing:
+            self._join()
+            self._growing = index
         self._count(len(delta))
-        self._put(kind(content_index=index, delta=delta))
+        self._pieces.append(delta)
 
     def end(self, index: int, *, signature: str | None = None, redacted: bool = False) -> None:
         """End a block. `signature` and `redacted` are a thinking block's.
@@ -113,6 +123,7 @@ class MessageWriter:
         Raises: WireError when the signature makes the message longer than `MAX_MESSAGE_CHARS`."""
         if signature is not None:
             self._count(len(signature))
+        self._join()
         kind = self._open.pop(index, None)
         if kind is TextDelta:
             self._put(TextEnd(content_index=index))
@@ -151,6 +162,7 @@ class MessageWriter:
 
     def _begin(self, kind: type) -> int:
         self.start()
+        self._join()
         index = self._blocks
         if index >= MAX_BLOCKS:
             raise WireError(f"the model's message has more than {MAX_BLOCKS} content blocks")
@@ -163,11 +175,17 @@ class MessageWriter:
         if self._chars > MAX_MESSAGE_CHARS:
             raise WireError(f"the model's message has more than {MAX_MESSAGE_CHARS} characters")
 
+    def _join(self) -> None:
+        if self._pieces:
+            pieces, self._pieces = self._pieces, []
+            self._put(self._open[self._growing](content_index=self._growing, delta="".join(pieces)))
+
     def _put(self, event: StreamDelta) -> None:
         self._partial.apply(event)
         self._events.append(event)
 
     def _message(self, *, keep_incomplete_calls: bool) -> AssistantMessage:
+        self._join()
         partial = self._partial.message(keep_incomplete_calls=keep_incomplete_calls)
         return msgspec.structs.replace(partial, usage=self.usage, response_id=self.response_id)
 
