@@ -2,7 +2,7 @@
 
 import os
 import subprocess
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from subprocess import PIPE, CompletedProcess
 from typing import Any, NamedTuple
@@ -12,9 +12,10 @@ import pytest
 import trio
 from mockserver import MockServer
 
-from adjourn.actors.client import Client, open_client
+from adjourn.actors.client import open_client
 from adjourn.protocol import Envelope, MessageUpdate, TextDelta, user
 from adjourn.protocol.events import AgentEnd, AgentPaused
+from adjourn.protocol.methods import RunSnapshot
 
 ADJOURN = [os.sys.executable, "-m", "adjourn.actors"]
 AGENTS = {
@@ -81,16 +82,15 @@ def shop(server: MockServer, tmp_path_factory: pytest.TempPathFactory) -> Iterat
             process.kill()
 
 
-async def until(client: Client, run_id: str, kind: type[Any], after: int = 0) -> list[Envelope]:
-    """The run's events, up to the first of this kind."""
+async def until(events: AsyncIterator[Envelope | RunSnapshot], kind: type[Any]) -> list[Envelope]:
+    """What comes next, up to the first event of this kind."""
     seen: list[Envelope] = []
-    async with client.events(run_id, after=after) as events:
-        async for item in events:
-            if isinstance(item, Envelope):
-                seen.append(item)
-                if isinstance(item.event, kind):
-                    break
-    return seen
+    async for item in events:
+        assert isinstance(item, Envelope)  # a reader from the beginning, who keeps up, needs no snapshot
+        seen.append(item)
+        if isinstance(item.event, kind):
+            return seen
+    raise AssertionError(f"the run ended without {kind.__name__}")
 
 
 def said(events: list[Envelope]) -> list[str]:
@@ -102,16 +102,16 @@ def said(events: list[Envelope]) -> list[str]:
 @pytest.mark.parametrize("agent", AGENTS)
 async def test_a_run_streams_parks_is_decided_and_goes_on(agent: str, shop: Shop) -> None:
     before = shop.ledger.read_text()
-    async with open_client(shop.gateway) as client:
-        started = await client.start(agent, "Refund order 7, please.")
-        first = await until(client, started.run_id, AgentPaused)
+    async with open_client(shop.gateway) as client, client.run(agent, "Refund order 7, please.") as events:
+        first = await until(events, AgentPaused)
         assert "".join(said(first)) == "Let me see to it."
         assert len(said(first)) > 1
-        (waiting,) = (await client.get(started.run_id)).snapshot.pending
+        run_id = first[0].run_id
+        (waiting,) = (await client.get(run_id)).snapshot.pending
         assert (waiting.tool_name, waiting.input) == ("refund", {"order_id": 7})
         assert shop.ledger.read_text() == before
-        await client.resume(started.run_id, True)
-        rest = await until(client, started.run_id, AgentEnd, after=first[-1].seq)
+        await client.resume(run_id, True)
+        rest = await until(events, AgentEnd)
         assert "".join(said(rest)) == "Your money is on its way."
         assert isinstance(rest[-1].event, AgentEnd)
         assert rest[-1].event.status == "completed"
@@ -121,12 +121,11 @@ async def test_a_run_streams_parks_is_decided_and_goes_on(agent: str, shop: Shop
 
 @pytest.mark.parametrize("agent", AGENTS)
 async def test_an_abort_in_mid_stream_ends_at_once_and_keeps_what_was_said(agent: str, shop: Shop) -> None:
-    async with open_client(shop.gateway) as client:
-        started = await client.start(agent, "Tell me a long story.")
-        await until(client, started.run_id, MessageUpdate)
-        aborted = await client.abort(started.run_id)
+    async with open_client(shop.gateway) as client, client.run(agent, "Tell me a long story.") as events:
+        run_id = (await until(events, MessageUpdate))[0].run_id
+        aborted = await client.abort(run_id)
         assert aborted.status == "aborted"
-        *_, last = (await client.get(started.run_id)).snapshot.messages
+        *_, last = (await client.get(run_id)).snapshot.messages
         assert last.stop_reason == "aborted"
         assert len(last.text) < len("Once upon a time, and a time")
 
@@ -138,14 +137,14 @@ async def test_a_conversation_starts_with_one_provider_and_ends_with_another(
     first: str, second: str, shop: Shop
 ) -> None:
     async with open_client(shop.gateway) as client:
-        started = await client.start(first, "Refund order 7, please.")
-        await until(client, started.run_id, AgentPaused)
-        await client.resume(started.run_id, True)
-        await until(client, started.run_id, AgentEnd)
-        messages = (await client.get(started.run_id)).snapshot.messages
-        ended = await client.start(second, [*messages, user("What did you do?")])
-        await until(client, ended.run_id, AgentEnd)
-        *_, last = (await client.get(ended.run_id)).snapshot.messages
+        async with client.run(first, "Refund order 7, please.") as events:
+            run_id = (await until(events, AgentPaused))[0].run_id
+            await client.resume(run_id, True)
+            await until(events, AgentEnd)
+        messages = (await client.get(run_id)).snapshot.messages
+        async with client.run(second, [*messages, user("What did you do?")]) as events:
+            run_id = (await until(events, AgentEnd))[0].run_id
+        *_, last = (await client.get(run_id)).snapshot.messages
         assert (last.text, last.provider) == ("I refunded order 7.", AGENTS[second].split(":")[0].split("-")[0])
     understood = shop.models.requests(PATHS[second])[-1]["messages"]
     (at,) = [index for index, message in enumerate(understood) if message.get("tool_calls")]
