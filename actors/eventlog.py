@@ -38,6 +38,7 @@ MAX_EVENTS = 1024
 MAX_BYTES = 1_000_000  # of the events as JSON
 IDLE_EVENTS = 8  # of a parked run that nobody watches: there may be very many of those
 IDLE_BYTES = 8_000
+AT_ONCE = 64  # events that are folded together, before they leave the ring
 MAX_LAG = 64  # events by which a lossless reader may trail before producers wait for it
 BELOW = -1  # a place below every ring
 _DELTA_BYTES = 200  # of an encoded delta, beside its text
@@ -314,7 +315,8 @@ class EventLog:
         while count < most and (len(self._ring) - count > events or self._bytes > size):
             self._bytes -= self._ring[count].size
             count += 1
-        self._fold_first(count)
+        if count > self._folded:
+            self._fold_first(min(count + AT_ONCE, len(self._ring)))
         self._folded -= count
         self._base += count
         del self._ring[:count]

@@ -42,8 +42,10 @@ def encode_event(
     head = b""
     if retry_ms is not None:
         head += b"retry: %d\n" % retry_ms
-    if id is not None:
-        head += b"id: %b\n" % _one_line("id", str(id))
+    if isinstance(id, int):
+        head += b"id: %d\n" % id
+    elif id is not None:
+        head += b"id: %b\n" % _one_line("id", id)
     if event is not None:
         head += b"event: %b\n" % _one_line("event", event)
     if b"\n" in data or b"\r" in data:

@@ -124,11 +124,9 @@ class Decoder(StreamDecoder):
         except SSETooLarge as error:
             raise WireError(str(error)) from error
         for event in events:
-            if self.ended:
-                return
             if event.data.startswith("[DONE]"):
-                self._complete()
-            elif event.data:
+                return self._complete()
+            if event.data:
                 self._take(parse(_CHUNKS, event.data, "a chunk"))
 
     def receive_end(self) -> None:
