@@ -13,7 +13,7 @@ from ..messages import Cost, ErrorKind, ModelDescriptor, StopReason
 from ..sse import SSEParser, SSETooLarge
 from .adapter import Adapter
 from .anthropic_request import API, build_request
-from .decoding import MAX_MESSAGE_CHARS, StreamDecoder, WireError, parse, priced
+from .decoding import MAX_MESSAGE_CHARS, MAX_TOKENS, StreamDecoder, WireError, parse, priced
 
 __all__ = ["ADAPTER", "Decoder"]
 
@@ -253,7 +253,7 @@ class Decoder(StreamDecoder):
         split = counts.pop("cache_creation")
         if split is not None:
             counts["hour"] = split.ephemeral_1h_input_tokens
-        self._usage |= {name: max(count, 0) for name, count in counts.items() if count is not None}
+        self._usage |= {name: min(max(count, 0), MAX_TOKENS) for name, count in counts.items() if count is not None}
         written = self._usage.get("cache_creation_input_tokens", 0)
         self.writer.usage = priced(
             self.writer.model,

@@ -27,7 +27,16 @@ from ..events import (
 from ..messages import AssistantMessage, Cost, ErrorKind, ModelDescriptor, StopReason, Usage
 from ..partial import PartialMessage
 
-__all__ = ["MAX_BLOCKS", "MAX_MESSAGE_CHARS", "MessageWriter", "StreamDecoder", "WireError", "parse", "priced"]
+__all__ = [
+    "MAX_BLOCKS",
+    "MAX_MESSAGE_CHARS",
+    "MAX_TOKENS",
+    "MessageWriter",
+    "StreamDecoder",
+    "WireError",
+    "parse",
+    "priced",
+]
 
 MAX_MESSAGE_CHARS = 16 * 1024 * 1024  # of a message: deltas, signatures, ids and names of calls
 MAX_BLOCKS = 1024  # of a message

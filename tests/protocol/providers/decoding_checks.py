@@ -199,7 +199,7 @@ def _join(body: bytes, other: bytes, end: int) -> bytes:
 
 
 _GONE = object()
-_ODD: list[Any] = [_GONE, -1, 2**53, 10**30, 1e300, "", "1", [], {}, [None]]
+_ODD: list[Any] = [_GONE, -1, 2**53, 10**30, 10**400, 1e300, "", "1", [], {}, [None]]
 _WRONG = VALUES | st.sampled_from(_ODD)
 _Place = tuple[Any, Any]  # a container, and the key or index in it
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from decoding_checks import bodies, check_decoder, check_golden, golden, golden_names
+from decoding_checks import bodies, check_decoder, check_events, check_golden, decode, golden, golden_names
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -14,6 +14,7 @@ from adjourn.protocol import sse
 from adjourn.protocol.events import Failed, TextDelta
 from adjourn.protocol.messages import (
     AssistantMessage,
+    Cost,
     Image,
     Message,
     ModelDescriptor,
@@ -29,6 +30,7 @@ from adjourn.protocol.providers import anthropic
 from adjourn.protocol.providers.adapter import Context
 from adjourn.protocol.providers.anthropic import ADAPTER
 from adjourn.protocol.providers.anthropic_request import DEFAULT_MAX_TOKENS
+from adjourn.protocol.providers.decoding import MAX_TOKENS
 from adjourn.protocol.providers.handover import GO_ON
 from adjourn.protocol.record import ToolSpec
 from drawn import of
@@ -427,6 +429,13 @@ def test_a_line_without_end_is_not_kept_for_ever(monkeypatch: pytest.MonkeyPatch
     decoder = anthropic.Decoder(claude())
     monkeypatch.setattr(decoder, "_sse", sse.SSEParser(max_event_bytes=10))
     assert isinstance(decoder.feed(b"data: 12345")[-1], Failed)
+
+
+def test_an_absurd_number_of_tokens_is_bounded_before_it_is_priced() -> None:
+    counts = {"cache_creation_input_tokens": 10**400, "cache_creation": {"ephemeral_1h_input_tokens": 10**400}}
+    data = event("message_start", message={"usage": counts}) + event("message_stop")
+    usage = check_events(decode(ADAPTER, claude(cost=Cost(input=1.0)), [data])).usage
+    assert (usage.cache_write, usage.cost.cache_write) == (MAX_TOKENS, MAX_TOKENS * 2 / 1e6)
 
 
 def test_the_hour_costs_twice_the_input_and_five_minutes_what_the_descriptor_says() -> None:
