@@ -57,8 +57,8 @@ class Run:
     async def sse(self, after: int | None = None, *, keepalive_s: float = KEEPALIVE_S) -> AsyncGenerator[bytes]:
         """The events as server-sent events, `id: <seq>` and `data: <envelope>`, for one live reader; a reader that is
         slow gets a snapshot in between (an envelope with `snapshot` instead of `event`). `after` as in `events`; None
-        begins with a snapshot. A comment comes first, and whenever nothing else has for `keepalive_s`. Ends as `events`
-        does. Close it (`aclosing`) when leaving early.
+        begins with a snapshot. A comment comes first, and whenever nothing else has for `keepalive_s`, half a second
+        more or less. Ends as `events` does. Close it (`aclosing`) when leaving early.
 
         Raises: RunNotFound, RecordTooNew, StoreUnavailable.
         """
@@ -70,11 +70,8 @@ class Run:
                 items = cursor.take()
                 if items:
                     yield b"".join(encode_event(item.encoded("json"), id=item.seq) for item in items)
-                else:
-                    with trio.move_on_after(keepalive_s) as idle:
-                        await cursor.wait_more()
-                    if idle.cancelled_caught:
-                        yield encode_comment()
+                elif not await self._system.keepalive.wait_more(cursor, keepalive_s):
+                    yield encode_comment()
         finally:
             cursor.close()
 

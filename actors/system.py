@@ -37,6 +37,7 @@ from .admission import check_start, content_of, messages_of
 from .agent import Agent
 from .eventlog import EventLog
 from .handle import Run
+from .keepalive import KeepAlive
 from .mailbox import Mailbox
 from .roster import Roster
 from .run import RunActor
@@ -49,9 +50,10 @@ __all__ = ["ActorSystem", "open_actor_system"]
 class ActorSystem:
     """The runs of one store, and the agents that they may be of. Open it with `open_actor_system`."""
 
-    def __init__(self, roster: Roster, agents: Mapping[str, Agent]) -> None:
+    def __init__(self, roster: Roster, agents: Mapping[str, Agent], keepalive: KeepAlive) -> None:
         self._roster = roster
         self.agents = agents
+        self.keepalive = keepalive
 
     # The verbs.
 
@@ -335,10 +337,12 @@ async def open_actor_system(
         )
         await roster.count_open()
         supervisor.start_child(ChildSpec[None]("sweeper", partial(sweep, roster), shutdown_s=0))
+        keepalive = KeepAlive()
+        supervisor.start_child(ChildSpec[None]("keepalive", keepalive.run, shutdown_s=0))
         supervisor.start_child(ChildSpec[None]("recovery", partial(recovery, roster), "transient", shutdown_s=0))
         drain_now = 0.0
         try:
-            yield ActorSystem(roster, known)
+            yield ActorSystem(roster, known, keepalive)
             drain_now = drain_s
         finally:
             with trio.move_on_after(drain_now, shield=True):

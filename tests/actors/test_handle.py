@@ -11,6 +11,7 @@ import trio.testing
 from adjourn.actors.agent import Agent
 from adjourn.actors.eventlog import MAX_LAG, EventLog
 from adjourn.actors.handle import Run
+from adjourn.actors.keepalive import KeepAlive
 from adjourn.actors.system import open_actor_system
 from adjourn.actors.testing import ScriptedModel, calls, hangs, says
 from adjourn.actors.tools import ToolContext, tool
@@ -475,6 +476,7 @@ class OneLog:
 
     def __init__(self, log):
         self._log = log
+        self.keepalive = KeepAlive()
 
     async def log(self, run_id):
         await trio.lowlevel.checkpoint()

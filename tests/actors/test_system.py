@@ -89,7 +89,7 @@ async def test_nothing_of_a_passivated_run_remains_in_memory(autojump_clock: Moc
             {},
             {},
         )
-        assert len(system._roster._supervisor.children()) == 1  # the sweeper
+        assert {child.name for child in system._roster._supervisor.children()} == {"sweeper", "keepalive"}
 
 
 async def test_ended_runs_leave_memory_but_for_a_bounded_number_of_logs() -> None:
