@@ -68,5 +68,5 @@ async def test_a_reader_that_has_gone_is_forgotten_and_without_any_nothing_ticks
             await keepalive.wait_more(cursor, 60)
         assert gone.cancelled_caught
         assert keepalive._due == {}
-        await trio.sleep(2)
+        await trio.sleep(2.2)
         assert trio.lowlevel.current_statistics().seconds_to_next_deadline == float("inf")
