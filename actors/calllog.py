@@ -1,5 +1,6 @@
 """A structured log of model and tool calls: one record each, when it ends. Middleware; never what was said."""
 
+import json
 import logging
 from collections.abc import Mapping
 
@@ -84,4 +85,4 @@ class CallLog(Middleware):
 
 def _word(value: object) -> str:
     text = " ".join(str(value).split())
-    return f'"{text}"' if " " in text else text
+    return json.dumps(text, ensure_ascii=False) if {" ", '"', "="} & set(text) else text

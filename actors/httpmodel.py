@@ -157,8 +157,10 @@ async def list_models(
         if status != 200:
             raise ProviderError((await _fault(call, exchange, status, headers)).message)
         return read_models(await exchange.read(MAX_LIST_BYTES, found.idle_timeout_s))
-    except (NetworkFault, WireError) as error:
+    except NetworkFault as error:
         raise ProviderError(call.scrubber.text(str(error))) from None
+    except WireError as error:
+        raise ProviderError(call.scrubber.text(f"{error} (asked: {base_url})")) from None
     finally:
         with trio.move_on_after(CLOSE_S, shield=True):
             await exchange.aclose(drain=True)
@@ -241,5 +243,7 @@ async def _fault(call: _Call, exchange: Exchange, status: int, headers: dict[str
         text = f"{call.base_url} sent no stream but {headers.get('content-type')}: {fault.message}"
         return replace(fault, message=text)
     if status in (401, 403) and not {"authorization", call.provider.key_header} & set(call.headers):
-        return replace(fault, message=f"{fault.message} (no key was sent: {call.base_url} has none of its own)")
+        return replace(fault, message=f"{fault.message} (no key was sent: none is known for {call.base_url})")
+    if status == 404:  # a model that isn't there, or an address that is wrong
+        return replace(fault, message=f"{fault.message} (asked: {call.base_url}{call.request.path})")
     return fault

@@ -56,8 +56,8 @@ def key_headers(provider: Provider, key: str | None, *, at_home: bool) -> dict[s
             return _header(header, value, f"the key in {variable}")
     if provider.needs_key:
         variables = " or ".join(variable for variable, _ in places)
-        setting = f"set {variables}, or " if variables else ""
-        raise Refused(f"there is no key for provider {provider.name!r}: {setting}pass key= to find_model()")
+        setting = f"set {variables}" if variables else "pass key= to find_model()"
+        raise Refused(f"there is no key for provider {provider.name!r}: {setting}")
     return {}
 
 

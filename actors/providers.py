@@ -174,7 +174,7 @@ def _named(text: str) -> ModelDescriptor:
     if provider is None:
         provider, api = next((p for p in _providers.values() if prefix in p.apis), None), prefix
     if provider is None or not colon or not name.strip():
-        raise ValueError(f"model {text!r}: expected 'PROVIDER:NAME' ({_known()}) or a ModelDescriptor")
+        raise ValueError(f"model {text!r}: expected 'PROVIDER:NAME' ({_known()})")
     found = _models.get((provider.name, name))
     if found is not None:
         return msgspec.structs.replace(found, api=api) if api else found

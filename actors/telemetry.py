@@ -7,10 +7,14 @@ from collections.abc import Generator
 from contextlib import contextmanager
 
 import trio
-from opentelemetry import metrics, trace
-from opentelemetry.context import Context
-from opentelemetry.trace import Span, SpanKind, Status, StatusCode
-from opentelemetry.util.types import AttributeValue
+
+try:
+    from opentelemetry import metrics, trace
+    from opentelemetry.context import Context
+    from opentelemetry.trace import Span, SpanKind, Status, StatusCode
+    from opentelemetry.util.types import AttributeValue
+except ModuleNotFoundError as error:
+    raise ImportError("OpenTelemetry is an extra: pip install 'adjourn[otel]'") from error
 
 from ..protocol.events import AgentEnd, AgentPaused, AgentResume, AgentStart, Envelope
 from .middleware import CallModel, CallTool, Middleware, ModelOutcome, ToolRequest

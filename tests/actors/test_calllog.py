@@ -71,6 +71,13 @@ async def test_what_failed_is_a_warning(caplog: pytest.LogCaptureFixture) -> Non
     assert {record.levelname for record in caplog.records} == {"WARNING"}
 
 
+async def test_what_a_provider_says_makes_no_pairs_of_its_own(caplog: pytest.LogCaptureFixture) -> None:
+    failed = AssistantMessage(content=(), stop_reason="error", error_message='" outcome="stop', error_kind="terminal")
+    with caplog.at_level(logging.WARNING, "adjourn.calls"):
+        await run(failed)
+    assert caplog.messages[-1].endswith(' error="\\" outcome=\\"stop"')
+
+
 async def test_what_was_cancelled_is_for_debugging(caplog: pytest.LogCaptureFixture, autojump_clock: MockClock) -> None:
     agent = Agent(name="reader", model=ScriptedModel([hangs()]), middleware=[CallLog("mine")])
     with caplog.at_level(logging.DEBUG, "mine"):

@@ -32,6 +32,12 @@ async def listener(handler: Callable[[trio.SocketStream], Any]) -> AsyncGenerato
         nursery.cancel_scope.cancel()
 
 
+async def test_what_is_not_found_may_have_been_asked_at_the_wrong_address() -> None:
+    async with open_byte_server(Reply(b"no", status=404)) as server:
+        end = failure(await events(local(f"{server.url}/v2"), [user("Hi")]))
+    assert end.error.error_message == f"the provider answered 404: no (asked: {server.url}/v2/api/chat)"
+
+
 # What the network does.
 
 

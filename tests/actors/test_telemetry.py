@@ -1,5 +1,7 @@
 """Spans and metrics, read back from the real OpenTelemetry SDK's in-memory exporter and reader."""
 
+import importlib
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -18,6 +20,13 @@ from adjourn.actors.retry import Retry
 from adjourn.actors.telemetry import Telemetry
 from adjourn.actors.testing import ScriptedModel, calls, hangs, open_test_system, says
 from adjourn.protocol import AssistantMessage, Failed, ModelOptions, Usage
+
+
+def test_without_the_extra_it_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "adjourn.actors.telemetry")
+    monkeypatch.setitem(sys.modules, "opentelemetry", None)
+    with pytest.raises(ImportError, match=r"^OpenTelemetry is an extra: pip install 'adjourn\[otel\]'$"):
+        importlib.import_module("adjourn.actors.telemetry")
 
 
 @dataclass
