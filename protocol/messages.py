@@ -132,6 +132,11 @@ class UserMessage(Wire, frozen=True, tag="user", tag_field="role"):
     timestamp: int = shown(0)  # ms
     cache: Lifetime | None = None
 
+    @property
+    def blocks(self) -> tuple[UserBlock, ...]:
+        """The content, in which a string is one block of text."""
+        return (Text(text=self.content),) if isinstance(self.content, str) else self.content
+
 
 class AssistantMessage(Wire, frozen=True, tag="assistant", tag_field="role"):
     """What the model said, whole, with how it ended."""

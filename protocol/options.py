@@ -22,8 +22,14 @@ class ModelOptions(Wire, frozen=True):
     cache_instructions: Lifetime | None = None  # the system prompt
     cache_tools: Lifetime | None = None
     session_id: str | None = None  # what the provider's caches are keyed by; None: the run's id
-    metadata: dict[str, Any] = {}  # for the provider; Anthropic takes `user_id` of it
+    metadata: dict[str, Any] = {}  # OpenAI's Responses API takes what is text; others its `user_id`, or nothing
     headers: dict[str, str] | None = None  # sent with each request; may hold secrets: never recorded
+
+    @property
+    def user_id(self) -> str | None:
+        """The one in `metadata`, if it is a string and not empty."""
+        user_id = self.metadata.get("user_id")
+        return user_id if isinstance(user_id, str) and user_id else None
 
     def __repr__(self) -> str:
         return without_secrets(self, "ModelOptions")

@@ -23,7 +23,7 @@ from ..messages import (
 from ..options import ModelOptions
 from .adapter import Context, HTTPRequest
 from .anthropic_thinking import takes_temperature, think
-from .handover import GO_ON, NO_OUTPUT, Rules, hand_over
+from .handover import GO_ON, NO_OUTPUT, Rules, hand_over, longest
 
 __all__ = ["API", "DEFAULT_MAX_TOKENS", "build_request"]
 
@@ -72,9 +72,8 @@ def build_request(model: ModelDescriptor, context: Context, options: ModelOption
     if options.temperature is not None and not thought.on and takes_temperature(model.id):
         body["temperature"] = options.temperature
         version = VERSION_WITH_TEMPERATURE
-    user_id = options.metadata.get("user_id")
-    if isinstance(user_id, str) and user_id:
-        body["metadata"] = {"user_id": user_id}
+    if options.user_id:
+        body["metadata"] = {"user_id": options.user_id}
     headers = {"content-type": "application/json", "accept": "text/event-stream", "anthropic-version": version}
     if thought.betas:
         headers["anthropic-beta"] = ",".join(thought.betas)
@@ -141,9 +140,8 @@ def _user_turn(content: list[_Block]) -> _Block:
 
 
 def _asked(message: UserMessage | ToolResultMessage) -> list[_Block]:
-    content = (Text(text=message.content),) if isinstance(message.content, str) else message.content
     if isinstance(message, UserMessage):
-        blocks = [_block(each) for each in content]
+        blocks = [_block(each) for each in message.blocks]
         _mark(blocks, message.cache)
         return blocks
     return _result(message)
@@ -201,7 +199,7 @@ def _mark(blocks: Sequence[_Block], lifetime: Lifetime | None) -> None:
     hand-over leaves none at the end of a message."""
     if blocks and lifetime is not None:
         block = blocks[-1]
-        block[_MARK] = "long" if "long" in (lifetime, block.get(_MARK)) else "short"
+        block[_MARK] = longest(lifetime, block.get(_MARK))
 
 
 def _settle_breakpoints(
@@ -212,13 +210,13 @@ def _settle_breakpoints(
     for blocks in (tools, system, messages[-1]["content"]):
         _mark(blocks, lifetime)
     kept = 0
-    ttl: Lifetime = "short"
+    ttl: Lifetime | None = None
     for block in reversed([*_marked(tools), *_marked(system), *_marked_in(messages)]):
         if options.cache == "none" or kept == MAX_BREAKPOINTS:
             del block[_MARK]
             continue
         kept += 1
-        ttl = "long" if "long" in (ttl, block[_MARK]) else "short"
+        ttl = longest(ttl, block[_MARK])
         block[_MARK] = {"type": "ephemeral", "ttl": "1h"} if ttl == "long" else {"type": "ephemeral"}
 
 

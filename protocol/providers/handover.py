@@ -28,7 +28,7 @@ from ..messages import (
 )
 from .call_ids import CallIdForm, CallIds
 
-__all__ = ["GO_ON", "IMAGE_NOTE", "NO_OUTPUT", "NO_RESULT", "Rules", "hand_over"]
+__all__ = ["GO_ON", "IMAGE_NOTE", "NO_OUTPUT", "NO_RESULT", "Rules", "hand_over", "longest"]
 
 GO_ON = "(Go on.)"  # what a user says where somebody has to
 IMAGE_NOTE = "(Here was an image that this model can't be shown.)"
@@ -86,6 +86,11 @@ def hand_over(messages: Sequence[Message], target: ModelDescriptor, rules: Rules
                     place = places.pop(0)
                     out[place] = _result(message, out[place], target)
     return out or [user(GO_ON)]
+
+
+def longest(*wishes: str | None) -> Lifetime | None:
+    """The longest lifetime of these, of which `none` and None are none."""
+    return "long" if "long" in wishes else "short" if "short" in wishes else None
 
 
 def _user(message: UserMessage, target: ModelDescriptor) -> UserMessage | None:
@@ -156,14 +161,10 @@ def _shown(content: tuple[UserBlock, ...], target: ModelDescriptor) -> tuple[Use
             shown.append(_replace(block, mime_type=_MEDIA_TYPES[block.mime_type]))
             in_notes = False
         else:
-            cache = _longer(shown.pop().cache, block.cache) if in_notes else block.cache
+            cache = longest(shown.pop().cache, block.cache) if in_notes else block.cache
             shown.append(Text(text=IMAGE_NOTE, cache=cache))
             in_notes = True
     return tuple(shown)
-
-
-def _longer(one: Lifetime | None, other: Lifetime | None) -> Lifetime | None:
-    return "long" if "long" in (one, other) else one or other
 
 
 def _blank(text: str) -> bool:

@@ -94,8 +94,7 @@ def _messages(model: ModelDescriptor, context: Context) -> list[dict[str, Any]]:
 
 def _message(message: Message) -> dict[str, Any]:
     match message:
-        case UserMessage(content=content):
-            blocks = (Text(text=content),) if isinstance(content, str) else content
+        case UserMessage(blocks=blocks):
             images = _images(blocks)
             return {"role": "user", "content": _text(blocks), **({"images": images} if images else {})}
         case AssistantMessage():

@@ -5,14 +5,14 @@ to prompt caching, reasoning and function calling (as of October 2026). How a se
 what only OpenAI's own service takes goes there alone.
 
 Caching. The beginning of a prompt is cached without being asked. A wish for more, of the request or on any mark:
-- sends `prompt_cache_key`, the session's id (or its digest, where that is longer than 64 characters);
+- sends `prompt_cache_key`, the session's id (or its digest, where that is longer than 64 characters), to OpenAI and for
+  models that are called like OpenAI's: other servers may refuse a field that they don't know, as Mistral's does;
 - for gpt-4.1 up to gpt-5.5, which know no marks: if any wish is for `long`, all is kept for it (`24h`);
 - from gpt-5.6 on, which refuse that field: each mark is a breakpoint, `long` one of 12 hours. Tools can't carry one,
   but come before the system prompt, which carries theirs. The server puts one at the end by itself, and of too many
   the latest count. `none` asks for no breakpoint at all, and so for no caching; older models cache anyway.
 """
 
-import re
 from collections.abc import Sequence
 from typing import Any, TypeVar, cast
 
@@ -35,8 +35,9 @@ from ..messages import (
 )
 from ..options import ModelOptions
 from .adapter import Context, HTTPRequest
-from .handover import GO_ON, Rules, hand_over
-from .openai_models import BREAKPOINTS_FROM, cache_key, generation, keeps_long, reasons
+from .handover import GO_ON, Rules, hand_over, longest
+from .openai_caching import breakpoint_of, cache_fields, cache_key, cache_wish, has_breakpoints
+from .openai_models import at_openai, data_url, generation, never_reasons, reasons
 from .strict_schema import is_strict
 
 __all__ = ["IN_CONTENT", "REASONING_FIELDS", "build_request"]
@@ -48,7 +49,6 @@ IN_CONTENT = "content"
 
 _IMAGES_BELOW = "(The images are in the next user message.)"
 _RESULTS_READ = "(I have read the results.)"
-_OPENAI = re.compile(r"$|https://([a-z]+\.)?api\.openai\.com(/|$)")  # no address: the API's own
 _NO_REASONING_WITH_TOOLS_FROM = (5, 4)
 
 _JSON = dict[str, Any]
@@ -60,11 +60,11 @@ def build_request(model: ModelDescriptor, context: Context, options: ModelOption
     `user_id` in it is the `safety_identifier`."""
     compat = model.compat or Compat()
     ids = compat.tool_call_id_format or "openai40"
-    turns = _turns(hand_over(context.messages, model, Rules(call_ids=ids)))
+    handed = hand_over(context.messages, model, Rules(call_ids=ids))
+    turns = _turns(handed)
     if ids == "mistral9":
         turns = _for_mistral(turns)
-    marks = [block.cache for turn in turns for block in turn.content if isinstance(block, Text | Image)]
-    wish = _longest([options.cache, options.cache_instructions, options.cache_tools, *marks])
+    wish = cache_wish(options, handed)
     body: _JSON = {
         "model": model.id,
         "messages": _messages(model, context, options, turns),
@@ -76,13 +76,13 @@ def build_request(model: ModelDescriptor, context: Context, options: ModelOption
         body[compat.max_tokens_field or "max_completion_tokens"] = options.max_tokens
     body |= _tools(model, context, compat)
     body |= _reasoning(model, options, compat, with_tools="tools" in body)
-    body |= _cache(model, options, wish)
-    at_openai = model.provider == "openai" and bool(_OPENAI.match(model.base_url))
+    known_at_openai = at_openai(model) or generation(model) > (0, 0)
+    body |= cache_fields(model, options, wish, keyed=wish is not None and known_at_openai)
     # OpenAI's own models refuse it while they reason; what others do is theirs.
-    thinks = at_openai and reasons(model) and body.get("reasoning_effort") != "none"
+    thinks = at_openai(model) and reasons(model) and body.get("reasoning_effort") != "none"
     if options.temperature is not None and not thinks:
         body["temperature"] = options.temperature
-    if at_openai:
+    if at_openai(model):
         body |= _for_openai(options)
     headers = {"content-type": "application/json", "accept": "text/event-stream"}
     return HTTPRequest("POST", "/chat/completions", headers, codec.to_json(body))
@@ -101,7 +101,7 @@ def _tools(model: ModelDescriptor, context: Context, compat: Compat) -> _JSON:
 
 
 def _reasoning(model: ModelDescriptor, options: ModelOptions, compat: Compat, *, with_tools: bool) -> _JSON:
-    if compat.reasoning_format == "none" or compat.supports_reasoning_effort is False:
+    if compat.reasoning_format == "none" or compat.supports_reasoning_effort is False or never_reasons(model):
         return {}
     # From gpt-5.4 on, this API refuses tools together with reasoning, and from gpt-5.5 on reasoning is the default: so
     # that tools work at all, it has to be switched off. For both at once there is the Responses API.
@@ -113,29 +113,17 @@ def _reasoning(model: ModelDescriptor, options: ModelOptions, compat: Compat, *,
     return {"reasoning_effort": options.reasoning} if options.reasoning and reasons(model) else {}
 
 
-def _cache(model: ModelDescriptor, options: ModelOptions, wish: Lifetime | None) -> _JSON:
-    if options.cache == "none":
-        return {"prompt_cache_options": {"mode": "explicit"}} if generation(model) >= BREAKPOINTS_FROM else {}
-    fields: _JSON = {}
-    if wish and (key := options.session_id):
-        fields["prompt_cache_key"] = cache_key(key)
-    if wish == "long" and keeps_long(model):
-        fields["prompt_cache_retention"] = "24h"
-    return fields
-
-
 def _for_openai(options: ModelOptions) -> _JSON:
-    """What only OpenAI's own service gets: many servers refuse a field that they don't know."""
+    """What only OpenAI's own service gets."""
     fields: _JSON = {"store": False}  # newer accounts store by default
-    user = options.metadata.get("user_id")
-    if user and isinstance(user, str):
-        fields["safety_identifier"] = cache_key(user)
+    if options.user_id:
+        fields["safety_identifier"] = cache_key(options.user_id)
     return fields
 
 
 def _messages(model: ModelDescriptor, context: Context, options: ModelOptions, turns: list[Message]) -> list[_JSON]:
     writer = _Writer(
-        breakpoints=generation(model) >= BREAKPOINTS_FROM and options.cache != "none",
+        breakpoints=has_breakpoints(model) and options.cache != "none",
         names=bool(model.compat and model.compat.requires_tool_result_name),
     )
     if options.cache == "long" and turns:
@@ -143,7 +131,7 @@ def _messages(model: ModelDescriptor, context: Context, options: ModelOptions, t
     messages = [writer.message(turn) for turn in turns]
     if context.instructions and not context.instructions.isspace():
         # "developer" is the word for reasoning models, which read "system" as that; other servers know no other.
-        text = Text(text=context.instructions, cache=_longest([options.cache_instructions, options.cache_tools]))
+        text = Text(text=context.instructions, cache=longest(options.cache_instructions, options.cache_tools))
         messages.insert(0, {"role": "system", "content": writer.content([text])})
     return messages
 
@@ -161,8 +149,7 @@ def _turns(messages: Sequence[Message]) -> list[Message]:
                 content = tuple(texts) or (Text(text=_IMAGES_BELOW),)
                 turns.append(_marked_message(msgspec.structs.replace(message, content=content), message.cache))
             case UserMessage():
-                content = (Text(text=message.content),) if isinstance(message.content, str) else message.content
-                _say(turns, [*images, *_marked(content, message.cache)])
+                _say(turns, [*images, *_marked(message.blocks, message.cache)])
                 images = []
             case AssistantMessage():
                 _say(turns, images)
@@ -187,7 +174,7 @@ def _for_mistral(turns: Sequence[Message]) -> list[Message]:
 
 def _say(turns: list[Message], blocks: Sequence[UserBlock]) -> None:
     if blocks and turns and isinstance(last := turns[-1], UserMessage):
-        turns[-1] = UserMessage(content=(*cast("tuple[UserBlock, ...]", last.content), *blocks))
+        turns[-1] = UserMessage(content=(*last.blocks, *blocks))
     elif blocks:
         turns.append(UserMessage(content=tuple(blocks)))
 
@@ -209,13 +196,9 @@ def _marked(blocks: Sequence[_Block], mark: Lifetime | None) -> list[_Block]:
     for index in reversed(range(len(marked) if mark else 0)):
         block = marked[index]
         if isinstance(block, Text | Image):
-            marked[index] = msgspec.structs.replace(block, cache=_longest([block.cache, mark]))
+            marked[index] = msgspec.structs.replace(block, cache=longest(block.cache, mark))
             break
     return marked
-
-
-def _longest(wishes: Sequence[str | None]) -> Lifetime | None:
-    return "long" if "long" in wishes else "short" if "short" in wishes else None
 
 
 class _Writer:
@@ -228,7 +211,7 @@ class _Writer:
     def message(self, message: Message) -> _JSON:
         match message:
             case UserMessage():
-                return {"role": "user", "content": self.content(cast("tuple[UserBlock, ...]", message.content))}
+                return {"role": "user", "content": self.content(message.blocks)}
             case AssistantMessage():
                 return self._assistant(message)
             case ToolResultMessage():
@@ -266,11 +249,8 @@ class _Writer:
             case Text():
                 part: _JSON = {"type": "text", "text": block.text}
             case Image():
-                part = {"type": "image_url", "image_url": {"url": f"data:{block.mime_type};base64,{block.data}"}}
-        if block.cache and self._breakpoints:
-            lifetime = {"ttl": "12h"} if block.cache == "long" else {}
-            part["prompt_cache_breakpoint"] = {"mode": "explicit", **lifetime}
-        return part
+                part = {"type": "image_url", "image_url": {"url": data_url(block)}}
+        return part | breakpoint_of(block.cache) if self._breakpoints else part
 
 
 def _call(call: ToolCall) -> _JSON:

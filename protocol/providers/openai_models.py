@@ -1,21 +1,22 @@
-"""What is known of OpenAI's own models by their names, and of what its two APIs share. Pure.
+"""What is known of OpenAI's own models by their names, and what its two APIs say in the same way. Pure.
 
-Sources: OpenAI's list of models and its guides to reasoning and prompt caching (as of October 2026).
+Sources: OpenAI's list of models and its guides to reasoning, images and prompt caching (as of October 2026).
 """
 
 import re
 
-from .. import codec
-from ..messages import ModelDescriptor
+import msgspec
 
-__all__ = ["BREAKPOINTS_FROM", "cache_key", "generation", "keeps_long", "reasons"]
+from ..messages import Image, ModelDescriptor, Usage
+from .decoding import priced
 
-BREAKPOINTS_FROM = (5, 6)  # of the cache; models from here on refuse the older wish for a retention
-_RETENTION_FROM = (4, 1)
-_MAX_KEY = 64  # characters
+__all__ = ["at_openai", "data_url", "generation", "never_reasons", "reasons", "usage_of"]
 
 _GPT = re.compile(r"gpt-(\d)(?:\.(\d{1,2}))?")  # at the beginning: not what a router calls openai/gpt-5
 _NEVER_REASONS = re.compile(r"(gpt-[34]|chatgpt-|gpt-5(\.\d+)?-chat)")
+_OPENAI = re.compile(r"$|https://([a-z]+\.)?api\.openai\.com(/|$)")  # no address: the API's own
+
+_replace = msgspec.structs.replace
 
 
 def generation(model: ModelDescriptor) -> tuple[int, int]:
@@ -24,16 +25,31 @@ def generation(model: ModelDescriptor) -> tuple[int, int]:
     return (int(found[1]), int(found[2] or 0)) if found else (0, 0)
 
 
+def never_reasons(model: ModelDescriptor) -> bool:
+    """Whether it is one of OpenAI's that can't, whatever its descriptor says."""
+    return _NEVER_REASONS.match(model.id) is not None
+
+
 def reasons(model: ModelDescriptor) -> bool:
     """Whether it can reason: as the descriptor says, but one made from a bare name can't know."""
-    return model.reasoning and not _NEVER_REASONS.match(model.id)
+    return model.reasoning and not never_reasons(model)
 
 
-def keeps_long(model: ModelDescriptor) -> bool:
-    """Whether it takes the wish that its cache be kept for a day."""
-    return _RETENTION_FROM <= generation(model) < BREAKPOINTS_FROM
+def at_openai(model: ModelDescriptor) -> bool:
+    """Whether OpenAI itself serves it, and not another who speaks its API: many of those refuse a field that they
+    don't know."""
+    return model.provider == "openai" and _OPENAI.match(model.base_url) is not None
 
 
-def cache_key(text: str) -> str:
-    """The text, or its digest where it is longer than the APIs' keys may be."""
-    return text if len(text) <= _MAX_KEY else codec.digest(text)
+def data_url(image: Image) -> str:
+    """An image as these APIs take it."""
+    return f"data:{image.mime_type};base64,{image.data}"
+
+
+def usage_of(model: ModelDescriptor, *, prompt: int, output: int, cache_read: int, cache_write: int) -> Usage:
+    """What a call took, by the tokens that the API counts: `prompt` includes what went into the cache and came from it.
+    What is written costs as any other input, unless the model has a price for it (from gpt-5.6 on it does)."""
+    read, written = max(cache_read, 0), max(cache_write, 0)
+    if model.cost is not None and not model.cost.cache_write:
+        model = _replace(model, cost=_replace(model.cost, cache_write=model.cost.input))
+    return priced(model, input=prompt - read - written, output=output, cache_read=read, cache_write=written)

@@ -4,21 +4,41 @@ The transcript goes along whole, as items. A reasoning item comes back as its id
 thinking block's signature (`Kept`). It must have an item after it, which `hand_over` sees to. Messages and calls go
 without their ids: an item with an id is looked for beside the reasoning item that it was made with.
 
+Caching works by itself, and the session's key, sent unless none is wanted, keeps its requests together. What is to be
+kept longer is said by models' generations:
+- up to gpt-5.5: `long` anywhere makes all of it long (`24h`); marks are nothing else.
+- from gpt-5.6 on: each mark on what a user said or a tool gave back is a breakpoint. One for the system prompt, or the
+  tools before it, makes that a developer's message, as `instructions` can't carry it; what the model said can't either.
+  `long` is 12 hours; as the option of the request it goes for all its breakpoints, the server's own included. `none`
+  asks for no breakpoint at all, and so for no caching.
+
 Source: OpenAI's API reference and its guides to reasoning, function calling and prompt caching, and the types of the
 `openai` package 3.54 (October 2026). What a refusal there is known by from elsewhere is said beside it.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import msgspec
 
-from ..messages import AssistantMessage, Image, Message, ModelDescriptor, Text, Thinking, ToolResultMessage, UserBlock
+from .. import codec
+from ..messages import (
+    AssistantMessage,
+    Compat,
+    Lifetime,
+    Message,
+    ModelDescriptor,
+    Text,
+    Thinking,
+    ToolResultMessage,
+    UserBlock,
+)
 from ..options import ModelOptions
 from ..record import ToolSpec
 from .adapter import Context, HTTPRequest
-from .handover import Rules, hand_over
-from .openai_models import cache_key, keeps_long, reasons
+from .handover import Rules, hand_over, longest
+from .openai_caching import breakpoint_of, cache_fields, cache_wish, has_breakpoints
+from .openai_models import data_url, reasons
 from .strict_schema import is_strict
 
 __all__ = ["RULES", "Kept", "build_request"]
@@ -48,16 +68,26 @@ _KEPT = msgspec.json.Decoder(Kept)
 def build_request(model: ModelDescriptor, context: Context, options: ModelOptions) -> HTTPRequest:
     """A streaming call. Wishes that the model can't have are left out: `temperature` of one that reasons, `reasoning`
     of one that doesn't, images, tools."""
+    compat = model.compat or Compat()
     messages = hand_over(context.messages, model, RULES)
+    breakpoints = has_breakpoints(model) and options.cache != "none"
+    prompt_mark = longest(options.cache_instructions, options.cache_tools) if breakpoints else None
     body: _Json = {
         "model": model.id,
-        "input": _input(messages),
+        "input": _input(messages, breakpoints=breakpoints),
         "stream": True,
         "store": False,
-        **_prompt(model, context),
-        **_reasoning(model, options),
-        **_caching(model, context, options),
+        **_tools(model, context, compat),
+        **_reasoning(model, options, compat),
+        **cache_fields(model, options, cache_wish(options, messages), keyed=True),
     }
+    if breakpoints and options.cache == "long":
+        body["prompt_cache_options"] = {"ttl": "12h"}
+    if context.instructions.strip() and prompt_mark:
+        part = {"type": "input_text", "text": context.instructions, **breakpoint_of(prompt_mark)}
+        body["input"].insert(0, {"type": "message", "role": "developer", "content": [part]})
+    elif context.instructions.strip():
+        body["instructions"] = context.instructions
     if options.max_tokens is not None:
         body["max_output_tokens"] = options.max_tokens
     if options.temperature is not None and not reasons(model):
@@ -65,15 +95,14 @@ def build_request(model: ModelDescriptor, context: Context, options: ModelOption
     if metadata := _metadata(options.metadata):
         body["metadata"] = metadata
     headers = {"accept": "text/event-stream", "content-type": "application/json"}
-    return HTTPRequest("POST", "/responses", headers, msgspec.json.encode(body))
+    return HTTPRequest("POST", "/responses", headers, codec.to_json(body))
 
 
-def _prompt(model: ModelDescriptor, context: Context) -> _Json:
-    prompt: _Json = {"instructions": context.instructions} if context.instructions else {}
-    if context.tools and model.tools:
-        refused = model.compat is not None and model.compat.supports_strict_tool_schema is False
-        prompt["tools"] = [_tool(tool, strict=not refused and is_strict(tool.parameters)) for tool in context.tools]
-    return prompt
+def _tools(model: ModelDescriptor, context: Context, compat: Compat) -> _Json:
+    if not context.tools or not model.tools:
+        return {}
+    may_be_strict = compat.supports_strict_tool_schema is not False
+    return {"tools": [_tool(tool, strict=may_be_strict and is_strict(tool.parameters)) for tool in context.tools]}
 
 
 def _tool(tool: ToolSpec, *, strict: bool) -> _Json:
@@ -87,37 +116,15 @@ def _tool(tool: ToolSpec, *, strict: bool) -> _Json:
     }
 
 
-def _reasoning(model: ModelDescriptor, options: ModelOptions) -> _Json:
+def _reasoning(model: ModelDescriptor, options: ModelOptions, compat: Compat) -> _Json:
     # Of a model that doesn't reason, encrypted content may not even be asked for (400, as reported since 2025).
-    if not reasons(model) or (model.compat is not None and model.compat.reasoning_format == "none"):
+    if not reasons(model) or compat.reasoning_format == "none":
         return {}
     asked: _Json = {"include": ["reasoning.encrypted_content"]}
     if options.reasoning is not None:
-        effort = model.compat is None or model.compat.supports_reasoning_effort is not False
-        asked["reasoning"] = {"effort": options.reasoning, "summary": "auto"} if effort else {"summary": "auto"}
+        effort = {} if compat.supports_reasoning_effort is False else {"effort": options.reasoning}
+        asked["reasoning"] = {**effort, "summary": "auto"}
     return asked
-
-
-def _caching(model: ModelDescriptor, context: Context, options: ModelOptions) -> _Json:
-    """The cache works by itself, for whatever begins alike: `long` anywhere makes all of it long, `short` is as ever.
-    The key keeps a session's requests together; it is left out where no caching is wanted. Models from gpt-5.6 on
-    refuse the wish for `long`, and get the key alone."""
-    if options.cache == "none":
-        return {}
-    caching: _Json = {}
-    if options.session_id:
-        caching["prompt_cache_key"] = cache_key(options.session_id)
-    wishes = (options.cache, options.cache_instructions, options.cache_tools, *_marks(context))
-    if "long" in wishes and keeps_long(model):
-        caching["prompt_cache_retention"] = "24h"
-    return caching
-
-
-def _marks(context: Context) -> Iterator[str | None]:
-    for message in context.messages:
-        yield message.cache
-        if not isinstance(message.content, str):
-            yield from (block.cache for block in message.content if isinstance(block, Text | Image))
 
 
 def _metadata(metadata: _Json) -> dict[str, str]:
@@ -131,12 +138,12 @@ def _metadata(metadata: _Json) -> dict[str, str]:
     return dict(list(fitting.items())[:pairs])
 
 
-def _input(messages: Iterable[Message]) -> list[_Json]:
+def _input(messages: Iterable[Message], *, breakpoints: bool) -> list[_Json]:
     """The items. A reasoning item goes once, even if its message is there twice: "Duplicate item found" is the API's
     word for more (as reported, 2025)."""
     items: list[_Json] = []
     ids: set[str] = set()
-    for item in (item for message in messages for item in _items(message)):
+    for item in (item for message in messages for item in _items(message, breakpoints=breakpoints)):
         if item["type"] == "reasoning" and "id" in item:
             if item["id"] in ids:
                 continue
@@ -145,14 +152,15 @@ def _input(messages: Iterable[Message]) -> list[_Json]:
     return items
 
 
-def _items(message: Message) -> Iterator[_Json]:
+def _items(message: Message, *, breakpoints: bool) -> Iterator[_Json]:
     if isinstance(message, AssistantMessage):
         yield from _answer(message)
     elif isinstance(message, ToolResultMessage):
-        yield {"type": "function_call_output", "call_id": message.tool_call_id, "output": _output(message)}
+        parts = _parts(message.content, message.cache, breakpoints=breakpoints)
+        yield {"type": "function_call_output", "call_id": message.tool_call_id, "output": _output(parts)}
     else:
-        content = (Text(text=message.content),) if isinstance(message.content, str) else message.content
-        yield {"type": "message", "role": "user", "content": _parts(content)}
+        parts = _parts(message.blocks, message.cache, breakpoints=breakpoints)
+        yield {"type": "message", "role": "user", "content": parts}
 
 
 def _answer(message: AssistantMessage) -> Iterator[_Json]:
@@ -187,21 +195,25 @@ def _thought(block: Thinking) -> Iterator[_Json]:
     yield item
 
 
-def _output(message: ToolResultMessage) -> str | list[_Json]:
-    """One text is a string, as every server takes it; several, or images, are a list of parts."""
-    match message.content:
-        case (Text() as only,):
-            return only.text
+def _output(parts: list[_Json]) -> str | list[_Json]:
+    """One text is a string, as every server takes it; several, images or breakpoints are a list of parts."""
+    match parts:
+        case [{"type": "input_text", "text": str(text), **more}] if not more:
+            return text
         case _:
-            return _parts(message.content)
+            return parts
 
 
-def _parts(blocks: Iterable[UserBlock]) -> list[_Json]:
-    return [_part(block) for block in blocks]
+def _parts(blocks: Sequence[UserBlock], mark: Lifetime | None, *, breakpoints: bool) -> list[_Json]:
+    """`mark` is that of the whole message: it goes on the last block."""
+    parts = [_part(block) for block in blocks]
+    if breakpoints:
+        wishes: list[Lifetime | None] = [*(block.cache for block in blocks[:-1]), longest(blocks[-1].cache, mark)]
+        parts = [part | breakpoint_of(wish) for part, wish in zip(parts, wishes, strict=True)]
+    return parts
 
 
 def _part(block: UserBlock) -> _Json:
     if isinstance(block, Text):
         return {"type": "input_text", "text": block.text}
-    url = f"data:{block.mime_type};base64,{block.data}"
-    return {"type": "input_image", "image_url": url, "detail": "auto"}
+    return {"type": "input_image", "image_url": data_url(block), "detail": "auto"}

@@ -17,6 +17,7 @@ from adjourn.protocol.messages import (
     Thinking,
     ToolCall,
     ToolResultMessage,
+    UserMessage,
 )
 from adjourn.protocol.providers.call_ids import CallIds
 from adjourn.protocol.providers.handover import GO_ON, IMAGE_NOTE, NO_OUTPUT, NO_RESULT, Rules, hand_over
@@ -31,7 +32,7 @@ RULES = st.builds(
 
 def blocks_of(message: Message) -> list[Any]:
     """The content as blocks; a string is one text block."""
-    return [Text(text=message.content)] if isinstance(message.content, str) else list(message.content)
+    return list(message.blocks if isinstance(message, UserMessage) else message.content)
 
 
 def texts_of(messages: list[Message]) -> Counter[str]:

@@ -299,6 +299,7 @@ def test_a_result_names_its_tool_where_the_server_wants_it() -> None:
         (NEWEST, "high", (), "high"),
         (NEWEST, "high", (LOOSE,), "none"),  # refused together from gpt-5.4 on
         (NEWEST, None, (), "none"),  # else it reasons by default
+        (msgspec.structs.replace(NEWEST, id="gpt-5.6-chat-latest"), None, (LOOSE,), None),  # it knows no such wish
         (differing(ELSEWHERE, reasoning_format="none"), "high", (), None),
         (differing(ELSEWHERE, supports_reasoning_effort=False), "high", (), None),
         (differing(ELSEWHERE, reasoning_format="openai"), "high", (), "high"),
@@ -365,6 +366,21 @@ def test_a_wish_for_caching_sends_the_key_and_the_longest_lifetime(
         "prompt_cache_key": "s",
         **fields,
     }
+
+
+@pytest.mark.parametrize(
+    ("model", "sent"),
+    [
+        (MODEL, True),
+        (msgspec.structs.replace(MODEL, id="o4-mini"), True),
+        (msgspec.structs.replace(MODEL, provider="azure", base_url="https://x.openai.azure.com/openai/v1"), True),
+        (ELSEWHERE, False),
+        (msgspec.structs.replace(MODEL, id="mistral-large", provider="mistral"), False),
+    ],
+)
+def test_the_key_goes_only_where_it_is_known(model: ModelDescriptor, sent: bool) -> None:
+    body = asked(model=model, options=ModelOptions(cache="long", session_id="s"))
+    assert ("prompt_cache_key" in body) is sent
 
 
 @pytest.mark.parametrize(

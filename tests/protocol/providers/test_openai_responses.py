@@ -85,6 +85,7 @@ def test_a_request_streams_and_keeps_nothing_on_the_server() -> None:
 
 def test_the_system_prompt_is_the_instructions() -> None:
     assert body(instructions="Be brief.")["instructions"] == "Be brief."
+    assert body(instructions=" \n") == body()
 
 
 def test_images_go_along_as_data_urls() -> None:
@@ -265,6 +266,44 @@ def test_long_anywhere_makes_the_cache_last(options: ModelOptions, message: User
     older = msgspec.structs.replace(MODEL, id="gpt-5.1")
     assert body(older, options=options, messages=[message])["prompt_cache_retention"] == "24h"
     assert "prompt_cache_retention" not in body(options=options, messages=[message])  # gpt-5.6 refuses it
+
+
+LONG, SHORT = {"mode": "explicit", "ttl": "12h"}, {"mode": "explicit"}
+
+
+def test_each_mark_is_a_breakpoint_for_models_that_know_them() -> None:
+    marked = msgspec.structs.replace(PICTURE, cache="long")
+    messages = [
+        UserMessage(content=(Text(text="See", cache="short"), marked, Text(text="it?")), cache="short"),
+        msgspec.structs.replace(said(CALL), cache="long"),
+        msgspec.structs.replace(result(Text(text="Rain")), cache="long"),
+        UserMessage(content=(marked,), cache="short"),
+    ]
+    asked, call, output, last = items(*messages)
+    assert [part.get("prompt_cache_breakpoint") for part in asked["content"]] == [SHORT, LONG, SHORT]
+    assert "cache" not in json.dumps(call)
+    assert output["output"] == [{"type": "input_text", "text": "Rain", "prompt_cache_breakpoint": LONG}]
+    assert last["content"][0]["prompt_cache_breakpoint"] == LONG
+    older = msgspec.structs.replace(MODEL, id="gpt-5.5")
+    assert "breakpoint" not in json.dumps(body(older, messages=messages))
+    assert "breakpoint" not in json.dumps(body(messages=messages, options=ModelOptions(cache="none")))
+
+
+@pytest.mark.parametrize("options", [ModelOptions(cache_instructions="short"), ModelOptions(cache_tools="short")])
+def test_a_prompt_that_is_to_be_kept_is_a_developers_message(options: ModelOptions) -> None:
+    made = body(instructions="Be brief.", options=options)
+    part = {"type": "input_text", "text": "Be brief.", "prompt_cache_breakpoint": SHORT}
+    assert made["input"][0] == {"type": "message", "role": "developer", "content": [part]}
+    assert "instructions" not in made
+    assert body(msgspec.structs.replace(MODEL, id="gpt-5.5"), instructions="x", options=options)["instructions"] == "x"
+    assert body(instructions=" ", options=options) == body(options=options)
+
+
+def test_all_of_a_newer_models_request_is_kept_for_long_or_not_at_all() -> None:
+    assert body(options=ModelOptions(cache="long"))["prompt_cache_options"] == {"ttl": "12h"}
+    assert body(options=ModelOptions(cache="none"))["prompt_cache_options"] == {"mode": "explicit"}
+    assert "prompt_cache_options" not in body(options=ModelOptions(cache="short"))
+    assert "prompt_cache_options" not in body(PLAIN, options=ModelOptions(cache="none"))
 
 
 @pytest.mark.parametrize("options", [ModelOptions(), ModelOptions(cache="short"), ModelOptions(cache="none")])
