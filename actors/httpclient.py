@@ -17,7 +17,7 @@ from contextlib import asynccontextmanager, suppress
 from functools import cache
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from importlib import import_module
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import trio
 
@@ -26,6 +26,7 @@ from ..protocol.providers.adapter import HTTPRequest
 from .providers import Provider
 
 if TYPE_CHECKING:
+    import httpcore
     import httpx
 
 __all__ = ["CLOSE_S", "Exchange", "NetworkFault", "keep_clients"]
@@ -35,6 +36,8 @@ DRAIN_BYTES = 64 * 1024
 CLOSE_S = 5.0
 KEEP_ALIVE_S = 30.0  # of an idle connection
 KEEP_ALIVE = 100  # idle connections
+
+_TELL_HEADERS = ("receive_response_headers.complete", "receive_response_headers.failed")  # log records of httpcore's
 
 
 class NetworkFault(Exception):
@@ -86,6 +89,8 @@ class Exchange:
         self._response: httpx.Response | None = None
         self._chunks: AsyncIterator[bytes] | None = None  # as they come off the network
         self._inflate: Callable[[bytes], bytes] | None = None
+        self._socket: httpcore.AsyncNetworkStream | None = None  # that was opened for this exchange
+        self._socket_is_ours = False  # no connection has it in its care yet
 
     async def send(self, request: HTTPRequest, headers: Mapping[str, str]) -> tuple[int, dict[str, str]]:
         """Send it, and wait for the head of the response: its status, and its headers, with names in lower case.
@@ -136,6 +141,8 @@ class Exchange:
                         scope.cancel()
         if self._response is not None:
             await self._response.aclose()
+        if self._socket is not None and self._socket_is_ours:
+            await self._socket.aclose()
         if self._own is not None:
             await self._own.aclose()
 
@@ -162,8 +169,17 @@ class Exchange:
             self._base_url + request.path,
             headers={**request.headers, **headers},
             content=request.body or None,
-            extensions={"timeout": {**times, "read": provider.idle_timeout_s}},
+            extensions={"timeout": {**times, "read": provider.idle_timeout_s}, "trace": self._trace},
         )
+
+    async def _trace(self, event: str, info: Mapping[str, Any]) -> None:
+        """httpcore (1.0.9) forgets the socket of a TLS handshake that is cancelled."""
+        if event.endswith("connect_tcp.complete"):
+            self._socket, self._socket_is_ours = info["return_value"], True
+        elif event.endswith("start_tls.started"):  # also through a proxy, which was connected before
+            self._socket_is_ours = True
+        elif event.endswith("send_request_headers.started"):
+            self._socket_is_ours = False
 
     def _fault(self, error: Exception) -> NetworkFault:
         import httpx
@@ -221,11 +237,10 @@ def _causes(error: BaseException, depth: int = 10) -> Iterator[BaseException]:
 def _new_client(provider: Provider) -> "httpx.AsyncClient":
     import httpx
 
-    if provider.http2:
-        if importlib.util.find_spec("h2") is None:
-            raise ImportError("HTTP/2 is an extra: pip install 'adjourn[http2]'")
-        for name in ("hpack.hpack", "hpack.table"):
-            logging.getLogger(name).addFilter(_above_debug)
+    if provider.http2 and importlib.util.find_spec("h2") is None:
+        raise ImportError("HTTP/2 is an extra: pip install 'adjourn[http2]'")
+    for name in ("httpcore.http11", "httpcore.http2", "hpack.hpack", "hpack.table"):
+        logging.getLogger(name).addFilter(_tells_no_headers)
     return httpx.AsyncClient(
         http1=not provider.http2,
         http2=provider.http2,
@@ -237,9 +252,12 @@ def _new_client(provider: Provider) -> "httpx.AsyncClient":
     )
 
 
-def _above_debug(record: logging.LogRecord) -> bool:
-    """Below, hpack writes all headers into the log, keys too."""
-    return record.levelno > logging.DEBUG
+def _tells_no_headers(record: logging.LogRecord) -> bool:
+    """At DEBUG hpack writes all headers into the log, and httpcore those of responses: keys too, where a server says
+    them back."""
+    if record.levelno > logging.DEBUG:
+        return True
+    return record.name.startswith("httpcore.") and not record.getMessage().startswith(_TELL_HEADERS)
 
 
 @cache

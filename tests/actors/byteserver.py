@@ -168,7 +168,9 @@ async def _read_request(stream: trio.SocketStream, buffer: bytearray, number: in
     headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines)}
     length = int(headers.get("content-length", "0"))
     while len(rest) < length:
-        rest += await stream.receive_some()
+        if not (more := await stream.receive_some()):
+            return None
+        rest += more
     buffer[:] = rest[length:]
     return Request(method, path, headers, rest[:length], number)
 

@@ -9,7 +9,7 @@ import pytest
 import trio
 from asked import DONE, HELLO, call_of, local, said
 from byteserver import Reply, at_random, each_byte, open_byte_server
-from trio.testing import MockClock
+from trio.testing import MockClock, wait_all_tasks_blocked
 
 from adjourn.actors import Agent, Provider, find_model, httpclient, providers
 from adjourn.actors.httpmodel import HTTPModel, ProviderError, check_model, list_models
@@ -168,6 +168,30 @@ async def test_a_cancelled_call_closes_its_connection_at_once(kept: bool, begun:
             nursery.cancel_scope.cancel()
         with trio.fail_after(5):
             await server.left.wait()
+
+
+async def test_a_call_that_is_cancelled_in_the_tls_handshake_closes_its_connection() -> None:
+    async with open_byte_server(said()) as server, httpclient.keep_clients():
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(ask, local(server.url.replace("http:", "https:")))
+            await server.wait_alive(1)
+            await wait_all_tasks_blocked()
+            nursery.cancel_scope.cancel()
+        with trio.fail_after(5):
+            await server.wait_alive(0)
+
+
+async def test_so_does_one_behind_a_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with open_byte_server(Reply(raw=b"HTTP/1.1 200 Go ahead\r\n\r\n", then="stall")) as proxy:
+        monkeypatch.setenv("HTTPS_PROXY", proxy.url)
+        async with httpclient.keep_clients():
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(ask, local("https://example.test"))
+                await proxy.stalled.wait()
+                await wait_all_tasks_blocked()
+                nursery.cancel_scope.cancel()
+            with trio.fail_after(5):
+                await proxy.wait_alive(0)
 
 
 @pytest.mark.parametrize("kept", [False, True])
