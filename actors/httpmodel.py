@@ -239,8 +239,9 @@ async def _fault(call: _Call, exchange: Exchange, status: int, headers: dict[str
     body = call.scrubber.body(await exchange.read(MAX_BODY_BYTES, ERROR_BODY_S))
     shown = {name: call.scrubber.text(value) for name, value in headers.items()}
     fault = fault_of(status, shown, body, time.time())
+    fault = replace(fault, message=call.scrubber.text(fault.message))  # again: what was escaped is so no more
     if status == 200:
-        text = f"{call.base_url} sent no stream but {headers.get('content-type')}: {fault.message}"
+        text = f"{call.base_url} sent no stream but {shown.get('content-type')}: {fault.message}"
         return replace(fault, message=text)
     if status in (401, 403) and not {"authorization", call.provider.key_header} & set(call.headers):
         return replace(fault, message=f"{fault.message} (no key was sent: none is known for {call.base_url})")

@@ -24,7 +24,7 @@ class Scrubber:
     __slots__ = ("_secrets",)
 
     def __init__(self, headers: Mapping[str, str]) -> None:
-        secrets = {each for value in headers.values() for each in (value, value.removeprefix(_BEARER))}
+        secrets = {*headers.values(), headers.get("authorization", "").partition(" ")[2]}
         self._secrets = sorted((each for each in secrets if len(each) >= MIN_SECRET_CHARS), key=len, reverse=True)
 
     def text(self, text: str) -> str:

@@ -43,6 +43,9 @@ async def heard(asked: HTTPModel, **fields: Any) -> list[StreamEvent]:
         Reply(ECHO, status=401, content_type="text/plain"),
         Reply(b'{"error": "%b"}' % ECHO, status=500, content_type="application/json"),
         Reply(b'{"error": "%b"}\n' % ECHO, content_type="application/x-ndjson"),
+        Reply(b'{"error": "%b"}' % ECHO.replace(b"s", rb"\u0073"), status=500, content_type="application/json"),
+        Reply(b"<html><title>%b" % ECHO.replace(b"s", b"&#115;"), status=502, content_type="text/html"),
+        Reply(b"no", content_type=f"text/html; {ECHO.decode()}", headers=(("x-request-id", KEY),)),
     ],
 )
 async def test_an_error_that_echoes_keys_does_not_show_them(reply: Reply, caplog: pytest.LogCaptureFixture) -> None:
@@ -73,6 +76,13 @@ async def test_a_request_id_that_echoes_keys_does_not_show_them() -> None:
     async with open_byte_server(Reply(b"no", status=500, headers=(("x-request-id", KEY),))) as server:
         end = failure(await heard(secret_model(server.url)))
     assert end.error.error_message == "the provider answered 500: no [request id ***]"
+
+
+async def test_what_follows_the_scheme_of_an_authorization_header_is_a_secret_by_itself() -> None:
+    descriptor = ModelDescriptor(id="m", provider="ollama", headers={"Authorization": f"Basic {KEY}"})
+    async with open_byte_server(Reply(ECHO, status=401, content_type="text/plain")) as server:
+        end = failure(await heard(find_model(descriptor, base_url=server.url)))
+    assert KEY not in (end.error.error_message or "")
 
 
 async def test_a_missing_key_ends_the_call_before_it_is_made(monkeypatch: pytest.MonkeyPatch) -> None:
