@@ -10,7 +10,7 @@ from operator import attrgetter
 import msgspec
 
 from ..messages import Cost, ErrorKind, ModelDescriptor, StopReason
-from ..sse import SSEParser, SSETooLarge
+from ..sse import SSEParser
 from .adapter import Adapter
 from .anthropic_request import API, build_request
 from .decoding import MAX_MESSAGE_CHARS, MAX_TOKENS, StreamDecoder, WireError, parse, priced
@@ -151,11 +151,7 @@ class Decoder(StreamDecoder):
         self._hidden_chars = 0  # of signatures
 
     def receive(self, data: bytes) -> None:
-        try:
-            events = self._sse.feed(data)
-        except SSETooLarge as error:
-            raise WireError(str(error)) from error
-        for event in events:
+        for event in self._sse.feed(data):
             kind = event.event
             if kind == "message":  # no name came with it: some servers that speak this API leave it out
                 kind = parse(_TYPED, event.data, "an event").type or ""

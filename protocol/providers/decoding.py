@@ -26,6 +26,7 @@ from ..events import (
 )
 from ..messages import AssistantMessage, Cost, ErrorKind, ModelDescriptor, StopReason, Usage
 from ..partial import PartialMessage
+from ..sse import SSETooLarge
 
 __all__ = [
     "MAX_BLOCKS",
@@ -216,7 +217,7 @@ class StreamDecoder(ABC):
 
     @abstractmethod
     def receive(self, data: bytes) -> None:
-        """Take in a chunk, writing to `writer`. Raises: WireError."""
+        """Take in a chunk, writing to `writer`. Raises: WireError, SSETooLarge."""
 
     def receive_end(self) -> None:
         """The body is over. Raises: WireError, unless what came makes a whole message."""
@@ -229,6 +230,8 @@ class StreamDecoder(ABC):
                 self.receive(data)
         except WireError as error:
             self.writer.fail(str(error), error.kind)
+        except SSETooLarge as error:
+            self.writer.fail(f"the provider sent an event that is too large: {error}", "terminal")
         return self.writer.take()
 
     def close(self) -> list[StreamEvent]:

@@ -9,10 +9,11 @@ import re
 import msgspec
 
 from ..messages import ErrorKind, ModelDescriptor, StopReason, Usage
-from ..sse import SSEParser, SSETooLarge
+from ..sse import SSEParser
 from .adapter import Adapter
-from .decoding import MAX_BLOCKS, StreamDecoder, WireError, parse, priced
+from .decoding import MAX_BLOCKS, StreamDecoder, WireError, parse
 from .openai_chat_request import IN_CONTENT, build_request
+from .openai_models import usage_of
 
 __all__ = ["ADAPTER", "Decoder"]
 
@@ -119,11 +120,7 @@ class Decoder(StreamDecoder):
         self._finish: str | None = None
 
     def receive(self, data: bytes) -> None:
-        try:
-            events = self._sse.feed(data)
-        except SSETooLarge as error:
-            raise WireError(str(error)) from error
-        for event in events:
+        for event in self._sse.feed(data):
             if event.data.startswith("[DONE]"):
                 return self._complete()
             if event.data:
@@ -233,13 +230,8 @@ def _usage(model: ModelDescriptor, usage: _Usage) -> Usage:
     details = usage.prompt_tokens_details or _InputDetails()
     read = details.cached_tokens or usage.prompt_cache_hit_tokens or 0
     written = details.cache_write_tokens or 0
-    return priced(
-        model,
-        input=(usage.prompt_tokens or 0) - read - written,
-        output=usage.completion_tokens or 0,
-        cache_read=read,
-        cache_write=written,
-    )
+    prompt, output = usage.prompt_tokens or 0, usage.completion_tokens or 0
+    return usage_of(model, prompt=prompt, output=output, cache_read=read, cache_write=written)
 
 
 def _failure(chunk: _Chunk) -> WireError:

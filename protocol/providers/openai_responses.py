@@ -14,9 +14,11 @@ from typing import Any, ClassVar
 import msgspec
 
 from ..messages import ErrorKind, ModelDescriptor, Usage
-from ..sse import SSEEvent, SSEParser, SSETooLarge
+from ..sse import SSEEvent, SSEParser
 from .adapter import Adapter
-from .decoding import StreamDecoder, WireError, parse, priced
+from .decoding import StreamDecoder, WireError, parse
+from .faults import TRANSIENT
+from .openai_models import usage_of
 from .openai_responses_request import Kept, build_request
 
 __all__ = ["ADAPTER", "Decoder"]
@@ -25,7 +27,7 @@ __all__ = ["ADAPTER", "Decoder"]
 _TRANSIENT: frozenset[str | int] = frozenset(
     {"internal_error", "overloaded_error", "rate_limit_error", "rate_limit_exceeded", "server_error"}
     | {"server_is_overloaded", "service_unavailable", "slow_down", "timeout", "vector_store_timeout"}
-    | {408, 425, 429, 500, 502, 503, 504, 529}  # where a proxy gives the status that it got
+    | TRANSIENT  # where a proxy gives the status that it got
 )
 
 
@@ -110,8 +112,6 @@ class _ResponseEvent(_In, frozen=True, gc=False):
     response: _Response | None = None
 
 
-_replace = msgspec.structs.replace
-
 _KIND = msgspec.json.Decoder(_Kind)
 _DELTA = msgspec.json.Decoder(_Delta)
 _ITEM_EVENT = msgspec.json.Decoder(_ItemEvent)
@@ -145,11 +145,7 @@ class Decoder(StreamDecoder):
         self._items: dict[int, _Item] = {}  # by output index
 
     def receive(self, data: bytes) -> None:
-        try:
-            events = self._sse.feed(data)
-        except SSETooLarge as error:
-            raise WireError(f"the provider sent an event that is too large: {error}") from error
-        for event in events:
+        for event in self._sse.feed(data):
             if self.ended:
                 return
             self._event(event)
@@ -336,16 +332,12 @@ def _failure(error: _Error) -> WireError:
 
 def _usage(model: ModelDescriptor, usage: _Usage) -> Usage:
     details = usage.input_tokens_details or _InputDetails()
-    read, written = max(details.cached_tokens or 0, 0), max(details.cache_write_tokens or 0, 0)
-    # What is written costs as any other input, unless the model has a price for it (from GPT-5.6 on it does).
-    if model.cost is not None and not model.cost.cache_write:
-        model = _replace(model, cost=_replace(model.cost, cache_write=model.cost.input))
-    return priced(
+    return usage_of(
         model,
-        input=(usage.input_tokens or 0) - read - written,
+        prompt=usage.input_tokens or 0,
         output=usage.output_tokens or 0,
-        cache_read=read,
-        cache_write=written,
+        cache_read=details.cached_tokens or 0,
+        cache_write=details.cache_write_tokens or 0,
     )
 
 

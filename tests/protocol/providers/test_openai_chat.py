@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from decoding_checks import bodies, check_decoder, check_golden, golden_names
+from decoding_checks import bodies, check_decoder, check_events, check_golden, decode, golden_names
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -15,6 +15,7 @@ from adjourn.protocol.events import Failed, TextDelta, ToolcallStart
 from adjourn.protocol.messages import (
     AssistantMessage,
     Compat,
+    Cost,
     Image,
     Lifetime,
     Message,
@@ -147,6 +148,14 @@ def test_an_error_in_mid_stream_says_whether_it_may_pass(error: Any, kind: str) 
     (*_, failed) = ADAPTER.decoder(MODEL).feed(b"data: %b\n\n" % json.dumps({"error": error}).encode())
     assert isinstance(failed, Failed)
     assert failed.error.error_kind == kind
+
+
+def test_what_goes_into_the_cache_costs_as_input_where_it_has_no_price_of_its_own() -> None:
+    counts = {"prompt_tokens": 10, "prompt_tokens_details": {"cached_tokens": 2, "cache_write_tokens": 4}}
+    data = b"data: %b\n\n" % json.dumps({"choices": [{"finish_reason": "stop"}], "usage": counts}).encode()
+    usage = check_events(decode(ADAPTER, msgspec.structs.replace(MODEL, cost=Cost(input=1e6)), [data])).usage
+    assert (usage.input, usage.cache_read, usage.cache_write) == (4, 2, 4)
+    assert (usage.cost.input, usage.cost.cache_write) == (4.0, 4.0)
 
 
 # The request.
