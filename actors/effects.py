@@ -7,6 +7,7 @@ business; where there is none, nothing of it is in the way.
 import logging
 from collections.abc import Awaitable, Callable, Sequence, Set
 from contextlib import aclosing, nullcontext, suppress
+from functools import reduce
 from typing import Any
 
 import msgspec
@@ -58,7 +59,7 @@ class ModelCall:
             content=(), api=model.api, provider=model.provider, model=model.id, timestamp=now
         )
         self._attempts = 0  # with middleware
-        self._voided = Usage()  # of the attempts before the latest
+        self._spent: list[Usage] = []  # by each attempt that has ended
         # Of the latest attempt:
         self._begun = False  # shown to have
         self._shown = False  # also some of what was said
@@ -88,10 +89,16 @@ class ModelCall:
         return self._counted(PartialMessage(ended).message(keep_incomplete_calls=False))
 
     def _counted(self, message: AssistantMessage) -> AssistantMessage:
-        """With what the attempts before have cost."""
-        if self._voided == Usage():
+        """With what the other attempts have cost. Its own usage is that of the attempt which it came of; one that has
+        none came of no attempt."""
+        others = list(self._spent)
+        if message.usage in others:
+            others.remove(message.usage)
+        elif others and message.usage != Usage():  # middleware has changed it: the latest, most likely
+            others.pop()
+        if not others:
             return message
-        return msgspec.structs.replace(message, usage=self._voided.plus(message.usage))
+        return msgspec.structs.replace(message, usage=reduce(Usage.plus, others, message.usage))
 
     async def run(self) -> ModelDone | ModelRefused:
         """Stream the answer to its end, showing it as it comes. What stands around it may ask again, or refuse."""
@@ -110,7 +117,8 @@ class ModelCall:
             outcome = await chain.run(self._request(tuple(self._history.messages)))
         except EndRun as end:
             answer = chain.answer and self._counted(chain.answer)
-            return ModelRefused(key=self._key, reason=end.reason, message=end.message, answer=answer)
+            spent = Usage() if answer else reduce(Usage.plus, self._spent, Usage())
+            return ModelRefused(key=self._key, reason=end.reason, message=end.message, answer=answer, usage=spent)
         return self._done(self._counted(outcome.message))
 
     def _done(self, message: AssistantMessage) -> ModelDone:
@@ -136,13 +144,12 @@ class ModelCall:
         self._attempts += 1
         if self._attempts > 1:
             ended = self._ended
-            self._voided = self._voided.plus(ended.usage) if ended is not None else self._voided
             reason = "it was cut short" if ended is None else ended.error_message or "middleware asked again"
             self._begun = self._shown = False
             self._final = self._failure = self._ended = self._partial = None
             self._said.clear()
             await self._show((AgentRetry(attempt=self._attempts - 1, reason=reason),))
-        await self._stream(request)
+        self._spent.append((await self._stream(request)).usage)
         return self._so_far()
 
     def _so_far(self) -> ModelOutcome:

@@ -10,7 +10,7 @@ import msgspec
 
 from .errors import AdjournError
 from .events import Event, Status
-from .messages import AssistantMessage, Message, UserBlock
+from .messages import AssistantMessage, Message, Usage, UserBlock
 from .record import Entry, Head, Spec
 
 __all__ = [
@@ -68,6 +68,7 @@ class ModelRefused(msgspec.Struct, frozen=True, kw_only=True):
     reason: str  # as in `AgentEnd`
     message: str  # for people
     answer: AssistantMessage | None = None  # what the model had said by then, whole: it is kept, and its usage counts
+    usage: Usage = Usage()  # of attempts that have left no answer
 
 
 class ToolDone(msgspec.Struct, frozen=True, kw_only=True):

@@ -159,6 +159,7 @@ def _model_refused(s: Step, given: ModelRefused) -> None:
         return
     if given.answer is not None:
         _answered(s, given.answer, {}, "This call was not executed: the run ended.")
+    s.usage = s.usage.plus(given.usage)
     s.end("failed", given.reason, ErrorInfo(type="limitExceeded", message=given.message))
 
 

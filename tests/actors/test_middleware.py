@@ -587,3 +587,33 @@ async def test_what_voided_attempts_have_cost_counts_too() -> None:
         ended = await (await system.start(agent, "Hi")).wait()
     assert (ended.usage.total_tokens, ended.usage.cost.total) == (30, 1.0)
     assert ended.messages[-1].usage == ended.usage
+
+
+def chooses(choice: Any) -> AroundModel:
+    async def body(request: Any, call_next: Any) -> Any:
+        return choice(await call_next(request), await call_next(request))
+
+    return AroundModel(body)
+
+
+@pytest.mark.parametrize(
+    ("choice", "tokens"),
+    [
+        (lambda first, second: first, 107),
+        (lambda first, second: second, 107),
+        (lambda first, second: ModelOutcome(says("neither")), 107),
+        (lambda first, second: ModelOutcome(msgspec.structs.replace(second.message, usage=Usage(total_tokens=1))), 8),
+    ],
+    ids=["first", "second", "neither", "priced"],
+)
+async def test_all_attempts_cost_whichever_is_taken(choice: Any, tokens: int) -> None:
+    large = msgspec.structs.replace(says("two"), usage=Usage(input=100, total_tokens=100))
+    end, _ = await finished(guarded(agent_of(spending(says("one")), large), chooses(choice)))
+    assert end.usage.total_tokens == tokens
+
+
+async def test_attempts_that_left_no_answer_cost_too(autojump_clock: MockClock) -> None:
+    failed = msgspec.structs.replace(fails(said="half a").error, usage=SPENT)
+    agent = guarded(agent_of(failed, "never said"), Retry(restart=True), Budget(max_turns=1))
+    end, events = await finished(agent)
+    assert (ends(events), said(end), end.usage) == ([("failed", "maxTurns")], [], SPENT)
