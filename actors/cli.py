@@ -100,22 +100,32 @@ def serve_agents(
 
 @app.command()
 def chat(
+    context: typer.Context,
     url: Annotated[str, typer.Argument(envvar=runs.URL_VARIABLE, help="The gateway.")] = runs.DEFAULT_URL,
     agent: Annotated[str | None, typer.Option(help="Whom to talk to, where there are several.")] = None,
     run: Annotated[str | None, typer.Option(help="Go on with this run.")] = None,
     token: runs.Token = None,
     model: Annotated[
-        str | None, typer.Option(help="No gateway: this model, as in ollama:NAME or anthropic:NAME.")
+        str | None,
+        typer.Option(help="This model, no gateway: ollama:NAME, anthropic:NAME, openai:NAME, openai-responses:NAME."),
     ] = None,
 ) -> None:
     """Talk to an agent, and decide what its tools ask; or, with --model, to a model as it is."""
     if model is not None:
-        _chat_with(model)
+        _chat_with(model, _given(context, {"url": "URL", "agent": "--agent", "run": "--run", "token": "--token"}))
         return
     trio.run(partial(converse, url, agent=agent, run_id=run, token=token, come_back=runs.command(url, "chat")))
 
 
-def _chat_with(model: str) -> None:
+def _given(context: typer.Context, names: dict[str, str]) -> list[str]:
+    """Which of these were typed; what the environment says may stand there for other commands."""
+    sources = {shown: context.get_parameter_source(name) for name, shown in names.items()}
+    return [shown for shown, source in sources.items() if source is not None and source.name == "COMMANDLINE"]
+
+
+def _chat_with(model: str, beside: Sequence[str]) -> None:
+    if beside:
+        raise typer.BadParameter(f"it needs no gateway; leave out {', '.join(beside)}", param_hint="--model")
     try:
         agent = default_agent(model)
     except ValueError as error:

@@ -22,6 +22,7 @@ from ..protocol.events import (
     MessageStart,
     MessageUpdate,
     TextDelta,
+    ThinkingStart,
     ToolClientClaimed,
     ToolClientExecutePending,
     ToolDecisionPending,
@@ -119,6 +120,7 @@ class RunView:
         self._agent = ""
         self._messages = known  # how many of the transcript have been shown
         self._said = ""  # of the message under way
+        self._thinks = False  # in that message, or has thought
         self._waiting: set[str] = set()  # calls shown to wait, ...
         self._started: set[str] = set()  # ... to execute, ...
         self._results: set[str] = set()  # ... to be done
@@ -154,8 +156,10 @@ class RunView:
         match event:
             case MessageUpdate(assistant_message_event=TextDelta(delta=delta)):
                 self._say(delta)
+            case MessageUpdate(assistant_message_event=ThinkingStart()):
+                self._think()
             case MessageStart():
-                self._said = ""
+                self._said, self._thinks = "", False
             case MessageEnd(message=message):
                 self._message(message)
                 self._messages += 1
@@ -210,6 +214,12 @@ class RunView:
             self._screen.write(f"{self._agent or 'agent'}> ", "bold green")
         self._screen.write(text)
         self._said += text
+
+    def _think(self) -> None:
+        """Once a message: a sign of life, for it may take minutes."""
+        if not self._thinks and not self._said:
+            self._screen.line("  (thinking…)", "dim")
+        self._thinks = True
 
     def _void(self, why: str) -> None:
         words = f"{why}; what was half said is void" if self._said else why

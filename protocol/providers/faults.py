@@ -58,9 +58,12 @@ def fault_of(status: int, headers: Mapping[str, str], body: bytes, now_s: float)
     message = f"the provider answered {status}{named}: {words or 'nothing more was said'}"
     if 300 <= status < 400 and (target := headers.get("location")):
         message += f" (it points to {_line(target)}; redirects are not followed, keys would go along)"
+    wait_s = retry_after(headers, now_s)
+    if wait_s is not None and wait_s >= 1:
+        message += f" (it wants to be left alone for {math.ceil(wait_s):.10g} s)"
     if request_id := next((headers[name] for name in _REQUEST_IDS if headers.get(name)), None):
         message += f" [request id {_line(request_id)[:200]}]"
-    return Fault(message, kind, status, retry_after(headers, now_s))
+    return Fault(message, kind, status, wait_s)
 
 
 def retry_after(headers: Mapping[str, str], now_s: float) -> float | None:

@@ -69,6 +69,9 @@ def test_help_goes_to_stdout_and_says_nothing_on_stderr(adjourn: Adjourn, args: 
         (["demo", "--host", "0.0.0.0"], "clients must show a token: set ADJOURN_TOKEN, or give --token"),
         (["demo", "--host", "example.org", "--token", ""], "clients must show a token"),
         (["runs", "list", "--status", "asleep"], "asleep"),
+        (["chat", "--model", "qwen3:8b"], "expected 'PROVIDER:NAME' (known providers: anthropic, ollama, openai) (see"),
+        (["chat", NOBODY, "--model", "ollama:m", "--run", "r"], "it needs no gateway; leave out URL, --run"),
+        (["chat", "--model", "ollama:m", "--agent", "a", "--token", "t"], "leave out --agent, --token"),
         (["runs", "list", "--limit", "0"], "--limit"),
         (["runs", "show"], "RUN"),
         (["runs", "resume", "r", "{not json"], "expected JSON, such as '{\"approved\": true}' in quotes"),
@@ -103,6 +106,18 @@ def test_what_goes_wrong_is_one_line_and_exit_code_1(adjourn: Adjourn, args: lis
     assert err.startswith("adjourn: ")
     assert words in err
     assert err.count("\n") == 1
+
+
+def test_the_gateway_of_the_environment_does_not_keep_one_from_a_model(
+    adjourn: Adjourn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ADJOURN_URL", NOBODY)
+    monkeypatch.setenv("ADJOURN_TOKEN", "secret")
+    monkeypatch.delenv("ANTHROPIC_API_KEY", raising=False)
+    monkeypatch.delenv("ANTHROPIC_AUTH_TOKEN", raising=False)
+    monkeypatch.delenv("ANTHROPIC_BASE_URL", raising=False)
+    wanted = "adjourn: there is no key for provider 'anthropic': set ANTHROPIC_API_KEY or ANTHROPIC_AUTH_TOKEN\n"
+    assert adjourn("chat", "--model", "anthropic:m") == (1, "", wanted)
 
 
 def test_where_nothing_answers_it_says_why_in_the_systems_words(adjourn: Adjourn) -> None:

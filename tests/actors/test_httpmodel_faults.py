@@ -145,7 +145,9 @@ async def test_a_base_url_of_a_record_that_is_none_is_terminal() -> None:
 async def test_an_error_status_is_told_in_the_providers_words() -> None:
     body = json.dumps({"error": {"message": "Slow down.", "type": "rate_limit"}}).encode()
     end = await failed(Reply(body, status=429, content_type="application/json", headers=(("retry-after", "7"),)))
-    assert end.error.error_message == "the provider answered 429 (rate_limit): Slow down."
+    assert end.error.error_message == (
+        "the provider answered 429 (rate_limit): Slow down. (it wants to be left alone for 7 s)"
+    )
     assert (end.status, end.retry_after_s, end.error.error_kind) == (429, 7, "transient")
 
 

@@ -14,9 +14,11 @@ from adjourn.protocol.events import (
     AgentRetry,
     Envelope,
     Event,
+    MessageEnd,
     MessageStart,
     MessageUpdate,
     TextDelta,
+    ThinkingStart,
     ToolDecisionPending,
     ToolDecisionResolved,
     ToolExecutionUpdate,
@@ -139,6 +141,17 @@ def test_what_others_wrote_does_not_move_the_cursor() -> None:
 
 def test_a_call_with_long_arguments_is_cut() -> None:
     assert len(call_line("write", {"text": "x" * 100_000})) < 700
+
+
+def test_a_model_that_thinks_is_seen_to_be_alive() -> None:
+    thinks = MessageUpdate(assistant_message_event=ThinkingStart(content_index=0))
+    again = MessageUpdate(assistant_message_event=ThinkingStart(content_index=1))
+    shown = Shown()
+    first = shown.events(MessageStart(message=said("")), thinks, again, delta("Four."), thinks, delta(" Or five."))
+    assert first == "  (thinking…)\nagent> Four. Or five."
+    assert shown.events(MessageEnd(message=said("Four. Or five.")), MessageStart(message=said("")), thinks).endswith(
+        "Or five.\n  (thinking…)\n"
+    )
 
 
 def test_what_is_said_beside_a_question_is_followed_by_the_question_again() -> None:

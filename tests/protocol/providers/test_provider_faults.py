@@ -84,6 +84,12 @@ def test_the_servers_own_wish_overrules_the_status(wish: str, kind: str) -> None
     assert fault(409, b"", {"x-should-retry": "true"}).kind == "transient"
 
 
+def test_how_long_the_provider_wants_to_be_left_alone_is_told_where_a_person_would_notice() -> None:
+    found = fault(429, b"slowly", {"retry-after": "3600", "request-id": "r1"})
+    assert found.message == ("the provider answered 429: slowly (it wants to be left alone for 3600 s) [request id r1]")
+    assert fault(429, b"slowly", {"retry-after": "0.5"}).message == "the provider answered 429: slowly"
+
+
 def test_a_redirect_says_where_it_points() -> None:
     found = fault(307, b"", {"location": "https://elsewhere.test/v1"})
     assert found.kind == "terminal"
