@@ -185,11 +185,14 @@ Message = UserMessage | AssistantMessage | ToolResultMessage
 
 
 class Compat(Wire, frozen=True):
-    """How a server that speaks OpenAI's API differs from OpenAI's own. None: it doesn't."""
+    """How a server that speaks one of OpenAI's APIs differs from OpenAI's own; None: it doesn't. Of Ollama's models,
+    only `supports_reasoning_effort` counts."""
 
     max_tokens_field: Literal["max_completion_tokens", "max_tokens"] | None = None  # what bounds the answer
     reasoning_format: Literal["none", "openai"] | None = None  # how reasoning is asked for
-    supports_reasoning_effort: bool | None = None
+    supports_reasoning_effort: bool | None = (
+        None  # how hard; Ollama's, where it is None: only gpt-oss's
+    )
     supports_strict_tool_schema: bool | None = None
     supports_usage_in_streaming: bool | None = None
     tool_call_id_format: Literal["passthrough", "safe64", "mistral9"] | None = None  # of the ids it takes
@@ -207,7 +210,7 @@ class ModelDescriptor(Wire, frozen=True):
     input: tuple[Literal["text", "image"], ...] = ("text",)  # what it takes
     reasoning: bool = False  # it can think first
     tools: bool = True  # it can call them
-    context_window: int | None = None  # tokens
+    context_window: int | None = None  # tokens; Ollama is asked for so many, and decides itself where it is None
     max_output_tokens: int | None = None  # in one answer
     cost: Cost | None = None  # per million tokens
     headers: dict[str, str] | None = None  # may hold secrets: never recorded

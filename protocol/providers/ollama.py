@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from .. import codec
 from ..messages import (
     AssistantBlock,
     AssistantMessage,
@@ -45,17 +46,25 @@ def build_request(model: ModelDescriptor, context: Context, options: ModelOption
 
     `think` is sent only where `options.reasoning` asks for it; without it a model that can think does so, as the server
     decides, and `false` would let some models' thinking leak into their text. Most models take `true`, whatever
-    the level; gpt-oss takes levels, and so does a descriptor with `compat.supports_reasoning_effort`."""
+    the level; gpt-oss takes levels, and so does a descriptor with `compat.supports_reasoning_effort`.
+
+    A `context_window` in the descriptor is asked for: what is longer than the server's own default is cut without a
+    word, and that is 4k tokens below 24 GiB of video memory (docs.ollama.com, "Context length", 2026). Without one the
+    server decides: the most that a model could take may need more memory than there is."""
     body: dict[str, Any] = {"model": model.id, "messages": _messages(model, context), "stream": True}
     if context.tools and model.tools:
         body["tools"] = [_tool(tool) for tool in context.tools]
     if options.reasoning is not None:
         body["think"] = _think(model, options.reasoning)
-    wishes = {"num_predict": options.max_tokens, "temperature": options.temperature}
+    wishes = {
+        "num_ctx": model.context_window,
+        "num_predict": options.max_tokens,
+        "temperature": options.temperature,
+    }
     if settings := {name: value for name, value in wishes.items() if value is not None}:
         body["options"] = settings
     headers = {"content-type": "application/json", "accept": "application/x-ndjson"}
-    return HTTPRequest("POST", "/api/chat", headers, msgspec.json.encode(body))
+    return HTTPRequest("POST", "/api/chat", headers, codec.to_json(body))
 
 
 def _think(model: ModelDescriptor, reasoning: str) -> bool | str:
@@ -232,7 +241,6 @@ class Decoder(StreamDecoder):
 class _Details(msgspec.Struct, frozen=True, gc=False):
     parameter_size: str | None = None  # 8.2B
     quantization_level: str | None = None  # Q4_K_M
-    context_length: int | None = None  # tokens, of the model; a server may run it with fewer
 
 
 class _Listed(msgspec.Struct, frozen=True, gc=False):
@@ -256,7 +264,8 @@ def list_request() -> HTTPRequest:
 
 def read_models(body: bytes) -> list[ModelDescriptor]:
     """The models that can chat, of a response to `list_request`, in the server's order. `base_url` is the caller's to
-    fill in. Where the server doesn't tell what a model can do, it is taken for one that reads text and calls tools.
+    fill in; so is `context_window`: the list says only how much a model could take, not how much it is given. Where the
+    server doesn't tell what a model can do, it is taken for one that reads text and calls tools.
 
     Raises: WireError."""
     models = parse(_TAGS, body, "a list of models").models or ()
@@ -274,7 +283,6 @@ def _descriptor(listed: _Listed) -> ModelDescriptor:
         input=("text", "image") if can and "vision" in can else ("text",),
         reasoning=bool(can and "thinking" in can),
         tools=can is None or "tools" in can,
-        context_window=details.context_length,
     )
 
 

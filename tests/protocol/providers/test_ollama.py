@@ -207,6 +207,12 @@ def test_each_option(options: ModelOptions, wanted: dict[str, Any]) -> None:
     assert asked(options=options) == asked() | wanted
 
 
+def test_a_context_window_that_the_descriptor_states_is_asked_for() -> None:
+    wide = msgspec.structs.replace(MODEL, context_window=32_768)
+    assert asked(model=wide)["options"] == {"num_ctx": 32_768}
+    assert asked(model=wide, options=ModelOptions(max_tokens=9))["options"] == {"num_ctx": 32_768, "num_predict": 9}
+
+
 @pytest.mark.parametrize(
     ("reasoning", "gpt_oss", "levels"),
     [
@@ -268,7 +274,6 @@ def test_models_are_listed_with_what_they_can_do() -> None:
             input=("text", "image"),
             reasoning=True,
             tools=True,
-            context_window=262144,
         ),
         ModelDescriptor(id="gemma:2b", name="gemma:2b", api="ollama-chat", provider="ollama", tools=False),
     ]

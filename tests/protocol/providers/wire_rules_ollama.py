@@ -45,6 +45,7 @@ class _Tool(TypedDict, total=False):
 
 
 class _Options(TypedDict, total=False):
+    num_ctx: int
     num_predict: int
     temperature: float
 
