@@ -15,7 +15,7 @@ import msgspec
 
 from ..messages import ErrorKind
 
-__all__ = ["MAX_BODY_BYTES", "Fault", "fault_of", "retry_after"]
+__all__ = ["MAX_BODY_BYTES", "TRANSIENT", "Fault", "fault_of", "retry_after"]
 
 MAX_BODY_BYTES = 64 * 1024  # of an error's body that are worth reading
 MAX_WORDS = 1000  # characters of the provider's words that are shown
