@@ -527,6 +527,30 @@ async def test_an_abort_during_its_wait_ends_the_run_at_once(
                 assert (message.stop_reason, message.error_message) == ("aborted", None)
 
 
+async def test_one_that_raises_out_of_a_nursery_when_it_is_cancelled_crashes_nothing(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def stumbles() -> None:
+        try:
+            await trio.sleep_forever()
+        finally:
+            raise OSError("the secret of the cleanup")
+
+    async def body(request: Any, call_next: Any) -> Any:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(stumbles)
+            return await call_next(request)
+
+    agent = guarded(agent_of(hangs("half a")), AroundModel(body))
+    async with open_test_system(agent) as system:
+        run = await system.start(agent, "go")
+        await wait_all_tasks_blocked()
+        await run.abort()
+        assert said(await run.snapshot()) == ["half a"]
+    (record,) = caplog.records
+    assert "internal error" in record.getMessage()
+
+
 async def test_what_is_kept_of_an_aborted_call_is_of_its_latest_attempt() -> None:
     first = AssistantMessage(content=(Thinking(thinking="hm"), Text(text="first")), stop_reason="error")
     agent = guarded(agent_of(first, hangs("second try")), again(1))
