@@ -137,6 +137,11 @@ class UserMessage(Wire, frozen=True, tag="user", tag_field="role"):
         """The content, in which a string is one block of text."""
         return (Text(text=self.content),) if isinstance(self.content, str) else self.content
 
+    @property
+    def text(self) -> str:
+        """All its text blocks, joined."""
+        return "".join(block.text for block in self.blocks if isinstance(block, Text))
+
 
 class AssistantMessage(Wire, frozen=True, tag="assistant", tag_field="role"):
     """What the model said, whole, with how it ended."""
@@ -190,9 +195,7 @@ class Compat(Wire, frozen=True):
 
     max_tokens_field: Literal["max_completion_tokens", "max_tokens"] | None = None  # what bounds the answer
     reasoning_format: Literal["none", "openai"] | None = None  # how reasoning is asked for
-    supports_reasoning_effort: bool | None = (
-        None  # how hard; Ollama's, where it is None: only gpt-oss's
-    )
+    supports_reasoning_effort: bool | None = None  # how hard to think; of Ollama's, None: gpt-oss's do
     supports_strict_tool_schema: bool | None = None
     supports_usage_in_streaming: bool | None = None
     tool_call_id_format: Literal["passthrough", "safe64", "mistral9"] | None = None  # of the ids it takes
