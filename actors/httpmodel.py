@@ -27,6 +27,8 @@ __all__ = ["HTTPModel", "ProviderError", "RequestHook", "check_model", "list_mod
 ERROR_BODY_S = 10.0  # for what an error's body says
 MAX_LIST_BYTES = 16 * 1024 * 1024
 
+_BETA = "anthropic-beta"  # a list of features: a caller's own are added to those that the adapter needs
+
 RequestHook = Callable[[HTTPRequest], HTTPRequest | None]
 
 
@@ -113,6 +115,8 @@ class HTTPModel:
         options = msgspec.structs.replace(options, session_id=options.session_id or request.run_id)
         context = Context(request.messages, request.instructions, request.tools)
         built = adapter.build_request(msgspec.structs.replace(model, base_url=base_url), context, options)
+        if _BETA in built.headers and _BETA in secret:
+            secret[_BETA] = f"{built.headers[_BETA]},{secret[_BETA]}"
         wanted = built if self.on_request is None else self.on_request(built) or built
         secret |= {name: value for name, value in _lower(wanted.headers).items() if built.headers.get(name) != value}
         with_id = {provider.call_id_header: request.call_id} if provider.call_id_header and request.call_id else {}

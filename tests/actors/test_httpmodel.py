@@ -15,7 +15,7 @@ from adjourn.actors import Agent, Provider, find_model, httpclient, providers
 from adjourn.actors.httpmodel import HTTPModel, ProviderError, check_model, list_models
 from adjourn.actors.testing import open_test_system
 from adjourn.protocol.events import StreamEvent, TextDelta
-from adjourn.protocol.messages import ModelDescriptor, user
+from adjourn.protocol.messages import AssistantMessage, ModelDescriptor, Text, Thinking, user
 from adjourn.protocol.options import ModelOptions
 from adjourn.protocol.providers.adapter import HTTPRequest
 from adjourn.stores.memory import MemoryStore
@@ -74,6 +74,22 @@ async def test_openai_is_told_the_id_of_the_call_and_the_run(monkeypatch: pytest
     assert request.headers["openai-project"] == "proj_1"
     assert request.headers["authorization"] == "Bearer sk-test-0123456789"
     assert "store" not in json.loads(request.body)  # for OpenAI's own servers, which this one isn't
+
+
+async def test_a_callers_beta_features_are_added_to_those_that_the_request_needs() -> None:
+    name = "claude-opus-5-5"
+    thought = (Thinking(thinking="Hm.", signature="s"), Text(text="Yes."))
+    before = AssistantMessage(content=thought, api="anthropic-messages", provider="anthropic", model=name)
+    async with open_byte_server(Reply(b"")) as server:
+        model = find_model(f"anthropic:{name}", key="sk-test-0123456789", base_url=server.url)
+        await events(
+            model,
+            [user("Is it?"), before, user("Why?")],
+            options=ModelOptions(headers={"Anthropic-Beta": "mine-2026-01-01"}),
+        )
+        await events(model, [user("Hi")], options=ModelOptions(headers={"Anthropic-Beta": "mine-2026-01-01"}))
+    sent = [request.headers["anthropic-beta"] for request in server.requests]
+    assert sent == ["thinking-binding-controls-2026-08-01,mine-2026-01-01", "mine-2026-01-01"]
 
 
 async def test_the_run_is_the_session_unless_the_agent_says_another() -> None:
