@@ -9,7 +9,7 @@ from .messages import AssistantBlock, AssistantMessage, Text, ToolCall, ToolResu
 from .record import ToolSpec
 from .schema import compile_schema
 
-__all__ = ["argument_fault", "call_id", "error_result", "with_ids"]
+__all__ = ["argument_fault", "call_id", "cut_fault", "error_result", "with_ids"]
 
 
 def argument_fault(tools: Mapping[str, ToolSpec], block: ToolCall) -> str | None:
@@ -25,6 +25,17 @@ def argument_fault(tools: Mapping[str, ToolSpec], block: ToolCall) -> str | None
         lines = "; ".join(f"{error.path or '/'}: {error.message}" for error in errors)
         return f"The arguments of {block.name!r} break its parameters' schema: {lines}"
     return None
+
+
+def cut_fault(message: AssistantMessage, block: ToolCall) -> str | None:
+    """Why the last call of an answer that was too long can't be executed, in words for the model; None if it can. What
+    is cut off within its arguments is no JSON; but where there are none, nobody knows whether there should be some."""
+    told = block.arguments or block.raw_arguments is not None
+    if message.stop_reason != "length" or block is not message.content[-1] or told:
+        return None
+    return (
+        f"The answer was cut off at its greatest length before {block.name!r} had any arguments. Nothing was executed."
+    )
 
 
 def error_result(call: ToolCall, text: str, now: int) -> ToolResultMessage:

@@ -15,7 +15,7 @@ The rules of this file:
 from collections.abc import Mapping
 from typing import Any
 
-from .calls import error_result, with_ids
+from .calls import cut_fault, error_result, with_ids
 from .codec import InvalidValue, digest
 from .errors import (
     AdjournError,
@@ -175,7 +175,7 @@ def _answered(s: Step, answer: AssistantMessage, gates: Mapping[int, bool], faul
     s.message = message
     for index, block in enumerate(message.content):
         if isinstance(block, ToolCall):
-            s.open_call(index, block, gates, fault)
+            s.open_call(index, block, gates, fault or cut_fault(message, block))
     return message
 
 

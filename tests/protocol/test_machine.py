@@ -138,6 +138,16 @@ def test_bad_json_arguments_never_skip_the_gate(bad, says):
     assert isinstance(d.decide(YES), NotPending)
 
 
+@pytest.mark.parametrize(("last", "executed"), [(call("look"), 1), (call("look", n=1), 2)])
+def test_a_call_that_was_cut_off_before_its_arguments_is_not_executed_without_them(last, executed):
+    d = Driver(*PLAIN)
+    d.says(call("look"), last, stop_reason="length")
+    assert len(d.executed) == executed
+    d.done(d.ids[0])
+    if executed == 1:
+        assert "cut off" in d.results[1]
+
+
 def test_calls_beyond_the_limit_of_a_turn_get_error_results():
     d = Driver(*PLAIN, limits=Limits(max_calls_per_turn=2))
     d.says(call("look"), call("refund"), call("look"), call("refund"))
