@@ -12,7 +12,7 @@ import logging
 import socket
 import ssl
 import zlib
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from functools import cache
 from http.cookiejar import CookieJar, DefaultCookiePolicy
@@ -33,6 +33,7 @@ __all__ = ["CLOSE_S", "Exchange", "NetworkFault", "keep_clients"]
 
 DRAIN_S = 0.1  # for the rest of a body that is of no interest, so that its connection can be used again
 DRAIN_BYTES = 64 * 1024
+INFLATED_BYTES = 64 * 1024  # of a compressed body at once
 CLOSE_S = 5.0
 KEEP_ALIVE_S = 30.0  # of an idle connection
 KEEP_ALIVE = 100  # idle connections
@@ -88,7 +89,7 @@ class Exchange:
         self._own: httpx.AsyncClient | None = None  # where nobody keeps clients
         self._response: httpx.Response | None = None
         self._chunks: AsyncIterator[bytes] | None = None  # as they come off the network
-        self._inflate: Callable[[bytes], bytes] | None = None
+        self._inflater: zlib._Decompress | None = None  # of a compressed body
         self._socket: httpcore.AsyncNetworkStream | None = None  # that was opened for this exchange
         self._socket_is_ours = False  # no connection has it in its care yet
 
@@ -105,7 +106,7 @@ class Exchange:
         self._chunks = aiter(cast("httpx.AsyncByteStream", response.stream))
         encoding = response.headers.get("content-encoding", "identity").strip().lower()
         if encoding in ("gzip", "x-gzip", "deflate"):
-            self._inflate = zlib.decompressobj(zlib.MAX_WBITS | 32).decompress
+            self._inflater = zlib.decompressobj(zlib.MAX_WBITS | 32)
         elif encoding not in ("identity", ""):
             raise NetworkFault(f"{self._base_url} sent a body in {encoding}, which nobody had asked for", "terminal")
         return response.status_code, dict(response.headers)
@@ -114,8 +115,9 @@ class Exchange:
         """The next piece of the body, as the network gives it; None at the end. Raises: NetworkFault."""
         assert self._chunks is not None
         try:
-            chunk = await anext(self._chunks, None)
-            return self._inflate(chunk) if chunk and self._inflate else chunk
+            if self._inflater is None:
+                return await anext(self._chunks, None)
+            return await _inflated(self._chunks, self._inflater)
         except Exception as error:
             raise self._fault(error) from None
 
@@ -208,6 +210,17 @@ class Exchange:
             case _:  # what httpcore let through
                 text = f"the connection to {at} broke: {type(error).__name__}: {said}"
         return NetworkFault(text, "transient")
+
+
+async def _inflated(chunks: AsyncIterator[bytes], inflater: "zlib._Decompress") -> bytes | None:
+    """The next piece of a compressed body, of a bounded size: a byte may hold a thousand. None at the end."""
+    if inflater.eof:
+        return None
+    if packed := inflater.unconsumed_tail:
+        await trio.lowlevel.checkpoint()
+        return inflater.decompress(packed, INFLATED_BYTES)
+    packed = await anext(chunks, None)
+    return packed and inflater.decompress(packed, INFLATED_BYTES)
 
 
 def _unreachable(error: Exception, at: str, provider: Provider) -> str:

@@ -1,5 +1,6 @@
 """What networks and servers do wrong, and what is done about it: always a `Failed` with what had come, never more."""
 
+import gzip
 import json
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing, asynccontextmanager
@@ -8,14 +9,14 @@ from typing import Any
 
 import pytest
 import trio
-from asked import HELLO, call_of, local, said
+from asked import DONE, HELLO, call_of, local, said
 from byteserver import Reply, open_byte_server
 from trio.testing import MockClock
 
-from adjourn.actors import find_model
+from adjourn.actors import find_model, httpclient
 from adjourn.protocol.events import Failed
 from adjourn.protocol.messages import ModelDescriptor, user
-from asking import events, failure
+from asking import answer, events, failure
 
 
 async def failed(*replies: Reply, **settings: Any) -> Failed:
@@ -74,6 +75,24 @@ async def test_broken_chunked_framing_keeps_what_came() -> None:
 async def test_a_body_that_cannot_be_decompressed() -> None:
     end = await failed(said(headers=(("content-encoding", "gzip"),)))
     assert "can't be decompressed" in (end.error.error_message or "")
+
+
+async def test_a_body_that_is_small_only_because_it_is_compressed_is_read_in_pieces(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    sizes: list[int] = []
+    inflated = httpclient._inflated
+
+    async def measured(*args: Any) -> bytes | None:
+        piece = await inflated(*args)
+        sizes.append(len(piece or b""))
+        return piece
+
+    monkeypatch.setattr(httpclient, "_inflated", measured)
+    packed = gzip.compress(b"\n" * 5_000_000 + HELLO + DONE, mtime=0) + b"rubbish" * 1000
+    async with open_byte_server(said(packed, headers=(("content-encoding", "gzip"),))) as server:
+        assert answer(await events(local(server.url), [user("Hi")])).text == "Hello"
+    assert max(sizes) <= httpclient.INFLATED_BYTES < sum(sizes)
 
 
 async def test_a_body_in_an_encoding_that_nobody_asked_for() -> None:
