@@ -49,6 +49,7 @@ class _Choice(msgspec.Struct, frozen=True, gc=False):
     index: int | None = 0
     delta: _Delta | None = None
     finish_reason: str | None = None
+    usage: "_Usage | None" = None  # Moonshot (Kimi) has it here
 
 
 class _InputDetails(msgspec.Struct, frozen=True, gc=False):
@@ -139,6 +140,8 @@ class Decoder(StreamDecoder):
             self.writer.usage = _usage(self.writer.model, chunk.usage)
         for choice in chunk.choices or ():
             if not choice.index:
+                if choice.usage is not None:
+                    self.writer.usage = _usage(self.writer.model, choice.usage)
                 if choice.delta is not None:
                     self._grow(choice.delta)
                 self._finish = choice.finish_reason or self._finish

@@ -37,7 +37,7 @@ from ..options import ModelOptions
 from .adapter import Context, HTTPRequest
 from .handover import GO_ON, Rules, hand_over, longest
 from .openai_caching import breakpoint_of, cache_fields, cache_key, cache_wish, has_breakpoints
-from .openai_models import at_openai, data_url, generation, never_reasons, reasons
+from .openai_models import at_openai, data_url, effort_of, generation, never_reasons, reasons
 from .strict_schema import is_strict
 
 __all__ = ["IN_CONTENT", "REASONING_FIELDS", "build_request"]
@@ -110,7 +110,7 @@ def _reasoning(model: ModelDescriptor, options: ModelOptions, compat: Compat, *,
         with_tools or (reasons(model) and options.reasoning is None)
     ):
         return {"reasoning_effort": "none"}
-    return {"reasoning_effort": options.reasoning} if options.reasoning and reasons(model) else {}
+    return {"reasoning_effort": effort_of(model, options.reasoning)} if options.reasoning and reasons(model) else {}
 
 
 def _for_openai(options: ModelOptions) -> _JSON:

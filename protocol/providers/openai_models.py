@@ -8,11 +8,14 @@ import re
 import msgspec
 
 from ..messages import Image, ModelDescriptor, Usage
+from ..options import Reasoning
 from .decoding import priced
 
-__all__ = ["at_openai", "data_url", "generation", "never_reasons", "reasons", "usage_of"]
+__all__ = ["at_openai", "data_url", "effort_of", "generation", "never_reasons", "reasons", "usage_of"]
 
 _GPT = re.compile(r"gpt-(\d)(?:\.(\d{1,2}))?")  # at the beginning: not what a router calls openai/gpt-5
+_O_SERIES = re.compile(r"o[1-4](-|$)")
+_XHIGH_FROM = (5, 2)  # and gpt-5.1-codex-max
 _NEVER_REASONS = re.compile(r"(gpt-[34]|chatgpt-|gpt-5(\.\d+)?-chat)")
 _OPENAI = re.compile(r"$|https://([a-z]+\.)?api\.openai\.com(/|$)")  # no address: the API's own
 
@@ -33,6 +36,17 @@ def never_reasons(model: ModelDescriptor) -> bool:
 def reasons(model: ModelDescriptor) -> bool:
     """Whether it can reason: as the descriptor says, but one made from a bare name can't know."""
     return model.reasoning and not never_reasons(model)
+
+
+def effort_of(model: ModelDescriptor, reasoning: Reasoning) -> str:
+    """How hard to think, in the nearest word that one of OpenAI's models knows: it refuses others. What isn't called
+    like one gets the word as it stands."""
+    known, older = generation(model), _O_SERIES.match(model.id) is not None
+    if reasoning == "minimal" and (older or known > (5, 0)):  # which alone knows it
+        return "low"
+    if reasoning == "xhigh" and (older or (5, 0) <= known < _XHIGH_FROM) and "codex-max" not in model.id:
+        return "high"
+    return reasoning
 
 
 def at_openai(model: ModelDescriptor) -> bool:

@@ -38,7 +38,7 @@ from ..record import ToolSpec
 from .adapter import Context, HTTPRequest
 from .handover import Rules, hand_over, longest
 from .openai_caching import breakpoint_of, cache_fields, cache_wish, has_breakpoints
-from .openai_models import data_url, reasons
+from .openai_models import data_url, effort_of, reasons
 from .strict_schema import is_strict
 
 __all__ = ["RULES", "Kept", "build_request"]
@@ -122,7 +122,7 @@ def _reasoning(model: ModelDescriptor, options: ModelOptions, compat: Compat) ->
         return {}
     asked: _Json = {"include": ["reasoning.encrypted_content"]}
     if options.reasoning is not None:
-        effort = {} if compat.supports_reasoning_effort is False else {"effort": options.reasoning}
+        effort = {} if compat.supports_reasoning_effort is False else {"effort": effort_of(model, options.reasoning)}
         asked["reasoning"] = {**effort, "summary": "auto"}
     return asked
 

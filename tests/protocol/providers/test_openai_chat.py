@@ -158,6 +158,12 @@ def test_what_goes_into_the_cache_costs_as_input_where_it_has_no_price_of_its_ow
     assert (usage.cost.input, usage.cost.cache_write) == (4.0, 4.0)
 
 
+def test_usage_may_be_in_the_choice() -> None:
+    last = {"choices": [{"finish_reason": "stop", "usage": {"prompt_tokens": 10, "completion_tokens": 2}}]}
+    usage = check_events(decode(ADAPTER, MODEL, [b"data: %b\n\n" % json.dumps(last).encode()])).usage
+    assert (usage.input, usage.output) == (10, 2)
+
+
 # The request.
 
 
@@ -319,6 +325,25 @@ def test_reasoning_is_asked_for_where_it_can_be_had(
 ) -> None:
     body = asked(model=model, options=ModelOptions(reasoning=reasoning), tools=tools)
     assert body.get("reasoning_effort") == effort
+
+
+@pytest.mark.parametrize(
+    ("name", "least", "most"),
+    [
+        ("o4-mini", "low", "high"),
+        ("gpt-5", "minimal", "high"),
+        ("gpt-5-mini", "minimal", "high"),
+        ("gpt-5.1", "low", "high"),
+        ("gpt-5.1-codex-max", "low", "xhigh"),
+        ("gpt-5.2", "low", "xhigh"),
+        ("gpt-5.6", "low", "xhigh"),
+        ("openai/gpt-5.1", "minimal", "xhigh"),  # a router knows all words
+    ],
+)
+def test_openais_models_are_asked_in_words_that_they_know(name: str, least: str, most: str) -> None:
+    model = msgspec.structs.replace(THINKER, id=name)
+    efforts = [asked(model=model, options=ModelOptions(reasoning=each)) for each in ("minimal", "medium", "xhigh")]
+    assert [body["reasoning_effort"] for body in efforts] == [least, "medium", most]
 
 
 @pytest.mark.parametrize(("model", "taken"), [(MODEL, True), (THINKER, False), (NEWEST, True), (ELSEWHERE, True)])

@@ -211,6 +211,7 @@ def test_reasoning_models_give_their_encrypted_reasoning() -> None:
     assert "reasoning" not in body()
     asked = body(options=ModelOptions(reasoning="high"))
     assert asked["reasoning"] == {"effort": "high", "summary": "auto"}
+    assert body(options=ModelOptions(reasoning="minimal"))["reasoning"]["effort"] == "low"  # its least
 
 
 def test_models_that_do_not_reason_are_not_asked_to() -> None:
