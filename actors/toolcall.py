@@ -57,6 +57,11 @@ class ToolOutcome(NamedTuple):
     details: Any  # for programs; plain data
     is_error: bool
 
+    @property
+    def text(self) -> str:
+        """All its text blocks, joined."""
+        return "".join(block.text for block in self.content if isinstance(block, Text))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Tool:

@@ -2,15 +2,25 @@
 
 from typing import Any
 
-import drawn
 import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import drawn
 from adjourn.protocol import codec
 from adjourn.protocol.events import Envelope, Event, StreamEvent
-from adjourn.protocol.messages import AssistantMessage, Message, ModelDescriptor, Text, ToolCall, Usage, user
+from adjourn.protocol.messages import (
+    AssistantMessage,
+    Image,
+    Message,
+    ModelDescriptor,
+    Text,
+    ToolCall,
+    Usage,
+    UserMessage,
+    user,
+)
 from adjourn.protocol.methods import METHODS, NOTIFICATIONS
 from adjourn.protocol.record import Entry, Head
 from adjourn.protocol.transcript import Snapshot
@@ -148,6 +158,12 @@ def test_usage_adds_up_with_its_cost():
 def test_calls_and_text_are_read_off_the_blocks_in_order():
     message = AssistantMessage(content=(Text(text="a"), ToolCall(id="1", name="t", arguments={}), Text(text="b")))
     assert (message.text, [call.id for call in message.calls]) == ("ab", ["1"])
+
+
+def test_the_text_of_a_user_message_is_that_of_its_blocks():
+    picture = Image(data="", mime_type="image/png")
+    assert UserMessage(content=(Text(text="a"), picture, Text(text="b"))).text == "ab"
+    assert user("Hi").text == "Hi"
 
 
 def test_messages_are_frozen():

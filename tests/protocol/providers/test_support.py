@@ -157,7 +157,7 @@ ROWS: dict[str, Callable[[str], str]] = {
     "cost": lambda api: yes(any_golden(api, lambda _, said: said.usage.cost.total)),
     "refusals": refusals,
     "failures keep what was said": failures_keep_what_was_said,
-    "its models can be listed": lambda api: yes(api == "ollama-chat" and read_models(b'{"models":[{"name":"a"}]}')),
+    "`httpmodel.list_models()`": lambda api: yes(api == "ollama-chat" and read_models(b'{"models":[{"name":"a"}]}')),
 }
 
 
