@@ -83,6 +83,7 @@ class Chain(Generic[Request, Outcome]):
         show: Show,
     ) -> None:
         self._middleware, self._innermost, self._show = middleware, innermost, show
+        self.answer: Outcome | None = None  # that whoever ended the run had before
 
     # What differs between the two kinds.
 
@@ -109,9 +110,6 @@ class Chain(Generic[Request, Outcome]):
         """The outcome of a call that failed in that middleware."""
         raise NotImplementedError
 
-    def _ends(self, link: "_Link[Request, Outcome]") -> None:
-        """That middleware ends the run."""
-
     # What doesn't.
 
     async def run(self, request: Request, place: int = 0) -> Outcome:
@@ -129,8 +127,8 @@ class Chain(Generic[Request, Outcome]):
         finally:
             link.over = True
         if self.may_end and isinstance(error, EndRun):
-            if link.end is None:
-                self._ends(link)
+            if link.end is None:  # or it is another's, on its way out
+                self.answer = link.outcome
             raise error
         return await self._go_on(request, place, link, error, answered)
 
@@ -156,7 +154,7 @@ class Chain(Generic[Request, Outcome]):
 
 
 class ModelChain(Chain[ModelRequest, ModelOutcome]):
-    """Around a model call. `answer` is the message that whoever ended the run had before it."""
+    """Around a model call."""
 
     where, once, may_end = "model", False, True
 
@@ -171,7 +169,6 @@ class ModelChain(Chain[ModelRequest, ModelOutcome]):
     ) -> None:
         super().__init__(middleware, innermost, show)
         self._check, self._so_far = check, so_far
-        self.answer: AssistantMessage | None = None
 
     def call_id(self, request: ModelRequest) -> str:
         return request.call_id
@@ -196,10 +193,8 @@ class ModelChain(Chain[ModelRequest, ModelOutcome]):
     def _checked(self, outcome: ModelOutcome, link: _Link[ModelRequest, ModelOutcome]) -> ModelOutcome:
         if type(outcome) is not ModelOutcome:
             raise TypeError(f"model_call returns a ModelOutcome, not {type(outcome).__name__}")
-        if (
-            link.outcome is not None and outcome.message is link.outcome.message
-        ):  # then it can't have changed: see `own`
-            return outcome
+        if link.outcome is not None and outcome.message is link.outcome.message:
+            return outcome  # it can't have changed: see `own`
         return replace(outcome, message=self._check(outcome.message))
 
     def _failed(self, text: str, link: _Link[ModelRequest, ModelOutcome]) -> ModelOutcome:
@@ -208,9 +203,6 @@ class ModelChain(Chain[ModelRequest, ModelOutcome]):
             so_far.message, stop_reason="error", error_message=text, error_kind="terminal"
         )
         return ModelOutcome(message, Failed(reason="error", error=message), so_far.shown)
-
-    def _ends(self, link: _Link[ModelRequest, ModelOutcome]) -> None:
-        self.answer = None if link.outcome is None else link.outcome.message
 
 
 class ToolChain(Chain[ToolRequest, ToolOutcome]):

@@ -116,7 +116,7 @@ class ModelCall:
         try:
             outcome = await chain.run(self._request(tuple(self._history.messages)))
         except EndRun as end:
-            answer = chain.answer and self._counted(chain.answer)
+            answer = chain.answer and self._counted(chain.answer.message)
             spent = Usage() if answer else reduce(Usage.plus, self._spent, Usage())
             return ModelRefused(key=self._key, reason=end.reason, message=end.message, answer=answer, usage=spent)
         return self._done(self._counted(outcome.message))
