@@ -13,7 +13,7 @@ try:
     from opentelemetry.context import Context
     from opentelemetry.trace import Span, SpanKind, Status, StatusCode
     from opentelemetry.util.types import AttributeValue
-except ModuleNotFoundError as error:
+except ImportError as error:
     raise ImportError("OpenTelemetry is an extra: pip install 'adjourn[otel]'") from error
 
 from ..protocol.events import AgentEnd, AgentPaused, AgentResume, AgentStart, Envelope

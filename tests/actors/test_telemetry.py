@@ -4,6 +4,7 @@ import importlib
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from types import ModuleType
 
 import pytest
 from opentelemetry import trace
@@ -22,9 +23,10 @@ from adjourn.actors.testing import ScriptedModel, calls, hangs, open_test_system
 from adjourn.protocol import AssistantMessage, Failed, ModelOptions, Usage
 
 
-def test_without_the_extra_it_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("there", [None, ModuleType("opentelemetry")], ids=["nothing", "a part"])
+def test_without_the_extra_it_says_how_to_install_it(there: ModuleType | None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delitem(sys.modules, "adjourn.actors.telemetry")
-    monkeypatch.setitem(sys.modules, "opentelemetry", None)
+    monkeypatch.setitem(sys.modules, "opentelemetry", there)
     with pytest.raises(ImportError, match=r"^OpenTelemetry is an extra: pip install 'adjourn\[otel\]'$"):
         importlib.import_module("adjourn.actors.telemetry")
 
