@@ -26,6 +26,7 @@ from adjourn.protocol import AssistantMessage, Failed, ModelOptions, Usage
 @pytest.mark.parametrize("there", [None, ModuleType("opentelemetry")], ids=["nothing", "a part"])
 def test_without_the_extra_it_says_how_to_install_it(there: ModuleType | None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delitem(sys.modules, "adjourn.actors.telemetry")
+    monkeypatch.delitem(sys.modules, "opentelemetry.metrics")
     monkeypatch.setitem(sys.modules, "opentelemetry", there)
     with pytest.raises(ImportError, match=r"^OpenTelemetry is an extra: pip install 'adjourn\[otel\]'$"):
         importlib.import_module("adjourn.actors.telemetry")
