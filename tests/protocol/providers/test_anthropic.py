@@ -1,7 +1,6 @@
 """Anthropic's Messages API: requests as the API takes them, and its stream, whole, broken and hostile."""
 
 import json
-from itertools import pairwise
 from typing import Any
 
 import msgspec
@@ -33,7 +32,6 @@ from adjourn.protocol.providers.anthropic_request import DEFAULT_MAX_TOKENS
 from adjourn.protocol.providers.decoding import MAX_TOKENS
 from adjourn.protocol.providers.handover import GO_ON
 from adjourn.protocol.record import ToolSpec
-from drawn import of
 
 PNG = Image(data="aGk=", mime_type="image/png")
 WEATHER = ToolSpec(name="weather", description="Tells the weather.", parameters={"properties": {"at": {}}})
@@ -336,42 +334,6 @@ def test_what_stands_before_a_long_lived_breakpoint_lives_as_long() -> None:
 def test_no_caching_takes_all_marks_away() -> None:
     marked = UserMessage(content="a", cache="long")
     assert marks(asked(marked, instructions="x", tools=(WEATHER,), cache_tools="long", cache="none")) == []
-
-
-@st.composite
-def transcripts(draw: st.DrawFn, name: str) -> list[Message]:
-    """Any, half of whose assistant messages are the model's own: so their thinking goes back."""
-    own = of(AssistantMessage).map(
-        lambda each: msgspec.structs.replace(
-            each, api=ADAPTER.api, provider="anthropic", model=name, stop_reason="stop"
-        )
-    )
-    messages: st.SearchStrategy[Message] = st.one_of(
-        of(UserMessage), own, of(AssistantMessage), of(ToolResultMessage), of(ToolResultMessage)
-    )
-    return draw(st.lists(messages, max_size=8))
-
-
-@given(st.data(), of(ModelOptions), st.sampled_from(["claude-opus-5-5", "claude-haiku-4-5", "claude-opus-5"]))
-def test_whatever_the_transcript_the_request_obeys_the_rules(
-    data: st.DataObject, options: ModelOptions, name: str
-) -> None:
-    messages = data.draw(transcripts(name))
-    request = ADAPTER.build_request(claude(name), Context(messages, "Be brief.", [WEATHER]), options)
-    body = json.loads(request.body)
-    found = [control for _, control in marks(body)]
-    assert len(found) <= 4
-    assert found == sorted(found, key=lambda control: control != LONG)
-    turns = body["messages"]
-    assert [turn["role"] for turn in turns] == [("user", "assistant")[i % 2] for i in range(len(turns))]
-    assert turns[-1]["role"] == "user"
-    assert all(turn["content"] for turn in turns)
-    for before, after in pairwise(turns):
-        calls = [block["id"] for block in before["content"] if block["type"] == "tool_use"]
-        answered = [block.get("tool_use_id") for block in after["content"]]
-        assert answered[: len(calls)] == calls
-        assert not any(answered[len(calls) :])
-    assert "cache_control" not in json.dumps([b for t in turns for b in t["content"] if "thinking" in b["type"]])
 
 
 @pytest.mark.parametrize("name", golden_names(ADAPTER.api))

@@ -13,11 +13,9 @@ from wire_rules import violations
 from adjourn.protocol.calls import with_ids
 from adjourn.protocol.messages import AssistantMessage, Message, ModelDescriptor, Text, ToolResultMessage, user
 from adjourn.protocol.options import ModelOptions
-from adjourn.protocol.providers import anthropic, ollama, openai_chat, openai_responses
+from adjourn.protocol.providers import ADAPTERS
 from adjourn.protocol.providers.adapter import Context
 from adjourn.protocol.record import ToolSpec
-
-ADAPTERS = {module.ADAPTER.api: module.ADAPTER for module in (anthropic, openai_chat, openai_responses, ollama)}
 
 
 def sent(model: ModelDescriptor, context: Context, options: Any) -> Any:

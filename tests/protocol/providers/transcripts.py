@@ -42,6 +42,7 @@ def _model(name: str, provider: str, api: str, *, sees: bool, compat: Compat | N
 
 ANTHROPIC = [
     _model("claude-opus-5-1", "anthropic", "anthropic-messages", sees=True),
+    _model("claude-opus-5", "anthropic", "anthropic-messages", sees=True),
     _model("claude-opus-4-8", "anthropic", "anthropic-messages", sees=True),
     _model("claude-sonnet-4-5", "anthropic", "anthropic-messages", sees=True),
     _model("claude-haiku-4-5", "anthropic", "anthropic-messages", sees=False),
