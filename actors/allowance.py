@@ -17,7 +17,8 @@ class Budget(Middleware):
     """A budget that all runs share whose agents carry this very object. Where it is used up, a run that wants another
     model call ends as failed with the reason `maxCost`, `maxTokens` or `maxTurns`.
 
-    Calls that are under way when it runs out are let finish, so it may be overdrawn by as many.
+    Calls that are under way when it runs out are let finish, so it may be overdrawn by as many. Inside of a `Retry`
+    each attempt counts, also as a model call; outside of it a call counts once, with what its last attempt has used.
 
     Raises: ValueError.
     """

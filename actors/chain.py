@@ -239,8 +239,8 @@ class ToolChain(Chain[ToolRequest, ToolOutcome]):
 
     def own(self, value: Any) -> Any:
         if isinstance(value, ToolRequest):
-            arguments, decision = deepcopy((value.arguments, value.decision))
-            return replace(value, arguments=arguments, decision=decision)
+            arguments, decision, metadata = deepcopy((value.arguments, value.decision, value.metadata))
+            return replace(value, arguments=arguments, decision=decision, metadata=metadata)
         return value._replace(details=deepcopy(value.details))
 
     def accepted(self, given: ToolRequest, request: ToolRequest) -> ToolRequest:

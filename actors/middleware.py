@@ -103,5 +103,5 @@ class Middleware:
     def on_event(self, envelope: Envelope) -> None:
         """Look at an event that has just been published, in order, each once in a process. It must not wait.
 
-        One that raises sees what follows all the same; watchers are told of it once in a run.
+        One that raises sees what follows all the same; watchers are told of it once, until the run has left memory.
         """

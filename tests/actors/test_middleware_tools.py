@@ -227,6 +227,19 @@ async def test_a_decision_can_not_be_changed() -> None:
     assert inner.requests[0].tool_call_id != "mine"
 
 
+async def test_the_runs_metadata_can_not_be_changed() -> None:
+    async def notes(request: Any, call_next: Any) -> Any:
+        request.metadata["by"] = object()
+        return await call_next(request)
+
+    inner = AroundTool(passes)
+    agent = guarded(agent_of(calls(("work", {})), "done", tools=[Ledger().tool()]), AroundTool(notes), inner)
+    async with open_test_system(agent) as system:
+        run = await system.start(agent, "go", metadata={"by": "ann"})
+        assert (await run.wait_ended()).status == "completed"
+        assert (await system.head(run.id)).metadata == inner.requests[0].metadata == {"by": "ann"}
+
+
 # Outcomes.
 
 
