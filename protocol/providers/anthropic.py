@@ -17,15 +17,8 @@ from .decoding import MAX_MESSAGE_CHARS, MAX_TOKENS, StreamDecoder, WireError, p
 
 __all__ = ["ADAPTER", "Decoder"]
 
-# `pause_turn` comes with tools that the server executes, and none of them is ever offered.
-_STOP_REASONS: dict[str, StopReason] = {
-    "end_turn": "stop",
-    "stop_sequence": "stop",
-    "pause_turn": "stop",
-    "tool_use": "toolUse",
-    "max_tokens": "length",
-    "model_context_window_exceeded": "length",
-}
+# The others are good ends. (`pause_turn` comes with tools that the server executes, and none of them is ever offered.)
+_CUT_OFF = frozenset({"max_tokens", "model_context_window_exceeded"})
 _TRANSIENT = frozenset({"overloaded_error", "api_error", "rate_limit_error", "timeout_error"})
 
 
@@ -229,7 +222,7 @@ class Decoder(StreamDecoder):
             return
         if stop.stop_reason == "refusal":
             raise WireError(_refusal(stop.stop_details or _StopDetails()))
-        self._stop = _STOP_REASONS.get(stop.stop_reason, "stop")
+        self._stop = "length" if stop.stop_reason in _CUT_OFF else "stop"
 
     def _finish(self, _: str) -> None:
         for wire_index in list(self._blocks):
@@ -261,14 +254,13 @@ class Decoder(StreamDecoder):
         )
 
 
-def _write_cost(model: ModelDescriptor, written: int, for_an_hour: int) -> float | None:
-    """For five minutes a cache write costs what the descriptor says; for an hour, twice the price of input ("Prompt
-    caching", Pricing). None: nothing was written for an hour."""
-    if not for_an_hour:
-        return None
+def _write_cost(model: ModelDescriptor, written: int, for_an_hour: int) -> float:
+    """For five minutes a cache write costs what the descriptor says, or else 1.25 times the price of input; for an
+    hour, twice the price of input ("Prompt caching", Pricing)."""
     prices = model.cost or Cost()
     for_an_hour = min(for_an_hour, written)
-    return ((written - for_an_hour) * prices.cache_write + for_an_hour * 2 * prices.input) / 1_000_000
+    for_minutes = (written - for_an_hour) * (prices.cache_write or 1.25 * prices.input)
+    return (for_minutes + for_an_hour * 2 * prices.input) / 1_000_000
 
 
 def _given(arguments: msgspec.Raw) -> str:

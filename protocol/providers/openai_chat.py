@@ -8,7 +8,7 @@ import re
 
 import msgspec
 
-from ..messages import ErrorKind, ModelDescriptor, StopReason, Usage
+from ..messages import ErrorKind, ModelDescriptor, Usage
 from ..sse import SSEParser
 from .adapter import Adapter
 from .decoding import MAX_BLOCKS, StreamDecoder, WireError, parse
@@ -83,13 +83,7 @@ class _Chunk(msgspec.Struct, frozen=True, gc=False):
 
 _CHUNKS = msgspec.json.Decoder(_Chunk)
 
-_STOPS: dict[str, StopReason] = {
-    "stop": "stop",
-    "length": "length",
-    "model_length": "length",  # Mistral's word for a full context window
-    "tool_calls": "toolUse",
-    "function_call": "toolUse",
-}
+_CUT_OFF = frozenset({"length", "model_length"})  # the other is Mistral's word for a full context window
 _FAILURES: dict[str, tuple[str, ErrorKind]] = {
     "content_filter": ("the provider's content filter has cut the answer off", "terminal"),
     "error": ("the provider broke the answer off with an error", "transient"),  # OpenRouter, Mistral
@@ -206,7 +200,7 @@ class Decoder(StreamDecoder):
         elif self._finish in _FAILURES:
             raise WireError(*_FAILURES[self._finish])
         else:
-            self.writer.done(_STOPS.get(self._finish, "stop"))
+            self.writer.done("length" if self._finish in _CUT_OFF else "stop")
 
 
 class _Call:

@@ -400,6 +400,12 @@ def test_an_absurd_number_of_tokens_is_bounded_before_it_is_priced() -> None:
     assert (usage.cache_write, usage.cost.cache_write) == (MAX_TOKENS, MAX_TOKENS * 2 / 1e6)
 
 
+def test_what_is_written_to_the_cache_is_not_free_where_it_has_no_price() -> None:
+    data = event("message_start", message={"usage": {"cache_creation_input_tokens": 1000}}) + event("message_stop")
+    usage = check_events(decode(ADAPTER, claude(cost=Cost(input=4.0)), [data])).usage
+    assert usage.cost.cache_write == pytest.approx(1000 * 5.0 / 1e6)
+
+
 def test_the_hour_costs_twice_the_input_and_five_minutes_what_the_descriptor_says() -> None:
     wanted = golden(ADAPTER.api, "cache")
     prices = wanted.model.cost
