@@ -29,7 +29,7 @@ from .keyboard import Keyboard, open_keyboard
 from .prompt import HELP, Decision, Declined, Question, decide
 from .terminal import RunView, Screen, call_line
 
-__all__ = ["ask_decision", "converse"]
+__all__ = ["ask_decision", "connection_notes", "converse"]
 
 RECONNECT = Backoff(maximum_s=2.0)  # somebody is watching
 RETRY_S = 1.0
@@ -53,6 +53,19 @@ async def converse(
     ):
         with trio.open_signal_receiver(signal.SIGINT) as interrupts:
             await conversation.hold(client, keyboard, interrupts, agent, run_id)
+
+
+def connection_notes(note: Callable[[str], None]) -> Callable[[AdjournError | None], None]:
+    """For a client's `on_connection`: notes that a connection, once there was one, is lost, and is back."""
+    was_up = False
+
+    def changed(why: AdjournError | None) -> None:
+        nonlocal was_up
+        if was_up:
+            note("(connected again)" if why is None else "(the connection is lost; reconnecting…)")
+        was_up = was_up or why is None
+
+    return changed
 
 
 async def ask_decision(screen: Screen, keyboard: Keyboard, schema: dict[str, object]) -> Decision | Declined | None:
@@ -92,23 +105,13 @@ class _Conversation:
         self._chat: Chat
         self._view: RunView  # of the latest run
         self._leaving = trio.CancelScope()
-        self._was_up = False
-        self._lost = False
+        self.connection_changed = connection_notes(self._note)
         self._left = False
         self._helped = False
         self._aborting = False
         self._settled: set[str] = set()  # calls that need no answer of ours any more
         self._moved = trio.Event()
         self._card: tuple[str, trio.CancelScope] | None = None  # the question that is open
-
-    def connection_changed(self, why: AdjournError | None) -> None:
-        """Say that the connection is lost, or back."""
-        if why is not None and self._was_up:
-            self._note("(the connection is lost; reconnecting…)")
-        elif why is None and self._lost:
-            self._note("(connected again)")
-        self._was_up = self._was_up or why is None
-        self._lost = why is not None
 
     def _note(self, text: str) -> None:
         if not self._left:

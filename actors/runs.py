@@ -14,12 +14,12 @@ import trio
 import typer
 
 from ..protocol.codec import CodecError, parse_json
-from ..protocol.errors import InvalidParams, NotPending, ToolCallIdRequired
+from ..protocol.errors import AdjournError, InvalidParams, NotPending, ToolCallIdRequired
 from ..protocol.events import Status
 from ..protocol.methods import RunSummary, Settled
 from ..protocol.transcript import PendingCall
 from .client import Client, open_client
-from .conversation import ask_decision
+from .conversation import ask_decision, connection_notes
 from .keyboard import open_keyboard
 from .prompt import HELP, Decision, Declined
 from .terminal import RunView, Screen, call_line, clean
@@ -84,7 +84,11 @@ def watch(
     token: Token = None,
 ) -> None:
     """Watch a run until it is over, or every change of any run until Ctrl-C."""
-    _at(url, token, _watch_list if run is None else partial(_watch_run, run))
+    if run is None:
+        _at(url, token, _watch_list, connection_notes(partial(typer.echo, err=True)))
+    else:
+        screen = Screen()
+        _at(url, token, partial(_watch_run, run, screen), connection_notes(partial(screen.line, style="yellow")))
 
 
 async def _watch_list(client: Client) -> None:
@@ -94,8 +98,8 @@ async def _watch_list(client: Client) -> None:
             typer.echo(_row(summary))
 
 
-async def _watch_run(run: str, client: Client) -> None:
-    view = RunView(Screen())
+async def _watch_run(run: str, screen: Screen, client: Client) -> None:
+    view = RunView(screen)
     async with client.events(run) as events:
         async for item in events:
             view.show(item)
@@ -193,9 +197,14 @@ def program() -> str:
     return "adjourn" if is_found or called.name != "adjourn" else shlex.quote(sys.argv[0])
 
 
-def _at(url: str, token: str | None, body: Callable[[Client], Awaitable[None]]) -> None:
+def _at(
+    url: str,
+    token: str | None,
+    body: Callable[[Client], Awaitable[None]],
+    on_connection: Callable[[AdjournError | None], None] | None = None,
+) -> None:
     async def main() -> None:
-        async with open_client(url, token=token) as client:
+        async with open_client(url, token=token, on_connection=on_connection) as client:
             await body(client)
 
     trio.run(main)

@@ -82,7 +82,8 @@ class Limits(Wire, frozen=True):
     max_concurrent_tools: int = shown(8)
     max_result_bytes: int = shown(1_000_000)  # of one tool result, as JSON
     max_input_bytes: int = shown(4_000_000)  # of a run's input, as JSON
-    max_cost: float | None = None  # in the currency of the model descriptor
+    # Who has used these up makes no further model call; the call that does so is let finish.
+    max_cost: float | None = None  # in the currency of the model descriptor; without prices there it bounds nothing
     max_tokens: int | None = None  # of all model calls together, cached ones included
     parked_ttl_s: float | None = shown(30 * 24 * 3600.0)  # from each pause on
     retention_s: float = shown(24 * 3600.0)  # of a run that is over; 0 = deleted at the end

@@ -7,11 +7,13 @@ from pathlib import Path
 import pytest
 
 from adjourn.actors import cli, runs
+from adjourn.actors.conversation import connection_notes
 from adjourn.actors.serving import Ready
-from adjourn.protocol.errors import RunNotFound
+from adjourn.protocol.errors import ConnectionLost, RunNotFound
 
 LOGGERS = ("", "adjourn")
 NOBODY = "ws://127.0.0.1:9"  # the discard port: nothing listens there
+LOST = "(the connection is lost; reconnecting…)"
 
 
 @pytest.fixture(autouse=True)
@@ -106,6 +108,18 @@ def test_what_goes_wrong_is_one_line_and_exit_code_1(adjourn: Adjourn, args: lis
     assert err.startswith("adjourn: ")
     assert words in err
     assert err.count("\n") == 1
+
+
+def test_whoever_watches_is_told_that_the_connection_is_lost_and_back() -> None:
+    told: list[str] = []
+    changed = connection_notes(told.append)
+    changed(ConnectionLost("not there yet"))
+    changed(None)
+    assert told == []
+    changed(ConnectionLost("gone"))
+    changed(None)
+    changed(ConnectionLost("gone"))
+    assert told == [LOST, "(connected again)", LOST]
 
 
 def test_the_gateway_of_the_environment_does_not_keep_one_from_a_model(
