@@ -5,7 +5,8 @@ This file installs it into the environment that runs it, where the tests look fo
 
     .venv/bin/python tests/reference/mockserver.py
 
-By hand: `.venv/bin/llmock --port 4010 --fixtures tests/reference/answers.json`, with Node on the path.
+By hand: `.venv/bin/llmock --port 4010 --fixtures tests/reference/answers.json`, with Node on the path; then, elsewhere,
+`OLLAMA_HOST=127.0.0.1:4010 .venv/bin/adjourn chat --model ollama:gpt-4o`, which knows the answer to "Say hello".
 """
 
 import json
