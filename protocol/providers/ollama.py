@@ -48,12 +48,15 @@ def build_request(model: ModelDescriptor, context: Context, options: ModelOption
     decides, and `false` would let some models' thinking leak into their text. Most models take `true`, whatever
     the level; gpt-oss takes levels, and so does a descriptor with `compat.supports_reasoning_effort`.
 
-    A `context_window` in the descriptor is asked for: what is longer than the server's own default is cut without a
-    word, and that is 4k tokens below 24 GiB of video memory (docs.ollama.com, "Context length", 2026). Without one the
-    server decides: the most that a model could take may need more memory than there is."""
+    A `context_window` in the descriptor is asked for, and a prompt that is longer is to be refused, not cut without a
+    word. Without one the server decides, and cuts: the most that a model could take may need more memory than there is,
+    and the default is 4k tokens below 24 GiB of video memory (docs.ollama.com, "Context length"; `truncate` and `shift`
+    in `api/types.go`)."""
     body: dict[str, Any] = {"model": model.id, "messages": _messages(model, context), "stream": True}
     if context.tools and model.tools:
         body["tools"] = [_tool(tool) for tool in context.tools]
+    if model.context_window is not None:
+        body |= {"truncate": False, "shift": False}
     if options.reasoning is not None:
         body["think"] = _think(model, options.reasoning)
     wishes = {

@@ -207,9 +207,9 @@ def test_each_option(options: ModelOptions, wanted: dict[str, Any]) -> None:
     assert asked(options=options) == asked() | wanted
 
 
-def test_a_context_window_that_the_descriptor_states_is_asked_for() -> None:
+def test_a_context_window_that_the_descriptor_states_is_asked_for_and_nothing_is_cut() -> None:
     wide = msgspec.structs.replace(MODEL, context_window=32_768)
-    assert asked(model=wide)["options"] == {"num_ctx": 32_768}
+    assert asked(model=wide) == asked() | {"options": {"num_ctx": 32_768}, "truncate": False, "shift": False}
     assert asked(model=wide, options=ModelOptions(max_tokens=9))["options"] == {"num_ctx": 32_768, "num_predict": 9}
 
 

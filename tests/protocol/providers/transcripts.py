@@ -66,7 +66,7 @@ RESPONSES = [
     _model("gpt-5.4", "openai", "openai-responses", sees=False),
 ]
 OLLAMA = [
-    _model("gemma4", "ollama", "ollama-chat", sees=True),
+    msgspec.structs.replace(_model("gemma4", "ollama", "ollama-chat", sees=True), context_window=65_536),
     _model("gpt-oss", "ollama", "ollama-chat", sees=False),
 ]
 MODELS = [*ANTHROPIC, *CHAT, *RESPONSES, *OLLAMA]

@@ -56,6 +56,8 @@ class _Request(TypedDict, total=False):
     stream: Literal[True]
     tools: list[_Tool]
     think: bool | Literal["low", "medium", "high", "max"]
+    truncate: bool
+    shift: bool
     options: _Options
 
 
