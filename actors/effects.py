@@ -292,15 +292,19 @@ async def call_tool(
         await show((ToolExecutionUpdate(tool_call_id=call.id, tool_name=call.name, partial_result=partial_result),))
 
     context = ToolContext(
-        run_id=head.id, tool_call_id=call.id, tool_name=call.name, metadata=head.metadata, publish=publish
+        run_id=head.id,
+        tool_call_id=call.id,
+        tool_name=call.name,
+        metadata=msgspec.to_builtins(head.metadata),  # a copy, as all that a tool gets: it may change what it has
+        publish=publish,
     )
 
     async def carry_out(arguments: dict[str, Any]) -> ToolOutcome:
         with thread_friendly() if tool.threaded else nullcontext():
             return await execute(
                 tool,
-                arguments,
-                entry.decision if entry else None,
+                msgspec.to_builtins(arguments),
+                msgspec.to_builtins(entry.decision) if entry else None,
                 context,
                 max_result_bytes=max_result_bytes,
                 limiter=limiter,

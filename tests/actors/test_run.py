@@ -272,6 +272,24 @@ async def test_an_approval_of_other_arguments_is_refused() -> None:
         assert (await run.wait_ended()).status == "completed"
 
 
+async def test_what_a_tool_does_to_what_it_is_given_changes_nothing_else() -> None:
+    async def spoils(arguments: dict[str, Any], context: ToolContext) -> None:
+        for given in (arguments, arguments["order"], context.metadata, context.decision):
+            given["spoilt"] = object()
+
+    model = ScriptedModel([calls(("refund", {"order": {"id": 7}})), "done"])
+    agent = Agent(name="a", model=model, tools=[Ledger().gated(body=spoils)])
+    async with open_test_system(agent) as system:
+        run = await system.start(agent, "go", metadata={"by": "ann"})
+        await parked(run)
+        await run.resume(YES)
+        assert (await run.wait_ended()).status == "completed"
+        record = await system._roster.record(run.id)
+        await run.resume(YES)  # again: the same decision still
+    assert model.requests[1].messages[1].calls[0].arguments == {"order": {"id": 7}}  # type: ignore[union-attr]
+    assert (record.head.metadata, record.head.recoveries) == ({"by": "ann"}, 0)
+
+
 async def test_bad_json_arguments_open_no_gate() -> None:
     ledger = Ledger()
     agent = agent_of(calls(("refund", '{"order": 1'), ("refund", {})), says("done"), tools=[ledger.gated()])
