@@ -5,6 +5,7 @@ is shown of it, is `effects.py`'s business; what looks at events alone is in `ta
 """
 
 import logging
+import math
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import suppress
 from copy import deepcopy
@@ -68,6 +69,14 @@ class _Link(Generic[Request, Outcome]):
             self._busy = False
         return self._chain.own(self.outcome)
 
+    async def will_retry(self, wait_s: float) -> None:
+        """Tell the watchers that this will be called again. Of model calls only."""
+        if not self.began or self._busy:
+            raise RuntimeError("will_retry is for when call_next has given an outcome")
+        if not 0 <= wait_s < math.inf:
+            raise ValueError(f"will_retry takes a number of seconds, not {wait_s}")
+        await self._chain.announce(wait_s)
+
 
 class Chain(Generic[Request, Outcome]):
     """One call, with the middleware around it. What it raises: EndRun where `may_end`, and what is no `Exception`."""
@@ -108,6 +117,10 @@ class Chain(Generic[Request, Outcome]):
 
     def _failed(self, text: str, link: "_Link[Request, Outcome]") -> Outcome:
         """The outcome of a call that failed in that middleware."""
+        raise NotImplementedError
+
+    async def announce(self, wait_s: float) -> None:
+        """Tell the watchers that the call is going to be made again."""
         raise NotImplementedError
 
     # What doesn't.
@@ -164,11 +177,15 @@ class ModelChain(Chain[ModelRequest, ModelOutcome]):
         innermost: Callable[[ModelRequest], Awaitable[ModelOutcome]],
         show: Show,
         *,
+        announce: Callable[[float], Awaitable[None]],
         check: Callable[[AssistantMessage], AssistantMessage],
         so_far: Callable[[], ModelOutcome],
     ) -> None:
         super().__init__(middleware, innermost, show)
-        self._check, self._so_far = check, so_far
+        self._announce, self._check, self._so_far = announce, check, so_far
+
+    async def announce(self, wait_s: float) -> None:
+        await self._announce(wait_s)
 
     def call_id(self, request: ModelRequest) -> str:
         return request.call_id

@@ -59,6 +59,7 @@ class ModelCall:
             content=(), api=model.api, provider=model.provider, model=model.id, timestamp=now
         )
         self._attempts = 0  # with middleware
+        self._announced = False  # that another one follows the latest
         self._spent: list[Usage] = []  # by each attempt that has ended
         # Of the latest attempt:
         self._begun = False  # shown to have
@@ -110,6 +111,7 @@ class ModelCall:
             middleware,
             self._ask,
             self._show,
+            announce=self._announce,
             check=self._taken,
             so_far=self._so_far,
         )
@@ -141,16 +143,24 @@ class ModelCall:
 
     async def _ask(self, request: ModelRequest) -> ModelOutcome:
         """One attempt. Another one begins by voiding what was said in the one before."""
-        self._attempts += 1
-        if self._attempts > 1:
-            ended = self._ended
-            reason = "it was cut short" if ended is None else ended.error_message or "middleware asked again"
+        if self._attempts > 0:
+            await self._announce(0.0)
             self._begun = self._shown = False
             self._final = self._failure = self._ended = self._partial = None
             self._said.clear()
-            await self._show((AgentRetry(attempt=self._attempts - 1, reason=reason),))
+            self._announced = False
+        self._attempts += 1
         self._spent.append((await self._stream(request)).usage)
         return self._so_far()
+
+    async def _announce(self, wait_s: float) -> None:
+        """Tell that there will be another attempt, and why; once."""
+        if self._announced:
+            return
+        self._announced = True
+        ended = self._ended
+        reason = "it was cut short" if ended is None else ended.error_message or "middleware asked again"
+        await self._show((AgentRetry(attempt=self._attempts, wait_s=wait_s, reason=reason),))
 
     def _so_far(self) -> ModelOutcome:
         """What has come of the latest attempt."""

@@ -5,7 +5,7 @@ Ready-made ones are in modules of their own: `retry`, `allowance`, `calllog`, `t
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from ..protocol.codec import check_value
 from ..protocol.events import Envelope, Failed
@@ -39,7 +39,18 @@ class ToolRequest:
     metadata: dict[str, Any] = field(default_factory=dict[str, Any])  # of the run
 
 
-CallModel = Callable[[ModelRequest], Awaitable[ModelOutcome]]
+class CallModel(Protocol):
+    """`call_next` of a model call."""
+
+    async def __call__(self, request: ModelRequest, /) -> ModelOutcome:
+        """Make the call, or what the next middleware makes of it."""
+        ...
+
+    async def will_retry(self, wait_s: float, /) -> None:
+        """Tell the watchers now, not only when it happens, that the call is made again once `wait_s` have passed."""
+        ...
+
+
 CallTool = Callable[[ToolRequest], Awaitable[ToolOutcome]]
 
 

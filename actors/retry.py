@@ -79,7 +79,10 @@ class Retry(Middleware):
                 with attempt:
                     outcome = await call_next(request)
                     if outcome.message.stop_reason == "error":
-                        raise _Failure(outcome)
+                        failure = _Failure(outcome)
+                        if attempt.num < self.attempts and (wait_s := backoff(failure)) is not False:
+                            await call_next.will_retry(least_wait_s if wait_s is True else wait_s)
+                        raise failure
         except _Failure as failure:
             return failure.outcome
         assert outcome is not None

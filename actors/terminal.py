@@ -182,7 +182,8 @@ class RunView:
             case AgentResume(reason="recovered"):
                 self._void("the server came back; the run goes on")
             case AgentRetry():
-                self._void(f"asking the model again: {event.reason}")
+                wait = f" in {event.wait_s:.0f} s" if event.wait_s >= 1 else ""
+                self._void(f"asking the model again{wait}: {event.reason}")
             case AgentEnd():
                 self._end(event.status, event.reason, event.error.message if event.error else None)
             case AgentStart():

@@ -209,6 +209,7 @@ class AgentRetry(Wire, frozen=True, tag="agent_retry", tag_field="type"):
 
     attempt: int  # 1 = the first retry
     reason: str  # what the attempt before failed of, for a person
+    wait_s: float = 0.0  # how long it is going to be waited before, at least
 
 
 class MiddlewareError(Wire, frozen=True, tag="middleware_error", tag_field="type"):

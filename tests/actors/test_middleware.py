@@ -1,5 +1,6 @@
 """Middleware around model calls: its order, what it may change, asking again, what it does wrong, ends and aborts."""
 
+import math
 from dataclasses import replace
 from typing import Any
 
@@ -20,6 +21,7 @@ from adjourn.protocol.codec import to_json
 from adjourn.protocol.events import (
     AgentEnd,
     AgentRetry,
+    Envelope,
     Event,
     Failed,
     MiddlewareError,
@@ -641,3 +643,39 @@ async def test_attempts_that_left_no_answer_cost_too(autojump_clock: MockClock) 
     agent = guarded(agent_of(failed, "never said"), Retry(restart=True), Budget(max_turns=1))
     end, events = await finished(agent)
     assert (ends(events), said(end), end.usage) == ([("failed", "maxTurns")], [], SPENT)
+
+
+async def test_watchers_are_told_of_a_retry_when_the_wait_begins(autojump_clock: MockClock) -> None:
+    async def waits(request: Any, call_next: Any) -> Any:
+        await call_next(request)
+        await call_next.will_retry(60)
+        await call_next.will_retry(60)  # told once
+        await trio.sleep(60)
+        return await call_next(request)
+
+    agent = guarded(agent_of(fails("HTTP 429"), "whole"), AroundModel(waits))
+    async with open_test_system(agent) as system:
+        run = await system.start(agent, "Hi")
+        async with run.events(after=0) as events:
+            heard = [item async for item in events if isinstance(item, Envelope)]
+    (retry,) = [each for each in heard if isinstance(each.event, AgentRetry)]
+    assert retry.event == AgentRetry(attempt=1, reason="HTTP 429", wait_s=60)
+    assert heard[-1].time - retry.time >= 60_000
+
+
+@pytest.mark.parametrize(
+    ("calls_first", "wait_s", "complaint"), [(False, 1, "RuntimeError"), (True, math.nan, "ValueError"), (True, -1, "")]
+)
+async def test_a_retry_that_makes_no_sense_is_an_error_of_the_middleware(
+    calls_first: bool, wait_s: float, complaint: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def tells(request: Any, call_next: Any) -> Any:
+        if calls_first:
+            await call_next(request)
+        await call_next.will_retry(wait_s)
+
+    end, events = await finished(guarded(agent_of("hello"), AroundModel(tells)))
+    assert said(end) == ["hello"]
+    assert retries(events) == []
+    assert len(errors(events)) == 1
+    assert complaint in caplog.text

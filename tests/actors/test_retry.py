@@ -30,12 +30,16 @@ class Provider:
         self.takes_s = takes_s
         self.asked: list[float] = []
         self.requests: list[ModelRequest] = []
+        self.told: list[float] = []
 
     async def __call__(self, request: ModelRequest) -> ModelOutcome:
         self.asked.append(trio.current_time())
         self.requests.append(request)
         await trio.sleep(self.takes_s)
         return self.outcomes.pop(0) if len(self.outcomes) > 1 else self.outcomes[0]
+
+    async def will_retry(self, wait_s: float) -> None:
+        self.told.append(wait_s)
 
     @property
     def waits(self) -> list[float]:
@@ -60,7 +64,7 @@ async def test_the_waits_double_up_to_their_bound(autojump_clock: MockClock) -> 
     provider = Provider(failure())
     retry = Retry(attempts=6, wait_initial_s=1, wait_max_s=5, jitter_s=0)
     await retry.model_call(REQUEST, provider)
-    assert provider.waits == [1, 2, 4, 5, 5]
+    assert provider.waits == provider.told == [1, 2, 4, 5, 5]
 
 
 async def test_waits_are_jittered(autojump_clock: MockClock) -> None:
@@ -75,6 +79,7 @@ async def test_after_the_last_attempt_its_failure_is_the_outcome(autojump_clock:
     provider = Provider(first, last)
     assert await Retry(attempts=2).model_call(REQUEST, provider) is last
     assert len(provider.asked) == 2
+    assert len(provider.told) == 1
 
 
 async def test_a_terminal_failure_is_final() -> None:
@@ -105,7 +110,7 @@ async def test_what_was_shown_is_said_anew_where_the_policy_is_to_restart(autoju
 async def test_the_provider_is_left_alone_for_as_long_as_it_wants(autojump_clock: MockClock) -> None:
     provider = Provider(failure(retry_after_s=42), failure(retry_after_s=0), GOOD)
     assert await Retry(wait_initial_s=1, wait_max_s=5).model_call(REQUEST, provider) is GOOD
-    assert provider.waits == [42, 0]
+    assert provider.waits == provider.told == [42, 0]
 
 
 async def test_no_wait_goes_beyond_the_deadline(autojump_clock: MockClock) -> None:
