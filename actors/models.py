@@ -103,7 +103,7 @@ def _block(index: int, block: AssistantBlock) -> Iterator[StreamEvent]:
         case Text():
             yield TextStart(content_index=index)
             yield from (TextDelta(content_index=index, delta=word) for word in _words(block.text))
-            yield TextEnd(content_index=index)
+            yield TextEnd(content_index=index, signature=block.signature)
         case Thinking():
             yield ThinkingStart(content_index=index)
             yield from (ThinkingDelta(content_index=index, delta=word) for word in _words(block.thinking))

@@ -78,6 +78,7 @@ class TextEnd(Wire, frozen=True, tag="text_end", tag_field="type"):
     """A text block is complete."""
 
     content_index: int
+    signature: str | None = None  # the provider's, of the whole block
 
 
 class ThinkingStart(Wire, frozen=True, tag="thinking_start", tag_field="type"):

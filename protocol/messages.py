@@ -53,6 +53,7 @@ class Text(Wire, frozen=True, tag="text", tag_field="type"):
     """Plain text."""
 
     text: str
+    signature: str | None = None  # of a model's text: the provider's word on it, of use to the same model only
     cache: Lifetime | None = None
 
 

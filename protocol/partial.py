@@ -8,6 +8,7 @@ from . import codec
 from .events import (
     StreamDelta,
     TextDelta,
+    TextEnd,
     TextStart,
     ThinkingDelta,
     ThinkingEnd,
@@ -82,6 +83,9 @@ class PartialMessage:
                     id=delta.id, name=delta.name, arguments={}, raw_arguments="", provider_id=delta.provider_id
                 )
                 self._start(delta.content_index, call)
+            case TextEnd(signature=str()):
+                if growing := self._at(delta.content_index, Text):
+                    growing.block = msgspec.structs.replace(cast(Text, growing.block), signature=delta.signature)
             case ThinkingEnd():
                 if growing := self._at(delta.content_index, Thinking):
                     thinking = cast(Thinking, growing.block)
@@ -128,7 +132,7 @@ def _text(block: AssistantBlock) -> str:
 def _with_text(block: AssistantBlock, text: str) -> AssistantBlock:
     match block:
         case Text():
-            return Text(text=text)
+            return msgspec.structs.replace(block, text=text)
         case Thinking():
             return msgspec.structs.replace(block, thinking=text)
         case ToolCall():

@@ -128,7 +128,7 @@ class MessageWriter:
         self._pieces.append(delta)
 
     def end(self, index: int, *, signature: str | None = None, redacted: bool = False) -> None:
-        """End a block. `signature` and `redacted` are a thinking block's.
+        """End a block. `signature` is a text's or a thinking block's, `redacted` a thinking block's.
 
         Raises: WireError when the signature makes the message longer than `MAX_MESSAGE_CHARS`."""
         if signature is not None:
@@ -136,7 +136,7 @@ class MessageWriter:
         self._join()
         kind = self._open.pop(index, None)
         if kind is TextDelta:
-            self._put(TextEnd(content_index=index))
+            self._put(TextEnd(content_index=index, signature=signature))
         elif kind is ThinkingDelta:
             self._put(ThinkingEnd(content_index=index, signature=signature, redacted=redacted))
         elif kind is ToolcallDelta:

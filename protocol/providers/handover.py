@@ -59,6 +59,7 @@ def hand_over(messages: Sequence[Message], target: ModelDescriptor, rules: Rules
     - Each call is followed at once by one result, in the order of the calls: its own, if that came before the next
       assistant message, else a synthetic one. Other results are gone. What a user said in between comes after them.
     - Ids and names of calls fit the API, ids are unique, arguments are objects; results go with their calls.
+    - What a provider said of a text is left only where it is the target's own.
     - Thinking is left only where it is the target's own, signed (or `unsigned_thinking`), and something follows it in
       its message; elsewhere it is text. What can't be read is gone.
     - Images that the target can't take are notes. Nothing is blank: a tool result with nothing in it says so.
@@ -112,7 +113,7 @@ def _assistant(
     for block in reversed(message.content):
         match block:
             case Text():
-                kept = None if _blank(block.text) else block
+                kept = None if _blank(block.text) else block if own else _replace(block, signature=None)
             case Thinking():
                 kept = block if own and followed and _taken_back(block, rules) else _as_text(block)
             case ToolCall():

@@ -59,6 +59,7 @@ class _Part(_In, frozen=True, gc=False):
 
 class _MessageItem(_In, frozen=True, gc=False):
     content: list[_Part] | None = None
+    phase: str | None = None  # commentary or final_answer: newer models want to be told it again
 
 
 class _CallItem(_In, frozen=True, gc=False):
@@ -218,7 +219,9 @@ class Decoder(StreamDecoder):
             case "reasoning":
                 self._reasoning_done(index, parse(_REASONING_ITEM, body, "a reasoning item"))
             case "message":
-                self._message_done(index, parse(_MESSAGE_ITEM, body, "a message"))
+                message = parse(_MESSAGE_ITEM, body, "a message")
+                self._message_done(index, message)
+                self._forget(index, message.phase)
             case _:
                 pass
         self._forget(index)
@@ -260,12 +263,12 @@ class Decoder(StreamDecoder):
         item = self._items[output_index] = _Item(self.writer.thinking(), is_call=False)
         return item
 
-    def _forget(self, output_index: int) -> None:
-        """End what is open of an output item."""
+    def _forget(self, output_index: int, phase: str | None = None) -> None:
+        """End what is open of an output item. `phase` is a message's, and becomes the signature of its texts."""
         if (item := self._items.pop(output_index, None)) is not None:
             self.writer.end(item.block)
         for key in [key for key in self._texts if key[0] == output_index]:
-            self.writer.end(self._texts.pop(key))
+            self.writer.end(self._texts.pop(key), signature=phase)
 
     def _created(self, data: str) -> None:
         self.writer.start()

@@ -167,7 +167,8 @@ def _answer(message: AssistantMessage) -> Iterator[_Json]:
     for block in message.content:
         if isinstance(block, Text):
             content: list[_Json] = [{"type": "output_text", "text": block.text, "annotations": []}]
-            yield {"type": "message", "role": "assistant", "content": content}
+            phase = {"phase": block.signature} if block.signature else {}
+            yield {"type": "message", "role": "assistant", "content": content, **phase}
         elif isinstance(block, Thinking):
             yield from _thought(block)
         else:

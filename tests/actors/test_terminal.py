@@ -101,8 +101,12 @@ async def test_wherever_a_snapshot_comes_in_between_no_word_is_lost_or_repeated(
 
 def test_a_message_begun_anew_is_told_from_the_first_attempt() -> None:
     start = MessageStart(message=AssistantMessage(content=()))
-    text = Shown().events(start, delta("Half a"), AgentRetry(attempt=1, reason="it broke", wait_s=2.0), start, delta("Whole"))
-    assert text == "agent> Half a\n  (asking the model again in 2 s: it broke; what was half said is void)\nagent> Whole"
+    text = Shown().events(
+        start, delta("Half a"), AgentRetry(attempt=1, reason="it broke", wait_s=2.0), start, delta("Whole")
+    )
+    assert (
+        text == "agent> Half a\n  (asking the model again in 2 s: it broke; what was half said is void)\nagent> Whole"
+    )
     text = Shown().events(start, delta("Half a"), AgentResume(reason="recovered"), start, delta("Whole"))
     assert text == "agent> Half a\n  (the server came back; the run goes on; what was half said is void)\nagent> Whole"
 

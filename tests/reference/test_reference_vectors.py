@@ -33,7 +33,7 @@ ANSWERS = {
         "call calls-parallel length mistral-calls-whole no-done-marker nothing-said text text-crlf-and-comments "
         "usage-cache-written usage-cached"
     ),
-    "openai-responses": "text thinking usage-cached usage-written-without-a-price",
+    "openai-responses": "phases text thinking usage-cached usage-written-without-a-price",
     "ollama-chat": (
         "bytes-that-are-no-text-in-arguments call calls-of-one-id calls-parallel calls-without-ids length "
         "no-newline-at-the-end nothing-said text text-in-the-last-line thinking thinking-alone "

@@ -324,6 +324,14 @@ def test_what_cannot_reason_by_its_name_is_not_asked_to(name: str) -> None:
     assert asked["temperature"] == 0.5
 
 
+def test_the_phase_of_what_was_said_goes_back_to_the_same_model_only() -> None:
+    blocks = (Text(text="I look it up.", signature="commentary"), Text(text="It is 4.", signature="final_answer"))
+    _, first, second = items(user("2+2?"), said(*blocks))[:3]
+    assert [first["phase"], second["phase"]] == ["commentary", "final_answer"]
+    other = msgspec.structs.replace(MODEL, id="another")
+    assert all("phase" not in item for item in items(user("2+2?"), said(*blocks, model=other)))
+
+
 # The stream
 
 
