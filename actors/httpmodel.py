@@ -18,7 +18,7 @@ from ..protocol.providers.decoding import MessageWriter, StreamDecoder, WireErro
 from ..protocol.providers.faults import MAX_BODY_BYTES, Fault, fault_of
 from ..protocol.providers.ollama import list_request, read_models
 from .httpclient import CLOSE_S, Exchange, NetworkFault, keep_clients
-from .keys import Refused, Scrubber, check_headers, key_headers, variable_headers
+from .keys import Refused, Scrubber, check_headers, key_headers, key_scrubber, variable_headers
 from .models import ModelRequest
 from .providers import Provider, find_provider, provider_of
 
@@ -44,7 +44,8 @@ class _Call:
     base_url: str
     request: HTTPRequest
     headers: dict[str, str] = field(repr=False)  # beside the request's own
-    scrubber: Scrubber
+    scrubber: Scrubber  # of what is said about failures
+    in_answers: Scrubber
 
     def exchange(self) -> Exchange:
         return Exchange(self.provider, self.base_url)
@@ -121,7 +122,7 @@ class HTTPModel:
         secret |= {name: value for name, value in _lower(wanted.headers).items() if built.headers.get(name) != value}
         with_id = {provider.call_id_header: request.call_id} if provider.call_id_header and request.call_id else {}
         check_headers(secret | with_id)
-        return _Call(provider, base_url, wanted, with_id | secret, Scrubber(secret))
+        return _Call(provider, base_url, wanted, with_id | secret, Scrubber(secret), key_scrubber(provider, secret))
 
     def route(self, model: ModelDescriptor, headers: Mapping[str, str]) -> tuple[Provider, str, dict[str, str]]:
         """Where a call of `model` goes: the provider, the base URL, and what goes along that may be secret. `headers`
@@ -154,7 +155,7 @@ async def list_models(
         check_headers(secret)
     except Refused as error:
         raise ProviderError(str(error)) from None
-    call = _Call(found, base_url, list_request(), secret, Scrubber(secret))
+    call = _Call(found, base_url, list_request(), secret, Scrubber(secret), key_scrubber(found, secret))
     exchange = call.exchange()
     try:
         status, headers = await exchange.send(call.request, call.headers)
@@ -224,7 +225,7 @@ async def _more(call: _Call, exchange: Exchange, decoder: StreamDecoder) -> list
         chunk = await exchange.chunk()
     except NetworkFault as error:
         return decoder.fail(call.scrubber.text(str(error)), error.kind)
-    events = decoder.close() if chunk is None else decoder.feed(chunk)
+    events = decoder.close() if chunk is None else decoder.feed(call.in_answers.body(chunk))
     if decoder.ended and isinstance(failed := events[-1], Failed) and failed.error.error_message:
         text = call.scrubber.text(failed.error.error_message)
         scrubbed = msgspec.structs.replace(failed.error, error_message=text)

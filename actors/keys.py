@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from .providers import Provider
 
-__all__ = ["Refused", "Scrubber", "check_headers", "key_headers", "variable_headers"]
+__all__ = ["Refused", "Scrubber", "check_headers", "key_headers", "key_scrubber", "variable_headers"]
 
 MIN_SECRET_CHARS = 8  # what is shorter is no secret, and to blot it out would garble texts
 
@@ -38,6 +38,12 @@ class Scrubber:
         for secret in self._secrets:
             body = body.replace(secret.encode(), b"***")
         return body
+
+
+def key_scrubber(provider: Provider, headers: Mapping[str, str]) -> Scrubber:
+    """For answers: it knows the key alone, which no answer holds by chance as it may hold another header's value."""
+    names = {"authorization", provider.key_header}
+    return Scrubber({name: value for name, value in headers.items() if name in names})
 
 
 def key_headers(provider: Provider, key: str | None, *, at_home: bool) -> dict[str, str]:

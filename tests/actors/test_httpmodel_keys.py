@@ -18,7 +18,7 @@ from adjourn.protocol.messages import ModelDescriptor, user
 from adjourn.protocol.options import ModelOptions
 from adjourn.protocol.record import encode_entry
 from adjourn.stores.memory import MemoryStore
-from asking import events, failure
+from asking import answer, events, failure
 
 KEY, TOKEN, MORE = "sesame-key-0123", "sesame-header-0123", "sesame-option-0123"
 ECHO = ("you sent " + " ".join((KEY, "Bearer " + KEY, TOKEN, MORE))).encode()
@@ -70,6 +70,13 @@ async def test_an_error_that_echoes_keys_does_not_show_them(reply: Reply, caplog
     assert "sesame" not in caplog.text
     assert not any("sesame" in repr(vars(each)) for each in caplog.records)
     assert "httpcore" in {each.name.split(".")[0] for each in caplog.records}
+
+
+async def test_an_answer_that_echoes_the_key_does_not_show_it_and_is_left_alone_otherwise() -> None:
+    body = b'{"message": {"content": "%b"}}\n{"message": {"content": ""}, "done": true}\n' % ECHO
+    async with open_byte_server(said(body)) as server:
+        end = answer(await heard(secret_model(server.url)))
+    assert end.text == f"you sent *** *** {TOKEN} {MORE}"  # these two might stand there by chance
 
 
 async def test_a_request_id_that_echoes_keys_does_not_show_them() -> None:

@@ -4,13 +4,16 @@ import math
 
 import pytest
 import trio
+from asked import HELLO, local, said
+from byteserver import Reply, open_byte_server
 from trio.testing import MockClock
 
+from adjourn.actors import Agent
 from adjourn.actors.middleware import ModelOutcome
 from adjourn.actors.models import ModelRequest
 from adjourn.actors.retry import Retry
-from adjourn.actors.testing import says
-from adjourn.protocol import AssistantMessage, Failed, ModelDescriptor
+from adjourn.actors.testing import open_test_system, says
+from adjourn.protocol import AgentRetry, AssistantMessage, Envelope, Failed, ModelDescriptor
 
 REQUEST = ModelRequest(ModelDescriptor(id="m"), "", (), (), "run-1", call_id="call-1")
 GOOD = ModelOutcome(says("Hello"), shown=True)
@@ -167,3 +170,25 @@ async def test_an_exception_goes_through() -> None:
 def test_a_policy_that_makes_no_sense_is_refused(options: dict[str, float], complaint: str) -> None:
     with pytest.raises(ValueError, match=complaint):
         Retry(**options)  # type: ignore[arg-type]
+
+
+async def test_a_run_outlasts_a_provider_that_is_busy_and_connections_that_break() -> None:
+    busy = Reply(b'{"error": "busy"}', 503, "application/json", headers=(("retry-after", "0"),))
+    broken = Reply(raw=b"", then="reset")
+    cut = said(HELLO, then="reset")
+    async with open_byte_server(busy, broken, cut, said()) as server:
+        policy = Retry(wait_initial_s=0, jitter_s=0, restart=True)
+        agent = Agent(name="a", model=local(server.url), middleware=[policy])
+        async with open_test_system(agent) as system:
+            run = await system.start("a", "Hi")
+            async with run.events(after=0) as events:
+                heard = [item.event async for item in events if isinstance(item, Envelope)]
+            ended = await run.wait()
+    reasons = [event.reason for event in heard if isinstance(event, AgentRetry)]
+    assert [reason.split(" ")[:4] for reason in reasons] == [
+        ["the", "provider", "answered", "503:"],
+        ["the", "connection", "to", server.url],
+        ["the", "connection", "to", server.url],
+    ]
+    assert [message.text for message in ended.messages] == ["Hi", "Hello"]
+    assert len(server.requests) == 4
