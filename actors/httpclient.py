@@ -18,11 +18,14 @@ from functools import cache
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, cast
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 import trio
 
 from ..protocol.messages import ErrorKind
 from ..protocol.providers.adapter import HTTPRequest
+from .access import is_loopback
 from .providers import Provider
 
 if TYPE_CHECKING:
@@ -227,6 +230,8 @@ def _unreachable(error: Exception, at: str, provider: Provider) -> str:
     hint = f" {provider.when_unreachable}" if provider.when_unreachable else ""
     for cause in _causes(error):
         match cause:
+            case ConnectionRefusedError() if _is_proxied(at):
+                return f"nothing listens at the proxy that the environment names for {at}"
             case ConnectionRefusedError():
                 return f"nothing listens at {at}.{hint}"
             case socket.gaierror():
@@ -236,6 +241,12 @@ def _unreachable(error: Exception, at: str, provider: Provider) -> str:
             case _:
                 pass
     return f"no connection to {at}: {error}.{hint}"
+
+
+def _is_proxied(at: str) -> bool:
+    parts, proxies = urlsplit(at), getproxies()
+    host = parts.hostname or ""
+    return not is_loopback(host) and (parts.scheme in proxies or "all" in proxies) and not proxy_bypass(host)
 
 
 def _causes(error: BaseException, depth: int = 10) -> Iterator[BaseException]:
@@ -259,6 +270,7 @@ def _new_client(provider: Provider) -> "httpx.AsyncClient":
         http2=provider.http2,
         verify=_tls(),
         limits=httpx.Limits(max_connections=None, max_keepalive_connections=KEEP_ALIVE, keepalive_expiry=KEEP_ALIVE_S),
+        mounts=dict.fromkeys(("all://127.0.0.1", "all://localhost", "all://[::1]")),  # no proxy to this machine itself
         cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),  # none: calls know nothing of each other
         headers={"user-agent": "adjourn", "accept-encoding": "identity"},
         follow_redirects=False,  # keys would go along

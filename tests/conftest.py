@@ -1,6 +1,13 @@
-"""Hypothesis draws the same examples on every run and machine, however slow; it keeps no database of past failures."""
+"""Tests run alike everywhere: Hypothesis draws the same examples on every machine, however slow, and keeps no database
+of past failures; and but for live tests no proxy stands between a test and its servers."""
+
+import os
 
 from hypothesis import settings
 
 settings.register_profile("adjourn", derandomize=True, deadline=None, database=None)
 settings.load_profile("adjourn")
+
+if os.environ.get("ADJOURN_LIVE") != "1":
+    for name in [name for name in os.environ if name.lower() in ("http_proxy", "https_proxy", "all_proxy")]:
+        del os.environ[name]

@@ -122,6 +122,18 @@ async def test_nothing_listens() -> None:
     assert end.error.error_kind == "transient"
 
 
+@pytest.mark.parametrize("variable", ["HTTP_PROXY", "ALL_PROXY"])
+async def test_a_proxy_is_asked_for_what_is_not_on_this_machine(variable: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with listener(lambda stream: stream.aclose()) as nobody:
+        pass
+    monkeypatch.setenv(variable, nobody)
+    async with open_byte_server(said()) as server:
+        assert answer(await events(local(server.url), [user("Hi")])).text == "Hello"
+    end = failure(await events(local("http://model.invalid"), [user("Hi")]))
+    told = "nothing listens at the proxy that the environment names for http://model.invalid"
+    assert end.error.error_message == told
+
+
 async def test_no_such_host() -> None:
     end = failure(await events(local("http://nowhere.invalid"), [user("Hi")]))
     assert "there is no address for the host of http://nowhere.invalid" in (end.error.error_message or "")
