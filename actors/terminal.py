@@ -204,7 +204,7 @@ class RunView:
                 self._result(message.tool_call_id, message.content, message.is_error)
 
     def _catch_up(self, message: AssistantMessage) -> None:
-        text = "".join(block.text for block in message.content if isinstance(block, Text))
+        text = message.text
         if not text.startswith(self._said):  # begun anew meanwhile
             self._void("begun anew")
         self._say(text[len(self._said) :])
@@ -280,9 +280,7 @@ def _by(who: str | None) -> str:
 
 
 def _text(message: UserMessage) -> str:
-    if isinstance(message.content, str):
-        return message.content
-    return " ".join(block.text if isinstance(block, Text) else "[image]" for block in message.content)
+    return " ".join(block.text if isinstance(block, Text) else "[image]" for block in message.blocks)
 
 
 def _shown(value: Any) -> str:

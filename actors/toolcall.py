@@ -13,7 +13,7 @@ import trio
 
 from ..protocol.codec import CodecError, check_value, from_json, to_json
 from ..protocol.events import ToolOutput
-from ..protocol.messages import Image, Text, UserBlock
+from ..protocol.messages import Image, Text, UserBlock, text_of
 from ..protocol.record import ToolSpec
 from .faults import bare_error
 
@@ -60,7 +60,7 @@ class ToolOutcome(NamedTuple):
     @property
     def text(self) -> str:
         """All its text blocks, joined."""
-        return "".join(block.text for block in self.content if isinstance(block, Text))
+        return text_of(self.content)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

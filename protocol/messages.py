@@ -4,6 +4,7 @@ Every struct here is frozen. Wire names are the camelCase forms of the field nam
 field at its default is left out. Timestamps are milliseconds since the epoch.
 """
 
+from collections.abc import Iterable
 from typing import Any, Literal, TypeVar
 
 import msgspec
@@ -26,6 +27,7 @@ __all__ = [
     "Usage",
     "UserBlock",
     "UserMessage",
+    "text_of",
     "user",
 ]
 
@@ -87,6 +89,11 @@ UserBlock = Text | Image
 AssistantBlock = Text | Thinking | ToolCall
 
 
+def text_of(blocks: Iterable[UserBlock | AssistantBlock]) -> str:
+    """The text blocks among these, joined."""
+    return "".join([block.text for block in blocks if isinstance(block, Text)])
+
+
 class Cost(Wire, frozen=True):
     """Money, in the currency of the model descriptor's prices; for a descriptor: per million tokens."""
 
@@ -141,7 +148,7 @@ class UserMessage(Wire, frozen=True, tag="user", tag_field="role"):
     @property
     def text(self) -> str:
         """All its text blocks, joined."""
-        return "".join(block.text for block in self.blocks if isinstance(block, Text))
+        return text_of(self.blocks)
 
 
 class AssistantMessage(Wire, frozen=True, tag="assistant", tag_field="role"):
@@ -167,7 +174,7 @@ class AssistantMessage(Wire, frozen=True, tag="assistant", tag_field="role"):
     @property
     def text(self) -> str:
         """All its text blocks, joined."""
-        return "".join(block.text for block in self.content if isinstance(block, Text))
+        return text_of(self.content)
 
 
 class ToolResultMessage(Wire, frozen=True, tag="toolResult", tag_field="role"):
@@ -184,7 +191,7 @@ class ToolResultMessage(Wire, frozen=True, tag="toolResult", tag_field="role"):
     @property
     def text(self) -> str:
         """All its text blocks, joined."""
-        return "".join(block.text for block in self.content if isinstance(block, Text))
+        return text_of(self.content)
 
 
 Message = UserMessage | AssistantMessage | ToolResultMessage
