@@ -4,18 +4,31 @@ The network side loads on its own: `adjourn.actors.gateway`, `adjourn.actors.cli
 """
 
 from ..protocol.methods import Aborted, RunSnapshot
-from .actor import ActorRef, Ended
 from .agent import Agent
-from .allowance import Budget, ConcurrencyLimit
-from .calllog import CallLog
-from .handle import Run
-from .mailbox import ActorCrashed, ActorEnded, ActorError, Mail, Mailbox, MailboxFull
-from .middleware import EndRun, Middleware, ModelOutcome, ToolRequest
-from .models import LanguageModel, ModelRequest
-from .providers import Provider, find_model, find_provider, register_model, register_provider
-from .retry import Retry
-from .supervisor import ChildSpec, Supervisor, open_supervisor
-from .system import ActorSystem, open_actor_system
+from .core import (
+    ActorCrashed,
+    ActorEnded,
+    ActorError,
+    ActorRef,
+    ChildSpec,
+    Ended,
+    Mail,
+    Mailbox,
+    MailboxFull,
+    Supervisor,
+    open_supervisor,
+)
+from .middleware import Budget, CallLog, ConcurrencyLimit, EndRun, Middleware, ModelOutcome, Retry, ToolRequest
+from .models import (
+    LanguageModel,
+    ModelRequest,
+    Provider,
+    find_model,
+    find_provider,
+    register_model,
+    register_provider,
+)
+from .runtime import ActorSystem, Run, open_actor_system
 from .tools import Tool, ToolContext, ToolDefinitionError, ToolError, ToolOutcome, client_tool, make_tool, tool
 
 __all__ = [

@@ -10,10 +10,10 @@ import msgspec
 from ..protocol.messages import ModelDescriptor
 from ..protocol.options import ModelOptions
 from ..protocol.record import Limits, Spec
-from .middleware import Middleware
-from .models import LanguageModel
-from .providers import find_model
-from .tools import NAME, Tool
+from .middleware.interface import Middleware
+from .models.catalogue import find_model
+from .models.language_model import LanguageModel
+from .tools.declaration import NAME, Tool
 
 __all__ = ["Agent"]
 

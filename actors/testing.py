@@ -15,9 +15,9 @@ from ..protocol.messages import AssistantBlock, AssistantMessage, ModelDescripto
 from ..protocol.record import Limits
 from ..protocol.sse import encode_event
 from .agent import Agent
-from .models import ModelRequest, events_of
-from .system import ActorSystem, open_actor_system
-from .tools import Tool, ToolContext
+from .models.language_model import ModelRequest, events_of
+from .runtime.system import ActorSystem, open_actor_system
+from .tools.declaration import Tool, ToolContext
 
 __all__ = [
     "Answer",

@@ -15,7 +15,8 @@ import msgspec
 import trio
 from httpx import AsyncBaseTransport, AsyncByteStream, AsyncClient, Request, Response
 
-from adjourn.actors import find_model, httpclient, open_actor_system
+from adjourn.actors import find_model, open_actor_system
+from adjourn.actors.models import httpclient
 from adjourn.protocol.messages import ModelDescriptor
 
 from .agents import agent_of

@@ -27,7 +27,11 @@ from .errors import (
     ToolCallIdRequired,
 )
 from .events import AgentResume, AgentStart, ErrorInfo, MessageEnd, ToolClientClaimed, TurnStart
-from .inputs import (
+from .messages import AssistantMessage, Message, ToolCall, ToolResultMessage
+from .record import FINAL, AbortRequest, Call, Claim, DecisionEntry, Head, History, InputEntry, MessageEntry, SpecEntry
+from .schema import compile_schema
+from .step import SEQ_RANGE, Step
+from .transitions import (
     Abort,
     Begin,
     ClaimCall,
@@ -46,10 +50,6 @@ from .inputs import (
     ToolDone,
     Transition,
 )
-from .messages import AssistantMessage, Message, ToolCall, ToolResultMessage
-from .record import FINAL, AbortRequest, Call, Claim, DecisionEntry, Head, History, InputEntry, MessageEntry, SpecEntry
-from .schema import compile_schema
-from .turn import SEQ_RANGE, Step
 
 __all__ = ["MAX_RECOVERIES", "begin", "resume_seq", "step"]
 

@@ -11,7 +11,6 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-
 from tracked import PACKAGES, ROOT, tracked_files
 
 FOLDERS = {"actors", "bench", "protocol", "stores", "tests"}

@@ -9,7 +9,6 @@ import zipfile
 from pathlib import Path
 
 import pytest
-
 from tracked import PACKAGES, ROOT, tracked_files
 
 PIP = [sys.executable, "-m", "pip", "--isolated", "--quiet"]

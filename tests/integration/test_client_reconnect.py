@@ -14,9 +14,8 @@ import trio
 import trio.testing
 
 from adjourn.actors import ActorSystem, open_actor_system
-from adjourn.actors.chat import Chat
-from adjourn.actors.client import Backoff, open_client
-from adjourn.actors.demo import make_support
+from adjourn.actors.cli.demo import make_support
+from adjourn.actors.client import Backoff, Chat, open_client
 from adjourn.actors.gateway import serve_gateway
 from adjourn.protocol.events import Envelope
 from adjourn.protocol.messages import AssistantMessage

@@ -10,8 +10,16 @@ import trio
 from gateway_wire import BINARY, PING, REFUND, TEXT, RawClient, connected, is_event, raw, scripted, serving
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from adjourn.actors import ActorSystem, Agent, open_actor_system, subscriptions
-from adjourn.actors.gateway import Credentials, Gateway, GatewayLimits, Principal, serve_gateway, token_authenticator
+from adjourn.actors import ActorSystem, Agent, open_actor_system
+from adjourn.actors.gateway import (
+    Credentials,
+    Gateway,
+    GatewayLimits,
+    Principal,
+    serve_gateway,
+    subscriptions,
+    token_authenticator,
+)
 from adjourn.actors.testing import hangs, says
 from adjourn.protocol import rpc
 from adjourn.protocol.errors import InvalidParams

@@ -3,8 +3,8 @@
 import pytest
 from gateway_wire import REFUND, TEXT, connected, is_event, raw, scripted, serving
 
-from adjourn.actors import eventlog
 from adjourn.actors.gateway import GatewayLimits
+from adjourn.actors.runtime import eventlog
 from adjourn.actors.testing import calls, hangs, says
 from adjourn.protocol import rpc
 from adjourn.protocol.methods import RunStart

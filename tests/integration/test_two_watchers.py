@@ -7,7 +7,7 @@ import trio
 import trio.testing
 
 from adjourn.actors.agent import Agent
-from adjourn.actors.system import open_actor_system
+from adjourn.actors.runtime import open_actor_system
 from adjourn.actors.testing import ScriptedModel, calls, says
 from adjourn.actors.tools import tool
 from adjourn.protocol import codec

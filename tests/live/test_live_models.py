@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import msgspec
 import pytest
 import trio
+from asking import answer, events, failure
 from wires import WIRES, Wire
 
 from adjourn.actors.models import LanguageModel
@@ -12,7 +13,6 @@ from adjourn.protocol.events import TextDelta, ThinkingDelta
 from adjourn.protocol.messages import AssistantMessage, Message, Text, Thinking, ToolCall, ToolResultMessage, user
 from adjourn.protocol.options import ModelOptions
 from adjourn.protocol.record import ToolSpec
-from asking import answer, events, failure
 
 PATIENCE_S = 120
 BRIEFLY = ModelOptions()

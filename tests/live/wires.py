@@ -5,8 +5,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from adjourn.actors.models import LanguageModel
-from adjourn.actors.providers import find_model
+from adjourn.actors.models import LanguageModel, find_model
 
 
 @dataclass(frozen=True)

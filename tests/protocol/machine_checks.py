@@ -19,20 +19,6 @@ from adjourn.protocol.events import (
     ToolDecisionResolved,
     ToolExecutionEnd,
 )
-from adjourn.protocol.inputs import (
-    Abort,
-    ClaimCall,
-    ClientResult,
-    Decide,
-    Decline,
-    Input,
-    ModelDone,
-    Recover,
-    Reply,
-    Reserve,
-    ToolDone,
-    Transition,
-)
 from adjourn.protocol.machine import MAX_RECOVERIES, step
 from adjourn.protocol.messages import AssistantMessage
 from adjourn.protocol.record import (
@@ -47,6 +33,20 @@ from adjourn.protocol.record import (
     encode_head,
 )
 from adjourn.protocol.transcript import Snapshot, Transcript, replay
+from adjourn.protocol.transitions import (
+    Abort,
+    ClaimCall,
+    ClientResult,
+    Decide,
+    Decline,
+    Input,
+    ModelDone,
+    Recover,
+    Reply,
+    Reserve,
+    ToolDone,
+    Transition,
+)
 
 
 class CheckedDriver(Driver):

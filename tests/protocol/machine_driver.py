@@ -8,18 +8,6 @@ from typing import Any, Literal
 
 from adjourn.protocol.errors import AdjournError
 from adjourn.protocol.events import Event
-from adjourn.protocol.inputs import (
-    Begin,
-    Decide,
-    Input,
-    ModelDone,
-    Recover,
-    Reply,
-    StartModel,
-    StartTool,
-    ToolDone,
-    Transition,
-)
 from adjourn.protocol.machine import begin, resume_seq, step
 from adjourn.protocol.messages import (
     AssistantMessage,
@@ -47,6 +35,18 @@ from adjourn.protocol.record import (
     decode_head,
     encode_entry,
     encode_head,
+)
+from adjourn.protocol.transitions import (
+    Begin,
+    Decide,
+    Input,
+    ModelDone,
+    Recover,
+    Reply,
+    StartModel,
+    StartTool,
+    ToolDone,
+    Transition,
 )
 
 Crash = Literal["before", "after"] | None

@@ -15,10 +15,20 @@ from adjourn.protocol.events import (
     ToolExecutionStart,
     TurnEnd,
 )
-from adjourn.protocol.inputs import Abort, Decline, ModelDone, ModelRefused, Recover, Reserve, Stopped, Tick, ToolDone
 from adjourn.protocol.machine import MAX_RECOVERIES
 from adjourn.protocol.messages import Text, ToolResultMessage, user
 from adjourn.protocol.record import Limits
+from adjourn.protocol.transitions import (
+    Abort,
+    Decline,
+    ModelDone,
+    ModelRefused,
+    Recover,
+    Reserve,
+    Stopped,
+    Tick,
+    ToolDone,
+)
 
 OK = (Text(text="ok"),)
 

@@ -5,8 +5,8 @@ from machine_driver import LOOK, PLAIN, YES, Driver, call, gated, offered, parke
 
 from adjourn.protocol.errors import RunEnded
 from adjourn.protocol.events import AgentEnd, AgentResume, MessageEnd, ToolDecisionPending, TurnEnd
-from adjourn.protocol.inputs import Abort, ClaimCall, Decline, Reply, Stopped, Tick
 from adjourn.protocol.record import Limits, OnExpiry
+from adjourn.protocol.transitions import Abort, ClaimCall, Decline, Reply, Stopped, Tick
 
 # Rule 8: abort.
 

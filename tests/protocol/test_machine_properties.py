@@ -19,7 +19,9 @@ from adjourn.protocol.events import (
     TextStart,
     ToolExecutionUpdate,
 )
-from adjourn.protocol.inputs import (
+from adjourn.protocol.messages import AssistantMessage, Text
+from adjourn.protocol.record import FINAL, Limits, OnExpiry
+from adjourn.protocol.transitions import (
     Abort,
     ClaimCall,
     ClientResult,
@@ -35,8 +37,6 @@ from adjourn.protocol.inputs import (
     Tick,
     ToolDone,
 )
-from adjourn.protocol.messages import AssistantMessage, Text
-from adjourn.protocol.record import FINAL, Limits, OnExpiry
 
 TOOLS = (
     tool("look"),

@@ -13,9 +13,9 @@ from adjourn.protocol.events import (
     ToolDecisionResolved,
     ToolExecutionStart,
 )
-from adjourn.protocol.inputs import ClaimCall, ClientResult, Decline, Reply, Tick
 from adjourn.protocol.messages import Text
 from adjourn.protocol.record import Limits, OnExpiry
+from adjourn.protocol.transitions import ClaimCall, ClientResult, Decline, Reply, Tick
 
 # Rule 3: decisions.
 

@@ -2,12 +2,12 @@
 
 from typing import Any
 
+import drawn
 import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import drawn
 from adjourn.protocol import codec
 from adjourn.protocol.events import Envelope, Event, StreamEvent
 from adjourn.protocol.messages import (

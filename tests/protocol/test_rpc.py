@@ -2,12 +2,12 @@
 
 import json
 
+import drawn
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 from msgspec import UNSET
 
-import drawn
 from adjourn.protocol import codec, rpc
 from adjourn.protocol.errors import AdjournError, DecisionInvalid, InternalError, InvalidParams, StoreUnavailable
 from adjourn.protocol.events import Envelope, TurnStart

@@ -3,11 +3,11 @@
 import json
 from pathlib import Path
 
+import drawn
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import drawn
 from adjourn.protocol import codec
 from adjourn.protocol.events import (
     AgentEnd,

@@ -3,16 +3,16 @@
 from collections.abc import Sequence
 
 import msgspec
+from asking import answer, events
 from heard import Block, Heard
 from sdks import INSTRUCTIONS, OSLO, TOOLS, WEATHER_ASKED, WEATHER_TOLD, Sdk
 
-from adjourn.actors.httpmodel import HTTPModel
-from adjourn.actors.providers import find_model
+from adjourn.actors.models import find_model
+from adjourn.actors.models.httpmodel import HTTPModel
 from adjourn.protocol.events import StreamEvent
 from adjourn.protocol.messages import AssistantMessage, Message, Text, ToolCall, ToolResultMessage, user
 from adjourn.protocol.options import ModelOptions
 from adjourn.protocol.record import ToolSpec
-from asking import answer, events
 
 SPECS = [ToolSpec(name=name, description=description, parameters=parameters) for name, description, parameters in TOOLS]
 KEY = "sk-test-0123456789"

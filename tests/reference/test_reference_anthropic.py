@@ -5,15 +5,15 @@ from dataclasses import replace
 
 import ours
 import trio
+from asking import answer, events, failure
 from mockserver import MockServer
 from sdks import Anthropic
 
-from adjourn.actors.httpmodel import RequestHook
+from adjourn.actors.models.httpmodel import RequestHook
 from adjourn.protocol.events import StreamEvent
 from adjourn.protocol.messages import Thinking, user
 from adjourn.protocol.options import ModelOptions
 from adjourn.protocol.providers.adapter import HTTPRequest
-from asking import answer, events, failure
 
 SDK = Anthropic()
 

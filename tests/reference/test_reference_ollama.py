@@ -5,7 +5,7 @@ import trio
 from mockserver import MockServer
 from sdks import Ollama
 
-from adjourn.actors.httpmodel import list_models
+from adjourn.actors.models.httpmodel import list_models
 
 
 async def test_sdk_and_adapter_list_the_same_models(server: MockServer, monkeypatch: pytest.MonkeyPatch) -> None:

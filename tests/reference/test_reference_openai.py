@@ -4,13 +4,13 @@ import json
 from base64 import b64encode
 
 import ours
+from asking import answer, events
 from mockserver import MockServer
 from sdks import OpenAIResponses
 
 from adjourn.protocol.messages import Thinking, user
 from adjourn.protocol.options import ModelOptions
 from adjourn.protocol.providers.adapter import HTTPRequest
-from asking import answer, events
 
 SDK = OpenAIResponses()
 

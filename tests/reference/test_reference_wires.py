@@ -6,12 +6,12 @@ And the other way round: what that server understands of the SDK's request and o
 import ours
 import pytest
 import trio
+from asking import answer, failure
 from heard import Broken, Heard, Refused
 from mockserver import MockServer
 from sdks import SDKS, Sdk
 
 from adjourn.protocol.events import TextDelta, ToolcallDelta
-from asking import answer, failure
 
 HELLO = 'Hello, wörld! ☕ 🎉\nA second line, with "quotes" and a \\ in it.'
 BROKEN = "This one never gets to its end, however long you wait for it."

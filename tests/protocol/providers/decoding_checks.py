@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Literal, cast
 
 import msgspec
+from drawn import VALUES
 from hypothesis import strategies as st
 
 from adjourn.protocol import codec
@@ -34,7 +35,6 @@ from adjourn.protocol.events import (
 from adjourn.protocol.messages import AssistantMessage, ModelDescriptor
 from adjourn.protocol.partial import PartialMessage
 from adjourn.protocol.providers.adapter import Adapter
-from drawn import VALUES
 
 VECTORS = Path(__file__).parents[2] / "vectors" / "wire"
 

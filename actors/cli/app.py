@@ -1,0 +1,317 @@
+"""The `adjourn` command: its options, what it says of its own, and how it fails. `adjourn runs` is `runs.py`'s, the
+serving `serving.py`'s, the chat `conversation.py`'s.
+
+Exit codes: 0 done; 1 it went wrong, and a line on stderr says why; 2 wrong usage, and a line says what was expected.
+"""
+
+import io
+import logging
+import os
+import shlex
+import sys
+from collections.abc import Iterator, Sequence
+from functools import partial
+from importlib.metadata import version
+from pathlib import Path
+from typing import Annotated, Any, cast
+from urllib.parse import urlsplit
+
+import trio
+import typer
+
+from ...protocol.errors import AdjournError, Unauthorized
+from ...protocol.loopback import is_loopback
+from ..agent import Agent
+from ..core.faults import internal_error
+from . import runs
+from .conversation import converse
+from .demo import make_support
+from .loading import load_agents
+from .modelchat import chat_with, default_agent
+from .serving import Place, Ready, serve
+from .terminal import clean
+
+__all__ = ["main"]
+
+HOST, PORT = "127.0.0.1", 8765
+DEMO_STORE = "sqlite:///adjourn-demo.db"
+INTERRUPTED = 130  # an exit code: 128 + SIGINT
+TRY = "  hello | where is order 7 | refund order 7 | refund orders 7 and 8\n  ship order 7 | count to 50"
+
+logger = logging.getLogger("adjourn.cli")
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.add_typer(runs.app, name="runs")
+
+Host = Annotated[str, typer.Option(help="Where to listen; beyond this machine it takes a token.")]
+Port = Annotated[int, typer.Option(min=0, max=65535, help="0 picks a free one.")]
+StoreAddress = Annotated[str, typer.Option("--store", help="memory:, sqlite:///relative.db or sqlite:////absolute.db")]
+OwnToken = Annotated[
+    str | None,
+    typer.Option("--token", envvar="ADJOURN_TOKEN", show_default=False, help="What clients have to show."),
+]
+Headless = Annotated[bool, typer.Option("--headless", help="Serve only, with no chat, also on a terminal.")]
+
+
+@app.callback(invoke_without_command=True)
+def options(
+    show_version: Annotated[bool, typer.Option("--version", help="Say which version this is.")] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", help="Log all to stderr, with tracebacks.")] = False,
+) -> None:
+    """Agents whose tools stop and ask: serve them, talk to them, decide for them."""
+    _log(verbose)
+    if show_version:
+        typer.echo(f"adjourn {version('adjourn')}")
+        raise typer.Exit
+
+
+@app.command()
+def demo(
+    host: Host = HOST,
+    port: Port = PORT,
+    store: StoreAddress = DEMO_STORE,
+    token: OwnToken = None,
+    headless: Headless = False,
+) -> None:
+    """Serve the demo agent, which needs no key and no network, and chat with it."""
+    ledger = _beside(store, ".refunds.txt")
+    chat = not headless and sys.stdin.isatty() and sys.stdout.isatty()
+    lines = [f"Each refund that is executed is a line in {ledger}"] if ledger else []
+    _serve([make_support(ledger)], store, host, port, token, chat=chat, lines=lines, to_try=TRY)
+
+
+@app.command("serve")
+def serve_agents(
+    agents: Annotated[
+        str, typer.Argument(metavar="MODULE:NAME", help="An Agent, a list, or a function giving either.")
+    ],
+    host: Host = HOST,
+    port: Port = PORT,
+    store: StoreAddress = "sqlite:///adjourn.db",
+    token: OwnToken = None,
+) -> None:
+    """Serve agents of your own."""
+    _serve(load_agents(agents), store, host, port, token)
+
+
+@app.command()
+def chat(
+    context: typer.Context,
+    url: Annotated[str, typer.Argument(envvar=runs.URL_VARIABLE, help="The gateway.")] = runs.DEFAULT_URL,
+    agent: Annotated[str | None, typer.Option(help="Whom to talk to, where there are several.")] = None,
+    run: Annotated[str | None, typer.Option(help="Go on with this run.")] = None,
+    token: runs.Token = None,
+    model: Annotated[
+        str | None,
+        typer.Option(help="This model, no gateway: ollama:NAME, anthropic:NAME, openai:NAME, openai-responses:NAME."),
+    ] = None,
+) -> None:
+    """Talk to an agent, and decide what its tools ask; or, with --model, to a model as it is."""
+    if model is not None:
+        _chat_with(model, _given(context, {"url": "URL", "agent": "--agent", "run": "--run", "token": "--token"}))
+        return
+    trio.run(partial(converse, url, agent=agent, run_id=run, token=token, come_back=runs.command(url, "chat")))
+
+
+def _given(context: typer.Context, names: dict[str, str]) -> list[str]:
+    """Which of these were typed; what the environment says may stand there for other commands."""
+    sources = {shown: context.get_parameter_source(name) for name, shown in names.items()}
+    return [shown for shown, source in sources.items() if source is not None and source.name == "COMMANDLINE"]
+
+
+def _chat_with(model: str, beside: Sequence[str]) -> None:
+    if beside:
+        raise typer.BadParameter(f"it needs no gateway; leave out {', '.join(beside)}", param_hint="--model")
+    try:
+        agent = default_agent(model)
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--model") from error
+    trio.run(chat_with, agent)
+
+
+def _serve(
+    agents: Sequence[Agent],
+    store: str,
+    host: str,
+    port: int,
+    token: str | None,
+    *,
+    chat: bool = False,
+    lines: Sequence[str] = (),
+    to_try: str | None = None,
+) -> None:
+    if not (token or is_loopback(host)):
+        expected = "beyond this machine, clients must show a token: set ADJOURN_TOKEN, or give --token"
+        raise typer.BadParameter(expected, param_hint="--host")
+
+    def ready(found: Ready) -> None:
+        typer.echo(f"adjourn serves {', '.join(agent.name for agent in agents)} at {found.url}")
+        typer.echo(
+            f"Runs are kept in {store}" if store != "memory:" else "Runs are kept in memory, for this process only"
+        )
+        for line in lines:
+            typer.echo(line)
+        if to_try is not None:
+            typer.echo("Try:" if chat else f"Try, in {runs.command(found.url, 'chat')}:")
+            typer.echo(to_try)
+        for line in _found(found):
+            typer.echo(line)
+        sys.stdout.flush()
+
+    def stopping() -> None:
+        typer.echo(f"{_after_interrupt()}Stopping; another signal stops at once")
+        sys.stdout.flush()
+
+    async def converse_here(url: str) -> None:
+        await converse(url, agent=agents[0].name, token=token, come_back=_served_again(url, host, store))
+
+    meanwhile = converse_here if chat else None
+    place = Place(host, port, token)
+    trio.run(
+        partial(serve, agents, store=store, place=place, ready=ready, stopping=stopping, meanwhile=meanwhile),
+    )
+    if not chat:
+        typer.echo("Stopped")
+
+
+def _after_interrupt() -> str:
+    """A terminal has shown ^C, and stands behind it."""
+    return "\n" if sys.stdout.isatty() else ""
+
+
+def _found(found: Ready) -> Iterator[str]:
+    """What was in the store at the start."""
+    if found.going_on:
+        yield f"{_runs(found.going_on, 'goes', 'go')} on where the last process left off"
+    if found.waiting:
+        yield f"{_runs(found.waiting, 'is', 'are')} waiting for a decision: {runs.command(found.url, 'runs', 'list')}"
+    if found.stranded:
+        yield f"{_runs(found.stranded, 'is', 'are')} stranded: their agents, or a tool of them, are not loaded"
+
+
+def _runs(count: int, singular: str, plural: str) -> str:
+    return f"1 run {singular}" if count == 1 else f"{count} runs {plural}"
+
+
+def _beside(store: str, suffix: str) -> Path | None:
+    """A file beside the store's own; None where that is no file."""
+    path = store.removeprefix("sqlite:///")
+    return Path(path).with_suffix(suffix) if path not in (store, "", "/") else None
+
+
+def _served_again(url: str, host: str, store: str) -> str | None:
+    """The commands that bring the demo back, and then a chat with it; None where its runs go with the process."""
+    options = (("--host", host, HOST), ("--port", str(urlsplit(url).port), str(PORT)), ("--store", store, DEMO_STORE))
+    given = [word for name, value, usual in options if value != usual for word in (name, value)]
+    again = f"{runs.program()} {shlex.join(['demo', *given])}"
+    return None if store == "memory:" else f"{again}\n  in another terminal: {runs.command(url, 'chat')}"
+
+
+# How it is called, and how it fails.
+
+
+def main(args: Sequence[str] | None = None) -> None:
+    """Carry out a command line, and exit."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal that can't show a character shows a ?
+    sys.exit(_exit_code(sys.argv[1:] if args is None else list(args)))
+
+
+def _exit_code(args: list[str]) -> int:
+    try:
+        code = typer.main.get_command(app).main(args, prog_name="adjourn", standalone_mode=False)
+        if code == INTERRUPTED:
+            typer.echo(_after_interrupt(), nl=False)
+        sys.stdout.flush()
+    except _UsageError as error:
+        return _wrong_usage(error)
+    except (Exception, BaseExceptionGroup, KeyboardInterrupt) as error:
+        return _failed(cast(BaseException, error))
+    return code or 0
+
+
+_UsageError = cast(type[Exception], typer.BadParameter.__mro__[1])  # typer has it under no name of its own
+
+
+def _wrong_usage(error: Any) -> int:
+    command = error.ctx.command_path if error.ctx is not None else "adjourn"
+    if (
+        message := error.format_message().rstrip(".").replace("Value error, ", "")
+    ):  # without one, the help is out already
+        _complain(f"{message} (see {command} --help)")
+    return 2
+
+
+def _failed(error: BaseException) -> int:
+    leaf = _worst(error)
+    match leaf:
+        case KeyboardInterrupt() | typer.Abort():
+            typer.echo(_after_interrupt(), nl=False)
+            return INTERRUPTED
+        case BrokenPipeError():  # whoever read our output has enough
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return 1
+        case SystemExit():
+            raise leaf
+        case AdjournError():
+            logger.debug("failed", exc_info=error)
+            _complain(leaf.message + _hint(leaf))
+        case _:
+            _complain(internal_error(error, "the adjourn command", logger).message)
+    return 1
+
+
+def _hint(error: AdjournError) -> str:
+    if isinstance(error, Unauthorized):
+        return " (set ADJOURN_TOKEN, or give --token)"
+    return " (`adjourn demo` starts a gateway)" if "nothing answers" in error.message else ""
+
+
+def _worst(error: BaseException) -> BaseException:
+    """The one error of a group to tell of: what isn't ours first, for it tells more."""
+    leaves = list(_leaves(error))
+    return next((leaf for leaf in leaves if not isinstance(leaf, AdjournError)), leaves[0])
+
+
+def _leaves(error: BaseException) -> Iterator[BaseException]:
+    if isinstance(error, BaseExceptionGroup):
+        for each in cast(BaseExceptionGroup[BaseException], error).exceptions:
+            yield from _leaves(each)
+    else:
+        yield error
+
+
+def _complain(text: str) -> None:
+    typer.echo(_one_line(text), err=True)
+
+
+def _one_line(text: str) -> str:
+    return f"adjourn: {clean(' '.join(text.split()))}"
+
+
+class _OneLine(logging.Formatter):
+    """A record on one line, with the error that it is about but no traceback."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        text = f"{record.levelname.lower()}: {record.getMessage()}"
+        error = record.exc_info[1] if record.exc_info else None
+        if error is not None:
+            leaf = _worst(error)
+            text += f": {type(leaf).__name__}: {leaf}"
+        return _one_line(text)
+
+
+def _log(verbose: bool) -> None:
+    handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter(logging.BASIC_FORMAT) if verbose else _OneLine())
+    ours = logging.getLogger("adjourn")
+    ours.handlers[:] = [handler]
+    ours.setLevel(logging.DEBUG if verbose else logging.WARNING)
+    logging.getLogger("adjourn.calls").setLevel(logging.INFO)  # whoever has a `CallLog` wants to see it
+    ours.propagate = False
+    logging.getLogger().handlers[:] = [logging.NullHandler()]  # other libraries have nothing to say here

@@ -1,0 +1,233 @@
+"""The demo agent, `support`: a shop that exists only by arithmetic, and a model of rules: no key, no network.
+
+The model decides from the messages alone, so that the same conversation always goes the same way.
+"""
+
+import os
+import re
+from collections.abc import AsyncGenerator, Callable, Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+import trio
+
+from ...protocol.events import StreamEvent
+from ...protocol.messages import (
+    AssistantMessage,
+    Message,
+    ModelDescriptor,
+    Text,
+    ToolCall,
+    ToolResultMessage,
+    UserMessage,
+)
+from ..agent import Agent
+from ..models.language_model import ModelRequest, events_of
+from ..tools.declaration import Tool, ToolContext, tool
+
+__all__ = ["RuleModel", "make_support"]
+
+CAN_DO = (
+    'I can tell where an order is ("where is order 7"), refund one or several ("refund order 7", "refund orders 7 and '
+    '8"), ship one ("ship order 7"), and count ("count to 50").'
+)
+MAX_COUNT = 10_000
+
+OrderId = Annotated[int, msgspec.Meta(description="The number of the order.", ge=0)]
+
+
+# The shop.
+
+
+def _amount(order_id: int) -> float:
+    return 10 + order_id * 37 % 190 + 0.5 * (order_id % 2)
+
+
+def _state(order_id: int) -> str:
+    return ("waits to be packed", "is on its way", "was delivered")[order_id % 3]
+
+
+@tool
+async def look_up_order(order_id: OrderId) -> str:
+    """Find out where an order is and what it cost."""
+    return f"Order {order_id} {_state(order_id)}. It cost {_amount(order_id):.2f}."
+
+
+class Approval(msgspec.Struct, forbid_unknown_fields=True):
+    """Whether the money goes back."""
+
+    approved: bool
+    reason: Annotated[str, msgspec.Meta(description="For the customer.")] = ""
+
+
+def _refund_tool(ledger: Path | None) -> Tool:
+    @tool(decision=Approval)
+    def refund_order(
+        order_id: OrderId,
+        amount: Annotated[float, msgspec.Meta(description="How much to pay back.", gt=0)],
+        decision: Approval,
+        context: ToolContext,
+    ) -> str:
+        """Pay an order's money back. A person has to approve it."""
+        if not decision.approved:
+            return f"Refund of order {order_id} was not approved: {decision.reason or 'no reason given'}."
+        if ledger is not None:
+            _append(ledger, f"order {order_id}: refunded {amount:.2f} (call {context.tool_call_id})\n")
+        return f"Refunded {amount:.2f} for order {order_id}."
+
+    return refund_order
+
+
+def _append(ledger: Path, line: str) -> None:
+    with ledger.open("a", encoding="utf-8") as file:
+        file.write(line)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+SHIPPING: dict[str, Any] = {
+    "oneOf": [
+        {
+            "title": "Courier",
+            "type": "object",
+            "properties": {
+                "method": {"const": "courier"},
+                "address": {"type": "string", "minLength": 1, "description": "Where to deliver."},
+                "express": {"type": "boolean", "default": False, "description": "Today rather than this week."},
+            },
+            "required": ["method", "address"],
+            "additionalProperties": False,
+        },
+        {
+            "title": "Pickup",
+            "type": "object",
+            "properties": {
+                "method": {"const": "pickup"},
+                "point": {"type": "string", "minLength": 1, "description": "Where the customer fetches it."},
+            },
+            "required": ["method", "point"],
+            "additionalProperties": False,
+        },
+    ]
+}
+
+
+@tool(decision=SHIPPING)
+async def ship_order(order_id: OrderId, decision: dict[str, Any]) -> str:
+    """Send an order off. A person chooses how."""
+    if decision["method"] == "pickup":
+        return f"Order {order_id} waits to be picked up at {decision['point']}."
+    express = ", express" if decision.get("express") else ""
+    return f"Order {order_id} goes by courier to {decision['address']}{express}."
+
+
+# The model.
+
+
+class RuleModel:
+    """A language model made of rules. It streams a word at a time, `delay_s` seconds apart."""
+
+    def __init__(self, *, delay_s: float = 0.03) -> None:
+        self.descriptor = ModelDescriptor(id="support-rules", name="Rules, no model", api="local", provider="demo")
+        self._delay_s = delay_s
+
+    async def stream(self, request: ModelRequest) -> AsyncGenerator[Sequence[StreamEvent], None]:
+        """The answer that the rules give to the last messages."""
+        for event in events_of(self._answer(request.messages)):
+            await trio.sleep(self._delay_s)
+            yield [event]
+
+    def _answer(self, messages: Sequence[Message]) -> AssistantMessage:
+        blocks = _blocks(messages)
+        called = any(isinstance(block, ToolCall) for block in blocks)
+        return AssistantMessage(
+            content=tuple(blocks),
+            api=self.descriptor.api,
+            provider=self.descriptor.provider,
+            model=self.descriptor.id,
+            stop_reason="toolUse" if called else "stop",
+        )
+
+
+def _blocks(messages: Sequence[Message]) -> list[Text | ToolCall]:
+    last = messages[-1] if messages else None
+    if isinstance(last, ToolResultMessage):
+        return [Text(text=_report(messages))]
+    said = " ".join(_said(last).split()) if isinstance(last, UserMessage) else ""
+    for pattern, rule in _RULES:
+        if found := re.search(pattern, said, re.IGNORECASE):
+            return rule(found)
+    return [Text(text=CAN_DO)]
+
+
+def _report(messages: Sequence[Message]) -> str:
+    lines: list[str] = []
+    for message in reversed(messages):
+        if not isinstance(message, ToolResultMessage):
+            break
+        lines.append(f"That did not work: {message.text}" if message.is_error else message.text)
+    return "\n".join(reversed(lines))
+
+
+def _said(message: UserMessage) -> str:
+    if isinstance(message.content, str):
+        return message.content
+    return " ".join(block.text for block in message.content if isinstance(block, Text))
+
+
+def _look_up(found: re.Match[str]) -> list[Text | ToolCall]:
+    return _call("look_up_order", [{"order_id": int(found[1])}], "Let me look.")
+
+
+def _refund(found: re.Match[str]) -> list[Text | ToolCall]:
+    orders = dict.fromkeys(int(number) for number in re.findall(r"\d+", found[1]))
+    wanted = [{"order_id": order, "amount": _amount(order)} for order in orders]
+    return _call("refund_order", wanted, "A refund has to be approved first.")
+
+
+def _ship(found: re.Match[str]) -> list[Text | ToolCall]:
+    return _call("ship_order", [{"order_id": int(found[1])}], "Somebody has to choose how it travels.")
+
+
+def _count(found: re.Match[str]) -> list[Text | ToolCall]:
+    wanted = int(found[1])
+    if not wanted:
+        return [Text(text="Counting to 0 takes no words.")]
+    words = " ".join(str(n) for n in range(1, min(wanted, MAX_COUNT) + 1))
+    return [Text(text=words if wanted <= MAX_COUNT else f"{words} and there I stop.")]
+
+
+def _greet(found: re.Match[str]) -> list[Text | ToolCall]:
+    return [Text(text=f"Hello! I look after the orders of a shop that does not exist. {CAN_DO}")]
+
+
+def _call(name: str, wanted: list[dict[str, Any]], words: str) -> list[Text | ToolCall]:
+    called = [ToolCall(id=f"{name}-{n}", name=name, arguments=arguments) for n, arguments in enumerate(wanted, start=1)]
+    return [Text(text=words), *called]
+
+
+def _too_long(found: re.Match[str]) -> list[Text | ToolCall]:
+    return [Text(text=f"{found[0]} has too many digits for me: nine is the most.")]
+
+
+# The first that is found in what was said, its spaces single, decides.
+_RULES: list[tuple[str, Callable[[re.Match[str]], list[Text | ToolCall]]]] = [
+    (r"\d{10,}", _too_long),
+    (r"\bwhere(?: is|'s) (?:my )?order #?(\d+)", _look_up),
+    (r"\brefund orders? (#?\d+(?:(?:, and |, ?| and )#?\d+)*)", _refund),
+    (r"\bship order #?(\d+)", _ship),
+    (r"\bcount to (\d+)", _count),
+    (r"^\W*(?:hello|hi|hey|good (?:morning|afternoon|evening))\b", _greet),
+]
+
+
+def make_support(ledger: Path | None = None, *, delay_s: float = 0.03) -> Agent:
+    """The agent `support`. Each refund that executes appends a line to `ledger`; `delay_s` paces the model's words."""
+    return Agent(
+        name="support",
+        description="Looks after the orders of a shop that does not exist. Try: refund order 7",
+        model=RuleModel(delay_s=delay_s),
+        instructions="You look after orders. Refunds and shipments are decided by people.",
+        tools=(look_up_order, _refund_tool(ledger), ship_order),
+    )

@@ -1,0 +1,41 @@
+"""A chat with a model and no code: a default agent without tools, in memory, for one terminal."""
+
+import re
+import secrets
+from functools import partial
+
+from ...protocol.errors import InvalidParams
+from ..agent import Agent
+from ..models.catalogue import find_model
+from ..models.httpmodel import HTTPModel, ProviderError, check_model
+from .conversation import converse
+from .serving import Place, serve
+
+__all__ = ["chat_with", "default_agent"]
+
+
+def default_agent(model: str) -> Agent:
+    """An agent that does nothing but talk. Its name is the model's, as far as names allow. Raises: ValueError."""
+    found = find_model(model)
+    name = re.sub(r"[^A-Za-z0-9_-]+", "-", found.descriptor.id).strip("-")[:64]
+    return Agent(name=name or "model", model=found)
+
+
+async def chat_with(agent: Agent) -> None:
+    """Talk to a default agent until the person leaves.
+
+    Raises: InvalidParams, if it is plain from the start that the model can't be asked."""
+    assert isinstance(agent.language_model, HTTPModel)
+    try:
+        await check_model(agent.language_model)
+    except ProviderError as error:
+        raise InvalidParams(str(error)) from error
+    token = secrets.token_urlsafe(24)  # nobody else on this machine is to talk along
+    await serve(
+        [agent],
+        store="memory:",
+        place=Place("127.0.0.1", 0, token),
+        ready=lambda found: None,
+        stopping=lambda: None,
+        meanwhile=partial(converse, agent=agent.name, token=token, come_back=None),
+    )

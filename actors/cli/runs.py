@@ -1,0 +1,269 @@
+"""The `adjourn runs` commands: see what runs there are at a gateway, decide for them, stop them, forget them."""
+
+import os
+import shlex
+import shutil
+import sys
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Any
+
+import trio
+import typer
+
+from ...protocol.codec import CodecError, parse_json
+from ...protocol.errors import AdjournError, InvalidParams, NotPending, ToolCallIdRequired
+from ...protocol.events import Status
+from ...protocol.methods import RunSummary, Settled
+from ...protocol.transcript import PendingCall
+from ..client.client import Client, open_client
+from .conversation import ask_decision, connection_notes
+from .keyboard import open_keyboard
+from .prompt import HELP, Decision, Declined
+from .terminal import RunView, Screen, call_line, clean
+
+__all__ = ["DEFAULT_URL", "URL_VARIABLE", "app", "command", "program"]
+
+DEFAULT_URL = "ws://127.0.0.1:8765"
+URL_VARIABLE = "ADJOURN_URL"
+
+app = typer.Typer(help="See the runs at a gateway; decide for them, stop them, forget them.", no_args_is_help=True)
+
+
+HEADER = f"{'RUN':32}  {'AGENT':12}  {'STATUS':9}  {'CHANGED':11}  WAITING"
+
+RunId = Annotated[str, typer.Argument(metavar="RUN", help="Its id, from `adjourn runs list`.")]
+Url = Annotated[str, typer.Option(envvar=URL_VARIABLE, help="The gateway.")]
+Token = Annotated[str | None, typer.Option(envvar="ADJOURN_TOKEN", show_default=False, help="For a gateway that asks.")]
+Call = Annotated[str | None, typer.Option(help="The tool call's id, where several wait.")]
+
+
+@app.command("list")
+def list_runs(
+    status: Annotated[Status | None, typer.Option(help="Only those.")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=1000)] = 50,
+    after: Annotated[str | None, typer.Option(help="Go on where a list ended.")] = None,
+    url: Url = DEFAULT_URL,
+    token: Token = None,
+) -> None:
+    """List runs, newest first."""
+
+    async def body(client: Client) -> None:
+        page = await client.list(status=status, limit=limit, after=after)
+        for line in _table(page.runs):
+            typer.echo(line)
+        if page.after is not None:
+            only = ["--status", status] if status else []
+            typer.echo(f"There are more: {command(url, 'runs', 'list', *only, '--after', page.after)}")
+
+    _at(url, token, body)
+
+
+@app.command()
+def show(run: RunId, url: Url = DEFAULT_URL, token: Token = None) -> None:
+    """Show a run: what was said and done, and what it waits for."""
+
+    async def body(client: Client) -> None:
+        found = (await client.get(run)).snapshot
+        typer.echo(f"{found.agent} {run}: {found.status}, turn {found.turn}")
+        RunView(Screen()).snapshot(found)
+        waiting = [call for call in found.pending if call.kind == "decision"]
+        for call in waiting:
+            which = ["--call", call.tool_call_id] if len(waiting) > 1 else []
+            typer.echo(f"To decide{_until(call)}: {command(url, 'runs', 'resume', run, *which)}")
+
+    _at(url, token, body)
+
+
+@app.command()
+def watch(
+    run: Annotated[str | None, typer.Argument(metavar="[RUN]", help="Its id; without it, the list is watched.")] = None,
+    url: Url = DEFAULT_URL,
+    token: Token = None,
+) -> None:
+    """Watch a run until it is over, or every change of any run until Ctrl-C."""
+    if run is None:
+        _at(url, token, _watch_list, connection_notes(partial(typer.echo, err=True)))
+    else:
+        screen = Screen()
+        _at(url, token, partial(_watch_run, run, screen), connection_notes(partial(screen.line, style="yellow")))
+
+
+async def _watch_list(client: Client) -> None:
+    async with client.watch_runs() as changes:
+        typer.echo(HEADER)
+        async for summary in changes:
+            typer.echo(_row(summary))
+
+
+async def _watch_run(run: str, screen: Screen, client: Client) -> None:
+    view = RunView(screen)
+    async with client.events(run) as events:
+        async for item in events:
+            view.show(item)
+
+
+@app.command()
+def resume(
+    run: RunId,
+    decision: Annotated[str | None, typer.Argument(metavar="[DECISION]", help="As JSON; else you are asked.")] = None,
+    call: Call = None,
+    url: Url = DEFAULT_URL,
+    token: Token = None,
+) -> None:
+    """Decide what a run waits for."""
+    given = None if decision is None else Decision(_json(decision))
+    _at(url, token, partial(_resume, run, given, call))
+
+
+async def _resume(run: str, given: Decision | None, key: str | None, client: Client) -> None:
+    if given is not None:
+        await _settle_one(client, run, key, given)
+        return
+    waiting = await _waiting(client, run, key)
+    if not waiting:
+        what = "no decision" if key is None else f"no decision on call {key!r}"
+        raise NotPending(f"run {run} waits for {what}")
+    screen = Screen()
+    async with open_keyboard() as keyboard:
+        for call in waiting:
+            screen.line(f"{call_line(call.tool_name, call.input)} needs a decision")
+            screen.line(f"  ({HELP})", "dim")
+            decided = await ask_decision(screen, keyboard, call.schema or {})
+            if decided is None:
+                raise InvalidParams("nothing was decided; the run goes on waiting")
+            await _settle(client, run, call, decided)
+
+
+@app.command()
+def decline(
+    run: RunId,
+    call: Call = None,
+    reason: Annotated[str | None, typer.Option(help="For the model.")] = None,
+    url: Url = DEFAULT_URL,
+    token: Token = None,
+) -> None:
+    """Say no to what a run waits for."""
+
+    async def body(client: Client) -> None:
+        await _settle_one(client, run, call, Declined(reason))
+
+    _at(url, token, body)
+
+
+@app.command()
+def abort(
+    run: RunId,
+    reason: Annotated[str | None, typer.Option(help="For the record.")] = None,
+    url: Url = DEFAULT_URL,
+    token: Token = None,
+) -> None:
+    """Stop a run for good; returns when it is over."""
+
+    async def body(client: Client) -> None:
+        ended = await client.abort(run, reason)
+        left = f"; it left behind what would not stop: {', '.join(ended.abandoned)}" if ended.abandoned else ""
+        typer.echo(f"{run} is {ended.status}{left}")
+
+    _at(url, token, body)
+
+
+@app.command()
+def delete(run: RunId, url: Url = DEFAULT_URL, token: Token = None) -> None:
+    """Forget a run; one that isn't over is stopped first."""
+
+    async def body(client: Client) -> None:
+        await client.get(run)  # deleting what is not there is no error; a misspelt id is one
+        await client.delete(run)
+        typer.echo(f"{run} is forgotten")
+
+    _at(url, token, body)
+
+
+def command(url: str, *words: str) -> str:
+    """The command line of `words` for the gateway at `url`, as it can be typed where this one was."""
+    at: tuple[str, ...] = () if url == DEFAULT_URL == os.environ.get(URL_VARIABLE, DEFAULT_URL) else (url,)
+    if at and words[0] == "runs":
+        at = ("--url", url)
+    return f"{program()} {shlex.join((*words, *at))}"
+
+
+def program() -> str:
+    """The name under which a shell finds this command, or else the path by which it was called."""
+    called, found = Path(sys.argv[0]), shutil.which("adjourn")
+    is_found = found is not None and Path(found).resolve() == called.resolve()
+    return "adjourn" if is_found or called.name != "adjourn" else shlex.quote(sys.argv[0])
+
+
+def _at(
+    url: str,
+    token: str | None,
+    body: Callable[[Client], Awaitable[None]],
+    on_connection: Callable[[AdjournError | None], None] | None = None,
+) -> None:
+    async def main() -> None:
+        async with open_client(url, token=token, on_connection=on_connection) as client:
+            await body(client)
+
+    trio.run(main)
+
+
+async def _waiting(client: Client, run: str, key: str | None) -> list[PendingCall]:
+    pending = (await client.get(run)).snapshot.pending
+    return [call for call in pending if call.kind == "decision" and key in (None, call.tool_call_id)]
+
+
+async def _settle_one(client: Client, run: str, key: str | None, decided: Decision | Declined) -> None:
+    waiting = await _waiting(client, run, key)
+    if len(waiting) > 1:
+        calls = ", ".join(f"{call.tool_call_id} {call_line(call.tool_name, call.input)}" for call in waiting)
+        raise ToolCallIdRequired(f"{len(waiting)} calls wait; say with --call which one: {clean(calls)}")
+    if waiting:
+        await _settle(client, run, waiting[0], decided)
+    else:  # the gateway knows whether the same was decided before, and its acknowledgement got lost
+        settled = await _send(client, run, decided, key, None)
+        typer.echo(f"{_word(decided)}: {settled.tool_call_id}")
+
+
+async def _settle(client: Client, run: str, call: PendingCall, decided: Decision | Declined) -> None:
+    await _send(client, run, decided, call.tool_call_id, call.digest)
+    typer.echo(f"{_word(decided)}: {clean(call_line(call.tool_name, call.input))}")
+
+
+async def _send(client: Client, run: str, decided: Decision | Declined, key: str | None, digest: str | None) -> Settled:
+    if isinstance(decided, Declined):
+        return await client.decline(run, key, decided.reason)
+    return await client.resume(run, decided.value, key, digest)
+
+
+def _word(decided: Decision | Declined) -> str:
+    return "declined" if isinstance(decided, Declined) else "decided"
+
+
+def _json(text: str) -> Any:
+    try:
+        return parse_json(text)
+    except CodecError as error:
+        raise typer.BadParameter(
+            f"expected JSON, such as '{{\"approved\": true}}' in quotes: {error}", param_hint="DECISION"
+        ) from error
+
+
+def _table(runs: tuple[RunSummary, ...]) -> list[str]:
+    if not runs:
+        return ["There are no runs."]
+    return [HEADER, *map(_row, runs)]
+
+
+def _row(run: RunSummary) -> str:
+    changed = datetime.fromtimestamp(run.updated_at / 1000).strftime("%m-%d %H:%M")
+    status = "deleted" if run.deleted else "stranded" if run.stranded else run.status
+    return f"{run.run_id:32}  {run.agent:12}  {status:9}  {changed:11}  {run.pending or ''}".rstrip()
+
+
+def _until(call: PendingCall) -> str:
+    if call.due_at is None:
+        return ""
+    return f" (until {datetime.fromtimestamp(call.due_at / 1000).strftime('%Y-%m-%d %H:%M:%S')})"

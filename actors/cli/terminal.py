@@ -1,0 +1,291 @@
+"""A run on a terminal: its events as lines of text. Knows nothing of gateways.
+
+What comes from a model, a tool or another person is cleaned first: no text of theirs moves the cursor.
+"""
+
+import unicodedata
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from rich.console import Console
+
+from ...protocol.codec import to_json
+from ...protocol.events import (
+    AgentEnd,
+    AgentResume,
+    AgentRetry,
+    AgentStart,
+    Envelope,
+    Event,
+    MessageEnd,
+    MessageStart,
+    MessageUpdate,
+    TextDelta,
+    ThinkingStart,
+    ToolClientClaimed,
+    ToolClientExecutePending,
+    ToolDecisionPending,
+    ToolDecisionResolved,
+    ToolExecutionEnd,
+    ToolExecutionStart,
+    ToolExecutionUpdate,
+    TurnEnd,
+)
+from ...protocol.messages import AssistantMessage, Message, Text, ToolResultMessage, UserMessage
+from ...protocol.methods import RunSnapshot
+from ...protocol.transcript import Snapshot
+
+__all__ = ["RunView", "Screen", "call_line", "clean"]
+
+MAX_SHOWN_CHARS = 600  # of one tool's arguments or result
+
+_BIDI = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+
+
+def clean(text: str) -> str:
+    """`text` without what a terminal would obey: control characters but tab and newline, and changes of direction."""
+    if text.isascii() and text.isprintable():
+        return text
+    kept = (c if c in "\n\t" or (unicodedata.category(c) != "Cc" and c not in _BIDI) else "�" for c in text)
+    return "".join(kept)
+
+
+class Screen:
+    """Where text goes: a terminal, with a little colour, or a pipe, with none."""
+
+    def __init__(self, console: Console | None = None) -> None:
+        self.console = console or Console(highlight=False, markup=False, emoji=False, soft_wrap=True)
+        self._in_line = False
+        self._prompt = ""
+        self._written = 0  # how often
+
+    def write(self, text: str, style: str | None = None) -> None:
+        """More of the current line."""
+        if text:
+            self.console.out(clean(text), style=style, highlight=False, end="")
+            self.console.file.flush()
+            self._in_line = not text.endswith("\n")
+            self._written += 1
+
+    def line(self, text: str, style: str | None = None) -> None:
+        """A line of its own."""
+        self.end_line()
+        self.write(f"{text}\n", style)
+
+    def end_line(self) -> None:
+        """Go to the start of a line, if the cursor isn't there."""
+        if self._in_line:
+            self.write("\n")
+
+    @contextmanager
+    def prompting(self, prompt: str) -> Generator[None]:
+        """Show a prompt, and again after what is said `beside` it, for as long as the block."""
+        self.end_line()
+        self.write(prompt, "bold")
+        self._prompt = prompt
+        try:
+            yield
+        finally:
+            self._prompt = ""
+
+    def drop_prompt(self) -> None:
+        """Nothing is being asked any more, though the one who asked may not know it yet."""
+        self._prompt = ""
+
+    @contextmanager
+    def beside(self) -> Generator[None]:
+        """What is said in the block may come while something is being asked: then the prompt is shown again."""
+        before = self._written
+        yield
+        if self._prompt and self._written > before:
+            self.end_line()
+            self.write(self._prompt, "bold")
+
+    def typed(self, entry: str | None, *, echoed: bool) -> None:
+        """What stood behind a prompt; a terminal has `echoed` it already, with its line end."""
+        if entry is None:
+            self.end_line()
+        elif not echoed:
+            self.write(f"{entry}\n")
+        self._in_line = False
+
+
+class RunView:
+    """Shows one run, from its events and snapshots. A snapshot after events shows only what was missed."""
+
+    def __init__(self, screen: Screen, *, known: int = 0) -> None:
+        """The first `known` messages are not shown: the watcher has written or seen them."""
+        self._screen = screen
+        self._agent = ""
+        self._messages = known  # how many of the transcript have been shown
+        self._said = ""  # of the message under way
+        self._thinks = False  # in that message, or has thought
+        self._waiting: set[str] = set()  # calls shown to wait, ...
+        self._started: set[str] = set()  # ... to execute, ...
+        self._results: set[str] = set()  # ... to be done
+        self._lines: dict[str, str] = {}  # of each call
+        self.latest = ""  # the call that the last line was about
+
+    def show(self, item: Envelope | RunSnapshot) -> None:
+        """Show what a watcher was sent."""
+        if isinstance(item, Envelope):
+            self.event(item.event)
+        else:
+            self.snapshot(item.snapshot)
+
+    def snapshot(self, snapshot: Snapshot) -> None:
+        """Catch up with a snapshot."""
+        self._agent = snapshot.agent
+        for message in snapshot.messages[self._messages :]:
+            self._message(message)
+        self._messages = max(self._messages, len(snapshot.messages))
+        if snapshot.streaming is not None:
+            self._catch_up(snapshot.streaming)
+        for tool in snapshot.tools:
+            self._call(tool.tool_call_id, tool.tool_name, tool.args)
+            if tool.result is not None:
+                self._result(tool.tool_call_id, tool.result.content, bool(tool.is_error))
+        for call in snapshot.pending:
+            self._waits(call.tool_call_id, call.tool_name, call.input, call.kind == "decision")
+        if snapshot.status in ("completed", "failed", "aborted"):
+            self._end(snapshot.status, snapshot.reason or "", snapshot.error.message if snapshot.error else None)
+
+    def event(self, event: Event) -> None:
+        """Show one event."""
+        match event:
+            case MessageUpdate(assistant_message_event=TextDelta(delta=delta)):
+                self._say(delta)
+            case MessageUpdate(assistant_message_event=ThinkingStart()):
+                self._think()
+            case MessageStart():
+                self._said, self._thinks = "", False
+            case MessageEnd(message=message):
+                self._message(message)
+                self._messages += 1
+            case ToolExecutionStart():
+                self._call(event.tool_call_id, event.tool_name, event.args)
+            case ToolExecutionUpdate():
+                self._of(event.tool_call_id, f"… {_shown(event.partial_result)}", "dim")
+            case ToolExecutionEnd():
+                self._result(event.tool_call_id, event.result.content, event.is_error)
+            case ToolDecisionPending():
+                self._waits(event.tool_call_id, event.tool_name, event.input, True)
+            case ToolClientExecutePending():
+                self._waits(event.tool_call_id, event.tool_name, event.input, False)
+            case ToolDecisionResolved():
+                self._of(event.tool_call_id, _resolution(event), "dim")
+            case ToolClientClaimed():
+                self._of(event.tool_call_id, f"claimed{_by(event.by)}", "dim")
+            case TurnEnd():
+                self._messages += len(event.tool_results)
+            case AgentResume(reason="recovered"):
+                self._void("the server came back; the run goes on")
+            case AgentRetry():
+                wait = f" in {event.wait_s:.0f} s" if event.wait_s >= 1 else ""
+                self._void(f"asking the model again{wait}: {event.reason}")
+            case AgentEnd():
+                self._end(event.status, event.reason, event.error.message if event.error else None)
+            case AgentStart():
+                self.snapshot(Snapshot(agent=event.agent, messages=event.input))
+            case _:
+                pass  # nothing that a person would miss
+
+    def _message(self, message: Message) -> None:
+        match message:
+            case UserMessage():
+                self._screen.line(f"you> {_text(message)}")
+            case AssistantMessage():
+                self._lines.update((call.id, call_line(call.name, call.arguments)) for call in message.calls)
+                self._catch_up(message)
+                self._said = ""
+                self._screen.end_line()
+            case ToolResultMessage():
+                self._result(message.tool_call_id, message.content, message.is_error)
+
+    def _catch_up(self, message: AssistantMessage) -> None:
+        text = message.text
+        if not text.startswith(self._said):  # begun anew meanwhile
+            self._void("begun anew")
+        self._say(text[len(self._said) :])
+
+    def _say(self, text: str) -> None:
+        if text and not self._said:
+            self._screen.end_line()
+            self._screen.write(f"{self._agent or 'agent'}> ", "bold green")
+        self._screen.write(text)
+        self._said += text
+
+    def _think(self) -> None:
+        """Once a message: a sign of life, for it may take minutes."""
+        if not self._thinks and not self._said:
+            self._screen.line("  (thinking…)", "dim")
+        self._thinks = True
+
+    def _void(self, why: str) -> None:
+        words = f"{why}; what was half said is void" if self._said else why
+        self._said = ""
+        self._screen.line(f"  ({words})", "yellow")
+
+    def _call(self, key: str, name: str, arguments: Mapping[str, Any]) -> None:
+        if key not in self._started:
+            self._started.add(key)
+            self._about(key, name, arguments)
+            self._screen.line(f"  * {self._lines[key]}", "cyan")
+
+    def _waits(self, key: str, name: str, arguments: Mapping[str, Any], decision: bool) -> None:
+        if key not in self._waiting:
+            self._waiting.add(key)
+            self._about(key, name, arguments)
+            what = "needs a decision" if decision else "waits for a client that can execute it"
+            self._screen.line(f"  ? {self._lines[key]} {what}", "yellow")
+
+    def _about(self, key: str, name: str, arguments: Mapping[str, Any]) -> None:
+        self.latest = key
+        self._lines[key] = call_line(name, arguments)
+
+    def _result(self, key: str, content: Sequence[Any], is_error: bool) -> None:
+        if key not in self._results:
+            self._results.add(key)
+            text = "\n".join(block.text if isinstance(block, Text) else "[image]" for block in content)
+            self._of(key, f"{'failed: ' if is_error else '-> '}{_cut(text)}", "red" if is_error else "dim")
+
+    def _of(self, key: str, text: str, style: str) -> None:
+        """A line below the call's own; where others came in between, it says which call it is about."""
+        call = "" if key == self.latest or key not in self._lines else f"{self._lines[key]} "
+        self._screen.line(f"    {call}{text}", style)
+
+    def _end(self, status: str, reason: str, error: str | None) -> None:
+        self._screen.end_line()
+        if status == "failed":
+            self._screen.line(f"  the run failed: {error or reason}", "red")
+        elif status == "aborted":
+            self._screen.line(f"  aborted ({reason})", "yellow")
+
+
+def call_line(name: str, arguments: Mapping[str, Any]) -> str:
+    """A tool call on one line: `refund_order(order_id=7, amount=69.5)`."""
+    return _cut(f"{name}({', '.join(f'{key}={_shown(value)}' for key, value in arguments.items())})")
+
+
+def _resolution(event: ToolDecisionResolved) -> str:
+    words = event.outcome + _by(event.by)
+    if event.outcome == "decided":
+        words += f": {_shown(event.decision)}"
+    return f"{words}: {event.reason}" if event.reason else words
+
+
+def _by(who: str | None) -> str:
+    return f" by {who}" if who else ""
+
+
+def _text(message: UserMessage) -> str:
+    return " ".join(block.text if isinstance(block, Text) else "[image]" for block in message.blocks)
+
+
+def _shown(value: Any) -> str:
+    return _cut(to_json(value).decode())
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= MAX_SHOWN_CHARS else f"{text[:MAX_SHOWN_CHARS]}… ({len(text)} characters)"

@@ -1,0 +1,369 @@
+"""The Python client of a gateway: the verbs of an actor system over a WebSocket that comes back by itself.
+
+What a program wants to see is here; how requests travel and connections come back is `link.py`'s.
+"""
+
+import ssl
+import uuid
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, Literal
+
+import trio
+
+from ...protocol.errors import AdjournError
+from ...protocol.events import Envelope, Status
+from ...protocol.messages import Message
+from ...protocol.methods import (
+    Aborted,
+    AgentInfo,
+    AgentList,
+    AgentsList,
+    Claimed,
+    Empty,
+    Position,
+    ResultTaken,
+    RunAbort,
+    RunClaim,
+    RunDecline,
+    RunDelete,
+    RunGet,
+    RunList,
+    RunPage,
+    RunResult,
+    RunResume,
+    RunSnapshot,
+    RunStart,
+    RunSubscribe,
+    RunSummary,
+    RunsWatch,
+    RunUnsubscribe,
+    ServerDescription,
+    ServerInfo,
+    Settled,
+    Started,
+)
+from ...protocol.rpc import JSON, MSGPACK
+from .dial import Backoff, Settings
+from .link import Link, Notice, Session
+from .readers import ListReader, RunReader
+
+__all__ = ["Backoff", "Client", "open_client"]
+
+RELISTED = 100  # runs that a reader of the list gets again after a gap
+GOODBYE_S = 1.0  # for the server to hear that a run is watched no longer
+
+
+class Client:
+    """What a gateway offers. Open it with `open_client`; any number of tasks may share it.
+
+    A call waits while there is no connection; bound it with `trio.fail_after`. A request whose reply was lost with the
+    connection is sent again over the next, and takes effect once: all but `claim` may be repeated. Cancelling a call
+    does not take it back.
+
+    Raises, beside what each method names: ConnectionLost when there will be no other connection, or none came through
+    in several attempts; InvalidParams for values that JSON can't carry; LimitExceeded for messages that are too big;
+    Unauthorized and Forbidden; ShuttingDown and StoreUnavailable, which say that a later call may succeed.
+    """
+
+    def __init__(self, settings: Settings, on_connection: Callable[[AdjournError | None], None] | None) -> None:
+        self._link = Link(settings, self._notice, self._changed)
+        self._backoff = settings.backoff or Backoff()
+        self._on_connection = on_connection
+        self._runs: dict[str, _Watched] = {}
+        self._lists: set[ListReader] = set()
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether there is a connection at this moment."""
+        return self._link.session is not None
+
+    async def info(self) -> ServerDescription:
+        """What the server is, and its limits."""
+        return await self._link.request("server.info", ServerInfo(), ServerDescription)
+
+    async def agents(self) -> tuple[AgentInfo, ...]:
+        """What can run there."""
+        return (await self._link.request("agents.list", AgentsList(), AgentList)).agents
+
+    async def start(
+        self,
+        agent: str,
+        input: str | Sequence[Message],  # noqa: A002  # the wire's word
+        run_id: str | None = None,
+        metadata: Mapping[str, Any] | None = None,
+    ) -> Started:
+        """Begin a run that this client need not watch; saved when this returns. `run` begins one and watches it.
+
+        Raises: AgentNotFound, InvalidParams, RunIdConflict.
+        """
+        params = _start_of(agent, input, run_id, metadata)
+        watched = self._watched(params.run_id)
+        try:
+            return await self._link.request("run.start", params, Started, then=watched.resubscribed)
+        finally:
+            with trio.move_on_after(GOODBYE_S, shield=True):
+                await self._release(watched, unsubscribe=True)  # starting subscribes; who wants to watch says so
+
+    async def resume(
+        self, run_id: str, decision: Any, tool_call_id: str | None = None, digest: str | None = None
+    ) -> Settled:
+        """Decide a gated call. As `ActorSystem.resume`."""
+        params = RunResume(run_id=run_id, decision=decision, tool_call_id=tool_call_id, digest=digest)
+        return await self._link.request("run.resume", params, Settled)
+
+    async def decline(self, run_id: str, tool_call_id: str | None = None, reason: str | None = None) -> Settled:
+        """Say no to a gated call. As `ActorSystem.decline`."""
+        params = RunDecline(run_id=run_id, tool_call_id=tool_call_id, reason=reason)
+        return await self._link.request("run.decline", params, Settled)
+
+    async def claim(self, run_id: str, tool_call_id: str) -> str:
+        """Take a client-side call; returns the token for its result.
+
+        Raises: ClaimTaken, NotPending, RunEnded, RunNotFound; ConnectionLost when the reply was lost: if the claim
+            took effect, its token is lost too, and the call is open again or over after the client's timeout.
+        """
+        params = RunClaim(run_id=run_id, tool_call_id=tool_call_id)
+        return (await self._link.request("run.claim", params, Claimed, repeatable=False)).claim_token
+
+    async def result(
+        self, run_id: str, tool_call_id: str, token: str, result: Any, *, is_error: bool = False
+    ) -> ResultTaken:
+        """Give the result of a claimed call. As `ActorSystem.result`."""
+        params = RunResult(
+            run_id=run_id, tool_call_id=tool_call_id, claim_token=token, result=result, is_error=is_error
+        )
+        return await self._link.request("run.result", params, ResultTaken)
+
+    async def abort(self, run_id: str, reason: str | None = None) -> Aborted:
+        """Stop a run for good; returns when it is over. As `ActorSystem.abort`."""
+        return await self._link.request("run.abort", RunAbort(run_id=run_id, reason=reason), Aborted)
+
+    async def get(self, run_id: str) -> RunSnapshot:
+        """A run as it is now. Raises: RunNotFound, RecordTooNew."""
+        return await self._link.request("run.get", RunGet(run_id=run_id), RunSnapshot)
+
+    async def list(self, *, status: Status | None = None, limit: int = 100, after: str | None = None) -> RunPage:
+        """A page of runs, newest first; `after` is the `after` of the page before."""
+        return await self._link.request("run.list", RunList(status=status, limit=limit, after=after), RunPage)
+
+    async def delete(self, run_id: str) -> None:
+        """Forget a run; one that isn't over is aborted first. Nothing happens where there is none."""
+        await self._link.request("run.delete", RunDelete(run_id=run_id), Empty)
+
+    @asynccontextmanager
+    async def events(
+        self, run_id: str, after: int | None = None
+    ) -> AsyncGenerator[AsyncIterator[Envelope | RunSnapshot]]:
+        """A run's events: `async with client.events(run_id) as events: async for ...`.
+
+        In order, each exactly once, across reconnects; after `agent_end` the iterator ends. `after` is the seq of the
+        last event that the caller has seen, 0 for all. Where the events after it are no longer kept, and without it, a
+        snapshot comes first, and stands for everything before it. It comes in mid-stream too: when the events that
+        were missed are gone, or after a reader has left 1,024 items (or about 8 MB) unread: then they are dropped, and
+        the snapshot is fetched when it reads on. So a slow reader holds up neither the run nor other readers.
+
+        Raises: RunNotFound, RecordTooNew, Forbidden; from the iterator too, when it comes back to a run that is gone.
+        """
+        watched = self._watched(run_id)
+        reader = RunReader(lambda: self._subscribe(watched, reader), self._backoff, after)
+        async with self._reading(watched, reader):
+            await reader.attach()
+            yield reader
+
+    @asynccontextmanager
+    async def run(
+        self,
+        agent: str,
+        input: str | Sequence[Message],  # noqa: A002
+        run_id: str | None = None,
+        metadata: Mapping[str, Any] | None = None,
+    ) -> AsyncGenerator[AsyncIterator[Envelope | RunSnapshot]]:
+        """Begin a run, and give its events from the first: as `start`, and then as `events`, in one request.
+
+        The run is saved when the block is entered, and goes on when it is left.
+        """
+        params = _start_of(agent, input, run_id, metadata)
+        watched = self._watched(params.run_id)
+        reader = RunReader(lambda: self._subscribe(watched, reader), self._backoff, 0)
+
+        def began(session: Session, started: Started) -> None:
+            watched.resubscribed(session, started)
+            reader.session = session
+
+        async with self._reading(watched, reader):
+            await self._link.request("run.start", params, Started, then=began)
+            yield reader
+
+    @asynccontextmanager
+    async def watch_runs(self) -> AsyncGenerator[AsyncIterator[RunSummary]]:
+        """The newest 100 runs, the newest last, and from then on every run that changes.
+
+        Of a run that changed several times before it was read, the latest summary comes. After a lost connection, the
+        newest 100 come again: what happened to others in between is not told.
+        """
+        reader = ListReader(lambda: self._watch_list(reader), self._backoff)
+        self._lists.add(reader)
+        try:
+            await reader.attach()
+            yield reader
+        finally:
+            self._lists.discard(reader)  # the gateway goes on telling this client; it has no word for the opposite
+
+    @asynccontextmanager
+    async def _reading(self, watched: "_Watched", reader: RunReader) -> AsyncGenerator[None]:
+        watched.readers.add(reader)
+        try:
+            yield
+        finally:
+            watched.readers.discard(reader)
+            with trio.move_on_after(GOODBYE_S, shield=True):
+                await self._release(watched, unsubscribe=not reader.ended)
+
+    async def _subscribe(self, watched: "_Watched", reader: RunReader) -> None:
+        async with watched.lock:
+            # One connection has one subscription to a run: it must begin where the last of its readers stands.
+            others = [each.after for each in watched.readers if each.session is not None]
+            seen = [after for after in (reader.after, *others) if after is not None]
+            params = RunSubscribe(run_id=watched.run_id, after=min(seen) if len(seen) > len(others) else None)
+            await self._link.request("run.subscribe", params, Position, then=reader.attached)
+
+    async def _watch_list(self, reader: ListReader) -> None:
+        def attached(session: Session, _: Empty) -> None:
+            reader.attached(session)
+
+        await self._link.request("runs.watch", RunsWatch(), Empty, then=attached)
+        reader.fill_in(await self.list(limit=RELISTED))
+
+    def _watched(self, run_id: str | None) -> "_Watched":
+        assert run_id is not None
+        watched = self._runs.get(run_id)
+        if watched is None:
+            watched = self._runs[run_id] = _Watched(run_id)
+        watched.users += 1
+        return watched
+
+    async def _release(self, watched: "_Watched", *, unsubscribe: bool) -> None:
+        """Be done with a run; the last to be so tells the gateway, which carries out what concerns a run in order."""
+        watched.users -= 1
+        if watched.users:
+            return
+        del self._runs[watched.run_id]
+        session = self._link.session
+        if unsubscribe and session is not None:
+            await session.notify("run.unsubscribe", RunUnsubscribe(run_id=watched.run_id))
+
+    # What comes in.
+
+    def _notice(self, notice: Notice, size: int) -> None:
+        if isinstance(notice, RunSummary):
+            for reader in self._lists:
+                reader.take_in(notice)
+        elif (watched := self._runs.get(notice.run_id)) is not None:
+            for reader in watched.readers:
+                reader.take_in(notice, size)
+
+    def _changed(self, lost: AdjournError | None) -> None:
+        if lost is not None:
+            for watched in self._runs.values():
+                for reader in watched.readers:
+                    reader.detach()
+            for reader in self._lists:
+                reader.detach()
+        if self._on_connection is not None and not self._link.is_stopping:
+            self._on_connection(lost)
+
+
+class _Watched:
+    """A run that somebody here watches or starts."""
+
+    __slots__ = ("lock", "readers", "run_id", "users")
+
+    def __init__(self, run_id: str) -> None:
+        self.run_id = run_id
+        self.users = 0
+        self.readers: set[RunReader] = set()
+        self.lock = trio.Lock()  # of who subscribes
+
+    def resubscribed(self, session: Session, started: Started) -> None:
+        """A start has put another subscription in the place of the readers' own."""
+        for reader in self.readers:
+            reader.detach()
+
+
+def _start_of(
+    agent: str, given: str | Sequence[Message], run_id: str | None, metadata: Mapping[str, Any] | None
+) -> RunStart:
+    messages = given if isinstance(given, str) else tuple(given)
+    known = run_id or uuid.uuid4().hex  # so that a repeated request finds the run that the first one began
+    return RunStart(agent=agent, input=messages, run_id=known, metadata=None if metadata is None else {**metadata})
+
+
+@asynccontextmanager
+async def open_client(
+    url: str = "ws://127.0.0.1:8765",
+    *,
+    token: str | None = None,
+    subprotocol: Literal["json", "msgpack"] = "json",
+    reconnect: Backoff | None = Backoff(),  # noqa: B008  # frozen
+    wait_for_server: bool = False,
+    ssl_context: ssl.SSLContext | None = None,
+    connect_timeout_s: float = 10.0,
+    ping_interval_s: float = 20.0,
+    close_timeout_s: float = 2.0,
+    max_message_bytes: int = 64_000_000,
+    on_connection: Callable[[AdjournError | None], None] | None = None,
+) -> AsyncGenerator[Client]:
+    """A client that is connected, and connects again by itself whenever the connection breaks.
+
+    Leaving the block closes the WebSocket, within `close_timeout_s`; runs go on without it. What the block raises
+    comes out as it is.
+
+    Args:
+        url: `ws://` or `wss://`.
+        token: sent as `Authorization: Bearer`.
+        reconnect: how to wait between attempts; None: a lost connection stays lost.
+        wait_for_server: go on trying when nothing answers at first, too.
+        ssl_context: for `wss://`, instead of the system's default.
+        connect_timeout_s: for one attempt.
+        ping_interval_s: between signs of life; a server that owes one for so long counts as lost.
+        max_message_bytes: that the server may send; a snapshot holds all messages of its run.
+        on_connection: called with the reason when the connection is lost, with None when there is one. Must not wait.
+
+    Raises: ConnectionLost when nothing answers, or no gateway does; Unauthorized, Forbidden; InvalidParams for a bad
+        `url` or `token`, and when the server refuses the subprotocol. What was refused is not tried again.
+    """
+    settings = Settings(
+        url=url,
+        form=MSGPACK if subprotocol == "msgpack" else JSON,
+        token=token,
+        ssl_context=ssl_context,
+        backoff=reconnect,
+        wait_for_server=wait_for_server,
+        connect_timeout_s=connect_timeout_s,
+        ping_interval_s=ping_interval_s,
+        close_timeout_s=close_timeout_s,
+        max_message_bytes=max_message_bytes,
+    )
+    client = Client(settings, on_connection)
+    async with _open_link(client._link):
+        yield client
+
+
+@asynccontextmanager
+async def _open_link(link: Link) -> AsyncGenerator[None]:
+    """A link that is up, kept up. What the block raises comes out as it is."""
+    error: BaseException | None = None
+    try:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(link.keep)
+            try:
+                await link.wait_up()
+                yield
+            finally:
+                link.stop()
+    except BaseExceptionGroup as group:
+        # The nursery's own group: the link raises nothing, so it holds one error, the body's.
+        error = group.exceptions[0] if len(group.exceptions) == 1 else group
+    if error is not None:
+        raise error

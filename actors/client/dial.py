@@ -1,0 +1,258 @@
+"""How the client dials: one WebSocket to a gateway, its handshake, and what each way of failing means.
+
+What travels over it, and that it is dialled again, is `link.py`'s.
+"""
+
+import math
+import os
+import socket
+import ssl
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from random import uniform
+from typing import Any, cast
+from urllib.parse import urlsplit
+
+import trio
+from trio_websocket import ConnectionRejected, WebSocketConnection, wrap_client_stream
+from wsproto.utilities import ProtocolError
+
+from ...protocol.errors import AdjournError, ConnectionLost, Forbidden, InvalidParams, Unauthorized
+from ...protocol.rpc import Format
+
+__all__ = ["FAULTS", "Backoff", "End", "Settings", "end_of", "open_socket"]
+
+
+@dataclass(frozen=True, slots=True)
+class Backoff:
+    """How long to wait before the next attempt to connect: exponential, of which a random half to whole counts."""
+
+    first_s: float = 0.2
+    maximum_s: float = 15.0
+    attempts: int | None = None  # in a row, before giving up; None: never
+
+    def delay_s(self, attempt: int) -> float:
+        """The wait after failed attempt number `attempt`, from 0."""
+        return uniform(0.5, 1.0) * min(self.maximum_s, self.first_s * 2.0 ** min(attempt, 64))  # noqa: S311
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How to reach the server. Raises: InvalidParams for a bad `url` or `token`."""
+
+    url: str
+    form: Format
+    token: str | None = field(repr=False)
+    ssl_context: ssl.SSLContext | None
+    backoff: Backoff | None  # None: a lost connection stays lost
+    wait_for_server: bool  # whether the first connection is retried too
+    connect_timeout_s: float
+    ping_interval_s: float  # also how long the answer to a ping may take
+    close_timeout_s: float
+    max_message_bytes: int  # that the server may send
+
+    def __post_init__(self) -> None:
+        self.address()
+        self.headers()
+
+    def address(self) -> tuple[str, int, str, bool]:
+        """Host, port, resource, and whether to use TLS. Raises: InvalidParams."""
+        if "@" in self.url.partition("//")[2].partition("/")[0]:  # it would be in every error, and help nobody in
+            raise InvalidParams("url: expected no user or password in it; what a gateway may ask for is a token")
+        try:
+            parts = urlsplit(self.url)
+            host, port = parts.hostname, parts.port
+        except ValueError as error:
+            raise InvalidParams(f"url: {error}: {self.url!r}") from error
+        if parts.scheme not in ("ws", "wss") or not host:
+            raise InvalidParams(f"url: expected ws://host:port or wss://host:port, got {self.url!r}")
+        tls = parts.scheme == "wss"
+        resource = f"{parts.path or '/'}?{parts.query and f'{parts.query}&'}batch=1"  # we take batches
+        return host, port or (443 if tls else 80), resource, tls
+
+    def headers(self) -> list[tuple[bytes, bytes]]:
+        """The headers of the handshake. Raises: InvalidParams."""
+        if self.token is None:
+            return []
+        if not (self.token.isascii() and self.token.isprintable()):
+            raise InvalidParams("token: expected printable ASCII")
+        return [(b"authorization", b"Bearer " + self.token.encode())]
+
+
+class _Refused(Exception):
+    """Trying again would be refused again."""
+
+    def __init__(self, error: AdjournError) -> None:
+        super().__init__(error)
+        self.error = error
+
+
+class _Tap(trio.abc.Stream):
+    """A stream that tells when it is over: trio-websocket doesn't, while it waits for the answer to its handshake."""
+
+    def __init__(self, stream: trio.abc.Stream) -> None:
+        self._stream = stream
+        self.over = trio.Event()
+
+    async def send_all(self, data: bytes | bytearray | memoryview) -> None:
+        await self._stream.send_all(data)
+
+    async def wait_send_all_might_not_block(self) -> None:
+        await self._stream.wait_send_all_might_not_block()
+
+    async def receive_some(self, max_bytes: int | None = None) -> bytes | bytearray:
+        data = b""
+        try:
+            data = await self._stream.receive_some(max_bytes)
+        finally:
+            if not data:
+                self.over.set()
+        return data
+
+    async def aclose(self) -> None:
+        self.over.set()
+        await self._stream.aclose()
+
+
+@asynccontextmanager
+async def open_socket(wire: trio.Nursery, settings: Settings) -> AsyncGenerator[WebSocketConnection]:
+    """A WebSocket to the gateway, whose reader runs in `wire`; leaving the block closes it, by a handshake if `wire` is
+    still alive, in `close_timeout_s` at most.
+
+    Raises: some of `FAULTS`, also in groups; `wire` may fail with them too.
+    """
+    limit_s = settings.connect_timeout_s
+    with trio.CancelScope(deadline=trio.current_time() + limit_s) as patience:
+        stream = _Tap(await _dial(settings))
+        try:
+            socket = await _shake_hands(wire, stream, settings)
+            patience.deadline = math.inf
+            try:
+                yield socket
+            finally:
+                with trio.move_on_after(settings.close_timeout_s, shield=True):
+                    await socket.aclose()
+        finally:
+            await trio.aclose_forcefully(stream)
+    if patience.cancelled_caught:
+        raise ConnectionLost(f"{settings.url} does not answer within {limit_s:g} s")
+
+
+async def _dial(settings: Settings) -> trio.abc.Stream:
+    host, port, _, tls = settings.address()
+    if not tls:
+        return await trio.open_tcp_stream(host, port)
+    context = settings.ssl_context
+    stream = await trio.open_ssl_over_tcp_stream(host, port, ssl_context=context, https_compatible=True)
+    try:
+        await stream.do_handshake()
+    except BaseException:
+        await trio.aclose_forcefully(stream)
+        raise
+    return stream
+
+
+async def _shake_hands(wire: trio.Nursery, stream: _Tap, settings: Settings) -> WebSocketConnection:
+    host, port, resource, tls = settings.address()
+    name = f"[{host}]" if ":" in host else host
+    wanted = settings.form.subprotocol
+    sockets: list[WebSocketConnection] = []
+    async with trio.open_nursery() as watch:
+        watch.start_soon(_cancel_when, stream.over, watch.cancel_scope)
+        socket = await wrap_client_stream(
+            wire,
+            cast(Any, stream),  # any stream will do, whatever its annotation says
+            name if port == (443 if tls else 80) else f"{name}:{port}",
+            resource,
+            subprotocols=[wanted],
+            extra_headers=settings.headers(),
+            max_message_size=settings.max_message_bytes,
+            receive_buffer_size=None,
+        )
+        sockets.append(socket)
+        watch.cancel_scope.cancel()
+    if not sockets:
+        await trio.lowlevel.checkpoint()  # where the reader has been refused, that comes first
+        raise ConnectionLost(f"{settings.url} closed the connection in the middle of the handshake")
+    socket = sockets[0]
+    if socket.subprotocol != wanted:
+        raise _Refused(ConnectionLost(f"{settings.url} does not speak {wanted}: no adjourn gateway?"))
+    return socket
+
+
+async def _cancel_when(over: trio.Event, scope: trio.CancelScope) -> None:
+    await over.wait()
+    scope.cancel()
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """How an attempt to be connected ended."""
+
+    why: AdjournError
+    is_final: bool = False  # trying again would end the same way
+    was_up: bool = False
+
+
+FAULTS = (ConnectionLost, ConnectionRejected, ProtocolError, OSError, trio.BrokenResourceError, _Refused)
+
+
+def end_of(faults: BaseException, url: str) -> End:
+    """How an attempt ended that raised these `FAULTS`."""
+    error = _first(faults)
+    match error:
+        case _Refused():
+            return End(error.error, is_final=True)
+        case ConnectionLost():
+            return End(error)
+        case ConnectionRejected():
+            return _rejection(error, url)
+        case OSError():
+            return End(ConnectionLost(f"nothing answers at {url}: {_why(_root(error))}"))
+        case trio.BrokenResourceError() if isinstance(error.__cause__, ssl.SSLError):
+            return End(ConnectionLost(f"TLS with {url} fails: {error.__cause__}"), is_final=True)
+        case _:
+            return End(ConnectionLost(f"lost the connection to {url}: {error}"))
+
+
+def _rejection(rejected: ConnectionRejected, url: str) -> End:
+    status = rejected.status_code
+    words = (rejected.body or b"").decode(errors="replace").strip()[:200]
+    if status < 400 or words.startswith("<"):  # a page, for people
+        words = "no adjourn gateway?"
+    text = f"{url} refuses the connection with HTTP status {status}{words and f': {words}'}"
+    match status:
+        case 400:
+            return End(InvalidParams(text), is_final=True)
+        case 401:
+            return End(Unauthorized(text), is_final=True)
+        case 403:
+            return End(Forbidden(text), is_final=True)
+        case _:
+            return End(ConnectionLost(text), is_final=status < 500 and status not in (408, 429))
+
+
+def _first(error: BaseException | None) -> BaseException | None:
+    """The first of the errors in a group."""
+    while isinstance(error, BaseExceptionGroup):
+        error = cast(BaseExceptionGroup[BaseException], error).exceptions[0]
+    return error
+
+
+def _why(error: BaseException) -> str:
+    """In the system's own words, without its number and the address, which trio adds."""
+    match error:
+        case socket.gaierror(strerror=str(words)):
+            return words
+        case OSError(errno=int(number)) if not isinstance(error, ssl.SSLError):
+            return os.strerror(number).lower()
+        case _:
+            return str(error)
+
+
+def _root(error: BaseException) -> BaseException:
+    """What is at the bottom of trio's "all attempts to connect failed"."""
+    while (cause := _first(error.__cause__)) is not None:
+        error = cause
+    return error

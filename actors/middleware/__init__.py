@@ -1,0 +1,23 @@
+"""Middleware: what may stand around an agent's model and tool calls and watch its events; some of it ready to use.
+
+`adjourn.actors.middleware.telemetry` loads on its own: it needs the extra `otel`.
+"""
+
+from .budget import Budget
+from .calllog import CallLog
+from .concurrency import ConcurrencyLimit
+from .interface import CallModel, CallTool, EndRun, Middleware, ModelOutcome, ToolRequest
+from .retry import Retry
+
+__all__ = [
+    "Budget",
+    "CallLog",
+    "CallModel",
+    "CallTool",
+    "ConcurrencyLimit",
+    "EndRun",
+    "Middleware",
+    "ModelOutcome",
+    "Retry",
+    "ToolRequest",
+]

@@ -1,0 +1,300 @@
+"""How an agent's middleware is called: the chain around one model call or one tool call.
+
+What middleware does wrong ends here: it is logged, and `middleware_error` tells the watchers. What a call is, and what
+is shown of it, is `effects.py`'s business; what looks at events alone is in `taps.py`.
+"""
+
+import logging
+import math
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from contextlib import suppress
+from copy import deepcopy
+from dataclasses import replace
+from typing import Any, ClassVar, Generic, Literal, TypeVar
+
+import msgspec
+
+from ...protocol import codec
+from ...protocol.calls import argument_fault
+from ...protocol.events import ErrorInfo, Event, Failed, MiddlewareError
+from ...protocol.messages import AssistantMessage, Text, ToolCall
+from ..core.faults import bare_error, internal_error
+from ..models.language_model import ModelRequest
+from ..tools.execution import ToolOutcome, carried
+from .interface import EndRun, Middleware, ModelOutcome, ToolRequest
+
+__all__ = ["ModelChain", "Show", "ToolChain", "around", "error_info", "name_of"]
+
+logger = logging.getLogger("adjourn.middleware")
+
+Show = Callable[[Sequence[Event]], Awaitable[None]]
+Hook = Literal["model_call", "tool_call", "on_event"]
+Request = TypeVar("Request", bound=ModelRequest | ToolRequest)
+Outcome = TypeVar("Outcome")
+
+
+def around(middleware: Iterable[Middleware], hook: Hook) -> list[Middleware]:
+    """Those that do something there, in their order."""
+    inherited = getattr(Middleware, hook)
+    return [each for each in middleware if getattr(getattr(each, hook), "__func__", None) is not inherited]
+
+
+class _Link(Generic[Request, Outcome]):
+    """One middleware's `call_next`, for one call."""
+
+    def __init__(self, chain: "Chain[Request, Outcome]", place: int, request: Request) -> None:
+        self._chain, self._place, self._request = chain, place, request
+        self._busy = False
+        self.over = False  # the middleware is done
+        self.began = False  # it was called
+        self.outcome: Outcome | None = None  # of the latest time
+        self.end: EndRun | None = None  # what came of the latest time instead
+
+    async def __call__(self, given: Request) -> Outcome:
+        if self._busy:
+            raise RuntimeError("call_next was called while an earlier call of it is under way")
+        if self.over:
+            raise RuntimeError("call_next was called after the middleware had given its outcome")
+        if self.began and self._chain.once:
+            raise RuntimeError("call_next was called twice: a tool is executed once at most")
+        given = self._chain.accepted(given, self._request)
+        self._busy = self.began = True
+        self.outcome = self.end = None
+        try:
+            self.outcome = await self._chain.run(given, self._place + 1)
+        except EndRun as end:
+            self.end = end
+            raise
+        finally:
+            self._busy = False
+        return self._chain.own(self.outcome)
+
+    async def will_retry(self, wait_s: float) -> None:
+        """Tell the watchers that this will be called again. Of model calls only."""
+        if not self.began or self._busy:
+            raise RuntimeError("will_retry is for when call_next has given an outcome")
+        if not 0 <= wait_s < math.inf:
+            raise ValueError(f"will_retry takes a number of seconds, not {wait_s}")
+        await self._chain.announce(wait_s)
+
+
+class Chain(Generic[Request, Outcome]):
+    """One call, with the middleware around it. What it raises: EndRun where `may_end`, and what is no `Exception`."""
+
+    where: ClassVar[Literal["model", "tool"]]
+    once: ClassVar[bool]  # call_next may be called once at most
+    may_end: ClassVar[bool]  # the run, by EndRun
+
+    def __init__(
+        self,
+        middleware: Sequence[Middleware],
+        innermost: Callable[[Request], Awaitable[Outcome]],
+        show: Show,
+    ) -> None:
+        self._middleware, self._innermost, self._show = middleware, innermost, show
+        self.answer: Outcome | None = None  # that whoever ended the run had before
+
+    # What differs between the two kinds.
+
+    async def _enter(self, middleware: Middleware, request: Request, link: "_Link[Request, Outcome]") -> Outcome:
+        raise NotImplementedError
+
+    def call_id(self, request: Request) -> str:
+        """The correlation id."""
+        raise NotImplementedError
+
+    def own(self, value: Any) -> Any:
+        """The same request or outcome, so that a middleware which changes it in place changes nothing elsewhere."""
+        raise NotImplementedError
+
+    def accepted(self, given: Request, request: Request) -> Request:
+        """What goes further in where the middleware that got `request` calls on with `given`. Raises: ValueError."""
+        raise NotImplementedError
+
+    def _checked(self, outcome: Outcome, link: "_Link[Request, Outcome]") -> Outcome:
+        """That middleware's outcome as it will be stored. Raises: CodecError, TypeError."""
+        raise NotImplementedError
+
+    def _failed(self, text: str, link: "_Link[Request, Outcome]") -> Outcome:
+        """The outcome of a call that failed in that middleware."""
+        raise NotImplementedError
+
+    async def announce(self, wait_s: float) -> None:
+        """Tell the watchers that the call is going to be made again."""
+        raise NotImplementedError
+
+    # What doesn't.
+
+    async def run(self, request: Request, place: int = 0) -> Outcome:
+        """What comes of the call, from the middleware at `place` inward."""
+        if place == len(self._middleware):
+            return await self._innermost(request)
+        link = _Link(self, place, request)
+        answered = False
+        try:
+            given = await self._enter(self._middleware[place], self.own(request), link)
+            answered = True
+            return self._checked(given, link)
+        except Exception as raised:
+            error = bare_error(raised)
+        finally:
+            link.over = True
+        if self.may_end and isinstance(error, EndRun):
+            if link.end is None:  # or it is another's, on its way out
+                self.answer = link.outcome
+            raise error
+        return await self._go_on(request, place, link, error, answered)
+
+    async def _go_on(
+        self, request: Request, place: int, link: _Link[Request, Outcome], error: Exception, answered: bool
+    ) -> Outcome:
+        """After a middleware has failed: its call fails too, or goes on as if it were not there."""
+        name, call_id = name_of(self._middleware[place]), self.call_id(request)
+        where = f"middleware {name}, around {self.where} call {call_id} of run {request.run_id}"
+        info = error_info(error, where)
+        told = MiddlewareError(middleware=name, where=self.where, error=info, call_id=call_id)
+        await self._show((told,))
+        failure = f"middleware {name} failed: {info.message}"
+        if self._middleware[place].guards:
+            return self._failed(failure, link)
+        if link.end is not None:
+            raise link.end
+        if link.outcome is not None:
+            return link.outcome
+        if link.began or answered:  # it had cut the call short, or didn't want it: nobody may make it in its stead
+            return self._failed(failure, link)
+        return await self.run(request, place + 1)
+
+
+class ModelChain(Chain[ModelRequest, ModelOutcome]):
+    """Around a model call."""
+
+    where, once, may_end = "model", False, True
+
+    def __init__(
+        self,
+        middleware: Sequence[Middleware],
+        innermost: Callable[[ModelRequest], Awaitable[ModelOutcome]],
+        show: Show,
+        *,
+        announce: Callable[[float], Awaitable[None]],
+        check: Callable[[AssistantMessage], AssistantMessage],
+        so_far: Callable[[], ModelOutcome],
+    ) -> None:
+        super().__init__(middleware, innermost, show)
+        self._announce, self._check, self._so_far = announce, check, so_far
+
+    async def announce(self, wait_s: float) -> None:
+        await self._announce(wait_s)
+
+    def call_id(self, request: ModelRequest) -> str:
+        return request.call_id
+
+    async def _enter(
+        self, middleware: Middleware, request: ModelRequest, link: _Link[ModelRequest, ModelOutcome]
+    ) -> ModelOutcome:
+        return await middleware.model_call(request, link)
+
+    def own(self, value: Any) -> Any:
+        if isinstance(value, ModelOutcome) and value.message.calls:
+            return replace(value, message=self._check(value.message))
+        return value
+
+    def accepted(self, given: ModelRequest, request: ModelRequest) -> ModelRequest:
+        if given is request:
+            return given
+        if type(given) is not ModelRequest:
+            raise TypeError(f"call_next takes a ModelRequest, not {type(given).__name__}")
+        return replace(given, run_id=request.run_id, call_id=request.call_id)
+
+    def _checked(self, outcome: ModelOutcome, link: _Link[ModelRequest, ModelOutcome]) -> ModelOutcome:
+        if type(outcome) is not ModelOutcome:
+            raise TypeError(f"model_call returns a ModelOutcome, not {type(outcome).__name__}")
+        if link.outcome is not None and outcome.message is link.outcome.message:
+            return outcome  # it can't have changed: see `own`
+        return replace(outcome, message=self._check(outcome.message))
+
+    def _failed(self, text: str, link: _Link[ModelRequest, ModelOutcome]) -> ModelOutcome:
+        so_far = link.outcome or self._so_far()
+        message = msgspec.structs.replace(
+            so_far.message, stop_reason="error", error_message=text, error_kind="terminal"
+        )
+        return ModelOutcome(message, Failed(reason="error", error=message), so_far.shown)
+
+
+class ToolChain(Chain[ToolRequest, ToolOutcome]):
+    """Around the execution of a tool."""
+
+    where, once, may_end = "tool", True, False
+
+    def __init__(
+        self,
+        middleware: Sequence[Middleware],
+        carry_out: Callable[[dict[str, Any]], Awaitable[ToolOutcome]],
+        show: Show,
+        *,
+        block: ToolCall,
+        is_settled: bool,
+        max_result_bytes: int,
+    ) -> None:
+        super().__init__(middleware, self._execute, show)
+        self._carry_out, self._block = carry_out, block
+        self._is_settled, self._max_result_bytes = is_settled, max_result_bytes
+        self._executed = False  # or may have been
+
+    async def _execute(self, request: ToolRequest) -> ToolOutcome:
+        self._executed = True
+        return await self._carry_out(request.arguments)
+
+    def call_id(self, request: ToolRequest) -> str:
+        return request.tool_call_id
+
+    async def _enter(
+        self, middleware: Middleware, request: ToolRequest, link: _Link[ToolRequest, ToolOutcome]
+    ) -> ToolOutcome:
+        return await middleware.tool_call(request, link)
+
+    def own(self, value: Any) -> Any:
+        if isinstance(value, ToolRequest):
+            arguments, decision, metadata = deepcopy((value.arguments, value.decision, value.metadata))
+            return replace(value, arguments=arguments, decision=decision, metadata=metadata)
+        return value._replace(details=deepcopy(value.details))
+
+    def accepted(self, given: ToolRequest, request: ToolRequest) -> ToolRequest:
+        if type(given) is not ToolRequest:
+            raise TypeError(f"call_next takes a ToolRequest, not {type(given).__name__}")
+        if codec.digest(given.arguments) == codec.digest(request.arguments):
+            return request
+        if self._is_settled:
+            raise ValueError("somebody has decided on these arguments: others may not be executed in their place")
+        arguments = deepcopy(given.arguments)
+        changed = msgspec.structs.replace(self._block, arguments=arguments)
+        fault = argument_fault({request.tool.name: request.tool}, changed)
+        if fault is not None:
+            raise ValueError(fault)
+        return replace(request, arguments=arguments)
+
+    def _checked(self, outcome: ToolOutcome, link: _Link[ToolRequest, ToolOutcome]) -> ToolOutcome:
+        if type(outcome) is not ToolOutcome:
+            raise TypeError(f"tool_call returns a ToolOutcome, not {type(outcome).__name__}")
+        return carried(outcome, self._max_result_bytes)
+
+    def _failed(self, text: str, link: _Link[ToolRequest, ToolOutcome]) -> ToolOutcome:
+        effect = "was executed and may have taken effect" if self._executed else "was not executed"
+        return ToolOutcome((Text(text=f"The call's {text}. The tool {effect}."),), None, True)
+
+
+def name_of(middleware: Middleware) -> str:
+    """Its name, or that of its class where it has none that events can carry."""
+    with suppress(Exception):
+        name: Any = middleware.name
+        codec.check_value(name)
+        if type(name) is str:
+            return name
+    return type(middleware).__name__
+
+
+def error_info(error: Exception, where: str) -> ErrorInfo:
+    """An error of middleware as others are told of it; it is logged, with its traceback, under the same id."""
+    told = internal_error(error, where, logger)
+    return ErrorInfo(type=told.type, message=told.message, id=told.data["id"])

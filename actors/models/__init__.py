@@ -1,0 +1,19 @@
+"""Language models: the seam that a run asks them through, who serves them, and how they are found by name."""
+
+from .catalogue import find_model, register_model
+from .httpmodel import HTTPModel, ProviderError
+from .language_model import LanguageModel, ModelRequest, events_of
+from .providers import Provider, find_provider, register_provider
+
+__all__ = [
+    "HTTPModel",
+    "LanguageModel",
+    "ModelRequest",
+    "Provider",
+    "ProviderError",
+    "events_of",
+    "find_model",
+    "find_provider",
+    "register_model",
+    "register_provider",
+]

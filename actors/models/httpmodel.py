@@ -1,0 +1,255 @@
+"""A language model behind HTTP: one call from a request to the events of its answer. What the wire says is decoded by
+`protocol/providers/`, how bytes come and go is `httpclient.py`'s, and whose keys go where `keys.py`'s.
+"""
+
+import time
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field, replace
+
+import msgspec
+import trio
+
+from ...protocol.events import Failed, StreamEvent
+from ...protocol.messages import ModelDescriptor
+from ...protocol.providers import ADAPTERS
+from ...protocol.providers.adapter import Adapter, Context, HTTPRequest
+from ...protocol.providers.decoding import MessageWriter, StreamDecoder, WireError
+from ...protocol.providers.faults import MAX_BODY_BYTES, Fault, fault_of
+from ...protocol.providers.ollama import list_request, read_models
+from .httpclient import CLOSE_S, Exchange, NetworkFault, keep_clients
+from .keys import Refused, Scrubber, check_headers, key_headers, key_scrubber, variable_headers
+from .language_model import ModelRequest
+from .providers import Provider, find_provider, provider_of
+
+__all__ = ["HTTPModel", "ProviderError", "RequestHook", "check_model", "list_models"]
+
+ERROR_BODY_S = 10.0  # for what an error's body says
+MAX_LIST_BYTES = 16 * 1024 * 1024
+
+_BETA = "anthropic-beta"  # a list of features: a caller's own are added to those that the adapter needs
+
+RequestHook = Callable[[HTTPRequest], HTTPRequest | None]
+
+
+class ProviderError(Exception):
+    """A provider gave no answer. `str` is for people."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Call:
+    """All that a request takes."""
+
+    provider: Provider
+    base_url: str
+    request: HTTPRequest
+    headers: dict[str, str] = field(repr=False)  # beside the request's own
+    scrubber: Scrubber  # of what is said about failures
+    in_answers: Scrubber
+
+    def exchange(self) -> Exchange:
+        return Exchange(self.provider, self.base_url)
+
+
+class HTTPModel:
+    """A model that a provider serves. `find_model` makes one; it is a `LanguageModel`.
+
+    A call goes where the request's descriptor says, which is what its run has recorded: that may be another provider
+    or address than this model's own. Then the key and the headers given for this one do not go along.
+
+    Args:
+        key: None: the provider's own, or the environment's.
+        on_request: sees each request before it is sent, without keys, and may give another in its place. What it
+            raises fails the run.
+    """
+
+    def __init__(
+        self,
+        descriptor: ModelDescriptor,
+        provider: Provider,
+        *,
+        key: str | None = None,
+        on_request: RequestHook | None = None,
+    ) -> None:
+        self.descriptor = descriptor
+        self.provider = provider
+        self.on_request = on_request
+        self._key = key
+
+    def __repr__(self) -> str:
+        return f"HTTPModel({self.descriptor!r})"
+
+    def opened(self) -> AbstractAsyncContextManager[None]:
+        """Within it, calls of all such models of this trio run share connections; without it each has its own."""
+        return keep_clients()
+
+    async def stream(self, request: ModelRequest) -> AsyncGenerator[Sequence[StreamEvent], None]:
+        """The answer, as `LanguageModel` says. What network and provider do wrong ends it in `Failed`; a cancellation,
+        or `aclose`, closes the connection at once."""
+        writer = MessageWriter(request.model)
+        try:
+            adapter = _adapter(request.model)
+            call = self._call(adapter, request)
+        except Refused as error:
+            await trio.lowlevel.checkpoint()
+            writer.fail(str(error), "terminal")
+            yield writer.take()
+            return
+        decoder = adapter.decoder(request.model)
+        exchange = call.exchange()
+        try:
+            events = await _begin(call, exchange, decoder)
+            while True:
+                if events:
+                    yield events
+                if decoder.ended:
+                    break
+                events = await _more(call, exchange, decoder)
+        finally:
+            with trio.move_on_after(CLOSE_S, shield=True):
+                await exchange.aclose(drain=decoder.ended)
+
+    def _call(self, adapter: Adapter, request: ModelRequest) -> _Call:
+        """Raises: Refused."""
+        model, options = request.model, request.options
+        provider, base_url, secret = self.route(model, options.headers or {})
+        options = msgspec.structs.replace(options, session_id=options.session_id or request.run_id)
+        context = Context(request.messages, request.instructions, request.tools)
+        built = adapter.build_request(msgspec.structs.replace(model, base_url=base_url), context, options)
+        if _BETA in built.headers and _BETA in secret:
+            secret[_BETA] = f"{built.headers[_BETA]},{secret[_BETA]}"
+        wanted = built if self.on_request is None else self.on_request(built) or built
+        secret |= {name: value for name, value in _lower(wanted.headers).items() if built.headers.get(name) != value}
+        with_id = {provider.call_id_header: request.call_id} if provider.call_id_header and request.call_id else {}
+        check_headers(secret | with_id)
+        return _Call(provider, base_url, wanted, with_id | secret, Scrubber(secret), key_scrubber(provider, secret))
+
+    def route(self, model: ModelDescriptor, headers: Mapping[str, str]) -> tuple[Provider, str, dict[str, str]]:
+        """Where a call of `model` goes: the provider, the base URL, and what goes along that may be secret. `headers`
+        do if it is this object's own model. Raises: Refused."""
+        own = self.descriptor
+        is_own = (model.provider, model.base_url) == (own.provider, own.base_url)
+        try:
+            provider = self.provider if model.provider == own.provider else provider_of(model)
+            base_url = model.base_url.strip().rstrip("/") or provider.address()
+            at_home = base_url == provider.address()  # where the keys of the environment belong
+        except ValueError as error:
+            raise Refused(str(error)) from None
+        given = _lower({**(own.headers or {}), **headers} if is_own else {}) | _lower(model.headers or {})
+        return provider, base_url, _secrets(provider, self._key if is_own else None, given, at_home=at_home)
+
+
+async def list_models(
+    provider: Provider | str = "ollama", *, key: str | None = None, base_url: str = ""
+) -> list[ModelDescriptor]:
+    """The models that an Ollama server has. `key` and `base_url` are as in `find_model`.
+
+    Raises: ProviderError, when it can't be asked; ValueError for a provider that isn't known or has no such list."""
+    found = find_provider(provider) if isinstance(provider, str) else provider
+    if found is None or "ollama-chat" not in found.apis:
+        name = provider if found is None else found.name
+        raise ValueError(f"provider {name!r} is not known, or has no list of models that can be read here")
+    own = ModelDescriptor(id="", provider=found.name, base_url=base_url)
+    try:
+        _, base_url, secret = HTTPModel(own, found, key=key).route(own, {})
+        check_headers(secret)
+    except Refused as error:
+        raise ProviderError(str(error)) from None
+    call = _Call(found, base_url, list_request(), secret, Scrubber(secret), key_scrubber(found, secret))
+    exchange = call.exchange()
+    try:
+        status, headers = await exchange.send(call.request, call.headers)
+        if status != 200:
+            raise ProviderError((await _fault(call, exchange, status, headers)).message)
+        return read_models(await exchange.read(MAX_LIST_BYTES, found.idle_timeout_s))
+    except NetworkFault as error:
+        raise ProviderError(call.scrubber.text(str(error))) from None
+    except WireError as error:
+        raise ProviderError(call.scrubber.text(f"{error} (asked: {base_url})")) from None
+    finally:
+        with trio.move_on_after(CLOSE_S, shield=True):
+            await exchange.aclose(drain=True)
+
+
+async def check_model(model: HTTPModel) -> None:
+    """See what can be seen without asking the model: that there is a key, and, of an Ollama server, that it is there
+    and has the model. Raises: ProviderError."""
+    own = model.descriptor
+    try:
+        model.route(own, {})
+    except Refused as error:
+        raise ProviderError(str(error)) from None
+    if own.api != "ollama-chat":
+        return
+    there = [each.id for each in await list_models(model.provider, key=model._key, base_url=own.base_url)]
+    if not {own.id, f"{own.id}:latest"} & set(there):
+        known = f"there are: {', '.join(sorted(there))}" if there else "there are none"
+        raise ProviderError(f"the server has no model {own.id!r}; {known}. `ollama pull {own.id}` would get it")
+
+
+def _adapter(model: ModelDescriptor) -> Adapter:
+    adapter = ADAPTERS.get(model.api)
+    if adapter is None:
+        raise Refused(f"model {model.id!r}: API {model.api!r} is not known ({', '.join(sorted(ADAPTERS))})")
+    return adapter
+
+
+def _secrets(provider: Provider, key: str | None, given: dict[str, str], *, at_home: bool) -> dict[str, str]:
+    """All headers that may hold secrets; those that are `given` go before all others. Raises: Refused."""
+    headers = _lower(provider.headers) | variable_headers(provider) if at_home else {}
+    headers |= given
+    if key is None and ("authorization" in headers or provider.key_header in headers):
+        return headers
+    return key_headers(provider, key, at_home=at_home) | headers
+
+
+def _lower(headers: Mapping[str, str]) -> dict[str, str]:
+    return {name.lower(): value for name, value in headers.items()}
+
+
+async def _begin(call: _Call, exchange: Exchange, decoder: StreamDecoder) -> list[StreamEvent]:
+    """Send the request: what comes of it before the first byte of an answer, which is a failure or nothing."""
+    try:
+        status, headers = await exchange.send(call.request, call.headers)
+    except NetworkFault as error:
+        return decoder.fail(call.scrubber.text(str(error)), error.kind)
+    if status == 200 and not _is_foreign(headers.get("content-type", ""), call.request):
+        return []
+    fault = await _fault(call, exchange, status, headers)
+    return decoder.fail(fault.message, fault.kind, status=fault.status, retry_after_s=fault.retry_after_s)
+
+
+async def _more(call: _Call, exchange: Exchange, decoder: StreamDecoder) -> list[StreamEvent]:
+    """What the next piece of the body makes, or its end."""
+    try:
+        chunk = await exchange.chunk()
+    except NetworkFault as error:
+        return decoder.fail(call.scrubber.text(str(error)), error.kind)
+    events = decoder.close() if chunk is None else decoder.feed(call.in_answers.body(chunk))
+    if decoder.ended and isinstance(failed := events[-1], Failed) and failed.error.error_message:
+        text = call.scrubber.text(failed.error.error_message)
+        scrubbed = msgspec.structs.replace(failed.error, error_message=text)
+        events[-1] = msgspec.structs.replace(failed, error=scrubbed)
+    return events
+
+
+def _is_foreign(content_type: str, request: HTTPRequest) -> bool:
+    """Whether this can't be the stream that was asked for: the page of some proxy in between, or one whole JSON
+    document. Servers that name the type of a stream wrongly otherwise are many, and are let through."""
+    kind = content_type.partition(";")[0].strip().lower()
+    return kind == "text/html" or (kind == "application/json" and "event-stream" in request.headers.get("accept", ""))
+
+
+async def _fault(call: _Call, exchange: Exchange, status: int, headers: dict[str, str]) -> Fault:
+    body = call.scrubber.body(await exchange.read(MAX_BODY_BYTES, ERROR_BODY_S))
+    shown = {name: call.scrubber.text(value) for name, value in headers.items()}
+    fault = fault_of(status, shown, body, time.time())
+    fault = replace(fault, message=call.scrubber.text(fault.message))  # again: what was escaped is so no more
+    if status == 200:
+        text = f"{call.base_url} sent no stream but {shown.get('content-type')}: {fault.message}"
+        return replace(fault, message=text)
+    if status in (401, 403) and not {"authorization", call.provider.key_header} & set(call.headers):
+        return replace(fault, message=f"{fault.message} (no key was sent: none is known for {call.base_url})")
+    if status == 404:  # a model that isn't there, or an address that is wrong
+        return replace(fault, message=f"{fault.message} (asked: {call.base_url}{call.request.path})")
+    return fault

@@ -1,0 +1,123 @@
+"""The seam to language models: what a run asks, and how an answer streams back. No provider lives here.
+
+A model is any object with a `descriptor` and a `stream`; see `LanguageModel` for what `stream` owes the run.
+"""
+
+import re
+from collections.abc import AsyncGenerator, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from ...protocol.codec import to_json
+from ...protocol.events import (
+    Done,
+    Failed,
+    Start,
+    StreamEvent,
+    TextDelta,
+    TextEnd,
+    TextStart,
+    ThinkingDelta,
+    ThinkingEnd,
+    ThinkingStart,
+    ToolcallDelta,
+    ToolcallEnd,
+    ToolcallStart,
+)
+from ...protocol.messages import (
+    AssistantBlock,
+    AssistantMessage,
+    Message,
+    ModelDescriptor,
+    Text,
+    Thinking,
+    ToolCall,
+    Usage,
+)
+from ...protocol.options import ModelOptions
+from ...protocol.record import ToolSpec
+
+__all__ = ["LanguageModel", "ModelRequest", "events_of"]
+
+
+@dataclass(frozen=True, slots=True)
+class ModelRequest:
+    """One model call."""
+
+    model: ModelDescriptor  # as recorded at begin, without headers
+    instructions: str
+    messages: Sequence[Message]  # the whole context; not to be changed
+    tools: Sequence[ToolSpec]
+    run_id: str  # for logs and caches on the provider's side
+    options: ModelOptions = field(default_factory=ModelOptions)
+    call_id: str = ""  # of this model call, with all its attempts: unique for ever
+    agent: str = ""  # its name
+    turn: int = 0  # from 1
+    usage: Usage = field(default_factory=Usage)  # of the run before this call
+
+
+class LanguageModel(Protocol):
+    """Something that answers a `ModelRequest`. One object serves any number of runs at once.
+
+    It may also have a method `opened()`, which gives an async context manager: an actor system stays in it for as long
+    as it is open, once for each model of its agents. There a model can keep what calls share, as connections.
+    """
+
+    @property
+    def descriptor(self) -> ModelDescriptor:
+        """Which model this is. Recorded, without its headers, when a run begins."""
+        ...
+
+    def stream(self, request: ModelRequest) -> AsyncGenerator[Sequence[StreamEvent], None]:
+        """The answer, as it comes: one list for each chunk off the network, with one checkpoint before it.
+
+        The events in order: `Start`, then the blocks (start, deltas, end; `content_index` counts up from 0), then
+        exactly one `Done` or `Failed` with the whole message. What the provider or the network does wrong is data: a
+        `Failed` with `errorMessage` and what had come so far. An exception is a defect; it fails the run.
+
+        Tool calls carry ids of the provider's own, unique within the message; the run mints others and keeps these
+        as `providerId`. A timestamp of 0 is replaced by the run's clock.
+
+        The run always closes the generator (`aclose`), also under cancellation. Cleanup that awaits must be shielded
+        and bounded inside the generator: a shield around `aclose` does not reach it.
+        """
+        ...
+
+
+def events_of(message: AssistantMessage) -> list[StreamEvent]:
+    """A whole message as the events of a stream, word by word: for models that are no more than a function. A message
+    whose `stopReason` is `error` or `aborted` ends in `Failed`."""
+    reason = message.stop_reason
+    if reason == "error" or reason == "aborted":
+        return [Start(), *_deltas(message), Failed(reason=reason, error=message)]
+    return [Start(), *_deltas(message), Done(reason=reason, message=message)]
+
+
+def _deltas(message: AssistantMessage) -> Iterator[StreamEvent]:
+    for index, block in enumerate(message.content):
+        yield from _block(index, block)
+
+
+def _block(index: int, block: AssistantBlock) -> Iterator[StreamEvent]:
+    match block:
+        case Text():
+            yield TextStart(content_index=index)
+            yield from (TextDelta(content_index=index, delta=word) for word in _words(block.text))
+            yield TextEnd(content_index=index, signature=block.signature)
+        case Thinking():
+            yield ThinkingStart(content_index=index)
+            yield from (ThinkingDelta(content_index=index, delta=word) for word in _words(block.thinking))
+            yield ThinkingEnd(content_index=index, signature=block.signature, redacted=block.redacted)
+        case ToolCall():
+            raw = to_json(block.arguments).decode() if block.raw_arguments is None else block.raw_arguments
+            yield ToolcallStart(content_index=index, id=block.id, name=block.name)
+            yield from (ToolcallDelta(content_index=index, delta=part) for part in _pieces(raw))
+            yield ToolcallEnd(content_index=index)
+
+
+def _words(text: str) -> list[str]:
+    return re.findall(r"\s*\S+|\s+$", text)
+
+
+def _pieces(text: str, size: int = 16) -> list[str]:
+    return [text[at : at + size] for at in range(0, len(text), size)]

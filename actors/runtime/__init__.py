@@ -1,0 +1,6 @@
+"""The runtime: the actor system, its runs, and all that brings them into memory, carries them on and lets them rest."""
+
+from .run import Run
+from .system import ActorSystem, open_actor_system
+
+__all__ = ["ActorSystem", "Run", "open_actor_system"]

@@ -1,0 +1,63 @@
+"""What callers bring to a run, checked where it enters: inputs, metadata, results of clients. Nothing is kept here."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from ...protocol import codec
+from ...protocol.errors import InvalidParams, LimitExceeded
+from ...protocol.messages import AssistantMessage, Message, Text, ToolResultMessage, UserBlock, UserMessage
+from ..agent import Agent
+from .roster import RUN_ID
+
+__all__ = ["check_start", "content_of", "messages_of"]
+
+
+def messages_of(given: str | Sequence[Message], now: int) -> tuple[Message, ...]:
+    """A run's input as messages; text is one user message. Raises: InvalidParams."""
+    if isinstance(given, str):
+        return (UserMessage(content=given, timestamp=now),)
+    messages: tuple[Any, ...] = tuple(given)
+    if not messages or not all(isinstance(m, UserMessage | AssistantMessage | ToolResultMessage) for m in messages):
+        raise InvalidParams("input: expected text, or at least one message")
+    return messages
+
+
+def content_of(result: Any) -> tuple[tuple[UserBlock, ...], Any]:
+    """A client's result as content blocks and details."""
+    if isinstance(result, str):
+        return (Text(text=result),), None
+    try:
+        blocks = msgspec.convert(result, tuple[UserBlock, ...], strict=True) if result else ()
+    except msgspec.ValidationError:
+        blocks = ()
+    if blocks:
+        return blocks, None
+    codec.check_value(result)
+    return (Text(text=codec.to_json(result).decode()),), result
+
+
+def check_start(
+    agent: Agent,
+    given: str | Sequence[Message],
+    messages: tuple[Message, ...],
+    metadata: Mapping[str, Any],
+    run_id: str | None,
+    by: str | None,
+) -> str:
+    """What a start must not be; returns its digest, which only a start with a run id needs."""
+    if run_id is not None and not RUN_ID.fullmatch(run_id):
+        raise InvalidParams(f"runId: expected 1 to 128 of A-Z a-z 0-9 _ -, got {run_id!r}")
+    try:
+        plain = given if isinstance(given, str) else msgspec.to_builtins(messages)
+        codec.check_value(plain)
+        codec.check_value(dict(metadata))
+        size = len(codec.to_json([plain, metadata]))
+    except (codec.CodecError, TypeError) as error:
+        raise InvalidParams(f"input or metadata: {error}") from error
+    maximum = agent.limits.max_input_bytes
+    if size > maximum:
+        text = f"the input takes {size} bytes, and at most {maximum} are allowed"
+        raise LimitExceeded(text, limit="maxInputBytes", maximum=maximum)
+    return codec.digest([by, agent.name, plain]) if run_id is not None else ""

@@ -1,0 +1,358 @@
+"""The run's effects: one model call, one tool call. What comes of them is an input for the machine, never an exception.
+
+`show` publishes events ahead of durability and waits for whoever must keep up. How middleware is called is `chain.py`'s
+business; where there is none, nothing of it is in the way.
+"""
+
+import logging
+from collections.abc import Awaitable, Callable, Sequence, Set
+from contextlib import aclosing, nullcontext, suppress
+from functools import reduce
+from typing import Any
+
+import msgspec
+import trio
+
+from ...protocol import codec
+from ...protocol.calls import argument_fault, call_id, with_ids
+from ...protocol.events import (
+    AgentRetry,
+    Done,
+    Event,
+    Failed,
+    MessageStart,
+    MessageUpdate,
+    Start,
+    StreamDelta,
+    StreamEvent,
+    ToolcallStart,
+    ToolExecutionUpdate,
+)
+from ...protocol.messages import AssistantBlock, AssistantMessage, Message, ToolCall, Usage
+from ...protocol.partial import PartialMessage
+from ...protocol.record import Call, Head, History
+from ...protocol.transitions import ModelDone, ModelRefused, ToolDone
+from ...stores.gil import thread_friendly
+from ..agent import Agent
+from ..core.faults import internal_error
+from ..middleware.chain import ModelChain, Show, ToolChain, around
+from ..middleware.interface import EndRun, Middleware, ModelOutcome, ToolRequest
+from ..models.language_model import ModelRequest
+from ..tools.execution import ToolContext, ToolOutcome, execute
+
+__all__ = ["ModelCall", "Threads", "call_tool"]
+
+logger = logging.getLogger("adjourn.runs")
+
+MAX_SAID = 256  # events of a message that wait to be put together
+
+_ENDS = (Done, Failed)
+
+
+class ModelCall:
+    """One model call."""
+
+    def __init__(self, agent: Agent, head: Head, history: History, key: str, now: int, show: Show) -> None:
+        model = history.spec.model
+        self._agent, self._head, self._history, self._key, self._show = agent, head, history, key, show
+        self._opening = AssistantMessage(
+            content=(), api=model.api, provider=model.provider, model=model.id, timestamp=now
+        )
+        self._attempts = 0  # with middleware
+        self._announced = False  # that another one follows the latest
+        self._spent: list[Usage] = []  # by each attempt that has ended
+        # Of the latest attempt:
+        self._begun = False  # shown to have
+        self._shown = False  # also some of what was said
+        self._final: AssistantMessage | None = None  # the model's own
+        self._failure: Failed | None = None
+        self._ended: AssistantMessage | None = None  # as it can be stored
+        self._partial: PartialMessage | None = None
+        self._said: list[StreamDelta] = []  # what is not in it yet
+
+    @property
+    def partial(self) -> PartialMessage:
+        """What has been said so far, also when it was cancelled. Nobody wants it of a call that ends well, so it is put
+        together late: that saves such a call 10 of 25 µs."""
+        if self._partial is None:
+            self._partial = PartialMessage(self._opening)
+        said, self._said = self._said, []
+        for event in said:
+            self._partial.apply(event)
+        return self._partial
+
+    def cut_short(self) -> AssistantMessage:
+        """What is kept of the latest attempt when the call is cancelled: what it said, without incomplete calls, and
+        the usage, if that was known already."""
+        if self._ended is None:
+            return self._counted(self.partial.message(keep_incomplete_calls=False))
+        ended = msgspec.structs.replace(self._ended, error_message=None, error_kind=None)
+        return self._counted(PartialMessage(ended).message(keep_incomplete_calls=False))
+
+    def _counted(self, message: AssistantMessage) -> AssistantMessage:
+        """With what the other attempts have cost. Its own usage is that of the attempt which it came of; one that has
+        none came of no attempt."""
+        others = list(self._spent)
+        if message.usage in others:
+            others.remove(message.usage)
+        elif others and message.usage != Usage():  # middleware has changed it: the latest, most likely
+            others.pop()
+        if not others:
+            return message
+        return msgspec.structs.replace(message, usage=reduce(Usage.plus, others, message.usage))
+
+    async def run(self) -> ModelDone | ModelRefused:
+        """Stream the answer to its end, showing it as it comes. What stands around it may ask again, or refuse."""
+        given = self._agent.middleware
+        middleware = around(given, "model_call") if given else given
+        if not middleware:
+            return self._done(await self._stream(self._request(self._history.messages)))
+        chain = ModelChain(
+            middleware,
+            self._ask,
+            self._show,
+            announce=self._announce,
+            check=self._taken,
+            so_far=self._so_far,
+        )
+        try:
+            outcome = await chain.run(self._request(tuple(self._history.messages)))
+        except EndRun as end:
+            answer = chain.answer and self._counted(chain.answer.message)
+            spent = Usage() if answer else reduce(Usage.plus, self._spent, Usage())
+            return ModelRefused(key=self._key, reason=end.reason, message=end.message, answer=answer, usage=spent)
+        return self._done(self._counted(outcome.message))
+
+    def _done(self, message: AssistantMessage) -> ModelDone:
+        return ModelDone(key=self._key, message=message, gates=self._gates(message))
+
+    def _request(self, messages: Sequence[Message]) -> ModelRequest:
+        spec, head, headers = self._history.spec, self._head, self._agent.options.headers
+        return ModelRequest(
+            model=spec.model,
+            instructions=spec.instructions,
+            messages=messages,
+            tools=spec.tools,
+            run_id=head.id,
+            options=msgspec.structs.replace(spec.options, headers=headers) if headers else spec.options,
+            call_id=self._key,
+            agent=head.agent,
+            turn=head.turn,
+            usage=head.usage,
+        )
+
+    async def _ask(self, request: ModelRequest) -> ModelOutcome:
+        """One attempt. Another one begins by voiding what was said in the one before."""
+        if self._attempts > 0:
+            await self._announce(0.0)
+            self._begun = self._shown = False
+            self._final = self._failure = self._ended = self._partial = None
+            self._said.clear()
+            self._announced = False
+        self._attempts += 1
+        self._spent.append((await self._stream(request)).usage)
+        return self._so_far()
+
+    async def _announce(self, wait_s: float) -> None:
+        """Tell that there will be another attempt, and why; once."""
+        if self._announced:
+            return
+        self._announced = True
+        ended = self._ended
+        reason = "it was cut short" if ended is None else ended.error_message or "middleware asked again"
+        await self._show((AgentRetry(attempt=self._attempts, wait_s=wait_s, reason=reason),))
+
+    def _so_far(self) -> ModelOutcome:
+        """What has come of the latest attempt."""
+        message = self._ended or self.partial.message(keep_incomplete_calls=False)
+        if message.stop_reason != "error" and message.stop_reason != "aborted":
+            return ModelOutcome(message, None, self._shown)
+        failure = self._failure or Failed(reason=message.stop_reason, error=message)
+        return ModelOutcome(message, msgspec.structs.replace(failure, error=message), self._shown)
+
+    async def _stream(self, request: ModelRequest) -> AssistantMessage:
+        try:
+            async with aclosing(self._agent.language_model.stream(request)) as stream:
+                async for chunk in stream:
+                    await self._take(chunk)
+            ended = self._final or self._failed("the model's stream ended before its message did")
+            message = self._checked(ended)
+        except Exception as error:
+            told = internal_error(error, f"the model of run {self._head.id}", logger)
+            message = self._failed(f"the model raised: {told}")
+        self._ended = message
+        return message
+
+    async def _take(self, chunk: Sequence[StreamEvent]) -> None:
+        events: list[Event] = []
+        for event in chunk:
+            if self._final is None and not isinstance(event, _ENDS):
+                self._grow(event, events)
+            elif isinstance(event, Done):
+                self._final = event.message
+            elif isinstance(event, Failed):
+                self._failure = event
+                self._final = msgspec.structs.replace(event.error, stop_reason=event.reason)
+        if len(self._said) >= MAX_SAID:
+            _ = self.partial
+        if events:
+            await self._show(events)
+
+    def _grow(self, event: StreamDelta, events: list[Event]) -> None:
+        if not self._begun:
+            self._begun = True
+            events.append(MessageStart(message=self._opening))
+        if isinstance(event, Start):
+            return
+        if type(event.content_index) is not int or type(getattr(event, "delta", "")) is not str:
+            raise TypeError(f"no event of a model's stream: {event!r}")  # found here, not when it is folded
+        if isinstance(event, ToolcallStart):
+            minted = call_id(self._key, event.content_index)
+            event = msgspec.structs.replace(event, id=minted, provider_id=event.id)
+        self._shown = True
+        self._said.append(event)
+        events.append(MessageUpdate(assistant_message_event=event))
+
+    def _failed(self, text: str) -> AssistantMessage:
+        partial = self.partial.message(keep_incomplete_calls=False)
+        return msgspec.structs.replace(partial, stop_reason="error", error_message=text, error_kind="terminal")
+
+    def _checked(self, message: AssistantMessage) -> AssistantMessage:
+        """The message as any store will give it back, with api, provider, model and time where the model left them out.
+
+        Raises: CodecError where it can't be stored, or is no such message.
+        """
+        opening = self._opening
+        signed = msgspec.structs.replace(
+            with_ids(message, self._key),
+            api=message.api or opening.api,
+            provider=message.provider or opening.provider,
+            model=message.model or opening.model,
+            timestamp=message.timestamp or opening.timestamp,
+        )
+        return codec.from_json(codec.to_json(signed), AssistantMessage)
+
+    def _taken(self, message: AssistantMessage) -> AssistantMessage:
+        """A middleware's message, checked as the model's own. Its calls get the ids of the places where they are."""
+        content = tuple([self._as_given(block) for block in message.content])
+        return self._checked(msgspec.structs.replace(message, content=content))
+
+    def _as_given(self, block: AssistantBlock) -> AssistantBlock:
+        if isinstance(block, ToolCall) and block.id.startswith(f"call_{self._key}_"):
+            return msgspec.structs.replace(block, id=block.provider_id or "", provider_id=None)
+        return block
+
+    def _gates(self, message: AssistantMessage) -> dict[int, bool]:
+        """What each tool's `decision_when` says of its calls; one that raises leaves the gate closed."""
+        gates: dict[int, bool] = {}
+        for index, block in enumerate(message.content):
+            tool = self._agent.tool(block.name) if isinstance(block, ToolCall) else None
+            if tool is None or tool.decision_when is None or not isinstance(block, ToolCall):
+                continue
+            if argument_fault(self._history.tools, block) is None:
+                try:
+                    gates[index] = bool(tool.decision_when(block.arguments))
+                except Exception:
+                    logger.exception("decision_when of tool %s raised: the gate stays closed", block.name)
+        return gates
+
+
+class Threads(set[str]):
+    """The ids of the calls whose blocking function is in a thread at this moment. It is the threads that change it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._token = trio.lowlevel.current_trio_token()
+        self._changed = trio.Event()
+
+    def discard(self, element: object) -> None:
+        """A thread has stopped."""
+        super().discard(element)  # pyright: ignore[reportArgumentType]
+        with suppress(trio.RunFinishedError):
+            self._token.run_sync_soon(self._tell)
+
+    def _tell(self) -> None:
+        self._changed.set()
+        self._changed = trio.Event()
+
+    async def wait_without(self, calls: Set[str]) -> None:
+        """Wait until none of these is in a thread. Not a checkpoint when none is."""
+        while not self.isdisjoint(calls):
+            await self._changed.wait()
+
+
+async def call_tool(
+    agent: Agent,
+    head: Head,
+    history: History,
+    call: Call,
+    show: Show,
+    *,
+    limiter: trio.CapacityLimiter,
+    threads: Threads,
+) -> ToolDone:
+    """Execute an open call, with what stands around it."""
+    tool = agent.tool(call.name)
+    if tool is None:
+        raise LookupError(f"tool {call.name!r} of agent {head.agent!r} is not loaded")
+    max_result_bytes = history.spec.limits.max_result_bytes
+    entry = history.decisions.get(call.id)
+
+    async def publish(partial_result: object) -> None:
+        await show((ToolExecutionUpdate(tool_call_id=call.id, tool_name=call.name, partial_result=partial_result),))
+
+    context = ToolContext(
+        run_id=head.id,
+        tool_call_id=call.id,
+        tool_name=call.name,
+        metadata=msgspec.to_builtins(head.metadata),  # a copy, as all that a tool gets: it may change what it has
+        publish=publish,
+    )
+
+    async def carry_out(arguments: dict[str, Any]) -> ToolOutcome:
+        with thread_friendly() if tool.threaded else nullcontext():
+            return await execute(
+                tool,
+                msgspec.to_builtins(arguments),
+                msgspec.to_builtins(entry.decision) if entry else None,
+                context,
+                max_result_bytes=max_result_bytes,
+                limiter=limiter,
+                threads=threads,
+            )
+
+    middleware = around(agent.middleware, "tool_call") if agent.middleware else agent.middleware
+    if middleware:
+        outcome = await _chained(middleware, carry_out, head, history, call, show)
+    else:
+        outcome = await carry_out(history.tool_call(call).arguments)
+    return ToolDone(tool_call_id=call.id, content=outcome.content, details=outcome.details, is_error=outcome.is_error)
+
+
+async def _chained(
+    middleware: Sequence[Middleware],
+    carry_out: Callable[[dict[str, Any]], Awaitable[ToolOutcome]],
+    head: Head,
+    history: History,
+    call: Call,
+    show: Show,
+) -> ToolOutcome:
+    block, entry = history.tool_call(call), history.decisions.get(call.id)
+    chain = ToolChain(
+        middleware,
+        carry_out,
+        show,
+        block=block,
+        is_settled=entry is not None,
+        max_result_bytes=history.spec.limits.max_result_bytes,
+    )
+    request = ToolRequest(
+        run_id=head.id,
+        agent=head.agent,
+        tool=history.tools[call.name],
+        tool_call_id=call.id,
+        arguments=block.arguments,
+        decision=entry.decision if entry else None,
+        metadata=head.metadata,
+    )
+    return await chain.run(request)

@@ -1,0 +1,281 @@
+"""The run actor: carries out what the state machine decides. Which runs are in memory is `roster.py`'s business, how a
+transition is saved and shown `runstate.py`'s.
+
+Each transition goes the same way: save, adopt and publish, answer, start effects. The actor's one task carries the
+effects out: the model, and a tool that is the only open call, on the task itself; several tools in a nursery, while
+the task serves mail. While it is occupied with a single effect, the mailbox is not read; `ask` then makes the
+transition on the asker's task, in order, under the same lock. The lock is fair, so such a transition is always made
+before that of the effect's completion, and nobody has to wake the task for it.
+"""
+
+import logging
+from contextlib import suppress
+
+import trio
+
+from ...protocol.errors import AdjournError, StaleEpoch, StoreUnavailable, Stranded, VersionConflict
+from ...protocol.record import FINAL, Head, History
+from ...protocol.transitions import Effect, Input, Recover, Reply, StartModel, StartTool, Stopped, Tick, ToolDone
+from ..agent import Agent
+from ..core.actor import ActorRef
+from ..core.faults import bare_error, internal_error
+from ..core.mailbox import Mail, Mailbox
+from .effects import ModelCall, call_tool
+from .eventlog import EventLog
+from .run_state import RunState, Services, answer
+
+__all__ = ["RunActor"]
+
+logger = logging.getLogger("adjourn.runs")
+
+MAX_CRASHES = 5  # of the actor itself, in a row
+
+
+class RunActor(RunState):
+    """One run in memory, and the task that carries it on."""
+
+    __slots__ = (
+        "_flying",
+        "_model",
+        "_occupied",
+        "_scope",
+        "abandoned",
+        "mailbox",
+        "parked_at",
+        "ref",
+    )
+
+    def __init__(self, services: Services, agent: Agent | None, head: Head, history: History, log: EventLog) -> None:
+        super().__init__(services, agent, head, history, log)
+        self.abandoned: tuple[str, ...] = ()
+        self.parked_at: float | None = None  # on trio's clock
+        self.ref: ActorRef[Input]  # given by who starts the actor
+        self.mailbox: Mailbox[Input]  # known once the task has begun
+        self._scope = trio.CancelScope()
+        self._occupied = False  # by an effect on the task itself
+        self._flying: set[Effect] = set()  # tools in the nursery, until what came of them is served
+        self._model: ModelCall | None = None  # the latest, until what came of it is saved
+
+    # From outside.
+
+    async def ask(self, given: Input) -> Reply:
+        """Give the run an input from outside and return its reply.
+
+        Raises: what the machine answers; StoreUnavailable; ActorEnded when the actor left memory meanwhile.
+        """
+        if self.store_down:
+            raise self._unavailable()
+        if not self._occupied:
+            return await self.ref.ask(given)
+        try:
+            return answer(await self.commit(given))
+        except Exception as error:
+            told = self._told(error)
+            if told is error:
+                raise
+            raise told from error
+
+    @property
+    def at_rest(self) -> bool:
+        """Whether the run waits in memory, with nothing under way."""
+        return self.parked_at is not None and self.mailbox.is_idle
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether the run waits for the outside, with nothing under way and nothing unsaved."""
+        busy = self._occupied or self._flying or self.pending or self._doubt or self._lock.locked()
+        return self.at_rest and not busy
+
+    def leave(self) -> None:
+        """Take the run out of memory. What is saved is all that remains."""
+        self._scope.cancel()
+
+    # What transitions ask for.
+
+    def stop_effects(self) -> None:
+        if self._occupied or self._flying:
+            self._scope.cancel()
+
+    def store_fails(self, error: Exception) -> None:
+        """While the store is down: who asks is told so, now and from now on. What the run's own effects say stays."""
+        logger.warning("run %s waits for the store: %s", self.head.id, error)
+        self.store_down = True
+        with suppress(trio.WouldBlock, trio.EndOfChannel, trio.BusyResourceError):  # busy: the task serves it itself
+            for _ in range(self.mailbox.statistics().waiting_mail):
+                mail = self.mailbox.receive_nowait()
+                if isinstance(mail.body, ToolDone):
+                    self.mailbox.put_reserved_nowait(mail.body)
+                else:
+                    mail.fail(self._unavailable())
+
+    def _unavailable(self) -> StoreUnavailable:
+        return StoreUnavailable("the store does not answer; the run waits in safety", runId=self.head.id)
+
+    # The actor's task.
+
+    async def __call__(self, mailbox: Mailbox[Input]) -> None:
+        """The actor: over when the run is, when it is asked to stop while parked, or when it is to `leave`."""
+        self.mailbox = mailbox
+        crashes, crash = 0, None
+        while True:
+            version = self.head.version
+            try:
+                if crash is not None and not await self._revive(crash):
+                    logger.error("run %s is gone from the store", self.head.id)
+                    return
+                with self._scope:
+                    await self._live()
+                await self._finish()
+                return
+            except Exception as group:
+                crash = bare_error(group)
+                if isinstance(crash, StaleEpoch):
+                    logger.error("run %s: the store has a newer owner; left to it", self.head.id)
+                    return
+                logger.exception("run %s crashed", self.head.id)
+                crashes = 1 if self.head.version > version else crashes + 1
+                if crashes > MAX_CRASHES:
+                    raise
+
+    async def _live(self) -> None:
+        while True:
+            if self.pending:
+                await self._work()
+            elif self.head.status in FINAL or self.head.abort or not await self._park():
+                return
+
+    async def _park(self) -> bool:
+        """Wait for mail and serve it. False when none will come any more. (Nothing of it stays in a parked frame.)"""
+        self.parked_at = trio.current_time()
+        self.services.rested()
+        try:
+            mail = await self.mailbox.receive()
+        except trio.EndOfChannel:
+            return False
+        finally:
+            self.parked_at = None
+        await self._serve(mail)
+        return True
+
+    async def _work(self) -> None:
+        while not self.mailbox.is_idle and self.pending:
+            try:
+                await self._serve(self.mailbox.receive_nowait())
+            except (trio.WouldBlock, trio.EndOfChannel):
+                break
+        effects, self.pending = self.pending, []
+        waiting = sum(call.phase != "done" for call in self.head.calls)
+        if len(effects) == 1 and waiting <= 1:
+            self._occupied = True
+            try:
+                given = await self._carry_out(effects[0])
+            finally:
+                self._occupied = False
+            await self.commit(given, insist=True)
+            if not self.head.abort:
+                self._model = None
+        elif effects:
+            await self._fly(effects)
+
+    async def _fly(self, effects: list[Effect]) -> None:
+        """Carry out several tools at once, serving mail until none is left."""
+        async with trio.open_nursery() as nursery:
+            while True:
+                for effect in effects:
+                    self._flying.add(effect)
+                    nursery.start_soon(self._fly_one, effect)
+                if not self._flying:
+                    break
+                try:
+                    mail = await self.mailbox.receive()
+                except trio.EndOfChannel:
+                    break
+                await self._serve(mail)
+                effects = []
+                if any(isinstance(effect, StartTool) for effect in self.pending):
+                    effects, self.pending = self.pending, []
+            nursery.cancel_scope.cancel()  # what still executes is not wanted any more
+
+    async def _fly_one(self, effect: Effect) -> None:
+        try:
+            given = await self._carry_out(effect)
+        except BaseException:
+            self._flying.discard(effect)
+            raise
+        self.mailbox.put_reserved_nowait(given)
+
+    async def _serve(self, mail: Mail[Input]) -> None:
+        if isinstance(mail.body, ToolDone):
+            self._flying.discard(StartTool(mail.body.tool_call_id))
+            await self.commit(mail.body, insist=True)
+            return
+        try:
+            mail.reply(answer(await self.commit(mail.body)))
+        except Exception as error:
+            mail.fail(self._told(error))
+            if not isinstance(error, AdjournError) or isinstance(error, VersionConflict | StaleEpoch):
+                raise
+        if self._doubt is not None:
+            with suppress(Stranded):
+                await self.commit(Tick(), insist=True)
+
+    def _told(self, error: Exception) -> AdjournError:
+        """What an asker is told of what its message led to."""
+        if isinstance(error, VersionConflict | StaleEpoch):
+            text = "the run was saved by somebody else; it is loaded anew"
+            return StoreUnavailable(text, runId=self.head.id)
+        return error if isinstance(error, AdjournError) else internal_error(error, f"run {self.head.id}", logger)
+
+    async def _finish(self) -> None:
+        """After the loop: end an aborted run, and answer what is left in the mailbox."""
+        if not self.head.abort or self.head.status in FINAL:
+            return
+        calls = {call.id for call in self.head.calls}
+        with trio.move_on_after(self.services.cleanup_s):
+            await self.services.threads.wait_without(calls)
+        self.abandoned = tuple(sorted(self.services.threads & calls))
+        with suppress(trio.WouldBlock, trio.EndOfChannel):
+            while True:
+                await self._serve(self.mailbox.receive_nowait())  # also results that came in the last moment
+        partial = self._model.cut_short() if self._model else None
+        await self.commit(Stopped(partial=partial), insist=True)
+
+    async def _revive(self, error: Exception) -> bool:
+        """After a crash: everything from the record. False when it is gone."""
+        self._scope = trio.CancelScope()
+        if not await self.reload():
+            return False
+        self._model = None
+        self._flying.clear()
+        if self.agent is not None:
+            await self.commit(Recover(error=f"{type(error).__name__}: {error}"), insist=True)
+        return True
+
+    # Effects.
+
+    async def _carry_out(self, effect: Effect) -> Input:
+        try:
+            return await self._effect(effect)
+        except BaseExceptionGroup as group:  # out of a nursery of a tool, a middleware, a model
+            cancelled, others = group.split(trio.Cancelled)
+            if cancelled is None or not isinstance(others, ExceptionGroup):
+                raise
+            internal_error(group, f"run {self.head.id}, in what was cancelled ({effect})", logger)
+            raise cancelled from None
+
+    async def _effect(self, effect: Effect) -> Input:
+        assert self.agent is not None
+        if isinstance(effect, StartModel):
+            self._model = ModelCall(self.agent, self.head, self.history, effect.key, self.services.now(), self.show)
+            return await self._model.run()
+        assert isinstance(effect, StartTool)
+        call = next(call for call in self.head.calls if call.id == effect.tool_call_id)
+        return await call_tool(
+            self.agent,
+            self.head,
+            self.history,
+            call,
+            self.show,
+            limiter=self.services.limiter,
+            threads=self.services.threads,
+        )

@@ -1,0 +1,15 @@
+"""Which host names and addresses reach only this machine, by what they say. No lookups."""
+
+from ipaddress import ip_address
+
+__all__ = ["is_loopback"]
+
+
+def is_loopback(host: str | None) -> bool:
+    """Whether a host name or address reaches only this machine."""
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host or "").is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,84 @@
+"""What a clause of the Store contract is, and the records that clauses save. The clauses are in the files beside it."""
+
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from ...protocol.errors import AdjournError
+from ...protocol.messages import AssistantMessage, ModelDescriptor, Text, ToolCall, ToolResultMessage, user
+from ...protocol.record import (
+    Call,
+    DecisionEntry,
+    Entry,
+    Head,
+    InputEntry,
+    MessageEntry,
+    ResultEntry,
+    Spec,
+    SpecEntry,
+)
+from ..base import Store
+
+__all__ = ["Clause", "Opener", "a_head", "a_journal", "clause", "error_of", "next_head"]
+
+# Opens the store under test; opened again after it was closed, it is the same store, if it claims to be durable.
+Opener = Callable[[], AbstractAsyncContextManager[Store]]
+
+
+@dataclass(frozen=True)
+class Clause:
+    """One promise of the contract. `check` takes the opener of an empty store and raises AssertionError if broken."""
+
+    name: str
+    check: Callable[[Opener], Awaitable[None]]
+    needs: str | None  # the claim (a field of StoreClaims) without which it doesn't apply
+
+    def __str__(self) -> str:
+        return self.name
+
+
+def clause(needs: str | None = None) -> Callable[[Callable[[Opener], Awaitable[None]]], Clause]:
+    """Makes a function the clause of its name."""
+
+    def made(check: Callable[[Opener], Awaitable[None]]) -> Clause:
+        return Clause(getattr(check, "__name__", "").replace("_", " "), check, needs)
+
+    return made
+
+
+def a_head(run_id: str = "run", version: int = 1, **fields: Any) -> Head:
+    """A head that is fit to be saved, with a gated call; `fields` of `Head` as wanted."""
+    call = Call(id="call-1", name="refund", index=1, phase="gated", due_at=9_000)
+    fields = {"status": "paused", "created_at": 1_000, "calls": (call,), **fields}
+    return Head(id=run_id, version=version, agent="support", nonce="n", **fields)
+
+
+def next_head(head: Head, **fields: Any) -> Head:
+    """The head of the save after this one."""
+    return msgspec.structs.replace(head, version=head.version + 1, **fields)
+
+
+def a_journal() -> tuple[Entry, ...]:
+    """An entry of each kind, with values of all sorts in them."""
+    arguments: dict[str, Any] = {"order": 7, "amount": 12.5, "notes": ["é", "\x00", "\U0001f4e6", None, {"deep": [[]]}]}
+    tool_call = ToolCall(id="call-1", name="refund", arguments=arguments)
+    result = ToolResultMessage(tool_call_id="call-1", tool_name="refund", content=(Text(text="Done."),))
+    return (
+        SpecEntry(spec=Spec(agent="support", model=ModelDescriptor(id="m"))),
+        InputEntry(messages=(user("Refund order 7", 1),), at=1),
+        MessageEntry(message=AssistantMessage(content=(Text(text="Sure."), tool_call))),
+        DecisionEntry(tool_call_id="call-1", outcome="decided", at=2, args_digest="d", by="ann", decision={"ok": True}),
+        ResultEntry(message=result),
+    )
+
+
+async def error_of(call: Awaitable[object]) -> AdjournError | None:
+    """What the call raises, of ours."""
+    try:
+        await call
+    except AdjournError as error:
+        return error
+    return None

@@ -1,0 +1,260 @@
+"""The `adjourn` command line: what is wrong is said in one line, with the right exit code; what is secret stays so."""
+
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from adjourn.actors.cli import app as cli
+from adjourn.actors.cli import runs
+from adjourn.actors.cli.conversation import connection_notes
+from adjourn.actors.cli.serving import Ready
+from adjourn.protocol.errors import ConnectionLost, RunNotFound
+
+LOGGERS = ("", "adjourn")
+NOBODY = "ws://127.0.0.1:9"  # the discard port: nothing listens there
+LOST = "(the connection is lost; reconnecting…)"
+
+
+@pytest.fixture(autouse=True)
+def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A working directory of its own, and the logging of the tests as it was, afterwards."""
+    loggers = [logging.getLogger(name) for name in LOGGERS]
+    before = [(logger, logger.handlers[:], logger.level, logger.propagate) for logger in loggers]
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("ADJOURN_URL", raising=False)
+    monkeypatch.delenv("ADJOURN_TOKEN", raising=False)
+    yield
+    for logger, handlers, level, propagate in before:
+        logger.handlers[:], logger.propagate = handlers, propagate
+        logger.setLevel(level)
+
+
+@pytest.fixture
+def adjourn(capsys: pytest.CaptureFixture[str]) -> "Adjourn":
+    return Adjourn(capsys)
+
+
+class Adjourn:
+    """Carries out a command line: (exit code, stdout, stderr)."""
+
+    def __init__(self, capsys: pytest.CaptureFixture[str]) -> None:
+        self._capsys = capsys
+
+    def __call__(self, *args: str) -> tuple[int, str, str]:
+        with pytest.raises(SystemExit) as exited:
+            cli.main(args)
+        code = exited.value.code
+        assert isinstance(code, int)
+        return code, *self._capsys.readouterr()
+
+
+def test_the_version(adjourn: Adjourn) -> None:
+    assert adjourn("--version") == (0, "adjourn 0.1.0\n", "")
+
+
+@pytest.mark.parametrize("args", [[], ["runs"], ["--help"], ["runs", "resume", "--help"]])
+def test_help_goes_to_stdout_and_says_nothing_on_stderr(adjourn: Adjourn, args: list[str]) -> None:
+    _, out, err = adjourn(*args)
+    assert "Usage: adjourn" in out
+    assert err == ""
+
+
+@pytest.mark.parametrize(
+    ("args", "words"),
+    [
+        (["fly"], "No such command 'fly'"),
+        (["demo", "--fast"], "No such option"),
+        (["demo", "--port", "x"], "--port"),
+        (["demo", "--port", "70000"], "--port"),
+        (["serve"], "MODULE:NAME"),
+        (["demo", "--host", "0.0.0.0"], "clients must show a token: set ADJOURN_TOKEN, or give --token"),
+        (["demo", "--host", "example.org", "--token", ""], "clients must show a token"),
+        (["runs", "list", "--status", "asleep"], "asleep"),
+        (["chat", "--model", "qwen3:8b"], "expected 'PROVIDER:NAME' (known providers: anthropic, ollama, openai) (see"),
+        (["chat", NOBODY, "--model", "ollama:m", "--run", "r"], "it needs no gateway; leave out URL, --run"),
+        (["chat", "--model", "ollama:m", "--agent", "a", "--token", "t"], "leave out --agent, --token"),
+        (["runs", "list", "--limit", "0"], "--limit"),
+        (["runs", "show"], "RUN"),
+        (["runs", "resume", "r", "{not json"], "expected JSON, such as '{\"approved\": true}' in quotes"),
+    ],
+)
+def test_wrong_usage_is_one_line_that_names_the_help_and_exit_code_2(
+    adjourn: Adjourn, args: list[str], words: str
+) -> None:
+    code, out, err = adjourn(*args)
+    assert (code, out) == (2, "")
+    assert err.startswith("adjourn: ")
+    assert words in err
+    assert err.count("\n") == 1
+    assert err.endswith(" --help)\n")
+
+
+@pytest.mark.parametrize(
+    ("args", "words"),
+    [
+        (["demo", "--store", "redis://x"], "store address 'redis://x': expected memory:"),
+        (["demo", "--store", "sqlite:///no/such/folder/runs.db"], "no/such/folder"),
+        (["serve", "shop"], "'shop': expected module:name"),
+        (["serve", "no_such_shop:agents"], "there is no module 'no_such_shop'"),
+        (["runs", "list", "--url", NOBODY], f"nothing answers at {NOBODY}"),
+        (["chat", NOBODY], f"nothing answers at {NOBODY}"),
+        (["chat", "http://127.0.0.1:8765"], "expected ws://host:port"),
+    ],
+)
+def test_what_goes_wrong_is_one_line_and_exit_code_1(adjourn: Adjourn, args: list[str], words: str) -> None:
+    code, out, err = adjourn(*args)
+    assert (code, out) == (1, "")
+    assert err.startswith("adjourn: ")
+    assert words in err
+    assert err.count("\n") == 1
+
+
+def test_whoever_watches_is_told_that_the_connection_is_lost_and_back() -> None:
+    told: list[str] = []
+    changed = connection_notes(told.append)
+    changed(ConnectionLost("not there yet"))
+    changed(None)
+    assert told == []
+    changed(ConnectionLost("gone"))
+    changed(None)
+    changed(ConnectionLost("gone"))
+    assert told == [LOST, "(connected again)", LOST]
+
+
+def test_the_gateway_of_the_environment_does_not_keep_one_from_a_model(
+    adjourn: Adjourn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ADJOURN_URL", NOBODY)
+    monkeypatch.setenv("ADJOURN_TOKEN", "secret")
+    monkeypatch.delenv("ANTHROPIC_API_KEY", raising=False)
+    monkeypatch.delenv("ANTHROPIC_AUTH_TOKEN", raising=False)
+    monkeypatch.delenv("ANTHROPIC_BASE_URL", raising=False)
+    wanted = "adjourn: there is no key for provider 'anthropic': set ANTHROPIC_API_KEY or ANTHROPIC_AUTH_TOKEN\n"
+    assert adjourn("chat", "--model", "anthropic:m") == (1, "", wanted)
+
+
+def test_where_nothing_answers_it_says_why_in_the_systems_words(adjourn: Adjourn) -> None:
+    assert f"nothing answers at {NOBODY}: connection refused (" in adjourn("runs", "list", "--url", NOBODY)[2]
+
+
+@pytest.mark.parametrize(
+    ("url", "variable", "words", "line"),
+    [
+        (runs.DEFAULT_URL, None, ("runs", "list"), "adjourn runs list"),
+        (runs.DEFAULT_URL, NOBODY, ("runs", "list"), f"adjourn runs list --url {runs.DEFAULT_URL}"),
+        (NOBODY, None, ("runs", "show", "r"), f"adjourn runs show r --url {NOBODY}"),
+        (NOBODY, NOBODY, ("chat",), f"adjourn chat {NOBODY}"),
+    ],
+)
+def test_a_command_that_is_shown_reaches_the_same_gateway(
+    url: str, variable: str | None, words: tuple[str, ...], line: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if variable is not None:
+        monkeypatch.setenv("ADJOURN_URL", variable)
+    assert runs.command(url, *words) == line
+
+
+def test_a_command_that_is_shown_is_called_as_this_one_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for folder in ("here", "elsewhere"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "adjourn").touch(0o755)
+    monkeypatch.setattr("sys.argv", ["here/adjourn", "demo"])
+    for path, name in (("here", "adjourn"), ("elsewhere", "here/adjourn"), ("", "here/adjourn")):
+        monkeypatch.setenv("PATH", str(tmp_path / path))
+        assert runs.program() == name
+
+
+@pytest.mark.parametrize(
+    ("url", "host", "store", "line"),
+    [
+        (runs.DEFAULT_URL, "127.0.0.1", cli.DEMO_STORE, "adjourn demo\n  in another terminal: adjourn chat"),
+        (NOBODY, "::1", "sqlite:///x.db", "adjourn demo --host ::1 --port 9 --store sqlite:///x.db\n"),
+    ],
+)
+def test_how_to_come_back_names_what_differs_from_the_defaults(url: str, host: str, store: str, line: str) -> None:
+    assert (cli._served_again(url, host, store) or "").startswith(line)
+
+
+def test_there_is_no_coming_back_to_runs_in_memory() -> None:
+    assert cli._served_again(NOBODY, "127.0.0.1", "memory:") is None
+
+
+def test_where_nothing_answers_it_says_how_to_start_something(adjourn: Adjourn) -> None:
+    assert "(`adjourn demo` starts a gateway)" in adjourn("runs", "list", "--url", NOBODY)[2]
+
+
+def test_the_url_may_come_from_the_environment(adjourn: Adjourn, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ADJOURN_URL", "ws://127.0.0.1:10")
+    for command in (["chat"], ["runs", "list"]):
+        assert "ws://127.0.0.1:10" in adjourn(*command)[2]
+
+
+def test_a_token_is_never_printed(adjourn: Adjourn, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ADJOURN_TOKEN", "tell-nobody")
+    for args in (["demo", "--help"], ["runs", "list", "--help"], ["runs", "list", "--url", NOBODY]):
+        assert "tell-nobody" not in "".join(map(str, adjourn("--verbose", *args)))
+
+
+def test_an_error_of_ours_is_an_id_in_one_line_and_a_traceback_only_when_asked_for(
+    adjourn: Adjourn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*args: object) -> None:
+        raise ExceptionGroup("crash", [ZeroDivisionError("division\nby zero"), RunNotFound("the lesser one")])
+
+    monkeypatch.setattr(runs, "_at", fails)
+    code, _, err = adjourn("runs", "list")
+    logged, told = err.splitlines()
+    assert code == 1
+    assert told.startswith("adjourn: internal error ")
+    assert told.split()[3].strip(";") in logged
+    assert logged.endswith("ZeroDivisionError: division by zero")
+    assert "Traceback" in adjourn("--verbose", "runs", "list")[2]
+
+
+def test_an_error_of_another_does_not_move_the_cursor(adjourn: Adjourn, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(*args: object) -> None:
+        raise RunNotFound("no \x1b[2J run")
+
+    monkeypatch.setattr(runs, "_at", fails)
+    assert adjourn("runs", "list") == (1, "", "adjourn: no �[2J run\n")
+
+
+def test_an_interrupt_is_silent(adjourn: Adjourn, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*args: object) -> None:
+        raise BaseExceptionGroup("stopped", [KeyboardInterrupt()])
+
+    monkeypatch.setattr(runs, "_at", interrupted)
+    assert adjourn("runs", "list") == (130, "", "")
+
+
+@pytest.mark.parametrize(
+    ("found", "lines"),
+    [
+        (Ready(runs.DEFAULT_URL, 0, 0, 0), []),
+        (
+            Ready(runs.DEFAULT_URL, 1, 1, 1),
+            ["1 run goes on", "1 run is waiting for a decision: adjourn runs list", "1 run is stranded"],
+        ),
+        (Ready(runs.DEFAULT_URL, 2, 0, 3), ["2 runs go on", "3 runs are stranded"]),
+    ],
+)
+def test_what_was_in_the_store_is_said_at_the_start(found: Ready, lines: list[str]) -> None:
+    said = list(cli._found(found))
+    assert len(said) == len(lines)
+    assert all(line.startswith(words) for line, words in zip(said, lines, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("store", "ledger"),
+    [
+        ("memory:", None),
+        ("sqlite:///adjourn-demo.db", "adjourn-demo.refunds.txt"),
+        ("sqlite:////var/lib/x.db", "/var/lib/x.refunds.txt"),
+        ("redis://x", None),
+        ("sqlite:///", None),
+    ],
+)
+def test_the_ledger_lies_beside_the_store(store: str, ledger: str | None) -> None:
+    assert cli._beside(store, ".refunds.txt") == (Path(ledger) if ledger else None)

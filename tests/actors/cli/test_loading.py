@@ -1,0 +1,77 @@
+"""Agents by address: what is found, and what is said when it isn't."""
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from adjourn.actors.cli.loading import load_agents
+from adjourn.protocol.errors import InvalidParams
+
+SHOP = """
+from adjourn.actors import Agent
+from adjourn.actors.testing import ScriptedModel
+
+one = Agent(name="one", model=ScriptedModel([]))
+two = Agent(name="two", model=ScriptedModel([]))
+both = [one, two]
+twice = [one, one]
+nothing = []
+mixed = (one, 3)
+number = 3
+
+def make():
+    return both
+
+def make_one():
+    return one
+
+def fails():
+    raise RuntimeError("no such\\nthing")
+"""
+
+
+@pytest.fixture(autouse=True)
+def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    (tmp_path / "a_shop.py").write_text(SHOP, encoding="utf-8")
+    (tmp_path / "a_broken_shop.py").write_text("import nowhere_to_be_found", encoding="utf-8")
+    (tmp_path / "a_raising_shop.py").write_text("1 / 0", encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    yield
+    sys.modules.pop("a_shop", None)
+
+
+@pytest.mark.parametrize(
+    ("name", "agents"),
+    [("one", ["one"]), ("both", ["one", "two"]), ("make", ["one", "two"]), ("make_one", ["one"])],
+)
+def test_an_agent_a_list_or_a_function_in_the_working_directory(name: str, agents: list[str]) -> None:
+    assert [agent.name for agent in load_agents(f"a_shop:{name}")] == agents
+
+
+@pytest.mark.parametrize(
+    ("address", "words"),
+    [
+        ("a_shop", "'a_shop': expected module:name, where name is an Agent"),
+        (":both", "expected module:name"),
+        ("a_shop:", "expected module:name"),
+        ("a_shop.py:both", "there is no module 'a_shop.py'"),
+        ("no_shop:both", "there is no module 'no_shop' in "),
+        ("no.shop:both", "there is no module 'no.shop' in "),
+        ("a_broken_shop:both", "module 'a_broken_shop' fails: ModuleNotFoundError: No module named 'nowhere_to"),
+        ("a_raising_shop:both", "module 'a_raising_shop' fails: ZeroDivisionError: division by zero"),
+        ("a_shop:three", "module 'a_shop' has no 'three'; its agents: both, one, twice, two"),
+        ("a_shop:number", "a_shop:number is of type int; expected module:name"),
+        ("a_shop:mixed", "a_shop:mixed is a tuple with int in it; expected"),
+        ("a_shop:nothing", "a_shop:nothing is an empty list; expected"),
+        ("a_shop:twice", "a_shop:twice: two agents are called 'one'"),
+        ("a_shop:fails", "a_shop:fails: the function failed: RuntimeError: no such thing"),
+    ],
+)
+def test_a_bad_address_is_told_in_one_line_what_was_expected(address: str, words: str) -> None:
+    with pytest.raises(InvalidParams) as raised:
+        load_agents(address)
+    assert words in raised.value.message
+    assert "\n" not in raised.value.message

@@ -1,0 +1,45 @@
+"""What runs may use together: the shared budget, and the bound on calls at once."""
+
+import pytest
+
+from adjourn.actors.middleware import Budget, EndRun, ModelOutcome
+from adjourn.actors.models import ModelRequest
+from adjourn.protocol import AssistantMessage, Cost, ModelDescriptor, Usage
+
+
+def request(provider: str = "openai") -> ModelRequest:
+    return ModelRequest(ModelDescriptor(id="m", provider=provider), "", (), (), "run-1")
+
+
+async def answer(request: ModelRequest) -> ModelOutcome:
+    usage = Usage(input=60, output=40, total_tokens=100, cost=Cost(total=0.25))
+    return ModelOutcome(AssistantMessage(content=(), usage=usage))
+
+
+@pytest.mark.parametrize(
+    ("budget", "calls", "reason", "said"),
+    [
+        (Budget(max_cost=0.5), 2, "maxCost", "the budget of 0.5 in cost is used up"),
+        (Budget(max_tokens=250), 3, "maxTokens", "the budget of 250 tokens is used up"),
+        (Budget(max_turns=4), 4, "maxTurns", "the budget of 4 model calls is used up"),
+    ],
+)
+async def test_a_used_up_budget_ends_whoever_asks_next(budget: Budget, calls: int, reason: str, said: str) -> None:
+    for _ in range(calls):
+        await budget.model_call(request(), answer)
+    with pytest.raises(EndRun) as ended:
+        await budget.model_call(request(), answer)
+    assert (ended.value.reason, ended.value.message) == (reason, said)
+
+
+async def test_a_budget_without_limits_only_counts() -> None:
+    budget = Budget()
+    for _ in range(3):
+        await budget.model_call(request(), answer)
+    assert budget.used == {"maxCost": 0.75, "maxTokens": 300, "maxTurns": 3}
+
+
+@pytest.mark.parametrize("limits", [{"max_cost": 0}, {"max_tokens": -1}, {"max_turns": 0}, {"max_cost": float("nan")}])
+def test_a_budget_of_nothing_is_refused(limits: dict[str, float]) -> None:
+    with pytest.raises(ValueError, match="must be positive"):
+        Budget(**limits)  # type: ignore[arg-type]

@@ -1,0 +1,59 @@
+"""Every golden body of every model API, told over real HTTP, cut and framed in whatever ways HTTP allows."""
+
+import gzip
+import json
+from pathlib import Path
+
+import msgspec
+import pytest
+from asking import events
+from byteserver import Reply, at_random, each_byte, open_byte_server
+
+from adjourn.actors import find_model
+from adjourn.protocol import codec
+from adjourn.protocol.events import Done
+from adjourn.protocol.messages import AssistantMessage, ModelDescriptor, user
+from adjourn.protocol.providers import ADAPTERS
+
+VECTORS = Path(__file__).parents[2] / "vectors" / "wire"
+MAX_SINGLE_BYTES = 1000  # a body that is sent byte by byte has no more
+
+TYPES = dict.fromkeys(ADAPTERS, "text/event-stream; charset=utf-8") | {"ollama-chat": "application/x-ndjson"}
+WAYS = {
+    "whole": Reply(framing="length"),
+    "chunks": Reply(cut=at_random(1)),
+    "chunks cut apart": Reply(cut=at_random(2, 3), torn=at_random(3, 4)),
+    "until the connection closes": Reply(framing="close", cut=at_random(4)),
+    "each byte a chunk": Reply(cut=each_byte),
+    "compressed": Reply(headers=(("content-encoding", "gzip"),), cut=at_random(5)),
+}
+
+
+CASES = [
+    pytest.param(path, way, id=f"{path.parent.name}-{path.stem}-{way}")
+    for path in sorted(VECTORS.glob("*/*.body"))
+    for way in WAYS
+    if way != "each byte a chunk" or path.stat().st_size <= MAX_SINGLE_BYTES
+]
+
+
+@pytest.mark.parametrize(("path", "way"), CASES)
+async def test_a_golden_body_over_http(path: Path, way: str) -> None:
+    expected = json.loads(path.with_suffix(".json").read_bytes())
+    descriptor = codec.from_json(json.dumps(expected["model"]).encode(), ModelDescriptor)
+    message = codec.from_json(json.dumps(expected["message"]).encode(), AssistantMessage)
+    body = path.read_bytes()
+    reply = WAYS[way]
+    fields = {name: getattr(reply, name) for name in reply.__dataclass_fields__}
+    fields["body"] = gzip.compress(body, mtime=0) if way == "compressed" else body
+    fields["content_type"] = TYPES[descriptor.api]
+    async with open_byte_server(Reply(**fields)) as server:
+        heard = await events(find_model(descriptor, base_url=server.url, key="sk-test"), [user("Hello")])
+    end = heard[-1]
+    assert ("done" if isinstance(end, Done) else "error") == expected["outcome"]
+    got = end.message if isinstance(end, Done) else end.error
+    assert msgspec.structs.replace(got, timestamp=0) == message
+
+
+def test_there_are_golden_bodies_of_every_api() -> None:
+    assert {path.name for path in VECTORS.iterdir()} == set(ADAPTERS)

@@ -1,0 +1,84 @@
+"""One model call by itself: what has been said of a message, whole or cut short, and what no message can hold."""
+
+import pytest
+import trio
+
+from adjourn.actors import Agent
+from adjourn.actors.runtime.effects import MAX_SAID, ModelCall
+from adjourn.protocol.events import Start, TextDelta, TextStart
+from adjourn.protocol.machine import begin
+from adjourn.protocol.messages import ModelDescriptor, user
+from adjourn.protocol.record import History
+from adjourn.protocol.transitions import Begin
+
+
+class Said:
+    """A model that says these chunks, and no end to them."""
+
+    descriptor = ModelDescriptor(id="said")
+
+    def __init__(self, *chunks):
+        self.chunks = chunks
+
+    async def stream(self, request):
+        for chunk in self.chunks:
+            await trio.lowlevel.checkpoint()
+            yield chunk
+
+
+def call_of(*chunks):
+    """A call of that model, and the list that gets what it shows."""
+    agent, shown = Agent(name="a", model=Said(*chunks)), []
+    begun = begin(Begin(run_id="r", nonce="n", spec=agent.spec(), input=(user("hi"),)), 1)
+
+    async def show(events):
+        shown.extend(events)
+
+    return ModelCall(agent, begun.head, History(begun.append), "n_2", 1, show), shown
+
+
+OPENING = [Start(), TextStart(content_index=0)]
+WORD = TextDelta(content_index=0, delta="word ")
+
+
+@pytest.mark.parametrize("count", [0, 1, MAX_SAID - 1, MAX_SAID, 3 * MAX_SAID + 1])
+async def test_a_message_cut_short_keeps_every_word(count):
+    call, _ = call_of(OPENING, *[[WORD]] * count)
+    done = await call.run()
+    assert done.message.stop_reason == "error"
+    assert done.message.text == "word " * count
+    assert call.partial.message(keep_incomplete_calls=False).text == "word " * count
+
+
+async def test_what_was_said_can_be_asked_for_in_between_and_grows_on():
+    call, _ = call_of(OPENING, [WORD], [WORD])
+    await call._take(OPENING)
+    for count in (1, 2):
+        await call._take([WORD])
+        assert call.partial.message(keep_incomplete_calls=False).text == "word " * count
+
+
+async def test_no_more_waits_to_be_put_together_than_a_bound():
+    call, _ = call_of()
+    for _ in range(5 * MAX_SAID):
+        await call._take([WORD])
+        assert len(call._said) < MAX_SAID
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        TextDelta(content_index=0, delta=None),
+        TextDelta(content_index="0", delta="x"),
+        TextStart(content_index=None),
+        "text",
+        None,
+    ],
+    ids=repr,
+)
+async def test_what_is_no_event_fails_the_call_and_is_shown_to_nobody(bad):
+    call, shown = call_of(OPENING, [WORD], [bad])
+    done = await call.run()
+    assert done.message.stop_reason == "error"
+    assert done.message.text == "word "
+    assert [event.assistant_message_event for event in shown[1:]] == [TextStart(content_index=0), WORD]
