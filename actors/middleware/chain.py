@@ -1,7 +1,7 @@
 """How an agent's middleware is called: the chain around one model call or one tool call.
 
 What middleware does wrong ends here: it is logged, and `middleware_error` tells the watchers. What a call is, and what
-is shown of it, is `effects.py`'s business; what looks at events alone is in `taps.py`.
+is shown of it, is `model_call.py`'s and `tool_call.py`'s business; what looks at events alone is in `taps.py`.
 """
 
 import logging

@@ -29,11 +29,12 @@ from ...protocol.machine import resume_seq, step
 from ...protocol.record import FINAL, Entry, Head, History, Record
 from ...protocol.transitions import Abort, Input, Recover, Reply, Tick
 from ...stores.base import Store
+from ...stores.gil import thread_friendly
 from ..agent import Agent
 from ..core.faults import internal_error
 from ..core.mailbox import ActorCrashed, ActorEnded, Mailbox
 from ..core.supervisor import ChildSpec, Supervisor
-from .effects import Threads
+from ..tools.threads import Threads
 from .eventlog import EventLog
 from .run_actor import RunActor
 from .run_state import BACKOFF_S, Services, answer, folded
@@ -101,8 +102,7 @@ class Roster:
             now=self.now,
             changed=self.changed,
             rested=self._rest,
-            limiter=trio.CapacityLimiter(max_threads),
-            threads=Threads(),
+            threads=Threads(trio.CapacityLimiter(max_threads), friendly=thread_friendly),
             cleanup_s=cleanup_s,
         )
 

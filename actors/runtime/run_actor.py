@@ -20,9 +20,10 @@ from ..agent import Agent
 from ..core.actor import ActorRef
 from ..core.faults import bare_error, internal_error
 from ..core.mailbox import Mail, Mailbox
-from .effects import ModelCall, call_tool
 from .eventlog import EventLog
+from .model_call import ModelCall
 from .run_state import RunState, Services, answer
+from .tool_call import call_tool
 
 __all__ = ["RunActor"]
 
@@ -233,7 +234,7 @@ class RunActor(RunState):
         calls = {call.id for call in self.head.calls}
         with trio.move_on_after(self.services.cleanup_s):
             await self.services.threads.wait_without(calls)
-        self.abandoned = tuple(sorted(self.services.threads & calls))
+        self.abandoned = tuple(sorted(self.services.threads.calls & calls))
         with suppress(trio.WouldBlock, trio.EndOfChannel):
             while True:
                 await self._serve(self.mailbox.receive_nowait())  # also results that came in the last moment
@@ -276,6 +277,5 @@ class RunActor(RunState):
             self.history,
             call,
             self.show,
-            limiter=self.services.limiter,
             threads=self.services.threads,
         )

@@ -20,7 +20,7 @@ from ...protocol.transitions import Effect, Input, Reply, Reserve, Stop, Transit
 from ...stores.base import Store
 from ..agent import Agent
 from ..middleware.taps import Taps, taps_of
-from .effects import Threads
+from ..tools.threads import Threads
 from .eventlog import EventLog
 from .fairlock import FairLock
 
@@ -38,8 +38,7 @@ class Services:
     now: Callable[[], int]  # ms since the epoch
     changed: Callable[[Head], None]  # called after each save
     rested: Callable[[], None]  # called when a run begins to wait for the outside
-    limiter: trio.CapacityLimiter  # of worker threads for blocking tools
-    threads: Threads
+    threads: Threads  # for blocking tools
     cleanup_s: float  # how long a thread may take to stop before it is left behind
 
 

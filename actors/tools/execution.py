@@ -16,6 +16,7 @@ from ...protocol.events import ToolOutput
 from ...protocol.messages import Image, Text, UserBlock, text_of
 from ...protocol.record import ToolSpec
 from ..core.faults import bare_error
+from .threads import Threads
 
 __all__ = ["Tool", "ToolContext", "ToolError", "ToolOutcome", "carried", "execute"]
 
@@ -89,8 +90,7 @@ async def execute(
     context: ToolContext,
     *,
     max_result_bytes: int,
-    limiter: trio.CapacityLimiter | None = None,
-    threads: set[str] | None = None,
+    threads: Threads | None = None,
 ) -> ToolOutcome:
     """Carry out one call, with arguments and decision that are valid under the tool's schemas.
 
@@ -98,8 +98,7 @@ async def execute(
     `ToolError`), `timeout_s`, a result outside the value domain or above `max_result_bytes` (of content and details, as
     JSON). Only cancellation, and what is no `Exception`, goes through.
 
-    A sync function runs in a worker thread, which takes a token of `limiter` until it ends. Cancellation does not wait
-    for it: it goes on alone, and `threads` holds the ids of the calls whose function is in a thread at this moment.
+    A sync function runs in one of `threads`. Cancellation does not wait for it: it goes on alone.
     """
     try:
         if decision is not None:
@@ -108,7 +107,8 @@ async def execute(
     except Exception as error:
         return _failed(f"the call can't be decoded: {error}")
     if tool.threaded:
-        call = partial(_in_thread, call, context.tool_call_id, limiter, set() if threads is None else threads)
+        threads = threads or Threads(trio.to_thread.current_default_thread_limiter())
+        call = partial(threads.run, call, context.tool_call_id)
     try:
         if tool.timeout_s is None:
             return _outcome(await _value(call), max_result_bytes)
@@ -134,21 +134,6 @@ async def _value(call: Callable[[], Any]) -> Any:
     value = call()
     while inspect.isawaitable(value):  # a sync wrapper around an async function gives one only now
         value = await value
-    return value
-
-
-async def _in_thread(
-    call: Callable[[], Any], call_id: str, limiter: trio.CapacityLimiter | None, threads: set[str]
-) -> Any:
-    def work() -> tuple[Any]:
-        threads.add(call_id)
-        try:
-            trio.from_thread.check_cancelled()  # given up before it began: then it must not begin
-            return (call(),)  # boxed: trio takes a coroutine out of a thread for a mistake
-        finally:
-            threads.discard(call_id)
-
-    (value,) = await trio.to_thread.run_sync(work, abandon_on_cancel=True, limiter=limiter)
     return value
 
 

@@ -338,7 +338,7 @@ async def test_abort_waits_for_a_thread_that_stops_in_time() -> None:
         with trio.fail_after(10):
             assert (await run.abort("enough")).abandoned == ()
         await check_over(system, run)
-        assert not system._roster.services.threads
+        assert not system._roster.services.threads.calls
 
 
 # What comes after.

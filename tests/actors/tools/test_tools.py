@@ -25,6 +25,7 @@ from adjourn.actors.tools import (
     make_tool,
     tool,
 )
+from adjourn.actors.tools.threads import Threads
 from adjourn.protocol.events import ToolOutput
 from adjourn.protocol.messages import Image, Text
 from adjourn.protocol.record import OnExpiry
@@ -769,14 +770,14 @@ async def test_sync_tools_take_a_token_of_the_limiter() -> None:
     def count() -> int:
         return limiter.borrowed_tokens
 
-    outcome = await execute(count, {}, None, tool_context("count"), max_result_bytes=100, limiter=limiter)
+    outcome = await execute(count, {}, None, tool_context("count"), max_result_bytes=100, threads=Threads(limiter))
     assert outcome.details == 1
     assert limiter.borrowed_tokens == 0
 
 
 async def test_cancelling_does_not_wait_for_a_thread_and_says_that_it_goes_on() -> None:
-    threads: set[str] = set()
     limiter = trio.CapacityLimiter(1)
+    threads = Threads(limiter)
     begun, release, ended = threading.Event(), threading.Event(), trio.Event()
     token = trio.lowlevel.current_trio_token()
 
@@ -787,20 +788,18 @@ async def test_cancelling_does_not_wait_for_a_thread_and_says_that_it_goes_on() 
         token.run_sync_soon(ended.set)
 
     async def call() -> None:
-        await execute(
-            stubborn, {}, None, tool_context("stubborn"), max_result_bytes=100, limiter=limiter, threads=threads
-        )
+        await execute(stubborn, {}, None, tool_context("stubborn"), max_result_bytes=100, threads=threads)
 
     async with trio.open_nursery() as nursery:
         nursery.start_soon(call)
         await trio.to_thread.run_sync(begun.wait)
-        assert threads == {"call-1"}
+        assert threads.calls == {"call-1"}
         nursery.cancel_scope.cancel()
-    assert threads == {"call-1"}
+    assert threads.calls == {"call-1"}
     release.set()
     await ended.wait()
     async with limiter:  # given back when the thread's function is over
-        assert threads == set()
+        assert threads.calls == set()
 
 
 async def test_a_sync_tool_may_watch_for_cancellation() -> None:
@@ -840,8 +839,11 @@ class Hesitant(set[str]):
         self.over.set()
 
 
-async def test_a_sync_tool_cancelled_before_its_thread_has_begun_never_begins() -> None:
-    threads = Hesitant()
+async def test_a_sync_tool_cancelled_before_its_thread_has_begun_never_begins(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    threads, calls = Threads(trio.CapacityLimiter(1)), Hesitant()
+    monkeypatch.setattr(threads, "_calls", calls)
     began: list[int] = []
 
     @tool
@@ -851,16 +853,16 @@ async def test_a_sync_tool_cancelled_before_its_thread_has_begun_never_begins() 
     async with trio.open_nursery() as nursery:
         context = tool_context("work")
         nursery.start_soon(lambda: execute(work, {}, None, context, max_result_bytes=100, threads=threads))
-        await trio.to_thread.run_sync(threads.reached.wait)
+        await trio.to_thread.run_sync(calls.reached.wait)
         nursery.cancel_scope.cancel()
-    threads.go.set()
-    await trio.to_thread.run_sync(threads.over.wait)
+    calls.go.set()
+    await trio.to_thread.run_sync(calls.over.wait)
     assert began == []
 
 
 async def test_a_sync_tool_cancelled_while_it_waits_for_a_token_never_begins() -> None:
-    threads: set[str] = set()
     limiter = trio.CapacityLimiter(1)
+    threads = Threads(limiter)
     began: list[int] = []
 
     @tool
@@ -871,10 +873,10 @@ async def test_a_sync_tool_cancelled_while_it_waits_for_a_token_never_begins() -
         context = tool_context("work")
 
         async def call() -> None:
-            await execute(work, {}, None, context, max_result_bytes=100, limiter=limiter, threads=threads)
+            await execute(work, {}, None, context, max_result_bytes=100, threads=threads)
 
         nursery.start_soon(call)
         await trio.testing.wait_all_tasks_blocked()
         nursery.cancel_scope.cancel()
     async with limiter:
-        assert (began, threads) == ([], set())
+        assert (began, threads.calls) == ([], set())

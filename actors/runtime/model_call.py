@@ -1,17 +1,16 @@
-"""The run's effects: one model call, one tool call. What comes of them is an input for the machine, never an exception.
+"""One model call: the stream, with the middleware around it. What comes of it is an input for the machine, never an
+exception.
 
 `show` publishes events ahead of durability and waits for whoever must keep up. How middleware is called is `chain.py`'s
 business; where there is none, nothing of it is in the way.
 """
 
 import logging
-from collections.abc import Awaitable, Callable, Sequence, Set
-from contextlib import aclosing, nullcontext, suppress
+from collections.abc import Sequence
+from contextlib import aclosing
 from functools import reduce
-from typing import Any
 
 import msgspec
-import trio
 
 from ...protocol import codec
 from ...protocol.calls import argument_fault, call_id, with_ids
@@ -26,21 +25,18 @@ from ...protocol.events import (
     StreamDelta,
     StreamEvent,
     ToolcallStart,
-    ToolExecutionUpdate,
 )
 from ...protocol.messages import AssistantBlock, AssistantMessage, Message, ToolCall, Usage
 from ...protocol.partial import PartialMessage
-from ...protocol.record import Call, Head, History
-from ...protocol.transitions import ModelDone, ModelRefused, ToolDone
-from ...stores.gil import thread_friendly
+from ...protocol.record import Head, History
+from ...protocol.transitions import ModelDone, ModelRefused
 from ..agent import Agent
 from ..core.faults import internal_error
-from ..middleware.chain import ModelChain, Show, ToolChain, around
-from ..middleware.interface import EndRun, Middleware, ModelOutcome, ToolRequest
+from ..middleware.chain import ModelChain, Show, around
+from ..middleware.interface import EndRun, ModelOutcome
 from ..models.language_model import ModelRequest
-from ..tools.execution import ToolContext, ToolOutcome, execute
 
-__all__ = ["ModelCall", "Threads", "call_tool"]
+__all__ = ["ModelCall"]
 
 logger = logging.getLogger("adjourn.runs")
 
@@ -255,104 +251,3 @@ class ModelCall:
                 except Exception:
                     logger.exception("decision_when of tool %s raised: the gate stays closed", block.name)
         return gates
-
-
-class Threads(set[str]):
-    """The ids of the calls whose blocking function is in a thread at this moment. It is the threads that change it."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._token = trio.lowlevel.current_trio_token()
-        self._changed = trio.Event()
-
-    def discard(self, element: object) -> None:
-        """A thread has stopped."""
-        super().discard(element)  # pyright: ignore[reportArgumentType]
-        with suppress(trio.RunFinishedError):
-            self._token.run_sync_soon(self._tell)
-
-    def _tell(self) -> None:
-        self._changed.set()
-        self._changed = trio.Event()
-
-    async def wait_without(self, calls: Set[str]) -> None:
-        """Wait until none of these is in a thread. Not a checkpoint when none is."""
-        while not self.isdisjoint(calls):
-            await self._changed.wait()
-
-
-async def call_tool(
-    agent: Agent,
-    head: Head,
-    history: History,
-    call: Call,
-    show: Show,
-    *,
-    limiter: trio.CapacityLimiter,
-    threads: Threads,
-) -> ToolDone:
-    """Execute an open call, with what stands around it."""
-    tool = agent.tool(call.name)
-    if tool is None:
-        raise LookupError(f"tool {call.name!r} of agent {head.agent!r} is not loaded")
-    max_result_bytes = history.spec.limits.max_result_bytes
-    entry = history.decisions.get(call.id)
-
-    async def publish(partial_result: object) -> None:
-        await show((ToolExecutionUpdate(tool_call_id=call.id, tool_name=call.name, partial_result=partial_result),))
-
-    context = ToolContext(
-        run_id=head.id,
-        tool_call_id=call.id,
-        tool_name=call.name,
-        metadata=msgspec.to_builtins(head.metadata),  # a copy, as all that a tool gets: it may change what it has
-        publish=publish,
-    )
-
-    async def carry_out(arguments: dict[str, Any]) -> ToolOutcome:
-        with thread_friendly() if tool.threaded else nullcontext():
-            return await execute(
-                tool,
-                msgspec.to_builtins(arguments),
-                msgspec.to_builtins(entry.decision) if entry else None,
-                context,
-                max_result_bytes=max_result_bytes,
-                limiter=limiter,
-                threads=threads,
-            )
-
-    middleware = around(agent.middleware, "tool_call") if agent.middleware else agent.middleware
-    if middleware:
-        outcome = await _chained(middleware, carry_out, head, history, call, show)
-    else:
-        outcome = await carry_out(history.tool_call(call).arguments)
-    return ToolDone(tool_call_id=call.id, content=outcome.content, details=outcome.details, is_error=outcome.is_error)
-
-
-async def _chained(
-    middleware: Sequence[Middleware],
-    carry_out: Callable[[dict[str, Any]], Awaitable[ToolOutcome]],
-    head: Head,
-    history: History,
-    call: Call,
-    show: Show,
-) -> ToolOutcome:
-    block, entry = history.tool_call(call), history.decisions.get(call.id)
-    chain = ToolChain(
-        middleware,
-        carry_out,
-        show,
-        block=block,
-        is_settled=entry is not None,
-        max_result_bytes=history.spec.limits.max_result_bytes,
-    )
-    request = ToolRequest(
-        run_id=head.id,
-        agent=head.agent,
-        tool=history.tools[call.name],
-        tool_call_id=call.id,
-        arguments=block.arguments,
-        decision=entry.decision if entry else None,
-        metadata=head.metadata,
-    )
-    return await chain.run(request)

@@ -4,7 +4,7 @@ import pytest
 import trio
 
 from adjourn.actors import Agent
-from adjourn.actors.runtime.effects import MAX_SAID, ModelCall
+from adjourn.actors.runtime.model_call import MAX_SAID, ModelCall
 from adjourn.protocol.events import Start, TextDelta, TextStart
 from adjourn.protocol.machine import begin
 from adjourn.protocol.messages import ModelDescriptor, user

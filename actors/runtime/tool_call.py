@@ -1,0 +1,92 @@
+"""One tool call: the tool, with the middleware around it. What comes of it is an input for the machine, never an
+exception. How middleware is called is `chain.py`'s business."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
+
+import msgspec
+
+from ...protocol.events import ToolExecutionUpdate
+from ...protocol.record import Call, Head, History
+from ...protocol.transitions import ToolDone
+from ..agent import Agent
+from ..middleware.chain import Show, ToolChain, around
+from ..middleware.interface import Middleware, ToolRequest
+from ..tools.execution import ToolContext, ToolOutcome, execute
+from ..tools.threads import Threads
+
+__all__ = ["call_tool"]
+
+
+async def call_tool(
+    agent: Agent,
+    head: Head,
+    history: History,
+    call: Call,
+    show: Show,
+    *,
+    threads: Threads,
+) -> ToolDone:
+    """Execute an open call, with what stands around it."""
+    tool = agent.tool(call.name)
+    if tool is None:
+        raise LookupError(f"tool {call.name!r} of agent {head.agent!r} is not loaded")
+    max_result_bytes = history.spec.limits.max_result_bytes
+    entry = history.decisions.get(call.id)
+
+    async def publish(partial_result: object) -> None:
+        await show((ToolExecutionUpdate(tool_call_id=call.id, tool_name=call.name, partial_result=partial_result),))
+
+    context = ToolContext(
+        run_id=head.id,
+        tool_call_id=call.id,
+        tool_name=call.name,
+        metadata=msgspec.to_builtins(head.metadata),  # a copy, as all that a tool gets: it may change what it has
+        publish=publish,
+    )
+
+    async def carry_out(arguments: dict[str, Any]) -> ToolOutcome:
+        return await execute(
+            tool,
+            msgspec.to_builtins(arguments),
+            msgspec.to_builtins(entry.decision) if entry else None,
+            context,
+            max_result_bytes=max_result_bytes,
+            threads=threads,
+        )
+
+    middleware = around(agent.middleware, "tool_call") if agent.middleware else agent.middleware
+    if middleware:
+        outcome = await _chained(middleware, carry_out, head, history, call, show)
+    else:
+        outcome = await carry_out(history.tool_call(call).arguments)
+    return ToolDone(tool_call_id=call.id, content=outcome.content, details=outcome.details, is_error=outcome.is_error)
+
+
+async def _chained(
+    middleware: Sequence[Middleware],
+    carry_out: Callable[[dict[str, Any]], Awaitable[ToolOutcome]],
+    head: Head,
+    history: History,
+    call: Call,
+    show: Show,
+) -> ToolOutcome:
+    block, entry = history.tool_call(call), history.decisions.get(call.id)
+    chain = ToolChain(
+        middleware,
+        carry_out,
+        show,
+        block=block,
+        is_settled=entry is not None,
+        max_result_bytes=history.spec.limits.max_result_bytes,
+    )
+    request = ToolRequest(
+        run_id=head.id,
+        agent=head.agent,
+        tool=history.tools[call.name],
+        tool_call_id=call.id,
+        arguments=block.arguments,
+        decision=entry.decision if entry else None,
+        metadata=head.metadata,
+    )
+    return await chain.run(request)
