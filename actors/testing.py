@@ -12,21 +12,24 @@ import trio
 
 from ..protocol.events import Failed, Start, StreamEvent
 from ..protocol.messages import AssistantBlock, AssistantMessage, ModelDescriptor, Text, ToolCall
-from ..protocol.record import Limits
+from ..protocol.record import Head, Limits, Record
 from ..protocol.sse import encode_event
 from .agent import Agent
 from .models.language_model import ModelRequest, events_of
+from .runtime.runtime import Runtime
 from .runtime.system import ActorSystem, open_actor_system
 from .tools.declaration import Tool, ToolContext
 
 __all__ = [
     "Answer",
     "Hanging",
+    "Inspection",
     "Response",
     "ScriptedModel",
     "Updates",
     "calls",
     "hangs",
+    "inspect",
     "open_test_system",
     "says",
     "scripted_agent",
@@ -140,6 +143,73 @@ async def open_test_system(*agents: Agent, **options: Any) -> AsyncGenerator[Act
     options.setdefault("clock", trio_clock)
     async with open_actor_system(agents, **options) as system:
         yield system
+
+
+class Inspection:
+    """What a system holds at this moment. Get one from `inspect`; it stays up to date."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
+
+    @property
+    def active(self) -> list[str]:
+        """The ids of the runs in memory, in the order in which they came in."""
+        return list(self._runtime.registry.active)
+
+    @property
+    def opening(self) -> list[str]:
+        """The ids of the runs on their way into memory."""
+        return list(self._runtime.registry.opening)
+
+    @property
+    def live_logs(self) -> list[str]:
+        """The ids of the runs that are in memory or watched: their logs are live."""
+        return list(self._runtime.registry.logs.live)
+
+    @property
+    def recent_logs(self) -> list[str]:
+        """The ids of the ended runs whose logs are kept, the one that ended first first."""
+        return list(self._runtime.registry.logs.recent)
+
+    @property
+    def activations(self) -> int:
+        """How often a run has come into memory."""
+        return self._runtime.registry.activations
+
+    @property
+    def children(self) -> list[str]:
+        """The names of the living actors: those of the system itself, and `<run id>/<activation>` for each run."""
+        return [ref.name for ref in self._runtime.supervisor.children()]
+
+    @property
+    def threads(self) -> frozenset[str]:
+        """The ids of the tool calls whose function is in a thread."""
+        return self._runtime.services.threads.calls
+
+    def head(self, run_id: str) -> Head:
+        """The head of a run that is in memory."""
+        return self._runtime.registry.active[run_id].state.head
+
+    def is_tapped(self, run_id: str) -> bool:
+        """Whether middleware looks at the events of this run, which must be in memory."""
+        return self._runtime.registry.active[run_id].state.taps is not None
+
+    async def record(self, run_id: str) -> Record | None:
+        """What is stored of a run; None where nothing is."""
+        return await self._runtime.store.load(run_id)
+
+    async def tick(self, run_id: str) -> None:
+        """Let a run do what is due, as the sweeper does. Raises: as `Run.give`."""
+        await self._runtime.activation.tick(run_id)
+
+    def passivate(self) -> None:
+        """Take every parked run out of memory, however short it has been parked."""
+        self._runtime.registry.passivate_idle(trio.current_time())
+
+
+def inspect(system: ActorSystem) -> Inspection:
+    """Look inside a system: which runs are in memory, which logs are kept, what the store holds."""
+    return Inspection(system.runtime)
 
 
 def sse_response(*data: str, chunk_bytes: int | None = None) -> list[bytes]:

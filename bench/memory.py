@@ -9,6 +9,7 @@ import trio
 import trio.testing
 
 from adjourn.actors import ActorSystem, Agent, open_actor_system
+from adjourn.actors.testing import inspect
 
 from .agents import QUESTION, refund_agent
 from .figure import Figure, compared, plain
@@ -63,8 +64,7 @@ async def our_parked(agent: Agent, kind: str, count: int) -> Parked:
         before, resident = traced_bytes(), resident_bytes()
         await _park(system, agent, count)
         parked, resident = traced_bytes() - before, resident_bytes() - resident
-        system._roster.passivate_after_s = 0
-        system._roster.passivate_idle()
+        inspect(system).passivate()
         await trio.testing.wait_all_tasks_blocked(0.01)
         return Parked(parked / count, resident / count, (traced_bytes() - before) / count)
 

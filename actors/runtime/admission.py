@@ -9,9 +9,9 @@ from ...protocol import codec
 from ...protocol.errors import InvalidParams, LimitExceeded
 from ...protocol.messages import AssistantMessage, Message, Text, ToolResultMessage, UserBlock, UserMessage
 from ..agent import Agent
-from .roster import RUN_ID
+from .records import RUN_ID
 
-__all__ = ["check_start", "content_of", "messages_of"]
+__all__ = ["check_result", "check_start", "messages_of"]
 
 
 def messages_of(given: str | Sequence[Message], now: int) -> tuple[Message, ...]:
@@ -24,8 +24,20 @@ def messages_of(given: str | Sequence[Message], now: int) -> tuple[Message, ...]
     return messages
 
 
-def content_of(result: Any) -> tuple[tuple[UserBlock, ...], Any]:
-    """A client's result as content blocks and details."""
+def check_result(result: Any, max_bytes: int) -> tuple[tuple[UserBlock, ...], Any]:
+    """A client's result as content blocks and details. Raises: InvalidParams, LimitExceeded."""
+    try:
+        content, details = _content_of(result)
+        size = len(codec.to_json([content, details]))
+    except codec.CodecError as error:
+        raise InvalidParams(f"result: {error}") from error
+    if size > max_bytes:
+        text = f"the result takes {size} bytes, and at most {max_bytes} are allowed"
+        raise LimitExceeded(text, limit="maxResultBytes", maximum=max_bytes)
+    return content, details
+
+
+def _content_of(result: Any) -> tuple[tuple[UserBlock, ...], Any]:
     if isinstance(result, str):
         return (Text(text=result),), None
     try:
@@ -47,7 +59,7 @@ def check_start(
     by: str | None,
 ) -> str:
     """What a start must not be; returns its digest, which only a start with a run id needs."""
-    if run_id is not None and not RUN_ID.fullmatch(run_id):
+    if run_id is not None and not RUN_ID.match(run_id):
         raise InvalidParams(f"runId: expected 1 to 128 of A-Z a-z 0-9 _ -, got {run_id!r}")
     try:
         plain = given if isinstance(given, str) else msgspec.to_builtins(messages)

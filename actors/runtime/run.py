@@ -1,22 +1,24 @@
 """What a program holds of a run: to watch it, to wait for it, to answer and to stop it. No state of its own."""
 
-from __future__ import annotations
-
+import hashlib
+import secrets
 from collections.abc import AsyncGenerator, AsyncIterator, Generator
-from contextlib import aclosing, asynccontextmanager
-from typing import TYPE_CHECKING, Any
+from contextlib import aclosing, asynccontextmanager, suppress
+from typing import Any
 
 import trio
 
+from ...protocol.errors import RunNotFound, ShuttingDown
 from ...protocol.events import Envelope
 from ...protocol.methods import Aborted, RunSnapshot
+from ...protocol.record import FINAL, Head, History, Limits
 from ...protocol.sse import encode_comment, encode_event
 from ...protocol.transcript import Snapshot
-from ...protocol.transitions import Reply
-from .eventlog import Cursor
-
-if TYPE_CHECKING:
-    from .system import ActorSystem
+from ...protocol.transitions import Abort, ClaimCall, ClientResult, Decide, Decline, Input, Reply
+from .admission import check_result
+from .eventlog import Cursor, EventLog
+from .records import load_record
+from .runtime import Runtime
 
 __all__ = ["Run"]
 
@@ -27,10 +29,10 @@ KEEPALIVE_S = 15.0
 class Run:
     """A handle on a run, live or not. Any number of them may exist, in any task; dropping one changes nothing."""
 
-    __slots__ = ("_system", "id")
+    __slots__ = ("_runtime", "id")
 
-    def __init__(self, system: ActorSystem, run_id: str) -> None:
-        self._system = system
+    def __init__(self, runtime: Runtime, run_id: str) -> None:
+        self._runtime = runtime
         self.id = run_id
 
     @asynccontextmanager
@@ -48,7 +50,7 @@ class Run:
 
         Raises: RunNotFound, RecordTooNew, StoreUnavailable.
         """
-        log = await self._system.log(self.id)
+        log = await self.log()
         # Watched at once: the log of a run that is not in memory lives by its watchers.
         with log.watch(after, lossless=True) as cursor:
             async with aclosing(_envelopes(cursor)) as envelopes:
@@ -62,7 +64,7 @@ class Run:
 
         Raises: RunNotFound, RecordTooNew, StoreUnavailable.
         """
-        log = await self._system.log(self.id)
+        log = await self.log()
         cursor = log.open_cursor(after)
         try:
             yield encode_comment("adjourn")
@@ -70,41 +72,142 @@ class Run:
                 items = cursor.take()
                 if items:
                     yield b"".join(encode_event(item.encoded("json"), id=item.seq) for item in items)
-                elif not await self._system.keepalive.wait_more(cursor, keepalive_s):
+                elif not await self._runtime.keepalive.wait_more(cursor, keepalive_s):
                     yield encode_comment()
         finally:
             cursor.close()
 
+    async def log(self) -> EventLog:
+        """The run's event log, for watching it. Watch it at once, without an await in between.
+
+        Raises: RunNotFound, RecordTooNew, StoreUnavailable.
+        """
+        return await self._runtime.registry.logs.open(self.id)
+
+    async def head(self) -> Head:
+        """Where the run stands, without what was said in it. Raises: RunNotFound, RecordTooNew, StoreUnavailable."""
+        actor = self._runtime.registry.active.get(self.id)
+        return actor.state.head if actor is not None else (await load_record(self._runtime.store, self.id)).head
+
+    async def get(self) -> RunSnapshot:
+        """The whole visible state, and the `seq` that it is of. Raises: RunNotFound, RecordTooNew, StoreUnavailable."""
+        item = (await self.log()).snapshot()
+        assert isinstance(item.envelope, RunSnapshot)
+        return item.envelope
+
     async def snapshot(self) -> Snapshot:
-        """The whole visible state, now. Raises: RunNotFound."""
-        return (await self._system.get(self.id)).snapshot
+        """The whole visible state, now. Raises: RunNotFound, RecordTooNew, StoreUnavailable."""
+        return (await self.get()).snapshot
 
     async def wait(self) -> Snapshot:
-        """Wait until the run pauses or is over; at once if it is. Raises: RunNotFound."""
-        return await self._system.wait(self.id, paused=True)
+        """Wait until the run pauses or is over; at once if it is. Raises: RunNotFound, ShuttingDown."""
+        return await self._wait(paused=True)
 
     async def wait_ended(self) -> Snapshot:
-        """Wait until the run is over, however long. Raises: RunNotFound."""
-        return await self._system.wait(self.id, paused=False)
+        """Wait until the run is over, however long. Raises: RunNotFound, ShuttingDown."""
+        return await self._wait(paused=False)
 
     def __await__(self) -> Generator[Any, Any, Snapshot]:
         return self.wait().__await__()
 
+    # Decisions.
+
+    async def give(self, given: Input) -> Reply:
+        """Give the run an input from outside; its effect is saved when this returns.
+
+        Raises: RunNotFound, Stranded, RunEnded, StoreUnavailable, ShuttingDown, and what the input is answered with.
+        """
+        reply, _ = await self._runtime.activation.deliver(self.id, given)
+        return reply
+
     async def resume(
         self, decision: Any, tool_call_id: str | None = None, *, by: str | None = None, digest: str | None = None
     ) -> Reply:
-        """As `ActorSystem.resume`."""
-        return await self._system.resume(self.id, decision, tool_call_id, by=by, digest=digest)
+        """Decide a gated call. Saved when this returns; the tool executes after that.
+
+        `tool_call_id` may be left out while the run has had exactly one gated call. `digest`: of the input that the
+        decider was shown, from `tool_decision_pending`.
+
+        Raises: RunNotFound, DecisionInvalid, DecisionConflict, NotPending, ToolCallIdRequired, RunEnded, Stranded,
+            StoreUnavailable, ShuttingDown. After any of them the call still waits, if it did before.
+        """
+        return await self.give(Decide(decision=decision, tool_call_id=tool_call_id, by=by, args_digest=digest))
 
     async def decline(
         self, tool_call_id: str | None = None, *, reason: str | None = None, by: str | None = None
     ) -> Reply:
-        """As `ActorSystem.decline`."""
-        return await self._system.decline(self.id, tool_call_id, reason=reason, by=by)
+        """Say no to a gated call, whatever its schema: it gets an error result. Raises: as `resume`."""
+        return await self.give(Decline(tool_call_id=tool_call_id, by=by, reason=reason))
+
+    async def claim(self, tool_call_id: str, *, by: str | None = None) -> str:
+        """Take a client-side call; returns the token that its result must carry.
+
+        Raises: RunNotFound, ClaimTaken, NotPending, RunEnded, Stranded, StoreUnavailable, ShuttingDown.
+        """
+        token = secrets.token_urlsafe(24)
+        await self.give(ClaimCall(tool_call_id=tool_call_id, digest=_token_digest(token), by=by))
+        return token
+
+    async def result(
+        self, tool_call_id: str, token: str, result: Any, *, is_error: bool = False, by: str | None = None
+    ) -> Reply:
+        """Give the result of a claimed call: text, content blocks, or plain data (for the model as JSON text).
+
+        Raises: RunNotFound, ClaimTaken, NotPending, RunEnded, InvalidParams, LimitExceeded, Stranded,
+            StoreUnavailable, ShuttingDown.
+        """
+        content, details = check_result(result, (await self._limits()).max_result_bytes)
+        given = ClientResult(
+            tool_call_id=tool_call_id,
+            digest=_token_digest(token),
+            content=content,
+            details=details,
+            is_error=is_error,
+            by=by,
+        )
+        return await self.give(given)
+
+    # The end.
 
     async def abort(self, reason: str = "aborted", *, by: str | None = None) -> Aborted:
-        """As `ActorSystem.abort`."""
-        return await self._system.abort(self.id, reason, by=by)
+        """Stop the run for good; returns when it is over. Idempotent; of an ended run it tells how it ended.
+
+        Raises: RunNotFound, StoreUnavailable, ShuttingDown.
+        """
+        reply, actor = await self._runtime.activation.deliver(self.id, Abort(by=by, reason=reason))
+        if actor is None:
+            return Aborted(run_id=self.id, status=reply.status, seq=reply.seq, abandoned=())
+        await actor.ref.wait_ended()
+        head = actor.state.head
+        if head.status not in FINAL:
+            raise ShuttingDown("the process leaves; the run is ended when it is back", runId=self.id)
+        return Aborted(run_id=self.id, status=head.status, seq=head.seq, abandoned=actor.abandoned)
+
+    async def delete(self) -> None:
+        """Delete the run; one that isn't over is aborted first. Raises: RunNotFound, StoreUnavailable, ShuttingDown."""
+        await self.abort("deleted")
+        with suppress(RunNotFound):  # with no retention it is gone by now
+            await self._runtime.registry.delete((await load_record(self._runtime.store, self.id)).head)
+
+    async def _wait(self, *, paused: bool) -> Snapshot:
+        """Wait until the run is over, or else (with `paused`) parked."""
+        log = await self.log()
+        while not (log.closed or (paused and log.status == "paused")):
+            await log.wait_status()
+        actor = self._runtime.registry.active.get(self.id)
+        if log.status in FINAL and actor is not None:
+            await actor.ref.wait_ended()  # a status is not an end: its task is to be over too
+        if log.status not in FINAL and not (paused and log.status == "paused"):
+            raise ShuttingDown("the process leaves; the run goes on when it is back", runId=self.id)
+        snapshot = log.snapshot().envelope
+        assert isinstance(snapshot, RunSnapshot)
+        return snapshot.snapshot
+
+    async def _limits(self) -> Limits:
+        actor = self._runtime.registry.active.get(self.id)
+        if actor is not None:
+            return actor.state.history.spec.limits
+        return History((await load_record(self._runtime.store, self.id)).journal).spec.limits
 
     def __repr__(self) -> str:
         return f"<Run {self.id}>"
@@ -118,3 +221,7 @@ async def _envelopes(cursor: Cursor) -> AsyncGenerator[Envelope | RunSnapshot]:
             yield item.envelope
         if not items:
             await cursor.wait_more()
+
+
+def _token_digest(token: str) -> str:
+    return hashlib.sha256(token.encode()).hexdigest()

@@ -1,5 +1,5 @@
-"""The run actor: carries out what the state machine decides. Which runs are in memory is `roster.py`'s business, how a
-transition is saved and shown `runstate.py`'s.
+"""The run actor: the task that carries out what the state machine decides. Which runs are in memory is `registry.py`'s
+business, how a transition is saved and shown `run_state.py`'s.
 
 Each transition goes the same way: save, adopt and publish, answer, start effects. The actor's one task carries the
 effects out: the model, and a tool that is the only open call, on the task itself; several tools in a nursery, while
@@ -14,15 +14,13 @@ from contextlib import suppress
 import trio
 
 from ...protocol.errors import AdjournError, StaleEpoch, StoreUnavailable, Stranded, VersionConflict
-from ...protocol.record import FINAL, Head, History
+from ...protocol.record import FINAL
 from ...protocol.transitions import Effect, Input, Recover, Reply, StartModel, StartTool, Stopped, Tick, ToolDone
-from ..agent import Agent
 from ..core.actor import ActorRef
 from ..core.faults import bare_error, internal_error
 from ..core.mailbox import Mail, Mailbox
-from .eventlog import EventLog
 from .model_call import ModelCall
-from .run_state import RunState, Services, answer
+from .run_state import RunState, answer
 from .tool_call import call_tool
 
 __all__ = ["RunActor"]
@@ -32,8 +30,8 @@ logger = logging.getLogger("adjourn.runs")
 MAX_CRASHES = 5  # of the actor itself, in a row
 
 
-class RunActor(RunState):
-    """One run in memory, and the task that carries it on."""
+class RunActor:
+    """The task that carries one run on, with its mailbox. `state` is the run as it is now."""
 
     __slots__ = (
         "_flying",
@@ -44,10 +42,12 @@ class RunActor(RunState):
         "mailbox",
         "parked_at",
         "ref",
+        "state",
     )
 
-    def __init__(self, services: Services, agent: Agent | None, head: Head, history: History, log: EventLog) -> None:
-        super().__init__(services, agent, head, history, log)
+    def __init__(self, state: RunState) -> None:
+        self.state = state
+        state.carrier = self
         self.abandoned: tuple[str, ...] = ()
         self.parked_at: float | None = None  # on trio's clock
         self.ref: ActorRef[Input]  # given by who starts the actor
@@ -64,12 +64,12 @@ class RunActor(RunState):
 
         Raises: what the machine answers; StoreUnavailable; ActorEnded when the actor left memory meanwhile.
         """
-        if self.store_down:
+        if self.state.store_down:
             raise self._unavailable()
         if not self._occupied:
             return await self.ref.ask(given)
         try:
-            return answer(await self.commit(given))
+            return answer(await self.state.commit(given))
         except Exception as error:
             told = self._told(error)
             if told is error:
@@ -84,7 +84,7 @@ class RunActor(RunState):
     @property
     def is_idle(self) -> bool:
         """Whether the run waits for the outside, with nothing under way and nothing unsaved."""
-        busy = self._occupied or self._flying or self.pending or self._doubt or self._lock.locked()
+        busy = self._occupied or self._flying or self.state.pending or self.state.doubt or self.state.is_changing
         return self.at_rest and not busy
 
     def leave(self) -> None:
@@ -99,8 +99,8 @@ class RunActor(RunState):
 
     def store_fails(self, error: Exception) -> None:
         """While the store is down: who asks is told so, now and from now on. What the run's own effects say stays."""
-        logger.warning("run %s waits for the store: %s", self.head.id, error)
-        self.store_down = True
+        logger.warning("run %s waits for the store: %s", self.state.head.id, error)
+        self.state.store_down = True
         with suppress(trio.WouldBlock, trio.EndOfChannel, trio.BusyResourceError):  # busy: the task serves it itself
             for _ in range(self.mailbox.statistics().waiting_mail):
                 mail = self.mailbox.receive_nowait()
@@ -110,7 +110,7 @@ class RunActor(RunState):
                     mail.fail(self._unavailable())
 
     def _unavailable(self) -> StoreUnavailable:
-        return StoreUnavailable("the store does not answer; the run waits in safety", runId=self.head.id)
+        return StoreUnavailable("the store does not answer; the run waits in safety", runId=self.state.head.id)
 
     # The actor's task.
 
@@ -119,10 +119,10 @@ class RunActor(RunState):
         self.mailbox = mailbox
         crashes, crash = 0, None
         while True:
-            version = self.head.version
+            version = self.state.head.version
             try:
                 if crash is not None and not await self._revive(crash):
-                    logger.error("run %s is gone from the store", self.head.id)
+                    logger.error("run %s is gone from the store", self.state.head.id)
                     return
                 with self._scope:
                     await self._live()
@@ -131,24 +131,24 @@ class RunActor(RunState):
             except Exception as group:
                 crash = bare_error(group)
                 if isinstance(crash, StaleEpoch):
-                    logger.error("run %s: the store has a newer owner; left to it", self.head.id)
+                    logger.error("run %s: the store has a newer owner; left to it", self.state.head.id)
                     return
-                logger.exception("run %s crashed", self.head.id)
-                crashes = 1 if self.head.version > version else crashes + 1
+                logger.exception("run %s crashed", self.state.head.id)
+                crashes = 1 if self.state.head.version > version else crashes + 1
                 if crashes > MAX_CRASHES:
                     raise
 
     async def _live(self) -> None:
         while True:
-            if self.pending:
+            if self.state.pending:
                 await self._work()
-            elif self.head.status in FINAL or self.head.abort or not await self._park():
+            elif self.state.head.status in FINAL or self.state.head.abort or not await self._park():
                 return
 
     async def _park(self) -> bool:
         """Wait for mail and serve it. False when none will come any more. (Nothing of it stays in a parked frame.)"""
         self.parked_at = trio.current_time()
-        self.services.rested()
+        self.state.services.rested()
         try:
             mail = await self.mailbox.receive()
         except trio.EndOfChannel:
@@ -159,21 +159,20 @@ class RunActor(RunState):
         return True
 
     async def _work(self) -> None:
-        while not self.mailbox.is_idle and self.pending:
+        while not self.mailbox.is_idle and self.state.pending:
             try:
                 await self._serve(self.mailbox.receive_nowait())
             except (trio.WouldBlock, trio.EndOfChannel):
                 break
-        effects, self.pending = self.pending, []
-        waiting = sum(call.phase != "done" for call in self.head.calls)
-        if len(effects) == 1 and waiting <= 1:
+        effects, self.state.pending = self.state.pending, []
+        if len(effects) == 1 and self.state.waiting <= 1:
             self._occupied = True
             try:
                 given = await self._carry_out(effects[0])
             finally:
                 self._occupied = False
-            await self.commit(given, insist=True)
-            if not self.head.abort:
+            await self.state.commit(given, insist=True)
+            if not self.state.head.abort:
                 self._model = None
         elif effects:
             await self._fly(effects)
@@ -193,8 +192,8 @@ class RunActor(RunState):
                     break
                 await self._serve(mail)
                 effects = []
-                if any(isinstance(effect, StartTool) for effect in self.pending):
-                    effects, self.pending = self.pending, []
+                if any(isinstance(effect, StartTool) for effect in self.state.pending):
+                    effects, self.state.pending = self.state.pending, []
             nursery.cancel_scope.cancel()  # what still executes is not wanted any more
 
     async def _fly_one(self, effect: Effect) -> None:
@@ -208,48 +207,48 @@ class RunActor(RunState):
     async def _serve(self, mail: Mail[Input]) -> None:
         if isinstance(mail.body, ToolDone):
             self._flying.discard(StartTool(mail.body.tool_call_id))
-            await self.commit(mail.body, insist=True)
+            await self.state.commit(mail.body, insist=True)
             return
         try:
-            mail.reply(answer(await self.commit(mail.body)))
+            mail.reply(answer(await self.state.commit(mail.body)))
         except Exception as error:
             mail.fail(self._told(error))
             if not isinstance(error, AdjournError) or isinstance(error, VersionConflict | StaleEpoch):
                 raise
-        if self._doubt is not None:
+        if self.state.doubt is not None:
             with suppress(Stranded):
-                await self.commit(Tick(), insist=True)
+                await self.state.commit(Tick(), insist=True)
 
     def _told(self, error: Exception) -> AdjournError:
         """What an asker is told of what its message led to."""
         if isinstance(error, VersionConflict | StaleEpoch):
             text = "the run was saved by somebody else; it is loaded anew"
-            return StoreUnavailable(text, runId=self.head.id)
-        return error if isinstance(error, AdjournError) else internal_error(error, f"run {self.head.id}", logger)
+            return StoreUnavailable(text, runId=self.state.head.id)
+        return error if isinstance(error, AdjournError) else internal_error(error, f"run {self.state.head.id}", logger)
 
     async def _finish(self) -> None:
         """After the loop: end an aborted run, and answer what is left in the mailbox."""
-        if not self.head.abort or self.head.status in FINAL:
+        if not self.state.head.abort or self.state.head.status in FINAL:
             return
-        calls = {call.id for call in self.head.calls}
-        with trio.move_on_after(self.services.cleanup_s):
-            await self.services.threads.wait_without(calls)
-        self.abandoned = tuple(sorted(self.services.threads.calls & calls))
+        calls = {call.id for call in self.state.head.calls}
+        with trio.move_on_after(self.state.services.cleanup_s):
+            await self.state.services.threads.wait_without(calls)
+        self.abandoned = tuple(sorted(self.state.services.threads.calls & calls))
         with suppress(trio.WouldBlock, trio.EndOfChannel):
             while True:
                 await self._serve(self.mailbox.receive_nowait())  # also results that came in the last moment
         partial = self._model.cut_short() if self._model else None
-        await self.commit(Stopped(partial=partial), insist=True)
+        await self.state.commit(Stopped(partial=partial), insist=True)
 
     async def _revive(self, error: Exception) -> bool:
         """After a crash: everything from the record. False when it is gone."""
         self._scope = trio.CancelScope()
-        if not await self.reload():
+        if not await self.state.reload():
             return False
         self._model = None
         self._flying.clear()
-        if self.agent is not None:
-            await self.commit(Recover(error=f"{type(error).__name__}: {error}"), insist=True)
+        if self.state.agent is not None:
+            await self.state.commit(Recover(error=f"{type(error).__name__}: {error}"), insist=True)
         return True
 
     # Effects.
@@ -261,21 +260,16 @@ class RunActor(RunState):
             cancelled, others = group.split(trio.Cancelled)
             if cancelled is None or not isinstance(others, ExceptionGroup):
                 raise
-            internal_error(group, f"run {self.head.id}, in what was cancelled ({effect})", logger)
+            internal_error(group, f"run {self.state.head.id}, in what was cancelled ({effect})", logger)
             raise cancelled from None
 
     async def _effect(self, effect: Effect) -> Input:
-        assert self.agent is not None
+        state, agent = self.state, self.state.agent
+        assert agent is not None
         if isinstance(effect, StartModel):
-            self._model = ModelCall(self.agent, self.head, self.history, effect.key, self.services.now(), self.show)
+            now = state.services.now()
+            self._model = ModelCall(agent, state.head, state.history, effect.key, now, state.show)
             return await self._model.run()
         assert isinstance(effect, StartTool)
-        call = next(call for call in self.head.calls if call.id == effect.tool_call_id)
-        return await call_tool(
-            self.agent,
-            self.head,
-            self.history,
-            call,
-            self.show,
-            threads=self.services.threads,
-        )
+        call = next(call for call in state.head.calls if call.id == effect.tool_call_id)
+        return await call_tool(agent, state.head, state.history, call, state.show, threads=state.services.threads)

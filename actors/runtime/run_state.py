@@ -1,12 +1,12 @@
 """One run in memory, and how it changes: a transition at a time, saved before it is shown. No task and no mail here;
-those are `run.py`'s.
+those are `run_actor.py`'s.
 
 A save whose outcome isn't known leaves the run in *doubt*: before anything else is stepped, saved or shown, the store
 is asked what happened.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from typing import Protocol
 
 import msgspec
 import trio
@@ -15,67 +15,80 @@ from ...protocol.errors import AdjournError, StaleEpoch, StoreUnavailable, Stran
 from ...protocol.events import Event
 from ...protocol.machine import resume_seq, step
 from ...protocol.record import Head, History, Record
-from ...protocol.transcript import Transcript, replay
 from ...protocol.transitions import Effect, Input, Reply, Reserve, Stop, Transition
-from ...stores.base import Store
 from ..agent import Agent
 from ..middleware.taps import Taps, taps_of
-from ..tools.threads import Threads
 from .eventlog import EventLog
 from .fairlock import FairLock
+from .records import folded
+from .services import BACKOFF_S, Services
 
-__all__ = ["BACKOFF_S", "RunState", "Services", "answer", "folded"]
+__all__ = ["GONE", "RunState", "answer"]
 
-BACKOFF_S = (0.1, 5.0)  # first and longest wait for a store that does not answer
 MAX_SHOWN = 1024  # events published at once ahead of durability, well below the numbers that a save reserves
 
 
-@dataclass(frozen=True, slots=True)
-class Services:
-    """What the system gives to each run."""
+class Carrier(Protocol):
+    """What carries a run on: the actor, towards its state."""
 
-    store: Store
-    now: Callable[[], int]  # ms since the epoch
-    changed: Callable[[Head], None]  # called after each save
-    rested: Callable[[], None]  # called when a run begins to wait for the outside
-    threads: Threads  # for blocking tools
-    cleanup_s: float  # how long a thread may take to stop before it is left behind
+    def stop_effects(self) -> None:
+        """Cancel all that is under way."""
+        ...
+
+    def store_fails(self, error: Exception) -> None:
+        """Hear that the store does not answer; it is asked again until it does."""
+        ...
+
+
+class Gone:
+    """The carrier of a run that has left memory: there is nothing to stop, and nobody to tell."""
+
+    def stop_effects(self) -> None:
+        """Do nothing."""
+
+    def store_fails(self, error: Exception) -> None:
+        """Do nothing."""
+
+
+GONE = Gone()
 
 
 class RunState:
     """What a run is at this moment. `agent` is None when its code isn't loaded: then it can only end."""
 
     __slots__ = (
-        "_doubt",
         "_lock",
-        "_taps",
         "agent",
+        "carrier",
+        "doubt",
         "head",
         "history",
         "log",
         "pending",
         "services",
         "store_down",
+        "taps",
     )
 
     def __init__(self, services: Services, agent: Agent | None, head: Head, history: History, log: EventLog) -> None:
         self.services, self.agent = services, agent
+        self.carrier: Carrier = GONE  # the actor that has taken the run up
         self.head, self.history, self.log = head, history, log
         self.pending: list[Effect] = []  # that wait to be carried out
         self.store_down = False
         self._lock = FairLock()  # held from step to adoption
-        self._doubt: Transition | None = None  # a save whose outcome is not known
-        self._taps: Taps | None = None if agent is None else taps_of(agent.middleware, head.id)
+        self.doubt: Transition | None = None  # a save whose outcome is not known
+        self.taps: Taps | None = None if agent is None else taps_of(agent.middleware, head.id)
 
-    # What the task does about it.
+    @property
+    def is_changing(self) -> bool:
+        """Whether a transition is under way."""
+        return self._lock.locked()
 
-    def stop_effects(self) -> None:
-        """Cancel all that is under way."""
-        raise NotImplementedError
-
-    def store_fails(self, error: Exception) -> None:
-        """The store does not answer; it is asked again until it does."""
-        raise NotImplementedError
+    @property
+    def waiting(self) -> int:
+        """How many calls have no result yet."""
+        return sum(call.phase != "done" for call in self.head.calls)
 
     # Transitions.
 
@@ -92,7 +105,7 @@ class RunState:
             except StoreUnavailable as error:
                 if not insist:
                     raise
-                self.store_fails(error)
+                self.carrier.store_fails(error)
             finally:
                 self._lock.release()
             await trio.sleep(wait_s)
@@ -112,15 +125,15 @@ class RunState:
                 finally:
                     self._lock.release()
             except StoreUnavailable as unavailable:
-                self.store_fails(unavailable)
+                self.carrier.store_fails(unavailable)
             await trio.sleep(wait_s)
             wait_s = min(2 * wait_s, longest)
         self.store_down = False
         return record is not None
 
     async def _commit(self, given: Input) -> Transition:
-        if self._doubt is not None:
-            await self._settle_doubt(self._doubt)
+        if self.doubt is not None:
+            await self._settle_doubt(self.doubt)
         transition = step(self.head, self.history, given, now=self.services.now(), seq=self.log.seq)
         if transition.head is not None:
             if self.agent is None and any(not isinstance(effect, Stop) for effect in transition.effects):
@@ -135,16 +148,16 @@ class RunState:
         except (VersionConflict, StaleEpoch):
             raise
         except trio.Cancelled:
-            self._doubt = transition  # not every store knows whether it has happened
+            self.doubt = transition  # not every store knows whether it has happened
             raise
         except Exception as error:
-            self._doubt = transition
+            self.doubt = transition
             raise StoreUnavailable(f"the store did not save: {error}", runId=head.id) from error
 
     async def _settle_doubt(self, doubt: Transition) -> None:
         """Find out whether a save happened whose acknowledgement did not come."""
         record = await self._load()
-        self._doubt, self.store_down = None, False
+        self.doubt, self.store_down = None, False
         if record is not None and doubt.head is not None:
             stored = record.head
             if (stored.version, stored.epoch) == (doubt.head.version, doubt.head.epoch):
@@ -167,13 +180,13 @@ class RunState:
         for effect in transition.effects:
             if isinstance(effect, Stop):
                 self.pending.clear()
-                self.stop_effects()
+                self.carrier.stop_effects()
             else:
                 self.pending.append(effect)
         self.services.changed(head)
 
     def _replace(self, record: Record) -> None:
-        self.pending, self._doubt = [], None
+        self.pending, self.doubt = [], None
         if record.head.version != self.head.version:
             self.log.restart(record.head.seq, folded(record))
         self.head = msgspec.structs.replace(record.head, epoch=self.head.epoch)
@@ -198,15 +211,15 @@ class RunState:
             self.publish(part, self.services.now())
 
     def _may_show(self, count: int) -> bool:
-        settled = self._doubt is None and not self._lock.locked()
+        settled = self.doubt is None and not self._lock.locked()
         return settled and self.log.has_room and self.log.seq + count <= self.head.seq_ceiling
 
     def publish(self, events: Sequence[Event], time: int) -> None:
         """Add events to the run's log, and let the agent's taps see them. `time` in ms."""
         self.log.publish(events, time)
-        if self._taps is not None:
-            self._taps.see(events, self.log.seq, time)
-            self._tell_of_taps(self._taps, time)
+        if self.taps is not None:
+            self.taps.see(events, self.log.seq, time)
+            self._tell_of_taps(self.taps, time)
 
     def _tell_of_taps(self, taps: Taps, time: int) -> None:
         # Only while the run goes on: numbers beyond the head's are kept for a running one, and `agent_end` comes last.
@@ -215,14 +228,6 @@ class RunState:
             taps.untold = []
             self.log.publish(errors, time)
             taps.see(errors, self.log.seq, time)
-
-
-def folded(record: Record) -> Transcript:
-    """What whoever had watched the run would see."""
-    transcript = Transcript()
-    for event in replay(record):
-        transcript.apply(event)
-    return transcript
 
 
 def answer(transition: Transition) -> Reply:

@@ -1,25 +1,23 @@
-"""The sweeper: what must happen at a certain time, to runs in memory and out of it. One for a roster.
+"""The sweeper: what must happen at a certain time, to runs in memory and out of it. One for a system.
 
 Deadlines of decisions and claims, the TTL of parked runs and the retention of ended ones are all one thing to the
 store: `nextDue`. Beside them it takes runs out of memory that have been parked for long.
 """
 
-from __future__ import annotations
-
 import logging
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
 import trio
 
 from ...protocol.codec import MAX_INT
 from ...protocol.errors import AdjournError
 from ...protocol.record import FINAL, Head
+from ...stores.base import Store
 from ..core.mailbox import Mailbox
+from .activation import Activation
+from .registry import Registry
 
-if TYPE_CHECKING:
-    from .roster import Roster
-
-__all__ = ["sweep"]
+__all__ = ["Alarm", "Sweeper"]
 
 logger = logging.getLogger("adjourn.system")
 
@@ -28,55 +26,99 @@ LONGEST_SLEEP_S = 60.0  # the wall clock may be set meanwhile
 RETRY_S = 1.0
 
 
-async def sweep(roster: Roster, mailbox: Mailbox[None]) -> None:
-    """The sweeper's actor. It survives a store that doesn't answer."""
-    stuck: set[str] = set()  # runs that can't do what is due, for want of code; not asked again
-    seen = 0  # activations; without new ones and with none in memory it sleeps until it is called
-    while True:
-        roster.due_moved = trio.Event()
-        roster.sweep_at = None  # what falls due while it looks calls it again
-        later: set[str] = set()  # runs that can't do it at this moment
-        try:
-            await _do_due(roster, stuck, later)
-            due = await _next_due(roster, stuck | later)
-        except Exception as error:
-            logger.warning("the sweeper waits for the store: %s", error)
-            await trio.sleep(RETRY_S)
-            continue
-        sleep_s = RETRY_S if later else float("inf")
-        if due is not None:
-            sleep_s = min(LONGEST_SLEEP_S, max(0.0, (due - roster.now()) / 1000))
-        if roster.passivate_idle() or roster.activations != seen:
-            sleep_s = min(sleep_s, max(roster.passivate_after_s, 0.01))
-        seen = roster.activations
-        roster.sweep_at = None if sleep_s == float("inf") else roster.now() + int(sleep_s * 1000)
+class Alarm:
+    """Wakes the sweeper when something falls due before it would look again."""
+
+    def __init__(self) -> None:
+        self._rung = trio.Event()
+        self._looks_at: int | None = None  # ms; None: it looks when it is woken
+
+    def note(self, head: Head) -> None:
+        """Note when a run that was saved falls due."""
+        if head.next_due is not None and (self._looks_at is None or head.next_due < self._looks_at):
+            self._rung.set()
+
+    def note_entered(self) -> None:
+        """Note that there is a run in memory, to be passivated some day."""
+        if self._looks_at is None:
+            self._rung.set()
+
+    def clear(self) -> None:
+        """Begin to look: whatever falls due from now on wakes the sweeper again."""
+        self._rung, self._looks_at = trio.Event(), None
+
+    async def wait(self, sleep_s: float, now: int) -> None:
+        """Wait until woken, or for `sleep_s`."""
+        self._looks_at = None if sleep_s == float("inf") else now + int(sleep_s * 1000)
         with trio.move_on_after(sleep_s):
-            await roster.due_moved.wait()
+            await self._rung.wait()
 
 
-async def _do_due(roster: Roster, stuck: set[str], later: set[str]) -> None:
-    while True:
-        skipped = stuck | later
-        heads = [h for h in await roster.store.due(roster.now(), BATCH + len(skipped)) if h.id not in skipped]
-        if not heads:
-            return
-        async with trio.open_nursery() as nursery:
-            for head in heads:
-                nursery.start_soon(_do_one, roster, head, stuck, later)
+class Sweeper:
+    """Does what is due. It survives a store that doesn't answer."""
 
+    def __init__(
+        self,
+        store: Store,
+        registry: Registry,
+        activation: Activation,
+        alarm: Alarm,
+        *,
+        now: Callable[[], int],
+        passivate_after_s: float,
+    ) -> None:
+        self.passivate_after_s = passivate_after_s
+        self._store, self._registry, self._activation, self._alarm = store, registry, activation, alarm
+        self._now = now
+        self._stuck: set[str] = set()  # runs that can't do what is due, for want of code; not asked again
 
-async def _next_due(roster: Roster, skipped: set[str]) -> int | None:
-    heads = await roster.store.due(MAX_INT, 1 + len(skipped))
-    return next((head.next_due for head in heads if head.id not in skipped), None)
+    async def run(self, mailbox: Mailbox[None]) -> None:
+        """The actor."""
+        seen = 0  # activations; without new ones and with none in memory it sleeps until it is woken
+        while True:
+            self._alarm.clear()
+            later: set[str] = set()  # runs that can't do it at this moment
+            try:
+                await self._do_due(later)
+                due = await self._next_due(self._stuck | later)
+            except Exception as error:
+                logger.warning("the sweeper waits for the store: %s", error)
+                await trio.sleep(RETRY_S)
+                continue
+            sleep_s = RETRY_S if later else float("inf")
+            if due is not None:
+                sleep_s = min(LONGEST_SLEEP_S, max(0.0, (due - self._now()) / 1000))
+            if self.passivate() or self._registry.activations != seen:
+                sleep_s = min(sleep_s, max(self.passivate_after_s, 0.01))
+            seen = self._registry.activations
+            await self._alarm.wait(sleep_s, self._now())
 
+    def passivate(self) -> bool:
+        """Take out of memory what has been parked for long enough. Returns whether any run is left in memory."""
+        return self._registry.passivate_idle(trio.current_time() - self.passivate_after_s)
 
-async def _do_one(roster: Roster, head: Head, stuck: set[str], later: set[str]) -> None:
-    try:
-        if head.status in FINAL:
-            await roster.forget(head)
-        else:
-            await roster.tick(head.id)
-    except Exception as error:
-        logger.warning("run %s can't do what is due: %s", head.id, error)
-        is_lasting = isinstance(error, AdjournError) and not error.retryable
-        (stuck if is_lasting else later).add(head.id)
+    async def _do_due(self, later: set[str]) -> None:
+        while True:
+            skipped = self._stuck | later
+            found = await self._store.due(self._now(), BATCH + len(skipped))
+            heads = [head for head in found if head.id not in skipped]
+            if not heads:
+                return
+            async with trio.open_nursery() as nursery:
+                for head in heads:
+                    nursery.start_soon(self._do_one, head, later)
+
+    async def _next_due(self, skipped: set[str]) -> int | None:
+        heads = await self._store.due(MAX_INT, 1 + len(skipped))
+        return next((head.next_due for head in heads if head.id not in skipped), None)
+
+    async def _do_one(self, head: Head, later: set[str]) -> None:
+        try:
+            if head.status in FINAL:
+                await self._registry.delete(head)
+            else:
+                await self._activation.tick(head.id)
+        except Exception as error:
+            logger.warning("run %s can't do what is due: %s", head.id, error)
+            is_lasting = isinstance(error, AdjournError) and not error.retryable
+            (self._stuck if is_lasting else later).add(head.id)

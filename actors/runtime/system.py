@@ -1,61 +1,45 @@
 """The actor system: the verbs by which a program, or a gateway, reaches any run, in memory or not.
 
-Which runs are in memory is `roster.py`'s business, and what one run does with a message `run.py`'s.
+Each verb on a run is the one of its handle in `run.py`; which runs are in memory is `registry.py`'s business.
 """
 
-import hashlib
 import os
 import platform
-import secrets
 import time
 from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
-from functools import partial
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from typing import Any
 
-import trio
-
-from ...protocol import codec
-from ...protocol.errors import (
-    AgentNotFound,
-    InvalidParams,
-    LimitExceeded,
-    RunIdConflict,
-    RunNotFound,
-    ShuttingDown,
-)
+from ...protocol.errors import AgentNotFound
 from ...protocol.events import Status
-from ...protocol.machine import begin
 from ...protocol.messages import Message
 from ...protocol.methods import Aborted, RunSnapshot
-from ...protocol.record import FINAL, Head, History
-from ...protocol.transcript import Snapshot
-from ...protocol.transitions import Abort, Begin, ClaimCall, ClientResult, Decide, Decline, Input, Reply
+from ...protocol.record import Head
+from ...protocol.transitions import Reply
 from ...stores.address import open_store
 from ...stores.base import Page, Store
 from ..agent import Agent
-from ..core.mailbox import Mailbox
-from ..core.supervisor import ChildSpec, open_supervisor
-from .admission import check_start, content_of, messages_of
+from ..core.supervisor import open_supervisor
 from .eventlog import EventLog
-from .keepalive import KeepAlive
-from .roster import Roster
 from .run import Run
-from .run_actor import RunActor
-from .sweeper import sweep
+from .runtime import Runtime
 
 __all__ = ["ActorSystem", "open_actor_system"]
 
 
 class ActorSystem:
-    """The runs of one store, and the agents that they may be of. Open it with `open_actor_system`."""
+    """The runs of one store, and the agents that they may be of. Open it with `open_actor_system`.
 
-    def __init__(self, roster: Roster, agents: Mapping[str, Agent], keepalive: KeepAlive) -> None:
-        self._roster = roster
-        self.agents = agents
-        self.keepalive = keepalive
+    `runtime` has the parts that it is made of, for tests and for who looks inside; they may change with any version.
+    """
 
-    # The verbs.
+    def __init__(self, runtime: Runtime) -> None:
+        self.runtime = runtime
+
+    @property
+    def agents(self) -> Mapping[str, Agent]:
+        """The agents that runs may be of, by name."""
+        return self.runtime.agents
 
     async def start(
         self,
@@ -72,41 +56,15 @@ class ActorSystem:
 
         Raises: AgentNotFound, InvalidParams, LimitExceeded, RunIdConflict, StoreUnavailable, ShuttingDown.
         """
-        self._roster.check_open()
-        chosen = self._agent(agent)
-        now = self._roster.now()
-        messages = messages_of(input, now)
-        digest = check_start(chosen, input, messages, metadata or {}, run_id, by)
-        key = run_id or secrets.token_hex(16)
-        while key in self._roster.opening:
-            await self._roster.opening[key].wait()
-        if key in self._roster.active:
-            return await self._same(key, digest)
-        if self._roster.is_full:
-            with suppress(RunNotFound):
-                return await self._same(key, digest)
-        given = Begin(
-            run_id=key,
-            nonce=secrets.token_hex(8),
-            spec=chosen.spec(),
-            input=messages,
-            metadata=dict(metadata or {}),
-            owner=by,
-            start_digest=digest,
-            epoch=self._roster.epoch,
+        self.runtime.registry.check_open()
+        begun = await self.runtime.activation.start(
+            self._agent(agent), input, run_id=run_id, metadata=metadata or {}, by=by
         )
-        transition = begin(given, now)
-        assert transition.head is not None
-        with self._roster.single_flight(key):
-            is_new = await self._roster.save_first(transition.head, transition.append)
-            if is_new and not self._roster.is_closing:  # else it is saved, and begins when the next owner recovers it
-                log = EventLog(key)
-                actor = RunActor(self._roster.services, chosen, transition.head, History(transition.append), log)
-                actor.pending = list(transition.effects)
-                actor.publish(transition.events, now)
-                self._roster.enter(actor)
-                self._roster.changed(transition.head)
-        return Run(self, key) if is_new else await self._same(key, digest)
+        return self.run(begun)
+
+    def run(self, run_id: str) -> Run:
+        """A handle on a run, whether it exists or not: its methods will tell."""
+        return Run(self.runtime, run_id)
 
     async def resume(
         self,
@@ -117,31 +75,18 @@ class ActorSystem:
         by: str | None = None,
         digest: str | None = None,
     ) -> Reply:
-        """Decide a gated call. Saved when this returns; the tool executes after that.
-
-        `tool_call_id` may be left out while the run has had exactly one gated call. `digest`: of the input that the
-        decider was shown, from `tool_decision_pending`.
-
-        Raises: RunNotFound, DecisionInvalid, DecisionConflict, NotPending, ToolCallIdRequired, RunEnded, Stranded,
-            StoreUnavailable, ShuttingDown. After any of them the call still waits, if it did before.
-        """
-        given = Decide(decision=decision, tool_call_id=tool_call_id, by=by, args_digest=digest)
-        return await self._ask(run_id, given)
+        """Decide a gated call. As `Run.resume`."""
+        return await self.run(run_id).resume(decision, tool_call_id, by=by, digest=digest)
 
     async def decline(
         self, run_id: str, tool_call_id: str | None = None, *, reason: str | None = None, by: str | None = None
     ) -> Reply:
-        """Say no to a gated call, whatever its schema: it gets an error result. Raises: as `resume`."""
-        return await self._ask(run_id, Decline(tool_call_id=tool_call_id, by=by, reason=reason))
+        """Say no to a gated call. As `Run.decline`."""
+        return await self.run(run_id).decline(tool_call_id, reason=reason, by=by)
 
     async def claim(self, run_id: str, tool_call_id: str, *, by: str | None = None) -> str:
-        """Take a client-side call, and be given the token that its result must carry.
-
-        Raises: RunNotFound, ClaimTaken, NotPending, RunEnded, Stranded, StoreUnavailable, ShuttingDown.
-        """
-        token = secrets.token_urlsafe(24)
-        await self._ask(run_id, ClaimCall(tool_call_id=tool_call_id, digest=_token_digest(token), by=by))
-        return token
+        """Take a client-side call. As `Run.claim`."""
+        return await self.run(run_id).claim(tool_call_id, by=by)
 
     async def result(
         self,
@@ -153,103 +98,43 @@ class ActorSystem:
         is_error: bool = False,
         by: str | None = None,
     ) -> Reply:
-        """Give the result of a claimed call: text, content blocks, or plain data (for the model as JSON text).
-
-        Raises: RunNotFound, ClaimTaken, NotPending, RunEnded, InvalidParams, LimitExceeded, Stranded,
-            StoreUnavailable, ShuttingDown.
-        """
-        try:
-            content, details = content_of(result)
-            size = len(codec.to_json([content, details]))
-        except codec.CodecError as error:
-            raise InvalidParams(f"result: {error}") from error
-        maximum = (await self._roster.history(run_id)).spec.limits.max_result_bytes
-        if size > maximum:
-            text = f"the result takes {size} bytes, and at most {maximum} are allowed"
-            raise LimitExceeded(text, limit="maxResultBytes", maximum=maximum)
-        given = ClientResult(
-            tool_call_id=tool_call_id,
-            digest=_token_digest(token),
-            content=content,
-            details=details,
-            is_error=is_error,
-            by=by,
-        )
-        return await self._ask(run_id, given)
+        """Give the result of a claimed call. As `Run.result`."""
+        return await self.run(run_id).result(tool_call_id, token, result, is_error=is_error, by=by)
 
     async def abort(self, run_id: str, reason: str = "aborted", *, by: str | None = None) -> Aborted:
-        """Stop a run for good, and return when it is over. Idempotent; of an ended run it tells how it ended.
-
-        Raises: RunNotFound, StoreUnavailable, ShuttingDown.
-        """
-        reply, actor = await self._roster.deliver(run_id, Abort(by=by, reason=reason))
-        if actor is None:
-            return Aborted(run_id=run_id, status=reply.status, seq=reply.seq, abandoned=())
-        await actor.ref.wait_ended()
-        if actor.head.status not in FINAL:
-            raise ShuttingDown("the process leaves; the run is ended when it is back", runId=run_id)
-        head = actor.head
-        return Aborted(run_id=run_id, status=head.status, seq=head.seq, abandoned=actor.abandoned)
+        """Stop a run for good. As `Run.abort`."""
+        return await self.run(run_id).abort(reason, by=by)
 
     async def delete(self, run_id: str) -> None:
-        """Forget a run; one that isn't over is aborted first. Raises: RunNotFound, StoreUnavailable, ShuttingDown."""
-        await self.abort(run_id, "deleted")
-        with suppress(RunNotFound):  # with no retention it is gone by now
-            await self._roster.forget((await self._roster.record(run_id)).head)
+        """Delete a run; one that isn't over is aborted first. As `Run.delete`."""
+        await self.run(run_id).delete()
 
     async def get(self, run_id: str) -> RunSnapshot:
-        """The whole visible state of a run. Raises: RunNotFound, RecordTooNew, StoreUnavailable."""
-        item = (await self.log(run_id)).snapshot()
-        assert isinstance(item.envelope, RunSnapshot)
-        return item.envelope
+        """The whole visible state of a run. As `Run.get`."""
+        return await self.run(run_id).get()
+
+    async def head(self, run_id: str) -> Head:
+        """Where a run stands, without what was said in it. As `Run.head`."""
+        return await self.run(run_id).head()
+
+    async def log(self, run_id: str) -> EventLog:
+        """A run's event log, for watching it at once. As `Run.log`."""
+        return await self.run(run_id).log()
 
     async def list(self, *, status: Status | None = None, limit: int = 100, after: str | None = None) -> Page:
         """A page of heads, newest first. Raises: InvalidParams, StoreUnavailable."""
-        return await self._roster.store.list(status=status, limit=limit, after=after)
-
-    def run(self, run_id: str) -> Run:
-        """A handle on a run, whether it exists or not: its methods will tell."""
-        return Run(self, run_id)
-
-    async def wait(self, run_id: str, *, paused: bool) -> Snapshot:
-        """Wait until the run is over, or else (with `paused`) parked. Raises: RunNotFound, ShuttingDown."""
-        log = await self.log(run_id)
-        while not (log.closed or (paused and log.status == "paused")):
-            await log.wait_status()
-        actor = self._roster.active.get(run_id)
-        if log.status in FINAL and actor is not None:
-            await actor.ref.wait_ended()  # a status is not an end: its task is to be over too
-        if log.status not in FINAL and not (paused and log.status == "paused"):
-            raise ShuttingDown("the process leaves; the run goes on when it is back", runId=run_id)
-        snapshot = log.snapshot().envelope
-        assert isinstance(snapshot, RunSnapshot)
-        return snapshot.snapshot
-
-    async def head(self, run_id: str) -> Head:
-        """Where a run stands, without what was said in it. Raises: RunNotFound, RecordTooNew, StoreUnavailable."""
-        return await self._roster.head(run_id)
-
-    async def log(self, run_id: str) -> EventLog:
-        """The run's event log, for watching it. Watch it at once, without an await in between.
-
-        Raises: RunNotFound, RecordTooNew, StoreUnavailable.
-        """
-        return await self._roster.log(run_id)
+        return await self.runtime.store.list(status=status, limit=limit, after=after)
 
     def is_stranded(self, head: Head) -> bool:
         """Whether the run can't go on here because its agent, or one of its tools, isn't loaded.
 
         Of a run that has not been in memory yet, only the tools of open calls are known.
         """
-        return self._roster.is_stranded(head)
+        return self.runtime.contracts.is_stranded(head)
 
     def watch_changes(self, watcher: Callable[[Head, bool], None]) -> Callable[[], None]:
         """Call `watcher(head, deleted)` after each save; returns what ends it. The watcher must not wait."""
-        return self._roster.watch_changes(watcher)
-
-    async def _ask(self, run_id: str, given: Input) -> Reply:
-        reply, _ = await self._roster.deliver(run_id, given)
-        return reply
+        return self.runtime.changes.watch(watcher)
 
     def _agent(self, agent: Agent | str) -> Agent:
         name = agent if isinstance(agent, str) else agent.name
@@ -258,14 +143,6 @@ class ActorSystem:
             names = ", ".join(sorted(self.agents)) or "none"
             raise AgentNotFound(f"there is no agent {name!r} here; known: {names}", agent=name)
         return known
-
-    async def _same(self, run_id: str, digest: str) -> Run:
-        """The run that a repeated start means, if it is the same start."""
-        actor = await self._roster.activate(run_id)
-        if actor.head.start_digest != digest:
-            text = f"run id {run_id!r} is taken by a run with another agent, input or principal"
-            raise RunIdConflict(text, runId=run_id)
-        return Run(self, run_id)
 
 
 def _by_name(agents: Iterable[Agent]) -> dict[str, Agent]:
@@ -282,10 +159,6 @@ async def _open_models(agents: Iterable[Agent], stack: AsyncExitStack) -> None:
         opened: Callable[[], AbstractAsyncContextManager[object]] | None = getattr(model, "opened", None)
         if opened is not None:
             await stack.enter_async_context(opened())
-
-
-def _token_digest(token: str) -> str:
-    return hashlib.sha256(token.encode()).hexdigest()
 
 
 @asynccontextmanager
@@ -324,7 +197,7 @@ async def open_actor_system(
         epoch = await store.acquire(f"{platform.node()}:{os.getpid()}")
         await _open_models(known.values(), stack)
         supervisor = await stack.enter_async_context(open_supervisor())
-        roster = Roster(
+        runtime = Runtime(
             store,
             known,
             supervisor,
@@ -335,21 +208,10 @@ async def open_actor_system(
             max_threads=max_threads,
             max_runs=max_runs,
         )
-        await roster.count_open()
-        supervisor.start_child(ChildSpec[None]("sweeper", partial(sweep, roster), shutdown_s=0))
-        keepalive = KeepAlive()
-        supervisor.start_child(ChildSpec[None]("keepalive", keepalive.run, shutdown_s=0))
-        supervisor.start_child(ChildSpec[None]("recovery", partial(recovery, roster), "transient", shutdown_s=0))
+        await runtime.open()
         drain_now = 0.0
         try:
-            yield ActorSystem(roster, known, keepalive)
+            yield ActorSystem(runtime)
             drain_now = drain_s
         finally:
-            with trio.move_on_after(drain_now, shield=True):
-                await roster.drain()
-            roster.leave()
-
-
-async def recovery(roster: Roster, mailbox: Mailbox[None]) -> None:
-    """The actor that brings back live runs, once, at the start."""
-    await roster.recover()
+            await runtime.close(drain_now)

@@ -28,7 +28,7 @@ class Threads:
     async def run(self, call: Callable[[], Any], call_id: str) -> Any:
         """Run `call` in a worker thread and return what it returns.
 
-        Cancellation does not wait for the thread: it goes on alone, keeps its place until it ends, and `calls` names it.
+        Cancellation does not wait for the thread: it goes on alone, with its place, and `calls` names it until it ends.
         """
 
         def work() -> tuple[Any]:

@@ -186,7 +186,7 @@ async def test_what_was_missed_and_is_gone_comes_as_a_snapshot() -> None:
         async with client.run("support", "refund order 7", "r") as events:
             seen = await take(events, 5)
             await server.stop()
-            await system.wait("r", paused=True)
+            await system.run("r").wait()
             await system.resume("r", {"approved": False, "reason": "x" * 2_000_000})  # more than a log keeps
             await system.run("r").wait_ended()
             await server.serve(system)

@@ -198,7 +198,7 @@ async def test_a_snapshot_announces_what_is_pending_as_the_events_would_and_only
     wanted = calls(("refund", {"order": 1}), ("refund", {"order": 2}))
     async with chatting(wanted, "done") as (system, client, _model):
         await system.start("a", "refund 1 and 2", run_id="r")
-        await system.wait("r", paused=True)
+        await system.run("r").wait()
         chat = Chat(client, "a", **told.options())
         await chat.attach("r")
         assert [call.input for kind, call in told.all if kind == "pending"] == [{"order": 1}, {"order": 2}]

@@ -14,7 +14,7 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 from adjourn.actors import Agent
 from adjourn.actors.middleware import Budget, ConcurrencyLimit, EndRun, ModelOutcome, Retry
 from adjourn.actors.middleware.chain import around
-from adjourn.actors.testing import ScriptedModel, calls, hangs, open_test_system, says
+from adjourn.actors.testing import ScriptedModel, calls, hangs, inspect, open_test_system, says
 from adjourn.protocol.codec import to_json
 from adjourn.protocol.events import (
     AgentEnd,
@@ -49,7 +49,7 @@ async def finished(agent: Agent, **options: Any) -> tuple[Snapshot, list[Event]]
         run = await system.start(agent, "go", run_id="r1")
         events = await events_of(run)
         await run.wait_ended()
-        check_record(await system._roster.record("r1"))
+        check_record(await inspect(system).record("r1"))
         return await run.snapshot(), events
 
 

@@ -10,7 +10,7 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 from adjourn.actors import Agent
 from adjourn.actors.middleware import Middleware
 from adjourn.actors.runtime.run_state import MAX_SHOWN
-from adjourn.actors.testing import calls, hangs, open_test_system
+from adjourn.actors.testing import calls, hangs, inspect, open_test_system
 from adjourn.protocol import step
 from adjourn.protocol.events import AgentEnd, AgentPaused, Envelope, MessageUpdate, MiddlewareError, ToolExecutionUpdate
 from adjourn.stores.memory import MemoryStore
@@ -83,7 +83,7 @@ async def test_without_a_tap_there_is_nothing_in_the_way(middleware: tuple[Middl
     agent = guarded(agent_of(hangs()), *middleware)
     async with open_test_system(agent) as system:
         run = await system.start(agent, "go")
-        assert system._roster.active[run.id]._taps is None
+        assert not inspect(system).is_tapped(run.id)
         await run.abort()
 
 
@@ -151,8 +151,8 @@ async def test_no_number_beyond_the_reserved_ones_is_used(at: int, monkeypatch: 
 
     class Bounds(Middleware):
         def on_event(self, envelope: Envelope) -> None:
-            actor = system._roster.active.get("r1")
-            if actor is not None and envelope.seq > actor.head.seq_ceiling:
+            inside = inspect(system)
+            if "r1" in inside.active and envelope.seq > inside.head("r1").seq_ceiling:
                 beyond.append(envelope.seq)
 
     agent = guarded(agent, *agent.middleware, Bounds())

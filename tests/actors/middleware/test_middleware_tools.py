@@ -11,7 +11,7 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 
 from adjourn.actors import Agent, Tool, ToolContext, client_tool, make_tool
 from adjourn.actors.middleware import EndRun
-from adjourn.actors.testing import calls, open_test_system
+from adjourn.actors.testing import calls, inspect, open_test_system
 from adjourn.actors.tools import ToolOutcome
 from adjourn.protocol.events import Envelope, Event, MiddlewareError, ToolExecutionStart
 from adjourn.protocol.messages import Text, ToolResultMessage
@@ -45,7 +45,7 @@ async def finished(agent: Agent, *, decide: bool = False) -> tuple[Snapshot, lis
                 await run.resume(YES)
             events = [item.event async for item in envelopes if isinstance(item, Envelope)]
         await run.wait_ended()
-        check_record(await system._roster.record("r1"))
+        check_record(await inspect(system).record("r1"))
         return await run.snapshot(), events
 
 

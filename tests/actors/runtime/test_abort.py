@@ -12,7 +12,7 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 
 from adjourn.actors import ActorSystem, Agent, Run, RunSnapshot, ToolContext, client_tool, tool
 from adjourn.actors.models import ModelRequest, events_of
-from adjourn.actors.testing import Response, ScriptedModel, calls, hangs, open_test_system, says
+from adjourn.actors.testing import Response, ScriptedModel, calls, hangs, inspect, open_test_system, says
 from adjourn.protocol.errors import RunEnded, RunNotFound
 from adjourn.protocol.events import MessageUpdate, StreamEvent, ToolcallDelta, ToolcallStart
 from adjourn.protocol.messages import AssistantMessage
@@ -27,7 +27,7 @@ def slow_store() -> FaultyStore:
 
 
 def actors_alive(system: ActorSystem) -> list[str]:
-    return [ref.name for ref in system._roster._supervisor.children() if "/" in ref.name]
+    return [name for name in inspect(system).children if "/" in name]
 
 
 async def check_over(system: ActorSystem, run: Run, reason: str = "enough") -> None:
@@ -36,7 +36,7 @@ async def check_over(system: ActorSystem, run: Run, reason: str = "enough") -> N
     assert (snapshot.status, snapshot.reason) == ("aborted", reason)
     assert snapshot.pending == snapshot.tools == ()
     assert snapshot.streaming is None
-    record = await system._roster.store.load(run.id)
+    record = await inspect(system).record(run.id)
     assert record is not None
     check_record(record)
     assert record.head.abort is not None
@@ -338,7 +338,7 @@ async def test_abort_waits_for_a_thread_that_stops_in_time() -> None:
         with trio.fail_after(10):
             assert (await run.abort("enough")).abandoned == ()
         await check_over(system, run)
-        assert not system._roster.services.threads.calls
+        assert not inspect(system).threads
 
 
 # What comes after.
@@ -368,7 +368,7 @@ async def test_delete_aborts_what_is_not_over_and_leaves_nothing() -> None:
             run = await system.start(agent, "go")
             await wait_all_tasks_blocked()
             await system.delete(run.id)
-            assert await system._roster.store.load(run.id) is None
+            assert await inspect(system).record(run.id) is None
             assert actors_alive(system) == []
             with pytest.raises(RunNotFound):
                 await run.snapshot()
@@ -380,7 +380,7 @@ async def test_with_no_retention_an_aborted_run_is_gone_when_abort_returns() -> 
         run = await system.start(agent, "go")
         await parked(run)
         await run.abort("enough")
-        assert await system._roster.store.load(run.id) is None
+        assert await inspect(system).record(run.id) is None
         again = await system.start(agent, "go")
         await again.wait()
         await system.delete(again.id)  # gone by the abort in it; no error

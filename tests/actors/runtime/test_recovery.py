@@ -26,7 +26,7 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 from adjourn.actors import ActorSystem, Agent, Run, RunSnapshot
 from adjourn.actors.models import ModelRequest
 from adjourn.actors.runtime import run_state
-from adjourn.actors.testing import ScriptedModel, calls, hangs, open_test_system, says
+from adjourn.actors.testing import ScriptedModel, calls, hangs, inspect, open_test_system, says
 from adjourn.protocol.errors import InternalError, RunEnded, StoreCorrupt, StoreUnavailable, Stranded, VersionConflict
 from adjourn.protocol.events import AgentResume
 from adjourn.protocol.messages import AssistantMessage
@@ -121,9 +121,9 @@ async def test_a_parked_run_stays_parked_and_costs_nothing_until_it_is_called() 
         await parked(await system.start(agent, "go", run_id="r1"))
     async with open_test_system(back_agent, store=store) as back:
         await wait_all_tasks_blocked()
-        assert back._roster.active == {}
+        assert inspect(back).active == []
         await parked(back.run("r1"))
-        assert back._roster.active == {}  # to read and to watch it doesn't call it
+        assert inspect(back).active == []  # to read and to watch it doesn't call it
         await back.resume("r1", YES)
         end = await back.run("r1").wait_ended()
         assert (end.status, len(ledger.done)) == ("completed", 1)
@@ -140,7 +140,7 @@ async def test_a_decision_acknowledged_before_the_kill_is_not_lost() -> None:
         async with killed_and_back(store, back_agent) as back:
             end = await back.run("r1").wait_ended()
             assert "may have taken effect" in results(end)[0]  # started was saved: never by accident twice
-            record = await back._roster.store.load("r1")
+            record = await inspect(back).record("r1")
             assert record is not None
             check_record(record)
 
@@ -242,7 +242,7 @@ async def test_a_run_without_its_code_is_stranded_and_stays_put(missing: str, st
             assert back.is_stranded(listed)
             done = await back.abort("r1", "enough")
             assert done.status == "aborted"
-            record = await back._roster.store.load("r1")
+            record = await inspect(back).record("r1")
             assert record is not None
             check_record(record)
             assert record.head.seq > before.seq_ceiling or state == "parked"
@@ -287,7 +287,7 @@ async def test_a_live_run_is_not_executed_twice_however_many_call_it() -> None:
         async with open_test_system(second, store=copy) as back:
             async with trio.open_nursery() as nursery:
                 for _ in range(10):
-                    nursery.start_soon(back._roster.tick, "r1")
+                    nursery.start_soon(inspect(back).tick, "r1")
                     nursery.start_soon(back.get, "r1")
             assert (await back.run("r1").wait_ended()).status == "completed"
             assert (await back.head("r1")).recoveries == 0
@@ -311,7 +311,7 @@ async def test_an_owner_that_was_replaced_saves_and_executes_nothing_more() -> N
             assert gated == pending.tool_call_id
             gate.set()
             await wait_all_tasks_blocked()
-            assert old._roster.active == {}  # it found out, and left the run alone
+            assert inspect(old).active == []  # it found out, and left the run alone
             await new.resume("r1", YES, gated)
             end = await new.run("r1").wait_ended()
             assert end.status == "completed"
@@ -358,7 +358,7 @@ async def test_a_crash_takes_no_tool_result_for_granted(monkeypatch: pytest.Monk
         run = await system.start(agent, "go")
         end = await run.wait_ended()
         assert all("may have taken effect" in text or text == "work" for text in results(end))
-        record = await system._roster.store.load(run.id)
+        record = await inspect(system).record(run.id)
         assert record is not None
         check_record(record)
     assert len(ledger.begun) == 2
@@ -414,7 +414,7 @@ async def test_results_of_tools_from_before_a_crash_do_not_confuse_what_comes_af
             await run.resume(YES, pending.tool_call_id)
         await parked(run)
         await trio.sleep(30)
-        assert system._roster.active == {}  # it was idle, and known to be
+        assert inspect(system).active == []  # it was idle, and known to be
         await run.resume(YES, pending.tool_call_id)
         assert results(await run.wait_ended()) == ["work", "refund", "work", "work"]
     assert len(ledger.begun) == 5
@@ -434,7 +434,7 @@ async def test_after_a_crash_watchers_and_record_agree(monkeypatch: pytest.Monke
                     transcript.apply(item.event)
                 if transcript.status == "paused":
                     break
-        record = await system._roster.store.load(run.id)
+        record = await inspect(system).record(run.id)
         assert record is not None
         assert transcript.snapshot() == run_state.folded(record).snapshot()
 

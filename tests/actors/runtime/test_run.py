@@ -11,7 +11,7 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 
 from adjourn.actors import Agent, RunSnapshot, ToolContext, client_tool
 from adjourn.actors.models import ModelRequest
-from adjourn.actors.testing import ScriptedModel, calls, open_test_system, says
+from adjourn.actors.testing import ScriptedModel, calls, inspect, open_test_system, says
 from adjourn.protocol.codec import digest
 from adjourn.protocol.errors import (
     AgentNotFound,
@@ -284,7 +284,7 @@ async def test_what_a_tool_does_to_what_it_is_given_changes_nothing_else() -> No
         await parked(run)
         await run.resume(YES)
         assert (await run.wait_ended()).status == "completed"
-        record = await system._roster.record(run.id)
+        record = await inspect(system).record(run.id)
         await run.resume(YES)  # again: the same decision still
     assert model.requests[1].messages[1].calls[0].arguments == {"order": {"id": 7}}  # type: ignore[union-attr]
     assert (record.head.metadata, record.head.recoveries) == ({"by": "ann"}, 0)
@@ -579,7 +579,7 @@ async def test_a_chunk_of_more_events_than_numbers_are_reserved_is_shown_in_part
         run = await system.start(agent, "go")
         end = await run.wait_ended()
         assert end.status == "completed"
-        record = await system._roster.store.load(run.id)
+        record = await inspect(system).record(run.id)
         assert record is not None
         assert record.head.seq > 70_000
 
@@ -761,6 +761,6 @@ async def test_limits_are_those_recorded_at_begin() -> None:
     agent = Agent(name="a", model=ScriptedModel(["hi"]), limits=Limits(max_turns=7))
     async with open_test_system(agent) as system:
         run = await system.start(agent, "go")
-        record = await system._roster.store.load(run.id)
+        record = await inspect(system).record(run.id)
         assert record is not None
         assert record.journal[0].spec.limits.max_turns == 7  # type: ignore[union-attr]

@@ -3,6 +3,7 @@
 import json
 from contextlib import aclosing
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import trio
@@ -13,7 +14,7 @@ from adjourn.actors.runtime import open_actor_system
 from adjourn.actors.runtime.eventlog import MAX_LAG, EventLog
 from adjourn.actors.runtime.keepalive import KeepAlive
 from adjourn.actors.runtime.run import Run
-from adjourn.actors.testing import ScriptedModel, calls, hangs, says
+from adjourn.actors.testing import ScriptedModel, calls, hangs, inspect, says
 from adjourn.actors.tools import ToolContext, tool
 from adjourn.protocol import codec
 from adjourn.protocol.errors import RunNotFound
@@ -333,7 +334,7 @@ async def test_watching_a_passivated_run_does_not_bring_it_back(autojump_clock):
             assert first.snapshot.pending[0].tool_name == "refund"
             await run.snapshot()
             await run.wait()
-            assert run.id not in system._roster.active
+            assert run.id not in inspect(system).active
             await run.resume({"approved": True})
             rest = [item async for item in events]
         assert folded([first, *rest]).messages[-1].text == "paid"
@@ -472,13 +473,14 @@ async def test_a_closed_sse_stream_watches_no_more():
 
 
 class OneLog:
-    """The part of a system that a handle reads from."""
+    """The parts of a runtime that a handle reads from."""
 
     def __init__(self, log):
         self._log = log
         self.keepalive = KeepAlive()
+        self.registry = SimpleNamespace(logs=self)
 
-    async def log(self, run_id):
+    async def open(self, run_id):
         await trio.lowlevel.checkpoint()
         return self._log
 

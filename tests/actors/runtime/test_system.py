@@ -15,7 +15,7 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 from adjourn.actors import ActorSystem, Agent, Run, client_tool, open_actor_system
 from adjourn.actors.runtime.eventlog import EventLog
 from adjourn.actors.runtime.run_actor import RunActor
-from adjourn.actors.testing import ScriptedModel, calls, hangs, open_test_system, says
+from adjourn.actors.testing import ScriptedModel, calls, hangs, inspect, open_test_system, says
 from adjourn.protocol.errors import AdjournError, LimitExceeded, NotPending, RunEnded, RunNotFound, ShuttingDown
 from adjourn.protocol.record import FINAL, Entry, Head, Limits, OnExpiry
 from adjourn.stores.memory import MemoryStore
@@ -44,12 +44,12 @@ async def test_a_run_parked_for_long_leaves_memory_and_comes_back_when_called(au
         run = await system.start(agent, "go")
         waiting = await parked(run)
         await trio.sleep(30)
-        assert list(system._roster.active) == [run.id]
+        assert inspect(system).active == [run.id]
         await trio.sleep(100)
-        assert system._roster.active == {}
+        assert inspect(system).active == []
         assert await parked(run) == waiting  # who looks, lists or waits doesn't bring it back
         assert [head.id for head in (await system.list(status="paused")).heads] == [run.id]
-        assert system._roster.active == {}
+        assert inspect(system).active == []
         await run.resume(YES)
         assert (await run.wait_ended()).status == "completed"
     assert len(ledger.done) == 1
@@ -62,7 +62,7 @@ async def test_who_watches_a_passivated_run_sees_it_go_on_without_a_gap(autojump
         async with run.events() as events:
             await parked(run)
             await trio.sleep(100)
-            assert system._roster.active == {}
+            assert inspect(system).active == []
             await run.resume(YES)
             numbers = [item.seq async for item in events]
     assert numbers == list(range(1, len(numbers) + 1))
@@ -72,7 +72,7 @@ def remains(run_id: str) -> int:
     """How many objects of a run are alive: its actor, its log."""
     gc.collect()
     found = [thing for thing in gc.get_objects() if isinstance(thing, RunActor | EventLog)]
-    return sum(run_id == (thing.head.id if isinstance(thing, RunActor) else thing.run_id) for thing in found)
+    return sum(run_id == (thing.state.head.id if isinstance(thing, RunActor) else thing.run_id) for thing in found)
 
 
 async def test_nothing_of_a_passivated_run_remains_in_memory(autojump_clock: MockClock) -> None:
@@ -83,13 +83,9 @@ async def test_nothing_of_a_passivated_run_remains_in_memory(autojump_clock: Moc
         assert remains(run.id) == 2
         await trio.sleep(100)
         assert remains(run.id) == 0
-        assert (system._roster.active, system._roster.logs, system._roster.recent, system._roster.opening) == (
-            {},
-            {},
-            {},
-            {},
-        )
-        assert {child.name for child in system._roster._supervisor.children()} == {"sweeper", "keepalive"}
+        inside = inspect(system)
+        assert (inside.active, inside.live_logs, inside.recent_logs, inside.opening) == ([], [], [], [])
+        assert set(inspect(system).children) == {"sweeper", "keepalive"}
 
 
 async def test_ended_runs_leave_memory_but_for_a_bounded_number_of_logs() -> None:
@@ -97,8 +93,8 @@ async def test_ended_runs_leave_memory_but_for_a_bounded_number_of_logs() -> Non
     async with open_test_system(agent) as system:
         for _ in range(300):
             await (await system.start(agent, "go")).wait_ended()
-        assert system._roster.active == system._roster.logs == {}
-        assert len(system._roster.recent) == 128
+        assert inspect(system).active == inspect(system).live_logs == []
+        assert len(inspect(system).recent_logs) == 128
 
 
 async def test_calls_to_a_passivated_run_at_once_bring_it_back_once(autojump_clock: MockClock) -> None:
@@ -109,11 +105,11 @@ async def test_calls_to_a_passivated_run_at_once_bring_it_back_once(autojump_clo
         await parked(run)
         await trio.sleep(100)
         store.slow = 3
-        before = system._roster.activations
+        before = inspect(system).activations
         async with trio.open_nursery() as nursery:
             for _ in range(10):
                 nursery.start_soon(run.resume, YES)
-        assert system._roster.activations == before + 1
+        assert inspect(system).activations == before + 1
         assert (await run.wait_ended()).status == "completed"
     assert len(ledger.done) == 1
 
@@ -212,7 +208,7 @@ async def test_an_ended_run_is_deleted_after_its_retention(autojump_clock: MockC
         with pytest.raises(RunNotFound):
             await run.snapshot()
         assert gone == [run.id]
-        assert system._roster.recent == {}
+        assert inspect(system).recent_logs == []
 
 
 async def test_no_retention_deletes_at_the_end_and_watchers_still_see_it() -> None:
@@ -484,7 +480,7 @@ async def test_a_cancelled_start_has_happened_or_has_not(checkpoints: int) -> No
         with trio.fail_after(5):
             run = await system.start(agent, "go", run_id="r1")
             assert (await run.wait_ended()).status == "completed"
-        assert system._roster.opening == {}
+        assert inspect(system).opening == []
         assert len((await system.list()).heads) == 1
     assert len(agent.model.requests) == 1  # type: ignore[attr-defined]
 
@@ -511,7 +507,7 @@ async def test_a_cancelled_abort_has_happened_or_has_not(checkpoints: int, state
         record = await store.load(run.id)
         assert record is not None
         check_record(record)
-        assert system._roster.active == {}
+        assert inspect(system).active == []
 
 
 @pytest.mark.parametrize("checkpoints", EVERY)
@@ -529,7 +525,7 @@ async def test_a_cancelled_caller_of_a_passivated_run_leaves_it_reachable(
         with trio.fail_after(5):
             await run.resume(YES)
             assert (await run.wait_ended()).status == "completed"
-        assert system._roster.opening == {}
+        assert inspect(system).opening == []
     assert len(ledger.done) == 1
 
 
@@ -555,7 +551,7 @@ async def live(system: ActorSystem, agent: Agent, dice: random.Random, ledger: d
                     await system.result(run.id, call_id, token, "here")
                     ledger[call_id] = ledger.get(call_id, 0) + 1
                 case 3:
-                    await system._roster.tick(run.id)
+                    await inspect(system).tick(run.id)
                 case 4:
                     with trio.CancelScope() as scope:
                         scope.cancel()
@@ -597,7 +593,7 @@ async def test_two_hundred_runs_of_random_fates_all_end_consistent(seed: int, mo
             for _ in range(200):
                 nursery.start_soon(one)
         await wait_all_tasks_blocked()
-        assert system._roster.active == {}
+        assert inspect(system).active == []
         ended = {"completed": 0, "failed": 0, "aborted": 0}
         for run in runs:
             record = await store.load(run.id)

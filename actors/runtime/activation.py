@@ -1,0 +1,161 @@
+"""How runs come into memory: begun anew, or loaded from the record when a message needs them; and how a message finds
+its run, in memory or not. Which runs are there is `registry.py`'s business.
+"""
+
+import logging
+import secrets
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from typing import Any
+
+import msgspec
+import trio
+
+from ...protocol.errors import RunIdConflict, RunNotFound, Stranded
+from ...protocol.machine import begin, resume_seq, step
+from ...protocol.messages import Message
+from ...protocol.record import FINAL, Head, History, Record
+from ...protocol.transitions import Abort, Begin, Input, Recover, Reply, Tick
+from ..agent import Agent
+from ..core.faults import internal_error
+from ..core.mailbox import ActorCrashed, ActorEnded
+from .admission import check_start, messages_of
+from .contracts import Contracts
+from .eventlog import EventLog
+from .records import load_record
+from .registry import Registry
+from .run_actor import RunActor
+from .run_count import RunCount
+from .run_state import RunState, answer
+from .services import Services
+
+__all__ = ["Activation"]
+
+logger = logging.getLogger("adjourn.system")
+
+
+class Activation:
+    """Begins runs, activates stored ones, and delivers inputs to them. `epoch` is the store owner's."""
+
+    def __init__(
+        self, services: Services, registry: Registry, contracts: Contracts, count: RunCount, *, epoch: int
+    ) -> None:
+        self._services, self._registry, self._contracts, self._count = services, registry, contracts, count
+        self._epoch = epoch
+
+    async def start(
+        self,
+        agent: Agent,
+        given: str | Sequence[Message],
+        *,
+        run_id: str | None,
+        metadata: Mapping[str, Any],
+        by: str | None,
+    ) -> str:
+        """Begin a run and return its id; it is saved then. Raises: as `ActorSystem.start`."""
+        registry = self._registry
+        registry.check_open()
+        now = self._services.now()
+        messages = messages_of(given, now)
+        digest = check_start(agent, given, messages, metadata, run_id, by)
+        key = run_id or secrets.token_hex(16)
+        while key in registry.opening:
+            await registry.opening[key].wait()
+        if key in registry.active:
+            return await self._same(key, digest)
+        if self._count.is_full:
+            with suppress(RunNotFound):
+                return await self._same(key, digest)
+        first = Begin(
+            run_id=key,
+            nonce=secrets.token_hex(8),
+            spec=agent.spec(),
+            input=messages,
+            metadata=dict(metadata),
+            owner=by,
+            start_digest=digest,
+            epoch=self._epoch,
+        )
+        with registry.single_flight(key):
+            is_new = await self._begin(agent, first, now)
+        return key if is_new else await self._same(key, digest)
+
+    async def deliver(self, run_id: str, given: Input) -> tuple[Reply, RunActor | None]:
+        """The run's reply, and the actor that gave it; None where the record of an ended run did.
+
+        Raises: what the machine answers; RunNotFound, Stranded, StoreUnavailable, ShuttingDown.
+        """
+        while True:
+            self._registry.check_open()
+            actor = await self.activate(run_id)
+            if isinstance(actor, Record):  # over: the record answers
+                head, history = actor.head, History(actor.journal)
+                return answer(step(head, history, given, now=self._services.now(), seq=head.seq)), None
+            if actor.state.agent is None and not isinstance(given, Abort | Tick):
+                name = actor.state.head.agent
+                text = f"agent {name!r}, or one of the run's tools, is not loaded in this process"
+                raise Stranded(text, runId=run_id, agent=name)
+            try:
+                return await actor.ask(given), actor
+            except ActorEnded:
+                await trio.lowlevel.checkpoint()  # it left memory meanwhile
+            except ActorCrashed as error:
+                raise internal_error(error, f"run {run_id}", logger) from error
+
+    async def tick(self, run_id: str) -> None:
+        """Let a run do what is due. Raises: as `deliver`."""
+        with suppress(RunNotFound):
+            await self.deliver(run_id, Tick())
+
+    async def activate(self, run_id: str) -> RunActor | Record:
+        """The run's actor, brought into memory if need be; its record, if it is over.
+
+        Raises: RunNotFound, RecordTooNew, StoreUnavailable, ShuttingDown.
+        """
+        registry = self._registry
+        while True:
+            if run_id in registry.active:
+                return registry.active[run_id]
+            if run_id in registry.opening:
+                await registry.opening[run_id].wait()
+                continue
+            with registry.single_flight(run_id):
+                record = await load_record(self._services.store, run_id)
+                return record if record.head.status in FINAL else await self._revive(record)
+
+    async def _begin(self, agent: Agent, first: Begin, now: int) -> bool:
+        """Save the run and start its actor; False when there is a run of that id already."""
+        transition = begin(first, now)
+        head = transition.head
+        assert head is not None
+        is_new = await self._count.save_first(head, transition.append)
+        if is_new and not self._registry.is_closing:  # else it is saved, and begins when the next owner recovers it
+            state = RunState(self._services, agent, head, History(transition.append), EventLog(head.id))
+            state.pending = list(transition.effects)
+            state.publish(transition.events, now)
+            self._registry.enter(RunActor(state))
+            self._services.changed(head)
+        return is_new
+
+    async def _same(self, run_id: str, digest: str) -> str:
+        """The run that a repeated start means, if it is the same start. Raises: RunIdConflict."""
+        found = await self.activate(run_id)
+        head: Head = found.head if isinstance(found, Record) else found.state.head
+        if head.start_digest != digest:
+            text = f"run id {run_id!r} is taken by a run with another agent, input or principal"
+            raise RunIdConflict(text, runId=run_id)
+        return run_id
+
+    async def _revive(self, record: Record) -> RunActor:
+        self._registry.check_open()
+        head = msgspec.structs.replace(record.head, epoch=self._epoch)
+        history = History(record.journal)
+        log = self._registry.logs.revived(record)
+        agent = self._contracts.agent_of(head, history)
+        state = RunState(self._services, agent, head, history, log)
+        actor = RunActor(state)
+        log.skip_to(resume_seq(head))
+        if agent is not None and head.status == "running":
+            await state.commit(Recover())
+        self._registry.enter(actor)
+        return actor

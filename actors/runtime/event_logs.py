@@ -1,0 +1,93 @@
+"""The event logs of a system's runs, also of runs that are not in memory: whoever watches or reads a run uses its log.
+
+Reading and watching never activate a run: where the run is not in memory, its log is folded from the record.
+"""
+
+from collections import OrderedDict
+from collections.abc import Container
+
+from ...protocol.record import FINAL, Record
+from ...stores.base import Store
+from .eventlog import EventLog
+from .records import folded, load_record
+
+__all__ = ["EventLogs"]
+
+MAX_RECENT = 128  # logs of ended runs, kept for clients that reconnect
+
+
+class EventLogs:
+    """The logs of runs that are in memory or watched, and the latest logs of ended runs.
+
+    `active`: the ids of the runs in memory; their logs stay.
+    """
+
+    def __init__(self, store: Store, active: Container[str]) -> None:
+        self.live: dict[str, EventLog] = {}
+        self.recent: OrderedDict[str, EventLog] = OrderedDict()
+        self._store, self._active = store, active
+        self._closed = False
+
+    async def open(self, run_id: str) -> EventLog:
+        """The run's event log: the live one, or one folded from its record.
+
+        Watch it at once, without an await in between. Raises: RunNotFound, RecordTooNew, StoreUnavailable.
+        """
+        log = self._known(run_id)
+        if log is None:
+            record = await load_record(self._store, run_id)
+            log = self._known(run_id) or self._folded(record)
+        return log
+
+    def revived(self, record: Record) -> EventLog:
+        """The log of a run that enters memory with this record; watchers of an older state get a snapshot."""
+        log = self.live.get(record.head.id)
+        if log is None:
+            return self._folded(record)
+        if log.seq != record.head.seq:
+            log.restart(record.head.seq, folded(record))
+        return log
+
+    def keep(self, log: EventLog) -> None:
+        """Keep the log of a run that has entered memory."""
+        log.watched_first, log.unwatched = self._watched_first, self._unwatched
+        self.live[log.run_id] = log
+
+    def release(self, log: EventLog) -> None:
+        """Let go of the log of a run that has left memory, unless it is watched."""
+        if not log.watched:
+            self._unwatched(log)
+
+    def forget(self, run_id: str) -> None:
+        """Close the log of a deleted run; its watchers finish with what they have."""
+        for logs in (self.live, self.recent):
+            log = logs.pop(run_id, None)
+            if log is not None:
+                log.close()
+
+    def close(self) -> None:
+        """Let all watchers finish with what is there; nothing will follow."""
+        self._closed = True
+        for log in tuple(self.live.values()):
+            log.close()
+
+    def _known(self, run_id: str) -> EventLog | None:
+        return self.live.get(run_id) or self.recent.get(run_id)
+
+    def _folded(self, record: Record) -> EventLog:
+        log = EventLog(record.head.id, seq=record.head.seq, fold=folded(record))
+        log.watched_first, log.unwatched = self._watched_first, self._unwatched
+        if self._closed:
+            log.close()
+        return log
+
+    def _watched_first(self, log: EventLog) -> None:
+        self.live.setdefault(log.run_id, log)
+
+    def _unwatched(self, log: EventLog) -> None:
+        if log.run_id not in self._active and self.live.get(log.run_id) is log:
+            del self.live[log.run_id]
+            if log.status in FINAL:
+                self.recent[log.run_id] = log
+                while len(self.recent) > MAX_RECENT:
+                    self.recent.popitem(last=False)

@@ -1,0 +1,29 @@
+"""How a run's record is read from the store, and folded into what a watcher of the run would see."""
+
+import re
+
+from ...protocol.errors import RunNotFound
+from ...protocol.methods import RUN_ID_PATTERN
+from ...protocol.record import Record
+from ...protocol.transcript import Transcript, replay
+from ...stores.base import Store
+
+__all__ = ["RUN_ID", "folded", "load_record"]
+
+RUN_ID = re.compile(RUN_ID_PATTERN)
+
+
+async def load_record(store: Store, run_id: str) -> Record:
+    """The run's record. Raises: RunNotFound, RecordTooNew, StoreUnavailable, StoreCorrupt."""
+    record = await store.load(run_id) if RUN_ID.match(run_id) else None
+    if record is None:
+        raise RunNotFound(f"there is no run {run_id!r}", runId=run_id)
+    return record
+
+
+def folded(record: Record) -> Transcript:
+    """What a watcher of the run from its begin on would see."""
+    transcript = Transcript()
+    for event in replay(record):
+        transcript.apply(event)
+    return transcript

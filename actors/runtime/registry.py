@@ -1,0 +1,147 @@
+"""The registry: which runs are in memory, and which are on their way in. How one is brought in is `activation.py`'s.
+
+A run enters as a supervised child; it leaves when it is over, when it has been parked for long, or with the system.
+"""
+
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
+
+import trio
+
+from ...protocol.errors import AdjournError, ShuttingDown
+from ...protocol.record import FINAL, Head
+from ...protocol.transitions import Input
+from ...stores.base import Store
+from ..core.mailbox import Mailbox
+from ..core.supervisor import ChildSpec, Supervisor
+from .event_logs import EventLogs
+from .run_actor import RunActor
+from .run_count import RunCount
+from .run_state import GONE
+
+__all__ = ["Registry"]
+
+
+class Registry:
+    """The runs in memory, by id. `entered` is called when one has come in, `deleted` with the head of one that went."""
+
+    def __init__(
+        self,
+        store: Store,
+        supervisor: Supervisor,
+        count: RunCount,
+        *,
+        entered: Callable[[], None],
+        deleted: Callable[[Head], None],
+    ) -> None:
+        self.active: dict[str, RunActor] = {}
+        self.opening: dict[str, trio.Event] = {}  # runs on their way in; set when that is over
+        self.logs = EventLogs(store, self.active)
+        self.activations = 0
+        self._store, self._supervisor, self._count = store, supervisor, count
+        self._entered, self._deleted = entered, deleted
+        self._closing = False
+        self._rested = trio.Event()  # a run has come to rest
+
+    @property
+    def is_closing(self) -> bool:
+        """Whether nothing enters memory any more."""
+        return self._closing
+
+    def check_open(self) -> None:
+        """Check that new work is taken. Raises: ShuttingDown."""
+        if self._closing:
+            raise ShuttingDown("this process is leaving; what it holds is saved")
+
+    def single_flight(self, run_id: str) -> "Flight":
+        """A block in which `run_id` is on its way in: others find it in `opening` and wait."""
+        return Flight(self.opening, run_id)
+
+    def enter(self, actor: RunActor) -> None:
+        """Start the run's actor. Raises: ShuttingDown."""
+        self.check_open()
+        head = actor.state.head
+        self.activations += 1
+        spec: ChildSpec[Input] = ChildSpec(
+            name=f"{head.id}/{self.activations}",
+            start=partial(self._tend, actor),
+            restart="temporary",
+            shutdown_s=0,
+            reserved=actor.state.history.spec.limits.max_concurrent_tools + 8,
+        )
+        actor.ref = self._supervisor.start_child(spec)
+        self.active[head.id] = actor
+        self.logs.keep(actor.state.log)
+        self._entered()
+
+    async def delete(self, head: Head) -> None:
+        """Delete a run that is over. Its watchers finish with what they have."""
+        await self._store.delete(head.id)
+        self.logs.forget(head.id)
+        self._deleted(head)
+
+    def passivate_idle(self, parked_before: float) -> bool:
+        """Take out of memory the runs that have been parked since before that time, on trio's clock.
+
+        Returns whether any run is left in memory.
+        """
+        parked = [a for a in self.active.values() if a.parked_at is not None and a.parked_at <= parked_before]
+        for actor in parked:
+            if actor.is_idle:
+                actor.leave()
+                self._left(actor)
+        return bool(self.active)
+
+    async def drain(self) -> None:
+        """Refuse new work from now on, and wait until nothing is under way."""
+        self._closing = True
+        while not all(actor.at_rest for actor in self.active.values()):
+            self._rested = trio.Event()
+            await self._rested.wait()
+
+    def rested(self) -> None:
+        """Note that a run has come to rest."""
+        self._rested.set()
+
+    def leave(self) -> None:
+        """Close all logs, and take every run out of memory: what is saved is what the next owner finds."""
+        self._closing = True
+        self.logs.close()
+        for actor in tuple(self.active.values()):
+            actor.leave()
+
+    async def _tend(self, actor: RunActor, mailbox: Mailbox[Input]) -> None:
+        try:
+            await actor(mailbox)
+            state = actor.state
+            if state.head.status in FINAL and not state.history.spec.limits.retention_s:
+                with suppress(AdjournError):  # then the sweeper does it
+                    await self.delete(state.head)
+        finally:
+            self._left(actor)
+
+    def _left(self, actor: RunActor) -> None:
+        actor.state.carrier = GONE  # else the two would keep each other alive
+        head = actor.state.head
+        if self.active.get(head.id) is actor:
+            del self.active[head.id]
+            self._count.left(head)
+            self.rested()
+            self.logs.release(actor.state.log)
+
+
+class Flight:
+    """A run's way into memory, one at a time."""
+
+    __slots__ = ("_opened", "_opening", "_run_id")
+
+    def __init__(self, opening: dict[str, trio.Event], run_id: str) -> None:
+        self._opening, self._run_id = opening, run_id
+
+    def __enter__(self) -> None:
+        self._opened = self._opening[self._run_id] = trio.Event()
+
+    def __exit__(self, *error: object) -> None:
+        del self._opening[self._run_id]
+        self._opened.set()

@@ -1,0 +1,63 @@
+"""How many runs there are that are not over, and the first save of each: the bound on runs is kept here."""
+
+from collections.abc import Sequence
+from contextlib import suppress
+
+from ...protocol.errors import LimitExceeded, StaleEpoch, StoreUnavailable, VersionConflict
+from ...protocol.record import FINAL, Entry, Head
+from ...stores.base import Store
+
+__all__ = ["RunCount"]
+
+
+class RunCount:
+    """Counts the runs that are not over, in memory or not, and those whose first save is under way."""
+
+    def __init__(self, store: Store, maximum: int) -> None:
+        self._store, self._maximum = store, maximum
+        self._open = 0
+
+    async def read(self) -> None:
+        """Take the count from the store. Raises: StoreUnavailable."""
+        self._open = await self._store.count("running") + await self._store.count("paused")
+
+    @property
+    def is_full(self) -> bool:
+        """Whether no new run may begin."""
+        return self._open >= self._maximum
+
+    def left(self, head: Head) -> None:
+        """Note that a run has left memory: one that is over counts no longer."""
+        self._open -= head.status in FINAL
+
+    async def save_first(self, head: Head, append: Sequence[Entry]) -> bool:
+        """Save a run that begins; False when there is one of that id already.
+
+        Safe to repeat: a saved run is recognised by its nonce. Raises: LimitExceeded, StaleEpoch, StoreUnavailable.
+        """
+        if self.is_full:
+            text = f"{self._maximum} runs are not over yet, and more may not begin"
+            raise LimitExceeded(text, limit="maxRuns", maximum=self._maximum)
+        self._open += 1  # at once: others may begin during the save
+        is_new = False
+        try:
+            is_new = await self._save(head, append)
+        finally:
+            self._open -= not is_new
+        return is_new
+
+    async def _save(self, head: Head, append: Sequence[Entry]) -> bool:
+        try:
+            await self._store.save(head, append, expected_version=0)
+            return True
+        except VersionConflict:
+            return False
+        except StaleEpoch:
+            raise
+        except Exception as error:
+            failure = StoreUnavailable(f"the store did not save: {error}", runId=head.id)
+        with suppress(Exception):
+            record = await self._store.load(head.id)
+            if record is not None and record.head.nonce == head.nonce:
+                return True
+        raise failure

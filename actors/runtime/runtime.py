@@ -1,0 +1,90 @@
+"""The parts of one actor system, put together: the handles in `run.py` and `system.py` reach the runs through them."""
+
+from collections.abc import Callable, Mapping
+
+import trio
+
+from ...protocol.record import Head
+from ...stores.base import Store
+from ...stores.gil import thread_friendly
+from ..agent import Agent
+from ..core.supervisor import ChildSpec, Supervisor
+from ..tools.threads import Threads
+from .activation import Activation
+from .changes import Changes
+from .contracts import Contracts
+from .keepalive import KeepAlive
+from .recovery import Recovery
+from .registry import Registry
+from .run_count import RunCount
+from .services import Services
+from .sweeper import Alarm, Sweeper
+
+__all__ = ["Runtime"]
+
+
+class Runtime:
+    """All parts of one system, for its handles and for tests. `epoch` is the store owner's."""
+
+    def __init__(
+        self,
+        store: Store,
+        agents: Mapping[str, Agent],
+        supervisor: Supervisor,
+        *,
+        epoch: int,
+        clock: Callable[[], float],
+        passivate_after_s: float,
+        cleanup_s: float,
+        max_threads: int,
+        max_runs: int,
+    ) -> None:
+        self.store, self.agents, self.supervisor = store, agents, supervisor
+        self._clock = clock
+        self._alarm = Alarm()
+        self.changes = Changes()
+        self.contracts = Contracts(agents)
+        self.count = RunCount(store, max_runs)
+        self.registry = Registry(store, supervisor, self.count, entered=self._alarm.note_entered, deleted=self._deleted)
+        self.services = Services(
+            store=store,
+            now=self.now,
+            changed=self._saved,
+            rested=self.registry.rested,
+            threads=Threads(trio.CapacityLimiter(max_threads), friendly=thread_friendly),
+            cleanup_s=cleanup_s,
+        )
+        self.activation = Activation(self.services, self.registry, self.contracts, self.count, epoch=epoch)
+        self.sweeper = Sweeper(
+            store, self.registry, self.activation, self._alarm, now=self.now, passivate_after_s=passivate_after_s
+        )
+        self.keepalive = KeepAlive()
+
+    async def open(self) -> None:
+        """Count the runs, and start what works beside them. Raises: StoreUnavailable."""
+        await self.count.read()
+        recovery = Recovery(self.store, self.activation)
+        for spec in (
+            ChildSpec[None]("sweeper", self.sweeper.run, shutdown_s=0),
+            ChildSpec[None]("keepalive", self.keepalive.run, shutdown_s=0),
+            ChildSpec[None]("recovery", recovery.run, "transient", shutdown_s=0),
+        ):
+            self.supervisor.start_child(spec)
+
+    async def close(self, drain_s: float) -> None:
+        """Refuse new work, wait up to `drain_s` until nothing is under way, and take every run out of memory."""
+        with trio.move_on_after(drain_s, shield=True):
+            await self.registry.drain()
+        self.registry.leave()
+
+    def now(self) -> int:
+        """The time, ms since the epoch."""
+        return int(self._clock() * 1000)
+
+    def _saved(self, head: Head) -> None:
+        self._alarm.note(head)
+        self.changes.saved(head)
+
+    def _deleted(self, head: Head) -> None:
+        self.contracts.forget(head.id)
+        self.changes.deleted(head)

@@ -1,0 +1,24 @@
+"""What the actor system gives to each of its runs. Data only."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from ...protocol.record import Head
+from ...stores.base import Store
+from ..tools.threads import Threads
+
+__all__ = ["BACKOFF_S", "Services"]
+
+BACKOFF_S = (0.1, 5.0)  # first and longest wait for a store that does not answer
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """What the system gives to each run."""
+
+    store: Store
+    now: Callable[[], int]  # ms since the epoch
+    changed: Callable[[Head], None]  # called after each save
+    rested: Callable[[], None]  # called when a run begins to wait for the outside
+    threads: Threads  # for blocking tools
+    cleanup_s: float  # how long a thread may take to stop before it is left behind
