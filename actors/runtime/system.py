@@ -214,4 +214,4 @@ async def open_actor_system(
             yield ActorSystem(runtime)
             drain_now = drain_s
         finally:
-            await runtime.close(drain_now)
+            await runtime.close(drain_now)  # noqa: ASYNC102  # shielded and bounded inside
