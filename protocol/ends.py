@@ -1,0 +1,72 @@
+"""Ends: how a turn ends, how a run ends, and how an abort gets there.
+
+Functions over the draft of one step (`step.Step`). What follows a turn that is not the last is in `turns`. Pure.
+"""
+
+from typing import Literal
+
+import msgspec
+
+from .calls import with_ids
+from .events import AgentEnd, ErrorInfo, MessageEnd, TurnEnd
+from .gates import settle
+from .messages import AssistantMessage, ToolCall
+from .record import AbortRequest, Call, MessageEntry
+from .step import Step
+from .transitions import Stop
+
+__all__ = ["end", "end_turn", "finish_abort", "request_abort"]
+
+
+def request_abort(s: Step, request: AbortRequest) -> None:
+    """Start to abort the run: from now on nothing starts. Where nothing is under way, the run ends in this step."""
+    s.abort = request
+    s.touch()
+    if s.model_call or any(call.executing for call in s.calls.values()):
+        s.effects = [Stop()]
+    else:
+        finish_abort(s, None)
+
+
+def finish_abort(s: Step, partial: AssistantMessage | None) -> None:
+    """End an aborted run. `partial`: the unfinished answer of the model, which stays in the transcript."""
+    assert s.abort is not None
+    if s.model_call and partial and partial.content:
+        message = msgspec.structs.replace(with_ids(partial, s.model_call), stop_reason="aborted")
+        s.usage = s.usage.plus(message.usage)
+        s.append(MessageEntry(message=message))
+        s.emit(MessageEnd(message=message))
+        s.message, s.calls = message, {}
+        for index, block in enumerate(message.content):
+            if isinstance(block, ToolCall):
+                s.calls[block.id] = Call(id=block.id, name=block.name, index=index, phase="ready")
+    end(s, "aborted", s.abort.reason)
+
+
+def end_turn(s: Step) -> None:
+    """End the turn, if one is open: its tool results enter the transcript in the order of the calls."""
+    if s.message is None:
+        return
+    results = {**s.history.turn_results, **s.closed_now}
+    ordered = tuple(results[call.id] for call in s.message.calls)
+    s.emit(TurnEnd(message=s.message, tool_results=ordered))
+    s.calls, s.message = {}, None
+
+
+def end(
+    s: Step, status: Literal["completed", "failed", "aborted"], reason: str, error: ErrorInfo | None = None
+) -> None:
+    """End the run. Every open call gets an error result first."""
+    for call in list(s.calls.values()):
+        if call.phase == "gated":
+            settle(s, call, "aborted", reason="the run ended")
+        elif call.phase != "done":
+            effect = "; it may have taken effect" if call.phase == "started" else ""
+            s.fail(call, f"The run ended before this call was done{effect}.")
+    end_turn(s)
+    s.status, s.reason, s.error = status, reason, error
+    s.model_call = None
+    s.expires_at = s.later(s.history.spec.limits.retention_s)
+    s.effects = []
+    s.emit(AgentEnd(status=status, reason=reason, usage=s.usage, error=error))
+    s.end_seq = s.seq

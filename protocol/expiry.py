@@ -1,0 +1,51 @@
+"""Expiry: what happens to gates, claims and parked runs when their time is over.
+
+Functions over the draft of one step (`step.Step`). The time is the step's `now`; there is no clock here. Pure.
+"""
+
+from .codec import digest
+from .ends import request_abort
+from .gates import pass_gate, settle
+from .record import AbortRequest, Call
+from .step import Step
+from .turns import go_on
+
+__all__ = ["expire"]
+
+
+def expire(s: Step) -> None:
+    """Expire all that is due by now, in the order of its deadlines: gates, claims, the TTL of a parked run."""
+    if s.head.next_due is None or s.head.next_due > s.now:
+        return
+    late = [(call.due_at, call) for call in s.calls.values() if call.due_at is not None]
+    late = sorted((pair for pair in late if pair[0] <= s.now), key=lambda pair: pair[0])
+    for due_at, call in late:
+        _expire_parked(s, due_at)
+        if not s.over:
+            _expire_call(s, call)
+    if late:
+        go_on(s, "expired")
+    _expire_parked(s, s.now + 1)
+
+
+def _expire_parked(s: Step, before: int) -> None:
+    """Abort the run if it is parked and its TTL was over before `before` (ms)."""
+    # A call that is ready will wake the run, though `go_on` has not marked that yet.
+    waits = s.status == "paused" and not any(call.phase == "ready" for call in s.calls.values())
+    if waits and not s.over and s.expires_at is not None and s.expires_at < before:
+        request_abort(s, AbortRequest(at=s.now, reason="expired"))
+
+
+def _expire_call(s: Step, call: Call) -> None:
+    tool = s.history.tools[call.name]
+    if call.claim and tool.idempotent:
+        pass_gate(s, call)
+    elif call.claim:
+        s.fail(call, "The client that took this call did not report back; it may have taken effect.")
+    elif tool.on_expiry.action == "decide":
+        decision = tool.on_expiry.decision
+        settle(s, call, "expired", decision=decision, decision_digest=digest(decision))
+    else:
+        settle(s, call, "expired", reason="no decision came in time")
+        if tool.on_expiry.action == "abort":
+            request_abort(s, AbortRequest(at=s.now, reason="expired"))

@@ -1,0 +1,99 @@
+"""Gates: how a call that the model made is opened, waits for a decision, and is let through or not.
+
+Functions over the draft of one step (`step.Step`). Who may answer a gate, and with what, is in `decisions`. Pure.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from .calls import argument_fault
+from .codec import digest
+from .events import Outcome, ToolClientExecutePending, ToolDecisionPending, ToolDecisionResolved
+from .messages import ToolCall
+from .record import Call, DecisionEntry, ToolSpec
+from .step import Step
+
+__all__ = ["open_call", "pass_gate", "settle"]
+
+
+def open_call(s: Step, index: int, block: ToolCall, gates: Mapping[int, bool], fault: str | None) -> None:
+    """Put the call at content index `index` into its first phase: gated, offered, ready, or done with an error result.
+
+    Args:
+        gates: whether a call is gated, by content index; what is missing is gated if its tool takes a decision.
+        fault: why the call can't be executed, in words for the model, if that is known already.
+    """
+    call = Call(id=block.id, name=block.name, index=index, phase="ready")
+    limit = s.history.spec.limits.max_calls_per_turn
+    if fault is None and len(s.calls) >= limit:
+        fault = f"This call was not executed: at most {limit} calls are allowed in a turn."
+    fault = fault or argument_fault(s.history.tools, block)
+    s.calls[call.id] = call
+    if fault is not None:
+        s.fail(call, fault)
+        return
+    tool = s.history.tools[block.name]
+    if tool.decision is not None and gates.get(index, True):
+        _close_gate(s, call, tool, tool.decision)
+    else:
+        pass_gate(s, call)
+
+
+def _close_gate(s: Step, call: Call, tool: ToolSpec, schema: dict[str, Any]) -> None:
+    s.gated += 1
+    s.sole_gated = s.sole_gated or call.id
+    arguments = s.block(call).arguments
+    due_at = s.later(tool.decision_timeout_s)
+    call = s.put(call, phase="gated", due_at=due_at, args_digest=digest(arguments))
+    s.emit(
+        ToolDecisionPending(
+            tool_call_id=call.id,
+            tool_name=call.name,
+            input=arguments,
+            schema=schema,
+            digest=call.args_digest,
+            due_at=call.due_at,
+        )
+    )
+
+
+def pass_gate(s: Step, call: Call) -> None:
+    """Let `call` be executed: by a client (`offered`), or here when there is a free slot (`ready`)."""
+    if s.history.tools[call.name].runs == "client":
+        s.put(call, phase="offered", due_at=None, claim=None)
+        arguments = s.block(call).arguments
+        s.emit(ToolClientExecutePending(tool_call_id=call.id, tool_name=call.name, input=arguments))
+    else:
+        s.put(call, phase="ready", due_at=None)
+
+
+def settle(
+    s: Step,
+    call: Call,
+    outcome: Outcome,
+    *,
+    by: str | None = None,
+    decision: Any = None,
+    decision_digest: str | None = None,
+    reason: str | None = None,
+) -> None:
+    """Settle the gate of `call` for good. With `decision_digest` the call passes; without it the call fails."""
+    entry = DecisionEntry(
+        tool_call_id=call.id,
+        outcome=outcome,
+        at=s.now,
+        args_digest=call.args_digest,
+        by=by,
+        decision=decision,
+        digest=decision_digest,
+        reason=reason,
+    )
+    s.settled_now[call.id] = entry
+    s.append(entry)
+    s.emit(ToolDecisionResolved(tool_call_id=call.id, outcome=outcome, by=by, decision=decision, reason=reason))
+    if decision_digest is not None:
+        pass_gate(s, call)
+    elif outcome == "declined":
+        s.fail(call, "This call was declined" + (f": {reason}" if reason else "."))
+    else:
+        s.fail(call, f"This call was not executed: {reason}.")

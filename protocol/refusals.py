@@ -1,0 +1,53 @@
+"""Refusals: the typed errors that the sender of an answer gets when the run can't take it.
+
+Functions over the draft of one step (`step.Step`); they change nothing. Pure.
+"""
+
+from typing import Any
+
+from .errors import AdjournError, DecisionConflict, DecisionInvalid, NotPending, RunEnded
+from .record import FINAL, DecisionEntry
+from .step import Step
+from .transitions import Reply
+
+__all__ = ["already_settled", "decision_invalid", "not_pending", "run_ended"]
+
+
+def decision_invalid(s: Step, tool_call_id: str | None, errors: list[tuple[str, str]]) -> DecisionInvalid:
+    """Say how a decision breaks its schema. `errors`: (JSON pointer, what was expected there)."""
+    return DecisionInvalid(
+        "the decision breaks its schema: " + "; ".join(f"{path or '/'}: {message}" for path, message in errors),
+        errors=[{"path": path, "message": message} for path, message in errors],
+        runId=s.head.id,
+        toolCallId=tool_call_id,
+    )
+
+
+def already_settled(s: Step, entry: DecisionEntry, decision_digest: str | None) -> Reply | AdjournError:
+    """Answer a second decision on one gate: the same decision again is acknowledged, another one is refused.
+
+    `decision_digest`: None stands for a decline.
+    """
+    where: dict[str, Any] = {"runId": s.head.id, "toolCallId": entry.tool_call_id}
+    if entry.outcome == "expired":
+        return NotPending("the time to decide is over", reason="expired", **where)
+    if entry.outcome == "aborted":
+        return RunEnded(f"the run ended before a decision: {s.status}", status=s.status, **where)
+    if entry.digest == decision_digest:
+        return Reply(seq=s.seq, status=s.status, tool_call_id=entry.tool_call_id)
+    return DecisionConflict(f"the call was {entry.outcome} already", reason=entry.outcome, **where)
+
+
+def run_ended(s: Step) -> RunEnded:
+    """Say that the run is over, or that an abort of it is under way."""
+    status = s.status if s.status in FINAL else "aborted"  # a run with an abort request can only end as aborted
+    return RunEnded(f"the run is over: {status}", runId=s.head.id, status=status)
+
+
+def not_pending(s: Step, tool_call_id: str, what: str, reason: str) -> NotPending:
+    """Say why that call takes no such answer: done, unknown, or `what` (for people) with `reason` (for programs)."""
+    if tool_call_id in s.history.results or tool_call_id in s.closed_now:
+        reason, what = "done", "is done"
+    elif tool_call_id not in s.calls:
+        reason, what = "unknown", "is not known to this run"
+    return NotPending(f"call {tool_call_id!r} {what}", runId=s.head.id, toolCallId=tool_call_id, reason=reason)

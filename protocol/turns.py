@@ -1,0 +1,90 @@
+"""Turns: what starts next. Tools while a turn is open, the model once it is complete; else the run pauses.
+
+Functions over the draft of one step (`step.Step`). How turns and runs end is in `ends`. Pure.
+"""
+
+from .ends import end, end_turn
+from .events import AgentPaused, AgentResume, ErrorInfo, ToolExecutionStart, TurnStart
+from .record import Call
+from .step import Cause, Step
+from .transitions import StartModel, StartTool
+
+__all__ = ["go_on", "restart_tool", "start_model"]
+
+
+def go_on(s: Step, cause: Cause | None = None) -> None:
+    """Start what may start, end the turn if it is complete, and mark a change of status.
+
+    `cause`: what wakes the run if it is paused; None where it can't be paused.
+    """
+    left = [call for call in s.calls.values() if call.phase != "done"]
+    if s.calls and not left:
+        _wake(s, cause)
+        end_turn(s)
+        if not s.over:
+            _next_turn(s)
+        return
+    if s.over:
+        return
+    executing = len([call for call in left if call.executing])
+    for call in left:
+        if call.phase == "ready" and executing < s.history.spec.limits.max_concurrent_tools:
+            executing += 1
+            _wake(s, cause)
+            _start_tool(s, call)
+    if left and not executing and not s.model_call and s.status == "running":
+        _pause(s)
+
+
+def start_model(s: Step) -> None:
+    """Call the model once this step is saved."""
+    s.model_call = f"{s.head.nonce}_{s.seq}"
+    s.effects.append(StartModel(s.model_call))
+
+
+def _start_tool(s: Step, call: Call) -> None:
+    """Execute the tool of `call` once this step is saved."""
+    s.put(call, phase="started")
+    s.emit(ToolExecutionStart(tool_call_id=call.id, tool_name=call.name, args=s.block(call).arguments))
+    s.effects.append(StartTool(call.id))
+
+
+def restart_tool(s: Step, call: Call) -> None:
+    """Execute a call again that was interrupted by a crash, if its tool is idempotent; else close it with an error."""
+    if s.history.tools[call.name].idempotent:
+        _start_tool(s, call)
+    else:
+        s.fail(call, "This call was interrupted; it may have taken effect. It was not executed again.")
+
+
+def _wake(s: Step, cause: Cause | None) -> None:
+    if s.status == "paused":
+        assert cause is not None
+        s.status = "running"
+        s.expires_at = None
+        s.emit(AgentResume(reason=cause))
+
+
+def _pause(s: Step) -> None:
+    s.status = "paused"
+    s.expires_at = s.later(s.history.spec.limits.parked_ttl_s)
+    waiting = tuple(call.id for call in s.calls.values() if call.phase != "done")
+    s.emit(AgentPaused(tool_call_ids=waiting))
+
+
+def _next_turn(s: Step) -> None:
+    """Start the next turn, or end the run as failed where one of its limits is reached."""
+    limits = s.history.spec.limits
+    if s.turn >= limits.max_turns:
+        text = f"the run reached its limit of {limits.max_turns} turns"
+        end(s, "failed", "maxTurns", ErrorInfo(type="limitExceeded", message=text))
+    elif limits.max_cost is not None and s.usage.cost.total >= limits.max_cost:
+        text = f"the run reached its limit of {limits.max_cost} in cost"
+        end(s, "failed", "maxCost", ErrorInfo(type="limitExceeded", message=text))
+    elif limits.max_tokens is not None and s.usage.total_tokens >= limits.max_tokens:
+        text = f"the run reached its limit of {limits.max_tokens} tokens"
+        end(s, "failed", "maxTokens", ErrorInfo(type="limitExceeded", message=text))
+    else:
+        s.turn += 1
+        s.emit(TurnStart(turn=s.turn))
+        start_model(s)
