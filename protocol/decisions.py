@@ -26,7 +26,7 @@ def decide(s: Step, given: Decide) -> None:
     except InvalidValue as error:
         s.reply = decision_invalid(s, given.tool_call_id, [(error.path, error.message)])
         return
-    call = _gated_call(s, given.tool_call_id, decision_digest, given.args_digest)
+    call = _gated_call(s, given.tool_call_id, decision_digest, given.digest)
     if call is None:
         return
     schema = s.history.tools[call.name].decision

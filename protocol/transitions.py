@@ -90,12 +90,12 @@ class Stopped(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Decide(msgspec.Struct, frozen=True, kw_only=True):
-    """A decision. `args_digest`: of the arguments that the decider was shown."""
+    """A decision. `digest`: the digest of the arguments that the decider was shown; None: not checked."""
 
     decision: Any
     tool_call_id: str | None = None
     by: str | None = None
-    args_digest: str | None = None
+    digest: str | None = None
 
 
 class Decline(msgspec.Struct, frozen=True, kw_only=True):

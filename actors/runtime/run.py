@@ -131,7 +131,7 @@ class Run:
         Raises: RunNotFound, DecisionInvalid, DecisionConflict, NotPending, ToolCallIdRequired, RunEnded, Stranded,
             StoreUnavailable, ShuttingDown. After any of them the call still waits, if it did before.
         """
-        return await self.give(Decide(decision=decision, tool_call_id=tool_call_id, by=by, args_digest=digest))
+        return await self.give(Decide(decision=decision, tool_call_id=tool_call_id, by=by, digest=digest))
 
     async def decline(
         self, tool_call_id: str | None = None, *, reason: str | None = None, by: str | None = None

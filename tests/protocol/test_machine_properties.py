@@ -177,7 +177,7 @@ class Runs(RuleBasedStateMachine):
         run, key = self.run, self.pick(pick, "gated")
         waited = self.waits(key)
         arguments = None if shown < 5 else digest({"n": 1}) if shown < 9 else digest({"n": 2})
-        given = Decide(decision=decision, tool_call_id=None if named == 0 else key, args_digest=arguments)
+        given = Decide(decision=decision, tool_call_id=None if named == 0 else key, digest=arguments)
         reply = self.feed(given, crash)
         good = isinstance(decision, dict) and type(decision.get("approved")) is bool
         assert good or not isinstance(reply, Reply)

@@ -106,11 +106,11 @@ def test_edited_arguments_are_never_executed_under_an_old_approval():
     """Edited arguments are executed under an old approval."""
     d = parked()
     shown = d.events(ToolDecisionPending)[0].digest
-    other = d.decide(YES, args_digest=digest({"n": 1000}))
+    other = d.decide(YES, digest=digest({"n": 1000}))
     assert isinstance(other, DecisionConflict)
     assert other.data["reason"] == "arguments"
     assert d.phases == ["gated"]
-    assert isinstance(d.decide(YES, args_digest=shown), Reply)
+    assert isinstance(d.decide(YES, digest=shown), Reply)
     assert d.events(ToolExecutionStart)[0].args == {"n": 1}
 
 
