@@ -5,7 +5,7 @@ snapshot, so a fold that starts from one goes on as the fold that gave it would 
 """
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import msgspec
 
@@ -129,7 +129,7 @@ class Transcript:
             if self._partial is not None:
                 self._partial.apply(event.assistant_message_event)
         else:
-            _FOLDS[type(event)](self, event)
+            self._FOLDS[type(event)](self, event)
 
     def snapshot(self) -> Snapshot:
         """The state now. Costs O(messages + what was streamed since the last one)."""
@@ -265,26 +265,25 @@ class Transcript:
         if call := self._pending.get(event.tool_call_id):
             self._pending[event.tool_call_id] = msgspec.structs.replace(call, claimed=True, claimed_by=event.by)
 
-
-_FOLDS: dict[type, Callable[[Transcript, Any], None]] = {
-    AgentStart: Transcript._agent_start,
-    AgentEnd: Transcript._agent_end,
-    AgentPaused: Transcript._agent_paused,
-    AgentResume: Transcript._agent_resume,
-    AgentRetry: Transcript._agent_retry,
-    MiddlewareError: Transcript._nothing,
-    TurnStart: Transcript._turn_start,
-    TurnEnd: Transcript._turn_end,
-    MessageStart: Transcript._message_start,
-    MessageEnd: Transcript._message_end,
-    ToolExecutionStart: Transcript._tool_start,
-    ToolExecutionUpdate: Transcript._tool_update,
-    ToolExecutionEnd: Transcript._tool_end,
-    ToolDecisionPending: Transcript._decision_pending,
-    ToolDecisionResolved: Transcript._decision_resolved,
-    ToolClientExecutePending: Transcript._client_pending,
-    ToolClientClaimed: Transcript._client_claimed,
-}
+    _FOLDS: ClassVar[dict[type, Callable[["Transcript", Any], None]]] = {
+        AgentStart: _agent_start,
+        AgentEnd: _agent_end,
+        AgentPaused: _agent_paused,
+        AgentResume: _agent_resume,
+        AgentRetry: _agent_retry,
+        MiddlewareError: _nothing,
+        TurnStart: _turn_start,
+        TurnEnd: _turn_end,
+        MessageStart: _message_start,
+        MessageEnd: _message_end,
+        ToolExecutionStart: _tool_start,
+        ToolExecutionUpdate: _tool_update,
+        ToolExecutionEnd: _tool_end,
+        ToolDecisionPending: _decision_pending,
+        ToolDecisionResolved: _decision_resolved,
+        ToolClientExecutePending: _client_pending,
+        ToolClientClaimed: _client_claimed,
+    }
 
 
 def replay(record: Record) -> Iterator[Event]:

@@ -6,6 +6,7 @@ caching", and the types of the official Python SDK 2.12, all read in November 20
 
 from collections.abc import Callable
 from operator import attrgetter
+from typing import ClassVar
 
 import msgspec
 
@@ -148,7 +149,7 @@ class Decoder(StreamDecoder):
             kind = event.event
             if kind == "message":  # no name came with it: some servers that speak this API leave it out
                 kind = parse(_TYPED, event.data, "an event").type or ""
-            take = _TAKES.get(kind)
+            take = self._TAKES.get(kind)
             if take is not None:
                 take(self, event.data)
                 if self.ended:
@@ -253,6 +254,16 @@ class Decoder(StreamDecoder):
             cache_write_cost=_write_cost(self.writer.model, written, self._usage.get("hour", 0)),
         )
 
+    _TAKES: ClassVar[dict[str, Callable[["Decoder", str], None]]] = {
+        "content_block_delta": _grow,
+        "content_block_start": _begin,
+        "content_block_stop": _end,
+        "message_start": _start,
+        "message_delta": _note_stop,
+        "message_stop": _finish,
+        "error": _fail,
+    }
+
 
 def _write_cost(model: ModelDescriptor, written: int, for_an_hour: int) -> float:
     """For five minutes a cache write costs what the descriptor says, or else 1.25 times the price of input; for an
@@ -273,15 +284,5 @@ def _refusal(details: _StopDetails) -> str:
     why = details.explanation or "the provider gave no reason"
     return f"the model refused to answer: {why}" + (f" ({details.category})" if details.category else "")
 
-
-_TAKES: dict[str, Callable[[Decoder, str], None]] = {
-    "content_block_delta": Decoder._grow,
-    "content_block_start": Decoder._begin,
-    "content_block_stop": Decoder._end,
-    "message_start": Decoder._start,
-    "message_delta": Decoder._note_stop,
-    "message_stop": Decoder._finish,
-    "error": Decoder._fail,
-}
 
 ADAPTER = Adapter(API, build_request, Decoder)
