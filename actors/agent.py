@@ -1,5 +1,6 @@
 """What a user declares: an agent, immutable and checked. It holds no state of any run."""
 
+import hashlib
 import math
 from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass, field
@@ -7,6 +8,7 @@ from typing import Any, cast
 
 import msgspec
 
+from ..protocol.codec import to_json
 from ..protocol.messages import ModelDescriptor
 from ..protocol.options import ModelOptions
 from ..protocol.record import Limits, Spec
@@ -35,6 +37,7 @@ class Agent:
     middleware: Sequence[Middleware] = ()  # the first stands outermost; kept as a tuple
     description: str = ""  # for people who choose an agent
     language_model: LanguageModel = field(init=False, repr=False)  # what `model` comes to
+    spec_digest: str = field(init=False, repr=False)  # of what a run records of the agent, hex
     _spec: Spec = field(init=False, repr=False)
     _tools: dict[str, Tool] = field(init=False, repr=False)
 
@@ -59,6 +62,7 @@ class Agent:
             options=msgspec.structs.replace(self.options, headers=None),
         )
         object.__setattr__(self, "_spec", spec)
+        object.__setattr__(self, "spec_digest", hashlib.sha256(to_json(spec)).hexdigest())
 
     def spec(self) -> Spec:
         """What a run records of the agent when it begins; the same object each time. No headers: they hold secrets."""

@@ -1,10 +1,11 @@
 """A model's tool calls before the run takes them up: ids, faults, and results for those without one. Pure."""
 
+import json
 from collections.abc import Mapping
 
 import msgspec
 
-from .codec import InvalidValue, check_value
+from .codec import MAX_DEPTH, InvalidValue, check_value
 from .messages import AssistantBlock, AssistantMessage, Text, ToolCall, ToolResultMessage
 from .record import ToolSpec
 from .schema import compile_schema
@@ -19,12 +20,26 @@ def argument_fault(tools: Mapping[str, ToolSpec], block: ToolCall) -> str | None
         known = ", ".join(sorted(tools)) or "none"
         return f"There is no tool {block.name!r}. Known tools: {known}."
     if block.raw_arguments is not None:
-        return f"The arguments of {block.name!r} are not a JSON object. Send an object that fits its parameters."
+        return f"The arguments of {block.name!r} {_raw_fault(block.raw_arguments)}"
     errors = compile_schema(tool.parameters).validate(block.arguments)
     if errors:
         lines = "; ".join(f"{error.path or '/'}: {error.message}" for error in errors)
         return f"The arguments of {block.name!r} break its parameters' schema: {lines}"
     return None
+
+
+def _raw_fault(text: str) -> str:
+    """Why arguments that were kept as text can't be taken, in words for the model."""
+    try:
+        check_value(json.loads(text))  # it takes what our own codec refuses, so that the path can be told
+    except InvalidValue as error:
+        hint = "; send it as text" if "integer" in error.message else ""
+        return f"can't be carried: {error.path or '/'}: {error.message}{hint}. Nothing was executed."
+    except RecursionError:
+        return f"can't be carried: /: expected at most {MAX_DEPTH} levels of nesting. Nothing was executed."
+    except ValueError:
+        pass
+    return "are not a JSON object. Send an object that fits its parameters."
 
 
 def cut_fault(message: AssistantMessage, block: ToolCall) -> str | None:
@@ -66,7 +81,14 @@ def _with_id(block: AssistantBlock, key: str, index: int) -> AssistantBlock:
     try:
         check_value(block.arguments)
     except InvalidValue as error:
-        return msgspec.structs.replace(
-            block, id=minted, provider_id=provider_id, arguments={}, raw_arguments=f"({error})"
-        )
+        raw = _as_said(block.arguments, error)
+        return msgspec.structs.replace(block, id=minted, provider_id=provider_id, arguments={}, raw_arguments=raw)
     return msgspec.structs.replace(block, id=minted, provider_id=provider_id)
+
+
+def _as_said(arguments: object, error: InvalidValue) -> str:
+    """The model's own words, as text that every wire can carry: JSON with escapes."""
+    try:
+        return json.dumps(arguments)
+    except (TypeError, ValueError, RecursionError):
+        return f"({error})"

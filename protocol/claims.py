@@ -5,30 +5,52 @@ Functions over the draft of one step (`step.Step`). What refused senders are tol
 
 from .errors import ClaimTaken
 from .events import ToolClientClaimed
+from .gates import pass_gate
 from .record import Claim
 from .refusals import not_pending, run_ended
 from .step import Step
-from .transitions import ClaimCall, ClientResult, Reply
+from .transitions import ClaimCall, ClientResult, Reply, UnclaimCall
 from .turns import go_on
 
-__all__ = ["claim", "take_result"]
+__all__ = ["claim", "take_result", "unclaim"]
 
 
 def claim(s: Step, given: ClaimCall) -> None:
-    """Give an offered call to the client that claims it first; others are refused."""
+    """Give an offered call to the client that claims it first; others are refused.
+
+    A client that claims again with the same token keeps its claim.
+    """
     call = s.calls.get(given.tool_call_id)
     if call is not None and call.phase == "offered" and not s.over:
         timeout = s.history.tools[call.name].client_timeout_s
         taken = Claim(digest=given.digest, by=given.by)
         s.put(call, phase="started", claim=taken, due_at=s.later(timeout))
-        s.emit(ToolClientClaimed(tool_call_id=call.id, by=given.by))
+        s.emit(ToolClientClaimed(tool_call_id=call.id, by=given.by, due_at=s.calls[call.id].due_at))
         s.answer(call.id)
     elif s.over:
         s.reply = run_ended(s)
+    elif call is not None and call.claim and call.claim.digest == given.digest:
+        s.answer(call.id)
     elif call is not None and call.claim:
         s.reply = ClaimTaken("another client has claimed that call", runId=s.head.id, toolCallId=call.id)
     else:
         s.reply = not_pending(s, given.tool_call_id, "is not offered to clients", "notOffered")
+
+
+def unclaim(s: Step, given: UnclaimCall) -> None:
+    """Offer a claimed call to all clients again. Only the client that has claimed it may give it back."""
+    call = s.calls.get(given.tool_call_id)
+    if s.over:
+        s.reply = run_ended(s)
+    elif call is not None and call.claim and call.claim.digest == given.digest:
+        pass_gate(s, call)
+        s.answer(call.id)
+    elif call is not None and call.claim:
+        s.reply = ClaimTaken("that call is claimed with another token", runId=s.head.id, toolCallId=call.id)
+    elif call is not None and call.phase == "offered":
+        s.answer(call.id)
+    else:
+        s.reply = not_pending(s, given.tool_call_id, "is not claimed", "notClaimed")
 
 
 def take_result(s: Step, given: ClientResult) -> None:

@@ -3,11 +3,14 @@
 Functions over the draft of one step (`step.Step`). What refused senders are told is in `refusals`. Pure.
 """
 
+from typing import Any
+
 from .codec import InvalidValue, digest
+from .edits import edit_faults
 from .errors import DecisionConflict, NotPending, ToolCallIdRequired
-from .gates import settle
-from .record import Call
-from .refusals import already_settled, decision_invalid, not_pending, run_ended
+from .gates import declined, settle
+from .record import Call, ToolSpec
+from .refusals import Answer, already_settled, decision_invalid, not_pending, run_ended
 from .schema import compile_schema
 from .step import Step
 from .transitions import Decide, Decline
@@ -22,26 +25,51 @@ def decide(s: Step, given: Decide) -> None:
     Any other decision consumes nothing: the call still waits, and the sender gets a typed error.
     """
     try:
-        decision_digest = digest(given.decision)
+        decided = Answer(digest(given.decision), None if given.arguments is None else digest(given.arguments))
     except InvalidValue as error:
         s.reply = decision_invalid(s, given.tool_call_id, [(error.path, error.message)])
         return
-    call = _gated_call(s, given.tool_call_id, decision_digest, given.digest)
+    call = _gated_call(s, given.tool_call_id, decided, given.digest)
     if call is None:
         return
-    schema = s.history.tools[call.name].decision
-    assert schema is not None
-    errors = compile_schema(schema).validate(given.decision)
+    tool = s.history.tools[call.name]
+    errors = _decision_faults(tool, given.decision)
+    refused = tool.approval and not errors and not given.decision["approved"]
+    arguments = None if refused or decided.arguments in (None, call.args_digest) else given.arguments
+    if arguments is not None and not errors:
+        errors = edit_faults(tool, s.block(call).arguments, arguments, digest=given.digest)
     if errors:
-        s.reply = decision_invalid(s, call.id, [(error.path, error.message) for error in errors])
-        return
-    settle(s, call, "decided", by=given.by, decision=given.decision, decision_digest=decision_digest)
-    go_on(s, "decided")
-    s.answer(call.id)
+        s.reply = decision_invalid(s, call.id, errors)
+    elif refused:
+        reason: str | None = given.decision.get("reason")
+        settle(s, call, "declined", by=given.by, decision=given.decision, reason=reason)
+        go_on(s, "declined")
+        s.answer(call.id)
+    else:
+        settle(
+            s,
+            call,
+            "decided",
+            by=given.by,
+            decision=given.decision,
+            decision_digest=decided.decision,
+            arguments=arguments,
+        )
+        go_on(s, "decided")
+        s.answer(call.id)
 
 
 def decline(s: Step, given: Decline) -> None:
-    """Settle a gate with a no, and go on. The tool is not executed."""
+    """Settle a gate with a no, or take a call back from the clients that it is offered to, and go on.
+
+    The tool is not executed; a client that has claimed the call is told when it brings its result.
+    """
+    offered = s.calls.get(given.tool_call_id or "")
+    if offered is not None and not s.over and (offered.phase == "offered" or offered.claim is not None):
+        s.fail(offered, declined(given.reason), by=given.by)
+        go_on(s, "declined")
+        s.answer(offered.id)
+        return
     call = _gated_call(s, given.tool_call_id, None, None)
     if call is None:
         return
@@ -50,14 +78,19 @@ def decline(s: Step, given: Decline) -> None:
     s.answer(call.id)
 
 
-def _gated_call(s: Step, wanted: str | None, decision_digest: str | None, args_digest: str | None) -> Call | None:
+def _decision_faults(tool: ToolSpec, decision: Any) -> list[tuple[str, str]]:
+    assert tool.decision is not None
+    return [(error.path, error.message) for error in compile_schema(tool.decision).validate(decision)]
+
+
+def _gated_call(s: Step, wanted: str | None, given: Answer | None, args_digest: str | None) -> Call | None:
     """Return the gated call that the sender means, or None and set `s.reply` to say why there is none.
 
-    `decision_digest`: None stands for a decline. `args_digest`: of the arguments that the sender was shown, if given.
+    `given`: None stands for a decline. `args_digest`: of the arguments that the sender was shown, if given.
     """
     key = s.sole_gated if wanted is None and s.gated == 1 else wanted
     if key is not None and (entry := s.settled(key)):
-        s.reply = already_settled(s, entry, decision_digest)
+        s.reply = already_settled(s, entry, given)
     elif s.over:
         s.reply = run_ended(s)
     elif key is None and s.gated:

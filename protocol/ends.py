@@ -68,5 +68,5 @@ def end(
     s.model_call = None
     s.expires_at = s.later(s.history.spec.limits.retention_s)
     s.effects = []
-    s.emit(AgentEnd(status=status, reason=reason, usage=s.usage, error=error))
+    s.emit(AgentEnd(status=status, reason=reason, usage=s.usage, error=error, expires_at=s.expires_at))
     s.end_seq = s.seq

@@ -180,6 +180,7 @@ class AgentStart(Wire, frozen=True, tag="agent_start", tag_field="type"):
     agent: str  # its name
     input: tuple[Message, ...]  # its open tool calls closed by synthetic results
     metadata: dict[str, Any] = {}  # the starter's own
+    by: str | None = None  # who started it, where that is known
 
 
 class AgentEnd(Wire, frozen=True, tag="agent_end", tag_field="type"):
@@ -191,12 +192,14 @@ class AgentEnd(Wire, frozen=True, tag="agent_end", tag_field="type"):
     reason: str
     usage: Usage = shown(Usage())  # of the whole run
     error: ErrorInfo | None = None  # of a failed run
+    expires_at: int | None = None  # ms since the epoch: when the run is deleted; None: never
 
 
 class AgentPaused(Wire, frozen=True, tag="agent_paused", tag_field="type"):
     """Nothing goes on until somebody outside acts on one of the pending calls."""
 
     tool_call_ids: tuple[str, ...]  # of the calls that wait, in the model's order
+    expires_at: int | None = None  # ms since the epoch: when the run is aborted if nobody acts; None: never
 
 
 class AgentResume(Wire, frozen=True, tag="agent_resume", tag_field="type"):
@@ -258,7 +261,7 @@ class ToolExecutionStart(Wire, frozen=True, tag="tool_execution_start", tag_fiel
 
     tool_call_id: str
     tool_name: str
-    args: dict[str, Any]  # the model's arguments
+    args: dict[str, Any]  # what it executes with: the decider's arguments, if they were edited, else the model's
 
 
 class ToolExecutionUpdate(Wire, frozen=True, tag="tool_execution_update", tag_field="type"):
@@ -287,6 +290,10 @@ class ToolDecisionPending(Wire, frozen=True, tag="tool_decision_pending", tag_fi
     schema: dict[str, Any]  # JSON Schema of the decision
     digest: str  # of `input` (`codec.digest`); a decision may carry it back
     due_at: int | None = None  # ms since the epoch: then it expires
+    since: int | None = None  # ms since the epoch: when the wait began
+    editable: bool | tuple[str, ...] = False  # which arguments a decision may change
+    approval: bool = False  # the decision is {approved, reason?}
+    parameters: dict[str, Any] | None = None  # JSON Schema of the arguments, where some are editable
 
 
 class ToolDecisionResolved(Wire, frozen=True, tag="tool_decision_resolved", tag_field="type"):
@@ -297,6 +304,8 @@ class ToolDecisionResolved(Wire, frozen=True, tag="tool_decision_resolved", tag_
     by: str | None = None  # who decided or declined, where that is known
     decision: Any = None  # what was decided
     reason: str | None = None  # why the call will not execute
+    arguments: dict[str, Any] | None = None  # edited: they are executed in place of the model's
+    digest: str | None = None  # of the edited arguments
 
 
 class ToolClientExecutePending(Wire, frozen=True, tag="tool_client_execute_pending", tag_field="type"):
@@ -304,14 +313,16 @@ class ToolClientExecutePending(Wire, frozen=True, tag="tool_client_execute_pendi
 
     tool_call_id: str
     tool_name: str
-    input: dict[str, Any]  # the model's arguments
+    input: dict[str, Any]  # what it executes with
+    since: int | None = None  # ms since the epoch: when it was offered
 
 
 class ToolClientClaimed(Wire, frozen=True, tag="tool_client_claimed", tag_field="type"):
-    """A client has taken a client-side call."""
+    """A client has taken a client-side call. It is offered again when the client gives it back."""
 
     tool_call_id: str
     by: str | None = None  # who, where that is known
+    due_at: int | None = None  # ms since the epoch: when the claim ends without a result; None: with the run
 
 
 Event = (

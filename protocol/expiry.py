@@ -44,7 +44,12 @@ def _expire_call(s: Step, call: Call) -> None:
         s.fail(call, "The client that took this call did not report back; it may have taken effect.")
     elif tool.on_expiry.action == "decide":
         decision = tool.on_expiry.decision
-        settle(s, call, "expired", decision=decision, decision_digest=digest(decision))
+        if tool.approval and not decision["approved"]:
+            settle(
+                s, call, "expired", decision=decision, reason=decision.get("reason") or "it was not approved in time"
+            )
+        else:
+            settle(s, call, "expired", decision=decision, decision_digest=digest(decision))
     else:
         settle(s, call, "expired", reason="no decision came in time")
         if tool.on_expiry.action == "abort":

@@ -8,12 +8,13 @@ from typing import Any
 
 from .calls import argument_fault
 from .codec import digest
-from .events import Outcome, ToolClientExecutePending, ToolDecisionPending, ToolDecisionResolved
+from .events import Outcome, ToolClientExecutePending, ToolDecisionResolved
 from .messages import ToolCall
 from .record import Call, DecisionEntry, ToolSpec
 from .step import Step
+from .transcript import decision_pending
 
-__all__ = ["open_call", "pass_gate", "settle"]
+__all__ = ["declined", "open_call", "pass_gate", "settle"]
 
 
 def open_call(s: Step, index: int, block: ToolCall, gates: Mapping[int, bool], fault: str | None) -> None:
@@ -34,37 +35,28 @@ def open_call(s: Step, index: int, block: ToolCall, gates: Mapping[int, bool], f
         return
     tool = s.history.tools[block.name]
     if tool.decision is not None and gates.get(index, True):
-        _close_gate(s, call, tool, tool.decision)
+        _close_gate(s, call, tool)
     else:
         pass_gate(s, call)
 
 
-def _close_gate(s: Step, call: Call, tool: ToolSpec, schema: dict[str, Any]) -> None:
+def _close_gate(s: Step, call: Call, tool: ToolSpec) -> None:
     s.gated += 1
     s.sole_gated = s.sole_gated or call.id
     arguments = s.block(call).arguments
     due_at = s.later(tool.decision_timeout_s)
-    call = s.put(call, phase="gated", due_at=due_at, args_digest=digest(arguments))
-    s.emit(
-        ToolDecisionPending(
-            tool_call_id=call.id,
-            tool_name=call.name,
-            input=arguments,
-            schema=schema,
-            digest=call.args_digest,
-            due_at=call.due_at,
-        )
-    )
+    call = s.put(call, phase="gated", due_at=due_at, args_digest=digest(arguments), since=s.now)
+    s.emit(decision_pending(call, tool, arguments))
 
 
 def pass_gate(s: Step, call: Call) -> None:
     """Let `call` be executed: by a client (`offered`), or here when there is a free slot (`ready`)."""
     if s.history.tools[call.name].runs == "client":
-        s.put(call, phase="offered", due_at=None, claim=None)
-        arguments = s.block(call).arguments
-        s.emit(ToolClientExecutePending(tool_call_id=call.id, tool_name=call.name, input=arguments))
+        s.put(call, phase="offered", due_at=None, claim=None, since=s.now)
+        arguments = s.arguments(call)
+        s.emit(ToolClientExecutePending(tool_call_id=call.id, tool_name=call.name, input=arguments, since=s.now))
     else:
-        s.put(call, phase="ready", due_at=None)
+        s.put(call, phase="ready", due_at=None, since=None)
 
 
 def settle(
@@ -76,8 +68,13 @@ def settle(
     decision: Any = None,
     decision_digest: str | None = None,
     reason: str | None = None,
+    arguments: dict[str, Any] | None = None,
 ) -> None:
-    """Settle the gate of `call` for good. With `decision_digest` the call passes; without it the call fails."""
+    """Settle the gate of `call` for good. With `decision_digest` the call passes; without it the call fails.
+
+    `arguments`: edited by the decider; they are executed in place of the model's.
+    """
+    edited = None if arguments is None else digest(arguments)
     entry = DecisionEntry(
         tool_call_id=call.id,
         outcome=outcome,
@@ -87,13 +84,30 @@ def settle(
         decision=decision,
         digest=decision_digest,
         reason=reason,
+        arguments=arguments,
+        arguments_digest=edited,
     )
     s.settled_now[call.id] = entry
     s.append(entry)
-    s.emit(ToolDecisionResolved(tool_call_id=call.id, outcome=outcome, by=by, decision=decision, reason=reason))
+    s.emit(
+        ToolDecisionResolved(
+            tool_call_id=call.id,
+            outcome=outcome,
+            by=by,
+            decision=decision,
+            reason=reason,
+            arguments=arguments,
+            digest=edited,
+        )
+    )
     if decision_digest is not None:
         pass_gate(s, call)
     elif outcome == "declined":
-        s.fail(call, "This call was declined" + (f": {reason}" if reason else "."))
+        s.fail(call, declined(reason))
     else:
         s.fail(call, f"This call was not executed: {reason}.")
+
+
+def declined(reason: str | None) -> str:
+    """Return what the model reads as the result of a declined call."""
+    return "This call was declined" + (f": {reason}" if reason else ".")

@@ -17,7 +17,7 @@ and `claims`. `step` has the draft that all of them write to, and lists the modu
 from collections.abc import Mapping
 
 from .calls import cut_fault, error_result, with_ids
-from .claims import claim, take_result
+from .claims import claim, take_result, unclaim
 from .decisions import decide, decline
 from .ends import end, finish_abort, request_abort
 from .events import AgentResume, AgentStart, ErrorInfo, MessageEnd, TurnStart
@@ -44,6 +44,7 @@ from .transitions import (
     Tick,
     ToolDone,
     Transition,
+    UnclaimCall,
 )
 from .turns import go_on, restart_tool, start_model
 
@@ -70,13 +71,17 @@ def begin(start: Begin, now: int) -> Transition:
         metadata=start.metadata,
         owner=start.owner,
         start_digest=start.start_digest,
+        spec_digest=start.spec_digest,
         created_at=now,
         updated_at=now,
     )
     return Transition(
         head=head,
         append=(SpecEntry(spec=start.spec), InputEntry(messages=messages, at=now)),
-        events=(AgentStart(agent=start.spec.agent, input=messages, metadata=start.metadata), TurnStart(turn=1)),
+        events=(
+            AgentStart(agent=start.spec.agent, input=messages, metadata=start.metadata, by=start.owner),
+            TurnStart(turn=1),
+        ),
         reply=Reply(seq=2, status="running"),
         effects=(StartModel(key),),
     )
@@ -101,6 +106,8 @@ def step(head: Head, history: History, given: Input, *, now: int, seq: int) -> T
             decline(s, given)
         case ClaimCall():
             claim(s, given)
+        case UnclaimCall():
+            unclaim(s, given)
         case ClientResult():
             take_result(s, given)
         case Abort():
@@ -201,16 +208,18 @@ def _recover(s: Step, given: Recover) -> None:
     if s.abort:
         finish_abort(s, None)
         return
-    if s.recoveries >= MAX_RECOVERIES:
+    executing = [call for call in s.calls.values() if call.executing]
+    charged = given.error is not None or (given.charged and bool(executing))
+    if charged and s.recoveries >= MAX_RECOVERIES:
         text = given.error or "the process ended in the middle of it each time"
         message = f"{MAX_RECOVERIES} recoveries without progress: {text}"
         end(s, "failed", "crashLoop", ErrorInfo(type="crashLoop", message=message))
         return
-    s.recoveries += 1
+    s.recoveries += charged
+    s.touch()
     s.emit(AgentResume(reason="recovered"))
-    for call in list(s.calls.values()):
-        if call.executing:
-            restart_tool(s, call)
+    for call in executing:
+        restart_tool(s, call)
     if s.model_call:
         start_model(s)
     else:

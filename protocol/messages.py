@@ -187,6 +187,7 @@ class ToolResultMessage(Wire, frozen=True, tag="toolResult", tag_field="role"):
     details: Any = None  # for programs; the model sees content only
     timestamp: int = shown(0)  # ms
     cache: Lifetime | None = None
+    arguments: dict[str, Any] | None = None  # that it was executed with, where the decider had edited the model's
 
     @property
     def text(self) -> str:

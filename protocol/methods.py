@@ -13,6 +13,7 @@ from .messages import Message, Wire, shown
 from .transcript import Snapshot
 
 __all__ = [
+    "MAX_LISTED_CALLS",
     "METHODS",
     "NOTIFICATIONS",
     "RUN_ID_EXPECTED",
@@ -41,6 +42,7 @@ __all__ = [
     "RunStart",
     "RunSubscribe",
     "RunSummary",
+    "RunUnclaim",
     "RunUnsubscribe",
     "RunsWatch",
     "ServerDescription",
@@ -48,7 +50,10 @@ __all__ = [
     "Settled",
     "Started",
     "ToolInfo",
+    "WaitingCall",
 ]
+
+MAX_LISTED_CALLS = 16
 
 RUN_ID_PATTERN = r"^[A-Za-z0-9_-]{1,128}\Z"
 RUN_ID_EXPECTED = "expected a run's id: 1 to 128 of A-Z a-z 0-9 _ -"
@@ -99,11 +104,12 @@ class RunResume(Params, frozen=True):
     run_id: RunId
     decision: Any  # required; null is a decision too, if the schema says so
     tool_call_id: str | None = None  # may be left out while the run has had exactly one gated call
-    digest: str | None = None  # of the input that the decider saw
+    digest: str | None = None  # of the input that the decider saw; required with `arguments`
+    arguments: dict[str, Any] | None = None  # edited: executed in place of the model's, where the tool allows it
 
 
 class RunDecline(Params, frozen=True):
-    """run.decline: say no to a gated call, under any schema."""
+    """run.decline: say no to a gated call, under any schema, or take back a call that is offered to clients."""
 
     run_id: RunId
     tool_call_id: str | None = None  # as in run.resume
@@ -115,6 +121,17 @@ class RunClaim(Params, frozen=True):
 
     run_id: RunId
     tool_call_id: str
+    # A random id of one client, kept secret: it survives a reload and isn't shared by two. The client that claimed a
+    # call gets its token again. Without it each claim has a token of its own, which is lost with the reply.
+    claimant: Annotated[str, Meta(min_length=16, max_length=256)] | None = None
+
+
+class RunUnclaim(Params, frozen=True):
+    """run.unclaim: give a claimed call back, not executed; it is offered to all clients again."""
+
+    run_id: RunId
+    tool_call_id: str
+    claim_token: str  # that run.claim gave
 
 
 class RunResult(Params, frozen=True):
@@ -144,6 +161,8 @@ class RunList(Params, frozen=True):
     """run.list: a page of runs, newest first."""
 
     status: Status | None = None  # only runs in it
+    agent: str | None = None  # only runs of it, by name
+    waiting: bool = False  # only runs that wait for somebody's decision
     limit: Annotated[int, Meta(ge=1, le=1000)] = 100
     after: str | None = None  # `after` of the page before
 
@@ -158,6 +177,8 @@ class RunsWatch(Params, frozen=True):
     """runs.watch: be told of every change in the list of runs, from now on."""
 
     status: Status | None = None  # only of runs in it, or that leave it
+    agent: str | None = None  # only of runs of it, by name
+    waiting: bool = False  # only of runs that wait for somebody's decision, or cease to
 
 
 # Results.
@@ -184,6 +205,8 @@ class ToolInfo(Wire, frozen=True):
     parameters: dict[str, Any]  # JSON Schema of the arguments
     decision: dict[str, Any] | None = None  # JSON Schema of the decision: the tool is gated
     runs: Literal["server", "client"] = shown("server")  # who executes it
+    approval: bool = False  # the decision is {approved, reason?}
+    editable: bool | tuple[str, ...] = False  # which arguments a decision may change
 
 
 class AgentInfo(Wire, frozen=True):
@@ -214,6 +237,7 @@ class Position(Wire, frozen=True):
     run_id: str
     status: Status
     seq: int  # of the last event so far
+    stranded: str | None = None  # why the run can't go on in this server, for people
 
 
 class Settled(Wire, frozen=True):
@@ -227,11 +251,12 @@ class Settled(Wire, frozen=True):
 class Claimed(Wire, frozen=True):
     """Of run.claim."""
 
-    claim_token: str  # comes back with the result; shown once
+    claim_token: str  # comes back with the result
+    due_at: int | None = None  # ms since the epoch: when the claim ends without a result; None: with the run
 
 
 class ResultTaken(Wire, frozen=True):
-    """Of run.result: the result is saved."""
+    """Of run.result and run.unclaim: it is saved."""
 
     seq: int  # of the last event so far
 
@@ -245,6 +270,16 @@ class Aborted(Wire, frozen=True):
     abandoned: tuple[str, ...]  # tool calls that would not stop in time
 
 
+class WaitingCall(Wire, frozen=True):
+    """A call that waits, in a list of runs."""
+
+    tool_call_id: str
+    tool_name: str
+    kind: Literal["decision", "client"]  # what for: somebody's decision, or a client that executes it
+    since: int | None = None  # ms since the epoch
+    due_at: int | None = None  # ms since the epoch: when the wait, or the claim, expires; None: with the run
+
+
 class RunSummary(Wire, frozen=True):
     """A run in a list. Also the params of run.changed, where `deleted` may be set."""
 
@@ -255,6 +290,11 @@ class RunSummary(Wire, frozen=True):
     updated_at: int  # ms since the epoch
     seq: int  # of the last event that is saved
     pending: int = shown(0)  # calls that wait for a decision or a client
+    calls: tuple[WaitingCall, ...] = ()  # the first of them, at most MAX_LISTED_CALLS
+    waiting_since: int | None = None  # ms since the epoch: since when a call has waited for a decision
+    due_at: int | None = None  # ms since the epoch: when the first of these waits expires
+    expires_at: int | None = None  # ms since the epoch: when a paused run is aborted, an ended one deleted; None: never
+    started_by: str | None = None  # who started it, where that is known
     stranded: bool = shown(False)  # the code it needs is not loaded
     metadata: dict[str, Any] = shown({})  # the starter's own
     deleted: bool = False  # it is in no list any more
@@ -273,6 +313,7 @@ class RunSnapshot(Wire, frozen=True):
     run_id: str
     seq: int
     snapshot: Snapshot
+    stranded: str | None = None  # of run.get: why the run can't go on in this server, for people
 
 
 @dataclass(frozen=True, slots=True)
@@ -293,6 +334,7 @@ METHODS: dict[str, Method] = {
     "run.resume": Method(RunResume, Settled, changes=True),
     "run.decline": Method(RunDecline, Settled, changes=True),
     "run.claim": Method(RunClaim, Claimed, changes=True),
+    "run.unclaim": Method(RunUnclaim, ResultTaken, changes=True),
     "run.result": Method(RunResult, ResultTaken, changes=True),
     "run.abort": Method(RunAbort, Aborted, changes=True),
     "run.get": Method(RunGet, RunSnapshot),

@@ -44,7 +44,7 @@ __all__ = [
     "encode_head",
 ]
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 Phase = Literal["gated", "offered", "ready", "started", "done"]
 FINAL: frozenset[str] = frozenset({"completed", "failed", "aborted"})
@@ -72,6 +72,8 @@ class ToolSpec(Wire, frozen=True):
     decision_timeout_s: float | None = None  # how long a gate waits; None: while the run may wait
     on_expiry: OnExpiry = OnExpiry()
     client_timeout_s: float | None = None  # how long a claim holds; None: while the run may wait
+    approval: bool = False  # the decision is {approved, reason?}; a no is a decline
+    editable: bool | tuple[str, ...] = False  # which arguments a decision may change
 
 
 class Limits(Wire, frozen=True):
@@ -120,6 +122,7 @@ class Call(Wire, frozen=True):
     due_at: int | None = None  # ms: when the wait for a decision, or the claim, expires
     claim: Claim | None = None  # of a client that executes it
     args_digest: str = ""  # of a gated call: of the arguments that deciders are shown
+    since: int | None = None  # ms: when the call began to wait for a decision or a client
 
     @property
     def executing(self) -> bool:
@@ -158,6 +161,8 @@ class Head(Wire, frozen=True):
     usage: Usage = shown(Usage())  # of all turns so far
     metadata: dict[str, Any] = {}  # the starter's own
     owner: str | None = None  # the principal that started it
+    waiting_since: int | None = None  # ms: since when a call has waited for a decision; None: none does
+    spec_digest: str = ""  # of the recorded spec; empty in heads that were written before it was kept
     start_digest: str = shown("")  # of principal, agent and input
     abort: AbortRequest | None = None
     reason: str | None = None  # how it ended, as in `AgentEnd`
@@ -201,6 +206,8 @@ class DecisionEntry(Wire, frozen=True, tag="decision", tag_field="kind"):
     decision: Any = None
     digest: str | None = None  # of the decision
     reason: str | None = None  # the decliner's own, or ours
+    arguments: dict[str, Any] | None = None  # the decider's own, which are executed in place of the model's
+    arguments_digest: str | None = None  # of these
 
 
 class ResultEntry(Wire, frozen=True, tag="result", tag_field="kind"):
@@ -289,6 +296,13 @@ class History:
         assert isinstance(block, ToolCall)
         return block
 
+    def arguments(self, call: Call) -> dict[str, Any]:
+        """What an open call executes with: the decider's arguments, if they were edited, else the model's."""
+        entry = self.decisions.get(call.id)
+        if entry is not None and entry.arguments is not None:
+            return entry.arguments
+        return self.tool_call(call).arguments
+
 
 # Writing and reading, also what was written long ago. An entry is stored with the schema version of its time, for a
 # journal may have been written by several.
@@ -302,8 +316,23 @@ class Migration:
     entry: Callable[[dict[str, Any]], dict[str, Any]]
 
 
+def _since(head: dict[str, Any]) -> dict[str, Any]:
+    """Version 2 keeps when a wait began. Older heads say only when they were saved last: it began then, or earlier."""
+    saved = head.get("updatedAt", 0)
+    calls = [
+        {**call, "since": saved} if call.get("phase") in ("gated", "offered") or call.get("claim") else call
+        for call in head.get("calls", ())
+    ]
+    waits = any(call.get("phase") == "gated" for call in calls)
+    return {**head, "calls": calls, **({"waitingSince": saved} if waits else {})}
+
+
+def _same(entry: dict[str, Any]) -> dict[str, Any]:
+    return entry
+
+
 # MIGRATIONS[n] leads from schema version n to n + 1.
-MIGRATIONS: dict[int, Migration] = {}
+MIGRATIONS: dict[int, Migration] = {1: Migration(head=_since, entry=_same)}
 
 _HEAD = msgspec.json.Decoder(Head)
 _ENTRY: msgspec.json.Decoder[Entry] = msgspec.json.Decoder(Entry)

@@ -3,14 +3,15 @@
 Functions over the draft of one step (`step.Step`); they change nothing. Pure.
 """
 
-from typing import Any
+from typing import Any, NamedTuple
 
+from .codec import digest
 from .errors import AdjournError, DecisionConflict, DecisionInvalid, NotPending, RunEnded
 from .record import FINAL, DecisionEntry
 from .step import Step
 from .transitions import Reply
 
-__all__ = ["already_settled", "decision_invalid", "not_pending", "run_ended"]
+__all__ = ["Answer", "already_settled", "decision_invalid", "not_pending", "run_ended"]
 
 
 def decision_invalid(s: Step, tool_call_id: str | None, errors: list[tuple[str, str]]) -> DecisionInvalid:
@@ -23,19 +24,35 @@ def decision_invalid(s: Step, tool_call_id: str | None, errors: list[tuple[str, 
     )
 
 
-def already_settled(s: Step, entry: DecisionEntry, decision_digest: str | None) -> Reply | AdjournError:
-    """Answer a second decision on one gate: the same decision again is acknowledged, another one is refused.
+class Answer(NamedTuple):
+    """The digests of what somebody decides: the decision, and the arguments if they were edited."""
 
-    `decision_digest`: None stands for a decline.
+    decision: str
+    arguments: str | None
+
+
+def already_settled(s: Step, entry: DecisionEntry, given: Answer | None) -> Reply | AdjournError:
+    """Answer a second decision on one gate: the same decision with the same arguments is acknowledged, another refused.
+
+    `given`: None stands for a decline.
     """
     where: dict[str, Any] = {"runId": s.head.id, "toolCallId": entry.tool_call_id}
     if entry.outcome == "expired":
         return NotPending("the time to decide is over", reason="expired", **where)
     if entry.outcome == "aborted":
         return RunEnded(f"the run ended before a decision: {s.status}", status=s.status, **where)
-    if entry.digest == decision_digest:
+    if _is_same(entry, given):
         return Reply(seq=s.seq, status=s.status, tool_call_id=entry.tool_call_id)
     return DecisionConflict(f"the call was {entry.outcome} already", reason=entry.outcome, **where)
+
+
+def _is_same(entry: DecisionEntry, given: Answer | None) -> bool:
+    if given is None:
+        return entry.outcome == "declined"
+    if entry.outcome == "declined":  # an approval that was refused: the answer is kept, and opens nothing
+        return entry.decision is not None and digest(entry.decision) == given.decision
+    arguments = given.arguments or entry.args_digest
+    return entry.digest == given.decision and (entry.arguments_digest or entry.args_digest) == arguments
 
 
 def run_ended(s: Step) -> RunEnded:

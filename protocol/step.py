@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from .codec import MAX_INT
+from .codec import MAX_INT, to_json
 from .errors import AdjournError
 from .events import Event, Status, ToolExecutionEnd, ToolOutput
 from .messages import Text, ToolCall, ToolResultMessage, UserBlock
@@ -24,6 +24,8 @@ Cause = Literal["decided", "declined", "expired", "result"]
 """What can wake a paused run."""
 
 _replace = msgspec.structs.replace
+
+_EDITED = "The arguments of this call were edited when it was decided. They were: "
 
 
 class Step:
@@ -70,6 +72,11 @@ class Step:
         assert isinstance(block, ToolCall)
         return block
 
+    def arguments(self, call: Call) -> dict[str, Any]:
+        """Return what `call` executes with: the decider's arguments, if they were edited, else the model's."""
+        entry = self.settled(call.id)
+        return self.block(call).arguments if entry is None or entry.arguments is None else entry.arguments
+
     def later(self, seconds: float | None) -> int | None:
         """Return the time `seconds` from now, in ms, capped at the largest integer that wires and stores can carry."""
         return None if seconds is None else self.now + int(min(seconds * 1000, MAX_INT - self.now))
@@ -106,6 +113,10 @@ class Step:
         claim_digest: str | None = None,
     ) -> None:
         """Give `call` its one result. `claim_digest`: the digest of the claim token that came with the result."""
+        entry = self.settled(call.id)
+        edited = None if entry is None else entry.arguments
+        if edited is not None:
+            content = (Text(text=f"{_EDITED}{to_json(edited).decode()}"), *content)
         message = ToolResultMessage(
             tool_call_id=call.id,
             tool_name=call.name,
@@ -113,16 +124,17 @@ class Step:
             details=details,
             is_error=is_error,
             timestamp=self.now,
+            arguments=edited,
         )
         self.closed_now[call.id] = message
         self.append(ResultEntry(message=message, claim_digest=claim_digest, by=by))
-        self.put(call, phase="done", due_at=None, claim=None)
+        self.put(call, phase="done", due_at=None, claim=None, since=None)
         output = ToolOutput(content=content, details=details)
         self.emit(ToolExecutionEnd(tool_call_id=call.id, tool_name=call.name, result=output, is_error=is_error))
 
-    def fail(self, call: Call, text: str) -> None:
+    def fail(self, call: Call, text: str, *, by: str | None = None) -> None:
         """Close `call` with an error result. The model reads `text`."""
-        self.close(call, (Text(text=text),), is_error=True)
+        self.close(call, (Text(text=text),), is_error=True, by=by)
 
     def answer(self, tool_call_id: str | None) -> None:
         """Acknowledge the input: its sender gets the step's last sequence number and status, once they are saved."""
@@ -154,6 +166,7 @@ class Step:
             reason=self.reason,
             error=self.error,
             end_seq=self.end_seq,
+            waiting_since=self._waiting_since(),
             updated_at=self.now,
         )
         return Transition(
@@ -163,6 +176,10 @@ class Step:
             reply=reply,
             effects=tuple(self.effects),
         )
+
+    def _waiting_since(self) -> int | None:
+        since = [call.since for call in self.calls.values() if call.phase == "gated" and call.since is not None]
+        return min(since) if since else None
 
     def _next_due(self) -> int | None:
         if self.abort and self.status not in FINAL:

@@ -35,9 +35,9 @@ from .events import (
 )
 from .messages import AssistantMessage, Message, ToolCall, ToolResultMessage, Usage, Wire, shown
 from .partial import PartialMessage
-from .record import Call, History, InputEntry, MessageEntry, Record, ResultEntry
+from .record import Call, History, InputEntry, MessageEntry, Record, ResultEntry, ToolSpec
 
-__all__ = ["PendingCall", "Snapshot", "ToolView", "Transcript", "replay"]
+__all__ = ["PendingCall", "Snapshot", "ToolView", "Transcript", "decision_pending", "replay"]
 
 
 _NO_ARGS: dict[str, Any] = {}
@@ -52,7 +52,11 @@ class PendingCall(Wire, frozen=True):
     kind: Literal["decision", "client"]  # what for: somebody's decision, or a client that executes it
     schema: dict[str, Any] | None = None  # JSON Schema of the decision
     digest: str | None = None  # of `input`, where a decision is waited for; that may carry it back
-    due_at: int | None = None  # ms since the epoch: when the wait for a decision expires
+    due_at: int | None = None  # ms since the epoch: when the wait for a decision, or the claim, expires
+    since: int | None = None  # ms since the epoch: when the wait began
+    editable: bool | tuple[str, ...] = False  # which arguments a decision may change
+    approval: bool = False  # the decision is {approved, reason?}
+    parameters: dict[str, Any] | None = None  # JSON Schema of the arguments, where some are editable
     claimed: bool = False  # a client has taken it
     claimed_by: str | None = None  # who, where that is known
 
@@ -62,7 +66,7 @@ class ToolView(Wire, frozen=True):
 
     tool_call_id: str
     tool_name: str
-    args: dict[str, Any]  # the model's arguments
+    args: dict[str, Any]  # what it executes with: the decider's arguments, if they were edited, else the model's
     partial_result: Any = None  # the latest, while it executes
     result: ToolOutput | None = None  # None while it executes
     is_error: bool | None = None  # None while it executes
@@ -82,13 +86,15 @@ class Snapshot(Wire, frozen=True):
     reason: str | None = None  # how it ended, as in `AgentEnd`
     error: ErrorInfo | None = None  # of a failed run
     metadata: dict[str, Any] = {}  # the starter's own
+    by: str | None = None  # who started it, where that is known
+    expires_at: int | None = None  # ms since the epoch: when a paused run is aborted, an ended one deleted; None: never
 
 
 class Transcript:
     """Folds events, one by one, into a snapshot. Its attributes are for reading.
 
-    `agent`, `status`, `turn`, `messages`, `usage`, `reason`, `error` and `metadata` are as in `Snapshot`, always up
-    to date; the rest takes a `snapshot()`.
+    `agent`, `status`, `turn`, `messages`, `usage`, `reason`, `error`, `metadata`, `by` and `expires_at` are as in
+    `Snapshot`, always up to date; the rest takes a `snapshot()`.
     """
 
     __slots__ = (
@@ -97,7 +103,9 @@ class Transcript:
         "_pending",
         "_tools",
         "agent",
+        "by",
         "error",
+        "expires_at",
         "messages",
         "metadata",
         "reason",
@@ -118,6 +126,8 @@ class Transcript:
         self.reason = snapshot.reason
         self.error = snapshot.error
         self.metadata = snapshot.metadata
+        self.by = snapshot.by
+        self.expires_at = snapshot.expires_at
         self._partial = PartialMessage(snapshot.streaming) if snapshot.streaming else None
         self._pending = {call.tool_call_id: call for call in snapshot.pending}
         self._tools = {tool.tool_call_id: tool for tool in snapshot.tools}
@@ -145,6 +155,8 @@ class Transcript:
             reason=self.reason,
             error=self.error,
             metadata=self.metadata,
+            by=self.by,
+            expires_at=self.expires_at,
         )
 
     def _in_call_order(self, items: Iterable[Any]) -> list[Any]:
@@ -162,21 +174,24 @@ class Transcript:
         return []
 
     def _agent_start(self, event: AgentStart) -> None:
-        self._restore(Snapshot(agent=event.agent, messages=event.input, metadata=event.metadata))
+        self._restore(Snapshot(agent=event.agent, messages=event.input, metadata=event.metadata, by=event.by))
 
     def _agent_end(self, event: AgentEnd) -> None:
         self.status = event.status
         self.reason = event.reason
         self.usage = event.usage
         self.error = event.error
+        self.expires_at = event.expires_at
         self._partial = None
         self._clear_turn()
 
     def _agent_paused(self, event: AgentPaused) -> None:
         self.status = "paused"
+        self.expires_at = event.expires_at
 
     def _agent_resume(self, event: AgentResume) -> None:
         self.status = "running"
+        self.expires_at = None
         if event.reason == "recovered":
             self._partial = None
             self._tools = {key: tool for key, tool in self._tools.items() if tool.result is not None}
@@ -248,6 +263,10 @@ class Transcript:
             schema=event.schema,
             digest=event.digest,
             due_at=event.due_at,
+            since=event.since,
+            editable=event.editable,
+            approval=event.approval,
+            parameters=event.parameters,
         )
 
     def _decision_resolved(self, event: ToolDecisionResolved) -> None:
@@ -259,11 +278,14 @@ class Transcript:
             tool_name=event.tool_name,
             input=event.input,
             kind="client",
+            since=event.since,
         )
 
     def _client_claimed(self, event: ToolClientClaimed) -> None:
         if call := self._pending.get(event.tool_call_id):
-            self._pending[event.tool_call_id] = msgspec.structs.replace(call, claimed=True, claimed_by=event.by)
+            self._pending[event.tool_call_id] = msgspec.structs.replace(
+                call, claimed=True, claimed_by=event.by, due_at=event.due_at
+            )
 
     _FOLDS: ClassVar[dict[type, Callable[["Transcript", Any], None]]] = {
         AgentStart: _agent_start,
@@ -295,7 +317,7 @@ def replay(record: Record) -> Iterator[Event]:
         history.extend((entry,))
         match entry:
             case InputEntry():
-                yield AgentStart(agent=head.agent, input=entry.messages, metadata=head.metadata)
+                yield AgentStart(agent=head.agent, input=entry.messages, metadata=head.metadata, by=head.owner)
             case MessageEntry():
                 turn += 1
                 yield TurnStart(turn=turn)
@@ -311,9 +333,16 @@ def replay(record: Record) -> Iterator[Event]:
     for call in head.calls:
         yield from _open_call(call, history)
     if head.status == "paused":
-        yield AgentPaused(tool_call_ids=tuple(call.id for call in head.calls if call.phase in ("gated", "offered")))
+        waiting = tuple(call.id for call in head.calls if call.phase in ("gated", "offered"))
+        yield AgentPaused(tool_call_ids=waiting, expires_at=head.expires_at)
     elif head.status != "running":
-        yield AgentEnd(status=head.status, reason=head.reason or "", usage=head.usage, error=head.error)
+        yield AgentEnd(
+            status=head.status,
+            reason=head.reason or "",
+            usage=head.usage,
+            error=head.error,
+            expires_at=head.expires_at,
+        )
 
 
 def _result(message: ToolResultMessage) -> ToolExecutionEnd:
@@ -335,19 +364,28 @@ def _turn_over(history: History) -> Iterator[Event]:
 def _open_call(call: Call, history: History) -> Iterator[Event]:
     if call.phase in ("ready", "done"):  # waits for a slot: nothing to show; done: its result was in the journal
         return
-    key, name, args = call.id, call.name, history.tool_call(call).arguments
+    key, name, args = call.id, call.name, history.arguments(call)
     if call.phase == "gated":
-        yield ToolDecisionPending(
-            tool_call_id=key,
-            tool_name=name,
-            input=args,
-            schema=history.tools[name].decision or {},
-            digest=call.args_digest,
-            due_at=call.due_at,
-        )
+        yield decision_pending(call, history.tools[name], args)
     elif call.executing:
         yield ToolExecutionStart(tool_call_id=key, tool_name=name, args=args)
     else:
-        yield ToolClientExecutePending(tool_call_id=key, tool_name=name, input=args)
+        yield ToolClientExecutePending(tool_call_id=key, tool_name=name, input=args, since=call.since)
         if call.claim is not None:
-            yield ToolClientClaimed(tool_call_id=key, by=call.claim.by)
+            yield ToolClientClaimed(tool_call_id=key, by=call.claim.by, due_at=call.due_at)
+
+
+def decision_pending(call: Call, tool: ToolSpec, arguments: dict[str, Any]) -> ToolDecisionPending:
+    """The event that announces a gated call to whoever may decide it."""
+    return ToolDecisionPending(
+        tool_call_id=call.id,
+        tool_name=call.name,
+        input=arguments,
+        schema=tool.decision or {},
+        digest=call.args_digest,
+        due_at=call.due_at,
+        since=call.since,
+        editable=tool.editable,
+        approval=tool.approval,
+        parameters=tool.parameters if tool.editable else None,
+    )

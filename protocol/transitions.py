@@ -34,6 +34,7 @@ __all__ = [
     "Tick",
     "ToolDone",
     "Transition",
+    "UnclaimCall",
 ]
 
 
@@ -47,6 +48,7 @@ class Begin(msgspec.Struct, frozen=True, kw_only=True):
     metadata: dict[str, Any] = {}
     owner: str | None = None
     start_digest: str = ""
+    spec_digest: str = ""
     epoch: int = 0
 
 
@@ -96,6 +98,7 @@ class Decide(msgspec.Struct, frozen=True, kw_only=True):
     tool_call_id: str | None = None
     by: str | None = None
     digest: str | None = None
+    arguments: dict[str, Any] | None = None  # edited: executed in place of the model's; then `digest` is required
 
 
 class Decline(msgspec.Struct, frozen=True, kw_only=True):
@@ -107,7 +110,16 @@ class Decline(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ClaimCall(msgspec.Struct, frozen=True, kw_only=True):
-    """A client wants to execute a call that is offered. `digest` is that of the token it will be given."""
+    """A client wants to execute a call that is offered. `digest` is that of the token it will be given: a client that
+    claims again with the same token still has its claim."""
+
+    tool_call_id: str
+    digest: str
+    by: str | None = None
+
+
+class UnclaimCall(msgspec.Struct, frozen=True, kw_only=True):
+    """A client gives a claimed call back, not executed. `digest` is that of its claim's token."""
 
     tool_call_id: str
     digest: str
@@ -140,9 +152,13 @@ class Tick(msgspec.Struct, frozen=True):
 
 
 class Recover(msgspec.Struct, frozen=True, kw_only=True):
-    """The record was loaded after its process or its actor died. `error`: what the actor died of, if known."""
+    """The record was loaded after its process or its actor died. `error`: what the actor died of, if known.
+
+    `charged`: whether this counts against a run whose tool was executing then. An orderly stop is not charged.
+    """
 
     error: str | None = None
+    charged: bool = True
 
 
 class Reserve(msgspec.Struct, frozen=True):
@@ -157,6 +173,7 @@ Input = (
     | Decide
     | Decline
     | ClaimCall
+    | UnclaimCall
     | ClientResult
     | Abort
     | Tick

@@ -45,7 +45,7 @@ def start_model(s: Step) -> None:
 def _start_tool(s: Step, call: Call) -> None:
     """Execute the tool of `call` once this step is saved."""
     s.put(call, phase="started")
-    s.emit(ToolExecutionStart(tool_call_id=call.id, tool_name=call.name, args=s.block(call).arguments))
+    s.emit(ToolExecutionStart(tool_call_id=call.id, tool_name=call.name, args=s.arguments(call)))
     s.effects.append(StartTool(call.id))
 
 
@@ -69,7 +69,7 @@ def _pause(s: Step) -> None:
     s.status = "paused"
     s.expires_at = s.later(s.history.spec.limits.parked_ttl_s)
     waiting = tuple(call.id for call in s.calls.values() if call.phase != "done")
-    s.emit(AgentPaused(tool_call_ids=waiting))
+    s.emit(AgentPaused(tool_call_ids=waiting, expires_at=s.expires_at))
 
 
 def _next_turn(s: Step) -> None:

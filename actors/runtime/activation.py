@@ -74,6 +74,7 @@ class Activation:
             metadata=dict(metadata),
             owner=by,
             start_digest=digest,
+            spec_digest=agent.spec_digest,
             epoch=self._epoch,
         )
         with registry.single_flight(key):

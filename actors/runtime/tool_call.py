@@ -59,7 +59,7 @@ async def call_tool(
     if middleware:
         outcome = await _chained(middleware, carry_out, head, history, call, show)
     else:
-        outcome = await carry_out(history.tool_call(call).arguments)
+        outcome = await carry_out(history.arguments(call))
     return ToolDone(tool_call_id=call.id, content=outcome.content, details=outcome.details, is_error=outcome.is_error)
 
 
@@ -85,7 +85,7 @@ async def _chained(
         agent=head.agent,
         tool=history.tools[call.name],
         tool_call_id=call.id,
-        arguments=block.arguments,
+        arguments=history.arguments(call),
         decision=entry.decision if entry else None,
         metadata=head.metadata,
     )

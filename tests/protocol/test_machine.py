@@ -133,7 +133,7 @@ def test_the_limit_of_cost_ends_the_run_with_a_typed_reason():
         (call("refund", raw='{"n": '), "not a JSON object"),
         (call("refund", raw="[1]"), "not a JSON object"),
         (call("refund", n="one"), "/n"),
-        (call("refund", n=2**53 + 1), "not a JSON object"),
+        (call("refund", n=2**53 + 1), "/n: expected an integer within ±2^53; send it as text"),
         (call("ghost"), "no tool 'ghost'"),
     ],
 )
