@@ -245,7 +245,6 @@ async def describe(path: Path) -> dict[str, Any]:
     for run_id, seen in (await look(copy_of(path))).items():
         steps = steps_of(run_id, seen["snapshot"]["messages"])
         runs[run_id] = {"seen": seen, "steps": steps, "after": await go_on(copy_of(path), open_at, run_id, steps)}
-    await come_to(copy_of(path), overdue_at, OVERDUE)
     return {
         "writtenBy": f"adjourn {version('adjourn')}",
         "layoutVersion": layout,
@@ -254,18 +253,25 @@ async def describe(path: Path) -> dict[str, Any]:
         "openAt": open_at,
         "runs": runs,
         "overdueAt": overdue_at,
-        "overdue": OVERDUE,
+        "overdue": await come_to(copy_of(path), overdue_at, OVERDUE),
     }
 
 
 def as_text(description: dict[str, Any]) -> str:
     """As JSON, with a line for each part of a run."""
-    runs = description["runs"]
-    marks = {f"@{run}.{part}@": runs[run][part] for run in runs for part in runs[run]}
-    marked = {run: {part: f"@{run}.{part}@" for part in runs[run]} for run in runs}
-    text = json.dumps({**description, "runs": marked}, indent=1, ensure_ascii=False) + "\n"
-    for mark, part in marks.items():
-        text = text.replace(json.dumps(mark), json.dumps(part, ensure_ascii=False))
+    parts: list[Any] = []
+
+    def marked(part: Any) -> str:
+        parts.append(part)
+        return f"@{len(parts) - 1}@"
+
+    runs = {
+        run: {name: marked(part) for name, part in run_parts.items()} for run, run_parts in description["runs"].items()
+    }
+    overdue = {run: marked(part) for run, part in description["overdue"].items()}
+    text = json.dumps({**description, "runs": runs, "overdue": overdue}, indent=1) + "\n"
+    for n, part in enumerate(parts):
+        text = text.replace(f'"@{n}@"', json.dumps(part, ensure_ascii=False))
     return text
 
 

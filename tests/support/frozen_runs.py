@@ -7,11 +7,12 @@ Beside each `<name>.sqlite3`, which is never edited, stands a `<name>.json`:
     runs        by run id:
         seen    what the run looks like when the file is opened; see `look`
         steps   [{method, params, error?}]: what is asked of the run then, in the words of the wire
-        after   what has become of it then; see `go_on`
+        after   what has become of it then; see `_outcome`
     overdueAt   ms: a later time to open the file at, when much is due
-    overdue     by run id: the status that the run comes to by itself then; null: it is deleted
+    overdue     by run id: what becomes of the run by itself then; null: it is deleted
 
-Where a later version has other words for the same, `seen` and `after` take those words. The file and the steps stay.
+Where a later version has other words for the same, `seen`, `after` and `overdue` take those words. The file and the
+steps stay.
 """
 
 import json
@@ -27,7 +28,7 @@ from frozen_shop import Shop
 from adjourn.actors import ActorSystem, open_actor_system
 from adjourn.protocol.errors import AdjournError, RunNotFound
 from adjourn.protocol.messages import AssistantMessage, Message, ToolResultMessage
-from adjourn.protocol.record import DecisionEntry, History, Record
+from adjourn.protocol.record import DecisionEntry, Entry, History, Record
 from adjourn.protocol.transcript import Snapshot, Transcript, replay
 from adjourn.stores import SqliteStore
 
@@ -67,7 +68,7 @@ async def look(path: Path) -> dict[str, dict[str, Any]]:
             assert record.head == head
             found[head.id] = {
                 "head": {key: value for key, value in _plain(head).items() if key in HEAD},
-                "journal": [str(entry.__struct_config__.tag) for entry in record.journal],
+                "journal": _kinds(record.journal),
                 "decisions": [_plain(entry) for entry in record.journal if isinstance(entry, DecisionEntry)],
                 "snapshot": _plain(_snapshot(record)),
             }
@@ -89,28 +90,19 @@ def _snapshot(record: Record) -> Snapshot:
 
 
 async def go_on(path: Path, now_ms: int, run_id: str, steps: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """What becomes of a run that comes to rest, takes the steps, and comes to rest again: where that is, the messages
-    that were added, which tools executed and with which decisions, and with how many messages the model was asked.
+    """What becomes of a run that comes to rest, takes the steps, and comes to rest again; see `_outcome`.
 
     A step that is not answered as it says is an AssertionError.
     """
-    before = len(History((await load(path, run_id)).journal).messages)
+    before = await load(path, run_id)
     shop = Shop()
     async with _opened(path, now_ms, *shop.agents) as system:
         await system.run(run_id).wait()
         token = ""
         for step in steps:
             token = await _take(system, run_id, step, token)
-        snapshot = await system.run(run_id).wait()
-    asked = [messages for run, messages in shop.asked if run == run_id]
-    assert all(messages == snapshot.messages[: len(messages)] for messages in asked), "the model saw something else"
-    return {
-        "status": snapshot.status,
-        "reason": snapshot.reason,
-        "added": [_short(message) for message in snapshot.messages[before:]],
-        "executed": sorted(_plain(execution) for run, *execution in shop.executed if run == run_id),
-        "asked": [len(messages) for messages in asked],
-    }
+        await system.run(run_id).wait()
+    return _outcome(shop, before, await load(path, run_id))
 
 
 async def _take(system: ActorSystem, run_id: str, step: Mapping[str, Any], token: str) -> str:
@@ -129,8 +121,10 @@ async def _take(system: ActorSystem, run_id: str, step: Mapping[str, Any], token
     return token
 
 
-async def come_to(path: Path, now_ms: int, wanted: Mapping[str, str | None]) -> None:
-    """Wait until the runs have come to these statuses by themselves; None: they are deleted."""
+async def come_to(path: Path, now_ms: int, wanted: Mapping[str, str | None]) -> dict[str, dict[str, Any] | None]:
+    """What becomes of runs that come to these statuses by themselves; None: they are deleted."""
+    before = {run_id: await load(path, run_id) for run_id in wanted}
+    shop = Shop()
     changed = trio.Event()
 
     async def status(run_id: str) -> str | None:
@@ -139,11 +133,36 @@ async def come_to(path: Path, now_ms: int, wanted: Mapping[str, str | None]) -> 
         except RunNotFound:
             return None
 
-    async with _opened(path, now_ms, *Shop().agents) as system:
+    async with _opened(path, now_ms, *shop.agents) as system:
         system.watch_changes(lambda head, deleted: changed.set())
         while {run_id: await status(run_id) for run_id in wanted} != wanted:
             await changed.wait()
             changed = trio.Event()
+    left = [run_id for run_id, status in wanted.items() if status is not None]
+    outcomes = {run_id: _outcome(shop, before[run_id], await load(path, run_id)) for run_id in left}
+    return {run_id: outcomes.get(run_id) for run_id in wanted}
+
+
+def _outcome(shop: Shop, before: Record, now: Record) -> dict[str, Any]:
+    """How a run stands, which messages and kinds of journal entries were added (sorted, for tools race), which tools
+    executed with which decisions, and how many messages the model was asked with each time."""
+    run_id, count = before.head.id, len(before.journal)
+    assert now.journal[:count] == before.journal, "the journal has changed"
+    messages = History(now.journal).messages
+    asked = [seen for run, seen in shop.asked if run == run_id]
+    assert all(list(seen) == messages[: len(seen)] for seen in asked), "the model saw something else"
+    return {
+        "status": now.head.status,
+        "reason": now.head.reason,
+        "added": [_short(message) for message in messages[len(History(before.journal).messages) :]],
+        "journal": sorted(_kinds(now.journal[count:])),
+        "executed": sorted(_plain(execution) for run, *execution in shop.executed if run == run_id),
+        "asked": [len(seen) for seen in asked],
+    }
+
+
+def _kinds(journal: Sequence[Entry]) -> list[str]:
+    return [str(entry.__struct_config__.tag) for entry in journal]
 
 
 def _short(message: Message) -> dict[str, Any]:
