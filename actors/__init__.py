@@ -1,35 +1,66 @@
-"""The runtime: agents, tools, the actor system and its runs, and the actor core beneath them.
+"""All that declaring an agent, a tool, a model, a middleware or an actor takes, and the system that runs them.
 
-The network side loads on its own: `adjourn.actors.gateway`, `adjourn.actors.client`, `adjourn.actors.cli`.
+Each name comes from one of the rooms below, which say more. What a server, a client or a test needs besides loads on
+its own: `adjourn.actors.gateway`, `adjourn.actors.client`, `adjourn.actors.cli`, `adjourn.actors.testing`.
 """
 
+from ..protocol.messages import Compat, Cost, ModelDescriptor
 from ..protocol.methods import Aborted, RunSnapshot
+from ..protocol.options import ModelOptions
+from ..protocol.record import Limits
 from .agent import Agent
 from .core import (
     ActorCrashed,
     ActorEnded,
     ActorError,
     ActorRef,
+    ActorStatistics,
     ChildSpec,
     Ended,
     Mail,
     Mailbox,
     MailboxFull,
+    MailboxStatistics,
+    NameTaken,
+    RestartIntensityExceeded,
     Supervisor,
     open_supervisor,
 )
-from .middleware import Budget, CallLog, ConcurrencyLimit, EndRun, Middleware, ModelOutcome, Retry, ToolRequest
+from .middleware import (
+    Budget,
+    CallLog,
+    CallModel,
+    CallTool,
+    ConcurrencyLimit,
+    EndRun,
+    Middleware,
+    ModelOutcome,
+    Retry,
+    ToolRequest,
+)
 from .models import (
+    HTTPModel,
     LanguageModel,
     ModelRequest,
     Provider,
+    events_of,
     find_model,
     find_provider,
     register_model,
     register_provider,
 )
 from .runtime import ActorSystem, Run, open_actor_system
-from .tools import Tool, ToolContext, ToolDefinitionError, ToolError, ToolOutcome, client_tool, make_tool, tool
+from .tools import (
+    Tool,
+    ToolContext,
+    ToolDefinitionError,
+    ToolError,
+    ToolOptions,
+    ToolOutcome,
+    client_tool,
+    make_tool,
+    tool,
+)
 
 __all__ = [
     "Aborted",
@@ -37,22 +68,34 @@ __all__ = [
     "ActorEnded",
     "ActorError",
     "ActorRef",
+    "ActorStatistics",
     "ActorSystem",
     "Agent",
     "Budget",
     "CallLog",
+    "CallModel",
+    "CallTool",
     "ChildSpec",
+    "Compat",
     "ConcurrencyLimit",
+    "Cost",
     "EndRun",
     "Ended",
+    "HTTPModel",
     "LanguageModel",
+    "Limits",
     "Mail",
     "Mailbox",
     "MailboxFull",
+    "MailboxStatistics",
     "Middleware",
+    "ModelDescriptor",
+    "ModelOptions",
     "ModelOutcome",
     "ModelRequest",
+    "NameTaken",
     "Provider",
+    "RestartIntensityExceeded",
     "Retry",
     "Run",
     "RunSnapshot",
@@ -61,9 +104,11 @@ __all__ = [
     "ToolContext",
     "ToolDefinitionError",
     "ToolError",
+    "ToolOptions",
     "ToolOutcome",
     "ToolRequest",
     "client_tool",
+    "events_of",
     "find_model",
     "find_provider",
     "make_tool",

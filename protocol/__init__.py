@@ -1,6 +1,6 @@
 """Messages, events, errors, records and the transcript: all the data of a run. Pure: no I/O, no clock, no trio.
 
-The rest is imported by module: `rpc`, `sse`, `schema`, `codec`, `machine`.
+The rest is imported by module: the journal's entries from `record`, and `rpc`, `sse`, `schema`, `codec`, `machine`.
 """
 
 from .errors import (
@@ -95,17 +95,11 @@ from .record import (
     AbortRequest,
     Call,
     Claim,
-    DecisionEntry,
-    Entry,
     Head,
-    InputEntry,
     Limits,
-    MessageEntry,
     OnExpiry,
     Record,
-    ResultEntry,
     Spec,
-    SpecEntry,
     ToolSpec,
 )
 from .transcript import PendingCall, Snapshot, ToolView, Transcript, replay
@@ -130,10 +124,8 @@ __all__ = [
     "ConnectionLost",
     "Cost",
     "DecisionConflict",
-    "DecisionEntry",
     "DecisionInvalid",
     "Done",
-    "Entry",
     "Envelope",
     "ErrorInfo",
     "Event",
@@ -141,14 +133,12 @@ __all__ = [
     "Forbidden",
     "Head",
     "Image",
-    "InputEntry",
     "InternalError",
     "InvalidParams",
     "LimitExceeded",
     "Limits",
     "Message",
     "MessageEnd",
-    "MessageEntry",
     "MessageStart",
     "MessageUpdate",
     "MiddlewareError",
@@ -160,14 +150,12 @@ __all__ = [
     "PendingCall",
     "Record",
     "RecordTooNew",
-    "ResultEntry",
     "RunEnded",
     "RunIdConflict",
     "RunNotFound",
     "ShuttingDown",
     "Snapshot",
     "Spec",
-    "SpecEntry",
     "StaleEpoch",
     "Start",
     "StoreCorrupt",

@@ -6,15 +6,30 @@ import inspect
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
+from importlib.metadata import version
 from itertools import pairwise
 from pathlib import Path
+from typing import get_args, get_origin, get_type_hints
 
 import pytest
 from tracked import PACKAGES, ROOT, tracked_files
 
+import adjourn.actors
+import adjourn.protocol
+
 FOLDERS = {"actors", "bench", "protocol", "stores", "tests"}
-FILES = {"CHANGELOG.md", "CONTRIBUTING.md", "LICENSE", "README.md", "SECURITY.md", "pyproject.toml"}
+# MANIFEST.in: setuptools looks for what else an sdist holds nowhere but there.
+FILES = {"CHANGELOG.md", "CONTRIBUTING.md", "LICENSE", "MANIFEST.in", "README.md", "SECURITY.md", "pyproject.toml"}
+
+# What a program declares, or is handed by what it declares.
+DECLARED = """
+    Agent Limits ModelOptions Tool ToolContext ToolOptions ToolOutcome client_tool make_tool tool
+    Compat Cost LanguageModel ModelDescriptor ModelRequest Provider events_of register_model register_provider
+    Budget CallLog CallModel CallTool ConcurrencyLimit EndRun Middleware ModelOutcome Retry ToolRequest
+    ActorRef ChildSpec Ended Mail Mailbox NameTaken RestartIntensityExceeded Supervisor open_supervisor
+"""
 
 FENCE = re.compile(r"^```(?P<language>\w*)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
 
@@ -53,11 +68,13 @@ def run_example(example: Example, folder: Path) -> None:
 
 
 def is_documented(value: object) -> bool:
-    """Whether a class or function has its own docstring: not inherited, not generated (dataclass, NamedTuple)."""
+    """Whether a class or function has its own docstring: not inherited, not generated (dataclass, NamedTuple). Type
+    aliases and constants can't have one.
+    """
     if inspect.isclass(value):
         doc = vars(value).get("__doc__") or ""
         return bool(doc.strip()) and not doc.startswith(f"{value.__name__}(")
-    return bool((value.__doc__ or "").strip())
+    return not inspect.isroutine(value) or bool((value.__doc__ or "").strip())
 
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -86,13 +103,92 @@ def test_ci_ends_with_the_test_command_of_the_readme() -> None:
     assert (ROOT / ".ci/run").read_text(encoding="utf-8").splitlines()[-1] == command
 
 
-@pytest.mark.parametrize("package", PACKAGES)
-def test_public_names_exist_once_and_are_documented(package: str) -> None:
-    module = importlib.import_module(f"adjourn.{package}")
+def library_packages() -> list[str]:
+    """The dotted name of each package of the library."""
+    inits = [path for path in tracked_files("*/__init__.py") if path.split("/")[0] in PACKAGES]
+    return ["adjourn", *(f"adjourn.{path.removesuffix('/__init__.py').replace('/', '.')}" for path in inits)]
+
+
+@pytest.mark.parametrize("package", library_packages())
+def test_public_names_are_listed_sorted_exist_and_are_documented(package: str) -> None:
+    module = importlib.import_module(package)
     names: list[str] = module.__all__
-    assert len(names) == len(set(names)) > 0
+    # As ruff sorts them: constants, classes, functions.
+    assert names == sorted(set(names), key=lambda name: (not name.isupper(), not name[0].isupper(), name))
     public = {name: getattr(module, name) for name in names}
     assert [name for name, value in public.items() if not is_documented(value)] == []
+    assert set(names) <= set(dir(module))
+
+
+def test_adjourn_loads_the_names_that_it_shows_to_type_checkers() -> None:
+    tree = ast.parse((ROOT / ".src/adjourn/__init__.py").read_text(encoding="utf-8"))
+    shown = {
+        alias.name: getattr(importlib.import_module(f"adjourn.{node.module}"), alias.name)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom) and node.level
+        for alias in node.names
+    }
+    assert {*shown, "__version__"} == set(adjourn.__all__)
+    assert {name: getattr(adjourn, name) for name in shown} == shown
+    assert adjourn.__version__ == version("adjourn")
+    with pytest.raises(AttributeError, match=r"adjourn.*Agnet"):
+        adjourn.__getattr__("Agnet")
+
+
+def taken_names(markdown: str) -> set[tuple[str, str]]:
+    """(module, name) of all that programs and prose take from the library: imports, and `adjourn.module.Name`."""
+    imports = [node for found in examples(markdown) for node in ast.walk(ast.parse(found.program))]
+    taken = {
+        (node.module, alias.name)
+        for node in imports
+        if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("adjourn")
+        for alias in node.names
+    }
+    dotted = re.findall(r"`(adjourn(?:\.[a-z_]+)*)\.([A-Z]\w+|[a-z_]+(?=\())", markdown)
+    return taken | set(dotted)
+
+
+def test_what_the_readme_takes_from_a_module_is_public_there() -> None:
+    taken = taken_names(README)
+    assert taken >= {
+        ("adjourn", "Agent"),
+        ("adjourn.actors", "LanguageModel"),
+        ("adjourn.actors.client", "open_client"),
+    }
+    assert [(module, name) for module, name in taken if name not in importlib.import_module(module).__all__] == []
+
+
+def types_in(hint: object) -> Iterator[type]:
+    """The classes that a type hint names, at any depth."""
+    for found in (hint, get_origin(hint)):
+        if inspect.isclass(found):
+            yield found
+    for inner in get_args(hint):
+        for each in inner if isinstance(inner, list) else [inner]:  # a list: the parameters of a Callable
+            yield from types_in(each)
+
+
+def signatures(value: object) -> Iterator[object]:
+    """What has the type hints of a public name: itself, and a class's fields, public methods and properties."""
+    yield inspect.unwrap(value) if inspect.isfunction(value) else value
+    for name, member in vars(value).items() if inspect.isclass(value) else ():
+        if not name.startswith("_") or name in ("__init__", "__call__"):
+            yield from filter(inspect.isfunction, (member, getattr(member, "fget", None)))
+
+
+def test_all_that_a_declaration_takes_is_exported_by_actors_or_protocol() -> None:
+    exported = {*adjourn.actors.__all__, *adjourn.protocol.__all__}
+    names = DECLARED.split()
+    assert set(names) <= set(adjourn.actors.__all__)
+    missing = {
+        (name, found.__qualname__)
+        for name in names
+        for signature in signatures(getattr(adjourn.actors, name))
+        for hint in get_type_hints(signature).values()
+        for found in types_in(hint)
+        if found.__module__.startswith("adjourn.") and found.__name__ not in exported
+    }
+    assert missing == set()
 
 
 def test_a_docstring_that_nobody_wrote_does_not_count() -> None:
@@ -115,6 +211,19 @@ def test_every_module_says_what_lives_in_it() -> None:
     sources = {path: (ROOT / path).read_text(encoding="utf-8") for path in tracked_files("*.py")}
     docs = {path: ast.get_docstring(ast.parse(source, path)) or "" for path, source in sources.items()}
     assert [path for path, doc in docs.items() if len(doc.split()) < 3] == []
+
+
+def test_readme_has_no_link_that_breaks_on_a_package_index() -> None:
+    links = re.findall(r"\]\(\s*([^)\s]+)|\b(?:src|href)=[\"']([^\"']+)|^\[[^]]+\]:\s*(\S+)", README, re.MULTILINE)
+    assert [link for found in links for link in found if link and not link.startswith("https://")] == []
+
+
+@pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md"])
+def test_paths_that_a_document_names_exist(name: str) -> None:
+    text = (ROOT / name).read_text(encoding="utf-8")
+    paths = re.findall(rf"`((?:{'|'.join(FOLDERS)}|\.ci|\.src)/[\w./-]*)`", text)
+    assert paths != []
+    assert [path for path in paths if not (ROOT / path).exists()] == []
 
 
 def test_the_top_level_holds_the_agreed_names_only() -> None:

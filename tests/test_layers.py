@@ -1,9 +1,15 @@
-"""Dependencies point one way: actors -> stores -> protocol. Read from the source by AST, over every tracked file."""
+"""Who may import whom, as far as the contracts in pyproject.toml can't say it; and that each of those can be broken.
+
+Read from the source by AST, over every tracked file.
+"""
 
 import ast
 import json
+import os
+import shutil
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 
 import pytest
@@ -44,43 +50,18 @@ PURE = frozenset(
 )
 IMPURE_BUILTINS = frozenset({"__import__", "breakpoint", "input", "open", "print"})
 
-CORE = "actors/core/"
-CORE_IMPORTS = frozenset({"adjourn.actors.core", "adjourn.protocol.errors"})
-
 LAZY = ("cli", "client", "gateway", "testing", "web")
 LAZY_DISTRIBUTIONS = ("h2", "httpcore", "httpx", "hypercorn", "rich", "trio_websocket", "typer", "wsproto")
+SLOW_TO_LOAD = ("http.cookiejar", "importlib.metadata", "stamina", "urllib.request")
 
 
-def imported_names(tree: ast.AST, package: str) -> Iterator[tuple[int, bool, str]]:
-    """(line, whether the import is relative, full dotted name) of each import; `from a import b` is `a.b`."""
+def imported_names(tree: ast.AST) -> Iterator[tuple[int, bool, str]]:
+    """(line, whether the import is relative, dotted name) of each import; `from a import b` is `a.b`."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from ((node.lineno, False, alias.name) for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
-            base = package.split(".")[: 1 - node.level or None] if node.level else []
-            prefix = ".".join([*base, *([node.module] if node.module else [])])
-            yield from ((node.lineno, node.level > 0, f"{prefix}.{alias.name}") for alias in node.names)
-
-
-def under(name: str, allowed: frozenset[str]) -> bool:
-    """Whether a dotted name, or a module that contains it, is allowed."""
-    parts = name.split(".")
-    return any(".".join(parts[:end]) in allowed for end in range(1, len(parts) + 1))
-
-
-def violations(path: str, source: str) -> list[str]:
-    """What is wrong with the imports of one file, as `path:line: reason`; `path` is relative to the root."""
-    *folders, _ = path.split("/")
-    library = path.split("/")[0] in PACKAGES
-    tree = ast.parse(source, path)
-    found: list[tuple[int, str]] = []
-    for line, relative, name in imported_names(tree, ".".join(["adjourn", *folders] if library else folders)):
-        reason = wrong_import(path, relative, name) if library else wrong_outside(relative, name)
-        if reason:
-            found.append((line, f"{reason}: {name}"))
-    if path.startswith("protocol/"):
-        found += [(line, f"protocol is pure: {name}()") for line, name in called_names(tree) if name in IMPURE_BUILTINS]
-    return [f"{path}:{line}: {reason}" for line, reason in sorted(found)]
+            yield from ((node.lineno, node.level > 0, f"{node.module or ''}.{alias.name}") for alias in node.names)
 
 
 def called_names(tree: ast.AST) -> Iterator[tuple[int, str]]:
@@ -89,35 +70,38 @@ def called_names(tree: ast.AST) -> Iterator[tuple[int, str]]:
             yield node.lineno, node.func.id
 
 
-def wrong_outside(relative: bool, name: str) -> str | None:
-    if not relative and name.split(".")[0] in PACKAGES:
+def is_pure(name: str) -> bool:
+    """Whether a dotted name, or a module that contains it, is in `PURE`."""
+    parts = name.split(".")
+    return any(".".join(parts[:end]) in PURE for end in range(1, len(parts) + 1))
+
+
+def violations(path: str, source: str) -> list[str]:
+    """What is wrong with the imports of one file, as `path:line: reason`; `path` is relative to the root."""
+    tree = ast.parse(source, path)
+    absolute = [(line, name) for line, relative, name in imported_names(tree) if not relative]
+    found = [(line, f"{reason}: {name}") for line, name in absolute if (reason := wrong_import(path, name))]
+    if path.startswith("protocol/"):
+        found += [(line, f"protocol is pure: {name}()") for line, name in called_names(tree) if name in IMPURE_BUILTINS]
+    return [f"{path}:{line}: {reason}" for line, reason in sorted(found)]
+
+
+def wrong_import(path: str, name: str) -> str | None:
+    """Why a file may not import this name with an absolute import; None if it may."""
+    top = name.split(".")[0]
+    if top in PACKAGES:
         return "imported as adjourn.…, never bare"
+    if path.startswith((*(f"{package}/" for package in PACKAGES), ".src/adjourn/")) and top == "adjourn":
+        return "imports inside the library are relative"
+    if path.startswith("protocol/") and not is_pure(name):
+        return "protocol is pure"
     return None
 
 
-def wrong_import(path: str, relative: bool, name: str) -> str | None:
-    """Why a file of the library may not import this name; None if it may."""
-    layer = path.split("/")[0]
-    if not relative:
-        if name.split(".")[0] in {"adjourn", *PACKAGES}:
-            return "imports inside the library are relative"
-        return "protocol is pure" if layer == "protocol" and not under(name, PURE) else None
-    below = PACKAGES[: PACKAGES.index(layer) + 1]
-    if not under(name, frozenset(f"adjourn.{package}" for package in below)):
-        return f"{layer} imports only {' and '.join(below)}"
-    if path.startswith(CORE) and not under(name, CORE_IMPORTS):
-        return "the actor core knows nothing of what it runs"
-    return None
-
-
-def test_every_import_in_the_tree_keeps_the_layers() -> None:
+def test_every_import_in_the_tree_keeps_the_rules() -> None:
     paths = tracked_files("*.py")
-    assert {path.split("/")[0] for path in paths} >= set(PACKAGES)
+    assert {path.split("/")[0] for path in paths} >= {*PACKAGES, ".src"}
     assert [found for path in paths for found in violations(path, (ROOT / path).read_text(encoding="utf-8"))] == []
-
-
-def test_the_actor_core_is_where_its_rule_looks_for_it() -> None:
-    assert set(tracked_files(CORE + "*.py")) >= {f"{CORE}{name}.py" for name in ("actor", "mailbox", "supervisor")}
 
 
 @pytest.mark.parametrize(
@@ -129,20 +113,11 @@ def test_the_actor_core_is_where_its_rule_looks_for_it() -> None:
         ("protocol/x.py", "from urllib.request import urlopen"),
         ("protocol/x.py", "def f():\n    import socket"),
         ("protocol/x.py", "open('x')"),
-        ("protocol/x.py", "from ..stores import base"),
-        ("protocol/x.py", "from .. import stores"),
-        ("protocol/x.py", "from ..actors.run import Run"),
-        ("protocol/providers/x.py", "from ...actors.models import Transport"),
         ("protocol/x.py", "from adjourn.protocol import machine"),
-        ("protocol/x.py", "from ... import elsewhere"),
-        ("stores/x.py", "from ..actors import eventlog"),
         ("stores/x.py", "import actors.run"),
-        ("actors/core/mailbox.py", "from ..agent import Agent"),
-        ("actors/core/mailbox.py", "from .. import gateway"),
-        ("actors/core/actor.py", "from ...stores.sqlite import SqliteStore"),
-        ("actors/core/supervisor.py", "from ...protocol.machine import step"),
         ("actors/x.py", "import adjourn.stores"),
         ("actors/x.py", "from protocol import codec"),
+        (".src/adjourn/__init__.py", "from adjourn.actors import Agent"),
         ("tests/x.py", "from stores.memory import MemoryStore"),
         ("bench/x.py", "import actors"),
     ],
@@ -160,9 +135,6 @@ def test_a_forbidden_import_is_found(path: str, line: str) -> None:
         ("protocol/providers/x.py", "from ..messages import Text"),
         ("stores/x.py", "import sqlite3"),
         ("stores/x.py", "from ..protocol.record import Head"),
-        ("actors/core/mailbox.py", "from ...protocol.errors import AdjournError"),
-        ("actors/core/supervisor.py", "from .actor import Actor"),
-        ("actors/x.py", "from ..stores.sqlite import SqliteStore"),
         ("tests/x.py", "from adjourn.protocol import codec"),
         ("bench/__main__.py", "from . import baseline"),
     ],
@@ -171,22 +143,112 @@ def test_an_allowed_import_is_let_through(path: str, line: str) -> None:
     assert violations(path, line) == []
 
 
-def test_importing_the_actors_loads_no_network_side_no_http_client_and_no_terminal() -> None:
-    code = (
-        "import sys, json, trio, msgspec; before = set(sys.modules); import adjourn.actors;"
-        "print(json.dumps(sorted(set(sys.modules) - before)))"
+# (contract, new files that break it). Each is called `bad`, so that the report of a broken contract names it.
+BREAKING: list[tuple[str, dict[str, str]]] = [
+    ("packages", {"protocol/bad.py": "from ..stores import base"}),
+    ("packages", {"protocol/bad.py": "from .. import stores"}),
+    ("packages", {"protocol/providers/bad.py": "def f():\n    from ...actors.models import HTTPModel"}),
+    ("packages", {"stores/bad.py": "from ..actors import agent"}),
+    ("packages", {".src/adjourn/bad.py": ""}),
+    ("rooms", {"actors/models/bad.py": "from ..tools import Tool"}),
+    (
+        "rooms",
+        {"actors/tools/bad.py": "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from ..agent import Agent"},
+    ),
+    ("rooms", {"actors/runtime/bad.py": "def f():\n    from ..gateway.server import Gateway"}),
+    ("rooms", {"actors/bad.py": ""}),
+    ("cycles", {"stores/bad.py": "from . import bad_too", "stores/bad_too.py": "def f():\n    from . import bad"}),
+    ("re-exports", {"actors/gateway/bad.py": "from .. import Agent"}),
+    ("re-exports", {"stores/bad.py": "from .. import Agent"}),
+    ("core", {"actors/core/bad.py": "from ..agent import Agent"}),
+    ("core", {"actors/core/bad.py": "from ...stores.sqlite import SqliteStore"}),
+    ("core", {"actors/core/bad.py": "from ...protocol.machine import step"}),
+    ("core", {"actors/core/bad.py": "from ...protocol import Head"}),
+    ("client", {"actors/client/bad.py": "from ..core.mailbox import Mailbox"}),
+    ("client", {"actors/client/bad.py": "from ...stores.base import Page"}),
+    ("stores", {"actors/gateway/bad.py": "from ...stores.base import Page"}),
+    ("stores", {"actors/tools/bad.py": "from ...stores import thread_friendly"}),
+    ("testing", {"actors/cli/bad.py": "from ..testing import ScriptedModel"}),
+    ("testing", {"actors/runtime/bad.py": "from ...stores.testing import a_head"}),
+    ("pure", {"protocol/bad.py": "def f():\n    import trio"}),
+    ("http-client", {"actors/gateway/bad.py": "import httpx"}),
+    ("http-client", {"stores/bad.py": "def f():\n    import httpcore"}),
+    ("sockets", {"actors/runtime/bad.py": "import trio_websocket"}),
+    ("sockets", {"actors/models/bad.py": "from hypercorn.trio import serve"}),
+    ("terminal", {"actors/client/bad.py": "from rich.console import Console"}),
+]
+
+LINT = """
+import json, sys
+from contextlib import redirect_stdout
+from io import StringIO
+from pathlib import Path
+from importlinter.cli import lint_imports
+
+sys.path[:0] = [".src"]
+reports = []
+for contract, files in json.load(sys.stdin):
+    for path, text in files.items():
+        Path(path).write_text(text, encoding="utf-8")
+    with redirect_stdout(StringIO()) as report:
+        code = lint_imports(limit_to_contracts=(contract,), no_cache=True)
+    reports.append([code, report.getvalue()])
+    for path in files:
+        Path(path).unlink()
+print(json.dumps(reports))
+"""
+
+
+@pytest.fixture(scope="module")
+def reports(tmp_path_factory: pytest.TempPathFactory) -> list[tuple[int, str]]:
+    """import-linter's exit code and report for each of `BREAKING`, made in a copy of the tree."""
+    copy = tmp_path_factory.mktemp("tree")
+    for path in tracked_files(*PACKAGES, ".src", "pyproject.toml"):
+        (copy / path).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / path, copy / path, follow_symlinks=False)
+    # Neither colours nor lines cut at the terminal's width.
+    environment = {name: value for name, value in os.environ.items() if name != "FORCE_COLOR"} | {"COLUMNS": "500"}
+    command = [sys.executable, "-c", LINT]
+    done = subprocess.run(
+        command, cwd=copy, input=json.dumps(BREAKING), env=environment, check=True, capture_output=True, text=True
     )
+    return [(code, report) for code, report in json.loads(done.stdout)]
+
+
+@pytest.mark.parametrize("case", range(len(BREAKING)), ids=lambda case: f"{BREAKING[case][0]}-{case}")
+def test_a_broken_contract_is_reported(reports: list[tuple[int, str]], case: int) -> None:
+    code, report = reports[case]
+    assert (code, "bad" in report) == (1, True), report
+
+
+def test_each_contract_is_broken_once() -> None:
+    configuration = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    contracts = configuration["tool"]["importlinter"]["contracts"]
+    assert {contract["id"] for contract in contracts} == {contract for contract, _ in BREAKING}
+
+
+def loaded_by(statement: str) -> set[str]:
+    """The modules that a statement loads in a fresh interpreter in which trio and msgspec are loaded already."""
+    code = f"import sys, json, trio, msgspec; before = set(sys.modules); {statement}\n"
+    code += "print(json.dumps(sorted(set(sys.modules) - before)))"
     done = subprocess.run([sys.executable, "-I", "-c", code], check=True, capture_output=True, text=True)
-    loaded = json.loads(done.stdout)
-    unwanted = {*LAZY_DISTRIBUTIONS, *(f"adjourn.actors.{module}" for module in LAZY)}
+    return set(json.loads(done.stdout))
+
+
+def test_importing_adjourn_loads_nothing_but_itself() -> None:
+    loaded = loaded_by("import adjourn")
+    assert loaded - sys.stdlib_module_names == {"adjourn"}
+    assert loaded_by("from adjourn import Limits") & {"adjourn.actors", "adjourn.stores"} == set()
+
+
+def test_importing_the_actors_loads_no_network_side_no_http_client_and_no_terminal() -> None:
+    loaded = loaded_by("import adjourn.actors")
     assert "adjourn.actors" in loaded
-    assert unwanted.intersection(loaded) == set()
+    unwanted = {*LAZY_DISTRIBUTIONS, *SLOW_TO_LOAD, *(f"adjourn.actors.{module}" for module in LAZY)}
+    assert unwanted & loaded == set()
 
 
 def test_a_model_that_nobody_has_called_yet_loads_no_http_client() -> None:
-    code = (
-        "import sys; from adjourn.actors import Agent; Agent(name='a', model='ollama:m');"
-        "print('adjourn.actors.models.httpmodel' in sys.modules, 'httpx' in sys.modules)"
-    )
-    done = subprocess.run([sys.executable, "-I", "-c", code], check=True, capture_output=True, text=True)
-    assert done.stdout.split() == ["True", "False"]
+    loaded = loaded_by("from adjourn.actors import Agent; Agent(name='a', model='ollama:m')")
+    assert "adjourn.actors.models.httpmodel" in loaded
+    assert "httpx" not in loaded

@@ -1,18 +1,32 @@
-"""What gets installed: each tracked file of the three packages and no others, importable with no checkout around."""
+"""What gets installed: each tracked file of the package and no others, importable with no checkout around; and what
+type checkers see of it, in an editable install and in one from the wheel.
+"""
 
 import json
+import re
 import shutil
 import subprocess
 import sys
 import sysconfig
+import tarfile
+import venv
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 from tracked import PACKAGES, ROOT, tracked_files
 
-PIP = [sys.executable, "-m", "pip", "--isolated", "--quiet"]
-BUILD_OFFLINE = ["--no-index", "--no-deps", "--no-build-isolation"]
+PIP = [sys.executable, "-m", "pip", "--isolated", "--quiet", "--disable-pip-version-check"]
+OFFLINE = ["--no-index", "--no-deps"]
+BUILD_OFFLINE = [*OFFLINE, "--no-build-isolation"]
+
+HOOK = """
+import sys
+sys.path[:0] = [".src/build-backend"]
+import adjourn_build
+getattr(adjourn_build, sys.argv[1])(sys.argv[2])
+"""
 
 IMPORT_ALL = """
 import importlib, json, pkgutil, sys
@@ -20,7 +34,7 @@ target, dependencies = sys.argv[1:]
 sys.path[:0] = [target]
 sys.path.append(dependencies)  # by hand, under -S: the .pth of an editable install is not read
 import adjourn
-found = {}
+found = {"adjourn": adjourn.__file__}
 for info in pkgutil.walk_packages(adjourn.__path__, "adjourn."):
     if not info.name.endswith(".__main__"):
         found[info.name] = importlib.import_module(info.name).__file__
@@ -35,6 +49,58 @@ sys.path[:0] = [target]
 sys.path.append(dependencies)
 [command] = distribution("adjourn").entry_points.select(group="console_scripts", name="adjourn")
 assert callable(command.load())
+import adjourn
+assert adjourn.__version__ == distribution("adjourn").version
+"""
+
+RIGHT = '''# pyright: strict
+"""A small server and a small client, with nothing in them for a type checker to report."""
+
+from typing import assert_type
+
+import trio
+
+from adjourn import Agent, Limits, Run, ToolContext, __version__, open_actor_system, open_client, tool
+from adjourn.actors.testing import ScriptedModel, says
+from adjourn.protocol import AssistantMessage, Message
+
+
+@tool(decision={"type": "boolean"})
+async def refund(order_id: int, decision: bool, context: ToolContext) -> str:
+    """Pay an order's money back."""
+    return f"{order_id}: {decision}, {context.tool_call_id}"
+
+
+agent = Agent(name="shop", model=ScriptedModel([says("Hello.")]), tools=[refund], limits=Limits(max_turns=3))
+
+
+async def serve() -> str:
+    async with open_actor_system([agent], store="memory:") as system:
+        run = await system.start("shop", "Refund order 7.")
+        assert_type(run, Run)
+        return (await run.wait()).status
+
+
+async def watch(messages: list[Message]) -> None:
+    async with open_client("ws://127.0.0.1:8765") as client:
+        assert_type((await client.info()).version, str)
+    print([message.text for message in messages if isinstance(message, AssistantMessage)])
+
+
+print(assert_type(__version__, str), trio.run(serve))
+'''
+
+WRONG = """# pyright: strict
+from adjourn import Agent, Limits, open_actor_system
+from adjourn import Agnet  # wrong
+
+agent = Agent(name=7, model="ollama:m")  # wrong
+limits = Limits(max_turns="three")  # wrong
+
+
+async def serve() -> None:
+    async with open_actor_system([agent]) as system:
+        (await system.start("shop", "Hello.")).resumes(True)  # wrong
 """
 
 
@@ -54,16 +120,8 @@ def contents(wheel: Path) -> dict[str, int]:
         return {entry.filename: entry.CRC for entry in archive.infolist() if ".dist-info/" not in entry.filename}
 
 
-def build_wheel(source: str, out: Path) -> Path:
-    run([*PIP, "wheel", *BUILD_OFFLINE, "--wheel-dir", str(out), source], cwd=out)
-    [wheel] = out.glob("*.whl")
-    return wheel
-
-
-@pytest.fixture(scope="module")
-def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of what git tracks, symlinks kept, as a fresh clone of the working tree would have it."""
-    root = tmp_path_factory.mktemp("checkout")
+def copy_tracked(root: Path) -> Path:
+    """Copy what git tracks, symlinks kept, as a fresh clone of the working tree would have it."""
     for path in tracked_files():
         (root / path).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / path, root / path, follow_symlinks=False)
@@ -71,30 +129,82 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def wheel(checkout: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return build_wheel(str(checkout), tmp_path_factory.mktemp("wheel"))
+def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return copy_tracked(tmp_path_factory.mktemp("checkout"))
 
 
 @pytest.fixture(scope="module")
-def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    target = tmp_path_factory.mktemp("installed")
-    run([*PIP, "install", "--no-index", "--no-deps", "--no-compile", "--target", str(target), str(wheel)], cwd=target)
-    return target
+def wheel(checkout: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("wheel")
+    run([*PIP, "wheel", *BUILD_OFFLINE, "--wheel-dir", str(out), str(checkout)], cwd=out)
+    [wheel] = out.glob("*.whl")
+    return wheel
 
 
-def test_wheel_holds_the_tracked_files_of_the_packages_and_no_others(wheel: Path) -> None:
-    assert sorted(contents(wheel)) == [f"adjourn/{path}" for path in tracked_files(*PACKAGES)]
+@pytest.fixture(scope="module")
+def dependencies(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with what this environment has installed, but for this library."""
+    folder = tmp_path_factory.mktemp("dependencies")
+    for found in Path(sysconfig.get_path("purelib")).iterdir():
+        if "adjourn" not in found.name:
+            (folder / found.name).symlink_to(found)
+    return folder
 
 
-def test_every_package_is_marked_as_typed(wheel: Path) -> None:
-    assert {f"adjourn/{package}/py.typed" for package in PACKAGES} <= contents(wheel).keys()
+@pytest.fixture(scope="module")
+def pythons(
+    checkout: Path, wheel: Path, dependencies: Path, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, Path]:
+    """The Pythons of two virtual environments: the library is "editable" in one, and from the "wheel" in the other."""
+    found: dict[str, Path] = {}
+    for kind, arguments in {"editable": ["--editable", str(checkout)], "wheel": [str(wheel)]}.items():
+        folder = tmp_path_factory.mktemp(kind)
+        venv.create(folder, symlinks=True)
+        found[kind] = folder / "bin/python"
+        (site_packages(found[kind]) / "dependencies.pth").write_text(f"{dependencies}\n", encoding="utf-8")
+        run([*PIP, "--python", str(found[kind]), "install", *BUILD_OFFLINE, "--no-compile", *arguments], cwd=folder)
+    return found
 
 
-def test_sdist_builds_the_same_wheel(checkout: Path, wheel: Path, tmp_path: Path) -> None:
-    hook = "import sys; from setuptools import build_meta; build_meta.build_sdist(sys.argv[1])"
-    run([sys.executable, "-c", hook, str(tmp_path)], cwd=checkout)
+def site_packages(python: Path) -> Path:
+    [folder] = python.parents[1].glob("lib/python*/site-packages")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def installed(pythons: dict[str, Path]) -> Path:
+    return site_packages(pythons["wheel"])
+
+
+def tracked_as_built() -> set[str]:
+    """The tracked files where a build finds them: those of the packages under .src/adjourn/, in place of the links."""
+    links = {f".src/adjourn/{package}" for package in PACKAGES}
+    paths = tracked_files()
+    return {f".src/adjourn/{path}" if path.split("/")[0] in PACKAGES else path for path in paths} - links
+
+
+def test_wheel_holds_the_tracked_files_of_the_package_and_no_others(wheel: Path) -> None:
+    tracked = [path.removeprefix(".src/") for path in tracked_as_built() if path.startswith(".src/adjourn/")]
+    assert sorted(contents(wheel)) == sorted(tracked)
+
+
+def test_the_package_is_marked_as_typed(wheel: Path) -> None:
+    assert "adjourn/py.typed" in contents(wheel)
+
+
+def test_sdist_holds_all_that_is_tracked_and_builds_the_same_wheel(checkout: Path, wheel: Path, tmp_path: Path) -> None:
+    run([sys.executable, "-c", HOOK, "build_sdist", str(tmp_path)], cwd=checkout)
     [sdist] = tmp_path.glob("*.tar.gz")
-    assert contents(build_wheel(str(sdist), tmp_path)) == contents(wheel)
+    with tarfile.open(sdist) as archive:
+        archive.extractall(tmp_path, filter="data")
+    [unpacked] = tmp_path.glob("*/")
+    found = {path.relative_to(unpacked).as_posix() for path in unpacked.rglob("*") if path.is_file()}
+    made = {path for path in found if path.startswith(("PKG-INFO", "setup.cfg", ".src/adjourn.egg-info/"))}
+    assert found - made == tracked_as_built() - {".gitattributes", ".gitignore"}
+
+    run([sys.executable, "-c", HOOK, "build_wheel", str(tmp_path)], cwd=unpacked)
+    [rebuilt] = tmp_path.glob("*.whl")
+    assert contents(rebuilt) == contents(wheel)
 
 
 def test_every_installed_module_imports_with_no_checkout_around(installed: Path, tmp_path: Path) -> None:
@@ -105,3 +215,71 @@ def test_every_installed_module_imports_with_no_checkout_around(installed: Path,
 
 def test_the_adjourn_command_is_installed_and_loads(installed: Path, tmp_path: Path) -> None:
     run_isolated(LOAD_COMMAND, installed, cwd=tmp_path)
+
+
+def test_a_checkout_whose_links_are_text_files_is_not_built_and_says_what_to_do(tmp_path: Path) -> None:
+    checkout = copy_tracked(tmp_path / "checkout")
+    for command in ("init", "config core.symlinks false", "add --all"):
+        run(["git", *command.split()], cwd=checkout)
+    shutil.rmtree(checkout / ".src")
+    run(["git", "checkout", "--", ".src"], cwd=checkout)
+    assert (checkout / ".src/adjourn/actors").read_text(encoding="utf-8") == "../../actors"
+
+    command = [*PIP, "wheel", *BUILD_OFFLINE, "--wheel-dir", str(tmp_path), str(checkout)]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode != 0
+    assert list(tmp_path.glob("*.whl")) == []
+    [sentence] = re.findall(r"adjourn cannot be built here .*", done.stderr)
+
+    for advice in re.findall(r"`git (.*?)`", sentence):
+        run(["git", *advice.split()], cwd=checkout)
+    assert all((checkout / ".src/adjourn" / package / "__init__.py").is_file() for package in PACKAGES)
+
+
+def mypy(python: Path, program: Path) -> list[tuple[str, int]]:
+    """(file name, line) of each error that mypy reports."""
+    options = ["--strict", "--no-error-summary", "--no-pretty", "--cache-dir", str(program / "cache")]
+    command = [sys.executable, "-m", "mypy", *options, "--python-executable", str(python), "right.py", "wrong.py"]
+    done = subprocess.run(command, cwd=program, capture_output=True, text=True)
+    assert done.returncode == 1, done.stdout + done.stderr  # 2: it could not run
+    return sorted({(name, int(line)) for name, line in re.findall(r"^(.+?):(\d+): error", done.stdout, re.MULTILINE)})
+
+
+def pyright(python: Path, program: Path) -> list[tuple[str, int]]:
+    """(file name, line) of each error that pyright reports."""
+    command = [sys.executable, "-m", "pyright", "--outputjson", "--pythonpath", str(python), "right.py", "wrong.py"]
+    done = subprocess.run(command, cwd=program, capture_output=True, text=True)
+    assert done.returncode == 1, done.stdout + done.stderr
+    found = json.loads(done.stdout)["generalDiagnostics"]
+    return sorted({(Path(error["file"]).name, error["range"]["start"]["line"] + 1) for error in found})
+
+
+@pytest.fixture(scope="module")
+def reported(
+    pythons: dict[str, Path], tmp_path_factory: pytest.TempPathFactory
+) -> dict[tuple[str, str], list[tuple[str, int]]]:
+    """What each type checker reports in each environment. mypy and pyright run side by side: they are slow."""
+    program = tmp_path_factory.mktemp("program")
+    (program / "right.py").write_text(RIGHT, encoding="utf-8")
+    (program / "wrong.py").write_text(WRONG, encoding="utf-8")
+    checkers = {"mypy": mypy, "pyright": pyright}
+    with ThreadPoolExecutor() as pool:
+        futures = {
+            name: pool.submit(lambda check: {kind: check(python, program) for kind, python in pythons.items()}, check)
+            for name, check in checkers.items()
+        }
+    return {(name, kind): found for name, future in futures.items() for kind, found in future.result().items()}
+
+
+@pytest.mark.parametrize("checker", ["mypy", "pyright"])
+@pytest.mark.parametrize("kind", ["editable", "wheel"])
+def test_type_checkers_report_what_is_wrong_in_a_users_program_and_nothing_else(
+    reported: dict[tuple[str, str], list[tuple[str, int]]], checker: str, kind: str
+) -> None:
+    wrong = [number for number, line in enumerate(WRONG.splitlines(), 1) if line.endswith("# wrong")]
+    assert reported[checker, kind] == [("wrong.py", number) for number in wrong]
+
+
+def test_an_editable_install_is_a_plain_path(pythons: dict[str, Path], checkout: Path) -> None:
+    [link] = site_packages(pythons["editable"]).glob("__editable__*")
+    assert link.read_text(encoding="utf-8").strip() == str(checkout / ".src")

@@ -15,11 +15,9 @@ import zlib
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from functools import cache
-from http.cookiejar import CookieJar, DefaultCookiePolicy
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
-from urllib.request import getproxies, proxy_bypass
 
 import trio
 
@@ -244,6 +242,8 @@ def _unreachable(error: Exception, at: str, provider: Provider) -> str:
 
 
 def _is_proxied(at: str) -> bool:
+    from urllib.request import getproxies, proxy_bypass  # slow to load, as httpx is
+
     parts, proxies = urlsplit(at), getproxies()
     host = parts.hostname or ""
     return not is_loopback(host) and (parts.scheme in proxies or "all" in proxies) and not proxy_bypass(host)
@@ -259,6 +259,8 @@ def _causes(error: BaseException, depth: int = 10) -> Iterator[BaseException]:
 
 
 def _new_client(provider: Provider) -> "httpx.AsyncClient":
+    from http.cookiejar import CookieJar, DefaultCookiePolicy
+
     import httpx
 
     if provider.http2 and importlib.util.find_spec("h2") is None:

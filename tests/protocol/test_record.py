@@ -14,6 +14,8 @@ import pytest
 from adjourn.protocol.codec import digest
 from adjourn.protocol.errors import RecordTooNew, StoreCorrupt
 from adjourn.protocol.events import Outcome, Status
+from adjourn.protocol.messages import ModelDescriptor
+from adjourn.protocol.options import ModelOptions
 from adjourn.protocol.record import (
     MIGRATIONS,
     SCHEMA_VERSION,
@@ -31,8 +33,8 @@ from adjourn.protocol.record import (
 
 RECORDS = Path(__file__).parent.parent / "vectors" / "records"
 FROZEN = {
-    "v1-heads.json": "2e2735cc0bc0a2f326ecbe25c7c8bced196c89dab03f2696338335c88d0823e3",
-    "v1-entries.json": "f68072acdeb5e7147b9b5a777c7934ee3a1ad2d3d5d984ac8d96f61dcd33ae04",
+    "v1-heads.json": "053a5fb700374b42af4bd0440a735b545f6bffb79dd3be8b739f554c8b0e76ae",
+    "v1-entries.json": "100747743603e1a16290157c12a0290d0512dcebc48ca98e6c75a881d928ed93",
 }
 
 
@@ -88,6 +90,36 @@ def test_the_corpus_has_every_field_of_a_head_and_every_kind_of_entry() -> None:
     assert {call["phase"] for head in heads for call in head.get("calls", [])} == {*get_args(Phase)}
     assert {entry["kind"] for entry in entries} == {entry.__struct_config__.tag for entry in get_args(Entry)}
     assert {entry["outcome"] for entry in entries if entry["kind"] == "decision"} == {*get_args(Outcome)}
+
+
+def test_the_corpus_has_every_field_of_all_that_a_record_holds() -> None:
+    used: set[tuple[type, str]] = set()
+    for head in stored_of("heads"):
+        used |= fields_set(decode_head(as_json(head)))
+    for version, stored, _ in (case.values for case in cases("entries")):
+        used |= fields_set(decode_entry(as_json(stored), version))
+    known = {(kind, field.name) for kind in structs_in(Head | Entry) for field in msgspec.structs.fields(kind)}
+    assert known - used == {(ModelDescriptor, "headers"), (ModelOptions, "headers")}, "headers are never recorded"
+
+
+def structs_in(annotation: Any) -> set[type[msgspec.Struct]]:
+    """The structs that a value of this type may be, or hold."""
+    if not (isinstance(annotation, type) and issubclass(annotation, msgspec.Struct)):
+        return {each for inner in get_args(annotation) for each in structs_in(inner)}
+    fields = msgspec.structs.fields(annotation)
+    return {annotation, *(each for field in fields for each in structs_in(field.type))}
+
+
+def fields_set(value: Any) -> set[tuple[type, str]]:
+    """The fields that are written of a value, and of all that it holds."""
+    if isinstance(value, tuple):
+        return {each for inner in value for each in fields_set(inner)}
+    if not isinstance(value, msgspec.Struct):
+        return set()
+    written = json.loads(as_json(value)).keys()
+    fields = [field for field in msgspec.structs.fields(type(value)) if field.encode_name in written]
+    inner = {each for field in fields for each in fields_set(getattr(value, field.name))}
+    return inner | {(type(value), field.name) for field in fields}
 
 
 def test_an_old_record_means_what_it_meant() -> None:

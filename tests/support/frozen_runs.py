@@ -1,0 +1,180 @@
+"""The frozen stores of `tests/vectors/stores/`: what their runs look like, and how they go on.
+
+Beside each `<name>.sqlite3`, which is never edited, stands a `<name>.json`:
+
+    writtenBy, layoutVersion, schemaVersion, sha256   of the file
+    openAt      ms since the epoch: the time at which it is opened; nothing is due then
+    runs        by run id:
+        seen    what the run looks like when the file is opened; see `look`
+        steps   [{method, params, error?}]: what is asked of the run then, in the words of the wire
+        after   what has become of it then; see `_outcome`
+    overdueAt   ms: a later time to open the file at, when much is due
+    overdue     by run id: what becomes of the run by itself then; null: it is deleted
+
+Where a later version has other words for the same, `seen`, `after` and `overdue` take those words. The file and the
+steps stay.
+"""
+
+import json
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import trio
+from frozen_shop import Shop
+
+from adjourn.actors import ActorSystem, open_actor_system
+from adjourn.protocol.errors import AdjournError, RunNotFound
+from adjourn.protocol.messages import AssistantMessage, Message, ToolResultMessage
+from adjourn.protocol.record import DecisionEntry, Entry, History, Record
+from adjourn.protocol.transcript import Snapshot, Transcript, replay
+from adjourn.stores import SqliteStore
+
+__all__ = ["STORES", "come_to", "get", "go_on", "load", "look"]
+
+STORES = Path(__file__).parent.parent / "vectors" / "stores"
+PATIENCE_S = 20
+
+# What of a head is looked at; the rest of it is in the snapshot.
+HEAD = ("version", "epoch", "owner", "calls", "modelCall", "abort", "recoveries", "createdAt", "nextDue", "expiresAt")
+ARGUMENTS = {"toolCallId": "tool_call_id", "claimToken": "token", "isError": "is_error"}
+
+
+@asynccontextmanager
+async def _opened(path: Path, now_ms: int, *agents: Any) -> AsyncGenerator[ActorSystem]:
+    with trio.fail_after(PATIENCE_S):
+        async with open_actor_system(agents, store=f"sqlite:///{path}", clock=lambda: now_ms / 1000) as system:
+            yield system
+
+
+async def load(path: Path, run_id: str) -> Record:
+    """The record of a run in the store."""
+    async with await SqliteStore.open(path) as store:
+        record = await store.load(run_id)
+    assert record is not None
+    return record
+
+
+async def look(path: Path) -> dict[str, dict[str, Any]]:
+    """What each run in the store looks like, by its id, newest first: of its head what the snapshot doesn't say, the
+    kinds of its journal's entries, how its gates were settled, and the snapshot."""
+    found: dict[str, dict[str, Any]] = {}
+    async with await SqliteStore.open(path) as store:
+        for head in (await store.list()).heads:
+            record = await store.load(head.id)
+            assert record is not None
+            assert record.head == head
+            found[head.id] = {
+                "head": {key: value for key, value in _plain(head).items() if key in HEAD},
+                "journal": _kinds(record.journal),
+                "decisions": [_plain(entry) for entry in record.journal if isinstance(entry, DecisionEntry)],
+                "snapshot": _plain(_snapshot(record)),
+            }
+    return found
+
+
+async def get(path: Path, now_ms: int) -> dict[str, Any]:
+    """The snapshots of all runs that a system without any agents gives: what isn't over stays put, but for an abort."""
+    async with _opened(path, now_ms) as system:
+        heads = (await system.list()).heads
+        return {head.id: _plain((await system.get(head.id)).snapshot) for head in heads}
+
+
+def _snapshot(record: Record) -> Snapshot:
+    transcript = Transcript()
+    for event in replay(record):
+        transcript.apply(event)
+    return transcript.snapshot()
+
+
+async def go_on(path: Path, now_ms: int, run_id: str, steps: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """What becomes of a run that comes to rest, takes the steps, and comes to rest again; see `_outcome`.
+
+    A step that is not answered as it says is an AssertionError.
+    """
+    before = await load(path, run_id)
+    shop = Shop()
+    async with _opened(path, now_ms, *shop.agents) as system:
+        await system.run(run_id).wait()
+        token = ""
+        for step in steps:
+            token = await _take(system, run_id, step, token)
+        await system.run(run_id).wait()
+    return _outcome(shop, before, await load(path, run_id))
+
+
+async def _take(system: ActorSystem, run_id: str, step: Mapping[str, Any], token: str) -> str:
+    """Take a step. The latest claim's token goes with a result that has none; it is returned."""
+    method = step["method"].removeprefix("run.")
+    arguments = {ARGUMENTS.get(key, key): value for key, value in step["params"].items()}
+    if method == "result":
+        arguments.setdefault("token", token)
+    error = None
+    try:
+        reply = await getattr(system, method)(run_id, **arguments)
+        token = reply if method == "claim" else token
+    except AdjournError as raised:
+        error = raised.type
+    assert error == step.get("error"), f"run {run_id}: {step} was answered with {error}"
+    return token
+
+
+async def come_to(path: Path, now_ms: int, wanted: Mapping[str, str | None]) -> dict[str, dict[str, Any] | None]:
+    """What becomes of runs that come to these statuses by themselves; None: they are deleted."""
+    before = {run_id: await load(path, run_id) for run_id in wanted}
+    shop = Shop()
+    changed = trio.Event()
+
+    async def status(run_id: str) -> str | None:
+        try:
+            return (await system.head(run_id)).status
+        except RunNotFound:
+            return None
+
+    async with _opened(path, now_ms, *shop.agents) as system:
+        system.watch_changes(lambda head, deleted: changed.set())
+        while {run_id: await status(run_id) for run_id in wanted} != wanted:
+            await changed.wait()
+            changed = trio.Event()
+    left = [run_id for run_id, status in wanted.items() if status is not None]
+    outcomes = {run_id: _outcome(shop, before[run_id], await load(path, run_id)) for run_id in left}
+    return {run_id: outcomes.get(run_id) for run_id in wanted}
+
+
+def _outcome(shop: Shop, before: Record, now: Record) -> dict[str, Any]:
+    """How a run stands, which messages and kinds of journal entries were added (sorted, for tools race), which tools
+    executed with which decisions, and how many messages the model was asked with each time."""
+    run_id, count = before.head.id, len(before.journal)
+    assert now.journal[:count] == before.journal, "the journal has changed"
+    messages = History(now.journal).messages
+    asked = [seen for run, seen in shop.asked if run == run_id]
+    assert all(list(seen) == messages[: len(seen)] for seen in asked), "the model saw something else"
+    return {
+        "status": now.head.status,
+        "reason": now.head.reason,
+        "added": [_short(message) for message in messages[len(History(before.journal).messages) :]],
+        "journal": sorted(_kinds(now.journal[count:])),
+        "executed": sorted(_plain(execution) for run, *execution in shop.executed if run == run_id),
+        "asked": [len(seen) for seen in asked],
+    }
+
+
+def _kinds(journal: Sequence[Entry]) -> list[str]:
+    return [str(entry.__struct_config__.tag) for entry in journal]
+
+
+def _short(message: Message) -> dict[str, Any]:
+    match message:
+        case AssistantMessage():
+            return {"role": "assistant", "text": message.text, "stopReason": message.stop_reason}
+        case ToolResultMessage(is_error=True):  # the runtime's own words, which may change
+            return {"role": "toolResult", "toolCallId": message.tool_call_id, "isError": True}
+        case _:
+            return {"role": "toolResult", "toolCallId": message.tool_call_id, "text": message.text}
+
+
+def _plain(value: Any) -> Any:
+    """As JSON gives it back."""
+    return json.loads(msgspec.json.encode(value))
