@@ -14,10 +14,12 @@ from typing import Any, Generic, Literal, TypeVar
 import trio
 from trio.lowlevel import Abort, Task, current_task, reschedule, wait_task_rescheduled
 
+from ...protocol.errors import ProgramError
+
 M = TypeVar("M")
 
 
-class ActorError(Exception):
+class ActorError(ProgramError):
     """Whatever the actor core raises: ActorEnded, ActorCrashed, MailboxFull, NameTaken, RestartIntensityExceeded."""
 
 

@@ -21,6 +21,7 @@ from urllib.parse import urlsplit
 
 import trio
 
+from ...protocol.errors import ProgramError
 from ...protocol.loopback import is_loopback
 from ...protocol.messages import ErrorKind
 from ...protocol.providers.adapter import HTTPRequest
@@ -42,7 +43,7 @@ KEEP_ALIVE = 100  # idle connections
 _TELL_HEADERS = ("receive_response_headers.complete", "receive_response_headers.failed")  # log records of httpcore's
 
 
-class NetworkFault(Exception):
+class NetworkFault(ProgramError):
     """An exchange that came to nothing. `str` is for people."""
 
     def __init__(self, text: str, kind: ErrorKind) -> None:

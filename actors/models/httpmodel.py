@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 import msgspec
 import trio
 
+from ...protocol.errors import ProgramError
 from ...protocol.events import Failed, StreamEvent
 from ...protocol.messages import ModelDescriptor
 from ...protocol.providers import ADAPTERS
@@ -32,7 +33,7 @@ _BETA = "anthropic-beta"  # a list of features: a caller's own are added to thos
 RequestHook = Callable[[HTTPRequest], HTTPRequest | None]
 
 
-class ProviderError(Exception):
+class ProviderError(ProgramError):
     """A provider gave no answer. `str` is for people."""
 
 

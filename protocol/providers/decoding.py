@@ -8,6 +8,7 @@ from typing import TypeVar
 
 import msgspec
 
+from ..errors import ProgramError
 from ..events import (
     Done,
     Failed,
@@ -46,7 +47,7 @@ MAX_TOKENS = 2**50  # of one kind: then their sum is still a number that every r
 T = TypeVar("T")
 
 
-class WireError(Exception):
+class WireError(ProgramError):
     """The provider's stream can't go on: it broke its own rules, or says itself that it failed. `str` is for people."""
 
     def __init__(self, message: str, kind: ErrorKind = "terminal") -> None:
