@@ -114,6 +114,8 @@ def _why(error: OSError) -> str:
 async def _count(system: ActorSystem) -> tuple[int, int, int]:
     statuses: tuple[Status, Status] = ("running", "paused")
     pages = [await system.list(status=status, limit=MAX_COUNTED) for status in statuses]
-    stranded = sum(system.is_stranded(head) for page in pages for head in page.heads)
-    running, paused = (sum(not system.is_stranded(head) for head in page.heads) for page in pages)
-    return running, paused, stranded
+    counts = [0, 0, 0]
+    for place, page in enumerate(pages):
+        for head in page.heads:
+            counts[2 if await system.stranded(head) else place] += 1
+    return counts[0], counts[1], counts[2]

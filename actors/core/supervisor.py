@@ -10,6 +10,8 @@ import logging
 from collections import deque
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
+from contextvars import copy_context
+from functools import partial
 from typing import Any, Generic, Literal
 
 import msgspec
@@ -50,10 +52,13 @@ class Supervisor:
         self._children: dict[str, tuple[ChildSpec[Any], Actor[Any]]] = {}
         self._is_stopping = False
         self._body = trio.CancelScope()
+        self._context = copy_context()  # children see the context variables of who opened the supervisor
         self._failure: RestartIntensityExceeded | None = None
 
     def start_child(self, spec: ChildSpec[M]) -> ActorRef[M]:
         """Start a child, to the right of all others. Its reference takes mail at once.
+
+        The child sees the context variables of the task that opened the supervisor, whoever starts it.
 
         Raises: NameTaken; ActorEnded when the supervisor is stopping.
         """
@@ -64,7 +69,8 @@ class Supervisor:
         mailbox: Mailbox[M] = Mailbox(spec.capacity, spec.reserved)
         actor = Actor(spec.name, spec.start, mailbox)
         self._children[spec.name] = spec, actor
-        self._nursery.start_soon(self._tend, spec, actor, name=f"actor {spec.name}")
+        tend = partial(self._tend, spec, actor)
+        self._context.run(partial(self._nursery.start_soon, tend, name=f"actor {spec.name}"))
         return actor.ref
 
     async def stop_child(self, name: str) -> Ended | None:

@@ -314,7 +314,7 @@ class Connection:
                 return
             head, deleted = change
             if await self._procedures.allows("runs.watch", head):
-                summary = self._procedures.summary(head, deleted=deleted)
+                summary = await self._procedures.summary(head, deleted=deleted)
                 yield rpc.notification("run.changed", summary, self._form)
 
     # The writer.

@@ -101,7 +101,7 @@ class Procedures:
         """A run's log, to watch it at once."""
         return await self._system.log(run_id)
 
-    def summary(self, head: Head, *, deleted: bool = False) -> RunSummary:
+    async def summary(self, head: Head, *, deleted: bool = False) -> RunSummary:
         """A run as lists show it."""
         waiting = [
             call for call in head.calls if call.phase in ("gated", "offered") or (call.claim and call.phase != "done")
@@ -114,7 +114,7 @@ class Procedures:
             updated_at=head.updated_at,
             seq=head.seq,
             pending=0 if head.status in FINAL else len(waiting),
-            stranded=self._system.is_stranded(head),
+            stranded=not deleted and await self._system.stranded(head) is not None,
             metadata=head.metadata,
             deleted=deleted,
         )
@@ -160,7 +160,7 @@ class Procedures:
     async def _list(self, params: RunList) -> RunPage:
         page = await self._system.list(status=params.status, limit=params.limit, after=params.after)
         heads = [head for head in page.heads if await self.allows("run.list", head)]
-        return RunPage(runs=tuple(self.summary(head) for head in heads), after=page.after)
+        return RunPage(runs=tuple([await self.summary(head) for head in heads]), after=page.after)
 
     async def _delete(self, params: RunDelete) -> Empty:
         with suppress(RunNotFound):

@@ -93,9 +93,9 @@ class Activation:
                 head, history = actor.head, History(actor.journal)
                 return answer(step(head, history, given, now=self._services.now(), seq=head.seq)), None
             if actor.state.agent is None and not isinstance(given, Abort | Tick):
-                name = actor.state.head.agent
-                text = f"agent {name!r}, or one of the run's tools, is not loaded in this process"
-                raise Stranded(text, runId=run_id, agent=name)
+                head = actor.state.head
+                text = self._contracts.fault(head, actor.state.history) or f"agent {head.agent!r} is not loaded here"
+                raise Stranded(text, runId=run_id, agent=head.agent)
             try:
                 return await actor.ask(given), actor
             except ActorEnded:

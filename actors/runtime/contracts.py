@@ -1,40 +1,196 @@
-"""Whether today's code can go on with a recorded run. No run is loaded here."""
+"""Whether today's code can go on with what a run has recorded. What differs is told in words for people.
 
-from collections.abc import Mapping
+A gate belongs to the record, not to today's code: a call executes only in code that takes the arguments and the
+decision that were recorded. Comparisons over plain data; no run is loaded, and no tool is called.
+"""
 
-from ...protocol.record import FINAL, Head, History
+from collections import OrderedDict
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from ...protocol.errors import DecisionInvalid, Stranded
+from ...protocol.messages import AssistantMessage, ToolCall
+from ...protocol.record import FINAL, Call, DecisionEntry, Head, History, MessageEntry, ToolSpec
+from ...protocol.schema import compile_schema
+from ...protocol.transitions import StartTool, Transition
 from ..agent import Agent
+from ..tools.execution import Tool
 
-__all__ = ["Contracts"]
+__all__ = ["Contracts", "check_code", "contract_fault"]
+
+MAX_KNOWN = 4096  # runs whose faults are remembered
+_UNDECIDED: Any = object()
 
 
 class Contracts:
-    """What the loaded agents can do of recorded runs. `stranded`: runs found to want code that isn't loaded."""
+    """What the loaded agents can do of recorded runs."""
 
     def __init__(self, agents: Mapping[str, Agent]) -> None:
         self.agents = agents
-        self._stranded: set[str] = set()  # heads alone don't tell all of it
+        self._known: OrderedDict[tuple[str, int], str | None] = OrderedDict()  # by run and version
 
     def agent_of(self, head: Head, history: History) -> Agent | None:
-        """The agent that can go on with the run; None where it, or one of its tools, isn't loaded."""
+        """The agent that can carry the run on; None where its code is missing, or can't execute what was decided."""
         agent = self.agents.get(head.agent)
-        if agent is None or any(agent.tool(name) is None for name in history.tools):
-            self._stranded.add(head.id)
+        if agent is None or _missing(agent, history) or _first_fault(agent, head, history, ("ready", "started")):
             return None
         return agent
 
-    def is_stranded(self, head: Head) -> bool:
-        """Whether the run can't go on here because its agent, or one of its tools, isn't loaded.
-
-        Of a run that has not been in memory yet, only the tools of open calls are known.
-        """
+    def quick_fault(self, head: Head) -> tuple[bool, str | None]:
+        """Whether the head alone tells if the run can go on here, and if so, why it can't."""
         if head.status in FINAL:
-            return False
+            return True, None
         agent = self.agents.get(head.agent)
-        if agent is None or head.id in self._stranded:
-            return True
-        return any(agent.tool(call.name) is None for call in head.calls if call.phase != "done")
+        if agent is None:
+            return True, f"agent {head.agent!r} is not loaded in this process"
+        if head.spec_digest == agent.spec_digest:
+            return True, None
+        key = head.id, head.version
+        return key in self._known, self._known.get(key)
 
-    def forget(self, run_id: str) -> None:
-        """Drop what is known of a deleted run."""
-        self._stranded.discard(run_id)
+    def fault(self, head: Head, history: History) -> str | None:
+        """Why the run, or a call of it that waits, can't go on here; None if it can."""
+        is_known, fault = self.quick_fault(head)
+        if not is_known:
+            agent = self.agents[head.agent]
+            fault = _missing(agent, history) or _first_fault(agent, head, history, ("gated", "ready", "started"))
+            self._known[head.id, head.version] = fault
+            if len(self._known) > MAX_KNOWN:
+                self._known.popitem(last=False)
+        return fault
+
+
+def check_code(agent: Agent, history: History, transition: Transition) -> None:
+    """Check that today's code can execute what a transition is about to let through.
+
+    Raises: Stranded, where its contract is another one than the record's; DecisionInvalid, where only the Python type
+        of a decision or of edited arguments refuses the value.
+    """
+    head = transition.head
+    assert head is not None
+    decided = {
+        entry.tool_call_id: entry
+        for entry in transition.append
+        if isinstance(entry, DecisionEntry) and entry.digest is not None
+    }
+    started = {effect.tool_call_id for effect in transition.effects if isinstance(effect, StartTool)}
+    if not (decided or started):
+        return
+    message = _turn_message(history, transition)
+    for call in head.calls:
+        if call.id in started or (call.id in decided and call.phase in ("ready", "offered")):
+            _check_call(agent, history, call, message, decided.get(call.id), runId=head.id)
+
+
+def _check_call(
+    agent: Agent,
+    history: History,
+    call: Call,
+    message: AssistantMessage,
+    decided: DecisionEntry | None,
+    **where: Any,
+) -> None:
+    """`decided`: the decision that the transition brings; None where the call only starts now."""
+    recorded, tool = history.tools[call.name], agent.tool(call.name)
+    if tool is None:
+        raise Stranded(f"tool {call.name!r} is not loaded in this process", **where)
+    if decided is None and recorded is tool.spec:
+        return  # nearly all calls: the run was begun by this very code
+    entry = decided or history.decisions.get(call.id)
+    arguments, decision = _arguments(message, call, entry), entry.decision if entry else _UNDECIDED
+    fault = contract_fault(recorded, tool, arguments, decision)
+    if fault is not None:
+        raise Stranded(f"{fault}; the call still waits", toolCallId=call.id, **where)
+    if decided is not None and recorded.runs == "server":
+        refusal = tool.refusal(arguments, decided.decision)
+        if refusal is not None:
+            path, why = refusal
+            text = f"tool {call.name!r} refuses it: {why}"
+            raise DecisionInvalid(text, errors=[{"path": path, "message": why}], toolCallId=call.id, **where)
+
+
+def _turn_message(history: History, transition: Transition) -> AssistantMessage:
+    """The assistant message of the turn under way; it may come with this very transition."""
+    new = [entry.message for entry in transition.append if isinstance(entry, MessageEntry)]
+    message = new[-1] if new else history.turn_message
+    assert message is not None
+    return message
+
+
+def _arguments(message: AssistantMessage, call: Call, entry: DecisionEntry | None) -> dict[str, Any]:
+    if entry is not None and entry.arguments is not None:
+        return entry.arguments
+    block = message.content[call.index]
+    assert isinstance(block, ToolCall)
+    return block.arguments
+
+
+def _missing(agent: Agent, history: History) -> str | None:
+    for name in history.tools:
+        if agent.tool(name) is None:
+            return f"tool {name!r} of agent {agent.name!r} is not loaded in this process"
+    return None
+
+
+def _first_fault(agent: Agent, head: Head, history: History, phases: Iterable[str]) -> str | None:
+    for call in head.calls:
+        recorded, tool = history.tools.get(call.name), agent.tool(call.name)
+        if call.phase not in phases or call.claim or recorded is None or tool is None:
+            continue
+        if call.phase == "started" and not recorded.idempotent:
+            continue  # it is not executed again
+        entry = history.decisions.get(call.id)
+        assert history.turn_message is not None
+        arguments = _arguments(history.turn_message, call, entry)
+        if fault := contract_fault(recorded, tool, arguments, entry.decision if entry else _UNDECIDED):
+            return fault
+    return None
+
+
+def contract_fault(recorded: ToolSpec, tool: Tool, arguments: dict[str, Any], decision: Any = _UNDECIDED) -> str | None:
+    """Why a call that was made under the `recorded` spec can't be executed by today's `tool`; None if it can.
+
+    Without a `decision` only what no decision can change is told.
+    """
+    today = tool.spec
+    if recorded is today or recorded == today:
+        return None
+    name = f"tool {today.name!r}"
+    if recorded.runs != today.runs:
+        return f"{name} is executed by the {today.runs} today, and by the {recorded.runs} when the call was made"
+    if recorded.decision is not None and today.decision is None:
+        return f"{name} takes no decision today, and its calls waited for one when this call was made"
+    if recorded.approval != today.approval:
+        return f"{name} takes {_kind(today)} today, and {_kind(recorded)} when the call was made"
+    for fault in compile_schema(today.parameters).validate(arguments):
+        return f"{name} takes other arguments today: {fault.path or '/'}: {fault.message}"
+    if recorded.decision is None or today.decision is None:
+        return None
+    if decision is not _UNDECIDED:
+        for fault in compile_schema(today.decision).validate(decision):
+            return f"{name} takes another decision today: {fault.path or '/'}: {fault.message}"
+    elif clash := _clash(recorded.decision, today.decision):
+        return f"{name} takes another decision today: {clash}"
+    return None
+
+
+def _kind(spec: ToolSpec) -> str:
+    return "an approval" if spec.approval else "a decision of its own"
+
+
+def _clash(recorded: dict[str, Any], today: dict[str, Any]) -> str | None:
+    """Why no decision can fit both schemas, where their outermost level shows it; None where one may."""
+    then, now = _types(recorded), _types(today)
+    if then and now and not then & now and not ({"integer", "number"} <= then | now):
+        return f"{' or '.join(sorted(now))}, where {' or '.join(sorted(then))} was asked for"
+    for required_by, closed in ((today, recorded), (recorded, today)):
+        if closed.get("additionalProperties") is False:
+            lacking = sorted(set(required_by.get("required", ())) - set(closed.get("properties", {})))
+            if lacking:
+                return f"one that has {lacking[0]!r}" if closed is recorded else f"one without {lacking[0]!r}"
+    return None
+
+
+def _types(schema: dict[str, Any]) -> set[str]:
+    given = schema.get("type")
+    return {given} if isinstance(given, str) else set(given or ())

@@ -11,6 +11,7 @@ from contextlib import aclosing
 from functools import reduce
 
 import msgspec
+import trio
 
 from ...protocol import codec
 from ...protocol.calls import argument_fault, call_id, with_ids
@@ -40,6 +41,7 @@ __all__ = ["ModelCall"]
 
 logger = logging.getLogger("adjourn.runs")
 
+CHECKPOINT_CHUNKS = 64
 MAX_SAID = 256  # events of a message that wait to be put together
 
 _ENDS = (Done, Failed)
@@ -169,8 +171,12 @@ class ModelCall:
     async def _stream(self, request: ModelRequest) -> AssistantMessage:
         try:
             async with aclosing(self._agent.language_model.stream(request)) as stream:
+                chunks = 0
                 async for chunk in stream:
                     await self._take(chunk)
+                    chunks += 1
+                    if chunks % CHECKPOINT_CHUNKS == 0:  # a model that never waits must not stop the process
+                        await trio.lowlevel.checkpoint()
             ended = self._final or self._failed("the model's stream ended before its message did")
             message = self._checked(ended)
         except Exception as error:

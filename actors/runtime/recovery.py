@@ -9,6 +9,7 @@ from ...protocol.record import Head, Record
 from ...stores.base import Store
 from ..core.mailbox import Mailbox
 from .activation import Activation
+from .contracts import Contracts
 from .services import BACKOFF_S
 
 __all__ = ["Recovery"]
@@ -22,8 +23,8 @@ PAGE = 500  # heads
 class Recovery:
     """Brings live runs back, at most `AT_ONCE` at a time, for as long as the store takes to answer."""
 
-    def __init__(self, store: Store, activation: Activation) -> None:
-        self._store, self._activation = store, activation
+    def __init__(self, store: Store, activation: Activation, contracts: Contracts) -> None:
+        self._store, self._activation, self._contracts = store, activation, contracts
 
     async def run(self, mailbox: Mailbox[None]) -> None:
         """The actor: over when every live run is in memory, or can't be."""
@@ -60,4 +61,5 @@ class Recovery:
                     failed.add(head.id)
                 return
         if not isinstance(actor, Record) and actor.state.agent is None:
-            logger.warning("run %s is stranded: agent %r, or one of its tools, is not loaded", head.id, head.agent)
+            why = self._contracts.fault(actor.state.head, actor.state.history)
+            logger.warning("run %s is stranded: %s", head.id, why)

@@ -41,6 +41,7 @@ class Registry:
         self.activations = 0
         self._store, self._supervisor, self._count = store, supervisor, count
         self._entered, self._deleted = entered, deleted
+        self.lost: set[str] = set()  # runs whose actor has gone although they go on; the sweeper brings them back
         self._closing = False
         self._rested = trio.Event()  # a run has come to rest
 
@@ -93,10 +94,20 @@ class Registry:
                 self._left(actor)
         return bool(self.active)
 
+    def evict(self, actor: RunActor) -> None:
+        """Take a run out of memory whose actor can't end yet: a tool of it shields itself from cancellation."""
+        self._left(actor)
+
     async def drain(self) -> None:
         """Refuse new work from now on, and wait until nothing is under way."""
         self._closing = True
         while not all(actor.at_rest for actor in self.active.values()):
+            self._rested = trio.Event()
+            await self._rested.wait()
+
+    async def wait_empty(self) -> None:
+        """Wait until no run is in memory."""
+        while self.active:
             self._rested = trio.Event()
             await self._rested.wait()
 
@@ -112,13 +123,16 @@ class Registry:
             actor.leave()
 
     async def _tend(self, actor: RunActor, mailbox: Mailbox[Input]) -> None:
+        state = actor.state
         try:
             await actor(mailbox)
-            state = actor.state
             if state.head.status in FINAL and not state.history.spec.limits.retention_s:
                 with suppress(AdjournError):  # then the sweeper does it
                     await self.delete(state.head)
         finally:
+            if actor.is_lost and not self._closing and self.active.get(state.head.id) is actor:
+                self.lost.add(state.head.id)
+                self._entered()  # there is something to do for the sweeper
             self._left(actor)
 
     def _left(self, actor: RunActor) -> None:

@@ -6,9 +6,10 @@ from collections.abc import AsyncGenerator, AsyncIterator, Generator
 from contextlib import aclosing, asynccontextmanager, suppress
 from typing import Any
 
+import msgspec
 import trio
 
-from ...protocol.errors import RunNotFound, ShuttingDown
+from ...protocol.errors import RunNotFound, ShuttingDown, StoreUnavailable
 from ...protocol.events import Envelope
 from ...protocol.methods import Aborted, RunSnapshot
 from ...protocol.record import FINAL, Head, History, Limits
@@ -18,12 +19,15 @@ from ...protocol.transitions import Abort, ClaimCall, ClientResult, Decide, Decl
 from .admission import check_result
 from .eventlog import Cursor, EventLog
 from .records import load_record
+from .run_actor import RunActor
 from .runtime import Runtime
 
 __all__ = ["Run"]
 
 BATCH = 32  # events that a lossless reader takes at once; until it asks for more, the run takes them for read
 KEEPALIVE_S = 15.0
+ABORT_TRIES = 3  # where the actor of an aborted run ends without it
+GRACE_S = 0.5  # beyond the time in which a thread may stop
 
 
 class Run:
@@ -93,7 +97,19 @@ class Run:
         """The whole visible state, and the `seq` that it is of. Raises: RunNotFound, RecordTooNew, StoreUnavailable."""
         item = (await self.log()).snapshot()
         assert isinstance(item.envelope, RunSnapshot)
-        return item.envelope
+        stranded = None if item.envelope.snapshot.status in FINAL else await self.stranded()
+        return item.envelope if stranded is None else msgspec.structs.replace(item.envelope, stranded=stranded)
+
+    async def stranded(self) -> str | None:
+        """Why the run can't go on here, in words for people; None if it can.
+
+        Raises: RunNotFound, RecordTooNew, StoreUnavailable.
+        """
+        actor = self._runtime.registry.active.get(self.id)
+        if actor is not None:
+            return self._runtime.contracts.fault(actor.state.head, actor.state.history)
+        record = await load_record(self._runtime.store, self.id)
+        return self._runtime.contracts.fault(record.head, History(record.journal))
 
     async def snapshot(self) -> Snapshot:
         """The whole visible state, now. Raises: RunNotFound, RecordTooNew, StoreUnavailable."""
@@ -172,16 +188,20 @@ class Run:
     async def abort(self, reason: str = "aborted", *, by: str | None = None) -> Aborted:
         """Stop the run for good; returns when it is over. Idempotent; of an ended run it tells how it ended.
 
+        A tool that doesn't stop is left behind after the system's `cleanup_s`; `abandoned` has the id of its call.
+
         Raises: RunNotFound, StoreUnavailable, ShuttingDown.
         """
-        reply, actor = await self._runtime.activation.deliver(self.id, Abort(by=by, reason=reason))
-        if actor is None:
-            return Aborted(run_id=self.id, status=reply.status, seq=reply.seq, abandoned=())
-        await actor.ref.wait_ended()
-        head = actor.state.head
-        if head.status not in FINAL:
-            raise ShuttingDown("the process leaves; the run is ended when it is back", runId=self.id)
-        return Aborted(run_id=self.id, status=head.status, seq=head.seq, abandoned=actor.abandoned)
+        for _ in range(ABORT_TRIES):
+            reply, actor = await self._runtime.activation.deliver(self.id, Abort(by=by, reason=reason))
+            if actor is None:
+                return Aborted(run_id=self.id, status=reply.status, seq=reply.seq, abandoned=())
+            await self._wait_stopped(actor)
+            head = actor.state.head
+            if head.status in FINAL:
+                return Aborted(run_id=self.id, status=head.status, seq=head.seq, abandoned=actor.abandoned)
+            self._runtime.registry.check_open()
+        raise StoreUnavailable("the run could not be carried to its end; its abort is saved", runId=self.id)
 
     async def delete(self) -> None:
         """Delete the run; one that isn't over is aborted first. Raises: RunNotFound, StoreUnavailable, ShuttingDown."""
@@ -202,6 +222,15 @@ class Run:
         snapshot = log.snapshot().envelope
         assert isinstance(snapshot, RunSnapshot)
         return snapshot.snapshot
+
+    async def _wait_stopped(self, actor: RunActor) -> None:
+        """Wait for the end of an aborted run; a tool that shields itself from cancellation is left behind in time."""
+        with trio.move_on_after(self._runtime.services.cleanup_s + GRACE_S):
+            await actor.ref.wait_ended()
+            return
+        await actor.give_up()
+        if actor.state.head.status in FINAL:
+            self._runtime.registry.evict(actor)
 
     async def _limits(self) -> Limits:
         actor = self._runtime.registry.active.get(self.id)

@@ -39,6 +39,7 @@ class RunActor:
         "_occupied",
         "_scope",
         "abandoned",
+        "is_lost",
         "mailbox",
         "parked_at",
         "ref",
@@ -52,6 +53,7 @@ class RunActor:
         self.parked_at: float | None = None  # on trio's clock
         self.ref: ActorRef[Input]  # given by who starts the actor
         self.mailbox: Mailbox[Input]  # known once the task has begun
+        self.is_lost = False  # it ended although the run goes on, and nobody else owns the store
         self._scope = trio.CancelScope()
         self._occupied = False  # by an effect on the task itself
         self._flying: set[Effect] = set()  # tools in the nursery, until what came of them is served
@@ -90,6 +92,20 @@ class RunActor:
     def leave(self) -> None:
         """Take the run out of memory. What is saved is all that remains."""
         self._scope.cancel()
+
+    @property
+    def executing(self) -> tuple[str, ...]:
+        """The names of the tools that execute here now."""
+        return tuple(call.name for call in self.state.head.calls if call.executing)
+
+    async def give_up(self) -> None:
+        """End an aborted run whose tool shields itself from cancellation: the tool is left behind, and its task too."""
+        state = self.state
+        if state.head.abort and state.head.status not in FINAL:
+            self.abandoned = tuple(sorted(call.id for call in state.head.calls if call.executing))
+            partial = self._model.cut_short() if self._model else None
+            logger.warning("run %s: left behind what does not stop: %s", state.head.id, ", ".join(self.executing))
+            await state.commit(Stopped(partial=partial))
 
     # What transitions ask for.
 
@@ -136,6 +152,7 @@ class RunActor:
                 logger.exception("run %s crashed", self.state.head.id)
                 crashes = 1 if self.state.head.version > version else crashes + 1
                 if crashes > MAX_CRASHES:
+                    self.is_lost = True
                     raise
 
     async def _live(self) -> None:

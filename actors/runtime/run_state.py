@@ -14,10 +14,11 @@ import trio
 from ...protocol.errors import AdjournError, StaleEpoch, StoreUnavailable, Stranded, VersionConflict
 from ...protocol.events import Event
 from ...protocol.machine import resume_seq, step
-from ...protocol.record import Head, History, Record
+from ...protocol.record import FINAL, Head, History, Record
 from ...protocol.transitions import Effect, Input, Reply, Reserve, Stop, Transition
 from ..agent import Agent
 from ..middleware.taps import Taps, taps_of
+from .contracts import check_code
 from .eventlog import EventLog
 from .fairlock import FairLock
 from .records import folded
@@ -136,7 +137,9 @@ class RunState:
             await self._settle_doubt(self.doubt)
         transition = step(self.head, self.history, given, now=self.services.now(), seq=self.log.seq)
         if transition.head is not None:
-            if self.agent is None and any(not isinstance(effect, Stop) for effect in transition.effects):
+            if self.agent is not None:
+                check_code(self.agent, self.history, transition)
+            elif any(not isinstance(effect, Stop) for effect in transition.effects):
                 raise Stranded(f"the code of agent {self.head.agent!r} is not loaded here", runId=self.head.id)
             await self._save(transition, transition.head)
             self._adopt(transition, transition.head)
@@ -164,12 +167,10 @@ class RunState:
                 self._adopt(doubt, doubt.head)
 
     async def _load(self) -> Record | None:
-        """The record. Raises: StoreUnavailable for all that may pass."""
+        """The record. Raises: StoreUnavailable for any error of the store: a corrupt one may recover, too."""
         try:
             return await self.services.store.load(self.head.id)
         except Exception as error:
-            if isinstance(error, AdjournError) and not error.retryable:
-                raise
             raise StoreUnavailable(f"the store does not answer: {error}", runId=self.head.id) from error
 
     def _adopt(self, transition: Transition, head: Head) -> None:
@@ -197,10 +198,15 @@ class RunState:
     # What is shown.
 
     async def show(self, events: Sequence[Event]) -> None:
-        """Publish ahead of durability: once lossless readers have room, between commits, with reserved numbers."""
+        """Publish ahead of durability: once lossless readers have room, between commits, with reserved numbers.
+
+        Raises: trio.ClosedResourceError, once the run is over or has left memory.
+        """
         for at in range(0, len(events), MAX_SHOWN):
             part = events[at : at + MAX_SHOWN]
             while not self._may_show(len(part)):
+                if self.head.status in FINAL or self.carrier is GONE:
+                    raise trio.ClosedResourceError("the run is over, or has left memory: nothing more of it is shown")
                 if not self.log.has_room:
                     await self.log.wait_room()
                 elif self._lock.locked():

@@ -1,5 +1,6 @@
 """The parts of one actor system, put together: the handles in `run.py` and `system.py` reach the runs through them."""
 
+import logging
 from collections.abc import Callable, Mapping
 
 import trio
@@ -21,6 +22,10 @@ from .services import Services
 from .sweeper import Alarm, Sweeper
 
 __all__ = ["Runtime"]
+
+logger = logging.getLogger("adjourn.system")
+
+LEAVING_S = 1.0  # for cancelled runs to end, before those are named that don't
 
 
 class Runtime:
@@ -45,7 +50,9 @@ class Runtime:
         self.changes = Changes()
         self.contracts = Contracts(agents)
         self.count = RunCount(store, max_runs)
-        self.registry = Registry(store, supervisor, self.count, entered=self._alarm.note_entered, deleted=self._deleted)
+        self.registry = Registry(
+            store, supervisor, self.count, entered=self._alarm.note_entered, deleted=self.changes.deleted
+        )
         self.services = Services(
             store=store,
             now=self.now,
@@ -63,7 +70,7 @@ class Runtime:
     async def open(self) -> None:
         """Count the runs, and start what works beside them. Raises: StoreUnavailable."""
         await self.count.read()
-        recovery = Recovery(self.store, self.activation)
+        recovery = Recovery(self.store, self.activation, self.contracts)
         for spec in (
             ChildSpec[None]("sweeper", self.sweeper.run, shutdown_s=0),
             ChildSpec[None]("keepalive", self.keepalive.run, shutdown_s=0),
@@ -76,6 +83,11 @@ class Runtime:
         with trio.move_on_after(drain_s, shield=True):
             await self.registry.drain()
         self.registry.leave()
+        with trio.move_on_after(LEAVING_S, shield=True):
+            await self.registry.wait_empty()
+        for actor in self.registry.active.values():
+            tools = ", ".join(actor.executing) or "no tool"
+            logger.warning("this system can't leave yet: run %s does not stop (%s)", actor.state.head.id, tools)
 
     def now(self) -> int:
         """The time, ms since the epoch."""
@@ -84,7 +96,3 @@ class Runtime:
     def _saved(self, head: Head) -> None:
         self._alarm.note(head)
         self.changes.saved(head)
-
-    def _deleted(self, head: Head) -> None:
-        self.contracts.forget(head.id)
-        self.changes.deleted(head)

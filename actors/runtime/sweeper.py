@@ -10,7 +10,7 @@ from collections.abc import Callable
 import trio
 
 from ...protocol.codec import MAX_INT
-from ...protocol.errors import AdjournError
+from ...protocol.errors import AdjournError, RunNotFound
 from ...protocol.record import FINAL, Head
 from ...stores.base import Store
 from ..core.mailbox import Mailbox
@@ -79,6 +79,7 @@ class Sweeper:
             self._alarm.clear()
             later: set[str] = set()  # runs that can't do it at this moment
             try:
+                await self._bring_back(later)
                 await self._do_due(later)
                 due = await self._next_due(self._stuck | later)
             except Exception as error:
@@ -96,6 +97,19 @@ class Sweeper:
     def passivate(self) -> bool:
         """Take out of memory what has been parked for long enough. Returns whether any run is left in memory."""
         return self._registry.passivate_idle(trio.current_time() - self.passivate_after_s)
+
+    async def _bring_back(self, later: set[str]) -> None:
+        """Activate runs that lost their actor."""
+        for run_id in tuple(self._registry.lost):
+            try:
+                await self._activation.activate(run_id)
+            except RunNotFound:
+                self._registry.lost.discard(run_id)
+            except Exception as error:
+                logger.warning("run %s is not brought back yet: %s", run_id, error)
+                later.add(run_id)
+            else:
+                self._registry.lost.discard(run_id)
 
     async def _do_due(self, later: set[str]) -> None:
         while True:

@@ -125,12 +125,15 @@ class ActorSystem:
         """A page of heads, newest first. Raises: InvalidParams, StoreUnavailable."""
         return await self.runtime.store.list(status=status, limit=limit, after=after)
 
-    def is_stranded(self, head: Head) -> bool:
-        """Whether the run can't go on here because its agent, or one of its tools, isn't loaded.
+    async def stranded(self, head: Head) -> str | None:
+        """Why a run can't go on here, in words for people; None if it can.
 
-        Of a run that has not been in memory yet, only the tools of open calls are known.
+        The record is loaded only where the agent has changed since the run began.
+
+        Raises: RunNotFound, RecordTooNew, StoreUnavailable.
         """
-        return self.runtime.contracts.is_stranded(head)
+        is_known, fault = self.runtime.contracts.quick_fault(head)
+        return fault if is_known else await self.run(head.id).stranded()
 
     def watch_changes(self, watcher: Callable[[Head, bool], None]) -> Callable[[], None]:
         """Call `watcher(head, deleted)` after each save; returns what ends it. The watcher must not wait."""

@@ -77,11 +77,33 @@ class Tool:
     decision_when: Callable[[dict[str, Any]], bool] | None = None
     timeout_s: float | None = None
 
+    def refusal(self, arguments: dict[str, Any], decision: Any) -> tuple[str, str] | None:
+        """Why the function's own types refuse arguments or a decision that are valid under the schemas: a JSON pointer
+        below the params of a decision, and what was expected there. None if they take both. Nothing is called."""
+        path = ""
+        try:
+            if decision is not None:
+                decision = self.decode_decision(msgspec.to_builtins(decision))
+            path = "/arguments"
+            self.bind(msgspec.to_builtins(arguments), _unheard(self.spec.name, decision))
+        except Exception as error:
+            return path, str(error) or type(error).__name__
+        return None
+
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """The function itself, as if it had not been declared a tool."""
         if self.function is None:
             raise TypeError(f"tool {self.spec.name} is executed by clients: there is nothing to call")
         return self.function(*args, **kwargs)
+
+
+def _unheard(tool_name: str, decision: Any) -> ToolContext:
+    """A context for a call that is bound, and never made."""
+
+    async def publish(partial: Any) -> None:
+        await trio.lowlevel.checkpoint()
+
+    return ToolContext(run_id="", tool_call_id="", tool_name=tool_name, metadata={}, publish=publish, decision=decision)
 
 
 async def execute(
