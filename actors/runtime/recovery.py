@@ -4,7 +4,7 @@ import logging
 
 import trio
 
-from ...protocol.errors import AdjournError
+from ...protocol.errors import RecordTooNew, ShuttingDown
 from ...protocol.record import Head, Record
 from ...stores.base import Store
 from ..core.mailbox import Mailbox
@@ -57,7 +57,7 @@ class Recovery:
                 actor = await self._activation.activate(head.id)
             except Exception as error:
                 logger.warning("run %s is not recovered: %s", head.id, error)
-                if not isinstance(error, AdjournError) or error.retryable:
+                if not isinstance(error, RecordTooNew | ShuttingDown):  # whatever else the store says may pass
                     failed.add(head.id)
                 return
         if not isinstance(actor, Record) and actor.state.agent is None:

@@ -204,9 +204,8 @@ class RunState:
         """
         for at in range(0, len(events), MAX_SHOWN):
             part = events[at : at + MAX_SHOWN]
+            self._check_showing()
             while not self._may_show(len(part)):
-                if self.head.status in FINAL or self.carrier is GONE:
-                    raise trio.ClosedResourceError("the run is over, or has left memory: nothing more of it is shown")
                 if not self.log.has_room:
                     await self.log.wait_room()
                 elif self._lock.locked():
@@ -214,7 +213,12 @@ class RunState:
                     self._lock.release()
                 else:
                     await self.commit(Reserve(), insist=True)
+                self._check_showing()
             self.publish(part, self.services.now())
+
+    def _check_showing(self) -> None:
+        if self.head.status in FINAL or self.carrier is GONE:
+            raise trio.ClosedResourceError("the run is over, or has left memory: nothing more of it is shown")
 
     def _may_show(self, count: int) -> bool:
         settled = self.doubt is None and not self._lock.locked()
