@@ -58,7 +58,11 @@ def bare_error(error: BaseException) -> BaseException:
     """Return the one error in a nursery's group, or the error as it is."""
     leaves = _leaves(error)
     first = next(leaves)
-    return first if next(leaves, None) is None else error
+    if next(leaves, None) is not None:
+        return error
+    if first.__traceback__ is None:  # it was put into the group without having been raised
+        first.__traceback__ = error.__traceback__
+    return first
 
 
 def error_text(error: BaseException) -> str:

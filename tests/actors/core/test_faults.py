@@ -185,6 +185,12 @@ def test_the_text_of_an_error_is_its_name_and_words() -> None:
     assert error_text(Unprintable()) == "Unprintable"
 
 
+def test_a_bare_error_has_a_traceback_though_only_its_group_was_raised() -> None:
+    with pytest.raises(BaseExceptionGroup) as caught:
+        raise BaseExceptionGroup("a", [SystemExit(2)])
+    assert bare_error(caught.value).__traceback__ is caught.value.__traceback__ is not None
+
+
 def test_the_bare_error_of_a_group_is_its_only_one() -> None:
     error = ValueError("no")
     assert bare_error(error) is error

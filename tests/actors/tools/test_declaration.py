@@ -94,11 +94,11 @@ def test_context_and_decision_are_not_the_models_to_fill_in() -> None:
         return ""
 
     @tool
-    def plain(decision: str) -> str:
-        return decision
+    def plain(order: int, context: Annotated[ToolContext | None, "of the call"] = None) -> str:
+        return ""
 
     assert list(gated.spec.parameters["properties"]) == ["order"]
-    assert list(plain.spec.parameters["properties"]) == ["decision"]
+    assert list(plain.spec.parameters["properties"]) == ["order"]
 
 
 def test_options_are_recorded_in_the_spec() -> None:
@@ -108,11 +108,11 @@ def test_options_are_recorded_in_the_spec() -> None:
         decision_timeout_s=60,
         on_expiry=OnExpiry(action="decide", decision={"yes": False}),
     )
-    def gated() -> str:
+    def gated(decision: Any) -> str:
         return ""
 
     @tool(decision=YES_NO, decision_timeout_s=5, on_expiry="abort")
-    def strict() -> str:
+    def strict(decision: Any) -> str:
         return ""
 
     assert gated.spec.decision == YES_NO

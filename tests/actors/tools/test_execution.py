@@ -1,24 +1,20 @@
-"""What goes wrong in a call stays in the call; what a tool shows of it goes to the watchers."""
+"""What goes wrong in a call is its result: exceptions, timeouts, arguments that do not decode."""
 
 import logging
 from typing import Any
 
 import pytest
 import trio
-from onecall import OBJECT, Point, run, said
+from onecall import OBJECT, run, said
 
-from adjourn.actors.testing import Updates, tool_context
 from adjourn.actors.tools import (
     ToolContext,
     ToolError,
     ToolOutcome,
-    execute,
     make_tool,
     tool,
 )
 from adjourn.protocol.messages import Text
-
-# What goes wrong.
 
 
 async def test_an_exception_is_an_error_for_the_model_and_a_traceback_in_the_log(
@@ -100,15 +96,6 @@ async def test_arguments_that_do_not_decode_are_an_error_result() -> None:
     assert "Expected `int`" in said(outcome)
 
 
-async def test_what_is_no_exception_goes_through() -> None:
-    @tool
-    async def leave() -> None:
-        raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        await run(leave)
-
-
 async def test_a_tool_that_takes_too_long_is_an_error(autojump_clock: trio.testing.MockClock) -> None:
     @tool(timeout_s=5)
     async def slow() -> None:
@@ -135,39 +122,3 @@ async def test_cancellation_goes_through(autojump_clock: trio.testing.MockClock)
     with trio.move_on_after(1) as scope:
         await run(slow)
     assert scope.cancelled_caught
-
-
-# The context.
-
-
-async def test_a_tool_shows_progress_through_its_context() -> None:
-    updates = Updates()
-
-    @tool
-    async def work(context: ToolContext) -> str:
-        await context.update({"done": Point(1, 2)})
-        await context.update("half")
-        return f"{context.run_id} {context.tool_call_id} {context.tool_name} {context.metadata}"
-
-    context = tool_context("work", metadata={"user": "u"}, updates=updates)
-    outcome = await execute(work, {}, None, context, max_result_bytes=1000)
-    assert updates.seen == [{"done": {"x": 1, "y": 2}}, "half"]
-    assert said(outcome) == "run-1 call-1 work {'user': 'u'}"
-
-
-async def test_progress_that_events_cannot_carry_raises_in_the_tool() -> None:
-    for partial in (float("nan"), object(), "\ud800"):
-        with pytest.raises((ValueError, TypeError)):
-            await tool_context().update(partial)
-
-
-async def test_a_sync_tool_shows_progress_from_its_thread() -> None:
-    updates = Updates()
-
-    @tool
-    def work(context: ToolContext) -> None:
-        trio.from_thread.run(context.update, "half")
-
-    outcome = await execute(work, {}, None, tool_context("work", updates=updates), max_result_bytes=1000)
-    assert not outcome.is_error
-    assert updates.seen == ["half"]

@@ -84,7 +84,7 @@ async def test_what_a_tool_keeps_of_its_result_is_no_longer_the_runs() -> None:
 async def test_a_result_outside_the_value_domain_is_an_error_that_says_so(value: Any) -> None:
     outcome = await result_of(value)
     assert outcome.is_error
-    assert said(outcome).startswith("the tool's result can't be carried: ")
+    assert said(outcome).startswith("t was executed, but its result can't be carried: ")
 
 
 async def test_a_result_that_is_too_large_is_an_error_that_says_so() -> None:

@@ -95,9 +95,13 @@ async def test_a_decision_arrives_as_the_type_that_was_declared(kind: Any, expec
     assert type(got[1]) is type(expected)
 
 
+def listens(decision: Any) -> str:
+    return ""
+
+
 def test_a_decisions_outermost_object_is_not_behind_a_reference() -> None:
     for kind in (StructDecision, DataclassDecision, TypedDictDecision, PydanticDecision):
-        schema = tool(decision=kind)(good).spec.decision
+        schema = tool(decision=kind)(listens).spec.decision
         assert schema is not None
         assert set(schema["properties"]) == {"yes", "note"}
         assert "$defs" not in schema

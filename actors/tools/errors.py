@@ -1,0 +1,29 @@
+"""The errors that a tool's author meets. What goes wrong in a call is no exception but its outcome.
+
+Exception
+├── ToolDefinitionError(TypeError)   at declaration: it can't work as it is declared
+├── ToolError                        raised by a tool on purpose, for the model
+└── ToolCallOver(RuntimeError)       raised in a tool that goes on after its call is over
+"""
+
+from typing import Any
+
+__all__ = ["ToolCallOver", "ToolDefinitionError", "ToolError"]
+
+
+class ToolDefinitionError(TypeError):
+    """A tool is declared in a way that can't work; the message names the tool and the parameter or option."""
+
+
+class ToolError(Exception):
+    """Raised by a tool on purpose: the model gets the message alone, as an error result. Nothing is logged."""
+
+    def __init__(self, message: str, details: Any = None) -> None:
+        super().__init__(message)
+        self.details = details  # for programs; of the value domain
+
+
+class ToolCallOver(RuntimeError):
+    """A tool wanted to show progress of a call that is over: it was cancelled or timed out, or it has returned.
+
+    It can publish nothing any more; let the error end the thread or task that it is raised in."""
