@@ -53,6 +53,7 @@ from .models import (
 from .runtime import ActorSystem, Run, open_actor_system
 from .tools import (
     Tool,
+    ToolCallOver,
     ToolContext,
     ToolDefinitionError,
     ToolError,
@@ -103,6 +104,7 @@ __all__ = [
     "RunSnapshot",
     "Supervisor",
     "Tool",
+    "ToolCallOver",
     "ToolContext",
     "ToolDefinitionError",
     "ToolError",

@@ -238,6 +238,8 @@ def tool_context(
     tool_call_id: str = "call-1",
     metadata: dict[str, Any] | None = None,
     updates: Updates | None = None,
+    started_by: str | None = None,
+    decided_by: str | None = None,
 ) -> ToolContext:
     """A context to execute a tool with, outside of any run; what the tool shows goes to `updates`."""
     return ToolContext(
@@ -246,6 +248,8 @@ def tool_context(
         tool_name=tool_name,
         metadata=metadata or {},
         publish=(updates or Updates()).publish,
+        started_by=started_by,
+        decided_by=decided_by,
     )
 
 

@@ -38,7 +38,8 @@ is defined where it is raised. "Inside" are those that the library catches itsel
 
     ProgramError
     ├── CodecError               also ValueError; protocol.codec: bytes or a value are not what was expected
-    │   └── InvalidValue         outside the domain of values that every wire can carry
+    │   ├── InvalidValue         outside the domain of values that every wire can carry
+    │   └── ResultTooLarge       inside actors.tools: a result takes more bytes than are allowed
     ├── SchemaInvalid            also ValueError; protocol.schema: not a JSON Schema that can be used
     ├── SSETooLarge              also ValueError; protocol.sse: an event or a line is over its bound
     ├── WireError                protocol.providers: a model provider's stream can't go on
@@ -49,9 +50,12 @@ is defined where it is raised. "Inside" are those that the library catches itsel
     │   ├── NameTaken            a living child of the supervisor has this name
     │   └── RestartIntensityExceeded   children crashed too often: the supervisor gave up
     ├── ToolError                actors.tools; raised by a tool: the model reads the message
+    ├── ToolCallOver             also RuntimeError; actors.tools: a tool shows progress of a call that is over
     ├── ToolDefinitionError      also TypeError; actors.tools: a tool's declaration can't work
     ├── EndRun                   actors.middleware; raised by a middleware: the run ends as failed
     ├── ProviderError            actors.models: a provider gave no answer
+    ├── NotStarted               inside actors.tools: no thread was free, or too many were left behind
+    ├── RaisedInThread           inside actors.tools: a thread raised what is no Exception
     ├── NetworkFault             inside actors.models: an HTTP exchange failed
     └── Refused                  inside actors.models: a request can't be made, for want of a key, say
 """

@@ -67,13 +67,13 @@ class ToolSpec(Wire, frozen=True):
     description: str  # for the model
     parameters: dict[str, Any]  # JSON Schema of the arguments
     decision: dict[str, Any] | None = None  # JSON Schema of the decision: the tool is gated
+    approval: bool = False  # the decision is {approved, reason?}; a no is a decline
+    editable: bool | tuple[str, ...] = False  # which arguments a decision may change
     runs: Literal["server", "client"] = "server"
     idempotent: bool = False  # may execute again after a crash
     decision_timeout_s: float | None = None  # how long a gate waits; None: while the run may wait
     on_expiry: OnExpiry = OnExpiry()
     client_timeout_s: float | None = None  # how long a claim holds; None: while the run may wait
-    approval: bool = False  # the decision is {approved, reason?}; a no is a decline
-    editable: bool | tuple[str, ...] = False  # which arguments a decision may change
 
 
 class Limits(Wire, frozen=True):

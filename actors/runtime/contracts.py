@@ -14,7 +14,8 @@ from ...protocol.record import FINAL, Call, DecisionEntry, Head, History, Messag
 from ...protocol.schema import compile_schema
 from ...protocol.transitions import StartTool, Transition
 from ..agent import Agent
-from ..tools.execution import Tool
+from ..tools.gates import type_fault
+from ..tools.tool import Tool
 
 __all__ = ["Contracts", "check_code", "contract_fault"]
 
@@ -102,7 +103,7 @@ def _check_call(
     if fault is not None:
         raise Stranded(f"{fault}; the call still waits", toolCallId=call.id, **where)
     if decided is not None and recorded.runs == "server":
-        refusal = tool.refusal(arguments, decided.decision)
+        refusal = type_fault(tool, arguments, decided.decision)
         if refusal is not None:
             path, why = refusal
             text = f"tool {call.name!r} refuses it: {why}"

@@ -36,6 +36,7 @@ from ..core.faults import internal_error
 from ..middleware.chain import ModelChain, Show, around
 from ..middleware.interface import EndRun, ModelOutcome
 from ..models.language_model import ModelRequest
+from ..tools.gates import gate_of
 
 __all__ = ["ModelCall"]
 
@@ -245,15 +246,12 @@ class ModelCall:
         return block
 
     def _gates(self, message: AssistantMessage) -> dict[int, bool]:
-        """What each tool's `decision_when` says of its calls; one that raises leaves the gate closed."""
+        """Which calls are gated, of the tools that decide it per call."""
         gates: dict[int, bool] = {}
         for index, block in enumerate(message.content):
             tool = self._agent.tool(block.name) if isinstance(block, ToolCall) else None
             if tool is None or tool.decision_when is None or not isinstance(block, ToolCall):
                 continue
             if argument_fault(self._history.tools, block) is None:
-                try:
-                    gates[index] = bool(tool.decision_when(block.arguments))
-                except Exception:
-                    logger.exception("decision_when of tool %s raised: the gate stays closed", block.name)
+                gates[index] = gate_of(tool, block.arguments)
         return gates

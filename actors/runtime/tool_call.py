@@ -43,6 +43,8 @@ async def call_tool(
         tool_name=call.name,
         metadata=msgspec.to_builtins(head.metadata),  # a copy, as all that a tool gets: it may change what it has
         publish=publish,
+        started_by=head.owner,
+        decided_by=entry.by if entry else None,
     )
 
     async def carry_out(arguments: dict[str, Any]) -> ToolOutcome:

@@ -1,11 +1,16 @@
 """Tools: how one is declared, what its signature says, and how one call of it is carried out."""
 
+from .context import ToolContext
 from .declaration import ToolOptions, client_tool, make_tool, tool
-from .execution import Tool, ToolContext, ToolError, ToolOutcome, execute
-from .signature import ToolDefinitionError
+from .errors import ToolCallOver, ToolDefinitionError, ToolError
+from .execution import execute
+from .gates import gate_of
+from .results import ToolOutcome
+from .tool import Tool
 
 __all__ = [
     "Tool",
+    "ToolCallOver",
     "ToolContext",
     "ToolDefinitionError",
     "ToolError",
@@ -13,6 +18,7 @@ __all__ = [
     "ToolOutcome",
     "client_tool",
     "execute",
+    "gate_of",
     "make_tool",
     "tool",
 ]

@@ -7,40 +7,32 @@ def add(a: int, b: int) -> int:
 """
 
 import inspect
-import math
-import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any, Literal, TypedDict, Unpack, overload
 
-import msgspec
-
 from ...protocol.record import OnExpiry, ToolSpec
-from ...protocol.schema import compile_schema
-from .execution import Tool, ToolContext, ToolError, ToolOutcome, execute
-from .signature import ToolDefinitionError, codec_of, own_schema, signature_of
+from .annotations import check_result
+from .checks import NAME, check_bounds, check_function, check_gate, check_spec, is_empty, names_of
+from .codec import codec_of, own_schema
+from .context import ToolContext
+from .errors import ToolDefinitionError
+from .gates import APPROVAL
+from .signature import Signature, signature_of
+from .tool import Tool
 
-__all__ = [
-    "Tool",
-    "ToolContext",
-    "ToolDefinitionError",
-    "ToolError",
-    "ToolOptions",
-    "ToolOutcome",
-    "client_tool",
-    "execute",
-    "make_tool",
-    "tool",
-]
-
-NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
+__all__ = ["NAME", "Tool", "ToolContext", "ToolOptions", "client_tool", "make_tool", "tool"]
 
 
 class ToolOptions(TypedDict, total=False):
     """How a tool may be declared, beyond its name, description and parameters."""
 
-    decision: Any  # makes the tool gated: a JSON Schema, a type that msgspec knows, or a pydantic-like model
-    decision_when: Callable[[dict[str, Any]], bool]  # is this call gated? From its plain arguments; raising means yes
+    # Gates the tool by a yes or no; a no is a decline, and nothing is executed. A function says which calls ask, from a
+    # copy of the plain arguments: anything but a bool, or an error, means that it asks.
+    approval: bool | Callable[[dict[str, Any]], bool]
+    decision: Any  # gates the tool by more than a yes or no: a JSON Schema, or a type that msgspec or pydantic knows
+    decision_when: Callable[[dict[str, Any]], bool]  # which calls ask for it, as with `approval`
+    editable: bool | Iterable[str]  # of a gated tool: which arguments whoever decides may change; True: all of them
     decision_timeout_s: float | None  # how long a call waits for its decision; None: as long as the run may
     on_expiry: Literal["error", "abort"] | OnExpiry  # then; an `OnExpiry` may bring a default decision
     runs: Literal["server", "client"]  # client: some client executes it; a function's body must be `...`
@@ -65,13 +57,17 @@ def tool(
 ) -> Any:
     """Declare a function as a tool: `@tool`, or `@tool(decision=..., ...)` with `ToolOptions`.
 
-    The schema of its arguments comes from its type hints (`Annotated[int, msgspec.Meta(description=..., ge=1)]` says
-    more), the name from the function's, the description from the docstring's first paragraph. A parameter annotated
-    `ToolContext` and, where there is a `decision`, one named `decision` are not the model's. An async function runs on
-    the run's own task, a sync one in a worker thread, which may watch `trio.from_thread.check_cancelled()`.
+    The schema of its arguments comes from its type hints: types that msgspec knows, or pydantic where the program has
+    imported it. `Annotated[int, msgspec.Meta(description=..., ge=1)]` or pydantic's `Field` say more; a parameter
+    without a description gets what the docstring says of it (in Google's, numpy's or Sphinx's style). The name is the
+    function's, the description the docstring's first paragraph.
 
-    The function returns text, content blocks, a `ToolOutput`, nothing ("done"), or anything that msgspec can encode:
-    that becomes JSON text for the model and plain `details` beside it.
+    A parameter annotated `ToolContext` is not the model's to fill in, nor is one named `decision`, which a tool with a
+    `decision=` takes (if it doesn't take a ToolContext). An async function runs on the run's own task, a sync one in a
+    worker thread, which may watch `trio.from_thread.check_cancelled()`.
+
+    The function returns text, content blocks, a `ToolOutput`, nothing ("done"), or data: that becomes JSON text for the
+    model and plain `details` beside it.
 
     Raises: ToolDefinitionError, at once.
     """
@@ -85,9 +81,8 @@ def _from_function(
 ) -> Tool:
     name = str(name or getattr(function, "__name__", ""))
     where = f"tool {name or repr(function)}"
-    signature = signature_of(function, where, context_type=ToolContext, gated=options.get("decision") is not None)
-    if description is None:
-        description = inspect.cleandoc(function.__doc__ or "").partition("\n\n")[0].replace("\n", " ")
+    signature = signature_of(function, where, takes_decision=options.get("decision") is not None)
+    description = signature.description if description is None else description
 
     def bind(arguments: dict[str, Any], context: ToolContext) -> Callable[[], Any]:
         values = signature.decode(arguments)
@@ -98,10 +93,13 @@ def _from_function(
         return partial(function, **values)
 
     if options.get("runs") == "client":
-        if signature.context is not None or not _is_empty(function):
+        if signature.context is not None or not is_empty(function):
             raise ToolDefinitionError(f"{where}: clients execute it, so its body must be `...` and take no ToolContext")
         return client_tool(name, description, signature.schema, **options)
-    return _declare(name, description, signature.schema, function, bind, **options)
+    declared = _declare(name, description, signature.schema, function, bind, **options)
+    check_result(signature.returns, where)
+    _check_listens(declared.spec, signature, where)
+    return declared
 
 
 def make_tool(
@@ -132,6 +130,15 @@ def client_tool(name: str, description: str, parameters: dict[str, Any], **optio
     return _declare(name, description, own, None, bind, **options)
 
 
+def _check_listens(spec: ToolSpec, signature: Signature, where: str) -> None:
+    asks = spec.decision is not None and not spec.approval
+    if asks and signature.decision is None and signature.context is None:
+        raise ToolDefinitionError(
+            f"{where}: it asks for a decision that its function would not see, so that a no would execute it too. Take "
+            "a parameter named 'decision' (or a ToolContext, which has it), or declare approval=True for a yes or no"
+        )
+
+
 def _declare(
     name: str,
     description: str,
@@ -139,8 +146,10 @@ def _declare(
     function: Callable[..., Any] | None,
     bind: Callable[[dict[str, Any], ToolContext], Callable[[], Any]],
     *,
+    approval: bool | Callable[[dict[str, Any]], bool] = False,
     decision: Any = None,
     decision_when: Callable[[dict[str, Any]], bool] | None = None,
+    editable: bool | Iterable[str] = False,
     decision_timeout_s: float | None = None,
     on_expiry: Literal["error", "abort"] | OnExpiry = "error",
     runs: Literal["server", "client"] = "server",
@@ -149,90 +158,31 @@ def _declare(
     timeout_s: float | None = None,
 ) -> Tool:
     where = f"tool {name}"
-    codec = None if decision is None else codec_of(decision, f"{where}: decision")
+    check_gate(where, approval, decision, decision_when)
+    asked = APPROVAL if approval else decision
+    codec = None if asked is None else codec_of(asked, f"{where}: decision")
     spec = ToolSpec(
         name=name,
         description=description,
         parameters=parameters,
         decision=None if codec is None else codec.schema,
+        approval=bool(approval),
+        editable=names_of(editable, f"{where}: editable"),
         runs=runs,
         idempotent=idempotent,
         decision_timeout_s=decision_timeout_s,
         on_expiry=on_expiry if isinstance(on_expiry, OnExpiry) else OnExpiry(action=on_expiry),
         client_timeout_s=client_timeout_s,
     )
-    _check_spec(spec, where)
-    _check_functions(spec, where, function, decision_when)
-    _check_bounds(spec, where, timeout_s)
+    check_spec(spec, where)
+    check_function(function, where)
+    check_bounds(spec, where, timeout_s)
     return Tool(
         spec=spec,
         function=function,
         bind=bind,
         threaded=function is not None and not inspect.iscoroutinefunction(function),
         decode_decision=(lambda value: value) if codec is None else codec.decode,
-        decision_when=decision_when,
+        decision_when=decision_when if isinstance(approval, bool) else approval,
         timeout_s=timeout_s,
     )
-
-
-def _check_spec(spec: ToolSpec, where: str) -> None:
-    try:
-        msgspec.convert(msgspec.to_builtins(spec), ToolSpec)
-    except (msgspec.ValidationError, TypeError) as error:
-        raise ToolDefinitionError(f"{where}: {error}") from error
-    if not NAME.fullmatch(spec.name):
-        raise ToolDefinitionError(f"{where}: a name is 1 to 64 letters, digits, _ and -")
-    if spec.parameters.get("type") != "object":
-        raise ToolDefinitionError(f'{where}: parameters must be the JSON Schema of an object ("type": "object")')
-    if spec.decision is None and (spec.decision_timeout_s is not None or spec.on_expiry != OnExpiry()):
-        raise ToolDefinitionError(f"{where}: decision_timeout_s and on_expiry are for tools with a decision")
-    if spec.decision is not None and spec.on_expiry.action == "decide":
-        for fault in compile_schema(spec.decision).validate(spec.on_expiry.decision):
-            raise ToolDefinitionError(f"{where}: the default decision is invalid at {fault.path!r}: {fault.message}")
-
-
-def _check_functions(
-    spec: ToolSpec, where: str, function: Callable[..., Any] | None, decision_when: Callable[..., Any] | None
-) -> None:
-    if function is not None and not callable(function):
-        raise ToolDefinitionError(f"{where}: expected a function, got {type(function).__name__}")
-    if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
-        raise ToolDefinitionError(f"{where}: a generator can't be a tool; show progress by ToolContext.update")
-    if decision_when is None:
-        return
-    if spec.decision is None:
-        raise ToolDefinitionError(f"{where}: decision_when is for tools with a decision")
-    if not callable(decision_when) or inspect.iscoroutinefunction(decision_when):
-        raise ToolDefinitionError(f"{where}: decision_when must be a sync function of the arguments")
-
-
-def _check_bounds(spec: ToolSpec, where: str, timeout_s: float | None) -> None:
-    if spec.on_expiry != OnExpiry() and spec.decision_timeout_s is None:
-        raise ToolDefinitionError(f"{where}: on_expiry needs a decision_timeout_s")
-    if spec.client_timeout_s is not None and spec.runs != "client":
-        raise ToolDefinitionError(f"{where}: client_timeout_s is for tools that run on a client")
-    if timeout_s is not None and spec.runs != "server":
-        raise ToolDefinitionError(f"{where}: timeout_s is for tools that run on the server")
-    bounds = {
-        "decision_timeout_s": spec.decision_timeout_s,
-        "client_timeout_s": spec.client_timeout_s,
-        "timeout_s": timeout_s,
-    }
-    for option, seconds in bounds.items():
-        if seconds is not None and not 0 < seconds < math.inf:
-            raise ToolDefinitionError(f"{where}: {option} must be a positive number of seconds, or None")
-
-
-def _is_empty(function: Callable[..., Any]) -> bool:
-    # A body that does nothing compiles to one of these, whatever Python's version.
-    def bare() -> None: ...
-    def documented() -> None:
-        """."""
-
-    async def async_bare() -> None: ...
-    async def async_documented() -> None:
-        """."""
-
-    empty = {each.__code__.co_code for each in (bare, documented, async_bare, async_documented)}
-    code = getattr(function, "__code__", None)
-    return code is not None and code.co_code in empty

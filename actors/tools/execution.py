@@ -1,109 +1,24 @@
-"""A tool at work: what it is, what it may know of a call, and how one call is carried out. Declaring lives in tools.py;
-when to call is the run's business."""
+"""One call of a tool, carried out. When to call is the run's business; what becomes of its result, `results.py`'s."""
 
 import inspect
 import logging
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
-from functools import partial
-from typing import Any, NamedTuple, cast
+from collections.abc import Callable
+from typing import Any
 
 import msgspec
 import trio
 
-from ...protocol.codec import CodecError, check_value, from_json, to_json
-from ...protocol.errors import ProgramError
-from ...protocol.events import ToolOutput
-from ...protocol.messages import Image, Text, UserBlock, text_of
-from ...protocol.record import ToolSpec
-from ..core.faults import bare_error
-from .threads import Threads
+from ..core.faults import error_text, foreign_error
+from .context import Progress, ToolContext
+from .errors import ToolError
+from .gates import refusal
+from .results import ToolOutcome, carried, failed, raised, returned
+from .threads import NotStarted, RaisedInThread, ThreadCall, Threads
+from .tool import Tool
 
 __all__ = ["Tool", "ToolContext", "ToolError", "ToolOutcome", "carried", "execute"]
 
-MAX_ERROR_CHARS = 4000  # of an exception's message, towards the model
-
 _log = logging.getLogger("adjourn.tools")
-
-
-class ToolError(ProgramError):
-    """Raised by a tool on purpose: the model gets the message alone, as an error result. Nothing is logged."""
-
-    def __init__(self, message: str, details: Any = None) -> None:
-        super().__init__(message)
-        self.details = details  # for programs; of the value domain
-
-
-class ToolContext(msgspec.Struct, frozen=True, kw_only=True):
-    """What a tool may know of the call that it is carrying out. A tool gets it by a parameter annotated with it."""
-
-    run_id: str
-    tool_call_id: str  # unique for ever: the idempotency key for the outside
-    tool_name: str
-    metadata: dict[str, Any]  # of the run
-    publish: Callable[[Any], Awaitable[None]]  # the run's end of `update`
-    decision: Any = None  # decoded; None where the call was not gated
-
-    async def update(self, partial: Any) -> None:
-        """Show `partial` (what msgspec can encode) to whoever watches, in place of what was shown before. Waits for
-        the slowest lossless reader. A sync tool calls it by `trio.from_thread.run(context.update, partial)`.
-
-        Raises: CodecError, TypeError for what events can't carry."""
-        await self.publish(_plain(partial))
-
-
-class ToolOutcome(NamedTuple):
-    """What came of a call."""
-
-    content: tuple[UserBlock, ...]  # for the model
-    details: Any  # for programs; plain data
-    is_error: bool
-
-    @property
-    def text(self) -> str:
-        """All its text blocks, joined."""
-        return text_of(self.content)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Tool:
-    """A tool, declared. Make one with `tool`, `make_tool` or `client_tool`; calling it calls the function."""
-
-    spec: ToolSpec
-    function: Callable[..., Any] | None  # None: clients execute it
-    bind: Callable[[dict[str, Any], ToolContext], Callable[[], Any]]  # plain arguments to a call without any
-    threaded: bool  # the function blocks: it runs in a worker thread
-    decode_decision: Callable[[Any], Any]
-    decision_when: Callable[[dict[str, Any]], bool] | None = None
-    timeout_s: float | None = None
-
-    def refusal(self, arguments: dict[str, Any], decision: Any) -> tuple[str, str] | None:
-        """Why the function's own types refuse arguments or a decision that are valid under the schemas: a JSON pointer
-        below the params of a decision, and what was expected there. None if they take both. Nothing is called."""
-        path = ""
-        try:
-            if decision is not None:
-                decision = self.decode_decision(msgspec.to_builtins(decision))
-            path = "/arguments"
-            self.bind(msgspec.to_builtins(arguments), _unheard(self.spec.name, decision))
-        except Exception as error:
-            return path, str(error) or type(error).__name__
-        return None
-
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """The function itself, as if it had not been declared a tool."""
-        if self.function is None:
-            raise TypeError(f"tool {self.spec.name} is executed by clients: there is nothing to call")
-        return self.function(*args, **kwargs)
-
-
-def _unheard(tool_name: str, decision: Any) -> ToolContext:
-    """A context for a call that is bound, and never made."""
-
-    async def publish(partial: Any) -> None:
-        await trio.lowlevel.checkpoint()
-
-    return ToolContext(run_id="", tool_call_id="", tool_name=tool_name, metadata={}, publish=publish, decision=decision)
 
 
 async def execute(
@@ -117,105 +32,89 @@ async def execute(
 ) -> ToolOutcome:
     """Carry out one call, with arguments and decision that are valid under the tool's schemas.
 
-    Whatever goes wrong is an outcome with `is_error`: an exception of the tool (logged, with the call's id, but for a
-    `ToolError`), `timeout_s`, a result outside the value domain or above `max_result_bytes` (of content and details, as
-    JSON). Only cancellation, and what is no `Exception`, goes through.
+    Whatever goes wrong is an outcome with `is_error`: whatever the tool raises, `SystemExit` and its like among it
+    (logged, with the call's id, but for a `ToolError`), `timeout_s`, a result outside the value domain or above
+    `max_result_bytes` (of content and details, as JSON). So is a decision that says no to an `approval`, or none where
+    the tool needs one: then nothing is executed. What passes is trio's own cancellation and Ctrl-C.
 
-    A sync function runs in one of `threads`. Cancellation does not wait for it: it goes on alone.
+    A sync function runs in one of `threads`; `timeout_s` begins when its thread does. Cancellation and timeout don't
+    wait for the thread: it is left behind. Once this returns or raises, the tool's context can publish nothing.
     """
+    refused = refusal(tool, decision)
+    if refused is not None:
+        return failed(refused)
+    progress = Progress(context, max_bytes=max_result_bytes)
+    try:
+        call = _bound(tool, arguments, decision, msgspec.structs.replace(context, publish=progress.publish))
+        if isinstance(call, ToolOutcome):
+            return call
+        if tool.threaded:
+            threads = threads or Threads(trio.to_thread.current_default_thread_limiter())
+            return await _in_thread(tool, call, context, max_result_bytes, threads)
+        return await _in_task(tool, call, context, max_result_bytes)
+    finally:
+        progress.close()
+
+
+def _bound(
+    tool: Tool, arguments: dict[str, Any], decision: Any, context: ToolContext
+) -> Callable[[], Any] | ToolOutcome:
+    """The call of the tool's function; or what comes of arguments that it does not take."""
     try:
         if decision is not None:
             context = msgspec.structs.replace(context, decision=tool.decode_decision(decision))
-        call = tool.bind(arguments, context)
-    except Exception as error:
-        return _failed(f"the call can't be decoded: {error}")
-    if tool.threaded:
-        threads = threads or Threads(trio.to_thread.current_default_thread_limiter())
-        call = partial(threads.run, call, context.tool_call_id)
+        return tool.bind(arguments, context)
+    except BaseException as error:  # noqa: ASYNC103  # types have code of their own; it is not awaited
+        fault = foreign_error(error, f"the arguments of tool {context.tool_name}", _log)
+        if not isinstance(fault, ValueError | TypeError):
+            _log.error("tool %s can't be called (call %s)", context.tool_name, context.tool_call_id, exc_info=fault)
+        words = str(fault) if type(fault) in (ValueError, msgspec.ValidationError) else error_text(fault)
+        return failed(f"{context.tool_name} was not executed: the call can't be decoded: {words}")  # noqa: ASYNC104
+
+
+async def _in_task(tool: Tool, call: Callable[[], Any], context: ToolContext, max_result_bytes: int) -> ToolOutcome:
+    if tool.timeout_s is None:
+        return await _outcome(call, context, max_result_bytes)
+    with trio.move_on_after(tool.timeout_s):
+        return await _outcome(call, context, max_result_bytes)
+    return _late(tool, has_begun=True)
+
+
+async def _in_thread(
+    tool: Tool, call: Callable[[], Any], context: ToolContext, max_result_bytes: int, threads: Threads
+) -> ToolOutcome:
+    job = ThreadCall(call, context.tool_call_id, context.tool_name)
+    if tool.timeout_s is None:
+        return await _outcome(lambda: threads.run(job), context, max_result_bytes)
+    timeout_s = tool.timeout_s
+    with trio.CancelScope() as scope:
+
+        def start_clock() -> None:
+            scope.deadline = trio.current_time() + timeout_s
+
+        return await _outcome(lambda: threads.run(job, on_start=start_clock), context, max_result_bytes)
+    return _late(tool, has_begun=job.has_begun)
+
+
+async def _outcome(call: Callable[[], Any], context: ToolContext, max_result_bytes: int) -> ToolOutcome:
+    """What comes of the call, as an outcome. Only what is ours to raise is raised."""
+    name, call_id = context.tool_name, context.tool_call_id
+    task = trio.lowlevel.current_task()
     try:
-        if tool.timeout_s is None:
-            return _outcome(await _value(call), max_result_bytes)
-        with trio.move_on_after(tool.timeout_s):
-            return _outcome(await _value(call), max_result_bytes)
-        return _failed(
-            f"{context.tool_name} did not finish within {tool.timeout_s:g} seconds and may have taken effect"
-        )
-    except Exception as error:
-        return _raised(error, context, max_result_bytes)
+        value = call()
+        while inspect.isawaitable(value):  # more than once: a sync wrapper around an async function gives one later
+            value = await value
+    except NotStarted as refused:
+        return failed(f"{name} was not started: {refused}")
+    except BaseException as error:  # noqa: ASYNC103  # foreign_error raises what must pass
+        fault = foreign_error(error, f"tool {name} (call {call_id})", _log, task=task)
+        fault = fault.error if isinstance(fault, RaisedInThread) else fault
+        return raised(fault, name, call_id, max_result_bytes)  # noqa: ASYNC104
+    return returned(value, name, max_result_bytes)
 
 
-def carried(outcome: ToolOutcome, max_result_bytes: int) -> ToolOutcome:
-    """Somebody else's outcome as it is stored, under the bounds of a tool's own; too large a one is an error instead.
-
-    Raises: CodecError, TypeError for what can't be stored.
-    """
-    output = ToolOutput(content=tuple(outcome.content), details=_plain(outcome.details))
-    return _checked(output, max_result_bytes, is_error=bool(outcome.is_error))
-
-
-async def _value(call: Callable[[], Any]) -> Any:
-    value = call()
-    while inspect.isawaitable(value):  # a sync wrapper around an async function gives one only now
-        value = await value
-    return value
-
-
-def _outcome(value: Any, max_result_bytes: int) -> ToolOutcome:
-    try:
-        return _checked(_output(value), max_result_bytes)
-    except (CodecError, TypeError) as error:
-        return _failed(f"the tool's result can't be carried: {error}")
-
-
-def _output(value: Any) -> ToolOutput:
-    if value is None:
-        return ToolOutput(content=(Text(text="done"),))
-    if isinstance(value, ToolOutput):
-        return ToolOutput(content=tuple(value.content), details=_plain(value.details))
-    if isinstance(value, Text | Image):
-        return ToolOutput(content=(value,))
-    if isinstance(value, list | tuple) and value and all(isinstance(item, Text | Image) for item in cast(Any, value)):
-        return ToolOutput(content=tuple(cast(list[UserBlock], value)))
-    plain = _plain(value)
-    if type(plain) is str:
-        return ToolOutput(content=(Text(text=plain),))
-    return ToolOutput(content=(Text(text=to_json(plain).decode()),), details=plain)
-
-
-def _plain(value: Any) -> Any:
-    plain = value if type(value) is str else msgspec.to_builtins(value, str_keys=True)
-    check_value(plain)
-    return plain
-
-
-def _checked(output: ToolOutput, max_result_bytes: int, is_error: bool = False) -> ToolOutcome:
-    # Through JSON and back: what is measured is what is stored, blocks are what they say, and nothing is shared with
-    # the tool any more.
-    encoded = to_json(output)
-    if len(encoded) > max_result_bytes:
-        return _failed(f"the tool's result takes {len(encoded)} bytes, and at most {max_result_bytes} are allowed")
-    own = from_json(encoded, ToolOutput)
-    return ToolOutcome(own.content, own.details, is_error)
-
-
-def _raised(error: Exception, context: ToolContext, max_result_bytes: int) -> ToolOutcome:
-    error = bare_error(error)  # out of a nursery of the tool's own
-    if isinstance(error, ToolError):
-        try:
-            content = (Text(text=_clean(str(error))),)
-            return _checked(ToolOutput(content=content, details=_plain(error.details)), max_result_bytes, is_error=True)
-        except (CodecError, TypeError) as fault:
-            return _failed(f"{error} (its details can't be carried: {fault})")
-    _log.error("tool %s raised (call %s)", context.tool_name, context.tool_call_id, exc_info=error)
-    try:
-        return _failed(f"{type(error).__name__}: {error}")
-    except Exception:  # its __str__ raises too
-        return _failed(type(error).__name__)
-
-
-def _failed(message: str) -> ToolOutcome:
-    return ToolOutcome((Text(text=_clean(message)),), None, True)
-
-
-def _clean(message: str) -> str:
-    return message[:MAX_ERROR_CHARS].encode("utf-8", "replace").decode()
+def _late(tool: Tool, *, has_begun: bool) -> ToolOutcome:
+    name, within = tool.spec.name, f"within {tool.timeout_s:g} seconds"
+    if has_begun:
+        return failed(f"{name} did not finish {within} and may have taken effect")
+    return failed(f"{name} was not started: its thread did not begin {within}")

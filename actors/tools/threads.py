@@ -1,60 +1,201 @@
-"""The worker threads that blocking tools execute in, and which calls are in one now."""
+"""The worker threads that blocking tools execute in: their places, and those that were left behind.
 
+A thread can't be stopped from outside. A call that is cancelled or timed out leaves its thread behind: that gives its
+place to the next call, is logged and counted until it ends, and only so many may be there at once.
+"""
+
+import logging
+import threading
 from collections.abc import Callable, Set
-from contextlib import AbstractContextManager, nullcontext, suppress
-from typing import Any
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any, cast
 
 import trio
 
-__all__ = ["Threads"]
+from ...protocol.errors import ProgramError
+from ..core.faults import error_text, foreign_error
+from .errors import ToolCallOver
+
+__all__ = ["MAX_LEFT_BEHIND", "NotStarted", "RaisedInThread", "ThreadCall", "Threads"]
+
+MAX_LEFT_BEHIND = 64  # threads
+MAX_UNSTARTED = 1000  # ids of calls given up before they began, kept until somebody asks for them
+
+_log = logging.getLogger("adjourn.tools")
+
+
+class NotStarted(ProgramError):
+    """A blocking call was refused before its function began; the message says why, in words for the model."""
+
+
+class RaisedInThread(ProgramError):
+    """A function raised what is no `Exception` in its thread. On the trio thread that would look like trio's own
+    cancellation or like Ctrl-C, so it comes wrapped; `error` is what was raised."""
+
+    def __init__(self, error: BaseException) -> None:
+        super().__init__(error_text(error))
+        self.error = error
+
+
+class ThreadCall:
+    """One call of a blocking function. It may be run once."""
+
+    __slots__ = ("_claim", "begun_at", "call_id", "function", "has_begun", "has_ended", "threads", "tool_name")
+
+    def __init__(self, function: Callable[[], Any], call_id: str, tool_name: str) -> None:
+        self.function, self.call_id, self.tool_name = function, call_id, tool_name
+        self.has_begun = self.has_ended = False  # the function, in its thread
+        self.begun_at = 0.0  # on trio's clock: when it got its place
+        self.threads: Threads
+        self._claim = threading.Lock()  # whoever gets it first, its thread or who gives it up, has decided
+
+    def give_up(self) -> bool:
+        """Keep the function from beginning. False when it has begun already."""
+        return self._claim.acquire(blocking=False)
+
+    def work(self) -> tuple[Any, BaseException | None] | None:
+        """Call the function, in the thread: what it returned and what it raised. None when it was given up."""
+        if not self._claim.acquire(blocking=False):
+            return None
+        self.has_begun = True
+        try:
+            return self.function(), None
+        except BaseException as raised:  # noqa: ASYNC103  # a thread has no cancellation of its own
+            error = foreign_error(raised, f"tool {self.tool_name}", _log)
+            if self in self.threads.left_behind:
+                self._tell_late(error)
+            return None, error  # noqa: ASYNC104
+        finally:
+            self.has_ended = True
+
+    def _tell_late(self, error: BaseException) -> None:
+        if not isinstance(error, trio.Cancelled | ToolCallOver):  # that is how a thread is asked to end
+            text = "tool %s (call %s) raised in the thread that it was left behind in"
+            _log.error(text, self.tool_name, self.call_id, exc_info=error)
+
+    # What trio takes for the limiter of this call's thread: the place was got before, and trio says here when the
+    # thread is over, also when nobody waits for it any more.
+
+    async def acquire_on_behalf_of(self, borrower: object) -> None:  # noqa: ASYNC910
+        """Nothing: see above."""
+
+    def release_on_behalf_of(self, borrower: object) -> None:
+        """Called on the trio thread when the thread is over."""
+        self.threads.thread_is_over(self)
 
 
 class Threads:
     """Worker threads for blocking tools, as many at once as `limiter` has tokens; further calls wait for a free one.
 
     `friendly` opens a context manager that a caller stays in while its thread works: a busy loop needs one, or the
-    thread hardly ever gets Python's global lock.
+    thread hardly ever gets Python's global lock. While `max_left_behind` threads are left behind no call is started.
     """
 
     def __init__(
-        self, limiter: trio.CapacityLimiter, *, friendly: Callable[[], AbstractContextManager[object]] = nullcontext
+        self,
+        limiter: trio.CapacityLimiter,
+        *,
+        friendly: Callable[[], AbstractContextManager[object]] = nullcontext,
+        max_left_behind: int = MAX_LEFT_BEHIND,
     ) -> None:
         self._limiter = limiter
         self._friendly = friendly
-        self._calls: set[str] = set()  # the threads add to it and take from it
-        self._token = trio.lowlevel.current_trio_token()
+        self._max_left_behind = max_left_behind
+        self._calls: set[ThreadCall] = set()  # waiting, working or left behind
+        self.left_behind: set[ThreadCall] = set()  # their thread goes on, nobody waits for it; threads read it
+        self._unstarted: dict[str, None] = {}
         self._changed = trio.Event()
 
-    async def run(self, call: Callable[[], Any], call_id: str) -> Any:
-        """Run `call` in a worker thread and return what it returns.
+    async def run(self, call: ThreadCall, *, on_start: Callable[[], None] | None = None) -> Any:
+        """Run the call in a worker thread and return what its function returns.
 
-        Cancellation does not wait for the thread: it goes on alone, with its place, and `calls` names it until it ends.
+        `on_start` is called when the call has got its place and the thread is about to begin. Cancelled before the
+        function has begun, the call never begins, and `take_unstarted` tells. Cancelled later, its thread is left
+        behind: it goes on alone, without its place, and `calls` has it until it ends.
+
+        Raises: what the function raises (`RaisedInThread` around what is no `Exception`); NotStarted.
         """
-
-        def work() -> tuple[Any]:
-            self._calls.add(call_id)
+        self._check_left_behind(call)
+        call.threads = self
+        self._calls.add(call)
+        try:
+            await self._limiter.acquire_on_behalf_of(call)
             try:
-                trio.from_thread.check_cancelled()  # given up before it began: then it must not begin
-                return (call(),)  # boxed: trio takes a coroutine out of a thread for a mistake
+                return await self._work(call, on_start)
             finally:
-                self._calls.discard(call_id)
-                with suppress(trio.RunFinishedError):
-                    self._token.run_sync_soon(self._tell)
+                self._limiter.release_on_behalf_of(call)
+        except BaseException:
+            self._leave(call)
+            raise
 
+    async def _work(self, call: ThreadCall, on_start: Callable[[], None] | None) -> Any:
+        self._check_left_behind(call)
+        call.begun_at = trio.current_time()
+        if on_start is not None:
+            on_start()
         with self._friendly():
-            (value,) = await trio.to_thread.run_sync(work, abandon_on_cancel=True, limiter=self._limiter)
-        return value
+            try:
+                ended = await trio.to_thread.run_sync(call.work, abandon_on_cancel=True, limiter=cast(Any, call))
+            except RuntimeError as error:  # the system has no thread left; what the function raises comes in `ended`
+                raise NotStarted(f"no thread could be started: {error}") from error
+        assert ended is not None
+        value, error = ended
+        if error is None:
+            return value
+        raise error if isinstance(error, Exception) else RaisedInThread(error)
+
+    def _check_left_behind(self, call: ThreadCall) -> None:
+        if len(self.left_behind) < self._max_left_behind:
+            return
+        now = trio.current_time()
+        ages = ", ".join(f"{each.tool_name} ({now - each.begun_at:.0f} s)" for each in self.left_behind)
+        _log.error("tool %s was not started: too many threads were left behind: %s", call.tool_name, ages)
+        count = len(self.left_behind)
+        raise NotStarted(f"{count} blocking tools that were cancelled or timed out still run, and no more may be left")
+
+    def _leave(self, call: ThreadCall) -> None:
+        """After a call that gave no value: was it ever begun, and does its thread go on?"""
+        if call.give_up():
+            self._calls.discard(call)
+            self._unstarted[call.call_id] = None
+            while len(self._unstarted) > MAX_UNSTARTED:
+                del self._unstarted[next(iter(self._unstarted))]
+        elif not call.has_ended:
+            self.left_behind.add(call)
+            _log.warning(
+                "tool %s (call %s) was left behind in its thread after %.1f s; %d such threads run, at most %d may",
+                call.tool_name,
+                call.call_id,
+                trio.current_time() - call.begun_at,
+                len(self.left_behind),
+                self._max_left_behind,
+            )
+
+    def thread_is_over(self, call: ThreadCall) -> None:
+        """Called on the trio thread when a call's thread has ended, left behind or not."""
+        self._calls.discard(call)
+        if call in self.left_behind:
+            self.left_behind.discard(call)
+            age_s = trio.current_time() - call.begun_at
+            _log.info(
+                "tool %s (call %s), left behind in its thread, ended after %.1f s", call.tool_name, call.call_id, age_s
+            )
+        self._changed.set()
+        self._changed = trio.Event()
 
     @property
     def calls(self) -> frozenset[str]:
-        """The ids of the calls whose function is in a thread at this moment."""
-        return frozenset(self._calls)
+        """The ids of the calls whose function is in a thread at this moment, left behind or not."""
+        return frozenset([call.call_id for call in self._calls if call.has_begun and not call.has_ended])
 
     async def wait_without(self, calls: Set[str]) -> None:
         """Wait until none of these calls is in a thread. Not a checkpoint when none is."""
-        while not self._calls.isdisjoint(calls):
+        while not self.calls.isdisjoint(calls):
             await self._changed.wait()
 
-    def _tell(self) -> None:
-        self._changed.set()
-        self._changed = trio.Event()
+    def take_unstarted(self, calls: Set[str]) -> frozenset[str]:
+        """Return which of these calls were given up before their function began, each once: nothing came of them."""
+        found = frozenset(calls & self._unstarted.keys())
+        for call_id in found:
+            del self._unstarted[call_id]
+        return found

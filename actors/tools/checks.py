@@ -1,0 +1,116 @@
+"""What makes no sense in a tool's declaration is refused here, by name, before any run meets it. Pure."""
+
+import inspect
+import math
+import re
+from collections.abc import Callable, Iterable
+from typing import Any, cast
+
+import msgspec
+
+from ...protocol.record import OnExpiry, ToolSpec
+from ...protocol.schema import compile_schema
+from .errors import ToolDefinitionError
+
+__all__ = ["NAME", "check_bounds", "check_function", "check_gate", "check_spec", "is_empty", "names_of"]
+
+NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
+
+
+def check_gate(where: str, approval: Any, decision: Any, decision_when: Any) -> None:
+    """Raises: ToolDefinitionError, unless these make one gate, or none."""
+    if not isinstance(approval, bool) and not _is_sync(approval):
+        raise ToolDefinitionError(f"{where}: approval must be True, False or a sync function of the arguments")
+    if approval and (decision is not None or decision_when is not None):
+        raise ToolDefinitionError(f"{where}: approval is a yes or no, and excludes decision and decision_when")
+    if decision_when is None:
+        return
+    if decision is None:
+        raise ToolDefinitionError(f"{where}: decision_when is for tools with a decision")
+    if not _is_sync(decision_when):
+        raise ToolDefinitionError(f"{where}: decision_when must be a sync function of the arguments")
+
+
+def names_of(editable: Any, where: str) -> bool | tuple[str, ...]:
+    """The arguments that may be changed, as a spec has them. Raises: ToolDefinitionError."""
+    if isinstance(editable, bool):
+        return editable
+    if isinstance(editable, str) or not isinstance(editable, Iterable):
+        raise ToolDefinitionError(f"{where} must be True, False or the names of parameters")
+    return tuple(cast("Iterable[str]", editable)) or False
+
+
+def check_spec(spec: ToolSpec, where: str) -> None:
+    """Raises: ToolDefinitionError for what can't be recorded, or has no meaning."""
+    try:
+        msgspec.convert(msgspec.to_builtins(spec), ToolSpec)
+    except (msgspec.ValidationError, TypeError) as error:
+        raise ToolDefinitionError(f"{where}: {error}") from error
+    if not NAME.fullmatch(spec.name):
+        raise ToolDefinitionError(f"{where}: a name is 1 to 64 letters, digits, _ and -")
+    if spec.parameters.get("type") != "object":
+        raise ToolDefinitionError(f'{where}: parameters must be the JSON Schema of an object ("type": "object")')
+    if spec.decision is None:
+        _check_ungated(spec, where)
+    elif spec.on_expiry.action == "decide":
+        for fault in compile_schema(spec.decision).validate(spec.on_expiry.decision):
+            raise ToolDefinitionError(f"{where}: the default decision is invalid at {fault.path!r}: {fault.message}")
+    if isinstance(spec.editable, tuple):
+        for name in spec.editable:
+            if name not in spec.parameters.get("properties", {}):
+                raise ToolDefinitionError(f"{where}: editable: there is no parameter {name!r}")
+
+
+def _check_ungated(spec: ToolSpec, where: str) -> None:
+    if spec.decision_timeout_s is not None or spec.on_expiry != OnExpiry():
+        text = "decision_timeout_s and on_expiry are for tools with a decision or an approval"
+        raise ToolDefinitionError(f"{where}: {text}")
+    if spec.editable:
+        raise ToolDefinitionError(f"{where}: editable is for tools with a decision or an approval")
+
+
+def check_function(function: Any, where: str) -> None:
+    """Raises: ToolDefinitionError for what can't be called as a tool."""
+    if function is not None and not callable(function):
+        raise ToolDefinitionError(f"{where}: expected a function, got {type(function).__name__}")
+    if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
+        raise ToolDefinitionError(f"{where}: a generator can't be a tool; show progress by ToolContext.update")
+
+
+def check_bounds(spec: ToolSpec, where: str, timeout_s: float | None) -> None:
+    """Raises: ToolDefinitionError for durations that are none, or bound nothing."""
+    if spec.on_expiry != OnExpiry() and spec.decision_timeout_s is None:
+        raise ToolDefinitionError(f"{where}: on_expiry needs a decision_timeout_s")
+    if spec.client_timeout_s is not None and spec.runs != "client":
+        raise ToolDefinitionError(f"{where}: client_timeout_s is for tools that run on a client")
+    if timeout_s is not None and spec.runs != "server":
+        raise ToolDefinitionError(f"{where}: timeout_s is for tools that run on the server")
+    bounds = {
+        "decision_timeout_s": spec.decision_timeout_s,
+        "client_timeout_s": spec.client_timeout_s,
+        "timeout_s": timeout_s,
+    }
+    for option, seconds in bounds.items():
+        if seconds is not None and not 0 < seconds < math.inf:
+            raise ToolDefinitionError(f"{where}: {option} must be a positive number of seconds, or None")
+
+
+def is_empty(function: Callable[..., Any]) -> bool:
+    """Whether a function's body is `...`, and a docstring at most."""
+
+    # A body that does nothing compiles to one of these, whatever Python's version.
+    def bare() -> None: ...
+    def documented() -> None:
+        """."""
+
+    async def async_bare() -> None: ...
+    async def async_documented() -> None:
+        """."""
+
+    empty = {each.__code__.co_code for each in (bare, documented, async_bare, async_documented)}
+    code = getattr(function, "__code__", None)
+    return code is not None and code.co_code in empty
+
+
+def _is_sync(function: Any) -> bool:
+    return callable(function) and not inspect.iscoroutinefunction(function)

@@ -1,0 +1,144 @@
+"""Python types as JSON Schema, and plain values as what the types say. Pure. `signature.py` reads whole functions."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, cast
+
+import msgspec
+
+from ...protocol.codec import CodecError, parse_json, to_json
+from ...protocol.schema import SchemaInvalid, compile_schema
+from . import pydantic_types
+from .annotations import engine_of
+from .errors import ToolDefinitionError
+
+__all__ = ["Codec", "Member", "arguments_codec", "codec_of", "own_schema"]
+
+Member = tuple[str, Any] | tuple[str, Any, Any]  # name, type, default where there is one
+
+
+@dataclass(frozen=True, slots=True)
+class Codec:
+    """A JSON Schema, and how a value that is valid under it becomes what Python code asked for."""
+
+    schema: dict[str, Any]
+    decode: Callable[[Any], Any]  # raises what the type raises for what only it can tell
+
+
+def codec_of(kind: Any, where: str) -> Codec:
+    """The codec of a JSON Schema (values stay as they are), or of any type that msgspec knows, or pydantic where the
+    program has imported it.
+
+    Raises: ToolDefinitionError, beginning with `where`."""
+    if isinstance(kind, dict):
+        return Codec(own_schema(cast(dict[str, Any], kind), where), _as_is)
+    if engine_of(kind, where) == "pydantic":
+        schema, decode = _said(where, pydantic_types.adapted, kind)
+        return Codec(own_schema(_in_the_open(schema), where), decode)
+    return Codec(own_schema(_said(where, _schema, kind), where), partial(_convert, kind))
+
+
+def arguments_codec(fields: list[Member], where: str) -> Codec:
+    """The codec of an object with these members; it decodes to keyword arguments. Each member is left to msgspec or to
+    pydantic, by its type. Raises: ToolDefinitionError, beginning with `where`."""
+    mine: list[Member] = []
+    theirs: list[Member] = []
+    for name, kind, *default in fields:
+        engine = engine_of(kind, where, default=default[0] if default else None)
+        (theirs if engine == "pydantic" else mine).append((name, kind, *default))
+    if not theirs:
+        return _msgspec_arguments(mine, where)
+    schema, decode = _said(where, pydantic_types.arguments, theirs)
+    codec = Codec(own_schema(_without_title(schema), where), decode)
+    return _merged(_msgspec_arguments(mine, where), codec, where) if mine else codec
+
+
+def own_schema(schema: dict[str, Any], where: str) -> dict[str, Any]:
+    """A copy of `schema` that nobody else can change, proven to compile. Raises: ToolDefinitionError."""
+    try:
+        own = parse_json(to_json(schema))
+        compile_schema(own)
+    except (CodecError, SchemaInvalid) as error:
+        raise ToolDefinitionError(f"{where}: {error}") from error
+    return own
+
+
+def _msgspec_arguments(fields: list[Member], where: str) -> Codec:
+    kind = _said(where, lambda: msgspec.defstruct("Arguments", fields, kw_only=True, forbid_unknown_fields=True))
+    names = [field[0] for field in fields]
+
+    def decode(arguments: Any) -> dict[str, Any]:
+        value = _convert(kind, arguments)
+        return {name: getattr(value, name) for name in names}
+
+    return Codec(own_schema(_without_title(_said(where, _schema, kind)), where), decode)
+
+
+def _merged(mine: Codec, theirs: Codec, where: str) -> Codec:
+    """One object with the members of both."""
+    known = theirs.schema["properties"].keys()
+    twice = sorted(known & mine.schema["properties"].keys())
+    if twice:
+        raise ToolDefinitionError(f"{where}: two parameters are called {twice[0]!r}")
+    defs, other = mine.schema.get("$defs", {}), theirs.schema.get("$defs", {})
+    clashes = sorted(name for name in defs.keys() & other.keys() if defs[name] != other[name])
+    if clashes:
+        raise ToolDefinitionError(f"{where}: two types are called {clashes[0]!r}; rename one, or use one library's")
+    schema = {
+        **mine.schema,
+        "properties": {**mine.schema["properties"], **theirs.schema["properties"]},
+        "required": [*mine.schema["required"], *theirs.schema.get("required", ())],
+        **({"$defs": {**defs, **other}} if defs or other else {}),
+    }
+
+    def decode(arguments: Any) -> dict[str, Any]:
+        rest = {name: value for name, value in arguments.items() if name not in known}
+        return {**mine.decode(rest), **theirs.decode({name: arguments[name] for name in arguments if name in known})}
+
+    return Codec(own_schema(schema, where), decode)
+
+
+def _schema(kind: Any) -> dict[str, Any]:
+    (schema,), defs = msgspec.json.schema_components([kind], ref_template="#/$defs/{name}")
+    return _in_the_open({**schema, "$defs": defs} if defs else schema)
+
+
+def _in_the_open(schema: dict[str, Any]) -> dict[str, Any]:
+    """The outermost object itself, not behind a reference: a form or a model looks for it there."""
+    if "$ref" not in schema:
+        return schema
+    name, defs = schema["$ref"].rpartition("/")[2], schema["$defs"]
+    recursive = f'"#/$defs/{name}"'.encode() in to_json(defs)
+    rest = {key: value for key, value in defs.items() if recursive or key != name}
+    return {**defs[name], **({"$defs": rest} if rest else {})}
+
+
+def _without_title(schema: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in schema.items() if key != "title"}
+
+
+def _convert(kind: Any, value: Any) -> Any:
+    try:
+        return msgspec.convert(value, kind, str_keys=True)
+    except msgspec.ValidationError:
+        # To JSON Schema 1.0 is an integer, to msgspec only when it is not strict. That reading comes second, for it
+        # would also take the word "null" for None, and "1" for 1, where both are allowed.
+        return msgspec.convert(value, kind, str_keys=True, strict=False)
+
+
+def _as_is(value: Any) -> Any:
+    return value
+
+
+def _said(where: str, make: Callable[..., Any], *args: Any) -> Any:
+    """What `make` gives; what it raises becomes one line of a ToolDefinitionError."""
+    try:
+        return make(*args)
+    except Exception as error:
+        raise ToolDefinitionError(f"{where}: {_line(error)}") from error
+
+
+def _line(error: Exception) -> str:
+    lines = [line for line in str(error).strip().splitlines() if not line.startswith("For further information")]
+    return (lines[0] if type(error).__module__.startswith("pydantic") else lines[-1]) if lines else type(error).__name__

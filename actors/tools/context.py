@@ -1,0 +1,69 @@
+"""What a tool may know of the call that it is carrying out, and the line by which it shows progress."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import msgspec
+import trio
+
+from ...protocol.codec import InvalidValue, to_json
+from .encoding import plain
+from .errors import ToolCallOver
+
+__all__ = ["Progress", "ToolContext"]
+
+
+class ToolContext(msgspec.Struct, frozen=True, kw_only=True):
+    """What a tool may know of the call that it is carrying out. A tool gets it by a parameter annotated with it."""
+
+    run_id: str
+    tool_call_id: str  # unique for ever: the idempotency key for the outside
+    tool_name: str
+    metadata: dict[str, Any]  # of the run
+    publish: Callable[[Any], Awaitable[None]]  # the run's end of `update`
+    decision: Any = None  # decoded; None where the call was not gated
+    started_by: str | None = None  # who started the run, where that is known
+    decided_by: str | None = None  # who decided this call, where it was gated and that is known
+
+    async def update(self, partial: Any) -> None:
+        """Show `partial` (what a tool may return as data) to whoever watches, in place of what was shown before. Waits
+        for the slowest lossless reader. A sync tool calls it by `trio.from_thread.run(context.update, partial)`.
+
+        Raises:
+            CodecError, TypeError: events can't carry that, or it is larger than a result may be.
+            ToolCallOver: the call is over, so that nothing can be published.
+        """
+        await self.publish(plain(partial))
+
+
+class Progress:
+    """One call's line to its watchers, between the tool and the run. Once closed it carries nothing, also not what
+    was waiting: a thread that was left behind can't go on talking."""
+
+    __slots__ = ("_call_id", "_is_over", "_max_bytes", "_publish", "_tool_name", "_waiting")
+
+    def __init__(self, context: ToolContext, *, max_bytes: int) -> None:
+        self._publish, self._max_bytes = context.publish, max_bytes
+        self._tool_name, self._call_id = context.tool_name, context.tool_call_id
+        self._is_over = False
+        self._waiting: set[trio.CancelScope] = set()
+
+    async def publish(self, partial: Any) -> None:
+        """Hand plain data on. Raises: InvalidValue where it takes more than `max_bytes` as JSON; ToolCallOver."""
+        if not self._is_over:
+            size = len(to_json(partial))
+            if size > self._max_bytes:
+                raise InvalidValue("", f"expected at most {self._max_bytes} bytes, got {size}")
+            with trio.CancelScope() as scope:
+                self._waiting.add(scope)
+                try:
+                    return await self._publish(partial)
+                finally:
+                    self._waiting.discard(scope)
+        raise ToolCallOver(f"call {self._call_id} of tool {self._tool_name} is over: nothing of it is shown any more")
+
+    def close(self) -> None:
+        """End it, on the trio thread."""
+        self._is_over = True
+        for scope in self._waiting:
+            scope.cancel()

@@ -1,0 +1,50 @@
+"""Values of other people's code as plain data. Pure; the bounds of a result are in `results.py`."""
+
+import sys
+from typing import Any, cast
+
+import msgspec
+
+from ...protocol.codec import MAX_DEPTH, check_value
+from .pydantic_types import dump, is_pydantic
+
+__all__ = ["plain"]
+
+
+def plain(value: Any) -> Any:
+    """`value` as data of the value domain, shared with nobody: what msgspec or pydantic can encode.
+
+    Raises: CodecError, with path, outside the domain; TypeError for a type that nobody can encode; what serializers and
+    properties of the value raise."""
+    if type(value) is not str:
+        if "pydantic" in sys.modules:
+            value = _undressed(value, 0)
+        value = msgspec.to_builtins(value, str_keys=True, enc_hook=_encode)
+    check_value(value)
+    return value
+
+
+def _undressed(value: Any, depth: int) -> Any:
+    """The value with pydantic's own encoding of what is pydantic's, also in containers: msgspec would take pydantic's
+    dataclasses for plain ones, and what they exclude would be shown."""
+    kind = cast(Any, type(value))
+    if depth > MAX_DEPTH:
+        return value  # refused as too deep, below
+    if kind is dict:
+        return {key: _undressed(item, depth + 1) for key, item in value.items()}
+    if kind is list or kind is tuple:
+        return [_undressed(item, depth + 1) for item in value]
+    return dump(value) if is_pydantic(kind) else value
+
+
+def _encode(value: Any) -> Any:
+    """What msgspec does not know: pydantic's types within its own, and subclasses of text and numbers."""
+    if is_pydantic(cast(Any, type(value))):
+        return dump(value)
+    if isinstance(value, str):
+        return str.__str__(value)
+    if isinstance(value, int):
+        return int.__index__(value)
+    if isinstance(value, float):
+        return float.__float__(value)
+    raise TypeError(f"values of type {type(value).__qualname__} can't be encoded")

@@ -1,0 +1,93 @@
+"""The gate of a tool: the plain yes or no of `approval`, and whether one call waits for a decision. Fails closed."""
+
+import inspect
+import logging
+from typing import Any, cast
+
+import msgspec
+import trio
+
+from ...protocol.schema import compile_schema
+from ..core.faults import error_text, foreign_error
+from .context import ToolContext
+from .tool import Tool
+
+__all__ = ["APPROVAL", "gate_of", "refusal", "type_fault"]
+
+_log = logging.getLogger("adjourn.tools")
+
+# The decision of a tool declared with `approval=`. A no is a decline: the tool is never called with it.
+APPROVAL: dict[str, Any] = {
+    "type": "object",
+    "properties": {
+        "approved": {"type": "boolean", "description": "Whether the call may execute."},
+        "reason": {"type": "string", "description": "Why, or why not. The model is told where it may not."},
+    },
+    "required": ["approved"],
+    "additionalProperties": False,
+}
+
+
+def gate_of(tool: Tool, arguments: dict[str, Any]) -> bool:
+    """Return whether a call with these (valid) arguments waits for a decision.
+
+    A tool's `decision_when`, or the function that it has as `approval`, says so from a copy of them. Anything that it
+    gives but a bool, and anything that it raises, is a yes, and logged.
+
+    Raises: KeyboardInterrupt, from Ctrl-C."""
+    if tool.decision_when is None:
+        return tool.spec.decision is not None
+    try:
+        asks: Any = tool.decision_when(msgspec.to_builtins(arguments))
+    except BaseException as raised:  # noqa: ASYNC103  # it is not awaited
+        error = foreign_error(raised, f"tool {tool.spec.name}", _log)
+        _log.error("whether tool %s asks for a decision: it raised, so it asks", tool.spec.name, exc_info=error)
+        return True  # noqa: ASYNC104
+    if type(asks) is bool:
+        return asks
+    if inspect.iscoroutine(asks):
+        asks.close()
+    kind = type(cast(object, asks)).__name__
+    _log.error("whether tool %s asks for a decision: it gave no bool but %s, so it asks", tool.spec.name, kind)
+    return True
+
+
+def refusal(tool: Tool, decision: Any) -> str | None:
+    """Return why a call must not execute with this decision (None: it was not gated), in words for the model.
+
+    Whoever decides what executes has seen to it already; this is the last lock before the effect."""
+    spec = tool.spec
+    if decision is None and tool.decision_when is None and spec.decision is not None:
+        if compile_schema(spec.decision).validate(None):
+            return f"{spec.name} was not executed: it needs a decision, and has none"
+    elif spec.approval and decision is not None:
+        given = cast("dict[str, Any]", decision) if isinstance(decision, dict) else {}
+        if given.get("approved") is not True:
+            reason = given.get("reason")
+            return "This call was declined" + (f": {reason}" if reason else ".")
+    return None
+
+
+def type_fault(tool: Tool, arguments: dict[str, Any], decision: Any) -> tuple[str, str] | None:
+    """Return why the function's own types refuse what is valid under the schemas, as a JSON pointer below a decision's
+    params and what was expected there; None if they take it. The function isn't called.
+
+    Raises: KeyboardInterrupt, from Ctrl-C."""
+    path = ""
+    try:
+        if decision is not None:
+            decision = tool.decode_decision(msgspec.to_builtins(decision))
+        path = "/arguments"
+        context = ToolContext(
+            run_id="", tool_call_id="", tool_name=tool.spec.name, metadata={}, publish=_nowhere, decision=decision
+        )
+        tool.bind(msgspec.to_builtins(arguments), context)
+    except BaseException as raised:  # noqa: ASYNC103  # it is not awaited
+        error = foreign_error(raised, f"tool {tool.spec.name}", _log)
+        return path, error_text(error)  # noqa: ASYNC104
+    return None
+
+
+async def _nowhere(partial: Any) -> None:
+    """Where the progress of a call goes that is bound but not made."""
+    await trio.lowlevel.checkpoint()

@@ -1,0 +1,104 @@
+"""pydantic's types, where the program has imported pydantic. It is never imported here first: without it none exist.
+
+What is pydantic's is left to pydantic: its schemas, its validation, its encoding.
+"""
+
+import dataclasses
+import inspect
+import sys
+from collections.abc import Callable, Iterable
+from functools import lru_cache
+from typing import Any, cast
+
+from ...protocol.codec import pointer, to_json
+
+__all__ = ["adapted", "arguments", "dump", "is_field", "is_known_metadata", "is_pydantic"]
+
+_BOUNDS = ("Ge", "Gt", "Le", "Len", "Lt", "MaxLen", "MinLen", "MultipleOf", "Not", "Predicate")  # of annotated_types
+
+Decode = Callable[[Any], Any]
+
+
+def _pydantic() -> Any:
+    """The module, version 2 or newer; None where nobody has imported it."""
+    module = sys.modules.get("pydantic")
+    return module if hasattr(module, "TypeAdapter") else None
+
+
+def is_pydantic(kind: Any) -> bool:
+    """Whether a class is a model or dataclass of pydantic's, or has told pydantic how to deal with it."""
+    if not isinstance(kind, type) or _pydantic() is None:
+        return False
+    return hasattr(kind, "__get_pydantic_core_schema__") or "__pydantic_validator__" in vars(kind)
+
+
+def is_field(value: Any) -> bool:
+    """Whether a parameter's default is a `pydantic.Field`."""
+    pydantic = _pydantic()
+    return pydantic is not None and isinstance(value, pydantic.fields.FieldInfo)
+
+
+def is_known_metadata(value: Any) -> bool:
+    """Whether pydantic does what this means in an `Annotated`. (What it doesn't know, it passes over.)"""
+    if _pydantic() is None:
+        return False
+    hooks = ("__get_pydantic_core_schema__", "__get_pydantic_json_schema__")
+    if type(value).__module__.partition(".")[0] == "pydantic" or any(hasattr(value, hook) for hook in hooks):
+        return True
+    bounds: Any = sys.modules["annotated_types"]  # pydantic needs it
+    if isinstance(value, bounds.GroupedMetadata):
+        return all(is_known_metadata(each) for each in value)
+    return isinstance(value, tuple(getattr(bounds, name) for name in _BOUNDS if hasattr(bounds, name)))
+
+
+def adapted(kind: Any) -> tuple[dict[str, Any], Decode]:
+    """The JSON Schema of a type, and what makes its values of plain ones. Raises: what pydantic raises."""
+    adapter = _pydantic().TypeAdapter(kind)
+
+    def decode(value: Any) -> Any:
+        try:
+            return adapter.validate_json(to_json(value))  # as JSON: a strict model takes a date's text
+        except _pydantic().ValidationError as error:
+            raise ValueError(_words(error)) from error
+
+    return adapter.json_schema(ref_template="#/$defs/{model}"), decode
+
+
+def arguments(fields: Iterable[tuple[str, Any] | tuple[str, Any, Any]]) -> tuple[dict[str, Any], Decode]:
+    """The JSON Schema of an object with these members (name, type, default), and what makes keyword arguments of one.
+    Raises: what pydantic raises."""
+    field = _pydantic().Field
+    members: list[Any] = []
+    for name, kind, *default in fields:
+        if default and not is_field(default[0]):
+            default = [field(default=default[0])]  # so that pydantic copies it for each call
+        members.append((name, kind, *default))
+    names = [member[0] for member in members]
+    # A dataclass, not a model: in a model many a name is taken, and none may begin with an underscore.
+    kind = dataclasses.make_dataclass("Arguments", members, kw_only=True)
+    kind.__pydantic_config__ = {"extra": "forbid"}  # pyright: ignore[reportAttributeAccessIssue]
+    schema, decode = adapted(kind)
+
+    def keywords(value: Any) -> dict[str, Any]:
+        found = decode(value)
+        return {name: getattr(found, name) for name in names}
+
+    return schema, keywords
+
+
+def dump(value: Any) -> Any:
+    """A value of pydantic's as plain data, as pydantic writes it into JSON. Raises: what serializers raise."""
+    model_dump = getattr(value, "model_dump", None)
+    if inspect.ismethod(model_dump):
+        return model_dump(mode="json")
+    return _adapter(cast(Any, type(value))).dump_python(value, mode="json")
+
+
+@lru_cache(64)
+def _adapter(kind: type) -> Any:
+    return _pydantic().TypeAdapter(kind)
+
+
+def _words(error: Any) -> str:
+    found = error.errors(include_url=False, include_context=False, include_input=False)
+    return "; ".join(f"{pointer(*each['loc']) or '/'}: {each['msg']}" for each in found)

@@ -1,0 +1,137 @@
+"""What comes of a call: what a tool returned or raised, as an outcome that can be stored. Pure but for the log.
+
+A tool that has executed may not be told of as if it had not: what can't be carried of its result is said beside that.
+"""
+
+import logging
+from typing import Any, NamedTuple, cast
+
+import msgspec
+
+from ...protocol.codec import MAX_DEPTH, CodecError, check_value, from_json, to_json
+from ...protocol.events import ToolOutput
+from ...protocol.messages import Image, Text, UserBlock, text_of
+from ..core.faults import error_text, foreign_error
+from .encoding import plain
+from .errors import ToolError
+
+__all__ = ["ResultTooLarge", "ToolOutcome", "carried", "failed", "raised", "returned"]
+
+MAX_ERROR_CHARS = 4000  # of an exception's message, towards the model
+MAX_PATH_CHARS = 200  # to what can't be carried
+
+_log = logging.getLogger("adjourn.tools")
+
+
+class ToolOutcome(NamedTuple):
+    """What came of a call."""
+
+    content: tuple[UserBlock, ...]  # for the model
+    details: Any  # for programs; plain data
+    is_error: bool
+
+    @property
+    def text(self) -> str:
+        """All its text blocks, joined."""
+        return text_of(self.content)
+
+
+class ResultTooLarge(CodecError):
+    """Content and details of a result take more bytes, as JSON, than a run allows."""
+
+
+def failed(message: str) -> ToolOutcome:
+    """An error result that says this to the model, at most `MAX_ERROR_CHARS` of it."""
+    return ToolOutcome((Text(text=message[:MAX_ERROR_CHARS].encode("utf-8", "replace").decode()),), None, True)
+
+
+def returned(value: Any, tool_name: str, max_result_bytes: int) -> ToolOutcome:
+    """What a tool returned; where that can't be carried, an error that says so, and that the tool was executed."""
+    try:
+        return _checked(_output(value), max_result_bytes)
+    except BaseException as error:  # noqa: ASYNC103  # encoding calls other people's code, and awaits none
+        reason = _reason(error, tool_name)
+        return failed(f"{tool_name} was executed, but its result can't be carried: {reason}")  # noqa: ASYNC104
+
+
+def raised(error: BaseException, tool_name: str, call_id: str, max_result_bytes: int) -> ToolOutcome:
+    """What a tool raised. But for a `ToolError` it is logged, with its traceback."""
+    if not isinstance(error, ToolError):
+        _log.error("tool %s raised (call %s)", tool_name, call_id, exc_info=error)
+        return failed(error_text(error))
+    message = _words(error)
+    if error.details is None:
+        return failed(message)
+    content = failed(message).content
+    try:
+        return _checked(ToolOutput(content=content, details=plain(error.details)), max_result_bytes, is_error=True)
+    except BaseException as fault:  # noqa: ASYNC103  # as above
+        reason = _reason(fault, tool_name)
+        return failed(f"{message[: MAX_ERROR_CHARS // 2]} (its details can't be carried: {reason})")  # noqa: ASYNC104
+
+
+def carried(outcome: ToolOutcome, max_result_bytes: int) -> ToolOutcome:
+    """Somebody else's outcome as it is stored, under the bounds of a tool's own.
+
+    Raises: CodecError, TypeError for what can't be stored; ResultTooLarge, a CodecError.
+    """
+    output = ToolOutput(content=tuple(outcome.content), details=plain(outcome.details))
+    return _checked(output, max_result_bytes, is_error=bool(outcome.is_error))
+
+
+def _output(value: Any) -> ToolOutput:
+    if value is None:
+        return ToolOutput(content=(Text(text="done"),))
+    if isinstance(value, ToolOutput):
+        return ToolOutput(content=tuple(value.content), details=_details(value.details))
+    if isinstance(value, Text | Image):
+        return ToolOutput(content=(value,))
+    if isinstance(value, list | tuple) and value and all(isinstance(item, Text | Image) for item in cast(Any, value)):
+        return ToolOutput(content=tuple(cast(list[UserBlock], value)))
+    data = plain(value)
+    if type(data) is str:
+        return ToolOutput(content=(Text(text=data),))
+    return ToolOutput(content=(Text(text=to_json(data).decode()),), details=data)
+
+
+def _details(value: Any) -> Any:
+    try:
+        return plain(value)
+    except CodecError as error:
+        raise CodecError(f"/details{error.path}", error.message) from error
+
+
+def _checked(output: ToolOutput, max_result_bytes: int, is_error: bool = False) -> ToolOutcome:
+    # Through JSON and back: what is measured is what is stored, blocks are what they say, and nothing is shared with
+    # the tool any more.
+    try:
+        encoded = to_json(output)
+    except CodecError:
+        check_value(msgspec.to_builtins(output))  # finds the path
+        raise
+    if len(encoded) > max_result_bytes:
+        raise ResultTooLarge("", f"it takes {len(encoded)} bytes, and at most {max_result_bytes} are allowed")
+    own = from_json(encoded, ToolOutput)
+    return ToolOutcome(own.content, own.details, is_error)
+
+
+def _reason(error: BaseException, tool_name: str) -> str:
+    error = foreign_error(error, f"the result of tool {tool_name}", _log)
+    if isinstance(error, ResultTooLarge):
+        return error.message
+    if isinstance(error, CodecError):
+        path = error.path if len(error.path) <= MAX_PATH_CHARS else f"{error.path[:MAX_PATH_CHARS]}…"
+        return f"{path or '/'}: {error.message}"
+    if isinstance(error, RecursionError):
+        return f"/: expected at most {MAX_DEPTH} levels of nesting"
+    if type(error) is TypeError:
+        return str(error)
+    _log.error("the result of tool %s can't be encoded", tool_name, exc_info=error)
+    return error_text(error)
+
+
+def _words(error: ToolError) -> str:
+    try:
+        return str(error)
+    except BaseException:  # noqa: ASYNC103  # nothing was awaited
+        return type(error).__name__  # noqa: ASYNC104
