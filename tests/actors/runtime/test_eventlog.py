@@ -4,8 +4,9 @@ from unittest import mock
 
 import pytest
 import trio
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from profiles import examples
 
 from adjourn.actors.runtime import eventlog
 from adjourn.actors.runtime.eventlog import Cursor, EventLog
@@ -218,7 +219,7 @@ class History:
             watcher.seen = None  # it must be given a snapshot
 
 
-@settings(max_examples=300)
+@examples(300)
 @given(st.lists(operations, min_size=20, max_size=60))
 def test_every_stream_folds_to_the_state_of_all_events(script):
     with mock.patch.multiple(eventlog, **SMALL):
