@@ -23,7 +23,7 @@ from ...protocol.messages import Wire
 from ...protocol.methods import Empty, Position, RunStart, RunSubscribe, RunsWatch, RunUnsubscribe, Started
 from ...protocol.record import Head
 from ..core.faults import internal_error
-from ..runtime.eventlog import Item
+from ..runtime.item import Item
 from .procedures import Procedures
 from .subscriptions import Subscriptions, Watch
 from .transport import Transport, message_frame

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from ...protocol.errors import LimitExceeded
 from ...protocol.events import Status
 from ...protocol.record import Head
-from ..runtime.eventlog import Cursor, EventLog, Item
+from ..runtime.eventlog import Cursor, EventLog
+from ..runtime.item import Item
 
 __all__ = ["Subscription", "Subscriptions", "Watch"]
 

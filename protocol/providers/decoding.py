@@ -277,7 +277,9 @@ def priced(
     costs = [count * rate / 1_000_000 for count, rate in zip(counts, rates, strict=True)]
     if cache_write_cost is not None:
         costs[3] = cache_write_cost
-    cost = Cost(input=costs[0], output=costs[1], cache_read=costs[2], cache_write=costs[3], total=sum(costs))
+    # Added from left to right, not by `sum()`, whose rounding changed in Python 3.12: records are read by all versions.
+    total = costs[0] + costs[1] + costs[2] + costs[3]
+    cost = Cost(input=costs[0], output=costs[1], cache_read=costs[2], cache_write=costs[3], total=total)
     return Usage(
         input=counts[0],
         output=counts[1],
