@@ -205,6 +205,9 @@ class Unclear:
     def __bool__(self) -> bool:
         raise SystemExit
 
+    def __repr__(self) -> str:
+        return "unclear"
+
 
 @pytest.mark.parametrize("kind", ["approval", "decision_when"])
 @pytest.mark.parametrize("answer", [None, 0, "", [], "no", Unclear()], ids=repr)
