@@ -11,7 +11,7 @@ import trio
 
 from adjourn.protocol.errors import RecordTooNew, StoreCorrupt, StoreInUse, StoreTooNew, StoreUnavailable
 from adjourn.protocol.record import Head, Record
-from adjourn.stores import SqliteStore, sqlite, sqlite_file
+from adjourn.stores import SqliteStore, sqlite, sqlite_file, sqlite_layout
 from adjourn.stores.testing import a_head, a_journal, next_head
 
 
@@ -115,7 +115,7 @@ async def test_another_programs_database_stays_as_it_is(tmp_path: Path) -> None:
 async def test_a_store_of_a_newer_adjourn_stays_as_it_is(tmp_path: Path) -> None:
     path = tmp_path / "runs.db"
     await make_store(path, a_head())
-    execute(path, f"PRAGMA user_version = {sqlite_file.LAYOUT_VERSION + 1}")
+    execute(path, f"PRAGMA user_version = {sqlite_layout.LAYOUT_VERSION + 1}")
     before = path.read_bytes()
     await refused(path, StoreTooNew)
     assert path.read_bytes() == before
