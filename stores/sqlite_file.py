@@ -1,5 +1,6 @@
 """An adjourn store's SQLite file: opening and checking it, and what SQLite's errors mean. No tables, no runs here."""
 
+import logging
 import os
 import sqlite3
 
@@ -8,9 +9,13 @@ from .sqlite_layout import LAYOUT_VERSION, lay_out, layout_of, migrate
 
 __all__ = ["check_place", "connect", "connect_reader", "file_identity", "gone", "translated"]
 
+_LOG = logging.getLogger("adjourn.stores")
+
 
 def connect(path: str) -> sqlite3.Connection:
-    """A connection for writing, in autocommit mode; makes the tables in a new file. Blocks; for any thread.
+    """A connection for writing, in autocommit mode. Blocks; for any thread.
+
+    In a new file it makes the tables; those of an older layout it brings to today's.
 
     Raises:
         StoreUnavailable: the file can't be opened or made.
@@ -24,6 +29,7 @@ def connect(path: str) -> sqlite3.Connection:
             if layout == 0:
                 lay_out(connection)
             elif layout < LAYOUT_VERSION:
+                _LOG.info("%s: migrating layout %d to %d", path, layout, LAYOUT_VERSION)
                 migrate(connection, layout)
             if connection.execute("PRAGMA journal_mode = WAL").fetchone() != ("wal",):
                 raise StoreUnavailable(f"{path}: its file system can't carry a write-ahead log")

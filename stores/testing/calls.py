@@ -110,7 +110,8 @@ async def a_save_repeated_after_a_lost_acknowledgement_is_refused_and_load_tells
 @clause()
 async def a_closed_store_is_unavailable(opener: Opener) -> None:
     async with opener() as store:
-        await store.save(a_head(), expected_version=0)
+        epoch = (await store.acquire("early")).epoch
+        await store.save(a_head(epoch=epoch), expected_version=0)
         await store.aclose()
         await store.aclose()
         calls: list[Callable[[], Awaitable[object]]] = [
@@ -121,6 +122,7 @@ async def a_closed_store_is_unavailable(opener: Opener) -> None:
             lambda: store.count("paused"),
             lambda: store.due(1),
             lambda: store.acquire("late"),
+            lambda: store.release(epoch),
         ]
         for call in calls:
             assert isinstance(await error_of(call()), StoreUnavailable), "StoreUnavailable after aclose"

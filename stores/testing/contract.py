@@ -51,8 +51,8 @@ def clause(needs: str | None = None) -> Callable[[Callable[[Opener], Awaitable[N
 def a_head(run_id: str = "run", version: int = 1, **fields: Any) -> Head:
     """A head that is fit to be saved, with a gated call; `fields` of `Head` as wanted."""
     call = Call(id="call-1", name="refund", index=1, phase="gated", due_at=9_000)
-    fields = {"status": "paused", "created_at": 1_000, "calls": (call,), **fields}
-    return Head(id=run_id, version=version, agent="support", nonce="n", **fields)
+    fields = {"status": "paused", "agent": "support", "created_at": 1_000, "calls": (call,), **fields}
+    return Head(id=run_id, version=version, nonce="n", **fields)
 
 
 def next_head(head: Head, **fields: Any) -> Head:

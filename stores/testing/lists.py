@@ -1,8 +1,10 @@
 """The Store contract for pages, counts and deadlines."""
 
+from itertools import product
 from typing import Any
 
 from ...protocol.errors import InvalidParams
+from ...protocol.record import Head
 from ..base import Store
 from .calling import error_of
 from .contract import Clause, Opener, a_head, clause, next_head
@@ -44,10 +46,65 @@ async def list_by_status_gives_the_runs_that_have_it_now(opener: Opener) -> None
             await store.save(a_head(f"run-{n}", created_at=n, status=status), expected_version=0)
         moved = next_head(a_head("run-0", created_at=0), status="completed")
         await store.save(moved, expected_version=1)
-        assert await _pages(store, 1, "paused") == ["run-4", "run-2"]
-        assert await _pages(store, 9, "running") == ["run-5", "run-3", "run-1"]
+        assert await _pages(store, 1, status="paused") == ["run-4", "run-2"]
+        assert await _pages(store, 9, status="running") == ["run-5", "run-3", "run-1"]
         assert (await store.list(status="completed")).heads == (moved,)
         assert (await store.list(status="failed")).heads == ()
+
+
+@clause()
+async def list_by_agent_gives_the_runs_of_that_name(opener: Opener) -> None:
+    async with opener() as store:
+        for n, agent in enumerate(("support", "sales", "support", "support team")):
+            await store.save(a_head(f"run-{n}", created_at=n, agent=agent), expected_version=0)
+        assert await _pages(store, 1, agent="support") == ["run-2", "run-0"], "the whole name"
+        assert await _pages(store, 9, agent="Support") == await _pages(store, 9, agent="") == [], "and nothing but it"
+        await store.delete("run-2")
+        assert await _pages(store, 9, agent="support") == ["run-0"], "without those that are gone"
+
+
+@clause()
+async def list_of_what_waits_follows_every_save_and_delete(opener: Opener) -> None:
+    head = a_head()
+    async with opener() as store:
+        await store.save(head, expected_version=0)
+        for since in (None, 0, 700, None, None, 5):
+            head = next_head(head, waiting_since=since)
+            await store.save(head, expected_version=head.version - 1)
+            found = () if since is None else (head,)
+            assert (await store.list(waiting=True)).heads == found, f"a run that waits since {since}"
+            assert (await store.list(waiting=False)).heads == (head,), "False asks for nothing"
+        head = next_head(head, waiting_since=None, status="aborted")
+        await store.save(head, expected_version=head.version - 1)
+        assert (await store.list(waiting=True)).heads == (), "a run that is over"
+        await store.save(next_head(head, waiting_since=9), expected_version=head.version)
+        await store.delete("run")
+        assert (await store.list(waiting=True)).heads == (), "a run that is gone"
+
+
+@clause()
+async def list_takes_filters_together_on_pages_of_any_size(opener: Opener) -> None:
+    heads: list[Head] = []
+    for n, (status, agent, since) in enumerate(product(("paused", "running"), ("a", "b"), (None, 1, 2))):
+        for copy in range(2):
+            run_id, at = f"run-{n:02}-{copy}", n % 3  # three times for all: many runs begin at the same moment
+            heads.append(a_head(run_id, status=status, agent=agent, waiting_since=since, created_at=at))
+    async with opener() as store:
+        for head in heads:
+            await store.save(head, expected_version=0)
+        heads.sort(key=lambda head: (head.created_at, head.id), reverse=True)
+        for status, agent, waiting in product((None, "paused", "running", "failed"), (None, "a", "c"), (False, True)):
+            asked = f"status {status}, agent {agent}, waiting {waiting}"
+            expected = [
+                head.id
+                for head in heads
+                if status in (None, head.status)
+                and agent in (None, head.agent)
+                and (head.waiting_since is not None or not waiting)
+            ]
+            for limit in (1, 2, 3, 100):
+                found = await _pages(store, limit, status=status, agent=agent, waiting=waiting)
+                assert found == expected, f"{asked}, in pages of {limit}"
 
 
 @clause()
@@ -101,12 +158,12 @@ async def due_follows_every_save_and_delete(opener: Opener) -> None:
         assert await store.due(25) == (), "a run that is gone"
 
 
-async def _pages(store: Store, limit: int, status: Any = None) -> list[str]:
+async def _pages(store: Store, limit: int, **filters: Any) -> list[str]:
     """The ids of all pages of this size."""
-    page = await store.list(status=status, limit=limit)
+    page = await store.list(limit=limit, **filters)
     found = [head.id for head in page.heads]
     while page.after is not None:
-        page = await store.list(status=status, limit=limit, after=page.after)
+        page = await store.list(limit=limit, after=page.after, **filters)
         assert 0 < len(page.heads) <= limit, f"a page of 1 to {limit}"
         found += [head.id for head in page.heads]
     return found
