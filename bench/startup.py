@@ -84,7 +84,7 @@ def fill(path: str, count: int) -> None:
         say(f"parking copies: {first:,}/{count:,}")
         numbers = range(first, min(count, first + BATCH))
         database.execute("BEGIN")
-        database.executemany("INSERT INTO heads VALUES (?, ?, ?, ?, ?, ?, ?, ?)", _heads(head, numbers))
+        database.executemany("INSERT INTO heads VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", _heads(head, numbers))
         rows = chain.from_iterable([(run_id(n), *row[1:]) for row in journal] for n in numbers)
         database.executemany("INSERT INTO journal VALUES (?, ?, ?, ?)", rows)
         database.execute("COMMIT")
@@ -93,7 +93,7 @@ def fill(path: str, count: int) -> None:
 
 
 def _heads(row: tuple[object, ...], numbers: range) -> Iterator[tuple[object, ...]]:
-    _, version, epoch, status, next_due, created_at, entries, data = row
+    _, version, epoch, status, next_due, created_at, entries, data, *searched = row
     assert isinstance(data, bytes | str)
     assert isinstance(created_at, int)
     assert isinstance(next_due, int)
@@ -102,7 +102,7 @@ def _heads(row: tuple[object, ...], numbers: range) -> Iterator[tuple[object, ..
         copy = msgspec.structs.replace(
             head, id=run_id(n), created_at=created_at + n, next_due=next_due + n, expires_at=next_due + n
         )
-        yield copy.id, version, epoch, status, next_due + n, created_at + n, entries, encode_head(copy)
+        yield copy.id, version, epoch, status, next_due + n, created_at + n, entries, encode_head(copy), *searched
 
 
 async def _park_one(path: str) -> str:

@@ -94,7 +94,7 @@ async def save(stack: AsyncExitStack) -> Callable[[int], Awaitable[object]]:
     """A save, by itself in its transaction."""
     folder = stack.enter_context(tempfile.TemporaryDirectory())
     store = await stack.enter_async_context(await SqliteStore.open(os.path.join(folder, "runs.db")))
-    epoch = await store.acquire("bench")
+    epoch = (await store.acquire("bench")).epoch
     head = Head(id="", status="running", agent="bench", nonce="0", version=1, epoch=epoch)
 
     async def call(number: int) -> None:

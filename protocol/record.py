@@ -156,6 +156,7 @@ class Head(Wire, frozen=True):
     seq: int = shown(0)  # of the last event that this save covers
     seq_ceiling: int = shown(0)  # no event beyond it was shown before the next save
     next_due: int | None = None  # ms: when the sweeper must look at it
+    waiting_since: int | None = None  # ms: since when a call has waited for a decision; None: none does
     expires_at: int | None = None  # ms: end of the TTL while paused, of retention when over
     recoveries: int = 0  # since the last progress
     usage: Usage = shown(Usage())  # of all turns so far

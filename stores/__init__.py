@@ -1,13 +1,14 @@
 """Where records live: the Store contract and its implementations. Storage only: nothing here knows what a run does."""
 
 from .address import open_store
-from .base import Page, Store, StoreClaims
+from .base import Acquired, Page, Store, StoreClaims
 from .gil import thread_friendly
 from .memory import MemoryStore
 from .simple import SimpleBackend, SimpleStore
 from .sqlite import SqliteStore
 
 __all__ = [
+    "Acquired",
     "MemoryStore",
     "Page",
     "SimpleBackend",

@@ -1,8 +1,8 @@
 """The Store contract: where records live, for one owner at a time. No implementation here.
 
 A store keeps, per run, the latest head and every journal entry ever appended. It knows a head's id, version, epoch,
-status, `nextDue` and times; the rest is opaque to it. `check_store` in `adjourn.stores.testing` is this contract as a
-test suite.
+status, agent, `nextDue`, `waitingSince` and times; the rest is opaque to it. `check_store` in `adjourn.stores.testing`
+is this contract as a test suite.
 """
 
 from collections.abc import Sequence
@@ -13,7 +13,15 @@ from typing import Protocol, Self
 from ..protocol.events import Status
 from ..protocol.record import Entry, Head, Record
 
-__all__ = ["Page", "Store", "StoreClaims"]
+__all__ = ["Acquired", "Page", "Store", "StoreClaims"]
+
+
+@dataclass(frozen=True, slots=True)
+class Acquired:
+    """What a new owner learns."""
+
+    epoch: int  # its own, greater than all before
+    is_clean: bool  # the last owner called `release`, or there never was one; False where the store can't know
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +54,23 @@ class Store(Protocol):
         """What this store promises."""
         ...
 
-    async def acquire(self, owner: str) -> int:
-        """Become the owner: returns an epoch above all before. Saves with an older one are refused from now on."""
+    async def acquire(self, owner: str) -> Acquired:
+        """Become the owner. From now on, saves with an older epoch are refused.
+
+        `is_clean` tells how the last owner left. The transaction that reads it clears it, so a process that is killed
+        leaves nothing behind: the owner after it is told False. A store that can't know says False too, because the
+        guard that stops a run which kills its process again and again counts such starts, and must fail closed.
+        """
+        ...
+
+    async def release(self, epoch: int) -> None:
+        """Leave in order: the next owner is told `is_clean`, unless another one has come in between. Idempotent.
+
+        It is an owner's last write: saves accepted before it are stored before it, and it ends the epoch, so that later
+        saves are refused and the mark stays true. To go on, acquire again. `aclose` alone releases nothing.
+
+        Raises: StaleEpoch for an epoch that isn't the present owner's; then nothing changes.
+        """
         ...
 
     async def save(self, head: Head, append: Sequence[Entry] = (), *, expected_version: int) -> None:
@@ -58,7 +81,7 @@ class Store(Protocol):
 
         Raises:
             VersionConflict: something else is stored.
-            StaleEpoch: the store has a newer owner.
+            StaleEpoch: the store has a newer owner, or this one has called `release`.
         """
         ...
 
@@ -67,11 +90,30 @@ class Store(Protocol):
         ...
 
     async def delete(self, run_id: str) -> None:
-        """Forget the run. Idempotent."""
+        """Delete the run. Idempotent."""
         ...
 
-    async def list(self, *, status: Status | None = None, limit: int = 100, after: str | None = None) -> Page:
-        """A page of heads. A head that can't be read is left out, and logged."""
+    async def list(
+        self,
+        *,
+        status: Status | None = None,
+        agent: str | None = None,
+        waiting: bool = False,
+        limit: int = 100,
+        after: str | None = None,
+    ) -> Page:
+        """A page of the heads that pass all filters given. A head that can't be read is left out, and logged.
+
+        Args:
+            status: only runs that have it now.
+            agent: only runs of the agent with that name.
+            waiting: only runs with `waitingSince`, that is, in which a call waits for somebody's decision; False asks
+                for nothing, so it gives waiting runs too.
+            limit: how many heads at most, from 1.
+            after: the cursor of the page before, read with the same filters; None: the first page.
+
+        Raises: InvalidParams for a limit below 1, or a cursor that no store gave out.
+        """
         ...
 
     async def count(self, status: Status) -> int:

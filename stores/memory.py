@@ -9,10 +9,11 @@ from typing import Self
 import msgspec
 import trio
 
-from ..protocol.errors import StaleEpoch, StoreUnavailable, VersionConflict
+from ..protocol.errors import StoreUnavailable, VersionConflict
 from ..protocol.events import Status
 from ..protocol.record import SCHEMA_VERSION, Entry, Head, Record, decode_entry, decode_head, encode_entry, encode_head
-from .base import Page, StoreClaims
+from .base import Acquired, Page, StoreClaims
+from .ownership import Ownership
 from .paging import check_limit, cursor_after, read_cursor
 
 __all__ = ["MemoryStore"]
@@ -21,22 +22,33 @@ __all__ = ["MemoryStore"]
 class _Run:
     """One run: encoded, so that nobody shares its values, with what the store itself must know beside it."""
 
-    __slots__ = ("created_at", "head", "journal", "next_due", "status", "version")
+    __slots__ = ("agent", "created_at", "head", "journal", "next_due", "status", "version", "waiting_since")
 
     def __init__(self, created_at: int) -> None:
         self.created_at = created_at
         self.version = 0
         self.next_due: int | None = None
         self.status: Status = "running"
+        self.agent = ""
+        self.waiting_since: int | None = None
         self.head = b""
         self.journal: list[bytes] = []
+
+    def passes(self, status: Status | None, agent: str | None, waiting: bool) -> bool:
+        """Whether it is one of those that `list` was asked for."""
+        return (
+            (status is None or self.status == status)
+            and (agent is None or self.agent == agent)
+            and (not waiting or self.waiting_since is not None)
+        )
 
 
 class MemoryStore:
     """The Store contract in memory. `save` is the one method that is not a checkpoint: it never waits, and so is
     never cancelled.
 
-    `count`, and `list` by a status that few runs have, look at all runs; `save`, `load` and `due` don't.
+    `count`, and `list` with filters that few runs pass, look at all runs; `save`, `load` and `due` don't. An owner is
+    known for as long as the object lives: so is whether the last one left in order.
     """
 
     claims = StoreClaims(durable=False, fenced=True, exclusive=False)
@@ -45,21 +57,26 @@ class MemoryStore:
         self._runs: dict[str, _Run] = {}
         self._order: list[tuple[int, str]] = []  # (createdAt, id) of every run
         self._due: list[tuple[int, str]] = []  # heap of (nextDue, id); also pairs that no longer hold
-        self._epoch = 0
+        self._ownership = Ownership()
         self._closed = False
 
-    async def acquire(self, owner: str) -> int:
-        """A new epoch; earlier ones may not save any more."""
+    async def acquire(self, owner: str) -> Acquired:
+        """A new epoch, and how the last owner left; earlier epochs may not save any more."""
         await trio.lowlevel.checkpoint()
         self._check_open()
-        self._epoch += 1
-        return self._epoch
+        self._ownership, acquired = self._ownership.acquired()
+        return acquired
+
+    async def release(self, epoch: int) -> None:
+        """Leave in order: the epoch may not save any more, and the next owner is told `is_clean`."""
+        await trio.lowlevel.checkpoint()
+        self._check_open()
+        self._ownership = self._ownership.released(epoch)
 
     async def save(self, head: Head, append: Sequence[Entry] = (), *, expected_version: int) -> None:
         """As the contract says, without a checkpoint."""
         self._check_open()
-        if head.epoch < self._epoch:
-            raise StaleEpoch(f"epoch {head.epoch} has ended: the store is at {self._epoch}")
+        self._ownership.check_save(head.epoch)
         run = self._runs.get(head.id)
         stored = run.version if run else 0
         if stored != expected_version:
@@ -72,6 +89,7 @@ class MemoryStore:
             run = self._runs[head.id] = _Run(head.created_at)
             insort(self._order, (run.created_at, head.id))
         run.head, run.version, run.status = data, head.version, head.status
+        run.agent, run.waiting_since = head.agent, head.waiting_since
         run.journal += entries
         if head.next_due != run.next_due:
             run.next_due = head.next_due
@@ -88,15 +106,23 @@ class MemoryStore:
         return Record(head=decode_head(run.head), journal=journal)
 
     async def delete(self, run_id: str) -> None:
-        """Forget the run. Idempotent."""
+        """Delete the run. Idempotent."""
         await trio.lowlevel.checkpoint()
         self._check_open()
         run = self._runs.pop(run_id, None)
         if run is not None:
             del self._order[bisect_left(self._order, (run.created_at, run_id))]
 
-    async def list(self, *, status: Status | None = None, limit: int = 100, after: str | None = None) -> Page:
-        """A page of heads, newest first."""
+    async def list(
+        self,
+        *,
+        status: Status | None = None,
+        agent: str | None = None,
+        waiting: bool = False,
+        limit: int = 100,
+        after: str | None = None,
+    ) -> Page:
+        """A page of the heads that pass the filters, newest first."""
         await trio.lowlevel.checkpoint()
         self._check_open()
         check_limit(limit)
@@ -104,7 +130,7 @@ class MemoryStore:
         heads: list[Head] = []
         for place in range(end - 1, -1, -1):
             run = self._runs[self._order[place][1]]
-            if status is not None and run.status != status:
+            if not run.passes(status, agent, waiting):
                 continue
             if len(heads) == limit:
                 return Page(tuple(heads), cursor_after(heads[-1].created_at, heads[-1].id))
@@ -132,7 +158,7 @@ class MemoryStore:
         return tuple(decode_head(self._runs[run_id].head) for _, run_id in found)
 
     async def aclose(self) -> None:
-        """Forget everything. Idempotent."""
+        """Drop everything. Idempotent."""
         self._closed = True
         self._runs, self._order, self._due = {}, [], []
         await trio.lowlevel.checkpoint()

@@ -1,7 +1,8 @@
 """The full Store over anything that can save, load and delete one record: three methods, the last write wins.
 
 What such a backend can't do is done here, for as long as this process lives: versions are compared before each save,
-and lists and deadlines cover the runs seen since the store was made. It can promise nothing across processes.
+lists and deadlines cover the runs seen since the store was made, and owners are known since then. It can promise
+nothing across processes.
 """
 
 from collections.abc import AsyncGenerator, Sequence
@@ -15,8 +16,9 @@ import trio
 from ..protocol.errors import AdjournError, StoreUnavailable, VersionConflict
 from ..protocol.events import Status
 from ..protocol.record import SCHEMA_VERSION, Entry, Head, Record, decode_entry, decode_head, encode_entry, encode_head
-from .base import Page, StoreClaims
+from .base import Acquired, Page, StoreClaims
 from .memory import MemoryStore
+from .ownership import Ownership
 
 __all__ = ["SimpleBackend", "SimpleStore"]
 
@@ -33,7 +35,7 @@ class SimpleBackend(Protocol):
         ...
 
     async def delete(self, run_id: str) -> None:
-        """Forget it. Idempotent."""
+        """Delete it. Idempotent."""
         ...
 
 
@@ -42,6 +44,10 @@ class SimpleStore:
 
     After a restart it knows of a run only once that is loaded by its id: `list`, `due` and recovery don't see it
     before. One call at a time reaches the backend, and isn't cancelled.
+
+    A backend has no place to keep how the last process ended, so the first owner in a process is told that it did not
+    end in order. That charges a run whose tool was executing with one crash, also after an orderly stop. The other
+    answer would never stop a run that kills its process each time.
     """
 
     claims = StoreClaims(durable=False, fenced=False, exclusive=False)
@@ -50,20 +56,27 @@ class SimpleStore:
         self._backend = backend
         self._seen = MemoryStore()  # the heads, without journals, for lists and deadlines
         self._turn = trio.Lock()
-        self._epoch = 0
+        self._ownership = Ownership(is_clean=False)  # nothing is known of processes before this one
         self._closed = False
 
-    async def acquire(self, owner: str) -> int:
-        """An epoch above those before in this process; it fences nobody off."""
-        await trio.lowlevel.checkpoint()
-        self._check_open()
-        self._epoch += 1
-        return self._epoch
+    async def acquire(self, owner: str) -> Acquired:
+        """An epoch above those before in this process, which alone it fences off."""
+        async with self._turn:
+            self._check_open()
+            self._ownership, acquired = self._ownership.acquired()
+            return acquired
+
+    async def release(self, epoch: int) -> None:
+        """Leave in order, behind the call under way. The next owner is told of it if it is in this process."""
+        async with self._turn:
+            self._check_open()
+            self._ownership = self._ownership.released(epoch)
 
     async def save(self, head: Head, append: Sequence[Entry] = (), *, expected_version: int) -> None:
         """As the contract says, within this process."""
         new = _copy(Record(head=head, journal=tuple(append)))
         async with self._alone():
+            self._ownership.check_save(head.epoch)
             old = await self._backend.load(head.id)
             stored = old.head.version if old else 0
             if stored != expected_version:
@@ -82,14 +95,22 @@ class SimpleStore:
             return found and _copy(found)
 
     async def delete(self, run_id: str) -> None:
-        """Forget the run. Idempotent."""
+        """Delete the run. Idempotent."""
         async with self._alone():
             await self._backend.delete(run_id)
             await self._see(run_id, None)
 
-    async def list(self, *, status: Status | None = None, limit: int = 100, after: str | None = None) -> Page:
-        """A page of the heads seen, newest first."""
-        return await self._seen.list(status=status, limit=limit, after=after)
+    async def list(
+        self,
+        *,
+        status: Status | None = None,
+        agent: str | None = None,
+        waiting: bool = False,
+        limit: int = 100,
+        after: str | None = None,
+    ) -> Page:
+        """A page of the heads seen that pass the filters, newest first."""
+        return await self._seen.list(status=status, agent=agent, waiting=waiting, limit=limit, after=after)
 
     async def count(self, status: Status) -> int:
         """How many of the runs seen have the status now."""

@@ -18,12 +18,12 @@ from ..protocol.errors import StoreCorrupt, StoreUnavailable
 from ..protocol.events import Status
 from ..protocol.record import Entry, Head, Record, encode_entry, encode_head
 from . import sqlite_reads
-from .base import Page, StoreClaims
+from .base import Acquired, Page, StoreClaims
 from .filelock import FileLock
 from .gil import thread_friendly
 from .paging import check_limit, read_cursor
 from .sqlite_file import check_place, connect, connect_reader, file_identity, gone, translated
-from .sqlite_writes import Acquire, Delete, Save, Write, write_group
+from .sqlite_writes import Acquire, Delete, Release, Save, Write, write_group
 from .thread import GroupThread
 
 __all__ = ["SqliteStore"]
@@ -52,7 +52,11 @@ class SqliteStore:
 
     @classmethod
     async def open(cls, path: str | os.PathLike[str]) -> Self:
-        """The store in that file, made if it isn't there; opening takes the same time however many runs it holds.
+        """The store in that file, made if it isn't there.
+
+        Opening takes the same time however many runs it holds, but for the first time after an update of adjourn that
+        changes the layout of its tables: half a minute then for a million runs, and as much free disk as the heads
+        take. Killed meanwhile, it leaves the old layout.
 
         Raises:
             StoreInUse: another process has it open.
@@ -64,9 +68,13 @@ class SqliteStore:
             opened = await trio.to_thread.run_sync(_open, path, limiter=trio.CapacityLimiter(1))
         return cls(*opened)
 
-    async def acquire(self, owner: str) -> int:
-        """A new epoch; earlier ones may not save any more."""
+    async def acquire(self, owner: str) -> Acquired:
+        """A new epoch, and how the last owner left; earlier epochs may not save any more."""
         return await self._writer.run(Acquire(owner))
+
+    async def release(self, epoch: int) -> None:
+        """Leave in order, behind all saves accepted before: the epoch may not save any more. It is on the disk then."""
+        await self._writer.run(Release(epoch))
 
     async def save(self, head: Head, append: Sequence[Entry] = (), *, expected_version: int) -> None:
         """As the contract says. It comes back when the save is on the disk."""
@@ -77,6 +85,8 @@ class SqliteStore:
                 version=head.version,
                 epoch=head.epoch,
                 status=head.status,
+                agent=head.agent,
+                waiting_since=head.waiting_since,
                 next_due=head.next_due,
                 created_at=head.created_at,
                 expected_version=expected_version,
@@ -90,14 +100,24 @@ class SqliteStore:
         return await self._reader.run(partial(sqlite_reads.load, run_id=run_id))
 
     async def delete(self, run_id: str) -> None:
-        """Forget the run. Idempotent."""
+        """Delete the run. Idempotent."""
         await self._writer.run(Delete(run_id))
 
-    async def list(self, *, status: Status | None = None, limit: int = 100, after: str | None = None) -> Page:
-        """A page of heads, newest first."""
+    async def list(
+        self,
+        *,
+        status: Status | None = None,
+        agent: str | None = None,
+        waiting: bool = False,
+        limit: int = 100,
+        after: str | None = None,
+    ) -> Page:
+        """A page of the heads that pass the filters, newest first; each combination of filters has its index."""
         check_limit(limit)
         cursor = None if after is None else read_cursor(after)
-        return await self._reader.run(partial(sqlite_reads.page, status=status, limit=limit, cursor=cursor))
+        return await self._reader.run(
+            partial(sqlite_reads.page, status=status, agent=agent, waiting=waiting, limit=limit, cursor=cursor)
+        )
 
     async def count(self, status: Status) -> int:
         """How many runs have the status now."""

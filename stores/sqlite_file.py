@@ -1,49 +1,21 @@
-"""An adjourn store's SQLite file: opening and checking it, its tables, and what SQLite's errors mean. No runs here."""
+"""An adjourn store's SQLite file: opening and checking it, and what SQLite's errors mean. No tables, no runs here."""
 
+import logging
 import os
 import sqlite3
 
-from ..protocol.errors import AdjournError, StoreCorrupt, StoreTooNew, StoreUnavailable
+from ..protocol.errors import AdjournError, StoreCorrupt, StoreUnavailable
+from .sqlite_layout import LAYOUT_VERSION, lay_out, layout_of, migrate
 
-__all__ = ["LAYOUT_VERSION", "check_place", "connect", "connect_reader", "file_identity", "gone", "translated"]
+__all__ = ["check_place", "connect", "connect_reader", "file_identity", "gone", "translated"]
 
-APPLICATION_ID = 0x61646A6E  # "adjn", in the file's header: this file is ours
-LAYOUT_VERSION = 1  # in the header as user_version
-
-# Heads and journal entries are JSON text. What the store must search by stands beside it in columns.
-_LAYOUT = """
-BEGIN IMMEDIATE;
-CREATE TABLE store (
-    one INTEGER PRIMARY KEY CHECK (one = 1),
-    epoch INTEGER NOT NULL,  -- of the present owner
-    owner TEXT               -- who that is, for people
-);
-INSERT INTO store VALUES (1, 0, NULL);
-CREATE TABLE heads (
-    id TEXT NOT NULL PRIMARY KEY,
-    version INTEGER NOT NULL,
-    epoch INTEGER NOT NULL,
-    status TEXT NOT NULL,
-    next_due INTEGER,             -- ms
-    created_at INTEGER NOT NULL,  -- ms
-    entries INTEGER NOT NULL,     -- in the journal
-    data TEXT NOT NULL
-) WITHOUT ROWID;
-CREATE INDEX heads_by_due ON heads (next_due, id) WHERE next_due IS NOT NULL;
-CREATE INDEX heads_by_age ON heads (created_at, id);
-CREATE INDEX heads_by_status ON heads (status, created_at, id);
-CREATE TABLE journal (
-    run_id TEXT NOT NULL,
-    n INTEGER NOT NULL,  -- from 0
-    schema_version INTEGER NOT NULL,
-    data TEXT NOT NULL,
-    PRIMARY KEY (run_id, n)
-) WITHOUT ROWID;
-"""
+_LOG = logging.getLogger("adjourn.stores")
 
 
 def connect(path: str) -> sqlite3.Connection:
-    """A connection for writing, in autocommit mode; makes the tables in a new file. Blocks; for any thread.
+    """A connection for writing, in autocommit mode. Blocks; for any thread.
+
+    In a new file it makes the tables; those of an older layout it brings to today's.
 
     Raises:
         StoreUnavailable: the file can't be opened or made.
@@ -53,8 +25,12 @@ def connect(path: str) -> sqlite3.Connection:
     try:
         connection = _open(path)
         try:
-            if _is_new(connection, path):
-                _lay_out(connection)
+            layout = layout_of(connection, path)
+            if layout == 0:
+                lay_out(connection)
+            elif layout < LAYOUT_VERSION:
+                _LOG.info("%s: migrating layout %d to %d", path, layout, LAYOUT_VERSION)
+                migrate(connection, layout)
             if connection.execute("PRAGMA journal_mode = WAL").fetchone() != ("wal",):
                 raise StoreUnavailable(f"{path}: its file system can't carry a write-ahead log")
             connection.execute("SELECT epoch FROM store").fetchall()  # fails where the tables are damaged
@@ -137,22 +113,3 @@ def _open(path: str) -> sqlite3.Connection:
     connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
     connection.execute("PRAGMA synchronous = FULL")
     return connection
-
-
-def _lay_out(connection: sqlite3.Connection) -> None:
-    # One transaction: a process that dies in it leaves an empty file, which is a new one.
-    header = f"PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {LAYOUT_VERSION};"
-    connection.executescript(_LAYOUT + header + "COMMIT;")
-
-
-def _is_new(connection: sqlite3.Connection, path: str) -> bool:
-    (application_id,) = connection.execute("PRAGMA application_id").fetchone()
-    (layout,) = connection.execute("PRAGMA user_version").fetchone()
-    (tables,) = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
-    if application_id == APPLICATION_ID:
-        if layout > LAYOUT_VERSION:
-            raise StoreTooNew(f"{path} has layout {layout}; this adjourn reads up to {LAYOUT_VERSION}", path=path)
-        return False
-    if application_id or layout or tables:
-        raise StoreCorrupt(f"{path} is an SQLite database of another program", path=path)
-    return True

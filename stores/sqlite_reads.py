@@ -31,7 +31,7 @@ FROM heads WHERE id = ?
 """
 _PAGE = """
 SELECT json_group_array(json_array(created_at, id, hex(data))) FROM (
-    SELECT created_at, id, data FROM heads WHERE {status} (created_at, id) < (?, ?)
+    SELECT created_at, id, data FROM heads WHERE {filters} (created_at, id) < (?, ?)
     ORDER BY created_at DESC, id DESC LIMIT ?
 )
 """
@@ -58,12 +58,21 @@ def load(connection: sqlite3.Connection, run_id: str) -> Record | None:
     )
 
 
-def page(connection: sqlite3.Connection, status: Status | None, limit: int, cursor: tuple[int, str] | None) -> Page:
+def page(
+    connection: sqlite3.Connection,
+    *,
+    status: Status | None,
+    agent: str | None,
+    waiting: bool,
+    limit: int,
+    cursor: tuple[int, str] | None,
+) -> Page:
     """A page of heads; one that can't be read is left out, so a page may be short and yet not the last."""
-    where = "" if status is None else "status = ? AND"
-    given = () if status is None else (status,)
-    row = connection.execute(_PAGE.format(status=where), (*given, *(cursor or _END), limit + 1)).fetchone()
-    rows = sorted(msgspec.json.decode(row[0]), reverse=True)
+    asked = [(column, value) for column, value in (("status", status), ("agent", agent)) if value is not None]
+    filters = [f"{column} = ?" for column, _ in asked] + ["waiting_since IS NOT NULL"] * waiting
+    query = _PAGE.format(filters="".join(f"{each} AND " for each in filters))
+    values = (*[value for _, value in asked], *(cursor or _END), limit + 1)
+    rows = sorted(msgspec.json.decode(connection.execute(query, values).fetchone()[0]), reverse=True)
     more = len(rows) > limit
     rows = rows[:limit]
     return Page(_readable(rows), cursor_after(rows[-1][0], rows[-1][1]) if more else None)

@@ -13,19 +13,27 @@ import msgspec
 from ..protocol.errors import StaleEpoch, VersionConflict
 from ..protocol.events import Status
 from ..protocol.record import SCHEMA_VERSION, decode_head, encode_head
+from .base import Acquired
+from .ownership import Ownership
 from .sqlite_file import translated
 
-__all__ = ["Acquire", "Delete", "Save", "Write", "write_group"]
+__all__ = ["Acquire", "Delete", "Release", "Save", "Write", "write_group"]
 
 
 class Acquire(msgspec.Struct, frozen=True):
-    """A new owner; its outcome is the epoch."""
+    """A new owner; its outcome is an `Acquired`."""
 
     owner: str
 
 
+class Release(msgspec.Struct, frozen=True):
+    """The owner leaves in order."""
+
+    epoch: int
+
+
 class Delete(msgspec.Struct, frozen=True):
-    """Forget a run."""
+    """Delete a run."""
 
     id: str
 
@@ -37,6 +45,8 @@ class Save(msgspec.Struct, frozen=True):
     version: int
     epoch: int
     status: Status
+    agent: str
+    waiting_since: int | None
     next_due: int | None
     created_at: int
     expected_version: int
@@ -44,7 +54,7 @@ class Save(msgspec.Struct, frozen=True):
     entries: tuple[bytes, ...]
 
 
-Write = Acquire | Delete | Save
+Write = Acquire | Release | Delete | Save
 
 
 class _Stored(msgspec.Struct):
@@ -58,35 +68,38 @@ class _Stored(msgspec.Struct):
 class _Group:
     """The writes of a group, decided one after another; then what is to be written of them all."""
 
-    def __init__(self, epoch: int, stored: dict[str, _Stored]) -> None:
-        self.epoch = epoch
-        self.owner: str | None = None
+    def __init__(self, ownership: Ownership, stored: dict[str, _Stored]) -> None:
+        self.read = self.ownership = ownership
+        self.owner: str | None = None  # the name of a new one
         self.stored = stored
         self.deleted: set[str] = set()
         self.heads: dict[str, tuple[Any, ...]] = {}
         self.journal: dict[str, list[tuple[Any, ...]]] = {}
 
-    def decide(self, write: Write) -> int | Exception | None:
+    def decide(self, write: Write) -> Acquired | Exception | None:
         """What the write comes to, if the transaction commits."""
-        match write:
-            case Save():
-                return self._save(write)
-            case Delete():
-                self.deleted.add(write.id)
-                for known in (self.stored, self.heads, self.journal):
-                    known.pop(write.id, None)
-                return None
-            case Acquire():
-                self.epoch, self.owner = self.epoch + 1, write.owner
-                return self.epoch
+        try:
+            match write:
+                case Save():
+                    self._save(write)
+                case Delete():
+                    self._delete(write)
+                case Acquire():
+                    self.ownership, acquired = self.ownership.acquired()
+                    self.owner = write.owner
+                    return acquired
+                case Release():
+                    self.ownership = self.ownership.released(write.epoch)
+        except (StaleEpoch, VersionConflict) as refused:
+            return refused
+        return None
 
-    def _save(self, save: Save) -> Exception | None:
+    def _save(self, save: Save) -> None:
+        self.ownership.check_save(save.epoch)
         run = self.stored.get(save.id)
         stored = run.version if run else 0
-        if save.epoch < self.epoch:
-            return StaleEpoch(f"epoch {save.epoch} has ended: the store is at {self.epoch}")
         if stored != save.expected_version:
-            return VersionConflict(f"run {save.id}: expected version {save.expected_version}, stored is {stored}")
+            raise VersionConflict(f"run {save.id}: expected version {save.expected_version}, stored is {stored}")
         data = save.data
         if run is None:
             run = self.stored[save.id] = _Stored(0, save.created_at, 0)
@@ -97,15 +110,20 @@ class _Group:
         run.version = save.version
         run.entries += len(save.entries)
         self.heads[save.id] = (
-            *(save.id, save.version, save.epoch, save.status, save.next_due),
+            *(save.id, save.version, save.epoch, save.status, save.agent, save.waiting_since, save.next_due),
             *(run.created_at, run.entries, data),
         )
-        return None
+
+    def _delete(self, delete: Delete) -> None:
+        self.deleted.add(delete.id)
+        for known in (self.stored, self.heads, self.journal):
+            known.pop(delete.id, None)
 
     def write(self, connection: sqlite3.Connection) -> None:
         """Everything into the open transaction. Deletions first: what was saved after one must stay."""
-        if self.owner is not None:
-            connection.execute("UPDATE store SET epoch = ?, owner = ?", (self.epoch, self.owner))
+        if self.ownership != self.read:
+            sql = "UPDATE store SET epoch = ?, is_clean = ?, owner = coalesce(?, owner)"
+            connection.execute(sql, (self.ownership.epoch, self.ownership.is_clean, self.owner))
         if self.deleted:
             ids = (_json(self.deleted),)
             connection.execute("DELETE FROM heads WHERE id IN (SELECT value FROM json_each(?))", ids)
@@ -116,21 +134,22 @@ class _Group:
 
 # Before a row's values, its values, after all rows.
 _INTO_HEADS = (
-    "INSERT INTO heads (id, version, epoch, status, next_due, created_at, entries, data) VALUES ",
-    "(?, ?, ?, ?, ?, ?, ?, CAST(? AS TEXT))",
+    "INSERT INTO heads (id, version, epoch, status, agent, waiting_since, next_due, created_at, entries, data) VALUES ",
+    "(?, ?, ?, ?, ?, ?, ?, ?, ?, CAST(? AS TEXT))",
     " ON CONFLICT (id) DO UPDATE SET version = excluded.version, epoch = excluded.epoch, status = excluded.status, "
-    "next_due = excluded.next_due, entries = excluded.entries, data = excluded.data",
+    "agent = excluded.agent, waiting_since = excluded.waiting_since, next_due = excluded.next_due, "
+    "entries = excluded.entries, data = excluded.data",
 )
 _INTO_JOURNAL = (
     "INSERT INTO journal (run_id, n, schema_version, data) VALUES ",
     "(?, ?, ?, CAST(? AS TEXT))",
     "",
 )
-_MOST_ROWS = 512  # a statement; times 8 values, far below SQLite's 32,766
+_MOST_ROWS = 512  # a statement; times 10 values, far below SQLite's 32,766
 
 
 def write_group(connection: sqlite3.Connection, path: str, writes: Sequence[Write]) -> list[Any]:
-    """For each write, in their order, what it came to: None, an epoch, or the exception to raise."""
+    """For each write, in their order, what it came to: None, an `Acquired`, or the exception to raise."""
     try:
         connection.execute("BEGIN IMMEDIATE")
     except sqlite3.Error as error:
@@ -152,13 +171,13 @@ def write_group(connection: sqlite3.Connection, path: str, writes: Sequence[Writ
 
 def _fill(connection: sqlite3.Connection, writes: Sequence[Write]) -> list[Any]:
     ids = {write.id for write in writes if isinstance(write, Save)}
-    epoch, rows = connection.execute(
-        "SELECT epoch, (SELECT json_group_array(json_array(id, version, created_at, entries)) FROM heads "
+    epoch, is_clean, rows = connection.execute(
+        "SELECT epoch, is_clean, (SELECT json_group_array(json_array(id, version, created_at, entries)) FROM heads "
         "WHERE id IN (SELECT value FROM json_each(?))) FROM store",
         (_json(ids),),
     ).fetchone()
     stored = {run_id: _Stored(*numbers) for run_id, *numbers in msgspec.json.decode(rows)}
-    group = _Group(epoch, stored)
+    group = _Group(Ownership(epoch, bool(is_clean)), stored)
     outcomes = [group.decide(write) for write in writes]
     group.write(connection)
     return outcomes

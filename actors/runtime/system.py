@@ -197,14 +197,14 @@ async def open_actor_system(
     async with AsyncExitStack() as stack:
         if isinstance(store, str):
             store = await stack.enter_async_context(open_store(store))
-        epoch = await store.acquire(f"{platform.node()}:{os.getpid()}")
+        acquired = await store.acquire(f"{platform.node()}:{os.getpid()}")
         await _open_models(known.values(), stack)
         supervisor = await stack.enter_async_context(open_supervisor())
         runtime = Runtime(
             store,
             known,
             supervisor,
-            epoch=epoch,
+            epoch=acquired.epoch,
             clock=clock,
             passivate_after_s=passivate_after_s,
             cleanup_s=cleanup_s,

@@ -11,12 +11,12 @@ durable store tests that by itself.
 from collections.abc import Callable
 
 from ..base import StoreClaims
-from . import calls, races
+from . import calls, lists, owners, races
 from .contract import Clause, Opener, a_head, a_journal, next_head
 
 __all__ = ["CLAUSES", "Clause", "Opener", "a_head", "a_journal", "check_store", "clauses_for", "next_head"]
 
-CLAUSES: tuple[Clause, ...] = calls.CLAUSES + races.CLAUSES
+CLAUSES: tuple[Clause, ...] = calls.CLAUSES + lists.CLAUSES + owners.CLAUSES + races.CLAUSES
 
 
 def clauses_for(claims: StoreClaims) -> tuple[Clause, ...]:

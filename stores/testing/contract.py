@@ -7,7 +7,6 @@ from typing import Any
 
 import msgspec
 
-from ...protocol.errors import AdjournError
 from ...protocol.messages import AssistantMessage, ModelDescriptor, Text, ToolCall, ToolResultMessage, user
 from ...protocol.record import (
     Call,
@@ -22,7 +21,7 @@ from ...protocol.record import (
 )
 from ..base import Store
 
-__all__ = ["Clause", "Opener", "a_head", "a_journal", "clause", "error_of", "next_head"]
+__all__ = ["Clause", "Opener", "a_head", "a_journal", "clause", "next_head"]
 
 # Opens the store under test; opened again after it was closed, it is the same store, if it claims to be durable.
 Opener = Callable[[], AbstractAsyncContextManager[Store]]
@@ -52,8 +51,8 @@ def clause(needs: str | None = None) -> Callable[[Callable[[Opener], Awaitable[N
 def a_head(run_id: str = "run", version: int = 1, **fields: Any) -> Head:
     """A head that is fit to be saved, with a gated call; `fields` of `Head` as wanted."""
     call = Call(id="call-1", name="refund", index=1, phase="gated", due_at=9_000)
-    fields = {"status": "paused", "created_at": 1_000, "calls": (call,), **fields}
-    return Head(id=run_id, version=version, agent="support", nonce="n", **fields)
+    fields = {"status": "paused", "agent": "support", "created_at": 1_000, "calls": (call,), **fields}
+    return Head(id=run_id, version=version, nonce="n", **fields)
 
 
 def next_head(head: Head, **fields: Any) -> Head:
@@ -73,12 +72,3 @@ def a_journal() -> tuple[Entry, ...]:
         DecisionEntry(tool_call_id="call-1", outcome="decided", at=2, args_digest="d", by="ann", decision={"ok": True}),
         ResultEntry(message=result),
     )
-
-
-async def error_of(call: Awaitable[object]) -> AdjournError | None:
-    """What the call raises, of ours."""
-    try:
-        await call
-    except AdjournError as error:
-        return error
-    return None

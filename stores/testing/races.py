@@ -1,14 +1,14 @@
 """The Store contract for many callers at once, for cancelled ones, and for what only some stores claim."""
 
-from collections.abc import Awaitable, Sequence
 from itertools import count
 
 import trio
 
-from ...protocol.errors import AdjournError, StaleEpoch, StoreInUse, VersionConflict
+from ...protocol.errors import StoreInUse, VersionConflict
 from ...protocol.record import Record
 from ..base import Store
-from .contract import Clause, Opener, a_head, a_journal, clause, error_of, next_head
+from .calling import cancelled_at, errors_of
+from .contract import Clause, Opener, a_head, a_journal, clause, next_head
 
 __all__ = ["CLAUSES"]
 
@@ -66,7 +66,7 @@ async def a_cancelled_save_has_happened_or_has_not(opener: Opener) -> None:
             head = a_head(f"run-{stop}")
             before, after = Record(head=head, journal=()), Record(head=next_head(head), journal=a_journal())
             await store.save(head, expected_version=0)
-            done, reached = await _cancel(stop, store.save(after.head, after.journal, expected_version=1))
+            done, reached = await cancelled_at(stop, store.save(after.head, after.journal, expected_version=1))
             found = await store.load(head.id)
             assert found is not None
             assert found == after or (found == before and not done), f"before or after, cancelled at stop {stop}"
@@ -81,12 +81,12 @@ async def a_cancelled_first_save_or_delete_has_happened_or_has_not(opener: Opene
     async with opener() as store:
         for stop in count():
             record = Record(head=a_head(f"run-{stop}"), journal=a_journal())
-            saved, more = await _cancel(stop, store.save(record.head, record.journal, expected_version=0))
+            saved, more = await cancelled_at(stop, store.save(record.head, record.journal, expected_version=0))
             found = await store.load(record.head.id)
             assert found == record or (found is None and not saved), f"a first save cancelled at stop {stop}"
             if found is None:
                 await store.save(record.head, record.journal, expected_version=0)
-            deleted, reached = await _cancel(stop, store.delete(record.head.id))
+            deleted, reached = await cancelled_at(stop, store.delete(record.head.id))
             found = await store.load(record.head.id)
             assert found is None or (found == record and not deleted), f"a delete cancelled at stop {stop}"
             if not more and not reached:
@@ -111,36 +111,6 @@ async def abort_during_a_save_leaves_no_orphan_and_no_stray_error(opener: Opener
 # What only some stores claim.
 
 
-@clause("fenced")
-async def an_older_epoch_may_not_save(opener: Opener) -> None:
-    async with opener() as store:
-        old = await store.acquire("old")
-        head = a_head(epoch=old)
-        await store.save(head, expected_version=0)
-        new = await store.acquire("new")
-        error = await error_of(store.save(next_head(head), a_journal(), expected_version=1))
-        assert isinstance(error, StaleEpoch), "the old owner's save"
-        assert await store.load("run") == Record(head=head, journal=()), "it changed nothing"
-        await store.save(next_head(head, epoch=new), expected_version=1)
-
-
-@clause("fenced")
-async def saves_beside_a_change_of_owner_are_whole_or_refused(opener: Opener) -> None:
-    async with opener() as store:
-        old = await store.acquire("old")
-        heads = [a_head(f"run-{n}", epoch=old) for n in range(40)]
-        saves = [store.save(head, expected_version=0) for head in heads]
-        results = await errors_of([*saves[:20], store.acquire("new"), *saves[20:]])
-        del results[20]
-        for head, error in zip(heads, results, strict=True):
-            assert error is None or isinstance(error, StaleEpoch)
-            found = await store.load(head.id)
-            assert (found is None) == (error is not None), "refused saves are not there, the others are"
-        late = await error_of(store.save(a_head("late", epoch=old), expected_version=0))
-        assert isinstance(late, StaleEpoch), "none after the new owner was told its epoch"
-        assert await store.load("late") is None, "and nothing of it"
-
-
 @clause("durable")
 async def what_was_saved_is_there_when_opened_again(opener: Opener) -> None:
     record = Record(head=a_head(next_due=7), journal=a_journal())
@@ -151,14 +121,6 @@ async def what_was_saved_is_there_when_opened_again(opener: Opener) -> None:
     async with opener() as store:
         assert await store.load("run") == record
         assert (await store.list()).heads == await store.due(7) == (record.head,)
-
-
-@clause("durable")
-async def epochs_grow_when_opened_again(opener: Opener) -> None:
-    async with opener() as store:
-        first = await store.acquire("one")
-    async with opener() as store:
-        assert await store.acquire("two") > first
 
 
 @clause("exclusive")
@@ -173,51 +135,6 @@ async def only_one_may_have_it_open(opener: Opener) -> None:
         assert error is not None, "StoreInUse for the second"
     async with opener():
         pass
-
-
-async def errors_of(calls: Sequence[Awaitable[object]]) -> list[AdjournError | None]:
-    """What each of these calls raises, of ours, made all at once."""
-    errors: list[AdjournError | None] = [None] * len(calls)
-
-    async def one(n: int) -> None:
-        errors[n] = await error_of(calls[n])
-
-    async with trio.open_nursery() as nursery:
-        for n in range(len(calls)):
-            nursery.start_soon(one, n)
-    return errors
-
-
-class _CancelAt(trio.abc.Instrument):
-    """Cancels a scope when a task stops to wait for the nth time."""
-
-    def __init__(self, stop: int, scope: trio.CancelScope) -> None:
-        self._task = trio.lowlevel.current_task()
-        self._scope = scope
-        self.left = stop
-
-    def after_task_step(self, task: trio.lowlevel.Task) -> None:
-        if task is self._task:
-            self.left -= 1
-            if self.left == 0:
-                self._scope.cancel()
-
-
-async def _cancel(stop: int, call: Awaitable[object]) -> tuple[bool, bool]:
-    """Make the call, cancelled at its nth stop (0: before it begins): whether it returned, and got to that stop."""
-    done = False
-    scope = trio.CancelScope()
-    watch = _CancelAt(stop, scope)
-    with scope:
-        if stop == 0:
-            scope.cancel()
-        trio.lowlevel.add_instrument(watch)
-        try:
-            await call
-            done = True
-        finally:
-            trio.lowlevel.remove_instrument(watch)
-    return done, watch.left <= 0
 
 
 CLAUSES = tuple(value for value in list(globals().values()) if isinstance(value, Clause))

@@ -36,12 +36,13 @@ async def save(store, epoch, run_id):
 
 async def main(path, runs):
     async with await SqliteStore.open(path) as store:
-        epoch = await store.acquire("child")
+        epoch = (await store.acquire("child")).epoch
         print("epoch", epoch, flush=True)
         async with trio.open_nursery() as nursery:
             for n in range(runs):
                 nursery.start_soon(save, store, epoch, f"run-{n}")
             nursery.start_soon(trio.to_thread.run_sync, sys.stdin.read)
+        await store.release(epoch)
 
 trio.run(main, sys.argv[1], int(sys.argv[2]))
 """
@@ -90,8 +91,10 @@ async def test_a_process_killed_in_mid_save_loses_and_tears_nothing(tmp_path: Pa
                 assert record.head.version >= version, "what was acknowledged is there"
                 assert record.head.metadata["version"] == record.head.version, "the head is of one save"
                 assert record.journal == a_journal()[2:3] * record.head.version, "and so is the journal"
-            last_epoch = await store.acquire("parent")
-        assert last_epoch > epoch
+            acquired = await store.acquire("parent")
+        assert acquired.epoch > epoch
+        assert not acquired.is_clean, "a process that is killed has not left in order"
+        last_epoch = acquired.epoch
 
 
 async def test_a_second_process_is_refused_and_the_lock_dies_with_the_first(tmp_path: Path) -> None:
@@ -115,6 +118,7 @@ async def test_a_process_that_ends_in_order_hands_the_store_over(tmp_path: Path)
         await trio.to_thread.run_sync(process.wait)
         assert process.returncode == 0
     async with await SqliteStore.open(path) as store:
-        head = a_head(epoch=await store.acquire("second"))
-        assert head.epoch > int(first)
-        await store.save(head, expected_version=0)
+        acquired = await store.acquire("second")
+        assert acquired.is_clean
+        assert acquired.epoch > int(first)
+        await store.save(a_head(epoch=acquired.epoch), expected_version=0)

@@ -8,9 +8,10 @@ import msgspec
 import pytest
 import trio
 
-from adjourn.protocol.errors import InvalidParams, StaleEpoch, StoreUnavailable, VersionConflict
+from adjourn.protocol.errors import InvalidParams, StoreUnavailable, VersionConflict
 from adjourn.protocol.record import Entry, Head, Record
-from adjourn.stores import MemoryStore, Page, StoreClaims
+from adjourn.stores import Acquired, MemoryStore, Page, StoreClaims
+from adjourn.stores.ownership import Ownership
 from adjourn.stores.testing import CLAUSES, Clause
 
 
@@ -75,15 +76,34 @@ class OldestFirst(MemoryStore):
 class CountsPages(MemoryStore):
     """Its cursor is a position, which moves when runs come and go."""
 
-    async def list(self, *, status: Any = None, limit: int = 100, after: str | None = None) -> Page:
-        whole = (await super().list(status=status, limit=10_000)).heads
+    async def list(self, *, limit: int = 100, after: str | None = None, **filters: Any) -> Page:
+        whole = (await super().list(limit=10_000, **filters)).heads
         start = int(after or 0)
         return Page(whole[start : start + limit], str(start + limit) if len(whole) > start + limit else None)
 
 
 class ListsAnyStatus(MemoryStore):
-    async def list(self, *, status: Any = None, limit: int = 100, after: str | None = None) -> Page:
-        return await super().list(limit=limit, after=after)
+    async def list(self, *, status: Any = None, **query: Any) -> Page:
+        return await super().list(**query)
+
+
+class ListsLikeNames(MemoryStore):
+    async def list(self, *, agent: Any = None, **query: Any) -> Page:
+        page = await super().list(**query)
+        return Page(tuple(head for head in page.heads if head.agent.startswith(agent or "")), page.after)
+
+
+class WaitsForEver(MemoryStore):
+    async def save(self, head: Head, append: Sequence[Entry] = (), *, expected_version: int) -> None:
+        waited = head.id in self._runs and self._runs[head.id].waiting_since is not None
+        await super().save(head, append, expected_version=expected_version)
+        if waited:
+            self._runs[head.id].waiting_since = 1
+
+
+class TakesOneFilter(MemoryStore):
+    async def list(self, *, agent: Any = None, waiting: bool = False, **query: Any) -> Page:
+        return await super().list(agent=agent, waiting=waiting and agent is None, **query)
 
 
 class CountsAnyStatus(MemoryStore):
@@ -114,8 +134,8 @@ class NeverUndue(MemoryStore):
 
 
 class OneEpoch(MemoryStore):
-    async def acquire(self, owner: str) -> int:
-        return 1
+    async def acquire(self, owner: str) -> Acquired:
+        return Acquired(epoch=1, is_clean=True)
 
 
 class NeverCloses(MemoryStore):
@@ -163,17 +183,61 @@ class DeletesInTwoSteps(MemoryStore):
 
 class Unfenced(MemoryStore):
     async def save(self, head: Head, append: Sequence[Entry] = (), *, expected_version: int) -> None:
-        head = msgspec.structs.replace(head, epoch=max(head.epoch, self._epoch))
+        head = msgspec.structs.replace(head, epoch=max(head.epoch, self._ownership.epoch))
         await super().save(head, append, expected_version=expected_version)
 
 
-class RefusesButSaves(MemoryStore):
+class SavesForAnybody(MemoryStore):
     async def save(self, head: Head, append: Sequence[Entry] = (), *, expected_version: int) -> None:
-        stale, self._epoch, epoch = head.epoch < self._epoch, 0, self._epoch
+        ownership, self._ownership = self._ownership, Ownership()
         await super().save(head, append, expected_version=expected_version)
-        self._epoch = epoch
-        if stale:
-            raise StaleEpoch("but it is done")
+        self._ownership = ownership
+
+
+class RefusesButSaves(SavesForAnybody):
+    async def save(self, head: Head, append: Sequence[Entry] = (), *, expected_version: int) -> None:
+        await super().save(head, append, expected_version=expected_version)
+        self._ownership.check_save(head.epoch)
+
+
+class NeverClean(MemoryStore):
+    async def acquire(self, owner: str) -> Acquired:
+        return Acquired((await super().acquire(owner)).epoch, is_clean=False)
+
+
+class AlwaysClean(MemoryStore):
+    async def acquire(self, owner: str) -> Acquired:
+        return Acquired((await super().acquire(owner)).epoch, is_clean=True)
+
+
+class AnybodyReleases(MemoryStore):
+    async def release(self, epoch: int) -> None:
+        await super().release(self._ownership.epoch or epoch)
+
+
+class ChecksTheOwnerThenWaits(SavesForAnybody):
+    async def save(self, head: Head, append: Sequence[Entry] = (), *, expected_version: int) -> None:
+        self._ownership.check_save(head.epoch)
+        for _ in range(5):
+            await trio.lowlevel.checkpoint()
+        await super().save(head, append, expected_version=expected_version)
+
+
+class ReleasesInTwoSteps(SavesForAnybody):
+    """It says that all is at rest, and only then sees to it."""
+
+    at_rest = False
+
+    async def release(self, epoch: int) -> None:
+        await super().release(epoch)
+        self.at_rest = False
+        await trio.lowlevel.checkpoint()
+        self.at_rest = True
+
+    async def save(self, head: Head, append: Sequence[Entry] = (), *, expected_version: int) -> None:
+        if self.at_rest:
+            self._ownership.check_save(head.epoch)
+        await super().save(head, append, expected_version=expected_version)
 
 
 class Forgets(MemoryStore):
@@ -192,6 +256,9 @@ BROKEN: dict[str, type[MemoryStore]] = {
     "list gives every run once newest first": OldestFirst,
     "list goes on where it was while runs come and go": CountsPages,
     "list by status gives the runs that have it now": ListsAnyStatus,
+    "list by agent gives the runs of that name": ListsLikeNames,
+    "list of what waits follows every save and delete": WaitsForEver,
+    "list takes filters together on pages of any size": TakesOneFilter,
     "count follows every save and delete": CountsAnyStatus,
     "list and due say what they expected": TakesAnyCursor,
     "due gives what is due now earliest first": DueOnce,
@@ -208,6 +275,14 @@ BROKEN: dict[str, type[MemoryStore]] = {
     "saves beside a change of owner are whole or refused": RefusesButSaves,
     "what was saved is there when opened again": Forgets,
     "epochs grow when opened again": Forgets,
+    "a store that never had an owner is clean": NeverClean,
+    "a release makes the store clean for one owner": AlwaysClean,
+    "an owner that does not release leaves the store unclean": AlwaysClean,
+    "only the present owner may release": AnybodyReleases,
+    "who has released saves no more": SavesForAnybody,
+    "saves beside a release are whole or refused": ChecksTheOwnerThenWaits,
+    "a cancelled release has happened or has not": ReleasesInTwoSteps,
+    "how the last owner left is known when opened again": Forgets,
     "only one may have it open": Forgets,
 }
 

@@ -1,6 +1,8 @@
 """The full Store over three methods: what differs from a store of its own."""
 
 import pytest
+import trio
+from trio.testing import wait_all_tasks_blocked
 
 from adjourn.protocol.errors import StoreUnavailable
 from adjourn.protocol.record import Record
@@ -54,3 +56,34 @@ async def test_a_run_from_before_is_known_once_it_is_loaded() -> None:
         assert (await store.list()).heads == ()
         assert await store.load("run") == backend.records["run"]
         assert (await store.list()).heads == await store.due(9) == (a_head(next_due=1),)
+
+
+async def test_the_first_owner_in_a_process_is_not_told_that_all_is_clean() -> None:
+    backend = Backend()
+    async with SimpleStore(backend) as store:
+        first = await store.acquire("one")
+        assert not first.is_clean  # a process before this one may have been killed
+        await store.release(first.epoch)
+        assert (await store.acquire("two")).is_clean  # in this process it is known
+    async with SimpleStore(backend) as store:
+        assert not (await store.acquire("three")).is_clean
+
+
+async def test_a_release_waits_for_the_save_under_way() -> None:
+    go_on = trio.Event()
+
+    class Slow(Backend):
+        async def save(self, record: Record) -> None:
+            await go_on.wait()
+            await super().save(record)
+
+    backend = Slow()
+    async with SimpleStore(backend) as store, trio.open_nursery() as nursery:
+        epoch = (await store.acquire("one")).epoch
+        nursery.start_soon(lambda: store.save(a_head(epoch=epoch), expected_version=0))
+        await wait_all_tasks_blocked()
+        nursery.start_soon(store.release, epoch)
+        await wait_all_tasks_blocked()
+        assert backend.records == {}
+        go_on.set()
+    assert list(backend.records) == ["run"]

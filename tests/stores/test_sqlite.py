@@ -5,13 +5,14 @@ import sqlite3
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import trio
 
 from adjourn.protocol.errors import RecordTooNew, StoreCorrupt, StoreInUse, StoreTooNew, StoreUnavailable
 from adjourn.protocol.record import Head, Record
-from adjourn.stores import SqliteStore, sqlite, sqlite_file
+from adjourn.stores import SqliteStore, sqlite, sqlite_file, sqlite_layout
 from adjourn.stores.testing import a_head, a_journal, next_head
 
 
@@ -115,7 +116,7 @@ async def test_another_programs_database_stays_as_it_is(tmp_path: Path) -> None:
 async def test_a_store_of_a_newer_adjourn_stays_as_it_is(tmp_path: Path) -> None:
     path = tmp_path / "runs.db"
     await make_store(path, a_head())
-    execute(path, f"PRAGMA user_version = {sqlite_file.LAYOUT_VERSION + 1}")
+    execute(path, f"PRAGMA user_version = {sqlite_layout.LAYOUT_VERSION + 1}")
     before = path.read_bytes()
     await refused(path, StoreTooNew)
     assert path.read_bytes() == before
@@ -304,25 +305,60 @@ async def test_closing_finishes_what_was_accepted_and_ends_the_threads(tmp_path:
         assert len((await again.list()).heads) == 20
 
 
-async def test_no_query_looks_at_every_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    queries: list[str] = []
+@pytest.fixture
+def queries(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What the stores opened after it ask their files, with the values."""
+    asked: list[str] = []
 
     def connect_reader(path: str) -> sqlite3.Connection:
         connection = sqlite_file.connect_reader(path)
-        connection.set_trace_callback(queries.append)
+        connection.set_trace_callback(asked.append)
         return connection
 
     monkeypatch.setattr(sqlite, "connect_reader", connect_reader)
+    return asked
+
+
+def plans(path: Path, queries: list[str]) -> list[list[str]]:
+    """What SQLite does for each query, step by step."""
+    connection = sqlite3.connect(path)
+    found = [[row[3] for row in connection.execute("EXPLAIN QUERY PLAN " + query)] for query in queries]
+    connection.close()
+    return found
+
+
+async def test_no_query_looks_at_every_run(tmp_path: Path, queries: list[str]) -> None:
     path = tmp_path / "runs.db"
     async with await SqliteStore.open(path) as store:
         await store.load("run")
         await store.list()
         await store.list(status="paused", after="5.run")
         await store.due(5)
-    connection = sqlite3.connect(path)
-    for query in queries:
-        plan = [row[3] for row in connection.execute("EXPLAIN QUERY PLAN " + query)]
-        assert any(step.startswith("SEARCH heads USING") for step in plan), query
-        assert not any(step.startswith("SCAN heads") or "TEMP B-TREE" in step for step in plan), query
-    connection.close()
-    assert len(queries) == 4
+        await store.count("paused")
+    for plan in plans(path, queries):
+        assert any(step.startswith("SEARCH heads USING") for step in plan), plan
+        assert not any(step.startswith("SCAN heads") or "TEMP B-TREE" in step for step in plan), plan
+    assert len(queries) == 5
+
+
+async def test_each_combination_of_filters_has_its_index(tmp_path: Path, queries: list[str]) -> None:
+    path = tmp_path / "runs.db"
+    combinations: list[tuple[dict[str, Any], str]] = [
+        ({}, "by_age ("),
+        ({"status": "paused"}, "by_status (status=? AND "),
+        ({"agent": "a"}, "by_agent (agent=? AND "),
+        ({"agent": "a", "status": "paused"}, "by_agent_and_status (agent=? AND status=? AND "),
+    ]
+    async with await SqliteStore.open(path) as store:
+        for filters, _ in combinations:
+            for waiting in (False, True):
+                for after in (None, "5.run"):
+                    await store.list(**filters, waiting=waiting, after=after)
+    found = [[step for step in plan if "heads" in step] for plan in plans(path, queries)]
+    expected = [
+        [f"SEARCH heads USING INDEX {kind}_{index}(created_at,id)<(?,?))"]
+        for _, index in combinations
+        for kind in ("heads", "heads", "waiting", "waiting")
+    ]
+    assert found == expected
+    assert not any("TEMP B-TREE" in step for plan in plans(path, queries) for step in plan)

@@ -9,16 +9,20 @@ import pytest
 
 from adjourn.protocol.errors import StaleEpoch, StoreUnavailable, VersionConflict
 from adjourn.protocol.record import encode_entry, encode_head
+from adjourn.stores import Acquired
 from adjourn.stores.sqlite_file import connect, connect_reader
 from adjourn.stores.sqlite_reads import load
-from adjourn.stores.sqlite_writes import Acquire, Delete, Save, write_group
+from adjourn.stores.sqlite_writes import Acquire, Delete, Release, Save, write_group
 from adjourn.stores.testing import a_head, a_journal
 
 
 def a_save(run_id: str = "run", version: int = 1, epoch: int = 0, next_due: int | None = None) -> Save:
     head = a_head(run_id, version, epoch=epoch, next_due=next_due)
     entries = (encode_entry(a_journal()[0]),)
-    return Save(run_id, version, epoch, head.status, next_due, 1_000, version - 1, encode_head(head), entries)
+    return Save(
+        *(run_id, version, epoch, head.status, head.agent, head.waiting_since, next_due),
+        *(1_000, version - 1, encode_head(head), entries),
+    )
 
 
 @pytest.fixture
@@ -68,9 +72,24 @@ def test_each_write_counts_for_the_next_in_its_group(connection: sqlite3.Connect
 
 def test_an_owner_fences_what_comes_after_it_in_its_group(connection: sqlite3.Connection, path: str) -> None:
     writes = [a_save("before"), Acquire("me"), a_save("after"), a_save("mine", epoch=1), Acquire("you")]
-    assert kinds(write_group(connection, path, writes)) == [None, 1, StaleEpoch, None, 2]
+    owners = [Acquired(1, is_clean=True), Acquired(2, is_clean=False)]
+    assert kinds(write_group(connection, path, writes)) == [None, owners[0], StaleEpoch, None, owners[1]]
     assert kinds(write_group(connection, path, [a_save("late", epoch=1)])) == [StaleEpoch]
     assert stored(connection) == {"before": (1, 1), "mine": (1, 1)}
+
+
+def test_a_release_comes_between_what_is_before_and_after_it_in_its_group(
+    connection: sqlite3.Connection, path: str
+) -> None:
+    writes = [Acquire("me"), a_save("mine", epoch=1), Release(1), a_save("late", epoch=1), Release(0), Acquire("you")]
+    outcomes = kinds(write_group(connection, path, writes))
+    assert outcomes[1:] == [None, None, StaleEpoch, StaleEpoch, Acquired(2, is_clean=True)]
+    assert stored(connection) == {"mine": (1, 1)}
+    assert kinds(write_group(connection, path, [Release(2)])) == [None]
+    assert connection.execute("SELECT epoch, owner, is_clean FROM store").fetchone() == (2, "you", 1)
+    outcomes = kinds(write_group(connection, path, [a_save("late", epoch=2), Acquire("them")]))
+    assert outcomes == [StaleEpoch, Acquired(3, is_clean=True)]
+    assert connection.execute("SELECT epoch, owner, is_clean FROM store").fetchone() == (3, "them", 0)
 
 
 def test_a_bad_save_fails_alone(connection: sqlite3.Connection, path: str) -> None:

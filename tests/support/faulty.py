@@ -8,7 +8,7 @@ import trio
 from adjourn.protocol.errors import StoreUnavailable
 from adjourn.protocol.events import Status
 from adjourn.protocol.record import Entry, Head, Record
-from adjourn.stores.base import Page
+from adjourn.stores.base import Acquired, Page
 from adjourn.stores.memory import MemoryStore
 
 
@@ -52,9 +52,17 @@ class FaultyStore:
         self._reach()
         await self.inner.delete(run_id)
 
-    async def list(self, *, status: Status | None = None, limit: int = 100, after: str | None = None) -> Page:
+    async def list(
+        self,
+        *,
+        status: Status | None = None,
+        agent: str | None = None,
+        waiting: bool = False,
+        limit: int = 100,
+        after: str | None = None,
+    ) -> Page:
         self._reach()
-        return await self.inner.list(status=status, limit=limit, after=after)
+        return await self.inner.list(status=status, agent=agent, waiting=waiting, limit=limit, after=after)
 
     async def count(self, status: Status) -> int:
         return await self.inner.count(status)
@@ -63,8 +71,12 @@ class FaultyStore:
         self._reach()
         return await self.inner.due(now, limit)
 
-    async def acquire(self, owner: str) -> int:
+    async def acquire(self, owner: str) -> Acquired:
         return await self.inner.acquire(owner)
+
+    async def release(self, epoch: int) -> None:
+        self._reach()
+        await self.inner.release(epoch)
 
     async def aclose(self) -> None:
         await self.inner.aclose()

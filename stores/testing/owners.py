@@ -1,0 +1,164 @@
+"""The Store contract for owners: one after another, each with an epoch of its own, who leave in order or don't."""
+
+from itertools import count
+
+from ...protocol.errors import StaleEpoch
+from ...protocol.record import Record
+from .calling import cancelled_at, error_of, errors_of
+from .contract import Clause, Opener, a_head, a_journal, clause, next_head
+
+__all__ = ["CLAUSES"]
+
+
+@clause()
+async def each_owner_has_a_greater_epoch(opener: Opener) -> None:
+    async with opener() as store:
+        first, second = await store.acquire("one"), await store.acquire("two")
+        assert 0 < first.epoch < second.epoch
+
+
+@clause("fenced")
+async def an_older_epoch_may_not_save(opener: Opener) -> None:
+    async with opener() as store:
+        old = (await store.acquire("old")).epoch
+        head = a_head(epoch=old)
+        await store.save(head, expected_version=0)
+        new = (await store.acquire("new")).epoch
+        error = await error_of(store.save(next_head(head), a_journal(), expected_version=1))
+        assert isinstance(error, StaleEpoch), "the old owner's save"
+        assert await store.load("run") == Record(head=head, journal=()), "it changed nothing"
+        await store.save(next_head(head, epoch=new), expected_version=1)
+
+
+@clause("fenced")
+async def saves_beside_a_change_of_owner_are_whole_or_refused(opener: Opener) -> None:
+    async with opener() as store:
+        old = (await store.acquire("old")).epoch
+        heads = [a_head(f"run-{n}", epoch=old) for n in range(40)]
+        saves = [store.save(head, expected_version=0) for head in heads]
+        results = await errors_of([*saves[:20], store.acquire("new"), *saves[20:]])
+        del results[20]
+        for head, error in zip(heads, results, strict=True):
+            assert error is None or isinstance(error, StaleEpoch)
+            found = await store.load(head.id)
+            assert (found is None) == (error is not None), "refused saves are not there, the others are"
+        late = await error_of(store.save(a_head("late", epoch=old), expected_version=0))
+        assert isinstance(late, StaleEpoch), "none after the new owner was told its epoch"
+        assert await store.load("late") is None, "and nothing of it"
+
+
+@clause("durable")
+async def epochs_grow_when_opened_again(opener: Opener) -> None:
+    async with opener() as store:
+        first = await store.acquire("one")
+    async with opener() as store:
+        assert (await store.acquire("two")).epoch > first.epoch
+
+
+# Leaving in order.
+
+
+@clause("fenced")
+async def a_store_that_never_had_an_owner_is_clean(opener: Opener) -> None:
+    async with opener() as store:
+        assert (await store.acquire("first")).is_clean
+
+
+@clause()
+async def a_release_makes_the_store_clean_for_one_owner(opener: Opener) -> None:
+    async with opener() as store:
+        first = await store.acquire("one")
+        await store.save(a_head(epoch=first.epoch), expected_version=0)
+        await store.release(first.epoch)
+        await store.release(first.epoch)  # idempotent
+        second = await store.acquire("two")
+        assert second.is_clean, "the one before has left in order"
+        assert second.epoch > first.epoch
+        assert not (await store.acquire("three")).is_clean, "the one before hasn't, and its predecessor doesn't count"
+
+
+@clause()
+async def an_owner_that_does_not_release_leaves_the_store_unclean(opener: Opener) -> None:
+    async with opener() as store:
+        first = await store.acquire("one")
+        await store.save(a_head(epoch=first.epoch), expected_version=0)
+        for name in ("two", "three"):
+            assert not (await store.acquire(name)).is_clean, "however many there were since"
+
+
+@clause()
+async def only_the_present_owner_may_release(opener: Opener) -> None:
+    async with opener() as store:
+        assert isinstance(await error_of(store.release(0)), StaleEpoch), "there is no owner"
+        old, new = (await store.acquire("old")).epoch, (await store.acquire("new")).epoch
+        for epoch, whose in ((old, "the one before's"), (new + 1, "nobody's"), (0, "nobody's")):
+            assert isinstance(await error_of(store.release(epoch)), StaleEpoch), f"epoch {epoch} is {whose}"
+        await store.save(a_head(epoch=new), expected_version=0)
+        assert not (await store.acquire("next")).is_clean, "a refused release changes nothing"
+
+
+@clause()
+async def who_has_released_saves_no_more(opener: Opener) -> None:
+    async with opener() as store:
+        old = (await store.acquire("old")).epoch
+        head = a_head(epoch=old)
+        await store.save(head, expected_version=0)
+        await store.release(old)
+        for late, expected in ((next_head(head), 1), (a_head("late", epoch=old), 0)):
+            error = await error_of(store.save(late, a_journal(), expected_version=expected))
+            assert isinstance(error, StaleEpoch), "its epoch has ended"
+        assert await store.load("run") == Record(head=head, journal=()), "a refused save changes nothing"
+        assert await store.load("late") is None
+        acquired = await store.acquire("new")
+        assert acquired.is_clean, "so what the release said still holds"
+        await store.save(next_head(head, epoch=acquired.epoch), expected_version=1)
+
+
+@clause()
+async def saves_beside_a_release_are_whole_or_refused(opener: Opener) -> None:
+    async with opener() as store:
+        epoch = (await store.acquire("old")).epoch
+        heads = [a_head(f"run-{n}", epoch=epoch) for n in range(40)]
+        saves = [store.save(head, expected_version=0) for head in heads]
+        at_rest: set[str] = set()
+
+        async def leave() -> None:
+            await store.release(epoch)
+            at_rest.update(head.id for head in (await store.list()).heads)
+
+        results = await errors_of([*saves[:20], leave(), *saves[20:]])
+        assert results.pop(20) is None, "the release itself"
+        assert all(error is None or isinstance(error, StaleEpoch) for error in results)
+        saved = {head.id for head, error in zip(heads, results, strict=True) if error is None}
+        found = {head.id for head in (await store.list()).heads}
+        assert found == saved, "refused saves are not there, the others are"
+        assert found == at_rest, "none happens once the release has returned"
+        assert (await store.acquire("new")).is_clean
+
+
+@clause()
+async def a_cancelled_release_has_happened_or_has_not(opener: Opener) -> None:
+    async with opener() as store:
+        for stop in count():
+            epoch = (await store.acquire("old")).epoch
+            done, reached = await cancelled_at(stop, store.release(epoch))
+            head = a_head(f"run-{stop}", epoch=epoch)
+            refused = await error_of(store.save(head, expected_version=0))
+            is_clean = (await store.acquire("new")).is_clean
+            assert is_clean == (refused is not None), f"it ends the epoch or does nothing, cancelled at stop {stop}"
+            assert is_clean or not done, "it has happened if it returned"
+            if not reached:
+                break
+
+
+@clause("durable")
+async def how_the_last_owner_left_is_known_when_opened_again(opener: Opener) -> None:
+    async with opener() as store:
+        await store.release((await store.acquire("in order")).epoch)
+    async with opener() as store:
+        assert (await store.acquire("not in order")).is_clean
+    async with opener() as store:
+        assert not (await store.acquire("last")).is_clean, "closing the store is not releasing it"
+
+
+CLAUSES = tuple(value for value in list(globals().values()) if isinstance(value, Clause))
