@@ -162,7 +162,6 @@ class Head(Wire, frozen=True):
     usage: Usage = shown(Usage())  # of all turns so far
     metadata: dict[str, Any] = {}  # the starter's own
     owner: str | None = None  # the principal that started it
-    waiting_since: int | None = None  # ms: since when a call has waited for a decision; None: none does
     spec_digest: str = ""  # of the recorded spec; empty in heads that were written before it was kept
     start_digest: str = shown("")  # of principal, agent and input
     abort: AbortRequest | None = None

@@ -35,13 +35,23 @@ logger = logging.getLogger("adjourn.system")
 
 
 class Activation:
-    """Begins runs, activates stored ones, and delivers inputs to them. `epoch` is the store owner's."""
+    """Begins runs, activates stored ones, and delivers inputs to them.
+
+    `epoch` is the store owner's; `is_clean` says that the owner before left in order: then no run is charged.
+    """
 
     def __init__(
-        self, services: Services, registry: Registry, contracts: Contracts, count: RunCount, *, epoch: int
+        self,
+        services: Services,
+        registry: Registry,
+        contracts: Contracts,
+        count: RunCount,
+        *,
+        epoch: int,
+        is_clean: bool,
     ) -> None:
         self._services, self._registry, self._contracts, self._count = services, registry, contracts, count
-        self._epoch = epoch
+        self._epoch, self._is_clean = epoch, is_clean
 
     async def start(
         self,
@@ -157,6 +167,7 @@ class Activation:
         actor = RunActor(state)
         log.skip_to(resume_seq(head))
         if agent is not None and head.status == "running":
-            await state.commit(Recover())
+            is_from_before = record.head.epoch != self._epoch
+            await state.commit(Recover(charged=is_from_before and not self._is_clean))
         self._registry.enter(actor)
         return actor

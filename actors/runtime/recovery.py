@@ -1,6 +1,11 @@
-"""Recovery: runs that were live when the last owner of the store died come back into memory, once, at the start."""
+"""Recovery: runs that were live when the last owner of the store died come back into memory, once, at the start.
+
+After a crash, runs whose tool was executing come back last and one by one: if one of these tools is what kills the
+process, it kills it alone, and no other run is charged for it.
+"""
 
 import logging
+from collections.abc import Sequence
 
 import trio
 
@@ -9,6 +14,7 @@ from ...protocol.record import Head, Record
 from ...stores.base import Store
 from ..core.mailbox import Mailbox
 from .activation import Activation
+from .changes import Changes
 from .contracts import Contracts
 from .services import BACKOFF_S
 
@@ -18,13 +24,20 @@ logger = logging.getLogger("adjourn.system")
 
 AT_ONCE = 32
 PAGE = 500  # heads
+ALONE_S = 30.0  # for a tool that is executed again to end, before the next run comes back
 
 
 class Recovery:
-    """Brings live runs back, at most `AT_ONCE` at a time, for as long as the store takes to answer."""
+    """Brings live runs back, at most `AT_ONCE` at a time, for as long as the store takes to answer.
 
-    def __init__(self, store: Store, activation: Activation, contracts: Contracts) -> None:
-        self._store, self._activation, self._contracts = store, activation, contracts
+    `is_clean`: the last owner left in order, so that none of its runs is suspect.
+    """
+
+    def __init__(
+        self, store: Store, activation: Activation, contracts: Contracts, changes: Changes, *, is_clean: bool
+    ) -> None:
+        self._store, self._activation, self._contracts, self._changes = store, activation, contracts, changes
+        self._is_clean = is_clean
 
     async def run(self, mailbox: Mailbox[None]) -> None:
         """The actor: over when every live run is in memory, or can't be."""
@@ -35,7 +48,7 @@ class Recovery:
 
     async def _recover_all(self) -> bool:
         """Whether nothing is left to try again."""
-        limiter = trio.CapacityLimiter(AT_ONCE)
+        suspects: list[str] = []
         failed: set[str] = set()
         after: str | None = None
         while True:
@@ -44,22 +57,61 @@ class Recovery:
             except Exception as error:
                 logger.warning("recovery waits for the store: %s", error)
                 return False
-            async with trio.open_nursery() as nursery:
-                for head in page.heads:
-                    nursery.start_soon(self._recover_one, head, limiter, failed)
+            heads = [head for head in page.heads if self._is_clean or not _executing(head)]
+            suspects += [head.id for head in page.heads if not self._is_clean and _executing(head)]
+            await self._recover_page(heads, failed)
             after = page.after
             if after is None:
-                return not failed
+                break
+        for run_id in suspects:
+            await self._recover_alone(run_id, failed)
+        return not failed
 
-    async def _recover_one(self, head: Head, limiter: trio.CapacityLimiter, failed: set[str]) -> None:
+    async def _recover_page(self, heads: Sequence[Head], failed: set[str]) -> None:
+        limiter = trio.CapacityLimiter(AT_ONCE)
+        async with trio.open_nursery() as nursery:
+            for head in heads:
+                nursery.start_soon(self._recover_one, head.id, failed, limiter)
+
+    async def _recover_one(self, run_id: str, failed: set[str], limiter: trio.CapacityLimiter) -> None:
         async with limiter:
-            try:
-                actor = await self._activation.activate(head.id)
-            except Exception as error:
-                logger.warning("run %s is not recovered: %s", head.id, error)
-                if not isinstance(error, RecordTooNew | ShuttingDown):  # whatever else the store says may pass
-                    failed.add(head.id)
-                return
-        if not isinstance(actor, Record) and actor.state.agent is None:
-            why = self._contracts.fault(actor.state.head, actor.state.history)
-            logger.warning("run %s is stranded: %s", head.id, why)
+            await self._activate(run_id, failed)
+
+    async def _recover_alone(self, run_id: str, failed: set[str]) -> None:
+        """Bring a run back, and wait until what it executes again has ended."""
+        ended = trio.Event()
+
+        def look(head: Head, deleted: bool) -> None:
+            if head.id == run_id and not _executing(head):
+                ended.set()
+
+        unwatch = self._changes.watch(look)
+        try:
+            head = await self._activate(run_id, failed)
+            if head is not None and _executing(head):
+                with trio.move_on_after(ALONE_S):
+                    await ended.wait()
+        finally:
+            unwatch()
+
+    async def _activate(self, run_id: str, failed: set[str]) -> Head | None:
+        """Where the run stands in memory; None if it is not there."""
+        try:
+            actor = await self._activation.activate(run_id)
+        except Exception as error:
+            logger.warning("run %s is not recovered: %s", run_id, error)
+            if not isinstance(error, RecordTooNew | ShuttingDown):  # whatever else the store says may pass
+                failed.add(run_id)
+            return None
+        if isinstance(actor, Record):
+            return None
+        state = actor.state
+        if state.agent is None:
+            logger.warning("run %s is stranded: %s", run_id, self._contracts.fault(state.head, state.history))
+            return None
+        return state.head
+
+
+def _executing(head: Head) -> bool:
+    """Whether a tool executes here."""
+    return any(call.executing for call in head.calls)

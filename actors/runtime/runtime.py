@@ -29,7 +29,10 @@ LEAVING_S = 1.0  # for cancelled runs to end, before those are named that don't
 
 
 class Runtime:
-    """All parts of one system, for its handles and for tests. `epoch` is the store owner's."""
+    """All parts of one system, for its handles and for tests.
+
+    `epoch` is the store owner's; `is_clean` says that the owner before left in order.
+    """
 
     def __init__(
         self,
@@ -38,6 +41,7 @@ class Runtime:
         supervisor: Supervisor,
         *,
         epoch: int,
+        is_clean: bool,
         clock: Callable[[], float],
         passivate_after_s: float,
         cleanup_s: float,
@@ -61,7 +65,10 @@ class Runtime:
             threads=Threads(trio.CapacityLimiter(max_threads), friendly=thread_friendly),
             cleanup_s=cleanup_s,
         )
-        self.activation = Activation(self.services, self.registry, self.contracts, self.count, epoch=epoch)
+        self.activation = Activation(
+            self.services, self.registry, self.contracts, self.count, epoch=epoch, is_clean=is_clean
+        )
+        self._is_clean = is_clean
         self.sweeper = Sweeper(
             store, self.registry, self.activation, self._alarm, now=self.now, passivate_after_s=passivate_after_s
         )
@@ -70,7 +77,7 @@ class Runtime:
     async def open(self) -> None:
         """Count the runs, and start what works beside them. Raises: StoreUnavailable."""
         await self.count.read()
-        recovery = Recovery(self.store, self.activation, self.contracts)
+        recovery = Recovery(self.store, self.activation, self.contracts, self.changes, is_clean=self._is_clean)
         for spec in (
             ChildSpec[None]("sweeper", self.sweeper.run, shutdown_s=0),
             ChildSpec[None]("keepalive", self.keepalive.run, shutdown_s=0),

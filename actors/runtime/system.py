@@ -3,12 +3,15 @@
 Each verb on a run is the one of its handle in `run.py`; which runs are in memory is `registry.py`'s business.
 """
 
+import logging
 import os
 import platform
 import time
 from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from typing import Any
+
+import trio
 
 from ...protocol.errors import AgentNotFound
 from ...protocol.events import Status
@@ -25,6 +28,10 @@ from .run import Run
 from .runtime import Runtime
 
 __all__ = ["ActorSystem", "open_actor_system"]
+
+logger = logging.getLogger("adjourn.system")
+
+RELEASE_S = 5.0  # for the store to take note that its owner leaves
 
 
 class ActorSystem:
@@ -164,6 +171,15 @@ async def _open_models(agents: Iterable[Agent], stack: AsyncExitStack) -> None:
             await stack.enter_async_context(opened())
 
 
+async def _release(store: Store, epoch: int) -> None:
+    """Leave the store in order, so that what goes on in its runs is no crash to the next owner."""
+    with trio.move_on_after(RELEASE_S, shield=True):
+        try:
+            await store.release(epoch)
+        except Exception as error:
+            logger.warning("the store does not take note that this process leaves in order: %s", error)
+
+
 @asynccontextmanager
 async def open_actor_system(
     agents: Iterable[Agent] = (),
@@ -198,6 +214,7 @@ async def open_actor_system(
         if isinstance(store, str):
             store = await stack.enter_async_context(open_store(store))
         acquired = await store.acquire(f"{platform.node()}:{os.getpid()}")
+        stack.push_async_callback(_release, store, acquired.epoch)  # when all runs have left
         await _open_models(known.values(), stack)
         supervisor = await stack.enter_async_context(open_supervisor())
         runtime = Runtime(
@@ -205,6 +222,7 @@ async def open_actor_system(
             known,
             supervisor,
             epoch=acquired.epoch,
+            is_clean=acquired.is_clean,
             clock=clock,
             passivate_after_s=passivate_after_s,
             cleanup_s=cleanup_s,
