@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 import trio
 
-from ...protocol.errors import RunIdConflict, RunNotFound, Stranded
+from ...protocol.errors import RunIdConflict, RunNotFound, StaleEpoch, Stranded
 from ...protocol.machine import begin, resume_seq, step
 from ...protocol.messages import Message
 from ...protocol.record import FINAL, Head, History, Record
@@ -139,7 +139,11 @@ class Activation:
         transition = begin(first, now)
         head = transition.head
         assert head is not None
-        is_new = await self._count.save_first(head, transition.append)
+        try:
+            is_new = await self._count.save_first(head, transition.append)
+        except StaleEpoch:
+            self._registry.check_open()  # the store was left before this was saved
+            raise
         if is_new and not self._registry.is_closing:  # else it is saved, and begins when the next owner recovers it
             state = RunState(self._services, agent, head, History(transition.append), EventLog(head.id))
             state.pending = list(transition.effects)

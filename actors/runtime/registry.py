@@ -99,8 +99,10 @@ class Registry:
         self._left(actor)
 
     async def drain(self) -> None:
-        """Refuse new work from now on, and wait until nothing is under way."""
+        """Refuse new work from now on, and wait until nothing is under way: no run on its way in, none that works."""
         self._closing = True
+        while self.opening:
+            await next(iter(self.opening.values())).wait()
         while not all(actor.at_rest for actor in self.active.values()):
             self._rested = trio.Event()
             await self._rested.wait()

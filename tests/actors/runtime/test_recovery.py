@@ -511,3 +511,54 @@ async def test_a_record_that_cannot_be_read_for_a_moment_costs_no_run(autojump_c
         await run.resume(YES)
         assert (await run.wait_ended()).status == "completed"
     assert len(ledger.begun) == 1
+
+
+# Leaving in order.
+
+
+async def test_leaving_in_order_is_no_crash_however_often() -> None:
+    """Five deploys during one long step ended the run as a crash loop."""
+    store, long_step = MemoryStore(), Ledger().tool(body=forever, idempotent=True)
+    for n in range(6):
+        agent = agent_of(calls(("work", {})), tools=[long_step])
+        async with open_test_system(agent, store=store, drain_s=0) as system:
+            if n == 0:
+                await started(system, agent)
+            await wait_all_tasks_blocked()
+            assert (await system.head("r1")).recoveries == 0
+    quick = Ledger().tool(idempotent=True)
+    async with open_test_system(agent_of("done", tools=[quick]), store=store) as system:
+        assert (await system.run("r1").wait_ended()).status == "completed"
+
+
+async def test_an_innocent_run_is_not_charged_for_a_neighbour_that_kills_the_process() -> None:
+    store, ledger = MemoryStore(), Ledger()
+    tools = [ledger.tool("poison", body=forever, idempotent=True), ledger.tool("work", body=forever, idempotent=True)]
+    agent = agent_of(calls(("poison", {})), calls(("work", {})), calls(("work", {})), tools=tools)
+    async with open_test_system(agent, store=store, drain_s=0) as system:
+        for run_id in ("r1", "r2", "r3"):
+            await system.start(agent, "go", run_id=run_id)
+        await wait_all_tasks_blocked()
+        store = snapshot_of(store)
+    for _ in range(3):
+        async with open_test_system(agent_of(tools=tools), store=store, drain_s=0) as system:
+            await wait_all_tasks_blocked()
+            assert len(inspect(system).active) == 1, "suspects come back one by one"
+            store = snapshot_of(store)
+    heads = {head.id: head.recoveries for head in (await store.list()).heads}
+    assert sorted(heads.values()) == [0, 0, 3]
+
+
+async def test_suspects_that_end_make_way_for_the_next(autojump_clock: MockClock) -> None:
+    store, ledger = MemoryStore(), Ledger()
+    tools = [ledger.tool("work", body=forever, idempotent=True)]
+    agent = agent_of(calls(("work", {})), calls(("work", {})), tools=tools)
+    async with open_test_system(agent, store=store, drain_s=0) as system:
+        for run_id in ("r1", "r2"):
+            await system.start(agent, "go", run_id=run_id)
+        await wait_all_tasks_blocked()
+        store = snapshot_of(store)
+    back = agent_of("one", "two", tools=[Ledger().tool("work", idempotent=True)])
+    async with open_test_system(back, store=store) as system:
+        for run_id in ("r1", "r2"):
+            assert (await system.run(run_id).wait_ended()).status == "completed"
