@@ -1,7 +1,7 @@
 """The server's end of the wire: JSON-RPC 2.0 over WebSocket. Who is let in, what a client may do, what it is told."""
 
 from .access import Authenticator, Authorizer, Credentials, Principal, token_authenticator
-from .connection import GatewayLimits
+from .limits import GatewayLimits
 from .server import Gateway, serve_gateway
 
 __all__ = [

@@ -101,6 +101,10 @@ class Procedures:
         """A run's log, to watch it at once."""
         return await self._system.log(run_id)
 
+    def watch_changes(self, watcher: Callable[[Head, bool], None]) -> Callable[[], None]:
+        """Call `watcher(head, deleted)` after each save of any run; returns what ends it."""
+        return self._system.watch_changes(watcher)
+
     async def summary(self, head: Head, *, deleted: bool = False) -> RunSummary:
         """A run as lists show it."""
         waiting = [

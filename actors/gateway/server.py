@@ -30,7 +30,8 @@ from .access import (
     token_authenticator,
     token_of,
 )
-from .connection import Connection, GatewayLimits
+from .connection import Connection
+from .limits import GatewayLimits
 from .procedures import Procedures
 from .transport import Transport
 
@@ -259,8 +260,7 @@ class _Server:
             Procedures(self._system, self._description, principal=principal, authorizer=self._authorizer),
             self._limits,
             takes_batches=takes_batches,
-            watch_changes=self._system.watch_changes,
-            name=visit.transport.peer if principal is None else f"{principal.name} ({visit.transport.peer})",
+            client=visit.transport.peer if principal is None else f"{principal.name} ({visit.transport.peer})",
         )
 
     def _check_source(self, head: bytes, headers: Mapping[str, str]) -> None:

@@ -1,18 +1,13 @@
-"""What one connection of the gateway watches: runs, each by a cursor, in turn; and the list of runs. No I/O."""
+"""The runs that one connection of the gateway watches, each by a cursor, and whose turn it is. No I/O."""
 
-from collections import OrderedDict, deque
+from collections import deque
 from collections.abc import Callable
 
 from ...protocol.errors import LimitExceeded
-from ...protocol.events import Status
-from ...protocol.record import Head
 from ..runtime.eventlog import Cursor, EventLog
 from ..runtime.item import Item
 
-__all__ = ["Subscription", "Subscriptions", "Watch"]
-
-MAX_WAITING = 10_000  # runs that changed; a client that lags by more can't be kept right
-MAX_KNOWN = 1_024  # runs that are known to have left the status; beyond, some are told twice
+__all__ = ["Subscription", "Subscriptions"]
 
 
 class Subscription:
@@ -88,46 +83,3 @@ class Subscriptions:
         if self._by_run.get(subscription.run_id) is subscription:
             self._turn.append(subscription)
             self._wake()
-
-
-class Watch:
-    """What a client of `runs.watch` has not been told yet: of each run that changed, the latest.
-
-    `wake` is called for each change that comes, `overflow` when there are too many.
-    """
-
-    def __init__(self, status: Status | None, *, wake: Callable[[], None], overflow: Callable[[], None]) -> None:
-        self._status = status
-        self._wake, self._overflow = wake, overflow
-        self._waiting: dict[str, tuple[Head, bool]] = {}
-        self._outside: OrderedDict[str, None] = OrderedDict()
-
-    def note(self, head: Head, deleted: bool) -> None:
-        """A run was saved, or deleted."""
-        if not self._concerns(head):
-            return
-        self._waiting[head.id] = (head, deleted)
-        if len(self._waiting) > MAX_WAITING:
-            self._waiting.clear()
-            self._overflow()
-        self._wake()
-
-    def take(self) -> tuple[Head, bool] | None:
-        """The change that has waited longest, if any, as it is now."""
-        for run_id in self._waiting:
-            return self._waiting.pop(run_id)
-        return None
-
-    def _concerns(self, head: Head) -> bool:
-        """Whether the run is in the status, or may have been: a client is told that it leaves."""
-        if self._status is None:
-            return True
-        if head.status == self._status:
-            self._outside.pop(head.id, None)
-            return True
-        is_new = head.id not in self._outside
-        self._outside[head.id] = None
-        self._outside.move_to_end(head.id)
-        if len(self._outside) > MAX_KNOWN:
-            self._outside.popitem(last=False)
-        return is_new

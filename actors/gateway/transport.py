@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import trio
 
-__all__ = ["Transport", "message_frame"]
+__all__ = ["Transport"]
 
 MAX_HEAD_BYTES = 32 * 1024
 CHUNK_BYTES = 64 * 1024  # a send that takes longer than its bound for so much has stalled
@@ -111,14 +111,3 @@ class Transport(trio.abc.Stream):
             await self._stream.send_eof()
             while await self._stream.receive_some():
                 pass
-
-
-def message_frame(payload: bytes, *, binary: bool) -> bytes:
-    """A whole message of a server as one frame: unmasked, uncompressed (RFC 6455, 5.2). Text must be UTF-8."""
-    first = b"\x82" if binary else b"\x81"
-    size = len(payload)
-    if size < 126:
-        return first + size.to_bytes(1) + payload
-    if size < 65_536:
-        return first + b"\x7e" + size.to_bytes(2) + payload
-    return first + b"\x7f" + size.to_bytes(8) + payload

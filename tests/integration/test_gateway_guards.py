@@ -16,8 +16,8 @@ from adjourn.actors.gateway import (
     Gateway,
     GatewayLimits,
     Principal,
+    changes,
     serve_gateway,
-    subscriptions,
     token_authenticator,
 )
 from adjourn.actors.testing import hangs, says
@@ -464,7 +464,7 @@ async def test_a_silent_client_is_pinged_and_dropped_if_it_stays_silent(mock_clo
 
 
 async def test_who_lags_behind_the_list_by_too_much_is_told_to_list_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(subscriptions, "MAX_WAITING", 2)
+    monkeypatch.setattr(changes, "MAX_WAITING", 2)
     gate = Gate("runs.watch")
     gate.opened.set()
     async with serving(scripted(), authorizer=gate) as (system, gateway), connected(gateway.url) as client:

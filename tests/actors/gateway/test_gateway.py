@@ -4,9 +4,10 @@ from typing import Any
 
 import pytest
 
-from adjourn.actors.gateway import Gateway, subscriptions
+from adjourn.actors.gateway import Gateway, changes
 from adjourn.actors.gateway.access import Credentials, is_loopback, token_authenticator, token_of
-from adjourn.actors.gateway.subscriptions import Subscriptions, Watch
+from adjourn.actors.gateway.changes import Changes
+from adjourn.actors.gateway.subscriptions import Subscriptions
 from adjourn.actors.runtime.eventlog import EventLog
 from adjourn.protocol.errors import InvalidParams, LimitExceeded
 from adjourn.protocol.events import AgentEnd, Status, TurnStart
@@ -147,12 +148,12 @@ def test_a_run_at_its_end_frees_its_place() -> None:
 # The list.
 
 
-def watching(status: Status | None = None) -> tuple[Watch, Woken, Woken]:
+def watching(status: Status | None = None) -> tuple[Changes, Woken, Woken]:
     wake, overflow = Woken(), Woken()
-    return Watch(status, wake=wake, overflow=overflow), wake, overflow
+    return Changes(status, wake=wake, overflow=overflow), wake, overflow
 
 
-def drain(watched: Watch) -> list[Any]:
+def drain(watched: Changes) -> list[Any]:
     found: list[Any] = []
     while (change := watched.take()) is not None:
         found.append((change[0].id, change[0].version, change[1]))
@@ -179,7 +180,7 @@ def test_a_watch_of_one_status_tells_who_is_in_it_and_who_leaves_it_once() -> No
 
 
 def test_too_many_changes_are_reported_and_let_go(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(subscriptions, "MAX_WAITING", 2)
+    monkeypatch.setattr(changes, "MAX_WAITING", 2)
     watched, _, overflow = watching()
     for run_id in "aab":
         watched.note(head(run_id), False)
