@@ -3,6 +3,7 @@
 What a program wants to see is here; how requests travel and connections come back is `link.py`'s.
 """
 
+import secrets
 import ssl
 import uuid
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
@@ -37,6 +38,7 @@ from ...protocol.methods import (
     RunSubscribe,
     RunSummary,
     RunsWatch,
+    RunUnclaim,
     RunUnsubscribe,
     ServerDescription,
     ServerInfo,
@@ -58,8 +60,7 @@ class Client:
     """What a gateway offers. Open it with `open_client`; any number of tasks may share it.
 
     A call waits while there is no connection; bound it with `trio.fail_after`. A request whose reply was lost with the
-    connection is sent again over the next, and takes effect once: all but `claim` may be repeated. Cancelling a call
-    does not take it back.
+    connection is sent again over the next, and takes effect once. Cancelling a call does not take it back.
 
     Raises, beside what each method names: ConnectionLost when there will be no other connection, or none came through
     in several attempts; InvalidParams for values that JSON can't carry; LimitExceeded for messages that are too big;
@@ -72,6 +73,7 @@ class Client:
         self._on_connection = on_connection
         self._runs: dict[str, _Watched] = {}
         self._lists: set[ListReader] = set()
+        self._claimant = secrets.token_urlsafe(24)  # by which the server knows this client's claims
 
     @property
     def is_connected(self) -> bool:
@@ -106,10 +108,17 @@ class Client:
                 await self._release(watched, unsubscribe=True)  # starting subscribes; who wants to watch says so
 
     async def resume(
-        self, run_id: str, decision: Any, tool_call_id: str | None = None, digest: str | None = None
+        self,
+        run_id: str,
+        decision: Any,
+        tool_call_id: str | None = None,
+        digest: str | None = None,
+        arguments: dict[str, Any] | None = None,
     ) -> Settled:
-        """Decide a gated call. As `ActorSystem.resume`."""
-        params = RunResume(run_id=run_id, decision=decision, tool_call_id=tool_call_id, digest=digest)
+        """Decide a gated call; `arguments` are edited ones, and want the `digest` of those shown. As `Run.resume`."""
+        params = RunResume(
+            run_id=run_id, decision=decision, tool_call_id=tool_call_id, digest=digest, arguments=arguments
+        )
         return await self._link.request("run.resume", params, Settled)
 
     async def decline(self, run_id: str, tool_call_id: str | None = None, reason: str | None = None) -> Settled:
@@ -120,11 +129,20 @@ class Client:
     async def claim(self, run_id: str, tool_call_id: str) -> str:
         """Take a client-side call; returns the token for its result.
 
-        Raises: ClaimTaken, NotPending, RunEnded, RunNotFound; ConnectionLost when the reply was lost: if the claim
-            took effect, its token is lost too, and the call is open again or over after the client's timeout.
+        This client may repeat it: it gets the same token again, until the claim ends.
+
+        Raises: ClaimTaken, NotPending, RunEnded, RunNotFound.
         """
-        params = RunClaim(run_id=run_id, tool_call_id=tool_call_id)
-        return (await self._link.request("run.claim", params, Claimed, repeatable=False)).claim_token
+        params = RunClaim(run_id=run_id, tool_call_id=tool_call_id, claimant=self._claimant)
+        return (await self._link.request("run.claim", params, Claimed)).claim_token
+
+    async def unclaim(self, run_id: str, tool_call_id: str, token: str) -> None:
+        """Give a claimed call back, not executed: it is offered to all clients again.
+
+        Raises: ClaimTaken, NotPending, RunEnded, RunNotFound.
+        """
+        params = RunUnclaim(run_id=run_id, tool_call_id=tool_call_id, claim_token=token)
+        await self._link.request("run.unclaim", params, ResultTaken)
 
     async def result(
         self, run_id: str, tool_call_id: str, token: str, result: Any, *, is_error: bool = False
@@ -143,9 +161,21 @@ class Client:
         """A run as it is now. Raises: RunNotFound, RecordTooNew."""
         return await self._link.request("run.get", RunGet(run_id=run_id), RunSnapshot)
 
-    async def list(self, *, status: Status | None = None, limit: int = 100, after: str | None = None) -> RunPage:
-        """A page of runs, newest first; `after` is the `after` of the page before."""
-        return await self._link.request("run.list", RunList(status=status, limit=limit, after=after), RunPage)
+    async def list(
+        self,
+        *,
+        status: Status | None = None,
+        agent: str | None = None,
+        waiting: bool = False,
+        limit: int = 100,
+        after: str | None = None,
+    ) -> RunPage:
+        """A page of runs, newest first: in a status, of an agent, that wait for somebody's decision.
+
+        `after` is the `after` of the page before.
+        """
+        params = RunList(status=status, agent=agent, waiting=waiting, limit=limit, after=after)
+        return await self._link.request("run.list", params, RunPage)
 
     async def delete(self, run_id: str) -> None:
         """Forget a run; one that isn't over is aborted first. Nothing happens where there is none."""

@@ -1,6 +1,8 @@
 """What a program holds of a run: to watch it, to wait for it, to answer and to stop it. No state of its own."""
 
 import hashlib
+import hmac
+import json
 import secrets
 from collections.abc import AsyncGenerator, AsyncIterator, Generator
 from contextlib import aclosing, asynccontextmanager, suppress
@@ -15,7 +17,7 @@ from ...protocol.methods import Aborted, RunSnapshot
 from ...protocol.record import FINAL, Head, History, Limits
 from ...protocol.sse import encode_comment, encode_event
 from ...protocol.transcript import Snapshot
-from ...protocol.transitions import Abort, ClaimCall, ClientResult, Decide, Decline, Input, Reply
+from ...protocol.transitions import Abort, ClaimCall, ClientResult, Decide, Decline, Input, Reply, UnclaimCall
 from .admission import check_result
 from .eventlog import Cursor, EventLog
 from .records import load_record
@@ -137,32 +139,53 @@ class Run:
         return reply
 
     async def resume(
-        self, decision: Any, tool_call_id: str | None = None, *, by: str | None = None, digest: str | None = None
+        self,
+        decision: Any,
+        tool_call_id: str | None = None,
+        *,
+        by: str | None = None,
+        digest: str | None = None,
+        arguments: dict[str, Any] | None = None,
     ) -> Reply:
         """Decide a gated call. Saved when this returns; the tool executes after that.
 
         `tool_call_id` may be left out while the run has had exactly one gated call. `digest`: of the input that the
-        decider was shown, from `tool_decision_pending`.
+        decider was shown, from `tool_decision_pending`. `arguments`: edited by the decider, executed in place of the
+        model's, where the tool is `editable`; then `digest` is required.
 
         Raises: RunNotFound, DecisionInvalid, DecisionConflict, NotPending, ToolCallIdRequired, RunEnded, Stranded,
             StoreUnavailable, ShuttingDown. After any of them the call still waits, if it did before.
         """
-        return await self.give(Decide(decision=decision, tool_call_id=tool_call_id, by=by, digest=digest))
+        given = Decide(decision=decision, tool_call_id=tool_call_id, by=by, digest=digest, arguments=arguments)
+        return await self.give(given)
 
     async def decline(
         self, tool_call_id: str | None = None, *, reason: str | None = None, by: str | None = None
     ) -> Reply:
-        """Say no to a gated call, whatever its schema: it gets an error result. Raises: as `resume`."""
+        """Say no to a gated call, whatever its schema, or take a call back from clients: it gets an error result.
+
+        Raises: as `resume`.
+        """
         return await self.give(Decline(tool_call_id=tool_call_id, by=by, reason=reason))
 
-    async def claim(self, tool_call_id: str, *, by: str | None = None) -> str:
+    async def claim(self, tool_call_id: str, *, claimant: str | None = None, by: str | None = None) -> str:
         """Take a client-side call; returns the token that its result must carry.
+
+        `claimant`: a random id of one client, kept secret. The client that has claimed a call gets its token again;
+        without it every claim has a token of its own.
 
         Raises: RunNotFound, ClaimTaken, NotPending, RunEnded, Stranded, StoreUnavailable, ShuttingDown.
         """
-        token = secrets.token_urlsafe(24)
+        token = secrets.token_urlsafe(24) if claimant is None else _token_of(claimant, self.id, tool_call_id, by)
         await self.give(ClaimCall(tool_call_id=tool_call_id, digest=_token_digest(token), by=by))
         return token
+
+    async def unclaim(self, tool_call_id: str, token: str, *, by: str | None = None) -> Reply:
+        """Give a claimed call back, not executed: it is offered to all clients again.
+
+        Raises: RunNotFound, ClaimTaken, NotPending, RunEnded, Stranded, StoreUnavailable, ShuttingDown.
+        """
+        return await self.give(UnclaimCall(tool_call_id=tool_call_id, digest=_token_digest(token), by=by))
 
     async def result(
         self, tool_call_id: str, token: str, result: Any, *, is_error: bool = False, by: str | None = None
@@ -250,6 +273,12 @@ async def _envelopes(cursor: Cursor) -> AsyncGenerator[Envelope | RunSnapshot]:
             yield item.envelope
         if not items:
             await cursor.wait_more()
+
+
+def _token_of(claimant: str, run_id: str, tool_call_id: str, by: str | None) -> str:
+    """The token of a claimant's claim: the same each time, so that it need not be stored to be given again."""
+    said = json.dumps(["claim", run_id, tool_call_id, by])
+    return hmac.new(claimant.encode(), said.encode(), hashlib.sha256).hexdigest()
 
 
 def _token_digest(token: str) -> str:

@@ -81,9 +81,10 @@ class ActorSystem:
         *,
         by: str | None = None,
         digest: str | None = None,
+        arguments: dict[str, Any] | None = None,
     ) -> Reply:
         """Decide a gated call. As `Run.resume`."""
-        return await self.run(run_id).resume(decision, tool_call_id, by=by, digest=digest)
+        return await self.run(run_id).resume(decision, tool_call_id, by=by, digest=digest, arguments=arguments)
 
     async def decline(
         self, run_id: str, tool_call_id: str | None = None, *, reason: str | None = None, by: str | None = None
@@ -91,9 +92,13 @@ class ActorSystem:
         """Say no to a gated call. As `Run.decline`."""
         return await self.run(run_id).decline(tool_call_id, reason=reason, by=by)
 
-    async def claim(self, run_id: str, tool_call_id: str, *, by: str | None = None) -> str:
+    async def claim(self, run_id: str, tool_call_id: str, *, claimant: str | None = None, by: str | None = None) -> str:
         """Take a client-side call. As `Run.claim`."""
-        return await self.run(run_id).claim(tool_call_id, by=by)
+        return await self.run(run_id).claim(tool_call_id, claimant=claimant, by=by)
+
+    async def unclaim(self, run_id: str, tool_call_id: str, token: str, *, by: str | None = None) -> Reply:
+        """Give a claimed call back. As `Run.unclaim`."""
+        return await self.run(run_id).unclaim(tool_call_id, token, by=by)
 
     async def result(
         self,
@@ -128,9 +133,21 @@ class ActorSystem:
         """A run's event log, for watching it at once. As `Run.log`."""
         return await self.run(run_id).log()
 
-    async def list(self, *, status: Status | None = None, limit: int = 100, after: str | None = None) -> Page:
-        """A page of heads, newest first. Raises: InvalidParams, StoreUnavailable."""
-        return await self.runtime.store.list(status=status, limit=limit, after=after)
+    async def list(
+        self,
+        *,
+        status: Status | None = None,
+        agent: str | None = None,
+        waiting: bool = False,
+        limit: int = 100,
+        after: str | None = None,
+    ) -> Page:
+        """A page of heads, newest first: of runs in a status, of an agent, that wait for somebody's decision.
+
+        Raises: InvalidParams, StoreUnavailable.
+        """
+        store = self.runtime.store
+        return await store.list(status=status, agent=agent, waiting=waiting, limit=limit, after=after)
 
     async def stranded(self, head: Head) -> str | None:
         """Why a run can't go on here, in words for people; None if it can.
