@@ -120,9 +120,8 @@ class Requests:
             if call.before is not None:
                 await call.before.wait()
             try:
-                run_id = None if isinstance(request.params, RunStart) else call.run_id
-                await self._procedures.check(request.method, run_id)
-                result, begin = await self._result(request.params)
+                params = await self._procedures.guard.check(request.method, request.params)
+                result, begin = await self._result(params)
             except codec.CodecError as error:
                 raise InvalidParams(str(error), errors=[{"path": error.path, "message": error.message}]) from error
             reply = None if isinstance(request.id, UnsetType) else rpc.reply(request.id, result, self._form)
