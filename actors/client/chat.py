@@ -161,15 +161,21 @@ class Chat:
             with self._following():
                 await self._read()
 
-    async def respond_with_decision(self, decision: Any, tool_call_id: str | None = None) -> None:
+    async def respond_with_decision(
+        self, decision: Any, tool_call_id: str | None = None, *, arguments: dict[str, Any] | None = None
+    ) -> None:
         """Decide a call that waits: the first in `pending` that this chat has not answered yet, unless
         `tool_call_id` says which. The server is always told which call is meant, and what it was shown of it.
+
+        `arguments`: edited ones, executed in place of the model's, where the tool allows it.
 
         Raises: NotPending when nothing waits; what `Client.resume` raises: the call then still waits, if it did before.
         """
         with self._keeping_error():
             run_id, call = self._waiting(tool_call_id)
-            settled = await self._client.resume(run_id, decision, call.tool_call_id, digest=call.digest)
+            settled = await self._client.resume(
+                run_id, decision, call.tool_call_id, digest=call.digest, arguments=arguments
+            )
         await self._go_on(settled)
 
     async def decline(self, tool_call_id: str | None = None, reason: str | None = None) -> None:

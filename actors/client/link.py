@@ -4,8 +4,8 @@ Nothing of runs here: what the server says unasked goes to a callback, and so do
 """
 
 import math
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager, suppress
 from typing import TypeAlias, TypeVar
 
 import msgspec
@@ -235,6 +235,24 @@ class Link:
         """Whether it was told to stop."""
         return self._stop.cancel_called
 
+    @asynccontextmanager
+    async def opened(self) -> AsyncGenerator[None]:
+        """A connection that is up when the block begins, and is kept up. What the block raises comes out as it is."""
+        error: BaseException | None = None
+        try:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(self.keep)
+                try:
+                    await self.wait_up()
+                    yield
+                finally:
+                    self.stop()
+        except BaseExceptionGroup as group:
+            # The nursery's own group: the link raises nothing, so it holds one error, the body's.
+            error = group.exceptions[0] if len(group.exceptions) == 1 else group
+        if error is not None:
+            raise error
+
     async def wait_up(self) -> Session:
         """A connection that is up, or was a moment ago. Raises: why there will be none."""
         while self.session is None:
@@ -249,13 +267,12 @@ class Link:
         params: Params,
         kind: type[R],
         *,
-        repeatable: bool = True,
         then: Callable[[Session, R], None] | None = None,
     ) -> R:
         """The result of a request. While there is no connection, it waits for one.
 
-        A `repeatable` one that was under way when a connection broke is sent again over the next. `then` is called
-        with the result before anything that the server sent later is looked at.
+        A request that was under way when a connection broke is sent again over the next: every method may be repeated.
+        `then` is called with the result before anything that the server sent later is looked at.
 
         Raises: ConnectionLost, InvalidParams for what can't be sent, and what the server answers with.
         """
@@ -277,9 +294,8 @@ class Link:
                 await session.call(method, params, heard)
                 return found[0]
             except ConnectionLost as lost:
-                if not repeatable or sends == MAX_SENDS:
-                    doubt = "" if repeatable else "; whether it took effect is unknown"
-                    raise ConnectionLost(f"{method} has no reply: {lost.message}{doubt}") from lost
+                if sends == MAX_SENDS:
+                    raise ConnectionLost(f"{method} has no reply: {lost.message}") from lost
             while self.session is session:  # it is about to be taken down
                 await self._changed.wait()
 

@@ -3,7 +3,7 @@
 from collections import OrderedDict
 from collections.abc import Callable
 
-from ...protocol.events import Status
+from ...protocol.methods import RunsWatch
 from ...protocol.record import Head
 
 __all__ = ["Changes"]
@@ -15,15 +15,15 @@ MAX_KNOWN = 1_024  # runs that are known to have left the status; beyond, some a
 class Changes:
     """For each run that changed, the latest head, until it is taken.
 
-    With a `status`, only runs in that status, and each run once more when it leaves the status. `wake` is called for
-    each change that comes in; `overflow` when too many wait: they are dropped, and the client must list again.
+    Only the runs that are `wanted`, and each run once more when it no longer is. `wake` is called for each change that
+    comes in; `overflow` when too many wait: they are dropped, and the client must list again.
     """
 
-    def __init__(self, status: Status | None, *, wake: Callable[[], None], overflow: Callable[[], None]) -> None:
-        self._status = status
+    def __init__(self, wanted: RunsWatch, *, wake: Callable[[], None], overflow: Callable[[], None]) -> None:
+        self._wanted = wanted
         self._wake, self._overflow = wake, overflow
         self._waiting: dict[str, tuple[Head, bool]] = {}
-        self._outside: OrderedDict[str, None] = OrderedDict()  # runs that the client knows to be in another status
+        self._outside: OrderedDict[str, None] = OrderedDict()  # runs that the client knows it does not want
 
     def note(self, head: Head, deleted: bool) -> None:
         """Take in that a run was saved, or deleted."""
@@ -42,10 +42,13 @@ class Changes:
         return None
 
     def _concerns(self, head: Head) -> bool:
-        """Whether the run is in the status, or may have been: a client is told that it leaves."""
-        if self._status is None:
+        """Whether the run is wanted, or may have been: a client is told that it leaves."""
+        wanted = self._wanted
+        if wanted.agent not in (None, head.agent):
+            return False  # a run never changes its agent
+        if wanted.status is None and not wanted.waiting:
             return True
-        if head.status == self._status:
+        if wanted.status in (None, head.status) and (head.waiting_since is not None or not wanted.waiting):
             self._outside.pop(head.id, None)
             return True
         is_new = head.id not in self._outside

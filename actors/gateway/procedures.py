@@ -1,22 +1,22 @@
 """What the gateway's methods do, each on the actor system, for one principal. No sockets, no frames.
 
-Watching is the connection's own business: here are only its permissions and the logs to watch.
+Each request was allowed by the guard before it comes here. Watching is not done here; `log` gives what to watch.
 """
 
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Any
 
-from ...protocol.errors import Forbidden, RunNotFound
+from ...protocol.errors import RunNotFound
 from ...protocol.messages import Wire
 from ...protocol.methods import (
     Aborted,
-    AgentInfo,
     AgentList,
     AgentsList,
     Claimed,
     Empty,
     Params,
+    Position,
     ResultTaken,
     RunAbort,
     RunClaim,
@@ -29,42 +29,41 @@ from ...protocol.methods import (
     RunResume,
     RunStart,
     RunSummary,
+    RunUnclaim,
     ServerDescription,
     ServerInfo,
     Settled,
-    ToolInfo,
 )
 from ...protocol.record import FINAL, Head
-from ..agent import Agent
+from ...protocol.transitions import Decide, Decline, Reply
 from ..runtime.eventlog import EventLog
 from ..runtime.system import ActorSystem
-from .access import Authorizer, Principal
+from .guard import Guard
+from .summaries import agent_info, run_summary
 
 __all__ = ["Procedures"]
 
 
 class Procedures:
-    """The methods, for one principal."""
+    """The methods of one principal, whose `guard` is to be asked first."""
 
     def __init__(
         self,
         system: ActorSystem,
         description: ServerDescription,
-        *,
-        principal: Principal | None,
-        authorizer: Authorizer | None,
+        guard: Guard,
     ) -> None:
+        self.guard = guard
         self._system = system
         self._description = description
-        self._principal = principal
-        self._authorizer = authorizer
-        self._by = None if principal is None else principal.name
+        self._by = guard.by
         self._table: dict[type[Params], Callable[[Any], Awaitable[Wire]]] = {
             ServerInfo: self._server_info,
             AgentsList: self._agents_list,
             RunResume: self._resume,
             RunDecline: self._decline,
             RunClaim: self._claim,
+            RunUnclaim: self._unclaim,
             RunResult: self._result,
             RunAbort: self._abort,
             RunGet: self._get,
@@ -75,20 +74,6 @@ class Procedures:
     async def carry_out(self, params: Params) -> Wire:
         """The result of a method that doesn't watch. Raises: any AdjournError; CodecError for a value out of domain."""
         return await self._table[type(params)](params)
-
-    async def check(self, method: str, run_id: str | None) -> None:
-        """Raises: Forbidden, if the principal may not do this; RunNotFound, if that can't be known."""
-        if self._authorizer is None:
-            return
-        head = None if run_id is None else await self._system.head(run_id)
-        if not await self._authorizer(self._principal, method, head):
-            who = "you" if self._by is None else self._by
-            what = method if run_id is None else f"{method} on run {run_id!r}"
-            raise Forbidden(f"{who} may not {what}", action=method)
-
-    async def allows(self, method: str, head: Head) -> bool:
-        """Whether a list may show this run."""
-        return self._authorizer is None or await self._authorizer(self._principal, method, head)
 
     async def start(self, params: RunStart) -> EventLog:
         """Begin a run; gives its log."""
@@ -106,52 +91,52 @@ class Procedures:
         return self._system.watch_changes(watcher)
 
     async def summary(self, head: Head, *, deleted: bool = False) -> RunSummary:
-        """A run as lists show it."""
-        waiting = [
-            call for call in head.calls if call.phase in ("gated", "offered") or (call.claim and call.phase != "done")
-        ]
-        return RunSummary(
-            run_id=head.id,
-            agent=head.agent,
-            status=head.status,
-            created_at=head.created_at,
-            updated_at=head.updated_at,
-            seq=head.seq,
-            pending=0 if head.status in FINAL else len(waiting),
-            stranded=not deleted and await self._system.stranded(head) is not None,
-            metadata=head.metadata,
-            deleted=deleted,
-        )
+        """A run as lists show it. Raises: RecordTooNew, StoreUnavailable."""
+        stranded = False
+        with suppress(RunNotFound):  # it was deleted meanwhile
+            stranded = not deleted and await self._system.stranded(head) is not None
+        return run_summary(head, stranded=stranded, deleted=deleted)
+
+    async def position(self, log: EventLog) -> Position:
+        """Where a watched run is."""
+        stranded = None
+        with suppress(RunNotFound):
+            stranded = None if log.status in FINAL else await self._system.run(log.run_id).stranded()
+        return Position(run_id=log.run_id, status=log.status, seq=log.seq, stranded=stranded)
 
     async def _server_info(self, params: ServerInfo) -> ServerDescription:
         return self._description
 
     async def _agents_list(self, params: AgentsList) -> AgentList:
-        return AgentList(agents=tuple(_agent_info(agent) for agent in self._system.agents.values()))
+        return AgentList(agents=tuple(map(agent_info, self._system.agents.values())))
 
     async def _resume(self, params: RunResume) -> Settled:
-        reply = await self._system.resume(
-            params.run_id, params.decision, params.tool_call_id, by=self._by, digest=params.digest
+        decide = Decide(
+            decision=params.decision,
+            tool_call_id=params.tool_call_id,
+            by=self._by,
+            digest=params.digest,
+            arguments=params.arguments,
         )
-        assert reply.tool_call_id is not None
-        return Settled(run_id=params.run_id, tool_call_id=reply.tool_call_id, seq=reply.seq)
+        return _settled(params.run_id, await self._system.run(params.run_id).give(decide))
 
     async def _decline(self, params: RunDecline) -> Settled:
-        reply = await self._system.decline(params.run_id, params.tool_call_id, reason=params.reason, by=self._by)
-        assert reply.tool_call_id is not None
-        return Settled(run_id=params.run_id, tool_call_id=reply.tool_call_id, seq=reply.seq)
+        decline = Decline(tool_call_id=params.tool_call_id, by=self._by, reason=params.reason)
+        return _settled(params.run_id, await self._system.run(params.run_id).give(decline))
 
     async def _claim(self, params: RunClaim) -> Claimed:
-        return Claimed(claim_token=await self._system.claim(params.run_id, params.tool_call_id, by=self._by))
+        run, call_id = self._system.run(params.run_id), params.tool_call_id
+        token = await run.claim(call_id, claimant=params.claimant, by=self._by)
+        due = [call.due_at for call in (await run.head()).calls if call.id == call_id]
+        return Claimed(claim_token=token, due_at=due[0] if due else None)
+
+    async def _unclaim(self, params: RunUnclaim) -> ResultTaken:
+        run = self._system.run(params.run_id)
+        return ResultTaken(seq=(await run.unclaim(params.tool_call_id, params.claim_token, by=self._by)).seq)
 
     async def _result(self, params: RunResult) -> ResultTaken:
-        reply = await self._system.result(
-            params.run_id,
-            params.tool_call_id,
-            params.claim_token,
-            params.result,
-            is_error=params.is_error,
-            by=self._by,
+        reply = await self._system.run(params.run_id).result(
+            params.tool_call_id, params.claim_token, params.result, is_error=params.is_error, by=self._by
         )
         return ResultTaken(seq=reply.seq)
 
@@ -162,8 +147,14 @@ class Procedures:
         return await self._system.get(params.run_id)
 
     async def _list(self, params: RunList) -> RunPage:
-        page = await self._system.list(status=params.status, limit=params.limit, after=params.after)
-        heads = [head for head in page.heads if await self.allows("run.list", head)]
+        page = await self._system.list(
+            status=params.status,
+            agent=params.agent,
+            waiting=params.waiting,
+            limit=params.limit,
+            after=params.after,
+        )
+        heads = [head for head in page.heads if await self.guard.allows("run.list", head)]
         return RunPage(runs=tuple([await self.summary(head) for head in heads]), after=page.after)
 
     async def _delete(self, params: RunDelete) -> Empty:
@@ -172,17 +163,6 @@ class Procedures:
         return Empty()
 
 
-def _agent_info(agent: Agent) -> AgentInfo:
-    tools = tuple(
-        ToolInfo(
-            name=tool.spec.name,
-            description=tool.spec.description,
-            parameters=tool.spec.parameters,
-            decision=tool.spec.decision,
-            runs=tool.spec.runs,
-        )
-        for tool in agent.tools
-    )
-    return AgentInfo(
-        name=agent.name, description=agent.description, model=agent.language_model.descriptor.id, tools=tools
-    )
+def _settled(run_id: str, reply: Reply) -> Settled:
+    assert reply.tool_call_id is not None
+    return Settled(run_id=run_id, tool_call_id=reply.tool_call_id, seq=reply.seq)

@@ -17,7 +17,7 @@ from msgspec import UNSET, UnsetType
 from ...protocol import codec, rpc
 from ...protocol.errors import AdjournError, InvalidParams, LimitExceeded
 from ...protocol.messages import Wire
-from ...protocol.methods import Empty, Params, Position, RunStart, RunSubscribe, RunsWatch, RunUnsubscribe, Started
+from ...protocol.methods import Empty, Params, RunStart, RunSubscribe, RunsWatch, RunUnsubscribe, Started
 from ..core.faults import internal_error
 from .outbox import Outbox
 from .procedures import Procedures
@@ -120,9 +120,8 @@ class Requests:
             if call.before is not None:
                 await call.before.wait()
             try:
-                run_id = None if isinstance(request.params, RunStart) else call.run_id
-                await self._procedures.check(request.method, run_id)
-                result, begin = await self._result(request.params)
+                params = await self._procedures.guard.check(request.method, request.params)
+                result, begin = await self._result(params)
             except codec.CodecError as error:
                 raise InvalidParams(str(error), errors=[{"path": error.path, "message": error.message}]) from error
             reply = None if isinstance(request.id, UnsetType) else rpc.reply(request.id, result, self._form)
@@ -149,13 +148,13 @@ class Requests:
             case RunSubscribe() as params:
                 log = await procedures.log(params.run_id)
                 subscription = subscriptions.open(log, params.after)
-                return Position(run_id=log.run_id, status=log.status, seq=log.seq), subscription.begin
+                return await procedures.position(log), subscription.begin
             case RunUnsubscribe() as params:
                 subscriptions.close(params.run_id)
                 log = await procedures.log(params.run_id)
-                return Position(run_id=log.run_id, status=log.status, seq=log.seq), None
+                return await procedures.position(log), None
             case RunsWatch() as params:
-                return Empty(), partial(self._run_list.watch, params.status)
+                return Empty(), partial(self._run_list.watch, params)
             case params:
                 return await procedures.carry_out(params), None
 

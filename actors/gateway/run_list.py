@@ -5,7 +5,7 @@ from collections.abc import Callable
 import trio
 
 from ...protocol import rpc
-from ...protocol.events import Status
+from ...protocol.methods import RunsWatch
 from .changes import Changes
 from .outbox import Outbox
 from .procedures import Procedures
@@ -26,14 +26,14 @@ class RunList:
         self._changed = trio.Event()
         self._telling = trio.CancelScope()
 
-    def watch(self, status: Status | None) -> None:
-        """Tell the client of each change from now on, only of runs in this status, if there is one.
+    def watch(self, wanted: RunsWatch) -> None:
+        """Tell the client of each change from now on, only of the runs that it wants.
 
         Replaces the watch before it, and drops what that has not told yet. `overflow` is called when the client lags
         by too many changes.
         """
         self._stop_watching()
-        self._changes = Changes(status, wake=self._wake, overflow=self._overflow)
+        self._changes = Changes(wanted, wake=self._wake, overflow=self._overflow)
         self._unwatch = self._procedures.watch_changes(self._changes.note)
 
     async def tell(self) -> None:
@@ -61,7 +61,7 @@ class RunList:
             if change is None:
                 break
             head, deleted = change
-            if await self._procedures.allows("runs.watch", head):
+            if await self._procedures.guard.allows("runs.watch", head):
                 summary = await self._procedures.summary(head, deleted=deleted)
                 found.append(rpc.notification("run.changed", summary, form))
         return found

@@ -31,6 +31,7 @@ from .access import (
     token_of,
 )
 from .connection import Connection
+from .guard import Guard
 from .limits import GatewayLimits
 from .procedures import Procedures
 from .transport import Transport
@@ -257,7 +258,7 @@ class _Server:
             ws,
             visit.transport,
             form,
-            Procedures(self._system, self._description, principal=principal, authorizer=self._authorizer),
+            Procedures(self._system, self._description, Guard(self._system, principal, self._authorizer)),
             self._limits,
             takes_batches=takes_batches,
             client=visit.transport.peer if principal is None else f"{principal.name} ({visit.transport.peer})",
