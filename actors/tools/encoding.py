@@ -5,7 +5,7 @@ from typing import Any, cast
 
 import msgspec
 
-from ...protocol.codec import MAX_DEPTH, check_value
+from ...protocol.codec import MAX_DEPTH, InvalidValue, check_value
 from .pydantic_types import dump, is_pydantic
 
 __all__ = ["plain"]
@@ -17,23 +17,23 @@ def plain(value: Any) -> Any:
     Raises: CodecError, with path, outside the domain; TypeError for a type that nobody can encode; what serializers and
     properties of the value raise."""
     if type(value) is not str:
-        if "pydantic" in sys.modules:
-            value = _undressed(value, 0)
-        value = msgspec.to_builtins(value, str_keys=True, enc_hook=_encode)
+        try:
+            value = _undressed(value) if "pydantic" in sys.modules else value
+            value = msgspec.to_builtins(value, str_keys=True, enc_hook=_encode)
+        except RecursionError as error:
+            raise InvalidValue("", f"expected at most {MAX_DEPTH} levels of nesting") from error
     check_value(value)
     return value
 
 
-def _undressed(value: Any, depth: int) -> Any:
+def _undressed(value: Any) -> Any:
     """The value with pydantic's own encoding of what is pydantic's, also in containers: msgspec would take pydantic's
     dataclasses for plain ones, and what they exclude would be shown."""
     kind = cast(Any, type(value))
-    if depth > MAX_DEPTH:
-        return value  # refused as too deep, below
     if kind is dict:
-        return {key: _undressed(item, depth + 1) for key, item in value.items()}
+        return {key: _undressed(item) for key, item in value.items()}
     if kind is list or kind is tuple:
-        return [_undressed(item, depth + 1) for item in value]
+        return [_undressed(item) for item in value]
     return dump(value) if is_pydantic(kind) else value
 
 

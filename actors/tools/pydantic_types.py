@@ -22,7 +22,7 @@ Decode = Callable[[Any], Any]
 def _pydantic() -> Any:
     """The module, version 2 or newer; None where nobody has imported it."""
     module = sys.modules.get("pydantic")
-    return module if hasattr(module, "TypeAdapter") else None
+    return module if "TypeAdapter" in getattr(module, "__all__", ()) else None
 
 
 def is_pydantic(kind: Any) -> bool:
@@ -34,8 +34,8 @@ def is_pydantic(kind: Any) -> bool:
 
 def is_field(value: Any) -> bool:
     """Whether a parameter's default is a `pydantic.Field`."""
-    pydantic = _pydantic()
-    return pydantic is not None and isinstance(value, pydantic.fields.FieldInfo)
+    fields: Any = sys.modules.get("pydantic.fields")  # pydantic loads its parts when they are wanted
+    return _pydantic() is not None and fields is not None and isinstance(value, fields.FieldInfo)
 
 
 def is_known_metadata(value: Any) -> bool:
@@ -45,7 +45,9 @@ def is_known_metadata(value: Any) -> bool:
     hooks = ("__get_pydantic_core_schema__", "__get_pydantic_json_schema__")
     if type(value).__module__.partition(".")[0] == "pydantic" or any(hasattr(value, hook) for hook in hooks):
         return True
-    bounds: Any = sys.modules["annotated_types"]  # pydantic needs it
+    bounds: Any = sys.modules.get("annotated_types")
+    if bounds is None:
+        return False
     if isinstance(value, bounds.GroupedMetadata):
         return all(is_known_metadata(each) for each in value)
     return isinstance(value, tuple(getattr(bounds, name) for name in _BOUNDS if hasattr(bounds, name)))

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, cast
 
 import msgspec
 
-from ...protocol.codec import MAX_DEPTH, CodecError, check_value, from_json, to_json
+from ...protocol.codec import CodecError, check_value, from_json, to_json
 from ...protocol.events import ToolOutput
 from ...protocol.messages import Image, Text, UserBlock, text_of
 from ..core.faults import error_text, foreign_error
@@ -122,8 +122,6 @@ def _reason(error: BaseException, tool_name: str) -> str:
     if isinstance(error, CodecError):
         path = error.path if len(error.path) <= MAX_PATH_CHARS else f"{error.path[:MAX_PATH_CHARS]}…"
         return f"{path or '/'}: {error.message}"
-    if isinstance(error, RecursionError):
-        return f"/: expected at most {MAX_DEPTH} levels of nesting"
     if type(error) is TypeError:
         return str(error)
     _log.error("the result of tool %s can't be encoded", tool_name, exc_info=error)

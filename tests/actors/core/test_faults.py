@@ -186,7 +186,7 @@ def test_the_text_of_an_error_is_its_name_and_words() -> None:
 
 
 def test_a_bare_error_has_a_traceback_though_only_its_group_was_raised() -> None:
-    with pytest.raises(BaseExceptionGroup) as caught:
+    with pytest.raises(BaseExceptionGroup) as caught:  # noqa: ASYNC401
         raise BaseExceptionGroup("a", [SystemExit(2)])
     assert bare_error(caught.value).__traceback__ is caught.value.__traceback__ is not None
 

@@ -1,16 +1,32 @@
 """What a tool returns, as the model and programs get it."""
 
+import abc
+import dataclasses
 import datetime
+import decimal
 import enum
 import functools
-from typing import Any
-
-import pytest
-from onecall import Node, Point, result_of, said
-
-from adjourn.actors.tools import (
-    ToolOutcome,
+import pathlib
+import re
+import uuid
+from collections.abc import (
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Coroutine,
+    Generator,
+    Iterable,
+    Iterator,
+    Mapping,
+    Sequence,
 )
+from typing import Annotated, Any, Literal, NamedTuple, NewType, NoReturn, Protocol, TypedDict, TypeVar
+
+import msgspec
+import pytest
+from onecall import OBJECT, Node, Point, result_of, run, said
+
+from adjourn.actors.tools import ToolContext, ToolDefinitionError, ToolError, ToolOutcome, make_tool, tool
 from adjourn.protocol.events import ToolOutput
 from adjourn.protocol.messages import Image, Text
 
@@ -65,31 +81,216 @@ async def test_what_a_tool_keeps_of_its_result_is_no_longer_the_runs() -> None:
     assert outcome.details == {"list": [1]}
 
 
+def nested(levels: int) -> Any:
+    return functools.reduce(lambda inner, _: [inner], range(levels), [])
+
+
+def endless() -> Any:
+    value: list[Any] = []
+    value.append(value)
+    return value
+
+
+@dataclasses.dataclass
+class Item:
+    n: Any
+
+
+FINITE, RANGE, UNICODE = "expected a finite number", "expected an integer within ±2^53", "got a lone surrogate"
+DEPTH = "expected at most 100 levels of nesting"
+
+
 @pytest.mark.parametrize(
-    "value",
+    ("value", "reason"),
     [
-        float("nan"),
-        {"n": 2**53 + 1},
-        "\ud800",
-        {"s": "\ud800"},
-        object(),
-        [object()],
-        Text(text=5),  # type: ignore[arg-type]
-        Text(text="\ud800"),
-        ToolOutput(content=("text",)),  # type: ignore[arg-type]
-        ToolOutput(content=(), details=float("inf")),
-        functools.reduce(lambda inner, _: [inner], range(200), []),
+        (float("nan"), f"/: {FINITE}, got nan"),
+        ({"n": {"m": [1, float("inf")]}}, f"/n/m/1: {FINITE}, got inf"),
+        (2**53 + 1, f"/: {RANGE}"),
+        ([{"id": 2**63}], f"/0/id: {RANGE}"),
+        (Item(-(2**60)), f"/n: {RANGE}"),
+        ("\ud800", f"/: expected valid Unicode, {UNICODE}"),
+        ({"s": ["\ud800"]}, f"/s/0: expected valid Unicode, {UNICODE}"),
+        (Text(text="\ud800"), f"/content/0/text: expected valid Unicode, {UNICODE}"),
+        ([Text(text="a"), Text(text="\ud800")], f"/content/1/text: expected valid Unicode, {UNICODE}"),
+        (ToolOutput(content=(), details={"f": float("inf")}), f"/details/f: {FINITE}, got inf"),
+        (ToolOutput(content=("text",)), "/content/0: Expected `object`, got `str`"),  # type: ignore[arg-type]
+        (Text(text=5), "/content/0/text: Expected `str`, got `int`"),  # type: ignore[arg-type]
+        (nested(200), DEPTH),
+        (nested(20_000), DEPTH),
+        (endless(), DEPTH),
+        (object(), "values of type object can't be encoded"),
+        ([complex(1, 2)], "values of type complex can't be encoded"),
+        ({"error": ValueError("no")}, "values of type ValueError can't be encoded"),
+        ((n for n in range(3)), "values of type generator can't be encoded"),
     ],
 )
-async def test_a_result_outside_the_value_domain_is_an_error_that_says_so(value: Any) -> None:
+async def test_a_result_that_cannot_be_carried_is_told_as_one_of_an_executed_tool(value: Any, reason: str) -> None:
+    """With the place and the bound: else the model believes that nothing happened, and does it again."""
     outcome = await result_of(value)
     assert outcome.is_error
+    assert outcome.details is None
     assert said(outcome).startswith("t was executed, but its result can't be carried: ")
+    assert said(outcome).endswith(reason)
+    assert len(said(outcome)) < 400
 
 
-async def test_a_result_that_is_too_large_is_an_error_that_says_so() -> None:
+@pytest.mark.parametrize("value", ["x" * 1000, ["x" * 600], ToolOutput(content=(), details="x" * 1000)])
+async def test_so_is_one_that_is_too_large(value: Any) -> None:
+    outcome = await result_of(value, max_result_bytes=1000)
+    assert outcome.is_error
+    assert re.fullmatch(
+        r"t was executed, but its result can't be carried: it takes \d+ bytes, and at most 1000 are allowed",
+        said(outcome),
+    )
     assert not (await result_of("x" * 900, max_result_bytes=1000)).is_error
-    for value in ("x" * 1000, ["x" * 600], ToolOutput(content=(), details="x" * 1000)):
-        outcome = await result_of(value, max_result_bytes=1000)
+
+
+async def test_the_model_keeps_the_words_of_an_error_whose_details_cannot_be_carried() -> None:
+    async def told(details: Any) -> str:
+        def refuse(arguments: dict[str, Any], context: ToolContext) -> None:
+            raise ToolError("the order is closed", details=details)
+
+        outcome = await run(make_tool("t", "", OBJECT, refuse), max_result_bytes=300)
         assert outcome.is_error
-        assert "at most 1000 are allowed" in said(outcome)
+        return said(outcome)
+
+    begin = "the order is closed (its details can't be carried: "
+    assert await told({"id": 2**60}) == f"{begin}/id: {RANGE})"
+    assert await told(float("nan")) == f"{begin}/: {FINITE}, got nan)"
+    assert await told(object()) == f"{begin}values of type object can't be encoded)"
+    assert await told("x" * 1000) == f"{begin}it takes 1071 bytes, and at most 300 are allowed)"
+    assert await told({"id": 7}) == "the order is closed"
+
+
+async def test_what_only_pretends_to_be_text_or_a_number_is_encoded_as_that() -> None:
+    class Name(str):
+        __slots__ = ()
+
+    class Count(int):
+        pass
+
+    class Share(float):
+        pass
+
+    outcome = await result_of({"name": Name("ann"), "count": Count(3), "share": Share(0.5)})
+    assert outcome.details == {"name": "ann", "count": 3, "share": 0.5}
+    assert (await result_of(Name("ann"))).content == (Text(text="ann"),)
+
+
+class Handle:
+    """Nothing that JSON knows."""
+
+
+# Return annotations.
+
+
+class Later(Protocol):
+    def close(self) -> None: ...
+
+
+class Abstract(abc.ABC):
+    @abc.abstractmethod
+    def close(self) -> None: ...
+
+
+@dataclasses.dataclass
+class Holder:
+    handle: Handle
+
+
+class Row(NamedTuple):
+    handle: Handle
+
+
+class Form(TypedDict):
+    handle: list[Handle]
+
+
+class Sheet(msgspec.Struct):
+    handle: "Handle | None"
+
+
+ItemId = NewType("ItemId", int)
+
+
+@pytest.mark.parametrize(
+    "annotation",
+    [
+        complex,
+        Handle,
+        list[Handle],
+        dict[str, Handle | None],
+        Annotated[Handle, "a doc"],
+        Holder,
+        Row,
+        Form,
+        Sheet,
+        list[Holder],
+        Exception,
+        type[int],
+        Iterator[str],
+        AsyncIterator[str],
+        Generator[int, None, None],
+        Callable[[], int],
+        Awaitable[Handle],
+        Coroutine[Any, Any, Handle],
+        pathlib.Path,
+    ],
+    ids=repr,
+)
+def test_a_result_type_that_cannot_be_carried_is_refused_at_declaration(annotation: Any) -> None:
+    def give() -> Any: ...
+
+    give.__annotations__["return"] = annotation
+    with pytest.raises(ToolDefinitionError, match=r"tool give: a result of type .* can't be carried; return text"):
+        tool(give)
+
+
+@pytest.mark.parametrize(
+    "annotation",
+    [
+        None,
+        Any,
+        object,
+        str,
+        bool,
+        bytes,
+        decimal.Decimal,
+        datetime.timedelta,
+        uuid.UUID,
+        Color,
+        ItemId,
+        Literal["a", "b"],
+        NoReturn,
+        int | None,
+        list[Point],
+        dict[str, tuple[int, ...]],
+        set[str],
+        Mapping[str, Sequence[int]],
+        Iterable[int],
+        Node,
+        ToolOutput,
+        Text | Image,
+        list[Text | Image],
+        Awaitable[str],
+        Coroutine[Any, Any, str],
+        Annotated[int, "of anything"],
+        Later,
+        Abstract,
+        TypeVar("T"),
+        "str",
+    ],
+    ids=repr,
+)
+def test_a_result_type_that_may_be_carried_is_not(annotation: Any) -> None:
+    def give() -> Any: ...
+
+    give.__annotations__["return"] = annotation
+    assert tool(give).spec.name == "give"
+
+
+def test_what_a_client_executes_may_be_annotated_as_anything() -> None:
+    @tool(runs="client")
+    def pick() -> pathlib.Path: ...  # type: ignore[empty-body]
+
+    assert pick.spec.runs == "client"
