@@ -5,12 +5,14 @@ from collections.abc import Mapping
 
 import msgspec
 
-from .codec import MAX_DEPTH, InvalidValue, check_value
+from .codec import MAX_DEPTH, MAX_INT, InvalidValue, check_value
 from .messages import AssistantBlock, AssistantMessage, Text, ToolCall, ToolResultMessage
 from .record import ToolSpec
 from .schema import compile_schema
 
 __all__ = ["argument_fault", "call_id", "cut_fault", "error_result", "with_ids"]
+
+_MAX_DIGITS = 20  # of an integer that is worth reading
 
 
 def argument_fault(tools: Mapping[str, ToolSpec], block: ToolCall) -> str | None:
@@ -31,7 +33,8 @@ def argument_fault(tools: Mapping[str, ToolSpec], block: ToolCall) -> str | None
 def _raw_fault(text: str) -> str:
     """Why arguments that were kept as text can't be taken, in words for the model."""
     try:
-        check_value(json.loads(text))  # it takes what our own codec refuses, so that the path can be told
+        # Python's own parser takes what our codec refuses, so that the path can be told.
+        check_value(json.loads(text, parse_int=_integer))
     except InvalidValue as error:
         hint = "; send it as text" if "integer" in error.message else ""
         return f"can't be carried: {error.path or '/'}: {error.message}{hint}. Nothing was executed."
@@ -40,6 +43,11 @@ def _raw_fault(text: str) -> str:
     except ValueError:
         pass
     return "are not a JSON object. Send an object that fits its parameters."
+
+
+def _integer(digits: str) -> int:
+    """The integer, or another one that is too large: Python refuses to read thousands of digits."""
+    return int(digits) if len(digits) < _MAX_DIGITS else MAX_INT + 1
 
 
 def cut_fault(message: AssistantMessage, block: ToolCall) -> str | None:

@@ -8,7 +8,7 @@ from typing import Any
 from .codec import InvalidValue, digest
 from .edits import edit_faults
 from .errors import DecisionConflict, NotPending, ToolCallIdRequired
-from .gates import declined, settle
+from .gates import declined, refusal_reason, refuses, settle
 from .record import Call, ToolSpec
 from .refusals import Answer, already_settled, decision_invalid, not_pending, run_ended
 from .schema import compile_schema
@@ -25,26 +25,24 @@ def decide(s: Step, given: Decide) -> None:
     Any other decision consumes nothing: the call still waits, and the sender gets a typed error.
     """
     try:
-        decided = Answer(digest(given.decision), None if given.arguments is None else digest(given.arguments))
+        answer = _answer(given)
     except InvalidValue as error:
         s.reply = decision_invalid(s, given.tool_call_id, [(error.path, error.message)])
         return
-    call = _gated_call(s, given.tool_call_id, decided, given.digest)
+    call = _gated_call(s, given.tool_call_id, answer, given.digest)
     if call is None:
         return
     tool = s.history.tools[call.name]
-    errors = _decision_faults(tool, given.decision)
-    refused = tool.approval and not errors and not given.decision["approved"]
-    arguments = None if refused or decided.arguments in (None, call.args_digest) else given.arguments
-    if arguments is not None and not errors:
-        errors = edit_faults(tool, s.block(call).arguments, arguments, digest=given.digest)
-    if errors:
-        s.reply = decision_invalid(s, call.id, errors)
-    elif refused:
-        reason: str | None = given.decision.get("reason")
-        settle(s, call, "declined", by=given.by, decision=given.decision, reason=reason)
+    arguments = _edited(s, call, given, answer)
+    faults = _decision_faults(tool, given.decision)
+    if not faults and arguments is not None:
+        faults = edit_faults(tool, s.block(call).arguments, arguments, digest=given.digest)
+    if faults:
+        s.reply = decision_invalid(s, call.id, faults)
+        return
+    if refuses(tool, given.decision):
+        settle(s, call, "declined", by=given.by, decision=given.decision, reason=refusal_reason(given.decision))
         go_on(s, "declined")
-        s.answer(call.id)
     else:
         settle(
             s,
@@ -52,11 +50,11 @@ def decide(s: Step, given: Decide) -> None:
             "decided",
             by=given.by,
             decision=given.decision,
-            decision_digest=decided.decision,
+            decision_digest=answer.decision,
             arguments=arguments,
         )
         go_on(s, "decided")
-        s.answer(call.id)
+    s.answer(call.id)
 
 
 def decline(s: Step, given: Decline) -> None:
@@ -64,18 +62,34 @@ def decline(s: Step, given: Decline) -> None:
 
     The tool is not executed; a client that has claimed the call is told when it brings its result.
     """
-    offered = s.calls.get(given.tool_call_id or "")
-    if offered is not None and not s.over and (offered.phase == "offered" or offered.claim is not None):
-        s.fail(offered, declined(given.reason), by=given.by)
+    key = _meant(s, given.tool_call_id)
+    call = s.calls.get(key or "")
+    earlier = s.history.results.get(key or "")
+    if earlier is not None and earlier.declined:
+        s.answer(key)
+    elif call is not None and not s.over and (call.phase == "offered" or call.claim is not None):
+        s.fail(call, declined(given.reason), by=given.by, declined=True)
         go_on(s, "declined")
-        s.answer(offered.id)
-        return
-    call = _gated_call(s, given.tool_call_id, None, None)
-    if call is None:
-        return
-    settle(s, call, "declined", by=given.by, reason=given.reason)
-    go_on(s, "declined")
-    s.answer(call.id)
+        s.answer(call.id)
+    elif call := _gated_call(s, given.tool_call_id, None, None):
+        settle(s, call, "declined", by=given.by, reason=given.reason)
+        go_on(s, "declined")
+        s.answer(call.id)
+
+
+def _answer(given: Decide) -> Answer:
+    decision = digest(given.decision)
+    try:
+        return Answer(decision, None if given.arguments is None else digest(given.arguments))
+    except InvalidValue as error:
+        raise InvalidValue("/arguments" + error.path, error.message) from error
+
+
+def _edited(s: Step, call: Call, given: Decide, answer: Answer) -> dict[str, Any] | None:
+    """Return the arguments that a decision edits; None if it leaves them as they are, or lets nothing be executed."""
+    if given.arguments is None or refuses(s.history.tools[call.name], given.decision):
+        return None
+    return None if answer.arguments == digest(s.block(call).arguments) else given.arguments
 
 
 def _decision_faults(tool: ToolSpec, decision: Any) -> list[tuple[str, str]]:
@@ -83,12 +97,17 @@ def _decision_faults(tool: ToolSpec, decision: Any) -> list[tuple[str, str]]:
     return [(error.path, error.message) for error in compile_schema(tool.decision).validate(decision)]
 
 
+def _meant(s: Step, wanted: str | None) -> str | None:
+    """Return the id of the call that is meant. It may be left out while the run has had exactly one gated call."""
+    return s.sole_gated if wanted is None and s.gated == 1 else wanted
+
+
 def _gated_call(s: Step, wanted: str | None, given: Answer | None, args_digest: str | None) -> Call | None:
     """Return the gated call that the sender means, or None and set `s.reply` to say why there is none.
 
     `given`: None stands for a decline. `args_digest`: of the arguments that the sender was shown, if given.
     """
-    key = s.sole_gated if wanted is None and s.gated == 1 else wanted
+    key = _meant(s, wanted)
     if key is not None and (entry := s.settled(key)):
         s.reply = already_settled(s, entry, given)
     elif s.over:

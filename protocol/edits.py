@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from .codec import digest as digest_of
+from .codec import pointer
 from .record import ToolSpec
 from .schema import compile_schema
 
@@ -15,18 +17,22 @@ def edit_faults(
 
     `digest`: of the arguments that the decider was shown. It is required: whoever edits must have seen what.
     """
-    if tool.editable is False:
-        return [("/arguments", f"tool {tool.name!r} takes no edited arguments")]
+    if not tool.editable:
+        return [("/arguments", f"expected none: tool {tool.name!r} takes no edited arguments")]
     if digest is None:
         return [("/digest", "expected the digest of the arguments that were shown, as arguments are edited")]
     if tool.editable is not True:
-        changed = [key for key in {**original, **edited} if original.get(key, _MISSING) != edited.get(key, _MISSING)]
-        kept = sorted(key for key in changed if key not in tool.editable)
-        if kept:
-            allowed = ", ".join(tool.editable)
-            return [(f"/arguments/{key}", f"expected it unchanged: only {allowed} may be edited") for key in kept]
+        kept = sorted(key for key in {**original, **edited} if key not in tool.editable)
+        changed = [key for key in kept if not _same(key, original, edited)]
+        if changed:
+            what = f"expected it unchanged: only {', '.join(tool.editable)} may be edited"
+            return [("/arguments" + pointer(key), what) for key in changed]
     faults = compile_schema(tool.parameters).validate(edited)
     return [(f"/arguments{fault.path}", fault.message) for fault in faults]
 
 
-_MISSING = object()
+def _same(key: str, original: dict[str, Any], edited: dict[str, Any]) -> bool:
+    """Compare as JSON does: in Python True equals 1."""
+    if key not in original or key not in edited:
+        return False
+    return digest_of(original[key]) == digest_of(edited[key])

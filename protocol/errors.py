@@ -155,7 +155,7 @@ class AgentNotFound(CallerError):
 
 
 class DecisionInvalid(CallerError):
-    """The decision breaks its schema. Nothing was consumed: the call still waits."""
+    """The decision, or its edited arguments, break their schema. Nothing was consumed: the call still waits."""
 
     code = 1003
     type = "decisionInvalid"

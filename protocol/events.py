@@ -279,6 +279,7 @@ class ToolExecutionEnd(Wire, frozen=True, tag="tool_execution_end", tag_field="t
     tool_name: str
     result: ToolOutput
     is_error: bool = shown(False)  # the tool failed, or never executed
+    arguments: dict[str, Any] | None = None  # edited by the decider, in place of the model's; None: not edited
 
 
 class ToolDecisionPending(Wire, frozen=True, tag="tool_decision_pending", tag_field="type"):

@@ -5,7 +5,7 @@ Functions over the draft of one step (`step.Step`). The time is the step's `now`
 
 from .codec import digest
 from .ends import request_abort
-from .gates import pass_gate, settle
+from .gates import pass_gate, refusal_reason, refuses, settle
 from .record import AbortRequest, Call
 from .step import Step
 from .turns import go_on
@@ -44,10 +44,9 @@ def _expire_call(s: Step, call: Call) -> None:
         s.fail(call, "The client that took this call did not report back; it may have taken effect.")
     elif tool.on_expiry.action == "decide":
         decision = tool.on_expiry.decision
-        if tool.approval and not decision["approved"]:
-            settle(
-                s, call, "expired", decision=decision, reason=decision.get("reason") or "it was not approved in time"
-            )
+        if refuses(tool, decision):
+            reason = refusal_reason(decision) or "it was not approved in time"
+            settle(s, call, "expired", decision=decision, reason=reason)
         else:
             settle(s, call, "expired", decision=decision, decision_digest=digest(decision))
     else:

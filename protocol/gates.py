@@ -4,7 +4,7 @@ Functions over the draft of one step (`step.Step`). Who may answer a gate, and w
 """
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 from .calls import argument_fault
 from .codec import digest
@@ -14,7 +14,7 @@ from .record import Call, DecisionEntry, ToolSpec
 from .step import Step
 from .transcript import decision_pending
 
-__all__ = ["declined", "open_call", "pass_gate", "settle"]
+__all__ = ["declined", "open_call", "pass_gate", "refusal_reason", "refuses", "settle"]
 
 
 def open_call(s: Step, index: int, block: ToolCall, gates: Mapping[int, bool], fault: str | None) -> None:
@@ -106,6 +106,21 @@ def settle(
         s.fail(call, declined(reason))
     else:
         s.fail(call, f"This call was not executed: {reason}.")
+
+
+def refuses(tool: ToolSpec, decision: Any) -> bool:
+    """Tell whether a decision on an approval tool is a no: everything but `{approved: true, ...}` is."""
+    return tool.approval and _members(decision).get("approved") is not True
+
+
+def refusal_reason(decision: Any) -> str | None:
+    """Return the reason that a decision `{approved: false, reason?}` gives, if any."""
+    reason = _members(decision).get("reason")
+    return reason if isinstance(reason, str) else None
+
+
+def _members(decision: Any) -> dict[str, Any]:
+    return cast("dict[str, Any]", decision) if isinstance(decision, dict) else {}
 
 
 def declined(reason: str | None) -> str:

@@ -81,7 +81,7 @@ class ToolCall(Wire, frozen=True, tag="toolCall", tag_field="type"):
     id: str  # minted by the runtime, unique for ever: the idempotency key for the outside
     name: str  # of the tool
     arguments: dict[str, Any]
-    raw_arguments: str | None = None  # the model's own words, kept where they are not a JSON object
+    raw_arguments: str | None = None  # the model's own words, where they are no JSON object that every wire can carry
     provider_id: str | None = None  # the id that the provider gave
 
 
@@ -187,7 +187,7 @@ class ToolResultMessage(Wire, frozen=True, tag="toolResult", tag_field="role"):
     details: Any = None  # for programs; the model sees content only
     timestamp: int = shown(0)  # ms
     cache: Lifetime | None = None
-    arguments: dict[str, Any] | None = None  # that it was executed with, where the decider had edited the model's
+    arguments: dict[str, Any] | None = None  # edited by the decider, in place of the model's; None: not edited
 
     @property
     def text(self) -> str:

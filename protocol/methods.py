@@ -83,6 +83,7 @@ class RunStart(Params, frozen=True):
     input: str | tuple[Message, ...]  # text: one user message
     run_id: RunId | None = None  # None: the server makes one
     metadata: dict[str, Any] | None = None  # comes back in snapshots and lists
+    after: RunId | None = None  # a run whose transcript this one goes on from
 
 
 class RunSubscribe(Params, frozen=True):

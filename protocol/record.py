@@ -215,7 +215,8 @@ class ResultEntry(Wire, frozen=True, tag="result", tag_field="kind"):
 
     message: ToolResultMessage
     claim_digest: str | None = None  # of the token that a client's result came with
-    by: str | None = None  # the client, where it is known
+    by: str | None = None  # the client, or who declined the call after its gate; where that is known
+    declined: bool = False  # the call was taken back from the clients that it was offered to
 
 
 Entry = SpecEntry | InputEntry | MessageEntry | DecisionEntry | ResultEntry

@@ -15,9 +15,9 @@ __all__ = ["Answer", "already_settled", "decision_invalid", "not_pending", "run_
 
 
 def decision_invalid(s: Step, tool_call_id: str | None, errors: list[tuple[str, str]]) -> DecisionInvalid:
-    """Say how a decision breaks its schema. `errors`: (JSON pointer, what was expected there)."""
+    """Say why a decision or its edited arguments are refused. `errors`: (JSON pointer, what was expected there)."""
     return DecisionInvalid(
-        "the decision breaks its schema: " + "; ".join(f"{path or '/'}: {message}" for path, message in errors),
+        "the decision can't be taken: " + "; ".join(f"{path or '/'}: {message}" for path, message in errors),
         errors=[{"path": path, "message": message} for path, message in errors],
         runId=s.head.id,
         toolCallId=tool_call_id,

@@ -25,7 +25,7 @@ Cause = Literal["decided", "declined", "expired", "result"]
 
 _replace = msgspec.structs.replace
 
-_EDITED = "The arguments of this call were edited when it was decided. They were: "
+_EDITED = "When this call was decided, its arguments were changed to: "
 
 
 class Step:
@@ -111,12 +111,18 @@ class Step:
         is_error: bool = False,
         by: str | None = None,
         claim_digest: str | None = None,
+        declined: bool = False,
     ) -> None:
-        """Give `call` its one result. `claim_digest`: the digest of the claim token that came with the result."""
+        """Give `call` its one result.
+
+        Args:
+            claim_digest: the digest of the claim token that came with the result.
+            declined: the call was taken back from the clients that it was offered to.
+        """
         entry = self.settled(call.id)
         edited = None if entry is None else entry.arguments
         if edited is not None:
-            content = (Text(text=f"{_EDITED}{to_json(edited).decode()}"), *content)
+            content = (Text(text=f"{_EDITED}{to_json(edited).decode()}\n"), *content)
         message = ToolResultMessage(
             tool_call_id=call.id,
             tool_name=call.name,
@@ -127,14 +133,18 @@ class Step:
             arguments=edited,
         )
         self.closed_now[call.id] = message
-        self.append(ResultEntry(message=message, claim_digest=claim_digest, by=by))
+        self.append(ResultEntry(message=message, claim_digest=claim_digest, by=by, declined=declined))
         self.put(call, phase="done", due_at=None, claim=None, since=None)
         output = ToolOutput(content=content, details=details)
-        self.emit(ToolExecutionEnd(tool_call_id=call.id, tool_name=call.name, result=output, is_error=is_error))
+        self.emit(
+            ToolExecutionEnd(
+                tool_call_id=call.id, tool_name=call.name, result=output, is_error=is_error, arguments=edited
+            )
+        )
 
-    def fail(self, call: Call, text: str, *, by: str | None = None) -> None:
-        """Close `call` with an error result. The model reads `text`."""
-        self.close(call, (Text(text=text),), is_error=True, by=by)
+    def fail(self, call: Call, text: str, *, by: str | None = None, declined: bool = False) -> None:
+        """Close `call` with an error result. The model reads `text`; the rest is as in `close`."""
+        self.close(call, (Text(text=text),), is_error=True, by=by, declined=declined)
 
     def answer(self, tool_call_id: str | None) -> None:
         """Acknowledge the input: its sender gets the step's last sequence number and status, once they are saved."""

@@ -239,7 +239,7 @@ class Transcript:
         self._tools[key] = ToolView(
             tool_call_id=key,
             tool_name=event.tool_name,
-            args=self._args(key),
+            args=self._args(key) if event.arguments is None else event.arguments,
             result=event.result,
             is_error=event.is_error,
         )
@@ -322,8 +322,8 @@ def replay(record: Record) -> Iterator[Event]:
                 turn += 1
                 yield TurnStart(turn=turn)
                 yield MessageEnd(message=entry.message)
-            case ResultEntry():
-                yield _result(entry.message)
+            case ResultEntry(message=message):
+                yield _result(message)
             case _:
                 continue
         if turn:
@@ -351,6 +351,7 @@ def _result(message: ToolResultMessage) -> ToolExecutionEnd:
         tool_name=message.tool_name,
         result=ToolOutput(content=message.content, details=message.details),
         is_error=message.is_error,
+        arguments=message.arguments,
     )
 
 

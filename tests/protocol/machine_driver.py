@@ -52,7 +52,11 @@ from adjourn.protocol.transitions import (
 Crash = Literal["before", "after"] | None
 Answer = Reply | AdjournError | None
 
-NUMBER = {"type": "object", "properties": {"n": {"type": "integer"}}, "additionalProperties": False}
+NUMBER = {
+    "type": "object",
+    "properties": {"n": {"type": "integer"}, "to": {"type": "string"}},
+    "additionalProperties": False,
+}
 APPROVAL = {
     "type": "object",
     "properties": {"approved": {"type": "boolean"}, "reason": {"type": "string"}},
@@ -64,13 +68,18 @@ NO_LIMITS = Limits()  # but the defaults
 
 
 def tool(name: str, **spec: Any) -> ToolSpec:
-    """A tool that takes an optional integer `n`."""
+    """A tool that takes an optional integer `n` and an optional text `to`."""
     return ToolSpec(name=name, description=name, parameters=NUMBER, **spec)
 
 
 def gated(name: str, **spec: Any) -> ToolSpec:
     """The same with a gate: `{approved, reason?}`."""
     return tool(name, decision=APPROVAL, **spec)
+
+
+def approval(name: str, **spec: Any) -> ToolSpec:
+    """The same, where a no is a decline and the tool is never called with it."""
+    return gated(name, approval=True, **spec)
 
 
 def call(name: str, raw: str | None = None, **arguments: Any) -> ToolCall:
@@ -167,10 +176,15 @@ class Driver:
         self.head, self.history, self.down = record.head, History(record.journal), False
         self.seq = resume_seq(record.head)
 
-    def restart(self) -> None:
+    def restart(self, **recover: Any) -> None:
         """Another process recovers the run."""
         self.load()
-        self.feed(Recover())
+        self.feed(Recover(**recover))
+
+    def said_arguments(self, tool_call_id: str) -> dict[str, Any]:
+        """The model's own arguments of any call that it ever made."""
+        said = [message for message in self.history.messages if isinstance(message, AssistantMessage)]
+        return next(block.arguments for message in said for block in message.calls if block.id == tool_call_id)
 
     # What tests say and ask.
 

@@ -341,7 +341,8 @@ def test_pause_and_resume_mark_the_changes_of_status():
     d = parked(call("refund", n=2))
     first, second = d.ids
     d.feed(Decline(tool_call_id=first))
-    assert d.events(AgentPaused, AgentResume) == [AgentPaused(tool_call_ids=(first, second))]
+    ttl = d.now + 30 * 24 * 3600 * 1000
+    assert d.events(AgentPaused, AgentResume) == [AgentPaused(tool_call_ids=(first, second), expires_at=ttl)]
     d.decide(YES, second)
     assert d.events(AgentPaused, AgentResume)[1:] == [AgentResume(reason="decided")]
 
@@ -358,26 +359,64 @@ def test_a_run_that_crashes_without_progress_ends_as_failed():
     d = Driver(*PLAIN)
     for _ in range(MAX_RECOVERIES):
         d.kill()
-        d.restart()
+        d.restart(error="KeyError: 1")
         assert d.model
     d.kill()
-    d.load()
-    d.feed(Recover(error="ValueError: no"))
+    d.restart(error="ValueError: no")
     assert (d.head.status, d.head.reason) == ("failed", "crashLoop")
     assert "ValueError: no" in d.head.error.message
     assert d.model is None
+
+
+def test_a_run_whose_tool_is_there_at_each_crash_of_the_process_ends_as_failed():
+    d = Driver(*PLAIN)
+    d.says(call("idem"))
+    for _ in range(MAX_RECOVERIES):
+        d.kill()
+        d.restart()
+        assert d.tools == d.ids
+    d.kill()
+    d.restart()
+    assert (d.head.status, d.head.reason, len(d.executed)) == ("failed", "crashLoop", MAX_RECOVERIES + 1)
+
+
+def test_a_model_call_alone_never_fails_a_run_however_often_the_process_dies():
+    d = Driver(*PLAIN)
+    for _ in range(2 * MAX_RECOVERIES):
+        d.kill()
+        d.restart()
+    assert (d.head.status, d.head.recoveries, d.model is None) == ("running", 0, False)
+
+
+def test_an_orderly_stop_is_never_charged_though_a_tool_was_executing():
+    d = Driver(*PLAIN)
+    d.says(call("idem"))
+    for _ in range(2 * MAX_RECOVERIES):
+        d.kill()
+        d.restart(charged=False)
+    assert (d.head.status, d.head.recoveries, d.tools) == ("running", 0, d.ids)
+
+
+def test_an_orderly_stop_forgives_no_earlier_crash():
+    d = Driver(*PLAIN)
+    d.says(call("idem"))
+    for charged in (True, False, True):
+        d.kill()
+        d.restart(charged=charged)
+    assert d.head.recoveries == 2
 
 
 def test_progress_forgives_earlier_crashes():
     d = Driver(*PLAIN)
     for _ in range(MAX_RECOVERIES):
         d.kill()
-        d.restart()
+        d.restart(error="KeyError: 1")
+    assert d.head.recoveries == MAX_RECOVERIES
     d.says(call("look"))
     assert d.head.recoveries == 0
     for _ in range(MAX_RECOVERIES):
         d.kill()
-        d.restart()
+        d.restart(error="KeyError: 1")
     assert d.head.status == "running"
 
 

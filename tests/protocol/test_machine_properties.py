@@ -6,22 +6,26 @@ import hypothesis.strategies as st
 import pytest
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
 from machine_checks import CheckedDriver
-from machine_driver import NO, YES, Answer, Crash, call, gated, said, tool
+from machine_driver import NO, YES, Answer, Crash, approval, call, gated, said, tool
 from profiles import examples, is_full
 
 from adjourn.protocol.codec import digest
-from adjourn.protocol.errors import AdjournError
+from adjourn.protocol.errors import AdjournError, NotPending
 from adjourn.protocol.events import (
     AgentEnd,
     AgentResume,
+    Event,
     MessageStart,
     MessageUpdate,
     TextDelta,
     TextStart,
+    ToolDecisionResolved,
+    ToolExecutionEnd,
+    ToolExecutionStart,
     ToolExecutionUpdate,
 )
 from adjourn.protocol.messages import AssistantMessage, Text
-from adjourn.protocol.record import FINAL, Limits, OnExpiry
+from adjourn.protocol.record import FINAL, Call, Limits, OnExpiry
 from adjourn.protocol.transitions import (
     Abort,
     ClaimCall,
@@ -37,22 +41,26 @@ from adjourn.protocol.transitions import (
     Stopped,
     Tick,
     ToolDone,
+    UnclaimCall,
 )
 
 TOOLS = (
     tool("look"),
     tool("idem", idempotent=True),
-    gated("refund"),
+    gated("refund", editable=True),
     gated("wire", idempotent=True, decision_timeout_s=60, on_expiry=OnExpiry(action="decide", decision=YES)),
-    gated("ship", decision_timeout_s=30),
+    gated("ship", decision_timeout_s=30, editable=("to",)),
     gated("launch", decision_timeout_s=90, on_expiry=OnExpiry(action="abort")),
     tool("browse", runs="client", client_timeout_s=30),
     tool("peek", runs="client", client_timeout_s=30, idempotent=True),
-    gated("sign", runs="client"),
+    gated("sign", runs="client", client_timeout_s=30, editable=True),
+    approval("wipe", editable=True),
+    approval("grant", decision_timeout_s=60, on_expiry=OnExpiry(action="decide", decision=NO)),
 )
+SPECS = {each.name: each for each in TOOLS}
 CALL = st.one_of(
     *[st.sampled_from([each.name for each in TOOLS]).map(lambda name: call(name, n=1))] * 3,
-    st.sampled_from([call("refund", n=1), call("wire", n=1), call("browse", n=1), call("peek", n=1)]),
+    st.sampled_from([call(name, n=1) for name in ("refund", "wire", "browse", "peek", "sign", "wipe")]),
     st.sampled_from([call("ghost"), call("refund", raw="{"), call("look", n="x"), call("look", n=2**60)]),
 )
 CALLS = st.integers(0, 5).flatmap(lambda n: st.lists(CALL, min_size=min(n, 3), max_size=5))
@@ -66,8 +74,21 @@ LIMITS = st.builds(
 )
 CRASH = st.sampled_from([None] * 12 + ["before", "after"])
 DECISION = st.sampled_from([YES, YES, YES, YES, NO, {"approved": True, "reason": "x"}, {}, {"approved": 1}, 2**60])
+# Edited arguments, and what a tool's `editable` may be for them to be taken; all calls are made with {"n": 1}.
+EDITS: list[tuple[dict[str, object] | None, tuple[object, ...]]] = [
+    (None, (False, True, ("to",))),
+    ({"n": 1}, (False, True, ("to",))),
+    ({"n": 2}, (True,)),
+    ({"n": 1, "to": "ann"}, (True, ("to",))),
+    ({"n": True}, ()),
+    ({"n": "x"}, ()),
+    ({"n": 2**60}, ()),
+]
+EDIT = st.sampled_from([0] * 6 + [1, 2, 2, 3, 3, 3, 4, 5, 6])
 TOKEN = st.sampled_from(["t1", "t1", "t1", "t2"])
-STRANGE = st.sampled_from(["decide", "decline", "claim", "report", "model", "refused", "tool", "stopped", "reserve"])
+STRANGE = st.sampled_from(
+    ["decide", "decline", "claim", "unclaim", "report", "model", "refused", "tool", "stopped", "reserve"]
+)
 FORGED = (Text(text="forged"),)
 SEEN = (Text(text="seen"),)
 PICK = st.integers(0, 9)
@@ -96,7 +117,7 @@ class Runs(RuleBasedStateMachine):
 
     def feed(self, given: Input, crash: Crash = None) -> Answer:
         """Let it happen, and count where it led."""
-        head = self.run.head
+        head, shown = self.run.head, len(self.run.shown)
         reply = self.run.feed(given, crash)
         verdict = type(reply).__name__ if isinstance(reply, AdjournError) else "ok" if reply else "-"
         reached[f"{type(given).__name__} {verdict}"] += 1
@@ -104,7 +125,23 @@ class Runs(RuleBasedStateMachine):
             reached[f"crash {crash} the save"] += 1
         elif self.run.head is not head:
             reached[f"{head.status} -> {self.run.head.status}"] += 1
+        for _, event in self.run.shown[shown:]:
+            self.count(event)
         return reply
+
+    def count(self, event: Event) -> None:
+        match event:
+            case ToolDecisionResolved(outcome="expired", decision={"approved": bool()}):
+                reached["refused by default" if event.reason else "decided by default"] += 1
+            case ToolDecisionResolved(outcome="declined", decision={"approved": False}):
+                reached["refused by a decision"] += 1
+            case ToolExecutionStart(tool_call_id=key):
+                reached["executed again"] += self.run.executed.count(key) > 1
+                reached["executed with edited arguments"] += event.args != {"n": 1}
+            case ToolExecutionEnd(result=result):
+                reached["not executed again"] += "was interrupted" in str(result.content)
+            case _:
+                pass
 
     def pick(self, pick: int, *phases: str) -> str:
         """The id of some call: of one in these phases first, of any that ever was, or of none."""
@@ -151,7 +188,7 @@ class Runs(RuleBasedStateMachine):
     @precondition(lambda self: live(self) and self.run.model)
     @rule(really=PICK, calls=CALLS, answered=st.booleans(), crash=CRASH)
     def model_call_is_refused(self, really: int, calls: list, answered: bool, crash: Crash) -> None:
-        if really < 7:
+        if really < 9:
             return
         before, expired = self.run.head, self.anything_due()
         self.gave_up, self.run.model = self.run.model, None
@@ -173,17 +210,40 @@ class Runs(RuleBasedStateMachine):
     # Decisions.
 
     @precondition(gate_open)
-    @rule(pick=PICK, decision=DECISION, named=PICK, shown=PICK, crash=CRASH)
-    def decide(self, pick: int, decision: object, named: int, shown: int, crash: Crash) -> None:
-        run, key = self.run, self.pick(pick, "gated")
-        waited = self.waits(key)
-        arguments = None if shown < 5 else digest({"n": 1}) if shown < 9 else digest({"n": 2})
-        given = Decide(decision=decision, tool_call_id=None if named == 0 else key, digest=arguments)
-        reply = self.feed(given, crash)
+    @rule(pick=PICK, decision=DECISION, named=PICK, shown=PICK, edit=EDIT, crash=CRASH)
+    def decide(self, pick: int, decision: object, named: int, shown: int, edit: int, crash: Crash) -> None:
+        seen = None if shown < 4 else digest({"n": 1}) if shown < 9 else digest({"n": 2})
+        self.say(self.pick(pick, "gated"), decision, edit, seen, named=named > 0, crash=crash)
+
+    @precondition(gate_open)
+    @rule(pick=st.integers(0, 7), edit=st.sampled_from([2, 3]), crash=CRASH)
+    def decide_with_edited_arguments(self, pick: int, edit: int, crash: Crash) -> None:
+        self.say(self.pick(pick, "gated"), YES, edit, digest({"n": 1}), named=True, crash=crash)
+
+    @precondition(lambda self: live(self) and self.asked_for_approval() is not None)
+    @rule(edit=EDIT, crash=CRASH)
+    def refuse(self, edit: int, crash: Crash) -> None:
+        self.say(self.asked_for_approval() or "", NO, edit, None, named=True, crash=crash)
+
+    def asked_for_approval(self) -> str | None:
+        calls = self.run.head.calls
+        return next((call.id for call in calls if call.phase == "gated" and SPECS[call.name].approval), None)
+
+    def say(self, key: str, decision: object, edit: int, seen: str | None, *, named: bool, crash: Crash) -> None:
+        """Decide; what is good is taken, and nothing else. `seen`: the digest that the decider was shown."""
+        run, waited, (arguments, fits) = self.run, self.waits(key), EDITS[edit]
+        call_id = key if named else None
+        reply = self.feed(Decide(decision=decision, tool_call_id=call_id, digest=seen, arguments=arguments), crash)
         good = isinstance(decision, dict) and type(decision.get("approved")) is bool
         assert good or not isinstance(reply, Reply)
-        if waited and named and not run.down:
-            assert isinstance(reply, Reply) is (good and shown < 9), "a good decision is taken, and no other"
+        if not (waited and named) or run.down:
+            return
+        tool = SPECS[run.ledger.gates[key].tool_name]
+        edited = edit > 1 and not (tool.approval and decision == NO)
+        editable = tool.editable in fits and seen is not None
+        carried = arguments != {"n": 2**60}
+        stale = seen == digest({"n": 2})
+        assert isinstance(reply, Reply) is (good and carried and not stale and (editable or not edited))
 
     @precondition(gate_open)
     @rule(pick=PICK, named=PICK, crash=CRASH)
@@ -202,6 +262,35 @@ class Runs(RuleBasedStateMachine):
         self.feed(ClaimCall(tool_call_id=self.pick(pick, "offered"), digest=token), crash)
 
     @precondition(lambda self: live(self) and any(call.claim for call in self.run.head.calls))
+    @rule(again=st.booleans(), token=TOKEN, crash=CRASH)
+    def claim_again_or_give_back(self, again: bool, token: str, crash: Crash) -> None:
+        run = self.run
+        call = next(call for call in run.head.calls if call.claim)
+        mine = call.claim.digest == token and not run.head.abort and not self.anything_due()
+        given = ClaimCall if again else UnclaimCall
+        reply = self.feed(given(tool_call_id=call.id, digest=token), crash)
+        if mine and not run.down:
+            assert isinstance(reply, Reply)
+            assert (run.open[call.id].phase == "started") is again
+
+    @precondition(lambda self: live(self) and self.clients_call() is not None)
+    @rule(really=PICK, crash=CRASH)
+    def decline_what_clients_have(self, really: int, crash: Crash) -> None:
+        run, call = self.run, self.clients_call()
+        if really < 6 or run.head.abort or self.anything_due():
+            return
+        reply = self.feed(Decline(tool_call_id=call.id, by="ann", reason="no"), crash)
+        if not run.down:
+            assert isinstance(reply, Reply)
+            assert run.history.results[call.id].declined
+            if call.claim and run.head.status not in FINAL:
+                late = self.feed(ClientResult(tool_call_id=call.id, digest=call.claim.digest, content=FORGED))
+                assert isinstance(late, NotPending)
+
+    def clients_call(self) -> Call | None:
+        return next((call for call in self.run.head.calls if call.phase == "offered" or call.claim), None)
+
+    @precondition(lambda self: live(self) and any(call.claim for call in self.run.head.calls))
     @rule(pick=PICK, token=TOKEN, crash=CRASH)
     def report(self, pick: int, token: str, crash: Crash) -> None:
         run = self.run
@@ -211,6 +300,7 @@ class Runs(RuleBasedStateMachine):
         reply = self.feed(ClientResult(tool_call_id=key, digest=token, content=SEEN), crash)
         if mine and not run.down:
             assert isinstance(reply, Reply)
+            reached["edited, then executed by a client"] += run.history.results[key].message.arguments is not None
 
     # The end, by force.
 
@@ -238,6 +328,13 @@ class Runs(RuleBasedStateMachine):
         if noticed:
             self.feed(Tick(), crash)
 
+    @precondition(lambda self: live(self) and self.run.head.next_due is not None)
+    @rule(really=PICK, crash=CRASH)
+    def the_next_deadline_passes(self, really: int, crash: Crash) -> None:
+        if really > 6:
+            self.run.now = max(self.run.now, self.run.head.next_due or 0)
+            self.feed(Tick(), crash)
+
     @precondition(live)
     @rule(given=STRANGE, pick=PICK, crash=CRASH)
     def somebody_is_confused(self, given: str, pick: int, crash: Crash) -> None:
@@ -251,6 +348,8 @@ class Runs(RuleBasedStateMachine):
                 self.feed(Decline(tool_call_id=key if pick % 2 else None), crash)
             case "claim":
                 self.feed(ClaimCall(tool_call_id=key, digest="t1"), crash)
+            case "unclaim":
+                self.feed(UnclaimCall(tool_call_id=key, digest="t3"), crash)
             case "report":
                 token, content = ("t3", FORGED) if claimed else ("t1", SEEN)  # the second may be late, or a repetition
                 self.feed(ClientResult(tool_call_id=key, digest=token, content=content), crash)
@@ -259,7 +358,7 @@ class Runs(RuleBasedStateMachine):
             case "refused" if self.gave_up != run.model:
                 answer = AssistantMessage(content=FORGED)
                 self.feed(ModelRefused(key=self.gave_up or "x", reason="forged", message="", answer=answer), crash)
-            case "tool" if key not in run.tools:
+            case "tool" if key not in run.tools and not self.anything_due():  # else this very step may start it
                 self.feed(ToolDone(tool_call_id=key, content=FORGED), crash)
             case "stopped" if not run.stopping:
                 self.feed(Stopped(partial=AssistantMessage(content=FORGED)), crash)
@@ -274,34 +373,39 @@ class Runs(RuleBasedStateMachine):
             self.gave_up = self.run.model or self.gave_up
             self.run.kill()
 
+    @precondition(lambda self: live(self) and self.run.head.status == "running")
+    @rule(really=PICK, times=st.integers(1, 5))
+    def its_actor_crashes_again_and_again(self, really: int, times: int) -> None:
+        for _ in range(times if really > 7 else 0):
+            if live(self):
+                self.die(9)
+                self.recover(None, 0, "ValueError: no", charged=False)
+
     @precondition(lambda self: self.run.down)
-    @rule(crash=CRASH, seconds=SECONDS)
-    def recover(self, crash: Crash, seconds: int) -> None:
+    @rule(crash=CRASH, seconds=SECONDS, error=st.sampled_from([None, None, "ValueError: no"]), charged=st.booleans())
+    def recover(self, crash: Crash, seconds: int, error: str | None, charged: bool) -> None:
         run = self.run
         run.wait(seconds)
         run.load()
         before, due = run.head, self.anything_due()
-        self.feed(Recover(), crash)
+        self.feed(Recover(error=error, charged=charged), crash)
         if run.down:
             return
         assert before.status == "running" or due or run.head is before, "parked runs stay parked"
         if before.status == "running":
             assert run.head.status in FINAL or AgentResume(reason="recovered") in run.events(AgentResume)
+            reached["recovered, not charged"] += run.head.recoveries == before.recoveries and not before.abort
 
     @precondition(lambda self: not self.run.down and self.run.head.status in FINAL)
     @rule(limits=LIMITS, key=PICK)
     def another_run_after_the_end(self, limits: Limits, key: int) -> None:
         run, over, calls = self.run, self.run.head, self.pick(key)
         reached[f"ended: {over.reason}"] += 1
-        reached["executed again"] += len(run.executed) > len(set(run.executed))
-        reached["not executed again"] += any("was interrupted" in text for text in run.results)
-        reached["decided by default"] += any(
-            e.outcome == "expired" and e.digest for e in run.history.decisions.values()
-        )
         for given in (
             Decide(decision=YES, tool_call_id=calls),
             Decline(tool_call_id=calls),
             ClaimCall(tool_call_id=calls, digest="t1"),
+            UnclaimCall(tool_call_id=calls, digest="t1"),
             ClientResult(tool_call_id=calls, digest="t1", content=SEEN),
             ToolDone(tool_call_id=calls, content=()),
             Abort(),
@@ -320,12 +424,15 @@ MUST_REACH = {
     *("Decide " + verdict for verdict in ("ok", "DecisionInvalid", "DecisionConflict", "NotPending", "RunEnded")),
     *("Decline " + verdict for verdict in ("ok", "DecisionConflict", "ToolCallIdRequired", "RunEnded")),
     *("ClaimCall " + verdict for verdict in ("ok", "ClaimTaken", "NotPending", "RunEnded")),
+    *("UnclaimCall " + verdict for verdict in ("ok", "ClaimTaken", "NotPending", "RunEnded")),
     *("ClientResult " + verdict for verdict in ("ok", "ClaimTaken", "NotPending", "RunEnded")),
     *("ended: " + why for why in ("toolUse", "modelError", "refused", "maxTurns", "crashLoop", "enough", "expired")),
     *("running -> " + status for status in ("running", "paused", "completed", "failed", "aborted")),
     *("paused -> " + status for status in ("running", "paused", "aborted")),
     *("crash before the save", "crash after the save"),
-    *("executed again", "not executed again", "decided by default"),
+    *("executed again", "not executed again", "decided by default", "recovered, not charged"),
+    *("refused by a decision", "refused by default"),
+    *("executed with edited arguments", "edited, then executed by a client"),
 }
 
 

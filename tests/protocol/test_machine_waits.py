@@ -228,7 +228,7 @@ def test_a_client_side_call_is_offered_claimed_and_answered_by_a_client():
     assert d.head.status == "paused"
     assert d.events(ToolClientExecutePending)[0].input == {"n": 1}
     assert d.feed(ClaimCall(tool_call_id=browse, digest="t1", by="ann")).tool_call_id == browse
-    assert d.events(ToolClientClaimed) == [ToolClientClaimed(tool_call_id=browse, by="ann")]
+    assert d.events(ToolClientClaimed) == [ToolClientClaimed(tool_call_id=browse, by="ann", due_at=d.now + 30_000)]
     assert (d.head.status, d.head.next_due) == ("paused", d.now + 30_000)  # it still waits for the outside
     assert isinstance(d.feed(report(browse, "t1")), Reply)
     assert d.results == ["seen"]

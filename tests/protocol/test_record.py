@@ -155,7 +155,7 @@ OLD_ENTRY = {"kind": "input", "messages": [], "time": 5}
 
 def test_migrations_are_applied_one_after_another() -> None:
     head = decode_head(as_json(OLD_HEAD), OLD, 1)
-    assert head == Head(id="run", agent="a", nonce="n", status="paused", version=4)
+    assert head == Head(id="run", agent="a", nonce="n", status="paused", schema_version=1, version=4)
     assert decode_entry(as_json(OLD_ENTRY), -1, OLD, 1) == InputEntry(messages=(), at=5000)
 
 

@@ -7,6 +7,7 @@ import drawn
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from profiles import examples
 
 from adjourn.protocol import codec
@@ -52,6 +53,7 @@ from adjourn.protocol.partial import PartialMessage
 from adjourn.protocol.record import (
     Call,
     Claim,
+    DecisionEntry,
     Head,
     InputEntry,
     MessageEntry,
@@ -224,6 +226,11 @@ def test_a_call_that_never_executed_shows_the_models_arguments():
     assert (tool.args, tool.is_error) == ({"of": "a"}, True)
 
 
+def test_a_call_whose_arguments_were_edited_shows_those_though_its_start_was_never_seen():
+    (tool,) = folded([say(call("a")), replace(ended("a"), arguments={"of": "b"})]).tools
+    assert tool.args == {"of": "b"}
+
+
 def test_arguments_are_those_of_the_latest_message():
     again = AssistantMessage(content=(ToolCall(id="a", name="t", arguments={"of": "later"}),))
     end = ended("a", is_error=True)
@@ -233,11 +240,19 @@ def test_arguments_are_those_of_the_latest_message():
 
 def test_a_claim_is_shown_and_an_offer_made_again_clears_it():
     offer = ToolClientExecutePending(tool_call_id="a", tool_name="t", input={})
-    claim = ToolClientClaimed(tool_call_id="a", by="ann")
+    claim = ToolClientClaimed(tool_call_id="a", by="ann", due_at=9)
     (taken,) = folded([say(call("a")), offer, claim]).pending
-    assert (taken.claimed, taken.claimed_by) == (True, "ann")
+    assert (taken.claimed, taken.claimed_by, taken.due_at) == (True, "ann", 9)
     (offered,) = folded([say(call("a")), offer, claim, offer]).pending
-    assert (offered.claimed, offered.claimed_by) == (False, None)
+    assert (offered.claimed, offered.claimed_by, offered.due_at) == (False, None, None)
+
+
+def test_a_snapshot_says_until_when_a_run_waits_and_until_when_it_is_kept():
+    paused = [AgentStart(agent="a", input=(), by="ann"), AgentPaused(tool_call_ids=(), expires_at=5)]
+    resumed = [*paused, AgentResume(reason="decided")]
+    ended = [*resumed, AgentEnd(status="completed", reason="stop", expires_at=9)]
+    assert [folded(events).expires_at for events in (paused, resumed, ended)] == [5, None, 9]
+    assert folded(ended).by == "ann"
 
 
 def test_a_partial_result_is_replaced_by_the_next_and_gone_at_the_end():
@@ -291,45 +306,59 @@ FATES = {
     "offered again": ["offered", "claimed", "offered"],
     "answered": ["offered", "claimed", "ended"],
     "gated, then offered": ["pending", "resolved", "offered"],
+    "edited, ready": ["pending", "edited"],
+    "edited, started": ["pending", "edited", "started", "updated"],
+    "edited, done": ["pending", "edited", "started", "updated", "ended"],
+    "edited, offered": ["pending", "edited", "offered"],
+    "edited, claimed": ["pending", "edited", "offered", "claimed"],
+    "edited, answered": ["pending", "edited", "offered", "claimed", "ended"],
 }
 PHASES = {"pending": "gated", "resolved": "ready", "started": "started", "updated": "started", "offered": "offered"}
-PHASES |= {"claimed": "started", "ended": "done"}
+PHASES |= {"edited": "ready", "claimed": "started", "ended": "done"}
 DUE = {"pending": 7, "claimed": 9}
-TOOL = ToolSpec(name="t", description="", parameters={}, decision={"type": "object"})
+SINCE = {"pending": 5, "offered": 6, "claimed": 6}
+PARAMETERS = {"type": "object"}
+TOOL = ToolSpec(
+    name="t", description="", parameters=PARAMETERS, decision={"type": "object"}, approval=True, editable=("of",)
+)
 
 
-def told(step, key):
+def told(step, key, edited):
+    args = {"of": key} if edited is None else edited
     match step:
         case "pending":
-            event = pending(key, due_at=7)
-            return ToolDecisionPending(**{**as_fields(event), "schema": {"type": "object"}})
-        case "resolved":
-            return ToolDecisionResolved(tool_call_id=key, outcome="decided")
+            more = {"schema": {"type": "object"}, "since": 5, "approval": True, "editable": ("of",)}
+            return replace(pending(key, due_at=7), parameters=PARAMETERS, **more)
+        case "resolved" | "edited":
+            return ToolDecisionResolved(tool_call_id=key, outcome="decided", arguments=edited)
         case "started":
-            return started(key)
+            return ToolExecutionStart(tool_call_id=key, tool_name="t", args=args)
         case "updated":
             return ToolExecutionUpdate(tool_call_id=key, tool_name="t", partial_result=1)
         case "offered":
-            return ToolClientExecutePending(tool_call_id=key, tool_name="t", input={"of": key})
+            return ToolClientExecutePending(tool_call_id=key, tool_name="t", input=args, since=6)
         case "claimed":
-            return ToolClientClaimed(tool_call_id=key, by="ann")
+            return ToolClientClaimed(tool_call_id=key, by="ann", due_at=9)
         case "ended":
-            return ended(key)
-
-
-def as_fields(event):
-    return {name: getattr(event, name) for name in event.__struct_fields__}
+            return replace(ended(key), arguments=edited)
 
 
 def open_call(key, index, steps):
     last = steps[-1] if steps else "resolved"
-    claim = Claim(digest="d", by="ann") if last == "claimed" else None
-    shown = codec.digest({"of": key}) if last == "pending" else ""
-    return Call(id=key, name="t", index=index, phase=PHASES[last], due_at=DUE.get(last), claim=claim, args_digest=shown)
+    return Call(
+        id=key,
+        name="t",
+        index=index,
+        phase=PHASES[last],
+        due_at=DUE.get(last),
+        since=SINCE.get(last),
+        claim=Claim(digest="d", by="ann") if last == "claimed" else None,
+        args_digest=codec.digest({"of": key}) if last == "pending" else "",
+    )
 
 
-def result(key):
-    return ToolResultMessage(tool_call_id=key, tool_name="t", content=(Text(text="done"),))
+def result(key, edited):
+    return ToolResultMessage(tool_call_id=key, tool_name="t", content=(Text(text="done"),), arguments=edited)
 
 
 @st.composite
@@ -339,6 +368,7 @@ def turns(draw):
     fates = draw(st.lists(st.sampled_from(sorted(FATES)), max_size=4))
     keys = [f"c{number}-{place}" for place in range(len(fates))]
     left = {key: list(FATES[fate]) for key, fate in zip(keys, fates, strict=True)}
+    edits = {key: {"of": "another"} if "edited" in steps else None for key, steps in left.items()}
     message = AssistantMessage(
         content=(Text(text="Let me see."), *map(call, keys)),
         usage=Usage(input=draw(st.integers(0, 9)), output=1),
@@ -347,12 +377,15 @@ def turns(draw):
     while any(left.values()):
         key = draw(st.sampled_from(sorted(key for key, steps in left.items() if steps)))
         step = left[key].pop(0)
-        events.append(told(step, key))
-        if step == "ended":
-            entries.append(ResultEntry(message=result(key)))
+        events.append(told(step, key, edits[key]))
+        if step in ("resolved", "edited"):
+            decided = DecisionEntry(tool_call_id=key, outcome="decided", at=1, args_digest="", arguments=edits[key])
+            entries.append(decided)
+        elif step == "ended":
+            entries.append(ResultEntry(message=result(key, edits[key])))
     over = all(FATES[fate][-1:] == ["ended"] for fate in fates)
     if over:
-        events.append(TurnEnd(message=message, tool_results=tuple(map(result, keys))))
+        events.append(TurnEnd(message=message, tool_results=tuple(result(key, edits[key]) for key in keys)))
     calls = tuple(
         open_call(key, place + 1, FATES[fate]) for place, (key, fate) in enumerate(zip(keys, fates, strict=True))
     )
@@ -362,7 +395,7 @@ def turns(draw):
 @examples(300)
 @given(st.lists(turns(), max_size=4), st.sampled_from(["running", "paused", "completed", "failed"]), st.booleans())
 def test_a_record_folds_into_the_same_as_the_events_that_led_to_it(drawn_turns, status, asking):
-    events = [AgentStart(agent="support", input=(user("Hi"),), metadata={"k": 1})]
+    events = [AgentStart(agent="support", input=(user("Hi"),), metadata={"k": 1}, by="ann")]
     journal = [SpecEntry(spec=Spec(agent="support", model=ModelDescriptor(id="m"), tools=(TOOL,)))]
     journal.append(InputEntry(messages=(user("Hi"),), at=1))
     turn, calls, over = 0, (), True
@@ -377,9 +410,9 @@ def test_a_record_folds_into_the_same_as_the_events_that_led_to_it(drawn_turns, 
         events.append(TurnStart(turn=turn))
     usage, error = Usage(input=3), ErrorInfo(type="internal", message="Broke") if status == "failed" else None
     if status == "paused":
-        events.append(AgentPaused(tool_call_ids=()))
+        events.append(AgentPaused(tool_call_ids=(), expires_at=8))
     elif status != "running":
-        events.append(AgentEnd(status=status, reason="done", usage=usage, error=error))
+        events.append(AgentEnd(status=status, reason="done", usage=usage, error=error, expires_at=8))
     ended = status in ("completed", "failed")
     head = Head(
         id="r",
@@ -390,6 +423,8 @@ def test_a_record_folds_into_the_same_as_the_events_that_led_to_it(drawn_turns, 
         calls=calls,
         usage=usage,
         metadata={"k": 1},
+        owner="ann",
+        expires_at=None if status == "running" else 8,
         reason="done" if ended else None,
         error=error,
     )

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 IDS = st.sampled_from(["a", "b", "c"])
 INTEGERS = st.integers(-(2**53), 2**53)
 FLOATS = st.floats(-1e300, 1e300)  # so that sums stay finite
-TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
+CHARACTERS = st.characters(exclude_categories=["Cs"])
+TEXT = st.text(CHARACTERS, max_size=8)
 SCALARS = st.none() | st.booleans() | INTEGERS | FLOATS | TEXT
 VALUES = st.recursive(
     SCALARS, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXT, inner, max_size=3), max_leaves=6
@@ -34,12 +35,21 @@ def _of(info: inspect.Type) -> st.SearchStrategy[Any]:
         case inspect.LiteralType():
             return st.sampled_from(info.values)
         case inspect.StrType():
-            return TEXT if info.pattern is None else st.from_regex(info.pattern.replace(r"\Z", ""), fullmatch=True)
+            return _text(info)
         case inspect.IntType():
             low, high = info.ge, info.le
             return st.integers(-(2**53) if low is None else low, 2**53 if high is None else high)
         case _:
             return _PLAIN[type(info)]
+
+
+def _text(info: inspect.StrType) -> st.SearchStrategy[str]:
+    if info.pattern is not None:
+        return st.from_regex(info.pattern.replace(r"\Z", ""), fullmatch=True)
+    if info.min_length is None and info.max_length is None:
+        return TEXT
+    low = info.min_length or 0
+    return st.text(CHARACTERS, min_size=low, max_size=min(low + 8, info.max_length or low + 8))
 
 
 def _field(field: inspect.Field) -> st.SearchStrategy[Any]:
