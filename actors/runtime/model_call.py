@@ -32,7 +32,7 @@ from ...protocol.partial import PartialMessage
 from ...protocol.record import Head, History
 from ...protocol.transitions import ModelDone, ModelRefused
 from ..agent import Agent
-from ..core.faults import internal_error
+from ..core.faults import foreign_error, internal_error
 from ..middleware.chain import ModelChain, Show, around
 from ..middleware.interface import EndRun, ModelOutcome
 from ..models.language_model import ModelRequest
@@ -170,6 +170,8 @@ class ModelCall:
         return ModelOutcome(message, msgspec.structs.replace(failure, error=message), self._shown)
 
     async def _stream(self, request: ModelRequest) -> AssistantMessage:
+        task = trio.lowlevel.current_task()
+        where = f"the model of run {self._head.id}"
         try:
             async with aclosing(self._agent.language_model.stream(request)) as stream:
                 chunks = 0
@@ -180,8 +182,9 @@ class ModelCall:
                         await trio.lowlevel.checkpoint()
             ended = self._final or self._failed("the model's stream ended before its message did")
             message = self._checked(ended)
-        except Exception as error:
-            told = internal_error(error, f"the model of run {self._head.id}", logger)
+        except BaseException as raised:
+            error = foreign_error(raised, where, logger, task=task)
+            told = internal_error(error, where, logger)
             message = self._failed(f"the model raised: {told}")
         self._ended = message
         return message

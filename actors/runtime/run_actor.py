@@ -272,16 +272,6 @@ class RunActor:
     # Effects.
 
     async def _carry_out(self, effect: Effect) -> Input:
-        try:
-            return await self._effect(effect)
-        except BaseExceptionGroup as group:  # out of a nursery of a tool, a middleware, a model
-            cancelled, others = group.split(trio.Cancelled)
-            if cancelled is None or not isinstance(others, ExceptionGroup):
-                raise
-            internal_error(group, f"run {self.state.head.id}, in what was cancelled ({effect})", logger)
-            raise cancelled from None
-
-    async def _effect(self, effect: Effect) -> Input:
         state, agent = self.state, self.state.agent
         assert agent is not None
         if isinstance(effect, StartModel):

@@ -23,6 +23,8 @@ from .tool import Tool
 
 __all__ = ["NAME", "Tool", "ToolContext", "ToolOptions", "client_tool", "make_tool", "tool"]
 
+CLIENT_TIMEOUT_S = 600.0  # of a claim, where a client-side tool says nothing else
+
 
 class ToolOptions(TypedDict, total=False):
     """How a tool may be declared, beyond its name, description and parameters."""
@@ -36,7 +38,7 @@ class ToolOptions(TypedDict, total=False):
     decision_timeout_s: float | None  # how long a call waits for its decision; None: as long as the run may
     on_expiry: Literal["error", "abort"] | OnExpiry  # then; an `OnExpiry` may bring a default decision
     runs: Literal["server", "client"]  # client: some client executes it; a function's body must be `...`
-    client_timeout_s: float | None  # how long a claim holds; None: as long as the run may wait
+    client_timeout_s: float | None  # how long a claim holds; None: as long as the run may wait. Default: 600
     idempotent: bool  # it may execute again after a crash
     timeout_s: float | None  # bounds one execution; then an error result
 
@@ -127,6 +129,7 @@ def client_tool(name: str, description: str, parameters: dict[str, Any], **optio
 
     own = own_schema(parameters, f"tool {name}")
     options["runs"] = "client"
+    options.setdefault("client_timeout_s", CLIENT_TIMEOUT_S)
     return _declare(name, description, own, None, bind, **options)
 
 

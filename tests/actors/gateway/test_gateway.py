@@ -11,6 +11,7 @@ from adjourn.actors.gateway.subscriptions import Subscriptions
 from adjourn.actors.runtime.eventlog import EventLog
 from adjourn.protocol.errors import InvalidParams, LimitExceeded
 from adjourn.protocol.events import AgentEnd, Status, TurnStart
+from adjourn.protocol.methods import RunsWatch
 from adjourn.protocol.record import Head
 
 
@@ -150,7 +151,7 @@ def test_a_run_at_its_end_frees_its_place() -> None:
 
 def watching(status: Status | None = None) -> tuple[Changes, Woken, Woken]:
     wake, overflow = Woken(), Woken()
-    return Changes(status, wake=wake, overflow=overflow), wake, overflow
+    return Changes(RunsWatch(status=status), wake=wake, overflow=overflow), wake, overflow
 
 
 def drain(watched: Changes) -> list[Any]:

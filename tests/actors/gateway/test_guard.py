@@ -126,7 +126,7 @@ async def test_a_call_that_is_done_is_shown_too_for_its_decision_may_be_repeated
     asked = Asked()
     async with paused(REFUND, says("bye")) as (system, call):
         await system.resume("r", YES, by="bob")
-        await system.wait("r", paused=False)
+        await system.run("r").wait_ended()
         await Guard(system, BOB, asked).check("run.resume", RunResume(run_id="r", decision=YES))
     [action] = asked.actions
     assert (action.tool_call_id, action.tool_name, action.arguments) == (call, "refund", {"order": 7})

@@ -1,5 +1,6 @@
 """The border between a run and other people's code: what tools and models do is their own call's business alone."""
 
+import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from contextvars import ContextVar
 from typing import Any
@@ -7,12 +8,12 @@ from typing import Any
 import pytest
 import trio
 from faulty import FaultyStore
-from runs import YES, Ledger, agent_of, events_of, kinds, parked, results, snapshot_of
+from runs import YES, Ledger, agent_of, events_of, kinds, parked, results, sleeps, snapshot_of
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from adjourn.actors import Agent, ModelRequest, ToolContext
 from adjourn.actors.models import events_of as stream_of
-from adjourn.actors.testing import calls, hangs, inspect, open_test_system, says
+from adjourn.actors.testing import calls, hangs, inspect, open_test_system, says, scripted_agent
 from adjourn.protocol.errors import StoreCorrupt, VersionConflict
 from adjourn.protocol.events import StreamEvent
 from adjourn.protocol.messages import ModelDescriptor
@@ -220,3 +221,58 @@ async def test_recovery_waits_for_a_store_that_is_corrupt_for_a_moment(autojump_
     async with open_test_system(agent_of("back"), store=disk) as system:
         await trio.sleep(60)
         assert (await system.run("r1").wait_ended()).status == "completed"
+
+
+# What models raise.
+
+
+class Raising:
+    """A model that raises in mid-stream."""
+
+    descriptor = ModelDescriptor(id="raising", api="scripted", provider="testing")
+
+    def __init__(self, error: BaseException) -> None:
+        self._error = error
+
+    async def stream(self, request: ModelRequest) -> AsyncGenerator[Sequence[StreamEvent], None]:
+        yield stream_of(says("half"))[:3]
+        raise self._error
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        SystemExit(2),
+        asyncio.CancelledError(),
+        BaseExceptionGroup("several", [SystemExit(1), ValueError("x")]),
+        RuntimeError("a defect"),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+async def test_whatever_a_model_raises_fails_its_own_run_alone(error: BaseException) -> None:
+    good = scripted_agent(calls(("slow", {})), "done", name="good", tools=[Ledger().tool("slow", body=sleeps(5))])
+    bad = Agent(name="bad", model=Raising(error))
+    async with open_test_system(good, bad) as system:
+        neighbour = await system.start("good", "go")
+        run = await system.start("bad", "go")
+        assert (await run.wait_ended()).status == "failed"
+        await neighbour.abort()
+
+
+@pytest.mark.parametrize(
+    "error", [SystemExit(2), asyncio.CancelledError(), GeneratorExit()], ids=lambda error: type(error).__name__
+)
+async def test_whatever_a_tool_raises_is_its_own_calls_error(error: BaseException) -> None:
+    """`sys.exit()` in a tool ended the process, with every run in it."""
+
+    async def exits(arguments: dict[str, Any], context: ToolContext) -> None:
+        raise error
+
+    agent = agent_of(
+        calls(("work", {}), ("other", {})), "done", tools=[Ledger().tool(body=exits), Ledger().tool("other")]
+    )
+    async with open_test_system(agent) as system:
+        end = await (await system.start(agent, "go")).wait_ended()
+    assert end.status == "completed"
+    assert type(error).__name__ in results(end)[0]
+    assert results(end)[1] == "other"
