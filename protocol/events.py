@@ -217,7 +217,7 @@ class AgentRetry(Wire, frozen=True, tag="agent_retry", tag_field="type"):
 
 
 class MiddlewareError(Wire, frozen=True, tag="middleware_error", tag_field="type"):
-    """A middleware raised. It was passed over; if it `guards`, the call that it stood around has failed."""
+    """A middleware raised. It was passed over if it only observes; else the call that it stood around has failed."""
 
     middleware: str  # its name
     where: Literal["model", "tool", "event"]  # what it stood around

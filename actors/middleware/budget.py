@@ -16,8 +16,6 @@ class Budget(Middleware):
     Raises: ValueError.
     """
 
-    guards = True
-
     def __init__(
         self,
         *,

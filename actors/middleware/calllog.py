@@ -20,6 +20,8 @@ class CallLog(Middleware):
     `adjourn` attribute, as a dict, for handlers that write JSON. Neither prompts nor answers, arguments or results.
     """
 
+    observes = True
+
     def __init__(self, logger: logging.Logger | str = "adjourn.calls") -> None:
         self._logger = logging.getLogger(logger) if isinstance(logger, str) else logger
 

@@ -7,20 +7,20 @@ is shown of it, is `model_call.py`'s and `tool_call.py`'s business; what looks a
 import logging
 import math
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from contextlib import suppress
 from copy import deepcopy
 from dataclasses import replace
 from typing import Any, ClassVar, Generic, Literal, TypeVar
 
 import msgspec
+import trio
 
 from ...protocol import codec
 from ...protocol.calls import argument_fault
 from ...protocol.events import ErrorInfo, Event, Failed, MiddlewareError
 from ...protocol.messages import AssistantMessage, Text, ToolCall
-from ..core.faults import bare_error, internal_error
+from ..core.faults import foreign_error, internal_error
 from ..models.language_model import ModelRequest
-from ..tools.execution import ToolOutcome, carried
+from ..tools.results import ResultTooLarge, ToolOutcome, carried
 from .interface import EndRun, Middleware, ModelOutcome, ToolRequest
 
 __all__ = ["ModelChain", "Show", "ToolChain", "around", "error_info", "name_of"]
@@ -79,7 +79,7 @@ class _Link(Generic[Request, Outcome]):
 
 
 class Chain(Generic[Request, Outcome]):
-    """One call, with the middleware around it. What it raises: EndRun where `may_end`, and what is no `Exception`."""
+    """One call, with the middleware around it. Raises: EndRun, where `may_end`."""
 
     where: ClassVar[Literal["model", "tool"]]
     once: ClassVar[bool]  # call_next may be called once at most
@@ -131,12 +131,13 @@ class Chain(Generic[Request, Outcome]):
             return await self._innermost(request)
         link = _Link(self, place, request)
         answered = False
+        task = trio.lowlevel.current_task()
         try:
             given = await self._enter(self._middleware[place], self.own(request), link)
             answered = True
             return self._checked(given, link)
-        except Exception as raised:
-            error = bare_error(raised)
+        except BaseException as raised:  # noqa: ASYNC103  # foreign_error raises what must pass
+            error = foreign_error(raised, self._where(place, request), logger, task=task)
         finally:
             link.over = True
         if self.may_end and isinstance(error, EndRun):
@@ -146,24 +147,26 @@ class Chain(Generic[Request, Outcome]):
         return await self._go_on(request, place, link, error, answered)
 
     async def _go_on(
-        self, request: Request, place: int, link: _Link[Request, Outcome], error: Exception, answered: bool
+        self, request: Request, place: int, link: _Link[Request, Outcome], error: BaseException, answered: bool
     ) -> Outcome:
-        """After a middleware has failed: its call fails too, or goes on as if it were not there."""
-        name, call_id = name_of(self._middleware[place]), self.call_id(request)
-        where = f"middleware {name}, around {self.where} call {call_id} of run {request.run_id}"
-        info = error_info(error, where)
-        told = MiddlewareError(middleware=name, where=self.where, error=info, call_id=call_id)
+        """After a middleware has failed: its call fails too. One that only observes is passed over."""
+        name = name_of(self._middleware[place])
+        info = error_info(error, self._where(place, request))
+        told = MiddlewareError(middleware=name, where=self.where, error=info, call_id=self.call_id(request))
         await self._show((told,))
-        failure = f"middleware {name} failed: {info.message}"
-        if self._middleware[place].guards:
-            return self._failed(failure, link)
-        if link.end is not None:
+        if link.end is not None:  # the run ends, whatever went wrong on the way out
             raise link.end
-        if link.outcome is not None:
-            return link.outcome
-        if link.began or answered:  # it had cut the call short, or didn't want it: nobody may make it in its stead
-            return self._failed(failure, link)
-        return await self.run(request, place + 1)
+        if observes(self._middleware[place]):
+            if link.outcome is not None:
+                return link.outcome
+            if not link.began and not answered:
+                return await self.run(request, place + 1)
+            # It had cut the call short, or answered in its place: nobody may make the call in its stead.
+        return self._failed(f"middleware {name} failed: {info.message}", link)
+
+    def _where(self, place: int, request: Request) -> str:
+        name = name_of(self._middleware[place])
+        return f"middleware {name}, around {self.where} call {self.call_id(request)} of run {request.run_id}"
 
 
 class ModelChain(Chain[ModelRequest, ModelOutcome]):
@@ -277,24 +280,42 @@ class ToolChain(Chain[ToolRequest, ToolOutcome]):
     def _checked(self, outcome: ToolOutcome, link: _Link[ToolRequest, ToolOutcome]) -> ToolOutcome:
         if type(outcome) is not ToolOutcome:
             raise TypeError(f"tool_call returns a ToolOutcome, not {type(outcome).__name__}")
-        return carried(outcome, self._max_result_bytes)
+        try:
+            return carried(outcome, self._max_result_bytes)
+        except ResultTooLarge as error:
+            return self._error(f"The call's result can't be carried: {error.message}.")
 
     def _failed(self, text: str, link: _Link[ToolRequest, ToolOutcome]) -> ToolOutcome:
+        return self._error(f"The call's {text}.")
+
+    def _error(self, text: str) -> ToolOutcome:
         effect = "was executed and may have taken effect" if self._executed else "was not executed"
-        return ToolOutcome((Text(text=f"The call's {text}. The tool {effect}."),), None, True)
+        return ToolOutcome((Text(text=f"{text} The tool {effect}."),), None, True)
 
 
 def name_of(middleware: Middleware) -> str:
-    """Its name, or that of its class where it has none that events can carry."""
-    with suppress(Exception):
+    """The name of a middleware, or that of its class where it has none that events can carry."""
+    try:
         name: Any = middleware.name
         codec.check_value(name)
         if type(name) is str:
             return name
+    except BaseException as error:  # noqa: ASYNC103  # nothing was awaited
+        foreign_error(error, "the name of a middleware", logger)
     return type(middleware).__name__
 
 
-def error_info(error: Exception, where: str) -> ErrorInfo:
+def observes(middleware: Middleware) -> bool:
+    """Whether a middleware says that it only observes. Where that is not plain, it doesn't: its errors fail calls."""
+    try:
+        said: Any = middleware.observes
+    except BaseException as error:  # noqa: ASYNC103  # nothing was awaited
+        foreign_error(error, "whether a middleware observes", logger)
+        return False  # noqa: ASYNC104
+    return said is True
+
+
+def error_info(error: BaseException, where: str) -> ErrorInfo:
     """An error of middleware as others are told of it; it is logged, with its traceback, under the same id."""
     told = internal_error(error, where, logger)
     return ErrorInfo(type=told.type, message=told.message, id=told.data["id"])

@@ -1,6 +1,6 @@
 """What may stand around an agent's calls and watch its events: the interface, and how a chain of them is called.
 
-Ready-made ones are in modules of their own: `retry`, `allowance`, `calllog`, `telemetry`.
+Ready-made ones are in modules of their own: `retry`, `budget`, `concurrency`, `calllog`, `telemetry`.
 """
 
 from collections.abc import Awaitable, Callable
@@ -80,12 +80,16 @@ class Middleware:
     One object serves any number of runs at once. In `Agent(middleware=[a, b])`, `a` stands outside of `b`. A run that
     another process takes up has the middleware of today's agent; a model call that is made again there is another call.
 
-    What it raises crashes no run: it is logged (`adjourn.middleware`), watchers are told (`middleware_error`), and the
-    call goes on as if it were not there; what `call_next` has given stands. If it has cut `call_next` short, or what it
-    returns can't be stored and it has not called `call_next`, the call fails. Cancellation always goes through.
+    What it raises, or returns that can't be stored, fails the call that it stood around, and nothing else: a guard that
+    breaks opens nothing. Before `call_next` nothing was executed; after it the tool was, and the model is told that it
+    may have taken effect. The error is logged (`adjourn.middleware`) and watchers are told (`middleware_error`).
+    Cancellation always passes, and so does the `EndRun` of another middleware further in.
+
+    One that only observes says so by `observes = True`. When that raises, the call goes on as if it were not there, and
+    what `call_next` has given stands; only a call that it has cut short, or answered itself, fails all the same.
     """
 
-    guards: bool = False  # when it raises, the call it stood around fails, whatever came of it
+    observes: bool = False  # its errors are passed over: it is there to look, not to decide
 
     @property
     def name(self) -> str:

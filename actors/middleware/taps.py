@@ -2,8 +2,10 @@
 
 from collections.abc import Sequence
 
-from ...protocol.events import Envelope, Event, MiddlewareError
-from .chain import around, error_info, name_of
+from ...protocol import codec
+from ...protocol.events import Envelope, Event, MessageUpdate, MiddlewareError
+from ..core.faults import foreign_error
+from .chain import around, error_info, logger, name_of
 from .interface import Middleware
 
 __all__ = ["Taps", "taps_of"]
@@ -25,16 +27,24 @@ class Taps:
             envelope = Envelope(run_id=self._run_id, seq=seq, time=time, event=event)
             for place, tap in enumerate(self._taps):
                 try:
-                    tap.on_event(envelope)
-                except Exception as error:
-                    self._note(place, error, envelope)
+                    tap.on_event(_own(envelope))
+                except BaseException as raised:  # noqa: ASYNC103  # it is not awaited
+                    self._note(place, raised, envelope)
 
-    def _note(self, place: int, error: Exception, envelope: Envelope) -> None:
+    def _note(self, place: int, raised: BaseException, envelope: Envelope) -> None:
         name = name_of(self._taps[place])
-        info = error_info(error, f"middleware {name}, at event {envelope.seq} of run {self._run_id}")
+        where = f"middleware {name}, at event {envelope.seq} of run {self._run_id}"
+        info = error_info(foreign_error(raised, where, logger), where)
         if place not in self._failed and not isinstance(envelope.event, MiddlewareError):
             self._failed.add(place)
             self.untold.append(MiddlewareError(middleware=name, where="event", error=info))
+
+
+def _own(envelope: Envelope) -> Envelope:
+    """The same, sharing nothing that can be changed: the arguments in an event are those that a tool executes with."""
+    if isinstance(envelope.event, MessageUpdate):  # the many; texts and numbers only
+        return envelope
+    return codec.from_json(codec.to_json(envelope), Envelope)
 
 
 def taps_of(middleware: Sequence[Middleware], run_id: str) -> Taps | None:

@@ -35,6 +35,8 @@ class Telemetry(Middleware):
     `gen_ai.conversation.id`. Metrics: `gen_ai.client.operation.duration` (s) and `gen_ai.client.token.usage`.
     """
 
+    observes = True
+
     def __init__(
         self,
         *,

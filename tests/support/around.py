@@ -16,8 +16,8 @@ Body = Callable[[Any, Any], Awaitable[Any]]
 class AroundModel(Middleware):
     """`body(request, call_next)` around each model call."""
 
-    def __init__(self, body: Body, *, name: str = "around", guards: bool = False) -> None:
-        self.body, self.called, self.guards = body, name, guards
+    def __init__(self, body: Body, *, name: str = "around", observes: bool = False) -> None:
+        self.body, self.called, self.observes = body, name, observes
         self.requests: list[ModelRequest] = []
 
     @property
@@ -32,8 +32,8 @@ class AroundModel(Middleware):
 class AroundTool(Middleware):
     """`body(request, call_next)` around each tool call."""
 
-    def __init__(self, body: Body, *, name: str = "around", guards: bool = False) -> None:
-        self.body, self.called, self.guards = body, name, guards
+    def __init__(self, body: Body, *, name: str = "around", observes: bool = False) -> None:
+        self.body, self.called, self.observes = body, name, observes
         self.requests: list[ToolRequest] = []
 
     @property

@@ -177,7 +177,7 @@ async def test_arguments_changed_in_place_count_only_when_they_are_given_back() 
 
     for body, n in ((changes, 2), (changes_and_raises, 1)):
         agent = agent_of(calls(("work", {"n": 1})), "done", tools=[Ledger().tool()])
-        _, events = await finished(guarded(agent, AroundModel(body)))
+        _, events = await finished(guarded(agent, AroundModel(body, observes=True)))
         assert [e.args for e in events if isinstance(e, ToolExecutionStart)] == [{"n": n}]
 
 
@@ -281,10 +281,12 @@ async def test_an_attempt_that_is_cut_short_may_be_followed_by_another(autojump_
 
 
 @pytest.mark.parametrize("body", [raises_before, raises_after])
-async def test_one_that_raises_is_passed_over(body: Any, caplog: pytest.LogCaptureFixture) -> None:
+async def test_one_that_only_observes_is_passed_over_when_it_raises(
+    body: Any, caplog: pytest.LogCaptureFixture
+) -> None:
     agent = agent_of("hello")
-    inner = AroundModel(passes)
-    end, events = await finished(guarded(agent, AroundModel(passes), AroundModel(body, name="clumsy"), inner))
+    inner, clumsy = AroundModel(passes), AroundModel(body, name="clumsy", observes=True)
+    end, events = await finished(guarded(agent, AroundModel(passes), clumsy, inner))
     assert (said(end), ends(events)) == (["hello"], [("completed", "stop")])
     assert len(agent.model.requests) == len(inner.requests) == 1  # type: ignore[attr-defined]
     (told,) = errors(events)
@@ -299,7 +301,7 @@ async def test_one_that_raises_is_passed_over(body: Any, caplog: pytest.LogCaptu
 
 
 @pytest.mark.parametrize(("body", "tokens"), [(raises_before, 0), (raises_after, 7)])
-async def test_one_that_guards_fails_the_call(body: Any, tokens: int) -> None:
+async def test_a_guard_that_raises_fails_the_call(body: Any, tokens: int) -> None:
     ledger = Ledger()
     agent = agent_of(spending(calls(("work", {}))), tools=[ledger.tool()])
     outcomes: list[ModelOutcome] = []
@@ -308,7 +310,7 @@ async def test_one_that_guards_fails_the_call(body: Any, tokens: int) -> None:
         outcomes.append(await call_next(request))
         return outcomes[-1]
 
-    end, events = await finished(guarded(agent, AroundModel(keeps), AroundModel(body, guards=True)))
+    end, events = await finished(guarded(agent, AroundModel(keeps), AroundModel(body)))
     assert ends(events) == [("failed", "modelError")]
     assert outcomes[0].message.error_kind == "terminal"
     assert outcomes[0].failed is not None
@@ -354,8 +356,10 @@ async def test_what_no_model_could_have_said_is_not_taken(value: Any) -> None:
     _, events = await finished(guarded(agent, AroundModel(instead)))
     assert ends(events) == [("failed", "modelError")]
     assert agent.model.requests == []  # type: ignore[attr-defined]
+    end, events = await finished(guarded(agent_of("hello"), AroundModel(afterwards, observes=True)))
+    assert (said(end), ends(events), len(errors(events))) == (["hello"], [("completed", "stop")], 1)
     end, events = await finished(guarded(agent_of("hello"), AroundModel(afterwards)))
-    assert (said(end), len(errors(events))) == (["hello"], 1)
+    assert (said(end), ends(events), len(errors(events))) == (["hello"], [("failed", "modelError")], 1)
 
 
 async def test_two_calls_at_once_are_refused(caplog: pytest.LogCaptureFixture) -> None:
@@ -390,7 +394,9 @@ async def test_what_it_calls_on_with_must_be_a_request() -> None:
     async def confused(request: Any, call_next: Any) -> Any:
         return await call_next("go")
 
-    end, events = await finished(guarded(agent_of("hello"), AroundModel(confused)))
+    _, events = await finished(guarded(agent_of("hello"), AroundModel(confused)))
+    assert (ends(events), len(errors(events))) == ([("failed", "modelError")], 1)
+    end, events = await finished(guarded(agent_of("hello"), AroundModel(confused, observes=True)))
     assert (said(end), len(errors(events))) == (["hello"], 1)
 
 
@@ -449,7 +455,7 @@ async def redacts(request: Any, call_next: Any) -> Any:
     return replace(outcome, message=msgspec.structs.replace(outcome.message, content=(Text(text="***"),)))
 
 
-@pytest.mark.parametrize("outer", [refuses("after"), AroundModel(raises_after, guards=True)], ids=["ends", "guards"])
+@pytest.mark.parametrize("outer", [refuses("after"), AroundModel(raises_after)], ids=["ends", "guards"])
 async def test_the_answer_that_is_kept_is_the_one_that_was_seen_where_it_went_wrong(outer: AroundModel) -> None:
     end, _ = await finished(guarded(agent_of("the password"), outer, AroundModel(redacts)))
     assert (end.status, said(end)) == ("failed", ["***"])
@@ -482,7 +488,7 @@ async def test_an_end_stands_though_one_further_out_raises_about_it() -> None:
 @pytest.mark.parametrize("reason", [None, "\ud800"])
 async def test_a_reason_that_no_event_can_carry_is_an_error_of_the_middleware(reason: Any) -> None:
     _, events = await finished(guarded(agent_of("hello"), refuses("before", reason)))
-    assert (ends(events), len(errors(events))) == ([("completed", "stop")], 1)
+    assert (ends(events), len(errors(events))) == ([("failed", "modelError")], 1)
 
 
 # Aborting.
@@ -549,7 +555,8 @@ async def test_one_that_raises_out_of_a_nursery_when_it_is_cancelled_crashes_not
         await run.abort()
         assert said(await run.snapshot()) == ["half a"]
     (record,) = caplog.records
-    assert "internal error" in record.getMessage()
+    assert "raised beside what ended it" in record.getMessage()
+    assert record.exc_info is not None
 
 
 async def test_what_is_kept_of_an_aborted_call_is_of_its_latest_attempt() -> None:
@@ -673,7 +680,7 @@ async def test_a_retry_that_makes_no_sense_is_an_error_of_the_middleware(
             await call_next(request)
         await call_next.will_retry(wait_s)
 
-    end, events = await finished(guarded(agent_of("hello"), AroundModel(tells)))
+    end, events = await finished(guarded(agent_of("hello"), AroundModel(tells, observes=True)))
     assert said(end) == ["hello"]
     assert retries(events) == []
     assert len(errors(events)) == 1

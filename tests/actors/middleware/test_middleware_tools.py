@@ -163,12 +163,8 @@ async def test_other_arguments_may_be_executed(body: Any) -> None:
 async def test_other_arguments_must_be_valid(n: Any) -> None:
     numbers = Numbers()
     agent = agent_of(calls(("work", {"n": 1})), "done", tools=[numbers.tool()])
-    _, events = await finished(guarded(agent, AroundTool(changes(n))))
-    assert (numbers.given, len(errors(events))) == ([1], 1), "one that raises is passed over"
-    numbers = Numbers()
-    agent = agent_of(calls(("work", {"n": 1})), "done", tools=[numbers.tool()])
-    end, _ = await finished(guarded(agent, AroundTool(changes(n), guards=True)))
-    assert numbers.given == []
+    end, events = await finished(guarded(agent, AroundTool(changes(n))))
+    assert (numbers.given, len(errors(events))) == ([], 1)
     assert result(end).is_error
 
 
@@ -183,12 +179,12 @@ async def test_edited_arguments_are_never_executed_under_an_old_approval(body: A
             told.append(str(error))
             raise
 
-    for guards, executed in ((False, [1]), (True, [])):
+    for observes, executed in ((False, []), (True, [1])):
         numbers = Numbers()
         agent = agent_of(calls(("work", {"n": 1})), "done", tools=[numbers.tool(decision=APPROVAL)])
-        end, events = await finished(guarded(agent, AroundTool(insists, guards=guards)), decide=True)
+        end, events = await finished(guarded(agent, AroundTool(insists, observes=observes)), decide=True)
         assert numbers.given == executed
-        assert result(end).is_error is guards
+        assert result(end).is_error is not observes
         assert len(errors(events)) == 1
     assert told == ["somebody has decided on these arguments: others may not be executed in their place"] * 2
 
@@ -198,7 +194,7 @@ async def test_nor_under_a_decision_by_default(autojump_clock: MockClock) -> Non
     tool = numbers.tool(decision=APPROVAL, decision_timeout_s=5, on_expiry=OnExpiry(action="decide", decision=YES))
     agent = agent_of(calls(("work", {"n": 1})), "done", tools=[tool])
     _, events = await finished(guarded(agent, AroundTool(changes(2))))
-    assert (numbers.given, len(errors(events))) == ([1], 1)
+    assert (numbers.given, len(errors(events))) == ([], 1)
 
 
 async def test_a_call_that_was_not_gated_may_be_changed_though_its_tool_has_a_gate() -> None:
@@ -268,7 +264,8 @@ async def test_an_outcome_that_is_too_large_is_an_error() -> None:
     agent = agent_of(calls(("work", {})), "done", tools=[Ledger().tool()], max_result_bytes=100)
     end, _ = await finished(guarded(agent, AroundTool(answers(ToolOutcome((Text(text="x" * 200),), None, False)))))
     assert result(end).is_error
-    assert "at most 100 are allowed" in results(end)[0]
+    assert results(end)[0].startswith("The call's result can't be carried: it takes ")
+    assert results(end)[0].endswith("at most 100 are allowed. The tool was executed and may have taken effect.")
 
 
 BAD = [
@@ -286,14 +283,18 @@ BAD = [
 async def test_an_outcome_that_can_not_be_stored_is_not_taken(outcome: Any) -> None:
     ledger = Ledger()
     script = [calls(("work", {})), "done"]
-    agent = agent_of(*script, tools=[ledger.tool()])
-    end, events = await finished(guarded(agent, AroundTool(answers(outcome))))
-    assert (results(end), len(errors(events))) == (["work"], 1)
-    agent = agent_of(*script, tools=[ledger.tool()])
-    end, _ = await finished(guarded(agent, AroundTool(answers(outcome, first=False))))
-    assert result(end).is_error
-    assert results(end)[0].endswith("The tool was not executed.")
-    assert len(ledger.begun) == 1
+    for observes, first, said in (
+        (True, True, "work"),
+        (False, True, "The tool was executed and may have taken effect."),
+        (False, False, "The tool was not executed."),
+        (True, False, "The tool was not executed."),
+    ):
+        agent = agent_of(*script, tools=[ledger.tool()])
+        end, events = await finished(guarded(agent, AroundTool(answers(outcome, first=first), observes=observes)))
+        assert results(end)[0].endswith(said)
+        assert result(end).is_error is (said != "work")
+        assert len(errors(events)) == 1
+    assert len(ledger.begun) == 2
 
 
 async def test_details_changed_in_place_count_only_when_they_are_given_back() -> None:
@@ -303,7 +304,7 @@ async def test_details_changed_in_place_count_only_when_they_are_given_back() ->
         return outcome
 
     agent = agent_of(calls(("work", {"n": 1})), "done", tools=[Numbers().tool()])
-    end, events = await finished(guarded(agent, AroundTool(spoils)))
+    end, events = await finished(guarded(agent, AroundTool(spoils, observes=True)))
     assert (result(end).details, len(errors(events))) == ({"n": 1}, 1)
 
 
@@ -311,10 +312,10 @@ async def test_details_changed_in_place_count_only_when_they_are_given_back() ->
 
 
 @pytest.mark.parametrize("body", [raises_before, raises_after])
-async def test_one_that_raises_is_passed_over(body: Any) -> None:
+async def test_one_that_only_observes_is_passed_over_when_it_raises(body: Any) -> None:
     ledger, inner = Ledger(), AroundTool(passes)
     agent = agent_of(calls(("work", {})), "done", tools=[ledger.tool()])
-    end, events = await finished(guarded(agent, AroundTool(body, name="clumsy"), inner))
+    end, events = await finished(guarded(agent, AroundTool(body, name="clumsy", observes=True), inner))
     assert results(end) == ["work"]
     assert len(ledger.done) == len(inner.requests) == 1
     (told,) = errors(events)
@@ -328,10 +329,11 @@ async def test_one_that_raises_is_passed_over(body: Any) -> None:
         (raises_after, 1, "The tool was executed and may have taken effect."),
     ],
 )
-async def test_one_that_guards_gives_the_model_an_error(body: Any, executed: int, effect: str) -> None:
+async def test_a_guard_that_raises_gives_the_model_an_error(body: Any, executed: int, effect: str) -> None:
+    """It opens nothing, and what it had let happen is not told as if it had not."""
     ledger = Ledger()
     agent = agent_of(calls(("work", {})), "done", tools=[ledger.tool()])
-    end, events = await finished(guarded(agent, AroundTool(body, guards=True)))
+    end, events = await finished(guarded(agent, AroundTool(passes), AroundTool(body), AroundTool(passes)))
     assert end.status == "completed"
     assert len(ledger.done) == executed
     assert result(end).is_error
@@ -373,9 +375,11 @@ async def test_the_end_of_the_run_can_not_be_asked_for_around_a_tool() -> None:
     async def refuses(request: Any, call_next: Any) -> Any:
         raise EndRun("maxCost", "enough")
 
-    agent = agent_of(calls(("work", {})), "done", tools=[Ledger().tool()])
+    ledger = Ledger()
+    agent = agent_of(calls(("work", {})), "done", tools=[ledger.tool()])
     end, events = await finished(guarded(agent, AroundTool(refuses)))
-    assert (end.status, results(end), len(errors(events))) == ("completed", ["work"], 1)
+    assert (end.status, result(end).is_error, len(errors(events))) == ("completed", True, 1)
+    assert ledger.begun == []
 
 
 # Abort and recovery.
