@@ -119,7 +119,7 @@ def test_an_alias_is_what_the_model_sends() -> None:
         (Annotated[Item | Point, pydantic.Field(union_mode="left_to_right")], {"x": 1}, Point(1)),
         (Line, {"item": {"name": "a"}, "at": "2030-01-02"}, Line(item=Item(name="a"), at=datetime.date(2030, 1, 2))),
     ],
-    ids=str,
+    ids=lambda value: getattr(value, "__name__", type(value).__name__),
 )
 async def test_pydantics_types_work_wherever_they_are_in_an_annotation(kind: Any, value: Any, expected: Any) -> None:
     got: list[Any] = []
