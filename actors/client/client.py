@@ -6,7 +6,7 @@ What a program wants to see is here; how requests travel and connections come ba
 import ssl
 import uuid
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import asynccontextmanager
 from typing import Any, Literal
 
 import trio
@@ -72,10 +72,6 @@ class Client:
         self._on_connection = on_connection
         self._runs: dict[str, _Watched] = {}
         self._lists: set[ListReader] = set()
-
-    def opened(self) -> AbstractAsyncContextManager[None]:
-        """Connect, and stay connected for as long as the block; `open_client` does so."""
-        return self._link.opened()
 
     @property
     def is_connected(self) -> bool:
@@ -350,5 +346,24 @@ async def open_client(
         max_message_bytes=max_message_bytes,
     )
     client = Client(settings, on_connection)
-    async with client.opened():
+    async with _open_link(client._link):
         yield client
+
+
+@asynccontextmanager
+async def _open_link(link: Link) -> AsyncGenerator[None]:
+    """A link that is up, kept up. What the block raises comes out as it is."""
+    error: BaseException | None = None
+    try:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(link.keep)
+            try:
+                await link.wait_up()
+                yield
+            finally:
+                link.stop()
+    except BaseExceptionGroup as group:
+        # The nursery's own group: the link raises nothing, so it holds one error, the body's.
+        error = group.exceptions[0] if len(group.exceptions) == 1 else group
+    if error is not None:
+        raise error

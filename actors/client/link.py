@@ -4,8 +4,8 @@ Nothing of runs here: what the server says unasked goes to a callback, and so do
 """
 
 import math
-from collections.abc import AsyncGenerator, Callable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from typing import TypeAlias, TypeVar
 
 import msgspec
@@ -234,24 +234,6 @@ class Link:
     def is_stopping(self) -> bool:
         """Whether it was told to stop."""
         return self._stop.cancel_called
-
-    @asynccontextmanager
-    async def opened(self) -> AsyncGenerator[None]:
-        """A connection that is up when the block begins, and is kept up. What the block raises comes out as it is."""
-        error: BaseException | None = None
-        try:
-            async with trio.open_nursery() as nursery:
-                nursery.start_soon(self.keep)
-                try:
-                    await self.wait_up()
-                    yield
-                finally:
-                    self.stop()
-        except BaseExceptionGroup as group:
-            # The nursery's own group: the link raises nothing, so it holds one error, the body's.
-            error = group.exceptions[0] if len(group.exceptions) == 1 else group
-        if error is not None:
-            raise error
 
     async def wait_up(self) -> Session:
         """A connection that is up, or was a moment ago. Raises: why there will be none."""
