@@ -45,8 +45,9 @@ from ...protocol.methods import (
 )
 from ...protocol.rpc import JSON, MSGPACK
 from .dial import Backoff, Settings
-from .link import Link, Notice, Session
+from .link import Link
 from .readers import ListReader, RunReader
+from .session import Notice, Session
 
 __all__ = ["Backoff", "Client", "open_client"]
 
