@@ -7,7 +7,7 @@ import secrets
 import ssl
 import uuid
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import asynccontextmanager
 from typing import Any, Literal
 
 import trio
@@ -47,8 +47,10 @@ from ...protocol.methods import (
 )
 from ...protocol.rpc import JSON, MSGPACK
 from .dial import Backoff, Settings
-from .link import Link, Notice, Session
+from .link import Link
 from .readers import ListReader, RunReader
+from .session import Session
+from .watched import Watched, WatchedRun
 
 __all__ = ["Backoff", "Client", "open_client"]
 
@@ -67,17 +69,11 @@ class Client:
     Unauthorized and Forbidden; ShuttingDown and StoreUnavailable, which say that a later call may succeed.
     """
 
-    def __init__(self, settings: Settings, on_connection: Callable[[AdjournError | None], None] | None) -> None:
-        self._link = Link(settings, self._notice, self._changed)
-        self._backoff = settings.backoff or Backoff()
-        self._on_connection = on_connection
-        self._runs: dict[str, _Watched] = {}
-        self._lists: set[ListReader] = set()
+    def __init__(self, link: Link, watched: Watched, backoff: Backoff) -> None:
+        self._link = link  # gives the notifications that come in to `watched`
+        self._watched = watched
+        self._backoff = backoff  # of readers that attach themselves again
         self._claimant = secrets.token_urlsafe(24)  # by which the server knows this client's claims
-
-    def opened(self) -> AbstractAsyncContextManager[None]:
-        """Connect, and stay connected for as long as the block; `open_client` does so."""
-        return self._link.opened()
 
     @property
     def is_connected(self) -> bool:
@@ -103,13 +99,17 @@ class Client:
 
         Raises: AgentNotFound, InvalidParams, RunIdConflict.
         """
-        params = _start_of(agent, input, run_id, metadata)
-        watched = self._watched(params.run_id)
+        key = run_id or _new_run_id()
+        watched = self._watched.acquire(key)
+
+        def began(session: Session, started: Started) -> None:
+            watched.detach()  # the start's subscription has replaced that of the readers
+
         try:
-            return await self._link.request("run.start", params, Started, then=watched.resubscribed)
+            return await self._link.request("run.start", _start_of(agent, input, key, metadata), Started, then=began)
         finally:
             with trio.move_on_after(GOODBYE_S, shield=True):
-                await self._release(watched, unsubscribe=True)  # starting subscribes; who wants to watch says so
+                await self._release(watched, unsubscribe=True)  # a start subscribes, and nobody here wants to watch
 
     async def resume(
         self,
@@ -199,7 +199,7 @@ class Client:
 
         Raises: RunNotFound, RecordTooNew, Forbidden; from the iterator too, when it comes back to a run that is gone.
         """
-        watched = self._watched(run_id)
+        watched = self._watched.acquire(run_id)
         reader = RunReader(lambda: self._subscribe(watched, reader), self._backoff, after)
         async with self._reading(watched, reader):
             await reader.attach()
@@ -217,16 +217,16 @@ class Client:
 
         The run is saved when the block is entered, and goes on when it is left.
         """
-        params = _start_of(agent, input, run_id, metadata)
-        watched = self._watched(params.run_id)
+        key = run_id or _new_run_id()
+        watched = self._watched.acquire(key)
         reader = RunReader(lambda: self._subscribe(watched, reader), self._backoff, 0)
 
         def began(session: Session, started: Started) -> None:
-            watched.resubscribed(session, started)
+            watched.detach()  # the start's subscription has replaced that of the other readers
             reader.session = session
 
         async with self._reading(watched, reader):
-            await self._link.request("run.start", params, Started, then=began)
+            await self._link.request("run.start", _start_of(agent, input, key, metadata), Started, then=began)
             yield reader
 
     @asynccontextmanager
@@ -237,15 +237,16 @@ class Client:
         newest 100 come again: what happened to others in between is not told.
         """
         reader = ListReader(lambda: self._watch_list(reader), self._backoff)
-        self._lists.add(reader)
+        self._watched.lists.add(reader)
         try:
             await reader.attach()
             yield reader
         finally:
-            self._lists.discard(reader)  # the gateway goes on telling this client; it has no word for the opposite
+            # The gateway goes on sending run.changed: there is no method that ends `runs.watch`.
+            self._watched.lists.discard(reader)
 
     @asynccontextmanager
-    async def _reading(self, watched: "_Watched", reader: RunReader) -> AsyncGenerator[None]:
+    async def _reading(self, watched: WatchedRun, reader: RunReader) -> AsyncGenerator[None]:
         watched.readers.add(reader)
         try:
             yield
@@ -254,7 +255,7 @@ class Client:
             with trio.move_on_after(GOODBYE_S, shield=True):
                 await self._release(watched, unsubscribe=not reader.ended)
 
-    async def _subscribe(self, watched: "_Watched", reader: RunReader) -> None:
+    async def _subscribe(self, watched: WatchedRun, reader: RunReader) -> None:
         async with watched.lock:
             # One connection has one subscription to a run: it must begin where the last of its readers stands.
             others = [each.after for each in watched.readers if each.session is not None]
@@ -269,68 +270,21 @@ class Client:
         await self._link.request("runs.watch", RunsWatch(), Empty, then=attached)
         reader.fill_in(await self.list(limit=RELISTED))
 
-    def _watched(self, run_id: str | None) -> "_Watched":
-        assert run_id is not None
-        watched = self._runs.get(run_id)
-        if watched is None:
-            watched = self._runs[run_id] = _Watched(run_id)
-        watched.users += 1
-        return watched
-
-    async def _release(self, watched: "_Watched", *, unsubscribe: bool) -> None:
-        """Be done with a run; the last to be so tells the gateway, which carries out what concerns a run in order."""
-        watched.users -= 1
-        if watched.users:
-            return
-        del self._runs[watched.run_id]
+    async def _release(self, watched: WatchedRun, *, unsubscribe: bool) -> None:
+        """Release a run; the last call to use it tells the gateway, which carries out what concerns a run in order."""
         session = self._link.session
-        if unsubscribe and session is not None:
+        if self._watched.release(watched) and unsubscribe and session is not None:
             await session.notify("run.unsubscribe", RunUnsubscribe(run_id=watched.run_id))
 
-    # What comes in.
 
-    def _notice(self, notice: Notice, size: int) -> None:
-        if isinstance(notice, RunSummary):
-            for reader in self._lists:
-                reader.take_in(notice)
-        elif (watched := self._runs.get(notice.run_id)) is not None:
-            for reader in watched.readers:
-                reader.take_in(notice, size)
-
-    def _changed(self, lost: AdjournError | None) -> None:
-        if lost is not None:
-            for watched in self._runs.values():
-                for reader in watched.readers:
-                    reader.detach()
-            for reader in self._lists:
-                reader.detach()
-        if self._on_connection is not None and not self._link.is_stopping:
-            self._on_connection(lost)
+def _new_run_id() -> str:
+    """An id of the client's making: a repeated request finds the run that the first one began."""
+    return uuid.uuid4().hex
 
 
-class _Watched:
-    """A run that somebody here watches or starts."""
-
-    __slots__ = ("lock", "readers", "run_id", "users")
-
-    def __init__(self, run_id: str) -> None:
-        self.run_id = run_id
-        self.users = 0
-        self.readers: set[RunReader] = set()
-        self.lock = trio.Lock()  # of who subscribes
-
-    def resubscribed(self, session: Session, started: Started) -> None:
-        """A start has put another subscription in the place of the readers' own."""
-        for reader in self.readers:
-            reader.detach()
-
-
-def _start_of(
-    agent: str, given: str | Sequence[Message], run_id: str | None, metadata: Mapping[str, Any] | None
-) -> RunStart:
+def _start_of(agent: str, given: str | Sequence[Message], run_id: str, metadata: Mapping[str, Any] | None) -> RunStart:
     messages = given if isinstance(given, str) else tuple(given)
-    known = run_id or uuid.uuid4().hex  # so that a repeated request finds the run that the first one began
-    return RunStart(agent=agent, input=messages, run_id=known, metadata=None if metadata is None else {**metadata})
+    return RunStart(agent=agent, input=messages, run_id=run_id, metadata=None if metadata is None else {**metadata})
 
 
 @asynccontextmanager
@@ -379,6 +333,33 @@ async def open_client(
         close_timeout_s=close_timeout_s,
         max_message_bytes=max_message_bytes,
     )
-    client = Client(settings, on_connection)
-    async with client.opened():
-        yield client
+    watched = Watched()
+
+    def changed(lost: AdjournError | None) -> None:
+        if lost is not None:
+            watched.detach()
+        if on_connection is not None and not link.is_stopping:
+            on_connection(lost)
+
+    link = Link(settings, watched.take_in, changed)
+    async with _open_link(link):
+        yield Client(link, watched, reconnect or Backoff())
+
+
+@asynccontextmanager
+async def _open_link(link: Link) -> AsyncGenerator[None]:
+    """A link that is up, kept up. What the block raises comes out as it is."""
+    error: BaseException | None = None
+    try:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(link.keep)
+            try:
+                await link.wait_up()
+                yield
+            finally:
+                link.stop()
+    except BaseExceptionGroup as group:
+        # The nursery's own group: the link raises nothing, so it holds one error, the body's.
+        error = group.exceptions[0] if len(group.exceptions) == 1 else group
+    if error is not None:
+        raise error

@@ -16,7 +16,7 @@ from ...protocol.events import AgentEnd, Envelope
 from ...protocol.methods import Position, RunPage, RunSnapshot, RunSummary
 from ...protocol.record import FINAL
 from .dial import Backoff
-from .link import Session
+from .session import Session
 
 __all__ = ["ListReader", "RunReader"]
 

@@ -72,18 +72,21 @@ class Procedures:
         }
 
     async def carry_out(self, params: Params) -> Wire:
-        """The result of a method that doesn't watch. Raises: any AdjournError; CodecError for a value out of domain."""
+        """The result of a method that doesn't watch.
+
+        Raises: any AdjournError; CodecError for a value that the wire does not carry.
+        """
         return await self._table[type(params)](params)
 
     async def start(self, params: RunStart) -> EventLog:
-        """Begin a run; gives its log."""
+        """The log of a run that was begun, or of the same run begun before. Raises: as `ActorSystem.start`."""
         run = await self._system.start(
             params.agent, params.input, run_id=params.run_id, metadata=params.metadata, by=self._by
         )
         return await self._system.log(run.id)
 
     async def log(self, run_id: str) -> EventLog:
-        """A run's log, to watch it at once."""
+        """A run's log. Watch it at once, without an await in between. Raises: as `ActorSystem.log`."""
         return await self._system.log(run_id)
 
     def watch_changes(self, watcher: Callable[[Head, bool], None]) -> Callable[[], None]:
