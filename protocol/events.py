@@ -287,6 +287,7 @@ class ToolDecisionPending(Wire, frozen=True, tag="tool_decision_pending", tag_fi
     schema: dict[str, Any]  # JSON Schema of the decision
     digest: str  # of `input` (`codec.digest`); a decision may carry it back
     due_at: int | None = None  # ms since the epoch: then it expires
+    description: str = ""  # the tool's, for whoever decides
 
 
 class ToolDecisionResolved(Wire, frozen=True, tag="tool_decision_resolved", tag_field="type"):

@@ -147,6 +147,7 @@ class Step:
                 schema=schema,
                 digest=call.args_digest,
                 due_at=call.due_at,
+                description=tool.description,
             )
         )
 

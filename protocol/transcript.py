@@ -55,6 +55,7 @@ class PendingCall(Wire, frozen=True):
     due_at: int | None = None  # ms since the epoch: when the wait for a decision expires
     claimed: bool = False  # a client has taken it
     claimed_by: str | None = None  # who, where that is known
+    description: str = ""  # the tool's, for whoever decides
 
 
 class ToolView(Wire, frozen=True):
@@ -248,6 +249,7 @@ class Transcript:
             schema=event.schema,
             digest=event.digest,
             due_at=event.due_at,
+            description=event.description,
         )
 
     def _decision_resolved(self, event: ToolDecisionResolved) -> None:
@@ -345,6 +347,7 @@ def _open_call(call: Call, history: History) -> Iterator[Event]:
             schema=history.tools[name].decision or {},
             digest=call.args_digest,
             due_at=call.due_at,
+            description=history.tools[name].description,
         )
     elif call.executing:
         yield ToolExecutionStart(tool_call_id=key, tool_name=name, args=args)
