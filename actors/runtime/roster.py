@@ -277,7 +277,7 @@ class Roster:
     async def _tend(self, actor: RunActor, mailbox: Mailbox[Input]) -> None:
         try:
             await actor(mailbox)
-            if actor.head.status in FINAL and not actor.history.spec.limits.retention_s:
+            if actor.head.status in FINAL and actor.history.spec.limits.retention_s == 0:
                 with suppress(AdjournError):  # then the sweeper does it
                     await self.forget(actor.head)
         finally:

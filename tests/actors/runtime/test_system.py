@@ -228,6 +228,15 @@ async def test_no_retention_deletes_at_the_end_and_watchers_still_see_it() -> No
             await run.wait()
 
 
+async def test_a_run_that_is_kept_for_ever_is_never_deleted(autojump_clock: MockClock) -> None:
+    agent = agent_of("hi", retention_s=None)
+    async with open_test_system(agent) as system:
+        run = await system.start(agent, "go")
+        await run.wait_ended()
+        await trio.sleep(50 * 365 * 24 * 3600)
+        assert (await run.snapshot()).status == "completed"
+
+
 @pytest.mark.parametrize("where", ["memory", "sqlite"])
 async def test_what_falls_due_between_two_processes_is_done_by_the_next_one(where: str, tmp_path: Any) -> None:
     wall = Wall()
