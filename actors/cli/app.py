@@ -6,6 +6,7 @@ Exit codes: 0 done; 1 it went wrong, and a line on stderr says why; 2 wrong usag
 
 import io
 import logging
+import math
 import os
 import shlex
 import sys
@@ -26,6 +27,7 @@ from ..core.faults import internal_error
 from . import runs
 from .conversation import converse
 from .demo import make_support
+from .durations import kept_lines, parse_duration
 from .loading import load_agents
 from .modelchat import chat_with, default_agent
 from .serving import Place, Ready, serve
@@ -54,6 +56,25 @@ OwnToken = Annotated[
     str | None,
     typer.Option("--token", envvar="ADJOURN_TOKEN", show_default=False, help="What clients have to show."),
 ]
+Retention = Annotated[
+    float | None,
+    typer.Option(
+        parser=parse_duration,
+        metavar="DURATION",
+        show_default="as the agents say",
+        help="How long ended runs are kept: 30d, 12h, 0 (deleted at once), forever. For runs that begin from now on.",
+    ),
+]
+ParkedTTL = Annotated[
+    float | None,
+    typer.Option(
+        "--parked-ttl",
+        parser=parse_duration,
+        metavar="DURATION",
+        show_default="as the agents say",
+        help="After how long a waiting run is stopped: 30d, 12h, forever. For runs that begin from now on.",
+    ),
+]
 Headless = Annotated[bool, typer.Option("--headless", help="Serve only, with no chat, also on a terminal.")]
 
 
@@ -75,13 +96,16 @@ def demo(
     port: Port = PORT,
     store: StoreAddress = DEMO_STORE,
     token: OwnToken = None,
+    retention: Retention = None,
+    parked_ttl: ParkedTTL = None,
     headless: Headless = False,
 ) -> None:
     """Serve the demo agent, which needs no key and no network, and chat with it."""
     ledger = _beside(store, ".refunds.txt")
     chat = not headless and sys.stdin.isatty() and sys.stdout.isatty()
     lines = [f"Each refund that is executed is a line in {ledger}"] if ledger else []
-    _serve([make_support(ledger)], store, host, port, token, chat=chat, lines=lines, to_try=TRY)
+    agents = _kept([make_support(ledger)], retention, parked_ttl)
+    _serve(agents, store, host, port, token, chat=chat, lines=lines, to_try=TRY)
 
 
 @app.command("serve")
@@ -93,9 +117,22 @@ def serve_agents(
     port: Port = PORT,
     store: StoreAddress = "sqlite:///adjourn.db",
     token: OwnToken = None,
+    retention: Retention = None,
+    parked_ttl: ParkedTTL = None,
 ) -> None:
     """Serve agents of your own."""
-    _serve(load_agents(agents), store, host, port, token)
+    _serve(_kept(load_agents(agents), retention, parked_ttl), store, host, port, token)
+
+
+def _kept(agents: Sequence[Agent], retention_s: float | None, parked_ttl_s: float | None) -> list[Agent]:
+    """The agents, with what was said of how long their runs are kept. None: nothing was said."""
+    if parked_ttl_s == 0:
+        raise typer.BadParameter(
+            "no run could wait at all; expected more than 0, or forever", param_hint="--parked-ttl"
+        )
+    given = {"retention_s": retention_s, "parked_ttl_s": parked_ttl_s}
+    limits = {name: None if value == math.inf else value for name, value in given.items() if value is not None}
+    return [agent.with_limits(**limits) if limits else agent for agent in agents]
 
 
 @app.command()
@@ -153,7 +190,7 @@ def _serve(
         typer.echo(
             f"Runs are kept in {store}" if store != "memory:" else "Runs are kept in memory, for this process only"
         )
-        for line in lines:
+        for line in (*kept_lines(agents), *lines):
             typer.echo(line)
         if to_try is not None:
             typer.echo("Try:" if chat else f"Try, in {runs.command(found.url, 'chat')}:")
