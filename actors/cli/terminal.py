@@ -3,6 +3,7 @@
 What comes from a model, a tool or another person is cleaned first: no text of theirs moves the cursor.
 """
 
+import os
 import unicodedata
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
@@ -34,11 +35,15 @@ from ...protocol.events import (
 )
 from ...protocol.messages import AssistantMessage, Message, Text, ToolResultMessage, UserMessage
 from ...protocol.methods import RunSnapshot
-from ...protocol.transcript import Snapshot
+from ...protocol.rendering import render_call, visible
+from ...protocol.transcript import PendingCall, Snapshot
+from .paging import Pages, hanging
 
-__all__ = ["RunView", "Screen", "call_line", "clean"]
+__all__ = ["RunView", "Screen", "call_line", "card_of", "clean"]
 
-MAX_SHOWN_CHARS = 600  # of one tool's arguments or result
+COLUMNS, ROWS = 80, 24  # of a terminal that doesn't say
+MAX_SHOWN_CHARS = 600  # of a tool's result
+MAX_CALL_CHARS = 160  # of a call on one line
 
 _BIDI = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 
@@ -60,6 +65,24 @@ class Screen:
         self._prompt = ""
         self._written = 0  # how often
 
+    @property
+    def width(self) -> int | None:
+        """How many columns there are now; None where lines may have any length."""
+        return self._size()[0] if self.console.is_terminal else None
+
+    @property
+    def height(self) -> int:
+        """How many rows a person sees at once now."""
+        return self._size()[1]
+
+    def _size(self) -> tuple[int, int]:
+        """The window's own, now; rich prefers variables of the environment, which don't follow a window."""
+        try:
+            columns, rows = os.get_terminal_size(self.console.file.fileno())
+        except (OSError, ValueError):  # no terminal, or not open
+            return self.console.size
+        return columns or COLUMNS, rows or ROWS
+
     def write(self, text: str, style: str | None = None) -> None:
         """More of the current line."""
         if text:
@@ -72,6 +95,15 @@ class Screen:
         """A line of its own."""
         self.end_line()
         self.write(f"{text}\n", style)
+
+    def hang(self, text: str, indent: int, style: str | None = None) -> None:
+        """A line with text of others in it: what of it doesn't fit, or has line breaks, is indented below."""
+        self.line(hanging(text, self.width, indent), style)
+
+    def card(self, lines: Sequence[str]) -> None:
+        """Lines that belong together, whole."""
+        for row in Pages(lines).take(self.width):
+            self.line(row)
 
     def end_line(self) -> None:
         """Go to the start of a line, if the cursor isn't there."""
@@ -114,9 +146,12 @@ class Screen:
 class RunView:
     """Shows one run, from its events and snapshots. A snapshot after events shows only what was missed."""
 
-    def __init__(self, screen: Screen, *, known: int = 0) -> None:
-        """The first `known` messages are not shown: the watcher has written or seen them."""
+    def __init__(self, screen: Screen, *, known: int = 0, asks: bool = False) -> None:
+        """The first `known` messages are not shown: the watcher has written or seen them.
+
+        `asks`: whoever shows the run shows its calls too, when it asks for their decisions."""
         self._screen = screen
+        self._asks = asks
         self._agent = ""
         self._messages = known  # how many of the transcript have been shown
         self._said = ""  # of the message under way
@@ -147,7 +182,7 @@ class RunView:
             if tool.result is not None:
                 self._result(tool.tool_call_id, tool.result.content, bool(tool.is_error))
         for call in snapshot.pending:
-            self._waits(call.tool_call_id, call.tool_name, call.input, call.kind == "decision")
+            self._waits(call, call.kind == "decision")
         if snapshot.status in ("completed", "failed", "aborted"):
             self._end(snapshot.status, snapshot.reason or "", snapshot.error.message if snapshot.error else None)
 
@@ -170,9 +205,9 @@ class RunView:
             case ToolExecutionEnd():
                 self._result(event.tool_call_id, event.result.content, event.is_error)
             case ToolDecisionPending():
-                self._waits(event.tool_call_id, event.tool_name, event.input, True)
+                self._waits(event, True)
             case ToolClientExecutePending():
-                self._waits(event.tool_call_id, event.tool_name, event.input, False)
+                self._waits(event, False)
             case ToolDecisionResolved():
                 self._of(event.tool_call_id, _resolution(event), "dim")
             case ToolClientClaimed():
@@ -194,7 +229,7 @@ class RunView:
     def _message(self, message: Message) -> None:
         match message:
             case UserMessage():
-                self._screen.line(f"you> {_text(message)}")
+                self._screen.hang(f"you> {_text(message)}", 5)
             case AssistantMessage():
                 self._lines.update((call.id, call_line(call.name, call.arguments)) for call in message.calls)
                 self._catch_up(message)
@@ -231,14 +266,20 @@ class RunView:
         if key not in self._started:
             self._started.add(key)
             self._about(key, name, arguments)
-            self._screen.line(f"  * {self._lines[key]}", "cyan")
+            self._screen.hang(f"  * {self._lines[key]}", 4, "cyan")
 
-    def _waits(self, key: str, name: str, arguments: Mapping[str, Any], decision: bool) -> None:
-        if key not in self._waiting:
-            self._waiting.add(key)
-            self._about(key, name, arguments)
-            what = "needs a decision" if decision else "waits for a client that can execute it"
-            self._screen.line(f"  ? {self._lines[key]} {what}", "yellow")
+    def _waits(self, call: PendingCall | ToolDecisionPending | ToolClientExecutePending, decision: bool) -> None:
+        key = call.tool_call_id
+        if key in self._waiting:
+            return
+        self._waiting.add(key)
+        self._about(key, call.tool_name, call.input)
+        if isinstance(call, ToolClientExecutePending) or not decision:
+            self._screen.hang(f"  ? {self._lines[key]} waits for a client that can execute it", 4, "yellow")
+            return
+        self._screen.line(f"  ? {visible(call.tool_name)} needs a decision", "yellow")
+        if not self._asks:
+            self._screen.card(card_of(call))
 
     def _about(self, key: str, name: str, arguments: Mapping[str, Any]) -> None:
         self.latest = key
@@ -253,19 +294,25 @@ class RunView:
     def _of(self, key: str, text: str, style: str) -> None:
         """A line below the call's own; where others came in between, it says which call it is about."""
         call = "" if key == self.latest or key not in self._lines else f"{self._lines[key]} "
-        self._screen.line(f"    {call}{text}", style)
+        self._screen.hang(f"    {call}{text}", 7, style)
 
     def _end(self, status: str, reason: str, error: str | None) -> None:
         self._screen.end_line()
         if status == "failed":
-            self._screen.line(f"  the run failed: {error or reason}", "red")
+            self._screen.hang(f"  the run failed: {error or reason}", 4, "red")
         elif status == "aborted":
-            self._screen.line(f"  aborted ({reason})", "yellow")
+            self._screen.hang(f"  aborted ({reason})", 4, "yellow")
+
+
+def card_of(call: PendingCall | ToolDecisionPending) -> tuple[str, ...]:
+    """All that a person must see of a call before they decide on it."""
+    return render_call(call.tool_name, call.description, call.input)
 
 
 def call_line(name: str, arguments: Mapping[str, Any]) -> str:
-    """A tool call on one line: `refund_order(order_id=7, amount=69.5)`."""
-    return _cut(f"{name}({', '.join(f'{key}={_shown(value)}' for key, value in arguments.items())})")
+    """A tool call on one line, cut if it is long: `refund_order(order_id=7, amount=69.5)`. Not to decide by."""
+    shown = (f"{key}={_shown(value)}" for key, value in arguments.items())
+    return _cut(visible(f"{name}({', '.join(shown)})"), MAX_CALL_CHARS)
 
 
 def _resolution(event: ToolDecisionResolved) -> str:
@@ -287,5 +334,5 @@ def _shown(value: Any) -> str:
     return _cut(to_json(value).decode())
 
 
-def _cut(text: str) -> str:
-    return text if len(text) <= MAX_SHOWN_CHARS else f"{text[:MAX_SHOWN_CHARS]}… ({len(text)} characters)"
+def _cut(text: str, most: int = MAX_SHOWN_CHARS) -> str:
+    return text if len(text) <= most else f"{text[:most]}… ({len(text)} characters)"
