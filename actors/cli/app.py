@@ -1,7 +1,8 @@
 """The `adjourn` command: its options, what it says of its own, and how it fails. `adjourn runs` is `runs.py`'s, the
 serving `serving.py`'s, the chat `conversation.py`'s.
 
-Exit codes: 0 done; 1 it went wrong, and a line on stderr says why; 2 wrong usage, and a line says what was expected.
+Exit codes: 0 done; 1 it went wrong, and a line on stderr says why; 2 wrong usage, and a line says what was expected;
+3 a process that serves had to end by force, and a line says what held it; 130 interrupted, 128 + n by signal n.
 """
 
 import io
@@ -28,9 +29,10 @@ from . import runs
 from .conversation import converse
 from .demo import make_support
 from .durations import kept_lines, parse_duration
+from .leaving import end_lingering_threads
 from .loading import load_agents
 from .modelchat import chat_with, default_agent
-from .serving import Place, Ready, serve
+from .serving import GRACE_S, Place, Ready, serve
 from .terminal import clean
 
 __all__ = ["main"]
@@ -213,6 +215,7 @@ def _serve(
     )
     if not chat:
         typer.echo("Stopped")
+    end_lingering_threads(GRACE_S)
 
 
 def _after_interrupt() -> str:

@@ -247,6 +247,14 @@ class ActorSystem:
         """Call `watcher(head, deleted)` after each save; returns what ends it. The watcher must not wait."""
         return self._roster.watch_changes(watcher)
 
+    def under_way(self) -> tuple[Head, ...]:
+        """The runs in memory that have not come to rest: what leaving the block waits for. Any thread may ask."""
+        return tuple(actor.head for actor in tuple(self._roster.active.values()) if not actor.at_rest)
+
+    async def close_store(self) -> None:
+        """Close the store under what is under way, for a process that ends by force: nothing is saved any more."""
+        await self._roster.store.aclose()
+
     async def _ask(self, run_id: str, given: Input) -> Reply:
         reply, _ = await self._roster.deliver(run_id, given)
         return reply
