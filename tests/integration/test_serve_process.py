@@ -81,11 +81,12 @@ agents = [
 # The bounds of a process are seconds; in these tests they are what the environment says.
 HURRIED = """
 import os, sys
-from adjourn.actors.cli import app, serving
-seconds = {name: float(os.environ[name]) for name in ("drain_s", "grace_s", "close_s")}
+from adjourn.actors.cli import app, leaving, serving
+seconds = {name: float(os.environ[name]) for name in ("drain_s", "grace_s", "close_s", "patience_s")}
 limits = serving.GatewayLimits
 serving.GatewayLimits = lambda close_s: limits(close_s=seconds["close_s"])
 serving.serve.__kwdefaults__.update(drain_s=seconds["drain_s"], grace_s=seconds["grace_s"])
+leaving.PATIENCE_S = seconds["patience_s"]
 app.GRACE_S = 0.1
 app.main(sys.argv[1:])
 """
@@ -123,11 +124,17 @@ class Served:
 
 @asynccontextmanager
 async def serving(
-    folder: Path, *options: str, drain_s: float = 0.1, grace_s: float = PATIENCE_S, close_s: float = 0.1
+    folder: Path,
+    *options: str,
+    drain_s: float = 0.1,
+    grace_s: float = PATIENCE_S,
+    close_s: float = 0.1,
+    patience_s: float = 1.0,
 ) -> AsyncIterator[Served]:
     (folder / "agents.py").write_text(AGENTS, encoding="utf-8")
     (folder / "hurried.py").write_text(HURRIED, encoding="utf-8")
-    seconds = {"drain_s": str(drain_s), "grace_s": str(grace_s), "close_s": str(close_s)}
+    given = {"drain_s": drain_s, "grace_s": grace_s, "close_s": close_s, "patience_s": patience_s}
+    seconds = {name: str(value) for name, value in given.items()}
     process = await trio.lowlevel.open_process(
         [sys.executable, str(folder / "hurried.py"), "serve", "agents:agents", "--port", "0", *options],
         cwd=folder, stdout=PIPE, stderr=PIPE, env={**ENVIRONMENT, **seconds},
@@ -252,7 +259,7 @@ async def silent_client(url: str) -> trio.SocketStream:
 
 
 async def test_a_tool_that_would_hold_the_process_for_ever_is_left_and_named(tmp_path: Path) -> None:
-    async with serving(tmp_path, grace_s=0.1) as server:
+    async with serving(tmp_path, grace_s=0.1, patience_s=PATIENCE_S) as server:
         run_id = await server.start("hold")
         parked = await server.start("ops")
         server.process.send_signal(signal.SIGTERM)
