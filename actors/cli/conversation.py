@@ -28,7 +28,7 @@ from ..client.client import Backoff, Client, open_client
 from .asking import ask, ask_decision
 from .keyboard import Keyboard, open_keyboard
 from .prompt import Decision, Declined, Question
-from .terminal import RunView, Screen
+from .terminal import RunView, Screen, stranded_by
 
 __all__ = ["connection_notes", "converse"]
 
@@ -192,6 +192,9 @@ class _Conversation:
     def _show(self, item: Envelope | RunSnapshot) -> None:
         with self._screen.beside():
             self._view.show(item)
+            if isinstance(item, RunSnapshot) and stranded_by(item.snapshot):
+                self._screen.line("  (nothing can be decided here; `adjourn runs abort` stops the run)", "yellow")
+                self._leaving.cancel()
             if isinstance(item, Envelope) and isinstance(item.event, MessageUpdate):
                 return
             self._moved.set()

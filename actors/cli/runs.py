@@ -15,7 +15,7 @@ import trio
 import typer
 
 from ...protocol.codec import CodecError, parse_json
-from ...protocol.errors import AdjournError, InvalidParams, NotPending, ToolCallIdRequired
+from ...protocol.errors import AdjournError, InvalidParams, NotPending, Stranded, ToolCallIdRequired
 from ...protocol.events import Status
 from ...protocol.methods import RunSnapshot, RunSummary, Settled
 from ...protocol.rendering import visible
@@ -26,7 +26,7 @@ from .conversation import connection_notes
 from .durations import moment_text
 from .keyboard import Keyboard, open_keyboard
 from .prompt import Decision, Declined
-from .terminal import RunView, Screen, call_line, clean
+from .terminal import RunView, Screen, call_line, clean, stranded_by
 
 __all__ = ["DEFAULT_URL", "URL_VARIABLE", "app", "command", "program"]
 
@@ -73,7 +73,7 @@ def show(run: RunId, url: Url = DEFAULT_URL, token: Token = None) -> None:
         found = (await client.get(run)).snapshot
         typer.echo(f"{found.agent} {run}: {found.status}, turn {found.turn}")
         RunView(Screen()).snapshot(found)
-        waiting = [call for call in found.pending if call.kind == "decision"]
+        waiting = [call for call in found.pending if call.kind == "decision" and not stranded_by(found)]
         for call in waiting:
             which = ["--call", call.tool_call_id] if len(waiting) > 1 else []
             expires = "" if call.due_at is None else f", expires {moment_text(call.due_at, _now())}"
@@ -127,6 +127,8 @@ async def _resume(run: str, given: Decision | None, key: str | None, client: Cli
     if given is not None:
         await _settle_one(client, run, key, given)
         return
+    if what := stranded_by((await client.get(run)).snapshot):
+        raise Stranded(f"nothing can be decided for run {run} here: {what}", runId=run)
     waiting = await _waiting(client, run, key)
     if not waiting:
         what = "no decision" if key is None else f"no decision on call {key!r}"

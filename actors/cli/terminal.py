@@ -39,7 +39,7 @@ from ...protocol.rendering import render_call, visible
 from ...protocol.transcript import PendingCall, Snapshot
 from .paging import Pages, hanging
 
-__all__ = ["RunView", "Screen", "call_line", "card_of", "clean"]
+__all__ = ["RunView", "Screen", "call_line", "card_of", "clean", "stranded_by"]
 
 COLUMNS, ROWS = 80, 24  # of a terminal that doesn't say
 MAX_SHOWN_CHARS = 600  # of a tool's result
@@ -183,6 +183,8 @@ class RunView:
                 self._result(tool.tool_call_id, tool.result.content, bool(tool.is_error))
         for call in snapshot.pending:
             self._waits(call, call.kind == "decision")
+        if what := stranded_by(snapshot):
+            self._screen.hang(f"  stranded: {what}", 4, "red")
         if snapshot.status in ("completed", "failed", "aborted"):
             self._end(snapshot.status, snapshot.reason or "", snapshot.error.message if snapshot.error else None)
 
@@ -307,6 +309,11 @@ class RunView:
 def card_of(call: PendingCall | ToolDecisionPending) -> tuple[str, ...]:
     """All that a person must see of a call before they decide on it."""
     return render_call(call.tool_name, call.description, call.input)
+
+
+def stranded_by(snapshot: Snapshot) -> str | None:
+    """What keeps the run from going on, and from being decided, where it is kept now; None: nothing."""
+    return getattr(snapshot, "stranded", None)
 
 
 def call_line(name: str, arguments: Mapping[str, Any]) -> str:
