@@ -10,7 +10,8 @@ from .durations import moment_text
 from .keyboard import Keyboard
 from .paging import Pages, hanging
 from .prompt import HELP, Decision, Declined, Question, decide
-from .terminal import Screen, card_of
+from .screen import Screen
+from .terminal import card_of
 
 __all__ = ["ask", "ask_decision"]
 

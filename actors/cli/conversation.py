@@ -28,7 +28,8 @@ from ..client.client import Backoff, Client, open_client
 from .asking import ask, ask_decision
 from .keyboard import Keyboard, open_keyboard
 from .prompt import Decision, Declined, Question
-from .terminal import RunView, Screen, stranded_by
+from .screen import Screen
+from .terminal import RunView, stranded_by
 
 __all__ = ["connection_notes", "converse"]
 

@@ -26,7 +26,8 @@ from .conversation import connection_notes
 from .durations import moment_text
 from .keyboard import Keyboard, open_keyboard
 from .prompt import Decision, Declined
-from .terminal import RunView, Screen, call_line, clean, stranded_by
+from .screen import Screen, clean
+from .terminal import RunView, call_line, stranded_by
 
 __all__ = ["DEFAULT_URL", "URL_VARIABLE", "app", "command", "program"]
 

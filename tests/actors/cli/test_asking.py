@@ -15,7 +15,7 @@ from adjourn.actors.cli import keyboard as keyboards
 from adjourn.actors.cli.asking import ask_decision
 from adjourn.actors.cli.keyboard import Keyboard
 from adjourn.actors.cli.prompt import Decision, Declined
-from adjourn.actors.cli.terminal import Screen
+from adjourn.actors.cli.screen import Screen
 from adjourn.protocol.transcript import PendingCall
 
 APPROVAL = {"type": "object", "properties": {"approved": {"type": "boolean"}}, "required": ["approved"]}

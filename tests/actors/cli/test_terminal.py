@@ -8,7 +8,8 @@ from rich.console import Console
 
 from adjourn.actors import Agent, open_actor_system
 from adjourn.actors.cli.demo import make_support
-from adjourn.actors.cli.terminal import RunView, Screen, call_line, clean
+from adjourn.actors.cli.screen import Screen, clean
+from adjourn.actors.cli.terminal import RunView, call_line
 from adjourn.protocol.events import (
     AgentEnd,
     AgentResume,
