@@ -108,6 +108,7 @@ from .record import (
     SpecEntry,
     ToolSpec,
 )
+from .rendering import render_call
 from .transcript import PendingCall, Snapshot, ToolView, Transcript, replay
 
 __all__ = [
@@ -211,6 +212,7 @@ __all__ = [
     "UserMessage",
     "VersionConflict",
     "WorldError",
+    "render_call",
     "replay",
     "user",
 ]

@@ -5,6 +5,7 @@ small, and only then asked about. What follows from the answer is the caller's.
 import time
 from typing import Literal
 
+from ...protocol.rendering import visible
 from ...protocol.transcript import PendingCall
 from .durations import moment_text
 from .keyboard import Keyboard
@@ -47,7 +48,7 @@ async def ask(screen: Screen, keyboard: Keyboard, question: Question) -> str | N
     for line in question.lines:
         screen.hang(f"  {line}", 4)
     was_typed_ahead = keyboard.has_line
-    with screen.prompting(question.prompt):
+    with screen.prompting(visible(question.prompt)):
         entry = await keyboard.line()
     screen.typed(entry, echoed=keyboard.interactive and not was_typed_ahead)
     return entry
