@@ -3,8 +3,8 @@
 import hashlib
 import math
 from collections.abc import Sequence
-from dataclasses import KW_ONLY, dataclass, field
-from typing import Any, cast
+from dataclasses import KW_ONLY, dataclass, field, replace
+from typing import Any, Self, cast
 
 import msgspec
 
@@ -67,6 +67,13 @@ class Agent:
     def spec(self) -> Spec:
         """What a run records of the agent when it begins; the same object each time. No headers: they hold secrets."""
         return self._spec
+
+    def with_limits(self, **changes: Any) -> Self:
+        """The same agent with some of its limits changed, by name: `agent.with_limits(retention_s=None)`.
+
+        Raises: TypeError, ValueError, as when an agent is made.
+        """
+        return replace(self, limits=msgspec.structs.replace(self.limits, **changes))
 
     def tool(self, name: str) -> Tool | None:
         """The tool of that name."""

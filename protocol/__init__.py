@@ -105,6 +105,7 @@ from .record import (
     Spec,
     ToolSpec,
 )
+from .rendering import render_call
 from .schema import SchemaInvalid
 from .sse import SSETooLarge
 from .transcript import PendingCall, Snapshot, ToolView, Transcript, replay
@@ -209,6 +210,7 @@ __all__ = [
     "UserMessage",
     "VersionConflict",
     "WorldError",
+    "render_call",
     "replay",
     "user",
 ]

@@ -295,6 +295,7 @@ class ToolDecisionPending(Wire, frozen=True, tag="tool_decision_pending", tag_fi
     editable: bool | tuple[str, ...] = False  # which arguments a decision may change
     approval: bool = False  # the decision is {approved, reason?}
     parameters: dict[str, Any] | None = None  # JSON Schema of the arguments, where some are editable
+    description: str = ""  # the tool's, for whoever decides
 
 
 class ToolDecisionResolved(Wire, frozen=True, tag="tool_decision_resolved", tag_field="type"):

@@ -88,7 +88,7 @@ class Limits(Wire, frozen=True):
     max_cost: float | None = None  # in the currency of the model descriptor; without prices there it bounds nothing
     max_tokens: int | None = None  # of all model calls together, cached ones included
     parked_ttl_s: float | None = shown(30 * 24 * 3600.0)  # from each pause on
-    retention_s: float = shown(24 * 3600.0)  # of a run that is over; 0 = deleted at the end
+    retention_s: float | None = shown(30 * 24 * 3600.0)  # of a run that is over; 0 = deleted at the end, None = never
 
 
 class Spec(Wire, frozen=True):

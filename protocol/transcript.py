@@ -59,6 +59,7 @@ class PendingCall(Wire, frozen=True):
     parameters: dict[str, Any] | None = None  # JSON Schema of the arguments, where some are editable
     claimed: bool = False  # a client has taken it
     claimed_by: str | None = None  # who, where that is known
+    description: str = ""  # the tool's, for whoever decides
 
 
 class ToolView(Wire, frozen=True):
@@ -267,6 +268,7 @@ class Transcript:
             editable=event.editable,
             approval=event.approval,
             parameters=event.parameters,
+            description=event.description,
         )
 
     def _decision_resolved(self, event: ToolDecisionResolved) -> None:
@@ -389,4 +391,5 @@ def decision_pending(call: Call, tool: ToolSpec, arguments: dict[str, Any]) -> T
         editable=tool.editable,
         approval=tool.approval,
         parameters=tool.parameters if tool.editable else None,
+        description=tool.description,
     )

@@ -1,44 +1,38 @@
-"""The `adjourn` command: its options, what it says of its own, and how it fails. `adjourn runs` is `runs.py`'s, the
-serving `serving.py`'s, the chat `conversation.py`'s.
-
-Exit codes: 0 done; 1 it went wrong, and a line on stderr says why; 2 wrong usage, and a line says what was expected.
+"""The `adjourn` command: its options, and what it says of its own. `adjourn runs` is `runs.py`'s, the serving
+`serving.py`'s, the chat `conversation.py`'s; how it fails `exits.py`'s.
 """
 
 import io
-import logging
-import os
+import math
 import shlex
 import sys
 from collections.abc import Iterator, Sequence
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated, Any, cast
+from typing import Annotated
 from urllib.parse import urlsplit
 
 import trio
 import typer
 
-from ...protocol.errors import AdjournError, Unauthorized
 from ...protocol.loopback import is_loopback
 from ..agent import Agent
-from ..core.faults import internal_error
 from . import runs
 from .conversation import converse
 from .demo import make_support
+from .durations import kept_lines, parse_duration
+from .exits import after_interrupt, exit_code, set_up_log
+from .leaving import end_lingering_threads
 from .loading import load_agents
 from .modelchat import chat_with, default_agent
-from .serving import Place, Ready, serve
-from .terminal import clean
+from .serving import GRACE_S, Place, Ready, serve
 
 __all__ = ["main"]
 
 HOST, PORT = "127.0.0.1", 8765
 DEMO_STORE = "sqlite:///adjourn-demo.db"
-INTERRUPTED = 130  # an exit code: 128 + SIGINT
 TRY = "  hello | where is order 7 | refund order 7 | refund orders 7 and 8\n  ship order 7 | count to 50"
-
-logger = logging.getLogger("adjourn.cli")
 
 app = typer.Typer(
     add_completion=False,
@@ -54,6 +48,25 @@ OwnToken = Annotated[
     str | None,
     typer.Option("--token", envvar="ADJOURN_TOKEN", show_default=False, help="What clients have to show."),
 ]
+Retention = Annotated[
+    float | None,
+    typer.Option(
+        parser=parse_duration,
+        metavar="DURATION",
+        show_default="as the agents say",
+        help="How long ended runs are kept: 30d, 12h, 0 (deleted at once), forever. For runs that begin from now on.",
+    ),
+]
+ParkedTTL = Annotated[
+    float | None,
+    typer.Option(
+        "--parked-ttl",
+        parser=parse_duration,
+        metavar="DURATION",
+        show_default="as the agents say",
+        help="After how long a waiting run is stopped: 30d, 12h, forever. For runs that begin from now on.",
+    ),
+]
 Headless = Annotated[bool, typer.Option("--headless", help="Serve only, with no chat, also on a terminal.")]
 
 
@@ -63,7 +76,7 @@ def options(
     verbose: Annotated[bool, typer.Option("--verbose", help="Log all to stderr, with tracebacks.")] = False,
 ) -> None:
     """Agents whose tools stop and ask: serve them, talk to them, decide for them."""
-    _log(verbose)
+    set_up_log(verbose)
     if show_version:
         typer.echo(f"adjourn {version('adjourn')}")
         raise typer.Exit
@@ -75,13 +88,16 @@ def demo(
     port: Port = PORT,
     store: StoreAddress = DEMO_STORE,
     token: OwnToken = None,
+    retention: Retention = None,
+    parked_ttl: ParkedTTL = None,
     headless: Headless = False,
 ) -> None:
     """Serve the demo agent, which needs no key and no network, and chat with it."""
     ledger = _beside(store, ".refunds.txt")
     chat = not headless and sys.stdin.isatty() and sys.stdout.isatty()
     lines = [f"Each refund that is executed is a line in {ledger}"] if ledger else []
-    _serve([make_support(ledger)], store, host, port, token, chat=chat, lines=lines, to_try=TRY)
+    agents = _kept([make_support(ledger)], retention, parked_ttl)
+    _serve(agents, store, host, port, token, chat=chat, lines=lines, to_try=TRY)
 
 
 @app.command("serve")
@@ -93,9 +109,22 @@ def serve_agents(
     port: Port = PORT,
     store: StoreAddress = "sqlite:///adjourn.db",
     token: OwnToken = None,
+    retention: Retention = None,
+    parked_ttl: ParkedTTL = None,
 ) -> None:
     """Serve agents of your own."""
-    _serve(load_agents(agents), store, host, port, token)
+    _serve(_kept(load_agents(agents), retention, parked_ttl), store, host, port, token)
+
+
+def _kept(agents: Sequence[Agent], retention_s: float | None, parked_ttl_s: float | None) -> list[Agent]:
+    """The agents, with what was said of how long their runs are kept. None: nothing was said."""
+    if parked_ttl_s == 0:
+        raise typer.BadParameter(
+            "no run could wait at all; expected more than 0, or forever", param_hint="--parked-ttl"
+        )
+    given = {"retention_s": retention_s, "parked_ttl_s": parked_ttl_s}
+    limits = {name: None if value == math.inf else value for name, value in given.items() if value is not None}
+    return [agent.with_limits(**limits) if limits else agent for agent in agents]
 
 
 @app.command()
@@ -153,7 +182,7 @@ def _serve(
         typer.echo(
             f"Runs are kept in {store}" if store != "memory:" else "Runs are kept in memory, for this process only"
         )
-        for line in lines:
+        for line in (*kept_lines(agents), *lines):
             typer.echo(line)
         if to_try is not None:
             typer.echo("Try:" if chat else f"Try, in {runs.command(found.url, 'chat')}:")
@@ -163,7 +192,7 @@ def _serve(
         sys.stdout.flush()
 
     def stopping() -> None:
-        typer.echo(f"{_after_interrupt()}Stopping; another signal stops at once")
+        typer.echo(f"{after_interrupt()}Stopping; another signal stops at once")
         sys.stdout.flush()
 
     async def converse_here(url: str) -> None:
@@ -176,11 +205,7 @@ def _serve(
     )
     if not chat:
         typer.echo("Stopped")
-
-
-def _after_interrupt() -> str:
-    """A terminal has shown ^C, and stands behind it."""
-    return "\n" if sys.stdout.isatty() else ""
+    end_lingering_threads(GRACE_S)
 
 
 def _found(found: Ready) -> Iterator[str]:
@@ -211,107 +236,9 @@ def _served_again(url: str, host: str, store: str) -> str | None:
     return None if store == "memory:" else f"{again}\n  in another terminal: {runs.command(url, 'chat')}"
 
 
-# How it is called, and how it fails.
-
-
 def main(args: Sequence[str] | None = None) -> None:
     """Carry out a command line, and exit."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a terminal that can't show a character shows a ?
-    sys.exit(_exit_code(sys.argv[1:] if args is None else list(args)))
-
-
-def _exit_code(args: list[str]) -> int:
-    try:
-        code = typer.main.get_command(app).main(args, prog_name="adjourn", standalone_mode=False)
-        if code == INTERRUPTED:
-            typer.echo(_after_interrupt(), nl=False)
-        sys.stdout.flush()
-    except _UsageError as error:
-        return _wrong_usage(error)
-    except (Exception, BaseExceptionGroup, KeyboardInterrupt) as error:
-        return _failed(cast(BaseException, error))
-    return code or 0
-
-
-_UsageError = cast(type[Exception], typer.BadParameter.__mro__[1])  # typer has it under no name of its own
-
-
-def _wrong_usage(error: Any) -> int:
-    command = error.ctx.command_path if error.ctx is not None else "adjourn"
-    if (
-        message := error.format_message().rstrip(".").replace("Value error, ", "")
-    ):  # without one, the help is out already
-        _complain(f"{message} (see {command} --help)")
-    return 2
-
-
-def _failed(error: BaseException) -> int:
-    leaf = _worst(error)
-    match leaf:
-        case KeyboardInterrupt() | typer.Abort():
-            typer.echo(_after_interrupt(), nl=False)
-            return INTERRUPTED
-        case BrokenPipeError():  # whoever read our output has enough
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            return 1
-        case SystemExit():
-            raise leaf
-        case AdjournError():
-            logger.debug("failed", exc_info=error)
-            _complain(leaf.message + _hint(leaf))
-        case _:
-            _complain(internal_error(error, "the adjourn command", logger).message)
-    return 1
-
-
-def _hint(error: AdjournError) -> str:
-    if isinstance(error, Unauthorized):
-        return " (set ADJOURN_TOKEN, or give --token)"
-    return " (`adjourn demo` starts a gateway)" if "nothing answers" in error.message else ""
-
-
-def _worst(error: BaseException) -> BaseException:
-    """The one error of a group to tell of: what isn't ours first, for it tells more."""
-    leaves = list(_leaves(error))
-    return next((leaf for leaf in leaves if not isinstance(leaf, AdjournError)), leaves[0])
-
-
-def _leaves(error: BaseException) -> Iterator[BaseException]:
-    if isinstance(error, BaseExceptionGroup):
-        for each in cast(BaseExceptionGroup[BaseException], error).exceptions:
-            yield from _leaves(each)
-    else:
-        yield error
-
-
-def _complain(text: str) -> None:
-    typer.echo(_one_line(text), err=True)
-
-
-def _one_line(text: str) -> str:
-    return f"adjourn: {clean(' '.join(text.split()))}"
-
-
-class _OneLine(logging.Formatter):
-    """A record on one line, with the error that it is about but no traceback."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        text = f"{record.levelname.lower()}: {record.getMessage()}"
-        error = record.exc_info[1] if record.exc_info else None
-        if error is not None:
-            leaf = _worst(error)
-            text += f": {type(leaf).__name__}: {leaf}"
-        return _one_line(text)
-
-
-def _log(verbose: bool) -> None:
-    handler = logging.StreamHandler()
-    handler.setFormatter(logging.Formatter(logging.BASIC_FORMAT) if verbose else _OneLine())
-    ours = logging.getLogger("adjourn")
-    ours.handlers[:] = [handler]
-    ours.setLevel(logging.DEBUG if verbose else logging.WARNING)
-    logging.getLogger("adjourn.calls").setLevel(logging.INFO)  # whoever has a `CallLog` wants to see it
-    ours.propagate = False
-    logging.getLogger().handlers[:] = [logging.NullHandler()]  # other libraries have nothing to say here
+    sys.exit(exit_code(app, sys.argv[1:] if args is None else list(args)))

@@ -25,11 +25,13 @@ from ...protocol.methods import RunSnapshot
 from ...protocol.transcript import PendingCall
 from ..client.chat import Chat
 from ..client.client import Backoff, Client, open_client
+from .asking import ask, ask_decision
 from .keyboard import Keyboard, open_keyboard
-from .prompt import HELP, Decision, Declined, Question, decide
-from .terminal import RunView, Screen, call_line
+from .prompt import Decision, Declined, Question
+from .screen import Screen
+from .terminal import RunView, stranded_by
 
-__all__ = ["ask_decision", "connection_notes", "converse"]
+__all__ = ["connection_notes", "converse"]
 
 RECONNECT = Backoff(maximum_s=2.0)  # somebody is watching
 RETRY_S = 1.0
@@ -68,31 +70,6 @@ def connection_notes(note: Callable[[str], None]) -> Callable[[AdjournError | No
     return changed
 
 
-async def ask_decision(screen: Screen, keyboard: Keyboard, schema: dict[str, object]) -> Decision | Declined | None:
-    """What a person decides; None when the input ends first. May be cancelled at any time: nothing has happened."""
-    keyboard.forget()
-    questions = decide(schema)
-    question = next(questions)
-    while True:
-        entry = await _ask(screen, keyboard, Question(f"  {question.prompt}", question.lines))
-        if entry is None:
-            return None
-        try:
-            question = questions.send(entry)
-        except StopIteration as end:
-            return end.value
-
-
-async def _ask(screen: Screen, keyboard: Keyboard, question: Question) -> str | None:
-    for line in question.lines:
-        screen.line(f"  {line}")
-    was_typed_ahead = keyboard.has_line
-    with screen.prompting(question.prompt):
-        entry = await keyboard.line()
-    screen.typed(entry, echoed=keyboard.interactive and not was_typed_ahead)
-    return entry
-
-
 class _Conversation:
     """What a person sees and types of a `Chat`, which holds all that is known of the runs."""
 
@@ -107,7 +84,6 @@ class _Conversation:
         self._leaving = trio.CancelScope()
         self.connection_changed = connection_notes(self._note)
         self._left = False
-        self._helped = False
         self._aborting = False
         self._settled: set[str] = set()  # calls that need no answer of ours any more
         self._moved = trio.Event()
@@ -169,7 +145,7 @@ class _Conversation:
         else:
             self._chat.agent = (await self._client.get(run_id)).snapshot.agent
             await self._follow(partial(self._chat.attach, run_id), 0)
-        while (entry := await _ask(self._screen, self._keyboard, Question("you> "))) is not None:
+        while (entry := await ask(self._screen, self._keyboard, Question("you> "))) is not None:
             command, _, name = entry.strip().partition(" ")
             if command == "/agent":
                 await self._hand_over(name.strip())
@@ -200,7 +176,7 @@ class _Conversation:
 
     async def _follow(self, begin: Callable[[], Awaitable[None]], known: int) -> None:
         """Show a run until it is over, and ask what it asks. Its first `known` messages have been seen."""
-        self._view = RunView(self._screen, known=known)
+        self._view = RunView(self._screen, known=known, asks=True)
         self._aborting, self._card = False, None
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._decide_all)
@@ -217,6 +193,9 @@ class _Conversation:
     def _show(self, item: Envelope | RunSnapshot) -> None:
         with self._screen.beside():
             self._view.show(item)
+            if isinstance(item, RunSnapshot) and stranded_by(item.snapshot):
+                self._screen.line("  (nothing can be decided here; `adjourn runs abort` stops the run)", "yellow")
+                self._leaving.cancel()
             if isinstance(item, Envelope) and isinstance(item.event, MessageUpdate):
                 return
             self._moved.set()
@@ -238,21 +217,17 @@ class _Conversation:
             await trio.sleep(TOGETHER_S)
             open_calls = [call for call in self._pending if call.tool_call_id not in self._settled]
             if open_calls and not self._aborting:
-                await self._decide(open_calls[0], is_clear=self._view.latest == open_calls[0].tool_call_id)
+                await self._decide(open_calls[0])
             else:
                 await self._moved.wait()
 
-    async def _decide(self, call: PendingCall, *, is_clear: bool) -> None:
-        """Ask about one call; `is_clear`: the line above is about it."""
-        if not is_clear:
-            self._screen.line(f"  {call_line(call.tool_name, call.input)}:", "yellow")
-        if not self._helped:
-            self._screen.line(f"  ({HELP})", "dim")
-            self._helped = True
+    async def _decide(self, call: PendingCall) -> None:
+        """Show one call and ask about it."""
+        self._view.latest = call.tool_call_id
         decided = None
         with trio.CancelScope() as scope:
             self._card = (call.tool_call_id, scope)
-            decided = await ask_decision(self._screen, self._keyboard, call.schema or {})
+            decided = await ask_decision(self._screen, self._keyboard, call)
             self._card = None
             if decided is None:
                 self._leaving.cancel()

@@ -4,6 +4,7 @@ import os
 import shlex
 import shutil
 import sys
+import time
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 from functools import partial
@@ -14,15 +15,19 @@ import trio
 import typer
 
 from ...protocol.codec import CodecError, parse_json
-from ...protocol.errors import AdjournError, InvalidParams, NotPending, ToolCallIdRequired
+from ...protocol.errors import AdjournError, InvalidParams, NotPending, Stranded, ToolCallIdRequired
 from ...protocol.events import Status
-from ...protocol.methods import RunSummary, Settled
-from ...protocol.transcript import PendingCall
+from ...protocol.methods import RunSnapshot, RunSummary, Settled
+from ...protocol.rendering import visible
+from ...protocol.transcript import PendingCall, Transcript
 from ..client.client import Client, open_client
-from .conversation import ask_decision, connection_notes
-from .keyboard import open_keyboard
-from .prompt import HELP, Decision, Declined
-from .terminal import RunView, Screen, call_line, clean
+from .asking import ask_decision
+from .conversation import connection_notes
+from .durations import moment_text
+from .keyboard import Keyboard, open_keyboard
+from .prompt import Decision, Declined
+from .screen import Screen, clean
+from .terminal import RunView, call_line, stranded_by
 
 __all__ = ["DEFAULT_URL", "URL_VARIABLE", "app", "command", "program"]
 
@@ -69,10 +74,11 @@ def show(run: RunId, url: Url = DEFAULT_URL, token: Token = None) -> None:
         found = (await client.get(run)).snapshot
         typer.echo(f"{found.agent} {run}: {found.status}, turn {found.turn}")
         RunView(Screen()).snapshot(found)
-        waiting = [call for call in found.pending if call.kind == "decision"]
+        waiting = [call for call in found.pending if call.kind == "decision" and not stranded_by(found)]
         for call in waiting:
             which = ["--call", call.tool_call_id] if len(waiting) > 1 else []
-            typer.echo(f"To decide{_until(call)}: {command(url, 'runs', 'resume', run, *which)}")
+            expires = "" if call.due_at is None else f", expires {moment_text(call.due_at, _now())}"
+            typer.echo(f"To decide{expires}: {command(url, 'runs', 'resume', run, *which)}")
 
     _at(url, token, body)
 
@@ -122,19 +128,60 @@ async def _resume(run: str, given: Decision | None, key: str | None, client: Cli
     if given is not None:
         await _settle_one(client, run, key, given)
         return
+    if what := stranded_by((await client.get(run)).snapshot):
+        raise Stranded(f"nothing can be decided for run {run} here: {what}", runId=run)
     waiting = await _waiting(client, run, key)
     if not waiting:
         what = "no decision" if key is None else f"no decision on call {key!r}"
         raise NotPending(f"run {run} waits for {what}")
     screen = Screen()
     async with open_keyboard() as keyboard:
+        settled = 0
         for call in waiting:
-            screen.line(f"{call_line(call.tool_name, call.input)} needs a decision")
-            screen.line(f"  ({HELP})", "dim")
-            decided = await ask_decision(screen, keyboard, call.schema or {})
-            if decided is None:
-                raise InvalidParams("nothing was decided; the run goes on waiting")
-            await _settle(client, run, call, decided)
+            decided = await _ask(client, run, call, screen, keyboard)
+            if decided is not None:
+                await _settle(client, run, call, decided)
+                settled += 1
+    if not settled:
+        raise NotPending(f"nothing was decided here: what run {run} waited for was settled elsewhere")
+
+
+async def _ask(
+    client: Client, run: str, call: PendingCall, screen: Screen, keyboard: Keyboard
+) -> Decision | Declined | None:
+    """What a person decides; None where the call is settled elsewhere meanwhile."""
+    decided: Decision | Declined | None = None
+    is_settled = False
+    async with trio.open_nursery() as nursery:
+
+        async def watch() -> None:
+            nonlocal is_settled
+            await _wait_settled(client, run, call.tool_call_id)
+            is_settled = True
+            nursery.cancel_scope.cancel()
+
+        nursery.start_soon(watch)
+        screen.line(f"{visible(call.tool_name)} needs a decision")
+        decided = await ask_decision(screen, keyboard, call)
+        nursery.cancel_scope.cancel()
+    if decided is None and not is_settled:
+        raise InvalidParams("nothing was decided; the run goes on waiting")
+    if decided is None:
+        screen.line("  (settled elsewhere; no answer is needed any more)")
+    return decided
+
+
+async def _wait_settled(client: Client, run: str, key: str) -> None:
+    """Wait until a call waits for no decision any more."""
+    fold = Transcript()
+    async with client.events(run) as events:
+        async for item in events:
+            if isinstance(item, RunSnapshot):
+                fold = Transcript(item.snapshot)
+            else:
+                fold.apply(item.event)
+            if key not in {call.tool_call_id for call in fold.snapshot().pending}:
+                return
 
 
 @app.command()
@@ -263,7 +310,5 @@ def _row(run: RunSummary) -> str:
     return f"{run.run_id:32}  {run.agent:12}  {status:9}  {changed:11}  {run.pending or ''}".rstrip()
 
 
-def _until(call: PendingCall) -> str:
-    if call.due_at is None:
-        return ""
-    return f" (until {datetime.fromtimestamp(call.due_at / 1000).strftime('%Y-%m-%d %H:%M:%S')})"
+def _now() -> int:
+    return int(time.time() * 1000)

@@ -1,14 +1,7 @@
-"""A run on a terminal: its events as lines of text. Knows nothing of gateways.
+"""A run on a terminal: its events as lines of text. Knows nothing of gateways."""
 
-What comes from a model, a tool or another person is cleaned first: no text of theirs moves the cursor.
-"""
-
-import unicodedata
-from collections.abc import Generator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from typing import Any
-
-from rich.console import Console
 
 from ...protocol.codec import to_json
 from ...protocol.events import (
@@ -34,89 +27,25 @@ from ...protocol.events import (
 )
 from ...protocol.messages import AssistantMessage, Message, Text, ToolResultMessage, UserMessage
 from ...protocol.methods import RunSnapshot
-from ...protocol.transcript import Snapshot
+from ...protocol.rendering import render_call, visible
+from ...protocol.transcript import PendingCall, Snapshot
+from .screen import Screen
 
-__all__ = ["RunView", "Screen", "call_line", "clean"]
+__all__ = ["RunView", "call_line", "card_of", "stranded_by"]
 
-MAX_SHOWN_CHARS = 600  # of one tool's arguments or result
-
-_BIDI = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
-
-
-def clean(text: str) -> str:
-    """`text` without what a terminal would obey: control characters but tab and newline, and changes of direction."""
-    if text.isascii() and text.isprintable():
-        return text
-    kept = (c if c in "\n\t" or (unicodedata.category(c) != "Cc" and c not in _BIDI) else "�" for c in text)
-    return "".join(kept)
-
-
-class Screen:
-    """Where text goes: a terminal, with a little colour, or a pipe, with none."""
-
-    def __init__(self, console: Console | None = None) -> None:
-        self.console = console or Console(highlight=False, markup=False, emoji=False, soft_wrap=True)
-        self._in_line = False
-        self._prompt = ""
-        self._written = 0  # how often
-
-    def write(self, text: str, style: str | None = None) -> None:
-        """More of the current line."""
-        if text:
-            self.console.out(clean(text), style=style, highlight=False, end="")
-            self.console.file.flush()
-            self._in_line = not text.endswith("\n")
-            self._written += 1
-
-    def line(self, text: str, style: str | None = None) -> None:
-        """A line of its own."""
-        self.end_line()
-        self.write(f"{text}\n", style)
-
-    def end_line(self) -> None:
-        """Go to the start of a line, if the cursor isn't there."""
-        if self._in_line:
-            self.write("\n")
-
-    @contextmanager
-    def prompting(self, prompt: str) -> Generator[None]:
-        """Show a prompt, and again after what is said `beside` it, for as long as the block."""
-        self.end_line()
-        self.write(prompt, "bold")
-        self._prompt = prompt
-        try:
-            yield
-        finally:
-            self._prompt = ""
-
-    def drop_prompt(self) -> None:
-        """Nothing is being asked any more, though the one who asked may not know it yet."""
-        self._prompt = ""
-
-    @contextmanager
-    def beside(self) -> Generator[None]:
-        """What is said in the block may come while something is being asked: then the prompt is shown again."""
-        before = self._written
-        yield
-        if self._prompt and self._written > before:
-            self.end_line()
-            self.write(self._prompt, "bold")
-
-    def typed(self, entry: str | None, *, echoed: bool) -> None:
-        """What stood behind a prompt; a terminal has `echoed` it already, with its line end."""
-        if entry is None:
-            self.end_line()
-        elif not echoed:
-            self.write(f"{entry}\n")
-        self._in_line = False
+MAX_SHOWN_CHARS = 600  # of a tool's result
+MAX_CALL_CHARS = 160  # of a call on one line
 
 
 class RunView:
     """Shows one run, from its events and snapshots. A snapshot after events shows only what was missed."""
 
-    def __init__(self, screen: Screen, *, known: int = 0) -> None:
-        """The first `known` messages are not shown: the watcher has written or seen them."""
+    def __init__(self, screen: Screen, *, known: int = 0, asks: bool = False) -> None:
+        """The first `known` messages are not shown: the watcher has written or seen them.
+
+        `asks`: whoever shows the run shows its calls too, when it asks for their decisions."""
         self._screen = screen
+        self._asks = asks
         self._agent = ""
         self._messages = known  # how many of the transcript have been shown
         self._said = ""  # of the message under way
@@ -147,7 +76,9 @@ class RunView:
             if tool.result is not None:
                 self._result(tool.tool_call_id, tool.result.content, bool(tool.is_error))
         for call in snapshot.pending:
-            self._waits(call.tool_call_id, call.tool_name, call.input, call.kind == "decision")
+            self._waits(call, call.kind == "decision")
+        if what := stranded_by(snapshot):
+            self._screen.hang(f"  stranded: {what}", 4, "red")
         if snapshot.status in ("completed", "failed", "aborted"):
             self._end(snapshot.status, snapshot.reason or "", snapshot.error.message if snapshot.error else None)
 
@@ -170,9 +101,9 @@ class RunView:
             case ToolExecutionEnd():
                 self._result(event.tool_call_id, event.result.content, event.is_error)
             case ToolDecisionPending():
-                self._waits(event.tool_call_id, event.tool_name, event.input, True)
+                self._waits(event, True)
             case ToolClientExecutePending():
-                self._waits(event.tool_call_id, event.tool_name, event.input, False)
+                self._waits(event, False)
             case ToolDecisionResolved():
                 self._of(event.tool_call_id, _resolution(event), "dim")
             case ToolClientClaimed():
@@ -194,7 +125,7 @@ class RunView:
     def _message(self, message: Message) -> None:
         match message:
             case UserMessage():
-                self._screen.line(f"you> {_text(message)}")
+                self._screen.hang(f"you> {_text(message)}", 5)
             case AssistantMessage():
                 self._lines.update((call.id, call_line(call.name, call.arguments)) for call in message.calls)
                 self._catch_up(message)
@@ -231,14 +162,20 @@ class RunView:
         if key not in self._started:
             self._started.add(key)
             self._about(key, name, arguments)
-            self._screen.line(f"  * {self._lines[key]}", "cyan")
+            self._screen.hang(f"  * {self._lines[key]}", 4, "cyan")
 
-    def _waits(self, key: str, name: str, arguments: Mapping[str, Any], decision: bool) -> None:
-        if key not in self._waiting:
-            self._waiting.add(key)
-            self._about(key, name, arguments)
-            what = "needs a decision" if decision else "waits for a client that can execute it"
-            self._screen.line(f"  ? {self._lines[key]} {what}", "yellow")
+    def _waits(self, call: PendingCall | ToolDecisionPending | ToolClientExecutePending, decision: bool) -> None:
+        key = call.tool_call_id
+        if key in self._waiting:
+            return
+        self._waiting.add(key)
+        self._about(key, call.tool_name, call.input)
+        if isinstance(call, ToolClientExecutePending) or not decision:
+            self._screen.hang(f"  ? {self._lines[key]} waits for a client that can execute it", 4, "yellow")
+            return
+        self._screen.line(f"  ? {visible(call.tool_name)} needs a decision", "yellow")
+        if not self._asks:
+            self._screen.card(card_of(call))
 
     def _about(self, key: str, name: str, arguments: Mapping[str, Any]) -> None:
         self.latest = key
@@ -253,19 +190,30 @@ class RunView:
     def _of(self, key: str, text: str, style: str) -> None:
         """A line below the call's own; where others came in between, it says which call it is about."""
         call = "" if key == self.latest or key not in self._lines else f"{self._lines[key]} "
-        self._screen.line(f"    {call}{text}", style)
+        self._screen.hang(f"    {call}{text}", 7, style)
 
     def _end(self, status: str, reason: str, error: str | None) -> None:
         self._screen.end_line()
         if status == "failed":
-            self._screen.line(f"  the run failed: {error or reason}", "red")
+            self._screen.hang(f"  the run failed: {error or reason}", 4, "red")
         elif status == "aborted":
-            self._screen.line(f"  aborted ({reason})", "yellow")
+            self._screen.hang(f"  aborted ({reason})", 4, "yellow")
+
+
+def card_of(call: PendingCall | ToolDecisionPending) -> tuple[str, ...]:
+    """All that a person must see of a call before they decide on it."""
+    return render_call(call.tool_name, call.description, call.input)
+
+
+def stranded_by(snapshot: Snapshot) -> str | None:
+    """What keeps the run from going on, and from being decided, where it is kept now; None: nothing."""
+    return getattr(snapshot, "stranded", None)
 
 
 def call_line(name: str, arguments: Mapping[str, Any]) -> str:
-    """A tool call on one line: `refund_order(order_id=7, amount=69.5)`."""
-    return _cut(f"{name}({', '.join(f'{key}={_shown(value)}' for key, value in arguments.items())})")
+    """A tool call on one line, cut if it is long: `refund_order(order_id=7, amount=69.5)`. Not to decide by."""
+    shown = (f"{key}={_shown(value)}" for key, value in arguments.items())
+    return _cut(visible(f"{name}({', '.join(shown)})"), MAX_CALL_CHARS)
 
 
 def _resolution(event: ToolDecisionResolved) -> str:
@@ -287,5 +235,5 @@ def _shown(value: Any) -> str:
     return _cut(to_json(value).decode())
 
 
-def _cut(text: str) -> str:
-    return text if len(text) <= MAX_SHOWN_CHARS else f"{text[:MAX_SHOWN_CHARS]}… ({len(text)} characters)"
+def _cut(text: str, most: int = MAX_SHOWN_CHARS) -> str:
+    return text if len(text) <= most else f"{text[:most]}… ({len(text)} characters)"

@@ -128,7 +128,7 @@ class Registry:
         state = actor.state
         try:
             await actor(mailbox)
-            if state.head.status in FINAL and not state.history.spec.limits.retention_s:
+            if state.head.status in FINAL and state.history.spec.limits.retention_s == 0:
                 with suppress(AdjournError):  # then the sweeper does it
                     await self.delete(state.head)
         finally:

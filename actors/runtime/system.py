@@ -163,6 +163,15 @@ class ActorSystem:
         """Call `watcher(head, deleted)` after each save; returns what ends it. The watcher must not wait."""
         return self.runtime.changes.watch(watcher)
 
+    def under_way(self) -> tuple[Head, ...]:
+        """The runs in memory that have not come to rest: what leaving the block waits for. Any thread may ask."""
+        actors = tuple(self.runtime.registry.active.values())
+        return tuple(actor.state.head for actor in actors if not actor.at_rest)
+
+    async def close_store(self) -> None:
+        """Close the store under what is under way, for a process that ends by force: nothing is saved any more."""
+        await self.runtime.store.aclose()
+
     def _agent(self, agent: Agent | str) -> Agent:
         name = agent if isinstance(agent, str) else agent.name
         known = self.agents.get(name)

@@ -93,3 +93,17 @@ def test_an_agent_that_cannot_work_is_refused(wrong: dict[str, Any], error: type
 def test_no_bound_and_no_retention_are_limits_too() -> None:
     limits = Limits(max_cost=None, parked_ttl_s=None, retention_s=0)
     assert Agent(name="a", model=ScriptedModel([]), limits=limits).spec().limits == limits
+    assert Agent(name="a", model=ScriptedModel([]), limits=Limits(retention_s=None)).limits.retention_s is None
+
+
+def test_an_agent_is_made_anew_with_other_limits() -> None:
+    agent = Agent(name="a", model=ScriptedModel([]), tools=[look], limits=Limits(max_turns=3, retention_s=0))
+    kept = agent.with_limits(retention_s=None, parked_ttl_s=60.0)
+    assert kept.spec().limits == Limits(max_turns=3, retention_s=None, parked_ttl_s=60.0)
+    assert kept.tool("look") is look
+    assert kept.language_model is agent.language_model
+    assert agent.spec().limits == Limits(max_turns=3, retention_s=0)
+    with pytest.raises(ValueError, match="parked_ttl_s must be positive"):
+        agent.with_limits(parked_ttl_s=0)
+    with pytest.raises(TypeError, match="max_turn"):
+        agent.with_limits(max_turn=1)

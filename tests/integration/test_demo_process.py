@@ -1,97 +1,23 @@
 """The `adjourn` command as a person runs it: real processes, file, socket and terminal; and killed while it works."""
 
-import os
-import pty
 import re
 import signal
-import sys
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
-from subprocess import PIPE, STDOUT, CompletedProcess
+from subprocess import PIPE, STDOUT
 
 import pytest
 import trio
+from processes import ADJOURN, ENVIRONMENT, PATIENCE_S, Server, adjourn, on_terminal, serving
 
 from adjourn.actors.client import Client, open_client
 from adjourn.protocol.errors import AdjournError, ConnectionLost
 from adjourn.protocol.events import AgentPaused, Envelope, MessageUpdate
 from adjourn.protocol.messages import AssistantMessage
 
-ADJOURN = [sys.executable, "-m", "adjourn.actors"]
-ENVIRONMENT = {**os.environ, "TERM": "xterm", "PYTHONWARNINGS": "error", "ADJOURN_TOKEN": "", "ADJOURN_URL": ""}
-PATIENCE_S = 30  # for a machine that is busy; nothing here takes longer than a second or two
 SHUTDOWN_S = 15
 STOPPED = "Stopping; another signal stops at once\nStopped\n"
-STYLES = re.compile(r"\x1b\[[0-9;]*m")
-
-
-class Output:
-    """What a process writes, read until what is waited for has come."""
-
-    def __init__(self, receive: trio.abc.ReceiveStream) -> None:
-        self._receive = receive
-        self._raw = b""
-        self.text = ""  # without colours
-        self._read = 0  # how much of it has been waited for
-
-    async def until(self, pattern: str) -> re.Match[str]:
-        with trio.move_on_after(PATIENCE_S):
-            while not (found := re.compile(pattern).search(self.text, self._read)):
-                data = await self._receive.receive_some()
-                assert data, f"it ended before {pattern!r}; it wrote: {self.text}"
-                self._raw += data
-                self.text = STYLES.sub("", self._raw.decode(errors="replace")).replace("\r\n", "\n")
-            self._read = found.end()
-            return found
-        raise AssertionError(f"no {pattern!r} in {PATIENCE_S} s; it wrote: {self.text}")
-
-    async def rest(self) -> str:
-        """All that it still writes, until it ends."""
-        with trio.fail_after(PATIENCE_S):
-            return self.text[self._read :] + "".join([data.decode() async for data in self._receive])
-
-
-class Server:
-    """`adjourn demo --headless` on a free port."""
-
-    def __init__(self, process: trio.Process, output: Output, url: str) -> None:
-        self.process, self.output, self.url = process, output, url
-
-    async def kill(self) -> None:
-        self.process.kill()
-        await self.process.wait()
-
-    async def adjourn(self, *args: str) -> str:
-        """What `adjourn ARGS --url …` prints; it must succeed."""
-        done = await adjourn(*args, "--url", self.url)
-        assert (done.returncode, done.stderr) == (0, b"")
-        return done.stdout.decode()
-
-
-async def adjourn(*args: str, cwd: Path | None = None, stdin: str = "") -> CompletedProcess[bytes]:
-    command, given = [*ADJOURN, *args], stdin.encode()
-    with trio.fail_after(PATIENCE_S):
-        return await trio.run_process(
-            command, stdin=given, capture_stdout=True, capture_stderr=True, check=False, cwd=cwd, env=ENVIRONMENT
-        )
-
-
-@asynccontextmanager
-async def serving(folder: Path) -> AsyncIterator[Server]:
-    process = await trio.lowlevel.open_process(
-        [*ADJOURN, "demo", "--headless", "--port", "0"], cwd=folder, stdout=PIPE, stderr=STDOUT, env=ENVIRONMENT
-    )
-    assert process.stdout is not None
-    output = Output(process.stdout)
-    try:
-        found = await output.until(r"adjourn serves support at (ws://\S+)\n(.*\n)*?  ship order.*\n")
-        yield Server(process, output, found[1])
-    finally:
-        with trio.CancelScope(shield=True):
-            process.kill()
-            await process.wait()
-            await process.stdout.aclose()
 
 
 async def start_and_park(url: str, text: str) -> str:
@@ -223,14 +149,17 @@ PIPED = """\
 Talking to support. Ctrl-C stops a run, Ctrl-D leaves.
 you> refund orders 7 and 8
 support> A refund has to be approved first.
-  ? refund_order(order_id=7, amount=79.5) needs a decision
-  ? refund_order(order_id=8, amount=116.0) needs a decision
-  refund_order(order_id=7, amount=79.5):
+  ? refund_order needs a decision
+  ? refund_order needs a decision
+  | refund_order
+  |   # Pay an order's money back. A person has to approve it.
+  |   order_id: 7
+  |   amount: 79.5
   (/decline [reason] says no, /again begins anew)
   approved (y/n): y
   For the customer.
   reason (optional):\x20
-    refund_order(order_id=7, amount=79.5) decided: {"approved":true}
+    decided: {"approved":true}
 """
 
 
@@ -240,7 +169,9 @@ async def test_a_chat_takes_its_lines_from_a_pipe_and_decides_two_calls_one_by_o
         assert (done.returncode, done.stderr) == (0, b"")
         text = done.stdout.decode()
         assert text.startswith(PIPED)
-        assert re.search(r"^  refund_order\(order_id=8, amount=116\.0\):\n  approved \(y/n\): ", text, re.MULTILINE)
+        assert re.search(
+            r"^  \|   order_id: 8\n  \|   amount: 116\.0\n  \(/decline .*\n  approved \(y/n\): ", text, re.MULTILINE
+        )
         assert "approved (y/n): /decline not that one\n" in text
         assert text.endswith(
             "support> Refunded 79.50 for order 7.\nThat did not work: This call was declined: not that one\nyou> \n"
@@ -258,62 +189,6 @@ async def test_a_chat_whose_input_ends_at_a_question_leaves_the_run_waiting(tmp_
 
 
 # On a terminal.
-
-
-class Master(trio.abc.ReceiveStream):
-    """Our end of a terminal."""
-
-    def __init__(self, fd: int) -> None:
-        self.fd = fd
-
-    async def receive_some(self, max_bytes: int | None = None) -> bytes:
-        await trio.lowlevel.wait_readable(self.fd)
-        try:
-            return os.read(self.fd, max_bytes or 4096)
-        except OSError:  # Linux says so when the other end is closed
-            return b""
-
-    def type(self, text: str) -> None:
-        os.write(self.fd, text.encode())
-
-    async def aclose(self) -> None:
-        await trio.lowlevel.checkpoint()
-
-
-@contextmanager
-def terminal() -> Iterator[tuple[int, Master, Output]]:
-    """A terminal of 80 columns: the end for a process, and ours."""
-    ours, theirs = pty.openpty()
-    try:
-        os.set_blocking(ours, False)
-        master = Master(ours)
-        yield theirs, master, Output(master)
-    finally:
-        os.close(ours)
-        os.close(theirs)
-
-
-@asynccontextmanager
-async def on_terminal(*args: str, cwd: Path | None = None) -> AsyncIterator[tuple[trio.Process, Master, Output]]:
-    with terminal() as (theirs, master, output):
-        process = await trio.lowlevel.open_process(
-            [*ADJOURN, *args], stdin=theirs, stdout=theirs, stderr=theirs, cwd=cwd, env=ENVIRONMENT,
-            start_new_session=True, preexec_fn=own_terminal,
-        )  # fmt: skip
-        try:
-            yield process, master, output
-        finally:
-            with trio.CancelScope(shield=True):
-                process.kill()
-                await process.wait()
-
-
-def own_terminal() -> None:
-    """In the child: make the terminal its own, so that Ctrl-C reaches it."""
-    import fcntl
-    import termios
-
-    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 
 
 async def test_a_refund_is_answered_at_the_prompt(tmp_path: Path) -> None:

@@ -42,7 +42,7 @@ def test_a_run_without_calls_completes_with_its_first_answer():
     [end] = d.events(AgentEnd)
     assert (end.status, end.reason, end.usage.cost.total) == ("completed", "stop", 2.0)
     assert d.head.end_seq == d.head.seq == d.shown[-1][0]
-    assert d.head.next_due == d.now + 24 * 3600 * 1000  # retention
+    assert d.head.next_due == d.now + 30 * 24 * 3600 * 1000  # retention
 
 
 def test_a_turn_of_plain_calls_goes_back_to_the_model():

@@ -1,6 +1,7 @@
 """The `adjourn` command line: what is wrong is said in one line, with the right exit code; what is secret stays so."""
 
 import logging
+import math
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,8 +10,10 @@ import pytest
 from adjourn.actors.cli import app as cli
 from adjourn.actors.cli import runs
 from adjourn.actors.cli.conversation import connection_notes
+from adjourn.actors.cli.demo import make_support
 from adjourn.actors.cli.serving import Ready
 from adjourn.protocol.errors import ConnectionLost, RunNotFound
+from adjourn.protocol.record import Limits
 
 LOGGERS = ("", "adjourn")
 NOBODY = "ws://127.0.0.1:9"  # the discard port: nothing listens there
@@ -71,6 +74,8 @@ def test_help_goes_to_stdout_and_says_nothing_on_stderr(adjourn: Adjourn, args: 
         (["serve"], "MODULE:NAME"),
         (["demo", "--host", "0.0.0.0"], "clients must show a token: set ADJOURN_TOKEN, or give --token"),
         (["demo", "--host", "example.org", "--token", ""], "clients must show a token"),
+        (["demo", "--retention", "soon"], "--retention"),
+        (["demo", "--parked-ttl", "0"], "no run could wait at all; expected more than 0, or forever"),
         (["runs", "list", "--status", "asleep"], "asleep"),
         (["chat", "--model", "qwen3:8b"], "expected 'PROVIDER:NAME' (known providers: anthropic, ollama, openai) (see"),
         (["chat", NOBODY, "--model", "ollama:m", "--run", "r"], "it needs no gateway; leave out URL, --run"),
@@ -175,6 +180,22 @@ def test_a_command_that_is_shown_is_called_as_this_one_was(tmp_path: Path, monke
 )
 def test_how_to_come_back_names_what_differs_from_the_defaults(url: str, host: str, store: str, line: str) -> None:
     assert (cli._served_again(url, host, store) or "").startswith(line)
+
+
+@pytest.mark.parametrize(
+    ("retention_s", "parked_ttl_s", "limits"),
+    [
+        (None, None, Limits()),
+        (0.0, None, Limits(retention_s=0.0)),
+        (math.inf, 60.0, Limits(retention_s=None, parked_ttl_s=60.0)),
+        (3600.0, math.inf, Limits(retention_s=3600.0, parked_ttl_s=None)),
+    ],
+)
+def test_how_long_runs_are_kept_can_be_said_for_all_agents(
+    retention_s: float | None, parked_ttl_s: float | None, limits: Limits
+) -> None:
+    [agent] = cli._kept([make_support()], retention_s, parked_ttl_s)
+    assert agent.spec().limits == limits
 
 
 def test_there_is_no_coming_back_to_runs_in_memory() -> None:

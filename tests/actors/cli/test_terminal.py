@@ -1,13 +1,15 @@
 """A run as lines of text: what a person sees of its events, and of a snapshot after some of them."""
 
 import io
+import re
 
 import pytest
 from rich.console import Console
 
 from adjourn.actors import Agent, open_actor_system
 from adjourn.actors.cli.demo import make_support
-from adjourn.actors.cli.terminal import RunView, Screen, call_line, clean
+from adjourn.actors.cli.screen import Screen, clean
+from adjourn.actors.cli.terminal import RunView, call_line
 from adjourn.protocol.events import (
     AgentEnd,
     AgentResume,
@@ -24,7 +26,7 @@ from adjourn.protocol.events import (
     ToolExecutionUpdate,
 )
 from adjourn.protocol.messages import AssistantMessage, Text, UserMessage
-from adjourn.protocol.transcript import Snapshot, Transcript
+from adjourn.protocol.transcript import PendingCall, Snapshot, Transcript
 
 
 class Shown:
@@ -64,7 +66,11 @@ async def events_of(agent: Agent, text: str, *decisions: object) -> list[Event]:
 REFUND = """\
 you> refund order 7
 support> A refund has to be approved first.
-  ? refund_order(order_id=7, amount=79.5) needs a decision
+  ? refund_order needs a decision
+  | refund_order
+  |   # Pay an order's money back. A person has to approve it.
+  |   order_id: 7
+  |   amount: 79.5
     decided: {"approved":true}
   * refund_order(order_id=7, amount=79.5)
     -> Refunded 79.50 for order 7.
@@ -95,7 +101,7 @@ async def test_wherever_a_snapshot_comes_in_between_no_word_is_lost_or_repeated(
             text = shown.events(*events[cut + missed :])
             for line in whole.splitlines():
                 words = line.rpartition("-> ")[2].strip()
-                transient = missed and (words.startswith(("?", "*")) or " decided: " in words)
+                transient = missed and (words.startswith(("?", "|", "*")) or " decided: " in words)
                 assert transient or text.count(words) == whole.count(words), (cut, missed, line)
 
 
@@ -143,8 +149,58 @@ def test_what_others_wrote_does_not_move_the_cursor() -> None:
     assert "\x1b" not in Shown().events(pending)
 
 
-def test_a_call_with_long_arguments_is_cut() -> None:
-    assert len(call_line("write", {"text": "x" * 100_000})) < 700
+def test_a_call_on_one_line_is_cut() -> None:
+    assert len(call_line("write", {"text": "x" * 100_000})) < 200
+    assert call_line("write", {"text": "a\u202eb\nc"}) == 'write(text="a‹U+202E›b\\nc")'
+
+
+def test_a_call_that_needs_a_decision_is_shown_whole() -> None:
+    script = "\n".join(f"echo {n}" for n in range(500)) + "\nrm -rf /"
+    pending = ToolDecisionPending(
+        tool_call_id="c", tool_name="run", input={"script": script}, schema={}, digest="", description="Runs."
+    )
+    text = Shown().events(pending)
+    assert text.startswith("  ? run needs a decision\n  | run\n  |   # Runs.\n  |   script: (text, 501 lines)\n")
+    assert text.endswith("  |     | echo 499\n  |     | rm -rf /\n")
+    call = PendingCall(
+        tool_call_id="c", tool_name="run", input={"script": script}, kind="decision", description="Runs."
+    )
+    shown = Shown()
+    shown.view.snapshot(Snapshot(pending=(call,)))
+    assert shown.file.getvalue() == text
+
+
+class StrandedSnapshot(Snapshot, frozen=True):
+    """One that says what keeps the run from going on."""
+
+    stranded: str | None = None
+
+
+def test_a_run_that_is_stranded_says_by_what() -> None:
+    shown = Shown()
+    shown.view.snapshot(StrandedSnapshot(status="paused", stranded="tool 'wipe' takes no decision any more"))
+    assert shown.file.getvalue() == "  stranded: tool 'wipe' takes no decision any more\n"
+
+
+def test_whoever_asks_shows_the_call_with_the_question() -> None:
+    file = io.StringIO()
+    view = RunView(Screen(Console(file=file, highlight=False, markup=False)), asks=True)
+    view.event(ToolDecisionPending(tool_call_id="c", tool_name="run", input={"a": 1}, schema={}, digest=""))
+    assert file.getvalue() == "  ? run needs a decision\n"
+
+
+def test_text_of_others_is_never_at_the_left_edge() -> None:
+    file = io.StringIO()
+    console = Console(file=file, force_terminal=True, no_color=True, width=40, height=10, soft_wrap=True)
+    view = RunView(Screen(console))
+    nasty = "x" * 40 + "  | amount: 1\n  approved (y/n): y"
+    view.event(ToolExecutionUpdate(tool_call_id="c", tool_name="t", partial_result=nasty))
+    view.event(ToolDecisionResolved(tool_call_id="c", outcome="declined", reason=nasty))
+    view.event(AgentEnd(status="aborted", reason=nasty))
+    rows = re.sub(r"\x1b\[[0-9;]*m", "", file.getvalue()).splitlines()
+    assert len(rows) == 9
+    assert max(map(len, rows)) <= 40
+    assert [row[:4] for row in rows if row[:4].strip()] == ["  ab"]
 
 
 def test_a_model_that_thinks_is_seen_to_be_alive() -> None:

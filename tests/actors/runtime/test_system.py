@@ -15,7 +15,7 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 from adjourn.actors import ActorSystem, Agent, Run, client_tool, open_actor_system
 from adjourn.actors.runtime.eventlog import EventLog
 from adjourn.actors.runtime.run_actor import RunActor
-from adjourn.actors.testing import ScriptedModel, calls, hangs, inspect, open_test_system, says
+from adjourn.actors.testing import ScriptedModel, calls, hangs, inspect, open_test_system, says, scripted_agent
 from adjourn.protocol.errors import AdjournError, LimitExceeded, NotPending, RunEnded, RunNotFound, ShuttingDown
 from adjourn.protocol.record import FINAL, Entry, Head, Limits, OnExpiry
 from adjourn.stores.memory import MemoryStore
@@ -222,6 +222,26 @@ async def test_no_retention_deletes_at_the_end_and_watchers_still_see_it() -> No
         assert (await system.list()).heads == ()
         with pytest.raises(RunNotFound):
             await run.wait()
+
+
+async def test_what_is_under_way_is_told_for_whoever_waits_for_it(autojump_clock: MockClock) -> None:
+    parking = agent_of(calls(("refund", {})), tools=[Ledger().gated()])
+    async with open_test_system(parking, scripted_agent(hangs(), name="busy")) as system:
+        await (await system.start(parking, "go")).wait()
+        assert system.under_way() == ()
+        busy = await system.start("busy", "go")
+        assert [head.id for head in system.under_way()] == [busy.id]
+        await busy.abort()
+        assert system.under_way() == ()
+
+
+async def test_a_run_that_is_kept_for_ever_is_never_deleted(autojump_clock: MockClock) -> None:
+    agent = agent_of("hi", retention_s=None)
+    async with open_test_system(agent) as system:
+        run = await system.start(agent, "go")
+        await run.wait_ended()
+        await trio.sleep(50 * 365 * 24 * 3600)
+        assert (await run.snapshot()).status == "completed"
 
 
 @pytest.mark.parametrize("where", ["memory", "sqlite"])

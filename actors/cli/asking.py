@@ -1,0 +1,110 @@
+"""Asking a person at the terminal: a call that needs a decision is shown whole, page by page where the window is too
+small, and only then asked about. What follows from the answer is the caller's.
+"""
+
+import time
+from typing import Literal
+
+from ...protocol.rendering import visible
+from ...protocol.transcript import PendingCall
+from .durations import moment_text
+from .keyboard import Keyboard
+from .paging import Pages, hanging
+from .prompt import HELP, Decision, Declined, Question, decide
+from .screen import Screen
+from .terminal import card_of
+
+__all__ = ["ask", "ask_decision"]
+
+UNSEEN = "There is more to see before you can decide."
+
+
+async def ask_decision(screen: Screen, keyboard: Keyboard, call: PendingCall) -> Decision | Declined | None:
+    """Show `call` whole and ask for its decision; None when the input ends first.
+
+    No decision is taken before the last line was shown; a no is taken at any page. May be cancelled at any time:
+    nothing has happened. What is typed before a question is shown doesn't answer it.
+    """
+    questions = decide(call.schema or {})
+    question = next(questions)
+    question = Question(question.prompt, (*_about(call), *question.lines))
+    keyboard.forget()
+    shown = await _show(screen, keyboard, Pages(card_of(call)), question)
+    if shown != "all":
+        return shown
+    keyboard.forget()
+    while True:
+        entry = await ask(screen, keyboard, Question(f"  {question.prompt}", question.lines))
+        if entry is None:
+            return None
+        try:
+            question = questions.send(entry)
+        except StopIteration as end:
+            return end.value
+
+
+async def ask(screen: Screen, keyboard: Keyboard, question: Question) -> str | None:
+    """What is entered behind a question; None when the input has ended."""
+    for line in question.lines:
+        screen.hang(f"  {line}", 4)
+    was_typed_ahead = keyboard.has_line
+    with screen.prompting(visible(question.prompt)):
+        entry = await keyboard.line()
+    screen.typed(entry, echoed=keyboard.interactive and not was_typed_ahead)
+    return entry
+
+
+def _about(call: PendingCall) -> tuple[str, ...]:
+    """What there is to say before the first question."""
+    expires = () if call.due_at is None else (f"Expires {moment_text(call.due_at, int(time.time() * 1000))}.",)
+    return (*expires, f"({HELP})")
+
+
+# Page by page.
+
+
+async def _show(
+    screen: Screen, keyboard: Keyboard, pages: Pages, question: Question
+) -> Literal["all"] | Declined | None:
+    """Show the pages, so that the question has room below the last one. A pipe has no window: it gets all at once."""
+    while keyboard.interactive and not pages.fits(screen.width, max(0, screen.height - _rows(screen, question))):
+        _print(screen, pages, max(1, screen.height - _rows(screen, _more(pages))))
+        entry = await _ask_more(screen, keyboard, pages)
+        if not isinstance(entry, str):
+            return entry
+        if entry == "/end":
+            break
+        if entry == "/again":
+            pages.restart()
+    _print(screen, pages, None)
+    return "all"
+
+
+async def _ask_more(screen: Screen, keyboard: Keyboard, pages: Pages) -> str | Declined | None:
+    """What is entered between two pages: nothing, `/end`, `/again`, or a no. Anything else is not taken."""
+    question = _more(pages)
+    while True:
+        entry = await ask(screen, keyboard, question)
+        if entry is None:
+            return None
+        command, _, rest = entry.strip().partition(" ")
+        if command == "/decline":
+            return Declined(rest.strip() or None)
+        if command in ("", "/end", "/again"):
+            return command
+        question = Question(question.prompt, (UNSEEN,))
+
+
+def _more(pages: Pages) -> Question:
+    return Question(f"-- line {pages.shown} of {pages.total}; Enter: more, /end: the rest, /decline [reason]: no -- ")
+
+
+def _print(screen: Screen, pages: Pages, height: int | None) -> None:
+    for row in pages.take(screen.width, height):
+        screen.line(row)
+
+
+def _rows(screen: Screen, question: Question) -> int:
+    """How many rows of the window a question takes, with the entry behind it."""
+    texts = (*(f"  {line}" for line in question.lines), question.prompt)
+    return sum(hanging(text, screen.width, 4).count("\n") + 1 for text in texts)

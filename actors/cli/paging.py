@@ -1,0 +1,132 @@
+"""Lines of text as rows of a window, a page at a time. Pure: how large the window is, is said at each page anew.
+
+A row that begins a line starts with `  | `, one that goes on with it with `  : `. Whatever stands in a line, no row of
+it reaches the window's left edge, or looks like the beginning of another line.
+"""
+
+import re
+import unicodedata
+from collections.abc import Iterator, Sequence
+from itertools import islice
+
+__all__ = ["Pages", "hanging"]
+
+TAB = 8
+LEAST = 16  # columns for what is in a line, however narrow the window is
+_LEAD = re.compile(r" *(?:\(\d+\) )?(?:\| )?")  # what stands before the content of a line
+
+
+class Pages:
+    """Lines that are taken a page at a time. `width` in columns, None: rows may have any length; `height` in rows."""
+
+    def __init__(self, lines: Sequence[str]) -> None:
+        self.total = len(lines)
+        self.shown = 0  # lines that have been taken whole
+        self._lines = lines
+        self._within = 0  # characters that have been taken of the next one
+
+    @property
+    def is_over(self) -> bool:
+        """Whether all has been taken."""
+        return self.shown == self.total
+
+    def fits(self, width: int | None, height: int) -> bool:
+        """Whether what is left takes at most `height` rows."""
+        return len(list(islice(self._rows(width), height + 1))) <= height
+
+    def take(self, width: int | None, height: int | None = None) -> list[str]:
+        """The next rows, at most `height`; None: all that are left."""
+        rows: list[str] = []
+        for row, at, within in self._rows(width):
+            if len(rows) == height:
+                break
+            rows.append(row)
+            self.shown, self._within = at, within
+        return rows
+
+    def restart(self) -> None:
+        """Begin again with the first line."""
+        self.shown = self._within = 0
+
+    def _rows(self, width: int | None) -> Iterator[tuple[str, int, int]]:
+        """Each row that is left, and the place behind it: lines, and characters of the next line."""
+        within = self._within
+        for at in range(self.shown, self.total):
+            line = self._lines[at]
+            while True:
+                end = len(line) if width is None else _end_of_row(line, within, width)
+                row = _row(line, within, end, width)
+                if end == len(line):
+                    yield row, at + 1, 0
+                    break
+                yield row, at, end
+                within = end
+            within = 0
+
+
+def hanging(text: str, width: int | None, indent: int) -> str:
+    """`text` with all rows but the first indented, so that none of what is in it stands at the left edge."""
+    rows: list[str] = []
+    for line in text.split("\n"):
+        start = 0
+        while True:
+            room = None if width is None else max(LEAST, width - (indent if rows else 0))
+            end = len(line) if room is None else _fitting(line, start, room)
+            rows.append(line[start:end].expandtabs(TAB))
+            start = end
+            if end == len(line):
+                break
+    return ("\n" + " " * indent).join(rows)
+
+
+def _row(line: str, start: int, end: int, width: int | None) -> str:
+    if not start:
+        return f"  | {_spaced(line, start, end) if width else line[start:end]}".rstrip(" ")
+    return f"  : {_lead(line, width)}{_spaced(line, start, end)}"
+
+
+def _lead(line: str, width: int | None) -> str:
+    """What stands before the content of a row that goes on with a line."""
+    found = _LEAD.match(line)
+    lead = found[0] if found else ""
+    lead = " " * (len(lead) - 2) + ": " if lead.endswith("| ") else lead + "  "
+    return lead if width is None or len(lead) + 4 + LEAST <= width else lead[-2:]
+
+
+def _end_of_row(line: str, start: int, width: int) -> int:
+    return _fitting(line, start, max(LEAST, width - 4 - (len(_lead(line, width)) if start else 0)))
+
+
+def _fitting(line: str, start: int, room: int) -> int:
+    """The end of what fits into `room` columns, at least one character. Before a space if there is one in the second
+    half, so that the next row shows it: whether a row was cut inside of a word can be seen."""
+    column, blank = 0, start
+    for place in range(start, len(line)):
+        if line[place] == " " and line[place - 1 : place] != " ":
+            blank = place
+        column += _cells(line[place], column)
+        if column > room:
+            return blank if blank - start > room // 2 else max(place, start + 1)
+    return len(line)
+
+
+def _spaced(line: str, start: int, end: int) -> str:
+    """That part of a line with its tabs as spaces: how far a tab goes is the window's business."""
+    parts: list[str] = []
+    column = 0
+    for char in line[start:end]:
+        cells = _cells(char, column)
+        parts.append(" " * cells if char == "\t" else char)
+        column += cells
+    return "".join(parts)
+
+
+def _cells(char: str, column: int) -> int:
+    """How many columns a character takes, at most."""
+    if char == "\t":
+        return TAB - column % TAB
+    if char.isascii():
+        return 1
+    if unicodedata.category(char) in ("Mn", "Me"):
+        return 0
+    return 2 if unicodedata.east_asian_width(char) in "WF" else 1
