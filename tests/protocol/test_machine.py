@@ -148,6 +148,39 @@ def test_bad_json_arguments_never_skip_the_gate(bad, says):
     assert isinstance(d.decide(YES), NotPending)
 
 
+DEEP = '{"n": ' + "[" * 120 + "]" * 120 + "}"
+
+
+@pytest.mark.parametrize(
+    ("raw", "says"),
+    [
+        ('{"channel": 9007199254740993}', "/channel: expected an integer within ±2^53; send it as text"),
+        ('{"to": [1, {"a/b": -9007199254740993}]}', "/to/1/a~1b: expected an integer within ±2^53; send it as text"),
+        ('{"n": ' + "9" * 5000 + "}", "/n: expected an integer within ±2^53; send it as text"),
+        ('{"n": NaN}', "/n: expected a finite number"),
+        ('{"n": 1e999}', "/n: expected a finite number"),
+        ('{"to": "\\ud800"}', "/to: expected valid Unicode, got a lone surrogate"),
+        (DEEP, "expected at most 100 levels of nesting"),
+        ("[" * 100_000, "/: expected at most 100 levels of nesting"),
+    ],
+)
+def test_the_model_is_told_where_its_arguments_cant_be_carried_and_its_own_words_are_kept(raw, says):
+    d = Driver(*PLAIN)
+    d.says(call("look", raw=raw))
+    assert says in d.results[0]
+    assert d.results[0].endswith("Nothing was executed.")
+    assert d.history.turn_calls[0].raw_arguments == raw
+    assert not d.executed
+
+
+def test_arguments_that_came_as_an_object_are_kept_as_the_text_that_they_were():
+    d = Driver(*PLAIN)
+    d.says(call("look", n=2**60, to="\ud800"))
+    [block] = d.history.turn_calls
+    assert (block.arguments, block.raw_arguments) == ({}, '{"n": 1152921504606846976, "to": "\\ud800"}')
+    assert "/n: expected an integer within ±2^53; send it as text" in d.results[0]
+
+
 @pytest.mark.parametrize(("last", "executed"), [(call("look"), 1), (call("look", n=1), 2)])
 def test_a_call_that_was_cut_off_before_its_arguments_is_not_executed_without_them(last, executed):
     d = Driver(*PLAIN)
