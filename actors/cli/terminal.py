@@ -207,7 +207,7 @@ def card_of(call: PendingCall | ToolDecisionPending) -> tuple[str, ...]:
 
 def stranded_by(snapshot: Snapshot) -> str | None:
     """What keeps the run from going on, and from being decided, where it is kept now; None: nothing."""
-    return getattr(snapshot, "stranded", None)
+    return snapshot.stranded
 
 
 def call_line(name: str, arguments: Mapping[str, Any]) -> str:

@@ -35,6 +35,8 @@ RECORDS = Path(__file__).parent.parent / "vectors" / "records"
 FROZEN = {
     "v1-heads.json": "053a5fb700374b42af4bd0440a735b545f6bffb79dd3be8b739f554c8b0e76ae",
     "v1-entries.json": "100747743603e1a16290157c12a0290d0512dcebc48ca98e6c75a881d928ed93",
+    "v2-heads.json": "c112a67518c64899fbe5cba7cd45cac5d34544dbfd00d28389cc77f8548bf30c",
+    "v2-entries.json": "cde912f0efa5ae8d12287fd8aa29cd836fca5e698a4d24fc71ef7e5b6e96b1ff",
 }
 
 
@@ -50,7 +52,11 @@ def cases(kind: str) -> list[Any]:
 
 
 def stored_of(kind: str) -> list[Any]:
-    return [case.values[1] for case in cases(kind)]
+    return [stored for _, stored, _ in values(kind)]
+
+
+def values(kind: str) -> list[Any]:
+    return [case.values for case in cases(kind)]
 
 
 def as_json(value: object) -> bytes:
@@ -96,7 +102,7 @@ def test_the_corpus_has_every_field_of_all_that_a_record_holds() -> None:
     used: set[tuple[type, str]] = set()
     for head in stored_of("heads"):
         used |= fields_set(decode_head(as_json(head)))
-    for version, stored, _ in (case.values for case in cases("entries")):
+    for version, stored, _ in values("entries"):
         used |= fields_set(decode_entry(as_json(stored), version))
     known = {(kind, field.name) for kind in structs_in(Head | Entry) for field in msgspec.structs.fields(kind)}
     assert known - used == {(ModelDescriptor, "headers"), (ModelOptions, "headers")}, "headers are never recorded"
@@ -131,10 +137,43 @@ def test_an_old_record_means_what_it_meant() -> None:
     assert heads["run-2"].metadata == {"tenant": "acme", "tags": ["é", 1, None, {"deep": True}]}
     assert heads["run-3"].abort is not None
     assert heads["run-3"].abort.reason == "changed my mind"
-    entries = [decode_entry(as_json(entry), 1) for entry in stored_of("entries")]
+    entries = [decode_entry(as_json(stored), 1) for version, stored, _ in values("entries") if version == 1]
     calls = [call for entry in entries if isinstance(entry, MessageEntry) for call in entry.message.calls]
     assert [call.arguments for call in calls] == [{"order_id": 7, "amount": 12.5, "notes": ["a", None, {"b": []}]}, {}]
     assert [call.raw_arguments for call in calls] == [None, '{"order_id": ']
+
+
+def test_a_head_of_version_1_has_waited_since_its_last_save() -> None:
+    heads = {head["id"]: decode_head(as_json(head)) for head in stored_of("heads")}
+    parked, mixed, fresh = heads["run-2"], heads["parked-mixed"], heads["run-1"]
+    saved = parked.updated_at
+    assert [call.since for call in parked.calls] == [saved, saved, saved, None, None]  # gated, offered, claimed
+    assert parked.waiting_since == saved
+    assert (mixed.waiting_since, mixed.calls[0].since) == (mixed.updated_at, mixed.updated_at)
+    assert (fresh.waiting_since, fresh.spec_digest) == (None, "")
+
+
+def test_tools_of_version_1_take_no_edits_and_read_their_own_noes() -> None:
+    specs = [stored for version, stored, _ in values("entries") if version == 1 and stored["kind"] == "spec"]
+    tools = [tool for spec in specs for tool in decode_entry(as_json(spec), 1).spec.tools]
+    assert {(tool.approval, tool.editable) for tool in tools} == {(False, False)}
+    assert any(tool.decision for tool in tools)
+
+
+def test_a_record_of_version_2_keeps_edits_refusals_and_declined_claims() -> None:
+    found = {}
+    for case in cases("entries"):
+        version, stored, _ = case.values
+        if version == 2:
+            found[case.id] = decode_entry(as_json(stored), version)
+    edited, refused = found["v2 decision-edited"], found["v2 decision-refused"]
+    assert (edited.arguments, edited.arguments_digest) == ({"n": 5, "to": "carl"}, digest({"n": 5, "to": "carl"}))
+    assert (refused.outcome, refused.decision) == ("declined", {"approved": False, "reason": "too much"})
+    assert found["v2 result-edited"].message.arguments == {"n": 5, "to": "carl"}
+    assert found["v2 result-declined-claim"].declined
+    by_name = {tool.name: tool for tool in found["v2 spec"].spec.tools}
+    assert (by_name["refund"].approval, by_name["refund"].editable) == (True, ("to",))
+    assert (by_name["wire"].approval, by_name["wire"].editable) == (False, True)
 
 
 # The mechanism, on made-up versions: in version 0 the status was called `state`, in -1 it was a number.

@@ -7,7 +7,7 @@ import drawn
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from msgspec.structs import replace
+from msgspec.structs import fields, replace
 from profiles import examples
 
 from adjourn.protocol import codec
@@ -63,7 +63,7 @@ from adjourn.protocol.record import (
     SpecEntry,
     ToolSpec,
 )
-from adjourn.protocol.transcript import Snapshot, Transcript, replay
+from adjourn.protocol.transcript import PendingCall, Snapshot, ToolView, Transcript, replay
 
 VECTORS = sorted((Path(__file__).parents[1] / "vectors").glob("transcript-*.json"))
 EMPTY = AssistantMessage(content=())
@@ -107,6 +107,19 @@ def test_the_vectors_use_every_event_and_every_delta():
     assert {type(event) for event in events} == set(Event.__args__)
     deltas = {type(event.assistant_message_event) for event in events if isinstance(event, MessageUpdate)}
     assert deltas == set(StreamDelta.__args__)
+
+
+def test_the_vectors_show_every_field_of_a_snapshot():
+    shown = []
+    for path in VECTORS:
+        vector = json.loads(path.read_text())
+        shown += [middle["snapshot"] for middle in vector["snapshots"]] + [vector["snapshot"]]
+    for kind, found in (
+        (Snapshot, shown),
+        (PendingCall, [call for snapshot in shown for call in snapshot["pending"]]),
+        (ToolView, [view for snapshot in shown for view in snapshot["tools"]]),
+    ):
+        assert {field.encode_name for field in fields(kind)} == set().union(*found)
 
 
 # Any events, in any order.
