@@ -254,4 +254,4 @@ class _Conversation:
                 return not isinstance(error, DecisionInvalid)
 
     def _tell(self, error: AdjournError) -> None:
-        self._screen.line(f"  ({error.message})", "red")
+        self._screen.hang(f"  ({error.message})", 4, "red")
