@@ -29,7 +29,7 @@ from .asking import ask, ask_decision
 from .keyboard import Keyboard, open_keyboard
 from .prompt import Decision, Declined, Question
 from .screen import Screen
-from .terminal import RunView, stranded_by
+from .terminal import RunView
 
 __all__ = ["connection_notes", "converse"]
 
@@ -143,7 +143,14 @@ class _Conversation:
             self._chat.agent = await self._choose(agent)
             self._screen.line(f"Talking to {self._chat.agent}. Ctrl-C stops a run, Ctrl-D leaves.", "dim")
         else:
-            self._chat.agent = (await self._client.get(run_id)).snapshot.agent
+            found = await self._client.get(run_id)
+            self._chat.agent = found.snapshot.agent
+            if found.stranded is not None:
+                RunView(self._screen).snapshot(found.snapshot, found.stranded)
+                self._screen.line(
+                    "  (it can't be decided here; `adjourn runs decline` says no, `abort` stops it)", "yellow"
+                )
+                return
             await self._follow(partial(self._chat.attach, run_id), 0)
         while (entry := await ask(self._screen, self._keyboard, Question("you> "))) is not None:
             command, _, name = entry.strip().partition(" ")
@@ -193,9 +200,6 @@ class _Conversation:
     def _show(self, item: Envelope | RunSnapshot) -> None:
         with self._screen.beside():
             self._view.show(item)
-            if isinstance(item, RunSnapshot) and stranded_by(item.snapshot):
-                self._screen.line("  (nothing can be decided here; `adjourn runs abort` stops the run)", "yellow")
-                self._leaving.cancel()
             if isinstance(item, Envelope) and isinstance(item.event, MessageUpdate):
                 return
             self._moved.set()

@@ -19,7 +19,7 @@ from ...protocol.errors import AdjournError, InvalidParams, NotPending, Stranded
 from ...protocol.events import Status
 from ...protocol.methods import RunSnapshot, RunSummary, Settled
 from ...protocol.rendering import visible
-from ...protocol.transcript import PendingCall, Transcript
+from ...protocol.transcript import PendingCall, Snapshot, Transcript
 from ..client.client import Client, open_client
 from .asking import ask_decision
 from .conversation import connection_notes
@@ -27,7 +27,7 @@ from .durations import moment_text
 from .keyboard import Keyboard, open_keyboard
 from .prompt import Decision, Declined
 from .screen import Screen, clean
-from .terminal import RunView, call_line, stranded_by
+from .terminal import RunView, call_line
 
 __all__ = ["DEFAULT_URL", "URL_VARIABLE", "app", "command", "program"]
 
@@ -37,7 +37,7 @@ URL_VARIABLE = "ADJOURN_URL"
 app = typer.Typer(help="See the runs at a gateway; decide for them, stop them, forget them.", no_args_is_help=True)
 
 
-HEADER = f"{'RUN':32}  {'AGENT':12}  {'STATUS':9}  {'CHANGED':11}  WAITING"
+HEADER = f"{'RUN':32}  {'AGENT':12}  {'STATUS':9}  {'CHANGED':11}  WAITING FOR"
 
 RunId = Annotated[str, typer.Argument(metavar="RUN", help="Its id, from `adjourn runs list`.")]
 Url = Annotated[str, typer.Option(envvar=URL_VARIABLE, help="The gateway.")]
@@ -48,6 +48,8 @@ Call = Annotated[str | None, typer.Option(help="The tool call's id, where severa
 @app.command("list")
 def list_runs(
     status: Annotated[Status | None, typer.Option(help="Only those.")] = None,
+    agent: Annotated[str | None, typer.Option(help="Only runs of this agent.")] = None,
+    waiting: Annotated[bool, typer.Option("--waiting", help="Only runs that wait for a decision.")] = False,
     limit: Annotated[int, typer.Option(min=1, max=1000)] = 50,
     after: Annotated[str | None, typer.Option(help="Go on where a list ended.")] = None,
     url: Url = DEFAULT_URL,
@@ -56,11 +58,13 @@ def list_runs(
     """List runs, newest first."""
 
     async def body(client: Client) -> None:
-        page = await client.list(status=status, limit=limit, after=after)
+        page = await client.list(status=status, agent=agent, waiting=waiting, limit=limit, after=after)
         for line in _table(page.runs):
             typer.echo(line)
         if page.after is not None:
             only = ["--status", status] if status else []
+            only += ["--agent", agent] if agent else []
+            only += ["--waiting"] if waiting else []
             typer.echo(f"There are more: {command(url, 'runs', 'list', *only, '--after', page.after)}")
 
     _at(url, token, body)
@@ -71,10 +75,12 @@ def show(run: RunId, url: Url = DEFAULT_URL, token: Token = None) -> None:
     """Show a run: what was said and done, and what it waits for."""
 
     async def body(client: Client) -> None:
-        found = (await client.get(run)).snapshot
-        typer.echo(f"{found.agent} {run}: {found.status}, turn {found.turn}")
-        RunView(Screen()).snapshot(found)
-        waiting = [call for call in found.pending if call.kind == "decision" and not stranded_by(found)]
+        got = await client.get(run)
+        found = got.snapshot
+        started = f", started by {visible(found.by)}" if found.by else ""
+        typer.echo(f"{found.agent} {run}: {found.status}, turn {found.turn}{started}{_end(found)}")
+        RunView(Screen()).snapshot(found, got.stranded)
+        waiting = [call for call in found.pending if call.kind == "decision" and not got.stranded]
         for call in waiting:
             which = ["--call", call.tool_call_id] if len(waiting) > 1 else []
             expires = "" if call.due_at is None else f", expires {moment_text(call.due_at, _now())}"
@@ -128,8 +134,9 @@ async def _resume(run: str, given: Decision | None, key: str | None, client: Cli
     if given is not None:
         await _settle_one(client, run, key, given)
         return
-    if what := stranded_by((await client.get(run)).snapshot):
-        raise Stranded(f"nothing can be decided for run {run} here: {what}", runId=run)
+    if what := (await client.get(run)).stranded:
+        text = f"run {run} can't be decided here: {what}; `adjourn runs decline` still says no, `abort` stops it"
+        raise Stranded(text, runId=run)
     waiting = await _waiting(client, run, key)
     if not waiting:
         what = "no decision" if key is None else f"no decision on call {key!r}"
@@ -305,9 +312,30 @@ def _table(runs: tuple[RunSummary, ...]) -> list[str]:
 
 
 def _row(run: RunSummary) -> str:
-    changed = datetime.fromtimestamp(run.updated_at / 1000).strftime("%m-%d %H:%M")
+    changed = _stamp(run.updated_at)
     status = "deleted" if run.deleted else "stranded" if run.stranded else run.status
-    return f"{run.run_id:32}  {run.agent:12}  {status:9}  {changed:11}  {run.pending or ''}".rstrip()
+    return f"{run.run_id:32}  {run.agent:12}  {status:9}  {changed:11}  {_waits_for(run)}".rstrip()
+
+
+def _waits_for(run: RunSummary) -> str:
+    """The tools whose calls wait, since when, and until when."""
+    names = ", ".join(dict.fromkeys(call.tool_name for call in run.calls))
+    more = f" and {run.pending - len(run.calls)} more" if run.pending > len(run.calls) else ""
+    since = "" if run.waiting_since is None else f" since {_stamp(run.waiting_since)}"
+    until = "" if run.due_at is None else f", expires {moment_text(run.due_at, _now())}"
+    return f"{names}{more}{since}{until}"
+
+
+def _end(found: Snapshot) -> str:
+    """When a paused run is stopped, or one that is over deleted."""
+    if found.expires_at is None:
+        return ""
+    what = "is stopped" if found.status == "paused" else "is deleted"
+    return f"; {what} {moment_text(found.expires_at, _now())}"
+
+
+def _stamp(at: int) -> str:
+    return datetime.fromtimestamp(at / 1000).strftime("%m-%d %H:%M")
 
 
 def _now() -> int:

@@ -31,7 +31,7 @@ from ...protocol.rendering import render_call, visible
 from ...protocol.transcript import PendingCall, Snapshot
 from .screen import Screen
 
-__all__ = ["RunView", "call_line", "card_of", "stranded_by"]
+__all__ = ["RunView", "call_line", "card_of"]
 
 MAX_SHOWN_CHARS = 600  # of a tool's result
 MAX_CALL_CHARS = 160  # of a call on one line
@@ -63,8 +63,8 @@ class RunView:
         else:
             self.snapshot(item.snapshot)
 
-    def snapshot(self, snapshot: Snapshot) -> None:
-        """Catch up with a snapshot."""
+    def snapshot(self, snapshot: Snapshot, stranded: str | None = None) -> None:
+        """Catch up with a snapshot. `stranded`: what keeps the run from going on where it is kept now."""
         self._agent = snapshot.agent
         for message in snapshot.messages[self._messages :]:
             self._message(message)
@@ -77,8 +77,8 @@ class RunView:
                 self._result(tool.tool_call_id, tool.result.content, bool(tool.is_error))
         for call in snapshot.pending:
             self._waits(call, call.kind == "decision")
-        if what := stranded_by(snapshot):
-            self._screen.hang(f"  stranded: {what}", 4, "red")
+        if stranded is not None:
+            self._screen.hang(f"  stranded: {stranded}", 4, "red")
         if snapshot.status in ("completed", "failed", "aborted"):
             self._end(snapshot.status, snapshot.reason or "", snapshot.error.message if snapshot.error else None)
 
@@ -203,11 +203,6 @@ class RunView:
 def card_of(call: PendingCall | ToolDecisionPending) -> tuple[str, ...]:
     """All that a person must see of a call before they decide on it."""
     return render_call(call.tool_name, call.description, call.input)
-
-
-def stranded_by(snapshot: Snapshot) -> str | None:
-    """What keeps the run from going on, and from being decided, where it is kept now; None: nothing."""
-    return snapshot.stranded
 
 
 def call_line(name: str, arguments: Mapping[str, Any]) -> str:

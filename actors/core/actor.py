@@ -66,10 +66,10 @@ class ActorRef(Generic[M]):
 
     __slots__ = ("_life", "_mailbox", "name")
 
-    def __init__(self, name: str, mailbox: Mailbox[M], life: Life) -> None:
+    def __init__(self, name: str, mailbox: Mailbox[M], life: Any) -> None:
         self.name = name
         self._mailbox = mailbox
-        self._life = life
+        self._life: Life = life  # shared with the owner's side
 
     async def tell(self, message: M) -> None:
         """Put `message` into the mailbox, waiting for room. Cancelled while it waits, it was never in.

@@ -170,15 +170,9 @@ def test_a_call_that_needs_a_decision_is_shown_whole() -> None:
     assert shown.file.getvalue() == text
 
 
-class StrandedSnapshot(Snapshot, frozen=True):
-    """One that says what keeps the run from going on."""
-
-    stranded: str | None = None
-
-
 def test_a_run_that_is_stranded_says_by_what() -> None:
     shown = Shown()
-    shown.view.snapshot(StrandedSnapshot(status="paused", stranded="tool 'wipe' takes no decision any more"))
+    shown.view.snapshot(Snapshot(status="paused"), "tool 'wipe' takes no decision any more")
     assert shown.file.getvalue() == "  stranded: tool 'wipe' takes no decision any more\n"
 
 
