@@ -21,14 +21,14 @@ __all__ = ["Link"]
 
 R = TypeVar("R", bound=Wire)
 
-MAX_SENDS = 8  # of one request, over as many connections: what kills every connection must not do so for ever
+MAX_SENDS = 8  # of one request: a request that breaks every connection must not be sent for ever
 
 
 class Link:
-    """A connection that is made again whenever it breaks, for as long as `keep` runs.
+    """A connection that is replaced whenever it breaks, for as long as `keep` runs.
 
-    `on_notice(notice, size)` is called with what the server says unasked, `size` being about its bytes; `on_change`
-    with None when a connection is up, and with the reason when it is lost. Neither may wait.
+    `on_notice(notice, size)` is called for each notification, of about `size` bytes; `on_change` with None when there
+    is a new connection, and with the reason when it is lost. Neither may wait.
     """
 
     def __init__(
@@ -37,22 +37,22 @@ class Link:
         on_notice: Callable[[Notice, int], None],
         on_change: Callable[[AdjournError | None], None],
     ) -> None:
-        self.session: Session | None = None  # that is up
+        self.session: Session | None = None  # the current connection, if any
         self._settings = settings
         self._on_notice = on_notice
         self._on_change = on_change
-        self._over: AdjournError | None = None
-        self._changed = trio.Event()
-        self._stop = trio.CancelScope()
-        self._work = trio.CancelScope()
+        self._over: AdjournError | None = None  # why there will be no other connection
+        self._changed = trio.Event()  # set, and replaced, when `session` changes
+        self._stop = trio.CancelScope()  # around all of `keep`
+        self._work = trio.CancelScope()  # around the current connection's work, but not its closing
 
     @property
     def is_stopping(self) -> bool:
-        """Whether it was told to stop."""
+        """Whether `stop` was called."""
         return self._stop.cancel_called
 
     async def wait_up(self) -> Session:
-        """A connection that is up, or was a moment ago. Raises: why there will be none."""
+        """Wait for a connection; it may break at any time. Raises: the reason, if there will be no other connection."""
         while self.session is None:
             if self._over is not None:
                 raise fresh(self._over)
@@ -67,12 +67,12 @@ class Link:
         *,
         then: Callable[[Session, R], None] | None = None,
     ) -> R:
-        """The result of a request. While there is no connection, it waits for one.
+        """The result of a request. Waits for a connection while there is none.
 
-        A request that was under way when a connection broke is sent again over the next: every method may be repeated.
-        `then` is called with the result before anything that the server sent later is looked at.
+        A request whose connection broke before the reply is sent again over the next one: every method may be repeated.
+        `then` is called with the connection and the result, before any later message of the server is handled.
 
-        Raises: ConnectionLost, InvalidParams for what can't be sent, and what the server answers with.
+        Raises: ConnectionLost, InvalidParams for params that can't be sent, and the server's error.
         """
         _check(method, params)
         decode = self._settings.form.decode
@@ -92,9 +92,8 @@ class Link:
                 await session.call(method, params, heard)
                 return found[0]
             except ConnectionLost as lost:
-                if sends == MAX_SENDS:
-                    raise ConnectionLost(f"{method} has no reply: {lost.message}") from lost
-            while self.session is session:  # it is about to be taken down
+        A request whose connection broke before the reply is sent again over the next one: every method may be repeated.
+        `then` is called with the connection and the result, before any later message of the server is handled.
                 await self._changed.wait()
 
     def stop(self) -> None:
@@ -103,7 +102,7 @@ class Link:
         self._work.cancel()
 
     async def keep(self) -> None:
-        """Be connected, until stopped, refused, or out of attempts. Shielded: stop it by `stop`.
+        """Connect, again and again, until `stop`, a refusal, or the last attempt. Shielded: only `stop` cancels it.
 
         Stopped, it closes the WebSocket, which takes `close_timeout_s` at most.
         """
@@ -142,7 +141,7 @@ class Link:
         self._on_change(None)
 
     async def _connect_once(self) -> End:
-        """One connection, from before it is made until after it is closed."""
+        """Make one connection, keep it, and close it; says how it ended."""
         end = End(self._left(), is_final=True)
         try:
             async with trio.open_nursery() as wire:
@@ -165,7 +164,7 @@ class Link:
 
 
 def _check(method: str, params: Params) -> None:
-    """Nothing, if these can be sent as they are. Raises: InvalidParams."""
+    """Raises: InvalidParams, if these params can't be sent."""
     try:
         codec.check_value(msgspec.to_builtins(params))
     except codec.CodecError as error:

@@ -1,4 +1,4 @@
-"""One connection of the client: requests with their replies, and what the server says unasked.
+"""One connection of the client: its requests, their replies, and the server's notifications.
 
 Nothing of runs here: notifications go to a callback. Reconnecting is `link.py`'s.
 """
@@ -23,9 +23,9 @@ __all__ = ["Notice", "Session", "fresh"]
 
 Notice: TypeAlias = Envelope | RunSnapshot | RunSummary
 
-IN_FLIGHT = 64  # requests at once, unless the server says otherwise; more wait here
-SPARE = 4  # of what the server allows, for requests without a reply
-TOO_BIG = 1009  # close codes
+IN_FLIGHT = 64  # requests at once, unless the server gives another limit; more requests wait here
+SPARE = 4  # requests in flight that are left unused below the server's limit, for those without a reply
+TOO_BIG = 1009  # the close code for a message over the receiver's limit
 
 
 class _Call:
@@ -44,8 +44,8 @@ class Session:
     """One connection, from its handshake to its end."""
 
     def __init__(self, socket: WebSocketConnection, settings: Settings, on_notice: Callable[[Notice, int], None]):
-        self.why: AdjournError | None = None  # it ended
-        self.is_final = False  # trying again would end the same way
+        self.why: AdjournError | None = None  # the connection ended, or is about to
+        self.is_final = False  # whether another attempt would end the same way
         self._socket = socket
         self._settings = settings
         self._form = settings.form
@@ -53,15 +53,16 @@ class Session:
         self._outgoing, self._frames = trio.open_memory_channel[bytes](0)
         self._calls: dict[int, _Call] = {}
         self._last_id = 0
-        self._room = trio.CapacityLimiter(IN_FLIGHT)  # for requests
-        self._max_bytes: float = math.inf  # of a request
-        self._complaint: AdjournError | None = None  # the last error that answered no request
+        self._room = trio.CapacityLimiter(IN_FLIGHT)  # held by each request in flight
+        self._max_bytes: float = math.inf  # that the server takes in one request
+        self._complaint: AdjournError | None = None  # the server's last error that answers no request
 
     async def call(self, method: str, params: Params, then: Callable[[Raw], None]) -> None:
-        """Make a request. `then` is called with its encoded result, before anything that the server sent later is
-        looked at. Cancelled, the request may take effect all the same.
+        """Send a request and wait for its reply. Cancelled, the request may still take effect.
 
-        Raises: ConnectionLost, LimitExceeded for one that the server would not take, and what the server answers with.
+        `then` is called with the encoded result, before any later message of the server is handled.
+
+        Raises: ConnectionLost, LimitExceeded for a request that is too big for the server, and the server's error.
         """
         async with self._room:
             self._last_id = key = self._last_id + 1
@@ -81,13 +82,15 @@ class Session:
             raise call.error
 
     async def notify(self, method: str, params: Params) -> None:
-        """Send a request that gets no reply; returns when it is on its way, or the connection is lost."""
+        """Send a request that gets no reply; returns once the writer has it, or the connection is lost."""
         with suppress(trio.BrokenResourceError, trio.ClosedResourceError):
             await self._outgoing.send(request(UNSET, method, params, self._form))
 
     async def run(self, started: Callable[["Session", ServerDescription], None]) -> None:
-        """Carry requests and what comes back until the connection ends; `why` says how. `started` is called once the
-        server has shown that it speaks our language and lets us in."""
+        """Send requests and handle the server's messages until the connection ends; `why` has the reason.
+
+        `started` is called once the server has answered `server.info`: it speaks our protocol and has let us in.
+        """
         try:
             async with trio.open_nursery() as tasks:
                 tasks.start_soon(self._write)
@@ -120,7 +123,7 @@ class Session:
             try:
                 await self._socket.send_message(frame if self._form.binary else frame.decode())
             except ConnectionClosed:
-                return  # the reader hears of it too
+                return  # the reader gets the same error, and ends the session
 
     async def _ping(self) -> None:
         while True:
@@ -131,7 +134,7 @@ class Session:
                 except ConnectionClosed:
                     return
             if patience.cancelled_caught:
-                await self._drop(f"no sign of life for {self._settings.ping_interval_s:g} s")
+                await self._drop(f"no answer to a ping for {self._settings.ping_interval_s:g} s")
 
     async def _drop(self, reason: str) -> None:
         self.why = self.why or self._lost(reason)
@@ -149,7 +152,7 @@ class Session:
             self._closed(closed)
         except codec.CodecError as error:
             self.is_final = True
-            self.why = self._lost(f"it sends what no adjourn gateway sends: {error}")
+            self.why = self._lost(f"it sent a message that no adjourn gateway sends: {error}")
 
     def _take(self, data: bytes | str) -> None:
         found = parse_server_frame(data, self._form)
@@ -170,8 +173,8 @@ class Session:
         complaint, maximum = self._complaint, self._settings.max_message_bytes
         if code == UNAUTHORIZED_CLOSE:
             self.is_final = True
-            self.why = complaint or Unauthorized(f"{self._settings.url} wants to know who you are: {words}")
-        elif code == TOO_BIG and words == f"Exceeded maximum message size: {maximum} bytes":  # our own end's words
+            self.why = complaint or Unauthorized(f"{self._settings.url} demands authentication: {words}")
+        elif code == TOO_BIG and words == f"Exceeded maximum message size: {maximum} bytes":  # trio-websocket, here
             self.is_final = True
             text = f"{self._settings.url} sent a message of more than {maximum} bytes (max_message_bytes)"
             self.why = LimitExceeded(text, limit="maxMessageBytes", maximum=maximum)
@@ -197,7 +200,7 @@ class Session:
 
 
 def fresh(error: AdjournError) -> AdjournError:
-    """The same error once more, to be raised in another task."""
+    """A copy of an error, so that several tasks can raise it, each with its own traceback."""
     return from_wire(error.code, error.message, error.data)
 
 

@@ -85,10 +85,10 @@ class Action:
     """Where the run stands; None for methods about no run, and for `run.start`."""
 
 
-# Who is this? None: the client is turned down.
+# Says who a client is; None: the client is refused.
 Authenticator: TypeAlias = Callable[[Credentials], Awaitable[Principal | None]]
-# May this principal (None: an anonymous client) do this? What raises, or returns no bool, forbids. `run.list` and
-# `runs.watch` are asked about once as a whole, without a run, and then for each run that they would show.
+# Says whether a principal (None: an anonymous client) may do this. An error, or anything but a bool, forbids. It is
+# asked about `run.list` and `runs.watch` once as a whole, without a run, and then for each run that they would show.
 Authorizer: TypeAlias = Callable[[Principal | None, Action], Awaitable[bool]]
 
 

@@ -48,6 +48,8 @@ class Guard:
         if self._authorizer is None:
             return params
         action = _action(method, params)
+        if isinstance(params, RunStart) and params.after is not None:  # it would show what was said in that run
+            await self._demand(_about(Action(method="run.get"), await self._system.head(params.after)))
         if action.run_id is None or isinstance(params, RunStart):
             await self._demand(action)
             return params

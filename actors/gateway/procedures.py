@@ -81,7 +81,12 @@ class Procedures:
     async def start(self, params: RunStart) -> EventLog:
         """The log of a run that was begun, or of the same run begun before. Raises: as `ActorSystem.start`."""
         run = await self._system.start(
-            params.agent, params.input, run_id=params.run_id, metadata=params.metadata, by=self._by
+            params.agent,
+            params.input,
+            run_id=params.run_id,
+            metadata=params.metadata,
+            by=self._by,
+            after=params.after,
         )
         return await self._system.log(run.id)
 

@@ -15,6 +15,7 @@ from ...protocol.errors import RunIdConflict, RunNotFound, StaleEpoch, Stranded
 from ...protocol.machine import begin, resume_seq, step
 from ...protocol.messages import Message
 from ...protocol.record import FINAL, Head, History, Record
+from ...protocol.transcript import Snapshot
 from ...protocol.transitions import Abort, Begin, Input, Recover, Reply, Tick
 from ..agent import Agent
 from ..core.errors import ActorCrashed, ActorEnded
@@ -61,13 +62,14 @@ class Activation:
         run_id: str | None,
         metadata: Mapping[str, Any],
         by: str | None,
+        after: str | None,
     ) -> str:
         """Begin a run and return its id; it is saved then. Raises: as `ActorSystem.start`."""
         registry = self._registry
         registry.check_open()
         now = self._services.now()
         messages = messages_of(given, now)
-        digest = check_start(agent, given, messages, metadata, run_id, by)
+        digest = check_start(agent, given, messages, metadata, run_id, by, after)
         key = run_id or secrets.token_hex(16)
         while key in registry.opening:
             await registry.opening[key].wait()
@@ -76,6 +78,8 @@ class Activation:
         if self._count.is_full:
             with suppress(RunNotFound):
                 return await self._same(key, digest)
+        if after is not None:
+            messages = (*await self._transcript(after), *messages)
         first = Begin(
             run_id=key,
             nonce=secrets.token_hex(8),
@@ -90,6 +94,12 @@ class Activation:
         with registry.single_flight(key):
             is_new = await self._begin(agent, first, now)
         return key if is_new else await self._same(key, digest)
+
+    async def _transcript(self, run_id: str) -> Sequence[Message]:
+        """What was said in a run so far, its input included. Raises: RunNotFound, RecordTooNew, StoreUnavailable."""
+        snapshot = (await self._registry.logs.open(run_id)).snapshot().content
+        assert isinstance(snapshot, Snapshot)
+        return snapshot.messages
 
     async def deliver(self, run_id: str, given: Input) -> tuple[Reply, RunActor | None]:
         """The run's reply, and the actor that gave it; None where the record of an ended run did.

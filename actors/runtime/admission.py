@@ -57,6 +57,7 @@ def check_start(
     metadata: Mapping[str, Any],
     run_id: str | None,
     by: str | None,
+    after: str | None,
 ) -> str:
     """What a start must not be; returns its digest, which only a start with a run id needs."""
     if run_id is not None and not RUN_ID.match(run_id):
@@ -72,4 +73,6 @@ def check_start(
     if size > maximum:
         text = f"the input takes {size} bytes, and at most {maximum} are allowed"
         raise LimitExceeded(text, limit="maxInputBytes", maximum=maximum)
-    return codec.digest([by, agent.name, plain]) if run_id is not None else ""
+    if run_id is None:
+        return ""
+    return codec.digest([by, agent.name, plain, *([] if after is None else [after])])

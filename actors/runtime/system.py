@@ -56,16 +56,19 @@ class ActorSystem:
         run_id: str | None = None,
         metadata: Mapping[str, Any] | None = None,
         by: str | None = None,
+        after: str | None = None,
     ) -> Run:
         """Begin a run; it is saved when this returns. Text stands for one user message.
 
-        With a `run_id` of your own the call may be repeated: the same agent, input and `by` give the same run.
+        With a `run_id` of your own the call may be repeated: the same agent, input, `by` and `after` give the same run.
+        `after`: the id of a run that this one goes on from: all that was said in it stands before the input.
 
-        Raises: AgentNotFound, InvalidParams, LimitExceeded, RunIdConflict, StoreUnavailable, ShuttingDown.
+        Raises: AgentNotFound, InvalidParams, LimitExceeded, RunIdConflict, RunNotFound (of `after`), StoreUnavailable,
+            ShuttingDown.
         """
         self.runtime.registry.check_open()
         begun = await self.runtime.activation.start(
-            self._agent(agent), input, run_id=run_id, metadata=metadata or {}, by=by
+            self._agent(agent), input, run_id=run_id, metadata=metadata or {}, by=by, after=after
         )
         return self.run(begun)
 

@@ -16,7 +16,15 @@ from adjourn.actors import ActorSystem, Agent, Run, client_tool, open_actor_syst
 from adjourn.actors.runtime.eventlog import EventLog
 from adjourn.actors.runtime.run_actor import RunActor
 from adjourn.actors.testing import ScriptedModel, calls, hangs, inspect, open_test_system, says, scripted_agent
-from adjourn.protocol.errors import AdjournError, LimitExceeded, NotPending, RunEnded, RunNotFound, ShuttingDown
+from adjourn.protocol.errors import (
+    AdjournError,
+    LimitExceeded,
+    NotPending,
+    RunEnded,
+    RunIdConflict,
+    RunNotFound,
+    ShuttingDown,
+)
 from adjourn.protocol.record import FINAL, Entry, Head, Limits, OnExpiry
 from adjourn.stores.memory import MemoryStore
 from adjourn.stores.sqlite import SqliteStore
@@ -685,3 +693,19 @@ async def test_no_more_runs_begin_than_may_be_open_and_an_end_makes_room() -> No
         await system.start(agent, "go", run_id="r2")
         with pytest.raises(LimitExceeded):
             await system.start(agent, "go", run_id="r3")
+
+
+async def test_a_run_may_go_on_from_another_without_sending_what_was_said() -> None:
+    agent = agent_of(calls(("work", {})), "first answer", "second answer", tools=[Ledger().tool()])
+    async with open_test_system(agent) as system:
+        first = await system.start(agent, "first question")
+        said = (await first.wait_ended()).messages
+        second = await system.start(agent, "second question", run_id="r2", after=first.id)
+        messages = (await second.wait_ended()).messages
+        assert messages[: len(said)] == said
+        assert [text_of(message) for message in messages[len(said) + 1 :]] == ["second answer"]
+        assert (await system.start(agent, "second question", run_id="r2", after=first.id)).id == "r2"
+        with pytest.raises(RunIdConflict):
+            await system.start(agent, "second question", run_id="r2")
+        with pytest.raises(RunNotFound):
+            await system.start(agent, "hello", after="nobody")
