@@ -92,8 +92,9 @@ class Link:
                 await session.call(method, params, heard)
                 return found[0]
             except ConnectionLost as lost:
-        A request whose connection broke before the reply is sent again over the next one: every method may be repeated.
-        `then` is called with the connection and the result, before any later message of the server is handled.
+                if sends == MAX_SENDS:
+                    raise ConnectionLost(f"{method} has no reply: {lost.message}") from lost
+            while self.session is session:  # `keep` is about to replace it
                 await self._changed.wait()
 
     def stop(self) -> None:

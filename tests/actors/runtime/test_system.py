@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import trio
 from faulty import FaultyStore
-from runs import NO, YES, Ledger, agent_of, check_record, forever, parked, results, sleeps, snapshot_of
+from runs import NO, YES, Ledger, agent_of, check_record, forever, parked, results, sleeps, snapshot_of, text_of
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from adjourn.actors import ActorSystem, Agent, Run, client_tool, open_actor_system
