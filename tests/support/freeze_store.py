@@ -240,7 +240,7 @@ async def describe(path: Path) -> dict[str, Any]:
         [layout] = connection.execute("PRAGMA user_version").fetchone()
         [[schema]] = connection.execute("SELECT DISTINCT schema_version FROM journal")
         [[last]] = connection.execute("SELECT max(json_extract(data, '$.updatedAt')) FROM heads")
-    open_at, overdue_at = last + MINUTE_S * 1000, last + 2 * DAY_S * 1000
+    open_at, overdue_at = last + MINUTE_S * 1000, last + 31 * DAY_S * 1000
     runs: dict[str, Any] = {}
     for run_id, seen in (await look(copy_of(path))).items():
         steps = steps_of(run_id, seen["snapshot"]["messages"])

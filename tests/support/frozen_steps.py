@@ -60,7 +60,7 @@ STEPS = {
     "failed": [step("abort")],
 }
 
-# What runs come to by themselves two days later; None: they are deleted.
+# What runs come to by themselves a month later; None: they are deleted.
 OVERDUE = {
     "parked": "paused",
     "parked-deadline": "completed",
