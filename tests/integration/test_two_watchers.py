@@ -1,6 +1,7 @@
 """Two watchers of one run over SQLite, one of them slow: both see the same, and only a lossless one may hold it up."""
 
 from contextlib import aclosing
+from typing import Any
 
 import pytest
 import trio
@@ -21,9 +22,9 @@ REFUND = calls(("refund", {"order": 7}), text=WORDS)
 
 
 @tool(decision={"type": "object", "properties": {"approved": {"type": "boolean"}}, "required": ["approved"]})
-async def refund(order: int) -> str:
+async def refund(order: int, decision: Any) -> str:
     """Pay back."""
-    return f"order {order} is paid back"
+    return f"order {order} is paid back" if decision["approved"] else f"order {order} is not paid back"
 
 
 @pytest.fixture
