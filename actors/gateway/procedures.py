@@ -71,12 +71,12 @@ class Procedures:
             RunDelete: self._delete,
         }
 
-    async def carry_out(self, params: Params) -> Wire:
+    def carry_out(self, params: Params) -> Awaitable[Wire]:
         """The result of a method that doesn't watch.
 
         Raises: any AdjournError; CodecError for a value that the wire does not carry.
         """
-        return await self._table[type(params)](params)
+        return self._table[type(params)](params)
 
     async def start(self, params: RunStart) -> EventLog:
         """The log of a run that was begun, or of the same run begun before. Raises: as `ActorSystem.start`."""
