@@ -6,6 +6,7 @@
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
+import msgspec
 from msgspec import Meta
 
 from .events import Envelope, Status
@@ -25,9 +26,11 @@ __all__ = [
     "Claimed",
     "Empty",
     "Method",
+    "OpenRPCDocument",
     "Params",
     "Position",
     "ResultTaken",
+    "RpcDiscover",
     "RunAbort",
     "RunClaim",
     "RunDecline",
@@ -74,6 +77,10 @@ class ServerInfo(Params, frozen=True):
 
 class AgentsList(Params, frozen=True):
     """agents.list: what can run here?"""
+
+
+class RpcDiscover(Params, frozen=True):
+    """rpc.discover: describe all of this, for programs."""
 
 
 class RunStart(Params, frozen=True):
@@ -225,6 +232,16 @@ class AgentList(Wire, frozen=True):
     agents: tuple[AgentInfo, ...]
 
 
+class OpenRPCDocument(Wire, frozen=True):
+    """Of rpc.discover: what can be asked here, in the terms of OpenRPC, https://spec.open-rpc.org."""
+
+    openrpc: str  # the version of that specification
+    info: dict[str, Any]  # title, version of adjourn
+    methods: tuple[dict[str, Any], ...]
+    components: dict[str, Any]  # schemas and errors, by name
+    notifications: tuple[dict[str, Any], ...] = msgspec.field(name="x-notifications", default=())
+
+
 class Started(Wire, frozen=True):
     """Of run.start. The caller is subscribed: events behind `seq` follow."""
 
@@ -329,6 +346,7 @@ class Method:
 METHODS: dict[str, Method] = {
     "server.info": Method(ServerInfo, ServerDescription),
     "agents.list": Method(AgentsList, AgentList),
+    "rpc.discover": Method(RpcDiscover, OpenRPCDocument),
     "run.start": Method(RunStart, Started, changes=True),
     "run.subscribe": Method(RunSubscribe, Position),
     "run.unsubscribe": Method(RunUnsubscribe, Position),

@@ -18,6 +18,7 @@ from ...protocol.methods import (
     Params,
     Position,
     ResultTaken,
+    RpcDiscover,
     RunAbort,
     RunClaim,
     RunDecline,
@@ -34,6 +35,7 @@ from ...protocol.methods import (
     ServerInfo,
     Settled,
 )
+from ...protocol.openrpc import openrpc_document
 from ...protocol.record import FINAL, Head
 from ...protocol.transitions import Decide, Decline, Reply
 from ..runtime.eventlog import EventLog
@@ -59,6 +61,7 @@ class Procedures:
         self._by = guard.by
         self._table: dict[type[Params], Callable[[Any], Awaitable[Wire]]] = {
             ServerInfo: self._server_info,
+            RpcDiscover: self._discover,
             AgentsList: self._agents_list,
             RunResume: self._resume,
             RunDecline: self._decline,
@@ -114,6 +117,9 @@ class Procedures:
 
     async def _server_info(self, params: ServerInfo) -> ServerDescription:
         return self._description
+
+    async def _discover(self, params: RpcDiscover) -> Wire:
+        return openrpc_document(self._description.version)
 
     async def _agents_list(self, params: AgentsList) -> AgentList:
         return AgentList(agents=tuple(map(agent_info, self._system.agents.values())))

@@ -25,6 +25,7 @@ from adjourn.protocol.events import (
     ToolExecutionUpdate,
 )
 from adjourn.protocol.messages import AssistantMessage, Text
+from adjourn.protocol.openrpc import refusals
 from adjourn.protocol.record import FINAL, Call, Limits, OnExpiry
 from adjourn.protocol.transitions import (
     Abort,
@@ -420,6 +421,14 @@ class Runs(RuleBasedStateMachine):
         self.begin(limits)
 
 
+METHOD_OF = {
+    "Decide": "run.resume",
+    "Decline": "run.decline",
+    "ClaimCall": "run.claim",
+    "UnclaimCall": "run.unclaim",
+    "ClientResult": "run.result",
+    "Abort": "run.abort",
+}
 MUST_REACH = {
     *("Decide " + verdict for verdict in ("ok", "DecisionInvalid", "DecisionConflict", "NotPending", "RunEnded")),
     *("Decline " + verdict for verdict in ("ok", "DecisionConflict", "ToolCallIdRequired", "RunEnded")),
@@ -442,3 +451,8 @@ def test_whatever_happens_to_a_run_its_invariants_hold():
     run_state_machine_as_test(Runs, settings=examples(800, stateful_step_count=50))
     if is_full():  # fewer examples do not get everywhere
         assert {name for name in MUST_REACH if not reached[name]} == set(), "else the rules above have gone blind"
+    for given, method in METHOD_OF.items():
+        told = {error.__name__ for error in refusals(method)} | {"ok", "-"}
+        assert {name.split()[1] for name in reached if name.startswith(f"{given} ")} <= told, (
+            "OpenRPC tells all of them"
+        )
