@@ -21,7 +21,7 @@ def check_gate(where: str, approval: Any, decision: Any, decision_when: Any) -> 
     """Raises: ToolDefinitionError, unless these make one gate, or none."""
     if not isinstance(approval, bool) and not _is_sync(approval):
         raise ToolDefinitionError(f"{where}: approval must be True, False or a sync function of the arguments")
-    if approval and (decision is not None or decision_when is not None):
+    if approval is not False and (decision is not None or decision_when is not None):
         raise ToolDefinitionError(f"{where}: approval is a yes or no, and excludes decision and decision_when")
     if decision_when is None:
         return

@@ -40,13 +40,12 @@ class Progress:
     """One call's line to its watchers, between the tool and the run. Once closed it carries nothing, also not what
     was waiting: a thread that was left behind can't go on talking."""
 
-    __slots__ = ("_call_id", "_is_over", "_max_bytes", "_publish", "_tool_name", "_waiting")
+    __slots__ = ("_context", "_is_over", "_max_bytes", "_waiting")
 
-    def __init__(self, context: ToolContext, *, max_bytes: int) -> None:
-        self._publish, self._max_bytes = context.publish, max_bytes
-        self._tool_name, self._call_id = context.tool_name, context.tool_call_id
+    def __init__(self, context: ToolContext, max_bytes: int) -> None:
+        self._context, self._max_bytes = context, max_bytes
         self._is_over = False
-        self._waiting: set[trio.CancelScope] = set()
+        self._waiting: list[trio.CancelScope] = []
 
     async def publish(self, partial: Any) -> None:
         """Hand plain data on. Raises: InvalidValue where it takes more than `max_bytes` as JSON; ToolCallOver."""
@@ -55,12 +54,13 @@ class Progress:
             if size > self._max_bytes:
                 raise InvalidValue("", f"expected at most {self._max_bytes} bytes, got {size}")
             with trio.CancelScope() as scope:
-                self._waiting.add(scope)
+                self._waiting.append(scope)
                 try:
-                    return await self._publish(partial)
+                    return await self._context.publish(partial)
                 finally:
-                    self._waiting.discard(scope)
-        raise ToolCallOver(f"call {self._call_id} of tool {self._tool_name} is over: nothing of it is shown any more")
+                    self._waiting.remove(scope)
+        call_id, name = self._context.tool_call_id, self._context.tool_name
+        raise ToolCallOver(f"call {call_id} of tool {name} is over: nothing of it is shown any more")
 
     def close(self) -> None:
         """End it, on the trio thread."""

@@ -162,14 +162,14 @@ def _declare(
 ) -> Tool:
     where = f"tool {name}"
     check_gate(where, approval, decision, decision_when)
-    asked = APPROVAL if approval else decision
+    asked = decision if approval is False else APPROVAL
     codec = None if asked is None else codec_of(asked, f"{where}: decision")
     spec = ToolSpec(
         name=name,
         description=description,
         parameters=parameters,
         decision=None if codec is None else codec.schema,
-        approval=bool(approval),
+        approval=approval is not False,
         editable=names_of(editable, f"{where}: editable"),
         runs=runs,
         idempotent=idempotent,

@@ -43,7 +43,7 @@ async def execute(
     refused = refusal(tool, decision)
     if refused is not None:
         return failed(refused)
-    progress = Progress(context, max_bytes=max_result_bytes)
+    progress = Progress(context, max_result_bytes)
     try:
         call = _bound(tool, arguments, decision, msgspec.structs.replace(context, publish=progress.publish))
         if isinstance(call, ToolOutcome):
@@ -51,7 +51,11 @@ async def execute(
         if tool.threaded:
             threads = threads or Threads(trio.to_thread.current_default_thread_limiter())
             return await _in_thread(tool, call, context, max_result_bytes, threads)
-        return await _in_task(tool, call, context, max_result_bytes)
+        if tool.timeout_s is None:
+            return await _outcome(call, context, max_result_bytes)
+        with trio.move_on_after(tool.timeout_s):
+            return await _outcome(call, context, max_result_bytes)
+        return _late(tool, has_begun=True)
     finally:
         progress.close()
 
@@ -70,14 +74,6 @@ def _bound(
             _log.error("tool %s can't be called (call %s)", context.tool_name, context.tool_call_id, exc_info=fault)
         words = str(fault) if type(fault) in (ValueError, msgspec.ValidationError) else error_text(fault)
         return failed(f"{context.tool_name} was not executed: the call can't be decoded: {words}")  # noqa: ASYNC104
-
-
-async def _in_task(tool: Tool, call: Callable[[], Any], context: ToolContext, max_result_bytes: int) -> ToolOutcome:
-    if tool.timeout_s is None:
-        return await _outcome(call, context, max_result_bytes)
-    with trio.move_on_after(tool.timeout_s):
-        return await _outcome(call, context, max_result_bytes)
-    return _late(tool, has_begun=True)
 
 
 async def _in_thread(

@@ -72,7 +72,10 @@ def _check_kind(parameter: inspect.Parameter, where: str) -> None:
 
 def _is_context(annotation: Any) -> bool:
     """Whether it says ToolContext, or ToolContext | None."""
-    if typing.get_origin(annotation) in (typing.Union, types.UnionType, typing.Annotated):
+    origin = typing.get_origin(annotation)
+    if origin is typing.Annotated:
+        return _is_context(annotation.__origin__)
+    if origin in (typing.Union, types.UnionType):
         return any(_is_context(each) for each in typing.get_args(annotation))
     return annotation is ToolContext
 

@@ -40,24 +40,30 @@ class RaisedInThread(ProgramError):
 class ThreadCall:
     """One call of a blocking function. It may be run once."""
 
-    __slots__ = ("_claim", "begun_at", "call_id", "function", "has_begun", "has_ended", "threads", "tool_name")
+    __slots__ = ("_claim", "begun_at", "call_id", "function", "has_ended", "threads", "tool_name", "was_given_up")
 
     def __init__(self, function: Callable[[], Any], call_id: str, tool_name: str) -> None:
         self.function, self.call_id, self.tool_name = function, call_id, tool_name
-        self.has_begun = self.has_ended = False  # the function, in its thread
+        self.was_given_up = False  # before it began: it never will
+        self.has_ended = False  # the function, in its thread
         self.begun_at = 0.0  # on trio's clock: when it got its place
         self.threads: Threads
         self._claim = threading.Lock()  # whoever gets it first, its thread or who gives it up, has decided
 
+    @property
+    def has_begun(self) -> bool:
+        """Whether the function has begun, in its thread. Asked on the trio thread."""
+        return self._claim.locked() and not self.was_given_up
+
     def give_up(self) -> bool:
-        """Keep the function from beginning. False when it has begun already."""
-        return self._claim.acquire(blocking=False)
+        """Keep the function from beginning, on the trio thread. False when it has begun already."""
+        self.was_given_up = self._claim.acquire(blocking=False)
+        return self.was_given_up
 
     def work(self) -> tuple[Any, BaseException | None] | None:
         """Call the function, in the thread: what it returned and what it raised. None when it was given up."""
         if not self._claim.acquire(blocking=False):
             return None
-        self.has_begun = True
         try:
             return self.function(), None
         except BaseException as raised:  # noqa: ASYNC103  # a thread has no cancellation of its own
@@ -135,7 +141,9 @@ class Threads:
             on_start()
         with self._friendly():
             try:
-                ended = await trio.to_thread.run_sync(call.work, abandon_on_cancel=True, limiter=cast(Any, call))
+                ended = await trio.to_thread.run_sync(
+                    call.work, thread_name=f"tool {call.tool_name}", abandon_on_cancel=True, limiter=cast(Any, call)
+                )
             except RuntimeError as error:  # the system has no thread left; what the function raises comes in `ended`
                 raise NotStarted(f"no thread could be started: {error}") from error
         assert ended is not None

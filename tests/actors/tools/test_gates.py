@@ -195,6 +195,22 @@ def test_a_function_says_which_calls_ask(kind: str) -> None:
     assert made.spec.decision is not None
 
 
+class Empty:
+    """A function that is false, for Python: it has no members."""
+
+    def __len__(self) -> int:
+        return 0
+
+    def __call__(self, arguments: dict[str, Any]) -> bool:
+        return True
+
+
+def test_a_function_that_counts_as_false_gates_all_the_same() -> None:
+    made = tool(approval=Empty())(good)
+    assert made.spec.approval
+    assert gate_of(made, {})
+
+
 def test_without_a_function_all_calls_of_a_gated_tool_ask() -> None:
     assert gate_of(approved()[0], {})
     assert gate_of(make_tool("t", "", OBJECT, lambda arguments, context: "", decision=YES_NO), {})
