@@ -54,7 +54,7 @@ class Outbox:
             await self._room.wait()
 
     def finish(self) -> None:
-        """Make `write` return once all messages that were put are sent; events are left unsent."""
+        """Make `write` return once all messages that were put are sent, however many events wait."""
         self._finishing = True
         self.wake()
 

@@ -7,8 +7,10 @@ import pytest
 from adjourn.actors.gateway import Gateway, changes
 from adjourn.actors.gateway.access import Credentials, is_loopback, token_authenticator, token_of
 from adjourn.actors.gateway.changes import Changes
+from adjourn.actors.gateway.framing import Framing
 from adjourn.actors.gateway.subscriptions import Subscriptions
 from adjourn.actors.runtime.eventlog import EventLog
+from adjourn.protocol import rpc
 from adjourn.protocol.errors import InvalidParams, LimitExceeded
 from adjourn.protocol.events import AgentEnd, Status, TurnStart
 from adjourn.protocol.methods import RunsWatch
@@ -144,6 +146,45 @@ def test_a_run_at_its_end_frees_its_place() -> None:
     assert take_all(subscriptions, 9) == [("a", 1), ("a", 2)]
     subscriptions.check_room("b")
     assert not watched.watched
+
+
+# Frames.
+
+
+def framing(form: rpc.Format = rpc.JSON, *, takes_batches: bool = False, max_batch_bytes: int = 1_000) -> Framing:
+    return Framing(form, takes_batches=takes_batches, max_batch_bytes=max_batch_bytes)
+
+
+def payloads(frames: bytes) -> list[bytes]:
+    """What is in these unmasked frames of up to 65,535 bytes."""
+    found: list[bytes] = []
+    while frames:
+        size, start = (frames[1], 2) if frames[1] < 126 else (int.from_bytes(frames[2:4]), 4)
+        found.append(frames[start : start + size])
+        frames = frames[start + size :]
+    return found
+
+
+def test_a_client_without_batches_gets_a_frame_for_each_event_the_same_bytes_as_every_other() -> None:
+    items = log("a", 3).open_cursor(0).take()
+    assert len(payloads(framing().frames(items))) == 3
+    kept = [item.frames and item.frames["json"] for item in items]
+    assert framing().frames(items) == b"".join(frame for frame in kept if frame)
+    assert all(item.frames and item.frames["json"] is frame for item, frame in zip(items, kept, strict=True))
+
+
+@pytest.mark.parametrize("form", [rpc.JSON, rpc.MSGPACK], ids=["json", "msgpack"])
+def test_a_client_with_batches_gets_them_up_to_the_cap_and_a_lone_event_as_it_is(form: rpc.Format) -> None:
+    items = log("a", 30).open_cursor(0).take()
+    batching = framing(form, takes_batches=True)
+    batches = payloads(batching.frames(items))
+    assert 1 < len(batches) < 30
+    assert max(map(len, batches)) < 1_010
+    decoded = [note for each in batches for note in form.decode(each, list[Any])]
+    assert [note["params"]["seq"] for note in decoded] == list(range(1, 31))
+    alone = payloads(framing(form).frames(items))
+    assert payloads(batching.frames(items[:1])) == alone[:1]
+    assert payloads(framing(form, takes_batches=True, max_batch_bytes=1).frames(items)) == alone
 
 
 # The list.
