@@ -14,8 +14,8 @@ from ...protocol.record import FINAL, Call, DecisionEntry, Head, History, Messag
 from ...protocol.schema import compile_schema
 from ...protocol.transitions import StartTool, Transition
 from ..agent import Agent
+from ..tools.declared import Tool
 from ..tools.gates import type_fault
-from ..tools.tool import Tool
 
 __all__ = ["Contracts", "check_code", "contract_fault"]
 

@@ -2,11 +2,11 @@
 
 from .context import ToolContext
 from .declaration import ToolOptions, client_tool, make_tool, tool
+from .declared import Tool
 from .errors import ToolCallOver, ToolDefinitionError, ToolError
 from .execution import execute
 from .gates import gate_of
 from .results import ToolOutcome
-from .tool import Tool
 
 __all__ = [
     "Tool",

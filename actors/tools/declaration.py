@@ -16,10 +16,10 @@ from .annotations import check_result
 from .checks import NAME, check_bounds, check_function, check_gate, check_spec, is_empty, names_of
 from .codec import codec_of, own_schema
 from .context import ToolContext
+from .declared import Tool
 from .errors import ToolDefinitionError
 from .gates import APPROVAL
 from .signature import Signature, signature_of
-from .tool import Tool
 
 __all__ = ["NAME", "Tool", "ToolContext", "ToolOptions", "client_tool", "make_tool", "tool"]
 

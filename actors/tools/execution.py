@@ -10,11 +10,11 @@ import trio
 
 from ..core.faults import error_text, foreign_error
 from .context import Progress, ToolContext
+from .declared import Tool
 from .errors import ToolError
 from .gates import refusal
 from .results import ToolOutcome, carried, failed, raised, returned
 from .threads import NotStarted, RaisedInThread, ThreadCall, Threads
-from .tool import Tool
 
 __all__ = ["Tool", "ToolContext", "ToolError", "ToolOutcome", "carried", "execute"]
 

@@ -10,7 +10,7 @@ import trio
 from ...protocol.schema import compile_schema
 from ..core.faults import error_text, foreign_error
 from .context import ToolContext
-from .tool import Tool
+from .declared import Tool
 
 __all__ = ["APPROVAL", "gate_of", "refusal", "type_fault"]
 

@@ -40,7 +40,9 @@ async def test_a_refund_parked_when_the_process_is_killed_is_decided_later_and_e
         await server.kill()
     async with serving(tmp_path) as server:
         await server.output.until("1 run is waiting for a decision: .*adjourn runs list --url ws:")
-        assert re.search(rf"^{run_id} +support +paused .* 1$", await server.adjourn("runs", "list"), re.MULTILINE)
+        assert re.search(
+            rf"^{run_id} +support +paused .* refund_order since .*$", await server.adjourn("runs", "list"), re.MULTILINE
+        )
         decided = await server.adjourn("runs", "resume", run_id, '{"approved": true}')
         assert decided == "decided: refund_order(order_id=7, amount=79.5)\n"
         assert (await server.adjourn("runs", "watch", run_id)).endswith("support> Refunded 79.50 for order 7.\n")
