@@ -1,8 +1,10 @@
 """Messages, events, errors, records and the transcript: all the data of a run. Pure: no I/O, no clock, no trio.
 
-The rest is imported by module: the journal's entries from `record`, and `rpc`, `sse`, `schema`, `codec`, `machine`.
+The rest is imported by module: the journal's entries from `record`, and `rpc`, `sse`, `schema`, `codec`, `machine`; of
+the latter only the errors are here.
 """
 
+from .codec import CodecError, InvalidValue
 from .errors import (
     AdjournError,
     AgentNotFound,
@@ -16,6 +18,7 @@ from .errors import (
     InvalidParams,
     LimitExceeded,
     NotPending,
+    ProgramError,
     RecordTooNew,
     RunEnded,
     RunIdConflict,
@@ -102,6 +105,8 @@ from .record import (
     Spec,
     ToolSpec,
 )
+from .schema import SchemaInvalid
+from .sse import SSETooLarge
 from .transcript import PendingCall, Snapshot, ToolView, Transcript, replay
 
 __all__ = [
@@ -120,6 +125,7 @@ __all__ = [
     "CallerError",
     "Claim",
     "ClaimTaken",
+    "CodecError",
     "Compat",
     "ConnectionLost",
     "Cost",
@@ -135,6 +141,7 @@ __all__ = [
     "Image",
     "InternalError",
     "InvalidParams",
+    "InvalidValue",
     "LimitExceeded",
     "Limits",
     "Message",
@@ -148,11 +155,14 @@ __all__ = [
     "OnExpiry",
     "PartialMessage",
     "PendingCall",
+    "ProgramError",
     "Record",
     "RecordTooNew",
     "RunEnded",
     "RunIdConflict",
     "RunNotFound",
+    "SSETooLarge",
+    "SchemaInvalid",
     "ShuttingDown",
     "Snapshot",
     "Spec",

@@ -12,6 +12,8 @@ from typing import Any, TypeVar, cast, overload
 
 import msgspec
 
+from .errors import ProgramError
+
 MAX_DEPTH = 100
 MAX_INT = 2**53
 
@@ -27,7 +29,7 @@ _T = TypeVar("_T")
 _Trail = tuple[Any, str | int] | None
 
 
-class CodecError(ValueError):
+class CodecError(ProgramError, ValueError):
     """Bytes or a value are not what was expected. `path` is a JSON pointer ("" is the root), `message` says what was
     expected there. A `*` in the path stands for a dict key or item that the decoder did not name."""
 

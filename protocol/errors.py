@@ -1,4 +1,6 @@
-"""The tree of typed errors: what went wrong, whose fault, and the code that says so on the wire.
+"""The two trees of errors.
+
+The first: errors that may cross the wire. What went wrong, whose fault it is, and the code that says so.
 
     AdjournError
     ├── CallerError              the caller can put it right
@@ -30,6 +32,28 @@
     └── InternalError            -32603  ours; its id is in the log
 
 An error goes over the wire as JSON-RPC's `{code, message, data: {type, ...}}`; `from_wire` gives the same class back.
+
+The second: errors that only the program meets that uses the library. They never cross the wire and have no code; each
+is defined where it is raised. "Inside" are those that the library catches itself: no program meets them.
+
+    ProgramError
+    ├── CodecError               also ValueError; protocol.codec: bytes or a value are not what was expected
+    │   └── InvalidValue         outside the domain of values that every wire can carry
+    ├── SchemaInvalid            also ValueError; protocol.schema: not a JSON Schema that can be used
+    ├── SSETooLarge              also ValueError; protocol.sse: an event or a line is over its bound
+    ├── WireError                protocol.providers: a model provider's stream can't go on
+    ├── ActorError               actors.core
+    │   ├── ActorEnded           the actor takes no mail any more
+    │   ├── ActorCrashed         the actor crashed while it owed this answer
+    │   ├── MailboxFull          there is no room for this mail now
+    │   ├── NameTaken            a living child of the supervisor has this name
+    │   └── RestartIntensityExceeded   children crashed too often: the supervisor gave up
+    ├── ToolError                actors.tools; raised by a tool: the model reads the message
+    ├── ToolDefinitionError      also TypeError; actors.tools: a tool's declaration can't work
+    ├── EndRun                   actors.middleware; raised by a middleware: the run ends as failed
+    ├── ProviderError            actors.models: a provider gave no answer
+    ├── NetworkFault             inside actors.models: an HTTP exchange failed
+    └── Refused                  inside actors.models: a request can't be made, for want of a key, say
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -48,6 +72,7 @@ __all__ = [
     "InvalidParams",
     "LimitExceeded",
     "NotPending",
+    "ProgramError",
     "RecordTooNew",
     "RunEnded",
     "RunIdConflict",
@@ -68,7 +93,7 @@ __all__ = [
 
 
 class AdjournError(Exception):
-    """Anything that adjourn raises on purpose. `data` is what a program may need, plain and JSON-able."""
+    """An error that may cross the wire. `data` is what a program may need, plain and JSON-able."""
 
     code: ClassVar[int] = 0  # 0: a branch, never sent
     type: ClassVar[str] = ""
@@ -83,6 +108,10 @@ class AdjournError(Exception):
         """The `data` member of a JSON-RPC error."""
         retry = {"retryable": True} if self.retryable else {}
         return {"type": self.type, **retry, **self.data}
+
+
+class ProgramError(Exception):
+    """An error that only the program meets that uses the library; it never crosses the wire."""
 
 
 class CallerError(AdjournError):

@@ -21,6 +21,7 @@ from urllib.parse import quote
 import msgspec
 
 from .codec import MAX_INT, CodecError, canonical_json, parse_json, pointer, to_json
+from .errors import ProgramError
 from .plain_schema import Accepts, accepts
 
 MAX_PATTERN_CHARS = 4096
@@ -40,7 +41,7 @@ class SchemaError(msgspec.Struct, frozen=True):
     message: str  # what was expected there
 
 
-class SchemaInvalid(ValueError):
+class SchemaInvalid(ProgramError, ValueError):
     """This is not a schema that can be used: malformed, of another draft, with a reference that leads nowhere or
     outside, or with a pattern that may never end."""
 

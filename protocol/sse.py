@@ -8,6 +8,8 @@ import re
 
 import msgspec
 
+from .errors import ProgramError
+
 MAX_EVENT_BYTES = 16 * 1024 * 1024
 
 _BOM = b"\xef\xbb\xbf"
@@ -16,7 +18,7 @@ _FIELDS = frozenset({b"id", b"event", b"retry"})
 _RETRY = re.compile(r"[0-9]{1,15}")  # the standard sets no bound; int() does, and 15 digits are 30,000 years
 
 
-class SSETooLarge(ValueError):
+class SSETooLarge(ProgramError, ValueError):
     """An event, or a line, has more bytes than the parser may hold."""
 
 

@@ -69,11 +69,9 @@ def connect(path: str) -> sqlite3.Connection:
 def connect_reader(path: str) -> sqlite3.Connection:
     """Another connection to a file that `connect` has opened, for reading only. Raises as `connect`."""
     try:
-        connection = _open(path)
-        connection.execute("PRAGMA query_only = ON")
+        return _open(path, "PRAGMA query_only = ON")
     except sqlite3.Error as error:
         raise translated(error, path) from error
-    return connection
 
 
 def translated(error: Exception, path: str) -> Exception:
@@ -132,10 +130,15 @@ def check_place(path: str) -> None:
             raise StoreUnavailable(f"{path}: {place} is read-only", path=path)
 
 
-def _open(path: str) -> sqlite3.Connection:
+def _open(path: str, *settings: str) -> sqlite3.Connection:
     # Made on one thread, used on another, closed on that.
     connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-    connection.execute("PRAGMA synchronous = FULL")
+    try:
+        for setting in ("PRAGMA synchronous = FULL", *settings):
+            connection.execute(setting)
+    except BaseException:
+        connection.close()
+        raise
     return connection
 
 

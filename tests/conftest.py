@@ -1,13 +1,13 @@
-"""Tests run alike everywhere: Hypothesis draws the same examples on every machine, however slow, and keeps no database
-of past failures; and but for live tests no proxy stands between a test and its servers."""
+"""Tests run alike everywhere: by the profiles of `support/profiles.py`, and, live tests apart, with no proxy between a
+test and its servers."""
 
+import gc
 import os
 from pathlib import Path
 
-from hypothesis import settings
+from profiles import register_profiles
 
-settings.register_profile("adjourn", derandomize=True, deadline=None, database=None)
-settings.load_profile("adjourn")
+register_profiles()
 
 if os.environ.get("ADJOURN_LIVE") != "1":
     for name in [name for name in os.environ if name.lower() in ("http_proxy", "https_proxy", "all_proxy")]:
@@ -15,3 +15,9 @@ if os.environ.get("ADJOURN_LIVE") != "1":
 
 if (Path(__file__).parents[1] / "PKG-INFO").exists():  # in an unpacked sdist there is no git to compare with
     collect_ignore = ["test_docs.py", "test_layers.py", "test_packaging.py"]
+
+
+def pytest_collection_finish() -> None:
+    """Tests that look at all objects, or collect garbage, need not go through those of the imports too."""
+    gc.collect()
+    gc.freeze()

@@ -98,9 +98,24 @@ def test_an_example_is_compared_with_the_text_block_right_after_it(tmp_path: Pat
         run_example(first, tmp_path)
 
 
-def test_ci_ends_with_the_test_command_of_the_readme() -> None:
+CI = (ROOT / ".ci/run").read_text(encoding="utf-8")
+
+
+def test_ci_runs_the_test_command_of_the_readme_word_for_word() -> None:
     [command] = [line.strip() for line in README.splitlines() if line.strip().endswith("-m pytest")]
-    assert (ROOT / ".ci/run").read_text(encoding="utf-8").splitlines()[-1] == command
+    assert CI.splitlines().count(command) == 1
+
+
+def test_ci_runs_every_python_that_the_package_names() -> None:
+    named = re.findall(r"Python :: (\d\.\d+)", (ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    [run] = re.findall(r"^for version in ([\d. ]+);", CI, re.MULTILINE)
+    assert run.split() == named
+
+
+def test_a_commit_is_checked_with_commands_of_ci() -> None:
+    hooks = re.findall(r"entry: (.+)", (ROOT / ".pre-commit-config.yaml").read_text(encoding="utf-8"))
+    assert hooks
+    assert [hook for hook in hooks if hook not in CI] == []
 
 
 def library_packages() -> list[str]:

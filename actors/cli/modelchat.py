@@ -7,7 +7,7 @@ from functools import partial
 from ...protocol.errors import InvalidParams
 from ..agent import Agent
 from ..models.catalogue import find_model
-from ..models.httpmodel import HTTPModel, ProviderError, check_model
+from ..models.httpmodel import HTTPModel, ProviderError
 from .conversation import converse
 from .serving import Place, serve
 
@@ -27,7 +27,7 @@ async def chat_with(agent: Agent) -> None:
     Raises: InvalidParams, if it is plain from the start that the model can't be asked."""
     assert isinstance(agent.language_model, HTTPModel)
     try:
-        await check_model(agent.language_model)
+        await agent.language_model.check()
     except ProviderError as error:
         raise InvalidParams(str(error)) from error
     token = secrets.token_urlsafe(24)  # nobody else on this machine is to talk along

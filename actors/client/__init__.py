@@ -1,6 +1,6 @@
-"""The client's end of the wire: a connection that comes back by itself, the verbs of a gateway, a conversation.
+"""The client's end of the wire: a connection that comes back by itself, the methods of a gateway, a conversation.
 
-Knows `protocol/` alone, and nothing of what runs at the other end.
+It imports `protocol/` alone, and nothing of what runs at the other end.
 """
 
 from .chat import Chat

@@ -1,6 +1,6 @@
 """A conversation over a client: one run after the other, folded into messages, with callbacks. Python's `useChat`.
 
-No state of a run is kept but the fold of its events (`protocol/transcript.py`) and the place up to which they came.
+The only state kept of a run is the fold of its events (`protocol/transcript.py`) and the seq up to which it is folded.
 """
 
 import inspect
@@ -29,34 +29,35 @@ _Stream: TypeAlias = AbstractAsyncContextManager[AsyncIterator[Envelope | RunSna
 
 @dataclass(slots=True)
 class _Progress:
-    """How far a run has been folded, and what has been told of it."""
+    """How far a run has been folded, and which callbacks were called for it."""
 
-    run_id: str | None  # None: there is only history yet
+    run_id: str | None  # None: there is only history, no run yet
     fold: Transcript
-    seq: int | None = None  # up to which it is folded; None: it will start with a snapshot
-    told: int = 0  # how many of the messages on_message has been given, or need not be
-    announced: set[str] = field(default_factory=set[str])  # tool call ids that on_decision_pending has been given
-    answered: set[str] = field(default_factory=set[str])  # tool call ids for which the server took an answer of ours
-    due: int = 0  # the seq of what the server took from us last: the run does not rest before
-    is_begun: bool = False  # the server has it, and shows it
-    is_finished: bool = False  # on_finish has been called
+    seq: int | None = None  # of the last event that is folded; None: a snapshot will come first
+    told: int = 0  # messages that on_message was called for, or need not be
+    announced: set[str] = field(default_factory=set[str])  # tool call ids that on_decision_pending was called for
+    answered: set[str] = field(default_factory=set[str])  # tool call ids for which the server accepted our answer
+    due: int = 0  # seq of our last request that the server accepted: the run's pauses before it don't count
+    is_begun: bool = False  # whether the server has the run, and lets us watch it
+    is_finished: bool = False  # whether on_finish was called
 
 
 class Chat:
     """A conversation with one agent.
 
-    `send`, `respond_with_decision`, `decline`, `attach` and `follow` return when the run pauses or is over, with the
-    chat up to date. While one of them follows the run, in another task or around a callback, a decision returns as
-    soon as the server has taken it, and the one that follows goes on. Cancelling any of them aborts nothing.
+    `send`, `respond_with_decision`, `decline`, `attach` and `follow` follow the run, and return when it pauses or is
+    over, with the chat up to date. If one of them follows the run already, in another task or around a callback, a
+    decision returns as soon as the server has accepted it. Cancelling any of them does not abort the run.
 
-    What fails is raised, and kept as `error` until the next call; messages stay whole. A run that fails raises
-    nothing: `status` is `failed`, and `error` says why. Of a run that is gone (RunNotFound), the messages stay, as
+    Errors are raised, and kept as `error` until the next call; `messages` holds complete messages only. A failed run
+    raises nothing: `status` is `failed`, and `error` says why. If a run is gone (RunNotFound), its messages stay as
     history.
 
     Callbacks may be sync or async, and may use the chat. They are called one at a time, in the order of the events,
-    each after the chat has changed: `on_event(envelope or snapshot)` for all that comes, `on_message(message)` for each
-    new complete message (the user's own excepted), `on_decision_pending(call)` once for each call that waits for a
-    decision, `on_finish(snapshot)` when a run is over. What they raise ends the call that follows, not the run.
+    each after the chat has changed: `on_event(envelope or snapshot)` for each of them, `on_message(message)` for each
+    new complete message (but not the user's own), `on_decision_pending(call)` once for each call that waits for a
+    decision, `on_finish(snapshot)` when a run is over. An error in a callback ends the method that follows the run, not
+    the run.
     """
 
     def __init__(
@@ -72,7 +73,7 @@ class Chat:
         on_event: Callback | None = None,
     ) -> None:
         self.agent = agent
-        self.error: AdjournError | ErrorInfo | None = None  # of the latest call, or of a run that failed
+        self.error: AdjournError | ErrorInfo | None = None  # of the latest method call, or of a run that failed
         self._client = client
         self._metadata = metadata
         self._on_message = on_message
@@ -80,14 +81,14 @@ class Chat:
         self._on_decision_pending = on_decision_pending
         self._on_event = on_event
         self._run = _history(messages)
-        self._follower: trio.lowlevel.Task | None = None
+        self._follower: trio.lowlevel.Task | None = None  # the task that follows the run now
         self._followed = trio.Event()  # set when the follower is done
 
-    # What there is to see.
+    # State.
 
     @property
     def run_id(self) -> str | None:
-        """Of the latest run."""
+        """The id of the latest run; None before the first."""
         return self._run.run_id
 
     @property
@@ -97,7 +98,7 @@ class Chat:
 
     @property
     def streaming(self) -> AssistantMessage | None:
-        """What the model has said so far of a message that is not complete."""
+        """The message that the model is still writing, as far as it has come."""
         return self._run.fold.snapshot().streaming
 
     @property
@@ -107,26 +108,26 @@ class Chat:
 
     @property
     def status(self) -> Status | Literal["idle"]:
-        """Of the latest run; `idle` before the first."""
+        """The status of the latest run; `idle` before the first."""
         return "idle" if self._run.run_id is None else self._run.fold.status
 
     @property
     def is_under_way(self) -> bool:
-        """Whether the latest run, if any, is not over yet."""
+        """Whether there is a run that is not over."""
         return self.status in ("running", "paused")
 
     @property
     def is_streaming(self) -> bool:
-        """Whether a call of this chat follows a run at this moment."""
+        """Whether a method of this chat follows a run now."""
         return self._follower is not None
 
-    # What there is to do.
+    # Actions.
 
     async def send(self, text: str) -> None:
-        """Say something: begin a run, with the conversation so far as its history.
+        """Send a user message: begin a run, with the conversation so far as its history, and follow it.
 
         Raises: trio.BusyResourceError while a run is under way or waits for a decision (decide, or abort it); what
-            `Client.run` raises. If the run could not be begun, the message is taken back.
+            `Client.run` raises. If the run can't be begun, the message is removed from the conversation.
         """
         if self.is_under_way:
             raise trio.BusyResourceError("the run is not over yet: decide, or abort it")
@@ -139,9 +140,10 @@ class Chat:
             await self._read(self._client.run(self.agent, messages, run_id=run_id, metadata=self._metadata))
 
     async def attach(self, run_id: str) -> None:
-        """Follow a run that exists already; the conversation becomes the run's.
+        """Follow an existing run; its messages become the conversation.
 
-        Messages that it has already are not told to `on_message`; what is pending is announced.
+        `on_message` is not called for the messages that the run has already; `on_decision_pending` is, for each call
+        that waits.
 
         Raises: trio.BusyResourceError while another run is followed; what `Client.events` raises. If the run can't be
             watched, the chat stays as it was.
@@ -150,10 +152,10 @@ class Chat:
             await self._read()
 
     async def follow(self) -> None:
-        """Go on following the run to its next pause or its end; at once when it is over, or there is none.
+        """Follow the run on, to its next pause or its end. Returns at once if it is over, or there is none.
 
-        For a chat that waits while others may decide, or whose call was cancelled. Where another task follows the run
-        already, it returns when that is done. Raises: as `attach`.
+        For a chat that waits while others may decide, or whose method was cancelled. If another task follows the run
+        already, this returns when that task is done. Raises: as `attach`.
         """
         if self._follower not in (None, trio.lowlevel.current_task()):
             await self._followed.wait()
@@ -162,10 +164,12 @@ class Chat:
                 await self._read()
 
     async def respond_with_decision(self, decision: Any, tool_call_id: str | None = None) -> None:
-        """Decide a call that waits: the first in `pending` that this chat has not answered yet, unless
-        `tool_call_id` says which. The server is always told which call is meant, and what it was shown of it.
+        """Decide a call that waits: `tool_call_id`, or the first in `pending` that this chat has not answered yet.
 
-        Raises: NotPending when nothing waits; what `Client.resume` raises: the call then still waits, if it did before.
+        The request names the call and carries the digest of its arguments, so no other call can be decided by mistake.
+
+        Raises: NotPending if no such call waits; what `Client.resume` raises: the call then still waits, if it did
+            before.
         """
         with self._keeping_error():
             run_id, call = self._waiting(tool_call_id)
@@ -173,16 +177,16 @@ class Chat:
         await self._go_on(settled)
 
     async def decline(self, tool_call_id: str | None = None, reason: str | None = None) -> None:
-        """Say no to a call that waits; which one, and what it raises, is as in `respond_with_decision`."""
+        """Decline a call that waits. Which call, and what it raises: as in `respond_with_decision`."""
         with self._keeping_error():
             run_id, call = self._waiting(tool_call_id)
             settled = await self._client.decline(run_id, call.tool_call_id, reason=reason)
         await self._go_on(settled)
 
     async def abort(self, reason: str | None = None) -> None:
-        """End the run, if it is not over. When this returns, the chat has all that is left of it, and nothing follows.
+        """End the run, if it is not over. When this returns, the chat has all of the run's events.
 
-        From inside a callback it returns as soon as the run is over; the rest of its events is told after that.
+        Called from inside a callback, it returns as soon as the run is over; the last events come after that.
         """
         run = self._run
         if run.run_id is None:
@@ -237,7 +241,7 @@ class Chat:
 
     @contextmanager
     def _replacing(self, run: _Progress) -> Generator[None]:
-        """Turn to another run, and back if it can't be begun or watched."""
+        """Switch to another run, and back if it can't be begun or watched."""
         before, self._run = self._run, run
         try:
             yield
@@ -253,12 +257,12 @@ class Chat:
         except AdjournError as error:
             self.error = error
             is_ours = self._run.is_begun and self._follower in (None, trio.lowlevel.current_task())
-            if isinstance(error, RunNotFound) and is_ours:  # whoever else follows it hears of its end
+            if isinstance(error, RunNotFound) and is_ours:  # another follower learns of it by itself
                 self._run = _history(self._run.fold.messages)
             raise
 
     async def _read(self, begun: _Stream | None = None) -> None:
-        """Fold the run to its next pause or its end."""
+        """Fold the run's events up to its next pause or its end."""
         run = self._run
         assert run.run_id is not None
         with self._keeping_error():
@@ -283,7 +287,7 @@ class Chat:
             self.error = run.fold.error
 
     def _rests(self, item: Envelope | RunSnapshot, before: int) -> bool:
-        """Whether nothing goes on until somebody acts: it paused now, or stayed paused for all that we answered."""
+        """Whether the run waits for somebody: it has paused now, or is still paused after our last answer."""
         run = self._run
         pauses = isinstance(item.event, AgentPaused) if isinstance(item, Envelope) else item.seq != before
         return run.fold.status == "paused" and ((pauses and item.seq >= run.due) or before < run.due <= item.seq)
@@ -292,7 +296,7 @@ class Chat:
         run = self._run
         await _call(self._on_event, item)
         if isinstance(item, Envelope) and isinstance(item.event, MessageUpdate):
-            return  # nearly all of them; nothing below changes by one
+            return  # nearly all events; none of them changes anything below
         while run.told < len(run.fold.messages):
             run.told += 1
             await _call(self._on_message, run.fold.messages[run.told - 1])
@@ -306,7 +310,7 @@ class Chat:
 
 
 def _history(messages: Sequence[Message]) -> _Progress:
-    """No run, but what was said before."""
+    """The state before a run: only the messages so far."""
     return _Progress(None, Transcript(Snapshot(messages=tuple(messages))))
 
 

@@ -1,6 +1,6 @@
-"""The Python client of a gateway: the verbs of an actor system over a WebSocket that comes back by itself.
+"""The Python client of a gateway: the verbs of an actor system over a WebSocket that reconnects by itself.
 
-What a program wants to see is here; how requests travel and connections come back is `link.py`'s.
+How requests travel and connections come back is `link.py`'s, what is watched `watched.py`'s.
 """
 
 import ssl
@@ -45,33 +45,33 @@ from ...protocol.methods import (
 )
 from ...protocol.rpc import JSON, MSGPACK
 from .dial import Backoff, Settings
-from .link import Link, Notice, Session
+from .link import Link
 from .readers import ListReader, RunReader
+from .session import Session
+from .watched import Watched, WatchedRun
 
 __all__ = ["Backoff", "Client", "open_client"]
 
-RELISTED = 100  # runs that a reader of the list gets again after a gap
-GOODBYE_S = 1.0  # for the server to hear that a run is watched no longer
+RELISTED = 100  # runs that a reader of the list gets again after a lost connection
+GOODBYE_S = 1.0  # for sending run.unsubscribe
 
 
 class Client:
-    """What a gateway offers. Open it with `open_client`; any number of tasks may share it.
+    """The methods of a gateway. Open it with `open_client`; any number of tasks may share it.
 
     A call waits while there is no connection; bound it with `trio.fail_after`. A request whose reply was lost with the
-    connection is sent again over the next, and takes effect once: all but `claim` may be repeated. Cancelling a call
-    does not take it back.
+    connection is sent again over the next, and takes effect once; only `claim` is not. Cancelling a call does not take
+    its request back.
 
-    Raises, beside what each method names: ConnectionLost when there will be no other connection, or none came through
-    in several attempts; InvalidParams for values that JSON can't carry; LimitExceeded for messages that are too big;
-    Unauthorized and Forbidden; ShuttingDown and StoreUnavailable, which say that a later call may succeed.
+    Raises, beside what each method names: ConnectionLost if there will be no other connection, or several broke before
+    the reply; InvalidParams for values that JSON can't carry; LimitExceeded for messages that are too big; Unauthorized
+    and Forbidden; ShuttingDown and StoreUnavailable, after which a later call may succeed.
     """
 
-    def __init__(self, settings: Settings, on_connection: Callable[[AdjournError | None], None] | None) -> None:
-        self._link = Link(settings, self._notice, self._changed)
-        self._backoff = settings.backoff or Backoff()
-        self._on_connection = on_connection
-        self._runs: dict[str, _Watched] = {}
-        self._lists: set[ListReader] = set()
+    def __init__(self, link: Link, watched: Watched, backoff: Backoff) -> None:
+        self._link = link  # gives the notifications that come in to `watched`
+        self._watched = watched
+        self._backoff = backoff  # of readers that attach themselves again
 
     @property
     def is_connected(self) -> bool:
@@ -79,11 +79,11 @@ class Client:
         return self._link.session is not None
 
     async def info(self) -> ServerDescription:
-        """What the server is, and its limits."""
+        """The server's name, version, subprotocols and limits."""
         return await self._link.request("server.info", ServerInfo(), ServerDescription)
 
     async def agents(self) -> tuple[AgentInfo, ...]:
-        """What can run there."""
+        """The agents that can be started there, with their tools."""
         return (await self._link.request("agents.list", AgentsList(), AgentList)).agents
 
     async def start(
@@ -93,17 +93,23 @@ class Client:
         run_id: str | None = None,
         metadata: Mapping[str, Any] | None = None,
     ) -> Started:
-        """Begin a run that this client need not watch; saved when this returns. `run` begins one and watches it.
+        """Begin a run without watching it; it is saved when this returns. `run` begins one and watches it.
+
+        With a `run_id` of your own, the call may be repeated.
 
         Raises: AgentNotFound, InvalidParams, RunIdConflict.
         """
-        params = _start_of(agent, input, run_id, metadata)
-        watched = self._watched(params.run_id)
+        key = run_id or _new_run_id()
+        watched = self._watched.acquire(key)
+
+        def began(session: Session, started: Started) -> None:
+            watched.detach()  # the start's subscription has replaced that of the readers
+
         try:
-            return await self._link.request("run.start", params, Started, then=watched.resubscribed)
+            return await self._link.request("run.start", _start_of(agent, input, key, metadata), Started, then=began)
         finally:
             with trio.move_on_after(GOODBYE_S, shield=True):
-                await self._release(watched, unsubscribe=True)  # starting subscribes; who wants to watch says so
+                await self._release(watched, unsubscribe=True)  # a start subscribes, and nobody here wants to watch
 
     async def resume(
         self, run_id: str, decision: Any, tool_call_id: str | None = None, digest: str | None = None
@@ -118,7 +124,7 @@ class Client:
         return await self._link.request("run.decline", params, Settled)
 
     async def claim(self, run_id: str, tool_call_id: str) -> str:
-        """Take a client-side call; returns the token for its result.
+        """Claim a client-side call; returns the token that its result must carry.
 
         Raises: ClaimTaken, NotPending, RunEnded, RunNotFound; ConnectionLost when the reply was lost: if the claim
             took effect, its token is lost too, and the call is open again or over after the client's timeout.
@@ -148,7 +154,7 @@ class Client:
         return await self._link.request("run.list", RunList(status=status, limit=limit, after=after), RunPage)
 
     async def delete(self, run_id: str) -> None:
-        """Forget a run; one that isn't over is aborted first. Nothing happens where there is none."""
+        """Delete a run; one that isn't over is aborted first. Does nothing if there is no such run."""
         await self._link.request("run.delete", RunDelete(run_id=run_id), Empty)
 
     @asynccontextmanager
@@ -157,15 +163,17 @@ class Client:
     ) -> AsyncGenerator[AsyncIterator[Envelope | RunSnapshot]]:
         """A run's events: `async with client.events(run_id) as events: async for ...`.
 
-        In order, each exactly once, across reconnects; after `agent_end` the iterator ends. `after` is the seq of the
-        last event that the caller has seen, 0 for all. Where the events after it are no longer kept, and without it, a
-        snapshot comes first, and stands for everything before it. It comes in mid-stream too: when the events that
-        were missed are gone, or after a reader has left 1,024 items (or about 8 MB) unread: then they are dropped, and
-        the snapshot is fetched when it reads on. So a slow reader holds up neither the run nor other readers.
+        The events come in order, each exactly once, across reconnects; after `agent_end` the iterator ends. `after` is
+        the seq of the last event that the caller has seen, 0 for all. Without it, or if the events after it are no
+        longer kept, a snapshot comes first, and stands for everything up to its seq.
 
-        Raises: RunNotFound, RecordTooNew, Forbidden; from the iterator too, when it comes back to a run that is gone.
+        A snapshot also comes in mid-stream: after a reconnect, if the missed events are gone; and after a reader has
+        left 1,024 items (or about 8 MB) unread. Then those are dropped, and the snapshot is fetched when it reads on.
+        So a slow reader delays neither the run nor other readers.
+
+        Raises: RunNotFound, RecordTooNew, Forbidden; from the iterator too, if the run is gone after a reconnect.
         """
-        watched = self._watched(run_id)
+        watched = self._watched.acquire(run_id)
         reader = RunReader(lambda: self._subscribe(watched, reader), self._backoff, after)
         async with self._reading(watched, reader):
             await reader.attach()
@@ -179,39 +187,40 @@ class Client:
         run_id: str | None = None,
         metadata: Mapping[str, Any] | None = None,
     ) -> AsyncGenerator[AsyncIterator[Envelope | RunSnapshot]]:
-        """Begin a run, and give its events from the first: as `start`, and then as `events`, in one request.
+        """Begin a run and give its events from the first on: `start` and `events` in one request.
 
-        The run is saved when the block is entered, and goes on when it is left.
+        The run is saved when the block is entered, and goes on when the block is left.
         """
-        params = _start_of(agent, input, run_id, metadata)
-        watched = self._watched(params.run_id)
+        key = run_id or _new_run_id()
+        watched = self._watched.acquire(key)
         reader = RunReader(lambda: self._subscribe(watched, reader), self._backoff, 0)
 
         def began(session: Session, started: Started) -> None:
-            watched.resubscribed(session, started)
+            watched.detach()  # the start's subscription has replaced that of the other readers
             reader.session = session
 
         async with self._reading(watched, reader):
-            await self._link.request("run.start", params, Started, then=began)
+            await self._link.request("run.start", _start_of(agent, input, key, metadata), Started, then=began)
             yield reader
 
     @asynccontextmanager
     async def watch_runs(self) -> AsyncGenerator[AsyncIterator[RunSummary]]:
         """The newest 100 runs, the newest last, and from then on every run that changes.
 
-        Of a run that changed several times before it was read, the latest summary comes. After a lost connection, the
-        newest 100 come again: what happened to others in between is not told.
+        Of a run that changed several times before it was read, only the latest summary comes. After a lost connection
+        the newest 100 runs come again; changes of older runs in between are not reported.
         """
         reader = ListReader(lambda: self._watch_list(reader), self._backoff)
-        self._lists.add(reader)
+        self._watched.lists.add(reader)
         try:
             await reader.attach()
             yield reader
         finally:
-            self._lists.discard(reader)  # the gateway goes on telling this client; it has no word for the opposite
+            # The gateway goes on sending run.changed: there is no method that ends `runs.watch`.
+            self._watched.lists.discard(reader)
 
     @asynccontextmanager
-    async def _reading(self, watched: "_Watched", reader: RunReader) -> AsyncGenerator[None]:
+    async def _reading(self, watched: WatchedRun, reader: RunReader) -> AsyncGenerator[None]:
         watched.readers.add(reader)
         try:
             yield
@@ -220,9 +229,9 @@ class Client:
             with trio.move_on_after(GOODBYE_S, shield=True):
                 await self._release(watched, unsubscribe=not reader.ended)
 
-    async def _subscribe(self, watched: "_Watched", reader: RunReader) -> None:
+    async def _subscribe(self, watched: WatchedRun, reader: RunReader) -> None:
         async with watched.lock:
-            # One connection has one subscription to a run: it must begin where the last of its readers stands.
+            # All readers of a run share one subscription, so it must begin where the slowest of them stands.
             others = [each.after for each in watched.readers if each.session is not None]
             seen = [after for after in (reader.after, *others) if after is not None]
             params = RunSubscribe(run_id=watched.run_id, after=min(seen) if len(seen) > len(others) else None)
@@ -235,68 +244,21 @@ class Client:
         await self._link.request("runs.watch", RunsWatch(), Empty, then=attached)
         reader.fill_in(await self.list(limit=RELISTED))
 
-    def _watched(self, run_id: str | None) -> "_Watched":
-        assert run_id is not None
-        watched = self._runs.get(run_id)
-        if watched is None:
-            watched = self._runs[run_id] = _Watched(run_id)
-        watched.users += 1
-        return watched
-
-    async def _release(self, watched: "_Watched", *, unsubscribe: bool) -> None:
-        """Be done with a run; the last to be so tells the gateway, which carries out what concerns a run in order."""
-        watched.users -= 1
-        if watched.users:
-            return
-        del self._runs[watched.run_id]
+    async def _release(self, watched: WatchedRun, *, unsubscribe: bool) -> None:
+        """Release a run; the last call to use it tells the gateway, which carries out what concerns a run in order."""
         session = self._link.session
-        if unsubscribe and session is not None:
+        if self._watched.release(watched) and unsubscribe and session is not None:
             await session.notify("run.unsubscribe", RunUnsubscribe(run_id=watched.run_id))
 
-    # What comes in.
 
-    def _notice(self, notice: Notice, size: int) -> None:
-        if isinstance(notice, RunSummary):
-            for reader in self._lists:
-                reader.take_in(notice)
-        elif (watched := self._runs.get(notice.run_id)) is not None:
-            for reader in watched.readers:
-                reader.take_in(notice, size)
-
-    def _changed(self, lost: AdjournError | None) -> None:
-        if lost is not None:
-            for watched in self._runs.values():
-                for reader in watched.readers:
-                    reader.detach()
-            for reader in self._lists:
-                reader.detach()
-        if self._on_connection is not None and not self._link.is_stopping:
-            self._on_connection(lost)
+def _new_run_id() -> str:
+    """An id of the client's making: a repeated request finds the run that the first one began."""
+    return uuid.uuid4().hex
 
 
-class _Watched:
-    """A run that somebody here watches or starts."""
-
-    __slots__ = ("lock", "readers", "run_id", "users")
-
-    def __init__(self, run_id: str) -> None:
-        self.run_id = run_id
-        self.users = 0
-        self.readers: set[RunReader] = set()
-        self.lock = trio.Lock()  # of who subscribes
-
-    def resubscribed(self, session: Session, started: Started) -> None:
-        """A start has put another subscription in the place of the readers' own."""
-        for reader in self.readers:
-            reader.detach()
-
-
-def _start_of(
-    agent: str, given: str | Sequence[Message], run_id: str | None, metadata: Mapping[str, Any] | None
-) -> RunStart:
+def _start_of(agent: str, given: str | Sequence[Message], run_id: str, metadata: Mapping[str, Any] | None) -> RunStart:
     messages = given if isinstance(given, str) else tuple(given)
-    known = run_id or uuid.uuid4().hex  # so that a repeated request finds the run that the first one began
-    return RunStart(agent=agent, input=messages, run_id=known, metadata=None if metadata is None else {**metadata})
+    return RunStart(agent=agent, input=messages, run_id=run_id, metadata=None if metadata is None else {**metadata})
 
 
 @asynccontextmanager
@@ -314,24 +276,24 @@ async def open_client(
     max_message_bytes: int = 64_000_000,
     on_connection: Callable[[AdjournError | None], None] | None = None,
 ) -> AsyncGenerator[Client]:
-    """A client that is connected, and connects again by itself whenever the connection breaks.
+    """A connected client, which reconnects by itself whenever the connection breaks.
 
-    Leaving the block closes the WebSocket, within `close_timeout_s`; runs go on without it. What the block raises
-    comes out as it is.
+    Leaving the block closes the WebSocket within `close_timeout_s`; runs go on. What the block raises is raised
+    unchanged, not in a group.
 
     Args:
         url: `ws://` or `wss://`.
         token: sent as `Authorization: Bearer`.
-        reconnect: how to wait between attempts; None: a lost connection stays lost.
-        wait_for_server: go on trying when nothing answers at first, too.
+        reconnect: how long to wait between attempts; None: a lost connection stays lost.
+        wait_for_server: whether to retry the first connection too.
         ssl_context: for `wss://`, instead of the system's default.
         connect_timeout_s: for one attempt.
-        ping_interval_s: between signs of life; a server that owes one for so long counts as lost.
-        max_message_bytes: that the server may send; a snapshot holds all messages of its run.
+        ping_interval_s: between pings; without an answer for so long, the connection counts as lost.
+        max_message_bytes: of one message from the server; a snapshot holds all messages of its run.
         on_connection: called with the reason when the connection is lost, with None when there is one. Must not wait.
 
-    Raises: ConnectionLost when nothing answers, or no gateway does; Unauthorized, Forbidden; InvalidParams for a bad
-        `url` or `token`, and when the server refuses the subprotocol. What was refused is not tried again.
+    Raises: ConnectionLost if nothing answers, or something that is no gateway; Unauthorized, Forbidden; InvalidParams
+        for a bad `url` or `token`, and if the server refuses the subprotocol. A refusal is not retried.
     """
     settings = Settings(
         url=url,
@@ -345,14 +307,22 @@ async def open_client(
         close_timeout_s=close_timeout_s,
         max_message_bytes=max_message_bytes,
     )
-    client = Client(settings, on_connection)
-    async with _open_link(client._link):
-        yield client
+    watched = Watched()
+
+    def changed(lost: AdjournError | None) -> None:
+        if lost is not None:
+            watched.detach()
+        if on_connection is not None and not link.is_stopping:
+            on_connection(lost)
+
+    link = Link(settings, watched.take_in, changed)
+    async with _open_link(link):
+        yield Client(link, watched, reconnect or Backoff())
 
 
 @asynccontextmanager
 async def _open_link(link: Link) -> AsyncGenerator[None]:
-    """A link that is up, kept up. What the block raises comes out as it is."""
+    """Keep a link connected for the block. What the block raises is raised unchanged, not in a group."""
     error: BaseException | None = None
     try:
         async with trio.open_nursery() as nursery:

@@ -1,6 +1,6 @@
 """How the client dials: one WebSocket to a gateway, its handshake, and what each way of failing means.
 
-What travels over it, and that it is dialled again, is `link.py`'s.
+What travels over it is `session.py`'s, and dialling again `link.py`'s.
 """
 
 import math
@@ -26,14 +26,14 @@ __all__ = ["FAULTS", "Backoff", "End", "Settings", "end_of", "open_socket"]
 
 @dataclass(frozen=True, slots=True)
 class Backoff:
-    """How long to wait before the next attempt to connect: exponential, of which a random half to whole counts."""
+    """How long to wait before the next attempt to connect: exponential, times a random factor of 0.5 to 1."""
 
     first_s: float = 0.2
     maximum_s: float = 15.0
-    attempts: int | None = None  # in a row, before giving up; None: never
+    attempts: int | None = None  # failed attempts in a row before giving up; None: never give up
 
     def delay_s(self, attempt: int) -> float:
-        """The wait after failed attempt number `attempt`, from 0."""
+        """Seconds to wait after failed attempt number `attempt`, counted from 0."""
         return uniform(0.5, 1.0) * min(self.maximum_s, self.first_s * 2.0 ** min(attempt, 64))  # noqa: S311
 
 
@@ -47,10 +47,10 @@ class Settings:
     ssl_context: ssl.SSLContext | None
     backoff: Backoff | None  # None: a lost connection stays lost
     wait_for_server: bool  # whether the first connection is retried too
-    connect_timeout_s: float
+    connect_timeout_s: float  # for one attempt
     ping_interval_s: float  # also how long the answer to a ping may take
-    close_timeout_s: float
-    max_message_bytes: int  # that the server may send
+    close_timeout_s: float  # for the closing handshake
+    max_message_bytes: int  # of a message from the server
 
     def __post_init__(self) -> None:
         self.address()
@@ -58,7 +58,7 @@ class Settings:
 
     def address(self) -> tuple[str, int, str, bool]:
         """Host, port, resource, and whether to use TLS. Raises: InvalidParams."""
-        if "@" in self.url.partition("//")[2].partition("/")[0]:  # it would be in every error, and help nobody in
+        if "@" in self.url.partition("//")[2].partition("/")[0]:  # every error would show it, and no gateway reads it
             raise InvalidParams("url: expected no user or password in it; what a gateway may ask for is a token")
         try:
             parts = urlsplit(self.url)
@@ -81,7 +81,7 @@ class Settings:
 
 
 class _Refused(Exception):
-    """Trying again would be refused again."""
+    """The gateway refuses the client; another attempt would be refused too."""
 
     def __init__(self, error: AdjournError) -> None:
         super().__init__(error)
@@ -89,11 +89,11 @@ class _Refused(Exception):
 
 
 class _Tap(trio.abc.Stream):
-    """A stream that tells when it is over: trio-websocket doesn't, while it waits for the answer to its handshake."""
+    """A stream that tells when it ends: trio-websocket doesn't notice, while it waits for the handshake's answer."""
 
     def __init__(self, stream: trio.abc.Stream) -> None:
         self._stream = stream
-        self.over = trio.Event()
+        self.over = trio.Event()  # set when the stream ends
 
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
         await self._stream.send_all(data)
@@ -117,8 +117,9 @@ class _Tap(trio.abc.Stream):
 
 @asynccontextmanager
 async def open_socket(wire: trio.Nursery, settings: Settings) -> AsyncGenerator[WebSocketConnection]:
-    """A WebSocket to the gateway, whose reader runs in `wire`; leaving the block closes it, by a handshake if `wire` is
-    still alive, in `close_timeout_s` at most.
+    """A WebSocket to the gateway, whose reader runs in `wire`.
+
+    Leaving the block closes it within `close_timeout_s`, with a closing handshake if `wire` is not cancelled.
 
     Raises: some of `FAULTS`, also in groups; `wire` may fail with them too.
     """
@@ -162,7 +163,7 @@ async def _shake_hands(wire: trio.Nursery, stream: _Tap, settings: Settings) -> 
         watch.start_soon(_cancel_when, stream.over, watch.cancel_scope)
         socket = await wrap_client_stream(
             wire,
-            cast(Any, stream),  # any stream will do, whatever its annotation says
+            cast(Any, stream),  # its annotation demands a narrower type than the code needs
             name if port == (443 if tls else 80) else f"{name}:{port}",
             resource,
             subprotocols=[wanted],
@@ -173,7 +174,7 @@ async def _shake_hands(wire: trio.Nursery, stream: _Tap, settings: Settings) -> 
         sockets.append(socket)
         watch.cancel_scope.cancel()
     if not sockets:
-        await trio.lowlevel.checkpoint()  # where the reader has been refused, that comes first
+        await trio.lowlevel.checkpoint()  # if the reader in `wire` was refused, let that error come first
         raise ConnectionLost(f"{settings.url} closed the connection in the middle of the handshake")
     socket = sockets[0]
     if socket.subprotocol != wanted:
@@ -191,15 +192,15 @@ class End:
     """How an attempt to be connected ended."""
 
     why: AdjournError
-    is_final: bool = False  # trying again would end the same way
-    was_up: bool = False
+    is_final: bool = False  # whether another attempt would end the same way
+    was_up: bool = False  # whether requests could be made
 
 
 FAULTS = (ConnectionLost, ConnectionRejected, ProtocolError, OSError, trio.BrokenResourceError, _Refused)
 
 
 def end_of(faults: BaseException, url: str) -> End:
-    """How an attempt ended that raised these `FAULTS`."""
+    """The end of an attempt that raised one of `FAULTS`, or a group of them."""
     error = _first(faults)
     match error:
         case _Refused():
@@ -219,7 +220,7 @@ def end_of(faults: BaseException, url: str) -> End:
 def _rejection(rejected: ConnectionRejected, url: str) -> End:
     status = rejected.status_code
     words = (rejected.body or b"").decode(errors="replace").strip()[:200]
-    if status < 400 or words.startswith("<"):  # a page, for people
+    if status < 400 or words.startswith("<"):  # an HTML page
         words = "no adjourn gateway?"
     text = f"{url} refuses the connection with HTTP status {status}{words and f': {words}'}"
     match status:
@@ -241,7 +242,7 @@ def _first(error: BaseException | None) -> BaseException | None:
 
 
 def _why(error: BaseException) -> str:
-    """In the system's own words, without its number and the address, which trio adds."""
+    """The operating system's words for an error, without the number and the address that trio adds."""
     match error:
         case socket.gaierror(strerror=str(words)):
             return words
@@ -252,7 +253,7 @@ def _why(error: BaseException) -> str:
 
 
 def _root(error: BaseException) -> BaseException:
-    """What is at the bottom of trio's "all attempts to connect failed"."""
+    """The first cause below trio's "all attempts to connect failed"."""
     while (cause := _first(error.__cause__)) is not None:
         error = cause
     return error

@@ -1,7 +1,8 @@
-"""The client's readers: what was sent of a run, or of the list of runs, and has not been read yet. Bounded; no I/O.
+"""The client's readers: bounded buffers between the connection and whoever iterates over a run's events or the list of
+runs. No I/O.
 
-A reader that lost its connection, or lagged too far behind, is *detached*: nothing is kept for it, and it attaches
-itself again when it reads on. So a reader that never reads costs nothing but its last bounded buffer.
+A reader that lost its connection, or lagged too far behind, is *detached*: nothing is buffered for it, and it attaches
+itself again when its owner reads on. So a reader that nobody reads costs at most one full buffer.
 """
 
 from abc import ABC, abstractmethod
@@ -16,7 +17,7 @@ from ...protocol.events import AgentEnd, Envelope
 from ...protocol.methods import Position, RunPage, RunSnapshot, RunSummary
 from ...protocol.record import FINAL
 from .dial import Backoff
-from .link import Session
+from .session import Session
 
 __all__ = ["ListReader", "RunReader"]
 
@@ -28,20 +29,20 @@ MAX_RUNS = 10_000
 
 
 class Reader(ABC, Generic[T]):
-    """An async iterator over what comes in while its reader is attached.
+    """An async iterator over the items that come in while the reader is attached.
 
-    `attach` has the server send to this reader, over the connection that is then named to `attached`.
+    `attach` subscribes at the server; the reader's `attached` is then called with the connection.
     """
 
     def __init__(self, attach: Callable[[], Awaitable[object]], backoff: Backoff) -> None:
-        self.session: Session | None = None  # over which the server sends
-        self.ended = False
+        self.session: Session | None = None  # the connection that the items come over; None: detached
+        self.ended = False  # whether nothing follows the items in the buffer
         self.attach = attach
         self._backoff = backoff
         self._came = trio.Event()
 
     def detach(self) -> None:
-        """Nothing more will come, unless the reader attaches itself again."""
+        """Take in no more items, until the reader attaches itself again."""
         self.session = None
         self._came.set()
 
@@ -81,22 +82,23 @@ class Reader(ABC, Generic[T]):
 
 
 class RunReader(Reader[Envelope | RunSnapshot]):
-    """The events of a run behind `after`, each once. Never goes back, but to the snapshot that a server sends."""
+    """The events of a run after `after`, each once, in order. A snapshot stands for all events up to its `seq`."""
 
     def __init__(self, attach: Callable[[], Awaitable[object]], backoff: Backoff, after: int | None) -> None:
         super().__init__(attach, backoff)
-        self.after = after  # the last seq that came in; None: only a snapshot can be understood
+        self.after = after  # the last seq that came in; None: a snapshot must come first
         self._items: deque[tuple[Envelope | RunSnapshot, int]] = deque()
         self._bytes = 0
 
     def attached(self, session: Session, position: Position) -> None:
-        """From here on, what this connection brings is meant for this reader too."""
+        """Take in what comes over this connection from now on."""
         self.session = session
         self.ended = position.status in FINAL and position.seq == self.after
         self._came.set()
 
     def take_in(self, item: Envelope | RunSnapshot, size: int) -> None:
-        """Keep what came in, unless it is old. Too much of it: drop all, for a snapshot later."""
+        """Buffer an item of about `size` bytes, unless it is old. When the buffer is full, drop it all and detach: a
+        snapshot will stand for what was dropped."""
         is_snapshot = isinstance(item, RunSnapshot)
         if self.session is None or not (is_snapshot or (self.after is not None and item.seq > self.after)):
             return
@@ -128,11 +130,11 @@ class ListReader(Reader[RunSummary]):
         self._items: OrderedDict[str, RunSummary] = OrderedDict()
 
     def attached(self, session: Session) -> None:
-        """From here on, what this connection brings is meant for this reader too."""
+        """Take in what comes over this connection from now on."""
         self.session = session
 
     def take_in(self, summary: RunSummary) -> None:
-        """Keep a change. Too many of them: drop all, for a new list later."""
+        """Buffer a change. When there are too many, drop them all and detach: a new list will replace them."""
         if self.session is None:
             return
         self._items.setdefault(summary.run_id, summary)
@@ -143,7 +145,7 @@ class ListReader(Reader[RunSummary]):
         self._came.set()
 
     def fill_in(self, page: RunPage) -> None:
-        """Add the runs of a list, newest first, of which nothing newer has come in since it was asked for."""
+        """Add the runs of a page, newest first, except those for which a change, which is newer, has come in."""
         for summary in reversed(page.runs):
             self._items.setdefault(summary.run_id, summary)
         self._came.set()

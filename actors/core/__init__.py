@@ -1,7 +1,9 @@
 """The actor core: mailboxes, actors, supervisors. It knows nothing of agents, runs or stores, and is usable alone."""
 
-from .actor import Actor, ActorRef, ActorStatistics, Ended, NameTaken, RestartIntensityExceeded
-from .mailbox import ActorCrashed, ActorEnded, ActorError, Mail, Mailbox, MailboxFull, MailboxStatistics
+from .actor import Actor, ActorRef, ActorStatistics, Ended
+from .errors import ActorCrashed, ActorEnded, ActorError, MailboxFull, NameTaken, RestartIntensityExceeded
+from .mail import Mail
+from .mailbox import Mailbox, MailboxStatistics
 from .supervisor import ChildSpec, Supervisor, open_supervisor
 
 __all__ = [

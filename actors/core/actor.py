@@ -2,13 +2,6 @@
 
 An actor is an async function over its mailbox. Its failures, restarts and siblings are the business of
 `supervisor.py`. Nothing here knows of agents, runs or stores.
-
-    ActorError                      what the actor core raises
-    ├── ActorEnded                  no mail is taken any more
-    ├── ActorCrashed                crashed while it owed this answer
-    ├── MailboxFull                 no room now
-    ├── NameTaken                   a living child has this name
-    └── RestartIntensityExceeded    a supervisor gave up
 """
 
 from __future__ import annotations
@@ -20,30 +13,13 @@ from typing import Any, Generic, Literal
 
 import trio
 
-from .mailbox import ActorCrashed, ActorEnded, ActorError, M, Mailbox, MailboxFull, MailboxStatistics
+from .errors import ActorCrashed
+from .mail import M
+from .mailbox import Mailbox, MailboxStatistics
 
-__all__ = [
-    "Actor",
-    "ActorCrashed",
-    "ActorEnded",
-    "ActorError",
-    "ActorRef",
-    "ActorStatistics",
-    "Ended",
-    "MailboxFull",
-    "NameTaken",
-    "RestartIntensityExceeded",
-]
+__all__ = ["Actor", "ActorRef", "ActorStatistics", "Ended"]
 
 logger = logging.getLogger("adjourn.actors")
-
-
-class NameTaken(ActorError):
-    """A living child of this supervisor has this name."""
-
-
-class RestartIntensityExceeded(ActorError):
-    """Children crashed more often than their supervisor restarts them. The cause is the last crash."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,17 +44,32 @@ class ActorStatistics:
     mailbox: MailboxStatistics
 
 
+class Life:
+    """What becomes of an actor, shared by its owner's side and all who hold its reference."""
+
+    __slots__ = ("ended", "over", "restarts")
+
+    def __init__(self) -> None:
+        self.ended: Ended | None = None
+        self.over: trio.Event | None = None  # made for the first who waits
+        self.restarts = 0
+
+    def end(self, ended: Ended) -> None:
+        """Tell everyone who waits."""
+        self.ended = ended
+        if self.over is not None:
+            self.over.set()
+
+
 class ActorRef(Generic[M]):
     """What others hold of an actor. It stays good over restarts, and tells how the actor ended."""
 
-    __slots__ = ("_ended", "_mailbox", "_over", "_restarts", "name")
+    __slots__ = ("_life", "_mailbox", "name")
 
-    def __init__(self, name: str, mailbox: Mailbox[M]) -> None:
+    def __init__(self, name: str, mailbox: Mailbox[M], life: Life) -> None:
         self.name = name
         self._mailbox = mailbox
-        self._ended: Ended | None = None
-        self._over: trio.Event | None = None  # made for the first who waits
-        self._restarts = 0
+        self._life = life
 
     async def tell(self, message: M) -> None:
         """Put `message` into the mailbox, waiting for room. Cancelled while it waits, it was never in.
@@ -106,25 +97,26 @@ class ActorRef(Generic[M]):
 
     async def wait_ended(self) -> Ended:
         """How the actor ended, once it has ended for good and its task is over. Restarts do not count."""
-        if self._over is None:
-            self._over = trio.Event()
-            if self._ended is not None:
-                self._over.set()
-        await self._over.wait()
-        assert self._ended is not None
-        return self._ended
+        life = self._life
+        if life.over is None:
+            life.over = trio.Event()
+            if life.ended is not None:
+                life.over.set()
+        await life.over.wait()
+        assert life.ended is not None
+        return life.ended
 
     @property
     def is_alive(self) -> bool:
         """Whether the actor runs, or is about to."""
-        return self._ended is None
+        return self._life.ended is None
 
     def statistics(self) -> ActorStatistics:
         """What the actor has been through so far."""
-        return ActorStatistics(self.is_alive, self._restarts, self._mailbox.statistics())
+        return ActorStatistics(self.is_alive, self._life.restarts, self._mailbox.statistics())
 
     def __repr__(self) -> str:
-        return f"<ActorRef {self.name!r} {self._ended or 'alive'}>"
+        return f"<ActorRef {self.name!r} {self._life.ended or 'alive'}>"
 
 
 class Actor(Generic[M]):
@@ -135,10 +127,11 @@ class Actor(Generic[M]):
     order in which actors stop.
     """
 
-    __slots__ = ("_is_stopping", "_mailbox", "_scope", "_start", "ref")
+    __slots__ = ("_is_stopping", "_life", "_mailbox", "_scope", "_start", "ref")
 
     def __init__(self, name: str, start: Callable[[Mailbox[M]], Awaitable[None]], mailbox: Mailbox[M]) -> None:
-        self.ref = ActorRef(name, mailbox)
+        self._life = Life()
+        self.ref = ActorRef(name, mailbox, self._life)
         self._start = start
         self._mailbox = mailbox
         self._is_stopping = False
@@ -169,7 +162,7 @@ class Actor(Generic[M]):
     def prepare_restart(self) -> None:
         """Make ready for another incarnation over the same mailbox."""
         self._scope = trio.CancelScope(shield=True)
-        self.ref._restarts += 1
+        self._life.restarts += 1
 
     def ask_to_stop(self) -> None:
         """Refuse new mail and let the actor handle what is in; its loop over the mailbox ends then."""
@@ -200,6 +193,4 @@ class Actor(Generic[M]):
         lost = self._mailbox.close(f"actor {self.ref.name!r} has ended ({ended})")
         if lost:
             logger.warning("actor %r ended (%s) with %d messages unread", self.ref.name, ended, lost)
-        self.ref._ended = ended
-        if self.ref._over is not None:
-            self.ref._over.set()
+        self._life.end(ended)

@@ -1,7 +1,6 @@
 """The mailbox: a bounded queue of mail that belongs to an actor's reference and so survives the actor's restarts.
 
-Here live the queue, one mail with its answer, and the errors that a sender can meet. What runs an actor is in
-`actor.py`. Nothing here knows of agents, runs or stores.
+One mail with its answer is in `mail.py`, what runs an actor in `actor.py`.
 """
 
 from __future__ import annotations
@@ -9,102 +8,15 @@ from __future__ import annotations
 from collections import OrderedDict, deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Generic, Literal, TypeVar
+from typing import Any, Generic
 
 import trio
 from trio.lowlevel import Abort, Task, current_task, reschedule, wait_task_rescheduled
 
-M = TypeVar("M")
+from .errors import ActorEnded, ActorError, MailboxFull
+from .mail import M, Mail, Post
 
-
-class ActorError(Exception):
-    """Whatever the actor core raises: ActorEnded, ActorCrashed, MailboxFull, NameTaken, RestartIntensityExceeded."""
-
-
-class ActorEnded(ActorError):
-    """The actor takes no mail any more: it has ended, or has been asked to stop."""
-
-
-class ActorCrashed(ActorError):
-    """The actor crashed while it owed this answer. The text names the cause; the log has its traceback."""
-
-
-class MailboxFull(ActorError):
-    """There is no room for this mail now."""
-
-
-class Mail(Generic[M]):
-    """One message as its actor receives it: `body`, and a way to answer, once, whoever asked.
-
-    An answer to a mail that was told, or whose asker has gone, is dropped.
-    """
-
-    __slots__ = ("_answer", "_asker", "_owed", "_reserved", "_state", "body")
-
-    def __init__(self, body: M, *, asked: bool = False, reserved: bool = False) -> None:
-        self.body = body
-        self._state: Literal["told", "asked", "replied", "failed", "dropped"] = "asked" if asked else "told"
-        self._reserved = reserved
-        self._asker: Task | None = None
-        self._answer: Any = None
-        self._owed: set[Mail[M]] | None = None  # the mailbox's set that holds this mail, once it is put off
-
-    def reply(self, value: Any = None) -> None:
-        """Answer with a value: the asker's `ask` returns it.
-
-        Raises: RuntimeError when the actor has answered this mail already.
-        """
-        self._settle("replied", value)
-
-    def fail(self, error: Exception) -> None:
-        """Answer with an exception: the asker's `ask` raises it.
-
-        Raises: RuntimeError when the actor has answered this mail already.
-        """
-        self._settle("failed", error)
-
-    def _settle(self, state: Literal["replied", "failed"], answer: Any) -> None:
-        if self._state in ("replied", "failed"):
-            raise RuntimeError("this mail has been answered already")
-        if self._state == "asked":
-            self._state, self._answer = state, answer
-            self._forget()
-            if self._asker is not None:
-                reschedule(self._asker)
-                self._asker = None
-
-    def _abandon(self, error: ActorError) -> None:
-        """Fail an open mail for the actor that no longer can. What the actor says of it later is dropped."""
-        if self._state in ("told", "asked"):
-            # A told mail is settled too: its sender may not have woken yet, and must hear that the actor ended.
-            asker, self._asker = self._asker, None
-            self._state, self._answer = "dropped", error
-            if asker is not None:
-                reschedule(asker)
-
-    def _withdraw(self, _raise_cancel: object) -> Abort:
-        """The asker is cancelled: the mail stays where it is, its answer goes nowhere."""
-        self._asker, self._state = None, "dropped"
-        self._forget()
-        return Abort.SUCCEEDED
-
-    def _forget(self) -> None:
-        if self._owed is not None:
-            self._owed.discard(self)
-            self._owed = None
-
-    async def _wait_answer(self) -> Any:
-        """The answer. Does not checkpoint when it is there already."""
-        if self._state == "asked":
-            self._asker = current_task()
-            await wait_task_rescheduled(self._withdraw)
-        answer, self._answer = self._answer, None  # the actor may hold on to this mail
-        if self._state == "replied":
-            return answer
-        try:
-            raise answer
-        finally:
-            del answer  # or the exception, its traceback and this frame would keep each other alive
+__all__ = ["Mailbox", "MailboxStatistics"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,10 +66,10 @@ class Mailbox(Generic[M]):
         self._capacity = self._room = capacity
         self._reserved = self._reserved_room = reserved
         # Containers exist only while they hold something: an idle mailbox stays at a few hundred bytes.
-        self._queue: deque[Mail[M]] | None = None
-        self._senders: OrderedDict[Task, Mail[M]] | None = None  # someone waits here only while _room == 0
-        self._owed: set[Mail[M]] | None = None  # received, then put off: their askers still wait
-        self._in_hand: Mail[M] | None = None
+        self._queue: deque[Post[M]] | None = None
+        self._senders: OrderedDict[Task, Post[M]] | None = None  # someone waits here only while _room == 0
+        self._owed: set[Post[M]] | None = None  # received, then put off: their askers still wait
+        self._in_hand: Post[M] | None = None
         self._receiver: Task | None = None
         self._reason: str | None = None  # set: no new mail from outside
         self._ended = False  # set: no mail at all
@@ -171,7 +83,7 @@ class Mailbox(Generic[M]):
         Raises: ActorEnded, also when the actor ends during the wait.
         """
         await trio.lowlevel.checkpoint_if_cancelled()
-        mail = Mail(body)
+        mail = Post(body)
         if await self._enter(mail):
             await trio.lowlevel.cancel_shielded_checkpoint()
 
@@ -180,7 +92,7 @@ class Mailbox(Generic[M]):
 
         Raises: MailboxFull, ActorEnded.
         """
-        if not self._try_enter(Mail(body)):
+        if not self._try_enter(Post(body)):
             raise MailboxFull(f"the mailbox holds {self._capacity} mails and is full")
 
     def put_reserved_nowait(self, body: M) -> None:
@@ -194,7 +106,7 @@ class Mailbox(Generic[M]):
         if not self._reserved_room:
             raise MailboxFull(f"all {self._reserved} reserved places are taken")
         self._reserved_room -= 1
-        self._append(Mail(body, reserved=True))
+        self._append(Post(body, reserved=True))
 
     async def ask(self, body: M) -> Any:
         """Put a message in, waiting for room, and return what the actor replies.
@@ -205,11 +117,11 @@ class Mailbox(Generic[M]):
         Raises: ActorEnded; ActorCrashed; whatever the actor fails this mail with.
         """
         await trio.lowlevel.checkpoint_if_cancelled()
-        mail = Mail(body, asked=True)
+        mail = Post(body, asked=True)
         await self._enter(mail)
-        return await mail._wait_answer()
+        return await mail.wait_answer()
 
-    async def _enter(self, mail: Mail[M]) -> bool:
+    async def _enter(self, mail: Post[M]) -> bool:
         """Wait until `mail` is in; whether it was at once, without a checkpoint."""
         if self._try_enter(mail):
             return True
@@ -222,11 +134,11 @@ class Mailbox(Generic[M]):
             return Abort.SUCCEEDED
 
         await wait_task_rescheduled(leave)
-        if mail._state == "dropped":  # refused, or let in and lost: the actor ended first
-            await mail._wait_answer()
+        if mail.state == "dropped":  # refused, or let in and lost: the actor ended first
+            await mail.wait_answer()
         return False
 
-    def _try_enter(self, mail: Mail[M]) -> bool:
+    def _try_enter(self, mail: Post[M]) -> bool:
         if self._reason is not None:
             raise ActorEnded(self._reason)
         if not self._room:
@@ -235,7 +147,7 @@ class Mailbox(Generic[M]):
         self._append(mail)
         return True
 
-    def _append(self, mail: Mail[M]) -> None:
+    def _append(self, mail: Post[M]) -> None:
         if self._queue is None:
             self._queue = deque()
         self._queue.append(mail)
@@ -268,7 +180,7 @@ class Mailbox(Generic[M]):
             raise trio.WouldBlock if self._reason is None else trio.EndOfChannel
         mail = self._in_hand = self._queue.popleft()
         self._delivered += 1
-        if mail._reserved:
+        if mail.is_reserved:
             self._reserved_room += 1
         elif self._senders:
             sender, waiting = self._senders.popitem(last=False)
@@ -290,11 +202,11 @@ class Mailbox(Generic[M]):
     def _put_off(self) -> None:
         """The mail in hand is in hand no more; if its asker still waits, remember that it is owed an answer."""
         mail, self._in_hand = self._in_hand, None
-        if mail is not None and mail._state == "asked":
+        if mail is not None and mail.state == "asked":
             if self._owed is None:
                 self._owed = set()
             self._owed.add(mail)
-            mail._owed = self._owed
+            mail.owed = self._owed
 
     async def _park(self) -> None:
         if self._receiver is not None:
@@ -324,7 +236,7 @@ class Mailbox(Generic[M]):
         self._reason = reason
         senders, self._senders = self._senders, None
         for task, mail in (senders or {}).items():
-            mail._abandon(ActorEnded(reason))
+            mail.abandon(ActorEnded(reason))
             reschedule(task)
         self._wake_receiver()
 
@@ -333,7 +245,7 @@ class Mailbox(Generic[M]):
         self._put_off()
         owed, self._owed = self._owed, None
         for mail in owed or ():
-            mail._abandon(make_error())
+            mail.abandon(make_error())
 
     def close(self, reason: str) -> int:
         """End for good: whoever waits for an answer or for room gets ActorEnded with `reason`, and so does everyone
@@ -342,9 +254,9 @@ class Mailbox(Generic[M]):
         self._reason, self._ended = reason, True
         self.fail_received(lambda: ActorEnded(reason))
         queue, self._queue = self._queue, None
-        lost = sum(mail._state == "told" for mail in queue or ())
+        lost = sum(mail.state == "told" for mail in queue or ())
         for mail in queue or ():
-            mail._abandon(ActorEnded(reason))
+            mail.abandon(ActorEnded(reason))
         return lost
 
     @property
@@ -364,5 +276,5 @@ class Mailbox(Generic[M]):
         )
 
     def _unanswered(self) -> int:
-        in_hand = self._in_hand is not None and self._in_hand._state == "asked"
+        in_hand = self._in_hand is not None and self._in_hand.state == "asked"
         return len(self._owed or ()) + in_hand

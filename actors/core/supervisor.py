@@ -15,8 +15,10 @@ from typing import Any, Generic, Literal
 import msgspec
 import trio
 
-from .actor import Actor, ActorEnded, ActorRef, Ended, NameTaken, RestartIntensityExceeded
-from .mailbox import M, Mailbox
+from .actor import Actor, ActorRef, Ended
+from .errors import ActorEnded, NameTaken, RestartIntensityExceeded
+from .mail import M
+from .mailbox import Mailbox
 
 logger = logging.getLogger("adjourn.actors")
 
@@ -41,16 +43,15 @@ class ChildSpec(msgspec.Struct, Generic[M], frozen=True):
 class Supervisor:
     """The children of one `open_supervisor` block."""
 
-    _nursery: trio.Nursery  # `open_supervisor` opens and joins it
-
-    def __init__(self, max_restarts: int, within_s: float) -> None:
+    def __init__(self, nursery: trio.Nursery, body: trio.CancelScope, max_restarts: int, within_s: float) -> None:
+        """`nursery` and `body` are those of the block: its tasks, and what is cancelled as the supervisor gives up."""
+        self.failure: RestartIntensityExceeded | None = None  # why it gave up
+        self._nursery, self._body = nursery, body
         self._max_restarts = max_restarts
         self._within_s = within_s
         self._restarted_at: deque[float] = deque()
         self._children: dict[str, tuple[ChildSpec[Any], Actor[Any]]] = {}
         self._is_stopping = False
-        self._body = trio.CancelScope()
-        self._failure: RestartIntensityExceeded | None = None
 
     def start_child(self, spec: ChildSpec[M]) -> ActorRef[M]:
         """Start a child, to the right of all others. Its reference takes mail at once.
@@ -116,12 +117,12 @@ class Supervisor:
     def _fail(self, name: str, ended: Ended) -> None:
         text = f"child {name!r} ended ({ended}), after {self._max_restarts} restarts within {self._within_s} s"
         logger.error("supervisor gives up: %s", text)
-        self._failure = RestartIntensityExceeded(text)
-        self._failure.__cause__ = ended.error
+        self.failure = RestartIntensityExceeded(text)
+        self.failure.__cause__ = ended.error
         self._is_stopping = True
         self._body.cancel()
 
-    async def _stop_all(self, _type: object, error: BaseException | None, _traceback: object) -> None:
+    async def stop_all(self, _type: object, error: BaseException | None, _traceback: object) -> None:
         """Stop from right to left. Cancelled, it goes on in that order, but asks nobody any more."""
         self._is_stopping = True
         right_to_left = list(reversed(self._children.values()))
@@ -155,22 +156,28 @@ async def open_supervisor(
 
     Raises: NameTaken when two specs have one name; RestartIntensityExceeded.
     """
-    supervisor = Supervisor(max_restarts, within_s)
+    failure: RestartIntensityExceeded | None = None
     error: BaseException | None = None
     try:
-        async with trio.open_nursery() as supervisor._nursery, AsyncExitStack() as stack:
-            stack.push_async_exit(supervisor._stop_all)
-            with supervisor._body:
-                for spec in specs:
-                    supervisor.start_child(spec)
-                    await trio.lowlevel.checkpoint()
-                yield supervisor
+        async with trio.open_nursery() as nursery:
+            body = trio.CancelScope()
+            supervisor = Supervisor(nursery, body, max_restarts, within_s)
+            try:
+                async with AsyncExitStack() as stack:
+                    stack.push_async_exit(supervisor.stop_all)
+                    with body:
+                        for spec in specs:
+                            supervisor.start_child(spec)
+                            await trio.lowlevel.checkpoint()
+                        yield supervisor
+            finally:
+                failure = supervisor.failure
     except BaseExceptionGroup as group:
         # The nursery's own group: children raise nothing but interrupts, so nearly always one error, the body's.
         error = group.exceptions[0] if len(group.exceptions) == 1 else group
-    if error is None and supervisor._failure is not None:
-        raise supervisor._failure
+    if error is None and failure is not None:
+        raise failure
     if error is not None:
-        if supervisor._failure is not None:
-            error.add_note(f"beside it, the supervisor gave up: {supervisor._failure}")
+        if failure is not None:
+            error.add_note(f"beside it, the supervisor gave up: {failure}")
         raise error

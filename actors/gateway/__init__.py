@@ -1,10 +1,11 @@
-"""The server's end of the wire: JSON-RPC 2.0 over WebSocket. Who is let in, what a client may do, what it is told."""
+"""The server's end of the wire: serves the runs of an actor system to clients, as JSON-RPC 2.0 over WebSocket."""
 
-from .access import Authenticator, Authorizer, Credentials, Principal, token_authenticator
-from .connection import GatewayLimits
+from .access import Action, Authenticator, Authorizer, Credentials, Principal, token_authenticator
+from .limits import GatewayLimits
 from .server import Gateway, serve_gateway
 
 __all__ = [
+    "Action",
     "Authenticator",
     "Authorizer",
     "Credentials",

@@ -1,8 +1,8 @@
-"""Who may come in at the gateway, from where, and what they may do. Plain checks over plain data; no sockets.
+"""Who may connect to the gateway, from where, and what they may do: types and plain checks; no sockets.
 
-Two questions are the operator's to answer, by functions: the *authenticator* says who a client is, the *authorizer*
-what it may do. Two are answered here, for browsers, which carry a stranger's page to a server that trusts its own
-machine: is the page's origin welcome, and did the client mean this host (or was it a rebound DNS name)?
+The operator answers two questions with functions: the *authenticator* says who a client is, the *authorizer* what it
+may do (`guard.py` asks it). Two checks protect browsers, in which a stranger's page can reach a server that trusts its
+own machine: the page's origin, and the Host header, which shows a rebound DNS name.
 """
 
 import hmac
@@ -10,15 +10,17 @@ from base64 import urlsafe_b64decode
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from ipaddress import ip_address
-from typing import TypeAlias
+from typing import Any, TypeAlias
 from urllib.parse import urlsplit
 
 from ...protocol.errors import InvalidParams
 from ...protocol.loopback import is_loopback
+from ...protocol.messages import Message
 from ...protocol.record import Head
 from ...protocol.rpc import AUTH_SUBPROTOCOL
 
 __all__ = [
+    "Action",
     "Authenticator",
     "Authorizer",
     "Credentials",
@@ -33,28 +35,68 @@ __all__ = [
 
 @dataclass(frozen=True)
 class Principal:
-    """Somebody the authenticator knows. The name goes into the records of what they start, decide and abort."""
+    """An authenticated client. Its name goes into the records of what it starts, decides and aborts."""
 
     name: str
 
 
 @dataclass(frozen=True)
 class Credentials:
-    """What a client shows of itself. Its repr has no secrets."""
+    """What a client presents in its handshake. The repr leaves out secrets."""
 
     token: str | None = field(repr=False)  # of `Authorization: Bearer`, or of the subprotocol adjourn.token.<base64url>
     headers: Mapping[str, str] = field(repr=False)  # of the handshake, names in lower case
     peer: str  # its network address
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Action:
+    """What a client wants to do: one request, or showing one run in a list. Everything in it is a copy.
+
+    Fields that a method has nothing for are None.
+    """
+
+    method: str
+    """As on the wire: `run.resume`, `run.list`, …"""
+    run_id: str | None = None
+    """The run that the request is about. For `run.start`: the id that the client chose, if it did."""
+    agent: str | None = None
+    """Name of the run's agent."""
+    owner: str | None = None
+    """Name of the principal who started the run; None: unknown, or an anonymous client."""
+    tool_call_id: str | None = None
+    """The call that is decided, declined, claimed or answered, also where the client left out which. A request that
+    means no call of the run fails, even if it is allowed; then this is what the client gave."""
+    tool_name: str | None = None
+    """Name of that call's tool; None if the run has no such call."""
+    arguments: dict[str, Any] | None = None
+    """That call's arguments, as the model gave them."""
+    decision: Any = None
+    """Of `run.resume`: the decision, not validated yet."""
+    edited: dict[str, Any] | None = None
+    """Of `run.resume`: the arguments that are to replace the model's, not validated yet. None: the model's own."""
+    reason: str | None = None
+    """The client's reason for declining a call or aborting a run."""
+    input: str | tuple[Message, ...] | None = None
+    """Of `run.start`: what the run begins with. Text stands for one user message."""
+    metadata: dict[str, Any] | None = None
+    """The metadata of the run, or those that it is to be started with."""
+    head: Head | None = None
+    """Where the run stands; None for methods about no run, and for `run.start`."""
+
+
+# Says who a client is; None: the client is refused.
 Authenticator: TypeAlias = Callable[[Credentials], Awaitable[Principal | None]]
-# (who, method, run): may they? Without an authenticator nobody has a name; methods about no run in particular have
-# no run. Lists are asked about as a whole, then run by run, and show what is allowed.
-Authorizer: TypeAlias = Callable[[Principal | None, str, Head | None], Awaitable[bool]]
+# Says whether a principal (None: an anonymous client) may do this. An error, or anything but a bool, forbids. It is
+# asked about `run.list` and `runs.watch` once as a whole, without a run, and then for each run that they would show.
+Authorizer: TypeAlias = Callable[[Principal | None, Action], Awaitable[bool]]
 
 
 def token_authenticator(token: str, *, name: str = "token") -> Authenticator:
-    """Knows everybody who has the token, all as `name`; compared in constant time. Raises: InvalidParams if empty."""
+    """An authenticator that knows each client with this token as `name`. Compares in constant time.
+
+    Raises: InvalidParams if the token is empty.
+    """
     if not token:
         raise InvalidParams("token: expected a secret, got nothing")
     expected = token.encode()
@@ -67,7 +109,7 @@ def token_authenticator(token: str, *, name: str = "token") -> Authenticator:
 
 
 def token_of(headers: Mapping[str, str], subprotocols: Sequence[str]) -> str | None:
-    """The token that a handshake carries. The header wins: a browser can't set it."""
+    """The token that a handshake carries, if any. The header comes first: a browser can't set it."""
     scheme, _, given = headers.get("authorization", "").partition(" ")
     if scheme.lower() == "bearer" and given.strip():
         return given.strip().encode("latin-1").decode("utf-8", "surrogateescape")  # headers are read as Latin-1
@@ -82,7 +124,7 @@ def token_of(headers: Mapping[str, str], subprotocols: Sequence[str]) -> str | N
 
 
 def parse_origins(origins: Iterable[str]) -> frozenset[str]:
-    """Configured origins, as browsers write them. Raises: InvalidParams for what is none."""
+    """The configured origins, as browsers write them. Raises: InvalidParams for one that isn't an origin."""
     found: set[str] = set()
     for given in origins:
         try:
@@ -97,7 +139,7 @@ def parse_origins(origins: Iterable[str]) -> frozenset[str]:
 
 
 def is_welcome_origin(origin: str | None, allowed: frozenset[str]) -> bool:
-    """Whether a page of this origin may connect: none at all (no browser), a loopback name, or a configured one."""
+    """Whether a client with this Origin header may connect: without one, from a loopback name, or a configured one."""
     if origin is None or origin.lower() in allowed:
         return True
     try:
@@ -108,9 +150,10 @@ def is_welcome_origin(origin: str | None, allowed: frozenset[str]) -> bool:
 
 
 def is_own_host(header: str, bind_host: str | None, allowed: frozenset[str]) -> bool:
-    """Whether a Host header means this server: an address, a loopback name, the bound name, a configured origin's.
+    """Whether a Host header names this server: any address, a loopback name, the bound name, or a configured origin's.
 
-    An address can't be a rebound DNS name, so any will do."""
+    Any address will do: it can't be a rebound DNS name.
+    """
     try:
         host = urlsplit(f"//{header.strip().lower()}").hostname or ""
     except ValueError:

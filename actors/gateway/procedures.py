@@ -1,13 +1,13 @@
 """What the gateway's methods do, each on the actor system, for one principal. No sockets, no frames.
 
-Watching is the connection's own business: here are only its permissions and the logs to watch.
+Each request was allowed by the guard before it comes here. Watching is not done here; `log` gives what to watch.
 """
 
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Any
 
-from ...protocol.errors import Forbidden, RunNotFound
+from ...protocol.errors import RunNotFound
 from ...protocol.messages import Wire
 from ...protocol.methods import (
     Aborted,
@@ -38,27 +38,24 @@ from ...protocol.record import FINAL, Head
 from ..agent import Agent
 from ..runtime.eventlog import EventLog
 from ..runtime.system import ActorSystem
-from .access import Authorizer, Principal
+from .guard import Guard
 
 __all__ = ["Procedures"]
 
 
 class Procedures:
-    """The methods, for one principal."""
+    """The methods of one principal, whose `guard` is to be asked first."""
 
     def __init__(
         self,
         system: ActorSystem,
         description: ServerDescription,
-        *,
-        principal: Principal | None,
-        authorizer: Authorizer | None,
+        guard: Guard,
     ) -> None:
+        self.guard = guard
         self._system = system
         self._description = description
-        self._principal = principal
-        self._authorizer = authorizer
-        self._by = None if principal is None else principal.name
+        self._by = guard.by
         self._table: dict[type[Params], Callable[[Any], Awaitable[Wire]]] = {
             ServerInfo: self._server_info,
             AgentsList: self._agents_list,
@@ -73,36 +70,29 @@ class Procedures:
         }
 
     async def carry_out(self, params: Params) -> Wire:
-        """The result of a method that doesn't watch. Raises: any AdjournError; CodecError for a value out of domain."""
+        """The result of a method that doesn't watch.
+
+        Raises: any AdjournError; CodecError for a value that the wire does not carry.
+        """
         return await self._table[type(params)](params)
 
-    async def check(self, method: str, run_id: str | None) -> None:
-        """Raises: Forbidden, if the principal may not do this; RunNotFound, if that can't be known."""
-        if self._authorizer is None:
-            return
-        head = None if run_id is None else await self._system.head(run_id)
-        if not await self._authorizer(self._principal, method, head):
-            who = "you" if self._by is None else self._by
-            what = method if run_id is None else f"{method} on run {run_id!r}"
-            raise Forbidden(f"{who} may not {what}", action=method)
-
-    async def allows(self, method: str, head: Head) -> bool:
-        """Whether a list may show this run."""
-        return self._authorizer is None or await self._authorizer(self._principal, method, head)
-
     async def start(self, params: RunStart) -> EventLog:
-        """Begin a run; gives its log."""
+        """The log of a run that was begun, or of the same run begun before. Raises: as `ActorSystem.start`."""
         run = await self._system.start(
             params.agent, params.input, run_id=params.run_id, metadata=params.metadata, by=self._by
         )
         return await self._system.log(run.id)
 
     async def log(self, run_id: str) -> EventLog:
-        """A run's log, to watch it at once."""
+        """A run's log. Watch it at once, without an await in between. Raises: as `ActorSystem.log`."""
         return await self._system.log(run_id)
 
+    def watch_changes(self, watcher: Callable[[Head, bool], None]) -> Callable[[], None]:
+        """Call `watcher(head, deleted)` after each save of any run; returns what ends it."""
+        return self._system.watch_changes(watcher)
+
     def summary(self, head: Head, *, deleted: bool = False) -> RunSummary:
-        """A run as lists show it."""
+        """The run as lists show it."""
         waiting = [
             call for call in head.calls if call.phase in ("gated", "offered") or (call.claim and call.phase != "done")
         ]
@@ -159,7 +149,7 @@ class Procedures:
 
     async def _list(self, params: RunList) -> RunPage:
         page = await self._system.list(status=params.status, limit=params.limit, after=params.after)
-        heads = [head for head in page.heads if await self.allows("run.list", head)]
+        heads = [head for head in page.heads if await self.guard.allows("run.list", head)]
         return RunPage(runs=tuple(self.summary(head) for head in heads), after=page.after)
 
     async def _delete(self, params: RunDelete) -> Empty:

@@ -1,33 +1,34 @@
-"""The gateway's TCP stream to one client, beneath trio-websocket, and what that doesn't show: the head of
-the request, how long a send has been under way, how long the peer has been silent. Beside it go frames that are the
-same for many clients.
+"""The gateway's TCP stream to one client, beneath trio-websocket.
+
+It shows what trio-websocket doesn't: the head of the request, how long a send has been under way, how long the peer has
+been silent. It also sends frames that were made once for many clients.
 """
 
 from collections.abc import Callable
 
 import trio
 
-__all__ = ["Transport", "message_frame"]
+__all__ = ["Transport"]
 
 MAX_HEAD_BYTES = 32 * 1024
-CHUNK_BYTES = 64 * 1024  # a send that takes longer than its bound for so much has stalled
+CHUNK_BYTES = 64 * 1024  # sent at once; `sending_since` is set anew for each chunk
 _HEAD_END = b"\r\n\r\n"
 _CLOSE_FRAME = 0x88
 
 
 class Transport(trio.abc.Stream):
-    """The stream that trio-websocket is given. It can't close it: who accepted it does, when all has been said."""
+    """The stream that trio-websocket is given. Its `aclose` leaves the TCP connection open, for the server to close."""
 
     def __init__(self, stream: trio.SocketStream) -> None:
         self._stream = stream
-        self._ahead = b""  # read with the head, and not given on yet
-        self._turn = trio.StrictFIFOLock()  # of senders: trio-websocket, and whoever has frames of his own
-        self.sending_since: float | None = None  # trio's clock
-        self.silent_since: float | None = None  # trio's clock; None while nobody listens
-        self.close_sent = False  # a close frame
-        self.unfinished = 0  # bytes that came since the last whole message; whoever takes messages sets it back
-        self.most_unfinished: int | None = None  # beyond it nothing more is read
-        self.on_close: Callable[[], None] | None = None  # trio-websocket has given up
+        self._ahead = b""  # bytes that `read_head` has read and `receive_some` has not returned yet
+        self._turn = trio.StrictFIFOLock()  # held by the one who sends: trio-websocket, or `send_frames`
+        self.sending_since: float | None = None  # when the send under way last got on, by trio's clock
+        self.silent_since: float | None = None  # since when `receive_some` has waited, by trio's clock
+        self.close_sent = False  # whether the last thing sent was a close frame
+        self.unfinished = 0  # bytes that came since the last whole message; the reader of messages sets it back to 0
+        self.most_unfinished: int | None = None  # with more unfinished bytes than this, nothing more is read
+        self.on_close: Callable[[], None] | None = None  # called when trio-websocket closes the stream
         try:
             host, port, *_ = stream.socket.getpeername()
         except OSError:
@@ -35,7 +36,7 @@ class Transport(trio.abc.Stream):
         self.peer = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"  # the client's network address
 
     async def read_head(self) -> bytes | None:
-        """The head of the HTTP request, which can be read again; None if the peer doesn't send one."""
+        """The head of the HTTP request; `receive_some` returns it again. None if the peer doesn't send one."""
         while _HEAD_END not in self._ahead:
             data = await self._stream.receive_some()
             self._ahead += data
@@ -44,12 +45,12 @@ class Transport(trio.abc.Stream):
         return self._ahead.partition(_HEAD_END)[0]
 
     async def receive_some(self, max_bytes: int | None = None) -> bytes | bytearray:
-        """Bytes from the peer."""
+        """Bytes from the peer; empty at the end of the stream, or after an `overrun`."""
         if self._ahead:
             await trio.lowlevel.checkpoint()
             data, self._ahead = self._ahead, b""
             return data
-        if self.overrun:  # a message in ever so many pieces, each of which trio-websocket would keep
+        if self.overrun:  # trio-websocket keeps each piece of an unfinished message, also empty ones
             await trio.lowlevel.checkpoint()
             return b""
         self.silent_since = trio.current_time()
@@ -62,11 +63,11 @@ class Transport(trio.abc.Stream):
 
     @property
     def overrun(self) -> bool:
-        """Whether the peer has sent too much without finishing a message."""
+        """Whether the peer has sent too many bytes without finishing a message."""
         return self.most_unfinished is not None and self.unfinished > self.most_unfinished
 
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
-        """Send, one after another; cancelled, it has sent who knows how much."""
+        """Send all bytes, after the sends before it. Cancelled, it has sent an unknown part of them."""
         try:
             self._turn.acquire_nowait()
         except trio.WouldBlock:
@@ -86,39 +87,31 @@ class Transport(trio.abc.Stream):
             self._turn.release()
 
     async def send_frames(self, frames: bytes) -> None:
-        """Send whole frames beside trio-websocket, which need not know of them. After a close nothing is sent."""
+        """Send whole frames, past trio-websocket. After a close frame nothing is sent."""
         if not self.close_sent:
             await self.send_all(frames)
 
     async def wait_send_all_might_not_block(self) -> None:
-        """As trio's."""
+        """Wait until a send might not block, as trio defines it."""
         await self._stream.wait_send_all_might_not_block()
 
     async def aclose(self) -> None:
-        """Say so to `on_close`."""
+        """Call `on_close`; the TCP connection stays open."""
         if self.on_close is not None:
             self.on_close()
         await trio.lowlevel.checkpoint()
 
     async def say_close(self, code: int, reason: str) -> None:
-        """A close frame, for where trio-websocket sends none: after a frame that it can't read."""
+        """Send a close frame. trio-websocket sends none after a frame that it can't read."""
         text = code.to_bytes(2) + reason.encode()[:120]
         await self.send_all(bytes((_CLOSE_FRAME, len(text))) + text)
 
     async def linger(self, seconds: float) -> None:
-        """Read on for up to so long, for nothing: closing over unread bytes would take back what was sent last."""
+        """Read and drop what still comes, for at most `seconds`.
+
+        Closing a socket with unread bytes resets the connection, and the peer may lose what was sent last.
+        """
         with trio.move_on_after(seconds):
             await self._stream.send_eof()
             while await self._stream.receive_some():
                 pass
-
-
-def message_frame(payload: bytes, *, binary: bool) -> bytes:
-    """A whole message of a server as one frame: unmasked, uncompressed (RFC 6455, 5.2). Text must be UTF-8."""
-    first = b"\x82" if binary else b"\x81"
-    size = len(payload)
-    if size < 126:
-        return first + size.to_bytes(1) + payload
-    if size < 65_536:
-        return first + b"\x7e" + size.to_bytes(2) + payload
-    return first + b"\x7f" + size.to_bytes(8) + payload

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from ...protocol.codec import check_value
+from ...protocol.errors import ProgramError
 from ...protocol.events import Envelope, Failed
 from ...protocol.messages import AssistantMessage
 from ...protocol.record import ToolSpec
@@ -54,7 +55,7 @@ class CallModel(Protocol):
 CallTool = Callable[[ToolRequest], Awaitable[ToolOutcome]]
 
 
-class EndRun(Exception):
+class EndRun(ProgramError):
     """Raised by a middleware around a model call: the run ends as `failed`, with this reason in `agent_end`.
 
     Raised after the model has answered: the answer stays in the transcript and its usage counts, its tool calls are not

@@ -16,11 +16,12 @@ from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from functools import cache
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast
 from urllib.parse import urlsplit
 
 import trio
 
+from ...protocol.errors import ProgramError
 from ...protocol.loopback import is_loopback
 from ...protocol.messages import ErrorKind
 from ...protocol.providers.adapter import HTTPRequest
@@ -42,7 +43,7 @@ KEEP_ALIVE = 100  # idle connections
 _TELL_HEADERS = ("receive_response_headers.complete", "receive_response_headers.failed")  # log records of httpcore's
 
 
-class NetworkFault(Exception):
+class NetworkFault(ProgramError):
     """An exchange that came to nothing. `str` is for people."""
 
     def __init__(self, text: str, kind: ErrorKind) -> None:
@@ -82,6 +83,24 @@ async def keep_clients() -> AsyncGenerator[None]:
                     await client.aclose()
 
 
+class Inflater(Protocol):
+    """What `zlib.decompressobj` gives; the library has no public name for its type."""
+
+    @property
+    def eof(self) -> bool:
+        """Whether the compressed data has ended."""
+        ...
+
+    @property
+    def unconsumed_tail(self) -> bytes:
+        """What was put in and not inflated yet, for want of room."""
+        ...
+
+    def decompress(self, data: bytes, max_length: int = 0, /) -> bytes:
+        """At most `max_length` bytes more."""
+        ...
+
+
 class Exchange:
     """One request and its response, as it comes. `aclose` it, whatever happens."""
 
@@ -90,7 +109,7 @@ class Exchange:
         self._own: httpx.AsyncClient | None = None  # where nobody keeps clients
         self._response: httpx.Response | None = None
         self._chunks: AsyncIterator[bytes] | None = None  # as they come off the network
-        self._inflater: zlib._Decompress | None = None  # of a compressed body
+        self._inflater: Inflater | None = None  # of a compressed body
         self._socket: httpcore.AsyncNetworkStream | None = None  # that was opened for this exchange
         self._socket_is_ours = False  # no connection has it in its care yet
 
@@ -213,7 +232,7 @@ class Exchange:
         return NetworkFault(text, "transient")
 
 
-async def _inflated(chunks: AsyncIterator[bytes], inflater: "zlib._Decompress") -> bytes | None:
+async def _inflated(chunks: AsyncIterator[bytes], inflater: "Inflater") -> bytes | None:
     """The next piece of a compressed body, of a bounded size: a byte may hold a thousand. None at the end."""
     if inflater.eof:
         return None

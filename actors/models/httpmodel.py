@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 import msgspec
 import trio
 
+from ...protocol.errors import ProgramError
 from ...protocol.events import Failed, StreamEvent
 from ...protocol.messages import ModelDescriptor
 from ...protocol.providers import ADAPTERS
@@ -22,7 +23,7 @@ from .keys import Refused, Scrubber, check_headers, key_headers, key_scrubber, v
 from .language_model import ModelRequest
 from .providers import Provider, find_provider, provider_of
 
-__all__ = ["HTTPModel", "ProviderError", "RequestHook", "check_model", "list_models"]
+__all__ = ["HTTPModel", "ProviderError", "RequestHook", "list_models"]
 
 ERROR_BODY_S = 10.0  # for what an error's body says
 MAX_LIST_BYTES = 16 * 1024 * 1024
@@ -32,7 +33,7 @@ _BETA = "anthropic-beta"  # a list of features: a caller's own are added to thos
 RequestHook = Callable[[HTTPRequest], HTTPRequest | None]
 
 
-class ProviderError(Exception):
+class ProviderError(ProgramError):
     """A provider gave no answer. `str` is for people."""
 
 
@@ -75,6 +76,21 @@ class HTTPModel:
         self.provider = provider
         self.on_request = on_request
         self._key = key
+
+    async def check(self) -> None:
+        """See what can be seen without asking the model: that there is a key, and that an Ollama server is there
+        and has the model. Raises: ProviderError."""
+        own = self.descriptor
+        try:
+            self.route(own, {})
+        except Refused as error:
+            raise ProviderError(str(error)) from None
+        if own.api != "ollama-chat":
+            return
+        there = [each.id for each in await list_models(self.provider, key=self._key, base_url=own.base_url)]
+        if not {own.id, f"{own.id}:latest"} & set(there):
+            known = f"there are: {', '.join(sorted(there))}" if there else "there are none"
+            raise ProviderError(f"the server has no model {own.id!r}; {known}. `ollama pull {own.id}` would get it")
 
     def __repr__(self) -> str:
         return f"HTTPModel({self.descriptor!r})"
@@ -169,22 +185,6 @@ async def list_models(
     finally:
         with trio.move_on_after(CLOSE_S, shield=True):
             await exchange.aclose(drain=True)
-
-
-async def check_model(model: HTTPModel) -> None:
-    """See what can be seen without asking the model: that there is a key, and, of an Ollama server, that it is there
-    and has the model. Raises: ProviderError."""
-    own = model.descriptor
-    try:
-        model.route(own, {})
-    except Refused as error:
-        raise ProviderError(str(error)) from None
-    if own.api != "ollama-chat":
-        return
-    there = [each.id for each in await list_models(model.provider, key=model._key, base_url=own.base_url)]
-    if not {own.id, f"{own.id}:latest"} & set(there):
-        known = f"there are: {', '.join(sorted(there))}" if there else "there are none"
-        raise ProviderError(f"the server has no model {own.id!r}; {known}. `ollama pull {own.id}` would get it")
 
 
 def _adapter(model: ModelDescriptor) -> Adapter:

@@ -4,6 +4,7 @@ import os
 import re
 from collections.abc import Mapping
 
+from ...protocol.errors import ProgramError
 from .providers import Provider
 
 __all__ = ["Refused", "Scrubber", "check_headers", "key_headers", "key_scrubber", "variable_headers"]
@@ -14,7 +15,7 @@ _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110, section 5.6.2
 _BEARER = "Bearer "
 
 
-class Refused(Exception):
+class Refused(ProgramError):
     """A request that can't be made as things are. `str` is for people, and holds no secret."""
 
 

@@ -17,8 +17,8 @@ from ...protocol.messages import Message
 from ...protocol.record import FINAL, Head, History, Record
 from ...protocol.transitions import Abort, Begin, Input, Recover, Reply, Tick
 from ..agent import Agent
+from ..core.errors import ActorCrashed, ActorEnded
 from ..core.faults import internal_error
-from ..core.mailbox import ActorCrashed, ActorEnded
 from .admission import check_start, messages_of
 from .contracts import Contracts
 from .eventlog import EventLog

@@ -18,7 +18,8 @@ from ...protocol.record import FINAL
 from ...protocol.transitions import Effect, Input, Recover, Reply, StartModel, StartTool, Stopped, Tick, ToolDone
 from ..core.actor import ActorRef
 from ..core.faults import bare_error, internal_error
-from ..core.mailbox import Mail, Mailbox
+from ..core.mail import Mail
+from ..core.mailbox import Mailbox
 from .model_call import ModelCall
 from .run_state import RunState, answer
 from .tool_call import call_tool

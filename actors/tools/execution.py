@@ -12,6 +12,7 @@ import msgspec
 import trio
 
 from ...protocol.codec import CodecError, check_value, from_json, to_json
+from ...protocol.errors import ProgramError
 from ...protocol.events import ToolOutput
 from ...protocol.messages import Image, Text, UserBlock, text_of
 from ...protocol.record import ToolSpec
@@ -25,7 +26,7 @@ MAX_ERROR_CHARS = 4000  # of an exception's message, towards the model
 _log = logging.getLogger("adjourn.tools")
 
 
-class ToolError(Exception):
+class ToolError(ProgramError):
     """Raised by a tool on purpose: the model gets the message alone, as an error result. Nothing is logged."""
 
     def __init__(self, message: str, details: Any = None) -> None:

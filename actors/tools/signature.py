@@ -12,10 +12,11 @@ from typing import Any, cast
 import msgspec
 
 from ...protocol.codec import CodecError, parse_json, to_json
+from ...protocol.errors import ProgramError
 from ...protocol.schema import SchemaInvalid, compile_schema
 
 
-class ToolDefinitionError(TypeError):
+class ToolDefinitionError(ProgramError, TypeError):
     """A tool is declared in a way that can't work; the message names the tool and the parameter or option."""
 
 

@@ -4,8 +4,9 @@ from collections.abc import Mapping
 
 from . import anthropic, ollama, openai_chat, openai_responses
 from .adapter import Adapter
+from .decoding import WireError
 
-__all__ = ["ADAPTERS"]
+__all__ = ["ADAPTERS", "WireError"]
 
 ADAPTERS: Mapping[str, Adapter] = {
     module.ADAPTER.api: module.ADAPTER for module in (anthropic, ollama, openai_chat, openai_responses)

@@ -8,6 +8,7 @@ from typing import TypeVar
 
 import msgspec
 
+from ..errors import ProgramError
 from ..events import (
     Done,
     Failed,
@@ -46,7 +47,7 @@ MAX_TOKENS = 2**50  # of one kind: then their sum is still a number that every r
 T = TypeVar("T")
 
 
-class WireError(Exception):
+class WireError(ProgramError):
     """The provider's stream can't go on: it broke its own rules, or says itself that it failed. `str` is for people."""
 
     def __init__(self, message: str, kind: ErrorKind = "terminal") -> None:
@@ -276,7 +277,9 @@ def priced(
     costs = [count * rate / 1_000_000 for count, rate in zip(counts, rates, strict=True)]
     if cache_write_cost is not None:
         costs[3] = cache_write_cost
-    cost = Cost(input=costs[0], output=costs[1], cache_read=costs[2], cache_write=costs[3], total=sum(costs))
+    # Added from left to right, not by `sum()`, whose rounding changed in Python 3.12: records are read by all versions.
+    total = costs[0] + costs[1] + costs[2] + costs[3]
+    cost = Cost(input=costs[0], output=costs[1], cache_read=costs[2], cache_write=costs[3], total=total)
     return Usage(
         input=counts[0],
         output=counts[1],

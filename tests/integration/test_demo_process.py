@@ -115,19 +115,27 @@ async def test_a_refund_parked_when_the_process_is_killed_is_decided_later_and_e
     async with serving(tmp_path) as server:
         await server.output.until("1 run is waiting for a decision: .*adjourn runs list --url ws:")
         assert re.search(rf"^{run_id} +support +paused .* 1$", await server.adjourn("runs", "list"), re.MULTILINE)
-        left = await adjourn("runs", "resume", run_id, "--url", server.url)  # its input is at its end
-        assert left.returncode == 1
-        assert left.stderr.decode() == "adjourn: nothing was decided; the run goes on waiting\n"
         decided = await server.adjourn("runs", "resume", run_id, '{"approved": true}')
         assert decided == "decided: refund_order(order_id=7, amount=79.5)\n"
         assert (await server.adjourn("runs", "watch", run_id)).endswith("support> Refunded 79.50 for order 7.\n")
+        await server.kill()
+    async with serving(tmp_path) as server:
+        assert "completed" in await server.adjourn("runs", "list")
+        [line] = ledger_of(tmp_path)
+        assert line.startswith("order 7: refunded 79.50 (call ")
+
+
+async def test_a_decision_is_taken_once_however_often_it_is_sent(tmp_path: Path) -> None:
+    async with serving(tmp_path) as server:
+        run_id = await start_and_park(server.url, "refund order 7")
+        left = await adjourn("runs", "resume", run_id, "--url", server.url)  # its input is at its end
+        assert left.returncode == 1
+        assert left.stderr.decode() == "adjourn: nothing was decided; the run goes on waiting\n"
+        await server.adjourn("runs", "resume", run_id, '{"approved": true}')
         again = await server.adjourn("runs", "resume", run_id, '{"approved": true}')  # as if its reply had got lost
         assert again.startswith("decided: call_")
         other = await adjourn("runs", "resume", run_id, '{"approved": false}', "--url", server.url)
         assert (other.returncode, other.stderr.decode()) == (1, "adjourn: the call was decided already\n")
-        await server.kill()
-    async with serving(tmp_path) as server:
-        assert "completed" in await server.adjourn("runs", "list")
         [line] = ledger_of(tmp_path)
         assert line.startswith("order 7: refunded 79.50 (call ")
 

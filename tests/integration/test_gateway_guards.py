@@ -12,19 +12,19 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 
 from adjourn.actors import ActorSystem, Agent, open_actor_system
 from adjourn.actors.gateway import (
+    Action,
     Credentials,
     Gateway,
     GatewayLimits,
     Principal,
+    changes,
     serve_gateway,
-    subscriptions,
     token_authenticator,
 )
 from adjourn.actors.testing import hangs, says
 from adjourn.protocol import rpc
 from adjourn.protocol.errors import InvalidParams
 from adjourn.protocol.methods import RunSubscribe, ServerInfo
-from adjourn.protocol.record import Head
 
 # Who may come in.
 
@@ -194,9 +194,9 @@ async def test_an_authorizer_sees_who_what_and_which_run_and_lists_show_what_it_
     async def authenticate(credentials: Credentials) -> Principal | None:
         return Principal(credentials.token) if credentials.token else None
 
-    async def authorize(principal: Principal | None, action: str, run: Head | None) -> bool:
-        asked.append((action, run and run.id))
-        return run is None or (principal is not None and run.owner == principal.name)
+    async def authorize(principal: Principal | None, action: Action) -> bool:
+        asked.append((action.method, action.head and action.head.id))
+        return action.head is None or (principal is not None and action.owner == principal.name)
 
     agent = scripted(REFUND, REFUND)
     async with (
@@ -222,11 +222,47 @@ async def test_an_authorizer_sees_who_what_and_which_run_and_lists_show_what_it_
         assert told == {"b"}
 
 
-async def test_an_internal_error_has_an_id_that_the_log_has_too(caplog: pytest.LogCaptureFixture) -> None:
-    async def authorize(principal: Principal | None, action: str, run: Head | None) -> bool:
+async def test_whoever_started_a_run_may_be_kept_from_deciding_in_it() -> None:
+    async def authenticate(credentials: Credentials) -> Principal | None:
+        return Principal(credentials.token) if credentials.token else None
+
+    async def authorize(principal: Principal | None, action: Action) -> bool:
+        return action.method != "run.resume" or (principal is not None and principal.name != action.owner)
+
+    async with (
+        serving(scripted(REFUND, says("bye")), authenticator=authenticate, authorizer=authorize) as (_, gateway),
+        connected(gateway.url, headers=[(b"Authorization", b"Bearer ada")]) as ada,
+        connected(gateway.url, headers=[(b"Authorization", b"Bearer bob")]) as bob,
+    ):
+        await ada.call("run.start", agent="shop", input="hello", runId="r")
+        await ada.events("agent_paused")
+        assert (await ada.refused("run.resume", runId="r", decision={"approved": True})).type == "forbidden"
+        await bob.call("run.resume", runId="r", decision={"approved": True})
+        resolved = await ada.until(lambda note: is_event(note, "tool_decision_resolved"))
+        assert resolved[-1]["params"]["event"]["by"] == "bob"
+
+
+async def test_an_authorizer_that_fails_forbids_and_the_log_has_its_cause(caplog: pytest.LogCaptureFixture) -> None:
+    async def authorize(principal: Principal | None, action: Action) -> bool:
         raise RuntimeError("the secret cause")
 
     async with serving(authorizer=authorize) as (_, gateway), connected(gateway.url) as client:
+        error = await client.refused("run.list")
+        assert error.type == "forbidden"
+        [record] = [record for record in caplog.records if record.name == "adjourn.gateway"]
+        assert error.data["id"] in record.getMessage()
+        assert "secret cause" not in str(client.frames)
+        assert "secret cause" in caplog.text
+
+
+async def test_an_internal_error_has_an_id_that_the_log_has_too(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def broken(*_: Any, **__: Any) -> Any:
+        raise RuntimeError("the secret cause")
+
+    monkeypatch.setattr(ActorSystem, "list", broken)
+    async with serving() as (_, gateway), connected(gateway.url) as client:
         error = await client.refused("run.list")
         assert (error.code, error.type) == (-32603, "internal")
         [record] = [record for record in caplog.records if record.name == "adjourn.gateway"]
@@ -338,8 +374,8 @@ class Gate:
         self.method = method
         self.opened = trio.Event()
 
-    async def __call__(self, principal: Principal | None, action: str, run: Head | None) -> bool:
-        if action == self.method:
+    async def __call__(self, principal: Principal | None, action: Action) -> bool:
+        if action.method == self.method:
             await self.opened.wait()
         return True
 
@@ -464,7 +500,7 @@ async def test_a_silent_client_is_pinged_and_dropped_if_it_stays_silent(mock_clo
 
 
 async def test_who_lags_behind_the_list_by_too_much_is_told_to_list_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(subscriptions, "MAX_WAITING", 2)
+    monkeypatch.setattr(changes, "MAX_WAITING", 2)
     gate = Gate("runs.watch")
     gate.opened.set()
     async with serving(scripted(), authorizer=gate) as (system, gateway), connected(gateway.url) as client:

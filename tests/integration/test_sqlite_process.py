@@ -9,12 +9,13 @@ from typing import IO
 
 import pytest
 import trio
+from profiles import repeats
 
 from adjourn.protocol.errors import StoreInUse
 from adjourn.stores import SqliteStore
 from adjourn.stores.testing import a_head, a_journal
 
-KILLS = 20
+KILLS = repeats(20)
 RUNS = 8
 
 # Saves versions of its runs as fast as it can; a line for each save that has returned. `hold` only keeps it open.
@@ -74,11 +75,12 @@ def save_until_killed(path: Path, lines: int) -> tuple[int, dict[str, int]]:
     return int(epoch), acknowledged
 
 
+@pytest.mark.thorough
 async def test_a_process_killed_in_mid_save_loses_and_tears_nothing(tmp_path: Path) -> None:
     path = tmp_path / "runs.db"
     last_epoch = 0
     for kill in range(KILLS):
-        epoch, acknowledged = await trio.to_thread.run_sync(save_until_killed, path, 1 + 7 * kill)
+        epoch, acknowledged = await trio.to_thread.run_sync(save_until_killed, path, 1 + 140 // KILLS * kill)
         assert epoch > last_epoch
         assert acknowledged
         async with await SqliteStore.open(path) as store:

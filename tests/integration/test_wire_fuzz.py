@@ -13,7 +13,7 @@ from gateway_wire import BINARY, CLOSE, PING, REFUND, TEXT, Client, RawClient, c
 from trio.testing import wait_all_tasks_blocked
 
 from adjourn.actors import ActorSystem
-from adjourn.actors.gateway import Gateway, GatewayLimits
+from adjourn.actors.gateway import Action, Authorizer, Gateway, GatewayLimits, Principal
 from adjourn.protocol import rpc
 from adjourn.protocol.methods import METHODS
 
@@ -76,9 +76,20 @@ def is_clear(message: Any) -> bool:
     return bool(error["message"]) and bool(error["data"]["type"]) and not inner
 
 
-@FORMS
-async def test_every_param_of_every_method_may_be_anything(form: rpc.Format, caplog: pytest.LogCaptureFixture) -> None:
-    async with attacked(caplog) as (_, gateway), connected(gateway.url, offer=[form.subprotocol]) as client:
+async def allow(principal: Principal | None, action: Action) -> bool:
+    return True
+
+
+@pytest.mark.parametrize(
+    ("form", "authorizer"), [(rpc.JSON, None), (rpc.MSGPACK, allow)], ids=["json", "msgpack, with an authorizer"]
+)
+async def test_every_param_of_every_method_may_be_anything(
+    form: rpc.Format, authorizer: Authorizer | None, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with (
+        attacked(caplog, authorizer=authorizer) as (_, gateway),
+        connected(gateway.url, offer=[form.subprotocol]) as client,
+    ):
         for method, known in METHODS.items():
             names = [field.encode_name for field in msgspec.structs.fields(known.params)]
             good = {"runId": "victim", "toolCallId": "nobody", "claimToken": "t", "agent": "nobody", "input": "x"}

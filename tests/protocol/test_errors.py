@@ -1,54 +1,126 @@
-"""The tree of errors: what its docstring draws is what there is, and every error survives the wire."""
+"""The two trees of errors: their drawings are complete, and every error that may cross the wire survives it."""
 
+import inspect
+import pkgutil
 import re
 from collections.abc import Iterator
+from importlib import import_module
 
 import pytest
 
-from adjourn.protocol import errors
+from adjourn import actors, protocol, stores
+from adjourn.protocol import errors, providers
+from adjourn.protocol.codec import parse_json
 from adjourn.protocol.errors import (
     BY_CODE,
     AdjournError,
     CallerError,
     DecisionInvalid,
     InternalError,
+    ProgramError,
     StoreUnavailable,
     WorldError,
     from_wire,
 )
+from adjourn.protocol.schema import compile_schema
+from adjourn.protocol.sse import SSEParser
 
 
-def below(cls: type[AdjournError]) -> Iterator[type[AdjournError]]:
+def module_names() -> Iterator[str]:
+    """Every module of the library but `__main__`, which runs a command."""
+    for package in (protocol, stores, actors):
+        yield package.__name__
+        for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+            if not module.name.endswith(".__main__"):
+                yield module.name
+
+
+def public_errors() -> Iterator[type[BaseException]]:
+    """Every public exception class that a module of the library defines."""
+    for name in module_names():
+        for cls in vars(import_module(name)).values():
+            own = inspect.isclass(cls) and issubclass(cls, BaseException) and cls.__module__ == name
+            if own and not cls.__name__.startswith("_"):
+                yield cls
+
+
+def below(cls: type[Exception]) -> Iterator[type[Exception]]:
+    """The public subclasses that the library has, at any depth; tests may have their own."""
     for sub in cls.__subclasses__():
-        yield sub
+        if sub.__module__.startswith("adjourn.") and not sub.__name__.startswith("_"):
+            yield sub
         yield from below(sub)
 
 
-CLASSES = list(below(AdjournError))
+PUBLIC = set(public_errors())
+CLASSES = [cls for cls in below(AdjournError) if issubclass(cls, AdjournError)]
+PROGRAM = list(below(ProgramError))
 SENT = [cls for cls in CLASSES if cls.code]
 BRANCHES = {"AdjournError", "CallerError", "WorldError", "StoreError"}
 
 
-def drawn() -> dict[str, tuple[str, int, bool]]:
-    """Of each error in the docstring's tree: its parent, its code (0: none), and whether it is called retryable."""
-    found: dict[str, tuple[str, int, bool]] = {}
+def drawn(root: str) -> dict[str, tuple[str, str]]:
+    """Of each error in the docstring's tree under `root`: its parent, and what stands beside it."""
+    found: dict[str, tuple[str, str]] = {}
     above: list[tuple[int, str]] = []
     for line in (errors.__doc__ or "").splitlines():
-        match = re.fullmatch(r"(\s{4}[│├└─\s]*)(\w+)(?:\s+(-?\d+))?(\s+.*)?", line)
+        match = re.fullmatch(r"(\s{4}[│├└─\s]*)(\w+)(?:\s+(.*))?", line)
         if match is None:
             continue
         depth, name = len(match[1]), match[2]
         while above and above[-1][0] >= depth:
             above.pop()
-        parent = above[-1][1] if above else "Exception"
-        found[name] = (parent, int(match[3] or 0), "retryable" in (match[4] or ""))
         above.append((depth, name))
+        if above[0][1] == root:
+            parent = above[-2][1] if len(above) > 1 else "Exception"
+            found[name] = (parent, match[3] or "")
     return found
 
 
-def test_the_tree_in_the_docstring_is_the_tree_of_classes() -> None:
+INSIDE = {name for name, (_, beside) in drawn("ProgramError").items() if beside.startswith("inside ")}
+
+
+def test_every_public_exception_of_the_library_is_in_one_of_the_two_trees() -> None:
+    assert {AdjournError, ProgramError, *CLASSES, *PROGRAM} == PUBLIC
+    assert not {*CLASSES} & {*PROGRAM}
+
+
+def test_the_tree_of_errors_that_may_cross_the_wire_is_drawn_whole() -> None:
+    def code(beside: str) -> int:
+        match = re.match(r"-?\d+", beside)
+        return int(match[0]) if match else 0
+
+    lines = drawn("AdjournError").items()
+    tree = {name: (parent, code(beside), "retryable" in beside) for name, (parent, beside) in lines}
     classes = {cls.__name__: (cls.__bases__[0].__name__, cls.code, cls.retryable) for cls in [AdjournError, *CLASSES]}
-    assert drawn() == classes
+    assert tree == classes
+
+
+def test_the_tree_of_errors_that_a_program_meets_is_drawn_whole() -> None:
+    def also(beside: str) -> tuple[str, ...]:
+        return tuple(re.findall(r"^also (\w+)", beside))
+
+    tree = {name: (parent, *also(beside)) for name, (parent, beside) in drawn("ProgramError").items()}
+    assert tree == {cls.__name__: tuple(base.__name__ for base in cls.__bases__) for cls in [ProgramError, *PROGRAM]}
+
+
+def test_every_error_that_a_user_can_meet_is_exported() -> None:
+    for cls in PUBLIC:
+        room = cls.__module__.split(".")[1]
+        homes = (protocol, providers) if room == "protocol" else (actors,)
+        exported = any(getattr(home, cls.__name__, None) is cls and cls.__name__ in home.__all__ for home in homes)
+        assert exported == (cls.__name__ not in INSIDE), cls
+
+
+def test_an_error_that_was_a_value_or_type_error_still_is() -> None:
+    with pytest.raises(ValueError, match="truncated"):
+        parse_json(b"{")
+    with pytest.raises(ValueError, match="no type"):
+        compile_schema({"type": "no type"})
+    with pytest.raises(ValueError, match="bytes"):
+        SSEParser(max_event_bytes=1).feed(b"data: too long")
+    with pytest.raises(TypeError, match="no name"):
+        actors.make_tool("no name", "", {}, lambda arguments, context: None)
 
 
 def test_every_error_but_the_branches_has_a_code_and_a_type_of_its_own() -> None:
@@ -73,8 +145,8 @@ def test_our_codes_are_positive_and_json_rpcs_are_its_own() -> None:
     assert {cls.type: cls.code for cls in SENT if cls.code < 0} == {"invalidParams": -32602, "internal": -32603}
 
 
-def test_every_error_is_public() -> None:
-    assert errors.__all__ == sorted(cls.__name__ for cls in [AdjournError, *CLASSES])
+def test_the_module_exports_the_whole_tree_of_the_wire_and_the_root_of_the_other() -> None:
+    assert errors.__all__ == sorted(cls.__name__ for cls in [AdjournError, ProgramError, *CLASSES])
 
 
 @pytest.mark.parametrize("cls", SENT, ids=lambda cls: cls.__name__)

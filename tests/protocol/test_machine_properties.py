@@ -3,10 +3,11 @@
 from collections import Counter
 
 import hypothesis.strategies as st
-from hypothesis import settings
+import pytest
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
 from machine_checks import CheckedDriver
 from machine_driver import NO, YES, Answer, Crash, approval, call, gated, said, tool
+from profiles import examples, is_full
 
 from adjourn.protocol.codec import digest
 from adjourn.protocol.errors import AdjournError, NotPending
@@ -444,12 +445,12 @@ MUST_REACH = {
 }
 
 
+@pytest.mark.thorough
 def test_whatever_happens_to_a_run_its_invariants_hold():
     reached.clear()
-    run_state_machine_as_test(Runs, settings=settings(max_examples=800, stateful_step_count=50))
-    assert {name for name in MUST_REACH if not reached[name]} == set(), "else the rules above have gone blind"
+    run_state_machine_as_test(Runs, settings=examples(800, stateful_step_count=50))
+    if is_full():  # fewer examples do not get everywhere
+        assert {name for name in MUST_REACH if not reached[name]} == set(), "else the rules above have gone blind"
     for given, method in METHOD_OF.items():
         told = {error.__name__ for error in refusals(method)} | {"ok", "-"}
-        assert {name.split()[1] for name in reached if name.startswith(f"{given} ")} <= told, (
-            "OpenRPC tells all of them"
-        )
+        assert {name.split()[1] for name in reached if name.startswith(f"{given} ")} <= told, "OpenRPC tells them"

@@ -5,8 +5,9 @@ from typing import Any
 import drawn
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from profiles import examples
 
 from adjourn.protocol import codec
 from adjourn.protocol.events import Envelope, Event, StreamEvent
@@ -33,7 +34,7 @@ PARAMS_AND_RESULTS = sorted(
 
 
 @pytest.mark.parametrize("kind", [*KINDS, *PARAMS_AND_RESULTS])
-@settings(max_examples=25)
+@examples(25)
 @given(data=st.data())
 def test_json_and_messagepack_give_back_what_was_put_in(kind, data):
     value = data.draw(drawn.of(kind))

@@ -1,9 +1,10 @@
 """What is accepted at once: nothing that jsonschema refuses, and all that plain schemas are meant for."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
+from profiles import examples
 
 from adjourn.protocol.plain_schema import accepts
 from adjourn.protocol.schema import CompiledSchema
@@ -68,7 +69,7 @@ VALUES = st.recursive(
 )
 
 
-@settings(max_examples=500)
+@examples(500)
 @given(SCHEMAS, st.lists(VALUES, min_size=1, max_size=8))
 def test_nothing_is_accepted_that_jsonschema_refuses(schema, values):
     Draft202012Validator.check_schema(schema)

@@ -5,8 +5,9 @@ from datetime import timedelta
 
 import msgspec
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
+from profiles import examples
 
 from adjourn.protocol.codec import check_value
 from adjourn.protocol.schema import MAX_ERRORS, MAX_PATTERN_CHARS, SchemaError, SchemaInvalid, compile_schema
@@ -364,7 +365,7 @@ def keywords(schemas):
     )
 
 
-@settings(max_examples=60, deadline=timedelta(seconds=10))
+@examples(60, deadline=timedelta(seconds=10))
 @given(schema=st.recursive(keywords(st.booleans()), keywords, max_leaves=8), value=VALUES)
 @example(schema={"anyOf": [{"type": "string", "title": ""}]}, value=None)
 def test_no_schema_and_no_value_raise_anything(schema, value):

@@ -5,9 +5,10 @@ from pathlib import Path
 
 import drawn
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import fields, replace
+from profiles import examples
 
 from adjourn.protocol import codec
 from adjourn.protocol.events import (
@@ -124,7 +125,7 @@ def test_the_vectors_show_every_field_of_a_snapshot():
 # Any events, in any order.
 
 
-@settings(max_examples=300)
+@examples(300)
 @given(st.lists(drawn.of(Event), max_size=12), st.data())
 def test_a_snapshot_and_the_later_events_give_the_same_as_all_events(events, data):
     cut = data.draw(st.integers(0, len(events)))
@@ -132,7 +133,7 @@ def test_a_snapshot_and_the_later_events_give_the_same_as_all_events(events, dat
     assert folded(events[cut:], middle) == folded(events)
 
 
-@settings(max_examples=300)
+@examples(300)
 @given(st.lists(drawn.of(StreamDelta), max_size=15), st.data())
 def test_a_message_half_streamed_goes_on_from_its_snapshot(deltas, data):
     cut = data.draw(st.integers(0, len(deltas)))
@@ -404,7 +405,7 @@ def turns(draw):
     return events, entries, () if over else calls, over
 
 
-@settings(max_examples=300)
+@examples(300)
 @given(st.lists(turns(), max_size=4), st.sampled_from(["running", "paused", "completed", "failed"]), st.booleans())
 def test_a_record_folds_into_the_same_as_the_events_that_led_to_it(drawn_turns, status, asking):
     events = [AgentStart(agent="support", input=(user("Hi"),), metadata={"k": 1}, by="ann")]

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import trio
 import trio.testing
+from trio.testing import MockClock, wait_all_tasks_blocked
 from trio_websocket import WebSocketConnection, WebSocketRequest, serve_websocket
 
 from adjourn.actors import ActorSystem, Agent, client_tool, open_actor_system
@@ -626,7 +627,7 @@ async def test_without_reconnecting_a_lost_connection_stays_lost() -> None:
     assert [type(state) for state in states] == [type(None), ConnectionLost]
 
 
-async def test_a_server_that_gives_no_sign_of_life_is_lost() -> None:
+async def test_a_server_that_gives_no_sign_of_life_is_lost(mock_clock: MockClock) -> None:
     async def deaf(line: Line) -> None:
         await line.greet()
         await trio.sleep_forever()  # what comes is not read, nor a ping behind it
@@ -635,14 +636,19 @@ async def test_a_server_that_gives_no_sign_of_life_is_lost() -> None:
         await line.greet()
         for _ in range(5):
             await line.answer(await line.hear(), {"agents": []})
+        await trio.sleep_forever()  # the client goes first: a server that is closing fails when a ping comes
 
     async with (
         scripted(deaf, answer) as (url, _),
-        open_client(url, reconnect=AT_ONCE, ping_interval_s=0.01) as client,
+        open_client(url, reconnect=AT_ONCE, ping_interval_s=20) as client,
         trio.open_nursery() as nursery,
     ):
         for _ in range(5):
             nursery.start_soon(client.agents)
+        for _ in range(2):  # until the ping, and for its answer
+            await wait_all_tasks_blocked(0.01)
+            assert client.is_connected
+            mock_clock.jump(20)
 
 
 # The stream of events, against a server that breaks off anywhere.

@@ -4,10 +4,13 @@ from typing import Any
 
 import pytest
 
-from adjourn.actors.gateway import Gateway, subscriptions
+from adjourn.actors.gateway import Gateway, changes
 from adjourn.actors.gateway.access import Credentials, is_loopback, token_authenticator, token_of
-from adjourn.actors.gateway.subscriptions import Subscriptions, Watch
+from adjourn.actors.gateway.changes import Changes
+from adjourn.actors.gateway.framing import Framing
+from adjourn.actors.gateway.subscriptions import Subscriptions
 from adjourn.actors.runtime.eventlog import EventLog
+from adjourn.protocol import rpc
 from adjourn.protocol.errors import InvalidParams, LimitExceeded
 from adjourn.protocol.events import AgentEnd, Status, TurnStart
 from adjourn.protocol.record import Head
@@ -144,15 +147,54 @@ def test_a_run_at_its_end_frees_its_place() -> None:
     assert not watched.watched
 
 
+# Frames.
+
+
+def framing(form: rpc.Format = rpc.JSON, *, takes_batches: bool = False, max_batch_bytes: int = 1_000) -> Framing:
+    return Framing(form, takes_batches=takes_batches, max_batch_bytes=max_batch_bytes)
+
+
+def payloads(frames: bytes) -> list[bytes]:
+    """What is in these unmasked frames of up to 65,535 bytes."""
+    found: list[bytes] = []
+    while frames:
+        size, start = (frames[1], 2) if frames[1] < 126 else (int.from_bytes(frames[2:4]), 4)
+        found.append(frames[start : start + size])
+        frames = frames[start + size :]
+    return found
+
+
+def test_a_client_without_batches_gets_a_frame_for_each_event_the_same_bytes_as_every_other() -> None:
+    items = log("a", 3).open_cursor(0).take()
+    assert len(payloads(framing().frames(items))) == 3
+    kept = [item.frames and item.frames["json"] for item in items]
+    assert framing().frames(items) == b"".join(frame for frame in kept if frame)
+    assert all(item.frames and item.frames["json"] is frame for item, frame in zip(items, kept, strict=True))
+
+
+@pytest.mark.parametrize("form", [rpc.JSON, rpc.MSGPACK], ids=["json", "msgpack"])
+def test_a_client_with_batches_gets_them_up_to_the_cap_and_a_lone_event_as_it_is(form: rpc.Format) -> None:
+    items = log("a", 30).open_cursor(0).take()
+    batching = framing(form, takes_batches=True)
+    batches = payloads(batching.frames(items))
+    assert 1 < len(batches) < 30
+    assert max(map(len, batches)) < 1_010
+    decoded = [note for each in batches for note in form.decode(each, list[Any])]
+    assert [note["params"]["seq"] for note in decoded] == list(range(1, 31))
+    alone = payloads(framing(form).frames(items))
+    assert payloads(batching.frames(items[:1])) == alone[:1]
+    assert payloads(framing(form, takes_batches=True, max_batch_bytes=1).frames(items)) == alone
+
+
 # The list.
 
 
-def watching(status: Status | None = None) -> tuple[Watch, Woken, Woken]:
+def watching(status: Status | None = None) -> tuple[Changes, Woken, Woken]:
     wake, overflow = Woken(), Woken()
-    return Watch(status, wake=wake, overflow=overflow), wake, overflow
+    return Changes(status, wake=wake, overflow=overflow), wake, overflow
 
 
-def drain(watched: Watch) -> list[Any]:
+def drain(watched: Changes) -> list[Any]:
     found: list[Any] = []
     while (change := watched.take()) is not None:
         found.append((change[0].id, change[0].version, change[1]))
@@ -179,7 +221,7 @@ def test_a_watch_of_one_status_tells_who_is_in_it_and_who_leaves_it_once() -> No
 
 
 def test_too_many_changes_are_reported_and_let_go(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(subscriptions, "MAX_WAITING", 2)
+    monkeypatch.setattr(changes, "MAX_WAITING", 2)
     watched, _, overflow = watching()
     for run_id in "aab":
         watched.note(head(run_id), False)

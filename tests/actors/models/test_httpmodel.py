@@ -14,7 +14,7 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 
 from adjourn.actors import Agent, Provider, find_model
 from adjourn.actors.models import httpclient, providers
-from adjourn.actors.models.httpmodel import HTTPModel, ProviderError, check_model, list_models
+from adjourn.actors.models.httpmodel import HTTPModel, ProviderError, list_models
 from adjourn.actors.testing import open_test_system
 from adjourn.protocol.events import StreamEvent, TextDelta
 from adjourn.protocol.messages import AssistantMessage, ModelDescriptor, Text, Thinking, user
@@ -327,14 +327,14 @@ async def test_a_model_is_looked_for_where_it_would_be_asked(monkeypatch: pytest
     listed = Reply(b'{"models": [{"name": "a:latest"}, {"name": "b:1"}]}', content_type="application/json")
     async with open_byte_server(listed) as server:
         for name in ("a", "a:latest", "b:1"):
-            await check_model(find_model(f"ollama:{name}", base_url=server.url, key="sk-test-0123456789"))
+            await find_model(f"ollama:{name}", base_url=server.url, key="sk-test-0123456789").check()
         with pytest.raises(ProviderError, match=r"no model 'b'; there are: a:latest, b:1\. `ollama pull b`"):
-            await check_model(find_model("ollama:b", base_url=server.url))
+            await find_model("ollama:b", base_url=server.url).check()
     assert [request.headers.get("authorization") for request in server.requests] == [
         *["Bearer sk-test-0123456789"] * 3,
         None,
     ]
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)
     with pytest.raises(ProviderError, match="set OPENAI_API_KEY"):
-        await check_model(find_model("openai:m"))
-    await check_model(find_model("openai:m", key="sk-test-0123456789"))
+        await find_model("openai:m").check()
+    await find_model("openai:m", key="sk-test-0123456789").check()

@@ -4,11 +4,12 @@ from unittest import mock
 
 import pytest
 import trio
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from profiles import examples
 
 from adjourn.actors.runtime import eventlog
-from adjourn.actors.runtime.eventlog import Cursor, EventLog
+from adjourn.actors.runtime.eventlog import Cursor, EventLog, EventLogStatistics
 from adjourn.protocol import codec
 from adjourn.protocol.events import (
     AgentEnd,
@@ -162,15 +163,17 @@ class History:
         getattr(self, name)(*args)
         for watcher in self.watchers:
             watcher.check_wakes()
-        ring, lossless = len(self.log._ring), [w for w in self.watchers if w.cursor.lossless]
-        assert self.log._bytes == sum(item.size for item in self.log._ring)
-        if lossless:
-            assert ring <= max(SMALL["MAX_EVENTS"], SMALL["MAX_LAG"] + CHUNK + self.unasked)
+        held = self.log.statistics()
+        assert held.bytes == sum(item.size for item in self.log.ring.items)
+        assert held.cursors == len(self.watchers)
+        assert held.lossless_cursors == len([w for w in self.watchers if w.cursor.lossless])
+        if held.lossless_cursors:
+            assert held.events <= max(SMALL["MAX_EVENTS"], SMALL["MAX_LAG"] + CHUNK + self.unasked)
         else:
-            assert ring <= SMALL["MAX_EVENTS"]
-            assert self.log._bytes <= SMALL["MAX_BYTES"]
+            assert held.events <= SMALL["MAX_EVENTS"]
+            assert held.bytes <= SMALL["MAX_BYTES"]
         if not self.watchers and self.log.status == "paused":
-            assert ring <= SMALL["IDLE_EVENTS"]
+            assert held.events <= SMALL["IDLE_EVENTS"]
         assert self.log.status == self.truth.status
 
     def produce(self, events):
@@ -218,7 +221,7 @@ class History:
             watcher.seen = None  # it must be given a snapshot
 
 
-@settings(max_examples=300)
+@examples(300)
 @given(st.lists(operations, min_size=20, max_size=60))
 def test_every_stream_folds_to_the_state_of_all_events(script):
     with mock.patch.multiple(eventlog, **SMALL):
@@ -303,7 +306,7 @@ def test_a_delta_weighs_as_much_as_its_text():
 def test_no_event_weighs_less_than_its_json(event):
     log = EventLog("run" * 10, seq=2**40)
     log.publish([event], 1_700_000_000_000)
-    assert log._bytes >= len(log.open_cursor(2**40).take()[0].encoded("json"))
+    assert log.statistics().bytes >= len(log.open_cursor(2**40).take()[0].encoded("json"))
 
 
 def test_a_parked_run_that_nobody_watches_keeps_few_events():
@@ -313,7 +316,7 @@ def test_a_parked_run_that_nobody_watches_keeps_few_events():
         log.publish([PAUSED], 1)
         assert log.floor == 0
     assert log.seq - log.floor == eventlog.IDLE_EVENTS
-    assert log._fold._partial is None  # no pieces of the message either
+    assert log.statistics().unfolded == 0  # so the fold has the whole message, and keeps no pieces of it
     log.publish([AgentResume(reason="decided"), *[WORD] * 50], 1)
     assert log.seq - log.floor == eventlog.IDLE_EVENTS + 51
 
@@ -334,7 +337,10 @@ def test_each_wire_format_is_encoded_once_for_all_watchers():
 def test_nothing_encoded_is_kept_of_what_nobody_watches():
     log = EventLog("run")
     log.publish(EVENTS, 5)
-    assert all(item._json is None and item._msgpack is None for item in log._ring)
+    assert log.statistics().encoded_bytes == 0
+    with log.watch():
+        log.publish(EVENTS, 5)
+    assert log.statistics().encoded_bytes > 0
 
 
 def test_one_snapshot_serves_all_who_want_it_at_that_event():
@@ -440,6 +446,30 @@ def test_first_and_last_watcher_are_reported():
     two.close()
     assert not log.watched
     assert reports == ["first", "last"]
+
+
+async def test_statistics_say_what_the_log_holds_and_who_watches() -> None:
+    log = EventLog("run")
+    log.publish([WORD] * 3, 1)
+    live, lossless = log.open_cursor(0), log.open_cursor(0, lossless=True)
+    frame = live.take()[0].encoded("msgpack")
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(log.wait_status)
+        await trio.testing.wait_all_tasks_blocked()
+        assert log.statistics() == EventLogStatistics(
+            events=3,
+            bytes=3 * (eventlog.DELTA_BYTES + len("word ")),
+            unfolded=3,
+            encoded_bytes=len(frame),
+            cursors=2,
+            lossless_cursors=1,
+            status_waiters=1,
+        )
+        nursery.cancel_scope.cancel()
+    log.snapshot()
+    lossless.close()
+    held = log.statistics()
+    assert (held.unfolded, held.cursors, held.lossless_cursors, held.status_waiters) == (0, 1, 0, 0)
 
 
 # Lossless readers.

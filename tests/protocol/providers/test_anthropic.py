@@ -6,8 +6,9 @@ from typing import Any
 import msgspec
 import pytest
 from decoding_checks import bodies, check_decoder, check_events, check_golden, decode, golden, golden_names
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
+from profiles import examples
 
 from adjourn.protocol import sse
 from adjourn.protocol.events import Failed, TextDelta
@@ -341,7 +342,7 @@ def test_a_golden_body_becomes_its_message(name: str) -> None:
     check_golden(ADAPTER, name)
 
 
-@settings(max_examples=400)
+@examples(400)
 @given(bodies(ADAPTER.api), st.lists(st.integers(0, 1 << 20), max_size=6))
 def test_no_bytes_break_the_decoder(body: bytes, cuts: list[int]) -> None:
     check_decoder(ADAPTER, golden(ADAPTER.api, "text").model, body, cuts)

@@ -1,0 +1,66 @@
+"""What the client's readers watch: runs, each with the readers of its events, and the list of runs. No I/O."""
+
+import trio
+
+from ...protocol.methods import RunSummary
+from .readers import ListReader, RunReader
+from .session import Notice
+
+__all__ = ["Watched", "WatchedRun"]
+
+
+class WatchedRun:
+    """A run that this client watches or starts. One connection has one subscription to it, for all of its readers."""
+
+    __slots__ = ("lock", "readers", "run_id", "users")
+
+    def __init__(self, run_id: str) -> None:
+        self.run_id = run_id
+        self.users = 0  # calls that watch or start it
+        self.readers: set[RunReader] = set()
+        self.lock = trio.Lock()  # held while subscribing
+
+    def detach(self) -> None:
+        """Detach all readers: the server sends no more over the subscription that they share."""
+        for reader in self.readers:
+            reader.detach()
+
+
+class Watched:
+    """All that a client watches, and where notifications go."""
+
+    def __init__(self) -> None:
+        self.lists: set[ListReader] = set()  # readers of the list of runs
+        self._runs: dict[str, WatchedRun] = {}
+
+    def acquire(self, run_id: str) -> WatchedRun:
+        """A run, for a call that watches or starts it; to be released."""
+        run = self._runs.get(run_id)
+        if run is None:
+            run = self._runs[run_id] = WatchedRun(run_id)
+        run.users += 1
+        return run
+
+    def release(self, run: WatchedRun) -> bool:
+        """Give back what `acquire` gave. True if no other call uses the run."""
+        run.users -= 1
+        if run.users:
+            return False
+        del self._runs[run.run_id]
+        return True
+
+    def take_in(self, notice: Notice, size: int) -> None:
+        """Hand a notification of about `size` bytes to the readers that it is for."""
+        if isinstance(notice, RunSummary):
+            for reader in self.lists:
+                reader.take_in(notice)
+        elif (run := self._runs.get(notice.run_id)) is not None:
+            for reader in run.readers:
+                reader.take_in(notice, size)
+
+    def detach(self) -> None:
+        """Detach all readers: the connection is lost."""
+        for run in self._runs.values():
+            run.detach()
+        for reader in self.lists:
+            reader.detach()

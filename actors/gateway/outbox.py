@@ -1,0 +1,90 @@
+"""The gateway's one writer to a client: replies first, then the watched runs in turn, a slice each.
+
+What a client doesn't read stops only this writer. Replies are bounded by how many requests may be in flight; events
+wait in the logs of their runs. The writer is never cancelled in the middle of a frame, except to drop the connection.
+"""
+
+from collections import deque
+from collections.abc import Iterable
+
+import trio
+from trio_websocket import WebSocketConnection
+
+from .framing import Framing
+from .subscriptions import Subscriptions
+from .transport import Transport
+
+__all__ = ["Outbox"]
+
+SLICE = 16  # events of one run before the next run has its turn
+BATCH_SLICE = 256  # the same for clients that take batches: a slice is one or a few frames
+
+
+class Outbox:
+    """Messages and subscriptions that wait to be sent to one client, and the task that sends them (`write`)."""
+
+    def __init__(
+        self,
+        ws: WebSocketConnection,
+        transport: Transport,
+        framing: Framing,
+        *,
+        max_replies: int,
+        max_subscriptions: int,
+    ) -> None:
+        self.subscriptions = Subscriptions(max_subscriptions, self.wake)
+        self.framing = framing
+        self._ws, self._transport = ws, transport
+        self._max_replies = max_replies
+        self._replies: deque[bytes] = deque()
+        self._finishing = False
+        self._something = trio.Event()  # set when the writer has something to do
+        self._room = trio.Event()  # set when there may be room for another reply
+
+    def put(self, messages: Iterable[bytes]) -> None:
+        """Send these messages, before any event that is not on its way yet."""
+        self._replies.extend(messages)
+        self.wake()
+
+    async def wait_room(self) -> None:
+        """Wait until fewer messages wait than requests may be in flight. Not a checkpoint if that is so already."""
+        while len(self._replies) >= self._max_replies:
+            if self._room.is_set():
+                self._room = trio.Event()
+            await self._room.wait()
+
+    def finish(self) -> None:
+        """Make `write` return once all messages that were put are sent, however many events wait."""
+        self._finishing = True
+        self.wake()
+
+    @property
+    def finishing(self) -> bool:
+        """Whether `finish` was called."""
+        return self._finishing
+
+    def wake(self) -> None:
+        """Tell the writer that there is something to do."""
+        self._something.set()
+
+    async def write(self) -> None:
+        """Send whatever there is to send, until `finish`.
+
+        Raises: ConnectionClosed, trio.BrokenResourceError, trio.ClosedResourceError when the client is gone.
+        """
+        subscriptions, framing = self.subscriptions, self.framing
+        limit = BATCH_SLICE if framing.takes_batches else SLICE
+        while self._replies or not self._finishing:
+            while self._replies:  # all of them: an event must not overtake the reply to its subscription
+                await self._send(self._replies.popleft())
+                self._room.set()
+            if subscriptions.ready:
+                items = subscriptions.take(limit)
+                if items:
+                    await self._transport.send_frames(framing.frames(items))
+            elif not (self._replies or self._finishing):
+                self._something = trio.Event()
+                await self._something.wait()
+
+    async def _send(self, message: bytes) -> None:
+        await self._ws.send_message(message if self.framing.form.binary else message.decode())

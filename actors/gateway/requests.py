@@ -1,0 +1,162 @@
+"""The requests of one client: how many may be in flight, in which order they are carried out, and their replies.
+
+Requests on one run are carried out one after the other, in the order in which they came; those on different runs, and
+the members of a batch, concurrently. What a method does is `procedures.py`'s; only the methods that begin or end
+watching are here, for they change what the outbox sends.
+"""
+
+import logging
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TypeAlias
+
+import trio
+from msgspec import UNSET, UnsetType
+
+from ...protocol import codec, rpc
+from ...protocol.errors import AdjournError, InvalidParams, LimitExceeded
+from ...protocol.messages import Wire
+from ...protocol.methods import Empty, Params, Position, RunStart, RunSubscribe, RunsWatch, RunUnsubscribe, Started
+from ..core.faults import internal_error
+from .outbox import Outbox
+from .procedures import Procedures
+from .run_list import RunList
+
+__all__ = ["Requests"]
+
+logger = logging.getLogger("adjourn.gateway")
+
+Begin: TypeAlias = Callable[[], None]  # called once the reply is in the outbox: watching begins behind it
+
+
+@dataclass(slots=True)
+class _Call:
+    """A request under way. `before`: the end of the request ahead of it on the same run."""
+
+    request: rpc.Request
+    run_id: str | None
+    before: trio.Event | None
+    done: trio.Event = field(default_factory=trio.Event)
+
+
+@dataclass(slots=True)
+class _Answer:
+    """A reply, if one is wanted, and what may begin behind it."""
+
+    reply: bytes | None
+    begin: Begin | None = None
+
+
+class Requests:
+    """The requests of one client, from their frames to their replies in the outbox."""
+
+    def __init__(
+        self, procedures: Procedures, outbox: Outbox, run_list: RunList, *, max_in_flight: int, client: str
+    ) -> None:
+        self._procedures, self._outbox, self._run_list = procedures, outbox, run_list
+        self._form = outbox.framing.form
+        self._max_in_flight = max_in_flight
+        self._client = client  # for the log
+        self._in_flight = 0
+        self._lanes: dict[str, trio.Event] = {}  # for each run with requests under way, the end of the latest one
+
+    def begin(self, frame: rpc.Frame, nursery: trio.Nursery) -> None:
+        """Start the requests of a frame, each in its place behind others on the same run."""
+        admitted = [self._admit(member) for member in frame.members]
+        calls = [each for each in admitted if isinstance(each, _Call)]
+        refusals = [each for each in admitted if isinstance(each, bytes)]
+        if frame.batch:
+            nursery.start_soon(self._carry_out_batch, calls, refusals)
+        elif calls:
+            nursery.start_soon(self._carry_out_alone, calls[0])
+        else:
+            self._outbox.put(refusals)
+
+    def _admit(self, member: rpc.Request | rpc.Rejected) -> _Call | bytes | None:
+        """A call; or the reply to a bad request, if it gets any."""
+        if isinstance(member, rpc.Rejected):
+            if member.id is UNSET:
+                logger.warning("refused, and %s asked for no reply: %s", self._client, member.error.message)
+            return rpc.rejection(member, self._form)
+        if self._in_flight >= self._max_in_flight:
+            maximum = self._max_in_flight
+            error = LimitExceeded(
+                f"at most {maximum} requests may be in flight on a connection", limit="maxInFlight", maximum=maximum
+            )
+            return self._error(member.id, error)
+        self._in_flight += 1
+        run_id: str | None = getattr(member.params, "run_id", None)
+        call = _Call(member, run_id, None if run_id is None else self._lanes.get(run_id))
+        if run_id is not None:
+            self._lanes[run_id] = call.done
+        return call
+
+    async def _carry_out_alone(self, call: _Call) -> None:
+        answer = await self._carry_out(call)
+        self._send([] if answer.reply is None else [answer.reply], [answer])
+
+    async def _carry_out_batch(self, calls: Sequence[_Call], refusals: Sequence[bytes]) -> None:
+        answers: list[_Answer] = []
+
+        async def carry_out(call: _Call) -> None:
+            answers.append(await self._carry_out(call))
+
+        async with trio.open_nursery() as nursery:
+            for call in calls:
+                nursery.start_soon(carry_out, call)
+        replies = [*refusals, *(answer.reply for answer in answers if answer.reply is not None)]
+        self._send([rpc.batch(replies, self._form)] if replies else [], answers)
+
+    def _send(self, replies: Iterable[bytes], answers: Iterable[_Answer]) -> None:
+        self._outbox.put(replies)
+        for answer in answers:
+            if answer.begin is not None:
+                answer.begin()
+
+    async def _carry_out(self, call: _Call) -> _Answer:
+        request = call.request
+        try:
+            if call.before is not None:
+                await call.before.wait()
+            try:
+                params = await self._procedures.guard.check(request.method, request.params)
+                result, begin = await self._result(params)
+            except codec.CodecError as error:
+                raise InvalidParams(str(error), errors=[{"path": error.path, "message": error.message}]) from error
+            reply = None if isinstance(request.id, UnsetType) else rpc.reply(request.id, result, self._form)
+            return _Answer(reply, begin)
+        except AdjournError as error:
+            return _Answer(self._error(request.id, error))
+        except Exception as error:
+            where = f"{request.method} of {self._client}"
+            return _Answer(self._error(request.id, internal_error(error, where, logger)))
+        finally:
+            self._in_flight -= 1
+            call.done.set()
+            if call.run_id is not None and self._lanes.get(call.run_id) is call.done:
+                del self._lanes[call.run_id]
+
+    async def _result(self, given: Params) -> tuple[Wire, Begin | None]:
+        procedures, subscriptions = self._procedures, self._outbox.subscriptions
+        match given:
+            case RunStart() as params:
+                subscriptions.check_room(params.run_id)
+                log = await procedures.start(params)
+                subscription = subscriptions.open(log, 0)
+                return Started(run_id=log.run_id, seq=0), subscription.begin
+            case RunSubscribe() as params:
+                log = await procedures.log(params.run_id)
+                subscription = subscriptions.open(log, params.after)
+                return Position(run_id=log.run_id, status=log.status, seq=log.seq), subscription.begin
+            case RunUnsubscribe() as params:
+                subscriptions.close(params.run_id)
+                log = await procedures.log(params.run_id)
+                return Position(run_id=log.run_id, status=log.status, seq=log.seq), None
+            case RunsWatch() as params:
+                return Empty(), partial(self._run_list.watch, params.status)
+            case params:
+                return await procedures.carry_out(params), None
+
+    def _error(self, request_id: rpc.RequestId | UnsetType, error: AdjournError) -> bytes | None:
+        return None if isinstance(request_id, UnsetType) else rpc.error_reply(request_id, error, self._form)

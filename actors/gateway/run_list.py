@@ -1,0 +1,75 @@
+"""The list of runs as one client of the gateway watches it (`runs.watch`), and the task that tells it of changes."""
+
+from collections.abc import Callable
+
+import trio
+
+from ...protocol import rpc
+from ...protocol.events import Status
+from .changes import Changes
+from .outbox import Outbox
+from .procedures import Procedures
+
+__all__ = ["RunList"]
+
+SLICE = 16  # changes that are told at once
+
+
+class RunList:
+    """Changes wait here, one a run, until there is room for them in the outbox. Watches nothing before `watch`."""
+
+    def __init__(self, procedures: Procedures, outbox: Outbox, *, overflow: Callable[[], None]) -> None:
+        self._procedures, self._outbox = procedures, outbox
+        self._overflow = overflow
+        self._changes: Changes | None = None
+        self._unwatch: Callable[[], None] | None = None
+        self._changed = trio.Event()
+        self._telling = trio.CancelScope()
+
+    def watch(self, status: Status | None) -> None:
+        """Tell the client of each change from now on, only of runs in this status, if there is one.
+
+        Replaces the watch before it, and drops what that has not told yet. `overflow` is called when the client lags
+        by too many changes.
+        """
+        self._stop_watching()
+        self._changes = Changes(status, wake=self._wake, overflow=self._overflow)
+        self._unwatch = self._procedures.watch_changes(self._changes.note)
+
+    async def tell(self) -> None:
+        """Put waiting changes into the outbox, until `close`."""
+        form, outbox = self._outbox.framing.form, self._outbox
+        with self._telling:
+            while True:
+                notifications = await self._take(form)
+                if notifications:
+                    await outbox.wait_room()
+                    outbox.put(outbox.framing.messages(notifications))
+                else:
+                    await self._changed.wait()
+                    self._changed = trio.Event()
+
+    def close(self) -> None:
+        """Watch no more, and have `tell` return. Idempotent."""
+        self._stop_watching()
+        self._telling.cancel()
+
+    async def _take(self, form: rpc.Format) -> list[bytes]:
+        found: list[bytes] = []
+        for _ in range(SLICE):
+            change = None if self._changes is None else self._changes.take()
+            if change is None:
+                break
+            head, deleted = change
+            if await self._procedures.guard.allows("runs.watch", head):
+                summary = self._procedures.summary(head, deleted=deleted)
+                found.append(rpc.notification("run.changed", summary, form))
+        return found
+
+    def _wake(self) -> None:
+        self._changed.set()
+
+    def _stop_watching(self) -> None:
+        if self._unwatch is not None:
+            self._unwatch()
+            self._unwatch = None

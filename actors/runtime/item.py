@@ -1,0 +1,55 @@
+"""One entry of an event log, an event or a snapshot, and its encodings. Data only."""
+
+from typing import Literal, TypeAlias
+
+import msgspec
+
+from ...protocol import codec
+from ...protocol.events import Envelope, Event
+from ...protocol.methods import RunSnapshot
+from ...protocol.transcript import Snapshot
+
+__all__ = ["Format", "Item"]
+
+Format: TypeAlias = Literal["json", "msgpack"]
+
+
+class Item(msgspec.Struct, eq=False, gc=False):
+    """An event or a snapshot of a run. It is encoded once per wire format, when first wanted, for all watchers."""
+
+    run_id: str
+    seq: int
+    time: int  # ms since the epoch
+    content: Event | Snapshot
+    size: int = 0  # bytes that the ring books for it; a batch may be booked on its last event
+    frames: dict[Format, bytes] | None = None  # the WebSocket frames that the gateway made of it, for all its clients
+    _json: bytes | None = None
+    _msgpack: bytes | None = None
+
+    @property
+    def is_snapshot(self) -> bool:
+        """Whether this is a snapshot, not an event."""
+        return isinstance(self.content, Snapshot)
+
+    @property
+    def envelope(self) -> Envelope | RunSnapshot:
+        """The content with run id, seq and time, as on the wire. Made anew each time: few events are asked for it."""
+        if isinstance(self.content, Snapshot):
+            return RunSnapshot(run_id=self.run_id, seq=self.seq, snapshot=self.content)
+        return Envelope(run_id=self.run_id, seq=self.seq, time=self.time, event=self.content)
+
+    def encoded(self, form: Format) -> bytes:
+        """The envelope in a wire format."""
+        if form == "json":
+            if self._json is None:
+                self._json = codec.to_json(self.envelope)
+            return self._json
+        if self._msgpack is None:
+            self._msgpack = codec.to_msgpack(self.envelope)
+        return self._msgpack
+
+    @property
+    def encoded_bytes(self) -> int:
+        """The size of all encodings kept so far, the gateway's frames included."""
+        frames = self.frames.values() if self.frames else ()
+        return len(self._json or b"") + len(self._msgpack or b"") + sum(map(len, frames))

@@ -1,0 +1,88 @@
+"""The gateway's writer: replies before events, room for a bounded number of replies, and its end."""
+
+from typing import Any, cast
+
+import trio
+from trio.testing import wait_all_tasks_blocked
+
+from adjourn.actors.gateway.framing import Framing
+from adjourn.actors.gateway.outbox import Outbox
+from adjourn.actors.runtime.eventlog import EventLog
+from adjourn.protocol import rpc
+from adjourn.protocol.events import TurnStart
+
+
+class Wire:
+    """A WebSocket and its transport that keep what is sent; a gate holds each message up."""
+
+    def __init__(self) -> None:
+        self.sent: list[str] = []  # replies as they are, slices of events as "events"
+        self.gate = trio.CapacityLimiter(1)
+
+    async def send_message(self, message: str) -> None:
+        async with self.gate:
+            self.sent.append(message)
+
+    async def send_frames(self, frames: bytes) -> None:
+        async with self.gate:
+            self.sent.append("events")
+
+
+def outbox_of(wire: Wire, max_replies: int = 2) -> Outbox:
+    framing = Framing(rpc.JSON, takes_batches=False, max_batch_bytes=1_000)
+    return Outbox(cast(Any, wire), cast(Any, wire), framing, max_replies=max_replies, max_subscriptions=2)
+
+
+def log(events: int) -> EventLog:
+    made = EventLog("r")
+    made.publish([TurnStart(turn=turn) for turn in range(events)], 0)
+    return made
+
+
+async def test_all_replies_are_sent_before_the_next_slice_of_events() -> None:
+    wire = Wire()
+    outbox = outbox_of(wire)
+    outbox.subscriptions.open(log(17), 0).begin()
+    outbox.put([b"1", b"2"])
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(outbox.write)
+        async with wire.gate:
+            await wait_all_tasks_blocked()
+            outbox.put([b"3"])
+        await wait_all_tasks_blocked()
+        assert wire.sent == ["1", "2", "3", "events", "events"]
+        outbox.put([b"4"])
+        await wait_all_tasks_blocked()
+        assert wire.sent[-1] == "4"
+        outbox.finish()
+
+
+async def test_there_is_room_again_each_time_a_reply_is_sent() -> None:
+    wire = Wire()
+    outbox = outbox_of(wire, max_replies=2)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(outbox.write)
+        for _ in range(3):
+            async with wire.gate:
+                outbox.put([b"1", b"2", b"3"])  # the first of them is the writer's
+                await wait_all_tasks_blocked()
+                with trio.move_on_after(0) as patience:
+                    await outbox.wait_room()
+                assert patience.cancelled_caught
+                nursery.start_soon(outbox.wait_room)
+                await wait_all_tasks_blocked()
+            await outbox.wait_room()
+        outbox.finish()
+    assert len(wire.sent) == 9
+
+
+async def test_the_writer_ends_when_all_replies_are_sent_however_many_events_wait() -> None:
+    wire = Wire()
+    outbox = outbox_of(wire)
+    outbox.put([b"1", b"2"])
+    outbox.finish()
+    outbox.subscriptions.open(log(1000), 0).begin()
+    await outbox.write()
+    assert wire.sent[:2] == ["1", "2"]
+    assert len(wire.sent) <= 3
+    assert outbox.finishing
