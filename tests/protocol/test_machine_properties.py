@@ -453,6 +453,4 @@ def test_whatever_happens_to_a_run_its_invariants_hold():
         assert {name for name in MUST_REACH if not reached[name]} == set(), "else the rules above have gone blind"
     for given, method in METHOD_OF.items():
         told = {error.__name__ for error in refusals(method)} | {"ok", "-"}
-        assert {name.split()[1] for name in reached if name.startswith(f"{given} ")} <= told, (
-            "OpenRPC tells all of them"
-        )
+        assert {name.split()[1] for name in reached if name.startswith(f"{given} ")} <= told, "OpenRPC tells them"

@@ -60,7 +60,7 @@ EMPTY = (
 )
 RESULT = (
     '{"role":"toolResult","toolCallId":"c1","toolName":"refund","content":[{"type":"text","text":"done"}],'
-    '"isError":false,"details":{"paid":true},"timestamp":6}'
+    '"isError":false,"details":{"paid":true},"timestamp":6,"arguments":{"order":8}}'
 )
 
 MESSAGES = [
@@ -89,10 +89,10 @@ STREAM = [
 
 EVENTS = [
     '{"type":"agent_start","agent":"support","input":[{"role":"user","content":"Hi","timestamp":1}],'
-    '"metadata":{"tenant":"t"}}',
+    '"metadata":{"tenant":"t"},"by":"ann"}',
     '{"type":"agent_end","status":"failed","reason":"crashLoop","usage":' + ZERO + ","
-    '"error":{"type":"internal","message":"Something broke","id":"e1"}}',
-    '{"type":"agent_paused","toolCallIds":["c1"]}',
+    '"error":{"type":"internal","message":"Something broke","id":"e1"},"expiresAt":9}',
+    '{"type":"agent_paused","toolCallIds":["c1"],"expiresAt":9}',
     '{"type":"agent_resume","reason":"recovered"}',
     '{"type":"agent_retry","attempt":1,"reason":"503"}',
     '{"type":"middleware_error","middleware":"Log","where":"tool","error":{"type":"internal","message":"1"}}',
@@ -104,12 +104,18 @@ EVENTS = [
     '{"type":"tool_execution_start","toolCallId":"c1","toolName":"refund","args":{"order":7}}',
     '{"type":"tool_execution_update","toolCallId":"c1","toolName":"refund","partialResult":"half"}',
     '{"type":"tool_execution_end","toolCallId":"c1","toolName":"refund",'
-    '"result":{"content":[{"type":"text","text":"done"}],"details":1},"isError":false}',
+    '"result":{"content":[{"type":"text","text":"done"}],"details":1},"isError":false,"arguments":{"order":8}}',
     '{"type":"tool_decision_pending","toolCallId":"c1","toolName":"refund","input":{"order":7},'
-    '"schema":{"type":"object"},"digest":"d","dueAt":9}',
-    '{"type":"tool_decision_resolved","toolCallId":"c1","outcome":"decided","by":"ann","decision":{"approved":true}}',
-    '{"type":"tool_client_execute_pending","toolCallId":"c1","toolName":"locate","input":{}}',
-    '{"type":"tool_client_claimed","toolCallId":"c1","by":"ann"}',
+    '"schema":{"type":"object"},"digest":"d","dueAt":9,"since":8,"editable":["order"],"approval":true,'
+    '"parameters":{"type":"object"}}',
+    '{"type":"tool_decision_pending","toolCallId":"c1","toolName":"refund","input":{"order":7},'
+    '"schema":{"type":"object"},"digest":"d","editable":true,"parameters":{"type":"object"}}',
+    '{"type":"tool_decision_resolved","toolCallId":"c1","outcome":"decided","by":"ann","decision":{"approved":true},'
+    '"arguments":{"order":8},"digest":"d"}',
+    '{"type":"tool_decision_resolved","toolCallId":"c1","outcome":"declined","decision":{"approved":false},'
+    '"reason":"no"}',
+    '{"type":"tool_client_execute_pending","toolCallId":"c1","toolName":"locate","input":{},"since":8}',
+    '{"type":"tool_client_claimed","toolCallId":"c1","by":"ann","dueAt":9}',
 ]
 
 MODEL = (

@@ -8,9 +8,10 @@ import drawn
 import jsonschema
 import pytest
 import referencing
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import fields
+from profiles import examples
 from referencing.jsonschema import DRAFT202012
 
 from adjourn.protocol import codec
@@ -127,7 +128,7 @@ def test_patterns_mean_the_same_in_every_language():
 
 
 @pytest.mark.parametrize("name", METHODS)
-@settings(max_examples=15)
+@examples(50)
 @given(data=st.data())
 def test_what_goes_over_the_wire_is_valid_under_the_document(name, data):
     params, result = data.draw(drawn.of(METHODS[name].params)), data.draw(drawn.of(METHODS[name].result))
@@ -136,7 +137,7 @@ def test_what_goes_over_the_wire_is_valid_under_the_document(name, data):
 
 
 @pytest.mark.parametrize("name", NOTIFICATIONS)
-@settings(max_examples=15)
+@examples(50)
 @given(data=st.data())
 def test_what_is_said_unasked_is_valid_under_the_document(name, data):
     told = data.draw(drawn.of(NOTIFICATIONS[name]))

@@ -105,6 +105,14 @@ PARAMS = [
     ("run.get", ["r"], "", "expected params by name: an object, got a list"),
     ("run.resume", {"runId": "r"}, "", "missing required field `decision`"),
     ("run.resume", {"runId": "r", "decision": {"a": [2**60]}}, "/decision/a/0", "within ±2^53"),
+    ("run.resume", {"runId": "r", "decision": 1, "arguments": [1]}, "/arguments", "Expected `object | null`"),
+    ("run.resume", {"runId": "r", "decision": 1, "arguments": {"n": 2**60}}, "/arguments/n", "within ±2^53"),
+    ("run.claim", {"runId": "r", "toolCallId": "c", "claimant": "x" * 15}, "/claimant", ">= 16"),
+    ("run.claim", {"runId": "r", "toolCallId": "c", "claimant": "x" * 257}, "/claimant", "<= 256"),
+    ("run.unclaim", {"runId": "r", "toolCallId": "c"}, "", "missing required field `claimToken`"),
+    ("run.start", {"agent": "a", "input": "x", "after": "a/b"}, "/after", "1 to 128 of A-Z"),
+    ("run.list", {"waiting": 1}, "/waiting", "Expected `bool`"),
+    ("rpc.discover", {"all": True}, "", "unknown field `all`"),
     ("run.subscribe", {"runId": "r", "after": -1}, "/after", ">= 0"),
     ("run.list", {"status": "asleep"}, "/status", "asleep"),
     ("run.list", {"limit": 0}, "/limit", ">= 1"),
@@ -200,7 +208,8 @@ def test_what_changes_state_is_refused_without_an_id_and_without_a_reply(method)
 
 
 def test_what_changes_state_is_marked_so():
-    reading = {"server.info", "agents.list", "run.subscribe", "run.unsubscribe", "run.get", "run.list", "runs.watch"}
+    reading = {"server.info", "agents.list", "rpc.discover", "runs.watch"}
+    reading |= {"run.subscribe", "run.unsubscribe", "run.get", "run.list"}
     assert {name for name, method in METHODS.items() if not method.changes} == reading
 
 
