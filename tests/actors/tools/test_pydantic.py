@@ -5,7 +5,7 @@ import datetime
 import json
 import subprocess
 import sys
-from typing import Annotated, Any, Literal, NamedTuple, Optional
+from typing import Annotated, Any, Literal, NamedTuple, NewType, Optional
 
 import annotated_types
 import msgspec
@@ -112,6 +112,8 @@ def test_an_alias_is_what_the_model_sends() -> None:
         (Annotated[Item, "what to order"], {"name": "a"}, Item(name="a")),
         (dict[str, list[Annotated[int, pydantic.Field(ge=1)]]], {"k": [1]}, {"k": [1]}),
         (pydantic.PositiveInt, 3, 3),
+        (typing_extensions.TypeAliasType("Items", list[Item]), [{"name": "a"}], [Item(name="a")]),
+        (NewType("Ordered", Item), {"name": "a"}, Item(name="a")),
         (Annotated[str, pydantic.StringConstraints(min_length=2)], "ab", "ab"),
         (Annotated[int, annotated_types.Ge(1)], 1, 1),
         (Annotated[int, annotated_types.Interval(ge=1, le=3)], 3, 3),
