@@ -75,7 +75,7 @@ class Client:
     async def reply(self, wanted: int | None) -> Any:
         """The result of a request. Raises the error that came instead."""
         while wanted not in self._replies:
-            await self._take()
+            await self.take()
         message = self._replies.pop(wanted)
         if "error" in message:
             raise from_wire(**message["error"])
@@ -96,7 +96,7 @@ class Client:
     async def note(self) -> Any:
         """The next notification."""
         while not self._notes:
-            await self._take()
+            await self.take()
         return self._notes.popleft()
 
     async def until(self, wanted: Callable[[Any], bool]) -> list[Any]:
@@ -123,14 +123,15 @@ class Client:
 
     async def _read_on(self) -> None:
         while True:
-            await self._take()
+            await self.take()
 
     @property
     def waiting(self) -> list[Any]:
         """The notifications that came and were not asked for."""
         return list(self._notes)
 
-    async def _take(self) -> None:
+    async def take(self) -> None:
+        """Read one frame, and sort what is in it."""
         data = await self.ws.get_message()
         assert isinstance(data, bytes) is self.form.binary
         value = self.form.decode(data, Any)

@@ -57,7 +57,7 @@ async def replies(client: Client, frame: bytes, *, expected: bool = True) -> lis
     client.frames.clear()
     await client.ws.send_message(frame if client.form.binary else frame.decode())
     while expected and not any("method" not in each for each in flat(client.frames)):
-        await client._take()
+        await client.take()
     await client.call("server.info")
     return [each for each in flat(client.frames)[:-1] if "method" not in each]
 
