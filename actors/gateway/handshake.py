@@ -14,7 +14,7 @@ from trio_websocket import WebSocketConnection, WebSocketRequest, wrap_server_st
 
 from ...protocol import rpc
 from ...protocol.errors import AdjournError, Unauthorized
-from ..core.faults import internal_error
+from ..core.faults import foreign_error, internal_error
 from .access import (
     Authenticator,
     Credentials,
@@ -123,10 +123,11 @@ class Handshake:
         if self._authenticator is None:
             return None
         token = token_of(headers, request.proposed_subprotocols)
+        where, task = f"the authentication of {peer}", trio.lowlevel.current_task()
         try:
             principal = await self._authenticator(Credentials(token, headers, peer))
-        except Exception as error:
-            return internal_error(error, f"the authentication of {peer}", logger)
+        except BaseException as raised:
+            return internal_error(foreign_error(raised, where, logger, task=task), where, logger)
         if principal is None:
             logger.warning("refused %s: not authenticated", peer)
             return Unauthorized("expected a token that is known here, as Authorization: Bearer or as a subprotocol")

@@ -168,9 +168,12 @@ async def test_who_is_not_known_gets_an_error_and_close_4401(
     assert token is None or token not in caplog.text
 
 
-async def test_an_authenticator_that_fails_lets_nobody_in_and_tells_nothing(caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.parametrize("error", [RuntimeError, SystemExit])
+async def test_an_authenticator_that_fails_lets_nobody_in_and_tells_nothing(
+    error: type[BaseException], caplog: pytest.LogCaptureFixture
+) -> None:
     async def authenticate(credentials: Credentials) -> Principal:
-        raise RuntimeError(f"directory down {credentials!r}")
+        raise error(f"directory down {credentials!r}")
 
     headers = [(b"Authorization", b"Bearer secret")]
     async with (
@@ -242,15 +245,18 @@ async def test_whoever_started_a_run_may_be_kept_from_deciding_in_it() -> None:
         assert resolved[-1]["params"]["event"]["by"] == "bob"
 
 
-async def test_an_authorizer_that_fails_forbids_and_the_log_has_its_cause(caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.parametrize("error", [RuntimeError, SystemExit])
+async def test_an_authorizer_that_fails_forbids_and_the_log_has_its_cause(
+    error: type[BaseException], caplog: pytest.LogCaptureFixture
+) -> None:
     async def authorize(principal: Principal | None, action: Action) -> bool:
-        raise RuntimeError("the secret cause")
+        raise error("the secret cause")
 
     async with serving(authorizer=authorize) as (_, gateway), connected(gateway.url) as client:
-        error = await client.refused("run.list")
-        assert error.type == "forbidden"
+        told = await client.refused("run.list")
+        assert told.type == "forbidden"
         [record] = [record for record in caplog.records if record.name == "adjourn.gateway"]
-        assert error.data["id"] in record.getMessage()
+        assert told.data["id"] in record.getMessage()
         assert "secret cause" not in str(client.frames)
         assert "secret cause" in caplog.text
 
