@@ -101,7 +101,7 @@ class Guard:
             error = foreign_error(raised, where, logger, task=task)
             fault = internal_error(error, where, logger)
             text = f"{who} may not {what}: {fault.message}"
-            raise Forbidden(text, action=action.method, id=fault.data["id"]) from error
+            raise Forbidden(text, action=action.method, id=fault.data["id"]) from error  # noqa: ASYNC104
         if not allowed:
             raise Forbidden(f"{who} may not {what}", action=action.method)
 

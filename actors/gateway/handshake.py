@@ -126,8 +126,8 @@ class Handshake:
         where, task = f"the authentication of {peer}", trio.lowlevel.current_task()
         try:
             principal = await self._authenticator(Credentials(token, headers, peer))
-        except BaseException as raised:
-            return internal_error(foreign_error(raised, where, logger, task=task), where, logger)
+        except BaseException as raised:  # noqa: ASYNC103  # foreign_error raises what is ours
+            return internal_error(foreign_error(raised, where, logger, task=task), where, logger)  # noqa: ASYNC104
         if principal is None:
             logger.warning("refused %s: not authenticated", peer)
             return Unauthorized("expected a token that is known here, as Authorization: Bearer or as a subprotocol")

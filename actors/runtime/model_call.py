@@ -182,7 +182,7 @@ class ModelCall:
                         await trio.lowlevel.checkpoint()
             ended = self._final or self._failed("the model's stream ended before its message did")
             message = self._checked(ended)
-        except BaseException as raised:
+        except BaseException as raised:  # noqa: ASYNC103  # foreign_error raises what is ours
             error = foreign_error(raised, where, logger, task=task)
             told = internal_error(error, where, logger)
             message = self._failed(f"the model raised: {told}")

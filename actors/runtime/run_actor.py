@@ -14,6 +14,7 @@ from contextlib import suppress
 import trio
 
 from ...protocol.errors import AdjournError, StaleEpoch, StoreUnavailable, Stranded, VersionConflict
+from ...protocol.messages import Text
 from ...protocol.record import FINAL
 from ...protocol.transitions import Effect, Input, Recover, Reply, StartModel, StartTool, Stopped, Tick, ToolDone
 from ..core.actor import ActorRef
@@ -252,6 +253,9 @@ class RunActor:
         with trio.move_on_after(self.state.services.cleanup_s):
             await self.state.services.threads.wait_without(calls)
         self.abandoned = tuple(sorted(self.state.services.threads.calls & calls))
+        for call_id in sorted(self.state.services.threads.take_unstarted(calls)):
+            told = (Text(text="This call was not started: the run was aborted before."),)
+            await self.state.commit(ToolDone(tool_call_id=call_id, content=told, is_error=True), insist=True)
         with suppress(trio.WouldBlock, trio.EndOfChannel):
             while True:
                 await self._serve(self.mailbox.receive_nowait())  # also results that came in the last moment

@@ -6,8 +6,10 @@ from typing import Any
 
 import msgspec
 
+from ...protocol.codec import digest
 from ...protocol.events import ToolExecutionUpdate
-from ...protocol.record import Call, Head, History
+from ...protocol.messages import Text
+from ...protocol.record import Call, DecisionEntry, Head, History
 from ...protocol.transitions import ToolDone
 from ..agent import Agent
 from ..middleware.chain import Show, ToolChain, around
@@ -16,6 +18,8 @@ from ..tools.execution import ToolContext, ToolOutcome, execute
 from ..tools.threads import Threads
 
 __all__ = ["call_tool"]
+
+CHANGED = "This call was not executed: its arguments or its decision are not those that were decided on."
 
 
 async def call_tool(
@@ -33,6 +37,8 @@ async def call_tool(
         raise LookupError(f"tool {call.name!r} of agent {head.agent!r} is not loaded")
     max_result_bytes = history.spec.limits.max_result_bytes
     entry = history.decisions.get(call.id)
+    if entry is not None and not _is_as_decided(entry, history.arguments(call)):
+        return ToolDone(tool_call_id=call.id, content=(Text(text=CHANGED),), is_error=True)
 
     async def publish(partial_result: object) -> None:
         await show((ToolExecutionUpdate(tool_call_id=call.id, tool_name=call.name, partial_result=partial_result),))
@@ -63,6 +69,12 @@ async def call_tool(
     else:
         outcome = await carry_out(history.arguments(call))
     return ToolDone(tool_call_id=call.id, content=outcome.content, details=outcome.details, is_error=outcome.is_error)
+
+
+def _is_as_decided(entry: DecisionEntry, arguments: dict[str, Any]) -> bool:
+    """Whether arguments and decision are those that were decided: nothing that shares them may have changed them."""
+    shown = entry.arguments_digest or entry.args_digest
+    return digest(arguments) == shown and digest(entry.decision) == entry.digest
 
 
 async def _chained(

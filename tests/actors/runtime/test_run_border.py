@@ -1,6 +1,7 @@
 """The border between a run and other people's code: what tools and models do is their own call's business alone."""
 
 import asyncio
+import threading
 from collections.abc import AsyncGenerator, Sequence
 from contextvars import ContextVar
 from typing import Any
@@ -11,11 +12,11 @@ from faulty import FaultyStore
 from runs import YES, Ledger, agent_of, events_of, kinds, parked, results, sleeps, snapshot_of
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from adjourn.actors import Agent, ModelRequest, ToolContext
+from adjourn.actors import Agent, ModelRequest, ToolContext, tool
 from adjourn.actors.models import events_of as stream_of
 from adjourn.actors.testing import calls, hangs, inspect, open_test_system, says, scripted_agent
 from adjourn.protocol.errors import StoreCorrupt, VersionConflict
-from adjourn.protocol.events import StreamEvent
+from adjourn.protocol.events import Envelope, StreamEvent, ToolDecisionPending
 from adjourn.protocol.messages import ModelDescriptor
 from adjourn.stores.memory import MemoryStore
 
@@ -276,3 +277,41 @@ async def test_whatever_a_tool_raises_is_its_own_calls_error(error: BaseExceptio
     assert end.status == "completed"
     assert type(error).__name__ in results(end)[0]
     assert results(end)[1] == "other"
+
+
+async def test_what_was_decided_is_executed_or_nothing_is() -> None:
+    """Whoever reads events in the same process could change the arguments under a person's approval."""
+    ledger = Ledger()
+    agent = agent_of(calls(("refund", {"amount": 5})), "done", tools=[ledger.gated()])
+    async with open_test_system(agent) as system:
+        run = await system.start(agent, "go")
+        async with run.events() as events:
+            async for item in events:
+                if isinstance(item, Envelope) and isinstance(item.event, ToolDecisionPending):
+                    item.event.input["amount"] = 500
+                    break
+        await parked(run)
+        await run.resume(YES)
+        assert "not those that were decided on" in results(await run.wait_ended())[0]
+    assert ledger.begun == []
+
+
+async def test_an_aborted_call_that_never_got_a_thread_is_told_so() -> None:
+    release = threading.Event()
+
+    @tool
+    def work() -> str:
+        release.wait()
+        return "done"
+
+    agent = agent_of(calls(("work", {})), calls(("work", {})), tools=[work])
+    async with open_test_system(agent, max_threads=1, cleanup_s=0.1) as system:
+        first = await system.start(agent, "go")
+        await wait_all_tasks_blocked(0.05)
+        second = await system.start(agent, "go")
+        await wait_all_tasks_blocked(0.05)
+        assert (await second.abort()).abandoned == ()
+        assert results((await second.get()).snapshot) == ["This call was not started: the run was aborted before."]
+        await first.abort()
+        assert "may have taken effect" in results((await first.get()).snapshot)[0]
+        release.set()
