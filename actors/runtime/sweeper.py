@@ -88,7 +88,7 @@ class Sweeper:
                 continue
             sleep_s = RETRY_S if later else float("inf")
             if due is not None:
-                sleep_s = min(LONGEST_SLEEP_S, max(0.0, (due - self._now()) / 1000))
+                sleep_s = min(sleep_s, LONGEST_SLEEP_S, max(0.0, (due - self._now()) / 1000))
             if self.passivate() or self._registry.activations != seen:
                 sleep_s = min(sleep_s, max(self.passivate_after_s, 0.01))
             seen = self._registry.activations

@@ -9,7 +9,7 @@ from runs import NO, YES, Ledger, agent_of, check_record, parked, results, sleep
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from adjourn.actors import RunSnapshot, open_actor_system
-from adjourn.actors.testing import calls, hangs, inspect, open_test_system, says, trio_clock
+from adjourn.actors.testing import calls, hangs, inspect, open_test_system, says, scripted_agent, trio_clock
 from adjourn.protocol.errors import DecisionConflict, RunNotFound, StaleEpoch, StoreUnavailable, VersionConflict
 
 DOWN = StoreUnavailable("the wire is cut")
@@ -386,6 +386,32 @@ async def test_the_sweeper_waits_for_the_store_without_spinning(autojump_clock: 
         await trio.sleep(20)
         assert store.attempts - attempts < 10
         assert (await run.wait_ended()).status == "completed"
+
+
+async def test_what_could_not_be_done_is_tried_again_soon_however_late_the_next_is_due(
+    autojump_clock: MockClock,
+) -> None:
+    store, refund = FaultyStore(), calls(("refund", {}))
+    soon = scripted_agent(refund, "done", name="soon", tools=[Ledger().gated(decision_timeout_s=10)])
+    late = scripted_agent(refund, "done", name="late", tools=[Ledger().gated(decision_timeout_s=1000)])
+    async with open_test_system(soon, late, store=store, passivate_after_s=5) as system:
+        first, second = await system.start(soon, "go"), await system.start(late, "go")
+        await parked(first)
+        await parked(second)
+        await trio.sleep(8)
+        assert inspect(system).active == []
+        load, failed = store.inner.load, list[str]()
+
+        async def fails_once(run_id: str) -> Any:
+            if not failed:
+                failed.append(run_id)
+                raise OSError("not yet")
+            return await load(run_id)
+
+        store.inner.load = fails_once  # type: ignore[method-assign]
+        await trio.sleep(5)
+        assert failed == [first.id]
+        assert (await system.head(first.id)).status == "completed"
 
 
 async def test_what_is_due_while_the_process_leaves_does_not_hold_it_up(autojump_clock: MockClock) -> None:
