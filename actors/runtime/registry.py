@@ -91,12 +91,8 @@ class Registry:
         for actor in parked:
             if actor.is_idle:
                 actor.leave()
-                self._left(actor)
+                self.left(actor)
         return bool(self.active)
-
-    def evict(self, actor: RunActor) -> None:
-        """Take a run out of memory whose actor can't end yet: a tool of it shields itself from cancellation."""
-        self._left(actor)
 
     async def drain(self) -> None:
         """Refuse new work from now on, and wait until nothing is under way: no run on its way in, none that works."""
@@ -135,9 +131,10 @@ class Registry:
             if actor.is_lost and not self._closing and self.active.get(state.head.id) is actor:
                 self.lost.add(state.head.id)
                 self._entered()  # there is something to do for the sweeper
-            self._left(actor)
+            self.left(actor)
 
-    def _left(self, actor: RunActor) -> None:
+    def left(self, actor: RunActor) -> None:
+        """Note that a run is no longer in memory, also where its actor can't end yet (a tool shields itself)."""
         actor.state.carrier = GONE  # else the two would keep each other alive
         head = actor.state.head
         if self.active.get(head.id) is actor:

@@ -253,7 +253,7 @@ class Run:
             return
         await actor.give_up()
         if actor.state.head.status in FINAL:
-            self._runtime.registry.evict(actor)
+            self._runtime.registry.left(actor)
 
     async def _limits(self) -> Limits:
         actor = self._runtime.registry.active.get(self.id)
