@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 import trio
 
-from ...protocol.errors import RunIdConflict, RunNotFound, StaleEpoch, Stranded
+from ...protocol.errors import LimitExceeded, RunIdConflict, RunNotFound, StaleEpoch, Stranded
 from ...protocol.machine import begin, resume_seq, step
 from ...protocol.messages import Message
 from ...protocol.record import FINAL, Head, History, Record
@@ -75,24 +75,26 @@ class Activation:
             await registry.opening[key].wait()
         if key in registry.active:
             return await self._same(key, digest)
-        if self._count.is_full:
+        try:
+            with registry.single_flight(key):
+                if after is not None:
+                    messages = (*await self._transcript(after), *messages)
+                first = Begin(
+                    run_id=key,
+                    nonce=secrets.token_hex(8),
+                    spec=agent.spec(),
+                    input=messages,
+                    metadata=dict(metadata),
+                    owner=by,
+                    start_digest=digest,
+                    spec_digest=agent.spec_digest,
+                    epoch=self._epoch,
+                )
+                is_new = await self._begin(agent, first, now)
+        except (LimitExceeded, RunNotFound):  # no room, or no run to go on from: a repeated start needs neither
             with suppress(RunNotFound):
                 return await self._same(key, digest)
-        if after is not None:
-            messages = (*await self._transcript(after), *messages)
-        first = Begin(
-            run_id=key,
-            nonce=secrets.token_hex(8),
-            spec=agent.spec(),
-            input=messages,
-            metadata=dict(metadata),
-            owner=by,
-            start_digest=digest,
-            spec_digest=agent.spec_digest,
-            epoch=self._epoch,
-        )
-        with registry.single_flight(key):
-            is_new = await self._begin(agent, first, now)
+            raise
         return key if is_new else await self._same(key, digest)
 
     async def _transcript(self, run_id: str) -> Sequence[Message]:

@@ -21,11 +21,6 @@ class RunCount:
         """Take the count from the store. Raises: StoreUnavailable."""
         self._open = await self._store.count("running") + await self._store.count("paused")
 
-    @property
-    def is_full(self) -> bool:
-        """Whether no new run may begin."""
-        return self._open >= self._maximum
-
     def left(self, head: Head) -> None:
         """Note that a run has left memory: one that is over counts no longer."""
         self._open -= head.status in FINAL
@@ -35,7 +30,7 @@ class RunCount:
 
         Safe to repeat: a saved run is recognised by its nonce. Raises: LimitExceeded, StaleEpoch, StoreUnavailable.
         """
-        if self.is_full:
+        if self._open >= self._maximum:
             text = f"{self._maximum} runs are not over yet, and more may not begin"
             raise LimitExceeded(text, limit="maxRuns", maximum=self._maximum)
         self._open += 1  # at once: others may begin during the save

@@ -4,6 +4,7 @@ import gc
 import random
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -709,3 +710,33 @@ async def test_a_run_may_go_on_from_another_without_sending_what_was_said() -> N
             await system.start(agent, "second question", run_id="r2")
         with pytest.raises(RunNotFound):
             await system.start(agent, "hello", after="nobody")
+
+
+async def test_starts_at_once_with_one_id_begin_one_run_also_where_it_goes_on(tmp_path: Path) -> None:
+    agent, found = agent_of("first answer", "second answer", "third answer"), list[Run]()
+    async with await SqliteStore.open(tmp_path / "runs.db") as store:
+        async with open_test_system(agent, store=store) as system:
+            await (await system.start(agent, "first question", run_id="r1")).wait_ended()
+        async with open_test_system(agent, store=store) as system:  # what was said is read from the store
+
+            async def start() -> None:
+                found.append(await system.start(agent, "second question", run_id="r2", after="r1"))
+
+            async with trio.open_nursery() as nursery:
+                for _ in range(3):
+                    nursery.start_soon(start)
+            assert [run.id for run in found] == ["r2"] * 3
+            assert len((await found[0].wait_ended()).messages) == 4
+    assert len(agent.model.requests) == 2  # type: ignore[attr-defined]
+
+
+async def test_a_start_may_be_repeated_when_the_run_it_went_on_from_is_deleted() -> None:
+    agent, store = agent_of("first answer", "second answer"), MemoryStore()
+    async with open_test_system(agent, store=store) as system:
+        await (await system.start(agent, "first question", run_id="r1")).wait_ended()
+        await (await system.start(agent, "second question", run_id="r2", after="r1")).wait_ended()
+    await store.delete("r1")
+    async with open_test_system(agent, store=store) as system:
+        assert (await system.start(agent, "second question", run_id="r2", after="r1")).id == "r2"
+        with pytest.raises(RunNotFound):
+            await system.start(agent, "second question", run_id="r3", after="r1")
