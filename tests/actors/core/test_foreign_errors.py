@@ -7,23 +7,11 @@ from typing import Any
 
 import pytest
 import trio
+from cancelled import kept_cancelled
 
 from adjourn.actors.core.faults import bare_error, error_text, foreign_error
 
 log = logging.getLogger("adjourn.test")
-
-
-async def cancelled() -> trio.Cancelled:
-    """A Cancelled that somebody has kept."""
-    kept: list[trio.Cancelled] = []
-    with trio.CancelScope() as scope:
-        scope.cancel()
-        try:
-            await trio.lowlevel.checkpoint()
-        except trio.Cancelled as error:
-            kept.append(error)
-            raise
-    return kept[0]
 
 
 async def guarded(code: Callable[[], Awaitable[Any]]) -> BaseException | None:
@@ -67,14 +55,14 @@ async def test_a_group_of_several_errors_stays_a_group() -> None:
 
 
 async def test_a_cancelled_that_no_scope_here_wants_is_an_error_like_any_other() -> None:
-    kept = await cancelled()
+    kept = await kept_cancelled()
     assert await verdict(raising(kept)) is kept
     group = BaseExceptionGroup("nursery", [kept, SystemExit(1)])
     assert await verdict(raising(group)) is group
 
 
 async def test_a_shield_makes_a_kept_cancelled_an_error_again() -> None:
-    kept = await cancelled()
+    kept = await kept_cancelled()
     with trio.CancelScope() as scope:
         scope.cancel()
         with trio.CancelScope(shield=True):
@@ -130,7 +118,7 @@ async def test_a_keyboard_interrupt_passes_on_the_main_thread_alone() -> None:
 
 
 async def test_a_keyboard_interrupt_is_more_than_a_cancellation() -> None:
-    kept = await cancelled()
+    kept = await kept_cancelled()
     with trio.CancelScope() as scope:  # noqa: ASYNC100
         scope.cancel()
         for errors in ([kept, KeyboardInterrupt()], [KeyboardInterrupt(), kept]):
@@ -165,7 +153,7 @@ def test_a_coroutine_that_is_being_closed_is_let_go() -> None:
 
 
 async def test_code_that_was_only_called_can_be_neither_cancelled_nor_closed() -> None:
-    kept = await cancelled()
+    kept = await kept_cancelled()
     with trio.CancelScope() as scope:  # noqa: ASYNC100
         scope.cancel()
         assert foreign_error(kept, "a tap", log) is kept

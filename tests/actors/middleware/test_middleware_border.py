@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import trio
 from around import AroundModel, AroundTool, Tap, guarded, passes
+from cancelled import kept_cancelled
 from runs import YES, Ledger, agent_of, events_of, parked, results
 from trio.testing import MockClock
 
@@ -42,18 +43,6 @@ def raises(error: BaseException, when: str) -> Any:
         raise error
 
     return body
-
-
-async def kept_cancelled() -> trio.Cancelled:
-    kept: list[trio.Cancelled] = []
-    with trio.CancelScope() as scope:
-        scope.cancel()
-        try:
-            await trio.lowlevel.checkpoint()
-        except trio.Cancelled as error:
-            kept.append(error)
-            raise
-    return kept[0]
 
 
 async def finished(agent: Agent) -> tuple[Snapshot, list[Event]]:

@@ -9,25 +9,13 @@ from typing import Any
 import pydantic
 import pytest
 import trio
+from cancelled import kept_cancelled
 from onecall import OBJECT, run, said
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from adjourn.actors.testing import calls, hangs, open_test_system, scripted_agent, tool_context
 from adjourn.actors.tools import Tool, ToolContext, ToolError, execute, make_tool, tool
 from adjourn.protocol.messages import ToolResultMessage
-
-
-async def kept_cancelled() -> trio.Cancelled:
-    """A Cancelled that a tool has kept from elsewhere."""
-    kept: list[trio.Cancelled] = []
-    with trio.CancelScope() as scope:
-        scope.cancel()
-        try:
-            await trio.lowlevel.checkpoint()
-        except trio.Cancelled as error:
-            kept.append(error)
-            raise
-    return kept[0]
 
 
 def in_task(error: BaseException) -> Any:
