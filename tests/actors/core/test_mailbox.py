@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import trio
+from profiles import repeats
 from trio.testing import wait_all_tasks_blocked
 
 from adjourn.actors.core import ActorCrashed, ActorEnded, Mail, Mailbox, MailboxFull
@@ -431,7 +432,8 @@ async def test_a_failed_ask_leaves_no_reference_cycle(nursery: trio.Nursery) -> 
         gc.enable()
 
 
-@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.thorough
+@pytest.mark.parametrize("seed", range(repeats(10)))
 async def test_many_senders_under_cancellation_lose_and_repeat_nothing(
     seed: int, autojump_clock: trio.testing.MockClock
 ) -> None:

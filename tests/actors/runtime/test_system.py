@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import trio
 from faulty import FaultyStore
+from profiles import repeats
 from runs import NO, YES, Ledger, agent_of, check_record, forever, parked, results, sleeps, snapshot_of, text_of
 from trio.testing import MockClock, wait_all_tasks_blocked
 
@@ -592,7 +593,8 @@ async def live(system: ActorSystem, agent: Agent, dice: random.Random, ledger: d
     return run
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.thorough
+@pytest.mark.parametrize("seed", range(repeats(10)))
 async def test_two_hundred_runs_of_random_fates_all_end_consistent(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("trio._core._run._r", random.Random(seed))  # so that an interleaving comes again
     dice, counts = random.Random(seed), dict[str, int]()
