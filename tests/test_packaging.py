@@ -271,6 +271,7 @@ def reported(
     return {(name, kind): found for name, future in futures.items() for kind, found in future.result().items()}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("checker", ["mypy", "pyright"])
 @pytest.mark.parametrize("kind", ["editable", "wheel"])
 def test_type_checkers_report_what_is_wrong_in_a_users_program_and_nothing_else(

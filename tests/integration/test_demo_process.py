@@ -53,6 +53,7 @@ async def test_a_refund_parked_when_the_process_is_killed_is_decided_later_and_e
         assert line.startswith("order 7: refunded 79.50 (call ")
 
 
+@pytest.mark.slow
 async def test_a_decision_is_taken_once_however_often_it_is_sent(tmp_path: Path) -> None:
     async with serving(tmp_path) as server:
         run_id = await start_and_park(server.url, "refund order 7")
@@ -75,6 +76,7 @@ async def kill_when_it_streams(server: Server, client: Client, run_id: str) -> N
                 server.process.kill()
 
 
+@pytest.mark.slow
 async def test_a_run_that_streams_when_the_process_is_killed_goes_on_to_its_end(tmp_path: Path) -> None:
     async with serving(tmp_path) as server, open_client(server.url, reconnect=None) as client:
         run_id = (await client.start("support", "count to 40")).run_id
@@ -113,6 +115,7 @@ async def test_sigterm_tells_the_clients_saves_everything_and_exits_0(tmp_path: 
         assert "paused" in await server.adjourn("runs", "show", run_id)
 
 
+@pytest.mark.slow
 async def test_a_second_signal_exits_at_once(tmp_path: Path) -> None:
     gone = trio.Event()
     async with serving(tmp_path) as server:
@@ -126,6 +129,7 @@ async def test_a_second_signal_exits_at_once(tmp_path: Path) -> None:
             assert await server.process.wait() == 128 + signal.SIGTERM
 
 
+@pytest.mark.slow
 async def test_a_second_process_on_the_same_store_is_told_who_has_it(tmp_path: Path) -> None:
     async with serving(tmp_path) as server:
         done = await adjourn("demo", "--headless", "--port", "0", cwd=tmp_path)
@@ -136,6 +140,7 @@ async def test_a_second_process_on_the_same_store_is_told_who_has_it(tmp_path: P
         assert f"process {server.process.pid}" in line
 
 
+@pytest.mark.slow
 async def test_a_port_that_is_taken_is_told_in_a_line(tmp_path: Path) -> None:
     async with serving(tmp_path) as server:
         port = server.url.rpartition(":")[2]
@@ -165,6 +170,7 @@ support> A refund has to be approved first.
 """
 
 
+@pytest.mark.slow
 async def test_a_chat_takes_its_lines_from_a_pipe_and_decides_two_calls_one_by_one(tmp_path: Path) -> None:
     async with serving(tmp_path) as server:
         done = await adjourn("chat", server.url, stdin="refund orders 7 and 8\ny\n\n/decline not that one\n")
@@ -181,6 +187,7 @@ async def test_a_chat_takes_its_lines_from_a_pipe_and_decides_two_calls_one_by_o
         assert [line[:9] for line in ledger_of(tmp_path)] == ["order 7: "]
 
 
+@pytest.mark.slow
 async def test_a_chat_whose_input_ends_at_a_question_leaves_the_run_waiting(tmp_path: Path) -> None:
     async with serving(tmp_path) as server:
         done = await adjourn("chat", server.url, stdin="ship order 7\n1\n")
@@ -193,6 +200,7 @@ async def test_a_chat_whose_input_ends_at_a_question_leaves_the_run_waiting(tmp_
 # On a terminal.
 
 
+@pytest.mark.slow
 async def test_a_refund_is_answered_at_the_prompt(tmp_path: Path) -> None:
     async with serving(tmp_path) as server, on_terminal("chat", server.url) as (process, keys, screen):
         await screen.until("you> ")
@@ -211,6 +219,7 @@ async def test_a_refund_is_answered_at_the_prompt(tmp_path: Path) -> None:
         assert line.startswith("order 7: ")
 
 
+@pytest.mark.slow
 async def test_ctrl_c_stops_the_run_and_then_leaves_though_a_read_is_pending(tmp_path: Path) -> None:
     async with serving(tmp_path) as server, on_terminal("chat", server.url) as (process, keys, screen):
         await screen.until("you> ")
@@ -223,6 +232,7 @@ async def test_ctrl_c_stops_the_run_and_then_leaves_though_a_read_is_pending(tmp
             assert await process.wait() == 0
 
 
+@pytest.mark.slow
 async def test_a_decision_of_another_client_closes_the_question(tmp_path: Path) -> None:
     async with serving(tmp_path) as server, on_terminal("chat", server.url) as (_, keys, screen):
         await screen.until("you> ")
@@ -238,6 +248,7 @@ async def test_a_decision_of_another_client_closes_the_question(tmp_path: Path) 
     assert not (tmp_path / "adjourn-demo.refunds.txt").exists()
 
 
+@pytest.mark.slow
 async def test_a_chat_reconnects_to_a_server_that_was_killed_and_shows_the_whole_answer(tmp_path: Path) -> None:
     async with serving(tmp_path) as server:
         port = server.url.rpartition(":")[2]
@@ -264,6 +275,7 @@ async def serving_again(folder: Path, port: str) -> AsyncIterator[None]:
             await process.wait()
 
 
+@pytest.mark.slow
 async def test_the_demo_on_a_terminal_is_server_and_chat_in_one(tmp_path: Path) -> None:
     async with on_terminal("demo", "--port", "0", cwd=tmp_path) as (process, keys, screen):
         await screen.until(r"adjourn serves support at ws://127\.0\.0\.1:\d+\n")

@@ -12,6 +12,7 @@ from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from subprocess import PIPE
 
+import pytest
 import trio
 
 from adjourn.actors.client import Backoff, Client, open_client
@@ -178,6 +179,7 @@ async def served(folder: Path, port: int) -> AsyncGenerator[tuple[trio.Process, 
             await process.stdout.aclose()
 
 
+@pytest.mark.slow
 async def test_what_was_acknowledged_happens_once_however_often_the_server_is_killed(tmp_path: Path) -> None:
     (tmp_path / "hostile.py").write_text(AGENTS)
     world = World()

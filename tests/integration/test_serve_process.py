@@ -184,6 +184,7 @@ async def test_the_last_line_of_a_long_script_is_seen_before_it_can_be_approved(
         await screen.until(r"-> ran 80 lines\n")
 
 
+@pytest.mark.slow
 async def test_a_long_script_is_read_and_declined_with_runs_show_and_resume(tmp_path: Path) -> None:
     async with serving(tmp_path) as server:
         run_id = await server.start("ops")
@@ -203,6 +204,7 @@ async def test_a_long_script_is_read_and_declined_with_runs_show_and_resume(tmp_
         )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", ["chat", "resume"])
 async def test_a_call_settled_elsewhere_while_it_is_read_is_asked_about_no_longer(tmp_path: Path, command: str) -> None:
     async with serving(tmp_path) as server:
@@ -227,11 +229,13 @@ async def test_a_call_settled_elsewhere_while_it_is_read_is_asked_about_no_longe
 # Leaving.
 
 
+@pytest.mark.slow
 async def test_how_long_runs_are_kept_is_said_at_the_start(tmp_path: Path) -> None:
     async with serving(tmp_path, "--retention", "forever", "--parked-ttl", "12h") as server:
         assert "\nEnded runs are kept for ever; waiting runs are stopped after 12 hours\n" in server.output.text
 
 
+@pytest.mark.slow
 async def test_clients_are_told_and_runs_come_to_rest_at_the_same_time(tmp_path: Path) -> None:
     async with serving(tmp_path, close_s=3600) as server:
         await server.start("obey")
@@ -240,6 +244,7 @@ async def test_clients_are_told_and_runs_come_to_rest_at_the_same_time(tmp_path:
             await server.output.until("run-obey is told to stop\n")
 
 
+@pytest.mark.slow
 async def test_a_client_that_answers_nothing_does_not_keep_the_process(tmp_path: Path) -> None:
     async with serving(tmp_path) as server, await silent_client(server.url):
         server.process.send_signal(signal.SIGTERM)
@@ -274,6 +279,7 @@ async def test_a_tool_that_would_hold_the_process_for_ever_is_left_and_named(tmp
         assert "it may have taken effect" in await printed("runs", "show", run_id, "--url", server.url)
 
 
+@pytest.mark.slow
 async def test_a_tool_that_blocks_the_event_loop_does_not_keep_the_process(tmp_path: Path) -> None:
     async with serving(tmp_path, grace_s=0.1) as server:
         run_id = await server.start("block")
@@ -284,6 +290,7 @@ async def test_a_tool_that_blocks_the_event_loop_does_not_keep_the_process(tmp_p
         assert f"the event loop, which stands still in {tmp_path / 'agents.py'}:" in errors
 
 
+@pytest.mark.slow
 async def test_a_second_signal_ends_a_process_whose_event_loop_is_blocked_at_once(tmp_path: Path) -> None:
     async with serving(tmp_path, grace_s=3600) as server:
         await server.start("block")
@@ -292,6 +299,7 @@ async def test_a_second_signal_ends_a_process_whose_event_loop_is_blocked_at_onc
         assert (await server.ended())[0] in (128 + signal.SIGTERM, 128 + signal.SIGINT)
 
 
+@pytest.mark.slow
 async def test_a_thread_that_a_tool_has_started_does_not_keep_the_process(tmp_path: Path) -> None:
     async with serving(tmp_path) as server:
         await server.start("linger")

@@ -1,6 +1,6 @@
 """The profiles of the test suite: how often tests repeat what they draw. No tests, and no strategies.
 
-`default` is for every day; `full` (`--hypothesis-profile=full`) draws five times as many examples. Both draw the same
+`default` is for every day; `full` (`--hypothesis-profile=full`) draws ten times as many examples. Both draw the same
 ones on every machine, and keep no database of failures. A test that scales with the profile without being drawn by
 hypothesis has the marker `thorough`.
 """
@@ -10,7 +10,7 @@ from typing import Any
 from hypothesis import HealthCheck, settings
 
 FULL = 100  # examples of a test that asks for no number
-DEFAULT = 20
+DEFAULT = 10
 
 
 def register_profiles() -> None:
