@@ -75,6 +75,7 @@ class Activation:
             await registry.opening[key].wait()
         if key in registry.active:
             return await self._same(key, digest)
+        is_new, refusal = False, None
         try:
             with registry.single_flight(key):
                 if after is not None:
@@ -91,11 +92,14 @@ class Activation:
                     epoch=self._epoch,
                 )
                 is_new = await self._begin(agent, first, now)
-        except (LimitExceeded, RunNotFound):  # no room, or no run to go on from: a repeated start needs neither
-            with suppress(RunNotFound):
-                return await self._same(key, digest)
-            raise
-        return key if is_new else await self._same(key, digest)
+        except (LimitExceeded, RunNotFound) as error:  # a repeated start needs no room and no earlier run
+            refusal = error
+        if is_new:
+            return key
+        try:
+            return await self._same(key, digest)
+        except RunNotFound as error:
+            raise refusal or error from None
 
     async def _transcript(self, run_id: str) -> Sequence[Message]:
         """What was said in a run so far, its input included. Raises: RunNotFound, RecordTooNew, StoreUnavailable."""
