@@ -1,0 +1,1 @@
+"""`python -m bench.hostile`: what hostile clients cost everyone else. Linux only."""
