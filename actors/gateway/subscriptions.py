@@ -4,7 +4,8 @@ from collections import deque
 from collections.abc import Callable
 
 from ...protocol.errors import LimitExceeded
-from ..runtime.eventlog import Cursor, EventLog
+from ..runtime.cursor import Cursor
+from ..runtime.eventlog import EventLog
 from ..runtime.item import Item
 
 __all__ = ["Subscription", "Subscriptions"]

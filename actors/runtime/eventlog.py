@@ -1,9 +1,9 @@
 """The bounded log of one run's events: their fold into a snapshot, and their watchers. No I/O; publishing never waits.
 
 The log keeps the latest events in a ring (`ring.py`), and a fold of all events that have left it. A watcher is a cursor
-into the ring, not a queue of its own. A *lossless* cursor holds events in the ring until it has taken them, and
-`wait_room` makes producers wait for it; a *live* cursor that falls behind the ring gets a snapshot and goes on from
-there. The numbers of the events in the ring have no gaps.
+into the ring (`cursor.py`), not a queue of its own. A *lossless* cursor holds events in the ring until it has taken
+them, and `wait_room` makes producers wait for it; a *live* cursor that falls behind the ring gets a snapshot and goes
+on from there. The numbers of the events in the ring have no gaps.
 """
 
 from collections.abc import Callable, Generator, Sequence
@@ -29,10 +29,11 @@ from ...protocol.events import (
 )
 from ...protocol.record import FINAL
 from ...protocol.transcript import Transcript
+from .cursor import BELOW, Cursor
 from .item import Item
 from .ring import Ring
 
-__all__ = ["Cursor", "EventLog", "EventLogStatistics"]
+__all__ = ["EventLog", "EventLogStatistics"]
 
 MAX_EVENTS = 1024
 MAX_BYTES = 1_000_000  # of the events as JSON
@@ -40,7 +41,6 @@ IDLE_EVENTS = 8  # of a parked run without watchers: there may be very many of t
 IDLE_BYTES = 8_000
 AT_ONCE = 64  # events that are folded together, before they leave the ring
 MAX_LAG = 64  # events by which a lossless reader may trail before producers wait for it
-BELOW = -1  # a place below every ring
 DELTA_BYTES = 200  # of an encoded delta, beside its text
 ENVELOPE_BYTES = 100  # around an encoded event, beside the run's id
 
@@ -205,7 +205,7 @@ class EventLog:
     @contextmanager
     def watch(
         self, after: int | None = None, *, lossless: bool = False, wake: Callable[[], None] | None = None
-    ) -> Generator["Cursor"]:
+    ) -> Generator[Cursor]:
         """A cursor for the block; see `Cursor` for what `after` and `wake` do."""
         cursor = self.open_cursor(after, lossless=lossless, wake=wake)
         try:
@@ -215,7 +215,7 @@ class EventLog:
 
     def open_cursor(
         self, after: int | None, *, lossless: bool = False, wake: Callable[[], None] | None = None
-    ) -> "Cursor":
+    ) -> Cursor:
         """A cursor that the caller must close."""
         place = BELOW if after is None or after > self.seq else self.ring.top - (self.seq - after)
         cursor = Cursor(self, place, lossless, wake)
@@ -272,7 +272,7 @@ class EventLog:
             self._room.set()
             self._room = None
 
-    def remove_cursor(self, cursor: "Cursor") -> None:
+    def remove_cursor(self, cursor: Cursor) -> None:
         """Take a cursor off the watchers. Idempotent."""
         if cursor not in self._cursors:
             return
@@ -337,68 +337,6 @@ class EventLog:
         if self._turn is not None:
             self._turn.set()
             self._turn = None
-
-
-class Cursor:
-    """One watcher's place in a log. `EventLog.watch` and `EventLog.open_cursor` make it.
-
-    `after`: the last event that the watcher has seen. Within the ring, the watcher gets exactly the events that follow;
-    below the floor, above the latest, or None: a snapshot first.
-
-    `wake`: called once, after `take` gave nothing, when there is something to take again or no event will follow. It
-    must neither wait nor raise.
-    """
-
-    __slots__ = ("_armed", "_log", "_wake", "lossless", "place")
-
-    def __init__(self, log: EventLog, place: int, lossless: bool, wake: Callable[[], None] | None) -> None:
-        self._log = log
-        self.place = place  # in the log's ring, of the next event to take
-        self.lossless = lossless
-        self._wake = wake
-        self._armed = False
-
-    def take(self, limit: int = MAX_EVENTS) -> list[Item]:
-        """The next items, at most `limit`; empty when the watcher is up to date, and then `wake` is armed."""
-        log = self._log
-        ring = log.ring
-        first = self.place - ring.base
-        if first < 0:
-            self.place = ring.top
-            items = [log.snapshot()]
-        else:
-            items = ring.items[first : first + limit]
-            self.place += len(items)
-        self._armed = not items
-        if self.lossless:
-            log.caught_up()
-        return items
-
-    async def wait_more(self) -> None:
-        """Wait, after `take` gave nothing, until it is worth another call. For a cursor without a `wake` of its own.
-
-        Cancelled, it has taken nothing.
-        """
-        if self._armed:
-            woken = trio.Event()
-            self._wake = woken.set
-            await woken.wait()
-
-    @property
-    def finished(self) -> bool:
-        """Whether all events have been taken and no other will follow."""
-        return self._log.closed and self.place == self._log.ring.top
-
-    def notify(self) -> None:
-        """Call `wake`, if the watcher waits for it."""
-        if self._armed and self._wake is not None:
-            self._armed = False
-            self._wake()
-
-    def close(self) -> None:
-        """Stop watching; `wake` isn't called any more. Idempotent."""
-        self._armed = False
-        self._log.remove_cursor(self)
 
 
 def _without_void(events: list[Event]) -> list[Event]:

@@ -7,7 +7,7 @@ a quarter of the time that a token takes from the model to a reader.
 import trio
 
 from ..core.mailbox import Mailbox
-from .eventlog import Cursor
+from .cursor import Cursor
 
 __all__ = ["KeepAlive"]
 

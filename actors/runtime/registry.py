@@ -15,7 +15,7 @@ from ...protocol.transitions import Input
 from ...stores.base import Store
 from ..core.mailbox import Mailbox
 from ..core.supervisor import ChildSpec, Supervisor
-from .event_logs import EventLogs
+from .log_cache import LogCache
 from .run_actor import RunActor
 from .run_count import RunCount
 from .run_state import GONE
@@ -37,7 +37,7 @@ class Registry:
     ) -> None:
         self.active: dict[str, RunActor] = {}
         self.opening: dict[str, trio.Event] = {}  # runs on their way in; set when that is over
-        self.logs = EventLogs(store, self.active)
+        self.logs = LogCache(store, self.active)
         self.activations = 0
         self._store, self._supervisor, self._count = store, supervisor, count
         self._entered, self._deleted = entered, deleted

@@ -19,7 +19,8 @@ from ...protocol.sse import encode_comment, encode_event
 from ...protocol.transcript import Snapshot
 from ...protocol.transitions import Abort, ClaimCall, ClientResult, Decide, Decline, Input, Reply, UnclaimCall
 from .admission import check_result
-from .eventlog import Cursor, EventLog
+from .cursor import Cursor
+from .eventlog import EventLog
 from .records import load_record
 from .run_actor import RunActor
 from .runtime import Runtime

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from profiles import examples
 
 from adjourn.actors.runtime import eventlog
-from adjourn.actors.runtime.eventlog import Cursor, EventLog, EventLogStatistics
+from adjourn.actors.runtime.cursor import Cursor
+from adjourn.actors.runtime.eventlog import EventLog, EventLogStatistics
 from adjourn.protocol import codec
 from adjourn.protocol.events import (
     AgentEnd,

@@ -11,12 +11,12 @@ from ...stores.base import Store
 from .eventlog import EventLog
 from .records import folded, load_record
 
-__all__ = ["EventLogs"]
+__all__ = ["LogCache"]
 
 MAX_RECENT = 128  # logs of ended runs, kept for clients that reconnect
 
 
-class EventLogs:
+class LogCache:
     """The logs of runs that are in memory or watched, and the latest logs of ended runs.
 
     `active`: the ids of the runs in memory; their logs stay.
