@@ -353,6 +353,6 @@ class Envelope(Wire, frozen=True):
     """One event on its way to a watcher."""
 
     run_id: str
-    seq: int  # grows strictly within the run, with gaps
+    seq: int  # grows strictly within the run, with gaps; where the caller chose the run's id, from its begin in µs on
     time: int  # ms since the epoch
     event: Event

@@ -56,7 +56,8 @@ MAX_RECOVERIES = 3  # without progress between them; the next one ends the run
 def begin(start: Begin, now: int) -> Transition:
     """Return the first transition of a run. `now` in ms."""
     messages = closed(start.input, now)
-    key = f"{start.nonce}_2"
+    seq = start.seq + 2
+    key = f"{start.nonce}_{seq}"
     head = Head(
         id=start.run_id,
         status="running",
@@ -66,8 +67,8 @@ def begin(start: Begin, now: int) -> Transition:
         epoch=start.epoch,
         turn=1,
         model_call=key,
-        seq=2,
-        seq_ceiling=2 + SEQ_RANGE,
+        seq=seq,
+        seq_ceiling=seq + SEQ_RANGE,
         metadata=start.metadata,
         owner=start.owner,
         start_digest=start.start_digest,
@@ -82,7 +83,7 @@ def begin(start: Begin, now: int) -> Transition:
             AgentStart(agent=start.spec.agent, input=messages, metadata=start.metadata, by=start.owner),
             TurnStart(turn=1),
         ),
-        reply=Reply(seq=2, status="running"),
+        reply=Reply(seq=seq, status="running"),
         effects=(StartModel(key),),
     )
 

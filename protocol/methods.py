@@ -97,7 +97,7 @@ class RunSubscribe(Params, frozen=True):
     """run.subscribe: watch a run, from a snapshot on, or from the events behind `after`."""
 
     run_id: RunId
-    after: Seq | None = None  # the last seq that the client has
+    after: Seq | None = None  # the last seq that the client has; 0: none
 
 
 class RunUnsubscribe(Params, frozen=True):
@@ -246,7 +246,7 @@ class Started(Wire, frozen=True):
     """Of run.start. The caller is subscribed: events behind `seq` follow."""
 
     run_id: str
-    seq: int  # of the last event so far
+    seq: int  # 0: all events follow, whatever the number of the first
 
 
 class Position(Wire, frozen=True):

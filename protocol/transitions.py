@@ -39,7 +39,8 @@ __all__ = [
 
 
 class Begin(msgspec.Struct, frozen=True, kw_only=True):
-    """A run begins. `nonce` is random hex; `epoch` the store owner's; the rest as in `Head`."""
+    """A run begins. `nonce` is random hex; `epoch` the store owner's; `seq` the number before that of the first event;
+    the rest as in `Head`."""
 
     run_id: str
     nonce: str
@@ -50,6 +51,7 @@ class Begin(msgspec.Struct, frozen=True, kw_only=True):
     start_digest: str = ""
     spec_digest: str = ""
     epoch: int = 0
+    seq: int = 0
 
 
 # From the run's own effects.

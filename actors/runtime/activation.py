@@ -90,6 +90,7 @@ class Activation:
                     start_digest=digest,
                     spec_digest=agent.spec_digest,
                     epoch=self._epoch,
+                    seq=0 if run_id is None else registry.seq_above_namesakes(now),
                 )
                 is_new = await self._begin(agent, first, now)
         except (LimitExceeded, RunNotFound) as error:  # a repeated start needs no room and no earlier run
@@ -161,7 +162,7 @@ class Activation:
             self._registry.check_open()  # the store was left before this was saved
             raise
         if is_new and not self._registry.is_closing:  # else it is saved, and begins when the next owner recovers it
-            state = RunState(self._services, agent, head, History(transition.append), EventLog(head.id))
+            state = RunState(self._services, agent, head, History(transition.append), EventLog(head.id, seq=first.seq))
             state.pending = list(transition.effects)
             state.publish(transition.events, now)
             self._registry.enter(RunActor(state))

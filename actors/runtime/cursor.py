@@ -40,8 +40,8 @@ class Watched(Protocol):
 class Cursor:
     """One watcher's place in a log. `EventLog.watch` and `EventLog.open_cursor` make it.
 
-    `after`: the last event that the watcher has seen. Within the ring, the watcher gets exactly the events that follow;
-    below the floor, above the latest, or None: a snapshot first.
+    `after`: the last event that the watcher has seen; 0: it has seen none. Within the ring, the watcher gets exactly
+    the events that follow; below the floor, above the latest, or None: a snapshot first.
 
     `wake`: called once, after `take` gave nothing, when there is something to take again or no event will follow. It
     must neither wait nor raise.

@@ -72,9 +72,13 @@ class EventLogStatistics:
 
 
 class EventLog:
-    """The log of one run. It outlives the run's actor for as long as somebody watches."""
+    """The log of one run. It outlives the run's actor for as long as somebody watches.
+
+    `seq`: of the latest event, which is in the `fold`; without a fold, the run begins here, with the next number.
+    """
 
     __slots__ = (
+        "_begin",
         "_closed",
         "_cursors",
         "_fold",
@@ -96,6 +100,7 @@ class EventLog:
         self.run_id = run_id
         self.seq = seq  # of the latest event
         self.ring = Ring()  # for cursors to read
+        self._begin = seq if fold is None else 0  # the number before the run's first event, where it is known
         self._fold = fold or Transcript()
         self._folded = 0  # events of the ring that are in the fold
         self.status: Status = self._fold.status
@@ -217,6 +222,8 @@ class EventLog:
         self, after: int | None, *, lossless: bool = False, wake: Callable[[], None] | None = None
     ) -> Cursor:
         """A cursor that the caller must close."""
+        if after == 0:
+            after = self._begin
         place = BELOW if after is None or after > self.seq else self.ring.top - (self.seq - after)
         cursor = Cursor(self, place, lossless, wake)
         if not self.watched and self.watched_first is not None:

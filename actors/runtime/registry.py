@@ -9,6 +9,7 @@ from functools import partial
 
 import trio
 
+from ...protocol.codec import MAX_INT
 from ...protocol.errors import AdjournError, ShuttingDown
 from ...protocol.record import FINAL, Head
 from ...protocol.transitions import Input
@@ -42,6 +43,7 @@ class Registry:
         self._store, self._supervisor, self._count = store, supervisor, count
         self._entered, self._deleted = entered, deleted
         self.lost: set[str] = set()  # runs whose actor has gone although they go on; the sweeper brings them back
+        self._deleted_seq = 0  # the largest number that a run deleted here had
         self._closing = False
         self._rested = trio.Event()  # a run has come to rest
 
@@ -58,6 +60,14 @@ class Registry:
     def single_flight(self, run_id: str) -> "Flight":
         """A block in which `run_id` is on its way in: others find it in `opening` and wait."""
         return Flight(self.opening, run_id)
+
+    def seq_above_namesakes(self, now: int) -> int:
+        """The number above which the events of a run begin whose id may have been that of a deleted one. `now` in ms.
+
+        A watcher who knows the numbers of the deleted run must be below, and so gets a snapshot, after a restart too.
+        So it is the time in microseconds: no run has a thousand events a millisecond for long.
+        """
+        return max(min(now * 1000, MAX_INT // 2), self._deleted_seq + 1)
 
     def enter(self, actor: RunActor) -> None:
         """Start the run's actor. Raises: ShuttingDown."""
@@ -78,6 +88,7 @@ class Registry:
 
     async def delete(self, head: Head) -> None:
         """Delete a run that is over. Its watchers finish with what they have."""
+        self._deleted_seq = max(self._deleted_seq, head.seq)
         await self._store.delete(head.id)
         self.logs.forget(head.id)
         self._deleted(head)

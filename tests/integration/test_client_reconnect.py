@@ -196,6 +196,18 @@ async def test_what_was_missed_and_is_gone_comes_as_a_snapshot() -> None:
         assert fold(seen) == (await system.get("r")).snapshot
 
 
+async def test_a_reader_that_comes_back_to_another_run_under_the_same_id_gets_a_snapshot_of_that() -> None:
+    async with served() as (system, server), open_client(server.url, reconnect=AT_ONCE) as client:
+        async with client.run("support", "refund order 7", "r") as events:
+            await take(events, 5)
+            await server.stop()
+            await system.delete("r")
+            await (await system.start("support", "hello", run_id="r")).wait_ended()
+            await server.serve(system)
+            seen = [item async for item in events]
+        assert fold(seen) == (await system.get("r")).snapshot
+
+
 async def test_calls_made_while_the_gateway_is_away_wait_for_it() -> None:
     async with served() as (system, server):
         lost = trio.Event()

@@ -458,7 +458,8 @@ async def test_a_client_that_takes_batches_gets_waiting_notifications_in_them_up
             async with connected(gateway.url + "/?batch=1", offer=[wire]) as client:
                 await client.call("run.subscribe", runId="r", after=0)
                 events = await client.events("agent_end")
-                assert [seq for seq, _ in events] == list(range(1, len(events) + 1))
+                numbers = [seq for seq, _ in events]
+                assert numbers == list(range(numbers[0], numbers[0] + len(events)))
                 batches = [frame for frame in client.frames if isinstance(frame, list)]
                 assert len(batches) < len(events) / 5
                 assert max(len(client.form.encode(frame)) for frame in batches) <= 2100

@@ -148,6 +148,20 @@ async def test_reconnecting_below_the_floor_or_above_the_latest_gives_a_snapshot
                 assert (await client.events("agent_resume"))[0] == (latest + 1, "tool_decision_resolved")
 
 
+async def test_numbers_of_a_deleted_run_are_met_with_a_snapshot_of_its_namesake() -> None:
+    async with serving(scripted(says("one"), says("two"))) as (_, gateway), connected(gateway.url) as client:
+        await client.call("run.start", agent="shop", input="hello", runId="r")
+        numbers = [seq for seq, _kind in await client.events("agent_end")]
+        await client.call("run.delete", runId="r")
+        await client.call("run.start", agent="shop", input="again", runId="r")
+        assert (await client.events("agent_end"))[0][1] == "agent_start"  # its starter gets the events
+        for seen in numbers:
+            await client.call("run.subscribe", runId="r", after=seen)
+            note = await client.note()
+            assert note["method"] == "run.snapshot"
+            assert note["params"]["snapshot"]["messages"][0]["content"] == "again"
+
+
 async def test_the_reply_comes_before_the_first_notification_and_after_unsubscribe_comes_none() -> None:
     async with serving(scripted(REFUND, says("a b c d e f g h"))) as (_, gateway), connected(gateway.url) as client:
         start = await client.ask("run.start", agent="shop", input="hello", runId="r")

@@ -97,11 +97,13 @@ def said(*calls: ToolCall, text: str = "", cost: float = 0.0, stop_reason: StopR
 class Driver:
     """One run, from its begin on."""
 
-    def __init__(self, *tools: ToolSpec, limits: Limits = NO_LIMITS, given: tuple[Message, ...] = GO) -> None:
+    def __init__(
+        self, *tools: ToolSpec, limits: Limits = NO_LIMITS, given: tuple[Message, ...] = GO, seq: int = 0
+    ) -> None:
         self.now = 1_000_000
         self.head: Head
         self.history = History()
-        self.seq = 0
+        self.seq = seq
         self.saved_head = b""
         self.saved_entries: list[bytes] = []
         self.shown: list[tuple[int, Event]] = []
@@ -111,7 +113,7 @@ class Driver:
         self.down = False
         self.executed: list[str] = []  # every execution that was ever started
         spec = Spec(agent="a", model=ModelDescriptor(id="m"), tools=tools, limits=limits)
-        start = Begin(run_id="r", nonce="f00d", spec=spec, input=given, metadata={"k": [1, {"x": None}]})
+        start = Begin(run_id="r", nonce="f00d", spec=spec, input=given, metadata={"k": [1, {"x": None}]}, seq=seq)
         self.carry_out(begin(start, self.now), None)
 
     # What the actor does.

@@ -37,6 +37,13 @@ def test_a_run_without_calls_completes_with_its_first_answer():
     assert d.head.next_due == d.now + 30 * 24 * 3600 * 1000  # retention
 
 
+def test_a_run_numbers_its_events_from_where_it_was_begun():
+    d = Driver(seq=2**50)
+    d.says(text="hello")
+    assert [seq for seq, _ in d.shown] == list(range(2**50 + 1, d.head.seq + 1))
+    assert d.head.end_seq == d.head.seq
+
+
 def test_a_turn_of_plain_calls_goes_back_to_the_model():
     d = Driver(*PLAIN)
     d.says(call("look", n=1))

@@ -33,7 +33,7 @@ from adjourn.protocol.errors import (
     StoreUnavailable,
     Unauthorized,
 )
-from adjourn.protocol.events import Envelope
+from adjourn.protocol.events import AgentStart, Envelope
 from adjourn.protocol.messages import user
 from adjourn.protocol.methods import RunSnapshot
 from adjourn.protocol.rpc import JSON
@@ -259,7 +259,7 @@ async def test_readers_of_one_run_each_get_every_event_once_wherever_they_begin(
         async with client.run("support", "refund order 7", run_id) as first:
             begun = [(await anext(first)).seq for _ in range(5)]
             await system.run(run_id)
-            async with client.events(run_id, after=7) as second, client.events(run_id) as third:
+            async with client.events(run_id, after=begun[0] + 6) as second, client.events(run_id) as third:
                 snapshot = await anext(third)
                 assert isinstance(snapshot, RunSnapshot)
                 await client.resume(run_id, {"approved": True})
@@ -269,7 +269,7 @@ async def test_readers_of_one_run_each_get_every_event_once_wherever_they_begin(
         every = await seqs(client, run_id)
         assert rest == every[every.index(snapshot.seq) + 1 :]
         assert late == sorted(set(late))
-        assert late[0] == 8
+        assert late[0] == begun[0] + 7
         assert late[-len(rest) :] == rest
         numbers = begun + [item.seq for item in others if isinstance(item, Envelope)]
         assert numbers == every
@@ -362,7 +362,7 @@ async def test_a_cancelled_call_leaves_the_connection_in_order() -> None:
             assert scope.cancelled_caught
             with trio.move_on_after(0):
                 await client.get(run_id)
-            assert (await anext(events)).seq == 1
+            assert isinstance((await anext(events)).event, AgentStart)
         assert (await client.abort(run_id)).status == "aborted"
 
 

@@ -211,7 +211,8 @@ async def test_a_call_that_came_while_the_authorizer_was_asked_is_not_decided(
     agent = scripted(REFUND, delay_s=1)
     async with open_actor_system([agent], drain_s=0) as system, trio.open_nursery() as nursery:
         run = await system.start("shop", "hello", run_id="r")
-        call = call_id(f"{(await system.head('r')).nonce}_2", 0)  # whoever knows one id of a run can guess the next
+        head = await system.head("r")
+        call = call_id(f"{head.nonce}_{head.seq}", 0)  # whoever knows one id of a run can guess the next
         params = RunResume(run_id="r", decision=YES, tool_call_id=call if is_named else None)
         nursery.start_soon(_is_refused, Guard(system, BOB, slow), params, NotPending)
         await wait_all_tasks_blocked()
