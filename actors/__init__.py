@@ -50,7 +50,7 @@ from .models import (
     register_model,
     register_provider,
 )
-from .runtime import ActorSystem, Run, open_actor_system
+from .runtime import ActorSystem, Run, SystemStatistics, open_actor_system
 from .tools import (
     Tool,
     ToolCallOver,
@@ -103,6 +103,7 @@ __all__ = [
     "Run",
     "RunSnapshot",
     "Supervisor",
+    "SystemStatistics",
     "Tool",
     "ToolCallOver",
     "ToolContext",

@@ -204,7 +204,9 @@ class Inspection:
 
     def passivate(self) -> None:
         """Take every parked run out of memory, however short it has been parked."""
-        self._runtime.registry.passivate_idle(trio.current_time())
+        registry = self._runtime.registry
+        for actor in tuple(registry.active.values()):
+            registry.passivate(actor)
 
 
 def inspect(system: ActorSystem) -> Inspection:

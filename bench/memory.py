@@ -59,7 +59,9 @@ async def our_parked(agent: Agent, kind: str, count: int) -> Parked:
     async with AsyncExitStack() as stack:
         folder = stack.enter_context(tempfile.TemporaryDirectory())
         address = "memory:" if kind == "memory" else f"sqlite:///{folder}/runs.db"
-        system = await stack.enter_async_context(open_actor_system([agent], store=address, passivate_after_s=1e6))
+        system = await stack.enter_async_context(
+            open_actor_system([agent], store=address, passivate_after_s=1e6, memory_budget_bytes=10**12)
+        )
         await _park(system, agent, 50)  # caches, compiled schemas, threads
         before, resident = traced_bytes(), resident_bytes()
         await _park(system, agent, count)

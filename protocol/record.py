@@ -273,11 +273,15 @@ class History:
                 case DecisionEntry():
                     self.decisions[entry.tool_call_id] = entry
                 case SpecEntry(spec=spec):
-                    self.spec = spec
-                    self.tools = {tool.name: tool for tool in spec.tools}
+                    self.share(spec)
                 case InputEntry(messages=messages):
                     self.input = messages
                     self.messages.extend(messages)
+
+    def share(self, spec: Spec) -> None:
+        """Refer to a spec that others have too, in place of an equal one that only this journal has."""
+        self.spec = spec
+        self.tools = {tool.name: tool for tool in spec.tools}
 
     def _result(self, entry: ResultEntry) -> None:
         self.results[entry.message.tool_call_id] = entry

@@ -49,11 +49,9 @@ class Framing:
         return group[0] if len(group) == 1 else rpc.batch(group, self.form)
 
     def _frame(self, item: Item) -> bytes:
-        if item.frames is None:
-            item.frames = {}
-        frame = item.frames.get(self._format)
+        frame = item.frames.get(self._format) if item.frames else None
         if frame is None:
-            frame = item.frames[self._format] = message_frame(self._notification(item), binary=self.form.binary)
+            frame = item.keep_frame(self._format, message_frame(self._notification(item), binary=self.form.binary))
         return frame
 
     def _notification(self, item: Item) -> bytes:

@@ -2,5 +2,6 @@
 
 from .run import Run
 from .system import ActorSystem, open_actor_system
+from .system_statistics import SystemStatistics
 
-__all__ = ["ActorSystem", "Run", "open_actor_system"]
+__all__ = ["ActorSystem", "Run", "SystemStatistics", "open_actor_system"]

@@ -29,6 +29,7 @@ from .run_actor import RunActor
 from .run_count import RunCount
 from .run_state import RunState, answer
 from .services import Services
+from .weight import weigh
 
 __all__ = ["Activation"]
 
@@ -184,8 +185,13 @@ class Activation:
         history = History(record.journal)
         log = self._registry.logs.revived(record)
         agent = self._contracts.agent_of(head, history)
+        spec_bytes = 0
+        if agent is not None and agent.spec_digest == head.spec_digest:
+            history.share(agent.spec())
+        else:
+            spec_bytes = weigh(history.spec)
         state = RunState(self._services, agent, head, history, log)
-        actor = RunActor(state)
+        actor = RunActor(state, spec_bytes)
         log.skip_to(resume_seq(head))
         if agent is not None and head.status == "running":
             is_from_before = record.head.epoch != self._epoch

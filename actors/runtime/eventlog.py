@@ -13,42 +13,39 @@ from typing import cast
 
 import trio
 
-from ...protocol import codec
 from ...protocol.events import (
     AgentEnd,
     AgentPaused,
     AgentResume,
+    AgentRetry,
     Event,
     MessageEnd,
     MessageStart,
     MessageUpdate,
     Status,
-    TextDelta,
-    ThinkingDelta,
-    ToolcallDelta,
 )
 from ...protocol.record import FINAL
 from ...protocol.transcript import Transcript
 from .cursor import BELOW, Cursor
 from .item import Item
+from .memory_budget import Share
 from .ring import Ring
+from .weight import weigh_event, weigh_snapshot
 
 __all__ = ["EventLog", "EventLogStatistics"]
 
 MAX_EVENTS = 1024
-MAX_BYTES = 1_000_000  # of the events as JSON
+MAX_BYTES = 1_000_000  # of the events, about as they are on the wire
 IDLE_EVENTS = 8  # of a parked run without watchers: there may be very many of those
 IDLE_BYTES = 8_000
 AT_ONCE = 64  # events that are folded together, before they leave the ring
+LOG_BYTES = 2_000  # of a log and a fold with nothing in them
 MAX_LAG = 64  # events by which a lossless reader may trail before producers wait for it
-DELTA_BYTES = 200  # of an encoded delta, beside its text
-ENVELOPE_BYTES = 100  # around an encoded event, beside the run's id
-
-_GROWING = frozenset({TextDelta, ThinkingDelta, ToolcallDelta})
 
 # Sets of exact types: an isinstance check against three classes that fails takes seven times as long.
 _TURNING = frozenset({AgentPaused, AgentResume, AgentEnd})
 _PIECES = frozenset({MessageStart, MessageUpdate})
+_VOIDING = frozenset({MessageStart, MessageEnd, AgentRetry, AgentResume, AgentEnd})  # what was streamed is kept no more
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +55,7 @@ class EventLogStatistics:
     events: int
     """Events in the ring."""
     bytes: int
-    """The size that the ring books for them, as JSON; at least their true size."""
+    """The size that the ring books for them, about that on the wire."""
     unfolded: int
     """Those of them that are not in the fold yet."""
     encoded_bytes: int
@@ -69,6 +66,8 @@ class EventLogStatistics:
     """Open cursors that producers wait for."""
     status_waiters: int
     """Tasks in `wait_status`."""
+    held_bytes: int
+    """What all of it takes in memory, about: ring, fold, encodings, and the run itself if that is in memory."""
 
 
 class EventLog:
@@ -83,14 +82,17 @@ class EventLog:
         "_cursors",
         "_fold",
         "_folded",
+        "_kept",
         "_lossless",
         "_room",
         "_snapshot",
+        "_streamed",
         "_turn",
         "_waiting",
         "ring",
         "run_id",
         "seq",
+        "share",
         "status",
         "unwatched",
         "watched_first",
@@ -100,9 +102,12 @@ class EventLog:
         self.run_id = run_id
         self.seq = seq  # of the latest event
         self.ring = Ring()  # for cursors to read
+        self.share = Share()  # what the log takes in memory; its run adds what itself takes beside
         self._begin = seq if fold is None else 0  # the number before the run's first event, where it is known
         self._fold = fold or Transcript()
         self._folded = 0  # events of the ring that are in the fold
+        self._kept = self._streamed = 0  # bytes of the run's state, and those of them that a message streams now
+        self._weigh_fold()
         self.status: Status = self._fold.status
         self._cursors: dict[Cursor, None] = {}  # in the order in which they were opened
         self._lossless: dict[Cursor, None] = {}  # the lossless ones among them
@@ -123,41 +128,35 @@ class EventLog:
         """
         if not events:
             return
-        keep = bool(self._cursors)
         turning: Event | None = None
         items: list[Item] = []
-        whole: list[Event] = []
-        size, run_id = 0, self.run_id
+        size, owned, kept, streamed = 0, 0, 0, self._streamed
         for seq, event in enumerate(events, self.seq + 1):
-            item = Item(run_id, seq, time, event)
-            items.append(item)
-            if type(event) is MessageUpdate and type(event.assistant_message_event) in _GROWING:
-                item.size = DELTA_BYTES + len(cast(TextDelta, event.assistant_message_event).delta)
-                size += item.size
-            elif keep:
-                item.size = len(item.encoded("json"))
-                size += item.size
-            else:
-                whole.append(event)
-            if type(event) in _TURNING:
+            kind, (own, keeps, shown) = type(event), weigh_event(event)
+            items.append(Item(self.run_id, seq, time, event, own + keeps + shown, own, self.share))
+            size += own + keeps + shown
+            owned += own
+            kept += keeps
+            if kind is MessageUpdate:
+                streamed += keeps
+            elif kind in _VOIDING:
+                kept -= streamed
+                streamed = 0
+            if kind in _TURNING:
                 turning = event
-        if whole:
-            # Encoding the batch at once takes a fifth of the time. Its size is booked on its last event, so the
-            # ring's size is never underestimated.
-            batch_size = len(codec.ENCODER_JSON.encode(whole)) + len(whole) * (ENVELOPE_BYTES + len(run_id))
-            items[-1].size += batch_size
-            size += batch_size
         # From here on nothing can fail.
         ring = self.ring
         self.seq += len(items)
         ring.items += items
         ring.size += size
-        self._snapshot = None
+        self._kept, self._streamed = self._kept + kept, streamed
+        self.share.add(owned + kept)
+        self._drop_snapshot()
         if turning is not None:
             self._set_status(_status_after(cast("AgentPaused | AgentResume | AgentEnd", turning)))
         if len(ring.items) > IDLE_EVENTS or ring.size > IDLE_BYTES:
             self._evict()
-        if keep:
+        if self._cursors:
             self._wake()
 
     def skip_to(self, seq: int) -> None:
@@ -171,6 +170,7 @@ class EventLog:
         self._empty(max(seq, self.seq))  # numbers that were shown ahead of a save are used, even if the save failed
         self.ring.base += 1  # so that no cursor is up to date
         self._fold = fold
+        self._weigh_fold()
         self._set_status(fold.status)
         self._wake()
 
@@ -255,7 +255,7 @@ class EventLog:
         """The snapshot at the latest event; made once for all who want it at that event."""
         if self._snapshot is None:
             self._fold_ring()
-            self._snapshot = Item(self.run_id, self.seq, 0, self._fold.snapshot())
+            self._snapshot = Item(self.run_id, self.seq, 0, self._fold.snapshot(), share=self.share)
         return self._snapshot
 
     def statistics(self) -> EventLogStatistics:
@@ -268,6 +268,7 @@ class EventLog:
             cursors=len(self._cursors),
             lossless_cursors=len(self._lossless),
             status_waiters=self._waiting,
+            held_bytes=self.share.held,
         )
 
     # For the cursors.
@@ -288,7 +289,7 @@ class EventLog:
         if not self._cursors:
             self._cursors.clear()  # which also gives its memory back, as deleting the last does not
             self._lossless.clear()
-            self._snapshot = None  # with its bytes
+            self._drop_snapshot()
         self.caught_up()
         self._report_unwatched()
 
@@ -297,8 +298,18 @@ class EventLog:
     def _empty(self, seq: int) -> None:
         self.ring.clear()
         self._folded = 0
-        self._snapshot = None
+        self._drop_snapshot()
         self.seq = seq
+
+    def _drop_snapshot(self) -> None:
+        if self._snapshot is not None:
+            self._snapshot.release()
+            self._snapshot = None
+
+    def _weigh_fold(self) -> None:
+        kept = LOG_BYTES + weigh_snapshot(self._fold.snapshot())
+        self.share.add(kept - self._kept)
+        self._kept, self._streamed = kept, 0
 
     def _fold_ring(self) -> None:
         self._fold_in(self.ring.items[self._folded :])

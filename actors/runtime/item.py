@@ -8,6 +8,7 @@ from ...protocol import codec
 from ...protocol.events import Envelope, Event
 from ...protocol.methods import RunSnapshot
 from ...protocol.transcript import Snapshot
+from .memory_budget import Share
 
 __all__ = ["Format", "Item"]
 
@@ -21,7 +22,9 @@ class Item(msgspec.Struct, eq=False, gc=False):
     seq: int
     time: int  # ms since the epoch
     content: Event | Snapshot
-    size: int = 0  # bytes that the ring books for it; a batch may be booked on its last event
+    size: int = 0  # bytes that the ring books for it, about those that it takes on the wire
+    own: int = 0  # bytes that it alone holds in memory, without its encodings
+    share: Share | None = None  # where these and its encodings count, for as long as its log has it
     frames: dict[Format, bytes] | None = None  # the WebSocket frames that the gateway made of it, for all its clients
     _json: bytes | None = None
     _msgpack: bytes | None = None
@@ -42,11 +45,29 @@ class Item(msgspec.Struct, eq=False, gc=False):
         """The envelope in a wire format."""
         if form == "json":
             if self._json is None:
-                self._json = codec.to_json(self.envelope)
+                self._json = self._counted(codec.to_json(self.envelope))
             return self._json
         if self._msgpack is None:
-            self._msgpack = codec.to_msgpack(self.envelope)
+            self._msgpack = self._counted(codec.to_msgpack(self.envelope))
         return self._msgpack
+
+    def keep_frame(self, form: Format, frame: bytes) -> bytes:
+        """Keep a frame that was made of it, and return it."""
+        if self.frames is None:
+            self.frames = {}
+        self.frames[form] = frame
+        return self._counted(frame)
+
+    def release(self) -> None:
+        """Count no longer: the log has let go of it."""
+        if self.share is not None:
+            self.share.add(-self.own - self.encoded_bytes)
+            self.share = None
+
+    def _counted(self, encoding: bytes) -> bytes:
+        if self.share is not None:
+            self.share.add(len(encoding))
+        return encoding
 
     @property
     def encoded_bytes(self) -> int:

@@ -5,11 +5,13 @@ Reading and watching never activate a run: where the run is not in memory, its l
 
 from collections import OrderedDict
 from collections.abc import Container
+from functools import partial
 
 from ...protocol.record import FINAL, Record
 from ...stores.base import Store
 from .eventlog import EventLog
 from .records import folded, load_record
+from .resting import Resting
 
 __all__ = ["LogCache"]
 
@@ -19,13 +21,13 @@ MAX_RECENT = 128  # logs of ended runs, kept for clients that reconnect
 class LogCache:
     """The logs of runs that are in memory or watched, and the latest logs of ended runs.
 
-    `active`: the ids of the runs in memory; their logs stay.
+    `active`: the ids of the runs in memory; their logs stay. `resting` takes logs of ended runs out of memory.
     """
 
-    def __init__(self, store: Store, active: Container[str]) -> None:
+    def __init__(self, store: Store, active: Container[str], resting: Resting) -> None:
         self.live: dict[str, EventLog] = {}
         self.recent: OrderedDict[str, EventLog] = OrderedDict()
-        self._store, self._active = store, active
+        self._store, self._active, self._resting = store, active, resting
         self._closed = False
 
     async def open(self, run_id: str) -> EventLog:
@@ -51,7 +53,7 @@ class LogCache:
     def keep(self, log: EventLog) -> None:
         """Keep the log of a run that has entered memory."""
         log.watched_first, log.unwatched = self._watched_first, self._unwatched
-        self.live[log.run_id] = log
+        self._hold(log)
 
     def release(self, log: EventLog) -> None:
         """Let go of the log of a run that has left memory, unless it is watched."""
@@ -60,10 +62,10 @@ class LogCache:
 
     def forget(self, run_id: str) -> None:
         """Close the log of a deleted run; its watchers finish with what they have."""
-        for logs in (self.live, self.recent):
-            log = logs.pop(run_id, None)
-            if log is not None:
-                log.close()
+        log = self._known(run_id)
+        if log is not None:
+            self._drop(log)
+            log.close()
 
     def close(self) -> None:
         """Let all watchers finish with what is there; nothing will follow."""
@@ -82,12 +84,31 @@ class LogCache:
         return log
 
     def _watched_first(self, log: EventLog) -> None:
-        self.live.setdefault(log.run_id, log)
+        if self._known(log.run_id) in (None, log):
+            self._hold(log)
 
     def _unwatched(self, log: EventLog) -> None:
         if log.run_id not in self._active and self.live.get(log.run_id) is log:
-            del self.live[log.run_id]
             if log.status in FINAL:
-                self.recent[log.run_id] = log
-                while len(self.recent) > MAX_RECENT:
-                    self.recent.popitem(last=False)
+                del self.live[log.run_id]
+                self._let_rest(log)
+            else:
+                self._drop(log)
+
+    def _hold(self, log: EventLog) -> None:
+        if self.recent.pop(log.run_id, None) is not None:
+            self._resting.remove(log.run_id)
+        self.live[log.run_id] = log
+        log.share.enter(self._resting.budget)
+
+    def _let_rest(self, log: EventLog) -> None:
+        self.recent[log.run_id] = log
+        self._resting.add(log.run_id, partial(self._drop, log))
+        if len(self.recent) > MAX_RECENT:
+            self._drop(next(iter(self.recent.values())))
+
+    def _drop(self, log: EventLog) -> None:
+        self.live.pop(log.run_id, None)
+        if self.recent.pop(log.run_id, None) is not None:
+            self._resting.remove(log.run_id)
+        log.share.leave()

@@ -17,6 +17,7 @@ from ...stores.base import Store
 from ..core.mailbox import Mailbox
 from ..core.supervisor import ChildSpec, Supervisor
 from .log_cache import LogCache
+from .resting import Resting
 from .run_actor import RunActor
 from .run_count import RunCount
 from .run_state import GONE
@@ -25,23 +26,27 @@ __all__ = ["Registry"]
 
 
 class Registry:
-    """The runs in memory, by id. `entered` is called when one has come in, `deleted` with the head of one that went."""
+    """The runs in memory, by id. `resting` takes parked ones out of memory.
+
+    `tell_lost` is called when there is a new one in `lost`, `deleted` with the head of a run that was deleted.
+    """
 
     def __init__(
         self,
         store: Store,
         supervisor: Supervisor,
         count: RunCount,
+        resting: Resting,
         *,
-        entered: Callable[[], None],
+        tell_lost: Callable[[], None],
         deleted: Callable[[Head], None],
     ) -> None:
         self.active: dict[str, RunActor] = {}
         self.opening: dict[str, trio.Event] = {}  # runs on their way in; set when that is over
-        self.logs = LogCache(store, self.active)
+        self.logs = LogCache(store, self.active, resting)
         self.activations = 0
-        self._store, self._supervisor, self._count = store, supervisor, count
-        self._entered, self._deleted = entered, deleted
+        self._store, self._supervisor, self._count, self._resting = store, supervisor, count, resting
+        self._tell_lost, self._deleted = tell_lost, deleted
         self.lost: set[str] = set()  # runs whose actor has gone although they go on; the sweeper brings them back
         self._deleted_seq = 0  # the largest number that a run deleted here had
         self._closing = False
@@ -84,7 +89,7 @@ class Registry:
         actor.ref = self._supervisor.start_child(spec)
         self.active[head.id] = actor
         self.logs.keep(actor.state.log)
-        self._entered()
+        actor.state.log.share.add(actor.weight)
 
     async def delete(self, head: Head) -> None:
         """Delete a run that is over. Its watchers finish with what they have."""
@@ -93,17 +98,11 @@ class Registry:
         self.logs.forget(head.id)
         self._deleted(head)
 
-    def passivate_idle(self, parked_before: float) -> bool:
-        """Take out of memory the runs that have been parked since before that time, on trio's clock.
-
-        Returns whether any run is left in memory.
-        """
-        parked = [a for a in self.active.values() if a.parked_at is not None and a.parked_at <= parked_before]
-        for actor in parked:
-            if actor.is_idle:
-                actor.leave()
-                self.left(actor)
-        return bool(self.active)
+    def passivate(self, actor: RunActor) -> None:
+        """Take a run out of memory if it is parked and nothing is under way; else it will park again."""
+        if actor.is_idle:
+            actor.leave()
+            self.left(actor)
 
     async def drain(self) -> None:
         """Refuse new work from now on, and wait until nothing is under way: no run on its way in, none that works."""
@@ -120,8 +119,11 @@ class Registry:
             self._rested = trio.Event()
             await self._rested.wait()
 
-    def rested(self) -> None:
-        """Note that a run has come to rest."""
+    def rested(self, run_id: str) -> None:
+        """Note that a run has parked."""
+        actor = self.active.get(run_id)
+        if actor is not None:
+            self._resting.add(run_id, partial(self.passivate, actor))
         self._rested.set()
 
     def leave(self) -> None:
@@ -141,7 +143,7 @@ class Registry:
         finally:
             if actor.is_lost and not self._closing and self.active.get(state.head.id) is actor:
                 self.lost.add(state.head.id)
-                self._entered()  # there is something to do for the sweeper
+                self._tell_lost()
             self.left(actor)
 
     def left(self, actor: RunActor) -> None:
@@ -151,7 +153,9 @@ class Registry:
         if self.active.get(head.id) is actor:
             del self.active[head.id]
             self._count.left(head)
-            self.rested()
+            self._rested.set()
+            self._resting.remove(head.id)
+            actor.state.log.share.add(-actor.weight)
             self.logs.release(actor.state.log)
 
 

@@ -31,6 +31,8 @@ class Ring:
             size -= items[count].size
             count += 1
         evicted = items[:count]
+        for item in evicted:
+            item.release()
         del items[:count]
         self.base += count
         self.size = size
@@ -39,5 +41,7 @@ class Ring:
     def clear(self) -> None:
         """Remove all items."""
         self.base += len(self.items)
+        for item in self.items:
+            item.release()
         self.items.clear()
         self.size = 0

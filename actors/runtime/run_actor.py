@@ -29,11 +29,14 @@ __all__ = ["RunActor"]
 
 logger = logging.getLogger("adjourn.runs")
 
+RUN_BYTES = 7_000  # of a parked run, beside its log and its spec
 MAX_CRASHES = 5  # of the actor itself, in a row
 
 
 class RunActor:
-    """The task that carries one run on, with its mailbox. `state` is the run as it is now."""
+    """The task that carries one run on, with its mailbox. `state` is the run as it is now, `spec_bytes` what its spec
+    takes in memory where it is not its agent's.
+    """
 
     __slots__ = (
         "_flying",
@@ -46,10 +49,12 @@ class RunActor:
         "parked_at",
         "ref",
         "state",
+        "weight",
     )
 
-    def __init__(self, state: RunState) -> None:
+    def __init__(self, state: RunState, spec_bytes: int = 0) -> None:
         self.state = state
+        self.weight = RUN_BYTES + spec_bytes  # about what it takes in memory, beside its log
         state.carrier = self
         self.abandoned: tuple[str, ...] = ()
         self.parked_at: float | None = None  # on trio's clock
@@ -167,7 +172,7 @@ class RunActor:
     async def _park(self) -> bool:
         """Wait for mail and serve it. False when none will come any more. (Nothing of it stays in a parked frame.)"""
         self.parked_at = trio.current_time()
-        self.state.services.rested()
+        self.state.services.rested(self.state.head.id)
         try:
             mail = await self.mailbox.receive()
         except trio.EndOfChannel:

@@ -15,8 +15,10 @@ from .activation import Activation
 from .changes import Changes
 from .contracts import Contracts
 from .keepalive import KeepAlive
+from .memory_budget import MemoryBudget
 from .recovery import Recovery
 from .registry import Registry
+from .resting import Resting
 from .run_count import RunCount
 from .services import Services
 from .sweeper import Alarm, Sweeper
@@ -47,6 +49,7 @@ class Runtime:
         cleanup_s: float,
         max_threads: int,
         max_runs: int,
+        memory_budget_bytes: int,
     ) -> None:
         self.store, self.agents, self.supervisor = store, agents, supervisor
         self._clock = clock
@@ -54,8 +57,9 @@ class Runtime:
         self.changes = Changes()
         self.contracts = Contracts(agents)
         self.count = RunCount(store, max_runs)
+        self.resting = Resting(MemoryBudget(memory_budget_bytes), passivate_after_s)
         self.registry = Registry(
-            store, supervisor, self.count, entered=self._alarm.note_entered, deleted=self.changes.deleted
+            store, supervisor, self.count, self.resting, tell_lost=self._alarm.ring, deleted=self.changes.deleted
         )
         self.services = Services(
             store=store,
@@ -69,9 +73,7 @@ class Runtime:
             self.services, self.registry, self.contracts, self.count, epoch=epoch, is_clean=is_clean
         )
         self._is_clean = is_clean
-        self.sweeper = Sweeper(
-            store, self.registry, self.activation, self._alarm, now=self.now, passivate_after_s=passivate_after_s
-        )
+        self.sweeper = Sweeper(store, self.registry, self.activation, self._alarm, now=self.now)
         self.keepalive = KeepAlive()
 
     async def open(self) -> None:
@@ -80,6 +82,7 @@ class Runtime:
         recovery = Recovery(self.store, self.activation, self.contracts, self.changes, is_clean=self._is_clean)
         for spec in (
             ChildSpec[None]("sweeper", self.sweeper.run, shutdown_s=0),
+            ChildSpec[None]("resting", self.resting.run, shutdown_s=0),
             ChildSpec[None]("keepalive", self.keepalive.run, shutdown_s=0),
             ChildSpec[None]("recovery", recovery.run, "transient", shutdown_s=0),
         ):

@@ -19,6 +19,6 @@ class Services:
     store: Store
     now: Callable[[], int]  # ms since the epoch
     changed: Callable[[Head], None]  # called after each save
-    rested: Callable[[], None]  # called when a run begins to wait for the outside
+    rested: Callable[[str], None]  # called with its id when a run begins to wait for the outside
     threads: Threads  # for blocking tools
     cleanup_s: float  # how long a thread may take to stop before it is left behind

@@ -1,7 +1,7 @@
 """The sweeper: what must happen at a certain time, to runs in memory and out of it. One for a system.
 
 Deadlines of decisions and claims, the TTL of parked runs and the retention of ended ones are all one thing to the
-store: `nextDue`. Beside them it takes runs out of memory that have been parked for long.
+store: `nextDue`. What leaves memory because it has been at rest for long is `resting.py`'s business.
 """
 
 import logging
@@ -38,10 +38,9 @@ class Alarm:
         if head.next_due is not None and (self._looks_at is None or head.next_due < self._looks_at):
             self._rung.set()
 
-    def note_entered(self) -> None:
-        """Note that there is a run in memory, to be passivated some day."""
-        if self._looks_at is None:
-            self._rung.set()
+    def ring(self) -> None:
+        """Wake the sweeper."""
+        self._rung.set()
 
     def clear(self) -> None:
         """Begin to look: whatever falls due from now on wakes the sweeper again."""
@@ -65,16 +64,13 @@ class Sweeper:
         alarm: Alarm,
         *,
         now: Callable[[], int],
-        passivate_after_s: float,
     ) -> None:
-        self.passivate_after_s = passivate_after_s
         self._store, self._registry, self._activation, self._alarm = store, registry, activation, alarm
         self._now = now
         self._stuck: set[str] = set()  # runs that can't do what is due, for want of code; not asked again
 
     async def run(self, mailbox: Mailbox[None]) -> None:
         """The actor."""
-        seen = 0  # activations; without new ones and with none in memory it sleeps until it is woken
         while True:
             self._alarm.clear()
             later: set[str] = set()  # runs that can't do it at this moment
@@ -89,14 +85,7 @@ class Sweeper:
             sleep_s = RETRY_S if later else float("inf")
             if due is not None:
                 sleep_s = min(sleep_s, LONGEST_SLEEP_S, max(0.0, (due - self._now()) / 1000))
-            if self.passivate() or self._registry.activations != seen:
-                sleep_s = min(sleep_s, max(self.passivate_after_s, 0.01))
-            seen = self._registry.activations
             await self._alarm.wait(sleep_s, self._now())
-
-    def passivate(self) -> bool:
-        """Take out of memory what has been parked for long enough. Returns whether any run is left in memory."""
-        return self._registry.passivate_idle(trio.current_time() - self.passivate_after_s)
 
     async def _bring_back(self, later: set[str]) -> None:
         """Activate runs that lost their actor."""

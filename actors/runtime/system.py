@@ -26,6 +26,7 @@ from ..core.supervisor import open_supervisor
 from .eventlog import EventLog
 from .run import Run
 from .runtime import Runtime
+from .system_statistics import SystemStatistics
 
 __all__ = ["ActorSystem", "open_actor_system"]
 
@@ -171,6 +172,17 @@ class ActorSystem:
         actors = tuple(self.runtime.registry.active.values())
         return tuple(actor.state.head for actor in actors if not actor.at_rest)
 
+    def statistics(self) -> SystemStatistics:
+        """What the system holds in memory now."""
+        registry, budget = self.runtime.registry, self.runtime.resting.budget
+        logs = registry.logs.live.keys() | registry.logs.recent.keys()
+        return SystemStatistics(
+            active_runs=len(registry.active),
+            kept_logs=len(logs - registry.active.keys()),
+            held_bytes=budget.held,
+            budget_bytes=budget.max_bytes,
+        )
+
     async def close_store(self) -> None:
         """Close the store under what is under way, for a process that ends by force: nothing is saved any more."""
         await self.runtime.store.aclose()
@@ -219,6 +231,7 @@ async def open_actor_system(
     cleanup_s: float = 5.0,
     max_threads: int = 40,
     max_runs: int = 1_000_000,
+    memory_budget_bytes: int = 64_000_000,
     clock: Callable[[], float] = time.time,
 ) -> AsyncGenerator[ActorSystem]:
     """The runs of a store, alive for as long as the block.
@@ -230,10 +243,12 @@ async def open_actor_system(
     Args:
         agents: all that runs may be of; a stored run whose agent isn't here stays put, as `stranded`.
         store: an open store, or an address (`memory:`, `sqlite:///runs.db`) to open for the block.
-        passivate_after_s: how long a parked run stays in memory.
+        passivate_after_s: how long a parked run stays in memory, and the log of an ended one for who reconnects.
         cleanup_s: how long an aborted run waits for a blocking tool's thread before it leaves it behind.
         max_threads: how many blocking tools execute at once.
         max_runs: how many runs there may be that are not over, parked ones included; then no new one begins.
+        memory_budget_bytes: how much the runs in memory and their logs may take, about. Above it, what has been at rest
+            longest leaves memory at once. What is under way, or watched, stays, but it counts.
         clock: seconds since the epoch; a test may bring its own.
 
     Raises: what opening the store raises: StoreInUse, StoreUnavailable, StoreCorrupt, StoreTooNew, InvalidParams.
@@ -257,6 +272,7 @@ async def open_actor_system(
             cleanup_s=cleanup_s,
             max_threads=max_threads,
             max_runs=max_runs,
+            memory_budget_bytes=memory_budget_bytes,
         )
         await runtime.open()
         drain_now = 0.0
