@@ -37,7 +37,7 @@ class StoreClaims:
     """What a store promises beyond the sequential contract; decides which clauses of the suite apply."""
 
     durable: bool  # what was saved is there after the process was killed
-    fenced: bool  # a save with an older epoch is refused, also across processes
+    fenced: bool  # a save or delete with an older epoch is refused, also across processes
     exclusive: bool  # a second process can't open it
 
 
@@ -55,7 +55,7 @@ class Store(Protocol):
         ...
 
     async def acquire(self, owner: str) -> Acquired:
-        """Become the owner. From now on, saves with an older epoch are refused.
+        """Become the owner. From now on, saves and deletes with an older epoch are refused.
 
         `is_clean` tells how the last owner left. The transaction that reads it clears it, so a process that is killed
         leaves nothing behind: the owner after it is told False. A store that can't know says False too, because the
@@ -67,7 +67,7 @@ class Store(Protocol):
         """Leave in order: the next owner is told `is_clean`, unless another one has come in between. Idempotent.
 
         It is an owner's last write: saves accepted before it are stored before it, and it ends the epoch, so that later
-        saves are refused and the mark stays true. To go on, acquire again. `aclose` alone releases nothing.
+        saves and deletes are refused and the mark stays true. To go on, acquire again. `aclose` alone releases nothing.
 
         Raises: StaleEpoch for an epoch that isn't the present owner's; then nothing changes.
         """
@@ -89,8 +89,11 @@ class Store(Protocol):
         """The record, or None. Raises `RecordTooNew` or `StoreCorrupt` where it can't be read."""
         ...
 
-    async def delete(self, run_id: str) -> None:
-        """Delete the run. Idempotent."""
+    async def delete(self, run_id: str, *, epoch: int) -> None:
+        """Delete the run, as the owner with that epoch. Idempotent.
+
+        Raises: StaleEpoch as `save`, whether the run exists or not; then nothing is deleted.
+        """
         ...
 
     async def list(

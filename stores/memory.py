@@ -76,7 +76,7 @@ class MemoryStore:
     async def save(self, head: Head, append: Sequence[Entry] = (), *, expected_version: int) -> None:
         """As the contract says, without a checkpoint."""
         self._check_open()
-        self._ownership.check_save(head.epoch)
+        self._ownership.check_write(head.epoch)
         run = self._runs.get(head.id)
         stored = run.version if run else 0
         if stored != expected_version:
@@ -105,10 +105,11 @@ class MemoryStore:
         journal = tuple(decode_entry(entry, SCHEMA_VERSION) for entry in run.journal)
         return Record(head=decode_head(run.head), journal=journal)
 
-    async def delete(self, run_id: str) -> None:
+    async def delete(self, run_id: str, *, epoch: int) -> None:
         """Delete the run. Idempotent."""
         await trio.lowlevel.checkpoint()
         self._check_open()
+        self._ownership.check_write(epoch)
         run = self._runs.pop(run_id, None)
         if run is not None:
             del self._order[bisect_left(self._order, (run.created_at, run_id))]

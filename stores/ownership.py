@@ -26,9 +26,9 @@ class Ownership:
             raise StaleEpoch(f"epoch {epoch} can't release the store, which is at {self.epoch}")
         return Ownership(epoch, is_clean=True)
 
-    def check_save(self, epoch: int) -> None:
-        """Raises: StaleEpoch for a save of an owner before the present one, or of this one after its release."""
+    def check_write(self, epoch: int) -> None:
+        """Raises: StaleEpoch for a write of an owner before the present one, or of this one after its release."""
         if epoch < self.epoch:
             raise StaleEpoch(f"epoch {epoch} has ended: the store is at {self.epoch}")
-        if epoch == self.epoch > 0 and self.is_clean:  # at 0 there is no owner: such saves are for tests and tools
+        if epoch == self.epoch > 0 and self.is_clean:  # at 0 there is no owner: such writes are for tests and tools
             raise StaleEpoch(f"epoch {epoch} has released the store: acquire it again")

@@ -76,7 +76,7 @@ class SimpleStore:
         """As the contract says, within this process."""
         new = _copy(Record(head=head, journal=tuple(append)))
         async with self._alone():
-            self._ownership.check_save(head.epoch)
+            self._ownership.check_write(head.epoch)
             old = await self._backend.load(head.id)
             stored = old.head.version if old else 0
             if stored != expected_version:
@@ -94,9 +94,10 @@ class SimpleStore:
             await self._see(run_id, found)
             return found and _copy(found)
 
-    async def delete(self, run_id: str) -> None:
+    async def delete(self, run_id: str, *, epoch: int) -> None:
         """Delete the run. Idempotent."""
         async with self._alone():
+            self._ownership.check_write(epoch)
             await self._backend.delete(run_id)
             await self._see(run_id, None)
 
@@ -153,7 +154,7 @@ class SimpleStore:
                     raise StoreUnavailable(f"the store's backend failed: {error}") from error
 
     async def _see(self, run_id: str, record: Record | None) -> None:
-        await self._seen.delete(run_id)
+        await self._seen.delete(run_id, epoch=0)
         if record:
             await self._seen.save(record.head, expected_version=0)
 

@@ -99,9 +99,9 @@ class SqliteStore:
         """The record, or None."""
         return await self._reader.run(partial(sqlite_reads.load, run_id=run_id))
 
-    async def delete(self, run_id: str) -> None:
+    async def delete(self, run_id: str, *, epoch: int) -> None:
         """Delete the run. Idempotent."""
-        await self._writer.run(Delete(run_id))
+        await self._writer.run(Delete(run_id, epoch))
 
     async def list(
         self,

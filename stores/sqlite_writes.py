@@ -36,6 +36,7 @@ class Delete(msgspec.Struct, frozen=True):
     """Delete a run."""
 
     id: str
+    epoch: int
 
 
 class Save(msgspec.Struct, frozen=True):
@@ -95,7 +96,7 @@ class _Group:
         return None
 
     def _save(self, save: Save) -> None:
-        self.ownership.check_save(save.epoch)
+        self.ownership.check_write(save.epoch)
         run = self.stored.get(save.id)
         stored = run.version if run else 0
         if stored != save.expected_version:
@@ -115,6 +116,7 @@ class _Group:
         )
 
     def _delete(self, delete: Delete) -> None:
+        self.ownership.check_write(delete.epoch)
         self.deleted.add(delete.id)
         for known in (self.stored, self.heads, self.journal):
             known.pop(delete.id, None)

@@ -28,7 +28,8 @@ __all__ = ["Registry"]
 class Registry:
     """The runs in memory, by id. `resting` takes parked ones out of memory.
 
-    `tell_lost` is called when there is a new one in `lost`, `deleted` with the head of a run that was deleted.
+    `epoch` is the store owner's. `tell_lost` is called when there is a new one in `lost`, `deleted` with the head of a
+    run that was deleted.
     """
 
     def __init__(
@@ -38,6 +39,7 @@ class Registry:
         count: RunCount,
         resting: Resting,
         *,
+        epoch: int,
         tell_lost: Callable[[], None],
         deleted: Callable[[Head], None],
     ) -> None:
@@ -46,7 +48,7 @@ class Registry:
         self.logs = LogCache(store, self.active, resting)
         self.activations = 0
         self._store, self._supervisor, self._count, self._resting = store, supervisor, count, resting
-        self._tell_lost, self._deleted = tell_lost, deleted
+        self._epoch, self._tell_lost, self._deleted = epoch, tell_lost, deleted
         self.lost: set[str] = set()  # runs whose actor has gone although they go on; the sweeper brings them back
         self._deleted_seq = 0  # the largest number that a run deleted here had
         self._closing = False
@@ -94,7 +96,7 @@ class Registry:
     async def delete(self, head: Head) -> None:
         """Delete a run that is over. Its watchers finish with what they have."""
         self._deleted_seq = max(self._deleted_seq, head.seq)
-        await self._store.delete(head.id)
+        await self._store.delete(head.id, epoch=self._epoch)
         self.logs.forget(head.id)
         self._deleted(head)
 

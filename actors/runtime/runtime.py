@@ -59,7 +59,13 @@ class Runtime:
         self.count = RunCount(store, max_runs)
         self.resting = Resting(MemoryBudget(memory_budget_bytes), passivate_after_s)
         self.registry = Registry(
-            store, supervisor, self.count, self.resting, tell_lost=self._alarm.ring, deleted=self.changes.deleted
+            store,
+            supervisor,
+            self.count,
+            self.resting,
+            epoch=epoch,
+            tell_lost=self._alarm.ring,
+            deleted=self.changes.deleted,
         )
         self.services = Services(
             store=store,

@@ -61,10 +61,10 @@ async def created_at_is_kept_on_re_pause(opener: Opener) -> None:
 @clause()
 async def delete_is_idempotent(opener: Opener) -> None:
     async with opener() as store:
-        await store.delete("run")
+        await store.delete("run", epoch=0)
         await store.save(a_head(next_due=1), a_journal(), expected_version=0)
-        await store.delete("run")
-        await store.delete("run")
+        await store.delete("run", epoch=0)
+        await store.delete("run", epoch=0)
         assert await store.load("run") is None, "the run is gone"
         assert (await store.list()).heads == await store.due(9) == (), "from the lists too"
 
@@ -73,7 +73,7 @@ async def delete_is_idempotent(opener: Opener) -> None:
 async def a_deleted_run_may_begin_anew(opener: Opener) -> None:
     async with opener() as store:
         await store.save(a_head(), a_journal(), expected_version=0)
-        await store.delete("run")
+        await store.delete("run", epoch=0)
         anew = a_head(created_at=5_000)
         await store.save(anew, a_journal()[:1], expected_version=0)
         assert await store.load("run") == Record(head=anew, journal=a_journal()[:1]), "nothing of the old run is left"
@@ -117,7 +117,7 @@ async def a_closed_store_is_unavailable(opener: Opener) -> None:
         calls: list[Callable[[], Awaitable[object]]] = [
             lambda: store.load("run"),
             lambda: store.save(a_head("late"), expected_version=0),
-            lambda: store.delete("run"),
+            lambda: store.delete("run", epoch=0),
             lambda: store.list(),
             lambda: store.count("paused"),
             lambda: store.due(1),

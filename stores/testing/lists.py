@@ -31,8 +31,8 @@ async def list_goes_on_where_it_was_while_runs_come_and_go(opener: Opener) -> No
         for n in range(1, 5):
             await store.save(a_head(f"run-{n}", created_at=n), expected_version=0)
         page = await store.list(limit=2)
-        await store.delete("run-4")
-        await store.delete("run-3")
+        await store.delete("run-4", epoch=0)
+        await store.delete("run-3", epoch=0)
         await store.save(a_head("run-9", created_at=9), expected_version=0)
         rest = await store.list(after=page.after)
         assert [head.id for head in rest.heads] == ["run-2", "run-1"], "what is older than the last one seen"
@@ -59,7 +59,7 @@ async def list_by_agent_gives_the_runs_of_that_name(opener: Opener) -> None:
             await store.save(a_head(f"run-{n}", created_at=n, agent=agent), expected_version=0)
         assert await _pages(store, 1, agent="support") == ["run-2", "run-0"], "the whole name"
         assert await _pages(store, 9, agent="Support") == await _pages(store, 9, agent="") == [], "and nothing but it"
-        await store.delete("run-2")
+        await store.delete("run-2", epoch=0)
         assert await _pages(store, 9, agent="support") == ["run-0"], "without those that are gone"
 
 
@@ -78,7 +78,7 @@ async def list_of_what_waits_follows_every_save_and_delete(opener: Opener) -> No
         await store.save(head, expected_version=head.version - 1)
         assert (await store.list(waiting=True)).heads == (), "a run that is over"
         await store.save(next_head(head, waiting_since=9), expected_version=head.version)
-        await store.delete("run")
+        await store.delete("run", epoch=0)
         assert (await store.list(waiting=True)).heads == (), "a run that is gone"
 
 
@@ -115,7 +115,7 @@ async def count_follows_every_save_and_delete(opener: Opener) -> None:
             await store.save(a_head(f"run-{n}"), expected_version=0)
         await store.save(next_head(a_head("run-0"), status="running"), expected_version=1)
         assert (await store.count("paused"), await store.count("running")) == (2, 1)
-        await store.delete("run-1")
+        await store.delete("run-1", epoch=0)
         assert (await store.count("paused"), await store.count("failed")) == (1, 0)
 
 
@@ -154,7 +154,7 @@ async def due_follows_every_save_and_delete(opener: Opener) -> None:
             assert await store.due(10) == found, f"due at 10, nextDue is {next_due}"
             found = () if next_due is None else (head,)
             assert await store.due(25) == found, f"due at 25, nextDue is {next_due}"
-        await store.delete("run")
+        await store.delete("run", epoch=0)
         assert await store.due(25) == (), "a run that is gone"
 
 

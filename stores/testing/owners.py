@@ -31,6 +31,24 @@ async def an_older_epoch_may_not_save(opener: Opener) -> None:
 
 
 @clause("fenced")
+async def an_older_epoch_may_not_delete(opener: Opener) -> None:
+    async with opener() as store:
+        old = (await store.acquire("old")).epoch
+        await store.save(a_head(epoch=old), a_journal(), expected_version=0)
+        new = (await store.acquire("new")).epoch
+        record = Record(head=a_head("other", epoch=new), journal=a_journal())
+        await store.save(record.head, record.journal, expected_version=0)
+        for run_id in ("run", "other", "never was"):
+            assert isinstance(await error_of(store.delete(run_id, epoch=old)), StaleEpoch), f"the old owner's: {run_id}"
+        assert await store.load("other") == record, "a refused delete deletes nothing"
+        assert await store.load("run") is not None, "not even what the old owner saved"
+        await store.delete("run", epoch=new)
+        await store.release(new)
+        assert isinstance(await error_of(store.delete("other", epoch=new)), StaleEpoch), "after its release"
+        assert await store.load("other") == record
+
+
+@clause("fenced")
 async def saves_beside_a_change_of_owner_are_whole_or_refused(opener: Opener) -> None:
     async with opener() as store:
         old = (await store.acquire("old")).epoch

@@ -86,7 +86,7 @@ async def a_cancelled_first_save_or_delete_has_happened_or_has_not(opener: Opene
             assert found == record or (found is None and not saved), f"a first save cancelled at stop {stop}"
             if found is None:
                 await store.save(record.head, record.journal, expected_version=0)
-            deleted, reached = await cancelled_at(stop, store.delete(record.head.id))
+            deleted, reached = await cancelled_at(stop, store.delete(record.head.id, epoch=0))
             found = await store.load(record.head.id)
             assert found is None or (found == record and not deleted), f"a delete cancelled at stop {stop}"
             if not more and not reached:
@@ -117,7 +117,7 @@ async def what_was_saved_is_there_when_opened_again(opener: Opener) -> None:
     async with opener() as store:
         await store.save(record.head, record.journal, expected_version=0)
         await store.save(a_head("gone"), expected_version=0)
-        await store.delete("gone")
+        await store.delete("gone", epoch=0)
     async with opener() as store:
         assert await store.load("run") == record
         assert (await store.list()).heads == await store.due(7) == (record.head,)

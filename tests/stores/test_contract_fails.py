@@ -44,16 +44,16 @@ class TakesCreatedAt(MemoryStore):
 
 
 class DeletesOnce(MemoryStore):
-    async def delete(self, run_id: str) -> None:
+    async def delete(self, run_id: str, *, epoch: int) -> None:
         if await self.load(run_id) is None:
             raise StoreUnavailable("no such run")
-        await super().delete(run_id)
+        await super().delete(run_id, epoch=epoch)
 
 
 class KeepsTheDeletedJournal(MemoryStore):
-    async def delete(self, run_id: str) -> None:
+    async def delete(self, run_id: str, *, epoch: int) -> None:
         kept = self._runs[run_id].journal
-        await super().delete(run_id)
+        await super().delete(run_id, epoch=epoch)
         self.kept = kept
 
     async def save(self, head: Head, append: Sequence[Entry] = (), *, expected_version: int) -> None:
@@ -175,10 +175,10 @@ class DropsWhenBusy(MemoryStore):
 
 
 class DeletesInTwoSteps(MemoryStore):
-    async def delete(self, run_id: str) -> None:
+    async def delete(self, run_id: str, *, epoch: int) -> None:
         if run := self._runs.get(run_id):
             run.journal = []
-        await super().delete(run_id)
+        await super().delete(run_id, epoch=epoch)
 
 
 class Unfenced(MemoryStore):
@@ -197,7 +197,14 @@ class SavesForAnybody(MemoryStore):
 class RefusesButSaves(SavesForAnybody):
     async def save(self, head: Head, append: Sequence[Entry] = (), *, expected_version: int) -> None:
         await super().save(head, append, expected_version=expected_version)
-        self._ownership.check_save(head.epoch)
+        self._ownership.check_write(head.epoch)
+
+
+class DeletesForAnybody(MemoryStore):
+    async def delete(self, run_id: str, *, epoch: int) -> None:
+        ownership, self._ownership = self._ownership, Ownership()
+        await super().delete(run_id, epoch=0)
+        self._ownership = ownership
 
 
 class NeverClean(MemoryStore):
@@ -217,7 +224,7 @@ class AnybodyReleases(MemoryStore):
 
 class ChecksTheOwnerThenWaits(SavesForAnybody):
     async def save(self, head: Head, append: Sequence[Entry] = (), *, expected_version: int) -> None:
-        self._ownership.check_save(head.epoch)
+        self._ownership.check_write(head.epoch)
         for _ in range(5):
             await trio.lowlevel.checkpoint()
         await super().save(head, append, expected_version=expected_version)
@@ -236,7 +243,7 @@ class ReleasesInTwoSteps(SavesForAnybody):
 
     async def save(self, head: Head, append: Sequence[Entry] = (), *, expected_version: int) -> None:
         if self.at_rest:
-            self._ownership.check_save(head.epoch)
+            self._ownership.check_write(head.epoch)
         await super().save(head, append, expected_version=expected_version)
 
 
@@ -272,6 +279,7 @@ BROKEN: dict[str, type[MemoryStore]] = {
     "a cancelled first save or delete has happened or has not": DeletesInTwoSteps,
     "abort during a save leaves no orphan and no stray error": SavesInTwoSteps,
     "an older epoch may not save": Unfenced,
+    "an older epoch may not delete": DeletesForAnybody,
     "saves beside a change of owner are whole or refused": RefusesButSaves,
     "what was saved is there when opened again": Forgets,
     "epochs grow when opened again": Forgets,

@@ -4,7 +4,7 @@ import pytest
 import trio
 from trio.testing import wait_all_tasks_blocked
 
-from adjourn.protocol.errors import StoreUnavailable
+from adjourn.protocol.errors import StaleEpoch, StoreUnavailable
 from adjourn.protocol.record import Record
 from adjourn.stores import SimpleStore
 from adjourn.stores.testing import a_head, a_journal
@@ -47,6 +47,19 @@ async def test_what_the_backend_raises_is_store_unavailable_and_nothing_is_liste
         backend.broken = False
         await store.save(a_head(next_due=1), expected_version=0)
         assert (await store.list()).heads == await store.due(9) == (a_head(next_due=1),)
+
+
+async def test_an_owner_before_deletes_nothing_within_this_process() -> None:
+    backend = Backend()
+    async with SimpleStore(backend) as store:
+        old = (await store.acquire("old")).epoch
+        await store.save(a_head(epoch=old), expected_version=0)
+        new = (await store.acquire("new")).epoch
+        with pytest.raises(StaleEpoch):
+            await store.delete("run", epoch=old)
+        assert "run" in backend.records
+        await store.delete("run", epoch=new)
+        assert backend.records == {}
 
 
 async def test_a_run_from_before_is_known_once_it_is_loaded() -> None:

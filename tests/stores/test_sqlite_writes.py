@@ -56,9 +56,9 @@ def test_each_write_counts_for_the_next_in_its_group(connection: sqlite3.Connect
         a_save(version=2),  # somebody else's
         a_save(version=3),
         a_save("other"),
-        Delete("other"),
+        Delete("other", 0),
         a_save("again"),
-        Delete("again"),
+        Delete("again", 0),
         a_save("again"),
     ]
     assert kinds(write_group(connection, path, writes)) == [None, None, VersionConflict, *[None] * 6]
@@ -66,7 +66,7 @@ def test_each_write_counts_for_the_next_in_its_group(connection: sqlite3.Connect
     record = load(connection, "run")
     assert record is not None
     assert record.head.version == 3
-    assert kinds(write_group(connection, path, [Delete("run"), a_save("run")])) == [None, None]
+    assert kinds(write_group(connection, path, [Delete("run", 0), a_save("run")])) == [None, None]
     assert stored(connection) == {"again": (1, 1), "run": (1, 1)}
 
 
@@ -75,6 +75,7 @@ def test_an_owner_fences_what_comes_after_it_in_its_group(connection: sqlite3.Co
     owners = [Acquired(1, is_clean=True), Acquired(2, is_clean=False)]
     assert kinds(write_group(connection, path, writes)) == [None, owners[0], StaleEpoch, None, owners[1]]
     assert kinds(write_group(connection, path, [a_save("late", epoch=1)])) == [StaleEpoch]
+    assert kinds(write_group(connection, path, [Delete("run", epoch=1)])) == [StaleEpoch]
     assert stored(connection) == {"before": (1, 1), "mine": (1, 1)}
 
 

@@ -48,9 +48,9 @@ class FaultyStore:
         self._reach()
         return await self.inner.load(run_id)
 
-    async def delete(self, run_id: str) -> None:
+    async def delete(self, run_id: str, *, epoch: int) -> None:
         self._reach()
-        await self.inner.delete(run_id)
+        await self.inner.delete(run_id, epoch=epoch)
 
     async def list(
         self,

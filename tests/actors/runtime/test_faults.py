@@ -338,7 +338,7 @@ async def test_a_run_that_vanished_from_the_store_ends_its_actor() -> None:
     async with open_test_system(agent, store=store) as system:
         run = await system.start(agent, "go")
         await parked(run)
-        await store.delete(run.id)
+        await store.delete(run.id, epoch=1)
         with pytest.raises(StoreUnavailable):
             await run.resume(YES)
         await wait_all_tasks_blocked()

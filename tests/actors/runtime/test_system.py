@@ -737,7 +737,7 @@ async def test_a_start_may_be_repeated_when_the_run_it_went_on_from_is_deleted()
     async with open_test_system(agent, store=store) as system:
         await (await system.start(agent, "first question", run_id="r1")).wait_ended()
         await (await system.start(agent, "second question", run_id="r2", after="r1")).wait_ended()
-    await store.delete("r1")
+    await store.delete("r1", epoch=(await store.acquire("somebody")).epoch)
     async with open_test_system(agent, store=store) as system:
         assert (await system.start(agent, "second question", run_id="r2", after="r1")).id == "r2"
         with pytest.raises(RunNotFound):
