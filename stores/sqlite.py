@@ -19,10 +19,11 @@ from ..protocol.events import Status
 from ..protocol.record import Entry, Head, Record, encode_entry, encode_head
 from . import sqlite_reads
 from .base import Acquired, Page, StoreClaims
-from .filelock import FileLock
 from .gil import thread_friendly
 from .paging import check_limit, read_cursor
-from .sqlite_file import check_place, connect, connect_reader, file_identity, gone, translated
+from .sqlite_file import Patience, check_place, connect, connect_reader, translated
+from .sqlite_files import StoreFiles, Trouble
+from .sqlite_rescue import rescue
 from .sqlite_writes import Acquire, Delete, Release, Save, Write, write_group
 from .thread import GroupThread
 
@@ -41,12 +42,12 @@ class SqliteStore:
 
     claims = StoreClaims(durable=True, fenced=True, exclusive=True)
 
-    def __init__(self, path: str, lock: FileLock, writer: sqlite3.Connection, reader: sqlite3.Connection) -> None:
-        self._lock = lock
-        self._writer: GroupThread[Write] = GroupThread(f"adjourn writes {path}", _Writing(writer, path), writer.close)
-        self._reader: GroupThread[_Read] = GroupThread(
-            f"adjourn reads {path}", partial(_read_group, reader, path), reader.close
-        )
+    def __init__(self, path: str, files: StoreFiles, writer: sqlite3.Connection, reader: sqlite3.Connection) -> None:
+        self._files = files
+        writing = _Writing(writer, path, files)
+        self._writer: GroupThread[Write] = GroupThread(f"adjourn writes {path}", writing, writing.end)
+        reading = _Reading(reader, path, writing)
+        self._reader: GroupThread[_Read] = GroupThread(f"adjourn reads {path}", reading, reader.close)
         self._closing = trio.Lock()
         self._closed = False
 
@@ -136,7 +137,7 @@ class SqliteStore:
                     return
                 await self._reader.aclose()
                 await self._writer.aclose()  # the last connection: moves what the log holds into the file
-                self._lock.release()
+                self._files.close()
                 self._closed = True
 
     async def __aenter__(self) -> Self:
@@ -148,52 +149,90 @@ class SqliteStore:
         await self.aclose()
 
 
-def _open(name: str | os.PathLike[str]) -> tuple[str, FileLock, sqlite3.Connection, sqlite3.Connection]:
+def _open(name: str | os.PathLike[str]) -> tuple[str, StoreFiles, sqlite3.Connection, sqlite3.Connection]:
     path = os.path.realpath(name)  # one lock for all names of the file
     check_place(path)
-    lock = FileLock(path + ".lock")
+    files = StoreFiles(path)
+    connections: list[sqlite3.Connection] = []
     try:
-        writer = connect(path)
-        try:
-            return path, lock, writer, connect_reader(path)
-        except BaseException:
-            writer.close()
-            raise
+        for make in (connect, connect_reader):
+            connections.append(make(path))
+        files.watch()
     except BaseException:
-        lock.release()
+        for connection in connections:
+            connection.close()
+        files.close()
         raise
+    return path, files, connections[0], connections[1]
 
 
 class _Writing:
-    """Writes to the file for as long as it is the one that was opened. The log tells when writing begins and ceases to
+    """Writes for as long as the files are those that were opened. The log tells when writing begins and ceases to
     fail: what callers are told of it need not reach whoever can help."""
 
-    def __init__(self, connection: sqlite3.Connection, path: str) -> None:
-        self._connection, self._path = connection, path
-        self._identity = file_identity(path)
-        self._trouble: str | None = None
+    def __init__(self, connection: sqlite3.Connection, path: str, files: StoreFiles) -> None:
+        self._connection, self._path, self._files = connection, path, files
+        self._patience = Patience(connection)
+        self._told: str | None = None
+        self.fault: str | None = None  # what happened to the files
+        self._is_lasting = False  # it can't be put right while this process has them open
 
     def __call__(self, writes: Sequence[Write]) -> Sequence[Any]:
-        if file_identity(self._path) == self._identity:
+        outcomes: Sequence[Any] = ()
+        if self.is_sound():
             outcomes = write_group(self._connection, self._path, writes)
-        else:
-            outcomes = [gone(self._path) for _ in writes]
+            self._patience.note(outcomes[-1])
+        if not self.is_sound():  # nothing is acknowledged that may not be on the disk
+            outcomes = [StoreUnavailable(f"{self._path}: {self.fault}", path=self._path) for _ in writes]
         faults = [str(each) for each in outcomes if isinstance(each, StoreUnavailable | StoreCorrupt)]
         self._tell(faults[0] if faults else None)
         return outcomes
 
+    def is_sound(self) -> bool:
+        """Whether the files are all right now. What they lost is saved once."""
+        if not self._is_lasting:
+            trouble = self._files.check()
+            self.fault = trouble and trouble.value
+            if trouble is not None and not trouble.passes:
+                self._save_rest(trouble)
+        return self.fault is None
+
+    def refusal(self) -> str | None:
+        """Why nothing is read at this moment, as far as it is known. For the other thread."""
+        return self.fault if self._is_lasting or (self.fault and self._files.check()) else None
+
+    def end(self) -> None:
+        """Close the connection."""
+        self._connection.close()
+
+    def _save_rest(self, trouble: Trouble) -> None:
+        self._is_lasting = True
+        self.fault = f"{trouble.value}; {rescue(self._connection, self._path, trouble)}"
+        if trouble.is_cut:
+            self._files.leave_as_it_is()
+
     def _tell(self, trouble: str | None) -> None:
-        if trouble != self._trouble:
+        if trouble != self._told:
             _LOG.warning("%s", trouble or f"{self._path}: saves again")
-            self._trouble = trouble
+            self._told = trouble
 
 
-def _read_group(connection: sqlite3.Connection, path: str, reads: Sequence[_Read]) -> list[Any]:
-    return [_read(connection, path, read) for read in reads]
+class _Reading:
+    """Reads, unless the files are known to be other ones: what isn't on the disk is not shown as saved."""
 
+    def __init__(self, connection: sqlite3.Connection, path: str, writing: _Writing) -> None:
+        self._connection, self._path, self._writing = connection, path, writing
+        self._patience = Patience(connection)
 
-def _read(connection: sqlite3.Connection, path: str, read: _Read) -> Any:
-    try:
-        return read(connection)
-    except Exception as error:
-        return translated(error, path)
+    def __call__(self, reads: Sequence[_Read]) -> Sequence[Any]:
+        return [self._read(read) for read in reads]
+
+    def _read(self, read: _Read) -> Any:
+        try:
+            if (fault := self._writing.refusal()) is not None:
+                raise StoreUnavailable(f"{self._path}: {fault}", path=self._path)
+            outcome = read(self._connection)
+        except Exception as error:
+            outcome = translated(error, self._path)
+        self._patience.note(outcome)
+        return outcome

@@ -7,9 +7,11 @@ import sqlite3
 from ..protocol.errors import AdjournError, StoreCorrupt, StoreUnavailable
 from .sqlite_layout import LAYOUT_VERSION, lay_out, layout_of, migrate
 
-__all__ = ["check_place", "connect", "connect_reader", "file_identity", "gone", "translated"]
+__all__ = ["Patience", "check_place", "connect", "connect_reader", "translated"]
 
 _LOG = logging.getLogger("adjourn.stores")
+
+BUSY_MS = 5_000  # how long another program's lock is waited for
 
 
 def connect(path: str) -> sqlite3.Connection:
@@ -54,7 +56,7 @@ def translated(error: Exception, path: str) -> Exception:
     """The error that callers get for one of SQLite's; any other stays what it is. This is the one place for it."""
     if isinstance(error, AdjournError) or not isinstance(error, sqlite3.Error):
         return error
-    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF  # the primary code
+    code = _primary_code(error)
     # SQLITE_ERROR is a statement that doesn't fit the file: tables are missing or different.
     if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR):
         found: AdjournError = StoreCorrupt(f"{path} is damaged, or no adjourn store: {error}", path=path)
@@ -62,6 +64,10 @@ def translated(error: Exception, path: str) -> Exception:
         found = StoreUnavailable(f"{path}: {_WORDS.get(code, str(error))}", path=path)
     found.__cause__ = error
     return found
+
+
+def _primary_code(error: sqlite3.Error) -> int:
+    return getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
 
 
 _WORDS = {
@@ -73,22 +79,21 @@ _WORDS = {
 }
 
 
-def file_identity(path: str) -> tuple[int, int] | None:
-    """Which file is at that path; None if there is none.
+class Patience:
+    """How long a connection waits for another program's lock: once, and as long as that lasts, not again. So what
+    had to wait for its turn meanwhile is told at once."""
 
-    SQLite goes on writing into a file that was deleted, and what it holds then ends with the process.
-    """
-    try:
-        found = os.stat(path)
-    except OSError:
-        return None
-    return found.st_dev, found.st_ino
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+        self._is_spent = False
 
-
-def gone(path: str) -> StoreUnavailable:
-    """What is said of a write when the file at `path` isn't the one that was opened."""
-    text = "the file was deleted or replaced while it was in use; put it back, or start again without it"
-    return StoreUnavailable(f"{path}: {text}", path=path)
+    def note(self, outcome: object) -> None:
+        """Note what a use of the connection has come to."""
+        cause = outcome.__cause__ if isinstance(outcome, StoreUnavailable) else None
+        is_busy = isinstance(cause, sqlite3.Error) and _primary_code(cause) == sqlite3.SQLITE_BUSY
+        if is_busy != self._is_spent:
+            self._connection.execute(f"PRAGMA busy_timeout = {0 if is_busy else BUSY_MS}")
+            self._is_spent = is_busy
 
 
 def check_place(path: str) -> None:
@@ -108,7 +113,7 @@ def check_place(path: str) -> None:
 
 def _open(path: str, *settings: str) -> sqlite3.Connection:
     # Made on one thread, used on another, closed on that.
-    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    connection = sqlite3.connect(path, timeout=BUSY_MS / 1000, isolation_level=None, check_same_thread=False)
     try:
         for setting in ("PRAGMA synchronous = FULL", *settings):
             connection.execute(setting)

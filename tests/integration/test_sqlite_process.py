@@ -1,4 +1,4 @@
-"""SQLite stores and real processes: killed in the middle of saves, or two at once."""
+"""SQLite stores and real processes: killed in the middle of saves, robbed of their log, or two at once."""
 
 import subprocess
 import sys
@@ -95,6 +95,23 @@ async def test_a_process_killed_in_mid_save_loses_and_tears_nothing(tmp_path: Pa
         assert acquired.epoch > epoch
         assert not acquired.is_clean, "a process that is killed has not left in order"
         last_epoch = acquired.epoch
+
+
+async def test_a_log_removed_under_a_busy_process_loses_nothing_that_was_acknowledged(tmp_path: Path) -> None:
+    path = tmp_path / "runs.db"
+    with child(path, RUNS) as (process, output):
+        told = [await trio.to_thread.run_sync(output.readline) for _ in range(100)]
+        path.with_name("runs.db-wal").unlink()
+        assert process.stdin is not None
+        process.stdin.close()  # it doesn't wait for that
+        told += await trio.to_thread.run_sync(output.readlines)  # until it ends for it
+        assert process.wait() == 1
+    async with await SqliteStore.open(path) as store:
+        for line in told[1:]:
+            run_id, version = line.split()
+            record = await store.load(run_id)
+            assert record is not None
+            assert record.head.version >= int(version)
 
 
 async def test_a_second_process_is_refused_and_the_lock_dies_with_the_first(tmp_path: Path) -> None:

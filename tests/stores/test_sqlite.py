@@ -247,19 +247,52 @@ async def test_a_file_taken_away_while_it_is_open_takes_no_more_saves_until_it_i
         head = a_head()
         path.rename(elsewhere)
         for _ in range(2):
-            with pytest.raises(StoreUnavailable, match="deleted or replaced while it was in use"):
-                await store.save(head, a_journal(), expected_version=0)
+            for call in (store.save(head, a_journal(), expected_version=0), store.load("run")):
+                with pytest.raises(StoreUnavailable, match="moved away or replaced while it was in use"):
+                    await call
             path.touch()
-        assert await store.load("run") is None
         elsewhere.rename(path)
+        assert await store.load("run") is None
         await store.save(head, a_journal(), expected_version=0)
     said = [record.getMessage().removeprefix(f"{path}: ") for record in caplog.records]  # once each
     assert said == [
-        "the file was deleted or replaced while it was in use; put it back, or start again without it",
+        "the file was moved away or replaced while it was in use; put it back, or start again without it",
         "saves again",
     ]
     async with await SqliteStore.open(path) as store:
         assert await store.load("run") is not None
+
+
+async def test_another_programs_lock_is_waited_for_once_and_as_long_as_it_lasts_not_again(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    patch_connection: Callable[[Callable[[sqlite3.Connection], None]], None],
+) -> None:
+    monkeypatch.setattr(sqlite_file, "BUSY_MS", 50)
+    connections: list[sqlite3.Connection] = []
+    patch_connection(connections.append)
+
+    def busy_ms() -> int:
+        return connections[0].execute("PRAGMA busy_timeout").fetchone()[0]
+
+    async def save_refused(run_id: str) -> None:
+        with pytest.raises(StoreUnavailable, match="another program has locked the file"):
+            await store.save(a_head(run_id), expected_version=0)
+
+    async with await SqliteStore.open(tmp_path / "runs.db") as store:
+        assert busy_ms() == 50
+        other = sqlite3.connect(tmp_path / "runs.db", isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(save_refused, "first")
+            await trio.testing.wait_all_tasks_blocked()
+            nursery.start_soon(save_refused, "behind it")
+        assert busy_ms() == 0, "what waits behind it is told at once"
+        assert await store.load("first") is None, "reading goes on"
+        other.execute("ROLLBACK")
+        other.close()
+        await store.save(a_head("first"), expected_version=0)
+        assert busy_ms() == 50
 
 
 # How it is written.
