@@ -23,6 +23,7 @@ from .errors import (
     RunIdConflict,
     RunNotFound,
     ShuttingDown,
+    StaleEpoch,
     StoreCorrupt,
     StoreUnavailable,
     Stranded,
@@ -39,7 +40,7 @@ OPENRPC_VERSION = "1.3.2"
 _Errors = tuple[type[AdjournError], ...]
 
 _ANY_METHOD: _Errors = (Unauthorized, Forbidden, LimitExceeded, ShuttingDown)
-_RECORD: _Errors = (RecordTooNew, StoreCorrupt, StoreUnavailable)
+_RECORD: _Errors = (RecordTooNew, StaleEpoch, StoreCorrupt, StoreUnavailable)
 _ONE_RUN: _Errors = (RunNotFound, *_RECORD)
 _DECLINE: _Errors = (NotPending, DecisionConflict, ToolCallIdRequired, RunEnded, Stranded)
 _CLIENT_CALL: _Errors = (NotPending, ClaimTaken, RunEnded, Stranded)
@@ -54,9 +55,9 @@ _REFUSALS: dict[str, _Errors] = {
     "run.result": (*_CLIENT_CALL, *_ONE_RUN),
     "run.abort": _ONE_RUN,
     "run.get": _ONE_RUN,
-    "run.list": (StoreUnavailable,),
+    "run.list": (StaleEpoch, StoreUnavailable),
     "run.delete": _RECORD,
-    "runs.watch": (StoreUnavailable,),
+    "runs.watch": (StaleEpoch, StoreUnavailable),
 }
 
 

@@ -1,7 +1,8 @@
 """How the `adjourn` command ends: its exit code, and what went wrong in one line; and where its log goes.
 
 0 done; 1 it went wrong, and a line on stderr says why; 2 wrong usage, and a line says what was expected; 3 a process
-that serves had to end by force, and a line says what held it; 130 interrupted; 128 + n ended at once by signal n.
+that serves had to end by force, and a line says what held it; 4 a process that serves has lost its store to another
+one; 130 interrupted; 128 + n ended at once by signal n.
 """
 
 import logging
@@ -12,12 +13,13 @@ from typing import Any, cast
 
 import typer
 
-from ...protocol.errors import AdjournError, Unauthorized
+from ...protocol.errors import AdjournError, StaleEpoch, Unauthorized
 from ..core.faults import internal_error
 from .screen import clean
 
 __all__ = ["after_interrupt", "exit_code", "set_up_log"]
 
+LOST = 4  # another process has become the owner of the store
 INTERRUPTED = 130  # 128 + SIGINT
 
 logger = logging.getLogger("adjourn.cli")
@@ -63,6 +65,7 @@ def _failed(error: BaseException) -> int:
         case AdjournError():
             logger.debug("failed", exc_info=error)
             _complain(leaf.message + _hint(leaf))
+            return LOST if isinstance(leaf, StaleEpoch) else 1
         case _:
             _complain(internal_error(error, "the adjourn command", logger).message)
     return 1

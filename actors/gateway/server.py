@@ -77,7 +77,8 @@ async def serve_gateway(
         origins: of web pages that may connect, beside those of this machine, as `https://example.org`. Their host names
             are also names under which the gateway may be reached.
 
-    Raises: InvalidParams, before it listens; OSError, if it can't.
+    Raises: InvalidParams, before it listens; OSError, if it can't; StaleEpoch, in a group, when another process has
+        become the owner of the system's store.
     """
     if authenticator is None and not is_loopback(host):
         where = "every address" if not host else repr(host)
@@ -89,6 +90,7 @@ async def serve_gateway(
     gateway = Gateway(tuple(listener.socket.getsockname()[:2] for listener in listeners))
     async with trio.open_nursery() as nursery:
         nursery.start_soon(server.look_after)
+        nursery.start_soon(system.wait_lost)
         await nursery.start(partial(trio.serve_listeners, server.receive, listeners))
         task_status.started(gateway)
 

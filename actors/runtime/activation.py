@@ -159,8 +159,8 @@ class Activation:
         assert head is not None
         try:
             is_new = await self._count.save_first(head, transition.append)
-        except StaleEpoch:
-            self._registry.check_open()  # the store was left before this was saved
+        except StaleEpoch as refusal:
+            self._services.refused(refusal)
             raise
         if is_new and not self._registry.is_closing:  # else it is saved, and begins when the next owner recovers it
             state = RunState(self._services, agent, head, History(transition.append), EventLog(head.id, seq=first.seq))

@@ -12,6 +12,7 @@ from ...stores.base import Store
 from .eventlog import EventLog
 from .records import folded, load_record
 from .resting import Resting
+from .tenure import Tenure
 
 __all__ = ["LogCache"]
 
@@ -24,20 +25,24 @@ class LogCache:
     `active`: the ids of the runs in memory; their logs stay. `resting` takes logs of ended runs out of memory.
     """
 
-    def __init__(self, store: Store, active: Container[str], resting: Resting) -> None:
+    def __init__(self, store: Store, active: Container[str], resting: Resting, tenure: Tenure) -> None:
         self.live: dict[str, EventLog] = {}
         self.recent: OrderedDict[str, EventLog] = OrderedDict()
-        self._store, self._active, self._resting = store, active, resting
+        self._store, self._active, self._resting, self._tenure = store, active, resting, tenure
         self._closed = False
 
     async def open(self, run_id: str) -> EventLog:
         """The run's event log: the live one, or one folded from its record.
 
-        Watch it at once, without an await in between. Raises: RunNotFound, RecordTooNew, StoreUnavailable.
+        Watch it at once, without an await in between.
+
+        Raises: RunNotFound, RecordTooNew, StoreUnavailable, StaleEpoch.
         """
+        self._tenure.check()
         log = self._known(run_id)
         if log is None:
             record = await load_record(self._store, run_id)
+            self._tenure.check()
             log = self._known(run_id) or self._folded(record)
         return log
 

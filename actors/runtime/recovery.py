@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import trio
 
-from ...protocol.errors import RecordTooNew, ShuttingDown
+from ...protocol.errors import RecordTooNew, ShuttingDown, StaleEpoch
 from ...protocol.record import Head, Record
 from ...stores.base import Store
 from ..core.mailbox import Mailbox
@@ -98,6 +98,8 @@ class Recovery:
         """Where the run stands in memory; None if it is not there."""
         try:
             actor = await self._activation.activate(run_id)
+        except StaleEpoch:
+            return None  # the store's new owner does it
         except Exception as error:
             logger.warning("run %s is not recovered: %s", run_id, error)
             if not isinstance(error, RecordTooNew | ShuttingDown):  # whatever else the store says may pass

@@ -10,7 +10,7 @@ from functools import partial
 import trio
 
 from ...protocol.codec import MAX_INT
-from ...protocol.errors import AdjournError, ShuttingDown
+from ...protocol.errors import AdjournError, ShuttingDown, StaleEpoch
 from ...protocol.record import FINAL, Head
 from ...protocol.transitions import Input
 from ...stores.base import Store
@@ -21,6 +21,7 @@ from .resting import Resting
 from .run_actor import RunActor
 from .run_count import RunCount
 from .run_state import GONE
+from .tenure import Tenure
 
 __all__ = ["Registry"]
 
@@ -28,8 +29,7 @@ __all__ = ["Registry"]
 class Registry:
     """The runs in memory, by id. `resting` takes parked ones out of memory.
 
-    `epoch` is the store owner's. `tell_lost` is called when there is a new one in `lost`, `deleted` with the head of a
-    run that was deleted.
+    `tell_lost` is called when there is a new one in `lost`, `deleted` with the head of a run that was deleted.
     """
 
     def __init__(
@@ -39,16 +39,16 @@ class Registry:
         count: RunCount,
         resting: Resting,
         *,
-        epoch: int,
+        tenure: Tenure,
         tell_lost: Callable[[], None],
         deleted: Callable[[Head], None],
     ) -> None:
         self.active: dict[str, RunActor] = {}
         self.opening: dict[str, trio.Event] = {}  # runs on their way in; set when that is over
-        self.logs = LogCache(store, self.active, resting)
+        self.logs = LogCache(store, self.active, resting, tenure)
         self.activations = 0
         self._store, self._supervisor, self._count, self._resting = store, supervisor, count, resting
-        self._epoch, self._tell_lost, self._deleted = epoch, tell_lost, deleted
+        self._tenure, self._tell_lost, self._deleted = tenure, tell_lost, deleted
         self.lost: set[str] = set()  # runs whose actor has gone although they go on; the sweeper brings them back
         self._deleted_seq = 0  # the largest number that a run deleted here had
         self._closing = False
@@ -60,7 +60,8 @@ class Registry:
         return self._closing
 
     def check_open(self) -> None:
-        """Check that new work is taken. Raises: ShuttingDown."""
+        """Check that new work is taken. Raises: StaleEpoch, ShuttingDown."""
+        self._tenure.check()
         if self._closing:
             raise ShuttingDown("this process is leaving; what it holds is saved")
 
@@ -96,7 +97,11 @@ class Registry:
     async def delete(self, head: Head) -> None:
         """Delete a run that is over. Its watchers finish with what they have."""
         self._deleted_seq = max(self._deleted_seq, head.seq)
-        await self._store.delete(head.id, epoch=self._epoch)
+        try:
+            await self._store.delete(head.id, epoch=self._tenure.epoch)
+        except StaleEpoch as refusal:
+            self._tenure.end(refusal)
+            raise
         self.logs.forget(head.id)
         self._deleted(head)
 

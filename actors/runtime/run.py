@@ -24,6 +24,7 @@ from .eventlog import EventLog
 from .records import load_record
 from .run_actor import RunActor
 from .runtime import Runtime
+from .tenure import Tenure
 
 __all__ = ["Run"]
 
@@ -60,7 +61,7 @@ class Run:
         log = await self.log()
         # Watched at once: the log of a run that is not in memory lives by its watchers.
         with log.watch(after, lossless=True) as cursor:
-            async with aclosing(_envelopes(cursor)) as envelopes:
+            async with aclosing(_envelopes(cursor, log, self._runtime.tenure)) as envelopes:
                 yield envelopes
 
     async def sse(self, after: int | None = None, *, keepalive_s: float = KEEPALIVE_S) -> AsyncGenerator[bytes]:
@@ -81,6 +82,8 @@ class Run:
                     yield b"".join(encode_event(item.encoded("json"), id=item.seq) for item in items)
                 elif not await self._runtime.keepalive.wait_more(cursor, keepalive_s):
                     yield encode_comment()
+            if log.status not in FINAL:
+                self._runtime.tenure.check()
         finally:
             cursor.close()
 
@@ -92,7 +95,11 @@ class Run:
         return await self._runtime.registry.logs.open(self.id)
 
     async def head(self) -> Head:
-        """Where the run stands, without what was said in it. Raises: RunNotFound, RecordTooNew, StoreUnavailable."""
+        """Where the run stands, without what was said in it.
+
+        Raises: RunNotFound, RecordTooNew, StoreUnavailable, StaleEpoch.
+        """
+        self._runtime.tenure.check()
         actor = self._runtime.registry.active.get(self.id)
         return actor.state.head if actor is not None else (await load_record(self._runtime.store, self.id)).head
 
@@ -106,8 +113,9 @@ class Run:
     async def stranded(self) -> str | None:
         """Why the run can't go on here, in words for people; None if it can.
 
-        Raises: RunNotFound, RecordTooNew, StoreUnavailable.
+        Raises: RunNotFound, RecordTooNew, StoreUnavailable, StaleEpoch.
         """
+        self._runtime.tenure.check()
         actor = self._runtime.registry.active.get(self.id)
         if actor is not None:
             return self._runtime.contracts.fault(actor.state.head, actor.state.history)
@@ -239,7 +247,9 @@ class Run:
         while not (log.closed or (paused and log.status == "paused")):
             await log.wait_status()
         actor = self._runtime.registry.active.get(self.id)
-        if log.status in FINAL and actor is not None:
+        if log.status not in FINAL:
+            self._runtime.tenure.check()
+        elif actor is not None:
             await actor.ref.wait_ended()  # a status is not an end: its task is to be over too
         if log.status not in FINAL and not (paused and log.status == "paused"):
             raise ShuttingDown("the process leaves; the run goes on when it is back", runId=self.id)
@@ -266,7 +276,7 @@ class Run:
         return f"<Run {self.id}>"
 
 
-async def _envelopes(cursor: Cursor) -> AsyncGenerator[Envelope | RunSnapshot]:
+async def _envelopes(cursor: Cursor, log: EventLog, tenure: Tenure) -> AsyncGenerator[Envelope | RunSnapshot]:
     await trio.lowlevel.checkpoint()  # the one: what is there already comes without any
     while not cursor.finished:
         items = cursor.take(BATCH)
@@ -274,6 +284,8 @@ async def _envelopes(cursor: Cursor) -> AsyncGenerator[Envelope | RunSnapshot]:
             yield item.envelope
         if not items:
             await cursor.wait_more()
+    if log.status not in FINAL:
+        tenure.check()
 
 
 def _token_of(claimant: str, run_id: str, tool_call_id: str, by: str | None) -> str:

@@ -154,8 +154,7 @@ class RunActor:
             except Exception as group:
                 crash = bare_error(group)
                 if isinstance(crash, StaleEpoch):
-                    logger.error("run %s: the store has a newer owner; left to it", self.state.head.id)
-                    return
+                    return  # the run is left to the store's new owner
                 logger.exception("run %s crashed", self.state.head.id)
                 crashes = 1 if self.state.head.version > version else crashes + 1
                 if crashes > MAX_CRASHES:
@@ -245,7 +244,7 @@ class RunActor:
 
     def _told(self, error: Exception) -> AdjournError:
         """What an asker is told of what its message led to."""
-        if isinstance(error, VersionConflict | StaleEpoch):
+        if isinstance(error, VersionConflict):
             text = "the run was saved by somebody else; it is loaded anew"
             return StoreUnavailable(text, runId=self.state.head.id)
         return error if isinstance(error, AdjournError) else internal_error(error, f"run {self.state.head.id}", logger)

@@ -148,7 +148,10 @@ class RunState:
     async def _save(self, transition: Transition, head: Head) -> None:
         try:
             await self.services.store.save(head, transition.append, expected_version=self.head.version)
-        except (VersionConflict, StaleEpoch):
+        except StaleEpoch as refusal:
+            self.services.refused(refusal)
+            raise
+        except VersionConflict:
             raise
         except trio.Cancelled:
             self.doubt = transition  # not every store knows whether it has happened

@@ -9,6 +9,7 @@ from ...protocol.record import Head
 from ...stores.base import Store
 from ...stores.gil import thread_friendly
 from ..agent import Agent
+from ..core.mailbox import Mailbox
 from ..core.supervisor import ChildSpec, Supervisor
 from ..tools.threads import Threads
 from .activation import Activation
@@ -22,6 +23,7 @@ from .resting import Resting
 from .run_count import RunCount
 from .services import Services
 from .sweeper import Alarm, Sweeper
+from .tenure import Tenure
 
 __all__ = ["Runtime"]
 
@@ -33,7 +35,7 @@ LEAVING_S = 1.0  # for cancelled runs to end, before those are named that don't
 class Runtime:
     """All parts of one system, for its handles and for tests.
 
-    `epoch` is the store owner's; `is_clean` says that the owner before left in order.
+    `is_clean` says that the store's owner before left in order.
     """
 
     def __init__(
@@ -42,7 +44,7 @@ class Runtime:
         agents: Mapping[str, Agent],
         supervisor: Supervisor,
         *,
-        epoch: int,
+        tenure: Tenure,
         is_clean: bool,
         clock: Callable[[], float],
         passivate_after_s: float,
@@ -58,26 +60,29 @@ class Runtime:
         self.contracts = Contracts(agents)
         self.count = RunCount(store, max_runs)
         self.resting = Resting(MemoryBudget(memory_budget_bytes), passivate_after_s)
+        self.tenure = tenure
         self.registry = Registry(
             store,
             supervisor,
             self.count,
             self.resting,
-            epoch=epoch,
+            tenure=tenure,
             tell_lost=self._alarm.ring,
             deleted=self.changes.deleted,
         )
         self.services = Services(
             store=store,
             now=self.now,
+            refused=tenure.end,
             changed=self._saved,
             rested=self.registry.rested,
             threads=Threads(trio.CapacityLimiter(max_threads), friendly=thread_friendly),
             cleanup_s=cleanup_s,
         )
         self.activation = Activation(
-            self.services, self.registry, self.contracts, self.count, epoch=epoch, is_clean=is_clean
+            self.services, self.registry, self.contracts, self.count, epoch=tenure.epoch, is_clean=is_clean
         )
+        tenure.lost = self.registry.leave
         self._is_clean = is_clean
         self.sweeper = Sweeper(store, self.registry, self.activation, self._alarm, now=self.now)
         self.keepalive = KeepAlive()
@@ -91,6 +96,7 @@ class Runtime:
             ChildSpec[None]("resting", self.resting.run, shutdown_s=0),
             ChildSpec[None]("keepalive", self.keepalive.run, shutdown_s=0),
             ChildSpec[None]("recovery", recovery.run, "transient", shutdown_s=0),
+            ChildSpec[None]("tenure", self._stop_chores, "temporary", shutdown_s=0),
         ):
             self.supervisor.start_child(spec)
 
@@ -108,6 +114,12 @@ class Runtime:
     def now(self) -> int:
         """The time, ms since the epoch."""
         return int(self._clock() * 1000)
+
+    async def _stop_chores(self, mailbox: Mailbox[None]) -> None:
+        """The actor that stops the others once the store has another owner."""
+        await self.tenure.wait_over()
+        for name in ("sweeper", "recovery"):
+            await self.supervisor.stop_child(name)
 
     def _saved(self, head: Head) -> None:
         self._alarm.note(head)

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from ...protocol.errors import StaleEpoch
 from ...protocol.record import Head
 from ...stores.base import Store
 from ..tools.threads import Threads
@@ -18,6 +19,7 @@ class Services:
 
     store: Store
     now: Callable[[], int]  # ms since the epoch
+    refused: Callable[[StaleEpoch], None]  # called when the store has another owner
     changed: Callable[[Head], None]  # called after each save
     rested: Callable[[str], None]  # called with its id when a run begins to wait for the outside
     threads: Threads  # for blocking tools

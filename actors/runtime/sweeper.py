@@ -10,7 +10,7 @@ from collections.abc import Callable
 import trio
 
 from ...protocol.codec import MAX_INT
-from ...protocol.errors import AdjournError, RunNotFound
+from ...protocol.errors import AdjournError, RunNotFound, StaleEpoch
 from ...protocol.record import FINAL, Head
 from ...stores.base import Store
 from ..core.mailbox import Mailbox
@@ -121,6 +121,8 @@ class Sweeper:
                 await self._registry.delete(head)
             else:
                 await self._activation.tick(head.id)
+        except StaleEpoch:
+            self._stuck.add(head.id)  # the store's new owner does it
         except Exception as error:
             logger.warning("run %s can't do what is due: %s", head.id, error)
             is_lasting = isinstance(error, AdjournError) and not error.retryable

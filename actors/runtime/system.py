@@ -13,7 +13,7 @@ from typing import Any
 
 import trio
 
-from ...protocol.errors import AgentNotFound
+from ...protocol.errors import AgentNotFound, StaleEpoch
 from ...protocol.events import Status
 from ...protocol.messages import Message
 from ...protocol.methods import Aborted, RunSnapshot
@@ -27,6 +27,7 @@ from .eventlog import EventLog
 from .run import Run
 from .runtime import Runtime
 from .system_statistics import SystemStatistics
+from .tenure import Tenure
 
 __all__ = ["ActorSystem", "open_actor_system"]
 
@@ -148,8 +149,9 @@ class ActorSystem:
     ) -> Page:
         """A page of heads, newest first: of runs in a status, of an agent, that wait for somebody's decision.
 
-        Raises: InvalidParams, StoreUnavailable.
+        Raises: InvalidParams, StoreUnavailable, StaleEpoch.
         """
+        self.runtime.tenure.check()
         store = self.runtime.store
         return await store.list(status=status, agent=agent, waiting=waiting, limit=limit, after=after)
 
@@ -158,14 +160,26 @@ class ActorSystem:
 
         The record is loaded only where the agent has changed since the run began.
 
-        Raises: RunNotFound, RecordTooNew, StoreUnavailable.
+        Raises: RunNotFound, RecordTooNew, StoreUnavailable, StaleEpoch.
         """
+        self.runtime.tenure.check()
         is_known, fault = self.runtime.contracts.quick_fault(head)
         return fault if is_known else await self.run(head.id).stranded()
 
     def watch_changes(self, watcher: Callable[[Head, bool], None]) -> Callable[[], None]:
         """Call `watcher(head, deleted)` after each save; returns what ends it. The watcher must not wait."""
         return self.runtime.changes.watch(watcher)
+
+    async def wait_lost(self) -> None:
+        """Wait until another process has become the store's owner; this system is of no use then.
+
+        It is noticed at the first write that the store refuses. From then on everything here raises StaleEpoch,
+        watchers and waiters too, and all runs have left memory.
+
+        Raises: StaleEpoch, always.
+        """
+        await self.runtime.tenure.wait_over()
+        self.runtime.tenure.check()
 
     def under_way(self) -> tuple[Head, ...]:
         """The runs in memory that have not come to rest: what leaving the block waits for. Any thread may ask."""
@@ -212,11 +226,15 @@ async def _open_models(agents: Iterable[Agent], stack: AsyncExitStack) -> None:
             await stack.enter_async_context(opened())
 
 
-async def _release(store: Store, epoch: int) -> None:
+async def _release(store: Store, tenure: Tenure) -> None:
     """Leave the store in order, so that what goes on in its runs is no crash to the next owner."""
+    if tenure.is_over:
+        return
     with trio.move_on_after(RELEASE_S, shield=True):
         try:
-            await store.release(epoch)
+            await store.release(tenure.epoch)
+        except StaleEpoch as refusal:
+            tenure.end(refusal)
         except Exception as error:
             logger.warning("the store does not take note that this process leaves in order: %s", error)
 
@@ -240,6 +258,8 @@ async def open_actor_system(
     Leaving the block refuses new work, gives what is under way `drain_s` seconds to come to rest, and leaves the rest
     to the next owner's recovery. Left by an error or a cancellation, it doesn't wait. No task is left after it.
 
+    Where another process becomes the store's owner, everything raises StaleEpoch: see `ActorSystem.wait_lost`.
+
     Args:
         agents: all that runs may be of; a stored run whose agent isn't here stays put, as `stranded`.
         store: an open store, or an address (`memory:`, `sqlite:///runs.db`) to open for the block.
@@ -258,14 +278,15 @@ async def open_actor_system(
         if isinstance(store, str):
             store = await stack.enter_async_context(open_store(store))
         acquired = await store.acquire(f"{platform.node()}:{os.getpid()}")
-        stack.push_async_callback(_release, store, acquired.epoch)  # when all runs have left
+        tenure = Tenure(acquired.epoch)
+        stack.push_async_callback(_release, store, tenure)  # when all runs have left
         await _open_models(known.values(), stack)
         supervisor = await stack.enter_async_context(open_supervisor())
         runtime = Runtime(
             store,
             known,
             supervisor,
-            epoch=acquired.epoch,
+            tenure=tenure,
             is_clean=acquired.is_clean,
             clock=clock,
             passivate_after_s=passivate_after_s,

@@ -3,11 +3,12 @@ a tool or a client does, the process leaves in time."""
 
 import fcntl
 import signal
+import sqlite3
 import struct
 import sys
 import termios
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from pathlib import Path
 from subprocess import PIPE
 
@@ -16,6 +17,7 @@ import trio
 from processes import ENVIRONMENT, PATIENCE_S, Master, Output, adjourn, on_terminal
 
 from adjourn.actors.client import open_client
+from adjourn.protocol.errors import StaleEpoch
 
 AGENTS = '''
 import sys, threading, time
@@ -305,3 +307,21 @@ async def test_a_thread_that_a_tool_has_started_does_not_keep_the_process(tmp_pa
         await server.start("linger")
         server.process.send_signal(signal.SIGTERM)
         assert await server.ended() == (3, STOPPED, "adjourn: left by force; would not stop: thread 'lingers'\n")
+
+
+# A store with another owner.
+
+
+@pytest.mark.slow
+async def test_a_process_that_has_lost_its_store_says_so_and_ends(tmp_path: Path) -> None:
+    async with serving(tmp_path) as server:
+        with closing(sqlite3.connect(tmp_path / "adjourn.db", isolation_level=None)) as connection:
+            connection.execute("UPDATE store SET epoch = epoch + 1, owner = 'somebody else'")
+        async with open_client(server.url, reconnect=None) as client:
+            with pytest.raises(StaleEpoch):
+                await client.start("ops", "go")
+        code, output, errors = await server.ended()
+    assert (code, output) == (4, "")
+    first, second = errors.splitlines()
+    assert first.startswith("adjourn: error: this process has lost its store, and leaves all runs to the new owner")
+    assert second.startswith("adjourn: the store has a newer owner")

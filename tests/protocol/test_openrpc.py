@@ -15,7 +15,7 @@ from profiles import examples
 from referencing.jsonschema import DRAFT202012
 
 from adjourn.protocol import codec
-from adjourn.protocol.errors import BY_CODE, ConnectionLost, StaleEpoch, StoreInUse, StoreTooNew, VersionConflict
+from adjourn.protocol.errors import BY_CODE, ConnectionLost, StoreInUse, StoreTooNew, VersionConflict
 from adjourn.protocol.methods import METHODS, NOTIFICATIONS, OpenRPCDocument, RunStart
 from adjourn.protocol.openrpc import OPENRPC_VERSION, openrpc_document, refusals
 
@@ -169,7 +169,7 @@ def test_every_error_has_its_code_its_type_and_whether_to_try_again():
 
 def test_every_error_that_crosses_the_wire_is_some_methods():
     told = {resolved(error["$ref"])["code"] for method in DOCUMENT["methods"] for error in method["errors"]}
-    never_sent = {ConnectionLost, VersionConflict, StaleEpoch, StoreInUse, StoreTooNew}
+    never_sent = {ConnectionLost, VersionConflict, StoreInUse, StoreTooNew}
     assert told == {code for code in BY_CODE if code > 0} - {error.code for error in never_sent}
 
 
