@@ -47,6 +47,9 @@ class Store(Protocol):
     A save has happened or has not: cancellation and errors leave no half save. What `load` returns is the caller's own.
     Any method raises `StoreUnavailable` when the medium fails; after a failed `save` the caller doesn't know whether
     it happened, and must load.
+
+    A medium may also hang. Nobody puts a deadline around a call, and a save may be shielded from cancellation; but a
+    system looks at its store now and then, and calls `give_up` for what takes too long.
     """
 
     @property
@@ -130,8 +133,17 @@ class Store(Protocol):
         """
         ...
 
+    def give_up(self, after_s: float) -> bool:
+        """Let every call that has been under way for more than `after_s` seconds raise StoreUnavailable, soon.
+
+        Returns whether there was one. It never waits. What was given up has happened, will happen or never happens: a
+        save is still whole and still compares versions and epochs, however late it is made, and the calls after it are
+        made as if it had raised that by itself. Once calls were given up, `aclose` waits for them no longer.
+        """
+        ...
+
     async def aclose(self) -> None:
-        """Finish what was accepted, then release everything. Idempotent."""
+        """Finish what was accepted, then release everything. Idempotent, and bounded also where the medium hangs."""
         ...
 
     async def __aenter__(self) -> Self: ...

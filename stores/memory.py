@@ -158,6 +158,10 @@ class MemoryStore:
             heappush(self._due, pair)
         return tuple(decode_head(self._runs[run_id].head) for _, run_id in found)
 
+    def give_up(self, after_s: float) -> bool:
+        """False: no call here waits."""
+        return False
+
     async def aclose(self) -> None:
         """Drop everything. Idempotent."""
         self._closed = True

@@ -5,6 +5,7 @@ lists and deadlines cover the runs seen since the store was made, and owners are
 nothing across processes.
 """
 
+import math
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from types import TracebackType
@@ -22,9 +23,11 @@ from .ownership import Ownership
 
 __all__ = ["SimpleBackend", "SimpleStore"]
 
+CLOSE_S = 30.0
+
 
 class SimpleBackend(Protocol):
-    """What a user brings. Each method does all or nothing; `load` gives the caller's own copy."""
+    """What a user brings. Each method does all or nothing, cancelled too; `load` gives the caller's own copy."""
 
     async def save(self, record: Record) -> None:
         """Keep the record under `record.head.id`, in place of any other."""
@@ -43,7 +46,7 @@ class SimpleStore:
     """The Store contract over a backend. A save costs the whole record, so a run of n turns costs O(n²).
 
     After a restart it knows of a run only once that is loaded by its id: `list`, `due` and recovery don't see it
-    before. One call at a time reaches the backend, and isn't cancelled.
+    before. One call at a time reaches the backend, and isn't cancelled unless it is given up.
 
     A backend has no place to keep how the last process ended, so the first owner in a process is told that it did not
     end in order. That charges a run whose tool was executing with one crash, also after an orderly stop. The other
@@ -56,6 +59,8 @@ class SimpleStore:
         self._backend = backend
         self._seen = MemoryStore()  # the heads, without journals, for lists and deadlines
         self._turn = trio.Lock()
+        self._under_way: tuple[float, trio.CancelScope] | None = None  # since when on trio's clock, and what ends it
+        self._given_up_before = -math.inf  # calls from before that time are not made any more
         self._ownership = Ownership(is_clean=False)  # nothing is known of processes before this one
         self._closed = False
 
@@ -121,9 +126,21 @@ class SimpleStore:
         """Of the heads seen, those with `nextDue` <= now (ms), earliest first."""
         return await self._seen.due(now, limit)
 
+    def give_up(self, after_s: float) -> bool:
+        """Cancel the backend's call that takes too long; of those behind it, the ones as old are not made any more."""
+        before = trio.current_time() - after_s
+        if self._under_way is None or self._under_way[0] > before:
+            return False
+        self._given_up_before = before
+        self._under_way[1].cancel()
+        return True
+
     async def aclose(self) -> None:
-        """Wait for the call under way, and take no more. Closing the backend is up to who made it. Idempotent."""
-        with trio.CancelScope(shield=True):
+        """Wait for the call under way, half a minute at most, and take no more. Idempotent.
+
+        Closing the backend is up to who made it.
+        """
+        with trio.move_on_after(CLOSE_S, shield=True):
             async with self._turn:
                 self._closed = True
                 await self._seen.aclose()
@@ -143,15 +160,23 @@ class SimpleStore:
     @asynccontextmanager
     async def _alone(self) -> AsyncGenerator[None]:
         """The backend to oneself: not cancelled, and what it raises is StoreUnavailable."""
+        since = trio.current_time()
         async with self._turn:
             self._check_open()
-            with trio.CancelScope(shield=True):
+            if since <= self._given_up_before:
+                raise StoreUnavailable("the store's backend has not answered in time")
+            with trio.CancelScope(shield=True) as scope:
+                self._under_way = since, scope
                 try:
                     yield
                 except AdjournError:
                     raise
                 except Exception as error:
                     raise StoreUnavailable(f"the store's backend failed: {error}") from error
+                finally:
+                    self._under_way = None
+            if scope.cancelled_caught:
+                raise StoreUnavailable("the store's backend has not answered in time")
 
     async def _see(self, run_id: str, record: Record | None) -> None:
         await self._seen.delete(run_id, epoch=0)

@@ -37,13 +37,14 @@ _Read = Callable[[sqlite3.Connection], Any]
 class SqliteStore:
     """The Store contract in an SQLite file. Opened by `open`, or by its address with `open_store`.
 
-    A call that has been handed to a thread isn't cancelled any more: it comes back with what happened.
+    A call that has been handed to a thread isn't cancelled any more: it comes back with what happened, unless it is
+    given up. A save that was given up may still be made when the disk comes back.
     """
 
     claims = StoreClaims(durable=True, fenced=True, exclusive=True)
 
     def __init__(self, path: str, files: StoreFiles, writer: sqlite3.Connection, reader: sqlite3.Connection) -> None:
-        self._files = files
+        self._path, self._files = path, files
         writing = _Writing(writer, path, files)
         self._writer: GroupThread[Write] = GroupThread(f"adjourn writes {path}", writing, writing.end)
         reading = _Reading(reader, path, writing)
@@ -129,16 +130,25 @@ class SqliteStore:
         check_limit(limit)
         return await self._reader.run(partial(sqlite_reads.due, now=now, limit=limit))
 
+    def give_up(self, after_s: float) -> bool:
+        """End the calls that a hanging disk holds; what of them a thread has not begun never happens."""
+        return self._reader.give_up(after_s) | self._writer.give_up(after_s)
+
     async def aclose(self) -> None:
-        """Finish what was accepted, close the file, let another process have it. Idempotent; not cancelled."""
+        """Finish what was accepted, close the file, let another process have it. Idempotent; not cancelled.
+
+        Where the disk hangs, it leaves the file open and locked, for as long as this process lives.
+        """
         with trio.CancelScope(shield=True):
             async with self._closing:
                 if self._closed:
                     return
-                await self._reader.aclose()
-                await self._writer.aclose()  # the last connection: moves what the log holds into the file
-                self._files.close()
                 self._closed = True
+                # The writer's is the last connection: closing it moves what the log holds into the file.
+                if all([await each.aclose() for each in (self._reader, self._writer)]):
+                    self._files.close()
+                else:
+                    _LOG.warning("%s is left open and locked: the disk does not answer", self._path)
 
     async def __aenter__(self) -> Self:
         return self

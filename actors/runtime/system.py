@@ -28,6 +28,7 @@ from .run import Run
 from .runtime import Runtime
 from .system_statistics import SystemStatistics
 from .tenure import Tenure
+from .watchdog import watched
 
 __all__ = ["ActorSystem", "open_actor_system"]
 
@@ -250,6 +251,7 @@ async def open_actor_system(
     max_threads: int = 40,
     max_runs: int = 1_000_000,
     memory_budget_bytes: int = 64_000_000,
+    store_timeout_s: float = 15.0,
     clock: Callable[[], float] = time.time,
 ) -> AsyncGenerator[ActorSystem]:
     """The runs of a store, alive for as long as the block.
@@ -269,6 +271,8 @@ async def open_actor_system(
         max_runs: how many runs there may be that are not over, parked ones included; then no new one begins.
         memory_budget_bytes: how much the runs in memory and their logs may take, about. Above it, what has been at rest
             longest leaves memory at once. What is under way, or watched, stays, but it counts.
+        store_timeout_s: how long a call of the store may take, and a quarter of that more; then it raises
+            StoreUnavailable, and what hangs holds nobody, on leaving the block neither.
         clock: seconds since the epoch; a test may bring its own.
 
     Raises: what opening the store raises: StoreInUse, StoreUnavailable, StoreCorrupt, StoreTooNew, InvalidParams.
@@ -277,6 +281,7 @@ async def open_actor_system(
     async with AsyncExitStack() as stack:
         if isinstance(store, str):
             store = await stack.enter_async_context(open_store(store))
+        await stack.enter_async_context(watched(store, store_timeout_s))  # also while the store is left
         acquired = await store.acquire(f"{platform.node()}:{os.getpid()}")
         tenure = Tenure(acquired.epoch)
         stack.push_async_callback(_release, store, tenure)  # when all runs have left

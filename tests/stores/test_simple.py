@@ -100,3 +100,29 @@ async def test_a_release_waits_for_the_save_under_way() -> None:
         assert backend.records == {}
         go_on.set()
     assert list(backend.records) == ["run"]
+
+
+async def test_a_backend_that_hangs_is_given_up_and_what_waits_as_long_behind_it() -> None:
+    class Hangs(Backend):
+        async def load(self, run_id: str) -> Record | None:
+            if run_id == "hangs":
+                await trio.sleep_forever()
+            return await super().load(run_id)
+
+    told = list[str]()
+
+    async def load(store: SimpleStore, run_id: str) -> None:
+        with pytest.raises(StoreUnavailable, match="has not answered in time"):
+            await store.load(run_id)
+        told.append(run_id)
+
+    async with SimpleStore(Hangs()) as store:
+        assert not store.give_up(0)
+        async with trio.open_nursery() as nursery:
+            for run_id in ("hangs", "behind it"):
+                nursery.start_soon(load, store, run_id)
+                await wait_all_tasks_blocked()
+            assert not store.give_up(3600)
+            assert store.give_up(0)
+        assert told == ["hangs", "behind it"]
+        assert await store.load("later") is None

@@ -12,7 +12,7 @@ import trio
 
 from adjourn.protocol.errors import RecordTooNew, StoreCorrupt, StoreInUse, StoreTooNew, StoreUnavailable
 from adjourn.protocol.record import Head, Record
-from adjourn.stores import SqliteStore, sqlite, sqlite_file, sqlite_layout
+from adjourn.stores import SqliteStore, sqlite, sqlite_file, sqlite_layout, thread
 from adjourn.stores.testing import a_head, a_journal, next_head
 
 
@@ -295,6 +295,50 @@ async def test_another_programs_lock_is_waited_for_once_and_as_long_as_it_lasts_
         assert busy_ms() == 50
 
 
+async def test_a_disk_that_hangs_holds_no_call_and_no_closing(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    patch_connection: Callable[[Callable[[sqlite3.Connection], None]], None],
+) -> None:
+    monkeypatch.setattr(thread, "STUCK_S", 0.001)
+    disk, waits = threading.Event(), threading.Event()
+    disk.set()
+
+    def reach(statement: str) -> None:
+        waits.set()
+        disk.wait()
+
+    patch_connection(lambda connection: connection.set_trace_callback(reach))
+
+    async def save_given_up(run_id: str) -> None:
+        with pytest.raises(StoreUnavailable, match="not answered in time"):
+            await store.save(a_head(run_id), expected_version=0)
+
+    path = tmp_path / "runs.db"
+    store = await SqliteStore.open(path)
+    for given_up in ("first", "later"):
+        disk.clear()
+        waits.clear()
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(save_given_up, f"{given_up}, under way")
+            await trio.to_thread.run_sync(waits.wait)
+            nursery.start_soon(save_given_up, f"{given_up}, behind it")
+            await trio.testing.wait_all_tasks_blocked()
+            assert await store.load("first, behind it") is None, "reading goes on"
+            assert store.give_up(0)
+        if given_up == "first":
+            disk.set()
+            await store.save(a_head("after it"), expected_version=0)
+            ids = {head.id for head in (await store.list()).heads}
+            assert ids == {"first, under way", "after it"}
+    await store.aclose()
+    assert "is left open and locked: the disk does not answer" in caplog.text
+    with pytest.raises(StoreInUse):
+        await SqliteStore.open(path)
+    disk.set()
+
+
 # How it is written.
 
 
@@ -330,10 +374,10 @@ async def test_closing_finishes_what_was_accepted_and_ends_the_threads(tmp_path:
         await trio.testing.wait_all_tasks_blocked()
         nursery.start_soon(store.aclose)
         nursery.start_soon(store.aclose)
-    for thread in threading.enumerate():
-        if thread.name.startswith("adjourn"):
-            thread.join(5)
-            assert not thread.is_alive()
+    for each in threading.enumerate():
+        if each.name.startswith("adjourn"):
+            each.join(5)
+            assert not each.is_alive()
     async with await SqliteStore.open(tmp_path / "runs.db") as again:
         assert len((await again.list()).heads) == 20
 

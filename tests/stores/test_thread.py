@@ -8,6 +8,7 @@ import pytest
 import trio
 
 from adjourn.protocol.errors import StoreUnavailable
+from adjourn.stores import thread
 from adjourn.stores.thread import GroupThread
 
 
@@ -113,3 +114,61 @@ async def test_closing_finishes_what_was_accepted_and_refuses_the_rest() -> None
         bench.go.set()
     assert results == ["A"]
     assert [job for group in bench.groups for job in group] == ["a"]
+
+
+# A thread that hangs.
+
+
+async def hung(bench: Bench, nursery: trio.Nursery, told: list[str]) -> None:
+    """Jobs a, which the thread hangs at, and b and c behind it; each tells when it is given up."""
+
+    async def one(job: str) -> None:
+        with pytest.raises(StoreUnavailable, match="not answered in time"):
+            await bench.thread.run(job)
+        told.append(job)
+
+    bench.go.clear()
+    for job in "abc":
+        nursery.start_soon(one, job)
+        await trio.testing.wait_all_tasks_blocked()
+        while not bench.groups:  # taken by the thread
+            await trio.testing.wait_all_tasks_blocked()
+
+
+async def test_jobs_given_up_raise_at_once_and_those_not_begun_never_happen() -> None:
+    bench, told = Bench(), list[str]()
+    async with trio.open_nursery() as nursery:
+        await hung(bench, nursery, told)
+        assert not bench.thread.give_up(3600), "none is that old"
+        assert bench.thread.give_up(0)
+        assert not bench.thread.give_up(0), "once"
+    assert sorted(told) == ["a", "b", "c"]
+    bench.go.set()
+    assert await bench.thread.run("d") == "D"
+    assert await bench.thread.aclose()
+    assert [job for group in bench.groups for job in group] == ["a", "d"]
+
+
+async def test_closing_leaves_a_thread_behind_that_hangs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(thread, "STUCK_S", 0.001)
+    bench, told = Bench(), list[str]()
+    async with trio.open_nursery() as nursery:
+        await hung(bench, nursery, told)
+        assert bench.thread.give_up(0)
+        await trio.testing.wait_all_tasks_blocked()
+        with trio.CancelScope() as scope:
+            scope.cancel()
+            assert not await bench.thread.aclose()
+    bench.go.set()
+    monkeypatch.undo()
+    assert await bench.thread.aclose(), "when it comes back, it ends"
+
+
+async def test_a_job_under_way_when_a_hanging_thread_is_left_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(thread, "CLOSE_S", 0.001)
+    bench, told = Bench(), list[str]()
+    async with trio.open_nursery() as nursery:
+        await hung(bench, nursery, told)
+        assert not await bench.thread.aclose()
+    assert sorted(told) == ["a", "b", "c"]
+    bench.go.set()

@@ -20,6 +20,8 @@ class FaultyStore:
         self.claims = self.inner.claims
         self.down = False  # every call fails
         self.hangs = False  # saves wait for ever
+        self.shielded = False  # from cancellation, while they hang
+        self._hanging: dict[trio.Event, float] = {}  # hanging saves, and since when
         self.slow = 0  # checkpoints before and after each save
         self.refuse: list[Exception] = []  # the next saves raise these, and have not happened
         self.lose: list[Exception] = []  # the next saves raise these, and have happened
@@ -30,7 +32,7 @@ class FaultyStore:
         self.attempts += 1
         self._reach()
         if self.hangs:
-            await trio.sleep_forever()
+            await self._hang()
         for _ in range(self.slow):
             await trio.lowlevel.checkpoint()
         if self.refuse:
@@ -86,6 +88,22 @@ class FaultyStore:
 
     async def __aexit__(self, *exc_info: Any) -> None:
         await self.aclose()
+
+    def give_up(self, after_s: float) -> bool:
+        old = [event for event, since in self._hanging.items() if since <= trio.current_time() - after_s]
+        for event in old:
+            event.set()
+        return bool(old)
+
+    async def _hang(self) -> None:
+        given_up = trio.Event()
+        self._hanging[given_up] = trio.current_time()
+        try:
+            with trio.CancelScope(shield=self.shielded):
+                await given_up.wait()
+        finally:
+            del self._hanging[given_up]
+        raise StoreUnavailable("given up")
 
     def _reach(self) -> None:
         if self.down:
