@@ -6,9 +6,11 @@ from .gil import thread_friendly
 from .memory import MemoryStore
 from .simple import SimpleBackend, SimpleStore
 from .sqlite import SqliteStore
+from .sqlite_space import Compacted, compact_store
 
 __all__ = [
     "Acquired",
+    "Compacted",
     "MemoryStore",
     "Page",
     "SimpleBackend",
@@ -16,6 +18,7 @@ __all__ = [
     "SqliteStore",
     "Store",
     "StoreClaims",
+    "compact_store",
     "open_store",
     "thread_friendly",
 ]

@@ -24,6 +24,7 @@ from .paging import check_limit, read_cursor
 from .sqlite_file import Patience, check_place, connect, connect_reader, translated
 from .sqlite_files import StoreFiles, Trouble
 from .sqlite_rescue import rescue
+from .sqlite_space import give_back, offer_compacting
 from .sqlite_writes import Acquire, Delete, Release, Save, Write, write_group
 from .thread import GroupThread
 
@@ -46,7 +47,7 @@ class SqliteStore:
     def __init__(self, path: str, files: StoreFiles, writer: sqlite3.Connection, reader: sqlite3.Connection) -> None:
         self._path, self._files = path, files
         writing = _Writing(writer, path, files)
-        self._writer: GroupThread[Write] = GroupThread(f"adjourn writes {path}", writing, writing.end)
+        self._writer: GroupThread[Write] = GroupThread(f"adjourn writes {path}", writing, writing.end, writing.spare)
         reading = _Reading(reader, path, writing)
         self._reader: GroupThread[_Read] = GroupThread(f"adjourn reads {path}", reading, reader.close)
         self._closing = trio.Lock()
@@ -168,6 +169,7 @@ def _open(name: str | os.PathLike[str]) -> tuple[str, StoreFiles, sqlite3.Connec
         for make in (connect, connect_reader):
             connections.append(make(path))
         files.watch()
+        offer_compacting(connections[1], path)
     except BaseException:
         for connection in connections:
             connection.close()
@@ -184,6 +186,7 @@ class _Writing:
         self._connection, self._path, self._files = connection, path, files
         self._patience = Patience(connection)
         self._told: str | None = None
+        self._may_be_free = True  # pages of the file, more than are kept
         self.fault: str | None = None  # what happened to the files
         self._is_lasting = False  # it can't be put right while this process has them open
 
@@ -192,6 +195,7 @@ class _Writing:
         if self.is_sound():
             outcomes = write_group(self._connection, self._path, writes)
             self._patience.note(outcomes[-1])
+            self._may_be_free = self._may_be_free or any(isinstance(write, Delete) for write in writes)
         if not self.is_sound():  # nothing is acknowledged that may not be on the disk
             outcomes = [StoreUnavailable(f"{self._path}: {self.fault}", path=self._path) for _ in writes]
         faults = [str(each) for each in outcomes if isinstance(each, StoreUnavailable | StoreCorrupt)]
@@ -210,6 +214,16 @@ class _Writing:
     def refusal(self) -> str | None:
         """Why nothing is read at this moment, as far as it is known. For the other thread."""
         return self.fault if self._is_lasting or (self.fault and self._files.check()) else None
+
+    def spare(self) -> bool:
+        """Give back some of what deletes have freed; returns whether there may be more."""
+        if self._may_be_free and self.fault is None:
+            try:
+                self._may_be_free = give_back(self._connection)
+            except sqlite3.Error as error:
+                self._may_be_free = False  # the next delete tries again
+                self._patience.note(translated(error, self._path))
+        return self._may_be_free
 
     def end(self) -> None:
         """Close the connection."""

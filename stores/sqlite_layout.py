@@ -101,6 +101,7 @@ def layout_of(connection: sqlite3.Connection, path: str) -> int:
 
 def lay_out(connection: sqlite3.Connection) -> None:
     """Makes the tables in a new file. A process that dies in it leaves an empty file, which is a new one."""
+    connection.execute("PRAGMA auto_vacuum = INCREMENTAL")  # now or never: it can give back what is freed in it
     _execute(connection, _LAYOUT, f"PRAGMA application_id = {APPLICATION_ID};")
 
 

@@ -41,11 +41,14 @@ class _Ticket(Generic[Job]):
 class GroupThread(Generic[Job]):
     """Hands jobs to `work` on a thread of its own, in order, together with all others that wait by then.
 
-    `work` and `end` (the last thing that happens there) run on that thread.
+    `work` and `end` (the last thing that happens there) run on that thread. So does `spare`, what can be done while no
+    job waits: a little at each call, and it returns whether there is more.
     """
 
-    def __init__(self, name: str, work: Work[Job], end: Callable[[], None]) -> None:
-        self._work = work
+    def __init__(
+        self, name: str, work: Work[Job], end: Callable[[], None], spare: Callable[[], bool] = lambda: False
+    ) -> None:
+        self._work, self._spare = work, spare
         self._end = end
         self._queue: SimpleQueue[_Ticket[Job] | None] = SimpleQueue()
         self._token = trio.lowlevel.current_trio_token()
@@ -116,6 +119,8 @@ class GroupThread(Generic[Job]):
             if taken:
                 with suppress(trio.RunFinishedError):  # it was left behind, and comes back when the loop is over
                     self._token.run_sync_soon(self._back, tickets)
+            while self._queue.empty() and not ended and self._spare():
+                pass
         try:
             self._end()
         except Exception:

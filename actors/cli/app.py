@@ -1,5 +1,5 @@
-"""The `adjourn` command: its options, and what it says of its own. `adjourn runs` is `runs.py`'s, the serving
-`serving.py`'s, the chat `conversation.py`'s; how it fails `exits.py`'s.
+"""The `adjourn` command: its options, and what it says of its own. `adjourn runs` is `runs.py`'s, `adjourn
+store` `upkeep.py`'s, the serving `serving.py`'s, the chat `conversation.py`'s; how it fails `exits.py`'s.
 """
 
 import io
@@ -18,7 +18,7 @@ import typer
 
 from ...protocol.loopback import is_loopback
 from ..agent import Agent
-from . import runs
+from . import runs, upkeep
 from .conversation import converse
 from .demo import make_support
 from .durations import kept_lines, parse_duration
@@ -40,6 +40,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.add_typer(runs.app, name="runs")
+app.add_typer(upkeep.app, name="store")
 
 Host = Annotated[str, typer.Option(help="Where to listen; beyond this machine it takes a token.")]
 Port = Annotated[int, typer.Option(min=0, max=65535, help="0 picks a free one.")]

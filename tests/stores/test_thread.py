@@ -116,6 +116,30 @@ async def test_closing_finishes_what_was_accepted_and_refuses_the_rest() -> None
     assert [job for group in bench.groups for job in group] == ["a"]
 
 
+async def test_a_job_waits_for_one_piece_of_spare_work_at_most() -> None:
+    done, at_it, go_on = list[str](), threading.Event(), threading.Event()
+
+    def work(jobs: Sequence[str]) -> list[str]:
+        done.extend(jobs)
+        return list(jobs)
+
+    def spare() -> bool:
+        done.append("spare")
+        at_it.set()
+        go_on.wait()
+        return done.count("spare") < 5
+
+    busy = GroupThread[str]("test", work, lambda: None, spare)
+    await busy.run("a")
+    async with trio.open_nursery() as nursery:
+        await trio.to_thread.run_sync(at_it.wait)
+        nursery.start_soon(busy.run, "b")
+        await trio.testing.wait_all_tasks_blocked()
+        go_on.set()
+    await busy.aclose()
+    assert done[:3] == ["a", "spare", "b"]
+
+
 # A thread that hangs.
 
 

@@ -2,6 +2,7 @@
 
 import logging
 import math
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +15,8 @@ from adjourn.actors.cli.demo import make_support
 from adjourn.actors.cli.serving import Ready
 from adjourn.protocol.errors import ConnectionLost, RunNotFound
 from adjourn.protocol.record import Limits
+from adjourn.stores import SqliteStore
+from adjourn.stores.testing import a_head
 
 LOGGERS = ("", "adjourn")
 NOBODY = "ws://127.0.0.1:9"  # the discard port: nothing listens there
@@ -279,3 +282,20 @@ def test_what_was_in_the_store_is_said_at_the_start(found: Ready, lines: list[st
 )
 def test_the_ledger_lies_beside_the_store(store: str, ledger: str | None) -> None:
     assert cli._beside(store, ".refunds.txt") == (Path(ledger) if ledger else None)
+
+
+# A store that nobody has open.
+
+
+async def test_a_store_is_compacted_and_its_size_told(adjourn: Adjourn) -> None:
+    async with await SqliteStore.open("runs.db") as store:
+        await store.save(a_head(), expected_version=0)
+        code, out, err = adjourn("store", "compact", "runs.db")
+        assert (code, out) == (1, "")
+        assert "runs.db is open already, in process" in err
+    code, out, err = adjourn("store", "compact", "runs.db")
+    assert (code, err) == (0, "")
+    assert re.fullmatch(r"runs\.db: 0\.\d MB before, 0\.\d MB now\n", out)
+    code, out, err = adjourn("store", "compact", "sqlite:///none.db")
+    assert (code, out) == (1, "")
+    assert err.endswith("none.db: there is no such file\n")
