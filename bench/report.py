@@ -18,7 +18,7 @@ from .scenarios import SCENARIOS
 
 __all__ = ["PeerFigure", "Report", "amount", "new_report", "peer_table", "table", "worst_first"]
 
-DISTRIBUTIONS = ("trio", "trio-websocket", "httpx", "msgspec", "jsonschema")
+DISTRIBUTIONS = ("trio", "trio-websocket", "httpx", "msgspec", "jsonschema-rs")
 
 
 class PeerFigure(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -8,7 +8,7 @@ import msgspec
 from .codec import MAX_DEPTH, MAX_INT, InvalidValue, check_value
 from .messages import AssistantBlock, AssistantMessage, Text, ToolCall, ToolResultMessage
 from .record import ToolSpec
-from .schema import compile_schema
+from .schema import SchemaInvalid, compile_schema
 
 __all__ = ["argument_fault", "call_id", "cut_fault", "error_result", "with_ids"]
 
@@ -23,7 +23,10 @@ def argument_fault(tools: Mapping[str, ToolSpec], block: ToolCall) -> str | None
         return f"There is no tool {block.name!r}. Known tools: {known}."
     if block.raw_arguments is not None:
         return f"The arguments of {block.name!r} {_raw_fault(block.raw_arguments)}"
-    errors = compile_schema(tool.parameters).validate(block.arguments)
+    try:
+        errors = compile_schema(tool.parameters).validate(block.arguments)
+    except SchemaInvalid as error:  # taken by an earlier version
+        return f"{block.name!r} can't be called: the recorded schema of its parameters can't be used today: {error}"
     if errors:
         lines = "; ".join(f"{error.path or '/'}: {error.message}" for error in errors)
         return f"The arguments of {block.name!r} break its parameters' schema: {lines}"

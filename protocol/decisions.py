@@ -10,8 +10,8 @@ from .edits import edit_faults
 from .errors import DecisionConflict, NotPending, ToolCallIdRequired
 from .gates import declined, refusal_reason, refuses, settle
 from .record import Call, ToolSpec
-from .refusals import Answer, already_settled, decision_invalid, not_pending, run_ended
-from .schema import compile_schema
+from .refusals import Answer, already_settled, decision_invalid, not_pending, run_ended, schema_unusable
+from .schema import SchemaInvalid, compile_schema
 from .step import Step
 from .transitions import Decide, Decline
 from .turns import go_on
@@ -34,9 +34,13 @@ def decide(s: Step, given: Decide) -> None:
         return
     tool = s.history.tools[call.name]
     arguments = _edited(s, call, given, answer)
-    faults = _decision_faults(tool, given.decision)
-    if not faults and arguments is not None:
-        faults = edit_faults(tool, s.block(call).arguments, arguments, digest=given.digest)
+    try:
+        faults = _decision_faults(tool, given.decision)
+        if not faults and arguments is not None:
+            faults = edit_faults(tool, s.block(call).arguments, arguments, digest=given.digest)
+    except SchemaInvalid as error:  # taken by an earlier version
+        s.reply = schema_unusable(s, call.id, error)
+        return
     if faults:
         s.reply = decision_invalid(s, call.id, faults)
         return

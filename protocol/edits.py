@@ -16,6 +16,8 @@ def edit_faults(
     """Return why `edited` may not replace `original`, as (JSON pointer, what was expected); empty if it may.
 
     `digest`: of the arguments that the decider was shown. It is required: whoever edits must have seen what.
+
+    Raises: SchemaInvalid, for a recorded schema that only an earlier version could use.
     """
     if not tool.editable:
         return [("/arguments", f"expected none: tool {tool.name!r} takes no edited arguments")]

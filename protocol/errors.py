@@ -41,6 +41,8 @@ is defined where it is raised. "Inside" are those that the library catches itsel
     │   ├── InvalidValue         outside the domain of values that every wire can carry
     │   └── ResultTooLarge       inside actors.tools: a result takes more bytes than are allowed
     ├── SchemaInvalid            also ValueError; protocol.schema: not a JSON Schema that can be used
+    ├── Undecided                inside protocol.schema: matching a pattern takes too long
+    ├── Unusable                 inside protocol.schema: jsonschema-rs can't use a schema
     ├── SSETooLarge              also ValueError; protocol.sse: an event or a line is over its bound
     ├── WireError                protocol.providers: a model provider's stream can't go on
     ├── ActorError               actors.core

@@ -6,12 +6,13 @@ Functions over the draft of one step (`step.Step`); they change nothing. Pure.
 from typing import Any, NamedTuple
 
 from .codec import digest
-from .errors import AdjournError, DecisionConflict, DecisionInvalid, NotPending, RunEnded
+from .errors import AdjournError, DecisionConflict, DecisionInvalid, NotPending, RunEnded, Stranded
 from .record import FINAL, DecisionEntry
+from .schema import SchemaInvalid
 from .step import Step
 from .transitions import Reply
 
-__all__ = ["Answer", "already_settled", "decision_invalid", "not_pending", "run_ended"]
+__all__ = ["Answer", "already_settled", "decision_invalid", "not_pending", "run_ended", "schema_unusable"]
 
 
 def decision_invalid(s: Step, tool_call_id: str | None, errors: list[tuple[str, str]]) -> DecisionInvalid:
@@ -68,3 +69,9 @@ def not_pending(s: Step, tool_call_id: str, what: str, reason: str) -> NotPendin
     elif tool_call_id not in s.calls:
         reason, what = "unknown", "is not known to this run"
     return NotPending(f"call {tool_call_id!r} {what}", runId=s.head.id, toolCallId=tool_call_id, reason=reason)
+
+
+def schema_unusable(s: Step, tool_call_id: str, error: SchemaInvalid) -> Stranded:
+    """Say that no answer to the call can be judged, as this version can't use a schema that the run has recorded."""
+    text = f"a schema that was recorded with the call can't be used today: {error}; the call still waits"
+    return Stranded(text, runId=s.head.id, toolCallId=tool_call_id)

@@ -46,11 +46,12 @@ PURE = frozenset(
         "string",
     }
     | {"string", "struct", "textwrap", "types", "typing", "unicodedata", "urllib.parse"}
-    | {"jsonschema", "msgspec", "referencing"}
+    | {"jsonschema", "jsonschema_rs", "jsonschema_specifications", "msgspec"}
 )
 IMPURE_BUILTINS = frozenset({"__import__", "breakpoint", "input", "open", "print"})
 
 LAZY = ("cli", "client", "gateway", "testing", "web")
+SCHEMA_LIBRARIES = ("jsonschema", "jsonschema_rs", "jsonschema_specifications", "referencing")
 LAZY_DISTRIBUTIONS = ("h2", "httpcore", "httpx", "hypercorn", "rich", "trio_websocket", "typer", "wsproto")
 SLOW_TO_LOAD = ("http.cookiejar", "importlib.metadata", "stamina", "urllib.request")
 
@@ -244,8 +245,14 @@ def test_importing_adjourn_loads_nothing_but_itself() -> None:
 def test_importing_the_actors_loads_no_network_side_no_http_client_and_no_terminal() -> None:
     loaded = loaded_by("import adjourn.actors")
     assert "adjourn.actors" in loaded
-    unwanted = {*LAZY_DISTRIBUTIONS, *SLOW_TO_LOAD, *(f"adjourn.actors.{module}" for module in LAZY)}
+    unwanted = {*LAZY_DISTRIBUTIONS, *SCHEMA_LIBRARIES, *SLOW_TO_LOAD, *(f"adjourn.actors.{module}" for module in LAZY)}
     assert unwanted & loaded == set()
+
+
+def test_only_a_refusal_loads_the_library_that_explains_it() -> None:
+    compiled = "from adjourn.protocol.schema import compile_schema; compiled = compile_schema({'type': 'object'})"
+    assert loaded_by(f"{compiled}; assert compiled.validate({{}}) == []") & {*SCHEMA_LIBRARIES} == {"jsonschema_rs"}
+    assert "jsonschema" in loaded_by(f"{compiled}; assert compiled.validate(1) != []")
 
 
 def test_a_model_that_nobody_has_called_yet_loads_no_http_client() -> None:

@@ -275,7 +275,7 @@ class _Walk:
         return both
 
     def _errors(self, schema: Schema, value: Any) -> list[str]:
-        shared = {key: self._root[key] for key in ("$defs", "definitions") if key in self._root}
+        shared = {key: self._root[key] for key in ("$schema", "$defs", "definitions") if key in self._root}
         return _errors({**shared, **schema}, value)
 
 

@@ -11,7 +11,7 @@ from typing import Any
 from ...protocol.errors import DecisionInvalid, Stranded
 from ...protocol.messages import AssistantMessage, ToolCall
 from ...protocol.record import FINAL, Call, DecisionEntry, Head, History, MessageEntry, ToolSpec
-from ...protocol.schema import compile_schema
+from ...protocol.schema import SchemaInvalid, compile_schema
 from ...protocol.transitions import StartTool, Transition
 from ..agent import Agent
 from ..tools.declared import Tool
@@ -172,6 +172,17 @@ def contract_fault(recorded: ToolSpec, tool: Tool, arguments: dict[str, Any], de
             return f"{name} takes another decision today: {fault.path or '/'}: {fault.message}"
     elif clash := _clash(recorded.decision, today.decision):
         return f"{name} takes another decision today: {clash}"
+    elif fault := _unusable(recorded.decision):
+        return f"{name} has a recorded decision schema that can't be used today: {fault}"
+    return None
+
+
+def _unusable(recorded: dict[str, Any]) -> str | None:
+    """Why no decision can be judged under a schema that an earlier version took; None where one can."""
+    try:
+        compile_schema(recorded)
+    except SchemaInvalid as error:
+        return str(error)
     return None
 
 

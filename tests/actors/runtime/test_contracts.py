@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
 import pytest
 from runs import ANYTHING, APPROVAL, NO, YES, Ledger, agent_of, parked, results
 
@@ -10,7 +11,7 @@ from adjourn.actors import Agent, Tool, ToolContext, client_tool, make_tool, too
 from adjourn.actors.runtime.contracts import contract_fault
 from adjourn.actors.testing import calls, inspect, open_test_system, says
 from adjourn.protocol.errors import DecisionInvalid, Stranded
-from adjourn.protocol.record import OnExpiry
+from adjourn.protocol.record import OnExpiry, Record, SpecEntry
 from adjourn.stores.memory import MemoryStore
 
 ARGUMENTS = {"disk": "sda"}
@@ -187,3 +188,83 @@ def test_equal_contracts_have_no_fault_and_annotations_are_none() -> None:
     described = wipe(ledger, {**DISK, "title": "Which one"}, decision={**APPROVAL, "description": "Sure?"})
     assert contract_fault(recorded.spec, described, ARGUMENTS) is None
     assert contract_fault(recorded.spec, described, ARGUMENTS, YES) is None
+
+
+# A range that ECMA-262 has not, and a reference in a circle: an earlier version took both.
+UNUSABLE: dict[str, Any] = {"type": "object", "properties": {"reason": {"pattern": r"^[\w-.]+$"}}}
+CIRCLE: dict[str, Any] = {"type": "object", "anyOf": [{"$ref": "#"}]}
+
+
+class EarlierStore(MemoryStore):
+    """A store whose runs have recorded other schemas of `wipe`, as an earlier version took them."""
+
+    def __init__(self, **schemas: Any) -> None:
+        super().__init__()
+        self.schemas = schemas
+
+    async def load(self, run_id: str) -> Record | None:
+        record = await super().load(run_id)
+        if record is None:
+            return None
+        spec_entry, *others = record.journal
+        assert isinstance(spec_entry, SpecEntry)
+        tools = tuple(msgspec.structs.replace(spec, **self.schemas) for spec in spec_entry.spec.tools)
+        spec = msgspec.structs.replace(spec_entry.spec, tools=tools)
+        head = msgspec.structs.replace(record.head, spec_digest="of another spec")
+        return Record(head=head, journal=(SpecEntry(spec=spec), *others))
+
+
+@pytest.mark.parametrize("schema", [UNUSABLE, CIRCLE], ids=["pattern", "circle"])
+async def test_a_run_whose_recorded_decision_schema_is_unusable_today_is_stranded_and_loses_nothing(
+    schema: dict[str, Any],
+) -> None:
+    store = EarlierStore(decision=schema)
+    ledger = await waiting_in(store)
+    async with open_test_system(other(wipe(ledger, decision=APPROVAL)), store=store) as system:
+        assert "schema that can't be used today" in ((await system.get("r1")).stranded or "")
+        before = (await system.head("r1")).version
+        with pytest.raises(Stranded, match="can't be used today") as told:
+            await system.resume("r1", YES)
+        assert told.value.data["toolCallId"]
+        assert (await system.head("r1")).version == before, "nothing was consumed"
+        assert (await system.get("r1")).snapshot.status == "paused"
+    assert ledger.begun == []
+    store.schemas = {}
+    async with open_test_system(other(wipe(ledger, decision=APPROVAL)), store=store) as system:
+        await system.resume("r1", YES)
+        assert (await system.run("r1").wait_ended()).status == "completed"
+    assert len(ledger.begun) == 1
+
+
+async def test_such_a_run_can_be_declined_and_aborted() -> None:
+    for answer in ("decline", "abort"):
+        store = EarlierStore(decision=UNUSABLE)
+        ledger = await waiting_in(store)
+        async with open_test_system(other(wipe(ledger, decision=APPROVAL)), store=store) as system:
+            await getattr(system, answer)("r1")
+            assert (await system.run("r1").wait_ended()).status in ("completed", "aborted")
+        assert ledger.begun == []
+
+
+async def test_arguments_are_not_edited_where_their_recorded_schema_is_unusable_today() -> None:
+    store = EarlierStore(parameters=UNUSABLE, editable=True)
+    ledger = await waiting_in(store)
+    async with open_test_system(other(wipe(ledger, decision=APPROVAL, editable=True)), store=store) as system:
+        (pending,) = (await system.get("r1")).snapshot.pending
+        with pytest.raises(Stranded, match="can't be used today"):
+            await system.resume("r1", YES, digest=pending.digest, arguments={"disk": "sdb"})
+        await system.resume("r1", YES)
+        assert (await system.run("r1").wait_ended()).status == "completed"
+    assert len(ledger.begun) == 1
+
+
+async def test_the_model_is_told_of_a_tool_whose_recorded_schema_is_unusable_today() -> None:
+    store = EarlierStore(parameters=UNUSABLE)
+    ledger = await waiting_in(store)
+    agent = agent_of(calls(("wipe", ARGUMENTS)), says("done"), tools=[wipe(ledger, decision=APPROVAL)])
+    async with open_test_system(agent, store=store) as system:
+        await system.decline("r1")
+        ended = await system.run("r1").wait_ended()
+        assert ended.status == "completed"
+        assert "can't be called: the recorded schema of its parameters can't be used today" in results(ended)[-1]
+    assert ledger.begun == []

@@ -1,6 +1,5 @@
 """JSON Schema: what is valid, what is wrong, and what is refused."""
 
-import re
 from datetime import timedelta
 
 import msgspec
@@ -10,7 +9,7 @@ from hypothesis import strategies as st
 from profiles import examples
 
 from adjourn.protocol.codec import check_value
-from adjourn.protocol.schema import MAX_ERRORS, MAX_PATTERN_CHARS, SchemaError, SchemaInvalid, compile_schema
+from adjourn.protocol.schema import MAX_ERRORS, SchemaError, SchemaInvalid, compile_schema
 
 APPROVAL = {
     "type": "object",
@@ -84,6 +83,18 @@ def test_a_message_says_what_was_expected_and_where(schema, value, expected):
     assert message.startswith(expected[1])
 
 
+@pytest.mark.parametrize("amount", [19.99, 0.07, 1.1, 4.35, 1e300])
+def test_an_amount_in_cents_is_a_multiple_of_a_cent(amount):
+    assert errors({"multipleOf": 0.01}, amount) == []
+    assert errors({"multipleOf": 0.01}, {"amount": amount}) == []
+
+
+def test_each_amount_up_to_a_thousand_is_a_multiple_of_a_cent_and_none_between_is():
+    compiled = compile_schema({"multipleOf": 0.01})
+    assert [cents for cents in range(100_000) if compiled.validate(cents / 100)] == []
+    assert [cents for cents in range(100) if not compiled.validate((cents * 10 + 5) / 1000)] == []
+
+
 def test_true_is_not_one_but_one_is_one_point_zero():
     assert errors({"uniqueItems": True}, [True, 1, {"a": True}, {"a": 1}]) == []
     assert errors({"const": 1}, 1.0) == []
@@ -143,8 +154,8 @@ def test_a_tagged_union_as_msgspec_writes_it():
         ("email", "a@b.c", "ab"),
         ("uuid", "2eb8aa08-aa98-11ea-b4aa-73b441d16380", "2eb8"),
         ("duration", "P1DT2H", "1D"),
-        ("regex", "a{1,2}", "a{99999999999999999999}"),
-        ("regex", "(a)", "(" * 5000),
+        ("regex", "a{1,2}", "a{2,1}"),
+        ("regex", "(?=a)", "(" * 5000),
     ],
 )
 def test_formats_are_checked(name, good, bad):
@@ -155,6 +166,51 @@ def test_formats_are_checked(name, good, bad):
 
 
 @pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("date", "2026-01-02"),
+        ("time", "12:00:00Z"),
+        ("date-time", "2026-01-02T03:04:05Z"),
+        ("uri", "https://a.example/x"),
+        ("uri-reference", "/x"),
+        ("iri", "https://ä.example/ö"),
+        ("iri-reference", "/ö"),
+        ("email", "a@b.example"),
+        ("hostname", "a.example"),
+        ("ipv4", "127.0.0.1"),
+        ("ipv6", "::1"),
+        ("uuid", "2eb8aa08-aa98-11ea-b4aa-73b441d16380"),
+        ("duration", "P1D"),
+    ],
+)
+def test_no_format_takes_a_newline_at_the_end(name, value):
+    assert errors({"format": name}, value) == []
+    assert len(errors({"format": name}, value + "\n")) == 1
+
+
+@pytest.mark.parametrize(
+    ("value", "where"),
+    [
+        (b"x", ""),
+        ("\ud800", ""),
+        ({1: 2}, ""),
+        ({"a": [b"x"]}, "/a/0"),
+        ({"a": ["\ud800"]}, "/a/0"),
+        ({"a": [{None: 1}]}, "/a/0"),
+        ([object()], "/0"),
+        ({"a": {"\ud800": 1}}, "/a"),
+    ],
+)
+def test_what_no_wire_carries_is_an_error_and_no_exception(value, where):
+    schema = {
+        "properties": {"a": {"items": {"type": "string", "properties": {"b": True}}}},
+        "items": {"type": "string"},
+    }
+    [error] = compile_schema(schema).validate(value)
+    assert error.path == where
+
+
+@pytest.mark.parametrize(
     ("schema", "why"),
     [
         ([], "expected a JSON Schema as an object"),
@@ -162,9 +218,9 @@ def test_formats_are_checked(name, good, bad):
         ({"pattern": "("}, "/pattern: expected a string of format"),
         ({"pattern": "a{99999999999999999999}"}, "/pattern"),
         ({"const": float("nan")}, "not a JSON value"),
-        ({"$schema": "http://json-schema.org/draft-07/schema#"}, "draft 2020-12"),
-        ({"$schema": 7}, "draft 2020-12"),
-        ({"properties": {"a": {"$id": "x", "$schema": "http://json-schema.org/draft-07/schema#"}}}, "root only"),
+        ({"$schema": "http://json-schema.org/draft-03/schema#"}, r"expected \$schema to be one of"),
+        ({"$schema": "http://127.0.0.1:1/meta"}, r"expected \$schema to be one of"),
+        ({"$schema": 7}, r"expected \$schema to be one of"),
         ({"$ref": "#/$defs/none"}, "leads nowhere"),
         ({"$ref": "#/allOf/x", "allOf": [{}]}, "leads nowhere"),
         ({"$ref": "#anchor"}, "leads nowhere"),
@@ -175,96 +231,14 @@ def test_formats_are_checked(name, good, bad):
         ({"$ref": "#/x/deep", "x": {"deep": {"items": {"$ref": "#/nope"}}}}, "leads nowhere"),
         ({"$ref": "#/x", "x": {"type": 5}}, "not a JSON Schema"),
         ({"$ref": "#/x", "x": 5}, "not a JSON Schema"),
+        ({"$ref": "#"}, "leads in a circle"),
+        ({"properties": {"a": {"not": {"$ref": "#/properties/a"}}}}, "leads in a circle"),
+        ({"$dynamicRef": "#a", "$dynamicAnchor": "a"}, "leads in a circle"),
     ],
 )
 def test_what_is_not_a_usable_schema_is_refused(schema, why):
     with pytest.raises(SchemaInvalid, match=why):
         compile_schema(schema)
-
-
-def nested(levels, wrap, value):
-    for _ in range(levels):
-        value = wrap(value)
-    return value
-
-
-def test_a_schema_nested_too_deeply_is_refused():
-    def compile_from(depth):
-        return compile_from(depth - 1) if depth else compile_schema(nested(98, lambda schema: {"not": schema}, {}))
-
-    with pytest.raises(SchemaInvalid, match="nested too deeply"):
-        compile_from(depth=600)
-    with pytest.raises(SchemaInvalid, match="levels of nesting"):
-        compile_schema(nested(101, lambda schema: {"not": schema}, {}))
-
-
-def test_a_schema_that_is_nothing_but_itself_is_an_error_and_no_exception():
-    assert errors({"$ref": "#"}, 1) == [("", "nested too deeply")]
-
-
-def test_deep_values_under_a_recursive_schema_are_an_error_and_no_exception():
-    schema = {"$ref": "#/$defs/n", "$defs": {"n": {"properties": {"n": {"allOf": [{"allOf": [{"$ref": "#"}]}]}}}}}
-    assert errors(schema, nested(5, lambda value: {"n": value}, {})) == []
-    assert errors(schema, nested(99, lambda value: {"n": value}, 1)) == [("", "nested too deeply")]
-
-
-def test_branches_that_double_the_work_with_each_level_are_given_up():
-    def operator(name):
-        properties = {"op": {"const": name}, "args": {"type": "array", "items": {"$ref": "#"}}}
-        return {"type": "object", "properties": properties, "required": ["op", "args"]}
-
-    schema = {"oneOf": [operator("and"), operator("or")]}
-    assert errors(schema, nested(5, lambda value: {"op": "or", "args": [value]}, {"op": "and", "args": []})) == []
-    [(path, message)] = errors(schema, nested(40, lambda value: {"op": "or", "args": [value]}, {"op": "not"}))
-    assert path == ""
-    assert message.startswith("too large, or nested too deeply")
-
-
-@pytest.mark.parametrize(
-    "pattern",
-    [
-        "(a+)+$",
-        "^(a*)*$",
-        r"^(\w+\s?)*$",
-        "((ab)+)*",
-        "(?:a+|b){2,}",
-        "(a{1,20})+",
-        "(a+){25}",
-        "([a-z]+)*@",
-        "(x|(a+))+",
-    ],
-)
-def test_a_pattern_that_may_run_for_ever_is_refused(pattern):
-    with pytest.raises(SchemaInvalid, match="may run for ever"):
-        compile_schema({"properties": {"p": {"pattern": pattern}}})
-    with pytest.raises(SchemaInvalid, match="may run for ever"):
-        compile_schema({"patternProperties": {pattern: True}})
-
-
-@pytest.mark.parametrize(
-    "pattern",
-    [
-        r"^\d+(\.\d+)*$",
-        r"^(\d+\.)+\d+$",
-        "^[a-z0-9]+(?:-[a-z0-9]+)*$",
-        r"^[\w.+-]+@([\w-]+\.)+[\w-]{2,}$",
-        r"^(\d{10})+$",
-        r"^(\d{1,3}\.){3}\d{1,3}$",
-        "(a++)+b",
-        "[(+*]+",
-        r"(\(+x)*",
-        r"^(?=.*\d)(?!.*x).*$",
-    ],
-)
-def test_ordinary_patterns_are_taken(pattern):
-    assert re.compile(pattern)
-    compile_schema({"pattern": pattern})
-
-
-def test_patterns_are_matched_against_bounded_strings_only():
-    assert errors({"pattern": "a$"}, "a" * MAX_PATTERN_CHARS) == []
-    [(_, message)] = errors({"pattern": "a$"}, "a" * (MAX_PATTERN_CHARS + 1))
-    assert message == f"expected at most {MAX_PATTERN_CHARS} characters, got {MAX_PATTERN_CHARS + 1}"
 
 
 def test_errors_are_bounded_in_number_and_size():
@@ -286,6 +260,83 @@ def test_a_compiled_schema_is_a_copy():
     compiled = compile_schema(schema)
     schema["enum"].append("b")
     assert compiled.validate("b") != []
+
+
+class Draft:
+    """Schemas of one draft."""
+
+    def __init__(self, uri):
+        self._uri = uri
+
+    def errors(self, schema, value):
+        return errors({"$schema": self._uri, **schema}, value)
+
+    def takes(self, schema, value):
+        return self.errors(schema, value) == []
+
+
+DRAFT_4 = Draft("http://json-schema.org/draft-04/schema#")
+DRAFT_6 = Draft("http://json-schema.org/draft-06/schema#")
+DRAFT_7 = Draft("http://json-schema.org/draft-07/schema#")
+DRAFT_2019 = Draft("https://json-schema.org/draft/2019-09/schema")
+DRAFT_2020 = Draft("https://json-schema.org/draft/2020-12/schema")
+
+
+def test_a_schema_without_a_draft_is_of_2020_12():
+    tuples = {"prefixItems": [{"type": "string"}]}
+    assert errors(tuples, [1]) == DRAFT_2020.errors(tuples, [1]) == [("/0", "expected string, got 1")]
+
+
+def test_draft_4_has_bounds_that_are_excluded_by_a_flag_and_integers_without_a_point():
+    assert DRAFT_4.errors({"minimum": 1, "exclusiveMinimum": True}, 1) == [("", "expected more than 1, got 1")]
+    assert DRAFT_4.errors({"type": "integer"}, 1.0) == [("", "expected integer, got 1.0")]
+    assert DRAFT_4.takes({"const": 1}, 2)
+    assert not DRAFT_4.takes({"definitions": {"a": {"id": "#a", "type": "string"}}, "$ref": "#a"}, 1)
+
+
+def test_draft_6_has_const_and_excluded_bounds_but_no_conditions():
+    assert DRAFT_6.errors({"exclusiveMinimum": 1}, 1) == [("", "expected more than 1, got 1")]
+    assert not DRAFT_6.takes({"const": 1}, 2)
+    assert DRAFT_6.takes({"type": "integer"}, 1.0)
+    assert DRAFT_6.takes({"if": True, "then": False}, 1)
+
+
+def test_draft_7_has_conditions_lists_of_items_and_nothing_beside_a_reference():
+    assert not DRAFT_7.takes({"if": {"minimum": 1}, "then": {"maximum": 5}}, 9)
+    assert DRAFT_7.errors({"items": [{"type": "string"}], "additionalItems": False}, [1]) == [
+        ("/0", "expected string, got 1")
+    ]
+    assert DRAFT_7.takes({"$ref": "#/definitions/a", "definitions": {"a": True}, "type": "string"}, 1)
+    assert not DRAFT_7.takes({"definitions": {"a": {"$id": "#a", "type": "string"}}, "$ref": "#a"}, 1)
+    assert not DRAFT_7.takes({"dependencies": {"a": ["b"]}}, {"a": 1})
+
+
+def test_draft_2019_09_has_anchors_and_keywords_beside_a_reference():
+    assert not DRAFT_2019.takes({"$ref": "#/$defs/a", "$defs": {"a": True}, "type": "string"}, 1)
+    assert not DRAFT_2019.takes({"$defs": {"a": {"$anchor": "a", "type": "string"}}, "$ref": "#a"}, 1)
+    tree = {"properties": {"child": {"$recursiveRef": "#"}}, "required": ["name"]}
+    assert DRAFT_2019.errors(tree, {"name": "a", "child": {}}) == [("/child", "'name' is required")]
+
+
+def test_draft_2020_12_has_prefix_items_and_unevaluated_properties():
+    assert DRAFT_2020.takes({"prefixItems": [{"type": "string"}], "items": False}, ["a"])
+    assert not DRAFT_2020.takes({"allOf": [{"properties": {"a": True}}], "unevaluatedProperties": False}, {"b": 1})
+
+
+@pytest.mark.parametrize(
+    "spelling", ["http://json-schema.org/draft-07/schema", "https://json-schema.org/draft-07/schema#"]
+)
+def test_a_draft_is_known_with_and_without_its_hash_and_over_https(spelling):
+    assert errors({"$schema": spelling, "if": True, "then": {"type": "string"}}, 1) != []
+
+
+@pytest.mark.parametrize("written_in", [DRAFT_4, DRAFT_7, DRAFT_2020])
+@pytest.mark.parametrize("about", [DRAFT_4, DRAFT_6, DRAFT_7, DRAFT_2019, DRAFT_2020])
+def test_a_value_may_be_a_schema_of_any_draft(written_in, about):
+    schema = {"properties": {"schema": {"$ref": about._uri}}}
+    assert written_in.takes(schema, {"schema": {"type": "string"}})
+    [(path, _)] = written_in.errors(schema, {"schema": {"type": "text"}})
+    assert path == "/schema/type"
 
 
 def test_definitions_of_older_drafts_can_be_referred_to():
@@ -360,7 +411,7 @@ def keywords(schemas):
             "uniqueItems": st.booleans(),
             "dependentRequired": st.dictionaries(WORDS, st.lists(WORDS, unique=True)),
             "title": st.text(max_size=5),
-            "$ref": st.just("#"),
+            "$ref": st.just("#/$defs/other"),
         },
     )
 
@@ -370,6 +421,7 @@ def keywords(schemas):
 @example(schema={"anyOf": [{"type": "string", "title": ""}]}, value=None)
 def test_no_schema_and_no_value_raise_anything(schema, value):
     check_value(value)
+    schema = {**schema, "$defs": {"other": {"properties": {"a": {"$ref": "#"}}}}} if isinstance(schema, dict) else {}
     for error in compile_schema(schema).validate(value):
         assert isinstance(error, SchemaError)
         assert error.path == "" or error.path.startswith("/")

@@ -1,0 +1,143 @@
+"""The explainer: jsonschema, asked what is wrong with a value that the judge has refused. It decides nothing.
+
+What it does otherwise than jsonschema-rs, or in more than linear time, is asked of the judge instead: patterns,
+formats, `multipleOf` and `uniqueItems`. What it can't explain at all is left to the judge's own words.
+"""
+
+from collections.abc import Callable, Iterator
+from contextvars import ContextVar
+from functools import cache, partial
+from typing import Any, cast
+
+from .judge import leaf_fits
+from .patterns import Undecided, matches
+from .reasons import SchemaError, explain
+
+__all__ = ["MAX_ERRORS", "Explainer"]
+
+MAX_ERRORS = 20
+MAX_REFERENCES = 1000  # followed in one explanation: about 0.1 s
+
+Keyword = Callable[[Any, Any, Any, Any], Any]  # (validator, the keyword's value, the value to judge, the schema)
+
+
+class _TooMuchWork(Exception):
+    """More than `MAX_REFERENCES` references were followed."""
+
+
+_references_left: ContextVar[int] = ContextVar("references_left")  # of the explanation under way; they never nest
+
+
+class Explainer:
+    """Explains refusals under one schema of a draft, which is called as its class in both libraries."""
+
+    def __init__(self, schema: dict[str, Any], draft: str) -> None:
+        from jsonschema_specifications import REGISTRY  # pyright: ignore[reportMissingTypeStubs]
+
+        self._validator = _class(draft, has_patterns=_mentions(schema, "patternProperties"))(schema, registry=REGISTRY)
+
+    def errors(self, value: Any) -> list[SchemaError]:
+        """What is wrong with a value, at most `MAX_ERRORS`; [] where nothing can be found. Never raises."""
+        _references_left.set(MAX_REFERENCES)
+        found: dict[SchemaError, None] = {}
+        try:
+            for error in self._validator.iter_errors(value):
+                for reason in explain(error):
+                    found[reason] = None
+                    if len(found) == MAX_ERRORS:
+                        return list(found)
+        except Exception:  # noqa: S110  # too much work, too deep, a reference that only the judge can follow …
+            pass  # what was found until then is told; where it is nothing, the judge has words of its own
+        return list(found)
+
+
+def _mentions(value: Any, key: str) -> bool:
+    if isinstance(value, dict):
+        return key in value or any(_mentions(part, key) for part in cast("dict[str, Any]", value).values())
+    return isinstance(value, list) and any(_mentions(part, key) for part in cast("list[Any]", value))
+
+
+@cache
+def _class(draft: str, has_patterns: bool) -> Any:
+    import jsonschema
+    from jsonschema import validators
+
+    base: Any = getattr(jsonschema, draft)
+    known: dict[str, Keyword] = base.VALIDATORS
+    ours: dict[str, Keyword] = {
+        "pattern": _pattern,
+        "patternProperties": _pattern_properties,
+        "additionalProperties": _additional_properties,
+        **{name: partial(_leaf, draft, name) for name in ("format", "multipleOf", "uniqueItems")},
+        **{name: partial(_ref, known[name]) for name in ("$ref", "$dynamicRef", "$recursiveRef") if name in known},
+    }
+    if has_patterns:
+        ours["unevaluatedProperties"] = _nothing  # it would match them itself, and take as long as it takes
+    extended: Any = cast(Any, validators).extend(base, {name: ours[name] for name in ours.keys() & known.keys()})
+    extended.evolve = _evolve
+    return extended
+
+
+def _evolve(validator: Any, **changes: Any) -> Any:
+    # jsonschema's own goes over to its plain class wherever a schema says `$schema`.
+    now = {"schema": validator.schema, "registry": validator._registry, "_resolver": validator._resolver}
+    return type(validator)(**{**now, **changes})
+
+
+def _nothing(validator: Any, limit: Any, value: Any, schema: Any) -> None:
+    return None
+
+
+def _ref(follow: Keyword, validator: Any, reference: str, value: Any, schema: Any) -> Any:
+    left = _references_left.get() - 1
+    _references_left.set(left)
+    if left < 0:
+        raise _TooMuchWork
+    return follow(validator, reference, value, schema)
+
+
+def _leaf(draft: str, keyword: str, validator: Any, limit: Any, value: Any, schema: Any) -> Iterator[Exception]:
+    if not leaf_fits(draft, keyword, limit, value):
+        yield _error(f"breaks {keyword}")
+
+
+def _pattern(validator: Any, pattern: str, value: Any, schema: Any) -> Iterator[Exception]:
+    if isinstance(value, str) and not _matches(pattern, value):
+        yield _error("no match")
+
+
+def _pattern_properties(validator: Any, patterns: dict[str, Any], value: Any, schema: Any) -> Iterator[Exception]:
+    if isinstance(value, dict):
+        for key, part in cast("dict[str, Any]", value).items():
+            for pattern, inner in patterns.items():
+                if _matches(pattern, key):
+                    yield from validator.descend(part, inner, path=key, schema_path=pattern)
+
+
+def _additional_properties(validator: Any, inner: Any, value: Any, schema: dict[str, Any]) -> Iterator[Exception]:
+    if not isinstance(value, dict):
+        return
+    known, patterns = schema.get("properties", {}), schema.get("patternProperties", {})
+    given = cast("dict[str, Any]", value)
+    extra = [key for key in given if key not in known and not any(_matches(pattern, key) for pattern in patterns)]
+    if isinstance(inner, dict):
+        for key in extra:
+            yield from validator.descend(given[key], inner, path=key)
+    elif extra and not inner:
+        names = ", ".join(map(repr, sorted(extra)))
+        yield _error(
+            f"Additional properties are not allowed ({names} {'was' if len(extra) == 1 else 'were'} unexpected)"
+        )
+
+
+def _matches(pattern: str, text: str) -> bool:
+    try:
+        return matches(pattern, text)
+    except Undecided:  # nothing is known of this text: something else is wrong
+        return True
+
+
+def _error(message: str) -> Exception:
+    import jsonschema
+
+    return jsonschema.ValidationError(message)

@@ -1,0 +1,162 @@
+"""The judge: jsonschema-rs, kept away from network and files, and from patterns that take for ever."""
+
+from collections.abc import Iterator
+from functools import cache, lru_cache
+from typing import TYPE_CHECKING, Any, cast
+
+from ..codec import pointer, to_json
+from ..errors import ProgramError
+from .patterns import PatternKeyword, backtracking, in_linear_time, is_linear, matches, verdict_of
+from .reasons import SchemaError, cut, short
+
+if TYPE_CHECKING:
+    from jsonschema_rs import PatternOptionsType, Validator
+
+__all__ = ["DRAFTS", "Judge", "Unusable", "judge_of", "leaf_fits"]
+
+MAX_TOLD_LEVELS = 6  # of a value whose error jsonschema-rs tells: each level in nested unions may double the work
+MAX_LEAVES = 1024  # compiled at once
+
+# jsonschema-rs and jsonschema both call the classes so.
+DRAFTS = {
+    "Draft4Validator": "http://json-schema.org/draft-04/schema#",
+    "Draft6Validator": "http://json-schema.org/draft-06/schema#",
+    "Draft7Validator": "http://json-schema.org/draft-07/schema#",
+    "Draft201909Validator": "https://json-schema.org/draft/2019-09/schema",
+    "Draft202012Validator": "https://json-schema.org/draft/2020-12/schema",
+}
+
+
+class Unusable(ProgramError):
+    """jsonschema-rs can't use a schema. `draft`: the name of its class for it; None if it knows no such draft."""
+
+    def __init__(self, message: str, draft: str | None) -> None:
+        super().__init__(message)
+        self.draft = draft
+
+
+class Judge:
+    """Says whether values fit one schema. Get one from `judge_of`."""
+
+    def __init__(self, validator: "Validator") -> None:
+        self.draft = type(validator).__name__
+        self._validator = validator
+        self.fits = validator.is_valid  # a value of the domain: bool
+
+    def error(self, value: Any) -> SchemaError:
+        """The first thing that is wrong with a value that doesn't fit, in jsonschema-rs's own words."""
+        if not _is_flat(value, MAX_TOLD_LEVELS):
+            return SchemaError("", "nested too deeply, or too large, to say what is wrong with it")
+        for error in self._validator.iter_errors(value):
+            return SchemaError(pointer(*error.instance_path), cut(error.message))
+        return SchemaError("", f"expected another value, got {short(value)}")
+
+
+class _LookAroundJudge(Judge):
+    """For schemas with patterns that need backtracking. Its `fits` raises Undecided."""
+
+    def __init__(self, validator: "Validator", key_patterns: list[str]) -> None:
+        super().__init__(validator)
+        self._key_patterns = key_patterns  # of `patternProperties`, which only jsonschema-rs itself can match
+        self.fits = self._fits
+
+    def _fits(self, value: Any) -> bool:
+        for key in _keys(value) if self._key_patterns else ():
+            for pattern in self._key_patterns:
+                matches(pattern, key)
+        return verdict_of(self._validator.is_valid, value)
+
+
+def judge_of(schema: dict[str, Any]) -> Judge:
+    """The judge of a schema. Raises: Unusable."""
+    draft = _draft_of(schema)
+    if draft is None:
+        text = f"expected $schema to be one of {', '.join(DRAFTS.values())}, or none; got {short(schema['$schema'])}"
+        raise Unusable(text, None)
+    try:
+        return Judge(_validator(schema, in_linear_time()))
+    except ValueError as linear:
+        patterns = [pattern for pattern in _key_patterns(schema) if not is_linear(pattern)]
+        try:
+            return _LookAroundJudge(_validator(schema, backtracking(), keywords={"pattern": PatternKeyword}), patterns)
+        except ValueError:
+            raise Unusable(_why(linear), draft) from linear
+
+
+def _draft_of(schema: dict[str, Any]) -> str | None:
+    def bare(uri: str) -> str:
+        return uri.removesuffix("#").replace("https:", "http:")
+
+    named = schema.get("$schema", DRAFTS["Draft202012Validator"])
+    known = {bare(uri): name for name, uri in DRAFTS.items()}
+    return known.get(bare(named)) if isinstance(named, str) else None
+
+
+def _validator(schema: dict[str, Any], options: "PatternOptionsType", **more: Any) -> "Validator":
+    import jsonschema_rs
+
+    if b'"$ref":"http' in to_json(schema):
+        more["registry"] = _metaschemas()  # without it, a schema can refer to the metaschema of its own draft alone
+    return jsonschema_rs.validator_for(schema, offline=True, validate_formats=True, pattern_options=options, **more)
+
+
+@cache
+def _metaschemas() -> Any:
+    import jsonschema_rs
+    from jsonschema_specifications import REGISTRY  # pyright: ignore[reportMissingTypeStubs]
+
+    return jsonschema_rs.Registry([(uri, cast(Any, REGISTRY.contents(uri))) for uri in REGISTRY])
+
+
+def _why(error: ValueError) -> str:
+    import jsonschema_rs
+
+    if not isinstance(error, jsonschema_rs.ValidationError):
+        return str(error)
+    path = pointer(*error.instance_path)
+    message = cut(f"{path}: {error.message}" if path else error.message)
+    if isinstance(error.kind, jsonschema_rs.ValidationErrorKind.Referencing):
+        return f"a reference leads nowhere, and nothing is fetched: {message}"
+    return message
+
+
+@lru_cache(MAX_LEAVES)
+def _leaf(draft: str, keyword: str, limit: Any) -> "Validator":
+    import jsonschema_rs
+
+    cls: type[Validator] = getattr(jsonschema_rs, draft)
+    return cls({keyword: limit}, offline=True, validate_formats=True)
+
+
+def leaf_fits(draft: str, keyword: str, limit: str | float | bool, value: Any) -> bool:
+    """Whether `value` fits a schema of that one keyword, which looks at nothing else."""
+    return _leaf(draft, keyword, limit).is_valid(value)
+
+
+def _key_patterns(schema: Any) -> Iterator[str]:
+    for part in _containers(schema):
+        if isinstance(part, dict) and isinstance(named := part.get("patternProperties"), dict):
+            yield from cast("dict[str, Any]", named)
+
+
+def _keys(value: Any) -> Iterator[str]:
+    for part in _containers(value):
+        if isinstance(part, dict):
+            yield from part
+
+
+def _containers(value: Any) -> Iterator[dict[str, Any] | list[Any] | tuple[Any, ...]]:
+    """A value and all that is in it, as far as something is in that."""
+    waiting = [value]
+    while waiting:
+        part = waiting.pop()
+        if isinstance(part, dict | list | tuple):
+            yield cast(Any, part)
+            waiting += cast("dict[str, Any]", part).values() if isinstance(part, dict) else cast("list[Any]", part)
+
+
+def _is_flat(value: Any, levels: int) -> bool:
+    if not isinstance(value, dict | list | tuple):
+        return True
+    inner = cast("dict[str, Any]", value).values() if isinstance(value, dict) else cast("list[Any]", value)
+    return levels > 0 and all(_is_flat(part, levels - 1) for part in inner)

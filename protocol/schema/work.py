@@ -1,0 +1,118 @@
+"""How much work one value can be under a schema. What could take for ever, or overflow the stack, is told beforehand.
+
+jsonschema-rs looks at a container once for each part of a schema, so deep values cost little. But it goes through
+references in place (a schema that is another, all of others, one of others) as often as they are met, and as deep:
+forty definitions that each name the next one twice are 2^40 steps for a single value.
+"""
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple, cast
+
+MAX_STEPS = 10_000  # parts of a schema that are tried on one value: about a millisecond
+MAX_LEVELS = 100  # of them inside one another
+
+_REFERENCES = ("$ref", "$dynamicRef")
+_LISTS = ("allOf", "anyOf", "oneOf")
+_ALONE = ("not", "if", "then", "else")
+_BY_NAME = ("dependentSchemas", "dependencies")
+
+
+class _Fault(Exception):
+    """Why a schema can't be used."""
+
+
+class _Weight(NamedTuple):
+    steps: int
+    levels: int
+
+
+_LIGHT = _Weight(1, 1)
+
+
+def work_fault(schema: dict[str, Any]) -> str | None:
+    """Why a schema, which need not be a valid one, could take too much work for one value; None if it can't."""
+    scale = _Scale(schema)
+    try:
+        for part in _dicts(schema):
+            scale.weigh(part, 1)
+    except _Fault as fault:
+        return str(fault)
+    return None
+
+
+class _Scale:
+    """Weighs the parts of one schema, each once."""
+
+    def __init__(self, root: dict[str, Any]) -> None:
+        self._root = root
+        self._names = dict(_names(root))
+        self._known: dict[int, _Weight | None] = {}  # None: being weighed
+
+    def weigh(self, part: Any, level: int) -> _Weight:
+        """What `part`, tried at this level, is for one value. Raises: _Fault."""
+        if not isinstance(part, dict):
+            return _LIGHT
+        key = id(cast(object, part))
+        if key not in self._known and level <= MAX_LEVELS:
+            self._known[key] = None
+            inner = [self.weigh(other, level + 1) for other in self._in_place(cast("dict[str, Any]", part))]
+            steps = 1 + sum(weight.steps for weight in inner)
+            self._known[key] = _Weight(steps, 1 + max((weight.levels for weight in inner), default=0))
+        weight = self._known.get(key, _LIGHT)
+        if weight is None:
+            raise _Fault("a reference leads in a circle, back to a schema for the same value")
+        if level + weight.levels > MAX_LEVELS + 1:
+            raise _Fault(f"nested too deeply: more than {MAX_LEVELS} levels of schemas for one value")
+        if weight.steps > MAX_STEPS:
+            raise _Fault(f"too much work: references lead to more than {MAX_STEPS} schemas for one value")
+        return weight
+
+    def _in_place(self, part: dict[str, Any]) -> Iterator[Any]:
+        """The schemas that are tried on the same value as this one."""
+        for key in _REFERENCES:
+            if isinstance(part.get(key), str):
+                yield self._target(part[key])
+        if "$recursiveRef" in part:
+            yield self._root
+        for key in _LISTS:
+            if isinstance(part.get(key), list):
+                yield from part[key]
+        for key in _BY_NAME:
+            if isinstance(part.get(key), dict):
+                yield from part[key].values()
+        yield from (part[key] for key in _ALONE if key in part)
+
+    def _target(self, reference: str) -> Any:
+        """What a reference means; None for a metaschema, or what there is not."""
+        if reference in self._names:
+            return self._names[reference]
+        base, _, path = reference.partition("#")
+        if path and not path.startswith("/"):
+            return None
+        found: Any = self._names.get(base) if base else self._root
+        for step in path.split("/")[1:]:
+            key = step.replace("~1", "/").replace("~0", "~")
+            if isinstance(found, list) and key.isdecimal() and int(key) < len(cast("list[Any]", found)):
+                found = cast("list[Any]", found)[int(key)]
+            else:
+                found = cast("dict[str, Any]", found).get(key) if isinstance(found, dict) else None
+        return found
+
+
+def _names(root: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """What references can mean besides a path: anchors, and ids as they are written."""
+    for part in _dicts(root):
+        for key, prefix in (("$anchor", "#"), ("$dynamicAnchor", "#"), ("$id", ""), ("id", "")):
+            if isinstance(part.get(key), str):
+                yield prefix + part[key], part
+
+
+def _dicts(root: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    waiting: list[Any] = [root]
+    while waiting:
+        part = waiting.pop()
+        if isinstance(part, dict):
+            yield cast("dict[str, Any]", part)
+            waiting += cast("dict[str, Any]", part).values()
+        elif isinstance(part, list):
+            waiting += cast("list[Any]", part)

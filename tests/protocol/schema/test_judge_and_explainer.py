@@ -1,0 +1,130 @@
+"""What the judge decides, the explainer explains: jsonschema-rs and jsonschema held beside each other."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from profiles import examples
+
+from adjourn.protocol.schema.compiled import compile_schema
+from adjourn.protocol.schema.explainer import Explainer
+from adjourn.protocol.schema.judge import DRAFTS, judge_of
+
+NAMES = st.sampled_from(["a", "b", "ab", "é"])
+TYPES = st.sampled_from(["object", "array", "string", "integer", "number", "boolean", "null"])
+SCALARS = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(-3, 3),
+    st.sampled_from([-1.0, 0.0, 0.5, 2.0, 19.99, 1e300, -0.0]),
+    st.sampled_from(["", "a", "é!", "1234", "1234\n", "٣", "2026-01-02", "12:00:00Z\n", "a@b.example", "\U0001f600"]),
+)
+VALUES = st.recursive(
+    SCALARS,
+    lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(NAMES, inner, max_size=3)),
+    max_leaves=8,
+)
+SIZES = st.integers(0, 3)
+BOUNDS = st.one_of(st.integers(-2, 2), st.sampled_from([-1.5, 0.0, 1.0]))
+PATTERNS = st.sampled_from(["^a", ".", r"^\d+$", "^[0-9]{4}$", "^(?!a)", r"^\w+$", "(a+)+$"])
+FORMATS = st.sampled_from(["date", "date-time", "time", "uri", "iri", "email", "uuid", "regex", "ipv4", "nonsense"])
+NEWER = ("Draft201909Validator", "Draft202012Validator")
+
+
+def keywords_of(draft: str, inner: st.SearchStrategy, unevaluated: bool) -> dict[str, st.SearchStrategy]:
+    """What a schema of that draft may say, each with values for it."""
+    some = st.lists(inner, min_size=1, max_size=2)
+    keywords = {
+        "type": st.one_of(TYPES, st.lists(TYPES, min_size=1, max_size=3, unique=True)),
+        "properties": st.dictionaries(NAMES, inner, max_size=3),
+        "required": st.lists(NAMES, min_size=1, max_size=2, unique=True),
+        "additionalProperties": inner,
+        "patternProperties": st.dictionaries(PATTERNS, inner, max_size=2),
+        "items": inner,
+        "enum": st.lists(VALUES, min_size=1, max_size=3, unique_by=repr),
+        **dict.fromkeys(["minLength", "maxLength", "minItems", "maxItems", "minProperties", "maxProperties"], SIZES),
+        **dict.fromkeys(["minimum", "maximum"], BOUNDS),
+        **dict.fromkeys(["anyOf", "oneOf", "allOf"], some),
+        "not": inner,
+        "pattern": PATTERNS,
+        "format": FORMATS,
+        "multipleOf": st.sampled_from([0.01, 0.5, 1, 2]),
+        "uniqueItems": st.booleans(),
+        "$ref": st.just("#/definitions/other"),
+    }
+    if draft != "Draft4Validator":
+        keywords |= dict.fromkeys(["exclusiveMinimum", "exclusiveMaximum"], BOUNDS)
+        keywords |= {"const": VALUES, "contains": inner, "propertyNames": inner}
+    if draft not in ("Draft4Validator", "Draft6Validator"):
+        keywords |= {"if": inner, "then": inner, "else": inner}
+    if draft in NEWER:
+        keywords |= {
+            "dependentRequired": st.dictionaries(NAMES, st.lists(NAMES, max_size=1), max_size=1),
+            "dependentSchemas": st.dictionaries(NAMES, inner, max_size=1),
+            "minContains": SIZES,
+            "maxContains": SIZES,
+        }
+    else:
+        keywords["dependencies"] = st.dictionaries(NAMES, st.lists(NAMES, min_size=1, max_size=1) | inner, max_size=1)
+    if unevaluated:
+        keywords |= {"unevaluatedProperties": inner, "unevaluatedItems": inner}
+    if draft == "Draft202012Validator":
+        keywords["prefixItems"] = some
+    else:
+        keywords |= {"items": inner | some, "additionalItems": inner}
+    return keywords
+
+
+def schemas(draft: str, *, unevaluated: bool = False) -> st.SearchStrategy:
+    def few(inner: st.SearchStrategy) -> st.SearchStrategy:
+        known = keywords_of(draft, inner, unevaluated)
+        names = st.lists(st.sampled_from(sorted(known)), max_size=4, unique=True)
+        return names.flatmap(lambda chosen: st.fixed_dictionaries({name: known[name] for name in chosen}))
+
+    leaf = st.just({}) if draft == "Draft4Validator" else st.booleans()
+    parts = st.recursive(leaf, few, max_leaves=8)
+    other = few(leaf).map(lambda schema: {name: schema[name] for name in schema if name != "$ref"})
+    return st.tuples(few(parts), other).map(
+        lambda pair: {**pair[0], "definitions": {"other": pair[1]}, "$schema": DRAFTS[draft]}
+    )
+
+
+@pytest.mark.parametrize("draft", DRAFTS)
+@examples(300)
+@given(data=st.data())
+def test_both_refuse_the_same_values(draft, data):
+    schema = data.draw(schemas(draft))
+    judge, explainer = judge_of(schema), Explainer(schema, draft)
+    for value in data.draw(st.lists(VALUES, min_size=1, max_size=6)):
+        assert judge.fits(value) == (explainer.errors(value) == []), value
+
+
+@pytest.mark.parametrize("draft", NEWER)
+@examples(150)
+@given(data=st.data())
+def test_no_refusal_is_without_a_reason_and_a_yes_stands_where_they_may_differ(draft, data):
+    """jsonschema takes some evaluated parts for unevaluated ones, and is not asked at all beside patterns."""
+    schema, value = data.draw(schemas(draft, unevaluated=True)), data.draw(VALUES)
+    reasons = compile_schema(schema).validate(value)
+    assert (reasons == []) == judge_of(schema).fits(value)
+    assert all(reason.message for reason in reasons)
+
+
+def test_where_the_explainer_finds_nothing_the_judge_tells_its_own_error():
+    schema = {"properties": {"a": {"patternProperties": {"^x": True}, "unevaluatedProperties": False}}}
+    [error] = compile_schema(schema).validate({"a": {"x1": 1, "b": 2}})
+    assert error.path == "/a"
+    assert error.message == "Unevaluated properties are not allowed ('b' was unexpected)"
+
+
+def test_what_is_too_deep_to_be_told_is_still_refused_with_a_reason():
+    schema = {
+        "patternProperties": {"^x": True},
+        "properties": {"a": {"$ref": "#"}},
+        "unevaluatedProperties": False,
+        "type": "object",
+    }
+    value = {"b": 1}
+    for _ in range(30):
+        value = {"a": value}
+    [error] = compile_schema(schema).validate(value)
+    assert "nested too deeply" in error.message
