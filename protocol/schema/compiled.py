@@ -7,7 +7,7 @@ from ..codec import CodecError, InvalidValue, canonical_json, check_value, parse
 from ..errors import ProgramError
 from .explainer import Explainer
 from .judge import DRAFTS, Judge, Unusable, judge_of
-from .patterns import Undecided
+from .patterns import Undecided, watched
 from .reasons import SchemaError
 from .work import work_fault
 
@@ -34,13 +34,11 @@ class CompiledSchema:
         that as its error."""
         try:
             check_value(value)  # jsonschema-rs raises for some of what is outside, and takes the rest for valid
-            if self._judge.fits(value):
-                return []
+            return [] if self._judge.fits(value) else watched(self._explain, value)
         except InvalidValue as error:
             return [SchemaError(error.path, error.message)]
         except Undecided as error:
             return [SchemaError("", str(error))]
-        return self._explain(value)
 
     def _explain(self, value: Any) -> list[SchemaError]:
         if self._explainer is None:

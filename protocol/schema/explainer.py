@@ -16,16 +16,23 @@ from .reasons import SchemaError, explain
 __all__ = ["MAX_ERRORS", "Explainer"]
 
 MAX_ERRORS = 20
-MAX_REFERENCES = 1000  # followed in one explanation: about 0.1 s
+MAX_STEPS = 5000  # of one explanation, about 0.1 s. A step is a schema beside a value, or what takes as long
 
 Keyword = Callable[[Any, Any, Any, Any], Any]  # (validator, the keyword's value, the value to judge, the schema)
 
 
 class _TooMuchWork(Exception):
-    """More than `MAX_REFERENCES` references were followed."""
+    """More than `MAX_STEPS` were taken."""
 
 
-_references_left: ContextVar[int] = ContextVar("references_left")  # of the explanation under way; they never nest
+_steps_left: ContextVar[int] = ContextVar("steps_left")  # of the explanation under way; they never nest
+
+
+def _take(steps: int) -> None:
+    left = _steps_left.get() - steps
+    _steps_left.set(left)
+    if left < 0:
+        raise _TooMuchWork
 
 
 class Explainer:
@@ -38,7 +45,7 @@ class Explainer:
 
     def errors(self, value: Any) -> list[SchemaError]:
         """What is wrong with a value, at most `MAX_ERRORS`; [] where nothing can be found. Never raises."""
-        _references_left.set(MAX_REFERENCES)
+        _steps_left.set(MAX_STEPS)
         found: dict[SchemaError, None] = {}
         try:
             for error in self._validator.iter_errors(value):
@@ -69,7 +76,7 @@ def _class(draft: str, has_patterns: bool) -> Any:
         "patternProperties": _pattern_properties,
         "additionalProperties": _additional_properties,
         **{name: partial(_leaf, draft, name) for name in ("format", "multipleOf", "uniqueItems")},
-        **{name: partial(_ref, known[name]) for name in ("$ref", "$dynamicRef", "$recursiveRef") if name in known},
+        **{name: partial(_heavy, known[name]) for name in _HEAVY if name in known},
     }
     if has_patterns:
         ours["unevaluatedProperties"] = _nothing  # it would match them itself, and take as long as it takes
@@ -79,6 +86,8 @@ def _class(draft: str, has_patterns: bool) -> Any:
 
 
 def _evolve(validator: Any, **changes: Any) -> Any:
+    """The validator of a part of the schema: asked for each time that one is put beside a value."""
+    _take(1)
     # jsonschema's own goes over to its plain class wherever a schema says `$schema`.
     now = {"schema": validator.schema, "registry": validator._registry, "_resolver": validator._resolver}
     return type(validator)(**{**now, **changes})
@@ -88,12 +97,13 @@ def _nothing(validator: Any, limit: Any, value: Any, schema: Any) -> None:
     return None
 
 
-def _ref(follow: Keyword, validator: Any, reference: str, value: Any, schema: Any) -> Any:
-    left = _references_left.get() - 1
-    _references_left.set(left)
-    if left < 0:
-        raise _TooMuchWork
-    return follow(validator, reference, value, schema)
+_HEAVY = ("contains", "enum", "unevaluatedItems", "unevaluatedProperties")  # they look at each choice or each item
+
+
+def _heavy(keyword: Keyword, validator: Any, limit: Any, value: Any, schema: Any) -> Any:
+    sized: list[Any] = [each for each in (limit, value) if isinstance(each, dict | list | tuple)]
+    _take(sum(map(len, sized)))
+    return keyword(validator, limit, value, schema)
 
 
 def _leaf(draft: str, keyword: str, validator: Any, limit: Any, value: Any, schema: Any) -> Iterator[Exception]:
@@ -131,6 +141,7 @@ def _additional_properties(validator: Any, inner: Any, value: Any, schema: dict[
 
 
 def _matches(pattern: str, text: str) -> bool:
+    _take(1)
     try:
         return matches(pattern, text)
     except Undecided:  # nothing is known of this text: something else is wrong

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from ..codec import pointer, to_json
 from ..errors import ProgramError
-from .patterns import PatternKeyword, backtracking, in_linear_time, is_linear, matches, verdict_of
+from .patterns import PatternKeyword, backtracking, in_linear_time, is_linear, matches, watched
 from .reasons import SchemaError, cut, short
 
 if TYPE_CHECKING:
@@ -45,9 +45,13 @@ class Judge:
 
     def error(self, value: Any) -> SchemaError:
         """The first thing that is wrong with a value that doesn't fit, in jsonschema-rs's own words."""
+        import jsonschema_rs
+
         if not _is_flat(value, MAX_TOLD_LEVELS):
             return SchemaError("", "nested too deeply, or too large, to say what is wrong with it")
-        for error in self._validator.iter_errors(value):
+        try:
+            self._validator.validate(value)  # `iter_errors` would find them all first
+        except jsonschema_rs.ValidationError as error:
             return SchemaError(pointer(*error.instance_path), cut(error.message))
         return SchemaError("", f"expected another value, got {short(value)}")
 
@@ -61,10 +65,13 @@ class _LookAroundJudge(Judge):
         self.fits = self._fits
 
     def _fits(self, value: Any) -> bool:
+        return watched(self._look, value)
+
+    def _look(self, value: Any) -> bool:
         for key in _keys(value) if self._key_patterns else ():
             for pattern in self._key_patterns:
                 matches(pattern, key)
-        return verdict_of(self._validator.is_valid, value)
+        return self._validator.is_valid(value)
 
 
 def judge_of(schema: dict[str, Any]) -> Judge:

@@ -160,6 +160,21 @@ def test_branches_that_double_the_work_with_each_level_are_judged_and_their_expl
     assert error.message == "nested too deeply, or too large, to say what is wrong with it"
 
 
+@pytest.mark.parametrize(
+    ("schema", "value", "path"),
+    [
+        ({"contains": {"const": -1}}, list(range(100_000)), ""),
+        ({"items": {"enum": list(range(2000))}}, list(range(2001)), "/2000"),
+        ({"unevaluatedProperties": False}, {f"key{n}": n for n in range(20_000)}, ""),
+    ],
+)
+def test_a_value_that_takes_long_to_explain_is_explained_by_the_judge(schema, value, path):
+    """jsonschema would take seconds."""
+    [error] = compile_schema(schema).validate(value)
+    assert error.path == path
+    assert len(error.message) <= 320
+
+
 def test_a_fault_far_back_in_a_long_list_is_still_found():
     schema = compile_schema({"items": {"$ref": "#/$defs/n"}, "$defs": {"n": {"type": "integer"}}})
     [error] = schema.validate([1] * 5000 + ["x"])

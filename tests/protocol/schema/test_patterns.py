@@ -94,9 +94,22 @@ def test_each_match_by_backtracking_has_a_bound_that_shrinks_with_its_text():
     assert steps[-1] >= 1
 
 
+def test_many_matches_that_each_take_long_are_given_up_together():
+    schema = {"items": {"pattern": SLOW}}
+    assert errors(schema, ["yx"] * 1000) == []
+    texts = ["a" * 1000 + "yx"] * patterns.MAX_HARD
+    assert errors(schema, texts) == []
+    assert "takes too long" in errors(schema, [*texts, texts[0]])[0][1]
+
+
 def test_look_around_at_a_fixed_place_does_not_care_how_long_a_text_is():
-    assert fits({"pattern": "^(?!.*secret)"}, "nothing to see " * 10_000)
-    assert not fits({"pattern": "^(?!.*secret)"}, "nothing to see " * 10_000 + "secret")
+    assert fits({"pattern": "^(?!.*secret)"}, "nothing to see " * 4000)
+    assert not fits({"pattern": "^(?!.*secret)"}, "nothing to see " * 4000 + "secret")
+
+
+def test_a_text_that_is_too_long_for_backtracking_is_not_decided():
+    assert "takes too long" in errors({"pattern": "^(?!a)"}, "b" * (patterns.MAX_CHARS + 1))[0][1]
+    assert fits({"pattern": "^[^a]"}, "b" * (patterns.MAX_CHARS + 1))
 
 
 def test_a_text_that_no_look_around_looks_at_may_be_as_long_as_it_wants():
