@@ -76,6 +76,12 @@ def test_a_wrong_entry_is_asked_again_with_what_was_expected() -> None:
     ]
 
 
+def test_an_entry_is_judged_by_the_draft_of_the_whole_schema() -> None:
+    schema = an_object("count", count={"type": "integer", "minimum": 2, "exclusiveMinimum": True})
+    _, asked = answered({"$schema": "http://json-schema.org/draft-04/schema#", **schema}, "2", "3")
+    assert asked[1].lines == ("Expected more than 2, got 2.",)
+
+
 @pytest.mark.parametrize("entry", ["nan", "inf", "1e999", "9" * 30])
 def test_a_number_that_the_wire_does_not_carry_is_asked_again(entry: str) -> None:
     assert decided({"type": "number"}, entry, "-1.5") == -1.5

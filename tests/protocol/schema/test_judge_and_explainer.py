@@ -88,6 +88,33 @@ def schemas(draft: str, *, unevaluated: bool = False) -> st.SearchStrategy:
     )
 
 
+LEAVES = [
+    *({"type": name} for name in ("object", "array", "string", "integer", "number", "boolean", "null")),
+    *({"format": name} for name in ("date", "time", "date-time", "uri", "iri", "email", "uuid", "regex", "nonsense")),
+    *({"pattern": text} for text in ("^a", r"^\d+$", "^[0-9]{4}$", "^(?!a)", r"^\w+$", "^.$", "(a+)+$")),
+    *({"multipleOf": number} for number in (0.01, 0.1, 0.5, 2, 1e-300)),
+    *({"enum": [choice]} for choice in (1, 1.0, True, 0, False, None, "a", [1], [True], {"a": 1}, {"a": True})),
+    *({key: 1} for key in ("minLength", "maxLength", "minItems", "maxItems", "minProperties", "maxProperties")),
+    *({key: 1} for key in ("minimum", "maximum")),
+    {"uniqueItems": True},
+]
+PLAIN = [
+    *(None, True, False, 0, 1, -1, 1.0, 0.5, 19.99, 0.015, 1e300, 2**53),
+    *("", "a", "é", "1234", "1234\n", "٣", "\U0001f600"),
+    *("2026-01-02", "12:00:00Z", "12:00:00Z\n", "2026-01-02T03:04:05Z\n", "a@b.example", "/x\n", "https://a.example/ö"),
+    *([], [1], [True], [1, 1.0], [1, True], [{"a": 1}, {"a": 1.0}], {}, {"a": 1}, {"a": True}, {"a": 1, "b": 2}),
+]
+
+
+@pytest.mark.parametrize("draft", DRAFTS)
+def test_both_refuse_the_same_plain_values_under_each_keyword(draft):
+    for leaf in LEAVES:
+        schema = {**leaf, "$schema": DRAFTS[draft]}
+        judge, explainer = judge_of(schema), Explainer(schema, draft)
+        refused = [value for value in PLAIN if not judge.fits(value)]
+        assert [value for value in PLAIN if explainer.errors(value)] == refused, leaf
+
+
 @pytest.mark.parametrize("draft", DRAFTS)
 @examples(300)
 @given(data=st.data())
