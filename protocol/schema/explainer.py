@@ -10,6 +10,7 @@ from functools import cache, partial
 from typing import Any, cast
 
 from .judge import leaf_fits
+from .objects import objects
 from .patterns import Undecided, matches
 from .reasons import SchemaError, explain
 
@@ -41,7 +42,8 @@ class Explainer:
     def __init__(self, schema: dict[str, Any], draft: str) -> None:
         from jsonschema_specifications import REGISTRY  # pyright: ignore[reportMissingTypeStubs]
 
-        self._validator = _class(draft, has_patterns=_mentions(schema, "patternProperties"))(schema, registry=REGISTRY)
+        has_patterns = any("patternProperties" in part for part in objects(schema))
+        self._validator = _class(draft, has_patterns)(schema, registry=REGISTRY)
 
     def errors(self, value: Any) -> list[SchemaError]:
         """What is wrong with a value, at most `MAX_ERRORS`; [] where nothing can be found. Never raises."""
@@ -56,12 +58,6 @@ class Explainer:
         except Exception:  # noqa: S110  # too much work, too deep, a reference that only the judge can follow …
             pass  # what was found until then is told; where it is nothing, the judge has words of its own
         return list(found)
-
-
-def _mentions(value: Any, key: str) -> bool:
-    if isinstance(value, dict):
-        return key in value or any(_mentions(part, key) for part in cast("dict[str, Any]", value).values())
-    return isinstance(value, list) and any(_mentions(part, key) for part in cast("list[Any]", value))
 
 
 @cache

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from ..codec import pointer, to_json
 from ..errors import ProgramError
+from .objects import objects
 from .patterns import PatternKeyword, backtracking, in_linear_time, is_linear, matches, watched
 from .reasons import SchemaError, cut, short
 
@@ -68,9 +69,10 @@ class _LookAroundJudge(Judge):
         return watched(self._look, value)
 
     def _look(self, value: Any) -> bool:
-        for key in _keys(value) if self._key_patterns else ():
-            for pattern in self._key_patterns:
-                matches(pattern, key)
+        for pattern in self._key_patterns:
+            for part in objects(value):
+                for key in part:
+                    matches(pattern, key)
         return self._validator.is_valid(value)
 
 
@@ -141,25 +143,9 @@ def leaf_fits(draft: str, keyword: str, limit: str | float | bool, value: Any) -
 
 
 def _key_patterns(schema: Any) -> Iterator[str]:
-    for part in _containers(schema):
-        if isinstance(part, dict) and isinstance(named := part.get("patternProperties"), dict):
+    for part in objects(schema):
+        if isinstance(named := part.get("patternProperties"), dict):
             yield from cast("dict[str, Any]", named)
-
-
-def _keys(value: Any) -> Iterator[str]:
-    for part in _containers(value):
-        if isinstance(part, dict):
-            yield from part
-
-
-def _containers(value: Any) -> Iterator[dict[str, Any] | list[Any] | tuple[Any, ...]]:
-    """A value and all that is in it, as far as something is in that."""
-    waiting = [value]
-    while waiting:
-        part = waiting.pop()
-        if isinstance(part, dict | list | tuple):
-            yield cast(Any, part)
-            waiting += cast("dict[str, Any]", part).values() if isinstance(part, dict) else cast("list[Any]", part)
 
 
 def _is_flat(value: Any, levels: int) -> bool:

@@ -7,6 +7,9 @@ forty definitions that each name the next one twice are 2^40 steps for a single 
 
 from collections.abc import Iterator
 from typing import Any, NamedTuple, cast
+from urllib.parse import unquote
+
+from .objects import objects
 
 MAX_STEPS = 10_000  # parts of a schema that are tried on one value: about a millisecond
 MAX_LEVELS = 100  # of them inside one another
@@ -33,7 +36,7 @@ def work_fault(schema: dict[str, Any]) -> str | None:
     """Why a schema, which need not be a valid one, could take too much work for one value; None if it can't."""
     scale = _Scale(schema)
     try:
-        for part in _dicts(schema):
+        for part in objects(schema):
             scale.weigh(part, 1)
     except _Fault as fault:
         return str(fault)
@@ -90,9 +93,14 @@ class _Scale:
         if path and not path.startswith("/"):
             return None
         found: Any = self._names.get(base) if base else self._root
-        for step in path.split("/")[1:]:
+        for step in unquote(path).split("/")[1:]:
             key = step.replace("~1", "/").replace("~0", "~")
-            if isinstance(found, list) and key.isdecimal() and int(key) < len(cast("list[Any]", found)):
+            if (
+                isinstance(found, list)
+                and key.isdecimal()
+                and len(key) < 9
+                and int(key) < len(cast("list[Any]", found))
+            ):
                 found = cast("list[Any]", found)[int(key)]
             else:
                 found = cast("dict[str, Any]", found).get(key) if isinstance(found, dict) else None
@@ -101,18 +109,7 @@ class _Scale:
 
 def _names(root: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
     """What references can mean besides a path: anchors, and ids as they are written."""
-    for part in _dicts(root):
+    for part in objects(root):
         for key, prefix in (("$anchor", "#"), ("$dynamicAnchor", "#"), ("$id", ""), ("id", "")):
             if isinstance(part.get(key), str):
                 yield prefix + part[key], part
-
-
-def _dicts(root: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    waiting: list[Any] = [root]
-    while waiting:
-        part = waiting.pop()
-        if isinstance(part, dict):
-            yield cast("dict[str, Any]", part)
-            waiting += cast("dict[str, Any]", part).values()
-        elif isinstance(part, list):
-            waiting += cast("list[Any]", part)

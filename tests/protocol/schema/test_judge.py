@@ -103,16 +103,21 @@ def test_references_that_double_the_work_for_one_value_are_refused(link, where):
         compile_schema(chained(40, link))
 
 
-def test_anchors_and_ids_double_the_work_as_well():
+def test_anchors_ids_and_escaped_paths_double_the_work_as_well():
     def anchored(n):
         return {"$anchor": f"a{n}", "allOf": [{"$ref": f"#a{n + 1}"}, {"$ref": f"#a{n + 1}"}]}
 
     def named(n):
         return {"$id": f"https://a.example/{n}", "allOf": [{"$ref": f"https://a.example/{n + 1}"}] * 2}
 
+    def listed(n):
+        return {"allOf": [{"$ref": f"#/%24defs/all/allOf/{n + 1}"}] * 2}
+
     for link, last in ((anchored, {"$anchor": "a40"}), (named, {"$id": "https://a.example/40"})):
         with pytest.raises(SchemaInvalid, match="too much work"):
             compile_schema({"$defs": {**{f"d{n}": link(n) for n in range(40)}, "d40": last}})
+    with pytest.raises(SchemaInvalid, match="too much work"):
+        compile_schema({"$defs": {"all": {"allOf": [*(listed(n) for n in range(40)), {}]}}})
 
 
 def test_a_chain_of_references_that_could_overflow_the_stack_is_refused():

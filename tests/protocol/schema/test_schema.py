@@ -431,3 +431,8 @@ def test_no_schema_and_no_value_raise_anything(schema, value):
 @given(name=FORMATS, value=st.text())
 def test_no_string_makes_a_format_raise(name, value):
     compile_schema({"format": name}).validate(value)
+
+
+def test_an_index_of_thousands_of_digits_leads_nowhere():
+    with pytest.raises(SchemaInvalid, match="leads nowhere"):
+        compile_schema({"$ref": f"#/allOf/{'9' * 5000}", "allOf": [{}]})
