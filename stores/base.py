@@ -1,8 +1,9 @@
 """The Store contract: where records live, for one owner at a time. No implementation here.
 
 A store keeps, per run, the latest head and every journal entry ever appended. It knows a head's id, version, epoch,
-status, agent, `nextDue`, `waitingSince` and times; the rest is opaque to it. `check_store` in `adjourn.stores.testing`
-is this contract as a test suite.
+status, agent, `nextDue`, `waitingSince` and times; the rest is opaque to it. Ids and agents' names are compared and
+ordered by code points. A journal grows to tens of thousands of entries, an entry to some megabytes. `check_store` in
+`adjourn.stores.testing` is this contract as a test suite.
 """
 
 from collections.abc import Sequence
@@ -26,7 +27,10 @@ class Acquired:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Some heads, newest `createdAt` first (of equal ones the greater id), and the cursor to the next page."""
+    """Some heads, newest `createdAt` first (of equal ones the greater id), and the cursor to the next page.
+
+    A page may have fewer heads than were asked for and yet a cursor, but none at all only if they can't be read.
+    """
 
     heads: tuple[Head, ...]
     after: str | None  # opaque; None: no more
@@ -80,7 +84,7 @@ class Store(Protocol):
         """Write `head` and append to its journal, both or neither.
 
         `expected_version`: the version that is stored now, 0 = the run must not exist; `head.version` is the new one,
-        `head.epoch` the writer's. `createdAt` of the first save stays, whatever `head` says.
+        `head.epoch` the writer's; both are kept as they are. `createdAt` of the first save stays, whatever `head` says.
 
         Raises:
             VersionConflict: something else is stored.
@@ -127,7 +131,7 @@ class Store(Protocol):
         ...
 
     async def due(self, now: int, limit: int = 100) -> tuple[Head, ...]:
-        """The first `limit` heads with `nextDue` <= now (ms), earliest first.
+        """The first `limit` heads with `nextDue` <= now (ms), earliest first: fewer only if no more are due.
 
         A head that can't be read is left out, and logged; it hides none of those behind it.
         """
