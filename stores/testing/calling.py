@@ -1,12 +1,15 @@
-"""How clauses call a store: for the error, all at once, or cancelled half way. No clauses here."""
+"""How clauses call a store: for the error, all at once, page by page, or cancelled half way. No clauses here."""
 
 from collections.abc import Awaitable, Sequence
+from typing import Any
 
 import trio
 
 from ...protocol.errors import AdjournError
+from ...protocol.record import Head
+from ..base import Store
 
-__all__ = ["cancelled_at", "error_of", "errors_of"]
+__all__ = ["all_pages", "cancelled_at", "error_of", "errors_of", "lists_of", "save_all"]
 
 
 async def error_of(call: Awaitable[object]) -> AdjournError | None:
@@ -29,6 +32,42 @@ async def errors_of(calls: Sequence[Awaitable[object]]) -> list[AdjournError | N
         for n in range(len(calls)):
             nursery.start_soon(one, n)
     return errors
+
+
+async def save_all(store: Store, heads: Sequence[Head]) -> None:
+    """Save these runs all at once, each for the first time."""
+    errors = await errors_of([store.save(head, expected_version=0) for head in heads])
+    refused = {head.id: error for head, error in zip(heads, errors, strict=True) if error}
+    assert not refused, f"first saves of runs with other ids are refused: {refused}"
+
+
+async def all_pages(store: Store, limit: int, **filters: Any) -> list[Head]:
+    """The heads of all pages of at most `limit`, each read with the cursor of the one before."""
+    asked = f"list(limit={limit}, {filters})"
+    page = await store.list(limit=limit, **filters)
+    found = list(page.heads)
+    while page.after is not None:
+        assert page.heads, f"{asked}: a page with a cursor to more has a run in it"
+        page = await store.list(limit=limit, after=page.after, **filters)
+        repeated = {head.id for head in found} & {head.id for head in page.heads}
+        assert not repeated, f"{asked}: each run once, but these are on two pages: {sorted(repeated)}"
+        assert len(page.heads) <= limit, f"{asked}: no page holds more than it was asked for"
+        found += page.heads
+    return found
+
+
+async def lists_of(store: Store) -> dict[str, tuple[Head, ...]]:
+    """What the lists hold of runs that are running or paused, of agents a and b, and due at 1 or 2."""
+    return {
+        "all": (await store.list()).heads,
+        "running": (await store.list(status="running")).heads,
+        "paused": (await store.list(status="paused")).heads,
+        "agent a": (await store.list(agent="a")).heads,
+        "agent b": (await store.list(agent="b")).heads,
+        "waiting": (await store.list(waiting=True)).heads,
+        "due at 1": await store.due(1),
+        "due at 2": await store.due(2),
+    }
 
 
 class _CancelAt(trio.abc.Instrument):

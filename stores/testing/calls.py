@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 
 from ...protocol.errors import StoreUnavailable, VersionConflict
 from ...protocol.record import MessageEntry, Record
-from .calling import error_of
+from .calling import error_of, lists_of
 from .contract import Clause, Opener, a_head, a_journal, clause, next_head
 
 __all__ = ["CLAUSES"]
@@ -29,19 +29,23 @@ async def a_record_comes_back_as_it_was_saved(opener: Opener) -> None:
 
 @clause()
 async def load_is_the_callers_own_copy(opener: Opener) -> None:
-    saved = a_head(metadata={"n": 1})
+    saved, journal = a_head(metadata={"n": 1}), list(a_journal())
     async with opener() as store:
-        await store.save(saved, a_journal(), expected_version=0)
+        await store.save(saved, journal, expected_version=0)
         saved.metadata["n"] = 2
+        message = journal[2]
+        assert isinstance(message, MessageEntry)
+        message.message.calls[0].arguments["order"] = 8
+        journal.clear()
+        whole = Record(head=a_head(metadata={"n": 1}), journal=a_journal())
         record = await store.load("run")
+        assert record == whole, "the saver's later changes stay its own"
         assert record is not None
-        assert record.head.metadata == {"n": 1}, "the saver's later changes stay its own"
         record.head.metadata["n"] = 3
         message = record.journal[2]
         assert isinstance(message, MessageEntry)
         message.message.calls[0].arguments.clear()
-        again = await store.load("run")
-        assert again == Record(head=a_head(metadata={"n": 1}), journal=a_journal()), "so do a loader's"
+        assert await store.load("run") == whole, "so do a loader's"
 
 
 @clause()
@@ -52,7 +56,7 @@ async def created_at_is_kept_on_re_pause(opener: Opener) -> None:
         await store.save(next_head(head, created_at=2_000, updated_at=2_000), expected_version=1)
         record = await store.load("run")
         page = await store.list()
-    assert record is not None
+    assert record is not None, "the run is there"
     assert record.head.created_at == 1_000, "createdAt of the first save"
     assert (record.head.version, record.head.updated_at) == (2, 2_000), "and the rest of the second"
     assert page.heads == (record.head,), "list tells the same"
@@ -72,11 +76,52 @@ async def delete_is_idempotent(opener: Opener) -> None:
 @clause()
 async def a_deleted_run_may_begin_anew(opener: Opener) -> None:
     async with opener() as store:
-        await store.save(a_head(), a_journal(), expected_version=0)
+        await store.save(a_head(agent="a", next_due=1, waiting_since=1), a_journal(), expected_version=0)
         await store.delete("run", epoch=0)
-        anew = a_head(created_at=5_000)
+        anew = a_head(created_at=5_000, status="running")
         await store.save(anew, a_journal()[:1], expected_version=0)
         assert await store.load("run") == Record(head=anew, journal=a_journal()[:1]), "nothing of the old run is left"
+        for asked, heads in (await lists_of(store)).items():
+            assert heads == ((anew,) if asked in ("all", "running") else ()), f"{asked}: the new run alone"
+        assert (await store.count("running"), await store.count("paused")) == (1, 0), (
+            "nor do counts tell of the old one"
+        )
+
+
+@clause()
+async def a_late_save_brings_no_deleted_run_back(opener: Opener) -> None:
+    head = a_head(next_due=1)
+    late = next_head(head, status="running")
+    async with opener() as store:
+        await store.save(head, a_journal(), expected_version=0)
+        await store.delete("run", epoch=0)
+        for expected in (1, 2):
+            error = await error_of(store.save(late, a_journal(), expected_version=expected))
+            assert isinstance(error, VersionConflict), f"a deleted run has version 0, not {expected}"
+            assert await store.load("run") is None, "a refused save leaves no run"
+            assert (await store.list()).heads == await store.due(9) == (), "not in the lists either"
+            assert await store.count("running") == await store.count("paused") == 0, "nor in the counts"
+        await store.save(a_head(version=3, created_at=7), expected_version=0)
+        error = await error_of(store.save(late, a_journal(), expected_version=1))
+        assert isinstance(error, VersionConflict), "nor does it go on from what the run was before it began anew"
+        assert await store.load("run") == Record(head=a_head(version=3, created_at=7), journal=()), (
+            "it stays as it began"
+        )
+
+
+@clause()
+async def the_version_is_the_one_that_the_head_says(opener: Opener) -> None:
+    head = a_head(version=4, status="completed")  # a run that is over is not begun anew either
+    async with opener() as store:
+        await store.save(head, expected_version=0)
+        for version in (5, 9):
+            for expected in {0, 1, 2, 3, version} - {head.version}:
+                error = await error_of(store.save(a_head(version=version), expected_version=expected))
+                assert isinstance(error, VersionConflict), f"expected version {expected}, stored is {head.version}"
+            after, head = head.version, a_head(version=version)
+            await store.save(head, expected_version=after)
+            assert await store.load("run") == Record(head=head, journal=()), f"version {version}, as saved"
+            assert (await store.list()).heads == (head,), "list tells the same"
 
 
 @clause()

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import msgspec
+import trio
 
 from ...protocol.messages import AssistantMessage, ModelDescriptor, Text, ToolCall, ToolResultMessage, user
 from ...protocol.record import (
@@ -21,29 +22,49 @@ from ...protocol.record import (
 )
 from ..base import Store
 
-__all__ = ["Clause", "Opener", "a_head", "a_journal", "clause", "next_head"]
+__all__ = ["Clause", "Opener", "a_head", "a_journal", "a_large_journal", "a_long_journal", "clause", "next_head"]
 
 # Opens the store under test; opened again after it was closed, it is the same store, if it claims to be durable.
 Opener = Callable[[], AbstractAsyncContextManager[Store]]
 
 
+PATIENCE_S = 300  # until a clause gives up a store that hangs: far above what any takes over a slow network
+
+
 @dataclass(frozen=True)
 class Clause:
-    """One promise of the contract. `check` takes the opener of an empty store and raises AssertionError if broken."""
+    """One promise of the contract."""
 
     name: str
-    check: Callable[[Opener], Awaitable[None]]
-    needs: str | None  # the claim (a field of StoreClaims) without which it doesn't apply
+    promise: Callable[[Opener], Awaitable[None]]
+    needs: tuple[str, ...]  # the claims (fields of StoreClaims) without which it doesn't apply
+
+    async def check(self, opener: Opener) -> None:
+        """Nothing, if the store keeps the promise. `opener` opens an empty store.
+
+        Raises: AssertionError, which says what was expected, also of a call that hangs (after five minutes); or what
+            a call of the store raised and should not have. A note on it names the clause. RuntimeError if asserts are
+            switched off.
+        """
+        if not __debug__:
+            raise RuntimeError("the clauses are asserts: run them without -O and PYTHONOPTIMIZE")
+        try:
+            with trio.move_on_after(PATIENCE_S) as patience:
+                await self.promise(opener)
+            assert not patience.cancelled_caught, f"expected every call to return; one waits, after {PATIENCE_S} s"
+        except Exception as error:
+            error.add_note(f"The clause of the Store contract: {self.name}")
+            raise
 
     def __str__(self) -> str:
         return self.name
 
 
-def clause(needs: str | None = None) -> Callable[[Callable[[Opener], Awaitable[None]]], Clause]:
+def clause(*needs: str) -> Callable[[Callable[[Opener], Awaitable[None]]], Clause]:
     """Makes a function the clause of its name."""
 
-    def made(check: Callable[[Opener], Awaitable[None]]) -> Clause:
-        return Clause(getattr(check, "__name__", "").replace("_", " "), check, needs)
+    def made(promise: Callable[[Opener], Awaitable[None]]) -> Clause:
+        return Clause(getattr(promise, "__name__", "").replace("_", " "), promise, needs)
 
     return made
 
@@ -58,6 +79,19 @@ def a_head(run_id: str = "run", version: int = 1, **fields: Any) -> Head:
 def next_head(head: Head, **fields: Any) -> Head:
     """The head of the save after this one."""
     return msgspec.structs.replace(head, version=head.version + 1, **fields)
+
+
+def a_long_journal(entries: int, start: int = 0) -> tuple[Entry, ...]:
+    """Small entries, each with its place, counted from `start`, as `at`."""
+    return tuple(
+        DecisionEntry(tool_call_id="call-1", outcome="decided", at=n, args_digest="d")
+        for n in range(start, start + entries)
+    )
+
+
+def a_large_journal() -> tuple[Entry, ...]:
+    """More entries than a store may write at once, and more bytes: 1,200 and 200,000."""
+    return InputEntry(messages=(user("é" * 100_000, 1),), at=1), *a_long_journal(1_199)
 
 
 def a_journal() -> tuple[Entry, ...]:

@@ -1,12 +1,13 @@
-"""The Store contract for pages, counts and deadlines."""
+"""The Store contract for lists and counts of a few runs: their order, their filters, what they follow."""
 
 from itertools import product
 from typing import Any
 
-from ...protocol.errors import InvalidParams
+from ...protocol.codec import MAX_INT
+from ...protocol.errors import InvalidParams, VersionConflict
 from ...protocol.record import Head
 from ..base import Store
-from .calling import error_of
+from .calling import all_pages, error_of, save_all
 from .contract import Clause, Opener, a_head, clause, next_head
 
 __all__ = ["CLAUSES"]
@@ -22,7 +23,35 @@ async def list_gives_every_run_once_newest_first(opener: Opener) -> None:
         assert [head.id for head in whole.heads] == ["b", "e", "d", "c", "a"], "by createdAt, then by id, descending"
         assert whole.after is None, "no cursor where nothing is left"
         for limit in (1, 2, 4, 5):
-            assert await _pages(store, limit) == ["b", "e", "d", "c", "a"], f"the same in pages of {limit}"
+            assert await _ids(store, limit) == ["b", "e", "d", "c", "a"], f"the same in pages of {limit}"
+
+
+@clause()
+async def list_orders_times_as_numbers_to_the_millisecond(opener: Opener) -> None:
+    now = 1_764_000_000_001
+    times = (10, now, 0, MAX_INT, 9, now + 1, 2**31, 100, now - 1)
+    heads = [a_head(f"run-{n}", created_at=at, updated_at=n) for n, at in enumerate(times)]
+    async with opener() as store:
+        await save_all(store, heads)
+        for limit in (1, 4, 9):
+            found = [head.created_at for head in await all_pages(store, limit)]
+            assert found == sorted(times, reverse=True), f"by createdAt in pages of {limit}: {found}"
+
+
+@clause()
+async def list_keeps_its_order_whatever_later_saves_say(opener: Opener) -> None:
+    times = {"a": 20, "b": 10, "c": 0}
+    async with opener() as store:
+        for version in range(1, 5):
+            for run_id, created_at in times.items():
+                later = created_at if version == 1 else 1_000 * version - created_at
+                head = a_head(run_id, version, created_at=later, updated_at=later, next_due=1)
+                await store.save(head, expected_version=version - 1)
+            heads = (await store.list()).heads
+            assert [head.id for head in heads] == ["a", "b", "c"], f"by the first createdAt, after save {version}"
+            loaded = [record.head for run_id in times if (record := await store.load(run_id))]
+            for found in (heads, await store.due(1), loaded):
+                assert {head.id: head.created_at for head in found} == times, f"createdAt as at first, after {version}"
 
 
 @clause()
@@ -46,21 +75,22 @@ async def list_by_status_gives_the_runs_that_have_it_now(opener: Opener) -> None
             await store.save(a_head(f"run-{n}", created_at=n, status=status), expected_version=0)
         moved = next_head(a_head("run-0", created_at=0), status="completed")
         await store.save(moved, expected_version=1)
-        assert await _pages(store, 1, status="paused") == ["run-4", "run-2"]
-        assert await _pages(store, 9, status="running") == ["run-5", "run-3", "run-1"]
-        assert (await store.list(status="completed")).heads == (moved,)
-        assert (await store.list(status="failed")).heads == ()
+        assert await _ids(store, 1, status="paused") == ["run-4", "run-2"], "without the one that is completed"
+        assert await _ids(store, 9, status="running") == ["run-5", "run-3", "run-1"], "the running ones"
+        assert (await store.list(status="completed")).heads == (moved,), "the one that is completed now"
+        assert (await store.list(status="failed")).heads == (), "no run has failed"
 
 
 @clause()
 async def list_by_agent_gives_the_runs_of_that_name(opener: Opener) -> None:
     async with opener() as store:
-        for n, agent in enumerate(("support", "sales", "support", "support team")):
+        for n, agent in enumerate(("support", "sales", "support", "support team", "a_b", "axb", "a-b", "A_B", "a_b-")):
             await store.save(a_head(f"run-{n}", created_at=n, agent=agent), expected_version=0)
-        assert await _pages(store, 1, agent="support") == ["run-2", "run-0"], "the whole name"
-        assert await _pages(store, 9, agent="Support") == await _pages(store, 9, agent="") == [], "and nothing but it"
+        assert await _ids(store, 1, agent="support") == ["run-2", "run-0"], "the whole name"
+        assert await _ids(store, 9, agent="Support") == await _ids(store, 9, agent="") == [], "and nothing but it"
+        assert await _ids(store, 9, agent="a_b") == ["run-4"], "no letter of a name stands for others"
         await store.delete("run-2", epoch=0)
-        assert await _pages(store, 9, agent="support") == ["run-0"], "without those that are gone"
+        assert await _ids(store, 9, agent="support") == ["run-0"], "without those that are gone"
 
 
 @clause()
@@ -103,70 +133,78 @@ async def list_takes_filters_together_on_pages_of_any_size(opener: Opener) -> No
                 and (head.waiting_since is not None or not waiting)
             ]
             for limit in (1, 2, 3, 100):
-                found = await _pages(store, limit, status=status, agent=agent, waiting=waiting)
+                found = await _ids(store, limit, status=status, agent=agent, waiting=waiting)
                 assert found == expected, f"{asked}, in pages of {limit}"
 
 
 @clause()
 async def count_follows_every_save_and_delete(opener: Opener) -> None:
     async with opener() as store:
-        assert await store.count("paused") == 0
+        assert await store.count("paused") == 0, "an empty store has no paused run"
         for n in range(3):
             await store.save(a_head(f"run-{n}"), expected_version=0)
         await store.save(next_head(a_head("run-0"), status="running"), expected_version=1)
-        assert (await store.count("paused"), await store.count("running")) == (2, 1)
-        await store.delete("run-1", epoch=0)
-        assert (await store.count("paused"), await store.count("failed")) == (1, 0)
+        assert (await store.count("paused"), await store.count("running")) == (2, 1), "as many as have the status now"
+        await store.save(next_head(a_head("run-2")), expected_version=1)
+        late = await error_of(store.save(next_head(a_head("run-2"), status="running"), expected_version=1))
+        assert isinstance(late, VersionConflict), "expected version 1, stored is 2"
+        assert (await store.count("paused"), await store.count("running")) == (2, 1), "runs are counted, not saves"
+        for _ in range(2):
+            await store.delete("run-1", epoch=0)
+            assert (await store.count("paused"), await store.count("failed")) == (1, 0), "a run deleted once or twice"
+
+
+@clause()
+async def lists_tell_nothing_of_a_refused_save(opener: Opener) -> None:
+    head = a_head(next_due=20)
+    async with opener() as store:
+        await store.save(head, expected_version=0)
+        other = a_head(version=3, status="running", agent="sales", waiting_since=1, next_due=10, created_at=1)
+        error = await error_of(store.save(other, expected_version=2))
+        assert isinstance(error, VersionConflict), "expected version 2, stored is 1"
+        for found in (
+            (await store.list()).heads,
+            (await store.list(status="paused")).heads,
+            (await store.list(agent="support")).heads,
+            await store.due(20),
+        ):
+            assert found == (head,), "the run as it was"
+        for found in (
+            (await store.list(status="running")).heads,
+            (await store.list(agent="sales")).heads,
+            (await store.list(waiting=True)).heads,
+            await store.due(10),
+        ):
+            assert found == (), "no run as the refused save had it"
+        assert (await store.count("paused"), await store.count("running")) == (1, 0), "counts as they were"
+
+
+@clause()
+async def heads_of_lists_are_the_callers_own_copies(opener: Opener) -> None:
+    async with opener() as store:
+        await store.save(a_head(next_due=1, metadata={"deep": {"n": 1}}), expected_version=0)
+        for _ in range(2):
+            record = await store.load("run")
+            assert record is not None, "the run is there"
+            for head in (record.head, *(await store.list()).heads, *await store.due(1)):
+                assert head.metadata == {"deep": {"n": 1}}, "what was saved, whatever a caller did to an earlier copy"
+                head.metadata["deep"]["n"] = 2
 
 
 @clause()
 async def list_and_due_say_what_they_expected(opener: Opener) -> None:
     async with opener() as store:
         await store.save(a_head(), expected_version=0)
+        for limit in (0, -1):
+            assert isinstance(await error_of(store.list(limit=limit)), InvalidParams), f"a page of {limit}"
+            assert isinstance(await error_of(store.due(1, limit=limit)), InvalidParams), f"{limit} runs that are due"
         for cursor in ("nonsense", "", "1e3.run", f"{10**30}.run"):
             assert isinstance(await error_of(store.list(after=cursor)), InvalidParams), "a cursor from nowhere"
-        assert isinstance(await error_of(store.list(limit=0)), InvalidParams), "a page of nothing"
-        assert isinstance(await error_of(store.due(1, limit=-1)), InvalidParams), "less than nothing"
 
 
-@clause()
-async def due_gives_what_is_due_now_earliest_first(opener: Opener) -> None:
-    dues = {"a": 30, "b": 10, "c": None, "d": 20, "e": 31}
-    async with opener() as store:
-        assert await store.due(30) == (), "nothing is due in an empty store"
-        for run_id, next_due in dues.items():
-            await store.save(a_head(run_id, next_due=next_due), expected_version=0)
-        assert await store.due(9) == ()
-        for _ in range(2):
-            assert [head.id for head in await store.due(30)] == ["b", "d", "a"], "up to now, however often asked"
-        assert [head.id for head in await store.due(30, limit=2)] == ["b", "d"], "the earliest of them"
-
-
-@clause()
-async def due_follows_every_save_and_delete(opener: Opener) -> None:
-    head = a_head(next_due=10)
-    async with opener() as store:
-        await store.save(head, expected_version=0)
-        for next_due in (None, 10, 25, 5, None, 10):
-            head = next_head(head, next_due=next_due)
-            await store.save(head, expected_version=head.version - 1)
-            found = () if next_due is None or next_due > 10 else (head,)
-            assert await store.due(10) == found, f"due at 10, nextDue is {next_due}"
-            found = () if next_due is None else (head,)
-            assert await store.due(25) == found, f"due at 25, nextDue is {next_due}"
-        await store.delete("run", epoch=0)
-        assert await store.due(25) == (), "a run that is gone"
-
-
-async def _pages(store: Store, limit: int, **filters: Any) -> list[str]:
+async def _ids(store: Store, limit: int, **filters: Any) -> list[str]:
     """The ids of all pages of this size."""
-    page = await store.list(limit=limit, **filters)
-    found = [head.id for head in page.heads]
-    while page.after is not None:
-        page = await store.list(limit=limit, after=page.after, **filters)
-        assert 0 < len(page.heads) <= limit, f"a page of 1 to {limit}"
-        found += [head.id for head in page.heads]
-    return found
+    return [head.id for head in await all_pages(store, limit, **filters)]
 
 
 CLAUSES = tuple(value for value in list(globals().values()) if isinstance(value, Clause))

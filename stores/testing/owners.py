@@ -4,6 +4,7 @@ from itertools import count
 
 from ...protocol.errors import StaleEpoch
 from ...protocol.record import Record
+from ..base import Acquired
 from .calling import cancelled_at, error_of, errors_of
 from .contract import Clause, Opener, a_head, a_journal, clause, next_head
 
@@ -13,8 +14,33 @@ __all__ = ["CLAUSES"]
 @clause()
 async def each_owner_has_a_greater_epoch(opener: Opener) -> None:
     async with opener() as store:
-        first, second = await store.acquire("one"), await store.acquire("two")
-        assert 0 < first.epoch < second.epoch
+        last = 0
+        for name in ("one", "two", "two", "one", "", "zoë" * 100):
+            epoch = (await store.acquire(name)).epoch
+            assert epoch > last, f"an epoch above {last}, also for one that comes again by the same name; got {epoch}"
+            last = epoch
+
+
+@clause()
+async def owners_that_come_at_once_have_epochs_of_their_own(opener: Opener) -> None:
+    async with opener() as store:
+        await store.release((await store.acquire("before")).epoch)
+        acquired: list[Acquired] = []
+
+        async def come(name: str) -> None:
+            acquired.append(await store.acquire(name))
+
+        errors = await errors_of([come(f"owner {n}") for n in range(10)])
+        assert errors == [None] * 10, "nobody is refused"
+        epochs = sorted(each.epoch for each in acquired)
+        assert len(set(epochs)) == 10, f"ten owners, ten epochs, and got {epochs}"
+        clean = [each.epoch for each in acquired if each.is_clean]
+        assert clean == epochs[:1], f"only the first comes after one that left in order, and got {clean}"
+        for epoch in epochs[:-1]:
+            assert isinstance(await error_of(store.release(epoch)), StaleEpoch), (
+                f"the owner is {epochs[-1]}, not {epoch}"
+            )
+        await store.release(epochs[-1])
 
 
 @clause("fenced")
@@ -28,6 +54,20 @@ async def an_older_epoch_may_not_save(opener: Opener) -> None:
         assert isinstance(error, StaleEpoch), "the old owner's save"
         assert await store.load("run") == Record(head=head, journal=()), "it changed nothing"
         await store.save(next_head(head, epoch=new), expected_version=1)
+
+
+@clause("fenced")
+async def however_old_an_epoch_is_it_may_not_save(opener: Opener) -> None:
+    async with opener() as store:
+        older = [0, *[(await store.acquire(f"owner {n}")).epoch for n in range(4)]]
+        head = a_head(epoch=older.pop())
+        await store.save(head, expected_version=0)
+        for epoch in older:
+            for late, expected in ((next_head(head, epoch=epoch), 1), (a_head("late", epoch=epoch), 0)):
+                error = await error_of(store.save(late, a_journal(), expected_version=expected))
+                assert isinstance(error, StaleEpoch), f"epoch {epoch} ended when {older[-1]} did, and earlier"
+        assert await store.load("run") == Record(head=head, journal=()), "refused saves changed nothing"
+        assert (await store.list()).heads == (head,), "and brought no other run"
 
 
 @clause("fenced")
@@ -57,7 +97,7 @@ async def saves_beside_a_change_of_owner_are_whole_or_refused(opener: Opener) ->
         results = await errors_of([*saves[:20], store.acquire("new"), *saves[20:]])
         del results[20]
         for head, error in zip(heads, results, strict=True):
-            assert error is None or isinstance(error, StaleEpoch)
+            assert error is None or isinstance(error, StaleEpoch), "a save comes before the new owner, or too late"
             found = await store.load(head.id)
             assert (found is None) == (error is not None), "refused saves are not there, the others are"
         late = await error_of(store.save(a_head("late", epoch=old), expected_version=0))
@@ -70,7 +110,7 @@ async def epochs_grow_when_opened_again(opener: Opener) -> None:
     async with opener() as store:
         first = await store.acquire("one")
     async with opener() as store:
-        assert (await store.acquire("two")).epoch > first.epoch
+        assert (await store.acquire("two")).epoch > first.epoch, f"an epoch above {first.epoch}"
 
 
 # Leaving in order.
@@ -79,7 +119,7 @@ async def epochs_grow_when_opened_again(opener: Opener) -> None:
 @clause("fenced")
 async def a_store_that_never_had_an_owner_is_clean(opener: Opener) -> None:
     async with opener() as store:
-        assert (await store.acquire("first")).is_clean
+        assert (await store.acquire("first")).is_clean, "nobody has left it in disorder"
 
 
 @clause()
@@ -91,7 +131,7 @@ async def a_release_makes_the_store_clean_for_one_owner(opener: Opener) -> None:
         await store.release(first.epoch)  # idempotent
         second = await store.acquire("two")
         assert second.is_clean, "the one before has left in order"
-        assert second.epoch > first.epoch
+        assert second.epoch > first.epoch, f"an epoch above {first.epoch}"
         assert not (await store.acquire("three")).is_clean, "the one before hasn't, and its predecessor doesn't count"
 
 
@@ -126,7 +166,7 @@ async def who_has_released_saves_no_more(opener: Opener) -> None:
             error = await error_of(store.save(late, a_journal(), expected_version=expected))
             assert isinstance(error, StaleEpoch), "its epoch has ended"
         assert await store.load("run") == Record(head=head, journal=()), "a refused save changes nothing"
-        assert await store.load("late") is None
+        assert await store.load("late") is None, "nor does it make a run"
         acquired = await store.acquire("new")
         assert acquired.is_clean, "so what the release said still holds"
         await store.save(next_head(head, epoch=acquired.epoch), expected_version=1)
@@ -146,12 +186,14 @@ async def saves_beside_a_release_are_whole_or_refused(opener: Opener) -> None:
 
         results = await errors_of([*saves[:20], leave(), *saves[20:]])
         assert results.pop(20) is None, "the release itself"
-        assert all(error is None or isinstance(error, StaleEpoch) for error in results)
+        assert all(error is None or isinstance(error, StaleEpoch) for error in results), (
+            "before the release, or too late"
+        )
         saved = {head.id for head, error in zip(heads, results, strict=True) if error is None}
         found = {head.id for head in (await store.list()).heads}
         assert found == saved, "refused saves are not there, the others are"
         assert found == at_rest, "none happens once the release has returned"
-        assert (await store.acquire("new")).is_clean
+        assert (await store.acquire("new")).is_clean, "the one before has left in order"
 
 
 @clause()
@@ -174,7 +216,7 @@ async def how_the_last_owner_left_is_known_when_opened_again(opener: Opener) -> 
     async with opener() as store:
         await store.release((await store.acquire("in order")).epoch)
     async with opener() as store:
-        assert (await store.acquire("not in order")).is_clean
+        assert (await store.acquire("not in order")).is_clean, "the one before has left in order"
     async with opener() as store:
         assert not (await store.acquire("last")).is_clean, "closing the store is not releasing it"
 

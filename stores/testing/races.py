@@ -1,14 +1,15 @@
-"""The Store contract for many callers at once, for cancelled ones, and for what only some stores claim."""
+"""The Store contract for many callers at once."""
 
-from itertools import count
+from collections.abc import Awaitable, Sequence
+from typing import Any
 
 import trio
 
-from ...protocol.errors import StoreInUse, VersionConflict
-from ...protocol.record import Record
+from ...protocol.errors import VersionConflict
+from ...protocol.record import Entry, Head, Record
 from ..base import Store
-from .calling import cancelled_at, errors_of
-from .contract import Clause, Opener, a_head, a_journal, clause, next_head
+from .calling import errors_of, save_all
+from .contract import Clause, Opener, a_head, a_journal, a_large_journal, clause, next_head
 
 __all__ = ["CLAUSES"]
 
@@ -21,120 +22,117 @@ async def of_many_writers_one_wins_and_the_others_are_told(opener: Opener) -> No
             results = await errors_of([store.save(head, a_journal()[:1], expected_version=version) for head in heads])
             assert [type(error) for error in results if error] == [VersionConflict] * 9, "all but one are refused"
             record = await store.load("run")
-            assert record == Record(head=heads[results.index(None)], journal=a_journal()[:1] * (version + 1))
+            winner = heads[results.index(None)]
+            assert record == Record(head=winner, journal=a_journal()[:1] * (version + 1)), "the winner's save alone"
 
 
 @clause()
 async def concurrent_saves_never_tear(opener: Opener) -> None:
-    async def write(store: Store, scope: trio.CancelScope) -> None:
-        for version in range(1, 31):
+    async with opener() as store:
+        await _write_and_read(store, saves=30, append=a_journal()[:1])
+
+
+@clause()
+async def concurrent_saves_never_tear_when_they_are_large(opener: Opener) -> None:
+    async with opener() as store:
+        await _write_and_read(store, saves=4, append=a_large_journal())
+
+
+async def _write_and_read(store: Store, saves: int, append: Sequence[Entry]) -> None:
+    """Save a run again and again while others load it: what they get is of one save."""
+
+    async def write(scope: trio.CancelScope) -> None:
+        for version in range(1, saves + 1):
             head = a_head(version=version, metadata={"version": version})
-            await store.save(head, a_journal()[:1], expected_version=version - 1)
+            await store.save(head, append, expected_version=version - 1)
             await trio.lowlevel.checkpoint()
         scope.cancel()
 
-    async def read(store: Store, torn: list[Record]) -> None:
-        while True:
+    async def read(torn: list[str]) -> None:
+        while not torn:
             record = await store.load("run")
-            if record and not record.head.version == len(record.journal) == record.head.metadata["version"]:
-                torn.append(record)
+            if record:
+                head, entries = record.head, len(record.journal)
+                if not head.version == head.metadata["version"] == entries / len(append):
+                    torn.append(f"version {head.version}, metadata {head.metadata}, {entries} entries")
             await trio.lowlevel.checkpoint()
 
-    async with opener() as store:
-        torn: list[Record] = []
-        async with trio.open_nursery() as nursery:
-            for _ in range(3):
-                nursery.start_soon(read, store, torn)
-            nursery.start_soon(write, store, nursery.cancel_scope)
-        assert torn == [], "head and journal of one save"
+    torn: list[str] = []
+    async with trio.open_nursery() as nursery:
+        for _ in range(3):
+            nursery.start_soon(read, torn)
+        nursery.start_soon(write, nursery.cancel_scope)
+    assert torn == [], f"head and journal of one save, each appending {len(append)} entries, and got {torn[0]}"
 
 
 @clause()
 async def saves_of_many_runs_at_once_all_land(opener: Opener) -> None:
     async with opener() as store:
         heads = [a_head(f"run-{n:03}", created_at=n) for n in range(100)]
-        assert await errors_of([store.save(head, a_journal(), expected_version=0) for head in heads]) == [None] * 100
-        assert (await store.list()).heads == tuple(reversed(heads))
+        errors = await errors_of([store.save(head, a_journal(), expected_version=0) for head in heads])
+        assert errors == [None] * 100, "no save is refused"
+        assert (await store.list()).heads == tuple(reversed(heads)), "all are listed"
         for head in heads[::10]:
-            assert await store.load(head.id) == Record(head=head, journal=a_journal())
+            assert await store.load(head.id) == Record(head=head, journal=a_journal()), "each with its own journal"
 
 
 @clause()
-async def a_cancelled_save_has_happened_or_has_not(opener: Opener) -> None:
+async def a_save_beside_a_delete_brings_nothing_back(opener: Opener) -> None:
+    heads = [a_head(f"run-{n}", next_due=1) for n in range(20)]
     async with opener() as store:
-        for stop in count():
-            head = a_head(f"run-{stop}")
-            before, after = Record(head=head, journal=()), Record(head=next_head(head), journal=a_journal())
-            await store.save(head, expected_version=0)
-            done, reached = await cancelled_at(stop, store.save(after.head, after.journal, expected_version=1))
-            found = await store.load(head.id)
-            assert found is not None
-            assert found == after or (found == before and not done), f"before or after, cancelled at stop {stop}"
-            version = found.head.version
-            await store.save(a_head(head.id, version=version + 1), expected_version=version)
-            if not reached:
-                break
+        await save_all(store, heads)
+        calls: list[Awaitable[object]] = []
+        for n, head in enumerate(heads):
+            pair = (store.save(next_head(head), a_journal(), expected_version=1), store.delete(head.id, epoch=0))
+            calls += pair if n % 2 else reversed(pair)
+        for n, error in enumerate(await errors_of(calls)):
+            assert error is None or isinstance(error, VersionConflict), f"run-{n // 2}: a save comes before or too late"
+        for head in heads:
+            assert await store.load(head.id) is None, f"{head.id} is deleted, whichever came first"
+        assert (await store.list()).heads == await store.due(9) == (), "from the lists too"
+        assert await store.count("paused") == 0, "and from the counts"
+        anew = Record(head=a_head("run-0"), journal=a_journal()[:1])
+        await store.save(anew.head, anew.journal, expected_version=0)
+        assert await store.load("run-0") == anew, "nothing of the old run is left"
 
 
 @clause()
-async def a_cancelled_first_save_or_delete_has_happened_or_has_not(opener: Opener) -> None:
+async def lists_give_every_run_as_one_save_left_it(opener: Opener) -> None:
+    ids = ["run-3", "run-2", "run-1"]
     async with opener() as store:
-        for stop in count():
-            record = Record(head=a_head(f"run-{stop}"), journal=a_journal())
-            saved, more = await cancelled_at(stop, store.save(record.head, record.journal, expected_version=0))
-            found = await store.load(record.head.id)
-            assert found == record or (found is None and not saved), f"a first save cancelled at stop {stop}"
-            if found is None:
-                await store.save(record.head, record.journal, expected_version=0)
-            deleted, reached = await cancelled_at(stop, store.delete(record.head.id, epoch=0))
-            found = await store.load(record.head.id)
-            assert found is None or (found == record and not deleted), f"a delete cancelled at stop {stop}"
-            if not more and not reached:
-                break
+        await save_all(store, [_state_of(run_id, 1) for run_id in ids])
+        wrong: list[str] = []
+
+        async def write(run_id: str) -> None:
+            for version in range(2, 14):
+                await store.save(_state_of(run_id, version), expected_version=version - 1)
+                for _ in range(version % 3):  # not in step with the readers
+                    await trio.lowlevel.checkpoint()
+
+        async def read(expected: Sequence[str] | None, **filters: Any) -> None:
+            while not wrong:
+                heads = (await store.list(**filters)).heads
+                if expected is not None and [head.id for head in heads] != expected:
+                    wrong.append(f"expected all of {expected}, found {[head.id for head in heads]}")
+                if expected is None and any((head.status, head.agent) != ("running", "a") for head in heads):
+                    wrong.append(f"expected only what {filters} asks for, found {heads}")
+                await trio.lowlevel.checkpoint()
+
+        async with trio.open_nursery() as readers:
+            readers.start_soon(read, ids)
+            readers.start_soon(lambda: read(None, status="running"))
+            readers.start_soon(lambda: read(None, agent="a"))
+            async with trio.open_nursery() as writers:
+                writers.start_soon(write, "run-1")
+                writers.start_soon(write, "run-3")
+            readers.cancel_scope.cancel()
+        assert wrong == [], f"lists of runs, each as one of its saves left it: {wrong[0]}"
 
 
-@clause()
-async def abort_during_a_save_leaves_no_orphan_and_no_stray_error(opener: Opener) -> None:
-    records = [Record(head=a_head(f"run-{n}", created_at=n), journal=a_journal()) for n in range(20)]
-    async with opener() as store:
-        async with trio.open_nursery() as nursery:
-            for record in records:
-                nursery.start_soon(lambda r: store.save(r.head, r.journal, expected_version=0), record)
-            await trio.lowlevel.checkpoint()  # some have begun
-            nursery.cancel_scope.cancel()
-        listed = {head.id for head in (await store.list()).heads}
-        for record in records:
-            found = await store.load(record.head.id)
-            assert found == (record if record.head.id in listed else None), "whole and listed, or not there at all"
-
-
-# What only some stores claim.
-
-
-@clause("durable")
-async def what_was_saved_is_there_when_opened_again(opener: Opener) -> None:
-    record = Record(head=a_head(next_due=7), journal=a_journal())
-    async with opener() as store:
-        await store.save(record.head, record.journal, expected_version=0)
-        await store.save(a_head("gone"), expected_version=0)
-        await store.delete("gone", epoch=0)
-    async with opener() as store:
-        assert await store.load("run") == record
-        assert (await store.list()).heads == await store.due(7) == (record.head,)
-
-
-@clause("exclusive")
-async def only_one_may_have_it_open(opener: Opener) -> None:
-    async with opener():
-        error = None
-        try:
-            async with opener():
-                pass
-        except StoreInUse as refused:
-            error = refused
-        assert error is not None, "StoreInUse for the second"
-    async with opener():
-        pass
+def _state_of(run_id: str, version: int) -> Head:
+    """The head of a run that is now running and an agent's, now paused and another's."""
+    status, agent = ("running", "a") if version % 2 else ("paused", "b")
+    return a_head(run_id, version, status=status, agent=agent)
 
 
 CLAUSES = tuple(value for value in list(globals().values()) if isinstance(value, Clause))

@@ -1,5 +1,7 @@
 """The Store contract, for every store here."""
 
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -44,13 +46,19 @@ async def test_a_store_keeps_the_contract(store: str, clause: Clause, tmp_path: 
     await clause.check(OPENERS[store](tmp_path))
 
 
-async def test_the_whole_suite_runs_without_a_test_framework(tmp_path: Path) -> None:
-    opened: list[Path] = []
+async def test_the_whole_suite_runs_without_a_test_framework() -> None:
+    opened: list[MemoryStore] = []
 
     def new() -> Opener:
-        opened.append(tmp_path / f"{len(opened)}.db")
-        path = opened[-1]
-        return lambda: open_store(f"sqlite:///{path}")
+        opened.append(MemoryStore())
+        return lambda store=opened[-1]: store
 
     await check_store(new)
-    assert len(opened) == 1 + len(clauses_for(SqliteStore.claims))
+    assert len(opened) == 1 + len(clauses_for(MemoryStore.claims))
+
+
+def test_without_asserts_no_store_passes() -> None:
+    script = "import trio; from adjourn.stores import *; from adjourn.stores.testing import *\n"
+    script += "trio.run(check_store, lambda: MemoryStore)"
+    done = subprocess.run([sys.executable, "-O", "-c", script], capture_output=True, text=True, check=False)
+    assert "RuntimeError: the clauses are asserts: run them without -O and PYTHONOPTIMIZE" in done.stderr
