@@ -28,6 +28,7 @@ from .run import Run
 from .runtime import Runtime
 from .system_statistics import SystemStatistics
 from .tenure import Tenure
+from .wallclock import WallClock, steady_clock
 from .watchdog import watched
 
 __all__ = ["ActorSystem", "open_actor_system"]
@@ -252,7 +253,7 @@ async def open_actor_system(
     max_runs: int = 1_000_000,
     memory_budget_bytes: int = 64_000_000,
     store_timeout_s: float = 15.0,
-    clock: Callable[[], float] = time.time,
+    clock: Callable[[], float] | None = None,
 ) -> AsyncGenerator[ActorSystem]:
     """The runs of a store, alive for as long as the block.
 
@@ -273,7 +274,8 @@ async def open_actor_system(
             longest leaves memory at once. What is under way, or watched, stays, but it counts.
         store_timeout_s: how long a call of the store may take, and a quarter of that more; then it raises
             StoreUnavailable, and what hangs holds nobody, on leaving the block neither.
-        clock: seconds since the epoch; a test may bring its own.
+        clock: seconds since the epoch, for tests: it is taken as it is. None: the machine's, as a `WallClock`, which
+            believes a jump by more than a minute only after three minutes.
 
     Raises: what opening the store raises: StoreInUse, StoreUnavailable, StoreCorrupt, StoreTooNew, InvalidParams.
     """
@@ -293,7 +295,7 @@ async def open_actor_system(
             supervisor,
             tenure=tenure,
             is_clean=acquired.is_clean,
-            clock=clock,
+            clock=clock or WallClock(time.time, steady_clock()),
             passivate_after_s=passivate_after_s,
             cleanup_s=cleanup_s,
             max_threads=max_threads,
