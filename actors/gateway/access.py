@@ -1,20 +1,16 @@
-"""Who may connect to the gateway, from where, and what they may do: types and plain checks; no sockets.
+"""Who may connect to the gateway, and what they may do: types and plain checks; no sockets.
 
 The operator answers two questions with functions: the *authenticator* says who a client is, the *authorizer* what it
-may do (`guard.py` asks it). Two checks protect browsers, in which a stranger's page can reach a server that trusts its
-own machine: the page's origin, and the Host header, which shows a rebound DNS name.
+may do (`guard.py` asks it).
 """
 
 import hmac
 from base64 import urlsafe_b64decode
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from ipaddress import ip_address
 from typing import Any, TypeAlias
-from urllib.parse import urlsplit
 
 from ...protocol.errors import InvalidParams
-from ...protocol.loopback import is_loopback
 from ...protocol.messages import Message
 from ...protocol.record import Head
 from ...protocol.rpc import AUTH_SUBPROTOCOL
@@ -25,9 +21,6 @@ __all__ = [
     "Authorizer",
     "Credentials",
     "Principal",
-    "is_own_host",
-    "is_welcome_origin",
-    "parse_origins",
     "token_authenticator",
     "token_of",
 ]
@@ -121,49 +114,3 @@ def token_of(headers: Mapping[str, str], subprotocols: Sequence[str]) -> str | N
             except ValueError:
                 return None
     return None
-
-
-def parse_origins(origins: Iterable[str]) -> frozenset[str]:
-    """The configured origins, as browsers write them. Raises: InvalidParams for one that isn't an origin."""
-    found: set[str] = set()
-    for given in origins:
-        try:
-            parts = urlsplit(given.lower())
-            is_origin = parts.scheme in ("http", "https") and parts.hostname and parts.path in ("", "/")
-        except ValueError:
-            is_origin = False
-        if not is_origin:
-            raise InvalidParams(f"origins: expected scheme://host or scheme://host:port, got {given!r}")
-        found.add(given.lower().rstrip("/"))
-    return frozenset(found)
-
-
-def is_welcome_origin(origin: str | None, allowed: frozenset[str]) -> bool:
-    """Whether a client with this Origin header may connect: without one, from a loopback name, or a configured one."""
-    if origin is None or origin.lower() in allowed:
-        return True
-    try:
-        parts = urlsplit(origin.lower())
-    except ValueError:
-        return False
-    return parts.scheme in ("http", "https") and is_loopback(parts.hostname)
-
-
-def is_own_host(header: str, bind_host: str | None, allowed: frozenset[str]) -> bool:
-    """Whether a Host header names this server: any address, a loopback name, the bound name, or a configured origin's.
-
-    Any address will do: it can't be a rebound DNS name.
-    """
-    try:
-        host = urlsplit(f"//{header.strip().lower()}").hostname or ""
-    except ValueError:
-        return False
-    known = {"localhost", (bind_host or "localhost").lower(), *(urlsplit(origin).hostname for origin in allowed)}
-    return host in known or _address(host) is not None
-
-
-def _address(host: str):
-    try:
-        return ip_address(host)
-    except ValueError:
-        return None

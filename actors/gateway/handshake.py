@@ -4,38 +4,32 @@ The order is: is it a WebSocket request, may it come from there, does it speak a
 """
 
 import logging
-import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from urllib.parse import parse_qs
 
 import trio
-from trio_websocket import WebSocketConnection, WebSocketRequest, wrap_server_stream
+from trio_websocket import WebSocketConnection, wrap_server_stream
 
 from ...protocol import rpc
 from ...protocol.errors import AdjournError, Unauthorized
 from ..core.faults import foreign_error, internal_error
-from .access import (
-    Authenticator,
-    Credentials,
-    Principal,
-    is_own_host,
-    is_welcome_origin,
-    parse_origins,
-    token_of,
-)
-from .transport import Transport
+from .access import Authenticator, Credentials, Principal, token_of
+from .door import Guest
+from .refusal import Refusal
+from .request_head import RequestHead, parse_head
+from .source import Sources
+from .sparse_log import SparseLog
+from .transport import MAX_HEAD_BYTES, Transport
 
 __all__ = ["Admitted", "Handshake"]
 
 logger = logging.getLogger("adjourn.gateway")
 
+LINGER_S = 1.0  # for a client to read why it was refused
 RECEIVE_BYTES = 16 * 1024
-_HOST = re.compile(rb"^host:[ \t]*([^\r\n]*)", re.IGNORECASE | re.MULTILINE)
-_UPGRADE = re.compile(rb"^upgrade:[ \t]*websocket", re.IGNORECASE | re.MULTILINE)
-_NOT_FOR_BROWSING = (
-    b"HTTP/1.1 426 Upgrade Required\r\nUpgrade: websocket\r\nConnection: close\r\nContent-Type: text/plain\r\n\r\n"
-    b"This is an adjourn gateway; it speaks JSON-RPC over WebSocket. Try: adjourn chat ws://<this address>\n"
+_NOT_FOR_BROWSING = Refusal(
+    426, "This is an adjourn gateway; it speaks JSON-RPC over WebSocket. Try: adjourn chat ws://<this address>"
 )
 
 
@@ -49,12 +43,14 @@ class Admitted:
     principal: Principal | None  # None: anonymous, for there is no authenticator
 
 
-class _Refusal(Exception):
-    """The request is refused. `status` is HTTP's."""
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """What a request that may come in asks for."""
 
-    def __init__(self, status: int, message: str) -> None:
-        super().__init__(message)
-        self.status = status
+    head: RequestHead
+    form: rpc.Format
+    subprotocol: str | None  # to answer with
+    takes_batches: bool
 
 
 class Handshake:
@@ -66,88 +62,81 @@ class Handshake:
     def __init__(
         self,
         authenticator: Authenticator | None,
+        log: SparseLog,
         *,
         host: str | None,
         origins: Iterable[str],
         max_message_bytes: int,
     ) -> None:
-        self._authenticator = authenticator
-        self._host, self._origins = host, parse_origins(origins)
+        self._authenticator, self._log = authenticator, log
+        self._sources = Sources(host, origins)
         self._max_message_bytes = max_message_bytes
 
-    async def admit(self, transport: Transport, nursery: trio.Nursery) -> Admitted | None:
+    async def admit(self, guest: Guest, transport: Transport, nursery: trio.Nursery) -> Admitted | None:
         """A client that was let in, its WebSocket's reader running in `nursery`; None after it was told why not."""
-        head = await transport.read_head()
-        if head is None:
+        data = await transport.read_head()
+        if data is None:
             return None
-        if not _UPGRADE.search(head):
-            await transport.send_all(_NOT_FOR_BROWSING)
+        wanted = self._read(data)
+        if isinstance(wanted, Refusal):
+            if wanted is not _NOT_FOR_BROWSING:
+                self._log.warning(wanted.status, "refused %s: %s", transport.peer, wanted.message)
+            await transport.send_all(wanted.response())
+            await transport.linger(LINGER_S)
             return None
         request = await wrap_server_stream(
             nursery, transport, max_message_size=self._max_message_bytes, receive_buffer_size=RECEIVE_BYTES
         )
-        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in request.headers}
-        try:
-            self._check_source(head, headers)
-            form, subprotocol = _choose_form(request.proposed_subprotocols)
-            takes_batches = _takes_batches(request.path)
-        except _Refusal as refusal:
-            logger.warning("refused %s: %s", transport.peer, refusal)
-            plain = [(b"Content-Type", b"text/plain; charset=utf-8")]
-            await request.reject(refusal.status, extra_headers=plain, body=f"{refusal}\n".encode())
-            return None
-        principal = await self._identify(transport.peer, request, headers)
-        ws = await request.accept(subprotocol=subprotocol)
+        principal = await self._identify(guest, transport.peer, wanted.head)
+        ws = await request.accept(subprotocol=wanted.subprotocol)
         if isinstance(principal, AdjournError):
-            error = rpc.error_reply(None, principal, form)
-            await ws.send_message(error if form.binary else error.decode())
+            error = rpc.error_reply(None, principal, wanted.form)
+            await ws.send_message(error if wanted.form.binary else error.decode())
             await ws.aclose(rpc.UNAUTHORIZED_CLOSE if isinstance(principal, Unauthorized) else 1011, principal.message)
             return None
-        return Admitted(ws, form, takes_batches, principal)
+        return Admitted(ws, wanted.form, wanted.takes_batches, principal)
 
-    def _check_source(self, head: bytes, headers: Mapping[str, str]) -> None:
-        """Raises: _Refusal for a page of an unknown origin, or one that reached us under a name that isn't ours."""
-        if not is_welcome_origin(headers.get("origin"), self._origins):
-            raise _Refusal(
-                403, f"pages of origin {headers['origin']!r} may not connect here; see the gateway's origins"
-            )
-        found = _HOST.search(head)  # trio-websocket doesn't show it
-        host = found[1].decode("latin-1") if found else ""
-        if not is_own_host(host, self._host, self._origins):
-            raise _Refusal(403, f"{host!r} is no name of this gateway; see its origins")
+    def _read(self, data: bytes) -> _Wanted | Refusal:
+        """What the request with this head wants, or why it is refused."""
+        if len(data) > MAX_HEAD_BYTES:
+            return Refusal(431, f"the head of a request may take {MAX_HEAD_BYTES} bytes")
+        head = parse_head(data)
+        if isinstance(head, Refusal):
+            return head
+        if not head.is_upgrade:
+            return _NOT_FOR_BROWSING
+        refusal = self._sources.refusal(head.version, head.headers)
+        if refusal is not None:
+            return refusal
+        chosen = _choose_form(head.subprotocols)
+        if chosen is None:
+            return Refusal(400, f"expected one of the subprotocols {', '.join(rpc.FORMATS)}, or none")
+        takes_batches = parse_qs(head.target.partition("?")[2]).get("batch", ["0"])[-1]
+        if takes_batches not in ("0", "1"):
+            return Refusal(400, "batch: expected 0 or 1")
+        return _Wanted(head, *chosen, takes_batches == "1")
 
-    async def _identify(
-        self, peer: str, request: WebSocketRequest, headers: Mapping[str, str]
-    ) -> Principal | AdjournError | None:
+    async def _identify(self, guest: Guest, peer: str, head: RequestHead) -> Principal | AdjournError | None:
         """The client's principal; None without an authenticator; or the error that the client is told."""
         if self._authenticator is None:
             return None
-        token = token_of(headers, request.proposed_subprotocols)
+        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in head.headers}
+        token = token_of(headers, head.subprotocols)
         where, task = f"the authentication of {peer}", trio.lowlevel.current_task()
         try:
             principal = await self._authenticator(Credentials(token, headers, peer))
         except BaseException as raised:  # noqa: ASYNC103  # foreign_error raises what is ours
             return internal_error(foreign_error(raised, where, logger, task=task), where, logger)  # noqa: ASYNC104
         if principal is None:
-            logger.warning("refused %s: not authenticated", peer)
+            guest.login_failed()
+            self._log.warning(Unauthorized, "refused %s: not authenticated", peer)
             return Unauthorized("expected a token that is known here, as Authorization: Bearer or as a subprotocol")
         return principal
 
 
-def _choose_form(offered: Sequence[str]) -> tuple[rpc.Format, str | None]:
-    """The wire, and the subprotocol to answer with. Raises: _Refusal if none of those offered is known."""
+def _choose_form(offered: Sequence[str]) -> tuple[rpc.Format, str | None] | None:
+    """The wire, and the subprotocol to answer with; None if none of those offered is known."""
     wires = [name for name in offered if not name.startswith(rpc.AUTH_SUBPROTOCOL)]
     if not wires:
         return rpc.JSON, None
-    for name in wires:
-        if name in rpc.FORMATS:
-            return rpc.FORMATS[name], name
-    raise _Refusal(400, f"expected one of the subprotocols {', '.join(rpc.FORMATS)}, or none")
-
-
-def _takes_batches(path: str) -> bool:
-    """Whether the request's query says `batch=1`. Raises: _Refusal for another value than 0 or 1."""
-    given = parse_qs(path.partition("?")[2]).get("batch", ["0"])[-1]
-    if given not in ("0", "1"):
-        raise _Refusal(400, "batch: expected 0 or 1")
-    return given == "1"
+    return next(((rpc.FORMATS[name], name) for name in wires if name in rpc.FORMATS), None)

@@ -5,6 +5,7 @@
 
 import logging
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from importlib.metadata import version
@@ -20,10 +21,13 @@ from ..core.faults import internal_error
 from ..runtime.system import ActorSystem
 from .access import Authenticator, Authorizer, token_authenticator
 from .connection import Connection
+from .door import Door, Guest
 from .guard import Guard
-from .handshake import Handshake
+from .handshake import LINGER_S, Handshake
 from .limits import GatewayLimits
 from .procedures import Procedures
+from .refusal import Refusal
+from .sparse_log import SparseLog
 from .transport import Transport
 
 __all__ = [
@@ -37,7 +41,7 @@ __all__ = [
 
 logger = logging.getLogger("adjourn.gateway")
 
-LINGER_S = 1.0  # for a client to read why it was refused
+MAX_TURNED_AWAY = 64  # clients that are being told why they can't come in; what comes beyond is only closed
 
 
 @dataclass(frozen=True)
@@ -84,8 +88,9 @@ async def serve_gateway(
         where = "every address" if not host else repr(host)
         raise InvalidParams(f"host: listening on {where} demands an authenticator; without one only 127.0.0.1 or ::1")
     limits = limits or GatewayLimits()
-    handshake = Handshake(authenticator, host=host, origins=origins, max_message_bytes=limits.max_message_bytes)
-    server = _Server(system, handshake, authorizer, limits)
+    log = SparseLog(logger, trio.current_time)
+    handshake = Handshake(authenticator, log, host=host, origins=origins, max_message_bytes=limits.max_message_bytes)
+    server = _Server(system, Door(limits, trio.current_time), handshake, authorizer, limits, log)
     listeners = await trio.open_tcp_listeners(port, host=host)
     gateway = Gateway(tuple(listener.socket.getsockname()[:2] for listener in listeners))
     async with trio.open_nursery() as nursery:
@@ -99,6 +104,7 @@ async def serve_gateway(
 class _Visit:
     """A client, from the moment that its TCP connection is accepted."""
 
+    guest: Guest
     transport: Transport
     scope: trio.CancelScope
     connection: Connection | None = None  # once the client is let in
@@ -109,11 +115,18 @@ class _Server:
     """The clients of one gateway, from the moment that they are accepted to their end."""
 
     def __init__(
-        self, system: ActorSystem, handshake: Handshake, authorizer: Authorizer | None, limits: GatewayLimits
+        self,
+        system: ActorSystem,
+        door: Door,
+        handshake: Handshake,
+        authorizer: Authorizer | None,
+        limits: GatewayLimits,
+        log: SparseLog,
     ) -> None:
-        self._system, self._handshake = system, handshake
-        self._authorizer, self._limits = authorizer, limits
+        self._system, self._door, self._handshake = system, door, handshake
+        self._authorizer, self._limits, self._log = authorizer, limits, log
         self._visits: set[_Visit] = set()
+        self._turned_away = 0  # clients that are being told why
         self._leaving = False
         self._description = ServerDescription(
             name="adjourn",
@@ -124,6 +137,7 @@ class _Server:
                 "maxInFlight": limits.max_in_flight,
                 "maxSubscriptions": limits.max_subscriptions,
                 "maxBatchBytes": limits.max_batch_bytes,
+                "maxConnectionsPerPeer": limits.max_connections_per_peer,  # null: no bound
             },
         )
 
@@ -164,12 +178,37 @@ class _Server:
     # One client.
 
     async def receive(self, stream: trio.SocketStream) -> None:
-        """Serve one client to its end. Shielded: only `look_after` cancels it. Raises nothing."""
+        """Serve one client to its end, or tell it why there is no room for it. Raises nothing."""
         transport = Transport(stream)
+        guest = self._door.enter(transport.address)
+        if isinstance(guest, Refusal):
+            await self._turn_away(transport, guest)
+            return
+        try:
+            await self._receive(guest, transport)
+        finally:
+            guest.leave()
+
+    async def _turn_away(self, transport: Transport, refusal: Refusal) -> None:
+        """Say why, without having read what the client wants: this must cost less than what it protects."""
+        text = "turned away %s: %s (GatewayLimits.%s)"
+        self._log.warning(refusal.limit, text, transport.peer, refusal.message, refusal.limit)
+        if self._turned_away >= MAX_TURNED_AWAY:
+            return
+        self._turned_away += 1
+        try:
+            with trio.move_on_after(LINGER_S), suppress(trio.BrokenResourceError, trio.ClosedResourceError):
+                await transport.send_all(refusal.response())
+                await transport.linger(LINGER_S)
+        finally:
+            self._turned_away -= 1
+
+    async def _receive(self, guest: Guest, transport: Transport) -> None:
+        """Serve one client to its end. Shielded: only `look_after` cancels it."""
         with trio.CancelScope(shield=True) as scope:
             if self._leaving:
                 return
-            visit = _Visit(transport, scope)
+            visit = _Visit(guest, transport, scope)
             self._visits.add(visit)
             try:
                 await self._visit(visit)
@@ -188,6 +227,7 @@ class _Server:
                 transport.on_close = handshake.cancel
                 await self._let_in(visit)
             transport.on_close = None
+            visit.guest.handshake_over()
             if visit.connection is not None:
                 await visit.connection.serve()
             nursery.cancel_scope.cancel()
@@ -198,7 +238,7 @@ class _Server:
 
     async def _let_in(self, visit: _Visit) -> None:
         """The handshake: at its end `connection` is set, or the client has been told why not."""
-        admitted = await self._handshake.admit(visit.transport, visit.nursery)
+        admitted = await self._handshake.admit(visit.guest, visit.transport, visit.nursery)
         if admitted is None:
             return
         principal, peer = admitted.principal, visit.transport.peer

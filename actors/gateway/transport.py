@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import trio
 
-__all__ = ["Transport"]
+__all__ = ["MAX_HEAD_BYTES", "Transport"]
 
 MAX_HEAD_BYTES = 32 * 1024
 CHUNK_BYTES = 64 * 1024  # sent at once; `sending_since` is set anew for each chunk
@@ -30,19 +30,24 @@ class Transport(trio.abc.Stream):
         self.most_unfinished: int | None = None  # with more unfinished bytes than this, nothing more is read
         self.on_close: Callable[[], None] | None = None  # called when trio-websocket closes the stream
         try:
-            host, port, *_ = stream.socket.getpeername()
+            self.address, port, *_ = stream.socket.getpeername()  # the client's IP address
         except OSError:
-            host, port = "gone", 0
-        self.peer = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"  # the client's network address
+            self.address, port = "gone", 0
+        self.peer = f"[{self.address}]:{port}" if ":" in self.address else f"{self.address}:{port}"  # for people
 
     async def read_head(self) -> bytes | None:
-        """The head of the HTTP request; `receive_some` returns it again. None if the peer doesn't send one."""
-        while _HEAD_END not in self._ahead:
+        """The head of the HTTP request with its empty line; `receive_some` returns it again.
+
+        None if the peer goes before its end. A head of more than `MAX_HEAD_BYTES` is not read to its end.
+        """
+        ahead = bytearray()
+        while (end := ahead.find(_HEAD_END)) < 0 and len(ahead) <= MAX_HEAD_BYTES:
             data = await self._stream.receive_some()
-            self._ahead += data
-            if not data or len(self._ahead) > MAX_HEAD_BYTES:
+            if not data:
                 return None
-        return self._ahead.partition(_HEAD_END)[0]
+            ahead += data
+        self._ahead = bytes(ahead)
+        return self._ahead if end < 0 else self._ahead[: end + len(_HEAD_END)]
 
     async def receive_some(self, max_bytes: int | None = None) -> bytes | bytearray:
         """Bytes from the peer; empty at the end of the stream, or after an `overrun`."""

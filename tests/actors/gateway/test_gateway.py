@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from adjourn.actors.gateway import Gateway, changes
-from adjourn.actors.gateway.access import Credentials, is_loopback, token_authenticator, token_of
+from adjourn.actors.gateway.access import Credentials, token_authenticator, token_of
 from adjourn.actors.gateway.changes import Changes
 from adjourn.actors.gateway.framing import Framing
 from adjourn.actors.gateway.subscriptions import Subscriptions
@@ -13,6 +13,7 @@ from adjourn.actors.runtime.eventlog import EventLog
 from adjourn.protocol import rpc
 from adjourn.protocol.errors import InvalidParams, LimitExceeded
 from adjourn.protocol.events import AgentEnd, Status, TurnStart
+from adjourn.protocol.loopback import is_loopback
 from adjourn.protocol.methods import RunsWatch
 from adjourn.protocol.record import Head
 

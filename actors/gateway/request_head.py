@@ -1,0 +1,58 @@
+"""The head of an HTTP/1.1 request, read strictly by h11 before anything acts on it. Pure."""
+
+from dataclasses import dataclass
+
+import h11
+
+from .refusal import Refusal
+from .source import Headers, values_of
+
+__all__ = ["RequestHead", "parse_head"]
+
+_READ_AS_ASCII = (b"connection", b"upgrade", b"sec-websocket-")  # wsproto would fail on anything else
+
+
+@dataclass(frozen=True, slots=True)
+class RequestHead:
+    """What a client asks for over HTTP."""
+
+    version: str  # of HTTP, as `1.1`
+    target: str  # path and query
+    headers: Headers
+
+    @property
+    def is_upgrade(self) -> bool:
+        """Whether the request wants a WebSocket."""
+        return any(value.lower() == "websocket" for value in values_of(self.headers, b"upgrade"))
+
+    @property
+    def subprotocols(self) -> list[str]:
+        """The subprotocols that are offered, in the client's order."""
+        offered = ",".join(values_of(self.headers, b"sec-websocket-protocol")).split(",")
+        return [name.strip() for name in offered if name.strip()]
+
+
+def parse_head(head: bytes) -> RequestHead | Refusal:
+    """The request of these bytes, which end with its empty line; or why they are none.
+
+    Stricter than h11 in what RFC 9112 lets a server refuse: a lone CR or LF as the end of a line (2.2), a header that
+    goes on in the next line (5.2), a target that is no path: it would name a host beside the Host header's (3.2.2).
+    """
+    if head.count(b"\r\n") != head.count(b"\n") or head.count(b"\r\n") != head.count(b"\r"):
+        return Refusal(400, "expected each line of the request to end with CR and LF")
+    if b"\r\n " in head or b"\r\n\t" in head:
+        return Refusal(400, "expected each header in a line of its own")
+    connection = h11.Connection(h11.SERVER)
+    try:
+        connection.receive_data(head)
+        request = connection.next_event()
+    except h11.RemoteProtocolError as error:
+        return Refusal(400, f"expected a request of HTTP/1.1: {error}")
+    if not isinstance(request, h11.Request):
+        return Refusal(400, "expected a request of HTTP/1.1")
+    headers = tuple(request.headers)
+    if any(name.startswith(_READ_AS_ASCII) and not value.isascii() for name, value in headers):
+        return Refusal(400, "expected no character beyond ASCII in the headers of the handshake")
+    if not request.target.startswith(b"/"):
+        return Refusal(400, "expected a path as the request's target")
+    return RequestHead(request.http_version.decode(), request.target.decode(), headers)

@@ -1,0 +1,91 @@
+"""From where a request may come: under which of the server's names, and from whose web page. Pure.
+
+Two headers protect a server that trusts its own machine from a stranger's page in a browser on it. Origin tells whose
+page it is. Host shows a rebound DNS name: one of the stranger's own that was made to lead here. Both are read strictly
+(`protocol.authority`), and a header that comes twice is refused: who stands before us may have read the other one.
+"""
+
+from collections.abc import Iterable, Sequence
+from ipaddress import ip_address
+
+import idna
+
+from ...protocol.authority import Origin, parse_authority, parse_origin
+from ...protocol.errors import InvalidParams
+from ...protocol.loopback import is_loopback
+from .refusal import Refusal
+
+__all__ = ["Headers", "Sources", "values_of"]
+
+Headers = Sequence[tuple[bytes, bytes]]  # names in lower case, values without white space around them
+
+
+def values_of(headers: Headers, name: bytes) -> list[str]:
+    """Each value of a header, in order, read as Latin-1."""
+    return [value.decode("latin-1") for key, value in headers if key == name]
+
+
+class Sources:
+    """The names of one server, and the web pages that it answers.
+
+    Args:
+        host: what the server is bound to; None or empty is every address.
+        origins: of pages that are welcome beside those of this machine, as `https://example.org`. Their host names are
+            also names of the server.
+
+    Raises: InvalidParams for `origins` that aren't any.
+    """
+
+    def __init__(self, host: str | None, origins: Iterable[str]) -> None:
+        self._origins = frozenset(map(_configured, origins))
+        self._names = {"localhost", (host or "localhost").lower(), *(origin.host for origin in self._origins)}
+
+    def refusal(self, version: str, headers: Headers) -> Refusal | None:
+        """Why a request may not come in; None if it may. `version`: of HTTP, as `1.1`."""
+        if version < "1.1":
+            return Refusal(505, f"expected HTTP/1.1, got HTTP/{version}; does a proxy in between speak it?")
+        for name in (b"host", b"origin", b"authorization"):
+            if len(values_of(headers, name)) > 1:
+                return Refusal(400, f"expected one {name.decode().title()} header, got several")
+        hosts, origins = values_of(headers, b"host"), values_of(headers, b"origin")
+        if not hosts:
+            return Refusal(400, "expected a Host header")
+        if not self._is_own(hosts[0]):
+            return Refusal(403, f"{hosts[0]!r} is no name of this gateway; see its origins")
+        if origins and not self._is_welcome(origins[0]):
+            return Refusal(403, f"pages of origin {origins[0]!r} may not connect here; see the gateway's origins")
+        return None
+
+    def _is_own(self, header: str) -> bool:
+        """Whether a Host header names this server. Any address will do: it can't be a rebound DNS name."""
+        authority = parse_authority(header)
+        return authority is not None and (authority.host in self._names or _is_address(authority.host))
+
+    def _is_welcome(self, header: str) -> bool:
+        """Whether an Origin header is of this machine, or a configured one."""
+        origin = parse_origin(header)
+        return origin is not None and (origin in self._origins or is_loopback(origin.host))
+
+
+def _configured(given: str) -> Origin:
+    """A configured origin; its name may be written with letters beyond ASCII."""
+    text = given[:-1] if given.endswith("/") else given
+    scheme, separator, rest = text.partition("://")
+    if not rest.isascii():
+        name, colon, port = rest.partition(":")
+        try:
+            rest = idna.encode(name, uts46=True).decode() + colon + port
+        except idna.IDNAError as error:
+            raise InvalidParams(f"origins: {given!r} has no name that browsers could send: {error}") from error
+    origin = parse_origin(scheme + separator + rest)
+    if origin is None:
+        raise InvalidParams(f"origins: expected http(s)://host or http(s)://host:port, got {given!r}")
+    return origin
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True
