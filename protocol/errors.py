@@ -143,7 +143,7 @@ class InvalidParams(CallerError):
 
 
 class RunNotFound(CallerError):
-    """No such run, or no longer."""
+    """No such run, or no longer, or none that the caller may see."""
 
     code = 1001
     type = "runNotFound"

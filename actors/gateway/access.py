@@ -80,8 +80,15 @@ class Action:
 
 # Says who a client is; None: the client is refused.
 Authenticator: TypeAlias = Callable[[Credentials], Awaitable[Principal | None]]
-# Says whether a principal (None: an anonymous client) may do this. An error, or anything but a bool, forbids. It is
-# asked about `run.list` and `runs.watch` once as a whole, without a run, and then for each run that they would show.
+# Says whether a principal (None: an anonymous client) may do this. An error, or anything but a bool, forbids.
+#
+# Whoever may `run.get` a run may know of it. Lists show only such runs: the authorizer is asked about `run.list` and
+# `runs.watch` once as a whole, without a run, and then about `run.get` for each run. Of any other run each method says
+# `runNotFound`, as if there were none; `forbidden` is for what may not be done with a run that may be seen.
+#
+# A `run.start` with the id of a run that may not be seen is forbidden like one that the authorizer forbids. Where ids
+# must not be guessed at all, let principals start runs only under ids that no other may have (`action.run_id` begins
+# with the principal's name, say): then that is the answer for another's id, whether it is taken or not.
 Authorizer: TypeAlias = Callable[[Principal | None, Action], Awaitable[bool]]
 
 

@@ -2,9 +2,13 @@
 
 The guard fails closed: an authorizer that raises, or answers with anything but a bool, forbids. It is given copies, so
 it can change neither the request nor the run.
+
+Who may `run.get` a run may see it: is told `forbidden` of what else it may not do there, and has it in its lists. To
+everybody else the run doesn't exist: the same error in the same words, and after the same time.
 """
 
 import logging
+from contextlib import suppress
 from copy import deepcopy
 from dataclasses import replace
 from typing import Any, cast
@@ -12,18 +16,31 @@ from typing import Any, cast
 import trio
 from msgspec import structs
 
-from ...protocol.errors import AdjournError, Forbidden, NotPending, RunEnded, ToolCallIdRequired
+from ...protocol.errors import (
+    AdjournError,
+    Forbidden,
+    NotPending,
+    RecordTooNew,
+    RunEnded,
+    RunNotFound,
+    StoreCorrupt,
+    ToolCallIdRequired,
+)
 from ...protocol.messages import AssistantMessage
 from ...protocol.methods import Params, RunStart
 from ...protocol.record import FINAL, Head
 from ...protocol.transcript import Snapshot
 from ..core.faults import foreign_error, internal_error
+from ..runtime.records import run_not_found
 from ..runtime.system import ActorSystem
 from .access import Action, Authorizer, Principal
+from .even_answers import answered_evenly, wait_step
 
 __all__ = ["Guard"]
 
 logger = logging.getLogger("adjourn.gateway")
+
+_SEE = "run.get"  # the method that decides whether a principal may know of a run
 
 
 class Guard:
@@ -42,33 +59,64 @@ class Guard:
     async def check(self, method: str, params: Params) -> Params:
         """The params to carry out. They name the call that was authorized, also where the client left out which.
 
-        Raises: Forbidden; RunNotFound, RecordTooNew, StoreUnavailable if the run can't be looked up; RunEnded,
-            NotPending, ToolCallIdRequired if no call of the run is meant.
+        Raises: Forbidden; RunNotFound, also for runs that the principal may not see; StoreUnavailable if the run can't
+            be looked up; RunEnded, NotPending, ToolCallIdRequired if no call of the run is meant.
         """
         if self._authorizer is None:
             return params
-        action = _action(method, params)
-        if isinstance(params, RunStart) and params.after is not None:  # it would show what was said in that run
-            await self._demand(_about(Action(method="run.get"), await self._system.head(params.after)))
-        if action.run_id is None or isinstance(params, RunStart):
+        async with answered_evenly(RunNotFound):
+            return await self._check(_action(method, params), params)
+
+    async def sees(self, head: Head) -> bool:
+        """Whether the principal may know of this run."""
+        return self._authorizer is None or await self._ask(_about(Action(method=_SEE), head)) is None
+
+    async def check_taken(self, run_id: str) -> None:
+        """What is said of a start whose run id is taken.
+
+        It must not tell that there is a run, where the principal may not see it: the start is forbidden, exactly as by
+        an authorizer that forbids this id. (A start can't be silent about it: it succeeds, or it doesn't.)
+
+        Raises: Forbidden; StoreUnavailable.
+        """
+        if self._authorizer is None:
+            return
+        with suppress(RunNotFound):
+            if await self.sees(await self._head(run_id)):
+                return
+        raise self._forbidden(Action(method="run.start", run_id=run_id))
+
+    async def _check(self, action: Action, params: Params) -> Params:
+        if isinstance(params, RunStart):
+            if params.after is not None:  # it would show what was said in that run
+                await self._demand(_about(Action(method=_SEE), await self._head(params.after)))
+            await self._check_start(action)
+            return params
+        if action.run_id is None:
             await self._demand(action)
             return params
-        head = await self._system.head(action.run_id)
+        head = await self._head(action.run_id)
         action = _about(action, head)
         if "tool_call_id" in params.__struct_fields__:
             return structs.replace(params, tool_call_id=await self._check_call(action, head))
         await self._demand(action)
         return params
 
-    async def allows(self, method: str, head: Head) -> bool:
-        """Whether a list may show this run."""
-        if self._authorizer is None:
-            return True
+    async def _check_start(self, action: Action) -> None:
+        refusal = await self._ask(action)
+        if refusal is None:
+            return
+        if action.run_id is not None:
+            await wait_step()  # as long as a start takes that is forbidden because its id is taken
+        raise refusal
+
+    async def _head(self, run_id: str) -> Head:
+        """The run's head. Raises: RunNotFound, also where nobody can read who may see the run; StoreUnavailable."""
         try:
-            await self._demand(_about(Action(method=method), head))
-        except Forbidden:
-            return False
-        return True
+            return await self._system.head(run_id)
+        except (RecordTooNew, StoreCorrupt) as error:
+            logger.info("run %s is kept from clients, for it can't be read: %s", run_id, error)
+            raise run_not_found(run_id) from error
 
     async def _check_call(self, action: Action, head: Head) -> str:
         """The id of the call that the authorizer was shown and has allowed this action on. Raises: as `check`."""
@@ -88,22 +136,38 @@ class Guard:
         return wanted
 
     async def _demand(self, action: Action) -> None:
-        """Raises: Forbidden, unless the authorizer allows the action."""
+        """Raises: Forbidden, unless the authorizer allows it; RunNotFound, if the run may not be seen either."""
+        refusal = await self._ask(action)
+        if refusal is None:
+            return
+        if action.head is not None and (action.method == _SEE or not await self.sees(action.head)):
+            raise run_not_found(action.head.id)
+        raise refusal
+
+    async def _ask(self, action: Action) -> Forbidden | None:
+        """None if the authorizer allows the action."""
         assert self._authorizer is not None
-        who = "you" if self.by is None else self.by
-        what = action.method if action.head is None else f"{action.method} on run {action.head.id!r}"
-        where, task = f"the authorizer, asked whether {who} may {what}", trio.lowlevel.current_task()
+        where = f"the authorizer, asked whether {self._may(action)}"
+        task = trio.lowlevel.current_task()
         try:
             allowed = cast(object, await self._authorizer(self._principal, action))
             if not isinstance(allowed, bool):
                 raise TypeError(f"the authorizer returned {type(allowed).__name__}, expected a bool")
-        except BaseException as raised:
-            error = foreign_error(raised, where, logger, task=task)
-            fault = internal_error(error, where, logger)
-            text = f"{who} may not {what}: {fault.message}"
-            raise Forbidden(text, action=action.method, id=fault.data["id"]) from error  # noqa: ASYNC104
-        if not allowed:
-            raise Forbidden(f"{who} may not {what}", action=action.method)
+        except BaseException as raised:  # noqa: ASYNC103  # foreign_error raises what is ours
+            fault = internal_error(foreign_error(raised, where, logger, task=task), where, logger)
+            text = f"{self._may(action, 'not ')}: {fault.message}"
+            return Forbidden(text, action=action.method, id=fault.data["id"])  # noqa: ASYNC104
+        return None if allowed else self._forbidden(action)
+
+    def _forbidden(self, action: Action) -> Forbidden:
+        hint = ""
+        if action.method == "run.start" and action.run_id is not None:
+            hint = f" with run id {action.run_id!r}; another id, or none, may do"
+        return Forbidden(f"{self._may(action, 'not ')}{hint}", action=action.method)
+
+    def _may(self, action: Action, no: str = "") -> str:
+        about = "" if action.head is None else f" on run {action.head.id!r}"
+        return f"{'you' if self.by is None else self.by} may {no}{action.method}{about}"
 
 
 def _action(method: str, params: Params) -> Action:

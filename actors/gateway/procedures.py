@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Any
 
-from ...protocol.errors import RunNotFound
+from ...protocol.errors import Forbidden, RecordTooNew, RunIdConflict, RunNotFound, StoreCorrupt
 from ...protocol.messages import Wire
 from ...protocol.methods import (
     Aborted,
@@ -40,6 +40,8 @@ from ...protocol.record import FINAL, Head
 from ...protocol.transitions import Decide, Decline, Reply
 from ..runtime.eventlog import EventLog
 from ..runtime.system import ActorSystem
+from .cursors import SealedCursors
+from .even_answers import answered_evenly
 from .guard import Guard
 from .summaries import agent_info, run_summary
 
@@ -47,15 +49,17 @@ __all__ = ["Procedures"]
 
 
 class Procedures:
-    """The methods of one principal, whose `guard` is to be asked first."""
+    """The methods of one principal, whose `guard` is to be asked first. `cursors`: None where nothing is hidden."""
 
     def __init__(
         self,
         system: ActorSystem,
         description: ServerDescription,
         guard: Guard,
+        cursors: SealedCursors | None,
     ) -> None:
         self.guard = guard
+        self._cursors = cursors
         self._system = system
         self._description = description
         self._by = guard.by
@@ -82,16 +86,29 @@ class Procedures:
         return self._table[type(params)](params)
 
     async def start(self, params: RunStart) -> EventLog:
-        """The log of a run that was begun, or of the same run begun before. Raises: as `ActorSystem.start`."""
-        run = await self._system.start(
-            params.agent,
-            params.input,
-            run_id=params.run_id,
-            metadata=params.metadata,
-            by=self._by,
-            after=params.after,
-        )
-        return await self._system.log(run.id)
+        """The log of a run that was begun, or of the same run begun before.
+
+        Raises: as `ActorSystem.start`, but Forbidden where the id is taken by a run that the principal may not see.
+        """
+        async with answered_evenly(Forbidden):
+            return await self._start(params)
+
+    async def _start(self, params: RunStart) -> EventLog:
+        try:
+            run = await self._system.start(
+                params.agent,
+                params.input,
+                run_id=params.run_id,
+                metadata=params.metadata,
+                by=self._by,
+                after=params.after,
+            )
+            return await self._system.log(run.id)
+        except (RunIdConflict, RecordTooNew, StoreCorrupt) as error:
+            taken = error
+        if params.run_id is not None:
+            await self.guard.check_taken(params.run_id)
+        raise taken
 
     async def log(self, run_id: str) -> EventLog:
         """A run's log. Watch it at once, without an await in between. Raises: as `ActorSystem.log`."""
@@ -166,10 +183,11 @@ class Procedures:
             agent=params.agent,
             waiting=params.waiting,
             limit=params.limit,
-            after=params.after,
+            after=params.after and self._cursors.open(params.after) if self._cursors else params.after,
         )
-        heads = [head for head in page.heads if await self.guard.allows("run.list", head)]
-        return RunPage(runs=tuple([await self.summary(head) for head in heads]), after=page.after)
+        heads = [head for head in page.heads if await self.guard.sees(head)]
+        after = page.after and self._cursors.seal(page.after) if self._cursors else page.after
+        return RunPage(runs=tuple([await self.summary(head) for head in heads]), after=after)
 
     async def _delete(self, params: RunDelete) -> Empty:
         with suppress(RunNotFound):

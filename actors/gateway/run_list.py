@@ -61,7 +61,7 @@ class RunList:
             if change is None:
                 break
             head, deleted = change
-            if await self._procedures.guard.allows("runs.watch", head):
+            if await self._procedures.guard.sees(head):
                 summary = await self._procedures.summary(head, deleted=deleted)
                 found.append(rpc.notification("run.changed", summary, form))
         return found

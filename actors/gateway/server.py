@@ -4,6 +4,7 @@
 """
 
 import logging
+import secrets
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -21,6 +22,7 @@ from ..core.faults import internal_error
 from ..runtime.system import ActorSystem
 from .access import Authenticator, Authorizer, token_authenticator
 from .connection import Connection
+from .cursors import SealedCursors
 from .door import Door, Guest
 from .guard import Guard
 from .handshake import LINGER_S, Handshake
@@ -126,6 +128,7 @@ class _Server:
         self._system, self._door, self._handshake = system, door, handshake
         self._authorizer, self._limits, self._log = authorizer, limits, log
         self._visits: set[_Visit] = set()
+        self._cursors = None if authorizer is None else SealedCursors(secrets.token_bytes(32))
         self._turned_away = 0  # clients that are being told why
         self._leaving = False
         self._description = ServerDescription(
@@ -246,7 +249,12 @@ class _Server:
             admitted.ws,
             visit.transport,
             admitted.form,
-            Procedures(self._system, self._description, Guard(self._system, principal, self._authorizer)),
+            Procedures(
+                self._system,
+                self._description,
+                Guard(self._system, principal, self._authorizer),
+                self._cursors,
+            ),
             self._limits,
             takes_batches=admitted.takes_batches,
             client=peer if principal is None else f"{principal.name} ({peer})",

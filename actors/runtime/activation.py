@@ -171,10 +171,11 @@ class Activation:
         return is_new
 
     async def _same(self, run_id: str, digest: str) -> str:
-        """The run that a repeated start means, if it is the same start. Raises: RunIdConflict."""
+        """The run that a repeated start means, if it is the same start. Raises: RunIdConflict, LimitExceeded."""
         found = await self.activate(run_id)
         head: Head = found.head if isinstance(found, Record) else found.state.head
         if head.start_digest != digest:
+            self._count.check_room()  # comes first, as for an id that isn't taken: whose it is need not be known
             text = f"run id {run_id!r} is taken by a run with another agent, input or principal"
             raise RunIdConflict(text, runId=run_id)
         return run_id

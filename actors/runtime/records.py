@@ -8,16 +8,21 @@ from ...protocol.record import Record
 from ...protocol.transcript import Transcript, replay
 from ...stores.base import Store
 
-__all__ = ["RUN_ID", "folded", "load_record"]
+__all__ = ["RUN_ID", "folded", "load_record", "run_not_found"]
 
 RUN_ID = re.compile(RUN_ID_PATTERN)
+
+
+def run_not_found(run_id: str) -> RunNotFound:
+    """What is said of a run that doesn't exist, and to whoever may not know that it does."""
+    return RunNotFound(f"there is no run {run_id!r}", runId=run_id)
 
 
 async def load_record(store: Store, run_id: str) -> Record:
     """The run's record. Raises: RunNotFound, RecordTooNew, StoreUnavailable, StoreCorrupt."""
     record = await store.load(run_id) if RUN_ID.match(run_id) else None
     if record is None:
-        raise RunNotFound(f"there is no run {run_id!r}", runId=run_id)
+        raise run_not_found(run_id)
     return record
 
 

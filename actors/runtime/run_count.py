@@ -25,14 +25,18 @@ class RunCount:
         """Note that a run has left memory: one that is over counts no longer."""
         self._open -= head.status in FINAL
 
+    def check_room(self) -> None:
+        """Raises: LimitExceeded, if no run may begin now."""
+        if self._open >= self._maximum:
+            text = f"{self._maximum} runs are not over yet, and more may not begin"
+            raise LimitExceeded(text, limit="maxRuns", maximum=self._maximum)
+
     async def save_first(self, head: Head, append: Sequence[Entry]) -> bool:
         """Save a run that begins; False when there is one of that id already.
 
         Safe to repeat: a saved run is recognised by its nonce. Raises: LimitExceeded, StaleEpoch, StoreUnavailable.
         """
-        if self._open >= self._maximum:
-            text = f"{self._maximum} runs are not over yet, and more may not begin"
-            raise LimitExceeded(text, limit="maxRuns", maximum=self._maximum)
+        self.check_room()
         self._open += 1  # at once: others may begin during the save
         is_new = False
         try:

@@ -18,6 +18,7 @@ from adjourn.actors.gateway import (
     GatewayLimits,
     Principal,
     changes,
+    even_answers,
     serve_gateway,
     token_authenticator,
 )
@@ -191,7 +192,10 @@ async def test_an_authenticator_that_fails_lets_nobody_in_and_tells_nothing(
 # What they may do.
 
 
-async def test_an_authorizer_sees_who_what_and_which_run_and_lists_show_what_it_allows() -> None:
+async def test_an_authorizer_sees_who_what_and_which_run_and_to_others_a_run_does_not_exist(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(even_answers, "STEP_S", 0.01)
     asked: list[tuple[str, str | None]] = []
 
     async def authenticate(credentials: Credentials) -> Principal | None:
@@ -213,8 +217,9 @@ async def test_an_authorizer_sees_who_what_and_which_run_and_lists_show_what_it_
             await client.events("agent_paused")
         assert (await system.head("a")).owner == "ada"
         for method in ("run.get", "run.subscribe", "run.unsubscribe", "run.abort", "run.delete"):
-            assert (await bob.refused(method, runId="a")).type == "forbidden"
-        assert (await bob.refused("run.resume", runId="a", decision={"approved": True})).type == "forbidden"
+            assert (await bob.refused(method, runId="a")).type == "runNotFound"
+        assert (await bob.refused("run.resume", runId="a", decision={"approved": True})).type == "runNotFound"
+        assert (await bob.refused("run.start", agent="shop", input="hello", runId="a")).type == "forbidden"
         assert ("run.resume", "a") in asked
         assert [run["runId"] for run in (await bob.call("run.list"))["runs"]] == ["b"]
         await ada.call("run.decline", runId="a")

@@ -46,14 +46,16 @@ def scripted(*responses: Response, delay_s: float = 0.0) -> Agent:
 
 
 class Asked:
-    """An authorizer that keeps what it is asked, and answers with `answer`."""
+    """An authorizer that keeps what it is asked, and answers with `answer`; about `run.get`, with `sees`."""
 
-    def __init__(self, answer: Any = True) -> None:
-        self.answer = answer
+    def __init__(self, answer: Any = True, *, sees: bool = True) -> None:
+        self.answer, self.sees = answer, sees
         self.actions: list[Action] = []
 
     async def __call__(self, principal: Principal | None, action: Action) -> bool:
         assert principal is BOB
+        if action.method == "run.get":
+            return self.sees
         self.actions.append(action)
         return self.answer
 
@@ -153,14 +155,13 @@ async def test_a_start_is_shown_with_agent_input_and_metadata() -> None:
     assert asked.actions == [Action(method="run.start", run_id="r", agent="shop", input="hello", metadata={"a": 1})]
 
 
-async def test_other_methods_are_shown_with_their_run_if_they_have_one() -> None:
+async def test_other_methods_are_shown_with_their_run_if_they_have_one(autojump_clock: MockClock) -> None:
     asked = Asked()
     async with paused(REFUND) as (system, _):
         guard = Guard(system, BOB, asked)
         await guard.check("agents.list", AgentsList())
         await guard.check("runs.watch", RunsWatch(status="paused"))
         await guard.check("run.abort", RunAbort(run_id="r", reason="enough"))
-        assert await guard.allows("run.list", await system.head("r"))
         with pytest.raises(RunNotFound):
             await guard.check("run.get", RunGet(run_id="other"))
     shown = [(each.method, each.run_id, each.owner, each.reason, each.head is None) for each in asked.actions]
@@ -168,7 +169,6 @@ async def test_other_methods_are_shown_with_their_run_if_they_have_one() -> None
         ("agents.list", None, None, None, True),
         ("runs.watch", None, None, None, True),
         ("run.abort", "r", "ada", "enough", False),
-        ("run.list", "r", "ada", None, False),
     ]
 
 
@@ -256,6 +256,12 @@ async def test_no_authorizer_allows_everything_and_looks_nothing_up() -> None:
 
 
 async def raises(principal: Principal | None, action: Action) -> bool:
+    if action.method == "run.get":
+        return True
+    raise RuntimeError("the secret cause")
+
+
+async def fails(principal: Principal | None, action: Action) -> bool:
     raise RuntimeError("the secret cause")
 
 
@@ -263,9 +269,7 @@ def not_async(principal: Principal | None, action: Action) -> bool:
     return True
 
 
-@pytest.mark.parametrize(
-    "authorizer", [raises, not_async, Asked(None), Asked(1), Asked("no")], ids=["raises", "sync", "None", "1", "no"]
-)
+@pytest.mark.parametrize("authorizer", [raises, Asked(None), Asked(1), Asked("no")], ids=["raises", "None", "1", "no"])
 async def test_an_authorizer_that_fails_or_gives_no_bool_forbids(
     authorizer: Callable[[Principal | None, Action], Awaitable[bool]], caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -275,9 +279,22 @@ async def test_an_authorizer_that_fails_or_gives_no_bool_forbids(
             await guard.check("run.resume", RunResume(run_id="r", decision=YES))
         assert "secret cause" not in forbidden.value.message
         assert forbidden.value.data["id"] in caplog.records[-1].getMessage()
-        assert not await guard.allows("run.list", await system.head("r"))
         with pytest.raises(Forbidden):
             await guard.check("agents.list", AgentsList())
+
+
+@pytest.mark.parametrize("authorizer", [fails, not_async])
+async def test_where_it_can_not_be_said_who_may_see_a_run_nobody_does(
+    authorizer: Callable[[Principal | None, Action], Awaitable[bool]],
+    caplog: pytest.LogCaptureFixture,
+    autojump_clock: MockClock,
+) -> None:
+    async with paused(REFUND) as (system, _):
+        guard = Guard(system, BOB, authorizer)
+        assert not await guard.sees(await system.head("r"))
+        with pytest.raises(RunNotFound):
+            await guard.check("run.abort", RunAbort(run_id="r"))
+        assert "asked whether bob may run.abort on run 'r'" in caplog.text
 
 
 async def test_a_plain_no_forbids_and_is_no_fault(caplog: pytest.LogCaptureFixture) -> None:
