@@ -36,7 +36,8 @@ def parse_head(head: bytes) -> RequestHead | Refusal:
     """The request of these bytes, which end with its empty line; or why they are none.
 
     Stricter than h11 in what RFC 9112 lets a server refuse: a lone CR or LF as the end of a line (2.2), a header that
-    goes on in the next line (5.2), a target that is no path: it would name a host beside the Host header's (3.2.2).
+    goes on in the next line (5.2), a target that is no path: it would name a host beside the Host header's (3.2.2). And
+    there may be no body: it could be read as frames.
     """
     if head.count(b"\r\n") != head.count(b"\n") or head.count(b"\r\n") != head.count(b"\r"):
         return Refusal(400, "expected each line of the request to end with CR and LF")
@@ -53,6 +54,8 @@ def parse_head(head: bytes) -> RequestHead | Refusal:
     headers = tuple(request.headers)
     if any(name.startswith(_READ_AS_ASCII) and not value.isascii() for name, value in headers):
         return Refusal(400, "expected no character beyond ASCII in the headers of the handshake")
+    if any(name in (b"content-length", b"transfer-encoding") for name, _ in headers):
+        return Refusal(400, "expected a request without a body")
     if not request.target.startswith(b"/"):
         return Refusal(400, "expected a path as the request's target")
     return RequestHead(request.http_version.decode(), request.target.decode(), headers)

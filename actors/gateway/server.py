@@ -79,9 +79,12 @@ async def serve_gateway(
         host: where to listen; None is every address. Anything but loopback demands an authenticator.
         port: 0 takes a free one.
         authenticator: says who a client is. None: anonymous access, loopback only.
-        authorizer: says whether a client may do what it asks for, an `Action`. None: everything is allowed.
+        authorizer: says whether a client may do what it asks for, an `Action`; a run that it may not `run.get` doesn't
+            exist for it. None: everything is allowed.
         origins: of web pages that may connect, beside those of this machine, as `https://example.org`. Their host names
             are also names under which the gateway may be reached.
+        limits: of each connection, of all, and of what one address may do. Behind a reverse proxy all clients have one
+            address: see `GatewayLimits`.
 
     Raises: InvalidParams, before it listens; OSError, if it can't; StaleEpoch, in a group, when another process has
         become the owner of the system's store.

@@ -26,7 +26,8 @@ class WallClock:
 
     A wall clock that leaves by more than `JUMP_S` seconds is not believed at first: time goes on as if it had not,
     so that no deadline comes due by a clock that somebody, or a bad time server, sets for a moment. It is believed
-    when it has stayed there for `DOUBT_S` seconds. The log says when that begins, and how it ends.
+    when it has stayed there for `DOUBT_S` seconds. The log says when that begins, and how it ends. What it shows at the
+    start is believed.
 
     Time never goes backwards, and it never stands still, for deadlines must come: where the wall clock was set back,
     time goes at half its speed until the wall clock has caught up.

@@ -172,6 +172,8 @@ def test_a_head_is_read() -> None:
         head_of(b"Host: localhost", first=b"GET /\xff HTTP/1.1"),
         head_of(b"Host: localhost", b"Sec-WebSocket-Protocol: \xff"),
         head_of(b"Host: localhost", b"Connection: \xff"),
+        head_of(b"Host: localhost", b"Content-Length: 5"),
+        head_of(b"Host: localhost", b"Transfer-Encoding: chunked"),
     ],
 )
 def test_what_could_be_read_in_two_ways_is_a_bad_request(head: bytes) -> None:
