@@ -183,11 +183,16 @@ class Procedures:
             agent=params.agent,
             waiting=params.waiting,
             limit=params.limit,
-            after=params.after and self._cursors.open(params.after) if self._cursors else params.after,
+            after=self._opened(params.after),
         )
         heads = [head for head in page.heads if await self.guard.sees(head)]
-        after = page.after and self._cursors.seal(page.after) if self._cursors else page.after
-        return RunPage(runs=tuple([await self.summary(head) for head in heads]), after=after)
+        return RunPage(runs=tuple([await self.summary(head) for head in heads]), after=self._sealed(page.after))
+
+    def _opened(self, after: str | None) -> str | None:
+        return after if after is None or self._cursors is None else self._cursors.open(after)
+
+    def _sealed(self, after: str | None) -> str | None:
+        return after if after is None or self._cursors is None else self._cursors.seal(after)
 
     async def _delete(self, params: RunDelete) -> Empty:
         with suppress(RunNotFound):
