@@ -43,7 +43,7 @@ __all__ = [
 
 logger = logging.getLogger("adjourn.gateway")
 
-MAX_TURNED_AWAY = 64  # clients that are being told why they can't come in; what comes beyond is only closed
+MAX_LINGERING = 64  # clients that were turned away and may still read why; others may lose it if they are slow
 
 
 @dataclass(frozen=True)
@@ -132,7 +132,7 @@ class _Server:
         self._authorizer, self._limits, self._log = authorizer, limits, log
         self._visits: set[_Visit] = set()
         self._cursors = None if authorizer is None else SealedCursors(secrets.token_bytes(32))
-        self._turned_away = 0  # clients that are being told why
+        self._lingering = 0
         self._leaving = False
         self._description = ServerDescription(
             name="adjourn",
@@ -199,15 +199,14 @@ class _Server:
         """Say why, without having read what the client wants: this must cost less than what it protects."""
         text = "turned away %s: %s (GatewayLimits.%s)"
         self._log.warning(refusal.limit, text, transport.peer, refusal.message, refusal.limit)
-        if self._turned_away >= MAX_TURNED_AWAY:
-            return
-        self._turned_away += 1
-        try:
-            with trio.move_on_after(LINGER_S), suppress(trio.BrokenResourceError, trio.ClosedResourceError):
-                await transport.send_all(refusal.response())
-                await transport.linger(LINGER_S)
-        finally:
-            self._turned_away -= 1
+        with trio.move_on_after(LINGER_S), suppress(trio.BrokenResourceError, trio.ClosedResourceError):
+            await transport.send_all(refusal.response())
+            if self._lingering < MAX_LINGERING:
+                self._lingering += 1
+                try:
+                    await transport.linger(LINGER_S)
+                finally:
+                    self._lingering -= 1
 
     async def _receive(self, guest: Guest, transport: Transport) -> None:
         """Serve one client to its end. Shielded: only `look_after` cancels it."""

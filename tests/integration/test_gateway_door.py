@@ -107,12 +107,29 @@ async def test_those_inside_go_on_whoever_is_turned_away_and_slow_handshakes_end
             await client.call("server.info")
 
 
-async def test_a_flood_of_clients_that_are_told_so_is_only_closed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(server, "MAX_TURNED_AWAY", 1)
+async def test_a_flood_of_clients_that_are_turned_away_is_not_waited_for(
+    monkeypatch: pytest.MonkeyPatch, mock_clock: MockClock
+) -> None:
+    monkeypatch.setattr(server, "MAX_LINGERING", 1)
     async with serving(limits=GatewayLimits(max_connections=1)) as (_, gateway), idle(gateway, 1):
         async with raw(gateway) as first, raw(gateway) as second:
-            assert (await first.stream.receive_some()).startswith(b"HTTP/1.1 503 ")
-            assert await second.at_end() == b""
+            assert [await answered(client) for client in (first, second)] == [503, 503]
+            assert await is_read_on(first)
+            assert not await is_read_on(second)
+            mock_clock.jump(server.LINGER_S)
+            await wait_all_tasks_blocked(0.01)
+            assert not await is_read_on(first)
+
+
+async def is_read_on(client: RawClient) -> bool:
+    """Whether the server still takes what a client sends that it has turned away."""
+    try:
+        for _ in range(2):  # the first bytes tell the kernel, the second ones us
+            await client.stream.send_all(b"x")
+            await wait_all_tasks_blocked(0.01)
+    except trio.BrokenResourceError:
+        return False
+    return True
 
 
 async def test_the_python_client_tries_again_and_says_what_it_was_told() -> None:
