@@ -25,6 +25,7 @@ __all__ = [
     "AgentsList",
     "Claimed",
     "Empty",
+    "ErrorObject",
     "Method",
     "OpenRPCDocument",
     "Params",
@@ -47,6 +48,8 @@ __all__ = [
     "RunSummary",
     "RunUnclaim",
     "RunUnsubscribe",
+    "RunUnsubscribed",
+    "RunsUnwatched",
     "RunsWatch",
     "ServerDescription",
     "ServerInfo",
@@ -160,9 +163,10 @@ class RunAbort(Params, frozen=True):
 
 
 class RunGet(Params, frozen=True):
-    """run.get: the run as it is now."""
+    """run.get: a page of the run as it is now. Ask for the pages one by one, until one has no `next`."""
 
     run_id: RunId
+    from_: Annotated[int, Meta(ge=0)] = msgspec.field(name="from", default=0)  # messages before the page's first one
 
 
 class RunList(Params, frozen=True):
@@ -326,12 +330,40 @@ class RunPage(Wire, frozen=True):
 
 
 class RunSnapshot(Wire, frozen=True):
-    """Of run.get, and the params of run.snapshot: the state after event `seq`."""
+    """Of run.get, and the params of run.snapshot: the state after event `seq`, or a part of it, where it is long.
+
+    The parts of run.snapshot follow each other, with nothing else of that run in between; a client joins their
+    `messages`, `pending` and `tools` until one has no `next`. All else is in the first. The pages of run.get may differ
+    in `seq`: a client joins their `messages`, which are only ever added to, and takes all else from the last page.
+    """
 
     run_id: str
     seq: int
     snapshot: Snapshot
+    from_: int = msgspec.field(name="from", default=0)  # messages before the first one in it
+    next: int | None = None  # `from` of the part or page that follows; absent: the last
     stranded: str | None = None  # of run.get: why the run can't go on in this server, for people
+
+
+class ErrorObject(Wire, frozen=True):
+    """JSON-RPC's error member."""
+
+    code: int  # JSON-RPC's own, or as in `errors`
+    message: str  # for a person
+    data: dict[str, Any] | None = None  # for a program: `type`, and what that error carries
+
+
+class RunUnsubscribed(Wire, frozen=True):
+    """The params of run.unsubscribed: the server has ended a subscription, whose run goes on."""
+
+    run_id: str
+    error: ErrorObject  # why
+
+
+class RunsUnwatched(Wire, frozen=True):
+    """The params of runs.unwatched: the server has ended `runs.watch`. Watch again, and list the runs anew."""
+
+    error: ErrorObject  # why
 
 
 @dataclass(frozen=True, slots=True)
@@ -365,5 +397,7 @@ METHODS: dict[str, Method] = {
 NOTIFICATIONS: dict[str, type[Wire]] = {
     "run.event": Envelope,
     "run.snapshot": RunSnapshot,
+    "run.unsubscribed": RunUnsubscribed,
     "run.changed": RunSummary,
+    "runs.unwatched": RunsUnwatched,
 }

@@ -18,9 +18,12 @@ from .methods import (
     NOTIFICATIONS,
     RUN_ID_EXPECTED,
     RUN_ID_PATTERN,
+    ErrorObject,
     Params,
     RunSnapshot,
     RunSummary,
+    RunsUnwatched,
+    RunUnsubscribed,
 )
 
 __all__ = [
@@ -35,11 +38,13 @@ __all__ = [
     "ErrorObject",
     "Format",
     "Frame",
+    "Notice",
     "Rejected",
     "Reply",
     "Request",
     "RequestId",
     "batch",
+    "error_object",
     "error_reply",
     "event_notification",
     "notification",
@@ -60,6 +65,7 @@ UNAUTHORIZED_CLOSE = 4401  # the close code after failed authentication
 AUTH_SUBPROTOCOL = "adjourn.token."  # + base64url: how a browser says who it is; never echoed
 
 RequestId: TypeAlias = str | int | None
+Notice: TypeAlias = Envelope | RunSnapshot | RunUnsubscribed | RunSummary | RunsUnwatched  # params of NOTIFICATIONS
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,14 +97,6 @@ MSGPACK = Format(
     b"",
 )
 FORMATS = {JSON.subprotocol: JSON, MSGPACK.subprotocol: MSGPACK}
-
-
-class ErrorObject(Wire, frozen=True):
-    """JSON-RPC's error member."""
-
-    code: int  # JSON-RPC's own, or as in `errors`
-    message: str  # for a person
-    data: dict[str, Any] | None = None  # for a program: `type`, and what that error carries
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +166,7 @@ def _judge(value: Any) -> Request | Rejected:
     except _Refusal as refusal:
         return Rejected(request_id, refusal.error)
     except InvalidParams as error:
-        return Rejected(request_id, _error_object(error))
+        return Rejected(request_id, error_object(error))
 
 
 def _invalid(message: str) -> _Refusal:
@@ -234,7 +232,7 @@ def reply(request_id: RequestId, result: Wire, form: Format) -> bytes:
 
 def error_reply(request_id: RequestId, error: AdjournError, form: Format) -> bytes:
     """A reply with an error of the tree."""
-    return form.encode(_Error(jsonrpc="2.0", id=request_id, error=_error_object(error)))
+    return form.encode(_Error(jsonrpc="2.0", id=request_id, error=error_object(error)))
 
 
 def rejection(rejected: Rejected, form: Format) -> bytes | None:
@@ -244,7 +242,8 @@ def rejection(rejected: Rejected, form: Format) -> bytes | None:
     return form.encode(_Error(jsonrpc="2.0", id=rejected.id, error=rejected.error))
 
 
-def _error_object(error: AdjournError) -> ErrorObject:
+def error_object(error: AdjournError) -> ErrorObject:
+    """An error of the tree, as JSON-RPC's error member."""
     return ErrorObject(code=error.code, message=error.message, data=error.wire_data())
 
 
@@ -297,14 +296,14 @@ def request(request_id: RequestId | UnsetType, method: str, params: Params, form
     return form.encode(_Call(jsonrpc="2.0", method=method, params=params, id=request_id))
 
 
-def parse_server_frame(data: bytes | str, form: Format) -> list[Reply | Envelope | RunSnapshot | RunSummary]:
+def parse_server_frame(data: bytes | str, form: Format) -> list[Reply | Notice]:
     """What a server sent, in its order. A notification is its params; unknown ones, of a newer server, are left out.
 
     Raises: CodecError for what no server sends.
     """
     decoded = form.decode(data, _ServerMessage | list[_ServerMessage])
     messages = cast(list[_ServerMessage], decoded if isinstance(decoded, list) else [decoded])
-    found: list[Reply | Envelope | RunSnapshot | RunSummary] = []
+    found: list[Reply | Notice] = []
     for message in messages:
         if message.method in NOTIFICATIONS:
             found.append(form.decode(message.params, NOTIFICATIONS[message.method]))

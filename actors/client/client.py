@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager
 from typing import Any, Literal
 
 import trio
+from msgspec import structs
 
 from ...protocol.errors import AdjournError
 from ...protocol.events import Envelope, Status
@@ -170,7 +171,18 @@ class Client:
 
     async def get(self, run_id: str) -> RunSnapshot:
         """A run as it is now. Raises: RunNotFound, RecordTooNew."""
-        return await self._link.request("run.get", RunGet(run_id=run_id), RunSnapshot)
+        messages: list[Message] = []
+        seq = 0
+        while True:
+            page = await self._link.request("run.get", RunGet(run_id=run_id, from_=len(messages)), RunSnapshot)
+            if page.from_ != len(messages) or page.seq < seq:  # it was deleted, and another run has its id
+                messages, seq = [], 0
+                continue
+            messages += page.snapshot.messages
+            seq = page.seq
+            if page.next is None:
+                snapshot = structs.replace(page.snapshot, messages=tuple(messages))
+                return structs.replace(page, snapshot=snapshot, from_=0)
 
     async def list(
         self,
@@ -206,7 +218,8 @@ class Client:
         left 1,024 items (or about 8 MB) unread. Then those are dropped, and the snapshot is fetched when it reads on.
         So a slow reader delays neither the run nor other readers.
 
-        Raises: RunNotFound, RecordTooNew, Forbidden; from the iterator too, if the run is gone after a reconnect.
+        Raises: RunNotFound, RecordTooNew, Forbidden; from the iterator too, if the run is gone after a reconnect, and
+            LimitExceeded for a message of the run that is larger than `max_message_bytes`.
         """
         watched = self._watched.acquire(run_id)
         reader = RunReader(lambda: self._subscribe(watched, reader), self._backoff, after)
@@ -336,7 +349,8 @@ async def open_client(
         ssl_context: for `wss://`, instead of the system's default.
         connect_timeout_s: for one attempt.
         ping_interval_s: between pings; without an answer for so long, the connection counts as lost.
-        max_message_bytes: of one message from the server; a snapshot holds all messages of its run.
+        max_message_bytes: of one message from the server. What is larger ends its request, or its reader of events,
+            with LimitExceeded. At least 65,536. A transcript may be longer: it comes in parts.
         on_connection: called with the reason when the connection is lost, with None when there is one. Must not wait.
 
     Raises: ConnectionLost if nothing answers, or something that is no gateway; Unauthorized, Forbidden; InvalidParams

@@ -68,7 +68,9 @@ class Settings:
         if parts.scheme not in ("ws", "wss") or not host:
             raise InvalidParams(f"url: expected ws://host:port or wss://host:port, got {self.url!r}")
         tls = parts.scheme == "wss"
-        resource = f"{parts.path or '/'}?{parts.query and f'{parts.query}&'}batch=1"  # we take batches
+        # We take batches, and messages of this size: the server ends what is larger, where this end had to close.
+        asked = f"{parts.query and f'{parts.query}&'}batch=1&maxMessageBytes={self.max_message_bytes}"
+        resource = f"{parts.path or '/'}?{asked}"
         return host, port or (443 if tls else 80), resource, tls
 
     def headers(self) -> list[tuple[bytes, bytes]]:

@@ -14,8 +14,9 @@ from ...protocol import codec
 from ...protocol.errors import AdjournError, ConnectionLost, InvalidParams
 from ...protocol.messages import Wire
 from ...protocol.methods import Params, ServerDescription
+from ...protocol.rpc import Notice
 from .dial import FAULTS, End, Settings, end_of, open_socket
-from .session import Notice, Session, fresh
+from .session import Session, fresh
 
 __all__ = ["Link"]
 

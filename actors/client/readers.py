@@ -37,6 +37,7 @@ class Reader(ABC, Generic[T]):
     def __init__(self, attach: Callable[[], Awaitable[object]], backoff: Backoff) -> None:
         self.session: Session | None = None  # the connection that the items come over; None: detached
         self.ended = False  # whether nothing follows the items in the buffer
+        self.fault: AdjournError | None = None  # why nothing does, unless the run is over
         self.attach = attach
         self._backoff = backoff
         self._came = trio.Event()
@@ -46,12 +47,19 @@ class Reader(ABC, Generic[T]):
         self.session = None
         self._came.set()
 
+    def fail(self, error: AdjournError) -> None:
+        """End with this error, once what is buffered has been read."""
+        self.fault = error
+        self._came.set()
+
     def __aiter__(self) -> "Reader[T]":
         return self
 
     async def __anext__(self) -> T:
         await trio.lowlevel.checkpoint()
         while not self._has_items():
+            if self.fault is not None:
+                raise self.fault
             if self.ended:
                 raise StopAsyncIteration
             if self.session is None:

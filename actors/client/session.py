@@ -6,7 +6,6 @@ Nothing of runs here: notifications go to a callback. Reconnecting is `link.py`'
 import math
 from collections.abc import Callable
 from contextlib import suppress
-from typing import TypeAlias
 
 import trio
 from msgspec import UNSET, Raw
@@ -14,14 +13,11 @@ from trio_websocket import ConnectionClosed, WebSocketConnection
 
 from ...protocol import codec
 from ...protocol.errors import AdjournError, CallerError, ConnectionLost, LimitExceeded, Unauthorized, from_wire
-from ...protocol.events import Envelope
-from ...protocol.methods import Params, RunSnapshot, RunSummary, ServerDescription, ServerInfo
-from ...protocol.rpc import UNAUTHORIZED_CLOSE, Reply, parse_server_frame, request
+from ...protocol.methods import Params, ServerDescription, ServerInfo
+from ...protocol.rpc import UNAUTHORIZED_CLOSE, Notice, Reply, parse_server_frame, request
 from .dial import Settings
 
-__all__ = ["Notice", "Session", "fresh"]
-
-Notice: TypeAlias = Envelope | RunSnapshot | RunSummary
+__all__ = ["Session", "fresh"]
 
 IN_FLIGHT = 64  # requests at once, unless the server gives another limit; more requests wait here
 SPARE = 4  # requests in flight that are left unused below the server's limit, for those without a reply

@@ -2,9 +2,12 @@
 
 import trio
 
-from ...protocol.methods import RunSummary
+from ...protocol.errors import from_wire
+from ...protocol.events import Envelope
+from ...protocol.methods import ErrorObject, RunSnapshot, RunSummary, RunsUnwatched, RunUnsubscribed
+from ...protocol.parts import Joiner
+from ...protocol.rpc import Notice
 from .readers import ListReader, RunReader
-from .session import Notice
 
 __all__ = ["Watched", "WatchedRun"]
 
@@ -12,16 +15,35 @@ __all__ = ["Watched", "WatchedRun"]
 class WatchedRun:
     """A run that this client watches or starts. One connection has one subscription to it, for all of its readers."""
 
-    __slots__ = ("lock", "readers", "run_id", "users")
+    __slots__ = ("_joined_bytes", "_joiner", "lock", "readers", "run_id", "users")
 
     def __init__(self, run_id: str) -> None:
         self.run_id = run_id
         self.users = 0  # calls that watch or start it
         self.readers: set[RunReader] = set()
         self.lock = trio.Lock()  # held while subscribing
+        self._joiner = Joiner()
+        self._joined_bytes = 0  # of the parts that are in it
+
+    def take_in(self, notice: Envelope | RunSnapshot, size: int) -> None:
+        """Hand an event or a snapshot to the readers; a snapshot in parts when it is whole."""
+        if isinstance(notice, RunSnapshot):
+            self._joined_bytes = size if notice.from_ == 0 else self._joined_bytes + size
+            whole, size = self._joiner.add(notice), self._joined_bytes
+            if whole is None:
+                return
+            notice = whole
+        for reader in self.readers:
+            reader.take_in(notice, size)
+
+    def fail(self, error: ErrorObject) -> None:
+        """End all readers with an error: the server has ended the subscription that they share."""
+        for reader in self.readers:
+            reader.fail(from_wire(error.code, error.message, error.data))
 
     def detach(self) -> None:
         """Detach all readers: the server sends no more over the subscription that they share."""
+        self._joiner.clear()
         for reader in self.readers:
             reader.detach()
 
@@ -54,9 +76,15 @@ class Watched:
         if isinstance(notice, RunSummary):
             for reader in self.lists:
                 reader.take_in(notice)
-        elif (run := self._runs.get(notice.run_id)) is not None:
-            for reader in run.readers:
-                reader.take_in(notice, size)
+        elif isinstance(notice, RunsUnwatched):
+            for reader in self.lists:
+                reader.detach()
+        elif (run := self._runs.get(notice.run_id)) is None:
+            pass  # of a subscription that is about to end
+        elif isinstance(notice, RunUnsubscribed):
+            run.fail(notice.error)
+        else:
+            run.take_in(notice, size)
 
     def detach(self) -> None:
         """Detach all readers: the connection is lost."""

@@ -13,6 +13,7 @@ from ...protocol import rpc
 from ..core.faults import internal_error
 from .framing import Framing
 from .limits import GatewayLimits
+from .load import Load
 from .outbox import Outbox
 from .procedures import Procedures
 from .requests import Requests
@@ -37,22 +38,31 @@ class Connection:
         form: rpc.Format,
         procedures: Procedures,
         limits: GatewayLimits,
+        load: Load,
         *,
         takes_batches: bool,
+        max_message_bytes: int | None,
         client: str,
     ) -> None:
         transport.most_unfinished = 2 * limits.max_message_bytes + SPARE_BYTES
         self._ws, self._transport = ws, transport
         self._form, self._limits = form, limits
         self._client = client  # for the log
+        self._load = load
         self._outbox = Outbox(
             ws,
             transport,
-            Framing(form, takes_batches=takes_batches, max_batch_bytes=limits.max_batch_bytes),
+            Framing(
+                form,
+                takes_batches=takes_batches,
+                max_batch_bytes=limits.max_batch_bytes,
+                max_message_bytes=max_message_bytes,
+            ),
+            load,
             max_replies=limits.max_in_flight,
             max_subscriptions=limits.max_subscriptions,
         )
-        self._run_list = RunList(procedures, self._outbox, overflow=self._lose_track)
+        self._run_list = RunList(procedures, self._outbox)
         self._requests = Requests(
             procedures, self._outbox, self._run_list, max_in_flight=limits.max_in_flight, client=client
         )
@@ -87,6 +97,7 @@ class Connection:
         finally:
             self._outbox.subscriptions.close_all()
             self._run_list.close()
+            self._load.close()
         with trio.move_on_after(self._limits.close_s):
             await self._ws.aclose(*self._goodbye)
 
@@ -133,9 +144,6 @@ class Connection:
             await self._outbox.write()
         except (ConnectionClosed, trio.BrokenResourceError, trio.ClosedResourceError):
             self._reading.cancel()
-
-    def _lose_track(self) -> None:
-        self.leave(1008, "too many changes of runs wait; list them again")
 
     async def ping(self) -> None:
         """Ask whether the client is still there, unless a ping is under way; returns when the client answers."""

@@ -1,64 +1,113 @@
 """Events and replies of the gateway as bytes: notifications, batches of them, WebSocket frames. Pure; no I/O.
 
-A frame of an event is the same for every client of a wire format, so it is made once and kept with the event.
+A frame of an event is the same for every client of a wire format, so it is made once and kept with the event. So is
+that of a short snapshot; the parts of a long one are made for each client when their turn comes.
 """
 
-from collections.abc import Iterator, Sequence
-
-from msgspec import Raw
+from collections.abc import Iterable, Iterator, Sequence
 
 from ...protocol import rpc
+from ...protocol.errors import LimitExceeded
+from ...protocol.methods import RunSnapshot
+from ...protocol.parts import PART_BYTES, parts_of
 from ..runtime.item import Format, Item
 
 __all__ = ["Framing", "message_frame"]
 
 
 class Framing:
-    """What goes out to one client: its wire format, and whether it takes batches of notifications."""
+    """What goes out to one client: its wire format, whether it takes batches, and the largest message that it takes."""
 
-    def __init__(self, form: rpc.Format, *, takes_batches: bool, max_batch_bytes: int) -> None:
+    def __init__(
+        self, form: rpc.Format, *, takes_batches: bool, max_batch_bytes: int, max_message_bytes: int | None = None
+    ) -> None:
         self.form = form
         self.takes_batches = takes_batches
-        self._max_batch_bytes = max_batch_bytes
+        self._max_message_bytes = max_message_bytes  # None: of any size
+        most = max_batch_bytes if max_message_bytes is None else max_message_bytes // 2
+        self._max_batch_bytes = min(max_batch_bytes, most)
+        self.part_bytes = min(PART_BYTES, most)  # of a part of a snapshot
         self._format: Format = "msgpack" if form.binary else "json"
 
-    def frames(self, items: Sequence[Item]) -> bytes:
-        """The items as whole WebSocket frames, in order."""
-        if not self.takes_batches or len(items) == 1:
-            return b"".join([self._frame(item) for item in items])
-        messages = self.messages([self._notification(item) for item in items])
-        return b"".join([message_frame(message, binary=self.form.binary) for message in messages])
+    def frames(self, items: Sequence[Item]) -> Iterator[bytes]:
+        """Events as whole WebSocket frames, in order, many at once; each is made when it is asked for.
 
-    def messages(self, notifications: Sequence[bytes]) -> Iterator[bytes]:
+        Raises: LimitExceeded for an event that the client can't take, after the frames of those before it.
+        """
+        if self.takes_batches and len(items) > 1:
+            for message in self.messages(map(self._notification, items)):
+                yield message_frame(message, binary=self.form.binary)
+        else:
+            for group in _groups(map(self._frame, items), self._max_batch_bytes):
+                yield b"".join(group)
+
+    def parts(self, item: Item) -> Iterator[bytes]:
+        """A snapshot as whole WebSocket frames, in order; each is made when it is asked for.
+
+        Raises: LimitExceeded, if the client can't take a part.
+        """
+        kept = item.frames.get(self._format) if item.frames else None
+        if kept is not None:
+            self.check_size(len(kept))
+            yield kept
+            return
+        whole = item.envelope
+        assert isinstance(whole, RunSnapshot)
+        for part in parts_of(whole, self.part_bytes):
+            frame = message_frame(rpc.notification("run.snapshot", part, self.form), binary=self.form.binary)
+            if part.from_ == 0 and part.next is None:
+                item.keep_frame(self._format, frame)
+            self.check_size(len(frame))
+            yield frame
+
+    def messages(self, notifications: Iterable[bytes]) -> Iterator[bytes]:
         """The notifications as messages: one each, or batches up to the byte cap for a client that takes them."""
         if not self.takes_batches:
             yield from notifications
             return
-        group: list[bytes] = []
-        size = 0
-        for notification in notifications:
-            if group and size + len(notification) > self._max_batch_bytes:
-                yield self._batch(group)
-                group, size = [], 0
-            group.append(notification)
-            size += len(notification)
-        if group:
-            yield self._batch(group)
+        for group in _groups(notifications, self._max_batch_bytes):
+            yield group[0] if len(group) == 1 else rpc.batch(group, self.form)
 
-    def _batch(self, group: Sequence[bytes]) -> bytes:
-        return group[0] if len(group) == 1 else rpc.batch(group, self.form)
+    def check_size(self, size: int) -> None:
+        """Raises: LimitExceeded for a message that is larger than what the client takes."""
+        maximum = self._max_message_bytes
+        if maximum is not None and size > maximum:
+            text = f"a message of {size} bytes was to be sent, and this client takes at most {maximum}"
+            raise LimitExceeded(text, limit="maxMessageBytes", maximum=maximum)
 
     def _frame(self, item: Item) -> bytes:
         frame = item.frames.get(self._format) if item.frames else None
         if frame is None:
-            frame = item.keep_frame(self._format, message_frame(self._notification(item), binary=self.form.binary))
+            return item.keep_frame(self._format, message_frame(self._notification(item), binary=self.form.binary))
+        self.check_size(len(frame))
         return frame
 
     def _notification(self, item: Item) -> bytes:
-        encoded = item.encoded(self._format)
-        if item.is_snapshot:
-            return rpc.notification("run.snapshot", Raw(encoded), self.form)
-        return rpc.event_notification(encoded, self.form)
+        notification = rpc.event_notification(item.encoded(self._format), self.form)
+        self.check_size(len(notification))
+        return notification
+
+
+def _groups(pieces: Iterable[bytes], max_bytes: int) -> Iterator[Sequence[bytes]]:
+    """The pieces in groups, none larger than `max_bytes` unless it is of one piece.
+
+    What raises in the middle of a group comes after the pieces before it.
+    """
+    group: list[bytes] = []
+    size = 0
+    try:
+        for piece in pieces:
+            if group and size + len(piece) > max_bytes:
+                yield group
+                group, size = [], 0
+            group.append(piece)
+            size += len(piece)
+    except LimitExceeded:
+        if group:
+            yield group
+        raise
+    if group:
+        yield group
 
 
 def message_frame(payload: bytes, *, binary: bool) -> bytes:

@@ -28,6 +28,7 @@ logger = logging.getLogger("adjourn.gateway")
 
 LINGER_S = 1.0  # for a client to read why it was refused
 RECEIVE_BYTES = 16 * 1024
+LEAST_MESSAGE_BYTES = 65_536  # that a client takes: every reply to what changes state fits into it
 _NOT_FOR_BROWSING = Refusal(
     426, "This is an adjourn gateway; it speaks JSON-RPC over WebSocket. Try: adjourn chat ws://<this address>"
 )
@@ -40,6 +41,7 @@ class Admitted:
     ws: WebSocketConnection
     form: rpc.Format  # the wire that it chose
     takes_batches: bool  # whether it wants waiting notifications in batches
+    max_message_bytes: int | None  # the largest message that it takes; None: it didn't say
     principal: Principal | None  # None: anonymous, for there is no authenticator
 
 
@@ -51,6 +53,7 @@ class _Wanted:
     form: rpc.Format
     subprotocol: str | None  # to answer with
     takes_batches: bool
+    max_message_bytes: int | None
 
 
 class Handshake:
@@ -94,7 +97,7 @@ class Handshake:
             await ws.send_message(error if wanted.form.binary else error.decode())
             await ws.aclose(rpc.UNAUTHORIZED_CLOSE if isinstance(principal, Unauthorized) else 1011, principal.message)
             return None
-        return Admitted(ws, wanted.form, wanted.takes_batches, principal)
+        return Admitted(ws, wanted.form, wanted.takes_batches, wanted.max_message_bytes, principal)
 
     def _read(self, data: bytes) -> _Wanted | Refusal:
         """What the request with this head wants, or why it is refused."""
@@ -111,10 +114,12 @@ class Handshake:
         chosen = _choose_form(head.subprotocols)
         if chosen is None:
             return Refusal(400, f"expected one of the subprotocols {', '.join(rpc.FORMATS)}, or none")
-        takes_batches = parse_qs(head.target.partition("?")[2]).get("batch", ["0"])[-1]
-        if takes_batches not in ("0", "1"):
-            return Refusal(400, "batch: expected 0 or 1")
-        return _Wanted(head, *chosen, takes_batches == "1")
+        takes_batches, max_message_bytes = _takes_batches(head.target), _max_message_bytes(head.target)
+        if isinstance(takes_batches, Refusal):
+            return takes_batches
+        if isinstance(max_message_bytes, Refusal):
+            return max_message_bytes
+        return _Wanted(head, *chosen, takes_batches, max_message_bytes)
 
     async def _identify(self, guest: Guest, peer: str, head: RequestHead) -> Principal | AdjournError | None:
         """The client's principal; None without an authenticator; or the error that the client is told."""
@@ -140,3 +145,23 @@ def _choose_form(offered: Sequence[str]) -> tuple[rpc.Format, str | None] | None
     if not wires:
         return rpc.JSON, None
     return next(((rpc.FORMATS[name], name) for name in wires if name in rpc.FORMATS), None)
+
+
+def _takes_batches(target: str) -> bool | Refusal:
+    """Whether the request's query says `batch=1`."""
+    given = _query(target, "batch") or "0"
+    return given == "1" if given in ("0", "1") else Refusal(400, "batch: expected 0 or 1")
+
+
+def _max_message_bytes(target: str) -> int | Refusal | None:
+    """What the request's query says as `maxMessageBytes`; None: nothing."""
+    given = _query(target, "maxMessageBytes")
+    if given is None:
+        return None
+    if not (given.isascii() and given.isdigit() and len(given) < 16 and int(given) >= LEAST_MESSAGE_BYTES):
+        return Refusal(400, f"maxMessageBytes: expected a number of at least {LEAST_MESSAGE_BYTES}")
+    return int(given)
+
+
+def _query(target: str, name: str) -> str | None:
+    return parse_qs(target.partition("?")[2], keep_blank_values=True).get(name, [None])[-1]

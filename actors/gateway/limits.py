@@ -20,6 +20,8 @@ class GatewayLimits:
     max_in_flight: int = 64  # requests; beyond: limitExceeded
     max_subscriptions: int = 256  # runs watched at once; beyond: limitExceeded
     max_batch_bytes: int = 256_000  # of a batch of notifications, for clients that take batches
+    max_waiting_bytes: int = 4_000_000  # that a client has not read; beyond: it is read, and answered, no further
+    max_waiting_total_bytes: int = 128_000_000  # of all clients; beyond: the same for those with more than their share
     stall_s: float = 120.0  # a client that reads nothing of what is sent to it for so long is dropped
     ping_s: float = 30.0  # after so long a silence a client is pinged
     pong_s: float = 90.0  # after so long a silence it is dropped

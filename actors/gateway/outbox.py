@@ -1,7 +1,8 @@
 """The gateway's one writer to a client: replies first, then the watched runs in turn, a slice each.
 
-What a client doesn't read stops only this writer. Replies are bounded by how many requests may be in flight; events
-wait in the logs of their runs. The writer is never cancelled in the middle of a frame, except to drop the connection.
+What a client doesn't read stops only this writer. What waits is weighed (`load.py`): a reply is encoded when there is
+room for it, and events and snapshots when they are sent; until then events wait in the logs of their runs. The writer
+is never cancelled in the middle of a frame, except to drop the connection.
 """
 
 from collections import deque
@@ -11,6 +12,7 @@ import trio
 from trio_websocket import WebSocketConnection
 
 from .framing import Framing
+from .load import Load
 from .subscriptions import Subscriptions
 from .transport import Transport
 
@@ -28,30 +30,50 @@ class Outbox:
         ws: WebSocketConnection,
         transport: Transport,
         framing: Framing,
+        load: Load,
         *,
         max_replies: int,
         max_subscriptions: int,
     ) -> None:
-        self.subscriptions = Subscriptions(max_subscriptions, self.wake)
+        self.subscriptions = Subscriptions(max_subscriptions, framing, self.wake)
         self.framing = framing
+        self._load = load
+        self._held = 0  # bytes of replies to members of batches that are not whole yet
         self._ws, self._transport = ws, transport
         self._max_replies = max_replies
         self._replies: deque[bytes] = deque()
+        self._waiting = 0  # their bytes
         self._finishing = False
         self._something = trio.Event()  # set when the writer has something to do
         self._room = trio.Event()  # set when there may be room for another reply
 
     def put(self, messages: Iterable[bytes]) -> None:
         """Send these messages, before any event that is not on its way yet."""
-        self._replies.extend(messages)
+        for message in messages:
+            self._replies.append(message)
+            self._waiting += len(message)
+            self._load.add(len(message))
         self.wake()
 
     async def wait_room(self) -> None:
-        """Wait until fewer messages wait than requests may be in flight. Not a checkpoint if that is so already."""
-        while len(self._replies) >= self._max_replies:
+        """Wait until there is room for another message. Not a checkpoint if there is.
+
+        There is while fewer messages wait than requests may be in flight, and their bytes leave it.
+        """
+        while len(self._replies) >= self._max_replies or self._load.is_full(self._waiting):
             if self._room.is_set():
                 self._room = trio.Event()
             await self._room.wait()
+
+    def hold(self, size: int) -> None:
+        """Book `size` bytes more, or less, that are to go out with a batch which is not whole yet."""
+        self._held += size
+        self._load.add(size)
+
+    @property
+    def holds_too_much(self) -> bool:
+        """Whether batches that are not whole yet fill the client's room. Who waited for it might wait for itself."""
+        return self._load.is_full(self._held)
 
     def finish(self) -> None:
         """Make `write` return once all messages that were put are sent, however many events wait."""
@@ -72,19 +94,22 @@ class Outbox:
 
         Raises: ConnectionClosed, trio.BrokenResourceError, trio.ClosedResourceError when the client is gone.
         """
-        subscriptions, framing = self.subscriptions, self.framing
-        limit = BATCH_SLICE if framing.takes_batches else SLICE
+        subscriptions = self.subscriptions
+        limit = BATCH_SLICE if self.framing.takes_batches else SLICE
         while self._replies or not self._finishing:
             while self._replies:  # all of them: an event must not overtake the reply to its subscription
                 await self._send(self._replies.popleft())
-                self._room.set()
             if subscriptions.ready:
-                items = subscriptions.take(limit)
-                if items:
-                    await self._transport.send_frames(framing.frames(items))
+                for frames in subscriptions.take(limit):
+                    self._load.add(len(frames))
+                    await self._transport.send_frames(frames)
+                    self._load.add(-len(frames))
             elif not (self._replies or self._finishing):
                 self._something = trio.Event()
                 await self._something.wait()
 
     async def _send(self, message: bytes) -> None:
         await self._ws.send_message(message if self.framing.form.binary else message.decode())
+        self._waiting -= len(message)
+        self._load.add(-len(message))
+        self._room.set()

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Any
 
+from ...protocol import codec
 from ...protocol.errors import Forbidden, RecordTooNew, RunIdConflict, RunNotFound, StoreCorrupt
 from ...protocol.messages import Wire
 from ...protocol.methods import (
@@ -36,6 +37,7 @@ from ...protocol.methods import (
     Settled,
 )
 from ...protocol.openrpc import openrpc_document
+from ...protocol.parts import PART_BYTES
 from ...protocol.record import FINAL, Head
 from ...protocol.transitions import Decide, Decline, Reply
 from ..runtime.eventlog import EventLog
@@ -46,6 +48,8 @@ from .guard import Guard
 from .summaries import agent_info, run_summary
 
 __all__ = ["Procedures"]
+
+LISTED = 100  # runs that are read at once: a head may be far larger than what is told of it
 
 
 class Procedures:
@@ -178,15 +182,22 @@ class Procedures:
         return await self._system.get(params.run_id)
 
     async def _list(self, params: RunList) -> RunPage:
-        page = await self._system.list(
-            status=params.status,
-            agent=params.agent,
-            waiting=params.waiting,
-            limit=params.limit,
-            after=self._opened(params.after),
-        )
-        heads = [head for head in page.heads if await self.guard.sees(head)]
-        return RunPage(runs=tuple([await self.summary(head) for head in heads]), after=self._sealed(page.after))
+        runs: list[RunSummary] = []
+        size, left, after = 0, params.limit, self._opened(params.after)
+        while True:
+            page = await self._system.list(
+                status=params.status,
+                agent=params.agent,
+                waiting=params.waiting,
+                limit=min(LISTED, left),
+                after=after,
+            )
+            left, after = left - len(page.heads), page.after
+            found = [await self.summary(head) for head in page.heads if await self.guard.sees(head)]
+            runs += found
+            size += len(codec.to_json(found))
+            if after is None or left <= 0 or size >= PART_BYTES:
+                return RunPage(runs=tuple(runs), after=self._sealed(after))
 
     def _opened(self, after: str | None) -> str | None:
         return after if after is None or self._cursors is None else self._cursors.open(after)

@@ -1,8 +1,9 @@
 """The requests of one client: how many may be in flight, in which order they are carried out, and their replies.
 
 Requests on one run are carried out one after the other, in the order in which they came; those on different runs, and
-the members of a batch, concurrently. What a method does is `procedures.py`'s; only the methods that begin or end
-watching are here, for they change what the outbox sends.
+the members of a batch, concurrently. Those whose replies may be long wait for each other, and for room: what a client
+does not read is not made. What a method does is `procedures.py`'s; only the methods that begin or end watching are
+here, for they change what the outbox sends.
 """
 
 import logging
@@ -17,7 +18,18 @@ from msgspec import UNSET, UnsetType
 from ...protocol import codec, rpc
 from ...protocol.errors import AdjournError, InvalidParams, LimitExceeded
 from ...protocol.messages import Wire
-from ...protocol.methods import Empty, Params, RunStart, RunSubscribe, RunsWatch, RunUnsubscribe, Started
+from ...protocol.methods import (
+    Empty,
+    Params,
+    RunGet,
+    RunSnapshot,
+    RunStart,
+    RunSubscribe,
+    RunsWatch,
+    RunUnsubscribe,
+    Started,
+)
+from ...protocol.parts import page_of
 from ..core.faults import internal_error
 from .outbox import Outbox
 from .procedures import Procedures
@@ -26,6 +38,8 @@ from .run_list import RunList
 __all__ = ["Requests"]
 
 logger = logging.getLogger("adjourn.gateway")
+
+_LONG = frozenset({"run.get", "run.list", "agents.list", "rpc.discover"})  # methods that may have long results
 
 Begin: TypeAlias = Callable[[], None]  # called once the reply is in the outbox: watching begins behind it
 
@@ -37,6 +51,7 @@ class _Call:
     request: rpc.Request
     run_id: str | None
     before: trio.Event | None
+    in_batch: bool
     done: trio.Event = field(default_factory=trio.Event)
 
 
@@ -59,11 +74,12 @@ class Requests:
         self._max_in_flight = max_in_flight
         self._client = client  # for the log
         self._in_flight = 0
+        self._reading = trio.Lock()  # held while a long reply is made
         self._lanes: dict[str, trio.Event] = {}  # for each run with requests under way, the end of the latest one
 
     def begin(self, frame: rpc.Frame, nursery: trio.Nursery) -> None:
         """Start the requests of a frame, each in its place behind others on the same run."""
-        admitted = [self._admit(member) for member in frame.members]
+        admitted = [self._admit(member, in_batch=frame.batch) for member in frame.members]
         calls = [each for each in admitted if isinstance(each, _Call)]
         refusals = [each for each in admitted if isinstance(each, bytes)]
         if frame.batch:
@@ -73,7 +89,7 @@ class Requests:
         else:
             self._outbox.put(refusals)
 
-    def _admit(self, member: rpc.Request | rpc.Rejected) -> _Call | bytes | None:
+    def _admit(self, member: rpc.Request | rpc.Rejected, *, in_batch: bool) -> _Call | bytes | None:
         """A call; or the reply to a bad request, if it gets any."""
         if isinstance(member, rpc.Rejected):
             if member.id is UNSET:
@@ -87,7 +103,7 @@ class Requests:
             return self._error(member.id, error)
         self._in_flight += 1
         run_id: str | None = getattr(member.params, "run_id", None)
-        call = _Call(member, run_id, None if run_id is None else self._lanes.get(run_id))
+        call = _Call(member, run_id, None if run_id is None else self._lanes.get(run_id), in_batch)
         if run_id is not None:
             self._lanes[run_id] = call.done
         return call
@@ -100,12 +116,16 @@ class Requests:
         answers: list[_Answer] = []
 
         async def carry_out(call: _Call) -> None:
-            answers.append(await self._carry_out(call))
+            answer = await self._carry_out(call)
+            self._outbox.hold(len(answer.reply or b""))
+            answers.append(answer)
 
         async with trio.open_nursery() as nursery:
             for call in calls:
                 nursery.start_soon(carry_out, call)
-        replies = [*refusals, *(answer.reply for answer in answers if answer.reply is not None)]
+        replies = [answer.reply for answer in answers if answer.reply is not None]
+        self._outbox.hold(-sum(map(len, replies)))
+        replies += refusals
         self._send([rpc.batch(replies, self._form)] if replies else [], answers)
 
     def _send(self, replies: Iterable[bytes], answers: Iterable[_Answer]) -> None:
@@ -120,12 +140,9 @@ class Requests:
             if call.before is not None:
                 await call.before.wait()
             try:
-                params = await self._procedures.guard.check(request.method, request.params)
-                result, begin = await self._result(params)
+                return await self._answer(call)
             except codec.CodecError as error:
                 raise InvalidParams(str(error), errors=[{"path": error.path, "message": error.message}]) from error
-            reply = None if isinstance(request.id, UnsetType) else rpc.reply(request.id, result, self._form)
-            return _Answer(reply, begin)
         except AdjournError as error:
             return _Answer(self._error(request.id, error))
         except Exception as error:
@@ -136,6 +153,30 @@ class Requests:
             call.done.set()
             if call.run_id is not None and self._lanes.get(call.run_id) is call.done:
                 del self._lanes[call.run_id]
+
+    async def _answer(self, call: _Call) -> _Answer:
+        request = call.request
+        params = await self._procedures.guard.check(request.method, request.params)
+        if request.method not in _LONG:
+            result, begin = await self._result(params)
+            return _Answer(self._reply(request.id, result), begin)
+        async with self._reading:
+            if call.in_batch:
+                self._check_batch()
+            else:
+                await self._outbox.wait_room()
+            return _Answer(self._reply(request.id, await self._long_result(params)))
+
+    def _check_batch(self) -> None:
+        """Raises: LimitExceeded, if the replies of the batch are long enough. It can't wait for a part to be sent."""
+        if self._outbox.holds_too_much:
+            raise LimitExceeded("the replies of this batch are too long together: ask one by one", limit="batchBytes")
+
+    async def _long_result(self, params: Params) -> Wire:
+        result = await self._procedures.carry_out(params)
+        if isinstance(params, RunGet) and isinstance(result, RunSnapshot):
+            return page_of(result, params.from_, self._outbox.framing.part_bytes)
+        return result
 
     async def _result(self, given: Params) -> tuple[Wire, Begin | None]:
         procedures, subscriptions = self._procedures, self._outbox.subscriptions
@@ -157,6 +198,14 @@ class Requests:
                 return Empty(), partial(self._run_list.watch, params)
             case params:
                 return await procedures.carry_out(params), None
+
+    def _reply(self, request_id: rpc.RequestId | UnsetType, result: Wire) -> bytes | None:
+        """Raises: LimitExceeded, if the client can't take it."""
+        if isinstance(request_id, UnsetType):
+            return None
+        reply = rpc.reply(request_id, result, self._form)
+        self._outbox.framing.check_size(len(reply))
+        return reply
 
     def _error(self, request_id: rpc.RequestId | UnsetType, error: AdjournError) -> bytes | None:
         return None if isinstance(request_id, UnsetType) else rpc.error_reply(request_id, error, self._form)

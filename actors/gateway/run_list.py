@@ -5,7 +5,8 @@ from collections.abc import Callable
 import trio
 
 from ...protocol import rpc
-from ...protocol.methods import RunsWatch
+from ...protocol.errors import LimitExceeded
+from ...protocol.methods import RunsUnwatched, RunsWatch
 from .changes import Changes
 from .outbox import Outbox
 from .procedures import Procedures
@@ -18,9 +19,8 @@ SLICE = 16  # changes that are told at once
 class RunList:
     """Changes wait here, one a run, until there is room for them in the outbox. Watches nothing before `watch`."""
 
-    def __init__(self, procedures: Procedures, outbox: Outbox, *, overflow: Callable[[], None]) -> None:
+    def __init__(self, procedures: Procedures, outbox: Outbox) -> None:
         self._procedures, self._outbox = procedures, outbox
-        self._overflow = overflow
         self._changes: Changes | None = None
         self._unwatch: Callable[[], None] | None = None
         self._changed = trio.Event()
@@ -29,11 +29,11 @@ class RunList:
     def watch(self, wanted: RunsWatch) -> None:
         """Tell the client of each change from now on, only of the runs that it wants.
 
-        Replaces the watch before it, and drops what that has not told yet. `overflow` is called when the client lags
-        by too many changes.
+        Replaces the watch before it, and drops what that has not told yet. It ends, and the client is told so, when
+        the client lags by too many changes.
         """
         self._stop_watching()
-        self._changes = Changes(wanted, wake=self._wake, overflow=self._overflow)
+        self._changes = Changes(wanted, wake=self._wake, overflow=self._lose_track)
         self._unwatch = self._procedures.watch_changes(self._changes.note)
 
     async def tell(self) -> None:
@@ -68,6 +68,12 @@ class RunList:
 
     def _wake(self) -> None:
         self._changed.set()
+
+    def _lose_track(self) -> None:
+        self._stop_watching()
+        error = LimitExceeded("too many changes of runs waited; watch again, and list them", limit="maxWaitingChanges")
+        params = RunsUnwatched(error=rpc.error_object(error))
+        self._outbox.put([rpc.notification("runs.unwatched", params, self._outbox.framing.form)])
 
     def _stop_watching(self) -> None:
         if self._unwatch is not None:

@@ -27,6 +27,7 @@ from .door import Door, Guest
 from .guard import Guard
 from .handshake import LINGER_S, Handshake
 from .limits import GatewayLimits
+from .load import Load, TotalLoad
 from .procedures import Procedures
 from .refusal import Refusal
 from .sparse_log import SparseLog
@@ -130,6 +131,7 @@ class _Server:
     ) -> None:
         self._system, self._door, self._handshake = system, door, handshake
         self._authorizer, self._limits, self._log = authorizer, limits, log
+        self._load = TotalLoad(limits.max_waiting_bytes, limits.max_waiting_total_bytes)
         self._visits: set[_Visit] = set()
         self._cursors = None if authorizer is None else SealedCursors(secrets.token_bytes(32))
         self._lingering = 0
@@ -258,6 +260,8 @@ class _Server:
                 self._cursors,
             ),
             self._limits,
+            Load(self._load),
             takes_batches=admitted.takes_batches,
+            max_message_bytes=admitted.max_message_bytes,
             client=peer if principal is None else f"{principal.name} ({peer})",
         )

@@ -1,12 +1,13 @@
 """The runs that one connection of the gateway watches, each by a cursor, and whose turn it is. No I/O."""
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
+from ...protocol import rpc
 from ...protocol.errors import LimitExceeded
-from ..runtime.cursor import Cursor
+from ...protocol.methods import RunUnsubscribed
 from ..runtime.eventlog import EventLog
-from ..runtime.item import Item
+from .framing import Framing, message_frame
 
 __all__ = ["Subscription", "Subscriptions"]
 
@@ -14,23 +15,58 @@ __all__ = ["Subscription", "Subscriptions"]
 class Subscription:
     """One watched run. Nothing of it is sent before `begin`."""
 
-    __slots__ = ("_ready", "cursor", "run_id")
+    __slots__ = ("_cursor", "_framing", "_log", "_parts", "_ready", "run_id")
 
-    def __init__(self, log: EventLog, after: int | None, ready: Callable[["Subscription"], None]) -> None:
+    def __init__(
+        self, log: EventLog, after: int | None, framing: Framing, ready: Callable[["Subscription"], None]
+    ) -> None:
         self.run_id = log.run_id
-        self._ready = ready
-        self.cursor: Cursor = log.open_cursor(after, wake=self.begin)
+        self._log, self._framing, self._ready = log, framing, ready
+        self._cursor = log.open_cursor(after, wake=self.begin)
+        self._parts: Iterator[bytes] = iter(())  # of a snapshot, those that were not sent yet
 
     def begin(self) -> None:
         """Let its events be taken, from now on and each time that there are new ones."""
         self._ready(self)
 
+    def take(self, limit: int) -> Iterator[bytes] | None:
+        """What comes next, as frames to be made one by one: at most `limit` events, or one part of a snapshot.
+
+        None: the client is up to date.
+
+        Raises: LimitExceeded if the client can't take a part of a snapshot; the frames raise it at an event.
+        """
+        part = next(self._parts, None)
+        if part is not None:
+            return iter((part,))
+        items = self._cursor.take(limit)
+        if not items:
+            return None
+        if items[0].is_snapshot:
+            self._parts = self._framing.parts(items[0])
+            return self.take(limit)
+        return self._framing.frames(items)
+
+    def close(self) -> None:
+        """Stop watching. Idempotent."""
+        self._cursor.close()
+
+    @property
+    def finished(self) -> bool:
+        """Whether nothing will follow what was taken."""
+        return self._cursor.finished
+
+    def skip(self) -> None:
+        """Go on from a snapshot, instead of events that the client can't take."""
+        passed, self._cursor = self._cursor, self._log.open_cursor(None, wake=self.begin)
+        passed.close()
+
 
 class Subscriptions:
     """The runs that a connection watches, at most `maximum`. `wake` is called when there is something to take."""
 
-    def __init__(self, maximum: int, wake: Callable[[], None]) -> None:
-        self._maximum = maximum
+    def __init__(self, maximum: int, framing: Framing, wake: Callable[[], None]) -> None:
+        self._maximum, self._framing = maximum, framing
         self._wake = wake
         self._by_run: dict[str, Subscription] = {}
         self._turn: deque[Subscription] = deque()  # subscriptions with something to take, the next one first
@@ -47,7 +83,7 @@ class Subscriptions:
         Raises: LimitExceeded.
         """
         self.check_room(log.run_id)
-        subscription = Subscription(log, after, self._ready)
+        subscription = Subscription(log, after, self._framing, self._ready)
         self.close(log.run_id)  # after the new cursor is open: a log without watchers drops events
         self._by_run[log.run_id] = subscription
         return subscription
@@ -56,7 +92,7 @@ class Subscriptions:
         """Stop watching a run: nothing of it is taken any more. Idempotent."""
         subscription = self._by_run.pop(run_id, None)
         if subscription is not None:
-            subscription.cursor.close()
+            subscription.close()
 
     def close_all(self) -> None:
         """Stop watching all runs."""
@@ -68,20 +104,36 @@ class Subscriptions:
         """Whether `take` may give something."""
         return bool(self._turn)
 
-    def take(self, limit: int) -> list[Item]:
-        """The next items of the run whose turn it is, at most `limit`, possibly none.
+    def take(self, limit: int) -> Iterator[bytes]:
+        """Frames of the run whose turn it is, to be made one by one and sent in order; possibly none.
 
-        A run whose last event was taken is no longer watched.
+        A snapshot stands for an event that the client can't take. A run whose last event was taken is no longer
+        watched, nor is one of which the client can't take a part of the snapshot: it is told so.
         """
         subscription = self._turn.popleft()
         if self._by_run.get(subscription.run_id) is not subscription:
-            return []
-        items = subscription.cursor.take(limit)
-        if items:
-            self._turn.append(subscription)
-        elif subscription.cursor.finished:
-            self.close(subscription.run_id)
-        return items
+            return
+        try:
+            frames = subscription.take(limit)
+        except LimitExceeded as error:
+            yield self._farewell(subscription, error)
+            return
+        if frames is None:
+            if subscription.finished:
+                self.close(subscription.run_id)
+            return
+        try:
+            yield from frames
+        except LimitExceeded:
+            if self._by_run.get(subscription.run_id) is subscription:  # it may have been closed between two frames
+                subscription.skip()
+        self._turn.append(subscription)
+
+    def _farewell(self, subscription: Subscription, error: LimitExceeded) -> bytes:
+        self.close(subscription.run_id)
+        params = RunUnsubscribed(run_id=subscription.run_id, error=rpc.error_object(error))
+        form = self._framing.form
+        return message_frame(rpc.notification("run.unsubscribed", params, form), binary=form.binary)
 
     def _ready(self, subscription: Subscription) -> None:
         if self._by_run.get(subscription.run_id) is subscription:

@@ -511,7 +511,9 @@ async def test_a_silent_client_is_pinged_and_dropped_if_it_stays_silent(mock_clo
         await polite.call("server.info")
 
 
-async def test_who_lags_behind_the_list_by_too_much_is_told_to_list_again(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_who_lags_behind_the_list_by_too_much_is_told_to_list_again_and_stays_connected(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(changes, "MAX_WAITING", 2)
     gate = Gate("runs.watch")
     gate.opened.set()
@@ -520,7 +522,12 @@ async def test_who_lags_behind_the_list_by_too_much_is_told_to_list_again(monkey
         gate.opened = trio.Event()
         for _ in range(5):
             await system.start("shop", "hello")
-        assert (await client.closed())[0] == 1008
+        told = (await client.until(lambda note: note["method"] == "runs.unwatched"))[-1]
+        assert told["params"]["error"]["data"]["type"] == "limitExceeded"
+        gate.opened.set()
+        await client.call("runs.watch")
+        await system.start("shop", "hello", run_id="late")
+        await client.until(lambda note: note["params"].get("runId") == "late")
 
 
 # The end.

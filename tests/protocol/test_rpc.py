@@ -22,6 +22,8 @@ from adjourn.protocol.methods import (
     RunSnapshot,
     RunStart,
     RunSummary,
+    RunsUnwatched,
+    RunUnsubscribed,
 )
 from adjourn.protocol.rpc import JSON, MSGPACK, Request
 from adjourn.protocol.transcript import Snapshot
@@ -347,7 +349,13 @@ def test_what_no_server_sends_is_a_codec_error(form, value):
 
 
 def test_every_notification_has_its_type():
-    assert {"run.event": Envelope, "run.snapshot": RunSnapshot, "run.changed": RunSummary} == NOTIFICATIONS
+    assert {
+        "run.event": Envelope,
+        "run.snapshot": RunSnapshot,
+        "run.unsubscribed": RunUnsubscribed,
+        "run.changed": RunSummary,
+        "runs.unwatched": RunsUnwatched,
+    } == NOTIFICATIONS
 
 
 def test_the_subprotocols():

@@ -97,12 +97,14 @@ def test_a_gateway_says_where_to_connect() -> None:
 def take_all(subscriptions: Subscriptions, limit: int) -> list[tuple[str, int]]:
     taken: list[tuple[str, int]] = []
     while subscriptions.ready:
-        taken += [(item.envelope.run_id, item.envelope.seq) for item in subscriptions.take(limit)]
+        for frame in payloads(b"".join(subscriptions.take(limit))):
+            params = rpc.JSON.decode(frame, dict[str, Any])["params"]
+            taken.append((params["runId"], params["seq"]))
     return taken
 
 
 def test_runs_are_taken_in_turn_a_slice_each() -> None:
-    subscriptions = Subscriptions(9, Woken())
+    subscriptions = Subscriptions(9, framing(), Woken())
     for run_id, events in (("a", 5), ("b", 3)):
         subscriptions.open(log(run_id, events), 0).begin()
     expected = [("a", 1), ("a", 2), ("b", 1), ("b", 2), ("a", 3), ("a", 4), ("b", 3), ("a", 5)]
@@ -111,7 +113,7 @@ def test_runs_are_taken_in_turn_a_slice_each() -> None:
 
 def test_a_subscription_wakes_once_until_it_is_taken_dry() -> None:
     wake = Woken()
-    subscriptions = Subscriptions(9, wake)
+    subscriptions = Subscriptions(9, framing(), wake)
     watched = log("a", 0)
     subscriptions.open(watched, 0).begin()
     assert take_all(subscriptions, 2) == []
@@ -122,7 +124,7 @@ def test_a_subscription_wakes_once_until_it_is_taken_dry() -> None:
 
 
 def test_nothing_is_taken_before_begin_after_close_or_of_one_that_was_replaced() -> None:
-    subscriptions = Subscriptions(9, Woken())
+    subscriptions = Subscriptions(9, framing(), Woken())
     watched = log("a", 2)
     first = subscriptions.open(watched, 0)
     assert not subscriptions.ready
@@ -137,7 +139,7 @@ def test_nothing_is_taken_before_begin_after_close_or_of_one_that_was_replaced()
 
 
 def test_a_run_at_its_end_frees_its_place() -> None:
-    subscriptions = Subscriptions(1, Woken())
+    subscriptions = Subscriptions(1, framing(), Woken())
     watched = log("a", 1)
     subscriptions.open(watched, 0).begin()
     with pytest.raises(LimitExceeded):
@@ -168,9 +170,9 @@ def payloads(frames: bytes) -> list[bytes]:
 
 def test_a_client_without_batches_gets_a_frame_for_each_event_the_same_bytes_as_every_other() -> None:
     items = log("a", 3).open_cursor(0).take()
-    assert len(payloads(framing().frames(items))) == 3
+    assert len(payloads(b"".join(framing().frames(items)))) == 3
     kept = [item.frames and item.frames["json"] for item in items]
-    assert framing().frames(items) == b"".join(frame for frame in kept if frame)
+    assert b"".join(framing().frames(items)) == b"".join(frame for frame in kept if frame)
     assert all(item.frames and item.frames["json"] is frame for item, frame in zip(items, kept, strict=True))
 
 
@@ -178,14 +180,14 @@ def test_a_client_without_batches_gets_a_frame_for_each_event_the_same_bytes_as_
 def test_a_client_with_batches_gets_them_up_to_the_cap_and_a_lone_event_as_it_is(form: rpc.Format) -> None:
     items = log("a", 30).open_cursor(0).take()
     batching = framing(form, takes_batches=True)
-    batches = payloads(batching.frames(items))
+    batches = payloads(b"".join(batching.frames(items)))
     assert 1 < len(batches) < 30
     assert max(map(len, batches)) < 1_010
     decoded = [note for each in batches for note in form.decode(each, list[Any])]
     assert [note["params"]["seq"] for note in decoded] == list(range(1, 31))
-    alone = payloads(framing(form).frames(items))
-    assert payloads(batching.frames(items[:1])) == alone[:1]
-    assert payloads(framing(form, takes_batches=True, max_batch_bytes=1).frames(items)) == alone
+    alone = payloads(b"".join(framing(form).frames(items)))
+    assert payloads(b"".join(batching.frames(items[:1]))) == alone[:1]
+    assert payloads(b"".join(framing(form, takes_batches=True, max_batch_bytes=1).frames(items))) == alone
 
 
 # The list.

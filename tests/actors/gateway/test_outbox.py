@@ -6,6 +6,7 @@ import trio
 from trio.testing import wait_all_tasks_blocked
 
 from adjourn.actors.gateway.framing import Framing
+from adjourn.actors.gateway.load import Load, TotalLoad
 from adjourn.actors.gateway.outbox import Outbox
 from adjourn.actors.runtime.eventlog import EventLog
 from adjourn.protocol import rpc
@@ -28,9 +29,10 @@ class Wire:
             self.sent.append("events")
 
 
-def outbox_of(wire: Wire, max_replies: int = 2) -> Outbox:
-    framing = Framing(rpc.JSON, takes_batches=False, max_batch_bytes=1_000)
-    return Outbox(cast(Any, wire), cast(Any, wire), framing, max_replies=max_replies, max_subscriptions=2)
+def outbox_of(wire: Wire, max_replies: int = 2, max_bytes: int = 1_000_000) -> Outbox:
+    framing = Framing(rpc.JSON, takes_batches=False, max_batch_bytes=100_000)
+    load = Load(TotalLoad(max_each=max_bytes, max_total=max_bytes))
+    return Outbox(cast(Any, wire), cast(Any, wire), framing, load, max_replies=max_replies, max_subscriptions=2)
 
 
 def log(events: int) -> EventLog:
@@ -74,6 +76,32 @@ async def test_there_is_room_again_each_time_a_reply_is_sent() -> None:
             await outbox.wait_room()
         outbox.finish()
     assert len(wire.sent) == 9
+
+
+async def test_there_is_no_room_while_too_many_bytes_wait_and_one_message_of_any_size_fits() -> None:
+    wire = Wire()
+    outbox = outbox_of(wire, max_replies=9, max_bytes=10)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(outbox.write)
+        async with wire.gate:
+            await outbox.wait_room()
+            outbox.put([b"x" * 1000])
+            with trio.move_on_after(0) as patience:
+                await outbox.wait_room()
+            assert patience.cancelled_caught
+        await outbox.wait_room()
+        outbox.finish()
+
+
+async def test_what_a_batch_holds_back_counts_until_it_is_let_go() -> None:
+    outbox = outbox_of(Wire(), max_bytes=10)
+    outbox.hold(9)
+    assert not outbox.holds_too_much
+    outbox.hold(1)
+    assert outbox.holds_too_much
+    await outbox.wait_room()  # a batch waits for nobody, so nobody waits for it
+    outbox.hold(-10)
+    assert not outbox.holds_too_much
 
 
 async def test_the_writer_ends_when_all_replies_are_sent_however_many_events_wait() -> None:
