@@ -9,11 +9,12 @@ import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Literal, TypeAlias
 
 import trio
 
-from ...protocol.errors import AdjournError, NotPending, RunNotFound
+from ...protocol.errors import AdjournError, Forbidden, NotPending, RecordTooNew, RunNotFound, StoreCorrupt
 from ...protocol.events import AgentPaused, Envelope, ErrorInfo, MessageUpdate, Status
 from ...protocol.messages import AssistantMessage, Message, UserMessage
 from ...protocol.methods import RunSnapshot, Settled
@@ -22,6 +23,8 @@ from ...protocol.transcript import PendingCall, Snapshot, Transcript
 from .client import Client
 
 __all__ = ["Chat"]
+
+_UNREADABLE = (RunNotFound, Forbidden, RecordTooNew, StoreCorrupt)  # the server can't, or doesn't, go on from a run
 
 Callback: TypeAlias = Callable[..., Awaitable[object] | object]  # sync or async
 _Stream: TypeAlias = AbstractAsyncContextManager[AsyncIterator[Envelope | RunSnapshot]]
@@ -126,6 +129,9 @@ class Chat:
     async def send(self, text: str) -> None:
         """Send a user message: begin a run, with the conversation so far as its history, and follow it.
 
+        The run goes on from the one before (`after`), so the conversation is not sent again, unless the server no
+        longer has that run, or doesn't let this client read it.
+
         Raises: trio.BusyResourceError while a run is under way or waits for a decision (decide, or abort it); what
             `Client.run` raises. If the run can't be begun, the message is removed from the conversation.
         """
@@ -136,8 +142,16 @@ class Chat:
         run_id = uuid.uuid4().hex
         fold = Transcript(Snapshot(agent=self.agent, messages=messages))
         run = _Progress(run_id, fold, seq=0, told=len(messages))
+        after = self.run_id  # that run is over, so the server has all of the conversation
         with self._following(), self._replacing(run):
-            await self._read(self._client.run(self.agent, messages, run_id=run_id, metadata=self._metadata))
+            begin = partial(self._client.run, self.agent, run_id=run_id, metadata=self._metadata)
+            if after is not None:
+                try:
+                    return await self._read(begin((said,), after=after))
+                except _UNREADABLE:
+                    if run.is_begun:
+                        raise
+            await self._read(begin(messages))
 
     async def attach(self, run_id: str) -> None:
         """Follow an existing run; its messages become the conversation.

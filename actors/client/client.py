@@ -101,9 +101,10 @@ class Client:
 
         With a `run_id` of your own, the call may be repeated.
 
-        `after`: the id of a run that this one goes on from: what was said in it stands before the input.
+        `after`: the id of a run that this one goes on from: what was said in it stands before the input, and is not
+        sent again.
 
-        Raises: AgentNotFound, InvalidParams, RunIdConflict.
+        Raises: AgentNotFound, InvalidParams, RunIdConflict; RunNotFound, LimitExceeded of `after`.
         """
         key = run_id or _new_run_id()
         watched = self._watched.acquire(key)

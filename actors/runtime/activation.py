@@ -20,7 +20,7 @@ from ...protocol.transitions import Abort, Begin, Input, Recover, Reply, Tick
 from ..agent import Agent
 from ..core.errors import ActorCrashed, ActorEnded
 from ..core.faults import internal_error
-from .admission import check_start, messages_of
+from .admission import check_history, check_start, messages_of
 from .contracts import Contracts
 from .eventlog import EventLog
 from .records import load_record
@@ -51,9 +51,11 @@ class Activation:
         *,
         epoch: int,
         is_clean: bool,
+        max_history_bytes: int,
     ) -> None:
         self._services, self._registry, self._contracts, self._count = services, registry, contracts, count
         self._epoch, self._is_clean = epoch, is_clean
+        self._max_history_bytes = max_history_bytes
 
     async def start(
         self,
@@ -80,7 +82,9 @@ class Activation:
         try:
             with registry.single_flight(key):
                 if after is not None:
-                    messages = (*await self._transcript(after), *messages)
+                    history = await self._transcript(after)
+                    check_history(history, self._max_history_bytes)
+                    messages = (*history, *messages)
                 first = Begin(
                     run_id=key,
                     nonce=secrets.token_hex(8),

@@ -1,6 +1,6 @@
 """What callers bring to a run, checked where it enters: inputs, metadata, results of clients. Nothing is kept here."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -11,7 +11,7 @@ from ...protocol.messages import AssistantMessage, Message, Text, ToolResultMess
 from ..agent import Agent
 from .records import RUN_ID
 
-__all__ = ["check_result", "check_start", "messages_of"]
+__all__ = ["check_history", "check_result", "check_start", "messages_of"]
 
 
 def messages_of(given: str | Sequence[Message], now: int) -> tuple[Message, ...]:
@@ -48,6 +48,16 @@ def _content_of(result: Any) -> tuple[tuple[UserBlock, ...], Any]:
         return blocks, None
     codec.check_value(result)
     return (Text(text=codec.to_json(result).decode()),), result
+
+
+def check_history(messages: Iterable[Message], max_bytes: int) -> None:
+    """Raises: LimitExceeded for a transcript that is too long to be copied into a run that goes on from it."""
+    size = 0
+    for message in messages:
+        size += len(codec.to_json(message))
+        if size > max_bytes:
+            text = f"the transcript to go on from takes more than the {max_bytes} bytes that are allowed"
+            raise LimitExceeded(text, limit="maxHistoryBytes", maximum=max_bytes)
 
 
 def check_start(

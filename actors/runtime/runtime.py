@@ -52,6 +52,7 @@ class Runtime:
         max_threads: int,
         max_runs: int,
         memory_budget_bytes: int,
+        max_history_bytes: int,
     ) -> None:
         self.store, self.agents, self.supervisor = store, agents, supervisor
         self._clock = clock
@@ -80,7 +81,13 @@ class Runtime:
             cleanup_s=cleanup_s,
         )
         self.activation = Activation(
-            self.services, self.registry, self.contracts, self.count, epoch=tenure.epoch, is_clean=is_clean
+            self.services,
+            self.registry,
+            self.contracts,
+            self.count,
+            epoch=tenure.epoch,
+            is_clean=is_clean,
+            max_history_bytes=max_history_bytes,
         )
         tenure.lost = self.registry.leave
         self._is_clean = is_clean

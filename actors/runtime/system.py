@@ -65,7 +65,8 @@ class ActorSystem:
         """Begin a run; it is saved when this returns. Text stands for one user message.
 
         With a `run_id` of your own the call may be repeated: the same agent, input, `by` and `after` give the same run.
-        `after`: the id of a run that this one goes on from: all that was said in it stands before the input.
+        `after`: the id of a run that this one goes on from: all that was said in it stands before the input, at most
+        the system's `max_history_bytes`.
 
         Raises: AgentNotFound, InvalidParams, LimitExceeded, RunIdConflict, RunNotFound (of `after`), StoreUnavailable,
             ShuttingDown.
@@ -252,6 +253,7 @@ async def open_actor_system(
     max_threads: int = 40,
     max_runs: int = 1_000_000,
     memory_budget_bytes: int = 64_000_000,
+    max_history_bytes: int = 16_000_000,
     store_timeout_s: float = 15.0,
     clock: Callable[[], float] | None = None,
 ) -> AsyncGenerator[ActorSystem]:
@@ -272,6 +274,7 @@ async def open_actor_system(
         max_runs: how many runs there may be that are not over, parked ones included; then no new one begins.
         memory_budget_bytes: how much the runs in memory and their logs may take, about. Above it, what has been at rest
             longest leaves memory at once. What is under way, or watched, stays, but it counts.
+        max_history_bytes: how long the transcript may be that a run goes on from (`after`), as JSON.
         store_timeout_s: how long a call of the store may take, and a quarter of that more; then it raises
             StoreUnavailable, and what hangs holds nobody, on leaving the block neither.
         clock: seconds since the epoch, for tests: it is taken as it is. None: the machine's, as a `WallClock`, which
@@ -301,6 +304,7 @@ async def open_actor_system(
             max_threads=max_threads,
             max_runs=max_runs,
             memory_budget_bytes=memory_budget_bytes,
+            max_history_bytes=max_history_bytes,
         )
         await runtime.open()
         drain_now = 0.0

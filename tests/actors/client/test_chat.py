@@ -11,9 +11,16 @@ import trio.testing
 
 from adjourn.actors import ActorSystem, Agent, open_actor_system, tool
 from adjourn.actors.client import Backoff, Chat, Client, open_client
-from adjourn.actors.gateway import serve_gateway
+from adjourn.actors.gateway import Action, GatewayLimits, serve_gateway
 from adjourn.actors.testing import ScriptedModel, calls, hangs
-from adjourn.protocol.errors import AgentNotFound, ConnectionLost, DecisionInvalid, NotPending, RunNotFound
+from adjourn.protocol.errors import (
+    AgentNotFound,
+    ConnectionLost,
+    DecisionInvalid,
+    Forbidden,
+    NotPending,
+    RunNotFound,
+)
 from adjourn.protocol.events import ErrorInfo
 from adjourn.protocol.messages import AssistantMessage, ToolResultMessage, UserMessage, user
 
@@ -26,12 +33,18 @@ async def refund(order: int, decision: dict[str, Any]) -> str:
     return f"refund of {order}: {decision['ok']}"
 
 
+@tool
+async def dig(depth: int) -> str:
+    """Dig."""
+    return "x" * depth
+
+
 @asynccontextmanager
-async def chatting(*responses: Any) -> AsyncGenerator[tuple[ActorSystem, Client, ScriptedModel]]:
+async def chatting(*responses: Any, **options: Any) -> AsyncGenerator[tuple[ActorSystem, Client, ScriptedModel]]:
     model = ScriptedModel(responses)
-    agent = Agent(name="a", model=model, tools=[refund])
+    agent = Agent(name="a", model=model, tools=[refund, dig])
     async with open_actor_system([agent]) as system, trio.open_nursery() as nursery:
-        served = await nursery.start(partial(serve_gateway, system, port=0))
+        served = await nursery.start(partial(serve_gateway, system, port=0, **options))
         async with open_client(served.url, reconnect=Backoff(first_s=0.0)) as client:
             yield system, client, model
         nursery.cancel_scope.cancel()
@@ -77,6 +90,47 @@ async def test_send_passes_the_conversation_so_far_and_folds_the_answer() -> Non
         assert not chat.is_streaming
         assert told.kinds == ["message", "finish"] * 2
         assert told.all[1][1].messages == tuple(chat.messages[:3])
+
+
+async def test_a_conversation_that_no_request_could_carry_goes_on() -> None:
+    digging = calls(*[("dig", {"depth": 900_000}) for _ in range(6)])
+    async with chatting(digging, "done", "and on") as (system, client, model):
+        chat = Chat(client, "a")
+        await chat.send("dig")
+        await chat.send("go on")
+        assert texts(chat)[0] == "dig"
+        assert texts(chat)[-2:] == ["go on", "and on"]
+        assert model.requests[-1].messages[0] == chat.messages[0]
+        assert tuple(chat.messages) == (await system.get(chat.run_id or "")).snapshot.messages
+
+
+async def test_what_was_said_is_not_sent_again() -> None:
+    limits = GatewayLimits(max_message_bytes=3_000)
+    async with chatting("x" * 2_000, "y" * 2_000, "z", limits=limits) as (_, client, _model):
+        chat = Chat(client, "a")
+        for text in ("first", "second", "third"):
+            await chat.send(text)
+        assert [text[0] for text in texts(chat)] == ["f", "x", "s", "y", "t", "z"]
+
+
+async def deny(principal: object, action: Action) -> bool:
+    """Nobody may read a run."""
+    return action.method != "run.get"
+
+
+@pytest.mark.parametrize("options", [{}, {"authorizer": deny}], ids=["deleted", "forbidden"])
+async def test_all_is_sent_where_the_server_does_not_go_on_from_the_run_before(options: dict[str, Any]) -> None:
+    async with chatting("one", "two", **options) as (system, client, model):
+        chat = Chat(client, "a")
+        await chat.send("first")
+        if not options:
+            await system.delete(chat.run_id or "")
+        with pytest.raises((RunNotFound, Forbidden)):
+            await client.start("a", "second", after=chat.run_id)
+        await chat.send("second")
+        assert texts(chat) == ["first", "one", "second", "two"]
+        assert chat.error is None
+        assert list(model.requests[-1].messages)[:3] == chat.messages[:3]
 
 
 async def test_the_answer_can_be_seen_while_it_streams() -> None:

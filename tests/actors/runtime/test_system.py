@@ -714,6 +714,17 @@ async def test_a_run_may_go_on_from_another_without_sending_what_was_said() -> N
             await system.start(agent, "hello", after="nobody")
 
 
+async def test_a_transcript_to_go_on_from_has_a_bound_of_its_own() -> None:
+    agent = agent_of("first answer", "second answer", max_input_bytes=2_000)
+    async with open_test_system(agent, max_history_bytes=4_000) as system:
+        await (await system.start(agent, "x" * 1_800, run_id="r1")).wait_ended()
+        await (await system.start(agent, "y" * 1_800, run_id="r2", after="r1")).wait_ended()
+        with pytest.raises(LimitExceeded) as caught:
+            await system.start(agent, "z", run_id="r3", after="r2")
+        assert caught.value.data == {"limit": "maxHistoryBytes", "maximum": 4_000}
+        assert (await system.start(agent, "y" * 1_800, run_id="r2", after="r1")).id == "r2"
+
+
 async def test_starts_at_once_with_one_id_begin_one_run_also_where_it_goes_on(tmp_path: Path) -> None:
     agent, found = agent_of("first answer", "second answer", "third answer"), list[Run]()
     async with await SqliteStore.open(tmp_path / "runs.db") as store:
