@@ -106,7 +106,8 @@ class RunReader(Reader[Envelope | RunSnapshot]):
 
     def take_in(self, item: Envelope | RunSnapshot, size: int) -> None:
         """Buffer an item of about `size` bytes, unless it is old. When the buffer is full, drop it all and detach: a
-        snapshot will stand for what was dropped."""
+        snapshot will stand for what was dropped. A snapshot at the head of it has no weight: it would only come again.
+        """
         is_snapshot = isinstance(item, RunSnapshot)
         if self.session is None or not (is_snapshot or (self.after is not None and item.seq > self.after)):
             return
@@ -115,6 +116,7 @@ class RunReader(Reader[Envelope | RunSnapshot]):
             self._bytes, self.after = 0, None
             self.detach()
             return
+        size = 0 if is_snapshot and not self._items else size
         self._items.append((item, size))
         self._bytes += size
         self.after = item.seq

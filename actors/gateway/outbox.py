@@ -58,9 +58,14 @@ class Outbox:
     async def wait_room(self) -> None:
         """Wait until there is room for another message. Not a checkpoint if there is.
 
-        There is while fewer messages wait than requests may be in flight, and their bytes leave it.
+        There is while fewer messages wait than requests may be in flight, their bytes leave it, and few of the watched
+        runs are new.
         """
-        while len(self._replies) >= self._max_replies or self._load.is_full(self._waiting):
+        while (
+            len(self._replies) >= self._max_replies
+            or self._load.is_full(self._waiting)
+            or self.subscriptions.are_many_new
+        ):
             if self._room.is_set():
                 self._room = trio.Event()
             await self._room.wait()
@@ -71,9 +76,9 @@ class Outbox:
         self._load.add(size)
 
     @property
-    def holds_too_much(self) -> bool:
-        """Whether batches that are not whole yet fill the client's room. Who waited for it might wait for itself."""
-        return self._load.is_full(self._held)
+    def is_held_up(self) -> bool:
+        """Whether what batches hold back fills the client's room. A batch can't wait for it: it might be its own."""
+        return self._load.is_full(self._held) or self.subscriptions.are_many_opened
 
     def finish(self) -> None:
         """Make `write` return once all messages that were put are sent, however many events wait."""
@@ -104,6 +109,7 @@ class Outbox:
                     self._load.add(len(frames))
                     await self._transport.send_frames(frames)
                     self._load.add(-len(frames))
+                self._room.set()
             elif not (self._replies or self._finishing):
                 self._something = trio.Event()
                 await self._something.wait()

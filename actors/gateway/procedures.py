@@ -29,6 +29,7 @@ from ...protocol.methods import (
     RunPage,
     RunResult,
     RunResume,
+    RunSnapshot,
     RunStart,
     RunSummary,
     RunUnclaim,
@@ -77,13 +78,12 @@ class Procedures:
             RunUnclaim: self._unclaim,
             RunResult: self._result,
             RunAbort: self._abort,
-            RunGet: self._get,
             RunList: self._list,
             RunDelete: self._delete,
         }
 
     def carry_out(self, params: Params) -> Awaitable[Wire]:
-        """The result of a method that doesn't watch.
+        """The result of a method that doesn't watch, and gives no pages of a run.
 
         Raises: any AdjournError; CodecError for a value that the wire does not carry.
         """
@@ -113,6 +113,10 @@ class Procedures:
         if params.run_id is not None:
             await self.guard.check_taken(params.run_id)
         raise taken
+
+    async def get(self, params: RunGet) -> RunSnapshot:
+        """A run as it is now, all of it. Raises: as `ActorSystem.get`."""
+        return await self._system.get(params.run_id)
 
     async def log(self, run_id: str) -> EventLog:
         """A run's log. Watch it at once, without an await in between. Raises: as `ActorSystem.log`."""
@@ -177,9 +181,6 @@ class Procedures:
 
     async def _abort(self, params: RunAbort) -> Aborted:
         return await self._system.abort(params.run_id, params.reason or "aborted", by=self._by)
-
-    async def _get(self, params: RunGet) -> Wire:
-        return await self._system.get(params.run_id)
 
     async def _list(self, params: RunList) -> RunPage:
         runs: list[RunSummary] = []

@@ -22,7 +22,6 @@ from ...protocol.methods import (
     Empty,
     Params,
     RunGet,
-    RunSnapshot,
     RunStart,
     RunSubscribe,
     RunsWatch,
@@ -39,7 +38,8 @@ __all__ = ["Requests"]
 
 logger = logging.getLogger("adjourn.gateway")
 
-_LONG = frozenset({"run.get", "run.list", "agents.list", "rpc.discover"})  # methods that may have long results
+# Methods that may have long results, or be followed by a long snapshot.
+_LONG = frozenset({"run.get", "run.subscribe", "run.list", "agents.list", "rpc.discover"})
 
 Begin: TypeAlias = Callable[[], None]  # called once the reply is in the outbox: watching begins behind it
 
@@ -158,25 +158,18 @@ class Requests:
         request = call.request
         params = await self._procedures.guard.check(request.method, request.params)
         if request.method not in _LONG:
-            result, begin = await self._result(params)
-            return _Answer(self._reply(request.id, result), begin)
+            return await self._made(request.id, params)
         async with self._reading:
-            if call.in_batch:
-                self._check_batch()
-            else:
+            if not call.in_batch:
                 await self._outbox.wait_room()
-            return _Answer(self._reply(request.id, await self._long_result(params)))
+            elif self._outbox.is_held_up:
+                text = "what this batch asks for is too much for one answer: ask one by one"
+                raise LimitExceeded(text, limit="batchBytes")
+            return await self._made(request.id, params)
 
-    def _check_batch(self) -> None:
-        """Raises: LimitExceeded, if the replies of the batch are long enough. It can't wait for a part to be sent."""
-        if self._outbox.holds_too_much:
-            raise LimitExceeded("the replies of this batch are too long together: ask one by one", limit="batchBytes")
-
-    async def _long_result(self, params: Params) -> Wire:
-        result = await self._procedures.carry_out(params)
-        if isinstance(params, RunGet) and isinstance(result, RunSnapshot):
-            return page_of(result, params.from_, self._outbox.framing.part_bytes)
-        return result
+    async def _made(self, request_id: rpc.RequestId | UnsetType, params: Params) -> _Answer:
+        result, begin = await self._result(params)
+        return _Answer(self._reply(request_id, result), begin)
 
     async def _result(self, given: Params) -> tuple[Wire, Begin | None]:
         procedures, subscriptions = self._procedures, self._outbox.subscriptions
@@ -196,6 +189,8 @@ class Requests:
                 return await procedures.position(log), None
             case RunsWatch() as params:
                 return Empty(), partial(self._run_list.watch, params)
+            case RunGet() as params:
+                return page_of(await procedures.get(params), params.from_, self._outbox.framing.part_bytes), None
             case params:
                 return await procedures.carry_out(params), None
 

@@ -12,10 +12,13 @@ from .framing import Framing, message_frame
 __all__ = ["Subscription", "Subscriptions"]
 
 
+MAX_NEW = 16  # watched runs of which nothing was sent yet: each may hold a whole transcript in memory
+
+
 class Subscription:
     """One watched run. Nothing of it is sent before `begin`."""
 
-    __slots__ = ("_cursor", "_framing", "_log", "_parts", "_ready", "run_id")
+    __slots__ = ("_cursor", "_framing", "_log", "_parts", "_ready", "is_new", "run_id")
 
     def __init__(
         self, log: EventLog, after: int | None, framing: Framing, ready: Callable[["Subscription"], None]
@@ -23,7 +26,8 @@ class Subscription:
         self.run_id = log.run_id
         self._log, self._framing, self._ready = log, framing, ready
         self._cursor = log.open_cursor(after, wake=self.begin)
-        self._parts: Iterator[bytes] = iter(())  # of a snapshot, those that were not sent yet
+        self._parts: Iterator[bytes] | None = None  # of a snapshot, those that were not sent yet; None: nothing was
+        self.is_new = True  # until what there was at first is sent
 
     def begin(self) -> None:
         """Let its events be taken, from now on and each time that there are new ones."""
@@ -36,11 +40,15 @@ class Subscription:
 
         Raises: LimitExceeded if the client can't take a part of a snapshot; the frames raise it at an event.
         """
-        part = next(self._parts, None)
-        if part is not None:
-            return iter((part,))
+        if self._parts is not None:
+            part = next(self._parts, None)
+            if part is not None:
+                return iter((part,))
+            self.is_new = False
         items = self._cursor.take(limit)
+        self._parts = iter(())
         if not items:
+            self.is_new = False
             return None
         if items[0].is_snapshot:
             self._parts = self._framing.parts(items[0])
@@ -69,6 +77,7 @@ class Subscriptions:
         self._maximum, self._framing = maximum, framing
         self._wake = wake
         self._by_run: dict[str, Subscription] = {}
+        self._new: set[Subscription] = set()  # those that may be sent, and of which nothing was
         self._turn: deque[Subscription] = deque()  # subscriptions with something to take, the next one first
 
     def check_room(self, run_id: str | None) -> None:
@@ -92,12 +101,23 @@ class Subscriptions:
         """Stop watching a run: nothing of it is taken any more. Idempotent."""
         subscription = self._by_run.pop(run_id, None)
         if subscription is not None:
+            self._new.discard(subscription)
             subscription.close()
 
     def close_all(self) -> None:
         """Stop watching all runs."""
         for run_id in tuple(self._by_run):
             self.close(run_id)
+
+    @property
+    def are_many_new(self) -> bool:
+        """Whether something of these is to be sent before another run is watched."""
+        return len(self._new) >= MAX_NEW
+
+    @property
+    def are_many_opened(self) -> bool:
+        """The same, with those that are still to begin."""
+        return sum(subscription.is_new for subscription in self._by_run.values()) >= MAX_NEW
 
     @property
     def ready(self) -> bool:
@@ -118,6 +138,8 @@ class Subscriptions:
         except LimitExceeded as error:
             yield self._farewell(subscription, error)
             return
+        if not subscription.is_new:
+            self._new.discard(subscription)
         if frames is None:
             if subscription.finished:
                 self.close(subscription.run_id)
@@ -137,5 +159,7 @@ class Subscriptions:
 
     def _ready(self, subscription: Subscription) -> None:
         if self._by_run.get(subscription.run_id) is subscription:
+            if subscription.is_new:
+                self._new.add(subscription)
             self._turn.append(subscription)
             self._wake()

@@ -10,6 +10,7 @@ from gateway_wire import TEXT, Client, connected, raw, scripted, serving
 from adjourn.actors import ActorSystem, Agent, ToolContext, tool
 from adjourn.actors.client import Backoff, open_client
 from adjourn.actors.gateway import GatewayLimits, requests
+from adjourn.actors.gateway.subscriptions import MAX_NEW
 from adjourn.actors.testing import ScriptedModel, calls, hangs, says
 from adjourn.protocol import rpc
 from adjourn.protocol.codec import from_json, to_json
@@ -56,7 +57,7 @@ async def test_a_batch_of_long_replies_is_bounded_and_the_members_beyond_are_tol
         replies = [reply["result"] for reply in client.frames[-1] if "result" in reply]
         told = {reply["error"]["message"] for reply in client.frames[-1] if "error" in reply}
         assert 1 < len(replies) < 8
-        assert told == {"the replies of this batch are too long together: ask one by one"}
+        assert told == {"what this batch asks for is too much for one answer: ask one by one"}
         assert len(to_json(client.frames[-1])) < 1_000_000 + PART_BYTES + 64 * 300
         assert (await client.call("run.get", runId="r"))["next"] == replies[0]["next"]
 
@@ -116,6 +117,47 @@ async def test_a_client_that_reads_nothing_of_long_snapshots_is_sent_one_part_at
             assert len(payload) <= PART_BYTES + OVERHEAD
             whole = joiner.add(from_json(to_json(rpc.JSON.decode(payload, dict)["params"]), RunSnapshot))
         assert whole == await system.get("r")
+
+
+async def test_a_client_that_reads_nothing_holds_few_transcripts_in_memory() -> None:
+    async with serving(scripted(*["hi"] * 40)) as (system, gateway), raw(gateway, receive_bytes=4096) as sleeper:
+        for number in range(40):
+            await run_of(system, LONG[:6], f"r{number}")
+        await sleeper.request()
+        for number in range(40):
+            request = {"jsonrpc": "2.0", "id": number, "method": "run.subscribe", "params": {"runId": f"r{number}"}}
+            await sleeper.send(TEXT, rpc.JSON.encode(request))
+        async with connected(gateway.url) as other:
+            logs = system.runtime.registry.logs.live
+            while len(logs) < MAX_NEW:
+                await other.call("server.info")
+            for _ in range(50):
+                await other.call("server.info")
+        assert len(logs) <= MAX_NEW
+        ends = 0
+        while ends < 40:
+            _, payload = await sleeper.frame()
+            message = rpc.JSON.decode(payload, dict)
+            ends += "method" in message and "next" not in message["params"]
+
+
+async def test_a_batch_may_begin_to_watch_a_bounded_number_of_runs_and_holds_up_nobody() -> None:
+    async with serving(scripted(*["hi"] * 20)) as (system, gateway), connected(gateway.url) as client:
+        for number in range(20):
+            await run_of(system, "hello", f"r{number}")
+        await client.ask("run.subscribe", runId="r0")
+        await client.send(
+            [
+                {"jsonrpc": "2.0", "id": f"b{number}", "method": "run.subscribe", "params": {"runId": f"r{number}"}}
+                for number in range(20)
+            ]
+        )
+        await client.call("run.subscribe", runId="r19")
+        while not (batches := [frame for frame in client.frames if isinstance(frame, list)]):
+            await client.take()
+        [batch] = batches
+        assert MAX_NEW - 1 <= sum("result" in reply for reply in batch) <= MAX_NEW
+        assert {reply["error"]["data"]["type"] for reply in batch if "error" in reply} == {"limitExceeded"}
 
 
 async def test_a_long_list_of_runs_comes_in_pages_of_bounded_size() -> None:

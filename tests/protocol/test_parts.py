@@ -1,5 +1,9 @@
 """Snapshots in parts: joined, they are the whole, whatever it holds; and no part is longer than it must be."""
 
+import json
+from pathlib import Path
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,6 +16,7 @@ from adjourn.protocol.methods import RunSnapshot
 from adjourn.protocol.parts import Joiner, page_of, parts_of
 from adjourn.protocol.transcript import PendingCall, Snapshot, ToolView
 
+VECTORS = Path(__file__).parents[1] / "vectors" / "snapshot-parts.json"
 WIDTHS = st.lists(st.integers(0, 400), max_size=8)
 
 
@@ -103,6 +108,13 @@ def test_a_page_from_the_end_on_has_no_messages(start: int) -> None:
     assert page_of(whole, start) == structs.replace(
         whole, snapshot=structs.replace(whole.snapshot, messages=()), from_=2
     )
+
+
+@pytest.mark.parametrize("case", json.loads(VECTORS.read_text()), ids=lambda case: case["name"])
+def test_every_client_joins_parts_like_this(case: dict[str, Any]) -> None:
+    joiner = Joiner()
+    given = [codec.convert(part, RunSnapshot) for part in case["parts"]]
+    assert [json.loads(codec.to_json(joiner.add(part))) for part in given] == case["joined"]
 
 
 def test_messages_that_come_between_two_pages_are_on_the_next() -> None:

@@ -5,7 +5,7 @@ import socket
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import trio
@@ -15,8 +15,9 @@ from trio_websocket import WebSocketConnection, WebSocketRequest, serve_websocke
 
 from adjourn.actors import ActorSystem, Agent, client_tool, open_actor_system
 from adjourn.actors.cli.demo import make_support
-from adjourn.actors.client import Backoff, Client, open_client
+from adjourn.actors.client import Backoff, Client, open_client, readers
 from adjourn.actors.client.dial import Settings
+from adjourn.actors.client.readers import RunReader
 from adjourn.actors.gateway import GatewayLimits, serve_gateway, token_authenticator
 from adjourn.actors.testing import ScriptedModel, calls, hangs, says
 from adjourn.protocol.errors import (
@@ -33,10 +34,11 @@ from adjourn.protocol.errors import (
     StoreUnavailable,
     Unauthorized,
 )
-from adjourn.protocol.events import AgentStart, Envelope
+from adjourn.protocol.events import AgentStart, Envelope, TurnStart
 from adjourn.protocol.messages import user
 from adjourn.protocol.methods import RunSnapshot
 from adjourn.protocol.rpc import JSON
+from adjourn.protocol.transcript import Snapshot
 
 AT_ONCE = Backoff(first_s=0.0)
 
@@ -689,6 +691,65 @@ async def test_a_reader_comes_back_with_its_cursor_and_drops_what_it_has() -> No
     async with scripted(*scripts) as (url, _), open_client(url, reconnect=AT_ONCE) as client:
         assert await seqs(client, "r", after=2) == [3, 4, 7, 9, 12]
     assert [request["params"]["after"] for request in asked] == [2, 4, 4, 7]
+
+
+async def test_parts_of_a_snapshot_that_broke_off_are_dropped_and_all_readers_get_the_whole_of_the_next() -> None:
+    def part(text: str, **others: Any) -> dict[str, Any]:
+        said = {"role": "user", "content": text, "timestamp": 0}
+        return {"runId": "r", "seq": 5, "snapshot": {"status": "completed", "messages": [said]}, **others}
+
+    async def break_off(line: Line) -> None:
+        await line.greet()
+        await line.answer(await line.hear(), {"runId": "r", "status": "completed", "seq": 5})
+        await line.say(method="run.snapshot", params=part("old", next=1))
+
+    async def begin_anew(line: Line) -> None:
+        await line.greet()
+        await line.answer(await line.hear(), {"runId": "r", "status": "completed", "seq": 5})
+        await line.say(method="run.snapshot", params=part("late", **{"from": 1}))
+        await line.say(method="run.snapshot", params=part("one", next=1))
+        await line.say(method="run.snapshot", params=part("two", **{"from": 1}))
+        await line.ws._close_handshake.wait()
+
+    async with scripted(break_off, begin_anew) as (url, _), open_client(url, reconnect=AT_ONCE) as client:
+        async with client.events("r") as events:
+            [whole] = [item async for item in events]
+    assert isinstance(whole, RunSnapshot)
+    assert [str(getattr(message, "content", "")) for message in whole.snapshot.messages] == ["one", "two"]
+    assert (whole.from_, whole.next) == (0, None)
+
+
+async def test_a_reader_that_was_refused_a_message_says_why_each_time_and_others_read_on() -> None:
+    async def refuse(line: Line) -> None:
+        await line.greet()
+        await line.answer(await line.hear(), {"runId": "r", "status": "running", "seq": 1})
+        await line.show("r", 1)
+        error = {"code": 1012, "message": "too big", "data": {"type": "limitExceeded", "maximum": 7}}
+        await line.say(method="run.unsubscribed", params={"runId": "r", "error": error})
+        await line.say(method="run.unsubscribed", params={"runId": "nobody's", "error": error})
+        await line.answer(await line.hear(), {"agents": []})
+        await line.ws._close_handshake.wait()
+
+    async with scripted(refuse) as (url, came), open_client(url, reconnect=AT_ONCE) as client:
+        async with client.events("r", after=0) as events:
+            assert (await anext(events)).seq == 1
+            for _ in range(2):
+                with pytest.raises(LimitExceeded, match="too big"):
+                    await anext(events)
+            assert await client.agents() == ()
+    assert len(came) == 1
+
+
+async def test_a_snapshot_larger_than_the_buffer_is_not_dropped_for_the_events_behind_it() -> None:
+    async def never() -> None:
+        raise AssertionError("the reader attached itself again")
+
+    reader = RunReader(never, AT_ONCE, None)
+    reader.session = cast(Any, object())
+    reader.take_in(RunSnapshot(run_id="r", seq=5, snapshot=Snapshot()), 2 * readers.MAX_BYTES)
+    for seq in (6, 7):
+        reader.take_in(Envelope(run_id="r", seq=seq, time=0, event=TurnStart(turn=seq)), 100)
+    assert [(await anext(reader)).seq for _ in range(3)] == [5, 6, 7]
 
 
 async def test_a_snapshot_resets_the_cursor_even_to_a_lower_one() -> None:

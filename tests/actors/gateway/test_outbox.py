@@ -96,12 +96,12 @@ async def test_there_is_no_room_while_too_many_bytes_wait_and_one_message_of_any
 async def test_what_a_batch_holds_back_counts_until_it_is_let_go() -> None:
     outbox = outbox_of(Wire(), max_bytes=10)
     outbox.hold(9)
-    assert not outbox.holds_too_much
+    assert not outbox.is_held_up
     outbox.hold(1)
-    assert outbox.holds_too_much
+    assert outbox.is_held_up
     await outbox.wait_room()  # a batch waits for nobody, so nobody waits for it
     outbox.hold(-10)
-    assert not outbox.holds_too_much
+    assert not outbox.is_held_up
 
 
 async def test_the_writer_ends_when_all_replies_are_sent_however_many_events_wait() -> None:
