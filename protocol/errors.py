@@ -105,7 +105,7 @@ class AdjournError(Exception):
     type: ClassVar[str] = ""
     retryable: ClassVar[bool] = False
 
-    def __init__(self, message: str, **data: Any) -> None:
+    def __init__(self, message: str, /, **data: Any) -> None:
         super().__init__(message)
         self.message = message
         self.data: dict[str, Any] = data

@@ -164,6 +164,11 @@ def test_an_error_comes_back_from_the_wire_as_it_was(cls: type[AdjournError]) ->
     assert back.wire_data() == data
 
 
+@pytest.mark.parametrize("name", ["self", "message", "code", "", "a b"])
+def test_no_name_in_the_data_of_a_broken_server_is_in_the_way(name: str) -> None:
+    assert from_wire(1001, "no such run", {name: 1}).data == {name: 1}
+
+
 def test_an_error_without_data_comes_back() -> None:
     back = from_wire(DecisionInvalid.code, "no details")
     assert isinstance(back, DecisionInvalid)
