@@ -92,7 +92,7 @@ class RunStart(Params, frozen=True):
     agent: str  # its name
     input: str | tuple[Message, ...]  # text: one user message
     run_id: RunId | None = None  # None: the server makes one
-    metadata: dict[str, Any] | None = None  # comes back in snapshots and lists
+    metadata: dict[str, Any] | None = None  # comes back in snapshots
     after: RunId | None = None  # a run whose transcript this one goes on from
 
 
@@ -206,7 +206,7 @@ class ServerDescription(Wire, frozen=True):
     name: str
     version: str  # of adjourn
     protocol: tuple[str, ...]  # the subprotocols
-    limits: dict[str, Any]  # name: maximum
+    limits: dict[str, int]  # name: maximum
 
 
 class ToolInfo(Wire, frozen=True):
@@ -318,7 +318,6 @@ class RunSummary(Wire, frozen=True):
     expires_at: int | None = None  # ms since the epoch: when a paused run is aborted, an ended one deleted; None: never
     started_by: str | None = None  # who started it, where that is known
     stranded: bool = shown(False)  # the code it needs is not loaded
-    metadata: dict[str, Any] = shown({})  # the starter's own
     deleted: bool = False  # it is in no list any more
 
 

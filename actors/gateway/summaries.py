@@ -24,7 +24,6 @@ def run_summary(head: Head, *, stranded: bool, deleted: bool = False) -> RunSumm
         expires_at=head.expires_at,
         started_by=head.owner,
         stranded=stranded,
-        metadata=head.metadata,
         deleted=deleted,
     )
 

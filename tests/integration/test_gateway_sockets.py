@@ -46,7 +46,9 @@ async def test_every_method_on_both_wires(wire: str) -> None:
         assert state["snapshot"]["status"] == "completed"
         assert state["snapshot"]["messages"][-1]["content"] == [{"type": "text", "text": "bye"}]
         [summary] = (await client.call("run.list", status="completed"))["runs"]
-        assert (summary["runId"], summary["metadata"], summary["seq"]) == ("r", {"a": 1}, state["seq"])
+        assert (summary["runId"], summary["seq"]) == ("r", state["seq"])
+        assert state["snapshot"]["metadata"] == {"a": 1}
+        assert "metadata" not in summary  # a list of a thousand runs would be megabytes
         position = await client.call("run.subscribe", runId="r")
         assert position == {"runId": "r", "status": "completed", "seq": state["seq"]}
         snapshot = (await client.until(lambda note: note["method"] == "run.snapshot"))[-1]

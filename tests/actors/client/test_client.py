@@ -181,7 +181,8 @@ async def test_a_run_is_started_watched_decided_and_found_over_either_wire(subpr
         assert types[-1] == "AgentEnd"
         assert types.count("ToolExecutionStart") == 1
         page = await client.list(status="completed")
-        assert [run.metadata for run in page.runs] == [{"shop": "è"}]
+        assert [run.run_id for run in page.runs] == [started.run_id]
+        assert (await client.get(started.run_id)).snapshot.metadata == {"shop": "è"}
         await client.delete(started.run_id)
         await client.delete(started.run_id)
         with pytest.raises(RunNotFound):
@@ -527,7 +528,16 @@ async def test_a_websocket_server_of_another_kind_is_found_out() -> None:
         nursery.cancel_scope.cancel()
 
 
-@pytest.mark.parametrize("frame", ["nonsense", b"{}", '{"id": 1, "result": {"name": 7}}', "[[]]", "[1]"])
+GREETING = '{"id": 1, "result": {"name": "x", "version": "1", "protocol": [], "limits": {"maxInFlight": %s}}}'
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        *("nonsense", b"{}", '{"id": 1, "result": {"name": 7}}', "[[]]", "[1]", "[" * 5000, '{"id":1,"result":1e999}'),
+        *(GREETING % limit for limit in ('"many"', "null", "6.5", "[]")),
+    ],
+)
 async def test_a_server_that_sends_nonsense_is_left_for_good(frame: str | bytes) -> None:
     async def talk(line: Line) -> None:
         await line.hear()
