@@ -4,6 +4,7 @@ Each name comes from one of the rooms below, which say more. What a server, a cl
 its own: `adjourn.actors.gateway`, `adjourn.actors.client`, `adjourn.actors.cli`, `adjourn.actors.testing`.
 """
 
+from ..protocol.bounds import Bounds
 from ..protocol.messages import Compat, Cost, ModelDescriptor
 from ..protocol.methods import Aborted, RunSnapshot
 from ..protocol.options import ModelOptions
@@ -73,6 +74,7 @@ __all__ = [
     "ActorStatistics",
     "ActorSystem",
     "Agent",
+    "Bounds",
     "Budget",
     "CallLog",
     "CallModel",

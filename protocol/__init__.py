@@ -4,6 +4,7 @@ The rest is imported by module: the journal's entries from `record`, and `rpc`, 
 the latter only the errors are here.
 """
 
+from .bounds import Bounds
 from .codec import CodecError, InvalidValue
 from .errors import (
     AdjournError,
@@ -122,6 +123,7 @@ __all__ = [
     "AgentStart",
     "AssistantBlock",
     "AssistantMessage",
+    "Bounds",
     "Call",
     "CallerError",
     "Claim",

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
+from .codec import MAX_INT
 from .events import Envelope, Status
 from .messages import Message, Wire, shown
 from .transcript import Snapshot
@@ -27,6 +28,7 @@ __all__ = [
     "Empty",
     "ErrorObject",
     "Method",
+    "Name",
     "OpenRPCDocument",
     "Params",
     "Position",
@@ -64,7 +66,8 @@ MAX_LISTED_CALLS = 16
 RUN_ID_PATTERN = r"^[A-Za-z0-9_-]{1,128}\Z"
 RUN_ID_EXPECTED = "expected a run's id: 1 to 128 of A-Z a-z 0-9 _ -"
 RunId = Annotated[str, Meta(pattern=RUN_ID_PATTERN)]
-Seq = Annotated[int, Meta(ge=0)]
+Seq = Annotated[int, Meta(ge=0, le=MAX_INT)]
+Name = Annotated[str, Meta(max_length=1024)]  # of something that has one: an id, a digest, a token, a cursor too
 
 
 class Params(Wire, frozen=True, forbid_unknown_fields=True):
@@ -89,7 +92,7 @@ class RpcDiscover(Params, frozen=True):
 class RunStart(Params, frozen=True):
     """run.start: begin a run. With a known `run_id` and the same agent and input it gives that run: safe to retry."""
 
-    agent: str  # its name
+    agent: Name  # its name
     input: str | tuple[Message, ...]  # text: one user message
     run_id: RunId | None = None  # None: the server makes one
     metadata: dict[str, Any] | None = None  # comes back in snapshots
@@ -114,8 +117,8 @@ class RunResume(Params, frozen=True):
 
     run_id: RunId
     decision: Any  # required; null is a decision too, if the schema says so
-    tool_call_id: str | None = None  # may be left out while the run has had exactly one gated call
-    digest: str | None = None  # of the input that the decider saw; required with `arguments`
+    tool_call_id: Name | None = None  # may be left out while the run has had exactly one gated call
+    digest: Name | None = None  # of the input that the decider saw; required with `arguments`
     arguments: dict[str, Any] | None = None  # edited: executed in place of the model's, where the tool allows it
 
 
@@ -123,7 +126,7 @@ class RunDecline(Params, frozen=True):
     """run.decline: say no to a gated call, under any schema, or take back a call that is offered to clients."""
 
     run_id: RunId
-    tool_call_id: str | None = None  # as in run.resume
+    tool_call_id: Name | None = None  # as in run.resume
     reason: str | None = None  # for the model
 
 
@@ -131,7 +134,7 @@ class RunClaim(Params, frozen=True):
     """run.claim: take a client-side call, before executing it."""
 
     run_id: RunId
-    tool_call_id: str
+    tool_call_id: Name
     # A random id of one client, kept secret: it survives a reload and isn't shared by two. The client that claimed a
     # call gets its token again. Without it each claim has a token of its own, which is lost with the reply.
     claimant: Annotated[str, Meta(min_length=16, max_length=256)] | None = None
@@ -141,16 +144,16 @@ class RunUnclaim(Params, frozen=True):
     """run.unclaim: give a claimed call back, not executed; it is offered to all clients again."""
 
     run_id: RunId
-    tool_call_id: str
-    claim_token: str  # that run.claim gave
+    tool_call_id: Name
+    claim_token: Name  # that run.claim gave
 
 
 class RunResult(Params, frozen=True):
     """run.result: what the client-side call gave."""
 
     run_id: RunId
-    tool_call_id: str
-    claim_token: str  # that run.claim gave
+    tool_call_id: Name
+    claim_token: Name  # that run.claim gave
     result: Any  # content blocks, or any value
     is_error: bool = False  # the result says what went wrong
 
@@ -173,10 +176,10 @@ class RunList(Params, frozen=True):
     """run.list: a page of runs, newest first."""
 
     status: Status | None = None  # only runs in it
-    agent: str | None = None  # only runs of it, by name
+    agent: Name | None = None  # only runs of it, by name
     waiting: bool = False  # only runs that wait for somebody's decision
     limit: Annotated[int, Meta(ge=1, le=1000)] = 100
-    after: str | None = None  # `after` of the page before
+    after: Name | None = None  # `after` of the page before
 
 
 class RunDelete(Params, frozen=True):
@@ -189,7 +192,7 @@ class RunsWatch(Params, frozen=True):
     """runs.watch: be told of every change in the list of runs, from now on."""
 
     status: Status | None = None  # only of runs in it, or that leave it
-    agent: str | None = None  # only of runs of it, by name
+    agent: Name | None = None  # only of runs of it, by name
     waiting: bool = False  # only of runs that wait for somebody's decision, or cease to
 
 

@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from .bounds import Bounds
 from .codec import ENCODER_JSON
 from .errors import RecordTooNew, StoreCorrupt
 from .events import ErrorInfo, Outcome, Status
@@ -82,8 +83,8 @@ class Limits(Wire, frozen=True):
     max_turns: int = shown(100)
     max_calls_per_turn: int = shown(64)
     max_concurrent_tools: int = shown(8)
-    max_result_bytes: int = shown(1_000_000)  # of one tool result, as JSON
-    max_input_bytes: int = shown(4_000_000)  # of a run's input, as JSON
+    max_result_bytes: int = shown(Bounds().max_result_bytes)  # of one tool result, as JSON
+    max_input_bytes: int = shown(Bounds().max_input_bytes)  # of a run's input, as JSON
     # Who has used these up makes no further model call; the call that does so is let finish.
     max_cost: float | None = None  # in the currency of the model descriptor; without prices there it bounds nothing
     max_tokens: int | None = None  # of all model calls together, cached ones included

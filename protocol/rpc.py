@@ -1,6 +1,6 @@
-"""JSON-RPC 2.0 frames, both halves: bytes to requests and replies to bytes, as JSON or MessagePack. No I/O.
+"""JSON-RPC 2.0 frames, as JSON or MessagePack: what a server sends, and what a client sends and reads. No I/O.
 
-Whatever a frame holds, `parse_frame` answers with what to do about each of its members; nothing raises.
+What a client sent is read by `requests`.
 """
 
 from collections.abc import Callable, Sequence
@@ -9,15 +9,12 @@ from typing import Any, TypeAlias, cast
 
 from msgspec import UNSET, Raw, UnsetType
 
-from . import codec
-from .errors import AdjournError, InvalidParams, from_wire
+from . import codec, encoded
+from .errors import AdjournError, from_wire
 from .events import Envelope
 from .messages import Wire
 from .methods import (
-    METHODS,
     NOTIFICATIONS,
-    RUN_ID_EXPECTED,
-    RUN_ID_PATTERN,
     ErrorObject,
     Params,
     RunSnapshot,
@@ -37,20 +34,15 @@ __all__ = [
     "UNAUTHORIZED_CLOSE",
     "ErrorObject",
     "Format",
-    "Frame",
     "Notice",
-    "Rejected",
     "Reply",
-    "Request",
     "RequestId",
     "batch",
     "error_object",
     "error_reply",
     "event_notification",
     "notification",
-    "parse_frame",
     "parse_server_frame",
-    "rejection",
     "reply",
     "request",
 ]
@@ -58,9 +50,6 @@ __all__ = [
 PARSE_ERROR = -32700
 INVALID_REQUEST = -32600
 METHOD_NOT_FOUND = -32601
-# A frame may hold millions of either; each costs time in which nobody else is served, and a bad member an error back.
-MAX_BATCH = 256  # requests
-MAX_VALUES = 100_000  # in the params of a request, each item and member one
 UNAUTHORIZED_CLOSE = 4401  # the close code after failed authentication
 AUTH_SUBPROTOCOL = "adjourn.token."  # + base64url: how a browser says who it is; never echoed
 
@@ -76,6 +65,9 @@ class Format:
     binary: bool  # its frames are binary ones
     encode: Callable[[object], bytes]
     decode: Callable[[Any, Any], Any]  # (data, type); raises CodecError
+    kind: Callable[[bytes], encoded.Kind]  # of what data holds
+    has_more: Callable[[bytes, int], bool]  # values in valid data than so many
+    mended: Callable[[bytes], bytes]  # data that can't be decoded, so that at least its other parts can, if possible
     event_head: bytes  # a run.event notification up to its params ...
     event_tail: bytes  # ... and after them
 
@@ -85,6 +77,9 @@ JSON = Format(
     False,
     codec.to_json,
     codec.from_json,
+    encoded.kind_json,
+    encoded.has_more_json,
+    encoded.mended_json,
     b'{"jsonrpc":"2.0","method":"run.event","params":',
     b"}",
 )
@@ -93,117 +88,16 @@ MSGPACK = Format(
     True,
     codec.to_msgpack,
     codec.from_msgpack,
+    encoded.kind_msgpack,
+    encoded.has_more_msgpack,
+    bytes,  # nothing inside of a value keeps the decoder from passing over it
     b"\x83\xa7jsonrpc\xa32.0\xa6method\xa9run.event\xa6params",
     b"",
 )
 FORMATS = {JSON.subprotocol: JSON, MSGPACK.subprotocol: MSGPACK}
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
-    """A good request. Its id is UNSET where the caller wants no reply."""
-
-    id: RequestId | UnsetType
-    method: str
-    params: Params  # of the type that METHODS names
-
-
-@dataclass(frozen=True, slots=True)
-class Rejected:
-    """A bad one. Its id is UNSET where the caller gets no reply: then the error is for the log alone."""
-
-    id: RequestId | UnsetType
-    error: ErrorObject
-
-
-@dataclass(frozen=True, slots=True)
-class Frame:
-    """What a client sent: one member, or the members of a batch, whose replies go back as one batch."""
-
-    members: tuple[Request | Rejected, ...]
-    batch: bool = False
-
-
-class _Refusal(Exception):
-    def __init__(self, code: int, kind: str, message: str) -> None:
-        self.error = ErrorObject(code=code, message=message, data={"type": kind})
-
-
 # The server's half.
-
-
-def parse_frame(data: bytes | str, form: Format) -> Frame:
-    """The requests in a frame, each judged on its own. Never raises."""
-    try:
-        value = form.decode(data, Any)
-    except codec.CodecError as error:
-        fault = ErrorObject(code=PARSE_ERROR, message=f"parse error: {error}", data={"type": "parseError"})
-        return Frame((Rejected(None, fault),))
-    if not isinstance(value, list):
-        return Frame((_judge(value),))
-    members = cast(list[Any], value)
-    if not 1 <= len(members) <= MAX_BATCH:
-        expected = f"expected 1 to {MAX_BATCH} requests in a batch, got {len(members)}"
-        return Frame((Rejected(None, _invalid(expected).error),))
-    return Frame(tuple(_judge(member) for member in members), batch=True)
-
-
-def _judge(value: Any) -> Request | Rejected:
-    request_id: RequestId | UnsetType = None
-    try:
-        if not isinstance(value, dict):
-            raise _invalid("expected an object")
-        members = cast(dict[Any, Any], value)
-        given = _request_id(members)
-        request_id = None if given is UNSET else given  # what is no request at all is no notification either
-        method, params = _call(members)
-        request_id = given
-        if method not in METHODS:
-            raise _Refusal(METHOD_NOT_FOUND, "methodNotFound", f"no method {method[:100]!r}")
-        if request_id is UNSET and METHODS[method].changes:
-            raise _invalid(f"{method} changes state: expected an id")
-        return Request(request_id, method, _params(method, params))
-    except _Refusal as refusal:
-        return Rejected(request_id, refusal.error)
-    except InvalidParams as error:
-        return Rejected(request_id, error_object(error))
-
-
-def _invalid(message: str) -> _Refusal:
-    return _Refusal(INVALID_REQUEST, "invalidRequest", f"invalid request: {message}")
-
-
-def _request_id(members: dict[Any, Any]) -> RequestId | UnsetType:
-    request_id = members.get("id", UNSET)
-    if request_id is UNSET or request_id is None or type(request_id) is str:
-        return request_id
-    if type(request_id) is int and abs(request_id) <= codec.MAX_INT:
-        return request_id
-    raise _invalid("expected an id that is a string, an integer within ±2^53 or null")
-
-
-def _call(members: dict[Any, Any]) -> tuple[str, Any]:
-    if members.get("jsonrpc") != "2.0":
-        raise _invalid('expected "jsonrpc": "2.0"')
-    method, params = members.get("method"), members.get("params", {})
-    if type(method) is not str:
-        raise _invalid("expected a method name")
-    if type(params) not in (dict, list):
-        raise _invalid("expected params to be an object")
-    return method, params
-
-
-def _params(method: str, params: Any) -> Params:
-    try:
-        if type(params) is list:
-            raise codec.CodecError("", "expected params by name: an object, got a list")
-        codec.check_value(params, max_values=MAX_VALUES)
-        return codec.convert(params, METHODS[method].params)
-    except codec.CodecError as error:
-        if repr(RUN_ID_PATTERN) in error.message:  # for people, not for machines
-            error = codec.CodecError(error.path, RUN_ID_EXPECTED)
-        message = f"invalid params of {method}: {error}"
-        raise InvalidParams(message, errors=[{"path": error.path, "message": error.message}]) from error
 
 
 class _Result(Wire, frozen=True):
@@ -230,20 +124,14 @@ def reply(request_id: RequestId, result: Wire, form: Format) -> bytes:
     return form.encode(_Result(jsonrpc="2.0", id=request_id, result=result))
 
 
-def error_reply(request_id: RequestId, error: AdjournError, form: Format) -> bytes:
-    """A reply with an error of the tree."""
-    return form.encode(_Error(jsonrpc="2.0", id=request_id, error=error_object(error)))
-
-
-def rejection(rejected: Rejected, form: Format) -> bytes | None:
-    """The reply to a bad request; None where it gets none."""
-    if rejected.id is UNSET:
-        return None
-    return form.encode(_Error(jsonrpc="2.0", id=rejected.id, error=rejected.error))
+def error_reply(request_id: RequestId, error: AdjournError | ErrorObject, form: Format) -> bytes:
+    """A reply with an error."""
+    told = error_object(error) if isinstance(error, AdjournError) else error
+    return form.encode(_Error(jsonrpc="2.0", id=request_id, error=told))
 
 
 def error_object(error: AdjournError) -> ErrorObject:
-    """An error of the tree, as JSON-RPC's error member."""
+    """An error of the tree as JSON-RPC has it."""
     return ErrorObject(code=error.code, message=error.message, data=error.wire_data())
 
 

@@ -26,6 +26,7 @@ PURE = frozenset(
         "bisect",
         "codecs",
         "collections",
+        "contextlib.contextmanager",
         "contextvars",
         "copy",
         "dataclasses",
@@ -33,6 +34,7 @@ PURE = frozenset(
     }
     | {
         "functools",
+        "gc",
         "hashlib",
         "heapq",
         "html",

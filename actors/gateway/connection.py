@@ -10,6 +10,7 @@ import trio
 from trio_websocket import ConnectionClosed, WebSocketConnection
 
 from ...protocol import rpc
+from ...protocol.requests import parse_frame
 from ..core.faults import internal_error
 from .framing import Framing
 from .limits import GatewayLimits
@@ -63,6 +64,7 @@ class Connection:
             max_subscriptions=limits.max_subscriptions,
         )
         self._run_list = RunList(procedures, self._outbox)
+        self._bounds = procedures.bounds
         self._requests = Requests(
             procedures, self._outbox, self._run_list, max_in_flight=limits.max_in_flight, client=client
         )
@@ -133,7 +135,8 @@ class Connection:
                 if len(message) > self._limits.max_message_bytes:
                     self._goodbye = self._too_big
                     return
-            self._requests.begin(rpc.parse_frame(message, self._form), requests)
+            frame = parse_frame(message, self._form, max_batch=self._limits.max_in_flight, bounds=self._bounds)
+            self._requests.begin(frame, requests)
 
     @property
     def _too_big(self) -> tuple[int, str]:

@@ -8,6 +8,7 @@ from contextlib import suppress
 from typing import Any
 
 from ...protocol import codec
+from ...protocol.bounds import Bounds
 from ...protocol.errors import Forbidden, RecordTooNew, RunIdConflict, RunNotFound, StoreCorrupt
 from ...protocol.messages import Wire
 from ...protocol.methods import (
@@ -81,6 +82,11 @@ class Procedures:
             RunList: self._list,
             RunDelete: self._delete,
         }
+
+    @property
+    def bounds(self) -> Bounds:
+        """The most that the values of a request may take."""
+        return self._system.bounds
 
     def carry_out(self, params: Params) -> Awaitable[Wire]:
         """The result of a method that doesn't watch, and gives no pages of a run.

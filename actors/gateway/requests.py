@@ -15,7 +15,7 @@ from typing import TypeAlias
 import trio
 from msgspec import UNSET, UnsetType
 
-from ...protocol import codec, rpc
+from ...protocol import codec, requests, rpc
 from ...protocol.errors import AdjournError, InvalidParams, LimitExceeded
 from ...protocol.messages import Wire
 from ...protocol.methods import (
@@ -48,7 +48,7 @@ Begin: TypeAlias = Callable[[], None]  # called once the reply is in the outbox:
 class _Call:
     """A request under way. `before`: the end of the request ahead of it on the same run."""
 
-    request: rpc.Request
+    request: requests.Request
     run_id: str | None
     before: trio.Event | None
     in_batch: bool
@@ -77,7 +77,7 @@ class Requests:
         self._reading = trio.Lock()  # held while a long reply is made
         self._lanes: dict[str, trio.Event] = {}  # for each run with requests under way, the end of the latest one
 
-    def begin(self, frame: rpc.Frame, nursery: trio.Nursery) -> None:
+    def begin(self, frame: requests.Frame, nursery: trio.Nursery) -> None:
         """Start the requests of a frame, each in its place behind others on the same run."""
         admitted = [self._admit(member, in_batch=frame.batch) for member in frame.members]
         calls = [each for each in admitted if isinstance(each, _Call)]
@@ -89,12 +89,12 @@ class Requests:
         else:
             self._outbox.put(refusals)
 
-    def _admit(self, member: rpc.Request | rpc.Rejected, *, in_batch: bool) -> _Call | bytes | None:
+    def _admit(self, member: requests.Request | requests.Rejected, *, in_batch: bool) -> _Call | bytes | None:
         """A call; or the reply to a bad request, if it gets any."""
-        if isinstance(member, rpc.Rejected):
+        if isinstance(member, requests.Rejected):
             if member.id is UNSET:
                 logger.warning("refused, and %s asked for no reply: %s", self._client, member.error.message)
-            return rpc.rejection(member, self._form)
+            return requests.rejection(member, self._form)
         if self._in_flight >= self._max_in_flight:
             maximum = self._max_in_flight
             error = LimitExceeded(

@@ -136,6 +136,7 @@ class _Server:
         self._cursors = None if authorizer is None else SealedCursors(secrets.token_bytes(32))
         self._lingering = 0
         self._leaving = False
+        per_peer = limits.max_connections_per_peer
         self._description = ServerDescription(
             name="adjourn",
             version=version("adjourn"),
@@ -145,7 +146,8 @@ class _Server:
                 "maxInFlight": limits.max_in_flight,
                 "maxSubscriptions": limits.max_subscriptions,
                 "maxBatchBytes": limits.max_batch_bytes,
-                "maxConnectionsPerPeer": limits.max_connections_per_peer,  # null: no bound
+                **({} if per_peer is None else {"maxConnectionsPerPeer": per_peer}),
+                **system.bounds.announced(),
             },
         )
 

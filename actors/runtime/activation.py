@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 import trio
 
+from ...protocol.bounds import Bounds
 from ...protocol.errors import LimitExceeded, RunIdConflict, RunNotFound, StaleEpoch, Stranded
 from ...protocol.machine import begin, resume_seq, step
 from ...protocol.messages import Message
@@ -20,7 +21,7 @@ from ...protocol.transitions import Abort, Begin, Input, Recover, Reply, Tick
 from ..agent import Agent
 from ..core.errors import ActorCrashed, ActorEnded
 from ..core.faults import internal_error
-from .admission import check_history, check_start, messages_of
+from .admission import check_given, check_history, check_start, messages_of
 from .contracts import Contracts
 from .eventlog import EventLog
 from .records import load_record
@@ -48,12 +49,14 @@ class Activation:
         registry: Registry,
         contracts: Contracts,
         count: RunCount,
+        bounds: Bounds,
         *,
         epoch: int,
         is_clean: bool,
         max_history_bytes: int,
     ) -> None:
         self._services, self._registry, self._contracts, self._count = services, registry, contracts, count
+        self._bounds = bounds
         self._epoch, self._is_clean = epoch, is_clean
         self._max_history_bytes = max_history_bytes
 
@@ -72,7 +75,7 @@ class Activation:
         registry.check_open()
         now = self._services.now()
         messages = messages_of(given, now)
-        digest = check_start(agent, given, messages, metadata, run_id, by, after)
+        digest = check_start(agent, given, messages, metadata, run_id, by, after, self._bounds)
         key = run_id or secrets.token_hex(16)
         while key in registry.opening:
             await registry.opening[key].wait()
@@ -116,8 +119,9 @@ class Activation:
     async def deliver(self, run_id: str, given: Input) -> tuple[Reply, RunActor | None]:
         """The run's reply, and the actor that gave it; None where the record of an ended run did.
 
-        Raises: what the machine answers; RunNotFound, Stranded, StoreUnavailable, ShuttingDown.
+        Raises: what the machine answers; LimitExceeded, RunNotFound, Stranded, StoreUnavailable, ShuttingDown.
         """
+        check_given(given, self._bounds)
         while True:
             self._registry.check_open()
             actor = await self.activate(run_id)

@@ -1,4 +1,4 @@
-"""What callers bring to a run, checked where it enters: inputs, metadata, results of clients. Nothing is kept here."""
+"""What callers bring to a run, checked where it enters: inputs, metadata, decisions, results. Nothing is kept here."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -6,12 +6,14 @@ from typing import Any
 import msgspec
 
 from ...protocol import codec
+from ...protocol.bounds import Bounds
 from ...protocol.errors import InvalidParams, LimitExceeded
 from ...protocol.messages import AssistantMessage, Message, Text, ToolResultMessage, UserBlock, UserMessage
+from ...protocol.transitions import Abort, Decide, Decline, Input
 from ..agent import Agent
 from .records import RUN_ID
 
-__all__ = ["check_history", "check_result", "check_start", "messages_of"]
+__all__ = ["check_given", "check_history", "check_result", "check_start", "messages_of"]
 
 
 def messages_of(given: str | Sequence[Message], now: int) -> tuple[Message, ...]:
@@ -22,6 +24,26 @@ def messages_of(given: str | Sequence[Message], now: int) -> tuple[Message, ...]
     if not messages or not all(isinstance(m, UserMessage | AssistantMessage | ToolResultMessage) for m in messages):
         raise InvalidParams("input: expected text, or at least one message")
     return messages
+
+
+def check_given(given: Input, bounds: Bounds) -> None:
+    """Nothing, if what a caller decides, declines or aborts with is within its bounds. Raises: LimitExceeded."""
+    match given:
+        case Decide():
+            bounds.check("decision", _size(given.decision))
+            bounds.check("arguments", _size(given.arguments))
+        case Decline() | Abort():
+            bounds.check("reason", _size(given.reason))
+        case _:
+            pass
+
+
+def _size(value: Any) -> int:
+    """Bytes of JSON. 0 for what JSON can't carry: the run itself refuses that, with its place."""
+    try:
+        return len(codec.to_json(value))
+    except codec.CodecError:
+        return 0
 
 
 def check_result(result: Any, max_bytes: int) -> tuple[tuple[UserBlock, ...], Any]:
@@ -68,6 +90,7 @@ def check_start(
     run_id: str | None,
     by: str | None,
     after: str | None,
+    bounds: Bounds,
 ) -> str:
     """What a start must not be; returns its digest, which only a start with a run id needs."""
     if run_id is not None and not RUN_ID.match(run_id):
@@ -76,6 +99,7 @@ def check_start(
         plain = given if isinstance(given, str) else msgspec.to_builtins(messages)
         codec.check_value(plain)
         codec.check_value(dict(metadata))
+        bounds.check("metadata", _size(metadata))
         size = len(codec.to_json([plain, metadata]))
     except (codec.CodecError, TypeError) as error:
         raise InvalidParams(f"input or metadata: {error}") from error

@@ -1,11 +1,13 @@
 """The parts of one actor system, put together: the handles in `run.py` and `system.py` reach the runs through them."""
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 
 import trio
 
-from ...protocol.record import Head
+from ...protocol.bounds import Bounds
+from ...protocol.record import Head, Limits
 from ...stores.base import Store
 from ...stores.gil import thread_friendly
 from ..agent import Agent
@@ -53,9 +55,11 @@ class Runtime:
         max_runs: int,
         memory_budget_bytes: int,
         max_history_bytes: int,
+        bounds: Bounds,
     ) -> None:
         self.store, self.agents, self.supervisor = store, agents, supervisor
         self._clock = clock
+        self.bounds = _widened(bounds, agents.values())
         self._alarm = Alarm()
         self.changes = Changes()
         self.contracts = Contracts(agents)
@@ -85,6 +89,7 @@ class Runtime:
             self.registry,
             self.contracts,
             self.count,
+            self.bounds,
             epoch=tenure.epoch,
             is_clean=is_clean,
             max_history_bytes=max_history_bytes,
@@ -131,3 +136,13 @@ class Runtime:
     def _saved(self, head: Head) -> None:
         self._alarm.note(head)
         self.changes.saved(head)
+
+
+def _widened(bounds: Bounds, agents: Iterable[Agent]) -> Bounds:
+    """The bounds, with those of inputs and results as wide as the widest of the agents' own."""
+    limits = [agent.limits for agent in agents] or [Limits()]
+    return replace(
+        bounds,
+        max_input_bytes=max(each.max_input_bytes for each in limits),
+        max_result_bytes=max(each.max_result_bytes for each in limits),
+    )

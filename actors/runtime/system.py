@@ -13,6 +13,7 @@ from typing import Any
 
 import trio
 
+from ...protocol.bounds import Bounds
 from ...protocol.errors import AgentNotFound, StaleEpoch
 from ...protocol.events import Status
 from ...protocol.messages import Message
@@ -51,6 +52,11 @@ class ActorSystem:
     def agents(self) -> Mapping[str, Agent]:
         """The agents that runs may be of, by name."""
         return self.runtime.agents
+
+    @property
+    def bounds(self) -> Bounds:
+        """The most that values from outside may take; of inputs and results, the most that any agent here allows."""
+        return self.runtime.bounds
 
     async def start(
         self,
@@ -255,6 +261,7 @@ async def open_actor_system(
     memory_budget_bytes: int = 64_000_000,
     max_history_bytes: int = 16_000_000,
     store_timeout_s: float = 15.0,
+    bounds: Bounds | None = None,
     clock: Callable[[], float] | None = None,
 ) -> AsyncGenerator[ActorSystem]:
     """The runs of a store, alive for as long as the block.
@@ -277,6 +284,8 @@ async def open_actor_system(
         max_history_bytes: how long the transcript may be that a run goes on from (`after`), as JSON.
         store_timeout_s: how long a call of the store may take, and a quarter of that more; then it raises
             StoreUnavailable, and what hangs holds nobody, on leaving the block neither.
+        bounds: how much metadata, decisions, edited arguments and reasons may take. Inputs and results are bounded by
+            their agent's `Limits`.
         clock: seconds since the epoch, for tests: it is taken as it is. None: the machine's, as a `WallClock`, which
             believes a jump by more than a minute only after three minutes.
 
@@ -305,6 +314,7 @@ async def open_actor_system(
             max_runs=max_runs,
             memory_budget_bytes=memory_budget_bytes,
             max_history_bytes=max_history_bytes,
+            bounds=bounds or Bounds(),
         )
         await runtime.open()
         drain_now = 0.0

@@ -72,7 +72,7 @@ class Client:
         await self.send({"jsonrpc": "2.0", "id": self._calls, "method": method, "params": params})
         return self._calls
 
-    async def reply(self, wanted: int | None) -> Any:
+    async def reply(self, wanted: int | str | None) -> Any:
         """The result of a request. Raises the error that came instead."""
         while wanted not in self._replies:
             await self.take()

@@ -24,7 +24,7 @@ from adjourn.actors.gateway import (
 )
 from adjourn.actors.testing import hangs, says
 from adjourn.protocol import rpc
-from adjourn.protocol.errors import InvalidParams
+from adjourn.protocol.errors import InvalidParams, LimitExceeded
 from adjourn.protocol.methods import RunSubscribe, ServerInfo
 
 # Who may come in.
@@ -401,10 +401,13 @@ async def test_requests_beyond_the_limit_are_refused_also_in_batches() -> None:
         gate.opened.set()
         for asked in held:
             await client.reply(asked)
-        await client.send([{"jsonrpc": "2.0", "id": n, "method": "server.info"} for n in range(100, 103)])
-        await client.reply(100)
-    outcomes = ["error" in reply for reply in client.frames[-1]]
-    assert sorted(outcomes) == [False, False, True]
+        batch = [{"jsonrpc": "2.0", "id": f"b{number}", "method": "server.info"} for number in range(3)]
+        await client.send(batch)
+        with pytest.raises(LimitExceeded, match="at most 2 requests in a batch"):
+            await client.reply(None)
+        await client.send(batch[:2])
+        await client.reply("b0")
+        assert ["error" in reply for reply in client.frames[-1]] == [False, False]
 
 
 async def test_a_client_that_asks_and_never_reads_is_not_read_either() -> None:

@@ -1,6 +1,7 @@
 """A run from start to end: decisions, tools at once, client-side tools, what models get wrong, and limits."""
 
 from collections.abc import AsyncGenerator, Sequence
+from dataclasses import replace
 from itertools import permutations
 from typing import Any
 
@@ -12,6 +13,7 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 from adjourn.actors import Agent, RunSnapshot, ToolContext, client_tool
 from adjourn.actors.models import ModelRequest
 from adjourn.actors.testing import ScriptedModel, calls, inspect, open_test_system, says
+from adjourn.protocol import Bounds
 from adjourn.protocol.codec import digest
 from adjourn.protocol.errors import (
     AgentNotFound,
@@ -670,6 +672,49 @@ async def test_input_bytes_are_limited() -> None:
             await system.start(agent, "x" * 200)
         assert caught.value.data["limit"] == "maxInputBytes"
         assert (await system.list()).heads == ()
+
+
+async def test_what_callers_bring_is_weighed_in_the_process_too() -> None:
+    ledger = Ledger()
+    asks = calls(("refund", {"note": "short"}))
+    agent = agent_of(asks, asks, tools=[ledger.gated(editable=True)])
+    bounds = Bounds(max_metadata_bytes=20, max_decision_bytes=20, max_arguments_bytes=20, max_reason_bytes=20)
+    async with open_test_system(agent, bounds=bounds) as system:
+        with pytest.raises(LimitExceeded) as caught:
+            await system.start(agent, "hi", metadata={"a": "x" * 20})
+        assert caught.value.data == {"limit": "maxMetadataBytes", "maximum": 20}
+        run = await system.start(agent, "hi", metadata={"a": "x" * 10})
+        (call_id,) = await parked(run)
+        [pending] = (await run.snapshot()).pending
+        for limit, attempt in [
+            ("maxDecisionBytes", run.resume({"approved": True, "why": "x"})),
+            ("maxArgumentsBytes", run.resume(YES, digest=pending.digest, arguments={"note": "x" * 20})),
+            ("maxReasonBytes", run.decline(reason="x" * 20)),
+            ("maxReasonBytes", run.abort("x" * 20)),
+        ]:
+            with pytest.raises(LimitExceeded) as caught:
+                await attempt
+            assert caught.value.data == {"limit": limit, "maximum": 20}
+        assert await parked(run) == [call_id]
+        await run.decline(reason="x" * 10)
+        await parked(run)
+        await run.abort("x" * 10)
+
+
+async def test_a_gateway_may_be_sent_what_the_most_generous_agent_takes() -> None:
+    small = agent_of("hi", max_input_bytes=100)
+    large = replace(agent_of("hi", max_result_bytes=9_000_000), name="large")
+    async with open_test_system(small, large, bounds=Bounds(max_input_bytes=5)) as system:
+        assert (system.bounds.max_input_bytes, system.bounds.max_result_bytes) == (4_000_000, 9_000_000)
+    async with open_test_system(small) as system:
+        assert system.bounds.max_input_bytes == 100
+    async with open_test_system() as system:
+        assert system.bounds == Bounds()
+
+
+def test_what_agents_and_gateways_take_by_default_is_the_same() -> None:
+    limits, bounds = Limits(), Bounds()
+    assert (limits.max_input_bytes, limits.max_result_bytes) == (bounds.max_input_bytes, bounds.max_result_bytes)
 
 
 # Starting.

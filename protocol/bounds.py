@@ -1,0 +1,46 @@
+"""How much a caller's free-form values may take: names, defaults, refusal. Pure."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from .errors import LimitExceeded
+
+__all__ = ["BOUNDED", "Bounds"]
+
+BOUNDED = ("input", "metadata", "decision", "arguments", "result", "reason")  # parameters, by their names on the wire
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """The most that values from outside may take. Bytes are those of a value as it is sent, or else of its JSON."""
+
+    max_input_bytes: int = 4_000_000  # of a run. This and the result's: a gateway takes what its agents' `Limits` allow
+    max_metadata_bytes: int = 16_384  # of a run; they are saved again with each step
+    max_decision_bytes: int = 65_536
+    max_arguments_bytes: int = 262_144  # edited by a decider
+    max_result_bytes: int = 1_000_000  # of a call that a client executes
+    max_reason_bytes: int = 16_384  # of a decline or an abort
+    max_values: int = 100_000  # items and members of all containers in a request together
+
+    def check(self, name: str, size: int) -> None:
+        """Nothing, if `size` bytes are within the bound of the parameter `name`. Raises: LimitExceeded."""
+        maximum = self._maximum(name)
+        if size > maximum:
+            text = f"{name} takes {size} bytes, and at most {maximum} are allowed"
+            raise LimitExceeded(text, limit=_limit(name), maximum=maximum)
+
+    @cached_property
+    def least(self) -> int:
+        """What takes no more bytes than this is within all bounds."""
+        return min(self.announced().values())
+
+    def announced(self) -> dict[str, int]:
+        """All of them, by their names on the wire."""
+        return {**{_limit(name): self._maximum(name) for name in BOUNDED}, "maxValues": self.max_values}
+
+    def _maximum(self, name: str) -> int:
+        return getattr(self, f"max_{name}_bytes")
+
+
+def _limit(name: str) -> str:
+    return f"max{name.capitalize()}Bytes"

@@ -1,0 +1,282 @@
+"""A client's frames as requests, each judged on its own. No I/O.
+
+What bounds work comes before the work: a frame is split and its members counted; of each member the envelope is read
+and the method judged; its params are weighed, then their values counted; only what is left is built. Nothing raises,
+whatever a frame holds, and where an id can be read, the answer goes under it.
+"""
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import msgspec
+from msgspec import UNSET, Raw, UnsetType
+
+from . import codec
+from .bounds import BOUNDED, Bounds
+from .errors import AdjournError, InvalidParams, LimitExceeded
+from .methods import METHODS, RUN_ID_EXPECTED, RUN_ID_PATTERN, Params
+from .rpc import (
+    INVALID_REQUEST,
+    METHOD_NOT_FOUND,
+    PARSE_ERROR,
+    ErrorObject,
+    Format,
+    RequestId,
+    error_object,
+    error_reply,
+)
+
+__all__ = ["Frame", "Rejected", "Request", "parse_frame", "rejection"]
+
+PATH_LEVELS = 8  # down which a fault's place is looked for: each level costs a decoding
+TOLD_CHARS = 300  # of what a client is told of a fault, and of its path: both may quote what the client sent
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A good request. Its id is UNSET where the caller wants no reply."""
+
+    id: RequestId | UnsetType
+    method: str
+    params: Params  # of the type that METHODS names
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """A bad one. Its id is UNSET where the caller gets no reply: then the error is for the log alone."""
+
+    id: RequestId | UnsetType
+    error: ErrorObject
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """What a client sent: one member, or the members of a batch, whose replies go back as one batch."""
+
+    members: tuple[Request | Rejected, ...]
+    batch: bool = False
+
+
+def parse_frame(data: bytes | str, form: Format, *, max_batch: int, bounds: Bounds) -> Frame:
+    """The requests in a frame, each judged on its own. Never raises.
+
+    A batch of more than `max_batch` requests is refused as a whole, and so is one of none.
+    """
+    encoded = data if isinstance(data, bytes) else data.encode("utf-8", "surrogatepass")
+    with codec.paused_collector():
+        try:
+            members, is_batch = _split_or_mend(encoded, form, max_batch)
+        except (_Refusal, LimitExceeded) as error:
+            return Frame((_rejected(None, error),))
+        return Frame(tuple([_judge(member, form, bounds) for member in members]), is_batch)
+
+
+def rejection(rejected: Rejected, form: Format) -> bytes | None:
+    """The reply to a bad request; None where it gets none."""
+    return None if isinstance(rejected.id, UnsetType) else error_reply(rejected.id, rejected.error, form)
+
+
+class _Refusal(Exception):
+    def __init__(self, code: int, kind: str, message: str) -> None:
+        self.error = ErrorObject(code=code, message=message, data={"type": kind})
+
+
+def _invalid(message: str) -> _Refusal:
+    return _Refusal(INVALID_REQUEST, "invalidRequest", f"invalid request: {message}")
+
+
+def _unreadable(error: codec.CodecError) -> _Refusal:
+    return _Refusal(PARSE_ERROR, "parseError", f"parse error: {_clipped(str(error))}")
+
+
+def _rejected(request_id: RequestId | UnsetType, error: _Refusal | AdjournError) -> Rejected:
+    return Rejected(request_id, error.error if isinstance(error, _Refusal) else error_object(error))
+
+
+# Frames and envelopes.
+
+
+class _Envelope(msgspec.Struct, frozen=True, gc=False):
+    """A request whose members are still encoded. Those that are missing are empty."""
+
+    jsonrpc: Raw = Raw()
+    id: Raw = Raw()
+    method: Raw = Raw()
+    params: Raw = Raw()
+
+
+@lru_cache(16)
+def _batch_of(size: int) -> type[msgspec.Struct]:
+    """The type of a list's first `size` items, each still encoded. The decoder passes over all behind them."""
+    fields = [(f"member{number}", Raw, Raw()) for number in range(size)]
+    return msgspec.defstruct("Batch", fields, array_like=True, frozen=True, gc=False)
+
+
+def _split_or_mend(data: bytes, form: Format, max_batch: int) -> tuple[list[bytes | _Envelope], bool]:
+    try:
+        return _split(data, form, max_batch)
+    except codec.CodecError as error:
+        mended = form.mended(data)
+        if mended == data:
+            raise _unreadable(error) from None
+    try:
+        return _split(mended, form, max_batch)
+    except codec.CodecError as error:
+        raise _unreadable(error) from None
+
+
+def _split(data: bytes, form: Format, max_batch: int) -> tuple[list[bytes | _Envelope], bool]:
+    """The members of a frame, as envelopes or still encoded, and whether they came as a batch.
+
+    Raises: CodecError for what can't be decoded; _Refusal, LimitExceeded for too few members, and for too many.
+    """
+    kind = form.kind(data)
+    if kind == "object":
+        return [form.decode(data, _Envelope)], False
+    if kind == "scalar":
+        return [bytes(form.decode(data, Raw))], False
+    batch = form.decode(data, _batch_of(max_batch + 1))
+    members: list[bytes | _Envelope] = [bytes(member) for member in msgspec.structs.astuple(batch) if len(member)]
+    if not members:
+        raise _invalid(f"expected 1 to {max_batch} requests in a batch, got none")
+    if len(members) > max_batch:
+        text = f"expected at most {max_batch} requests in a batch: as many as may be in flight on a connection"
+        raise LimitExceeded(text, limit="maxInFlight", maximum=max_batch)
+    return members, True
+
+
+def _judge(member: bytes | _Envelope, form: Format, bounds: Bounds) -> Request | Rejected:
+    request_id: RequestId | UnsetType = None
+    try:
+        envelope = _envelope(member, form) if isinstance(member, bytes) else member
+        given = _request_id(envelope.id, form)
+        request_id = None if given is UNSET else given  # what is no request at all is no notification either
+        method = _method(envelope, form)
+        request_id = given
+        if method not in METHODS:
+            raise _Refusal(METHOD_NOT_FOUND, "methodNotFound", f"no method {method[:100]!r}")
+        if request_id is UNSET and METHODS[method].changes:
+            raise _invalid(f"{method} changes state: expected an id")
+        return Request(request_id, method, _params(method, bytes(envelope.params), form, bounds))
+    except (_Refusal, AdjournError) as error:
+        return _rejected(request_id, error)
+
+
+def _envelope(member: bytes, form: Format) -> _Envelope:
+    if form.kind(member) != "object":
+        raise _invalid("expected an object")
+    try:
+        return form.decode(member, _Envelope)
+    except codec.CodecError as error:
+        raise _unreadable(error) from None
+
+
+def _request_id(given: Raw, form: Format) -> RequestId | UnsetType:
+    if not len(given):
+        return UNSET
+    try:
+        found: RequestId = form.decode(given, str | int | None)
+    except codec.CodecError:
+        found = codec.MAX_INT + 1
+    if isinstance(found, int) and abs(found) > codec.MAX_INT:
+        raise _invalid("expected an id that is a string, an integer within ±2^53 or null")
+    return found
+
+
+def _method(envelope: _Envelope, form: Format) -> str:
+    if _text(envelope.jsonrpc, form) != "2.0":
+        raise _invalid('expected "jsonrpc": "2.0"')
+    method = _text(envelope.method, form)
+    if method is None:
+        raise _invalid("expected a method name")
+    return method
+
+
+def _text(given: Raw, form: Format) -> str | None:
+    try:
+        return form.decode(given, str)
+    except codec.CodecError:
+        return None
+
+
+# Params.
+
+
+class _Bounded(msgspec.Struct, frozen=True, gc=False):
+    """The free-form values among params, still encoded."""
+
+    input: Raw = Raw()
+    metadata: Raw = Raw()
+    decision: Raw = Raw()
+    arguments: Raw = Raw()
+    result: Raw = Raw()
+    reason: Raw = Raw()
+
+
+def _params(method: str, given: bytes, form: Format, bounds: Bounds) -> Params:
+    given = given or form.encode({})
+    kind = form.kind(given)
+    if kind == "scalar":
+        raise _invalid("expected params to be an object")
+    try:
+        if kind == "array":
+            raise codec.CodecError("", "expected params by name: an object, got a list")
+        _weigh(given, form, bounds)
+        return _build(given, METHODS[method].params, form)
+    except codec.CodecError as error:
+        expected = RUN_ID_EXPECTED if repr(RUN_ID_PATTERN) in error.message else _clipped(error.message)
+        fault = codec.CodecError(_clipped(error.path), expected)
+        text = f"invalid params of {method}: {fault}"
+        raise InvalidParams(text, errors=[{"path": fault.path, "message": fault.message}]) from error
+
+
+def _weigh(params: bytes, form: Format, bounds: Bounds) -> None:
+    """Nothing, if params are within their bounds. Raises: LimitExceeded, CodecError."""
+    if len(params) <= bounds.least:
+        return
+    bounded = form.decode(params, _Bounded)
+    for name in BOUNDED:
+        bounds.check(name, len(getattr(bounded, name)))
+    if form.has_more(params, bounds.max_values):
+        text = f"params hold more than {bounds.max_values} values"
+        raise LimitExceeded(text, limit="maxValues", maximum=bounds.max_values)
+
+
+def _build(given: bytes, kind: type[Params], form: Format) -> Params:
+    """Raises: CodecError, with a path where the fault has a place."""
+    try:
+        params = form.decode(given, kind)
+    except codec.CodecError as error:
+        raise codec.CodecError(error.path or _place_of_fault(given, form), error.message) from error
+    codec.check_struct(params)
+    return params
+
+
+def _place_of_fault(data: bytes, form: Format) -> str:
+    """The path to what can't be decoded: text that is no Unicode, say. msgspec doesn't tell."""
+    path: list[str | int] = []
+    for _ in range(PATH_LEVELS):
+        found = _faulty_child(data, form)
+        if found is None:
+            break
+        path.append(found[0])
+        data = found[1]
+    return codec.pointer(*path)
+
+
+def _faulty_child(data: bytes, form: Format) -> tuple[str | int, Raw] | None:
+    try:
+        children: dict[str, Raw] | list[Raw] = form.decode(data, dict[str, Raw] | list[Raw])
+    except codec.CodecError:
+        return None
+    for key, child in children.items() if isinstance(children, dict) else enumerate(children):
+        try:
+            form.decode(child, Any)
+        except codec.CodecError:
+            return key, child
+    return None
+
+
+def _clipped(text: str) -> str:
+    return text if len(text) <= TOLD_CHARS else f"{text[:TOLD_CHARS]}…"
