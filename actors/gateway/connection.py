@@ -46,6 +46,7 @@ class Connection:
         client: str,
     ) -> None:
         transport.most_unfinished = 2 * limits.max_message_bytes + SPARE_BYTES
+        transport.most_fragments = limits.max_fragments
         self._ws, self._transport = ws, transport
         self._form, self._limits = form, limits
         self._client = client  # for the log
@@ -86,8 +87,8 @@ class Connection:
     def fault(self) -> tuple[int, str] | None:
         """Close code and reason, if the client sent frames that can't be read: more of them may be on their way."""
         reason = None if self._transport.overrun else self._ws.closed
-        code = self._goodbye[0] if reason is None or reason.code == 1000 else reason.code
-        return (code, (reason and reason.reason) or "") if code in _FAULTS else None
+        code, text = self._goodbye if reason is None or reason.code == 1000 else (reason.code, reason.reason or "")
+        return (code, text) if code in _FAULTS else None
 
     async def serve(self) -> None:
         """Serve the client until it goes, or is asked to `leave`. A disconnect aborts no run."""
@@ -140,7 +141,8 @@ class Connection:
 
     @property
     def _too_big(self) -> tuple[int, str]:
-        return 1009, f"at most {self._limits.max_message_bytes} bytes a message"
+        limits = self._limits
+        return 1009, f"at most {limits.max_message_bytes} bytes a message, in at most {limits.max_fragments + 1} frames"
 
     async def _write(self) -> None:
         try:

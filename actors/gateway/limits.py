@@ -17,7 +17,8 @@ class GatewayLimits:
     """
 
     max_message_bytes: int = 5_000_000  # of a message from the client; beyond: close 1009
-    max_in_flight: int = 64  # requests; beyond: limitExceeded
+    max_fragments: int = 4096  # frames of an unfinished message from the client; beyond: close 1009
+    max_in_flight: int = 64  # requests, and those of one batch; beyond: limitExceeded
     max_subscriptions: int = 256  # runs watched at once; beyond: limitExceeded
     max_batch_bytes: int = 256_000  # of a batch of notifications, for clients that take batches
     max_waiting_bytes: int = 4_000_000  # that a client has not read; beyond: it is read, and answered, no further

@@ -143,6 +143,7 @@ class _Server:
             protocol=tuple(rpc.FORMATS),
             limits={
                 "maxMessageBytes": limits.max_message_bytes,
+                "maxFragments": limits.max_fragments,
                 "maxInFlight": limits.max_in_flight,
                 "maxSubscriptions": limits.max_subscriptions,
                 "maxBatchBytes": limits.max_batch_bytes,

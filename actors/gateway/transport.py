@@ -8,9 +8,13 @@ from collections.abc import Callable
 
 import trio
 
+from .fragments import Fragments
+
 __all__ = ["MAX_HEAD_BYTES", "Transport"]
 
 MAX_HEAD_BYTES = 32 * 1024
+MAX_EARLY_BYTES = 16 * 1024  # behind the head, until the client is let in
+PIECE_BYTES = 64  # that trio-websocket takes for each piece of an unfinished message, beside what is in it
 CHUNK_BYTES = 64 * 1024  # sent at once; `sending_since` is set anew for each chunk
 _HEAD_END = b"\r\n\r\n"
 _CLOSE_FRAME = 0x88
@@ -21,13 +25,15 @@ class Transport(trio.abc.Stream):
 
     def __init__(self, stream: trio.SocketStream) -> None:
         self._stream = stream
-        self._ahead = b""  # bytes that `read_head` has read and `receive_some` has not returned yet
+        self._ahead = b""  # bytes that were read and `receive_some` has not returned yet
+        self._fragments = Fragments()
         self._turn = trio.StrictFIFOLock()  # held by the one who sends: trio-websocket, or `send_frames`
         self.sending_since: float | None = None  # when the send under way last got on, by trio's clock
         self.silent_since: float | None = None  # since when `receive_some` has waited, by trio's clock
         self.close_sent = False  # whether the last thing sent was a close frame
         self.unfinished = 0  # bytes that came since the last whole message; the reader of messages sets it back to 0
-        self.most_unfinished: int | None = None  # with more unfinished bytes than this, nothing more is read
+        self.most_unfinished = MAX_EARLY_BYTES  # with more unfinished bytes than this, nothing more is read
+        self.most_fragments = 0  # nor with more frames of an unfinished message
         self.on_close: Callable[[], None] | None = None  # called when trio-websocket closes the stream
         try:
             self.address, port, *_ = stream.socket.getpeername()  # the client's IP address
@@ -47,29 +53,40 @@ class Transport(trio.abc.Stream):
                 return None
             ahead += data
         self._ahead = bytes(ahead)
-        return self._ahead if end < 0 else self._ahead[: end + len(_HEAD_END)]
+        if end < 0:
+            return self._ahead
+        size = end + len(_HEAD_END)
+        self._fragments.skip(size)
+        self.unfinished = len(self._ahead) - size
+        return self._ahead[:size]
 
     async def receive_some(self, max_bytes: int | None = None) -> bytes | bytearray:
         """Bytes from the peer; empty at the end of the stream, or after an `overrun`."""
         if self._ahead:
             await trio.lowlevel.checkpoint()
             data, self._ahead = self._ahead, b""
-            return data
-        if self.overrun:  # trio-websocket keeps each piece of an unfinished message, also empty ones
-            await trio.lowlevel.checkpoint()
+        else:
+            data = b"" if self.overrun else await self._receive(max_bytes)
+        at_once = self._fragments.cut(data)
+        if self.overrun:
+            await self.aclose()
             return b""
+        self._ahead = bytes(data[at_once:])
+        return data[:at_once]
+
+    async def _receive(self, max_bytes: int | None) -> bytes | bytearray:
         self.silent_since = trio.current_time()
         try:
             data = await self._stream.receive_some(max_bytes)
         finally:
             self.silent_since = None
-        self.unfinished += len(data)
+        self.unfinished += len(data) + PIECE_BYTES
         return data
 
     @property
     def overrun(self) -> bool:
-        """Whether the peer has sent too many bytes without finishing a message."""
-        return self.most_unfinished is not None and self.unfinished > self.most_unfinished
+        """Whether the peer has sent too many bytes, or frames, without finishing a message."""
+        return self.unfinished > self.most_unfinished or self._fragments.most > self.most_fragments
 
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
         """Send all bytes, after the sends before it. Cancelled, it has sent an unknown part of them."""

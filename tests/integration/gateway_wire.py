@@ -182,6 +182,12 @@ class RawClient:
 
     async def request(self, path: str = "/", **headers: str) -> int:
         """Ask for a WebSocket, with these headers changed; gives the HTTP status. `head` has the rest."""
+        await self.stream.send_all(self.handshake(path, **headers))
+        self.head = await self._until(b"\r\n\r\n")
+        return int(self.head.split()[1])
+
+    def handshake(self, path: str = "/", **headers: str) -> bytes:
+        """The head of a request for a WebSocket, with these headers changed."""
         standard = {
             "Host": "localhost",
             "Connection": "Upgrade",
@@ -190,9 +196,7 @@ class RawClient:
             "Sec-WebSocket-Key": "AAAAAAAAAAAAAAAAAAAAAA==",
         }
         lines = [f"{name.replace('_', '-')}: {value}" for name, value in {**standard, **headers}.items()]
-        await self.stream.send_all("\r\n".join([f"GET {path} HTTP/1.1", *lines, "\r\n"]).encode())
-        self.head = await self._until(b"\r\n\r\n")
-        return int(self.head.split()[1])
+        return "\r\n".join([f"GET {path} HTTP/1.1", *lines, "\r\n"]).encode()
 
     async def send(self, opcode: int, payload: bytes) -> None:
         """One frame, masked with nothing."""

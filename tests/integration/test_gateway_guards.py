@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import trio
-from gateway_wire import BINARY, PING, REFUND, TEXT, RawClient, connected, is_event, raw, scripted, serving
+from gateway_wire import BINARY, CLOSE, PING, REFUND, TEXT, RawClient, connected, is_event, raw, scripted, serving
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from adjourn.actors import ActorSystem, Agent, open_actor_system
@@ -340,6 +340,49 @@ async def test_a_message_in_ever_so_many_empty_pieces_is_not_collected_for_ever(
         first, more = bytes((TEXT, 0x80)) + bytes(4), bytes((0, 0x80)) + bytes(4)
         await client.stream.send_all(first + more * 20_000)
         assert await client.close_code() == 1009
+
+
+async def test_the_fragments_of_a_message_are_counted(caplog: pytest.LogCaptureFixture) -> None:
+    text = b'{"jsonrpc":"2.0","id":1,"method":"server.info"}'
+    async with serving(limits=GatewayLimits(max_fragments=500)) as (_, gateway):
+        for fragments, is_served in ((500, True), (501, False)):
+            async with raw(gateway) as client:
+                await client.request()
+                for _ in range(2):  # they are counted anew for each message
+                    first, more = bytes((TEXT, 0x80)) + bytes(4), bytes((0, 0x80)) + bytes(4)
+                    ping = bytes((0x80 | PING, 0x80)) + bytes(4)
+                    last = bytes((0x80, 0x80 | len(text))) + bytes(4) + text
+                    await client.stream.send_all(first + (more + ping) * (fragments - 1) + last)
+                    opcode = PING
+                    while opcode not in (TEXT, CLOSE):
+                        opcode, payload = await client.frame()
+                    assert (b"maxFragments" if is_served else b"in at most 501 frames") in payload
+                    if not is_served:
+                        assert int.from_bytes(payload[:2]) == 1009
+                        break
+
+
+async def test_little_is_read_of_a_client_that_is_not_known_yet(mock_clock: MockClock) -> None:
+    async def authenticate(credentials: Credentials) -> Principal | None:
+        await opened.wait()
+        return None
+
+    opened = trio.Event()
+    async with (
+        serving(authenticator=authenticate) as (_, gateway),
+        raw(gateway) as client,
+        trio.open_nursery() as nursery,
+    ):
+        await client.stream.send_all(client.handshake())
+        await client.send(TEXT, bytes(12_000))
+        await wait_all_tasks_blocked(0.05)
+        nursery.start_soon(client.at_end)
+        await wait_all_tasks_blocked(0.05)
+        assert nursery.child_tasks  # it is let wait
+        await client.send(TEXT, bytes(12_000))
+        await wait_all_tasks_blocked(0.05)
+        assert not nursery.child_tasks
+        nursery.cancel_scope.cancel()
 
 
 async def test_a_change_that_wants_no_reply_is_refused_and_logged(caplog: pytest.LogCaptureFixture) -> None:
