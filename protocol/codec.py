@@ -88,18 +88,6 @@ def from_msgpack(data: bytes, kind: Any) -> Any:
     return _decode(_msgpack_decoder(kind), data)
 
 
-@overload
-def convert(value: object, kind: type[_T]) -> _T: ...
-@overload
-def convert(value: object, kind: Any) -> Any: ...
-def convert(value: object, kind: Any) -> Any:
-    """Plain data, already decoded, as `kind`. Raises: CodecError, with path."""
-    try:
-        return msgspec.convert(value, kind)
-    except msgspec.ValidationError as error:
-        raise _misfit(error) from error
-
-
 def parse_json(data: bytes | str) -> Any:
     """The value in an untrusted JSON text, checked against the domain. Of a key given twice, the last value wins.
 
@@ -167,7 +155,7 @@ def _check_containers(root: object) -> bool:
         container, depth, trail = stack.pop()
         if depth > MAX_DEPTH:
             raise InvalidValue(_path(trail), f"expected at most {MAX_DEPTH} levels of nesting")
-        is_deepest = depth == MAX_DEPTH
+        is_deepest = depth == MAX_DEPTH  # then an empty container in it is too deep; elsewhere it needs no look
         is_dict = type(container) is dict
         for key, item in _pairs(container):
             if is_dict and (type(key) is not str or not (key.isascii() or _carries(key))):

@@ -3,6 +3,7 @@
 from contextlib import aclosing
 from typing import Any
 
+import msgspec
 import pytest
 import trio
 import trio.testing
@@ -55,7 +56,7 @@ async def read_live(run, items, *, after, pause_at=None, go_on=None):
         async for chunk in chunks:
             for event in parser.feed(chunk):
                 plain = codec.parse_json(event.data)
-                items.append(codec.convert(plain, RunSnapshot if "snapshot" in plain else Envelope))
+                items.append(msgspec.convert(plain, RunSnapshot if "snapshot" in plain else Envelope))
                 if items[-1].seq == pause_at:
                     await go_on.wait()
 

@@ -125,6 +125,8 @@ def test_what_is_not_json_is_a_codec_error(text):
         msgspec.msgpack.encode([b"x"]),
         msgspec.msgpack.encode(msgspec.msgpack.Ext(3, b"a")),
         b"\xd6\xff\x00\x00\x00\x00",  # a timestamp
+        bytes.fromhex("c70cff3b9ac9ff0000003afff4417f"),  # one beyond the years of Python
+        bytes.fromhex("c70cff000000007fffffffffffffff"),  # and beyond what it can count
         b"\xa2\xff\xfe",
         b"\xc1",
         b"",

@@ -1,5 +1,8 @@
 """JSON-RPC frames: what one end writes is what the other reads."""
 
+from contextlib import suppress
+from typing import Any
+
 import drawn
 import pytest
 from hypothesis import given
@@ -29,6 +32,9 @@ from adjourn.protocol.transcript import Snapshot
 FORMATS = pytest.mark.parametrize("form", [JSON, MSGPACK], ids=["json", "msgpack"])
 ENVELOPE = Envelope(run_id="r", seq=3, time=4, event=TurnStart(turn=1))
 SUMMARY = RunSummary(run_id="r", agent="a", status="paused", created_at=1, updated_at=2, seq=3, pending=1)
+
+
+LATE = bytes.fromhex("c70cff3b9ac9ff0000003afff4417f")  # a timestamp beyond the years of Python
 
 
 def heard(data, form):
@@ -133,6 +139,37 @@ def test_notifications_of_a_newer_server_are_left_out(form):
 def test_what_no_server_sends_is_a_codec_error(form, value):
     with pytest.raises(codec.CodecError):
         rpc.parse_server_frame(form.encode(value), form)
+
+
+@pytest.mark.parametrize(
+    ("form", "data"),
+    [
+        (MSGPACK, b"\x81\xa5error\x83\xa4code\x01\xa7message\xa0\xa4data\x81\xa1a" + LATE),
+        (MSGPACK, b"\x82\xa6method\xa9run.event\xa6params\x81\xa5runId" + LATE),
+        (MSGPACK, b"\x81\xa5error\x83\xa4code\x01\xa7message\xa2\xff\xff\xa4data\xc0"),
+        (MSGPACK, b"\xdd\xff\xff\xff\xff"),
+        (MSGPACK, b"\x81\xa6result" + b"\x91" * 5000),
+        (JSON, b'{"error":{"code":1,"message":"\\ud800"}}'),
+        (JSON, b'{"error":{"code":1,"message":"x","data":{"a":1e999}}}'),
+        (JSON, b'{"result":' + b"[" * 5000),
+    ],
+)
+def test_what_a_broken_server_sends_is_a_codec_error(form, data):
+    with pytest.raises(codec.CodecError):
+        rpc.parse_server_frame(data, form)
+
+
+@FORMATS
+@given(data=st.data())
+def test_no_mutation_of_a_servers_frame_raises_anything_else(form, data):
+    params = data.draw(st.sampled_from(list(NOTIFICATIONS.values())).flatmap(drawn.of))
+    method = next(name for name, kind in NOTIFICATIONS.items() if kind is type(params))
+    error = rpc.ErrorObject(code=data.draw(st.integers()), message="m", data=data.draw(drawn.of(dict[str, Any])))
+    for good in (rpc.notification(method, params, form), rpc.error_reply(1, error, form)):
+        at, end = sorted(data.draw(st.tuples(st.integers(0, len(good)), st.integers(0, len(good)))))
+        for bad in (good, good[:at], good[:at] + data.draw(st.binary(max_size=8)) + good[end:]):
+            with suppress(codec.CodecError):
+                rpc.parse_server_frame(bad, form)
 
 
 def test_every_notification_has_its_type():

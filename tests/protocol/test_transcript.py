@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import drawn
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -91,18 +92,18 @@ def plain(snapshot):
 @pytest.mark.parametrize("path", VECTORS, ids=lambda path: path.stem)
 def test_a_vector_folds_into_its_snapshots(path):
     vector = json.loads(path.read_text())
-    envelopes = codec.convert(vector["events"], list[Envelope])
+    envelopes = msgspec.convert(vector["events"], list[Envelope])
     assert plain(folded(envelope.event for envelope in envelopes)) == vector["snapshot"]
     for middle in vector["snapshots"]:
         before = [envelope.event for envelope in envelopes if envelope.seq <= middle["seq"]]
         after = [envelope.event for envelope in envelopes if envelope.seq > middle["seq"]]
         assert plain(folded(before)) == middle["snapshot"]
-        start = codec.convert(middle["snapshot"], Snapshot)
+        start = msgspec.convert(middle["snapshot"], Snapshot)
         assert plain(folded(after, start)) == vector["snapshot"]
 
 
 def test_the_vectors_use_every_event_and_every_delta():
-    envelopes = [codec.convert(e, Envelope) for path in VECTORS for e in json.loads(path.read_text())["events"]]
+    envelopes = [msgspec.convert(e, Envelope) for path in VECTORS for e in json.loads(path.read_text())["events"]]
     events = [envelope.event for envelope in envelopes]
     assert {type(event) for event in events} == set(Event.__args__)
     deltas = {type(event.assistant_message_event) for event in events if isinstance(event, MessageUpdate)}
