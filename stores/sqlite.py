@@ -47,7 +47,7 @@ class SqliteStore:
     def __init__(self, path: str, files: StoreFiles, writer: sqlite3.Connection, reader: sqlite3.Connection) -> None:
         self._path, self._files = path, files
         writing = _Writing(writer, path, files)
-        self._writer: GroupThread[Write] = GroupThread(f"adjourn writes {path}", writing, writing.end, writing.spare)
+        self._writer: GroupThread[Write] = GroupThread(f"adjourn writes {path}", writing, writer.close, writing.spare)
         reading = _Reading(reader, path, writing)
         self._reader: GroupThread[_Read] = GroupThread(f"adjourn reads {path}", reading, reader.close)
         self._closing = trio.Lock()
@@ -169,7 +169,7 @@ def _open(name: str | os.PathLike[str]) -> tuple[str, StoreFiles, sqlite3.Connec
         for make in (connect, connect_reader):
             connections.append(make(path))
         files.watch()
-        offer_compacting(connections[1], path)
+        offer_compacting(connections[0], path)
     except BaseException:
         for connection in connections:
             connection.close()
@@ -217,17 +217,14 @@ class _Writing:
 
     def spare(self) -> bool:
         """Give back some of what deletes have freed; returns whether there may be more."""
-        if self._may_be_free and self.fault is None:
-            try:
-                self._may_be_free = give_back(self._connection)
-            except sqlite3.Error as error:
-                self._may_be_free = False  # the next delete tries again
-                self._patience.note(translated(error, self._path))
+        if not (self._may_be_free and self.is_sound()):
+            return False
+        try:
+            self._may_be_free = give_back(self._connection)
+        except sqlite3.Error as error:
+            self._may_be_free = False  # the next delete tries again
+            self._patience.note(translated(error, self._path))
         return self._may_be_free
-
-    def end(self) -> None:
-        """Close the connection."""
-        self._connection.close()
 
     def _save_rest(self, trouble: Trouble) -> None:
         self._is_lasting = True

@@ -27,6 +27,7 @@ class Trouble(Enum):
     """What happened to the files of a store while it was open, in words for the log."""
 
     MOVED = "the file was moved away or replaced while it was in use; put it back, or start again without it"
+    OUT_OF_REACH = "its files can't be looked at"
     DELETED = "the file was deleted or replaced while it was in use"
     LOG_REMOVED = "its write-ahead log, the file -wal beside it, was removed while it was in use"
     LOG_REPLACED = "its write-ahead log, the file -wal beside it, was replaced while it was in use"
@@ -35,8 +36,8 @@ class Trouble(Enum):
 
     @property
     def passes(self) -> bool:
-        """Whether the store can go on once the file is back."""
-        return self is Trouble.MOVED
+        """Whether the store can go on once its files are back."""
+        return self in (Trouble.MOVED, Trouble.OUT_OF_REACH)
 
     @property
     def is_cut(self) -> bool:
@@ -51,8 +52,8 @@ class StoreFiles:
     descriptor of a file, SQLite's own locks on that file are gone. For the same reason nothing else may open it.
 
     The lock is an open file description's, so it collides neither with SQLite's nor with other descriptors. Where the
-    operating system has none (anything but Linux), only the lock file beside the main file excludes other processes,
-    and a hard link opens the store twice.
+    operating system or the file system has none (anything but Linux), only the lock file beside the main file excludes
+    other processes, and a hard link opens the store twice.
 
     Raises:
         StoreInUse: another process, or this one, has the file open, maybe under another name.
@@ -80,8 +81,11 @@ class StoreFiles:
 
     def check(self) -> Trouble | None:
         """What happened to the files. Takes a few µs; not while SQLite writes."""
-        header = _header(self._index)
-        main, log = _stat(self._path), _stat(self._path + "-wal")
+        header = _header(self._index)  # before the sizes: these only grow
+        try:
+            main, log = _stat(self._path), _stat(self._path + "-wal")
+        except OSError:
+            return Trouble.OUT_OF_REACH
         if main is None or _identity(main) != self._identity:
             return Trouble.MOVED if os.fstat(self._main).st_nlink else Trouble.DELETED
         if log is None:
@@ -131,7 +135,7 @@ def _open_main(path: str) -> tuple[int, tuple[int, int]]:
 
 
 def _try_lock(descriptor: int, span: tuple[int, int], *, shared: bool = False) -> bool:
-    """Whether those bytes (start, count) are locked now; True where there are no such locks."""
+    """Whether nobody else has locked those bytes (start, count): they are now, unless there are no such locks here."""
     if sys.platform != "linux":
         return True
     import fcntl
@@ -141,6 +145,8 @@ def _try_lock(descriptor: int, span: tuple[int, int], *, shared: bool = False) -
         fcntl.fcntl(descriptor, fcntl.F_OFD_SETLK, struct.pack("hhqqi4x", kind, os.SEEK_SET, *span, 0))
     except (BlockingIOError, PermissionError):
         return False
+    except OSError:  # a file system without such locks
+        return True
     return True
 
 
@@ -156,7 +162,7 @@ def _header(index: int) -> tuple[int, int, int] | None:
 def _stat(path: str) -> os.stat_result | None:
     try:
         return os.stat(path)
-    except OSError:
+    except FileNotFoundError:
         return None
 
 

@@ -119,7 +119,7 @@ class GroupThread(Generic[Job]):
             if taken:
                 with suppress(trio.RunFinishedError):  # it was left behind, and comes back when the loop is over
                     self._token.run_sync_soon(self._back, tickets)
-            while self._queue.empty() and not ended and self._spare():
+            while not ended and self._queue.empty() and self._spared():
                 pass
         try:
             self._end()
@@ -146,6 +146,13 @@ class GroupThread(Generic[Job]):
         for ticket in tickets:
             del self._under_way[ticket]
             trio.lowlevel.reschedule(ticket.task)
+
+    def _spared(self) -> bool:
+        try:
+            return self._spare()
+        except Exception:
+            _LOG.exception("the spare work of a store failed")
+            return False
 
     def _results(self, jobs: Sequence[Job]) -> Sequence[Any]:
         try:

@@ -52,7 +52,8 @@ class Run:
         loop). Leaving the block frees the run; a cancelled reader leaves it so, and the run goes on. Each block has
         all events to itself; its iterator is for one task.
 
-        The iterator ends after `agent_end`, and when the system closes or the run is deleted. Where the events after
+        The iterator ends after `agent_end`, and when the system closes or the run is deleted; it raises StaleEpoch when
+        the store has another owner. Where the events after
         `after` are no longer kept (0 = all; None = not wanted), the first item is a `RunSnapshot`, which stands
         for all events up to its `seq`; so does one in between, after a crash or another owner of the store.
 
@@ -127,11 +128,11 @@ class Run:
         return (await self.get()).snapshot
 
     async def wait(self) -> Snapshot:
-        """Wait until the run pauses or is over; at once if it is. Raises: RunNotFound, ShuttingDown."""
+        """Wait until the run pauses or is over; at once if it is. Raises: RunNotFound, ShuttingDown, StaleEpoch."""
         return await self._wait(paused=True)
 
     async def wait_ended(self) -> Snapshot:
-        """Wait until the run is over, however long. Raises: RunNotFound, ShuttingDown."""
+        """Wait until the run is over, however long. Raises: RunNotFound, ShuttingDown, StaleEpoch."""
         return await self._wait(paused=False)
 
     def __await__(self) -> Generator[Any, Any, Snapshot]:

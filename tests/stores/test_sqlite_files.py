@@ -1,5 +1,6 @@
 """The files of an SQLite store under its feet: linked, removed, cut or replaced while it has them open."""
 
+import errno
 import fcntl
 import os
 import subprocess
@@ -11,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from adjourn.protocol.errors import StoreInUse, StoreUnavailable
-from adjourn.stores import SqliteStore
+from adjourn.stores import SqliteStore, sqlite_files
 from adjourn.stores.testing import a_head, a_journal
 
 OTHER_PROGRAM = """
@@ -92,6 +93,19 @@ async def test_a_process_of_an_earlier_version_has_the_lock_file_alone(tmp_path:
             await SqliteStore.open(path)
     async with await SqliteStore.open(path):
         pass
+
+
+async def test_a_file_system_without_such_locks_has_the_lock_file_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(errno.EINVAL, "Invalid argument")
+
+    monkeypatch.setattr(fcntl, "fcntl", refuse)
+    async with await SqliteStore.open(tmp_path / "runs.db") as store:
+        assert await saved(store, 1) == {"run-0"}
+        with pytest.raises(StoreInUse):
+            await SqliteStore.open(tmp_path / "runs.db")
 
 
 # Harm.
@@ -194,6 +208,21 @@ async def test_a_file_that_was_cut_is_told(tmp_path: Path) -> None:
         os.truncate(path, path.stat().st_size // 2)
         with pytest.raises(StoreUnavailable, match="the file was cut while it was in use"):
             await store.save(a_head("late"), expected_version=0)
+
+
+async def test_files_that_cant_be_looked_at_take_no_saves_until_they_can(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(path: str) -> None:
+        raise PermissionError(path)
+
+    async with await SqliteStore.open(tmp_path / "runs.db") as store:
+        with monkeypatch.context() as patch:
+            patch.setattr(sqlite_files.os, "stat", refuse)
+            with pytest.raises(StoreUnavailable, match="its files can't be looked at"):
+                await store.save(a_head(), expected_version=0)
+        await store.save(a_head(), expected_version=0)
+        assert await store.load("run") is not None
 
 
 @pytest.mark.parametrize("sql", ["PRAGMA wal_checkpoint(TRUNCATE)", "VACUUM", "DELETE FROM journal WHERE n = 99"])

@@ -140,6 +140,16 @@ async def test_a_job_waits_for_one_piece_of_spare_work_at_most() -> None:
     assert done[:3] == ["a", "spare", "b"]
 
 
+async def test_spare_work_that_breaks_is_logged_and_the_thread_goes_on(caplog: pytest.LogCaptureFixture) -> None:
+    def spare() -> bool:
+        raise OSError("broken")
+
+    broken = GroupThread[str]("test", lambda jobs: jobs, lambda: None, spare)
+    assert [await broken.run(job) for job in "ab"] == ["a", "b"]
+    await broken.aclose()
+    assert "the spare work of a store failed" in caplog.text
+
+
 # A thread that hangs.
 
 
