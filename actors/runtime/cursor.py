@@ -28,6 +28,10 @@ class Watched(Protocol):
         """The state at the latest event."""
         ...
 
+    def cursor_waits(self) -> None:
+        """Hear that a cursor has taken all there is."""
+        ...
+
     def caught_up(self) -> None:
         """Hear that a lossless cursor has moved on."""
         ...
@@ -67,7 +71,9 @@ class Cursor:
         else:
             items = ring.items[first : first + limit]
             self.place += len(items)
-        self._armed = not items
+        if not items:
+            self._armed = True
+            log.cursor_waits()
         if self.lossless:
             log.caught_up()
         return items

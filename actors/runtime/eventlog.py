@@ -30,7 +30,7 @@ from .cursor import BELOW, Cursor
 from .item import Item
 from .memory_budget import Share
 from .ring import Ring
-from .weight import weigh_event, weigh_snapshot
+from .weight import EVENT, weigh_delta, weigh_event, weigh_snapshot
 
 __all__ = ["EventLog", "EventLogStatistics"]
 
@@ -89,12 +89,14 @@ class EventLog:
         "_streamed",
         "_turn",
         "_waiting",
+        "is_loaded",
         "ring",
         "run_id",
         "seq",
         "share",
         "status",
         "unwatched",
+        "up_to_date",
         "watched_first",
     )
 
@@ -107,12 +109,17 @@ class EventLog:
         self._fold = fold or Transcript()
         self._folded = 0  # events of the ring that are in the fold
         self._kept = self._streamed = 0  # bytes of the run's state, and those of them that a message streams now
-        self._weigh_fold()
+        if fold is None:
+            self._kept = self.share.held = LOG_BYTES
+        else:
+            self._weigh_fold()
         self.status: Status = self._fold.status
         self._cursors: dict[Cursor, None] = {}  # in the order in which they were opened
         self._lossless: dict[Cursor, None] = {}  # the lossless ones among them
         self.watched_first: Callable[[EventLog], None] | None = None  # called when the first watcher comes
         self.unwatched: Callable[[EventLog], None] | None = None  # called when the last watcher goes
+        self.up_to_date: Callable[[EventLog], None] | None = None  # called when a watcher has taken all there is
+        self.is_loaded = True  # whether it has the run's state
         self._room: trio.Event | None = None  # set when lossless readers have caught up
         self._turn: trio.Event | None = None  # set when the status changes, or nothing will follow
         self._waiting = 0  # tasks that wait for `_turn`
@@ -131,27 +138,34 @@ class EventLog:
         turning: Event | None = None
         items: list[Item] = []
         size, owned, kept, streamed = 0, 0, 0, self._streamed
+        run_id, share = self.run_id, self.share
         for seq, event in enumerate(events, self.seq + 1):
-            kind, (own, keeps, shown) = type(event), weigh_event(event)
-            items.append(Item(self.run_id, seq, time, event, own + keeps + shown, own, self.share))
-            size += own + keeps + shown
+            kind = type(event)
+            if kind is MessageUpdate:  # nearly all of them
+                own, keeps = EVENT, weigh_delta(cast(MessageUpdate, event).assistant_message_event)
+                whole = own + keeps
+                streamed += keeps
+            else:
+                own, keeps, shown = weigh_event(event)
+                whole = own + keeps + shown
+                if kind in _VOIDING:
+                    kept -= streamed
+                    streamed = 0
+                if kind in _TURNING:
+                    turning = event
+            items.append(Item(run_id, seq, time, event, whole, own, share))
+            size += whole
             owned += own
             kept += keeps
-            if kind is MessageUpdate:
-                streamed += keeps
-            elif kind in _VOIDING:
-                kept -= streamed
-                streamed = 0
-            if kind in _TURNING:
-                turning = event
         # From here on nothing can fail.
         ring = self.ring
         self.seq += len(items)
         ring.items += items
         ring.size += size
         self._kept, self._streamed = self._kept + kept, streamed
-        self.share.add(owned + kept)
-        self._drop_snapshot()
+        share.add(owned + kept)
+        if self._snapshot is not None:
+            self._drop_snapshot()
         if turning is not None:
             self._set_status(_status_after(cast("AgentPaused | AgentResume | AgentEnd", turning)))
         if len(ring.items) > IDLE_EVENTS or ring.size > IDLE_BYTES:
@@ -169,10 +183,21 @@ class EventLog:
         """Go on from another state, after changes that were not published here; watchers get a snapshot."""
         self._empty(max(seq, self.seq))  # numbers that were shown ahead of a save are used, even if the save failed
         self.ring.base += 1  # so that no cursor is up to date
-        self._fold = fold
-        self._weigh_fold()
+        self.load(fold)
         self._set_status(fold.status)
         self._wake()
+
+    def unload(self) -> None:
+        """Let go of the run's state and of its events, which must all be saved; `load` brings the state back."""
+        self._empty(self.seq)
+        self.load(Transcript())
+        self.is_loaded = False
+
+    def load(self, fold: Transcript) -> None:
+        """Take in the run's state at the latest event."""
+        self._fold = fold
+        self._weigh_fold()
+        self.is_loaded = True
 
     def close(self) -> None:
         """Let every watcher finish with what is in the log: the run was deleted, or the process leaves."""
@@ -251,8 +276,15 @@ class EventLog:
         """Whether there are any watchers."""
         return bool(self._cursors) or self._waiting > 0
 
+    @property
+    def is_needed(self) -> bool:
+        """Whether somebody may want the state, or the events in the ring, before there is a new event."""
+        behind = any(cursor.place != self.ring.top for cursor in self._cursors)
+        return behind or bool(self._lossless) or self._waiting > 0
+
     def snapshot(self) -> Item:
-        """The snapshot at the latest event; made once for all who want it at that event."""
+        """The snapshot at the latest event; made once for all who want it at that event. The log must be loaded."""
+        assert self.is_loaded
         if self._snapshot is None:
             self._fold_ring()
             self._snapshot = Item(self.run_id, self.seq, 0, self._fold.snapshot(), share=self.share)
@@ -272,6 +304,11 @@ class EventLog:
         )
 
     # For the cursors.
+
+    def cursor_waits(self) -> None:
+        """Hear that a cursor has taken all there is."""
+        if self.up_to_date is not None:
+            self.up_to_date(self)
 
     def caught_up(self) -> None:
         """Evict what a lossless cursor has taken or let go, and wake producers if there is room again."""

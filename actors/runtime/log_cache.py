@@ -40,29 +40,36 @@ class LogCache:
         """
         self._tenure.check()
         log = self._known(run_id)
-        if log is None:
+        if log is None or not log.is_loaded:
             record = await load_record(self._store, run_id)
             self._tenure.check()
-            log = self._known(run_id) or self._folded(record)
+            log = self._known(run_id)
+            if log is None or not log.is_loaded:
+                log = self.revived(record)
+                self._up_to_date(log)  # who reads it without watching it needs it for no longer than this moment
         return log
 
     def revived(self, record: Record) -> EventLog:
-        """The log of a run that enters memory with this record; watchers of an older state get a snapshot."""
+        """The log of a run, with the state of this record; watchers of an older state get a snapshot."""
         log = self.live.get(record.head.id)
         if log is None:
             return self._folded(record)
         if log.seq != record.head.seq:
             log.restart(record.head.seq, folded(record))
+        elif not log.is_loaded:
+            log.load(folded(record))
         return log
 
     def keep(self, log: EventLog) -> None:
         """Keep the log of a run that has entered memory."""
-        log.watched_first, log.unwatched = self._watched_first, self._unwatched
+        self._listen(log)
         self._hold(log)
 
     def release(self, log: EventLog) -> None:
-        """Let go of the log of a run that has left memory, unless it is watched."""
-        if not log.watched:
+        """Let go of the log of a run that has left memory: where it is watched, of what its watchers don't need."""
+        if log.watched:
+            self._up_to_date(log)
+        else:
             self._unwatched(log)
 
     def forget(self, run_id: str) -> None:
@@ -83,10 +90,13 @@ class LogCache:
 
     def _folded(self, record: Record) -> EventLog:
         log = EventLog(record.head.id, seq=record.head.seq, fold=folded(record))
-        log.watched_first, log.unwatched = self._watched_first, self._unwatched
+        self._listen(log)
         if self._closed:
             log.close()
         return log
+
+    def _listen(self, log: EventLog) -> None:
+        log.watched_first, log.up_to_date, log.unwatched = self._watched_first, self._up_to_date, self._unwatched
 
     def _watched_first(self, log: EventLog) -> None:
         if self._known(log.run_id) in (None, log):
@@ -94,11 +104,20 @@ class LogCache:
 
     def _unwatched(self, log: EventLog) -> None:
         if log.run_id not in self._active and self.live.get(log.run_id) is log:
-            if log.status in FINAL:
+            if log.status in FINAL and log.is_loaded:
                 del self.live[log.run_id]
                 self._let_rest(log)
             else:
                 self._drop(log)
+
+    def _up_to_date(self, log: EventLog) -> None:
+        if log.is_loaded and log.run_id not in self._active and self.live.get(log.run_id) is log:
+            self._resting.add(log.run_id, partial(self._unload, log))
+
+    def _unload(self, log: EventLog) -> None:
+        """Leave of a watched log what its watchers need when there is news of the run."""
+        if not log.is_needed and log.run_id not in self._active:
+            log.unload()
 
     def _hold(self, log: EventLog) -> None:
         if self.recent.pop(log.run_id, None) is not None:
@@ -114,6 +133,6 @@ class LogCache:
 
     def _drop(self, log: EventLog) -> None:
         self.live.pop(log.run_id, None)
-        if self.recent.pop(log.run_id, None) is not None:
-            self._resting.remove(log.run_id)
+        self.recent.pop(log.run_id, None)
+        self._resting.remove(log.run_id)
         log.share.leave()

@@ -40,8 +40,11 @@ class Share:
     def add(self, size: int) -> None:
         """Count `size` bytes more, or fewer where it is negative."""
         self.held += size
-        if self._budget is not None:
-            self._budget.add(size)
+        budget = self._budget
+        if budget is not None:  # not by its `add`: that doubles what this takes
+            budget.held += size
+            if budget.held > budget.max_bytes:
+                budget.alarm.set()
 
     def enter(self, budget: MemoryBudget) -> None:
         """Count in this budget from now on. Idempotent."""

@@ -29,7 +29,7 @@ class Resting:
 
         `leave` is called at most once: what has gone on meanwhile is added again when it rests again.
         """
-        if not self._order:
+        if not self._order or self.budget.is_exceeded:
             self.budget.alarm.set()
         self._order[run_id] = (trio.current_time(), leave)
         self._order.move_to_end(run_id)

@@ -254,7 +254,7 @@ class Run:
             await actor.ref.wait_ended()  # a status is not an end: its task is to be over too
         if log.status not in FINAL and not (paused and log.status == "paused"):
             raise ShuttingDown("the process leaves; the run goes on when it is back", runId=self.id)
-        snapshot = log.snapshot().envelope
+        snapshot = (log if log.is_loaded else await self.log()).snapshot().envelope
         assert isinstance(snapshot, RunSnapshot)
         return snapshot.snapshot
 

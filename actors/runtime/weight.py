@@ -16,7 +16,6 @@ from ...protocol.events import (
     Event,
     MessageEnd,
     MessageStart,
-    MessageUpdate,
     MiddlewareError,
     TextDelta,
     ThinkingDelta,
@@ -29,10 +28,10 @@ from ...protocol.events import (
     ToolExecutionUpdate,
     TurnEnd,
 )
-from ...protocol.messages import Image, Message, Text, Thinking, ToolCall, ToolResultMessage
+from ...protocol.messages import AssistantBlock, Image, Message, Text, Thinking, ToolCall, ToolResultMessage, UserBlock
 from ...protocol.transcript import Snapshot
 
-__all__ = ["EventWeight", "weigh", "weigh_event", "weigh_snapshot"]
+__all__ = ["EVENT", "EventWeight", "weigh", "weigh_delta", "weigh_event", "weigh_snapshot"]
 
 EVENT = 256  # an event with its item in the ring; also what surrounds it on the wire
 MESSAGE = 700  # a message without its content, in all the lists and dicts that have it; also its usage on the wire
@@ -66,33 +65,44 @@ def weigh_snapshot(snapshot: Snapshot) -> int:
     return _messages(snapshot.messages) + calls + weigh(snapshot.metadata) + weigh(snapshot.error)
 
 
+def weigh_delta(delta: Any) -> int:
+    """The weight of a `StreamDelta`: of what a message grows by."""
+    return getsizeof(delta.delta) if type(delta) in _GROWING else CALL
+
+
 def weigh_event(event: Event) -> EventWeight:
-    """The weight of an event, told apart by who holds what."""
-    if type(event) is MessageUpdate:  # nearly all of them
-        piece: Any = event.assistant_message_event
-        return (EVENT, getsizeof(piece.delta), 0) if type(piece) in _GROWING else _PIECE
+    """The weight of an event that is no `message_update`, told apart by who holds what."""
     weigh_it = _WEIGHTS.get(type(event))
     return _PLAIN if weigh_it is None else weigh_it(event)
 
 
 _PLAIN = (EVENT, 0, 0)
-_PIECE = (EVENT + CALL, 0, 0)
 
 
 def _messages(messages: Iterable[Message]) -> int:
-    return sum([_message(message) for message in messages])
+    size = 0
+    for message in messages:
+        size += _message(message)
+    return size
 
 
 def _message(message: Message) -> int:
     content = message.content
-    size = MESSAGE + (getsizeof(content) if type(content) is str else _blocks(content))
+    size = MESSAGE + (getsizeof(content) if isinstance(content, str) else _blocks(content))
     if type(message) is ToolResultMessage:
-        size += weigh(message.details) + weigh(message.arguments)
+        size += _optional(message.details) + _optional(message.arguments)
     return size
 
 
-def _blocks(blocks: Iterable[Any]) -> int:
-    return sum([weigh(block) for block in blocks])
+def _optional(value: Any) -> int:
+    return 0 if value is None else weigh(value)
+
+
+def _blocks(blocks: Iterable[UserBlock | AssistantBlock]) -> int:
+    size = 0
+    for block in blocks:
+        size += _KINDS[block.__class__](block)
+    return size
 
 
 def _text(block: Text) -> int:
@@ -114,7 +124,7 @@ def _tool_call(block: ToolCall) -> int:
 def _dict(value: dict[str, Any]) -> int:
     size = getsizeof(value)
     for key, each in value.items():
-        size += getsizeof(key) + weigh(each)
+        size += getsizeof(key) + (getsizeof(each) if each.__class__ is str else weigh(each))
     return size
 
 
@@ -145,19 +155,15 @@ _KINDS: dict[type, Callable[[Any], int]] = {
 
 
 def _agent_start(event: AgentStart) -> EventWeight:
-    return EVENT, _messages(event.input) + weigh(event.metadata), 0
+    return EVENT, _messages(event.input) + _dict(event.metadata), 0
 
 
 def _agent_end(event: AgentEnd) -> EventWeight:
-    return EVENT + MESSAGE, len(event.reason) + weigh(event.error), 0
+    return EVENT + MESSAGE, len(event.reason) + _optional(event.error), 0
 
 
 def _said(event: AgentRetry | MiddlewareError) -> EventWeight:
     return EVENT + weigh(event.reason if isinstance(event, AgentRetry) else event.error), 0, 0
-
-
-def _message_start(event: MessageStart) -> EventWeight:
-    return EVENT + _message(event.message), 0, 0
 
 
 def _turn_end(event: TurnEnd) -> EventWeight:
@@ -169,7 +175,7 @@ def _message_end(event: MessageEnd) -> EventWeight:
 
 
 def _tool_start(event: ToolExecutionStart) -> EventWeight:
-    return EVENT, CALL, weigh(event.args)
+    return EVENT, CALL, _dict(event.args)
 
 
 def _tool_update(event: ToolExecutionUpdate) -> EventWeight:
@@ -177,21 +183,21 @@ def _tool_update(event: ToolExecutionUpdate) -> EventWeight:
 
 
 def _tool_end(event: ToolExecutionEnd) -> EventWeight:
-    result = _blocks(event.result.content) + weigh(event.result.details)
-    return EVENT, MESSAGE + result + weigh(event.arguments), 0
+    result = _blocks(event.result.content) + _optional(event.result.details)
+    return EVENT, MESSAGE + result + _optional(event.arguments), 0
 
 
 def _decision_pending(event: ToolDecisionPending) -> EventWeight:
-    shown = weigh(event.input) + weigh(event.schema) + weigh(event.parameters) + len(event.description)
+    shown = _dict(event.input) + _dict(event.schema) + _optional(event.parameters) + len(event.description)
     return EVENT, CALL, shown
 
 
 def _decision_resolved(event: ToolDecisionResolved) -> EventWeight:
-    return EVENT, CALL + weigh(event.decision) + weigh(event.reason), weigh(event.arguments)
+    return EVENT, CALL + weigh(event.decision) + _optional(event.reason), _optional(event.arguments)
 
 
 def _client_pending(event: ToolClientExecutePending) -> EventWeight:
-    return EVENT, CALL, weigh(event.input)
+    return EVENT, CALL, _dict(event.input)
 
 
 _WEIGHTS: dict[type, Callable[[Any], EventWeight]] = {
@@ -200,7 +206,7 @@ _WEIGHTS: dict[type, Callable[[Any], EventWeight]] = {
     AgentRetry: _said,
     MiddlewareError: _said,
     TurnEnd: _turn_end,
-    MessageStart: _message_start,
+    MessageStart: lambda event: (EVENT + MESSAGE, 0, 0),  # its message is empty
     MessageEnd: _message_end,
     ToolExecutionStart: _tool_start,
     ToolExecutionUpdate: _tool_update,

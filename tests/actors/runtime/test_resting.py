@@ -124,6 +124,39 @@ async def test_a_lossless_reader_keeps_the_log_that_it_reads(autojump_clock: Moc
         assert system.statistics().held_bytes < MB
 
 
+async def test_of_a_run_that_is_only_watched_as_much_stays_as_its_watchers_need(autojump_clock: MockClock) -> None:
+    agent = gated(calls(("refund", {})), says("done"))
+    async with open_test_system(agent, memory_budget_bytes=MB) as system:
+        (run,) = await park(system, "x" * 2 * MB)
+        log = await run.log()
+        with log.watch() as cursor:
+            await wait_all_tasks_blocked()
+            assert system.statistics().held_bytes > 2 * MB  # it has not taken its snapshot yet
+            (snapshot,) = cursor.take()
+            assert snapshot.is_snapshot
+            assert cursor.take() == []
+            await wait_all_tasks_blocked()
+            assert system.statistics().held_bytes < MB / 10
+            assert (await run.get()) == snapshot.envelope  # loaded again
+            await wait_all_tasks_blocked()
+            assert system.statistics().held_bytes < MB / 10
+            with (await run.log()).watch() as another:
+                assert [item.envelope for item in another.take()] == [snapshot.envelope]
+                another.take()
+                await wait_all_tasks_blocked()
+                assert system.statistics().held_bytes < MB / 10
+            await run.resume(YES)
+            end = await run.wait_ended()
+            assert [item.seq for item in cursor.take()][:2] == [snapshot.seq + 1, snapshot.seq + 2]
+            cursor.take()
+            await wait_all_tasks_blocked()
+            assert system.statistics().held_bytes < MB / 10
+            assert await run.snapshot() == end
+            assert await run.wait() == end
+        await wait_all_tasks_blocked()
+        assert system.statistics().held_bytes < MB
+
+
 async def test_the_log_of_an_ended_run_leaves_when_it_has_been_at_rest_for_long(autojump_clock: MockClock) -> None:
     async with open_test_system(agent_of("hi"), passivate_after_s=60) as system:
         (run,) = await end(system)
