@@ -39,14 +39,22 @@ class LogCache:
         Raises: RunNotFound, RecordTooNew, StoreUnavailable, StaleEpoch.
         """
         self._tenure.check()
-        log = self._known(run_id)
-        if log is None or not log.is_loaded:
+        while (log := self._known(run_id)) is None or not log.is_loaded:
+            seq = None if log is None else log.seq
             record = await load_record(self._store, run_id)
             self._tenure.check()
             log = self._known(run_id)
-            if log is None or not log.is_loaded:
+            if log is None or (not log.is_loaded and log.seq == seq):  # else the record may be older than the log
                 log = self.revived(record)
                 self._up_to_date(log)  # who reads it without watching it needs it for no longer than this moment
+                break
+            record = await load_record(self._store, run_id)
+            self._tenure.check()
+            log = self._known(run_id)
+            if log is None or (not log.is_loaded and log.seq == seq):  # else the record may be older than the log
+                log = self.revived(record)
+                self._up_to_date(log)  # who reads it without watching it needs it for no longer than this moment
+                break
         return log
 
     def revived(self, record: Record) -> EventLog:
