@@ -14,9 +14,10 @@ from .messages import Message, Wire
 from .methods import RunSnapshot
 from .transcript import PendingCall, ToolView
 
-__all__ = ["PART_BYTES", "Joiner", "page_of", "parts_of"]
+__all__ = ["PAGE_BYTES", "PART_BYTES", "Joiner", "page_of", "parts_of"]
 
 PART_BYTES = 256_000  # of what is listed in a part, as JSON; a single message may take more
+PAGE_BYTES = 1_000_000  # the same, of a page: for each the run may have to be read from its store
 
 T = TypeVar("T")
 
@@ -48,7 +49,7 @@ def parts_of(whole: RunSnapshot, max_bytes: int = PART_BYTES) -> Iterator[RunSna
         begin, others = end, rest
 
 
-def page_of(whole: RunSnapshot, start: int, max_bytes: int = PART_BYTES) -> RunSnapshot:
+def page_of(whole: RunSnapshot, start: int, max_bytes: int = PAGE_BYTES) -> RunSnapshot:
     """The page of a snapshot that begins with message number `start`.
 
     The last page, whose `next` is None, has no more than the last messages, and beside them all that is no message:

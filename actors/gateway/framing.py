@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from ...protocol import rpc
 from ...protocol.errors import LimitExceeded
 from ...protocol.methods import RunSnapshot
-from ...protocol.parts import PART_BYTES, parts_of
+from ...protocol.parts import PAGE_BYTES, PART_BYTES, parts_of
 from ..runtime.item import Format, Item
 
 __all__ = ["Framing", "message_frame"]
@@ -24,9 +24,10 @@ class Framing:
         self.form = form
         self.takes_batches = takes_batches
         self._max_message_bytes = max_message_bytes  # None: of any size
-        most = max_batch_bytes if max_message_bytes is None else max_message_bytes // 2
-        self._max_batch_bytes = min(max_batch_bytes, most)
-        self.part_bytes = min(PART_BYTES, most)  # of a part of a snapshot
+        half = PAGE_BYTES if max_message_bytes is None else max_message_bytes // 2  # the rest of a message has room too
+        self._max_batch_bytes = min(max_batch_bytes, half)
+        self._part_bytes = min(PART_BYTES, half)
+        self.page_bytes = min(PAGE_BYTES, half)  # of a page of run.get
         self._format: Format = "msgpack" if form.binary else "json"
 
     def frames(self, items: Sequence[Item]) -> Iterator[bytes]:
@@ -53,7 +54,7 @@ class Framing:
             return
         whole = item.envelope
         assert isinstance(whole, RunSnapshot)
-        for part in parts_of(whole, self.part_bytes):
+        for part in parts_of(whole, self._part_bytes):
             frame = message_frame(rpc.notification("run.snapshot", part, self.form), binary=self.form.binary)
             if part.from_ == 0 and part.next is None:
                 item.keep_frame(self._format, frame)

@@ -122,7 +122,9 @@ class Procedures:
 
     async def get(self, params: RunGet) -> RunSnapshot:
         """A run as it is now, all of it. Raises: as `ActorSystem.get`."""
-        return await self._system.get(params.run_id)
+        log = await self._system.log(params.run_id)
+        with log.watch():  # the log of an ended run is kept after its last watcher: for the next page
+            return await self._system.get(params.run_id)
 
     async def log(self, run_id: str) -> EventLog:
         """A run's log. Watch it at once, without an await in between. Raises: as `ActorSystem.log`."""

@@ -190,7 +190,7 @@ class Requests:
             case RunsWatch() as params:
                 return Empty(), partial(self._run_list.watch, params)
             case RunGet() as params:
-                return page_of(await procedures.get(params), params.from_, self._outbox.framing.part_bytes), None
+                return page_of(await procedures.get(params), params.from_, self._outbox.framing.page_bytes), None
             case params:
                 return await procedures.carry_out(params), None
 

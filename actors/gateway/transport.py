@@ -110,7 +110,9 @@ class Transport(trio.abc.Stream):
 
     async def send_frames(self, frames: bytes) -> None:
         """Send whole frames, past trio-websocket. After a close frame nothing is sent."""
-        if not self.close_sent:
+        if self.close_sent:
+            await trio.lowlevel.checkpoint()  # the connection is about to end; let it, however much there is to send
+        else:
             await self.send_all(frames)
 
     async def wait_send_all_might_not_block(self) -> None:
