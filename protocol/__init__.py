@@ -1,7 +1,7 @@
 """Messages, events, errors, records and the transcript: all the data of a run. Pure: no I/O, no clock, no trio.
 
-The rest is imported by module: the journal's entries from `record`, and `rpc`, `sse`, `schema`, `codec`, `machine`; of
-the latter only the errors are here.
+The rest is imported by module: the journal's entries from `record`, and `rpc`, `requests`, `sse`, `schema`, `codec`,
+`machine`; of the latter only the errors are here.
 """
 
 from .bounds import Bounds

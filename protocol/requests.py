@@ -7,10 +7,10 @@ whatever a frame holds, and where an id can be read, the answer goes under it.
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
-from msgspec import UNSET, Raw, UnsetType
+from msgspec import UNSET, Meta, Raw, UnsetType
 
 from . import codec
 from .bounds import BOUNDED, Bounds
@@ -31,6 +31,8 @@ __all__ = ["Frame", "Rejected", "Request", "parse_frame", "rejection"]
 
 PATH_LEVELS = 8  # down which a fault's place is looked for: each level costs a decoding
 TOLD_CHARS = 300  # of what a client is told of a fault, and of its path: both may quote what the client sent
+
+_ID = str | Annotated[int, Meta(ge=-codec.MAX_INT, le=codec.MAX_INT)] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,12 +178,9 @@ def _request_id(given: Raw, form: Format) -> RequestId | UnsetType:
     if not len(given):
         return UNSET
     try:
-        found: RequestId = form.decode(given, str | int | None)
+        return form.decode(given, _ID)
     except codec.CodecError:
-        found = codec.MAX_INT + 1
-    if isinstance(found, int) and abs(found) > codec.MAX_INT:
-        raise _invalid("expected an id that is a string, an integer within ±2^53 or null")
-    return found
+        raise _invalid("expected an id that is a string, an integer within ±2^53 or null") from None
 
 
 def _method(envelope: _Envelope, form: Format) -> str:
@@ -203,15 +202,8 @@ def _text(given: Raw, form: Format) -> str | None:
 # Params.
 
 
-class _Bounded(msgspec.Struct, frozen=True, gc=False):
-    """The free-form values among params, still encoded."""
-
-    input: Raw = Raw()
-    metadata: Raw = Raw()
-    decision: Raw = Raw()
-    arguments: Raw = Raw()
-    result: Raw = Raw()
-    reason: Raw = Raw()
+# The free-form values among params, still encoded. The decoder passes over all others.
+_Bounded = msgspec.defstruct("_Bounded", [(name, Raw, Raw()) for name in BOUNDED], frozen=True, gc=False)
 
 
 def _params(method: str, given: bytes, form: Format, bounds: Bounds) -> Params:

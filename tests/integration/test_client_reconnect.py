@@ -13,7 +13,7 @@ import pytest
 import trio
 import trio.testing
 
-from adjourn.actors import ActorSystem, open_actor_system
+from adjourn.actors import ActorSystem, Bounds, open_actor_system
 from adjourn.actors.cli.demo import make_support
 from adjourn.actors.client import Backoff, Chat, open_client
 from adjourn.actors.gateway import serve_gateway
@@ -23,6 +23,7 @@ from adjourn.protocol.methods import RunSnapshot
 from adjourn.protocol.transcript import Snapshot, Transcript
 
 AT_ONCE = Backoff(first_s=0.0)
+ROOMY = Bounds(max_decision_bytes=3_000_000)
 
 
 class Server:
@@ -67,7 +68,10 @@ class Server:
 
 @asynccontextmanager
 async def served(ledger: Path | None = None) -> AsyncGenerator[tuple[ActorSystem, Server]]:
-    async with open_actor_system([make_support(ledger, delay_s=0)]) as system, trio.open_nursery() as nursery:
+    async with (
+        open_actor_system([make_support(ledger, delay_s=0)], bounds=ROOMY) as system,
+        trio.open_nursery() as nursery,
+    ):
         server = Server(nursery)
         await server.serve(system)
         yield system, server
