@@ -37,23 +37,25 @@ async def errors_of(calls: Sequence[Awaitable[object]]) -> list[AdjournError | N
 async def save_all(store: Store, heads: Sequence[Head]) -> None:
     """Save these runs all at once, each for the first time."""
     errors = await errors_of([store.save(head, expected_version=0) for head in heads])
-    refused = {head.id: error for head, error in zip(heads, errors, strict=True) if error}
-    assert not refused, f"first saves of runs with other ids are refused: {refused}"
+    refused = [f"{head.id}: {error!r}" for head, error in zip(heads, errors, strict=True) if error]
+    assert not refused, f"each is a run of its own, but first saves were refused: {refused[:3]}"
 
 
 async def all_pages(store: Store, limit: int, **filters: Any) -> list[Head]:
     """The heads of all pages of at most `limit`, each read with the cursor of the one before."""
     asked = f"list(limit={limit}, {filters})"
-    page = await store.list(limit=limit, **filters)
-    found = list(page.heads)
-    while page.after is not None:
-        assert page.heads, f"{asked}: a page with a cursor to more has a run in it"
-        page = await store.list(limit=limit, after=page.after, **filters)
+    found: list[Head] = []
+    after: str | None = None
+    while True:
+        page = await store.list(limit=limit, after=after, **filters)
+        assert len(page.heads) <= limit, f"{asked}: no page holds more than it was asked for"
         repeated = {head.id for head in found} & {head.id for head in page.heads}
         assert not repeated, f"{asked}: each run once, but these are on two pages: {sorted(repeated)}"
-        assert len(page.heads) <= limit, f"{asked}: no page holds more than it was asked for"
         found += page.heads
-    return found
+        after = page.after
+        if after is None:
+            return found
+        assert page.heads, f"{asked}: a page with a cursor to more has a run in it"
 
 
 async def lists_of(store: Store) -> dict[str, tuple[Head, ...]]:

@@ -83,9 +83,7 @@ async def a_deleted_run_may_begin_anew(opener: Opener) -> None:
         assert await store.load("run") == Record(head=anew, journal=a_journal()[:1]), "nothing of the old run is left"
         for asked, heads in (await lists_of(store)).items():
             assert heads == ((anew,) if asked in ("all", "running") else ()), f"{asked}: the new run alone"
-        assert (await store.count("running"), await store.count("paused")) == (1, 0), (
-            "nor do counts tell of the old one"
-        )
+        assert (await store.count("running"), await store.count("paused")) == (1, 0), "nor is the old one counted"
 
 
 @clause()
@@ -101,12 +99,11 @@ async def a_late_save_brings_no_deleted_run_back(opener: Opener) -> None:
             assert await store.load("run") is None, "a refused save leaves no run"
             assert (await store.list()).heads == await store.due(9) == (), "not in the lists either"
             assert await store.count("running") == await store.count("paused") == 0, "nor in the counts"
-        await store.save(a_head(version=3, created_at=7), expected_version=0)
+        anew = a_head(version=3, created_at=7)
+        await store.save(anew, expected_version=0)
         error = await error_of(store.save(late, a_journal(), expected_version=1))
         assert isinstance(error, VersionConflict), "nor does it go on from what the run was before it began anew"
-        assert await store.load("run") == Record(head=a_head(version=3, created_at=7), journal=()), (
-            "it stays as it began"
-        )
+        assert await store.load("run") == Record(head=anew, journal=()), "which stays as it began"
 
 
 @clause()

@@ -37,9 +37,8 @@ async def owners_that_come_at_once_have_epochs_of_their_own(opener: Opener) -> N
         clean = [each.epoch for each in acquired if each.is_clean]
         assert clean == epochs[:1], f"only the first comes after one that left in order, and got {clean}"
         for epoch in epochs[:-1]:
-            assert isinstance(await error_of(store.release(epoch)), StaleEpoch), (
-                f"the owner is {epochs[-1]}, not {epoch}"
-            )
+            error = await error_of(store.release(epoch))
+            assert isinstance(error, StaleEpoch), f"the owner is {epochs[-1]}, not {epoch}"
         await store.release(epochs[-1])
 
 
