@@ -7,6 +7,8 @@ from collections import OrderedDict
 from collections.abc import Container
 from functools import partial
 
+import trio
+
 from ...protocol.record import FINAL, Record
 from ...stores.base import Store
 from .eventlog import EventLog
@@ -29,6 +31,7 @@ class LogCache:
         self.live: dict[str, EventLog] = {}
         self.recent: OrderedDict[str, EventLog] = OrderedDict()
         self._store, self._active, self._resting, self._tenure = store, active, resting, tenure
+        self._loading: dict[str, trio.Event] = {}  # of runs whose record is being loaded, the end of that
         self._closed = False
 
     async def open(self, run_id: str) -> EventLog:
@@ -40,22 +43,26 @@ class LogCache:
         """
         self._tenure.check()
         while (log := self._known(run_id)) is None or not log.is_loaded:
-            seq = None if log is None else log.seq
-            record = await load_record(self._store, run_id)
-            self._tenure.check()
-            log = self._known(run_id)
-            if log is None or (not log.is_loaded and log.seq == seq):  # else the record may be older than the log
-                log = self.revived(record)
-                self._up_to_date(log)  # who reads it without watching it needs it for no longer than this moment
-                break
-            record = await load_record(self._store, run_id)
-            self._tenure.check()
-            log = self._known(run_id)
-            if log is None or (not log.is_loaded and log.seq == seq):  # else the record may be older than the log
-                log = self.revived(record)
+            if run_id in self._loading:  # by somebody who may keep it for all: many at once would take its size each
+                await self._loading[run_id].wait()
+            elif (log := await self._load(run_id, None if log is None else log.seq)) is not None:
                 self._up_to_date(log)  # who reads it without watching it needs it for no longer than this moment
                 break
         return log
+
+    async def _load(self, run_id: str, seq: int | None) -> EventLog | None:
+        """The log with the state of the run's record; None where the record may be older than the log.
+
+        `seq`: of the log before.
+        """
+        self._loading[run_id] = trio.Event()
+        try:
+            record = await load_record(self._store, run_id)
+        finally:
+            self._loading.pop(run_id).set()
+        self._tenure.check()
+        log = self._known(run_id)
+        return self.revived(record) if log is None or (not log.is_loaded and log.seq == seq) else None
 
     def revived(self, record: Record) -> EventLog:
         """The log of a run, with the state of this record; watchers of an older state get a snapshot."""

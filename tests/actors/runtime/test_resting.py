@@ -16,6 +16,8 @@ from adjourn.actors.runtime.resting import BATCH, Resting
 from adjourn.actors.testing import calls, hangs, inspect, open_test_system, says, trio_clock
 from adjourn.protocol.events import Envelope
 from adjourn.protocol.methods import RunSnapshot
+from adjourn.protocol.record import Record
+from adjourn.stores.memory import MemoryStore
 from adjourn.stores.sqlite import SqliteStore
 
 MB = 1_000_000
@@ -44,6 +46,17 @@ async def end(system: ActorSystem, text: str = "go", count: int = 1) -> list[Run
         await runs[-1].wait_ended()
     await wait_all_tasks_blocked()
     return runs
+
+
+class Counting(MemoryStore):
+    """A store that counts what is loaded, and takes its time."""
+
+    loads = 0
+
+    async def load(self, run_id: str) -> Record | None:
+        self.loads += 1
+        await trio.sleep(0.001)
+        return await super().load(run_id)
 
 
 async def first_of(run: Run) -> Envelope | RunSnapshot:
@@ -239,3 +252,16 @@ async def test_what_leaves_memory_leaves_in_batches_between_which_others_have_th
         nursery.cancel_scope.cancel()
     assert gone == list(range(10 * BATCH))
     assert max(after - before for before, after in itertools.pairwise(turns)) <= 2 * BATCH
+
+
+async def test_many_who_watch_a_run_that_left_memory_load_its_record_once(autojump_clock: MockClock) -> None:
+    store = Counting()
+    async with open_test_system(gated(says("done")), store=store, passivate_after_s=0.01) as system:
+        [run] = await end(system)
+        await trio.sleep(1)
+        assert inspect(system).recent_logs == []
+        store.loads = 0
+        async with trio.open_nursery() as nursery:
+            for _ in range(10):
+                nursery.start_soon(first_of, run)
+        assert store.loads == 1
