@@ -52,7 +52,6 @@ class Connection:
         self._client = client  # for the log
         self._load = load
         self._outbox = Outbox(
-            ws,
             transport,
             Framing(
                 form,
@@ -147,7 +146,7 @@ class Connection:
     async def _write(self) -> None:
         try:
             await self._outbox.write()
-        except (ConnectionClosed, trio.BrokenResourceError, trio.ClosedResourceError):
+        except (trio.BrokenResourceError, trio.ClosedResourceError):
             self._reading.cancel()
 
     async def ping(self) -> None:

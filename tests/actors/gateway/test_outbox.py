@@ -14,25 +14,21 @@ from adjourn.protocol.events import TurnStart
 
 
 class Wire:
-    """A WebSocket and its transport that keep what is sent; a gate holds each message up."""
+    """A transport that keeps what is sent; a gate holds each send up."""
 
     def __init__(self) -> None:
-        self.sent: list[str] = []  # replies as they are, slices of events as "events"
+        self.sent: list[str] = []  # replies, all of one character, as they are; slices of events as "events"
         self.gate = trio.CapacityLimiter(1)
-
-    async def send_message(self, message: str) -> None:
-        async with self.gate:
-            self.sent.append(message)
 
     async def send_frames(self, frames: bytes) -> None:
         async with self.gate:
-            self.sent.append("events")
+            self.sent.append(frames[2:].decode() if len(frames) == 3 else "events")
 
 
 def outbox_of(wire: Wire, max_replies: int = 2, max_bytes: int = 1_000_000) -> Outbox:
     framing = Framing(rpc.JSON, takes_batches=False, max_batch_bytes=100_000)
     load = Load(TotalLoad(max_each=max_bytes, max_total=max_bytes))
-    return Outbox(cast(Any, wire), cast(Any, wire), framing, load, max_replies=max_replies, max_subscriptions=2)
+    return Outbox(cast(Any, wire), framing, load, max_replies=max_replies, max_subscriptions=2)
 
 
 def log(events: int) -> EventLog:
