@@ -7,7 +7,7 @@ strings that UTF-8 can carry, lists, tuples, and dicts with string keys, nested 
 import gc
 import hashlib
 import re
-from collections.abc import Generator, Iterable
+from collections.abc import Generator, Iterable, Mapping
 from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any, TypeVar, cast, overload
@@ -86,6 +86,14 @@ def from_msgpack(data: bytes, kind: Any) -> Any: ...
 def from_msgpack(data: bytes, kind: Any) -> Any:
     """`data` decoded as `kind`, like `from_json`. Raises: CodecError, with path."""
     return _decode(_msgpack_decoder(kind), data)
+
+
+def from_text(values: Mapping[str, str], kind: type[_T]) -> _T:
+    """Named texts (of a query, say) as `kind`, numbers and booleans among them. Raises: CodecError, with path."""
+    try:
+        return msgspec.convert(values, kind, strict=False)
+    except msgspec.ValidationError as error:
+        raise _misfit(error) from error
 
 
 def parse_json(data: bytes | str) -> Any:

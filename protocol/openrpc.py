@@ -5,10 +5,9 @@ refuses with which errors is said here alone. Notifications, which OpenRPC doesn
 """
 
 from functools import lru_cache
-from typing import Any, cast
+from typing import Any
 
-import msgspec
-
+from .components import component_schemas
 from .errors import (
     AdjournError,
     AgentNotFound,
@@ -95,10 +94,7 @@ def openrpc_document(version: str) -> OpenRPCDocument:
 def _schemas() -> dict[str, Any]:
     """Return the JSON Schema of every type on the wire, by name."""
     kinds: list[type[Wire]] = [kind for method in METHODS.values() for kind in (method.params, method.result)]
-    _, components = msgspec.json.schema_components(
-        [*kinds, *NOTIFICATIONS.values()], ref_template="#/components/schemas/{name}"
-    )
-    return _portable(components)
+    return component_schemas([*kinds, *NOTIFICATIONS.values()])
 
 
 def _method(name: str, method: Method, schemas: dict[str, Any]) -> dict[str, Any]:
@@ -131,16 +127,3 @@ def _error(error: type[AdjournError]) -> dict[str, Any]:
     doc = " ".join((error.__doc__ or "").split())
     data = {"type": error.type, **({"retryable": True} if error.retryable else {})}
     return {"code": error.code, "message": doc, "data": data}
-
-
-def _portable(schema: Any) -> Any:
-    """Return the schema with patterns that mean the same to every reader: `\\Z` is Python's own, and `$` its like."""
-    if isinstance(schema, dict):
-        members = cast("dict[str, Any]", schema)
-        return {
-            key: value.replace("\\Z", "$") if key == "pattern" and isinstance(value, str) else _portable(value)
-            for key, value in members.items()
-        }
-    if isinstance(schema, list):
-        return [_portable(item) for item in cast("list[Any]", schema)]
-    return schema

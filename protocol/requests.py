@@ -27,7 +27,7 @@ from .rpc import (
     error_reply,
 )
 
-__all__ = ["Frame", "Rejected", "Request", "parse_frame", "rejection"]
+__all__ = ["Frame", "Rejected", "Request", "parse_frame", "parse_params", "rejection"]
 
 PATH_LEVELS = 8  # down which a fault's place is looked for: each level costs a decoding
 TOLD_CHARS = 300  # of what a client is told of a fault, and of its path: both may quote what the client sent
@@ -72,6 +72,15 @@ def parse_frame(data: bytes | str, form: Format, *, max_batch: int, bounds: Boun
         except (_Refusal, LimitExceeded) as error:
             return Frame((_rejected(None, error),))
         return Frame(tuple([_judge(member, form, bounds) for member in members]), is_batch)
+
+
+def parse_params(method: str, given: bytes, form: Format, bounds: Bounds) -> Params:
+    """The params of a method of METHODS, encoded alone. Raises: InvalidParams, LimitExceeded."""
+    with codec.paused_collector():
+        try:
+            return _params(method, given, form, bounds)
+        except _Refusal as refusal:
+            raise InvalidParams(refusal.error.message) from None
 
 
 def rejection(rejected: Rejected, form: Format) -> bytes | None:

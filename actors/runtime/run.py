@@ -65,11 +65,14 @@ class Run:
             async with aclosing(_envelopes(cursor, log, self._runtime.tenure)) as envelopes:
                 yield envelopes
 
-    async def sse(self, after: int | None = None, *, keepalive_s: float = KEEPALIVE_S) -> AsyncGenerator[bytes]:
+    async def sse(
+        self, after: int | None = None, *, keepalive_s: float = KEEPALIVE_S, until_rest: bool = False
+    ) -> AsyncGenerator[bytes]:
         """The events as server-sent events, `id: <seq>` and `data: <envelope>`, for one live reader; a reader that is
         slow gets a snapshot in between (an envelope with `snapshot` instead of `event`). `after` as in `events`; None
         begins with a snapshot. A comment comes first, and whenever nothing else has for `keepalive_s`, half a second
-        more or less. Ends as `events` does. Close it (`aclosing`) when leaving early.
+        more or less. Ends as `events` does; with `until_rest` also when the reader is up to date with a run that is
+        parked. Close it (`aclosing`) when leaving early.
 
         Raises: RunNotFound, RecordTooNew, StoreUnavailable.
         """
@@ -81,6 +84,8 @@ class Run:
                 items = cursor.take()
                 if items:
                     yield b"".join(encode_event(item.encoded("json"), id=item.seq) for item in items)
+                elif until_rest and log.status != "running":
+                    return
                 elif not await self._runtime.keepalive.wait_more(cursor, keepalive_s):
                     yield encode_comment()
             if log.status not in FINAL:

@@ -1,0 +1,6 @@
+"""Runs over HTTP: an ASGI app with JSON and server-sent events, and a server for it. Needs the extra `web`."""
+
+from .app import web_app
+from .stream import RunResponse
+
+__all__ = ["RunResponse", "web_app"]

@@ -1,0 +1,102 @@
+"""The ASGI app: what it is made of, and what it refuses as HTTP. What its routes do is `routes.py`'s."""
+
+import logging
+from collections.abc import Iterable
+from http import HTTPStatus
+from typing import cast
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.routing import Route
+from starlette.types import ASGIApp
+
+from ...protocol import codec
+from ...protocol.errors import AdjournError, InvalidParams
+from ..core.faults import internal_error
+from ..gateway.access import Authenticator, Authorizer
+from ..gateway.limits import GatewayLimits
+from ..runtime.system import ActorSystem
+from .door import Door, refusal
+from .problems import HttpRefusal
+from .routes import Handler, Routes
+
+__all__ = ["web_app"]
+
+logger = logging.getLogger("adjourn.web")
+
+EXPOSED = ("X-Run-Id", "Location", "Link", "ETag", "Retry-After")
+
+
+def web_app(
+    system: ActorSystem,
+    *,
+    authenticator: Authenticator | None = None,
+    authorizer: Authorizer | None = None,
+    origins: Iterable[str] = (),
+    allow_credentials: bool = False,
+    host: str | None = None,
+    limits: GatewayLimits | None = None,
+) -> ASGIApp:
+    """The runs of a system over HTTP: an ASGI app, to serve alone or to mount in another. It runs on trio.
+
+    Args:
+        authenticator: says who a client is, by `Authorization: Bearer`. None: anonymous access, from this machine only.
+        authorizer: says whether a client may do what it asks for, an `Action`; the gateway's. None: everything.
+        origins: of web pages that may use it, beside those of this machine, as `https://example.org`; they are CORS's
+            allow-list, and their host names are names of this server.
+        allow_credentials: let pages of other origins send cookies, for an authenticator that reads them.
+        host: another name of this server, where it is bound to one.
+        limits: the gateway's; of a message's size, here of a body's.
+
+    Raises: InvalidParams.
+    """
+    allowed = tuple(origins)
+    if "*" in allowed:
+        raise InvalidParams("origins: expected each one by name: `*` would let any page decide")
+    routes = Routes(system, authorizer, limits or GatewayLimits())
+    cors = Middleware(
+        CORSMiddleware,
+        allow_origins=allowed,
+        allow_methods=("GET", "POST", "DELETE"),
+        allow_headers=("Authorization", "Content-Type", "Last-Event-ID", "If-None-Match"),
+        allow_credentials=allow_credentials,
+        expose_headers=EXPOSED,
+    )
+    app = Starlette(
+        routes=[_route(path, handlers) for path, handlers in routes.table().items()],
+        middleware=[cors],
+        exception_handlers={HTTPException: _http_error},
+    )
+    return Door(app, authenticator=authenticator, host=host, origins=allowed)
+
+
+def _route(path: str, handlers: dict[str, Handler]) -> Route:
+    verbs = [*handlers, *(["HEAD"] if "GET" in handlers else []), "OPTIONS"]
+    allow = ", ".join(verbs)
+
+    async def endpoint(request: Request) -> Response:
+        if request.method == "OPTIONS":
+            return Response(status_code=HTTPStatus.NO_CONTENT, headers={"allow": allow})
+        handler = handlers["GET" if request.method == "HEAD" else request.method]
+        try:
+            return await handler(request)
+        except (AdjournError, HttpRefusal) as error:
+            return refusal(error)
+        except codec.CodecError as error:
+            return refusal(InvalidParams(str(error), errors=[{"path": error.path, "message": error.message}]))
+        except ClientDisconnect:
+            return Response(status_code=HTTPStatus.BAD_REQUEST)  # nobody reads it
+        except Exception as error:
+            return refusal(internal_error(error, f"{request.method} {request.url.path}", logger))
+
+    return Route(path, endpoint, methods=verbs, name="run" if path == "/runs/{runId}" else None)
+
+
+async def _http_error(request: Request, error: Exception) -> Response:
+    """Starlette's own refusals, as problems: no such path, no such verb."""
+    found = cast(HTTPException, error)
+    return refusal(HttpRefusal(HTTPStatus(found.status_code), found.detail, **(found.headers or {})))

@@ -1,0 +1,189 @@
+"""The OpenAPI document: what HTTP takes, gives and refuses with, for programs. Pure; made of `operations` and structs.
+
+OpenAPI 3.1 (https://spec.openapis.org/oas/v3.1.0): its schemas are JSON Schema 2020-12, which is what msgspec writes.
+"""
+
+from functools import lru_cache
+from http import HTTPStatus
+from typing import Any
+
+from msgspec import UNSET, UnsetType
+
+from ...protocol import codec
+from ...protocol.components import component_schemas
+from ...protocol.errors import AdjournError, DecisionInvalid
+from ...protocol.events import Envelope, Status
+from ...protocol.messages import Message, Wire
+from ...protocol.methods import METHODS, RUN_ID_PATTERN, Params, RunGet, RunId, RunResume, RunStart, RunSubscribe
+from ...protocol.openrpc import refusals
+from .operations import OPERATIONS, Operation, method_of
+from .problems import PROBLEM_TYPE, status_of
+
+__all__ = ["Accepted", "Problem", "StartBody", "openapi_document"]
+
+_JSON = "application/json"
+_SSE = "text/event-stream"
+
+
+class Problem(Wire, frozen=True):
+    """Why a request was refused (RFC 9457). What an error carries for programs stands beside these."""
+
+    type: str  # the error's, as on the gateway's wire; about:blank: HTTP's own
+    title: str  # the status, in words
+    status: int
+    detail: str  # for people
+
+
+class Accepted(Wire, frozen=True):
+    """The run goes on, without the client."""
+
+    run_id: str
+    status: Status
+
+
+class StartBody(Wire, frozen=True):
+    """Starts a run. Members that are not named here become metadata."""
+
+    messages: tuple[Message, ...] | UnsetType = UNSET  # either this,
+    input: str | tuple[Message, ...] | UnsetType = UNSET  # or this
+    agent: str | None = None  # its name; may be left out where there is one only
+    run_id: RunId | None = None  # with the same one again, the same run goes on: safe to retry
+    after: RunId | None = None  # a run whose transcript this one goes on from
+    metadata: dict[str, Any] | None = None
+
+
+@lru_cache(4)
+def openapi_document(version: str) -> bytes:
+    """Return the document as JSON, of this version of adjourn."""
+    kinds = [kind for method in METHODS.values() for kind in (method.params, method.result)]
+    schemas = component_schemas([*kinds, Problem, Accepted, StartBody, Envelope])
+    paths: dict[str, dict[str, Any]] = {}
+    for operation in OPERATIONS:
+        paths.setdefault(operation.path, {})[operation.verb.lower()] = _operation(operation, schemas)
+    paths["/runs"]["post"] = _stream_of(RunStart, "Start a run, or decide a call", {"anyOf": [_START, _RESUME]})
+    resume = _body_about_a_run(schemas[RunResume.__name__])
+    paths["/runs/{runId}/resume"] = {"post": _stream_of(RunResume, "Decide a gated call", resume, in_path=True)}
+    paths["/runs/{runId}/events"] = {"get": _events(schemas[RunSubscribe.__name__])}
+    paths["/healthz"] = {"get": {"operationId": "health", "responses": _answers("Whether it takes requests", _OBJECT)}}
+    paths["/openapi.json"] = {"get": {"operationId": "openapi", "responses": _answers("This document", _OBJECT)}}
+    inlined = {method.params.__name__ for method in METHODS.values()} - {RunResume.__name__}
+    document: dict[str, Any] = {
+        "openapi": "3.1.0",
+        "info": {"title": "adjourn", "version": version, "license": {"name": "MIT", "identifier": "MIT"}},
+        "security": [{}, {"bearer": []}],
+        "paths": paths,
+        "components": {
+            "schemas": {name: schema for name, schema in schemas.items() if name not in inlined},
+            "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer"}},
+        },
+    }
+    return codec.to_json(document)
+
+
+def _operation(operation: Operation, schemas: dict[str, Any]) -> dict[str, Any]:
+    """One that answers with JSON."""
+    params = schemas[operation.params.__name__]
+    answers = _answers(operation.summary, _ref(operation.method.result))
+    if operation.verb == "DELETE":
+        answers = {"204": {"description": operation.summary}}
+    if operation.params is RunGet:
+        answers["304"] = {"description": "The client has it already, by its If-None-Match"}
+    in_path = [_RUN_ID] if "{runId}" in operation.path else []
+    found: dict[str, Any] = {
+        "operationId": method_of(operation.params),
+        "summary": operation.summary,
+        "parameters": in_path if operation.has_body else in_path + _in_query(params),
+        "responses": answers | _refusals(operation.params),
+    }
+    if operation.has_body:
+        body = _body_about_a_run(params)
+        found["requestBody"] = {"required": bool(body["required"]), "content": {_JSON: {"schema": body}}}
+    return found
+
+
+def _stream_of(params: type[Params], summary: str, body: dict[str, Any], *, in_path: bool = False) -> dict[str, Any]:
+    """One that answers with the events of a run until it rests."""
+    return {
+        "operationId": method_of(params) + ("" if in_path else "OrResume"),
+        "summary": summary,
+        "parameters": [*([_RUN_ID] if in_path else []), _LAST_EVENT_ID],
+        "requestBody": {"required": True, "content": {_JSON: {"schema": body}}},
+        "responses": {
+            "200": _event_stream("The events until the run is parked or over"),
+            "202": {"description": "The same without a stream", "content": {_JSON: {"schema": _ref(Accepted)}}},
+        }
+        | _refusals(params),
+    }
+
+
+def _events(params: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "operationId": method_of(RunSubscribe),
+        "summary": "Watch a run, from a snapshot on, or from the events behind the last one that the client has",
+        "parameters": [_RUN_ID, _LAST_EVENT_ID, *_in_query(params)],
+        "responses": {
+            "200": _event_stream("The events until the run is over"),
+            "204": {"description": "Nothing is left to come"},
+        }
+        | _refusals(RunSubscribe),
+    }
+
+
+def _answers(summary: str, schema: dict[str, Any]) -> dict[str, Any]:
+    return {"200": {"description": summary, "content": {_JSON: {"schema": schema}}}}
+
+
+def _event_stream(summary: str) -> dict[str, Any]:
+    headers = {"X-Run-Id": {"description": "The run's id", "schema": {"type": "string"}}}
+    return {"description": summary, "headers": headers, "content": {_SSE: {"schema": {"type": "string"}}}}
+
+
+def _refusals(params: type[Params]) -> dict[str, Any]:
+    """The problems of an operation, by status; those that any request may meet are the default."""
+    statuses = {status_of(error("", **_DATA.get(error, {}))) for error in refusals(method_of(params))}
+    found = {str(status.value): _problem(status.phrase) for status in sorted({*statuses, *_ANY_REQUEST})}
+    return found | {"default": _problem("Refused")}
+
+
+def _problem(description: str) -> dict[str, Any]:
+    return {"description": description, "content": {PROBLEM_TYPE: {"schema": _ref(Problem)}}}
+
+
+def _ref(kind: type[Wire]) -> dict[str, str]:
+    return {"$ref": f"#/components/schemas/{kind.__name__}"}
+
+
+def _body_about_a_run(params: dict[str, Any]) -> dict[str, Any]:
+    """The schema of params without the run's id, which the path has."""
+    properties = {name: schema for name, schema in params["properties"].items() if name != "runId"}
+    required = [name for name in params["required"] if name != "runId"]
+    return {"type": "object", "properties": properties, "required": required, "additionalProperties": False}
+
+
+def _in_query(params: dict[str, Any]) -> list[dict[str, Any]]:
+    names = [name for name in params["properties"] if name != "runId"]
+    return [{"name": name, "in": "query", "schema": params["properties"][name]} for name in names]
+
+
+_OBJECT = {"type": "object"}
+_RUN_ID = {
+    "name": "runId",
+    "in": "path",
+    "required": True,
+    "schema": {"type": "string", "pattern": RUN_ID_PATTERN.replace("\\Z", "$")},
+}
+_LAST_EVENT_ID = {
+    "name": "Last-Event-ID",
+    "in": "header",
+    "description": "The last event that the client has; it is heeded before `after`",
+    "schema": {"type": "string", "pattern": "^[0-9]{0,16}$"},
+}
+_START, _RESUME = _ref(StartBody), _ref(RunResume)
+_ANY_REQUEST = (
+    HTTPStatus.BAD_REQUEST,
+    HTTPStatus.REQUEST_TIMEOUT,
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+    HTTPStatus.MISDIRECTED_REQUEST,
+)
+_DATA: dict[type[AdjournError], dict[str, Any]] = {DecisionInvalid: {"errors": []}}

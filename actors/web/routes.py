@@ -1,0 +1,148 @@
+"""What each request does: its params are asked of the guard, carried out as the gateway does, and answered.
+
+What a request says is `bodies.py`'s to read; errors pass through, and the app tells them.
+"""
+
+from collections.abc import Awaitable, Callable
+from functools import partial
+from http import HTTPStatus
+from importlib.metadata import version
+from typing import TypeAlias, cast
+from urllib.parse import urlencode
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from ...protocol import codec
+from ...protocol.events import Status
+from ...protocol.methods import RunPage, RunResume, RunSnapshot, RunStart, RunSubscribe, ServerDescription
+from ...protocol.record import FINAL
+from ..gateway.access import Authorizer
+from ..gateway.guard import Guard
+from ..gateway.limits import GatewayLimits
+from ..gateway.procedures import Procedures
+from ..runtime.system import ActorSystem
+from .bodies import params_of_body, params_of_query, start_or_resume
+from .door import principal_of
+from .openapi import Accepted, openapi_document
+from .operations import OPERATIONS, Operation, method_of
+from .received import JSON_TYPE, last_event_id, read_body, wants_json
+from .stream import RunResponse
+
+__all__ = ["Handler", "Routes"]
+
+Handler: TypeAlias = Callable[[Request], Awaitable[Response]]
+
+
+class Routes:
+    """The handlers of one app."""
+
+    def __init__(self, system: ActorSystem, authorizer: Authorizer | None, limits: GatewayLimits) -> None:
+        self._system, self._authorizer, self._limits = system, authorizer, limits
+        self._description = ServerDescription(
+            name="adjourn",
+            version=version("adjourn"),
+            protocol=("sse",),
+            limits={"maxMessageBytes": limits.max_message_bytes},
+        )
+
+    def table(self) -> dict[str, dict[str, Handler]]:
+        """The handlers, by path and verb."""
+        verbs: dict[str, dict[str, Handler]] = {}
+        for operation in OPERATIONS:
+            verbs.setdefault(operation.path, {})[operation.verb] = partial(self._carry_out, operation)
+        verbs["/runs"]["POST"] = self._start_or_resume
+        verbs["/runs/{runId}/resume"] = {"POST": self._resume}
+        verbs["/runs/{runId}/events"] = {"GET": self._events}
+        verbs["/healthz"] = {"GET": self._health}
+        verbs["/openapi.json"] = {"GET": self._openapi}
+        return verbs
+
+    # JSON.
+
+    async def _carry_out(self, operation: Operation, request: Request) -> Response:
+        if operation.has_body:
+            params = params_of_body(await self._body(request), operation.params, request.path_params["runId"])
+        else:
+            params = params_of_query(request.query_params.multi_items(), operation.params, **request.path_params)
+        procedures = self._procedures(request)
+        allowed = await procedures.guard.check(method_of(operation.params), params)
+        result = await procedures.carry_out(allowed)
+        if operation.verb == "DELETE":
+            return Response(status_code=HTTPStatus.NO_CONTENT)
+        response = Response(codec.to_json(result), media_type=JSON_TYPE)
+        if isinstance(result, RunPage) and result.after is not None:
+            query = {**request.query_params, "after": result.after}
+            response.headers["link"] = f'<{request.url.path}?{urlencode(query)}>; rel="next"'
+        if isinstance(result, RunSnapshot):
+            return _unless_known(request, response, result)
+        return response
+
+    async def _health(self, request: Request) -> Response:
+        self._system.runtime.registry.check_open()
+        return Response(codec.to_json({"status": "ok"}), media_type=JSON_TYPE)
+
+    async def _openapi(self, request: Request) -> Response:
+        return Response(openapi_document(self._description.version), media_type=JSON_TYPE)
+
+    # Streams.
+
+    async def _start_or_resume(self, request: Request) -> Response:
+        params = start_or_resume(await self._body(request), self._system.agents)
+        if isinstance(params, RunResume):
+            return await self._stream_resumed(request, params)
+        procedures = self._procedures(request)
+        allowed = await procedures.guard.check(method_of(RunStart), params)
+        log = await procedures.start(cast(RunStart, allowed))
+        return self._answer(request, log.run_id, log.status, after=0)
+
+    async def _resume(self, request: Request) -> Response:
+        params = params_of_body(await self._body(request), RunResume, request.path_params["runId"])
+        return await self._stream_resumed(request, params)
+
+    async def _stream_resumed(self, request: Request, params: RunResume) -> Response:
+        after = last_event_id(request)
+        procedures = self._procedures(request)
+        allowed = await procedures.guard.check(method_of(RunResume), params)
+        log = await self._system.log(params.run_id)
+        before = log.seq if after is None else after
+        await procedures.carry_out(allowed)
+        return self._answer(request, params.run_id, log.status, after=before)
+
+    def _answer(self, request: Request, run_id: str, status: Status, *, after: int) -> Response:
+        """The run's events until it rests; or, where JSON is asked for, that it goes on without the client."""
+        location = request.url_for("run", runId=run_id).path
+        if wants_json(request):
+            headers = {"location": location, "x-run-id": run_id}
+            return Response(
+                codec.to_json(Accepted(run_id=run_id, status=status)), HTTPStatus.ACCEPTED, headers, JSON_TYPE
+            )
+        return RunResponse(self._system.run(run_id), headers={"location": location}, after=after, until_rest=True)
+
+    async def _events(self, request: Request) -> Response:
+        params = params_of_query(request.query_params.multi_items(), RunSubscribe, **request.path_params)
+        procedures = self._procedures(request)
+        await procedures.guard.check(method_of(RunSubscribe), params)
+        given = last_event_id(request)
+        after = params.after if given is None else given
+        log = await self._system.log(params.run_id)
+        if log.status in FINAL and after == log.seq:
+            return Response(status_code=HTTPStatus.NO_CONTENT)
+        return RunResponse(self._system.run(params.run_id), after=after)
+
+    async def _body(self, request: Request) -> bytes:
+        return await read_body(request, self._limits.max_message_bytes)
+
+    def _procedures(self, request: Request) -> Procedures:
+        return Procedures(self._system, self._description, Guard(self._system, principal_of(request), self._authorizer))
+
+
+def _unless_known(request: Request, response: Response, result: RunSnapshot) -> Response:
+    """The response, or 304 for a client that has it already."""
+    stranded = "" if result.stranded is None else "-stranded"
+    etag = f'"{result.seq}{stranded}"'
+    known = {tag.strip().removeprefix("W/") for tag in request.headers.get("if-none-match", "").split(",")}
+    if etag in known or "*" in known:
+        return Response(status_code=HTTPStatus.NOT_MODIFIED, headers={"etag": etag})
+    response.headers["etag"] = etag
+    return response

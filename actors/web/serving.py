@@ -1,0 +1,128 @@
+"""Serves an ASGI app over HTTP/1.1 and HTTP/2 with Hypercorn. The only file that names the server.
+
+Hypercorn's own worker can't leave while a client doesn't read, for its sends are shielded. So the listening, the bounds
+and the end are here, and Hypercorn gets one connection at a time.
+"""
+
+import logging
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, cast
+
+import trio
+from hypercorn.app_wrappers import ASGIWrapper
+from hypercorn.config import Config
+from hypercorn.trio.tcp_server import TCPServer
+from hypercorn.trio.worker_context import WorkerContext
+from hypercorn.typing import ConnectionState
+from starlette.types import ASGIApp
+
+from ..core.faults import internal_error
+from ..gateway.limits import GatewayLimits
+from ..gateway.transport import Transport
+
+__all__ = ["WebServer", "serve_app"]
+
+logger = logging.getLogger("adjourn.web")
+
+
+@dataclass(frozen=True)
+class WebServer:
+    """An HTTP server that listens."""
+
+    addresses: tuple[tuple[str, int], ...]  # host and port of each listener
+
+    @property
+    def url(self) -> str:
+        """The `http://` address: the first one."""
+        host, port = self.addresses[0]
+        return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+async def serve_app(
+    app: ASGIApp,
+    *,
+    host: str | None,
+    port: int,
+    limits: GatewayLimits,
+    task_status: trio.TaskStatus[WebServer] = trio.TASK_STATUS_IGNORED,
+) -> None:
+    """Serve until cancelled; `nursery.start` gives the `WebServer` once it listens.
+
+    Cancelled, it stops listening, lets requests under way end, and closes every connection within `limits.close_s`.
+
+    Raises: OSError, if it can't listen.
+    """
+    connections = _Connections(app, limits)
+    listeners = await trio.open_tcp_listeners(port, host=host)
+    server = WebServer(tuple(listener.socket.getsockname()[:2] for listener in listeners))
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(connections.look_after)
+        await nursery.start(partial(trio.serve_listeners, connections.receive, listeners))
+        task_status.started(server)
+
+
+class _Connection(Transport):
+    """The stream that Hypercorn is given: bytes go out in pieces, so that it shows when a client stops reading."""
+
+    def __init__(self, stream: trio.SocketStream) -> None:
+        super().__init__(stream)
+        self.socket = stream.socket
+        self.send_eof = stream.send_eof
+        self.aclose = stream.aclose
+
+    async def break_off(self) -> None:
+        """Close now, also under a send."""
+        await trio.aclose_forcefully(self._stream)
+
+
+class _Connections:
+    """The connections of one server, from the moment that they are accepted to their end."""
+
+    def __init__(self, app: ASGIApp, limits: GatewayLimits) -> None:
+        self._app = ASGIWrapper(cast(Any, app))  # the same protocol, in other types
+        self._limits = limits
+        self._context = WorkerContext(None)
+        self._config = Config()
+        self._config.keep_alive_timeout = limits.ping_s
+        self._config.include_server_header = False
+        self._config.errorlog = self._config.accesslog = None
+        self._open: set[_Connection] = set()
+        self._empty = trio.Event()  # set when the last one has gone, while the server leaves
+
+    async def look_after(self) -> None:
+        """Drop clients that don't read. Cancelled, it has all clients leave."""
+        try:
+            while True:
+                await trio.sleep(self._limits.stall_s / 4)
+                for connection in [each for each in self._open if self._stalls(each)]:
+                    logger.info("%s has read nothing for %g s: dropped", connection.peer, self._limits.stall_s)
+                    await connection.break_off()
+        finally:
+            with trio.move_on_after(self._limits.close_s, shield=True):
+                await self._context.terminated.set()  # those that are idle close, those that are not do so after it
+                if self._open:
+                    await self._empty.wait()
+            with trio.CancelScope(shield=True):  # closing by force doesn't wait
+                for connection in tuple(self._open):
+                    await connection.break_off()
+
+    def _stalls(self, connection: _Connection) -> bool:
+        since = connection.sending_since
+        return since is not None and trio.current_time() - since >= self._limits.stall_s
+
+    async def receive(self, stream: trio.SocketStream) -> None:
+        """Serve one connection to its end. Shielded: only `look_after` ends it. Raises nothing."""
+        connection = _Connection(stream)
+        self._open.add(connection)
+        try:
+            with trio.CancelScope(shield=True):
+                await TCPServer(self._app, self._config, self._context, ConnectionState({}), cast(Any, connection))
+        except* (trio.BrokenResourceError, trio.ClosedResourceError):
+            pass  # the client went in the middle of something
+        except* Exception as group:
+            internal_error(group, f"the connection of {connection.peer}", logger)
+        finally:
+            self._open.discard(connection)
+            if not self._open:
+                self._empty.set()

@@ -1,0 +1,80 @@
+"""What HTTP requests say, as the gateway's params."""
+
+from typing import Any
+
+import pytest
+
+from adjourn.actors.web.bodies import params_of_body, params_of_query, start_or_resume
+from adjourn.protocol.codec import to_json
+from adjourn.protocol.errors import InvalidParams
+from adjourn.protocol.messages import UserMessage
+from adjourn.protocol.methods import RunDecline, RunList, RunResume, RunStart
+
+
+def asked(*agents: str, **body: Any) -> RunStart | RunResume:
+    return start_or_resume(to_json(body), agents or ("shop",))
+
+
+def test_text_and_messages_start_a_run() -> None:
+    assert asked(input="hello") == RunStart(agent="shop", input="hello")
+    messages = [{"role": "user", "content": "hello"}]
+    assert asked("shop", "desk", agent="desk", messages=messages, runId="r", after="q") == RunStart(
+        agent="desk", input=(UserMessage(content="hello"),), run_id="r", after="q"
+    )
+
+
+def test_members_of_the_callers_own_become_metadata_and_those_given_as_metadata_win() -> None:
+    given = asked(input="hello", user="u", page=2, metadata={"page": 3})
+    assert given == RunStart(agent="shop", input="hello", metadata={"user": "u", "page": 3})
+
+
+def test_a_decision_resumes_whatever_else_a_chat_sends_with_each_request() -> None:
+    given = asked(runId="r", decision=None, toolCallId="c", digest="d", arguments={"a": 1}, user="u", metadata={"a": 1})
+    assert given == RunResume(run_id="r", decision=None, tool_call_id="c", digest="d", arguments={"a": 1})
+
+
+@pytest.mark.parametrize(
+    ("body", "path", "expected"),
+    [
+        (b"", "", "nothing"),
+        (b"[]", "", "object"),
+        (b'{"input":"\\ud83d"}', "", "surrogate"),
+        (b'{"input":1e999}', "/input", "finite"),
+        (b"{}", "", "`messages` or `input`"),
+        (b'{"input":"a","messages":[]}', "", "either"),
+        (b'{"input":1}', "/input", "int"),
+        (b'{"messages":[{"role":"judge"}]}', "/messages/0/role", "judge"),
+        (b'{"input":"a","runId":"a b"}', "/runId", "1 to 128"),
+        (b'{"input":"a","metadata":1,"own":1}', "/metadata", "object"),
+        (b'{"input":"a","agent":1}', "/agent", "str"),
+        (b'{"decision":1}', "", "runId"),
+    ],
+)
+def test_a_bad_body_is_told_where_and_what_was_expected(body: bytes, path: str, expected: str) -> None:
+    with pytest.raises(InvalidParams, match=expected) as caught:
+        start_or_resume(body, ["shop"])
+    assert caught.value.data["errors"][0]["path"] == path
+
+
+def test_several_agents_and_none_named_are_listed() -> None:
+    with pytest.raises(InvalidParams, match="desk, shop"):
+        asked("shop", "desk", input="hello")
+    with pytest.raises(InvalidParams, match="no agents"):
+        start_or_resume(b'{"input":"hello"}', [])
+
+
+def test_the_path_names_the_run_and_an_empty_body_is_an_empty_object() -> None:
+    assert params_of_body(b"", RunDecline, "r") == RunDecline(run_id="r")
+    assert params_of_body(b'{"reason":"no"}', RunDecline, "r") == RunDecline(run_id="r", reason="no")
+    with pytest.raises(InvalidParams, match="already"):
+        params_of_body(b'{"runId":"q"}', RunDecline, "r")
+    with pytest.raises(InvalidParams, match="unknown"):
+        params_of_body(b'{"raeson":"no"}', RunDecline, "r")
+
+
+def test_a_query_has_numbers_and_booleans_as_text_and_each_name_once() -> None:
+    query = [("limit", "5"), ("waiting", "true"), ("agent", "5")]
+    assert params_of_query(query, RunList) == RunList(limit=5, waiting=True, agent="5")
+    for wrong in ([("limit", "x")], [("limit", "0")], [("limit", "1"), ("limit", "2")], [("lim", "1")]):
+        with pytest.raises(InvalidParams):
+            params_of_query(wrong, RunList)
