@@ -93,7 +93,7 @@ def _route(path: str, handlers: dict[str, Handler]) -> Route:
         except Exception as error:
             return refusal(internal_error(error, f"{request.method} {request.url.path}", logger))
 
-    return Route(path, endpoint, methods=verbs, name="run" if path == "/runs/{runId}" else None)
+    return Route(path, endpoint, methods=verbs)
 
 
 async def _http_error(request: Request, error: Exception) -> Response:

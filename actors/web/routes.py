@@ -111,7 +111,7 @@ class Routes:
 
     def _answer(self, request: Request, run_id: str, status: Status, *, after: int) -> Response:
         """The run's events until it rests; or, where JSON is asked for, that it goes on without the client."""
-        location = request.url_for("run", runId=run_id).path
+        location = f"{request.scope.get('root_path', '')}/runs/{run_id}"  # where this app is mounted
         if wants_json(request):
             headers = {"location": location, "x-run-id": run_id}
             return Response(

@@ -1,0 +1,111 @@
+"""A run as a response: in an app of somebody's own, with readers that go, stop reading, or come twice."""
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from functools import partial
+
+import httpx
+import pytest
+import trio
+import trio.testing
+from gateway_wire import REFUND, scripted
+from starlette.types import ASGIApp, Receive, Scope, Send
+from web import Reader, names, parsed, reading, serving
+
+from adjourn.actors import ActorSystem, open_actor_system
+from adjourn.actors.gateway import GatewayLimits
+from adjourn.actors.testing import hangs, says
+from adjourn.actors.web import RunResponse, serve_app, web_app
+
+
+@asynccontextmanager
+async def served(app: ASGIApp, *, close_s: float = 1) -> AsyncGenerator[httpx.AsyncClient]:
+    """A client of any ASGI app."""
+    async with trio.open_nursery() as nursery:
+        serve = partial(serve_app, app, host="127.0.0.1", port=0, limits=GatewayLimits(close_s=close_s))
+        server = await nursery.start(serve)
+        async with httpx.AsyncClient(base_url=server.url, timeout=30) as client:
+            yield client
+        nursery.cancel_scope.cancel()
+
+
+def app_of(system: ActorSystem, **options: object) -> ASGIApp:
+    """A plain ASGI app: each request starts a run, and is answered with it."""
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        run = await system.start("shop", "hello", run_id="r")
+        await RunResponse(run, **options)(scope, receive, send)  # type: ignore[arg-type]
+
+    return app
+
+
+async def test_the_callers_own_status_and_headers_win() -> None:
+    async with open_actor_system([scripted(says("done"))]) as system:
+        own = {"Cache-Control": "private", "X-Mine": "1"}
+        async with served(app_of(system, status_code=201, headers=own)) as client:
+            response = await client.get("/")
+            assert names(parsed(response))[-1] == "agent_end"
+            assert response.status_code == 201
+            assert (response.headers["cache-control"], response.headers["x-mine"]) == ("private", "1")
+            assert response.headers["x-run-id"] == "r"
+
+
+@pytest.mark.parametrize("aborts", [False, True])
+async def test_a_run_goes_on_without_its_reader_unless_it_is_asked_to_stop(aborts: bool) -> None:
+    async with open_actor_system([scripted(hangs("well"))]) as system:
+        async with served(app_of(system, abort_on_disconnect=aborts)) as client:
+            async with reading(client, "GET", "/") as reader:
+                await reader.event()
+            if aborts:
+                snapshot = await system.run("r").wait()
+                assert (snapshot.status, snapshot.reason) == ("aborted", "the reader of its response has gone")
+            else:
+                await trio.testing.wait_all_tasks_blocked(0.05)
+                assert (await system.get("r")).snapshot.status == "running"
+                await system.abort("r")
+
+
+async def test_a_response_that_ended_aborts_nothing() -> None:
+    async with open_actor_system([scripted(REFUND, says("done"))]) as system:
+        async with served(app_of(system, abort_on_disconnect=True, until_rest=True)) as client:
+            assert names(parsed(await client.get("/")))[-1] == "agent_paused"
+        assert (await system.get("r")).snapshot.status == "paused"
+
+
+async def test_a_mounted_app_serves_under_its_path() -> None:
+    from starlette.applications import Starlette
+    from starlette.routing import Mount
+
+    async with open_actor_system([scripted(says("done"))]) as system:
+        async with served(Starlette(routes=[Mount("/agents", web_app(system))])) as client:
+            response = await client.post("/agents/runs", json={"input": "hello", "runId": "r"})
+            assert names(parsed(response))[-1] == "agent_end"
+            assert response.headers["location"] == "/agents/runs/r"
+            assert (await client.get(response.headers["location"])).status_code == 200
+
+
+async def test_the_server_leaves_in_time_though_a_client_reads_nothing() -> None:
+    async with serving(scripted(hangs("well " * 1000))) as (system, client):
+        await client.post("/runs", json={"input": "x", "runId": "r"}, headers={"accept": "application/json"})
+        async with reading(client, "GET", "/runs/r/events"):
+            await trio.testing.wait_all_tasks_blocked(0.05)
+            with trio.fail_after(10):
+                await system.run("r").abort()
+
+
+async def test_streams_end_when_the_system_closes() -> None:
+    limits = GatewayLimits(close_s=5)
+    async with trio.open_nursery() as nursery:
+        async with open_actor_system([scripted(hangs("well"))], drain_s=0) as system:
+            serve = partial(serve_app, web_app(system), host="127.0.0.1", port=0, limits=limits)
+            server = await nursery.start(serve)
+            await system.start("shop", "hello", run_id="r")
+            stream = await trio.open_tcp_stream(*server.addresses[0])
+            reader = Reader(stream)
+            await reader.ask("GET", "/runs/r/events", {})
+            assert await reader.event() is not None
+        with trio.fail_after(10):
+            while await reader.event() is not None:
+                pass
+        await stream.aclose()
+        nursery.cancel_scope.cancel()
