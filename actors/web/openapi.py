@@ -5,9 +5,9 @@ OpenAPI 3.1 (https://spec.openapis.org/oas/v3.1.0): its schemas are JSON Schema 
 
 from functools import lru_cache
 from http import HTTPStatus
-from typing import Any
+from typing import Annotated, Any
 
-from msgspec import UNSET, UnsetType
+from msgspec import UNSET, Meta, UnsetType
 
 from ...protocol import codec
 from ...protocol.components import component_schemas
@@ -23,6 +23,9 @@ __all__ = ["Accepted", "Problem", "StartBody", "openapi_document"]
 
 _JSON = "application/json"
 _SSE = "text/event-stream"
+
+
+_Messages = Annotated[tuple[Message, ...], Meta(min_length=1)]
 
 
 class Problem(Wire, frozen=True):
@@ -44,8 +47,8 @@ class Accepted(Wire, frozen=True):
 class StartBody(Wire, frozen=True):
     """Starts a run. Members that are not named here become metadata."""
 
-    messages: tuple[Message, ...] | UnsetType = UNSET  # either this,
-    input: str | tuple[Message, ...] | UnsetType = UNSET  # or this
+    messages: _Messages | UnsetType = UNSET  # either this,
+    input: str | _Messages | UnsetType = UNSET  # or this
     agent: str | None = None  # its name; may be left out where there is one only
     run_id: RunId | None = None  # with the same one again, the same run goes on: safe to retry
     after: RunId | None = None  # a run whose transcript this one goes on from
@@ -56,17 +59,18 @@ class StartBody(Wire, frozen=True):
 def openapi_document(version: str) -> bytes:
     """Return the document as JSON, of this version of adjourn."""
     kinds = [kind for method in METHODS.values() for kind in (method.params, method.result)]
-    schemas = component_schemas([*kinds, Problem, Accepted, StartBody, Envelope])
+    found = component_schemas([*kinds, Problem, Accepted, StartBody, Envelope])
+    schemas = {name: _closed(schema) for name, schema in found.items()} | {"Value": _VALUE}
     paths: dict[str, dict[str, Any]] = {}
     for operation in OPERATIONS:
         paths.setdefault(operation.path, {})[operation.verb.lower()] = _operation(operation, schemas)
-    paths["/runs"]["post"] = _stream_of(RunStart, "Start a run, or decide a call", {"anyOf": [_START, _RESUME]})
+    paths["/runs"]["post"] = _stream_of(RunStart, "Start a run, or decide a call", _either(schemas))
     resume = _body_about_a_run(schemas[RunResume.__name__])
     paths["/runs/{runId}/resume"] = {"post": _stream_of(RunResume, "Decide a gated call", resume, in_path=True)}
     paths["/runs/{runId}/events"] = {"get": _events(schemas[RunSubscribe.__name__])}
     paths["/healthz"] = {"get": {"operationId": "health", "responses": _answers("Whether it takes requests", _OBJECT)}}
     paths["/openapi.json"] = {"get": {"operationId": "openapi", "responses": _answers("This document", _OBJECT)}}
-    inlined = {method.params.__name__ for method in METHODS.values()} - {RunResume.__name__}
+    inlined = {method.params.__name__ for method in METHODS.values()}
     document: dict[str, Any] = {
         "openapi": "3.1.0",
         "info": {"title": "adjourn", "version": version, "license": {"name": "MIT", "identifier": "MIT"}},
@@ -92,7 +96,7 @@ def _operation(operation: Operation, schemas: dict[str, Any]) -> dict[str, Any]:
     found: dict[str, Any] = {
         "operationId": method_of(operation.params),
         "summary": operation.summary,
-        "parameters": in_path if operation.has_body else in_path + _in_query(params),
+        "parameters": in_path if operation.has_body else in_path + _in_query(params, but=operation.cursor),
         "responses": answers | _refusals(operation.params),
     }
     if operation.has_body:
@@ -160,11 +164,43 @@ def _body_about_a_run(params: dict[str, Any]) -> dict[str, Any]:
     return {"type": "object", "properties": properties, "required": required, "additionalProperties": False}
 
 
-def _in_query(params: dict[str, Any]) -> list[dict[str, Any]]:
-    names = [name for name in params["properties"] if name != "runId"]
+def _in_query(params: dict[str, Any], *, but: str | None = None) -> list[dict[str, Any]]:
+    names = [name for name in params["properties"] if name not in ("runId", but)]
     return [{"name": name, "in": "query", "schema": params["properties"][name]} for name in names]
 
 
+def _either(schemas: dict[str, Any]) -> dict[str, Any]:
+    """The body of `POST /runs`: of a start, or of a resume. Members of the caller's own are welcome in both."""
+    start = schemas.pop(StartBody.__name__)
+    start["properties"] |= {"decision": False}
+    start["oneOf"] = [{"required": ["messages"]}, {"required": ["input"]}]
+    return {"anyOf": [start, {**schemas[RunResume.__name__], "additionalProperties": _ANY_VALUE}]}
+
+
+def _closed(schema: dict[str, Any]) -> dict[str, Any]:
+    """The schema, in which what is left open is a value that every wire carries."""
+    if not schema:
+        return _ANY_VALUE
+    found = dict(schema)
+    if found.get("type") == "object":
+        found.setdefault("additionalProperties", _ANY_VALUE)
+    if "properties" in found:
+        found["properties"] = {name: _closed(member) for name, member in found["properties"].items()}
+    if isinstance(found.get("items"), dict):
+        found["items"] = _closed(found["items"])
+    if "anyOf" in found:
+        found["anyOf"] = [_closed(member) for member in found["anyOf"]]
+    return found
+
+
+_ANY_VALUE = {"$ref": "#/components/schemas/Value"}
+_VALUE = {
+    "description": "Any JSON value; of its numbers, those that are no fractions lie within ±2^53.",
+    "minimum": -codec.MAX_INT,
+    "maximum": codec.MAX_INT,
+    "items": _ANY_VALUE,
+    "additionalProperties": _ANY_VALUE,
+}
 _OBJECT = {"type": "object"}
 _RUN_ID = {
     "name": "runId",
@@ -178,7 +214,6 @@ _LAST_EVENT_ID = {
     "description": "The last event that the client has; it is heeded before `after`",
     "schema": {"type": "string", "pattern": "^[0-9]{0,16}$"},
 }
-_START, _RESUME = _ref(StartBody), _ref(RunResume)
 _ANY_REQUEST = (
     HTTPStatus.BAD_REQUEST,
     HTTPStatus.REQUEST_TIMEOUT,

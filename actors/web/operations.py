@@ -30,6 +30,7 @@ class Operation:
     path: str
     params: type[Params]
     summary: str
+    cursor: str | None = None  # of its params, the one that only a `Link` brings
 
     @property
     def method(self) -> Method:
@@ -45,7 +46,7 @@ class Operation:
 OPERATIONS = (
     Operation("GET", "/server", ServerInfo, "What this server is, and its limits"),
     Operation("GET", "/agents", AgentsList, "The agents that can be started, with their tools"),
-    Operation("GET", "/runs", RunList, "A page of runs, newest first; `Link` has the next page"),
+    Operation("GET", "/runs", RunList, "A page of runs, newest first; `Link` has the next page", "after"),
     Operation("GET", "/runs/{runId}", RunGet, "The whole visible state of a run"),
     Operation("DELETE", "/runs/{runId}", RunDelete, "Delete a run; one that isn't over is aborted first"),
     Operation("POST", "/runs/{runId}/decline", RunDecline, "Say no to a gated call, or take back an offered one"),

@@ -23,6 +23,7 @@ from ...protocol.errors import (
     ShuttingDown,
     StoreUnavailable,
     Stranded,
+    ToolCallIdRequired,
     Unauthorized,
 )
 
@@ -33,7 +34,8 @@ PROBLEM_TYPE = "application/problem+json"
 _STATUS: dict[type[AdjournError], HTTPStatus] = {
     RunNotFound: HTTPStatus.NOT_FOUND,
     AgentNotFound: HTTPStatus.NOT_FOUND,
-    DecisionInvalid: HTTPStatus.UNPROCESSABLE_ENTITY,
+    DecisionInvalid: HTTPStatus.CONFLICT,  # the request is well formed: what a call takes is the run's state
+    ToolCallIdRequired: HTTPStatus.CONFLICT,
     DecisionConflict: HTTPStatus.CONFLICT,
     NotPending: HTTPStatus.CONFLICT,
     RunEnded: HTTPStatus.CONFLICT,

@@ -89,6 +89,7 @@ class Routes:
 
     async def _start_or_resume(self, request: Request) -> Response:
         params = start_or_resume(await self._body(request), self._system.agents)
+        last_event_id(request)  # a malformed one is refused here too
         if isinstance(params, RunResume):
             return await self._stream_resumed(request, params)
         procedures = self._procedures(request)

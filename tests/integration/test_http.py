@@ -51,10 +51,10 @@ async def test_an_invalid_decision_is_told_with_paths_and_consumes_nothing() -> 
     async with serving(scripted(REFUND, says("done"))) as (_, client):
         await start(client)
         refused = await client.post("/runs/r/resume", json={"decision": {"approved": "maybe"}})
-        assert refused.status_code == 422
+        assert refused.status_code == 409
         assert refused.headers["content-type"] == "application/problem+json"
         problem = refused.json()
-        assert (problem["type"], problem["status"]) == ("decisionInvalid", 422)
+        assert (problem["type"], problem["status"]) == ("decisionInvalid", 409)
         assert [error["path"] for error in problem["errors"]] == ["/approved"]
         assert names(parsed(await client.post("/runs/r/resume", json={"decision": YES})))[-1] == "agent_end"
 
