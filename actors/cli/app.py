@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from functools import partial
 from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
 from urllib.parse import urlsplit
@@ -68,6 +69,17 @@ ParkedTTL = Annotated[
         help="After how long a waiting run is stopped: 30d, 12h, forever. For runs that begin from now on.",
     ),
 ]
+HttpPort = Annotated[
+    int | None,
+    typer.Option(
+        "--http-port",
+        min=0,
+        max=65535,
+        show_default="the one after --port",
+        help="Port for HTTP, with the extra `web`. 0 picks a free one.",
+    ),
+]
+NoHttp = Annotated[bool, typer.Option("--no-http", help="Serve over WebSocket only.")]
 Headless = Annotated[bool, typer.Option("--headless", help="Serve only, with no chat, also on a terminal.")]
 
 
@@ -91,6 +103,8 @@ def demo(
     token: OwnToken = None,
     retention: Retention = None,
     parked_ttl: ParkedTTL = None,
+    http_port: HttpPort = None,
+    no_http: NoHttp = False,
     headless: Headless = False,
 ) -> None:
     """Serve the demo agent, which needs no key and no network, and chat with it."""
@@ -98,7 +112,8 @@ def demo(
     chat = not headless and sys.stdin.isatty() and sys.stdout.isatty()
     lines = [f"Each refund that is executed is a line in {ledger}"] if ledger else []
     agents = _kept([make_support(ledger)], retention, parked_ttl)
-    _serve(agents, store, host, port, token, chat=chat, lines=lines, to_try=TRY)
+    place = _place(host, port, token, http_port, http=not no_http)
+    _serve(agents, store, place, chat=chat, lines=lines, to_try=TRY)
 
 
 @app.command("serve")
@@ -112,9 +127,12 @@ def serve_agents(
     token: OwnToken = None,
     retention: Retention = None,
     parked_ttl: ParkedTTL = None,
+    http_port: HttpPort = None,
+    no_http: NoHttp = False,
 ) -> None:
     """Serve agents of your own."""
-    _serve(_kept(load_agents(agents), retention, parked_ttl), store, host, port, token)
+    place = _place(host, port, token, http_port, http=not no_http)
+    _serve(_kept(load_agents(agents), retention, parked_ttl), store, place)
 
 
 def _kept(agents: Sequence[Agent], retention_s: float | None, parked_ttl_s: float | None) -> list[Agent]:
@@ -163,23 +181,32 @@ def _chat_with(model: str, beside: Sequence[str]) -> None:
     trio.run(chat_with, agent)
 
 
+def _place(host: str, port: int, token: str | None, http_port: int | None, *, http: bool) -> Place:
+    """Where to listen. HTTP is served where its extra is installed."""
+    if not (token or is_loopback(host)):
+        expected = "beyond this machine, clients must show a token: set ADJOURN_TOKEN, or give --token"
+        raise typer.BadParameter(expected, param_hint="--host")
+    installed = all(find_spec(name) is not None for name in ("hypercorn", "starlette"))
+    if http_port is not None and not installed:
+        raise typer.BadParameter("HTTP needs the extra `web`: pip install 'adjourn[web]'", param_hint="--http-port")
+    if not (http and installed):
+        return Place(host, port, token)
+    return Place(host, port, token, http_port=(port and port + 1) if http_port is None else http_port)
+
+
 def _serve(
     agents: Sequence[Agent],
     store: str,
-    host: str,
-    port: int,
-    token: str | None,
+    place: Place,
     *,
     chat: bool = False,
     lines: Sequence[str] = (),
     to_try: str | None = None,
 ) -> None:
-    if not (token or is_loopback(host)):
-        expected = "beyond this machine, clients must show a token: set ADJOURN_TOKEN, or give --token"
-        raise typer.BadParameter(expected, param_hint="--host")
-
     def ready(found: Ready) -> None:
         typer.echo(f"adjourn serves {', '.join(agent.name for agent in agents)} at {found.url}")
+        if found.http_url is not None:
+            typer.echo(f"and over HTTP at {found.http_url}")
         typer.echo(
             f"Runs are kept in {store}" if store != "memory:" else "Runs are kept in memory, for this process only"
         )
@@ -197,10 +224,9 @@ def _serve(
         sys.stdout.flush()
 
     async def converse_here(url: str) -> None:
-        await converse(url, agent=agents[0].name, token=token, come_back=_served_again(url, host, store))
+        await converse(url, agent=agents[0].name, token=place.token, come_back=_served_again(url, place.host, store))
 
     meanwhile = converse_here if chat else None
-    place = Place(host, port, token)
     trio.run(
         partial(serve, agents, store=store, place=place, ready=ready, stopping=stopping, meanwhile=meanwhile),
     )

@@ -2,7 +2,8 @@
 
 import errno
 import signal
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -11,7 +12,7 @@ import trio
 from ...protocol.errors import InvalidParams
 from ...protocol.events import Status
 from ..agent import Agent
-from ..gateway.server import Gateway, GatewayLimits, serve_gateway, token_authenticator
+from ..gateway.server import GatewayLimits, serve_gateway, token_authenticator
 from ..runtime.system import ActorSystem, open_actor_system
 from .leaving import bounded_departure
 
@@ -29,6 +30,7 @@ class Place:
     host: str
     port: int  # 0: a free one
     token: str | None = field(default=None, repr=False)
+    http_port: int | None = None  # for HTTP; 0: a free one; None: no HTTP. Needs the extra `web`
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,7 @@ class Ready:
     """What there is to say when the gateway listens. Counts stop at `MAX_COUNTED`."""
 
     url: str
+    http_url: str | None  # None: no HTTP
     going_on: int  # runs that the last process left in the middle; they go on now
     waiting: int  # runs that wait for a decision, or for a client
     stranded: int  # of both, those whose agent isn't loaded
@@ -73,35 +76,53 @@ async def serve(
                     counts = await _count(system)
                     listen = partial(_serve_clients, system, place, clients, close_s=drain_s)
                     # Outside of the system's block on purpose: the two are left at the same time.
-                    gateway: Gateway = await nursery.start(listen)
-                    ready(Ready(gateway.url, *counts))
-                    await _until(stop, meanwhile and partial(meanwhile, gateway.url))
+                    url, http_url = await nursery.start(listen)
+                    ready(Ready(url, http_url, *counts))
+                    await _until(stop, meanwhile and partial(meanwhile, url))
                 finally:
                     departure.begin()
                     clients.cancel()  # they are told while the runs come to rest
             nursery.cancel_scope.cancel()
 
 
-async def _serve_clients(  # noqa: ASYNC114, ASYNC128  # the gateway says when it has started
+async def _serve_clients(  # noqa: ASYNC114, ASYNC128  # says when both listen
     system: ActorSystem,
     place: Place,
     scope: trio.CancelScope,
     *,
     close_s: float,
-    task_status: trio.TaskStatus[Gateway],
+    task_status: trio.TaskStatus[tuple[str, str | None]],
 ) -> None:
+    """Serve over WebSocket, and over HTTP where the place has a port for it, until `scope` is cancelled."""
+    options = {
+        "host": place.host,
+        "authenticator": token_authenticator(place.token) if place.token else None,
+        "limits": GatewayLimits(close_s=close_s),
+    }
     with scope:
-        try:
-            await serve_gateway(
-                system,
-                host=place.host,
-                port=place.port,
-                authenticator=token_authenticator(place.token) if place.token else None,
-                limits=GatewayLimits(close_s=close_s),
-                task_status=task_status,
-            )
-        except OSError as error:
-            raise InvalidParams(f"cannot listen on {place.host}:{place.port}: {_why(error)}") from error
+        async with trio.open_nursery() as nursery:
+            with _listening(place.host, place.port, "--port"):
+                gateway = await nursery.start(partial(serve_gateway, system, port=place.port, **options))
+            http_url = None
+            if place.http_port is not None:
+                from ..web import serve_web  # an extra
+
+                with _listening(place.host, place.http_port, "--http-port"):
+                    http = await nursery.start(partial(serve_web, system, port=place.http_port, **options))
+                http_url = http.url
+            task_status.started((gateway.url, http_url))
+
+
+@contextmanager
+def _listening(host: str, port: int, option: str) -> Generator[None]:
+    """Raises: InvalidParams where the block can't listen."""
+    try:
+        yield
+    except OSError as error:
+        why = error.strerror or str(error)
+        if error.errno == errno.EADDRINUSE:
+            why = f"something else does, maybe another adjourn; {option} 0 picks a free port"
+        raise InvalidParams(f"cannot listen on {host}:{port}: {why}") from error
 
 
 async def _until(stop: trio.Event, meanwhile: Callable[[], Awaitable[None]] | None) -> None:
@@ -122,12 +143,6 @@ async def _watch_signals(signals: AsyncIterator[int], stop: trio.Event, stopping
         if not stop.is_set():
             stop.set()
             stopping()
-
-
-def _why(error: OSError) -> str:
-    if error.errno == errno.EADDRINUSE:
-        return "something else does, maybe another adjourn; --port 0 picks a free port"
-    return error.strerror or str(error)
 
 
 async def _count(system: ActorSystem) -> tuple[int, int, int]:

@@ -5,6 +5,7 @@ and the end are here, and Hypercorn gets one connection at a time.
 """
 
 import logging
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, cast
@@ -17,11 +18,16 @@ from hypercorn.trio.worker_context import WorkerContext
 from hypercorn.typing import ConnectionState
 from starlette.types import ASGIApp
 
+from ...protocol.errors import InvalidParams
+from ...protocol.loopback import is_loopback
 from ..core.faults import internal_error
+from ..gateway.access import Authenticator, Authorizer
 from ..gateway.limits import GatewayLimits
 from ..gateway.transport import Transport
+from ..runtime.system import ActorSystem
+from .app import web_app
 
-__all__ = ["WebServer", "serve_app"]
+__all__ = ["WebServer", "serve_app", "serve_web"]
 
 logger = logging.getLogger("adjourn.web")
 
@@ -37,6 +43,31 @@ class WebServer:
         """The `http://` address: the first one."""
         host, port = self.addresses[0]
         return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+async def serve_web(
+    system: ActorSystem,
+    *,
+    host: str | None = "127.0.0.1",
+    port: int = 8766,
+    authenticator: Authenticator | None = None,
+    authorizer: Authorizer | None = None,
+    origins: Iterable[str] = (),
+    limits: GatewayLimits | None = None,
+    task_status: trio.TaskStatus[WebServer] = trio.TASK_STATUS_IGNORED,
+) -> None:
+    """Serve a system's runs over HTTP until cancelled; `nursery.start` gives the `WebServer` once it listens.
+
+    The arguments are those of `serve_gateway` and `web_app`. Cancelled, it behaves as `serve_app`.
+
+    Raises: InvalidParams, before it listens; OSError, if it can't.
+    """
+    if authenticator is None and not is_loopback(host):
+        where = "every address" if not host else repr(host)
+        raise InvalidParams(f"host: listening on {where} demands an authenticator; without one only 127.0.0.1 or ::1")
+    limits = limits or GatewayLimits()
+    app = web_app(system, authenticator=authenticator, authorizer=authorizer, origins=origins, host=host, limits=limits)
+    await serve_app(app, host=host, port=port, limits=limits, task_status=task_status)
 
 
 async def serve_app(

@@ -256,12 +256,12 @@ def test_an_interrupt_is_silent(adjourn: Adjourn, monkeypatch: pytest.MonkeyPatc
 @pytest.mark.parametrize(
     ("found", "lines"),
     [
-        (Ready(runs.DEFAULT_URL, 0, 0, 0), []),
+        (Ready(runs.DEFAULT_URL, None, 0, 0, 0), []),
         (
-            Ready(runs.DEFAULT_URL, 1, 1, 1),
+            Ready(runs.DEFAULT_URL, None, 1, 1, 1),
             ["1 run goes on", "1 run is waiting for a decision: adjourn runs list", "1 run is stranded"],
         ),
-        (Ready(runs.DEFAULT_URL, 2, 0, 3), ["2 runs go on", "3 runs are stranded"]),
+        (Ready(runs.DEFAULT_URL, None, 2, 0, 3), ["2 runs go on", "3 runs are stranded"]),
     ],
 )
 def test_what_was_in_the_store_is_said_at_the_start(found: Ready, lines: list[str]) -> None:
