@@ -27,7 +27,7 @@ from .agents import DESCRIPTOR, agent_of
 from .figure import Figure, compared
 from .repeat import cpu_s, interleaved
 
-__all__ = ["Load", "bare_delivery_s", "measure", "our_delivery_s"]
+__all__ = ["LAST", "Load", "Paced", "bare_delivery_s", "delivered_s", "let_go", "measure", "our_delivery_s"]
 
 WORD = " something"
 BURST = 25
@@ -98,12 +98,14 @@ async def our_delivery_s(load: Load) -> float:
         seen = (await system.get(run.id)).seq
         request = rpc.request(1, "run.subscribe", RunSubscribe(run_id=run.id, after=seen), rpc.JSON)
         url = gateway.url + ("/?batch=1" if load.lagging else "")
-        seconds = await _delivered(url, load, request, _let_go(model))
+        seconds = await delivered_s(url, load, request, let_go(model))
         nursery.cancel_scope.cancel()
     return seconds
 
 
-def _let_go(model: Paced) -> Callable[[], Awaitable[None]]:
+def let_go(model: Paced) -> Callable[[], Awaitable[None]]:
+    """What lets the model go."""
+
     async def go() -> None:
         model.go.set()
 
@@ -132,7 +134,7 @@ async def bare_delivery_s(load: Load) -> float:
 
     async with trio.open_nursery() as nursery:
         server = await nursery.start(partial(serve_websocket, welcome, "127.0.0.1", 0, ssl_context=None))
-        seconds = await _delivered(f"ws://127.0.0.1:{server.port}", load, b"{}", go)
+        seconds = await delivered_s(f"ws://127.0.0.1:{server.port}", load, b"{}", go)
         nursery.cancel_scope.cancel()
     return seconds
 
@@ -144,8 +146,11 @@ def _frames(count: int) -> list[str]:
     return [*frames, f'{{"method":"run.event","params":{{"event":{{"type":"{LAST}"}}}}}}']
 
 
-async def _delivered(url: str, load: Load, request: bytes, go: Callable[[], Awaitable[None]]) -> float:
-    async with _clients(url, load.clients, request) as process:
+async def delivered_s(
+    url: str, load: Load, request: bytes, go: Callable[[], Awaitable[None]], *, module: str = "bench.fanout"
+) -> float:
+    """Processor seconds of this process for a delivery, to clients in a process of that module."""
+    async with _clients(module, url, load.clients, request) as process:
         assert process.stdout is not None
         async with aclosing(_lines(process.stdout)) as lines:
             if await anext(lines) != b"ready":
@@ -160,8 +165,8 @@ async def _delivered(url: str, load: Load, request: bytes, go: Callable[[], Awai
 
 
 @asynccontextmanager
-async def _clients(url: str, count: int, request: bytes) -> AsyncGenerator[trio.Process]:
-    command = [sys.executable, "-m", "bench.fanout", url, str(count), request.decode()]
+async def _clients(module: str, url: str, count: int, request: bytes) -> AsyncGenerator[trio.Process]:
+    command = [sys.executable, "-m", module, url, str(count), request.decode()]
     process = await trio.lowlevel.open_process(command, stdout=subprocess.PIPE)
     try:
         yield process

@@ -25,6 +25,7 @@ SCENARIOS: dict[int, tuple[str, tuple[str, ...]]] = {
     7: ("actor core", ("core",)),
     8: ("cold import", ("imports",)),
     9: ("threads", ("threads",)),
+    10: ("server-sent events", ("sse",)),
 }
 
 

@@ -109,3 +109,29 @@ async def test_streams_end_when_the_system_closes() -> None:
                 pass
         await stream.aclose()
         nursery.cancel_scope.cancel()
+
+
+@pytest.mark.slow
+async def test_two_hundred_readers_of_whom_a_third_never_read_hold_up_nobody() -> None:
+    async with serving(scripted(REFUND, says("well " * 3000))) as (system, client), trio.open_nursery() as silent:
+        await (await system.start("shop", "hello", run_id="r")).wait()
+        ends: list[str] = []
+
+        async def read(reads: bool, *, task_status: trio.TaskStatus[None]) -> None:
+            async with reading(client, "GET", "/runs/r/events") as reader:
+                last = await reader.event()
+                task_status.started()
+                if not reads:
+                    await trio.sleep_forever()
+                while (envelope := await reader.event()) is not None:
+                    last = envelope
+                assert last is not None
+                ends.extend(names([last]))
+
+        async with trio.open_nursery() as nursery:
+            for number in range(200):
+                await (nursery if number % 3 else silent).start(read, bool(number % 3))
+            await system.run("r").resume({"approved": True})
+        assert len(ends) == 133
+        assert set(ends) <= {"agent_end", "snapshot"}
+        silent.cancel_scope.cancel()
