@@ -4,16 +4,18 @@ import hashlib
 import hmac
 import json
 import secrets
-from collections.abc import AsyncGenerator, AsyncIterator, Generator
+from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterator, Sequence
 from contextlib import aclosing, asynccontextmanager, suppress
 from typing import Any
 
 import msgspec
 import trio
 
+from ...protocol import codec
 from ...protocol.errors import RunNotFound, ShuttingDown, StoreUnavailable
 from ...protocol.events import Envelope
 from ...protocol.methods import Aborted, RunSnapshot
+from ...protocol.parts import parts_of
 from ...protocol.record import FINAL, Head, History, Limits
 from ...protocol.sse import encode_comment, encode_event
 from ...protocol.transcript import Snapshot
@@ -21,6 +23,7 @@ from ...protocol.transitions import Abort, ClaimCall, ClientResult, Decide, Decl
 from .admission import check_result
 from .cursor import Cursor
 from .eventlog import EventLog
+from .item import Item
 from .records import load_record
 from .run_actor import RunActor
 from .runtime import Runtime
@@ -69,7 +72,8 @@ class Run:
         self, after: int | None = None, *, keepalive_s: float = KEEPALIVE_S, until_rest: bool = False
     ) -> AsyncGenerator[bytes]:
         """The events as server-sent events, `id: <seq>` and `data: <envelope>`, for one live reader; a reader that is
-        slow gets a snapshot in between (an envelope with `snapshot` instead of `event`). `after` as in `events`; None
+        slow gets a snapshot in between (an envelope with `snapshot` instead of `event`; a long one in parts, of which
+        only the last has an id, as `adjourn.protocol.parts` joins them). `after` as in `events`; None
         begins with a snapshot. A comment comes first, and whenever nothing else has for `keepalive_s`, half a second
         more or less. Ends as `events` does; with `until_rest` also when the reader is up to date with a run that is
         parked. Close it (`aclosing`) when leaving early.
@@ -83,7 +87,8 @@ class Run:
             while not cursor.finished:
                 items = cursor.take()
                 if items:
-                    yield b"".join(encode_event(item.encoded("json"), id=item.seq) for item in items)
+                    for chunk in _chunks(items):
+                        yield chunk
                 elif until_rest and log.status != "running":
                     return
                 elif not await self._runtime.keepalive.wait_more(cursor, keepalive_s):
@@ -292,6 +297,18 @@ async def _envelopes(cursor: Cursor, log: EventLog, tenure: Tenure) -> AsyncGene
             await cursor.wait_more()
     if log.status not in FINAL:
         tenure.check()
+
+
+def _chunks(items: Sequence[Item]) -> Iterator[bytes]:
+    """Server-sent events, joined but for the parts of snapshots."""
+    if not items[0].is_snapshot:
+        yield b"".join([encode_event(item.encoded("json"), id=item.seq) for item in items])
+        return
+    [item] = items
+    whole = item.envelope
+    assert isinstance(whole, RunSnapshot)
+    for part in parts_of(whole):
+        yield encode_event(codec.to_json(part), id=whole.seq if part.next is None else None)
 
 
 def _token_of(claimant: str, run_id: str, tool_call_id: str, by: str | None) -> str:

@@ -20,7 +20,7 @@ from ..core.faults import internal_error
 from ..gateway.access import Authenticator, Authorizer
 from ..gateway.limits import GatewayLimits
 from ..runtime.system import ActorSystem
-from .door import Door, refusal
+from .entry import Entry, refusal
 from .problems import HttpRefusal
 from .routes import Handler, Routes
 
@@ -57,7 +57,8 @@ def web_app(
     allowed = tuple(origins)
     if "*" in allowed:
         raise InvalidParams("origins: expected each one by name: `*` would let any page decide")
-    routes = Routes(system, authorizer, limits or GatewayLimits())
+    limits = limits or GatewayLimits()
+    routes = Routes(system, authorizer, limits)
     cors = Middleware(
         CORSMiddleware,
         allow_origins=allowed,
@@ -71,7 +72,7 @@ def web_app(
         middleware=[cors],
         exception_handlers={HTTPException: _http_error},
     )
-    return Door(app, authenticator=authenticator, host=host, origins=allowed)
+    return Entry(app, authenticator=authenticator, host=host, origins=allowed, limits=limits)
 
 
 def _route(path: str, handlers: dict[str, Handler]) -> Route:

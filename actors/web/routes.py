@@ -3,11 +3,12 @@
 What a request says is `bodies.py`'s to read; errors pass through, and the app tells them.
 """
 
+import secrets
 from collections.abc import Awaitable, Callable
 from functools import partial
 from http import HTTPStatus
 from importlib.metadata import version
-from typing import TypeAlias, cast
+from typing import TypeAlias, TypeVar, cast
 from urllib.parse import urlencode
 
 from starlette.requests import Request
@@ -15,15 +16,26 @@ from starlette.responses import Response
 
 from ...protocol import codec
 from ...protocol.events import Status
-from ...protocol.methods import RunPage, RunResume, RunSnapshot, RunStart, RunSubscribe, ServerDescription
+from ...protocol.methods import (
+    Params,
+    RunGet,
+    RunPage,
+    RunResume,
+    RunSnapshot,
+    RunStart,
+    RunSubscribe,
+    ServerDescription,
+)
+from ...protocol.parts import page_of
 from ...protocol.record import FINAL
 from ..gateway.access import Authorizer
+from ..gateway.cursors import SealedCursors
 from ..gateway.guard import Guard
 from ..gateway.limits import GatewayLimits
 from ..gateway.procedures import Procedures
 from ..runtime.system import ActorSystem
 from .bodies import params_of_body, params_of_query, start_or_resume
-from .door import principal_of
+from .entry import principal_of
 from .openapi import Accepted, openapi_document
 from .operations import OPERATIONS, Operation, method_of
 from .received import JSON_TYPE, last_event_id, read_body, wants_json
@@ -31,6 +43,7 @@ from .stream import RunResponse
 
 __all__ = ["Handler", "Routes"]
 
+P = TypeVar("P", bound=Params)
 Handler: TypeAlias = Callable[[Request], Awaitable[Response]]
 
 
@@ -39,11 +52,12 @@ class Routes:
 
     def __init__(self, system: ActorSystem, authorizer: Authorizer | None, limits: GatewayLimits) -> None:
         self._system, self._authorizer, self._limits = system, authorizer, limits
+        self._cursors = None if authorizer is None else SealedCursors(secrets.token_bytes(32))
         self._description = ServerDescription(
             name="adjourn",
             version=version("adjourn"),
             protocol=("sse",),
-            limits={"maxMessageBytes": limits.max_message_bytes},
+            limits={"maxMessageBytes": limits.max_message_bytes, **system.bounds.announced()},
         )
 
     def table(self) -> dict[str, dict[str, Handler]]:
@@ -62,11 +76,13 @@ class Routes:
 
     async def _carry_out(self, operation: Operation, request: Request) -> Response:
         if operation.has_body:
-            params = params_of_body(await self._body(request), operation.params, request.path_params["runId"])
+            params = self._about_a_run(await self._body(request), operation.params, request)
         else:
             params = params_of_query(request.query_params.multi_items(), operation.params, **request.path_params)
         procedures = self._procedures(request)
         allowed = await procedures.guard.check(method_of(operation.params), params)
+        if isinstance(allowed, RunGet):
+            return self._page(request, await procedures.get(allowed), allowed)
         result = await procedures.carry_out(allowed)
         if operation.verb == "DELETE":
             return Response(status_code=HTTPStatus.NO_CONTENT)
@@ -74,9 +90,14 @@ class Routes:
         if isinstance(result, RunPage) and result.after is not None:
             query = {**request.query_params, "after": result.after}
             response.headers["link"] = f'<{request.url.path}?{urlencode(query)}>; rel="next"'
-        if isinstance(result, RunSnapshot):
-            return _unless_known(request, response, result)
         return response
+
+    def _page(self, request: Request, whole: RunSnapshot, asked: RunGet) -> Response:
+        page = page_of(whole, asked.from_)
+        response = Response(codec.to_json(page), media_type=JSON_TYPE)
+        if page.next is not None:
+            response.headers["link"] = f'<{request.url.path}?from={page.next}>; rel="next"'
+        return _unless_known(request, response, page)
 
     async def _health(self, request: Request) -> Response:
         self._system.runtime.registry.check_open()
@@ -88,7 +109,7 @@ class Routes:
     # Streams.
 
     async def _start_or_resume(self, request: Request) -> Response:
-        params = start_or_resume(await self._body(request), self._system.agents)
+        params = start_or_resume(await self._body(request), self._system.agents, self._system.bounds)
         last_event_id(request)  # a malformed one is refused here too
         if isinstance(params, RunResume):
             return await self._stream_resumed(request, params)
@@ -98,7 +119,7 @@ class Routes:
         return self._answer(request, log.run_id, log.status, after=0)
 
     async def _resume(self, request: Request) -> Response:
-        params = params_of_body(await self._body(request), RunResume, request.path_params["runId"])
+        params = self._about_a_run(await self._body(request), RunResume, request)
         return await self._stream_resumed(request, params)
 
     async def _stream_resumed(self, request: Request, params: RunResume) -> Response:
@@ -131,11 +152,15 @@ class Routes:
             return Response(status_code=HTTPStatus.NO_CONTENT)
         return RunResponse(self._system.run(params.run_id), after=after)
 
+    def _about_a_run(self, body: bytes, kind: type[P], request: Request) -> P:
+        return params_of_body(body, kind, request.path_params["runId"], self._system.bounds)
+
     async def _body(self, request: Request) -> bytes:
         return await read_body(request, self._limits.max_message_bytes)
 
     def _procedures(self, request: Request) -> Procedures:
-        return Procedures(self._system, self._description, Guard(self._system, principal_of(request), self._authorizer))
+        guard = Guard(self._system, principal_of(request), self._authorizer)
+        return Procedures(self._system, self._description, guard, self._cursors)
 
 
 def _unless_known(request: Request, response: Response, result: RunSnapshot) -> Response:

@@ -6,6 +6,7 @@ and the end are here, and Hypercorn gets one connection at a time.
 
 import logging
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, cast
@@ -22,7 +23,11 @@ from ...protocol.errors import InvalidParams
 from ...protocol.loopback import is_loopback
 from ..core.faults import internal_error
 from ..gateway.access import Authenticator, Authorizer
+from ..gateway.door import Door
+from ..gateway.handshake import LINGER_S
 from ..gateway.limits import GatewayLimits
+from ..gateway.refusal import Refusal
+from ..gateway.sparse_log import SparseLog
 from ..gateway.transport import Transport
 from ..runtime.system import ActorSystem
 from .app import web_app
@@ -99,6 +104,7 @@ class _Connection(Transport):
     def __init__(self, stream: trio.SocketStream) -> None:
         super().__init__(stream)
         self.socket = stream.socket
+        self.receive_some = stream.receive_some  # not the gateway's, which follows frames of a WebSocket
         self.send_eof = stream.send_eof
         self.aclose = stream.aclose
 
@@ -113,9 +119,11 @@ class _Connections:
     def __init__(self, app: ASGIApp, limits: GatewayLimits) -> None:
         self._app = ASGIWrapper(cast(Any, app))  # the same protocol, in other types
         self._limits = limits
+        self._door = Door(limits, trio.current_time)
+        self._log = SparseLog(logger, trio.current_time)
         self._context = WorkerContext(None)
         self._config = Config()
-        self._config.keep_alive_timeout = limits.ping_s
+        self._config.keep_alive_timeout = limits.handshake_s  # also for the first request to come
         self._config.include_server_header = False
         self._config.errorlog = self._config.accesslog = None
         self._open: set[_Connection] = set()
@@ -145,6 +153,14 @@ class _Connections:
     async def receive(self, stream: trio.SocketStream) -> None:
         """Serve one connection to its end. Shielded: only `look_after` ends it. Raises nothing."""
         connection = _Connection(stream)
+        guest = self._door.enter(connection.address)
+        if isinstance(guest, Refusal):
+            text = "turned away %s: %s (GatewayLimits.%s)"
+            self._log.warning(guest.limit, text, connection.peer, guest.message, guest.limit)
+            with trio.move_on_after(LINGER_S), suppress(trio.BrokenResourceError, trio.ClosedResourceError):
+                await connection.send_all(guest.response())
+            return
+        guest.handshake_over()
         self._open.add(connection)
         try:
             with trio.CancelScope(shield=True):
@@ -154,6 +170,7 @@ class _Connections:
         except* Exception as group:
             internal_error(group, f"the connection of {connection.peer}", logger)
         finally:
+            guest.leave()
             self._open.discard(connection)
             if not self._open:
                 self._empty.set()

@@ -113,7 +113,10 @@ async def test_streams_end_when_the_system_closes() -> None:
 
 @pytest.mark.slow
 async def test_two_hundred_readers_of_whom_a_third_never_read_hold_up_nobody() -> None:
-    async with serving(scripted(REFUND, says(("w" * 60_000 + " ") * 60))) as (system, client), trio.open_nursery() as silent:
+    async with (
+        serving(scripted(REFUND, says(("w" * 60_000 + " ") * 60))) as (system, client),
+        trio.open_nursery() as silent,
+    ):
         await (await system.start("shop", "hello", run_id="r")).wait()
         ends: list[str] = []
 

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from adjourn.actors.web.bodies import params_of_body, params_of_query, start_or_resume
+from adjourn.protocol.bounds import Bounds
 from adjourn.protocol.codec import to_json
 from adjourn.protocol.errors import InvalidParams
 from adjourn.protocol.messages import UserMessage
@@ -12,7 +13,7 @@ from adjourn.protocol.methods import RunDecline, RunList, RunResume, RunStart
 
 
 def asked(*agents: str, **body: Any) -> RunStart | RunResume:
-    return start_or_resume(to_json(body), agents or ("shop",))
+    return start_or_resume(to_json(body), agents or ("shop",), Bounds())
 
 
 def test_text_and_messages_start_a_run() -> None:
@@ -38,8 +39,8 @@ def test_a_decision_resumes_whatever_else_a_chat_sends_with_each_request() -> No
     [
         (b"", "", "nothing"),
         (b"[]", "", "object"),
-        (b'{"input":"\\ud83d"}', "", "surrogate"),
-        (b'{"input":1e999}', "/input", "finite"),
+        (b'{"input":"\\ud83d"}', "/input", "U"),
+        (b'{"input":1e999}', "/input", "out of range"),
         (b"{}", "", "`messages` or `input`"),
         (b'{"input":"a","messages":[]}', "", "either"),
         (b'{"input":1}', "/input", "int"),
@@ -52,7 +53,7 @@ def test_a_decision_resumes_whatever_else_a_chat_sends_with_each_request() -> No
 )
 def test_a_bad_body_is_told_where_and_what_was_expected(body: bytes, path: str, expected: str) -> None:
     with pytest.raises(InvalidParams, match=expected) as caught:
-        start_or_resume(body, ["shop"])
+        start_or_resume(body, ["shop"], Bounds())
     assert caught.value.data["errors"][0]["path"] == path
 
 
@@ -60,16 +61,16 @@ def test_several_agents_and_none_named_are_listed() -> None:
     with pytest.raises(InvalidParams, match="desk, shop"):
         asked("shop", "desk", input="hello")
     with pytest.raises(InvalidParams, match="no agents"):
-        start_or_resume(b'{"input":"hello"}', [])
+        start_or_resume(b'{"input":"hello"}', [], Bounds())
 
 
 def test_the_path_names_the_run_and_an_empty_body_is_an_empty_object() -> None:
-    assert params_of_body(b"", RunDecline, "r") == RunDecline(run_id="r")
-    assert params_of_body(b'{"reason":"no"}', RunDecline, "r") == RunDecline(run_id="r", reason="no")
+    assert params_of_body(b"", RunDecline, "r", Bounds()) == RunDecline(run_id="r")
+    assert params_of_body(b'{"reason":"no"}', RunDecline, "r", Bounds()) == RunDecline(run_id="r", reason="no")
     with pytest.raises(InvalidParams, match="already"):
-        params_of_body(b'{"runId":"q"}', RunDecline, "r")
+        params_of_body(b'{"runId":"q"}', RunDecline, "r", Bounds())
     with pytest.raises(InvalidParams, match="unknown"):
-        params_of_body(b'{"raeson":"no"}', RunDecline, "r")
+        params_of_body(b'{"raeson":"no"}', RunDecline, "r", Bounds())
 
 
 def test_a_query_has_numbers_and_booleans_as_text_and_each_name_once() -> None:

@@ -1,4 +1,4 @@
-"""Who may come in over HTTP: the gateway's own rules, asked of each request, in front of the app. No routes here.
+"""Who may come in over HTTP: the gateway's own rules, asked of each request before the app sees it. No routes here.
 
 A page of a strange origin, and a name that isn't this server's, are refused before anything else is looked at. Without
 an authenticator only this machine is served.
@@ -17,18 +17,15 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from ...protocol.errors import AdjournError, Unauthorized
 from ...protocol.loopback import is_loopback
 from ..core.faults import foreign_error, internal_error
-from ..gateway.access import (
-    Authenticator,
-    Credentials,
-    Principal,
-    is_own_host,
-    is_welcome_origin,
-    parse_origins,
-    token_of,
-)
+from ..gateway.access import Authenticator, Credentials, Principal, token_of
+from ..gateway.door import Door, Guest
+from ..gateway.limits import GatewayLimits
+from ..gateway.refusal import Refusal
+from ..gateway.source import Sources
+from ..gateway.sparse_log import SparseLog
 from .problems import PROBLEM_TYPE, HttpRefusal, problem, status_of
 
-__all__ = ["Door", "refusal"]
+__all__ = ["Entry", "principal_of", "refusal"]
 
 logger = logging.getLogger("adjourn.web")
 
@@ -46,58 +43,82 @@ def refusal(error: AdjournError | HttpRefusal) -> Response:
     return Response(problem(error), status_of(error), headers, PROBLEM_TYPE)
 
 
-class Door:
+class Entry:
     """An ASGI app around another: it passes on who is let in, and answers everyone else.
 
     Raises: InvalidParams for `origins` that aren't any.
     """
 
     def __init__(
-        self, app: ASGIApp, *, authenticator: Authenticator | None, host: str | None, origins: Iterable[str]
+        self,
+        app: ASGIApp,
+        *,
+        authenticator: Authenticator | None,
+        host: str | None,
+        origins: Iterable[str],
+        limits: GatewayLimits,
     ) -> None:
         self._app = app
         self._authenticator = authenticator
-        self._host, self._origins = host, parse_origins(origins)
+        self._sources = Sources(host, origins)
+        self._door = Door(limits, trio.current_time)
+        self._log = SparseLog(logger, trio.current_time)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Let a request in, or refuse it."""
+        """Let a request in, or refuse it. A request counts as a connection while it is answered."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        try:
-            self._check_source(Headers(scope=scope))
-            scope[PRINCIPAL] = await self._identify(scope)
-        except (AdjournError, HttpRefusal) as error:
-            await refusal(error)(scope, receive, send)
+        address = _address(scope)
+        guest = self._door.enter(address)
+        if isinstance(guest, Refusal):
+            text = "turned away %s: %s (GatewayLimits.%s)"
+            self._log.warning(guest.limit, text, address, guest.message, guest.limit)
+            await _told(guest)(scope, receive, send)
             return
-        await self._app(scope, receive, send)
+        try:
+            guest.handshake_over()
+            await self._let_in(guest, address, scope, receive, send)
+        finally:
+            guest.leave()
 
-    def _check_source(self, headers: Headers) -> None:
-        """Raises: HttpRefusal."""
-        if not is_welcome_origin(headers.get("origin"), self._origins):
-            raise HttpRefusal(HTTPStatus.FORBIDDEN, f"pages of origin {headers['origin']!r} may not use this server")
-        if not is_own_host(headers.get("host", ""), self._host, self._origins):
-            raise HttpRefusal(HTTPStatus.MISDIRECTED_REQUEST, f"{headers.get('host')!r} is no name of this server")
+    async def _let_in(self, guest: Guest, address: str, scope: Scope, receive: Receive, send: Send) -> None:
+        refused = self._sources.refusal(scope["http_version"], scope["headers"])
+        if refused is not None:
+            self._log.warning(refused.status, "refused %s: %s", address, refused.message)
+            await _told(refused)(scope, receive, send)
+            return
+        app = self._app
+        try:
+            scope[PRINCIPAL] = await self._identify(guest, address, scope)
+        except (AdjournError, HttpRefusal) as error:
+            app = refusal(error)
+        await app(scope, receive, send)
 
-    async def _identify(self, scope: Scope) -> Principal | None:
+    async def _identify(self, guest: Guest, address: str, scope: Scope) -> Principal | None:
         """Who sent the request; None: anonymous. Raises: Unauthorized, InternalError, HttpRefusal."""
-        peer = _peer(scope)
         if self._authenticator is None:
-            if not is_loopback(peer):
+            if not is_loopback(address):
                 raise HttpRefusal(HTTPStatus.FORBIDDEN, "without an authenticator only this machine is served")
             return None
         if scope["path"].removeprefix(scope.get("root_path", "")) in OPEN_PATHS:
             return None
         headers = dict(Headers(scope=scope))
-        where, task = f"the authentication of {peer}", trio.lowlevel.current_task()
+        where, task = f"the authentication of {address}", trio.lowlevel.current_task()
         try:
-            principal = await self._authenticator(Credentials(token_of(headers, ()), headers, peer))
+            principal = await self._authenticator(Credentials(token_of(headers, ()), headers, address))
         except BaseException as raised:  # noqa: ASYNC103  # foreign_error raises what is ours
             raise internal_error(foreign_error(raised, where, logger, task=task), where, logger) from None
         if principal is None:
-            logger.warning("refused %s: not authenticated", peer)
+            guest.login_failed()
+            self._log.warning(Unauthorized, "refused %s: not authenticated", address)
             raise Unauthorized("expected a token that is known here, as Authorization: Bearer")
         return principal
+
+
+def _told(refused: Refusal) -> Response:
+    headers = {} if refused.retry_after_s is None else {"retry-after": str(refused.retry_after_s)}
+    return refusal(HttpRefusal(HTTPStatus(refused.status), refused.message, **headers))
 
 
 def principal_of(request: Request) -> Principal | None:
@@ -105,6 +126,6 @@ def principal_of(request: Request) -> Principal | None:
     return request.scope[PRINCIPAL]
 
 
-def _peer(scope: Scope) -> str:
+def _address(scope: Scope) -> str:
     client = scope.get("client")
     return client[0] if client else ""
