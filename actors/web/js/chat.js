@@ -1,0 +1,469 @@
+/**
+ * A conversation: one run after the other, folded into messages, with callbacks. No framework, and no wire of its own.
+ */
+
+import { Backoff } from "./backoff.js";
+import { pageClaimant } from "./claimant.js";
+import { AdjournError, asError, malformed } from "./errors.js";
+import { messagesOf, transportOf } from "./options.js";
+import { Progress } from "./progress.js";
+import { ClientTools } from "./tools.js";
+
+/**
+ * @import { AssistantMessage, Message, PendingCall, Snapshot, ToolView, UserMessage } from "./protocol.js"
+ * @import { Item } from "./items.js"
+ * @import { Options, Said } from "./options.js"
+ * @import { Execute } from "./tools.js"
+ * @import { Reader } from "./transport.js"
+ */
+
+/**
+ * What can be seen of a chat. A new object when anything has changed; parts that have not are the same objects.
+ * @typedef {object} ChatState
+ * @property {Message[]} messages complete messages only
+ * @property {AssistantMessage | null} streamingMessage what the model has said so far of its next message
+ * @property {PendingCall[]} pending the calls that wait for a decision or a client, in the model's order
+ * @property {PendingCall[]} pendingDecisions those that wait for a decision
+ * @property {PendingCall | null} pendingDecision the first of these
+ * @property {ToolView[]} tools the calls of this turn that execute, or are done
+ * @property {Snapshot["status"] | "idle"} status of the latest run; `idle` before the first
+ * @property {boolean} isStreaming whether the run goes on without anybody's doing
+ * @property {AdjournError | null} error of the latest action, of reading the run, or of a run that failed
+ * @property {string | null} runId of the latest run; null before the first
+ */
+
+// The server can't go on from a run, or doesn't let us: then it is sent all that was said.
+const UNREADABLE = ["runNotFound", "forbidden", "recordTooNew", "storeCorrupt"];
+const BUSY = "the run is not over yet: decide, or abort it";
+
+/**
+ * A conversation with one agent.
+ *
+ * Each action resolves as soon as the server has accepted it: to true, or to false where `error` says why not. None
+ * rejects. What follows is read in the background, to the end of the run, whoever decides; `settled()` waits for it.
+ * A run that nobody reads goes on all the same: only `abort` stops it.
+ */
+export class Chat {
+  #options;
+  #transport;
+  #tools;
+  #run;
+  /** @type {AdjournError | null} */
+  #error = null;
+  /** @type {ChatState | null} */
+  #state = null;
+  /** @type {Set<() => void>} */
+  #listeners = new Set();
+  /** @type {(() => void)[]} */
+  #checks = [];
+  #actions = 0;
+  /** Aborted by `close`: what was under way then says nothing any more. */
+  #life = new AbortController();
+
+  /** @param {Options} [options] */
+  constructor(options = {}) {
+    this.#options = options;
+    this.#transport = options.transport ?? transportOf(options);
+    this.#run = Progress.initial(options);
+    this.#error = this.#run.error;
+    this.#tools = new ClientTools({
+      transport: this.#transport,
+      claimant: options.claimant ?? pageClaimant(),
+      backoff: new Backoff(options.backoff),
+      onError: (error) => this.#fail(error),
+    });
+  }
+
+  // State.
+
+  /** @returns {ChatState} the same object until something changes */
+  get state() {
+    return (this.#state ??= this.#look());
+  }
+
+  get messages() {
+    return this.state.messages;
+  }
+
+  get streamingMessage() {
+    return this.state.streamingMessage;
+  }
+
+  get pending() {
+    return this.state.pending;
+  }
+
+  get pendingDecisions() {
+    return this.state.pendingDecisions;
+  }
+
+  get pendingDecision() {
+    return this.state.pendingDecision;
+  }
+
+  get tools() {
+    return this.state.tools;
+  }
+
+  get status() {
+    return this.state.status;
+  }
+
+  get isStreaming() {
+    return this.state.isStreaming;
+  }
+
+  get error() {
+    return this.state.error;
+  }
+
+  get runId() {
+    return this.state.runId;
+  }
+
+  /**
+   * Calls `listener` after each change; returns what ends that.
+   * @param {() => void} listener
+   */
+  subscribe(listener) {
+    this.#listeners.add(listener);
+    return () => void this.#listeners.delete(listener);
+  }
+
+  /**
+   * Resolves when the run waits for somebody else, is over, or isn't read, and no action is under way.
+   * @returns {Promise<void>}
+   */
+  settled() {
+    return this.#until(() => this.#actions === 0 && this.#run.isSettled);
+  }
+
+  // Actions.
+
+  /**
+   * Begin a run with a user message, or several; the conversation so far is its history. If it can't be begun, what was
+   * said is taken out of the conversation again.
+   *
+   * Refused with `busy` while a run is under way or waits: decide, or abort it.
+   * @param {string | Said | readonly Said[]} input
+   */
+  send(input) {
+    if (this.#run.isUnderWay) return this.#refuse("busy", BUSY);
+    const said = messagesOf(input);
+    const before = this.#run;
+    const run = new Progress(crypto.randomUUID(), { messages: [...before.fold.messages, ...said] }, 0);
+    return this.#enter(run, () => this.#start(run, said, before));
+  }
+
+  /**
+   * Decide a call. It is named to the server, with the digest of its arguments: no other can be decided by mistake.
+   *
+   * Refused with `notPending` if it doesn't wait, with `toolCallIdRequired` if several wait and none is named; by the
+   * server with `decisionInvalid`, whose `data.errors` say what is wrong at which path: then the call waits on.
+   * @param {unknown} decision as the call's `schema` wants it
+   * @param {{ toolCallId?: string, arguments?: Record<string, any> }} [options] `toolCallId`: which call; may be left
+   *   out while only one waits. `arguments`: edited ones, executed in place of the model's, where the tool allows it
+   */
+  respondWithDecision(decision, { toolCallId, arguments: edited } = {}) {
+    return this.#answer(toolCallId, (call) =>
+      this.#transport.resume(present({ ...call, decision, arguments: edited })),
+    );
+  }
+
+  /**
+   * Say no to a call, whatever its schema. Which call, and refusals: as `respondWithDecision`.
+   * @param {{ toolCallId?: string, reason?: string }} [options] the model reads the reason
+   */
+  decline({ toolCallId, reason } = {}) {
+    return this.#answer(toolCallId, ({ runId, toolCallId }) =>
+      this.#transport.decline(present({ runId, toolCallId, reason })),
+    );
+  }
+
+  /**
+   * End the run, if it isn't over; resolves when it is. What the model has said so far stays.
+   * @param {string} [reason]
+   */
+  abort(reason) {
+    const run = this.#run;
+    return this.#act(async () => {
+      await run.starting?.catch(() => {});
+      if (this.#run !== run || !run.isUnderWay || run.runId === null) return;
+      const { seq = 0 } = await this.#transport.abort(present({ runId: run.runId, reason }));
+      run.due = Math.max(run.due, seq);
+      await this.#until(() => run.reading === null);
+    }, run);
+  }
+
+  /**
+   * Go on with a run that exists; its messages become the conversation. If it can't be read, all is as it was.
+   * @param {string} runId
+   */
+  attach(runId) {
+    const run = new Progress(runId, {}, undefined);
+    return this.#enter(run, () => this.#read(run));
+  }
+
+  /** Read the run on, if one is under way that isn't read: `initialRun` or `runId`, or after `close` or an error. */
+  follow() {
+    const run = this.#run;
+    if (!run.isUnderWay) return Promise.resolve(true);
+    return this.#act(async () => {
+      await run.starting?.catch(() => {});
+      if (this.#run === run && run.isUnderWay && run.reading === null) await this.#read(run);
+    }, run);
+  }
+
+  /**
+   * Replace the conversation. Refused with `busy` while a run is under way.
+   * @param {readonly Message[]} messages
+   */
+  setMessages(messages) {
+    if (this.#run.isUnderWay) return this.#refuse("busy", BUSY);
+    this.#run = Progress.history(messages);
+    return this.#act(async () => {});
+  }
+
+  /**
+   * Execute client-side calls of a name here, while a run is read: each is claimed first, so that no other client
+   * executes it too. Returns what ends that.
+   * @param {string} name
+   * @param {Execute} execute
+   * @param {{ idempotent?: boolean }} [options] idempotent: a call that a reload of the page interrupted is executed
+   *   again; another is answered as interrupted
+   */
+  tool(name, execute, { idempotent = false } = {}) {
+    const remove = this.#tools.add(name, execute, idempotent);
+    this.#offer();
+    return remove;
+  }
+
+  /** Stop reading, and let go of the network. Runs go on; `follow` reads on. */
+  close() {
+    this.#life.abort();
+    this.#life = new AbortController();
+    this.#run.leave();
+    this.#tools.stop();
+    if (this.#options.transport === undefined) this.#transport.close();
+    this.#check();
+  }
+
+  // How actions are done.
+
+  /**
+   * Whether it worked; if not, `error` says why.
+   * @param {() => Promise<unknown>} action
+   * @param {Progress} [run] what it is about: a run that is gone is history
+   */
+  async #act(action, run) {
+    const life = this.#life.signal;
+    this.#error = null;
+    this.#actions += 1;
+    this.#changed();
+    try {
+      await action();
+      return true;
+    } catch (error) {
+      if (!life.aborted) this.#fail(asError(error), run);
+      return false;
+    } finally {
+      this.#actions -= 1;
+      this.#changed();
+    }
+  }
+
+  /** @param {string} type @param {string} message @param {object} [data] */
+  #refuse(type, message, data) {
+    return this.#act(() => Promise.reject(new AdjournError(type, message, data)));
+  }
+
+  /**
+   * Make `run` the chat's, and take that back if the server refuses.
+   * @param {Progress} run
+   * @param {() => Promise<void>} begin
+   */
+  #enter(run, begin) {
+    const before = this.#run;
+    const wasRead = before.reading !== null;
+    before.leave();
+    this.#run = run;
+    return this.#act(async () => {
+      try {
+        await (run.starting = begin());
+      } catch (error) {
+        run.leave();
+        if (this.#run === run) this.#run = before;
+        if (this.#run === before && wasRead) await this.#read(before).catch(() => {});
+        throw error;
+      } finally {
+        run.starting = null;
+      }
+    });
+  }
+
+  /** @param {Progress} run @param {UserMessage[]} said @param {Progress} before */
+  async #start(run, said, before) {
+    const { agent, metadata } = this.#options;
+    const start = (/** @type {object} */ input) =>
+      this.#transport.start(
+        /** @type {any} */ (present({ agent, runId: run.runId, metadata, ...input })),
+        this.#reader(run),
+      );
+    const whole = () => start({ input: [...before.fold.messages, ...said] });
+    const { runId } =
+      before.runId === null
+        ? await whole()
+        : await start({ input: said, after: before.runId }).catch((error) => {
+            if (!UNREADABLE.includes(asError(error).type)) throw error;
+            return whole();
+          });
+    run.runId = runId;
+  }
+
+  /** @param {Progress} run */
+  async #read(run) {
+    if (run.runId === null) return;
+    await this.#transport.watch(run.runId, run.seq, this.#reader(run));
+    this.#tell(run);
+    this.#offer();
+  }
+
+  /**
+   * @param {string | undefined} toolCallId
+   * @param {(call: { runId: string, toolCallId: string, digest?: string }) => Promise<{ seq?: number }>} send
+   */
+  #answer(toolCallId, send) {
+    const run = this.#run;
+    const { runId } = run;
+    const meant = this.pendingDecisions.filter((call) => toolCallId === undefined || call.toolCallId === toolCallId);
+    const [call] = meant;
+    if (runId === null || call === undefined) return this.#refuse("notPending", "no such call waits for a decision");
+    const open = meant.map((each) => each.toolCallId);
+    if (open.length > 1) return this.#refuse("toolCallIdRequired", "several calls wait: say which", { open });
+    return this.#act(async () => {
+      const { seq = 0 } = await send(present({ runId, toolCallId: call.toolCallId, digest: call.digest }));
+      run.answered.add(call.toolCallId);
+      run.due = Math.max(run.due, seq);
+    }, run);
+  }
+
+  // Reading.
+
+  /** @param {Progress} run @returns {Reader} */
+  #reader(run) {
+    run.leave();
+    const reading = (run.reading = new AbortController());
+    return {
+      signal: reading.signal,
+      items: (items) => this.#take(run, items),
+      end: (error) => this.#end(run, error),
+    };
+  }
+
+  /** @param {Progress} run @param {Item[]} items */
+  #take(run, items) {
+    const { reading } = run;
+    for (const item of items) {
+      try {
+        run.take(item);
+      } catch (cause) {
+        reading?.abort();
+        return this.#end(run, malformed("an event", cause));
+      }
+      // Nearly all events are parts of a message, and no news.
+      if (!("event" in item) || item.event.type !== "message_update") this.#tell(run);
+      if (reading?.signal.aborted) return; // a callback has left the run
+    }
+    this.#offer();
+    this.#changed();
+  }
+
+  /** @param {Progress} run @param {AdjournError} [error] */
+  #end(run, error) {
+    run.reading = null;
+    if (error === undefined) this.#changed();
+    else this.#fail(error, run);
+  }
+
+  /** @param {Progress} run */
+  #tell(run) {
+    this.#state = null;
+    this.#error = run.error ?? this.#error;
+    for (const callback of run.news(this.#options)) guarded(callback);
+  }
+
+  #offer() {
+    const { runId, fold, reading } = this.#run;
+    if (runId !== null && reading !== null) this.#tools.offer(runId, fold.snapshot().pending);
+  }
+
+  // Changes.
+
+  /** @returns {ChatState} */
+  #look() {
+    const { runId, fold } = this.#run;
+    const { messages, streaming = null, pending, tools, status } = fold.snapshot();
+    const pendingDecisions = pending.filter((call) => call.kind === "decision");
+    return {
+      messages,
+      streamingMessage: streaming,
+      pending,
+      pendingDecisions,
+      pendingDecision: pendingDecisions[0] ?? null,
+      tools,
+      status: runId === null ? "idle" : status,
+      isStreaming: runId !== null && status === "running",
+      error: this.#error,
+      runId,
+    };
+  }
+
+  /** @param {AdjournError} error @param {Progress} [run] */
+  #fail(error, run) {
+    if (error.type === "runNotFound" && run === this.#run) {
+      run.leave();
+      this.#run = Progress.history(run.fold.messages); // it was deleted, or has expired
+    }
+    this.#error = error;
+    this.#changed();
+    guarded(() => this.#options.onError?.(error));
+  }
+
+  #changed() {
+    this.#state = null;
+    for (const listener of [...this.#listeners]) guarded(listener);
+    this.#check();
+  }
+
+  /** @param {() => boolean} isReached @returns {Promise<void>} */
+  #until(isReached) {
+    return new Promise((resolve) => {
+      const check = () => (isReached() ? resolve() : void this.#checks.push(check));
+      check();
+    });
+  }
+
+  #check() {
+    for (const check of this.#checks.splice(0)) check();
+  }
+}
+
+/**
+ * What is there: a field that was not given stays off the wire.
+ * @template {object} T
+ * @param {T} fields
+ */
+function present(fields) {
+  return /** @type {T} */ (Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)));
+}
+
+/** What a callback throws surfaces in the program, and stops nothing here. @param {() => unknown} callback */
+function guarded(callback) {
+  try {
+    callback();
+  } catch (error) {
+    queueMicrotask(() => {
+      throw error;
+    });
+  }
+}

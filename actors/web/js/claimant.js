@@ -1,0 +1,39 @@
+/** By what the server knows this page's claims of client-side calls. */
+
+const KEY = "adjourn.claimant";
+
+/** @type {string | null} */
+let known = null;
+
+/**
+ * A random id of this page: it survives a reload, and no two pages have it.
+ *
+ * It rests in sessionStorage only while its page is going: a duplicated tab gets a copy of sessionStorage, and must not
+ * find there what a living page uses.
+ * @param {{ sessionStorage?: Storage, addEventListener?: typeof globalThis.addEventListener }} [page]
+ */
+export function pageClaimant(page = globalThis) {
+  return (known ??= takeClaimant(page));
+}
+
+/**
+ * @param {{ sessionStorage?: Storage, addEventListener?: typeof globalThis.addEventListener }} page
+ * @returns {string}
+ */
+export function takeClaimant(page) {
+  const storage = storageOf(page);
+  const claimant = storage?.getItem(KEY) ?? crypto.randomUUID();
+  storage?.removeItem(KEY);
+  page.addEventListener?.("pagehide", () => storage?.setItem(KEY, claimant));
+  page.addEventListener?.("pageshow", () => storage?.removeItem(KEY)); // the page came back, from the browser's cache
+  return claimant;
+}
+
+/** @param {{ sessionStorage?: Storage, document?: unknown }} page */
+function storageOf(page) {
+  try {
+    return "document" in page ? page.sessionStorage : undefined;
+  } catch {
+    return undefined; // a sandboxed frame has none
+  }
+}

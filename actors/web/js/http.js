@@ -1,0 +1,52 @@
+/** One HTTP request: its answer, or what went wrong with it. */
+
+import { AdjournError, errorOfHttp } from "./errors.js";
+
+// Of what stands between us and the server, unless a problem document says otherwise.
+const GATEWAY_FAULTS = ["http408", "http502", "http503", "http504"];
+
+/** @param {Response} response */
+export function isEventStream(response) {
+  return response.headers.get("content-type")?.startsWith("text/event-stream") ?? false;
+}
+
+/**
+ * The headers of a request that is to be answered by a stream.
+ * @param {number} [seq] of the last item that is known
+ * @returns {Record<string, string>}
+ */
+export function streamAfter(seq) {
+  const accept = { accept: "text/event-stream" };
+  return seq === undefined ? accept : { ...accept, "last-event-id": String(seq) };
+}
+
+/**
+ * The response to one request, once its head is there.
+ * @param {typeof globalThis.fetch} fetch
+ * @param {string} url
+ * @param {RequestInit} request
+ * @param {number} quietMs how long to wait for the head
+ * @param {AbortSignal} signal
+ * @throws {AdjournError} `connectionLost`, or what the server refuses with
+ */
+export async function answer(fetch, url, request, quietMs, signal) {
+  const patience = new AbortController();
+  const timer = setTimeout(() => patience.abort(), quietMs);
+  /** @type {Response} */
+  let response;
+  try {
+    response = await fetch(url, { ...request, signal: AbortSignal.any([signal, patience.signal]) });
+  } catch (cause) {
+    throw lost(`${url} doesn't answer`, cause);
+  } finally {
+    clearTimeout(timer);
+  }
+  if (response.ok) return response;
+  const error = errorOfHttp(response.status, await response.json().catch(() => null));
+  throw GATEWAY_FAULTS.includes(error.type) ? lost(error.message) : error;
+}
+
+/** @param {string} what @param {unknown} [cause] */
+function lost(what, cause) {
+  return new AdjournError("connectionLost", cause instanceof Error ? `${what}: ${cause.message}` : what);
+}

@@ -1,0 +1,170 @@
+/** One assistant message, put together from the deltas of its stream: as `protocol/partial.py`. Pure. */
+
+/** @import { AssistantMessage, AssistantBlock, StreamDelta, Thinking, ToolCall } from "./protocol.js" */
+
+const MAX_DEPTH = 100;
+const MAX_INT = 2n ** 53n;
+const STRING = /"(?:[^"\\]|\\.)*"/g;
+const NUMBER = /-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/g;
+const GROWS = { text_delta: "text", thinking_delta: "thinking", toolcall_delta: "toolCall" };
+
+/**
+ * A block that may still grow. `text` is what it has grown to; null: a call whose arguments are parsed grows no more.
+ * @typedef {{ block: AssistantBlock, text: string | null, stale: boolean }} Growing
+ */
+
+/** An assistant message that grows by deltas. One that fits no block is passed over. */
+export class PartialMessage {
+  /** @type {Growing[]} */
+  #blocks;
+  /** @type {AssistantMessage} */
+  #message;
+  #stale = false;
+
+  /** @param {AssistantMessage} message as far as it has come */
+  constructor(message) {
+    this.#message = message;
+    this.#blocks = message.content.map(growing);
+  }
+
+  /** @param {StreamDelta} delta */
+  apply(delta) {
+    this.#stale = true;
+    switch (delta.type) {
+      case "text_delta":
+      case "thinking_delta":
+      case "toolcall_delta":
+        return this.#grow(delta.contentIndex, GROWS[delta.type], delta.delta);
+      case "text_start":
+        return this.#start(delta.contentIndex, { type: "text", text: "" });
+      case "thinking_start":
+        return this.#start(delta.contentIndex, { type: "thinking", thinking: "" });
+      case "toolcall_start": {
+        const { contentIndex, type: _, ...call } = delta;
+        return this.#start(contentIndex, { type: "toolCall", ...call, arguments: {}, rawArguments: "" });
+      }
+      case "text_end":
+        if (delta.signature != null) this.#sign(delta.contentIndex, "text", { signature: delta.signature });
+        return;
+      case "thinking_end":
+        return this.#sign(delta.contentIndex, "thinking", { signature: delta.signature, redacted: delta.redacted });
+      case "toolcall_end":
+        return this.#endCall(delta.contentIndex);
+    }
+  }
+
+  /** The message so far; the same object until a delta comes. */
+  get message() {
+    if (this.#stale) {
+      this.#stale = false;
+      this.#message = { ...this.#message, content: this.#blocks.map(whole) };
+    }
+    return this.#message;
+  }
+
+  /** @param {number} index @param {string} kind */
+  #at(index, kind) {
+    const found = this.#blocks[index];
+    return found?.block.type === kind ? found : undefined;
+  }
+
+  /** @param {number} index @param {AssistantBlock} block */
+  #start(index, block) {
+    if (index >= 0 && index <= this.#blocks.length) this.#blocks[index] = growing(block);
+  }
+
+  /** @param {number} index @param {string} kind @param {string} text */
+  #grow(index, kind, text) {
+    const found = this.#at(index, kind);
+    if (found === undefined || found.text === null) return;
+    found.text += text;
+    found.stale = true;
+  }
+
+  /** @param {number} index @param {string} kind @param {{ signature?: string, redacted?: boolean }} marks */
+  #sign(index, kind, marks) {
+    const found = this.#at(index, kind);
+    if (found === undefined) return;
+    const { signature: _, redacted: __, ...block } = /** @type {Thinking} */ (whole(found));
+    const signature = marks.signature == null ? {} : { signature: marks.signature };
+    found.block = { ...block, ...signature, ...(marks.redacted ? { redacted: true } : {}) };
+  }
+
+  /** @param {number} index */
+  #endCall(index) {
+    const found = this.#at(index, "toolCall");
+    if (found === undefined || found.text === null) return;
+    const parsed = parseArguments(found.text);
+    if (parsed === null) return;
+    const { rawArguments: _, ...call } = /** @type {ToolCall} */ (found.block);
+    found.block = { ...call, arguments: parsed };
+    found.text = null;
+    found.stale = false;
+  }
+}
+
+/** @param {AssistantBlock} block @returns {Growing} */
+function growing(block) {
+  return { block, text: textOf(block), stale: false };
+}
+
+/** @param {AssistantBlock} block */
+function textOf(block) {
+  if (block.type === "text") return block.text;
+  return block.type === "thinking" ? block.thinking : (block.rawArguments ?? null);
+}
+
+/** @param {Growing} found */
+function whole(found) {
+  if (found.stale && found.text !== null) {
+    found.stale = false;
+    found.block = withText(found.block, found.text);
+  }
+  return found.block;
+}
+
+/** @param {AssistantBlock} block @param {string} text @returns {AssistantBlock} */
+function withText(block, text) {
+  if (block.type === "text") return { ...block, text };
+  return block.type === "thinking" ? { ...block, thinking: text } : { ...block, rawArguments: text };
+}
+
+/**
+ * A call's arguments, if the text is a JSON object of the values that every wire carries; no text means none.
+ * @param {string} text
+ * @returns {Record<string, any> | null}
+ */
+function parseArguments(text) {
+  if (text === "") return {};
+  try {
+    const value = JSON.parse(text);
+    const fits = typeof value === "object" && value !== null && !Array.isArray(value);
+    return fits && isPortable(value, 1) && hasPortableIntegers(text) ? value : null;
+  } catch {
+    return null;
+  }
+}
+
+/**
+ * @param {unknown} value
+ * @param {number} depth
+ * @returns {boolean}
+ */
+function isPortable(value, depth) {
+  if (typeof value === "string") return value.isWellFormed();
+  if (typeof value === "number") return Number.isFinite(value);
+  if (typeof value !== "object" || value === null) return true;
+  if (depth > MAX_DEPTH) return false;
+  return Object.entries(value).every(([key, item]) => key.isWellFormed() && isPortable(item, depth + 1));
+}
+
+/** JSON.parse rounds integers beyond ±2^53, so it is the text that tells. @param {string} text */
+function hasPortableIntegers(text) {
+  const numbers = text.replace(STRING, "").match(NUMBER) ?? [];
+  return numbers.every((number) => /[.eE]/.test(number) || abs(BigInt(number)) <= MAX_INT);
+}
+
+/** @param {bigint} value */
+function abs(value) {
+  return value < 0n ? -value : value;
+}

@@ -1,0 +1,109 @@
+/** How far a chat has come with one run: what is folded, and what was told of it. No I/O. */
+
+import { AdjournError } from "./errors.js";
+import { isFinal } from "./items.js";
+import { Transcript } from "./transcript.js";
+
+/**
+ * @import { Item } from "./items.js"
+ * @import { Message, Snapshot } from "./protocol.js"
+ * @import { Options } from "./options.js"
+ */
+
+export class Progress {
+  /** Aborted when the run is not to be read any more; null: nobody reads it. @type {AbortController | null} */
+  reading = null;
+  /** Until the server has the run, or refused it. @type {Promise<unknown> | null} */
+  starting = null;
+  /** Seq of our last request that the server accepted: rests before it don't count. */
+  due = 0;
+  /** Ids of the calls for which the server took our answer. @type {Set<string>} */
+  answered = new Set();
+  /** What callbacks were called for. @type {Set<string>} */
+  #told = new Set();
+  #toldMessages;
+
+  /**
+   * @param {string | null} runId null: there is only history, no run yet
+   * @param {Partial<Snapshot>} snapshot
+   * @param {number | undefined} seq of the last item that is folded; undefined: a snapshot comes first
+   */
+  constructor(runId, snapshot, seq) {
+    this.runId = runId;
+    this.seq = seq;
+    this.fold = new Transcript(snapshot);
+    this.#toldMessages = this.fold.messages.length;
+  }
+
+  /** @param {Options} options */
+  static initial({ initialMessages = [], initialRun, runId }) {
+    if (initialRun !== undefined) return new Progress(initialRun.runId, initialRun.snapshot, initialRun.seq);
+    return new Progress(runId ?? null, { messages: [...initialMessages] }, undefined);
+  }
+
+  /** @param {readonly Message[]} messages */
+  static history(messages) {
+    return new Progress(null, { messages: [...messages] }, undefined);
+  }
+
+  get isUnderWay() {
+    return this.runId !== null && !isFinal(this.fold.status);
+  }
+
+  /** Whether it waits for somebody else, is over, or isn't read. */
+  get isSettled() {
+    if (!this.isUnderWay || this.reading === null) return true;
+    const { status, pending } = this.fold.snapshot();
+    const isOpen = pending.some((call) => this.answered.has(call.toolCallId));
+    return status === "paused" && (this.seq ?? 0) >= this.due && !isOpen;
+  }
+
+  leave() {
+    this.reading?.abort();
+    this.reading = null;
+  }
+
+  /** @param {Item} item */
+  take(item) {
+    if ("event" in item) {
+      this.fold.apply(item.event);
+      const isInput = item.event.type === "agent_start"; // of the chat's own messages
+      if (isInput) this.#toldMessages = this.fold.messages.length;
+    } else {
+      this.fold = new Transcript(item.snapshot);
+      if (this.seq === undefined) this.#toldMessages = this.fold.messages.length;
+    }
+    this.seq = item.seq;
+  }
+
+  /**
+   * The calls of callbacks that are due now, each only once.
+   * @param {Options} options
+   * @returns {(() => void)[]}
+   */
+  news({ onMessage, onDecisionPending, onToolCall, onFinish, onError }) {
+    const run = this.fold.snapshot();
+    /** @type {(() => void)[]} */
+    const due = run.messages.slice(this.#toldMessages).map((message) => () => onMessage?.(message));
+    this.#toldMessages = run.messages.length;
+    const once = (/** @type {string} */ key, /** @type {() => void} */ callback) => {
+      if (!this.#told.has(key)) due.push(callback);
+      this.#told.add(key);
+    };
+    for (const call of run.pending) {
+      if (call.kind === "decision") once(`decision ${call.toolCallId}`, () => onDecisionPending?.(call));
+      else once(`call ${call.toolCallId}`, () => onToolCall?.({ ...call, args: call.input }));
+    }
+    for (const call of run.tools) if (call.result == null) once(`call ${call.toolCallId}`, () => onToolCall?.(call));
+    const { error } = this;
+    if (error !== null) once("error", () => onError?.(error));
+    if (isFinal(run.status)) once("finish", () => onFinish?.(run));
+    return due;
+  }
+
+  /** Why the run failed, if it did. */
+  get error() {
+    const { error } = this.fold.snapshot();
+    return error === undefined ? null : new AdjournError(error.type, error.message, { ...error });
+  }
+}

@@ -1,0 +1,836 @@
+/** What travels between a client and an adjourn server. Made from the structs by `wire_types.py`. */
+
+export type Message = UserMessage | AssistantMessage | ToolResultMessage;
+
+export type UserBlock = Text | Image;
+
+export type AssistantBlock = Text | Thinking | ToolCall;
+
+export type Event = AgentStart | AgentEnd | AgentPaused | AgentResume | AgentRetry | MiddlewareError | TurnStart | TurnEnd | MessageStart | MessageUpdate | MessageEnd | ToolExecutionStart | ToolExecutionUpdate | ToolExecutionEnd | ToolDecisionPending | ToolDecisionResolved | ToolClientExecutePending | ToolClientClaimed;
+
+export type StreamDelta = Start | TextStart | TextDelta | TextEnd | ThinkingStart | ThinkingDelta | ThinkingEnd | ToolcallStart | ToolcallDelta | ToolcallEnd;
+
+/** Plain text. */
+export interface Text {
+  type: "text";
+  text: string;
+  /** of a model's text: the provider's word on it, of use to the same model only */
+  signature?: string;
+  cache?: "short" | "long";
+}
+
+/** An inline image. */
+export interface Image {
+  type: "image";
+  /** base64 */
+  data: string;
+  /** image/png, ... */
+  mimeType: string;
+  cache?: "short" | "long";
+}
+
+/** A model's reasoning, with the provider's signature where it gave one. */
+export interface Thinking {
+  type: "thinking";
+  thinking: string;
+  /** the provider's: without it, it doesn't take the block back */
+  signature?: string;
+  /** there is nothing to read; the signature is all of it */
+  redacted?: boolean;
+}
+
+/** The model asks for a tool. */
+export interface ToolCall {
+  type: "toolCall";
+  /** minted by the runtime, unique for ever: the idempotency key for the outside */
+  id: string;
+  /** of the tool */
+  name: string;
+  arguments: Record<string, any>;
+  /** the model's own words, where they are no JSON object that every wire can carry */
+  rawArguments?: string;
+  /** the id that the provider gave */
+  providerId?: string;
+}
+
+/** Money, in the currency of the model descriptor's prices; for a descriptor: per million tokens. */
+export interface Cost {
+  input: number;
+  output: number;
+  cacheRead: number;
+  cacheWrite: number;
+  total: number;
+}
+
+/** Tokens of one model call, or of a run so far. `total_tokens` is the sum of the four. */
+export interface Usage {
+  /** without those that came from, or went into, the provider's cache */
+  input: number;
+  output: number;
+  cacheRead: number;
+  cacheWrite: number;
+  totalTokens: number;
+  cost: Cost;
+}
+
+/** What a person said. */
+export interface UserMessage {
+  role: "user";
+  content: string | UserBlock[];
+  /** ms */
+  timestamp: number;
+  cache?: "short" | "long";
+}
+
+/** What the model said, whole, with how it ended. */
+export interface AssistantMessage {
+  role: "assistant";
+  content: AssistantBlock[];
+  /** these three as in the `ModelDescriptor` that was asked */
+  api: string;
+  provider: string;
+  /** its id */
+  model: string;
+  /** of this call, with all its attempts */
+  usage: Usage;
+  stopReason: "stop" | "length" | "toolUse" | "error" | "aborted";
+  /** of a call that failed, for a person */
+  errorMessage?: string;
+  /** of a call that failed */
+  errorKind?: "transient" | "terminal";
+  /** the provider's, for its support */
+  responseId?: string;
+  /** ms */
+  timestamp: number;
+  cache?: "short" | "long";
+}
+
+/** What a tool gave back. */
+export interface ToolResultMessage {
+  role: "toolResult";
+  toolCallId: string;
+  toolName: string;
+  /** for the model */
+  content: UserBlock[];
+  /** the tool failed, or never executed */
+  isError: boolean;
+  /** for programs; the model sees content only */
+  details?: any;
+  /** ms */
+  timestamp: number;
+  cache?: "short" | "long";
+  /** edited by the decider, in place of the model's; None: not edited */
+  arguments?: Record<string, any>;
+}
+
+/** The model began to answer. */
+export interface Start {
+  type: "start";
+}
+
+/** A text block begins. */
+export interface TextStart {
+  type: "text_start";
+  contentIndex: number;
+}
+
+/** More of a text block. */
+export interface TextDelta {
+  type: "text_delta";
+  contentIndex: number;
+  delta: string;
+}
+
+/** A text block is complete. */
+export interface TextEnd {
+  type: "text_end";
+  contentIndex: number;
+  /** the provider's, of the whole block */
+  signature?: string;
+}
+
+/** A thinking block begins. */
+export interface ThinkingStart {
+  type: "thinking_start";
+  contentIndex: number;
+}
+
+/** More of a thinking block. */
+export interface ThinkingDelta {
+  type: "thinking_delta";
+  contentIndex: number;
+  delta: string;
+}
+
+/** A thinking block is complete. */
+export interface ThinkingEnd {
+  type: "thinking_end";
+  contentIndex: number;
+  /** the provider's, of the whole block */
+  signature?: string;
+  /** there was nothing to read */
+  redacted?: boolean;
+}
+
+/** A tool call begins. A provider gives its own id; watchers see the runtime's, with the provider's beside it. */
+export interface ToolcallStart {
+  type: "toolcall_start";
+  contentIndex: number;
+  id: string;
+  /** of the tool */
+  name: string;
+  providerId?: string;
+}
+
+/** More of a tool call's arguments, as JSON text. */
+export interface ToolcallDelta {
+  type: "toolcall_delta";
+  contentIndex: number;
+  delta: string;
+}
+
+/** A tool call's arguments are complete. */
+export interface ToolcallEnd {
+  type: "toolcall_end";
+  contentIndex: number;
+}
+
+/** Why a run failed, for a person and for a program. */
+export interface ErrorInfo {
+  /** as an `AdjournError` names it, or `modelError` or `crashLoop` */
+  type: string;
+  /** for a person */
+  message: string;
+  /** of an internal error: the log has the same id */
+  id?: string;
+  /** of a model call's */
+  kind?: "transient" | "terminal";
+}
+
+/** What a tool gave back, or has so far. */
+export interface ToolOutput {
+  /** for the model */
+  content: UserBlock[];
+  /** for programs; the model doesn't see them */
+  details?: any;
+}
+
+/** The run begins. At most once in its life, with its input. */
+export interface AgentStart {
+  type: "agent_start";
+  /** its name */
+  agent: string;
+  /** its open tool calls closed by synthetic results */
+  input: Message[];
+  /** the starter's own */
+  metadata?: Record<string, any>;
+  /** who started it, where that is known */
+  by?: string;
+}
+
+/** The run is over. Exactly once, always the last event. */
+export interface AgentEnd {
+  type: "agent_end";
+  status: "completed" | "failed" | "aborted";
+  /** completed: the last message's stop reason. failed: modelError, maxTurns, maxTokens, maxCost, crashLoop, or as a middleware said. aborted: as whoever aborted it said; expired where a deadline did. */
+  reason: string;
+  /** of the whole run */
+  usage: Usage;
+  /** of a failed run */
+  error?: ErrorInfo;
+  /** ms since the epoch: when the run is deleted; None: never */
+  expiresAt?: number;
+}
+
+/** Nothing goes on until somebody outside acts on one of the pending calls. */
+export interface AgentPaused {
+  type: "agent_paused";
+  /** of the calls that wait, in the model's order */
+  toolCallIds: string[];
+  /** ms since the epoch: when the run is aborted if nobody acts; None: never */
+  expiresAt?: number;
+}
+
+/** The run goes on. With reason `recovered`, messages without `message_end` and partial tool results are void. */
+export interface AgentResume {
+  type: "agent_resume";
+  reason: "decided" | "declined" | "expired" | "result" | "recovered";
+}
+
+/** The model call begins anew; what it had streamed is void. */
+export interface AgentRetry {
+  type: "agent_retry";
+  /** 1 = the first retry */
+  attempt: number;
+  /** what the attempt before failed of, for a person */
+  reason: string;
+  /** how long it is going to be waited before, at least */
+  waitS?: number;
+}
+
+/** A middleware raised. It was passed over if it only observes; else the call that it stood around has failed. */
+export interface MiddlewareError {
+  type: "middleware_error";
+  /** its name */
+  middleware: string;
+  /** what it stood around */
+  where: "model" | "tool" | "event";
+  error: ErrorInfo;
+  /** of the model call or the tool call */
+  callId?: string;
+}
+
+/** The model is about to be asked. */
+export interface TurnStart {
+  type: "turn_start";
+  /** from 1 */
+  turn: number;
+}
+
+/** The turn's tool results have entered the transcript, in the order of the calls. */
+export interface TurnEnd {
+  type: "turn_end";
+  message: AssistantMessage;
+  /** one a call of `message` */
+  toolResults: ToolResultMessage[];
+}
+
+/** The model's message begins; `message` is still empty. */
+export interface MessageStart {
+  type: "message_start";
+  message: AssistantMessage;
+}
+
+/** The model's message grows, by the delta only. */
+export interface MessageUpdate {
+  type: "message_update";
+  assistantMessageEvent: StreamDelta;
+}
+
+/** A message is complete and in the transcript. */
+export interface MessageEnd {
+  type: "message_end";
+  message: AssistantMessage;
+}
+
+/** A tool executes from now on. */
+export interface ToolExecutionStart {
+  type: "tool_execution_start";
+  toolCallId: string;
+  toolName: string;
+  /** what it executes with: the decider's arguments, if they were edited, else the model's */
+  args: Record<string, any>;
+}
+
+/** What a tool shows before it is done; each replaces the one before. */
+export interface ToolExecutionUpdate {
+  type: "tool_execution_update";
+  toolCallId: string;
+  toolName: string;
+  /** whatever the tool shows */
+  partialResult: any;
+}
+
+/** A call has its result. Also for calls that never executed. */
+export interface ToolExecutionEnd {
+  type: "tool_execution_end";
+  toolCallId: string;
+  toolName: string;
+  result: ToolOutput;
+  /** the tool failed, or never executed */
+  isError: boolean;
+  /** edited by the decider, in place of the model's; None: not edited */
+  arguments?: Record<string, any>;
+}
+
+/** A gated call waits for a decision. */
+export interface ToolDecisionPending {
+  type: "tool_decision_pending";
+  toolCallId: string;
+  toolName: string;
+  /** the model's arguments */
+  input: Record<string, any>;
+  /** JSON Schema of the decision */
+  schema: Record<string, any>;
+  /** of `input` (`codec.digest`); a decision may carry it back */
+  digest: string;
+  /** ms since the epoch: then it expires */
+  dueAt?: number;
+  /** ms since the epoch: when the wait began */
+  since?: number;
+  /** which arguments a decision may change */
+  editable?: boolean | string[];
+  /** the decision is {approved, reason?} */
+  approval?: boolean;
+  /** JSON Schema of the arguments, where some are editable */
+  parameters?: Record<string, any>;
+  /** the tool's, for whoever decides */
+  description?: string;
+}
+
+/** A gated call no longer waits. */
+export interface ToolDecisionResolved {
+  type: "tool_decision_resolved";
+  toolCallId: string;
+  /** expired without a `reason`: the tool's default, in `decision`, was taken instead */
+  outcome: "decided" | "declined" | "expired" | "aborted";
+  /** who decided or declined, where that is known */
+  by?: string;
+  /** what was decided */
+  decision?: any;
+  /** why the call will not execute */
+  reason?: string;
+  /** edited: they are executed in place of the model's */
+  arguments?: Record<string, any>;
+  /** of the edited arguments */
+  digest?: string;
+}
+
+/** A client-side call is offered to whoever claims it first. */
+export interface ToolClientExecutePending {
+  type: "tool_client_execute_pending";
+  toolCallId: string;
+  toolName: string;
+  /** what it executes with */
+  input: Record<string, any>;
+  /** ms since the epoch: when it was offered */
+  since?: number;
+}
+
+/** A client has taken a client-side call. It is offered again when the client gives it back. */
+export interface ToolClientClaimed {
+  type: "tool_client_claimed";
+  toolCallId: string;
+  /** who, where that is known */
+  by?: string;
+  /** ms since the epoch: when the claim ends without a result; None: with the run */
+  dueAt?: number;
+}
+
+/** One event on its way to a watcher. */
+export interface Envelope {
+  runId: string;
+  /** grows strictly within the run, with gaps */
+  seq: number;
+  /** ms since the epoch */
+  time: number;
+  event: Event;
+}
+
+/** A call that waits for the outside. */
+export interface PendingCall {
+  toolCallId: string;
+  toolName: string;
+  /** the model's arguments */
+  input: Record<string, any>;
+  /** what for: somebody's decision, or a client that executes it */
+  kind: "decision" | "client";
+  /** JSON Schema of the decision */
+  schema?: Record<string, any>;
+  /** of `input`, where a decision is waited for; that may carry it back */
+  digest?: string;
+  /** ms since the epoch: when the wait for a decision, or the claim, expires */
+  dueAt?: number;
+  /** ms since the epoch: when the wait began */
+  since?: number;
+  /** which arguments a decision may change */
+  editable?: boolean | string[];
+  /** the decision is {approved, reason?} */
+  approval?: boolean;
+  /** JSON Schema of the arguments, where some are editable */
+  parameters?: Record<string, any>;
+  /** a client has taken it */
+  claimed?: boolean;
+  /** who, where that is known */
+  claimedBy?: string;
+  /** the tool's, for whoever decides */
+  description?: string;
+}
+
+/** A call of the current turn that executes, or is done. */
+export interface ToolView {
+  toolCallId: string;
+  toolName: string;
+  /** what it executes with: the decider's arguments, if they were edited, else the model's */
+  args: Record<string, any>;
+  /** the latest, while it executes */
+  partialResult?: any;
+  /** None while it executes */
+  result?: ToolOutput;
+  /** None while it executes */
+  isError?: boolean;
+}
+
+/** The whole visible state of a run at one `seq`. `pending` and `tools` stand in the order of the model's calls. */
+export interface Snapshot {
+  /** its name */
+  agent: string;
+  status: "running" | "paused" | "completed" | "failed" | "aborted";
+  /** 0: the model has not been asked yet */
+  turn: number;
+  /** the input included */
+  messages: Message[];
+  /** what the model has said of its next message */
+  streaming?: AssistantMessage;
+  pending: PendingCall[];
+  tools: ToolView[];
+  /** of the run's own turns so far */
+  usage: Usage;
+  /** how it ended, as in `AgentEnd` */
+  reason?: string;
+  /** of a failed run */
+  error?: ErrorInfo;
+  /** the starter's own */
+  metadata?: Record<string, any>;
+  /** who started it, where that is known */
+  by?: string;
+  /** ms since the epoch: when a paused run is aborted, an ended one deleted; None: never */
+  expiresAt?: number;
+}
+
+/** server.info: what is this server? */
+export interface ServerInfo {
+}
+
+/** agents.list: what can run here? */
+export interface AgentsList {
+}
+
+/** rpc.discover: describe all of this, for programs. */
+export interface RpcDiscover {
+}
+
+/** run.start: begin a run. With a known `run_id` and the same agent and input it gives that run: safe to retry. */
+export interface RunStart {
+  /** its name */
+  agent: string;
+  /** text: one user message */
+  input: string | Message[];
+  /** None: the server makes one */
+  runId?: string;
+  /** comes back in snapshots and lists */
+  metadata?: Record<string, any>;
+  /** a run whose transcript this one goes on from */
+  after?: string;
+}
+
+/** run.subscribe: watch a run, from a snapshot on, or from the events behind `after`. */
+export interface RunSubscribe {
+  runId: string;
+  /** the last seq that the client has */
+  after?: number;
+}
+
+/** run.unsubscribe: watch it no longer. */
+export interface RunUnsubscribe {
+  runId: string;
+}
+
+/** run.resume: decide a gated call. */
+export interface RunResume {
+  runId: string;
+  /** required; null is a decision too, if the schema says so */
+  decision: any;
+  /** may be left out while the run has had exactly one gated call */
+  toolCallId?: string;
+  /** of the input that the decider saw; required with `arguments` */
+  digest?: string;
+  /** edited: executed in place of the model's, where the tool allows it */
+  arguments?: Record<string, any>;
+}
+
+/** run.decline: say no to a gated call, under any schema, or take back a call that is offered to clients. */
+export interface RunDecline {
+  runId: string;
+  /** as in run.resume */
+  toolCallId?: string;
+  /** for the model */
+  reason?: string;
+}
+
+/** run.claim: take a client-side call, before executing it. */
+export interface RunClaim {
+  runId: string;
+  toolCallId: string;
+  /** A random id of one client, kept secret: it survives a reload and isn't shared by two. The client that claimed a call gets its token again. Without it each claim has a token of its own, which is lost with the reply. */
+  claimant?: string;
+}
+
+/** run.unclaim: give a claimed call back, not executed; it is offered to all clients again. */
+export interface RunUnclaim {
+  runId: string;
+  toolCallId: string;
+  /** that run.claim gave */
+  claimToken: string;
+}
+
+/** run.result: what the client-side call gave. */
+export interface RunResult {
+  runId: string;
+  toolCallId: string;
+  /** that run.claim gave */
+  claimToken: string;
+  /** content blocks, or any value */
+  result: any;
+  /** the result says what went wrong */
+  isError?: boolean;
+}
+
+/** run.abort: end the run. The reply comes when it is over. */
+export interface RunAbort {
+  runId: string;
+  /** becomes that of the run's end */
+  reason?: string;
+}
+
+/** run.get: the run as it is now. */
+export interface RunGet {
+  runId: string;
+}
+
+/** run.list: a page of runs, newest first. */
+export interface RunList {
+  /** only runs in it */
+  status?: "running" | "paused" | "completed" | "failed" | "aborted";
+  /** only runs of it, by name */
+  agent?: string;
+  /** only runs that wait for somebody's decision */
+  waiting?: boolean;
+  limit?: number;
+  /** `after` of the page before */
+  after?: string;
+}
+
+/** run.delete: forget the run. Idempotent. */
+export interface RunDelete {
+  runId: string;
+}
+
+/** runs.watch: be told of every change in the list of runs, from now on. */
+export interface RunsWatch {
+  /** only of runs in it, or that leave it */
+  status?: "running" | "paused" | "completed" | "failed" | "aborted";
+  /** only of runs of it, by name */
+  agent?: string;
+  /** only of runs that wait for somebody's decision, or cease to */
+  waiting?: boolean;
+}
+
+/** Done; there is nothing to say. */
+export interface Empty {
+}
+
+/** Of server.info. */
+export interface ServerDescription {
+  name: string;
+  /** of adjourn */
+  version: string;
+  /** the subprotocols */
+  protocol: string[];
+  /** name: maximum */
+  limits: Record<string, any>;
+}
+
+/** A tool, as whoever decides or executes for it must know it. */
+export interface ToolInfo {
+  name: string;
+  description: string;
+  /** JSON Schema of the arguments */
+  parameters: Record<string, any>;
+  /** JSON Schema of the decision: the tool is gated */
+  decision?: Record<string, any>;
+  /** who executes it */
+  runs: "server" | "client";
+  /** the decision is {approved, reason?} */
+  approval?: boolean;
+  /** which arguments a decision may change */
+  editable?: boolean | string[];
+}
+
+/** An agent that can be started. */
+export interface AgentInfo {
+  name: string;
+  description: string;
+  /** its id */
+  model: string;
+  tools: ToolInfo[];
+}
+
+/** Of agents.list. */
+export interface AgentList {
+  agents: AgentInfo[];
+}
+
+/** Of rpc.discover: what can be asked here, in the terms of OpenRPC, https://spec.open-rpc.org. */
+export interface OpenRPCDocument {
+  /** the version of that specification */
+  openrpc: string;
+  /** title, version of adjourn */
+  info: Record<string, any>;
+  methods: Record<string, any>[];
+  /** schemas and errors, by name */
+  components: Record<string, any>;
+  "x-notifications"?: Record<string, any>[];
+}
+
+/** Of run.start. The caller is subscribed: events behind `seq` follow. */
+export interface Started {
+  runId: string;
+  /** of the last event so far */
+  seq: number;
+}
+
+/** Of run.subscribe and run.unsubscribe: where the run is. */
+export interface Position {
+  runId: string;
+  status: "running" | "paused" | "completed" | "failed" | "aborted";
+  /** of the last event so far */
+  seq: number;
+  /** why the run can't go on in this server, for people */
+  stranded?: string;
+}
+
+/** Of run.resume and run.decline: the decision is saved, and counts. */
+export interface Settled {
+  runId: string;
+  toolCallId: string;
+  /** of the last event so far */
+  seq: number;
+}
+
+/** Of run.claim. */
+export interface Claimed {
+  /** comes back with the result */
+  claimToken: string;
+  /** ms since the epoch: when the claim ends without a result; None: with the run */
+  dueAt?: number;
+}
+
+/** Of run.result and run.unclaim: it is saved. */
+export interface ResultTaken {
+  /** of the last event so far */
+  seq: number;
+}
+
+/** Of run.abort: how the run ended. */
+export interface Aborted {
+  runId: string;
+  status: "running" | "paused" | "completed" | "failed" | "aborted";
+  /** of the last event, agent_end */
+  seq: number;
+  /** tool calls that would not stop in time */
+  abandoned: string[];
+}
+
+/** A call that waits, in a list of runs. */
+export interface WaitingCall {
+  toolCallId: string;
+  toolName: string;
+  /** what for: somebody's decision, or a client that executes it */
+  kind: "decision" | "client";
+  /** ms since the epoch */
+  since?: number;
+  /** ms since the epoch: when the wait, or the claim, expires; None: with the run */
+  dueAt?: number;
+}
+
+/** A run in a list. Also the params of run.changed, where `deleted` may be set. */
+export interface RunSummary {
+  runId: string;
+  agent: string;
+  status: "running" | "paused" | "completed" | "failed" | "aborted";
+  /** ms since the epoch */
+  createdAt: number;
+  /** ms since the epoch */
+  updatedAt: number;
+  /** of the last event that is saved */
+  seq: number;
+  /** calls that wait for a decision or a client */
+  pending: number;
+  /** the first of them, at most MAX_LISTED_CALLS */
+  calls?: WaitingCall[];
+  /** ms since the epoch: since when a call has waited for a decision */
+  waitingSince?: number;
+  /** ms since the epoch: when the first of these waits expires */
+  dueAt?: number;
+  /** ms since the epoch: when a paused run is aborted, an ended one deleted; None: never */
+  expiresAt?: number;
+  /** who started it, where that is known */
+  startedBy?: string;
+  /** the code it needs is not loaded */
+  stranded: boolean;
+  /** the starter's own */
+  metadata: Record<string, any>;
+  /** it is in no list any more */
+  deleted?: boolean;
+}
+
+/** Of run.list. */
+export interface RunPage {
+  runs: RunSummary[];
+  /** absent: no more */
+  after?: string;
+}
+
+/** Of run.get, and the params of run.snapshot: the state after event `seq`. */
+export interface RunSnapshot {
+  runId: string;
+  seq: number;
+  snapshot: Snapshot;
+  /** of run.get: why the run can't go on in this server, for people */
+  stranded?: string;
+}
+
+/** `type` of a refusal. */
+export type ErrorType =
+  | "agentNotFound"
+  | "claimTaken"
+  | "connectionLost"
+  | "decisionConflict"
+  | "decisionInvalid"
+  | "forbidden"
+  | "internal"
+  | "invalidParams"
+  | "limitExceeded"
+  | "notPending"
+  | "recordTooNew"
+  | "runEnded"
+  | "runIdConflict"
+  | "runNotFound"
+  | "shuttingDown"
+  | "staleEpoch"
+  | "storeCorrupt"
+  | "storeInUse"
+  | "storeTooNew"
+  | "storeUnavailable"
+  | "stranded"
+  | "toolCallIdRequired"
+  | "unauthorized"
+  | "versionConflict";
+
+/** The gateway's methods. */
+export interface Methods {
+  "server.info": { params: ServerInfo; result: ServerDescription };
+  "agents.list": { params: AgentsList; result: AgentList };
+  "rpc.discover": { params: RpcDiscover; result: OpenRPCDocument };
+  "run.start": { params: RunStart; result: Started };
+  "run.subscribe": { params: RunSubscribe; result: Position };
+  "run.unsubscribe": { params: RunUnsubscribe; result: Position };
+  "run.resume": { params: RunResume; result: Settled };
+  "run.decline": { params: RunDecline; result: Settled };
+  "run.claim": { params: RunClaim; result: Claimed };
+  "run.unclaim": { params: RunUnclaim; result: ResultTaken };
+  "run.result": { params: RunResult; result: ResultTaken };
+  "run.abort": { params: RunAbort; result: Aborted };
+  "run.get": { params: RunGet; result: RunSnapshot };
+  "run.list": { params: RunList; result: RunPage };
+  "run.delete": { params: RunDelete; result: Empty };
+  "runs.watch": { params: RunsWatch; result: Empty };
+}
+
+/** What the gateway says unasked. */
+export interface Notifications {
+  "run.event": Envelope;
+  "run.snapshot": RunSnapshot;
+  "run.changed": RunSummary;
+}

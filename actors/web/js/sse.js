@@ -1,0 +1,138 @@
+/** The HTTP wire: requests by fetch, and runs as server-sent events. How one run is read is `ssestream.js`'s. */
+
+import { Backoff, sleep } from "./backoff.js";
+import { asError } from "./errors.js";
+import { answer, isEventStream, streamAfter } from "./http.js";
+import { SSEStream } from "./ssestream.js";
+
+/** @import { BackoffOptions } from "./backoff.js" @import { AdjournError } from "./errors.js" */
+/** @import { Reader, Transport } from "./transport.js" */
+/** @import { RunResume, RunStart } from "./protocol.js" */
+
+const NEVER = new AbortController().signal;
+
+/**
+ * @typedef {object} SSEOptions
+ * @property {string} api where runs are started, such as `/runs`; what concerns run X is below it, at `/runs/X/…`
+ * @property {() => Record<string, unknown>} [body] more fields for the request that starts a run
+ * @property {typeof globalThis.fetch} [fetch] in place of the global one: to add headers or credentials, for instance
+ * @property {BackoffOptions} [backoff]
+ * @property {number} [quietMs] a stream counts as broken after so long without a byte, keep-alive comments included; a
+ *   request, when it isn't answered for so long. 60 s
+ * @property {(error: AdjournError | null) => void} [onConnection] called with the reason when a stream breaks or can't
+ *   be opened, with null when there is one again
+ */
+
+/** @implements {Transport} */
+export class SSETransport {
+  /** @type {Map<string, SSEStream>} */
+  #streams = new Map();
+  #options;
+  #backoff;
+
+  /** @param {SSEOptions} options */
+  constructor(options) {
+    this.#options = { quietMs: 60_000, ...options, api: options.api.replace(/\/$/, "") };
+    this.#backoff = new Backoff(options.backoff);
+  }
+
+  /** @param {RunStart & { runId: string }} params @param {Reader} reader */
+  async start({ input, ...params }, reader) {
+    const given = typeof input === "string" ? { input } : { messages: input };
+    const body = { ...this.#options.body?.(), ...params, ...given };
+    const response = await this.#post("", body, streamAfter()); // not cut off: the run is to begin
+    const runId = response.headers.get("x-run-id") ?? params.runId; // not every server takes ours
+    void this.#open(runId, 0, reader).read(response.status === 202 ? null : response);
+    return { runId };
+  }
+
+  /** @param {string} runId @param {number | undefined} after @param {Reader} reader */
+  async watch(runId, after, reader) {
+    const stream = this.#open(runId, after, reader);
+    try {
+      void stream.read(await this.#persist(() => stream.request(), reader.signal));
+    } catch (error) {
+      this.#close(runId, stream);
+      throw error;
+    }
+  }
+
+  /** The answer is the stream that goes on. @param {RunResume} params */
+  async resume(params) {
+    const stream = this.#streams.get(params.runId);
+    if (stream === undefined) return this.#json("", params);
+    const response = await this.#post("", params, streamAfter(stream.cursor));
+    if (!isEventStream(response)) return response.json();
+    stream.adopt(response);
+    const seq = Number(response.headers.get("x-run-seq") ?? NaN);
+    return Number.isNaN(seq) ? {} : { seq };
+  }
+
+  /** @type {Transport["decline"]} */
+  decline = ({ runId, ...params }) => this.#json(`/${runId}/decline`, params);
+  /** @type {Transport["abort"]} */
+  abort = ({ runId, ...params }) => this.#json(`/${runId}/abort`, params);
+  /** @type {Transport["claim"]} */
+  claim = ({ runId, ...params }) => this.#json(`/${runId}/claim`, params);
+  /** @type {Transport["unclaim"]} */
+  unclaim = ({ runId, ...params }) => this.#json(`/${runId}/unclaim`, params);
+  /** @type {Transport["result"]} */
+  result = ({ runId, ...params }) => this.#json(`/${runId}/result`, params);
+
+  close() {
+    for (const [runId, stream] of this.#streams) this.#close(runId, stream);
+  }
+
+  /** @param {string} runId @param {number | undefined} after @param {Reader} reader */
+  #open(runId, after, reader) {
+    const { api, fetch = globalThis.fetch, quietMs, onConnection } = this.#options;
+    const ended = () => this.#close(runId, stream);
+    const http = { url: `${api}/${runId}/events`, fetch, quietMs, onConnection, backoff: this.#backoff };
+    const stream = new SSEStream(http, after, reader, ended);
+    this.#streams.get(runId)?.close();
+    this.#streams.set(runId, stream);
+    if (reader.signal.aborted) ended();
+    return stream;
+  }
+
+  /** @param {string} runId @param {SSEStream} stream */
+  #close(runId, stream) {
+    stream.close();
+    if (this.#streams.get(runId) === stream) this.#streams.delete(runId);
+  }
+
+  /** @param {string} path @param {object} body @returns {Promise<any>} */
+  async #json(path, body) {
+    const response = await this.#post(path, body, { accept: "application/json" });
+    return response.status === 204 ? {} : response.json();
+  }
+
+  /**
+   * An accepted request's response. Repeated when no answer came: the server carries each out once.
+   * @param {string} path @param {object} body @param {Record<string, string>} headers
+   */
+  #post(path, body, headers) {
+    const { api, fetch = globalThis.fetch, quietMs } = this.#options;
+    const typed = { ...headers, "content-type": "application/json" };
+    const sent = { method: "POST", body: JSON.stringify(body), headers: typed };
+    return this.#persist(() => answer(fetch, `${api}${path}`, sent, quietMs, NEVER), NEVER);
+  }
+
+  /**
+   * @template T
+   * @param {() => Promise<T>} attempt
+   * @param {AbortSignal} signal
+   * @returns {Promise<T>}
+   */
+  async #persist(attempt, signal) {
+    for (let failures = 1; ; failures += 1) {
+      try {
+        return await attempt();
+      } catch (thrown) {
+        const error = asError(thrown);
+        if (error.type !== "connectionLost" || failures >= this.#backoff.attempts || signal.aborted) throw error;
+      }
+      await sleep(this.#backoff.delayMs(failures), signal);
+    }
+  }
+}

@@ -1,0 +1,197 @@
+/** One run, read as server-sent events: over the response of a start or a decision, then of `GET …/events`, again and
+ * again until the run is over. */
+
+import { sleep } from "./backoff.js";
+import { AdjournError, asError, malformed } from "./errors.js";
+import { EventStreamParser } from "./eventstream.js";
+import { answer, isEventStream, streamAfter } from "./http.js";
+import { isLast, isRest, ItemReader } from "./items.js";
+
+/** @import { Backoff } from "./backoff.js" @import { Reader } from "./transport.js" */
+
+const NO_ROUTE = ["http404", "http405", "http501"]; // a refusal of adjourn's own has a name
+const BROKEN = new AdjournError("connectionLost", "the stream broke off");
+
+/**
+ * @typedef {object} Http
+ * @property {string} url of the run's events
+ * @property {typeof globalThis.fetch} fetch
+ * @property {number} quietMs
+ * @property {Backoff} backoff
+ * @property {((error: AdjournError | null) => void) | undefined} onConnection
+ */
+
+export class SSEStream {
+  #http;
+  #items;
+  #reader;
+  #ended;
+  #stop = new AbortController();
+  /** Fires when a decision's response has come, which goes on in place of what is read. */
+  #turn = new AbortController();
+  /** @type {Response | null} */
+  #next = null;
+  #isResting = false;
+
+  /**
+   * @param {Http} http
+   * @param {number | undefined} after seq of the last item that is known; undefined: a snapshot comes first
+   * @param {Reader} reader
+   * @param {() => void} ended called when nothing more is read
+   */
+  constructor(http, after, reader, ended) {
+    this.#http = http;
+    this.#items = new ItemReader(after);
+    this.#reader = reader;
+    this.#ended = ended;
+    reader.signal.addEventListener("abort", ended, { once: true });
+  }
+
+  get cursor() {
+    return this.#items.cursor;
+  }
+
+  close() {
+    this.#stop.abort();
+  }
+
+  /** Go on over this response, from where the reading is now. @param {Response} response */
+  adopt(response) {
+    if (this.#stop.signal.aborted) return void response.body?.cancel();
+    this.#next = response;
+    this.#turn.abort();
+  }
+
+  /** The response of `GET …/events`. */
+  request() {
+    const { fetch, url, quietMs } = this.#http;
+    return answer(fetch, url, { headers: streamAfter(this.cursor) }, quietMs, this.#interrupt);
+  }
+
+  get #interrupt() {
+    return AbortSignal.any([this.#stop.signal, this.#turn.signal]);
+  }
+
+  /** Read to the end of the run. @param {Response | null} response the first, if there is one */
+  async read(response) {
+    if (this.#stop.signal.aborted) return void response?.body?.cancel();
+    try {
+      for (let failures = 0; !this.#stop.signal.aborted; response = this.#take()) {
+        response ??= await this.#reopen(failures);
+        if (response?.status === 204) break;
+        if (response === null) continue;
+        const heard = await this.#follow(response);
+        if (heard.isOver) break;
+        failures = heard.isAny ? 0 : failures + 1;
+        if (!this.#isResting && this.#next === null) this.#http.onConnection?.(BROKEN);
+      }
+      this.#finish();
+    } catch (error) {
+      this.#finish(asError(error));
+    }
+  }
+
+  #take() {
+    const next = this.#next;
+    this.#next = null;
+    if (next !== null || this.#turn.signal.aborted) this.#turn = new AbortController();
+    return next;
+  }
+
+  /** @param {AdjournError} [error] */
+  #finish(error) {
+    if (this.#stop.signal.aborted) return;
+    this.#ended();
+    this.#reader.end(error);
+  }
+
+  /** The events from the cursor on; null when a decision's response has come. @param {number} failures */
+  async #reopen(failures) {
+    for (; !this.#interrupt.aborted; failures += 1) {
+      if (failures > 0) await sleep(this.#http.backoff.delayMs(failures), this.#interrupt);
+      if (this.#interrupt.aborted) return null;
+      try {
+        const response = await this.request();
+        this.#http.onConnection?.(null);
+        return response;
+      } catch (thrown) {
+        const error = asError(thrown);
+        if (this.#interrupt.aborted) return null;
+        if (this.#isResting && NO_ROUTE.includes(error.type)) return this.#waitForDecision();
+        if (!error.retryable) throw error;
+        this.#http.onConnection?.(error);
+      }
+    }
+    return null;
+  }
+
+  /** A server of one route, that gives streams to starts and decisions only. @returns {Promise<null>} */
+  #waitForDecision() {
+    return new Promise((resolve) => this.#interrupt.addEventListener("abort", () => resolve(null), { once: true }));
+  }
+
+  /**
+   * @param {Response} response
+   * @returns {Promise<{ isAny: boolean, isOver: boolean }>} whether any item came, and whether the run is over
+   */
+  async #follow(response) {
+    if (response.body === null || !isEventStream(response))
+      throw malformed(`the answer of ${response.url || "the server"}`);
+    const parser = new EventStreamParser();
+    const decoder = new TextDecoder();
+    const body = response.body.getReader();
+    const interrupt = this.#interrupt;
+    const cancel = () => void body.cancel().catch(() => {});
+    interrupt.addEventListener("abort", cancel, { once: true });
+    this.#items.reset();
+    this.#isResting = false;
+    try {
+      for (let isAny = false; ;) {
+        const chunk = await this.#chunk(body, cancel);
+        if (chunk === null || interrupt.aborted) return { isAny, isOver: false };
+        const last = this.#hand(parser.feed(decoder.decode(chunk, { stream: true })));
+        isAny ||= last !== undefined;
+        if (last !== undefined && isLast(last)) return { isAny, isOver: true };
+      }
+    } finally {
+      interrupt.removeEventListener("abort", cancel);
+      cancel();
+    }
+  }
+
+  /**
+   * The next bytes; null when the stream is over, broke, or is silent for too long.
+   * @param {ReadableStreamDefaultReader<Uint8Array>} body
+   * @param {() => void} cancel
+   */
+  async #chunk(body, cancel) {
+    const timer = setTimeout(cancel, this.#http.quietMs);
+    try {
+      return (await body.read()).value ?? null;
+    } catch {
+      return null;
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  /** Hands on what is new; returns the last of it. @param {string[]} events */
+  #hand(events) {
+    const found = events.map((data) => this.#items.take(parse(data))).filter((item) => item !== null);
+    const last = found.at(-1);
+    if (last !== undefined) {
+      this.#isResting = isRest(last);
+      this.#reader.items(found);
+    }
+    return last;
+  }
+}
+
+/** @param {string} data */
+function parse(data) {
+  try {
+    return JSON.parse(data);
+  } catch (cause) {
+    throw malformed("an event", cause);
+  }
+}

@@ -1,0 +1,35 @@
+/** What a Chat needs of the wire. Types only. */
+
+/**
+ * @import { Claimed, RunAbort, RunClaim, RunDecline, RunResult, RunResume, RunStart, RunUnclaim } from "./protocol.js"
+ * @import { AdjournError } from "./errors.js"
+ * @import { Item } from "./items.js"
+ */
+
+/**
+ * Who reads a run.
+ * @typedef {object} Reader
+ * @property {AbortSignal} signal fires when nothing more is wanted; from then on neither `items` nor `end` is called
+ * @property {(items: Item[]) => void} items called with what came: in order, each item once, across reconnects. A
+ *   snapshot stands for all events up to its seq, and may come at any time
+ * @property {(error?: AdjournError) => void} end called once: after the run's last item, or when it can't be read on
+ */
+
+/**
+ * Every method resolves once the server has accepted, and rejects with an AdjournError. Each may be repeated by the
+ * transport when its answer was lost: the server carries it out once.
+ * @typedef {object} Transport
+ * @property {(params: RunStart & { runId: string }, reader: Reader) => Promise<{ runId: string }>} start begins a run,
+ *   and reads it from its first event on
+ * @property {(runId: string, after: number | undefined, reader: Reader) => Promise<void>} watch reads a run from the
+ *   item behind `after` on; without it, or if what came after is no longer kept, from a snapshot on
+ * @property {(params: RunResume) => Promise<{ seq?: number }>} resume `seq`: of the last event of the decision's step
+ * @property {(params: RunDecline) => Promise<{ seq?: number }>} decline
+ * @property {(params: RunAbort) => Promise<{ seq?: number }>} abort resolves when the run is over
+ * @property {(params: RunClaim) => Promise<Claimed>} claim
+ * @property {(params: RunUnclaim) => Promise<unknown>} unclaim
+ * @property {(params: RunResult) => Promise<unknown>} result
+ * @property {() => void} close ends all readers in silence and lets go of the network; runs go on. It may be used again
+ */
+
+export {};

@@ -1,0 +1,6 @@
+/** The browser half of adjourn: a `Chat` over a WebSocket or HTTP, and what it is made of. */
+export { Chat } from "./chat.js";
+export { AdjournError } from "./errors.js";
+export { SSETransport } from "./sse.js";
+export { Transcript } from "./transcript.js";
+export { WebSocketTransport } from "./websocket.js";

@@ -1,0 +1,89 @@
+/** The gateway's wire: JSON-RPC over one WebSocket, which reconnects by itself. What it carries: `methods.py`. */
+import { AdjournError } from "./errors.js";
+import { ItemReader } from "./items.js";
+import type { BackoffOptions } from "./backoff.js";
+import type { Reader, Transport } from "./transport.js";
+import type { RunStart } from "./protocol.js";
+export type Call = {
+    id: number;
+    frame: string;
+    /**
+     * connections that it may still take
+     */
+    attempts: number;
+    resolve: (result: any) => void;
+    reject: (error: AdjournError) => void;
+};
+export type Watch = {
+    reader: Reader;
+    items: ItemReader;
+    started: boolean;
+};
+export type WebSocketOptions = {
+    /**
+     * sent as a subprotocol, the one way that browsers have
+     */
+    token?: string;
+    backoff?: BackoffOptions;
+    /**
+     * after so long without a message the server is asked whether it is there; 30 s
+     */
+    quietMs?: number;
+    /**
+     * called with the reason when the connection is lost or
+     * can't be made, with null when there is one
+     */
+    onConnection?: (error: AdjournError | null) => void;
+    /**
+     * in place of the global one
+     */
+    WebSocket?: typeof WebSocket;
+};
+/**
+ * @typedef {object} Call a request without a reply
+ * @property {number} id
+ * @property {string} frame
+ * @property {number} attempts connections that it may still take
+ * @property {(result: any) => void} resolve
+ * @property {(error: AdjournError) => void} reject
+ */
+/** @typedef {{ reader: Reader, items: ItemReader, started: boolean }} Watch `started`: a reconnect subscribes again */
+/**
+ * @typedef {object} WebSocketOptions
+ * @property {string} [token] sent as a subprotocol, the one way that browsers have
+ * @property {BackoffOptions} [backoff]
+ * @property {number} [quietMs] after so long without a message the server is asked whether it is there; 30 s
+ * @property {(error: AdjournError | null) => void} [onConnection] called with the reason when the connection is lost or
+ *   can't be made, with null when there is one
+ * @property {typeof WebSocket} [WebSocket] in place of the global one
+ */
+/** @implements {Transport} */
+export declare class WebSocketTransport implements Transport {
+    #private;
+    /**
+     * @param {string} [url] `ws:` or `wss:`; by default `/ws` on the page's own server
+     * @param {WebSocketOptions} [options]
+     */
+    constructor(url?: string, options?: WebSocketOptions);
+    /** @param {RunStart & { runId: string }} params @param {Reader} reader */
+    start(params: RunStart & {
+        runId: string;
+    }, reader: Reader): Promise<{
+        runId: string;
+    }>;
+    /** @param {string} runId @param {number | undefined} after @param {Reader} reader */
+    watch(runId: string, after: number | undefined, reader: Reader): Promise<void>;
+    /** @type {Transport["resume"]} */
+    resume: Transport["resume"];
+    /** @type {Transport["decline"]} */
+    decline: Transport["decline"];
+    /** @type {Transport["abort"]} */
+    abort: Transport["abort"];
+    /** @type {Transport["claim"]} */
+    claim: Transport["claim"];
+    /** @type {Transport["unclaim"]} */
+    unclaim: Transport["unclaim"];
+    /** @type {Transport["result"]} */
+    result: Transport["result"];
+    close(): void;
+}

@@ -1,0 +1,336 @@
+/** The gateway's wire: JSON-RPC over one WebSocket, which reconnects by itself. What it carries: `methods.py`. */
+
+import { Backoff } from "./backoff.js";
+import { AdjournError, asError, errorOfRpc, malformed } from "./errors.js";
+import { isFinal, isLast, ItemReader } from "./items.js";
+
+/** @import { BackoffOptions } from "./backoff.js" @import { Item } from "./items.js" */
+/** @import { Reader, Transport } from "./transport.js" @import { RunStart } from "./protocol.js" */
+
+const SUBPROTOCOL = "adjourn.v1+json";
+const UNAUTHORIZED = 4401;
+const TOO_BIG = 1009;
+
+/**
+ * @typedef {object} Call a request without a reply
+ * @property {number} id
+ * @property {string} frame
+ * @property {number} attempts connections that it may still take
+ * @property {(result: any) => void} resolve
+ * @property {(error: AdjournError) => void} reject
+ */
+
+/** @typedef {{ reader: Reader, items: ItemReader, started: boolean }} Watch `started`: a reconnect subscribes again */
+
+/**
+ * @typedef {object} WebSocketOptions
+ * @property {string} [token] sent as a subprotocol, the one way that browsers have
+ * @property {BackoffOptions} [backoff]
+ * @property {number} [quietMs] after so long without a message the server is asked whether it is there; 30 s
+ * @property {(error: AdjournError | null) => void} [onConnection] called with the reason when the connection is lost or
+ *   can't be made, with null when there is one
+ * @property {typeof WebSocket} [WebSocket] in place of the global one
+ */
+
+/** @implements {Transport} */
+export class WebSocketTransport {
+  /** @type {WebSocket | null} */
+  #socket = null;
+  #isOpen = false;
+  /** @type {Map<number, Call>} */
+  #calls = new Map();
+  /** @type {Map<string, Set<Watch>>} */
+  #watches = new Map();
+  #nextId = 1;
+  #failures = 0;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #redial;
+  /** @type {ReturnType<typeof setInterval> | undefined} */
+  #pulse;
+  #heard = true;
+  /** @type {AdjournError | null} */
+  #complaint = null;
+  #backoff;
+  #options;
+  #url;
+
+  /**
+   * @param {string} [url] `ws:` or `wss:`; by default `/ws` on the page's own server
+   * @param {WebSocketOptions} [options]
+   */
+  constructor(url, options = {}) {
+    this.#url = url;
+    this.#options = options;
+    this.#backoff = new Backoff(options.backoff);
+  }
+
+  /** @param {RunStart & { runId: string }} params @param {Reader} reader */
+  async start(params, reader) {
+    const watch = this.#add(params.runId, 0, reader);
+    try {
+      await this.#request("run.start", params);
+      watch.started = true;
+    } catch (error) {
+      this.#remove(params.runId, watch);
+      throw error;
+    }
+    return { runId: params.runId };
+  }
+
+  /** @param {string} runId @param {number | undefined} after @param {Reader} reader */
+  async watch(runId, after, reader) {
+    const watch = this.#add(runId, after, reader);
+    try {
+      await this.#subscribe(runId, this.#backoff.attempts);
+      watch.started = true;
+    } catch (error) {
+      this.#remove(runId, watch);
+      throw error;
+    }
+  }
+
+  /** @type {Transport["resume"]} */
+  resume = (params) => this.#request("run.resume", params);
+  /** @type {Transport["decline"]} */
+  decline = (params) => this.#request("run.decline", params);
+  /** @type {Transport["abort"]} */
+  abort = (params) => this.#request("run.abort", params);
+  /** @type {Transport["claim"]} */
+  claim = (params) => this.#request("run.claim", params);
+  /** @type {Transport["unclaim"]} */
+  unclaim = (params) => this.#request("run.unclaim", params);
+  /** @type {Transport["result"]} */
+  result = (params) => this.#request("run.result", params);
+
+  close() {
+    this.#watches.clear();
+    this.#fail(new AdjournError("connectionLost", "the client was closed"));
+    this.#hangUp();
+  }
+
+  // Readers.
+
+  /** @param {string} runId @param {number | undefined} after @param {Reader} reader */
+  #add(runId, after, reader) {
+    const watch = { reader, items: new ItemReader(after), started: false };
+    this.#watches.set(runId, (this.#watches.get(runId) ?? new Set()).add(watch));
+    reader.signal.addEventListener("abort", () => this.#leave(runId, watch), { once: true });
+    return watch;
+  }
+
+  /** Whether it was the run's last. @param {string} runId @param {Watch} watch */
+  #remove(runId, watch) {
+    const watches = this.#watches.get(runId);
+    return watches?.delete(watch) === true && watches.size === 0 && this.#watches.delete(runId);
+  }
+
+  /** @param {string} runId @param {Watch} watch */
+  #leave(runId, watch) {
+    const isUnwatched = this.#remove(runId, watch);
+    if (isUnwatched && this.#isOpen) this.#send({ jsonrpc: "2.0", method: "run.unsubscribe", params: { runId } });
+  }
+
+  /**
+   * All readers of a run share one subscription, which begins where the slowest stands.
+   * @param {string} runId
+   * @param {number} attempts
+   */
+  async #subscribe(runId, attempts) {
+    const cursors = [...(this.#watches.get(runId) ?? [])].map(({ items }) => items.cursor);
+    const known = cursors.filter((cursor) => cursor !== undefined);
+    const after = known.length === cursors.length ? { after: Math.min(...known) } : {};
+    const { status, seq } = await this.#request("run.subscribe", { runId, ...after }, attempts);
+    for (const watch of this.#watches.get(runId) ?? []) {
+      if (isFinal(status) && watch.items.cursor === seq) this.#end(runId, watch);
+    }
+  }
+
+  /** @param {string} runId @param {Watch} watch @param {AdjournError} [error] */
+  #end(runId, watch, error) {
+    this.#remove(runId, watch);
+    watch.reader.end(error);
+  }
+
+  /** After a reconnect. @param {string} runId */
+  async #resubscribe(runId) {
+    try {
+      await this.#subscribe(runId, 1);
+    } catch (thrown) {
+      const error = asError(thrown);
+      const again = () => this.#watches.has(runId) && this.#isOpen && this.#resubscribe(runId);
+      if (error.type === "connectionLost") return; // the next connection subscribes
+      if (error.retryable) return void setTimeout(again, this.#backoff.delayMs(3));
+      for (const watch of this.#watches.get(runId) ?? []) this.#end(runId, watch, error);
+    }
+  }
+
+  // Requests.
+
+  /** @param {string} method @param {object} params @returns {Promise<any>} */
+  #request(method, params, attempts = this.#backoff.attempts) {
+    const id = this.#nextId++;
+    const frame = JSON.stringify({ jsonrpc: "2.0", id, method, params });
+    return new Promise((resolve, reject) => {
+      this.#calls.set(id, { id, frame, attempts, resolve, reject });
+      if (this.#isOpen) this.#socket?.send(frame);
+      else this.#dial();
+    });
+  }
+
+  /** @param {object} message */
+  #send(message) {
+    this.#socket?.send(JSON.stringify(message));
+  }
+
+  /** Every request and every reader ends with this. @param {AdjournError} error */
+  #fail(error) {
+    const calls = [...this.#calls.values()];
+    this.#calls.clear();
+    for (const call of calls) call.reject(error);
+    for (const [runId, watches] of this.#watches) for (const watch of watches) this.#end(runId, watch, error);
+  }
+
+  // The connection.
+
+  #dial() {
+    if (this.#socket !== null) return;
+    clearTimeout(this.#redial);
+    const { token, WebSocket = globalThis.WebSocket } = this.#options;
+    const url = new URL(this.#url ?? location.origin.replace(/^http/, "ws") + "/ws");
+    url.searchParams.set("batch", "1");
+    const socket = new WebSocket(url, token ? [SUBPROTOCOL, `adjourn.token.${base64url(token)}`] : [SUBPROTOCOL]);
+    this.#socket = socket;
+    socket.onopen = () => this.#opened(socket);
+    socket.onmessage = ({ data }) => this.#socket === socket && this.#heardOf(data);
+    socket.onclose = ({ code, reason }) => this.#socket === socket && this.#lost(code, reason);
+  }
+
+  /** @param {WebSocket} socket */
+  #opened(socket) {
+    if (this.#socket !== socket) return;
+    this.#isOpen = this.#heard = true;
+    this.#pulse = setInterval(() => this.#checkPulse(), this.#options.quietMs ?? 30_000);
+    for (const call of this.#calls.values()) socket.send(call.frame);
+    for (const [runId, watches] of this.#watches) {
+      for (const { items } of watches) items.reset();
+      if ([...watches].some(({ started }) => started)) void this.#resubscribe(runId);
+    }
+    this.#options.onConnection?.(null);
+  }
+
+  /** A browser doesn't tell that a network is gone, nor show the server's pings. */
+  #checkPulse() {
+    if (!this.#heard) return this.#lost(1006, "it does not answer");
+    this.#heard = false;
+    this.#send({ jsonrpc: "2.0", id: "pulse", method: "server.info", params: {} });
+  }
+
+  #hangUp() {
+    clearTimeout(this.#redial);
+    clearInterval(this.#pulse);
+    const socket = this.#socket;
+    this.#socket = null;
+    this.#isOpen = false;
+    socket?.close();
+  }
+
+  /** @param {number} code @param {string} reason */
+  #lost(code, reason) {
+    this.#hangUp();
+    const complaint = this.#complaint;
+    this.#complaint = null;
+    if (code === UNAUTHORIZED) return this.#refused(complaint ?? new AdjournError("unauthorized", reason));
+    if (code === TOO_BIG) this.#rejectLargest();
+    const error = new AdjournError("connectionLost", complaint?.message || reason || `the connection broke (${code})`);
+    this.#options.onConnection?.(error);
+    for (const call of [...this.#calls.values()]) {
+      call.attempts -= 1;
+      if (call.attempts === 0) this.#reject(call, error);
+    }
+    if (this.#calls.size === 0 && this.#watches.size === 0) return;
+    this.#failures += 1;
+    this.#redial = setTimeout(() => this.#dial(), this.#backoff.delayMs(this.#failures));
+  }
+
+  /** Another attempt would be refused too. @param {AdjournError} error */
+  #refused(error) {
+    this.#options.onConnection?.(error);
+    this.#fail(error);
+  }
+
+  #rejectLargest() {
+    const [largest] = [...this.#calls.values()].sort((one, other) => other.frame.length - one.frame.length);
+    if (largest)
+      this.#reject(largest, new AdjournError("limitExceeded", "the request is larger than the server allows"));
+  }
+
+  /** @param {Call} call @param {AdjournError} error */
+  #reject(call, error) {
+    this.#calls.delete(call.id);
+    call.reject(error);
+  }
+
+  // What comes in.
+
+  /** @param {string} data */
+  #heardOf(data) {
+    this.#heard = true;
+    this.#failures = 0;
+    /** @type {Map<Watch, Item[]>} */
+    const found = new Map();
+    try {
+      const frame = JSON.parse(data);
+      for (const message of Array.isArray(frame) ? frame : [frame]) this.#take(message, found);
+    } catch (thrown) {
+      this.#hangUp();
+      return this.#refused(thrown instanceof AdjournError ? thrown : malformed("a frame", thrown));
+    }
+    for (const [watch, items] of found) this.#hand(watch, items);
+  }
+
+  /** @param {any} message @param {Map<Watch, Item[]>} found */
+  #take(message, found) {
+    if (message.method === "run.event" || message.method === "run.snapshot") {
+      for (const watch of this.#watches.get(message.params?.runId) ?? []) {
+        const item = watch.items.take(message.params);
+        if (item === null) continue;
+        const items = found.get(watch);
+        if (items === undefined) found.set(watch, [item]);
+        else items.push(item);
+      }
+    } else if (message.method === "run.unsubscribed") {
+      // of a run that is too big for this client, say
+      const { runId, error } = message.params;
+      for (const watch of this.#watches.get(runId) ?? []) this.#end(runId, watch, errorOfRpc(error));
+    } else if (message.method === undefined) {
+      this.#answer(message);
+    }
+  }
+
+  /** @param {any} message */
+  #answer({ id, result, error }) {
+    const call = this.#calls.get(id);
+    if (call === undefined) {
+      if (error !== undefined) this.#complaint = errorOfRpc(error);
+    } else if (error === undefined) {
+      this.#calls.delete(id);
+      call.resolve(result);
+    } else {
+      this.#reject(call, errorOfRpc(error));
+    }
+  }
+
+  /** @param {Watch} watch @param {Item[]} items at least one */
+  #hand(watch, items) {
+    if (watch.reader.signal.aborted) return;
+    watch.reader.items(items);
+    const last = items[items.length - 1];
+    if (isLast(last) && !watch.reader.signal.aborted) this.#end(last.runId, watch);
+  }
+}
+
+/** @param {string} text */
+function base64url(text) {
+  const bytes = String.fromCharCode(...new TextEncoder().encode(text));
+  return btoa(bytes).replace(/\+/g, "-").replace(/\//g, "_").replace(/=+$/, "");
+}

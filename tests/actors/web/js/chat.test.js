@@ -1,0 +1,453 @@
+/** The conversation: what is shown, what is sent, and who is called, over a transport that follows a script. */
+
+import assert from "node:assert/strict";
+import test from "node:test";
+
+import { Chat } from "../../../../actors/web/js/index.js";
+import {
+  asks,
+  called,
+  end,
+  executed,
+  later,
+  paused,
+  refusal,
+  resolved,
+  said,
+  ScriptedTransport,
+  script,
+  start,
+  streamed,
+  text,
+  user,
+} from "./script.js";
+
+function open(options = {}, on = {}) {
+  const transport = new ScriptedTransport(on);
+  return { transport, chat: new Chat({ agent: "support", transport, ...options }) };
+}
+
+const words = (messages) =>
+  messages.map(({ role, content }) => [role, typeof content === "string" ? content : content[0]?.text]);
+
+/** A chat whose run waits for these decisions. */
+async function parked(ids = ["a"], options = {}, on = {}) {
+  const opened = open(options, on);
+  await opened.chat.send("refund");
+  opened.transport.say([start(user("refund")), called(ids[0]), ...ids.map((id) => asks(id)), paused(...ids)]);
+  return opened;
+}
+
+// Sending.
+
+test("a message begins a run, is shown at once, and its answer as it comes", async () => {
+  const { chat, transport } = open({ metadata: { page: 1 } });
+  assert.equal(chat.status, "idle");
+  const sent = chat.send("Hello");
+  assert.deepEqual([chat.status, chat.isStreaming, words(chat.messages)], ["running", true, [["user", "Hello"]]]);
+  assert.equal(await sent, true);
+  const [{ runId, input, ...rest }] = transport.asked("start");
+  assert.match(runId, /^[\w-]{36}$/);
+  assert.deepEqual([rest, words(input)], [{ agent: "support", metadata: { page: 1 } }, [["user", "Hello"]]]);
+  assert.equal(chat.runId, runId);
+
+  transport.say([start(user("Hello")), ...streamed("Hi", " there")]);
+  assert.equal(chat.streamingMessage.content[0].text, "Hi there");
+  assert.equal(chat.messages.length, 1);
+  transport.say([said("Hi there!"), end()], 6);
+  assert.deepEqual(words(chat.messages), [
+    ["user", "Hello"],
+    ["assistant", "Hi there!"],
+  ]);
+  assert.deepEqual([chat.status, chat.isStreaming, chat.streamingMessage], ["completed", false, null]);
+});
+
+test("the next message goes on from the run before, and nothing is sent again", async () => {
+  const { chat, transport } = open();
+  await chat.send("one");
+  transport.say([start(user("one")), said("1"), end()]);
+  transport.reader.end();
+  const first = chat.runId;
+  await chat.send("two");
+  const { after, input } = transport.asked("start")[1];
+  assert.deepEqual([after, words(input)], [first, [["user", "two"]]]);
+  assert.deepEqual(words(chat.messages), [
+    ["user", "one"],
+    ["assistant", "1"],
+    ["user", "two"],
+  ]);
+});
+
+for (const type of ["runNotFound", "forbidden"]) {
+  test(`if the run before is ${type}, all of the conversation is sent`, async () => {
+    const { chat, transport } = open({}, { start: ({ after }) => after && Promise.reject(refusal(type)) });
+    await chat.send("one");
+    transport.say([start(user("one")), said("1"), end()]);
+    assert.equal(await chat.send("two"), true);
+    const { after, input } = transport.asked("start")[2];
+    assert.deepEqual([after, input.length], [undefined, 3]);
+  });
+}
+
+test("messages with images go out as they are", async () => {
+  const { chat, transport } = open();
+  const image = { type: "image", data: "aGk=", mimeType: "image/png" };
+  await chat.send({ role: "user", content: [text("What is this?"), image] });
+  const [
+    {
+      input: [{ content, timestamp }],
+    },
+  ] = transport.asked("start");
+  assert.deepEqual(content, [text("What is this?"), image]);
+  assert.equal(typeof timestamp, "number");
+});
+
+test("a start that is refused leaves the conversation as it was, and says why", async () => {
+  const heard = [];
+  const on = { start: () => Promise.reject(refusal("agentNotFound")) };
+  const { chat } = open({ initialMessages: [user("before")], onError: (error) => heard.push(error.type) }, on);
+  assert.equal(await chat.send("Hello"), false);
+  assert.deepEqual([chat.error.type, heard, chat.status], ["agentNotFound", ["agentNotFound"], "idle"]);
+  assert.deepEqual(words(chat.messages), [["user", "before"]]);
+});
+
+test("nothing is sent while a run is under way", async () => {
+  const { chat, transport } = await parked();
+  assert.equal(await chat.send("and another"), false);
+  assert.equal(chat.error.type, "busy");
+  assert.equal(await chat.setMessages([]), false);
+  assert.equal(transport.asked("start").length, 1);
+});
+
+test("an error is gone with the next action", async () => {
+  let isDown = true;
+  const { chat } = open({}, { start: () => isDown && Promise.reject(refusal("storeUnavailable")) });
+  await chat.send("Hello");
+  isDown = false;
+  await chat.send("Hello");
+  assert.equal(chat.error, null);
+});
+
+test("setMessages replaces the conversation, and the next run doesn't go on from the one before", async () => {
+  const { chat, transport } = open();
+  await chat.send("one");
+  transport.say([start(user("one")), said("1"), end()]);
+  await chat.setMessages([user("other")]);
+  assert.deepEqual([words(chat.messages), chat.status], [[["user", "other"]], "idle"]);
+  await chat.send("two");
+  const { after, input } = transport.asked("start")[1];
+  assert.deepEqual(
+    [after, words(input)],
+    [
+      undefined,
+      [
+        ["user", "other"],
+        ["user", "two"],
+      ],
+    ],
+  );
+});
+
+test("the id that the server gave a run counts", async () => {
+  const { chat, transport } = open({}, { start: () => ({ runId: "theirs" }) });
+  await chat.send("Hello");
+  assert.equal(chat.runId, "theirs");
+  transport.reader.items(script("theirs", [start(user("Hello")), called("a"), asks("a"), paused("a")]));
+  await chat.respondWithDecision(true);
+  assert.equal(transport.asked("resume")[0].runId, "theirs");
+});
+
+// Decisions.
+
+test("a decision names its call and the digest of what was shown", async () => {
+  const { chat, transport } = await parked();
+  assert.equal(chat.status, "paused");
+  assert.equal(chat.pendingDecision.toolName, "refund");
+  assert.equal(await chat.respondWithDecision({ approved: true }), true);
+  const runId = chat.runId;
+  assert.deepEqual(transport.asked("resume"), [
+    { runId, toolCallId: "a", digest: "of a", decision: { approved: true } },
+  ]);
+  transport.say([...resolved("a"), executed("a"), said("Done."), end()], 5);
+  assert.deepEqual([chat.pendingDecision, chat.status], [null, "completed"]);
+});
+
+test("edited arguments go with the decision", async () => {
+  const { chat, transport } = await parked();
+  await chat.respondWithDecision(true, { arguments: { n: 8 } });
+  assert.deepEqual(transport.asked("resume")[0].arguments, { n: 8 });
+});
+
+test("of several calls that wait, one has to be named", async () => {
+  const { chat, transport } = await parked(["a", "b"]);
+  assert.deepEqual(
+    chat.pendingDecisions.map(({ toolCallId }) => toolCallId),
+    ["a", "b"],
+  );
+  assert.equal(await chat.respondWithDecision(true), false);
+  assert.deepEqual([chat.error.type, chat.error.data.open], ["toolCallIdRequired", ["a", "b"]]);
+  assert.equal(await chat.respondWithDecision(true, { toolCallId: "b" }), true);
+  assert.equal(await chat.decline({ toolCallId: "a", reason: "no" }), true);
+  assert.equal(transport.asked("resume")[0].toolCallId, "b");
+  assert.deepEqual(transport.asked("decline"), [{ runId: chat.runId, toolCallId: "a", reason: "no" }]);
+});
+
+test("a call that doesn't wait is not decided", async () => {
+  const { chat, transport } = await parked();
+  assert.equal(await chat.respondWithDecision(true, { toolCallId: "b" }), false);
+  assert.equal(chat.error.type, "notPending");
+  assert.equal(transport.asked("resume").length, 0);
+});
+
+test("a decision that breaks its schema is told with paths, and the call waits on", async () => {
+  const errors = [{ path: "/approved", message: "expected a boolean" }];
+  const { chat } = await parked(["a"], {}, { resume: () => Promise.reject(refusal("decisionInvalid", { errors })) });
+  assert.equal(await chat.respondWithDecision({ approved: "yes" }), false);
+  assert.deepEqual([chat.error.type, chat.error.data.errors], ["decisionInvalid", errors]);
+  assert.equal(chat.pendingDecision.toolCallId, "a");
+});
+
+test("a decision of somebody else closes the card", async () => {
+  const { chat, transport } = await parked();
+  transport.say(resolved("a"), 5);
+  assert.deepEqual([chat.pendingDecisions, chat.status], [[], "running"]);
+});
+
+test("settled waits until the run rests after the decision, and not for the rest before it", async () => {
+  const { chat, transport } = await parked(["a", "b"], {}, { resume: () => ({ seq: 7 }) });
+  await chat.settled();
+  await chat.respondWithDecision(true, { toolCallId: "a" });
+  let isSettled = false;
+  const settled = chat.settled().then(() => (isSettled = true));
+  transport.say(resolved("a").slice(0, 1), 6);
+  await null;
+  assert.equal(isSettled, false);
+  transport.say([{ type: "agent_resume", reason: "decided" }, executed("a"), paused("b")], 7);
+  await settled;
+  assert.equal(chat.pendingDecision.toolCallId, "b");
+});
+
+// Aborting.
+
+test("an abort reaches the server, and resolves when the last event has come", async () => {
+  const { chat, transport } = open();
+  await chat.send("count");
+  transport.say([start(user("count")), ...streamed("1 2")]);
+  const aborted = chat.abort("enough");
+  await null;
+  assert.deepEqual(transport.asked("abort"), [{ runId: chat.runId, reason: "enough" }]);
+  transport.say([said("1 2"), end("aborted")], 5);
+  transport.reader.end();
+  assert.equal(await aborted, true);
+  assert.deepEqual([chat.status, words(chat.messages).at(-1)], ["aborted", ["assistant", "1 2"]]);
+});
+
+test("an abort while the start is under way waits for it", async () => {
+  const begun = later();
+  const { chat, transport } = open({}, { start: () => begun.promise });
+  void chat.send("count");
+  const aborted = chat.abort();
+  assert.equal(transport.asked("abort").length, 0);
+  begun.resolve();
+  await new Promise(setImmediate);
+  assert.equal(transport.asked("abort").length, 1);
+  transport.say([start(user("count")), end("aborted")]);
+  transport.reader.end();
+  assert.equal(await aborted, true);
+});
+
+test("where nothing runs, an abort does nothing", async () => {
+  const { chat, transport } = open();
+  assert.equal(await chat.abort(), true);
+  assert.equal(transport.requests.length, 0);
+});
+
+// Going on with a run.
+
+const snapshot = (more = {}) => ({
+  agent: "support",
+  status: "paused",
+  turn: 1,
+  messages: [user("refund")],
+  tools: [],
+  pending: [{ toolCallId: "a", toolName: "refund", input: {}, kind: "decision", schema: {}, digest: "of a" }],
+  ...more,
+});
+
+test("attach makes a run's messages the conversation, and announces its decisions", async () => {
+  const heard = [];
+  const { chat, transport } = open({
+    onMessage: () => heard.push("message"),
+    onDecisionPending: ({ toolCallId }) => heard.push(toolCallId),
+  });
+  await chat.attach("run");
+  assert.deepEqual(transport.asked("watch"), [{ runId: "run", after: undefined }]);
+  transport.reader.items([{ runId: "run", seq: 9, snapshot: snapshot() }]);
+  assert.deepEqual([chat.runId, chat.status, chat.messages.length, heard], ["run", "paused", 1, ["a"]]);
+  assert.equal(await chat.respondWithDecision(true), true);
+});
+
+test("if a run can't be attached to, the chat stays as it was and reads on what it read", async () => {
+  const { chat, transport } = await parked(
+    ["a"],
+    {},
+    { watch: ({ runId }) => runId === "gone" && Promise.reject(refusal("runNotFound")) },
+  );
+  const { runId } = chat;
+  assert.equal(await chat.attach("gone"), false);
+  assert.deepEqual([chat.runId, chat.error.type, chat.pendingDecision.toolCallId], [runId, "runNotFound", "a"]);
+  assert.deepEqual(transport.asked("watch").at(-1), { runId, after: 4 });
+  transport.say(resolved("a"), 5);
+  assert.equal(chat.pendingDecision, null);
+});
+
+test("initialMessages are shown before anything is sent", () => {
+  const { chat, transport } = open({ initialMessages: [user("before")] });
+  assert.deepEqual([words(chat.messages), chat.status, transport.requests.length], [[["user", "before"]], "idle", 0]);
+});
+
+test("an initialRun shows its decision at once, and follow goes on from there", async () => {
+  const heard = [];
+  const initialRun = { runId: "run", seq: 9, snapshot: snapshot() };
+  const { chat, transport } = open({ initialRun, onDecisionPending: ({ toolCallId }) => heard.push(toolCallId) });
+  assert.deepEqual([chat.runId, chat.status, chat.pendingDecision.toolCallId], ["run", "paused", "a"]);
+  assert.equal(await chat.follow(), true);
+  assert.deepEqual([transport.asked("watch"), heard], [[{ runId: "run", after: 9 }], ["a"]]);
+});
+
+test("a runId shows initialMessages until the run has come", async () => {
+  const { chat, transport } = open({ runId: "run", initialMessages: [user("cached")] });
+  assert.deepEqual(words(chat.messages), [["user", "cached"]]);
+  await chat.follow();
+  transport.reader.items([{ runId: "run", seq: 9, snapshot: snapshot({ messages: [user("refund"), user("now")] }) }]);
+  assert.deepEqual(words(chat.messages), [
+    ["user", "refund"],
+    ["user", "now"],
+  ]);
+});
+
+test("a run that is gone leaves its messages as history", async () => {
+  const { chat, transport } = await parked();
+  transport.reader.end(refusal("runNotFound"));
+  assert.deepEqual([chat.status, chat.runId, chat.error.type, chat.messages.length], ["idle", null, "runNotFound", 2]);
+  assert.equal(await chat.send("again"), true);
+});
+
+test("a reader's error is told, and follow reads on from where it was", async () => {
+  const { chat, transport } = await parked();
+  transport.reader.end(refusal("limitExceeded"));
+  assert.deepEqual([chat.status, chat.error.type], ["paused", "limitExceeded"]);
+  await chat.follow();
+  assert.deepEqual(transport.asked("watch"), [{ runId: chat.runId, after: 4 }]);
+  assert.equal(chat.error, null);
+});
+
+test("after close nothing changes any more, and follow goes on", async () => {
+  const { chat, transport } = await parked();
+  const { reader } = transport;
+  chat.close();
+  assert.equal(reader.signal.aborted, true);
+  assert.equal(transport.isClosed, false); // it was given: others may use it
+  await chat.follow();
+  assert.deepEqual(transport.asked("watch"), [{ runId: chat.runId, after: 4 }]);
+});
+
+test("an action that close cuts off says nothing", async () => {
+  const heard = [];
+  const answered = later();
+  const { chat } = await parked(["a"], { onError: (error) => heard.push(error) }, { resume: () => answered.promise });
+  const decided = chat.respondWithDecision(true);
+  chat.close();
+  answered.reject(refusal("connectionLost"));
+  assert.equal(await decided, false);
+  assert.deepEqual([chat.error, heard], [null, []]);
+});
+
+// Callbacks.
+
+test("callbacks come once each, in the order of the events, when the chat has changed", async () => {
+  const heard = [];
+  const { chat, transport } = open({
+    onMessage: (message) =>
+      heard.push(["message", message.content[0].text ?? message.content[0].name, chat.messages.length]),
+    onDecisionPending: (call) => heard.push(["decision", call.toolCallId, chat.pendingDecision.toolCallId]),
+    onToolCall: (call) => heard.push(["tool", call.toolCallId, call.args]),
+    onFinish: (run) => heard.push(["finish", run.status, chat.status]),
+  });
+  await chat.send("refund");
+  transport.say([start(user("refund")), called("a"), asks("a"), paused("a")]);
+  transport.say(
+    [...resolved("a"), { type: "tool_execution_start", toolCallId: "a", toolName: "refund", args: { n: 7 } }],
+    5,
+  );
+  transport.reader.items([{ runId: chat.runId, seq: 8, snapshot: snapshot() }]);
+  transport.say([said("Done."), end()], 9);
+  assert.deepEqual(heard, [
+    ["message", "refund", 2],
+    ["decision", "a", "a"],
+    ["tool", "a", { n: 7 }],
+    ["message", "Done.", 2],
+    ["finish", "completed", "completed"],
+  ]);
+});
+
+test("a failed run is an error with the server's words", async () => {
+  const heard = [];
+  const { chat, transport } = open({
+    onError: (error) => heard.push(error.type),
+    onFinish: () => heard.push("finish"),
+  });
+  await chat.send("Hello");
+  transport.say([
+    start(user("Hello")),
+    end("failed", { error: { type: "modelError", message: "overloaded", kind: "transient" } }),
+  ]);
+  assert.deepEqual(
+    [chat.error.type, chat.error.message, chat.error.data.kind],
+    ["modelError", "overloaded", "transient"],
+  );
+  assert.deepEqual(heard, ["modelError", "finish"]);
+  assert.equal(chat.messages.length, 1);
+});
+
+test("an event that can't be folded is told as malformed, and the messages stay whole", async () => {
+  const { chat, transport } = open();
+  await chat.send("Hello");
+  transport.say([start(user("Hello")), said("Hi"), { type: "message_end" }]);
+  assert.equal(chat.error.type, "malformed");
+  assert.equal(chat.messages.length, 2);
+  assert.equal(transport.reader.signal.aborted, true);
+});
+
+test("a callback may leave the run: nothing more of it is folded", async () => {
+  const { chat, transport } = open({ onDecisionPending: () => chat.close() });
+  await chat.send("refund");
+  transport.say([start(user("refund")), called("a"), asks("a"), said("too late")]);
+  assert.equal(chat.messages.length, 2);
+});
+
+test("what a listener throws surfaces in the program, and stops nothing else", async (t) => {
+  const raised = [];
+  t.mock.method(globalThis, "queueMicrotask", (task) => raised.push(task));
+  const { chat, transport } = open();
+  const heard = [];
+  chat.subscribe(() => {
+    throw new Error("a bug");
+  });
+  chat.subscribe(() => heard.push(chat.status));
+  await chat.send("Hello");
+  transport.say([start(user("Hello")), end()]);
+  assert.throws(raised[0], { message: "a bug" });
+  assert.equal(heard.at(-1), "completed");
+});
+
+test("the state is the same object until something changes, so that stores can compare", async () => {
+  const { chat, transport } = open();
+  const { state } = chat;
+  assert.equal(chat.state, state);
+  await chat.send("Hello");
+  assert.notEqual(chat.state, state);
+  const { messages } = chat.state;
+  transport.say([{ type: "turn_start", turn: 1 }]);
+  assert.equal(chat.state.messages, messages);
+});

