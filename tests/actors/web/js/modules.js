@@ -1,20 +1,13 @@
-/**
- * Lets a test, and the client, find the packages of one of the folders beside this: `--import ./react-18/modules.js`.
- */
+/** Finds packages in a folder beside this: `MODULES_OF=react-18 node --import ./modules.js --test react.test.js`. */
 
-import { createRequire, registerHooks } from "node:module";
-import { pathToFileURL } from "node:url";
+import { registerHooks } from "node:module";
 
-/** @param {string} folder the URL of a file in the folder whose `node_modules` count */
-export function useModulesOf(folder) {
-  const require = createRequire(folder);
-  registerHooks({
-    resolve(specifier, context, next) {
-      const isOurs = context.parentURL && !context.parentURL.includes("/node_modules/");
-      const isPackage = !/^(\.|\/|node:|file:)/.test(specifier);
-      return isOurs && isPackage
-        ? next(pathToFileURL(require.resolve(specifier)).href, context)
-        : next(specifier, context);
-    },
-  });
-}
+const folder = new URL(`${process.env.MODULES_OF}/`, import.meta.url).href;
+
+registerHooks({
+  resolve(specifier, context, next) {
+    const isOurs = context.parentURL !== undefined && !context.parentURL.includes("/node_modules/");
+    const isPackage = /^[@\w]/.test(specifier) && !/^(node|file):/.test(specifier);
+    return next(specifier, isOurs && isPackage ? { ...context, parentURL: folder } : context);
+  },
+});

@@ -1,6 +1,7 @@
 """The browser half: its own tests under node, its types, and what is published of it."""
 
 import json
+import os
 import re
 import subprocess
 from pathlib import Path
@@ -8,6 +9,7 @@ from pathlib import Path
 import pytest
 import wire_types
 from packages import FOLDERS, HERE, NODE, TSC
+from processes import ADJOURN
 from tracked import ROOT, tracked_files
 
 import adjourn
@@ -16,34 +18,46 @@ CLIENT = ROOT / "actors/web/js"
 ALONE = sorted(path.name for path in HERE.glob("*.test.js") if path.name not in ("react.test.js", "served.test.js"))
 
 
-def run(*command: str | Path, cwd: Path = HERE, env: dict[str, str] | None = None, timeout_s: float = 50) -> str:
-    done = subprocess.run([NODE, *command], cwd=cwd, env=env, capture_output=True, text=True, timeout=timeout_s)
+SERVED = re.findall(
+    r"^  test\(`\$\{wire\}: (.*?)`", (HERE / "served.test.js").read_text(encoding="utf-8"), re.MULTILINE
+)
+
+
+def run(*command: str | Path, **environment: str) -> str:
+    env = {**os.environ, **environment}
+    done = subprocess.run([NODE, *command], cwd=HERE, env=env, capture_output=True, text=True, timeout=50)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
 
-def run_tests(*command: str | Path) -> None:
-    said = run("--test", "--test-reporter=spec", *command)
+def run_tests(*command: str | Path, **environment: str) -> None:
+    said = run("--test", "--test-reporter=spec", *command, **environment)
     assert re.search(r"^ℹ pass [1-9]", said, re.MULTILINE), said
-    assert re.search(r"^ℹ skipped 0", said, re.MULTILINE), said
+    assert re.search(r"^ℹ skipped 0$", said, re.MULTILINE), said
+
+
+def needs_packages(folder: str) -> None:
+    assert (HERE / folder / "node_modules").is_dir(), "run .venv/bin/python tests/actors/web/js/packages.py first"
 
 
 @pytest.mark.parametrize("name", ALONE)
-def test_node_with_no_packages_passes(name: str) -> None:
+def test_node_without_packages_passes(name: str) -> None:
     run_tests(name)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", SERVED)
+def test_a_chat_with_a_real_server_passes(name: str) -> None:
+    paths = os.pathsep.join([str(HERE), os.environ.get("PYTHONPATH", "")])
+    only = f"--test-name-pattern={re.escape(name)}$"
+    run_tests(only, "served.test.js", ADJOURN_COMMAND=json.dumps(ADJOURN), PYTHONPATH=paths)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("folder", FOLDERS)
 def test_the_hook_passes_with_react(folder: str) -> None:
     needs_packages(folder)
-    run_tests("--import", f"./{folder}/modules.js", "react.test.js")
-
-
-def needs_packages(folder: str) -> None:
-    assert (HERE / folder / "node_modules").is_dir(), (
-        "first install them: .venv/bin/python tests/actors/web/js/packages.py"
-    )
+    run_tests("--import", "./modules.js", "react.test.js", MODULES_OF=folder)
 
 
 # Types.

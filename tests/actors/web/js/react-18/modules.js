@@ -1,3 +1,0 @@
-import { useModulesOf } from "../modules.js";
-
-useModulesOf(import.meta.url);

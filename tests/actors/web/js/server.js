@@ -1,0 +1,58 @@
+/** A real `adjourn` process, which can be killed and started again on the same port and store. */
+
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+const COMMAND = JSON.parse(process.env.ADJOURN_COMMAND ?? '["adjourn"]');
+
+export class Server {
+  folder = mkdtempSync(join(tmpdir(), "adjourn-js-"));
+  #port = "0";
+  #args;
+  #process;
+
+  /** @param {string[]} args of the command, such as `demo` */
+  static async open(test, ...args) {
+    const server = new Server();
+    server.#args = args;
+    test.after(async () => {
+      await server.kill();
+      rmSync(server.folder, { recursive: true });
+    });
+    await server.start();
+    return server;
+  }
+
+  async start() {
+    const [program, ...before] = COMMAND;
+    const options = { cwd: this.folder, stdio: ["ignore", "pipe", "inherit"] };
+    this.#process = spawn(program, [...before, ...this.#args, "--port", this.#port], options);
+    this.#port = await new Promise((resolve, reject) => {
+      let said = "";
+      this.#process.once("exit", () => reject(new Error(`the server ended before it listened: ${said}`)));
+      this.#process.stdout.on("data", (chunk) => {
+        said += chunk;
+        const found = /ws:\/\/127\.0\.0\.1:(\d+)/.exec(said);
+        if (found !== null) resolve(found[1]);
+      });
+    });
+  }
+
+  async kill() {
+    if (this.#process.exitCode !== null || this.#process.signalCode !== null) return;
+    this.#process.kill("SIGKILL");
+    await once(this.#process, "exit");
+  }
+
+  /** What a Chat needs to reach it over each wire. */
+  get wires() {
+    return { websocket: { url: `ws://127.0.0.1:${this.#port}` }, http: { api: `http://127.0.0.1:${this.#port}/runs` } };
+  }
+
+  read(name) {
+    return readFileSync(join(this.folder, name), "utf8");
+  }
+}
