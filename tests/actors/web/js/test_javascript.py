@@ -75,7 +75,7 @@ def test_the_modules_type_check_and_their_declarations_are_up_to_date(tmp_path: 
     made = {path.name: path.read_text(encoding="utf-8") for path in tmp_path.glob("*.d.ts")}
     kept = {path.name: path.read_text(encoding="utf-8") for path in (CLIENT / "types").glob("*.d.ts")}
     del kept["protocol.d.ts"]
-    assert made == kept, f"run {TSC} -p tests/actors/web/js"
+    assert made == kept, "run .venv/bin/python tests/actors/web/js/packages.py types"
 
 
 PROGRAM = """\
