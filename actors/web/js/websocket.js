@@ -275,7 +275,6 @@ export class WebSocketTransport {
   /** @param {string} data */
   #heardOf(data) {
     this.#heard = true;
-    this.#failures = 0;
     /** @type {Map<Watch, Item[]>} */
     const found = new Map();
     try {
@@ -290,6 +289,7 @@ export class WebSocketTransport {
 
   /** @param {any} message @param {Map<Watch, Item[]>} found */
   #take(message, found) {
+    if (message.id !== null) this.#failures = 0; // null: a complaint, such as that there are too many connections
     if (message.method === "run.event" || message.method === "run.snapshot") {
       for (const watch of this.#watches.get(message.params?.runId) ?? []) {
         const item = watch.items.take(message.params);

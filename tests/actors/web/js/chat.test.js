@@ -227,6 +227,17 @@ test("settled waits until the run rests after the decision, and not for the rest
   assert.equal(chat.pendingDecision.toolCallId, "b");
 });
 
+test("without a seq of the decision, settled waits until its call waits no longer", async () => {
+  const { chat, transport } = await parked();
+  await chat.respondWithDecision(true);
+  let isSettled = false;
+  const settled = chat.settled().then(() => (isSettled = true));
+  await new Promise(setImmediate);
+  assert.equal(isSettled, false);
+  transport.say([...resolved("a"), executed("a"), said("Done."), end()], 5);
+  await settled;
+});
+
 // Aborting.
 
 test("an abort reaches the server, and resolves when the last event has come", async () => {
@@ -389,6 +400,14 @@ test("callbacks come once each, in the order of the events, when the chat has ch
     ["message", "Done.", 2],
     ["finish", "completed", "completed"],
   ]);
+});
+
+test("what the server adds to the history is no news", async () => {
+  const heard = [];
+  const { chat, transport } = open({ onMessage: (message) => heard.push(message.content[0].text) });
+  await chat.send("Hello");
+  transport.say([start(user("closes what was left open"), user("Hello")), said("Hi"), end()]);
+  assert.deepEqual(heard, ["Hi"]);
 });
 
 test("a failed run is an error with the server's words", async () => {

@@ -39,8 +39,10 @@ test("a reload keeps it", () => {
 
 test("a duplicated tab, which gets a copy of sessionStorage, has its own", () => {
   const page = new Page();
-  const claimant = takeClaimant(page.reload());
-  assert.notEqual(takeClaimant(page.duplicate()), claimant);
+  const claimant = takeClaimant(page);
+  const reloaded = page.reload();
+  assert.equal(takeClaimant(reloaded), claimant);
+  assert.notEqual(takeClaimant(reloaded.duplicate()), claimant);
 });
 
 test("a page that comes back from the browser's cache takes it up again", () => {

@@ -11,7 +11,7 @@ function parsed(...chunks) {
 }
 
 test("any cut of the text gives the same events", () => {
-  const whole = ': hi\r\nid: 1\r\ndata: {"a":1}\r\n\r\nevent: x\ndata:two\ndata: lines\n\nretry: 5\r\rdata\r\r';
+  const whole = ': hi\r\nid: 1\r\ndata: {"a":1}\r\n\r\nevent: x\ndata:two\r\ndata: lines\r\n\r\nretry: 5\r\rdata\r\r';
   const expected = ['{"a":1}', "two\nlines", ""];
   assert.deepEqual(parsed(whole), expected);
   assert.deepEqual(parsed(...whole), expected);

@@ -106,8 +106,8 @@ export async function until(isReached, patienceMs = 20_000) {
 }
 
 /**
- * A transport whose answers `on[method]` gives, `{}` by default. `requests` has all that was asked, and `reader` is that
- * of the latest run.
+ * A transport whose answers `on[method]` gives, `{}` by default. `requests` has all that was asked; `reader` is that of
+ * the latest run.
  */
 export class ScriptedTransport {
   requests = [];

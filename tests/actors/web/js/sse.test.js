@@ -288,6 +288,20 @@ test("without a cursor a snapshot comes first; in parts, it survives a cut in be
   );
 });
 
+test("a snapshot that was cut before its first message begins anew", async (t) => {
+  const snapshot = { status: "completed", messages: [], pending: [{ toolCallId: "a", kind: "decision" }], tools: [] };
+  const { collector } = await watch(
+    t,
+    [
+      stream([{ runId: "run", seq: 9, next: 0, snapshot }], { then: "cut" }),
+      stream([{ runId: "run", seq: 9, snapshot }]),
+    ],
+    undefined,
+  );
+  await collector.ended;
+  assert.equal(collector.items[0].snapshot.pending.length, 1);
+});
+
 test("204 says that nothing is left to come", async (t) => {
   const { collector } = await watch(t, [json({}, 204)], 9);
   assert.equal(await collector.ended, undefined);

@@ -134,6 +134,26 @@ test("a run that ended meanwhile, with nothing left to come, ends its reader", a
   assert.equal(await collector.ended, undefined);
 });
 
+test("a snapshot that was cut before its first message begins anew", async () => {
+  const { transport, latest, dialled } = wire();
+  const collector = new Collector();
+  const watching = transport.watch("run", undefined, collector.reader());
+  await until(() => latest()?.sent.length === 1);
+  latest().answer("run.subscribe", { runId: "run", status: "paused", seq: 9 });
+  await watching;
+  const snapshot = { status: "paused", messages: [], pending: [{ toolCallId: "a" }], tools: [] };
+  const part = (more) => ({
+    jsonrpc: "2.0",
+    method: "run.snapshot",
+    params: { runId: "run", seq: 9, snapshot, ...more },
+  });
+  latest().say(part({ next: 0 }));
+  latest().drop();
+  await dialled(2);
+  latest().say(part({}));
+  assert.equal(collector.items[0].snapshot.pending.length, 1);
+});
+
 test("a request whose reply got lost is sent again over the next connection", async () => {
   const { transport, latest, dialled } = wire();
   const decided = transport.resume({ runId: "run", toolCallId: "a", decision: true });
@@ -174,6 +194,22 @@ test("a start that is sent again isn't subscribed to beside", async () => {
   );
   latest().answer("run.start", { runId: "run", seq: 0 });
   await begun;
+});
+
+test("a server that complains at once is dialled less and less often", async (t) => {
+  const waits = [];
+  const { transport, latest, dialled } = wire({ backoff: { firstMs: 100, maximumMs: 400, attempts: 9 } });
+  t.mock.method(Math, "random", () => 1);
+  const { setTimeout } = globalThis;
+  t.mock.method(globalThis, "setTimeout", (task, ms) => (waits.push(ms), setTimeout(task, 1)));
+  transport.abort({ runId: "run" }).catch(() => {});
+  for (let count = 1; count <= 4; count += 1) {
+    await dialled(count);
+    await until(() => latest().sent.length === 1);
+    latest().say({ jsonrpc: "2.0", id: null, error: { code: 1012, message: "full", data: { type: "limitExceeded" } } });
+    latest().drop(1013);
+  }
+  assert.deepEqual(waits, [100, 200, 400, 400]);
 });
 
 test("an unknown token is final, with the server's words", async () => {
