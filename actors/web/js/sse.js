@@ -64,8 +64,7 @@ export class SSETransport {
     const response = await this.#post("", params, streamAfter(stream.cursor));
     if (!isEventStream(response)) return response.json();
     stream.adopt(response);
-    const seq = Number(response.headers.get("x-run-seq") ?? NaN);
-    return Number.isNaN(seq) ? {} : { seq };
+    return {};
   }
 
   /** @type {Transport["decline"]} */

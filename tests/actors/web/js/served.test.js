@@ -4,10 +4,9 @@ import assert from "node:assert/strict";
 import test from "node:test";
 
 import { Chat } from "../../../../actors/web/js/index.js";
-import { Server } from "./server.js";
+import { Server, WIRES } from "./server.js";
 import { later, until } from "./script.js";
 
-const WIRES = process.env.ADJOURN_HTTP ? ["websocket", "http"] : ["websocket"];
 const PATIENCE_MS = 30_000;
 
 /** A demo server and a function that makes chats with it. */

@@ -6,11 +6,14 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
+/** The wires that its processes serve: HTTP where `ADJOURN_HTTP` is set. */
+export const WIRES = process.env.ADJOURN_HTTP ? ["websocket", "http"] : ["websocket"];
+
 const COMMAND = JSON.parse(process.env.ADJOURN_COMMAND ?? '["adjourn"]');
 
 export class Server {
   folder = mkdtempSync(join(tmpdir(), "adjourn-js-"));
-  #port = "0";
+  #ports = { port: "0" };
   #args;
   #process;
 
@@ -28,17 +31,19 @@ export class Server {
 
   async start() {
     const [program, ...before] = COMMAND;
+    const ports = Object.entries(this.#ports).flatMap(([option, port]) => [`--${option}`, port]);
     const options = { cwd: this.folder, stdio: ["ignore", "pipe", "inherit"] };
-    this.#process = spawn(program, [...before, ...this.#args, "--port", this.#port], options);
-    this.#port = await new Promise((resolve, reject) => {
+    this.#process = spawn(program, [...before, ...this.#args, ...ports], options);
+    const said = await new Promise((resolve, reject) => {
       let said = "";
       this.#process.once("exit", () => reject(new Error(`the server ended before it listened: ${said}`)));
       this.#process.stdout.on("data", (chunk) => {
         said += chunk;
-        const found = /ws:\/\/127\.0\.0\.1:(\d+)/.exec(said);
-        if (found !== null) resolve(found[1]);
+        if (said.includes("Ended runs are kept")) resolve(said);
       });
     });
+    this.#ports.port = /ws:\/\/127\.0\.0\.1:(\d+)/.exec(said)[1];
+    if (WIRES.includes("http")) this.#ports["http-port"] = /http:\/\/127\.0\.0\.1:(\d+)/.exec(said)[1];
   }
 
   async kill() {
@@ -49,7 +54,8 @@ export class Server {
 
   /** What a Chat needs to reach it over each wire. */
   get wires() {
-    return { websocket: { url: `ws://127.0.0.1:${this.#port}` }, http: { api: `http://127.0.0.1:${this.#port}/runs` } };
+    const { port, "http-port": httpPort } = this.#ports;
+    return { websocket: { url: `ws://127.0.0.1:${port}` }, http: { api: `http://127.0.0.1:${httpPort}/runs` } };
   }
 
   read(name) {
