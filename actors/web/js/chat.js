@@ -191,6 +191,7 @@ export class Chat {
       if (this.#run !== run || !run.isUnderWay || run.runId === null) return;
       const { seq = 0 } = await this.#transport.abort(present({ runId: run.runId, reason }));
       run.due = Math.max(run.due, seq);
+      if (run.reading === null && run.isUnderWay) await this.#read(run);
       await this.#until(() => run.reading === null);
     }, run);
   }

@@ -5,7 +5,7 @@ import { isFinal } from "./items.js";
 import { Transcript } from "./transcript.js";
 
 /**
- * @import { Item } from "./items.js"
+ * @import { Item, Part } from "./items.js"
  * @import { Message, Snapshot } from "./protocol.js"
  * @import { Options } from "./options.js"
  */
@@ -37,7 +37,10 @@ export class Progress {
 
   /** @param {Options} options */
   static initial({ initialMessages = [], initialRun, runId }) {
-    if (initialRun !== undefined) return new Progress(initialRun.runId, initialRun.snapshot, initialRun.seq);
+    if (initialRun !== undefined) {
+      const { runId, seq, snapshot, next } = /** @type {Part} */ (initialRun);
+      return new Progress(runId, snapshot, next === undefined ? seq : undefined); // of a page the rest is still to come
+    }
     return new Progress(runId ?? null, { messages: [...initialMessages] }, undefined);
   }
 

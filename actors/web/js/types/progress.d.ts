@@ -5,7 +5,7 @@ import type { Item } from "./items.js";
 import type { Message, Snapshot } from "./protocol.js";
 import type { Options } from "./options.js";
 /**
- * @import { Item } from "./items.js"
+ * @import { Item, Part } from "./items.js"
  * @import { Message, Snapshot } from "./protocol.js"
  * @import { Options } from "./options.js"
  */

@@ -19,6 +19,7 @@ import {
   start,
   streamed,
   text,
+  until,
   user,
 } from "./script.js";
 
@@ -267,6 +268,16 @@ test("an abort while the start is under way waits for it", async () => {
   assert.equal(await aborted, true);
 });
 
+test("an abort of a run that isn't read reads its end", async () => {
+  const { chat, transport } = await parked();
+  transport.reader.end(refusal("limitExceeded"));
+  const aborted = chat.abort();
+  await until(() => transport.asked("watch").length === 1);
+  transport.say([end("aborted")], 5);
+  transport.reader.end();
+  assert.deepEqual([await aborted, chat.status], [true, "aborted"]);
+});
+
 test("where nothing runs, an abort does nothing", async () => {
   const { chat, transport } = open();
   assert.equal(await chat.abort(), true);
@@ -324,6 +335,14 @@ test("an initialRun shows its decision at once, and follow goes on from there", 
   assert.deepEqual([chat.runId, chat.status, chat.pendingDecision.toolCallId], ["run", "paused", "a"]);
   assert.equal(await chat.follow(), true);
   assert.deepEqual([transport.asked("watch"), heard], [[{ runId: "run", after: 9 }], ["a"]]);
+});
+
+test("an initialRun that is only the first page of a long one is shown, and the whole fetched", async () => {
+  const initialRun = { runId: "run", seq: 9, next: 1, snapshot: snapshot({ pending: [] }) };
+  const { chat, transport } = open({ initialRun });
+  assert.deepEqual(words(chat.messages), [["user", "refund"]]);
+  await chat.follow();
+  assert.deepEqual(transport.asked("watch"), [{ runId: "run", after: undefined }]);
 });
 
 test("a runId shows initialMessages until the run has come", async () => {
