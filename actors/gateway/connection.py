@@ -4,10 +4,8 @@ What a frame asks for is `requests.py`'s, what the client is sent `outbox.py`'s,
 """
 
 import logging
-from contextlib import suppress
 
 import trio
-from trio_websocket import ConnectionClosed, WebSocketConnection
 
 from ...protocol import rpc
 from ...protocol.requests import parse_frame
@@ -19,13 +17,12 @@ from .outbox import Outbox
 from .procedures import Procedures
 from .requests import Requests
 from .run_list import RunList
-from .transport import Transport
+from .websocket import SocketClosed, WebSocket
 
 __all__ = ["Connection"]
 
 logger = logging.getLogger("adjourn.gateway")
 
-SPARE_BYTES = 65_536  # that may come beyond a message of full size in frames of reasonable size: pings, the next one
 _FAULTS = (1002, 1007, 1009)  # close codes for frames that can't be read
 
 
@@ -34,8 +31,7 @@ class Connection:
 
     def __init__(
         self,
-        ws: WebSocketConnection,
-        transport: Transport,
+        socket: WebSocket,
         form: rpc.Format,
         procedures: Procedures,
         limits: GatewayLimits,
@@ -45,14 +41,12 @@ class Connection:
         max_message_bytes: int | None,
         client: str,
     ) -> None:
-        transport.most_unfinished = 2 * limits.max_message_bytes + SPARE_BYTES
-        transport.most_fragments = limits.max_fragments
-        self._ws, self._transport = ws, transport
+        self._socket = socket
         self._form, self._limits = form, limits
         self._client = client  # for the log
         self._load = load
         self._outbox = Outbox(
-            transport,
+            socket,
             Framing(
                 form,
                 takes_batches=takes_batches,
@@ -85,8 +79,7 @@ class Connection:
     @property
     def fault(self) -> tuple[int, str] | None:
         """Close code and reason, if the client sent frames that can't be read: more of them may be on their way."""
-        reason = None if self._transport.overrun else self._ws.closed
-        code, text = self._goodbye if reason is None or reason.code == 1000 else (reason.code, reason.reason or "")
+        code, text = self._socket.closed or self._goodbye
         return (code, text) if code in _FAULTS else None
 
     async def serve(self) -> None:
@@ -101,7 +94,7 @@ class Connection:
             self._run_list.close()
             self._load.close()
         with trio.move_on_after(self._limits.close_s):
-            await self._ws.aclose(*self._goodbye)
+            await self._socket.aclose(*self._goodbye)
 
     async def _serve(self) -> None:
         async with trio.open_nursery() as nursery:
@@ -120,12 +113,10 @@ class Connection:
         while True:
             await self._outbox.wait_room()
             try:
-                message = await self._ws.get_message()
-            except ConnectionClosed:
-                if self._transport.overrun:
-                    self._goodbye = self._too_big
+                message = await self._socket.receive()
+            except SocketClosed as closed:
+                self._goodbye = closed.fault or self._goodbye
                 return
-            self._transport.unfinished = 0
             if isinstance(message, bytes) is not self._form.binary:
                 kind = "binary" if self._form.binary else "text"
                 self._goodbye = (1003, f"{self._form.subprotocol} takes {kind} frames")
@@ -133,26 +124,20 @@ class Connection:
             if isinstance(message, str) and not message.isascii():
                 message = message.encode()
                 if len(message) > self._limits.max_message_bytes:
-                    self._goodbye = self._too_big
+                    self._goodbye = (1009, f"at most {self._limits.max_message_bytes} bytes a message")
                     return
             frame = parse_frame(message, self._form, max_batch=self._limits.max_in_flight, bounds=self._bounds)
             self._requests.begin(frame, requests)
 
-    @property
-    def _too_big(self) -> tuple[int, str]:
-        limits = self._limits
-        return 1009, f"at most {limits.max_message_bytes} bytes a message, in at most {limits.max_fragments + 1} frames"
-
     async def _write(self) -> None:
         try:
             await self._outbox.write()
-        except (trio.BrokenResourceError, trio.ClosedResourceError):
+        except SocketClosed:
             self._reading.cancel()
 
     async def ping(self) -> None:
         """Ask whether the client is still there, unless a ping is under way; returns when the client answers."""
         if not self._pinging:
             self._pinging = True
-            with suppress(ConnectionClosed):
-                await self._ws.ping()
+            await self._socket.ping()
             self._pinging = False

@@ -4,23 +4,23 @@ The order is: is it a WebSocket request, may it come from there, does it speak a
 """
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
-from urllib.parse import parse_qs
 
 import trio
 from trio_websocket import WebSocketConnection, wrap_server_stream
 
 from ...protocol import rpc
 from ...protocol.errors import AdjournError, Unauthorized
-from ..core.faults import foreign_error, internal_error
-from .access import Authenticator, Credentials, Principal, token_of
+from .access import Authenticator, Principal
 from .door import Guest
+from .identity import identify
 from .refusal import Refusal
 from .request_head import RequestHead, parse_head
 from .source import Sources
 from .sparse_log import SparseLog
 from .transport import MAX_HEAD_BYTES, Transport
+from .wanted import Wanted, parse_wanted
 
 __all__ = ["Admitted", "Handshake"]
 
@@ -28,7 +28,6 @@ logger = logging.getLogger("adjourn.gateway")
 
 LINGER_S = 1.0  # for a client to read why it was refused
 RECEIVE_BYTES = 16 * 1024
-LEAST_MESSAGE_BYTES = 65_536  # that a client takes: every reply to what changes state fits into it
 _NOT_FOR_BROWSING = Refusal(
     426, "This is an adjourn gateway; it speaks JSON-RPC over WebSocket. Try: adjourn chat ws://<this address>"
 )
@@ -39,21 +38,8 @@ class Admitted:
     """A client that was let in."""
 
     ws: WebSocketConnection
-    form: rpc.Format  # the wire that it chose
-    takes_batches: bool  # whether it wants waiting notifications in batches
-    max_message_bytes: int | None  # the largest message that it takes; None: it didn't say
+    wanted: Wanted
     principal: Principal | None  # None: anonymous, for there is no authenticator
-
-
-@dataclass(frozen=True, slots=True)
-class _Wanted:
-    """What a request that may come in asks for."""
-
-    head: RequestHead
-    form: rpc.Format
-    subprotocol: str | None  # to answer with
-    takes_batches: bool
-    max_message_bytes: int | None
 
 
 class Handshake:
@@ -80,26 +66,31 @@ class Handshake:
         data = await transport.read_head()
         if data is None:
             return None
-        wanted = self._read(data)
-        if isinstance(wanted, Refusal):
-            if wanted is not _NOT_FOR_BROWSING:
-                self._log.warning(wanted.status, "refused %s: %s", transport.peer, wanted.message)
-            await transport.send_all(wanted.response())
+        read = self._read(data)
+        if isinstance(read, Refusal):
+            if read is not _NOT_FOR_BROWSING:
+                self._log.warning(read.status, "refused %s: %s", transport.peer, read.message)
+            await transport.send_all(read.response())
             await transport.linger(LINGER_S)
             return None
+        head, wanted = read
         request = await wrap_server_stream(
             nursery, transport, max_message_size=self._max_message_bytes, receive_buffer_size=RECEIVE_BYTES
         )
-        principal = await self._identify(guest, transport.peer, wanted.head)
+        principal = None
+        if self._authenticator is not None:
+            principal = await identify(
+                self._authenticator, guest, self._log, transport.peer, head.headers, head.subprotocols
+            )
         ws = await request.accept(subprotocol=wanted.subprotocol)
         if isinstance(principal, AdjournError):
             error = rpc.error_reply(None, principal, wanted.form)
             await ws.send_message(error if wanted.form.binary else error.decode())
             await ws.aclose(rpc.UNAUTHORIZED_CLOSE if isinstance(principal, Unauthorized) else 1011, principal.message)
             return None
-        return Admitted(ws, wanted.form, wanted.takes_batches, wanted.max_message_bytes, principal)
+        return Admitted(ws, wanted, principal)
 
-    def _read(self, data: bytes) -> _Wanted | Refusal:
+    def _read(self, data: bytes) -> tuple[RequestHead, Wanted] | Refusal:
         """What the request with this head wants, or why it is refused."""
         if len(data) > MAX_HEAD_BYTES:
             return Refusal(431, f"the head of a request may take {MAX_HEAD_BYTES} bytes")
@@ -111,57 +102,5 @@ class Handshake:
         refusal = self._sources.refusal(head.version, head.headers)
         if refusal is not None:
             return refusal
-        chosen = _choose_form(head.subprotocols)
-        if chosen is None:
-            return Refusal(400, f"expected one of the subprotocols {', '.join(rpc.FORMATS)}, or none")
-        takes_batches, max_message_bytes = _takes_batches(head.target), _max_message_bytes(head.target)
-        if isinstance(takes_batches, Refusal):
-            return takes_batches
-        if isinstance(max_message_bytes, Refusal):
-            return max_message_bytes
-        return _Wanted(head, *chosen, takes_batches, max_message_bytes)
-
-    async def _identify(self, guest: Guest, peer: str, head: RequestHead) -> Principal | AdjournError | None:
-        """The client's principal; None without an authenticator; or the error that the client is told."""
-        if self._authenticator is None:
-            return None
-        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in head.headers}
-        token = token_of(headers, head.subprotocols)
-        where, task = f"the authentication of {peer}", trio.lowlevel.current_task()
-        try:
-            principal = await self._authenticator(Credentials(token, headers, peer))
-        except BaseException as raised:  # noqa: ASYNC103  # foreign_error raises what is ours
-            return internal_error(foreign_error(raised, where, logger, task=task), where, logger)  # noqa: ASYNC104
-        if principal is None:
-            guest.login_failed()
-            self._log.warning(Unauthorized, "refused %s: not authenticated", peer)
-            return Unauthorized("expected a token that is known here, as Authorization: Bearer or as a subprotocol")
-        return principal
-
-
-def _choose_form(offered: Sequence[str]) -> tuple[rpc.Format, str | None] | None:
-    """The wire, and the subprotocol to answer with; None if none of those offered is known."""
-    wires = [name for name in offered if not name.startswith(rpc.AUTH_SUBPROTOCOL)]
-    if not wires:
-        return rpc.JSON, None
-    return next(((rpc.FORMATS[name], name) for name in wires if name in rpc.FORMATS), None)
-
-
-def _takes_batches(target: str) -> bool | Refusal:
-    """Whether the request's query says `batch=1`."""
-    given = _query(target, "batch") or "0"
-    return given == "1" if given in ("0", "1") else Refusal(400, "batch: expected 0 or 1")
-
-
-def _max_message_bytes(target: str) -> int | Refusal | None:
-    """What the request's query says as `maxMessageBytes`; None: nothing."""
-    given = _query(target, "maxMessageBytes")
-    if given is None:
-        return None
-    if not (given.isascii() and given.isdigit() and len(given) < 16 and int(given) >= LEAST_MESSAGE_BYTES):
-        return Refusal(400, f"maxMessageBytes: expected a number of at least {LEAST_MESSAGE_BYTES}")
-    return int(given)
-
-
-def _query(target: str, name: str) -> str | None:
-    return parse_qs(target.partition("?")[2], keep_blank_values=True).get(name, [None])[-1]
+        wanted = parse_wanted(head.subprotocols, head.target.partition("?")[2])
+        return wanted if isinstance(wanted, Refusal) else (head, wanted)

@@ -10,10 +10,10 @@ from collections.abc import Iterable
 
 import trio
 
-from .framing import Framing, message_frame
+from .framing import Framing
 from .load import Load
 from .subscriptions import Subscriptions
-from .transport import Transport
+from .websocket import WebSocket
 
 __all__ = ["Outbox"]
 
@@ -26,7 +26,7 @@ class Outbox:
 
     def __init__(
         self,
-        transport: Transport,
+        socket: WebSocket,
         framing: Framing,
         load: Load,
         *,
@@ -37,7 +37,7 @@ class Outbox:
         self.framing = framing
         self._load = load
         self._held = 0  # bytes of replies to members of batches that are not whole yet
-        self._transport = transport
+        self._socket = socket
         self._max_replies = max_replies
         self._replies: deque[bytes] = deque()
         self._waiting = 0  # their bytes
@@ -95,7 +95,7 @@ class Outbox:
     async def write(self) -> None:
         """Send whatever there is to send, until `finish`.
 
-        Raises: trio.BrokenResourceError, trio.ClosedResourceError when the client is gone.
+        Raises: SocketClosed when the client is gone.
         """
         subscriptions = self.subscriptions
         limit = BATCH_SLICE if self.framing.takes_batches else SLICE
@@ -105,7 +105,7 @@ class Outbox:
             if subscriptions.ready:
                 for frames in subscriptions.take(limit):
                     self._load.add(len(frames))
-                    await self._transport.send_frames(frames)
+                    await self._socket.send_frames(frames)
                     self._load.add(-len(frames))
                 self._room.set()
             elif not (self._replies or self._finishing):
@@ -113,8 +113,7 @@ class Outbox:
                 await self._something.wait()
 
     async def _send(self, message: bytes) -> None:
-        # Not by trio-websocket, which would copy a long message three times more.
-        await self._transport.send_frames(message_frame(message, binary=self.framing.form.binary))
+        await self._socket.send_message(message)
         self._waiting -= len(message)
         self._load.add(-len(message))
         self._room.set()

@@ -4,34 +4,28 @@
 """
 
 import logging
-import secrets
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
-from importlib.metadata import version
 
 import trio
 from trio_websocket import ConnectionClosed
 
-from ...protocol import rpc
 from ...protocol.errors import InvalidParams
 from ...protocol.loopback import is_loopback
-from ...protocol.methods import ServerDescription
 from ..core.faults import internal_error
 from ..runtime.system import ActorSystem
 from .access import Authenticator, Authorizer, token_authenticator
 from .connection import Connection
-from .cursors import SealedCursors
 from .door import Door, Guest
-from .guard import Guard
 from .handshake import LINGER_S, Handshake
 from .limits import GatewayLimits
-from .load import Load, TotalLoad
-from .procedures import Procedures
 from .refusal import Refusal
+from .sessions import Sessions
 from .sparse_log import SparseLog
 from .transport import Transport
+from .websocket import TrioWebSocket
 
 __all__ = [
     "Authenticator",
@@ -129,28 +123,11 @@ class _Server:
         limits: GatewayLimits,
         log: SparseLog,
     ) -> None:
-        self._system, self._door, self._handshake = system, door, handshake
-        self._authorizer, self._limits, self._log = authorizer, limits, log
-        self._load = TotalLoad(limits.max_waiting_bytes, limits.max_waiting_total_bytes)
+        self._door, self._handshake, self._sessions = door, handshake, Sessions(system, authorizer, limits)
+        self._limits, self._log = limits, log
         self._visits: set[_Visit] = set()
-        self._cursors = None if authorizer is None else SealedCursors(secrets.token_bytes(32))
         self._lingering = 0
         self._leaving = False
-        per_peer = limits.max_connections_per_peer
-        self._description = ServerDescription(
-            name="adjourn",
-            version=version("adjourn"),
-            protocol=tuple(rpc.FORMATS),
-            limits={
-                "maxMessageBytes": limits.max_message_bytes,
-                "maxFragments": limits.max_fragments,
-                "maxInFlight": limits.max_in_flight,
-                "maxSubscriptions": limits.max_subscriptions,
-                "maxBatchBytes": limits.max_batch_bytes,
-                **({} if per_peer is None else {"maxConnectionsPerPeer": per_peer}),
-                **system.bounds.announced(),
-            },
-        )
 
     # All clients.
 
@@ -251,20 +228,6 @@ class _Server:
         admitted = await self._handshake.admit(visit.guest, visit.transport, visit.nursery)
         if admitted is None:
             return
-        principal, peer = admitted.principal, visit.transport.peer
-        visit.connection = Connection(
-            admitted.ws,
-            visit.transport,
-            admitted.form,
-            Procedures(
-                self._system,
-                self._description,
-                Guard(self._system, principal, self._authorizer),
-                self._cursors,
-            ),
-            self._limits,
-            Load(self._load),
-            takes_batches=admitted.takes_batches,
-            max_message_bytes=admitted.max_message_bytes,
-            client=peer if principal is None else f"{principal.name} ({peer})",
-        )
+        wanted, transport = admitted.wanted, visit.transport
+        socket = TrioWebSocket(admitted.ws, transport, self._limits, binary=wanted.form.binary)
+        visit.connection = self._sessions.connection(socket, wanted, admitted.principal, transport.peer)

@@ -9,16 +9,15 @@ from collections.abc import Iterable
 from http import HTTPStatus
 
 import trio
-from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ...protocol.errors import AdjournError, Unauthorized
 from ...protocol.loopback import is_loopback
-from ..core.faults import foreign_error, internal_error
-from ..gateway.access import Authenticator, Credentials, Principal, token_of
+from ..gateway.access import Authenticator, Principal
 from ..gateway.door import Door, Guest
+from ..gateway.identity import identify
 from ..gateway.limits import GatewayLimits
 from ..gateway.refusal import Refusal
 from ..gateway.source import Sources
@@ -103,17 +102,10 @@ class Entry:
             return None
         if scope["path"].removeprefix(scope.get("root_path", "")) in OPEN_PATHS:
             return None
-        headers = dict(Headers(scope=scope))
-        where, task = f"the authentication of {address}", trio.lowlevel.current_task()
-        try:
-            principal = await self._authenticator(Credentials(token_of(headers, ()), headers, address))
-        except BaseException as raised:  # noqa: ASYNC103  # foreign_error raises what is ours
-            raise internal_error(foreign_error(raised, where, logger, task=task), where, logger) from None
-        if principal is None:
-            guest.login_failed()
-            self._log.warning(Unauthorized, "refused %s: not authenticated", address)
-            raise Unauthorized("expected a token that is known here, as Authorization: Bearer")
-        return principal
+        found = await identify(self._authenticator, guest, self._log, address, scope["headers"])
+        if isinstance(found, AdjournError):
+            raise found
+        return found
 
 
 def _told(refused: Refusal) -> Response:

@@ -3,11 +3,9 @@
 What a request says is `bodies.py`'s to read; errors pass through, and the app tells them.
 """
 
-import secrets
 from collections.abc import Awaitable, Callable
 from functools import partial
 from http import HTTPStatus
-from importlib.metadata import version
 from typing import TypeAlias, TypeVar, cast
 from urllib.parse import urlencode
 
@@ -24,15 +22,13 @@ from ...protocol.methods import (
     RunSnapshot,
     RunStart,
     RunSubscribe,
-    ServerDescription,
 )
 from ...protocol.parts import page_of
 from ...protocol.record import FINAL
 from ..gateway.access import Authorizer
-from ..gateway.cursors import SealedCursors
-from ..gateway.guard import Guard
 from ..gateway.limits import GatewayLimits
 from ..gateway.procedures import Procedures
+from ..gateway.sessions import Sessions
 from ..runtime.system import ActorSystem
 from .bodies import params_of_body, params_of_query, start_or_resume
 from .entry import principal_of
@@ -51,14 +47,8 @@ class Routes:
     """The handlers of one app."""
 
     def __init__(self, system: ActorSystem, authorizer: Authorizer | None, limits: GatewayLimits) -> None:
-        self._system, self._authorizer, self._limits = system, authorizer, limits
-        self._cursors = None if authorizer is None else SealedCursors(secrets.token_bytes(32))
-        self._description = ServerDescription(
-            name="adjourn",
-            version=version("adjourn"),
-            protocol=("sse",),
-            limits={"maxMessageBytes": limits.max_message_bytes, **system.bounds.announced()},
-        )
+        self._system, self._limits = system, limits
+        self._sessions = Sessions(system, authorizer, limits)
 
     def table(self) -> dict[str, dict[str, Handler]]:
         """The handlers, by path and verb."""
@@ -104,7 +94,7 @@ class Routes:
         return Response(codec.to_json({"status": "ok"}), media_type=JSON_TYPE)
 
     async def _openapi(self, request: Request) -> Response:
-        return Response(openapi_document(self._description.version), media_type=JSON_TYPE)
+        return Response(openapi_document(self._sessions.description.version), media_type=JSON_TYPE)
 
     # Streams.
 
@@ -159,8 +149,7 @@ class Routes:
         return await read_body(request, self._limits.max_message_bytes)
 
     def _procedures(self, request: Request) -> Procedures:
-        guard = Guard(self._system, principal_of(request), self._authorizer)
-        return Procedures(self._system, self._description, guard, self._cursors)
+        return self._sessions.procedures(principal_of(request))
 
 
 def _unless_known(request: Request, response: Response, result: RunSnapshot) -> Response:

@@ -14,15 +14,19 @@ from adjourn.protocol.events import TurnStart
 
 
 class Wire:
-    """A transport that keeps what is sent; a gate holds each send up."""
+    """A WebSocket that keeps what is sent; a gate holds each send up."""
 
     def __init__(self) -> None:
-        self.sent: list[str] = []  # replies, all of one character, as they are; slices of events as "events"
+        self.sent: list[str] = []  # replies as they are, slices of events as "events"
         self.gate = trio.CapacityLimiter(1)
+
+    async def send_message(self, payload: bytes) -> None:
+        async with self.gate:
+            self.sent.append(payload.decode())
 
     async def send_frames(self, frames: bytes) -> None:
         async with self.gate:
-            self.sent.append(frames[2:].decode() if len(frames) == 3 else "events")
+            self.sent.append("events")
 
 
 def outbox_of(wire: Wire, max_replies: int = 2, max_bytes: int = 1_000_000) -> Outbox:

@@ -1,0 +1,61 @@
+"""What the clients of one server share, whichever door they come in by, and a connection for each of them."""
+
+import secrets
+from importlib.metadata import version
+
+from ...protocol import rpc
+from ...protocol.methods import ServerDescription
+from ..runtime.system import ActorSystem
+from .access import Authorizer, Principal
+from .connection import Connection
+from .cursors import SealedCursors
+from .guard import Guard
+from .limits import GatewayLimits
+from .load import Load, TotalLoad
+from .procedures import Procedures
+from .wanted import Wanted
+from .websocket import WebSocket
+
+__all__ = ["Sessions"]
+
+
+class Sessions:
+    """Makes the procedures and the connections of clients that were let in."""
+
+    def __init__(self, system: ActorSystem, authorizer: Authorizer | None, limits: GatewayLimits) -> None:
+        self._system, self._authorizer, self._limits = system, authorizer, limits
+        self._load = TotalLoad(limits.max_waiting_bytes, limits.max_waiting_total_bytes)
+        self._cursors = None if authorizer is None else SealedCursors(secrets.token_bytes(32))
+        per_peer = limits.max_connections_per_peer
+        self.description = ServerDescription(
+            name="adjourn",
+            version=version("adjourn"),
+            protocol=tuple(rpc.FORMATS),
+            limits={
+                "maxMessageBytes": limits.max_message_bytes,
+                "maxFragments": limits.max_fragments,
+                "maxInFlight": limits.max_in_flight,
+                "maxSubscriptions": limits.max_subscriptions,
+                "maxBatchBytes": limits.max_batch_bytes,
+                **({} if per_peer is None else {"maxConnectionsPerPeer": per_peer}),
+                **system.bounds.announced(),
+            },
+        )
+
+    def procedures(self, principal: Principal | None) -> Procedures:
+        """The methods, for one client. None: an anonymous one."""
+        guard = Guard(self._system, principal, self._authorizer)
+        return Procedures(self._system, self.description, guard, self._cursors)
+
+    def connection(self, socket: WebSocket, wanted: Wanted, principal: Principal | None, peer: str) -> Connection:
+        """A connection to one client, to `serve`."""
+        return Connection(
+            socket,
+            wanted.form,
+            self.procedures(principal),
+            self._limits,
+            Load(self._load),
+            takes_batches=wanted.takes_batches,
+            max_message_bytes=wanted.max_message_bytes,
+            client=peer if principal is None else f"{principal.name} ({peer})",
+        )
