@@ -7,6 +7,7 @@ import { pageClaimant } from "./claimant.js";
 import { AdjournError, asError, malformed } from "./errors.js";
 import { messagesOf, transportOf } from "./options.js";
 import { Progress } from "./progress.js";
+import { randomId } from "./randomid.js";
 import { ClientTools } from "./tools.js";
 
 /**
@@ -151,7 +152,7 @@ export class Chat {
     if (this.#run.isUnderWay) return this.#refuse("busy", BUSY);
     const said = messagesOf(input);
     const before = this.#run;
-    const run = new Progress(crypto.randomUUID(), { messages: [...before.fold.messages, ...said] }, 0);
+    const run = new Progress(randomId(), { messages: [...before.fold.messages, ...said] }, 0);
     return this.#enter(run, () => this.#start(run, said, before));
   }
 

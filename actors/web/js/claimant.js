@@ -1,5 +1,7 @@
 /** By what the server knows this page's claims of client-side calls. */
 
+import { randomId } from "./randomid.js";
+
 const KEY = "adjourn.claimant";
 
 /** @type {string | null} */
@@ -22,7 +24,7 @@ export function pageClaimant(page = globalThis) {
  */
 export function takeClaimant(page) {
   const storage = storageOf(page);
-  const claimant = storage?.getItem(KEY) ?? crypto.randomUUID();
+  const claimant = storage?.getItem(KEY) ?? randomId();
   storage?.removeItem(KEY);
   page.addEventListener?.("pagehide", () => storage?.setItem(KEY, claimant));
   page.addEventListener?.("pageshow", () => storage?.removeItem(KEY)); // the page came back, from the browser's cache

@@ -48,7 +48,7 @@ test("a message begins a run, is shown at once, and its answer as it comes", asy
   assert.deepEqual([chat.status, chat.isStreaming, words(chat.messages)], ["running", true, [["user", "Hello"]]]);
   assert.equal(await sent, true);
   const [{ runId, input, ...rest }] = transport.asked("start");
-  assert.match(runId, /^[\w-]{36}$/);
+  assert.match(runId, /^[0-9a-f]{32}$/);
   assert.deepEqual([rest, words(input)], [{ agent: "support", metadata: { page: 1 } }, [["user", "Hello"]]]);
   assert.equal(chat.runId, runId);
 
@@ -61,6 +61,12 @@ test("a message begins a run, is shown at once, and its answer as it comes", asy
     ["assistant", "Hi there!"],
   ]);
   assert.deepEqual([chat.status, chat.isStreaming, chat.streamingMessage], ["completed", false, null]);
+});
+
+test("a page that came over plain HTTP, and so has no randomUUID, can send too", async (t) => {
+  t.mock.method(crypto, "randomUUID", () => assert.fail("there is none"));
+  const { chat } = open();
+  assert.equal(await chat.send("Hello"), true);
 });
 
 test("the next message goes on from the run before, and nothing is sent again", async () => {
