@@ -12,17 +12,18 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
-from starlette.types import ASGIApp
 
 from ...protocol import codec
 from ...protocol.errors import AdjournError, InvalidParams
 from ..core.faults import internal_error
 from ..gateway.access import Authenticator, Authorizer
 from ..gateway.limits import GatewayLimits
+from ..gateway.sessions import Sessions
 from ..runtime.system import ActorSystem
 from .entry import Entry, refusal
 from .problems import HttpRefusal
 from .routes import Handler, Routes
+from .socket import Sockets
 
 __all__ = ["web_app"]
 
@@ -40,8 +41,10 @@ def web_app(
     allow_credentials: bool = False,
     host: str | None = None,
     limits: GatewayLimits | None = None,
-) -> ASGIApp:
+) -> Entry:
     """The runs of a system over HTTP: an ASGI app, to serve alone or to mount in another. It runs on trio.
+
+    The gateway's own protocol is at `/ws`. Call `leave()` of the app before a server of your own stops.
 
     Args:
         authenticator: says who a client is, by `Authorization: Bearer`. None: anonymous access, from this machine only.
@@ -58,7 +61,8 @@ def web_app(
     if "*" in allowed:
         raise InvalidParams("origins: expected each one by name: `*` would let any page decide")
     limits = limits or GatewayLimits()
-    routes = Routes(system, authorizer, limits)
+    sessions = Sessions(system, authorizer, limits)
+    routes = Routes(system, sessions, limits)
     cors = Middleware(
         CORSMiddleware,
         allow_origins=allowed,
@@ -72,7 +76,7 @@ def web_app(
         middleware=[cors],
         exception_handlers={HTTPException: _http_error},
     )
-    return Entry(app, authenticator=authenticator, host=host, origins=allowed, limits=limits)
+    return Entry(app, Sockets(sessions), authenticator=authenticator, host=host, origins=allowed, limits=limits)
 
 
 def _route(path: str, handlers: dict[str, Handler]) -> Route:

@@ -23,12 +23,14 @@ from ..gateway.refusal import Refusal
 from ..gateway.source import Sources
 from ..gateway.sparse_log import SparseLog
 from .problems import PROBLEM_TYPE, HttpRefusal, problem, status_of
+from .socket import Sockets, refuse_socket
 
 __all__ = ["Entry", "principal_of", "refusal"]
 
 logger = logging.getLogger("adjourn.web")
 
 OPEN_PATHS = ("/healthz", "/openapi.json")  # nothing of any run is told there
+SOCKET_PATH = "/ws"
 PRINCIPAL = "adjourn.principal"  # where a request's scope has who sent it
 
 
@@ -43,7 +45,7 @@ def refusal(error: AdjournError | HttpRefusal) -> Response:
 
 
 class Entry:
-    """An ASGI app around another: it passes on who is let in, and answers everyone else.
+    """An ASGI app around another: it passes on who is let in, and answers everyone else. WebSockets go to `sockets`.
 
     Raises: InvalidParams for `origins` that aren't any.
     """
@@ -51,21 +53,26 @@ class Entry:
     def __init__(
         self,
         app: ASGIApp,
+        sockets: Sockets,
         *,
         authenticator: Authenticator | None,
         host: str | None,
         origins: Iterable[str],
         limits: GatewayLimits,
     ) -> None:
-        self._app = app
+        self._app, self._sockets = app, sockets
         self._authenticator = authenticator
         self._sources = Sources(host, origins)
         self._door = Door(limits, trio.current_time)
         self._log = SparseLog(logger, trio.current_time)
 
+    def leave(self) -> None:
+        """Have all clients of WebSockets leave: the server is about to."""
+        self._sockets.leave()
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let a request in, or refuse it. A request counts as a connection while it is answered."""
-        if scope["type"] != "http":
+        if scope["type"] not in ("http", "websocket"):
             await self._app(scope, receive, send)
             return
         address = _address(scope)
@@ -73,7 +80,7 @@ class Entry:
         if isinstance(guest, Refusal):
             text = "turned away %s: %s (GatewayLimits.%s)"
             self._log.warning(guest.limit, text, address, guest.message, guest.limit)
-            await _told(guest)(scope, receive, send)
+            await _turn_away(guest, scope, receive, send)
             return
         try:
             guest.handshake_over()
@@ -82,30 +89,41 @@ class Entry:
             guest.leave()
 
     async def _let_in(self, guest: Guest, address: str, scope: Scope, receive: Receive, send: Send) -> None:
-        refused = self._sources.refusal(scope["http_version"], scope["headers"])
+        refused = self._refusal(address, scope)
         if refused is not None:
             self._log.warning(refused.status, "refused %s: %s", address, refused.message)
-            await _told(refused)(scope, receive, send)
+            await _turn_away(refused, scope, receive, send)
             return
-        app = self._app
-        try:
-            scope[PRINCIPAL] = await self._identify(guest, address, scope)
-        except (AdjournError, HttpRefusal) as error:
-            app = refusal(error)
-        await app(scope, receive, send)
+        found = await self._identify(guest, address, scope)
+        if scope["type"] == "websocket":
+            await self._sockets.serve(found, address, scope, receive, send)
+        elif isinstance(found, AdjournError):
+            await refusal(found)(scope, receive, send)
+        else:
+            scope[PRINCIPAL] = found
+            await self._app(scope, receive, send)
 
-    async def _identify(self, guest: Guest, address: str, scope: Scope) -> Principal | None:
-        """Who sent the request; None: anonymous. Raises: Unauthorized, InternalError, HttpRefusal."""
-        if self._authenticator is None:
-            if not is_loopback(address):
-                raise HttpRefusal(HTTPStatus.FORBIDDEN, "without an authenticator only this machine is served")
+    def _refusal(self, address: str, scope: Scope) -> Refusal | None:
+        """Why a request may not come in, whoever sent it."""
+        if self._authenticator is None and not is_loopback(address):
+            return Refusal(HTTPStatus.FORBIDDEN, "without an authenticator only this machine is served")
+        if scope["type"] == "websocket" and _path(scope) != SOCKET_PATH:
+            return Refusal(HTTPStatus.NOT_FOUND, f"WebSockets are at {SOCKET_PATH}")
+        return self._sources.refusal(scope["http_version"], scope["headers"])
+
+    async def _identify(self, guest: Guest, address: str, scope: Scope) -> Principal | AdjournError | None:
+        """Who sent the request; None: anonymous; or the error that the client is told."""
+        if self._authenticator is None or _path(scope) in OPEN_PATHS:
             return None
-        if scope["path"].removeprefix(scope.get("root_path", "")) in OPEN_PATHS:
-            return None
-        found = await identify(self._authenticator, guest, self._log, address, scope["headers"])
-        if isinstance(found, AdjournError):
-            raise found
-        return found
+        offered = scope.get("subprotocols", ())
+        return await identify(self._authenticator, guest, self._log, address, scope["headers"], offered)
+
+
+async def _turn_away(refused: Refusal, scope: Scope, receive: Receive, send: Send) -> None:
+    if scope["type"] == "websocket":
+        await refuse_socket(refused, scope, receive, send)
+    else:
+        await _told(refused)(scope, receive, send)
 
 
 def _told(refused: Refusal) -> Response:
@@ -116,6 +134,10 @@ def _told(refused: Refusal) -> Response:
 def principal_of(request: Request) -> Principal | None:
     """Who sent a request that was let in; None: anonymous."""
     return request.scope[PRINCIPAL]
+
+
+def _path(scope: Scope) -> str:
+    return scope["path"].removeprefix(scope.get("root_path", ""))
 
 
 def _address(scope: Scope) -> str:

@@ -25,7 +25,6 @@ from ...protocol.methods import (
 )
 from ...protocol.parts import page_of
 from ...protocol.record import FINAL
-from ..gateway.access import Authorizer
 from ..gateway.limits import GatewayLimits
 from ..gateway.procedures import Procedures
 from ..gateway.sessions import Sessions
@@ -46,9 +45,8 @@ Handler: TypeAlias = Callable[[Request], Awaitable[Response]]
 class Routes:
     """The handlers of one app."""
 
-    def __init__(self, system: ActorSystem, authorizer: Authorizer | None, limits: GatewayLimits) -> None:
-        self._system, self._limits = system, limits
-        self._sessions = Sessions(system, authorizer, limits)
+    def __init__(self, system: ActorSystem, sessions: Sessions, limits: GatewayLimits) -> None:
+        self._system, self._sessions, self._limits = system, sessions, limits
 
     def table(self) -> dict[str, dict[str, Handler]]:
         """The handlers, by path and verb."""

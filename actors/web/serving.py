@@ -5,7 +5,7 @@ and the end are here, and Hypercorn gets one connection at a time.
 """
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -85,7 +85,8 @@ async def serve_app(
 ) -> None:
     """Serve until cancelled; `nursery.start` gives the `WebServer` once it listens.
 
-    Cancelled, it stops listening, lets requests under way end, and closes every connection within `limits.close_s`.
+    Cancelled, it stops listening, calls `app.leave()` if there is such a method, lets requests under way end, and
+    closes every connection within `limits.close_s`.
 
     Raises: OSError, if it can't listen.
     """
@@ -118,12 +119,15 @@ class _Connections:
 
     def __init__(self, app: ASGIApp, limits: GatewayLimits) -> None:
         self._app = ASGIWrapper(cast(Any, app))  # the same protocol, in other types
+        self._leave: Callable[[], None] | None = getattr(app, "leave", None)
         self._limits = limits
         self._door = Door(limits, trio.current_time)
         self._log = SparseLog(logger, trio.current_time)
         self._context = WorkerContext(None)
         self._config = Config()
         self._config.keep_alive_timeout = limits.handshake_s  # also for the first request to come
+        self._config.websocket_max_message_size = limits.max_message_bytes
+        self._config.websocket_ping_interval = limits.ping_s
         self._config.include_server_header = False
         self._config.errorlog = self._config.accesslog = None
         self._open: set[_Connection] = set()
@@ -138,6 +142,8 @@ class _Connections:
                     logger.info("%s has read nothing for %g s: dropped", connection.peer, self._limits.stall_s)
                     await connection.break_off()
         finally:
+            if self._leave is not None:
+                self._leave()
             with trio.move_on_after(self._limits.close_s, shield=True):
                 await self._context.terminated.set()  # those that are idle close, those that are not do so after it
                 if self._open:

@@ -3,6 +3,7 @@
 from collections import deque
 from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
@@ -14,6 +15,7 @@ from trio_websocket import ConnectionClosed, WebSocketConnection, wrap_client_st
 from adjourn.actors import ActorSystem, Agent, client_tool, open_actor_system, tool
 from adjourn.actors.gateway import Gateway, serve_gateway
 from adjourn.actors.testing import Response, ScriptedModel, calls
+from adjourn.actors.web import serve_web
 from adjourn.protocol import rpc
 from adjourn.protocol.errors import AdjournError, from_wire
 
@@ -42,11 +44,37 @@ def scripted(*responses: Response, name: str = "shop", delay_s: float = 0.0) -> 
     return Agent(name=name, model=ScriptedModel(responses, delay_s=delay_s), tools=(refund, ring))
 
 
+@dataclass(frozen=True)
+class WebGateway:
+    """The gateway at `/ws` of a web server, with what tests ask of a `Gateway`."""
+
+    addresses: tuple[tuple[str, int], ...]
+
+    @property
+    def url(self) -> str:
+        """Where to connect to."""
+        host, port = self.addresses[0]
+        return f"ws://{host}:{port}/ws"
+
+
+async def serve_at_web(system: ActorSystem, *, task_status: trio.TaskStatus[WebGateway], **options: Any) -> None:
+    """As `serve_gateway`, through an ASGI server."""
+    async with trio.open_nursery() as nursery:
+        server = await nursery.start(partial(serve_web, system, **options))
+        task_status.started(WebGateway(server.addresses))
+
+
+class Door:
+    """Through which door the tests of a module come in; `serve_gateway`, if they don't say."""
+
+    serve: Callable[..., Any] = staticmethod(serve_gateway)
+
+
 @asynccontextmanager
 async def serving(*agents: Agent, **options: Any) -> AsyncGenerator[tuple[ActorSystem, Gateway]]:
     """A system and its gateway, on a free port, for as long as the block."""
     async with open_actor_system(agents, drain_s=0) as system, trio.open_nursery() as nursery:
-        yield system, await nursery.start(partial(serve_gateway, system, **{"port": 0, **options}))
+        yield system, await nursery.start(partial(Door.serve, system, **{"port": 0, **options}))
         nursery.cancel_scope.cancel()
 
 

@@ -1,13 +1,20 @@
 """The gateway's methods over real sockets: what clients ask for, and what they see."""
 
 import pytest
-from gateway_wire import REFUND, TEXT, connected, is_event, raw, scripted, serving
+from gateway_wire import REFUND, TEXT, Door, connected, is_event, raw, scripted, serve_at_web, serving
 
-from adjourn.actors.gateway import GatewayLimits
+from adjourn.actors.gateway import GatewayLimits, serve_gateway
 from adjourn.actors.runtime import eventlog
 from adjourn.actors.testing import calls, hangs, says
 from adjourn.protocol import rpc
 from adjourn.protocol.methods import RunStart
+
+
+@pytest.fixture(autouse=True, params=[serve_gateway, serve_at_web])
+def door(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each test runs at the gateway's own door, and at that of a web server."""
+    monkeypatch.setattr(Door, "serve", staticmethod(request.param))
+
 
 WIRES = (rpc.JSON.subprotocol, rpc.MSGPACK.subprotocol)
 

@@ -410,7 +410,7 @@ export interface ToolClientClaimed {
 /** One event on its way to a watcher. */
 export interface Envelope {
   runId: string;
-  /** grows strictly within the run, with gaps */
+  /** grows strictly within the run, with gaps; where the caller chose the run's id, from its begin in µs on */
   seq: number;
   /** ms since the epoch */
   time: number;
@@ -508,7 +508,7 @@ export interface RunStart {
   input: string | Message[];
   /** None: the server makes one */
   runId?: string;
-  /** comes back in snapshots and lists */
+  /** comes back in snapshots */
   metadata?: Record<string, any>;
   /** a run whose transcript this one goes on from */
   after?: string;
@@ -517,7 +517,7 @@ export interface RunStart {
 /** run.subscribe: watch a run, from a snapshot on, or from the events behind `after`. */
 export interface RunSubscribe {
   runId: string;
-  /** the last seq that the client has */
+  /** the last seq that the client has; 0: none */
   after?: number;
 }
 
@@ -583,9 +583,11 @@ export interface RunAbort {
   reason?: string;
 }
 
-/** run.get: the run as it is now. */
+/** run.get: a page of the run as it is now. Ask for the pages one by one, until one has no `next`. */
 export interface RunGet {
   runId: string;
+  /** messages before the page's first one */
+  from?: number;
 }
 
 /** run.list: a page of runs, newest first. */
@@ -676,7 +678,7 @@ export interface OpenRPCDocument {
 /** Of run.start. The caller is subscribed: events behind `seq` follow. */
 export interface Started {
   runId: string;
-  /** of the last event so far */
+  /** 0: all events follow, whatever the number of the first */
   seq: number;
 }
 
@@ -759,8 +761,6 @@ export interface RunSummary {
   startedBy?: string;
   /** the code it needs is not loaded */
   stranded: boolean;
-  /** the starter's own */
-  metadata: Record<string, any>;
   /** it is in no list any more */
   deleted?: boolean;
 }
@@ -772,13 +772,40 @@ export interface RunPage {
   after?: string;
 }
 
-/** Of run.get, and the params of run.snapshot: the state after event `seq`. */
+/** Of run.get, and the params of run.snapshot: the state after event `seq`, or a part of it, where it is long. The parts of run.snapshot follow each other, with nothing else of that run in between; a client joins their `messages`, `pending` and `tools` until one has no `next`. All else is in the first. The pages of run.get may differ in `seq`: a client joins their `messages`, which are only ever added to, and takes all else from the last page. */
 export interface RunSnapshot {
   runId: string;
   seq: number;
   snapshot: Snapshot;
+  /** messages before the first one in it */
+  from?: number;
+  /** `from` of the part or page that follows; absent: the last */
+  next?: number;
   /** of run.get: why the run can't go on in this server, for people */
   stranded?: string;
+}
+
+/** JSON-RPC's error member. */
+export interface ErrorObject {
+  /** JSON-RPC's own, or as in `errors` */
+  code: number;
+  /** for a person */
+  message: string;
+  /** for a program: `type`, and what that error carries */
+  data?: Record<string, any>;
+}
+
+/** The params of run.unsubscribed: the server has ended a subscription, whose run goes on. */
+export interface RunUnsubscribed {
+  runId: string;
+  /** why */
+  error: ErrorObject;
+}
+
+/** The params of runs.unwatched: the server has ended `runs.watch`. Watch again, and list the runs anew. */
+export interface RunsUnwatched {
+  /** why */
+  error: ErrorObject;
 }
 
 /** `type` of a refusal. */
@@ -832,5 +859,7 @@ export interface Methods {
 export interface Notifications {
   "run.event": Envelope;
   "run.snapshot": RunSnapshot;
+  "run.unsubscribed": RunUnsubscribed;
   "run.changed": RunSummary;
+  "runs.unwatched": RunsUnwatched;
 }
