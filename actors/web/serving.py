@@ -17,7 +17,7 @@ from hypercorn.config import Config
 from hypercorn.trio.tcp_server import TCPServer
 from hypercorn.trio.worker_context import WorkerContext
 from hypercorn.typing import ConnectionState
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ...protocol.errors import InvalidParams
 from ...protocol.loopback import is_loopback
@@ -105,9 +105,41 @@ class _Connection(Transport):
     def __init__(self, stream: trio.SocketStream) -> None:
         super().__init__(stream)
         self.socket = stream.socket
-        self.receive_some = stream.receive_some  # not the gateway's, which follows frames of a WebSocket
         self.send_eof = stream.send_eof
-        self.aclose = stream.aclose
+        self.scope = trio.CancelScope(shield=True)  # of all that serves the connection
+        self._requests = 0  # that the app answers now
+        self._is_open = True
+
+    async def answer(self, app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
+        """Have the app answer a request."""
+        self._requests += 1
+        try:
+            await app(scope, receive, send)
+        finally:
+            self._requests -= 1
+            self._end_if_over()
+
+    async def receive_some(self, max_bytes: int | None = None) -> bytes | bytearray:
+        """Bytes from the client, as they come; empty when it has gone."""
+        data: bytes | bytearray = b""
+        try:
+            data = await self._stream.receive_some(max_bytes)
+        finally:
+            if not data:
+                self._is_open = False
+                self._end_if_over()
+        return data
+
+    async def aclose(self) -> None:
+        """Close the TCP connection."""
+        self._is_open = False
+        self._end_if_over()
+        await self._stream.aclose()
+
+    def _end_if_over(self) -> None:
+        # Hypercorn would go on waiting for the time of its next ping.
+        if not (self._is_open or self._requests):
+            self.scope.cancel()
 
     async def break_off(self) -> None:
         """Close now, also under a send."""
@@ -118,7 +150,7 @@ class _Connections:
     """The connections of one server, from the moment that they are accepted to their end."""
 
     def __init__(self, app: ASGIApp, limits: GatewayLimits) -> None:
-        self._app = ASGIWrapper(cast(Any, app))  # the same protocol, in other types
+        self._app = app
         self._leave: Callable[[], None] | None = getattr(app, "leave", None)
         self._limits = limits
         self._door = Door(limits, trio.current_time)
@@ -169,8 +201,9 @@ class _Connections:
         guest.handshake_over()
         self._open.add(connection)
         try:
-            with trio.CancelScope(shield=True):
-                await TCPServer(self._app, self._config, self._context, ConnectionState({}), cast(Any, connection))
+            app = ASGIWrapper(cast(Any, partial(connection.answer, self._app)))  # the same protocol, in other types
+            with connection.scope:
+                await TCPServer(app, self._config, self._context, ConnectionState({}), cast(Any, connection))
         except* (trio.BrokenResourceError, trio.ClosedResourceError):
             pass  # the client went in the middle of something
         except* Exception as group:

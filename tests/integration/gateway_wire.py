@@ -203,18 +203,18 @@ async def connected(
 class RawClient:
     """A client over a bare socket."""
 
-    def __init__(self, stream: trio.SocketStream) -> None:
-        self.stream = stream
+    def __init__(self, stream: trio.SocketStream, path: str = "/") -> None:
+        self.stream, self.path = stream, path
         self.head = b""  # of the answer to the handshake
         self._read = bytearray()
 
-    async def request(self, path: str = "/", **headers: str) -> int:
+    async def request(self, path: str | None = None, **headers: str) -> int:
         """Ask for a WebSocket, with these headers changed; gives the HTTP status. `head` has the rest."""
         await self.stream.send_all(self.handshake(path, **headers))
         self.head = await self._until(b"\r\n\r\n")
         return int(self.head.split()[1])
 
-    def handshake(self, path: str = "/", **headers: str) -> bytes:
+    def handshake(self, path: str | None = None, **headers: str) -> bytes:
         """The head of a request for a WebSocket, with these headers changed."""
         standard = {
             "Host": "localhost",
@@ -224,7 +224,7 @@ class RawClient:
             "Sec-WebSocket-Key": "AAAAAAAAAAAAAAAAAAAAAA==",
         }
         lines = [f"{name.replace('_', '-')}: {value}" for name, value in {**standard, **headers}.items()]
-        return "\r\n".join([f"GET {path} HTTP/1.1", *lines, "\r\n"]).encode()
+        return "\r\n".join([f"GET {path or self.path} HTTP/1.1", *lines, "\r\n"]).encode()
 
     async def send(self, opcode: int, payload: bytes) -> None:
         """One frame, masked with nothing."""
@@ -280,4 +280,4 @@ async def raw(gateway: Gateway, *, receive_bytes: int | None = None) -> AsyncGen
         if receive_bytes is not None:
             socket.setsockopt(trio.socket.SOL_SOCKET, trio.socket.SO_RCVBUF, receive_bytes)
         await socket.connect((host, port))
-        yield RawClient(trio.SocketStream(socket))
+        yield RawClient(trio.SocketStream(socket), urlsplit(gateway.url).path or "/")

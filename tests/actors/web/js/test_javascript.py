@@ -50,7 +50,7 @@ def test_node_without_packages_passes(name: str) -> None:
 def test_a_chat_with_a_real_server_passes(name: str) -> None:
     paths = os.pathsep.join([str(HERE), os.environ.get("PYTHONPATH", "")])
     only = f"--test-name-pattern={re.escape(name)}$"
-    run_tests(only, "served.test.js", ADJOURN_COMMAND=json.dumps(ADJOURN), PYTHONPATH=paths)
+    run_tests(only, "served.test.js", ADJOURN_COMMAND=json.dumps(ADJOURN), ADJOURN_HTTP="1", PYTHONPATH=paths)
 
 
 @pytest.mark.slow
