@@ -59,7 +59,9 @@ is defined where it is raised. "Inside" are those that the library catches itsel
     ├── NotStarted               inside actors.tools: no thread was free, or too many were left behind
     ├── RaisedInThread           inside actors.tools: a thread raised what is no Exception
     ├── NetworkFault             inside actors.models: an HTTP exchange failed
-    └── Refused                  inside actors.models: a request can't be made, for want of a key, say
+    ├── Refused                  inside actors.models: a request can't be made, for want of a key, say
+    ├── SocketClosed             inside actors.gateway: the WebSocket is closed, or its client gone
+    └── HttpRefusal              inside actors.web: a request breaks a rule of HTTP
 """
 
 from collections.abc import Iterator, Mapping, Sequence

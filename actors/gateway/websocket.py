@@ -9,6 +9,7 @@ from typing import Protocol
 import trio
 from trio_websocket import ConnectionClosed, WebSocketConnection
 
+from ...protocol.errors import ProgramError
 from .framing import message_frame
 from .limits import GatewayLimits
 from .transport import Transport
@@ -18,7 +19,7 @@ __all__ = ["SocketClosed", "TrioWebSocket", "WebSocket"]
 SPARE_BYTES = 65_536  # that may come beyond a message of full size in frames of reasonable size: pings, the next one
 
 
-class SocketClosed(Exception):
+class SocketClosed(ProgramError):
     """The WebSocket is closed, or the client gone. `fault`: close code and reason, where the client sent too much."""
 
     def __init__(self, fault: tuple[int, str] | None = None) -> None:

@@ -17,6 +17,7 @@ from ...protocol.errors import (
     Forbidden,
     LimitExceeded,
     NotPending,
+    ProgramError,
     RunEnded,
     RunIdConflict,
     RunNotFound,
@@ -50,7 +51,7 @@ _STATUS: dict[type[AdjournError], HTTPStatus] = {
 _TOO_BIG = "Bytes"  # how the names of limits on a size end; the others are on how many, or how often
 
 
-class HttpRefusal(Exception):
+class HttpRefusal(ProgramError):
     """A request that breaks a rule of HTTP, not one of the runs: another media type, another host, a body too long."""
 
     def __init__(self, status: HTTPStatus, detail: str, **headers: str) -> None:
