@@ -22,6 +22,7 @@ from ...protocol.methods import (
     RunSnapshot,
     RunStart,
     RunSubscribe,
+    Settled,
 )
 from ...protocol.parts import page_of
 from ...protocol.record import FINAL
@@ -115,11 +116,13 @@ class Routes:
         procedures = self._procedures(request)
         allowed = await procedures.guard.check(method_of(RunResume), params)
         log = await self._system.log(params.run_id)
-        before = log.seq if after is None else after
-        await procedures.carry_out(allowed)
-        return self._answer(request, params.run_id, log.status, after=before)
+        was_paused, before = log.status == "paused", log.seq
+        settled = cast(Settled, await procedures.carry_out(allowed))
+        if after is None and was_paused and settled.seq > before:
+            after = before  # else it is a decision that was taken before: what followed may be long over
+        return self._answer(request, params.run_id, log.status, after=after)
 
-    def _answer(self, request: Request, run_id: str, status: Status, *, after: int) -> Response:
+    def _answer(self, request: Request, run_id: str, status: Status, *, after: int | None) -> Response:
         """The run's events until it rests; or, where JSON is asked for, that it goes on without the client."""
         location = f"{request.scope.get('root_path', '')}/runs/{run_id}"  # where this app is mounted
         if wants_json(request):

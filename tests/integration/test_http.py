@@ -47,6 +47,14 @@ async def test_a_resume_goes_by_the_path_too_and_begins_behind_the_last_event_th
         assert names(after)[-1] == "agent_end"
 
 
+async def test_a_decision_that_is_repeated_answers_with_a_snapshot_of_what_came_of_it() -> None:
+    async with serving(scripted(REFUND, says("done"))) as (_, client):
+        await start(client)
+        await client.post("/runs/r/resume", json={"decision": YES})
+        [again] = parsed(await client.post("/runs/r/resume", json={"decision": YES}))
+        assert again["snapshot"]["status"] == "completed"
+
+
 async def test_an_invalid_decision_is_told_with_paths_and_consumes_nothing() -> None:
     async with serving(scripted(REFUND, says("done"))) as (_, client):
         await start(client)
