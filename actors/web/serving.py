@@ -50,7 +50,7 @@ class WebServer:
         return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-async def serve_web(
+async def serve_web(  # noqa: ASYNC128  # serve_app says when it has started
     system: ActorSystem,
     *,
     host: str | None = "127.0.0.1",

@@ -132,19 +132,18 @@ async def test_a_cut_stream_is_taken_up_where_it_was_cut_while_the_run_goes_on()
 
 
 async def test_two_readers_of_one_run_have_all_events_each() -> None:
-    async with serving(scripted(REFUND, says("done"))) as (system, client), trio.open_nursery() as nursery:
+    async with serving(scripted(REFUND, says("done"))) as (system, client):
         await start(client)
         found: list[list[dict[str, Any]]] = []
 
         async def read() -> None:
             found.append(parsed(await client.get("/runs/r/events?after=0")))
 
-        nursery.start_soon(read)
-        nursery.start_soon(read)
-        await trio.testing.wait_all_tasks_blocked()
-        await system.run("r").resume(YES)
-        while len(found) < 2:
-            await trio.lowlevel.checkpoint()
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(read)
+            nursery.start_soon(read)
+            await trio.testing.wait_all_tasks_blocked()
+            await system.run("r").resume(YES)
         assert found[0] == found[1]
 
 

@@ -120,11 +120,11 @@ async def test_two_hundred_readers_of_whom_a_third_never_read_hold_up_nobody() -
         await (await system.start("shop", "hello", run_id="r")).wait()
         ends: list[str] = []
 
-        async def read(reads: bool, *, task_status: trio.TaskStatus[None]) -> None:
+        async def reads(whole: bool, *, task_status: trio.TaskStatus[None]) -> None:
             async with reading(client, "GET", "/runs/r/events") as reader:
                 last = await reader.event()
                 task_status.started()
-                if not reads:
+                if not whole:
                     await trio.sleep_forever()
                 while (envelope := await reader.event()) is not None:
                     last = envelope
@@ -133,7 +133,7 @@ async def test_two_hundred_readers_of_whom_a_third_never_read_hold_up_nobody() -
 
         async with trio.open_nursery() as nursery:
             for number in range(200):
-                await (nursery if number % 3 else silent).start(read, bool(number % 3))
+                await (nursery if number % 3 else silent).start(reads, bool(number % 3))
             await system.run("r").resume({"approved": True})
         assert len(ends) == 133
         assert set(ends) <= {"agent_end", "snapshot"}
