@@ -1,26 +1,36 @@
 """A conversation over a client: one run after the other, folded into messages, with callbacks. Python's `useChat`.
 
-The only state kept of a run is the fold of its events (`protocol/transcript.py`) and the seq up to which it is folded.
+What is known of a run is in `progress.py`, the executing of client-side calls in `tools.py`.
 """
 
 import inspect
 import time
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, contextmanager
-from dataclasses import dataclass, field
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Generator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from functools import partial
 from typing import Any, Literal, TypeAlias
 
 import trio
 
-from ...protocol.errors import AdjournError, Forbidden, NotPending, RecordTooNew, RunNotFound, StoreCorrupt
-from ...protocol.events import AgentPaused, Envelope, ErrorInfo, MessageUpdate, Status
+from ...protocol.errors import (
+    AdjournError,
+    Forbidden,
+    NotPending,
+    RecordTooNew,
+    RunNotFound,
+    StoreCorrupt,
+    ToolCallIdRequired,
+)
+from ...protocol.events import Envelope, ErrorInfo, MessageUpdate, Status
 from ...protocol.messages import AssistantMessage, Message, UserMessage
 from ...protocol.methods import RunSnapshot, Settled
 from ...protocol.record import FINAL
-from ...protocol.transcript import PendingCall, Snapshot, Transcript
+from ...protocol.transcript import PendingCall, Snapshot, ToolView, Transcript
+from .changes import Changes
 from .client import Client
+from .progress import Progress
+from .tools import ClientTools, Execute
 
 __all__ = ["Chat"]
 
@@ -28,21 +38,6 @@ _UNREADABLE = (RunNotFound, Forbidden, RecordTooNew, StoreCorrupt)  # the server
 
 Callback: TypeAlias = Callable[..., Awaitable[object] | object]  # sync or async
 _Stream: TypeAlias = AbstractAsyncContextManager[AsyncIterator[Envelope | RunSnapshot]]
-
-
-@dataclass(slots=True)
-class _Progress:
-    """How far a run has been folded, and which callbacks were called for it."""
-
-    run_id: str | None  # None: there is only history, no run yet
-    fold: Transcript
-    seq: int | None = None  # of the last event that is folded; None: a snapshot will come first
-    told: int = 0  # messages that on_message was called for, or need not be
-    announced: set[str] = field(default_factory=set[str])  # tool call ids that on_decision_pending was called for
-    answered: set[str] = field(default_factory=set[str])  # tool call ids for which the server accepted our answer
-    due: int = 0  # seq of our last request that the server accepted: the run's pauses before it don't count
-    is_begun: bool = False  # whether the server has the run, and lets us watch it
-    is_finished: bool = False  # whether on_finish was called
 
 
 class Chat:
@@ -59,8 +54,9 @@ class Chat:
     Callbacks may be sync or async, and may use the chat. They are called one at a time, in the order of the events,
     each after the chat has changed: `on_event(envelope or snapshot)` for each of them, `on_message(message)` for each
     new complete message (but not the user's own), `on_decision_pending(call)` once for each call that waits for a
-    decision, `on_finish(snapshot)` when a run is over. An error in a callback ends the method that follows the run, not
-    the run.
+    decision, `on_tool_call(view)` once for each call that executes or is offered to clients, `on_finish(snapshot)` when
+    a run is over. `on_error(error)` is called when `error` is set, in the task in which that happens. An error in a
+    callback ends the method that follows the run, not the run.
     """
 
     def __init__(
@@ -73,6 +69,8 @@ class Chat:
         on_message: Callback | None = None,
         on_finish: Callback | None = None,
         on_decision_pending: Callback | None = None,
+        on_tool_call: Callback | None = None,
+        on_error: Callback | None = None,
         on_event: Callback | None = None,
     ) -> None:
         self.agent = agent
@@ -82,10 +80,15 @@ class Chat:
         self._on_message = on_message
         self._on_finish = on_finish
         self._on_decision_pending = on_decision_pending
+        self._on_tool_call = on_tool_call
+        self._on_error = on_error
         self._on_event = on_event
-        self._run = _history(messages)
+        self._tools = ClientTools(client, on_end=self._tool_ended, on_error=self._fail)
+        self._changes = Changes(self)
+        self._run = Progress.history(messages)
         self._follower: trio.lowlevel.Task | None = None  # the task that follows the run now
         self._followed = trio.Event()  # set when the follower is done
+        self._is_resting = False  # the follower waits for this chat's tools alone, since the run waits for somebody
 
     # State.
 
@@ -100,7 +103,7 @@ class Chat:
         return list(self._run.fold.messages)
 
     @property
-    def streaming(self) -> AssistantMessage | None:
+    def streaming_message(self) -> AssistantMessage | None:
         """The message that the model is still writing, as far as it has come."""
         return self._run.fold.snapshot().streaming
 
@@ -108,6 +111,21 @@ class Chat:
     def pending(self) -> tuple[PendingCall, ...]:
         """The calls that wait for a decision or a client, in the order in which the model made them."""
         return self._run.fold.snapshot().pending
+
+    @property
+    def pending_decisions(self) -> tuple[PendingCall, ...]:
+        """The calls that wait for a decision, in the order in which the model made them."""
+        return tuple(call for call in self.pending if call.kind == "decision")
+
+    @property
+    def pending_decision(self) -> PendingCall | None:
+        """The first of `pending_decisions`."""
+        return next(iter(self.pending_decisions), None)
+
+    @property
+    def tools(self) -> tuple[ToolView, ...]:
+        """The calls of this turn that execute, or are done, in the order in which the model made them."""
+        return self._run.fold.snapshot().tools
 
     @property
     def status(self) -> Status | Literal["idle"]:
@@ -124,10 +142,17 @@ class Chat:
         """Whether a method of this chat follows a run now."""
         return self._follower is not None
 
+    def changes(self) -> AsyncIterator["Chat"]:
+        """Gives this chat now, and again whenever anything of it has changed since. Never ends.
+
+        Several changes in a row count as one where the reader is slower: it always sees the latest state.
+        """
+        return aiter(self._changes)
+
     # Actions.
 
-    async def send(self, text: str) -> None:
-        """Send a user message: begin a run, with the conversation so far as its history, and follow it.
+    async def send(self, said: str | UserMessage | Sequence[UserMessage]) -> None:
+        """Send a user message, or several: begin a run, with the conversation so far as its history, and follow it.
 
         The run goes on from the one before (`after`), so the conversation is not sent again, unless the server no
         longer has that run, or doesn't let this client read it.
@@ -135,23 +160,23 @@ class Chat:
         Raises: trio.BusyResourceError while a run is under way or waits for a decision (decide, or abort it); what
             `Client.run` raises. If the run can't be begun, the message is removed from the conversation.
         """
-        if self.is_under_way:
-            raise trio.BusyResourceError("the run is not over yet: decide, or abort it")
-        said = UserMessage(content=text, timestamp=int(time.time() * 1000))
-        messages = (*self.messages, said)
+        self._refuse_under_way()
+        given = _messages_of(said)
+        messages = (*self.messages, *given)
         run_id = uuid.uuid4().hex
         fold = Transcript(Snapshot(agent=self.agent, messages=messages))
-        run = _Progress(run_id, fold, seq=0, told=len(messages))
+        run = Progress(run_id, fold, seq=0, told=len(messages))
         after = self.run_id  # that run is over, so the server has all of the conversation
+        begin = partial(self._client.run, self.agent, run_id=run_id, metadata=self._metadata)
         with self._following(), self._replacing(run):
-            begin = partial(self._client.run, self.agent, run_id=run_id, metadata=self._metadata)
-            if after is not None:
-                try:
-                    return await self._read(begin((said,), after=after))
-                except _UNREADABLE:
-                    if run.is_begun:
-                        raise
-            await self._read(begin(messages))
+            async with self._keeping_error():
+                if after is not None:
+                    try:
+                        return await self._fold(begin(given, after=after))
+                    except _UNREADABLE:
+                        if run.is_begun:
+                            raise
+                await self._fold(begin(messages))
 
     async def attach(self, run_id: str) -> None:
         """Follow an existing run; its messages become the conversation.
@@ -162,7 +187,7 @@ class Chat:
         Raises: trio.BusyResourceError while another run is followed; what `Client.events` raises. If the run can't be
             watched, the chat stays as it was.
         """
-        with self._following(), self._replacing(_Progress(run_id, Transcript())):
+        with self._following(), self._replacing(Progress(run_id, Transcript())):
             await self._read()
 
     async def follow(self) -> None:
@@ -180,15 +205,15 @@ class Chat:
     async def respond_with_decision(
         self, decision: Any, tool_call_id: str | None = None, *, arguments: dict[str, Any] | None = None
     ) -> None:
-        """Decide a call that waits: `tool_call_id`, or the first in `pending` that this chat has not answered yet.
+        """Decide a call that waits: `tool_call_id`, or the only one that this chat has not answered yet.
 
         The request names the call and carries the digest of its arguments, so no other call can be decided by mistake.
         `arguments`: edited ones, executed in place of the model's, where the tool allows it.
 
-        Raises: NotPending if no such call waits; what `Client.resume` raises: the call then still waits, if it did
-            before.
+        Raises: NotPending if no such call waits; ToolCallIdRequired if several do and none is named; what
+            `Client.resume` raises: the call then still waits, if it did before.
         """
-        with self._keeping_error():
+        async with self._keeping_error():
             run_id, call = self._waiting(tool_call_id)
             settled = await self._client.resume(
                 run_id, decision, call.tool_call_id, digest=call.digest, arguments=arguments
@@ -197,7 +222,7 @@ class Chat:
 
     async def decline(self, tool_call_id: str | None = None, reason: str | None = None) -> None:
         """Decline a call that waits. Which call, and what it raises: as in `respond_with_decision`."""
-        with self._keeping_error():
+        async with self._keeping_error():
             run_id, call = self._waiting(tool_call_id)
             settled = await self._client.decline(run_id, call.tool_call_id, reason=reason)
         await self._go_on(settled)
@@ -211,7 +236,7 @@ class Chat:
         if run.run_id is None:
             return
         if run.fold.status not in FINAL:
-            with self._keeping_error():
+            async with self._keeping_error():
                 ended = await self._client.abort(run.run_id, reason)
             run.due = max(run.due, ended.seq)
         while self._run is run and self._follower is not trio.lowlevel.current_task():
@@ -223,26 +248,56 @@ class Chat:
                 with self._following():
                     await self._read()
 
+    def set_messages(self, messages: Sequence[Message]) -> None:
+        """Replace the conversation; the next run has all of it as its history.
+
+        Raises: trio.BusyResourceError while a run is under way or waits for a decision.
+        """
+        self._refuse_under_way()
+        self.error = None
+        self._switch(Progress.history(messages))
+
+    def tool(self, name: str, function: Execute, *, idempotent: bool = False) -> None:
+        """Execute client-side calls of a tool here, whenever a method follows the run; that waits for the result.
+
+        Each call is claimed first, so that no other client executes it too. `function` is sync or async; a sync one
+        must not block. It gets the `PendingCall`, with the model's arguments as `input`, and returns text, content
+        blocks or plain data. An exception goes to the model as an error result.
+
+        `function` is cancelled when the call or the run is aborted, and when the method that follows is cancelled.
+        After the latter, the next method that follows executes the call again if the tool is `idempotent`; otherwise
+        the model is told that the call was interrupted.
+
+        A call that can't be claimed or answered sets `error`, and raises nothing.
+        """
+        self._tools.add(name, function, idempotent=idempotent)
+        self._offer()
+
     # Following.
 
+    def _refuse_under_way(self) -> None:
+        if self.is_under_way:
+            raise trio.BusyResourceError("the run is not over yet: decide, or abort it")
+
     def _waiting(self, tool_call_id: str | None) -> tuple[str, PendingCall]:
-        for call in self.pending:
-            is_meant = (
-                call.tool_call_id not in self._run.answered
-                if tool_call_id is None
-                else call.tool_call_id == tool_call_id
-            )
-            if self._run.run_id is not None and call.kind == "decision" and is_meant:
-                return self._run.run_id, call
-        which = "no call" if tool_call_id is None else f"no call {tool_call_id!r}"
-        raise NotPending(f"{which} of this chat waits for a decision", reason="unknown")
+        """The run, and the call of it that is meant. Raises: NotPending, ToolCallIdRequired."""
+        run = self._run
+        if tool_call_id is None:
+            meant = [call for call in self.pending_decisions if call.tool_call_id not in run.answered]
+        else:
+            meant = [call for call in self.pending_decisions if call.tool_call_id == tool_call_id]
+        if run.run_id is None or not meant:
+            which = "no call" if tool_call_id is None else f"no call {tool_call_id!r}"
+            raise NotPending(f"{which} of this chat waits for a decision", reason="unknown")
+        if len(meant) > 1:
+            raise ToolCallIdRequired("several calls wait: say which", open=[call.tool_call_id for call in meant])
+        return run.run_id, meant[0]
 
     async def _go_on(self, settled: Settled) -> None:
         run = self._run
         run.answered.add(settled.tool_call_id)
         run.due = max(run.due, settled.seq)
-        is_behind = run.seq is None or run.seq < run.due or run.fold.status == "running"
-        if is_behind and self._follower is None:
+        if run.is_behind and self._follower is None:
             with self._following():
                 await self._read()
 
@@ -251,86 +306,141 @@ class Chat:
         if self._follower is not None:
             raise trio.BusyResourceError("this chat follows a run already")
         self._follower = trio.lowlevel.current_task()
+        self._changes.note()
         try:
             yield
         finally:
             self._follower = None
             self._followed.set()
             self._followed = trio.Event()
+            self._changes.note()
 
     @contextmanager
-    def _replacing(self, run: _Progress) -> Generator[None]:
+    def _replacing(self, run: Progress) -> Generator[None]:
         """Switch to another run, and back if it can't be begun or watched."""
-        before, self._run = self._run, run
+        before = self._run
+        self._switch(run)
         try:
             yield
         finally:
             if not run.is_begun:
-                self._run = before
+                self._switch(before)
 
-    @contextmanager
-    def _keeping_error(self) -> Generator[None]:
+    def _switch(self, run: Progress) -> None:
+        self._run = run
+        self._changes.note()
+
+    @asynccontextmanager
+    async def _keeping_error(self) -> AsyncGenerator[None]:
         self.error = None
+        self._changes.note()
         try:
             yield
-        except AdjournError as error:
-            self.error = error
-            is_ours = self._run.is_begun and self._follower in (None, trio.lowlevel.current_task())
-            if isinstance(error, RunNotFound) and is_ours:  # another follower learns of it by itself
-                self._run = _history(self._run.fold.messages)
-            raise
+            return
+        except AdjournError as caught:
+            error = caught
+        is_ours = self._run.is_begun and self._follower in (None, trio.lowlevel.current_task())
+        if isinstance(error, RunNotFound) and is_ours:  # another follower learns of it by itself
+            self._switch(Progress.history(self._run.fold.messages))
+        await self._fail(error)
+        raise error
 
-    async def _read(self, begun: _Stream | None = None) -> None:
+    async def _read(self) -> None:
         """Fold the run's events up to its next pause or its end."""
         run = self._run
         assert run.run_id is not None
-        with self._keeping_error():
-            async with begun or self._client.events(run.run_id, after=run.seq) as events:
-                run.is_begun = True
-                async for item in events:
-                    before = -1 if run.seq is None else run.seq
-                    self._apply(item)
-                    await self._tell(item)
-                    if self._rests(item, before):
-                        return
+        async with self._keeping_error():
+            await self._fold(self._client.events(run.run_id, after=run.seq))
+
+    async def _fold(self, stream: _Stream) -> None:
+        run = self._run
+        self._is_resting = False
+        async with self._tools.open(), stream as events:
+            run.is_begun = True
+            if not run.is_behind:
+                self._offer()
+            async for item in events:
+                if self._tools.is_stopped:
+                    return
+                was_resting, self._is_resting = self._is_resting, False  # callbacks are not to be cut short
+                before = -1 if run.seq is None else run.seq
+                self._apply(item)
+                await self._tell(item)
+                rests = run.rests(item, before)
+                if rests and not self._tools.is_busy:
+                    return
+                self._is_resting = rests or (was_resting and run.fold.status == "paused")
 
     def _apply(self, item: Envelope | RunSnapshot) -> None:
-        run = self._run
-        if isinstance(item, Envelope):
-            run.fold.apply(item.event)
-        else:
-            run.fold = Transcript(item.snapshot)
-            run.told = len(item.snapshot.messages) if run.seq is None else run.told
-        run.seq = item.seq
-        if run.fold.status == "failed":
-            self.error = run.fold.error
+        self._run.take_in(item)
+        if self._run.fold.status == "failed":
+            self.error = self._run.fold.error
+        if not _is_delta(item):
+            self._offer()
+        self._changes.note()
 
-    def _rests(self, item: Envelope | RunSnapshot, before: int) -> bool:
-        """Whether the run waits for somebody: it has paused now, or is still paused after our last answer."""
-        run = self._run
-        pauses = isinstance(item.event, AgentPaused) if isinstance(item, Envelope) else item.seq != before
-        return run.fold.status == "paused" and ((pauses and item.seq >= run.due) or before < run.due <= item.seq)
+    def _offer(self) -> None:
+        if self._run.run_id is not None:
+            self._tools.offer(self._run.run_id, self.pending)
 
     async def _tell(self, item: Envelope | RunSnapshot) -> None:
         run = self._run
         await _call(self._on_event, item)
-        if isinstance(item, Envelope) and isinstance(item.event, MessageUpdate):
-            return  # nearly all events; none of them changes anything below
-        while run.told < len(run.fold.messages):
+        if _is_delta(item):
+            return
+        seen = run.fold.snapshot()
+        while run.told < len(seen.messages):
             run.told += 1
-            await _call(self._on_message, run.fold.messages[run.told - 1])
-        for call in self.pending:
+            await _call(self._on_message, seen.messages[run.told - 1])
+        for call in seen.pending:
             if call.kind == "decision" and call.tool_call_id not in run.announced:
                 run.announced.add(call.tool_call_id)
                 await _call(self._on_decision_pending, call)
-        if run.fold.status in FINAL and not run.is_finished:
+        for view in _at_work(seen):
+            if view.tool_call_id not in run.called:
+                run.called.add(view.tool_call_id)
+                await _call(self._on_tool_call, view)
+        if seen.status in FINAL and not run.is_finished:
             run.is_finished = True
-            await _call(self._on_finish, run.fold.snapshot())
+            if seen.error is not None:
+                await _call(self._on_error, seen.error)
+            await _call(self._on_finish, seen)
+
+    async def _fail(self, error: AdjournError) -> None:
+        if error is self.error:
+            return  # it was raised inside a callback, and by it
+        self.error = error
+        self._changes.note()
+        await _call(self._on_error, error)
+
+    def _tool_ended(self, seq: int) -> None:
+        """Take in that a tool of ours is done; `seq` is that of its result, 0 if it has none."""
+        run = self._run
+        run.due = max(run.due, seq)
+        is_waiting = self._is_resting and not run.is_behind and bool(self.pending)
+        if is_waiting and not self._tools.is_busy:  # no event may come, and the follower waits for one
+            self._tools.stop()
 
 
-def _history(messages: Sequence[Message]) -> _Progress:
-    """The state before a run: only the messages so far."""
-    return _Progress(None, Transcript(Snapshot(messages=tuple(messages))))
+def _is_delta(item: Envelope | RunSnapshot) -> bool:
+    """Whether it is a part of a message, as nearly all items are: it changes nothing else."""
+    return isinstance(item, Envelope) and isinstance(item.event, MessageUpdate)
+
+
+def _at_work(seen: Snapshot) -> list[ToolView]:
+    """The calls that execute, or are offered to clients."""
+    offered = [
+        ToolView(tool_call_id=call.tool_call_id, tool_name=call.tool_name, args=call.input)
+        for call in seen.pending
+        if call.kind == "client"
+    ]
+    return offered + [view for view in seen.tools if view.result is None]
+
+
+def _messages_of(said: str | UserMessage | Sequence[UserMessage]) -> tuple[UserMessage, ...]:
+    if isinstance(said, str):
+        return (UserMessage(content=said, timestamp=int(time.time() * 1000)),)
+    return (said,) if isinstance(said, UserMessage) else tuple(said)
 
 
 async def _call(callback: Callback | None, given: object) -> None:

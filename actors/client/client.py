@@ -139,14 +139,15 @@ class Client:
         params = RunDecline(run_id=run_id, tool_call_id=tool_call_id, reason=reason)
         return await self._link.request("run.decline", params, Settled)
 
-    async def claim(self, run_id: str, tool_call_id: str) -> str:
+    async def claim(self, run_id: str, tool_call_id: str, claimant: str | None = None) -> str:
         """Claim a client-side call; returns the token that its result must carry.
 
-        This client may repeat it: it gets the same token again, until the claim ends.
+        This client may repeat it: it gets the same token again, until the claim ends. `claimant`: a secret random id
+        of 16 to 256 characters, for claims that this client's others shall not share.
 
         Raises: ClaimTaken, NotPending, RunEnded, RunNotFound.
         """
-        params = RunClaim(run_id=run_id, tool_call_id=tool_call_id, claimant=self._claimant)
+        params = RunClaim(run_id=run_id, tool_call_id=tool_call_id, claimant=claimant or self._claimant)
         return (await self._link.request("run.claim", params, Claimed)).claim_token
 
     async def unclaim(self, run_id: str, tool_call_id: str, token: str) -> None:

@@ -20,9 +20,11 @@ from adjourn.protocol.errors import (
     Forbidden,
     NotPending,
     RunNotFound,
+    ToolCallIdRequired,
 )
 from adjourn.protocol.events import ErrorInfo
-from adjourn.protocol.messages import AssistantMessage, ToolResultMessage, UserMessage, user
+from adjourn.protocol.messages import AssistantMessage, Image, Text, ToolResultMessage, UserMessage, user
+from adjourn.protocol.transcript import ToolView
 
 APPROVAL = {"type": "object", "properties": {"ok": {"type": "boolean"}}, "required": ["ok"]}
 
@@ -139,14 +141,14 @@ async def test_the_answer_can_be_seen_while_it_streams() -> None:
 
         def look(item: object) -> None:
             assert chat.is_streaming
-            if chat.streaming is not None:
-                seen.append(chat.streaming.text)
+            if chat.streaming_message is not None:
+                seen.append(chat.streaming_message.text)
 
         chat = Chat(client, "a", on_event=look)
         await chat.send("go")
         assert "a b" in seen
         assert seen == sorted(seen)
-        assert chat.streaming is None
+        assert chat.streaming_message is None
 
 
 async def test_a_pending_decision_surfaces_and_its_answer_continues_the_stream() -> None:
@@ -164,7 +166,7 @@ async def test_a_pending_decision_surfaces_and_its_answer_continues_the_stream()
         assert told.all[1][1] == call
 
 
-async def test_of_several_pending_the_first_is_decided_unless_the_call_is_named() -> None:
+async def test_of_several_pending_each_is_decided_by_its_id() -> None:
     wanted = calls(("refund", {"order": 1}), ("refund", {"order": 2}), ("refund", {"order": 3}))
     told = Told()
     async with chatting(wanted, "done") as (_, client, _model):
@@ -172,7 +174,7 @@ async def test_of_several_pending_the_first_is_decided_unless_the_call_is_named(
         await chat.send("refund 1, 2 and 3")
         third = chat.pending[2].tool_call_id
         await chat.decline(third, "not this one")
-        await chat.respond_with_decision({"ok": True})
+        await chat.respond_with_decision({"ok": True}, chat.pending[0].tool_call_id)
         assert [call.input for call in chat.pending] == [{"order": 2}]
         assert chat.status == "paused"
         await chat.respond_with_decision({"ok": False})
@@ -180,6 +182,22 @@ async def test_of_several_pending_the_first_is_decided_unless_the_call_is_named(
         assert [m.text for m in results[:2]] == ["refund of 1: True", "refund of 2: False"]
         assert results[2].is_error
         assert told.kinds.count("pending") == 3
+
+
+async def test_a_decision_without_an_id_is_refused_while_several_calls_wait() -> None:
+    wanted = calls(("refund", {"order": 1}), ("refund", {"order": 2}))
+    async with chatting(wanted, "done") as (_, client, _model):
+        chat = Chat(client, "a")
+        await chat.send("refund 1 and 2")
+        assert chat.pending_decision == chat.pending_decisions[0] == chat.pending[0]
+        for answer in (partial(chat.respond_with_decision, {"ok": True}), chat.decline):
+            with pytest.raises(ToolCallIdRequired) as refused:
+                await answer()
+            assert refused.value.data["open"] == [call.tool_call_id for call in chat.pending_decisions]
+            assert chat.error is refused.value
+        await chat.respond_with_decision({"ok": True}, chat.pending[1].tool_call_id)
+        await chat.respond_with_decision({"ok": False})
+        assert texts(chat)[-3:] == ["refund of 1: False", "refund of 2: True", "done"]
 
 
 async def test_a_callback_may_decide_and_the_stream_that_called_it_goes_on() -> None:
@@ -257,7 +275,7 @@ async def test_a_snapshot_announces_what_is_pending_as_the_events_would_and_only
         await chat.attach("r")
         assert [call.input for kind, call in told.all if kind == "pending"] == [{"order": 1}, {"order": 2}]
         await chat.attach("r")
-        await chat.respond_with_decision({"ok": True})
+        await chat.respond_with_decision({"ok": True}, chat.pending[0].tool_call_id)
         assert told.kinds.count("pending") == 4  # attaching again is a new look at the run
 
 
@@ -267,7 +285,7 @@ async def test_abort_keeps_the_partial_message_and_nothing_comes_after_it() -> N
         streamed = trio.Event()
 
         def look(item: object) -> None:
-            if chat.streaming is not None and chat.streaming.text.startswith("half a"):
+            if chat.streaming_message is not None and chat.streaming_message.text.startswith("half a"):
                 streamed.set()
 
         chat = Chat(client, "a", on_event=look, **told.options())
@@ -409,3 +427,104 @@ async def test_a_cancelled_send_aborts_nothing() -> None:
         assert chat.status == "paused"
         await chat.respond_with_decision({"ok": True})
         assert texts(chat)[-1] == "done"
+
+
+async def test_a_message_may_carry_images_and_several_are_sent_at_once() -> None:
+    picture = UserMessage(content=(Text(text="this?"), Image(data="aGk=", mime_type="image/png")), timestamp=5)
+    async with chatting("one", "two") as (_, client, model):
+        chat = Chat(client, "a")
+        await chat.send(picture)
+        await chat.send([user("and", 6), user("now", 7)])
+        assert [message for message in chat.messages if isinstance(message, UserMessage)] == [
+            picture,
+            user("and", 6),
+            user("now", 7),
+        ]
+        assert model.requests[0].messages[0] == picture
+
+
+async def test_calls_that_execute_are_told_once_and_can_be_seen() -> None:
+    told: list[ToolView] = []
+    seen: list[tuple[ToolView, ...]] = []
+    wanted = calls(("dig", {"depth": 2}), ("refund", {"order": 7}))
+    async with chatting(wanted, "done") as (_, client, _model):
+
+        def look(view: ToolView) -> None:
+            told.append(view)
+            seen.append(chat.tools)
+
+        chat = Chat(client, "a", on_tool_call=look)
+        await chat.send("dig, and refund 7")
+        await chat.respond_with_decision({"ok": True})
+        assert [(view.tool_name, view.args) for view in told] == [("dig", {"depth": 2}), ("refund", {"order": 7})]
+        assert told[0] in seen[0]
+        assert [view.tool_name for view in seen[1]] == ["dig", "refund"]
+        assert chat.tools == ()
+
+
+async def test_each_error_is_told_once() -> None:
+    told: list[object] = []
+    async with chatting(calls(("refund", {"order": 7})), ValueError("out of order")) as (_, client, _model):
+        chat = Chat(client, "a", on_error=told.append)
+        await chat.send("refund 7")
+        with pytest.raises(DecisionInvalid) as refused:
+            await chat.respond_with_decision({"ok": "maybe"})
+        assert told == [refused.value]
+        await chat.respond_with_decision({"ok": True})
+        assert told[1:] == [chat.error]
+        assert isinstance(chat.error, ErrorInfo)
+
+
+async def test_what_a_callback_had_raised_in_it_is_told_once() -> None:
+    told: list[object] = []
+    async with chatting(calls(("refund", {"order": 7}))) as (_, client, _model):
+
+        async def decide(call: object) -> None:
+            await chat.respond_with_decision({"ok": "maybe"})
+
+        chat = Chat(client, "a", on_decision_pending=decide, on_error=told.append)
+        with pytest.raises(DecisionInvalid) as refused:
+            await chat.send("refund 7")
+        assert told == [refused.value]
+
+
+async def test_a_run_before_that_cannot_be_gone_on_from_is_no_error() -> None:
+    told: list[object] = []
+    async with chatting("one", "two") as (system, client, _model):
+        chat = Chat(client, "a", on_error=told.append)
+        await chat.send("first")
+        await system.delete(chat.run_id or "")
+        await chat.send("second")
+        assert told == []
+
+
+async def test_set_messages_replaces_the_conversation() -> None:
+    async with chatting("one", calls(("refund", {"order": 7}))) as (_, client, model):
+        chat = Chat(client, "a")
+        await chat.send("first")
+        chat.set_messages([user("instead")])
+        assert (texts(chat), chat.run_id, chat.status) == (["instead"], None, "idle")
+        await chat.send("second")
+        assert [m.text for m in model.requests[1].messages if isinstance(m, UserMessage)] == ["instead", "second"]
+        with pytest.raises(trio.BusyResourceError):
+            chat.set_messages([])
+        assert texts(chat)[0] == "instead"
+
+
+async def test_who_watches_sees_the_latest_state_after_each_change() -> None:
+    async with chatting("one") as (_, client, _model), trio.open_nursery() as nursery:
+        chat = Chat(client, "a")
+        seen: list[tuple[str, bool, int]] = []
+        changes = chat.changes()
+        assert await anext(changes) is chat
+
+        async def watch() -> None:
+            async for latest in changes:
+                seen.append((latest.status, latest.is_streaming, len(latest.messages)))
+                if latest.status == "completed" and not latest.is_streaming:
+                    return
+
+        nursery.start_soon(watch)
+        await chat.send("first")
+    assert ("running", True, 1) in seen
+    assert seen[-1] == ("completed", False, 2)
