@@ -360,7 +360,7 @@ class Chat:
             if not run.is_behind:
                 self._offer()
             async for item in events:
-                if self._tools.is_stopped:
+                if self._tools.is_stopped:  # just when this item came: what reads on begins with it
                     return
                 was_resting, self._is_resting = self._is_resting, False  # callbacks are not to be cut short
                 before = -1 if run.seq is None else run.seq
@@ -417,8 +417,8 @@ class Chat:
         """Take in that a tool of ours is done; `seq` is that of its result, 0 if it has none."""
         run = self._run
         run.due = max(run.due, seq)
-        is_waiting = self._is_resting and not run.is_behind and bool(self.pending)
-        if is_waiting and not self._tools.is_busy:  # no event may come, and the follower waits for one
+        is_waiting = self._is_resting and not run.is_behind and bool(self.pending)  # with none pending it goes on
+        if is_waiting and not self._tools.is_busy:  # perhaps no event comes any more that would end the following
             self._tools.stop()
 
 

@@ -11,7 +11,15 @@ from typing import Any, TypeAlias, TypeVar
 
 import trio
 
-from ...protocol.errors import AdjournError, ClaimTaken, NotPending, RunEnded, RunNotFound
+from ...protocol.errors import (
+    AdjournError,
+    ClaimTaken,
+    InvalidParams,
+    LimitExceeded,
+    NotPending,
+    RunEnded,
+    RunNotFound,
+)
 from ...protocol.transcript import PendingCall
 from .client import Client
 from .dial import Backoff
@@ -141,9 +149,7 @@ class ClientTools:
     async def _report(self, send: Callable[..., Awaitable[Any]], result: Any, is_error: bool) -> int:
         try:
             return (await _persist(partial(send, result, is_error=is_error))).seq
-        except _SETTLED:
-            raise
-        except AdjournError as error:  # too big, or no JSON: the run is to go on all the same
+        except (InvalidParams, LimitExceeded) as error:  # no JSON, or too big: the run is to go on all the same
             return (await _persist(partial(send, error.message, is_error=True))).seq
 
 

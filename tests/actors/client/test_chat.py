@@ -24,7 +24,7 @@ from adjourn.protocol.errors import (
 )
 from adjourn.protocol.events import ErrorInfo
 from adjourn.protocol.messages import AssistantMessage, Image, Text, ToolResultMessage, UserMessage, user
-from adjourn.protocol.transcript import ToolView
+from adjourn.protocol.transcript import PendingCall, ToolView
 
 APPROVAL = {"type": "object", "properties": {"ok": {"type": "boolean"}}, "required": ["ok"]}
 
@@ -211,6 +211,20 @@ async def test_a_callback_may_decide_and_the_stream_that_called_it_goes_on() -> 
         await chat.send("refund 1 and 2")
         assert chat.status == "completed"
         assert texts(chat)[-3:] == ["refund of 1: True", "refund of 2: False", "done"]
+
+
+async def test_a_call_that_was_answered_counts_no_more_for_a_decision_without_an_id() -> None:
+    wanted = calls(("refund", {"order": 1}), ("refund", {"order": 2}))
+    async with chatting(wanted, "done") as (_, client, _model):
+
+        async def decide(call: PendingCall) -> None:
+            if call.input == {"order": 2}:  # both wait, and their events are still to come
+                await chat.respond_with_decision({"ok": True}, call.tool_call_id)
+                await chat.respond_with_decision({"ok": False})
+
+        chat = Chat(client, "a", on_decision_pending=decide)
+        await chat.send("refund 1 and 2")
+        assert texts(chat)[-3:] == ["refund of 1: False", "refund of 2: True", "done"]
 
 
 async def test_another_task_may_decide_while_the_run_is_followed() -> None:
@@ -462,6 +476,18 @@ async def test_calls_that_execute_are_told_once_and_can_be_seen() -> None:
         assert chat.tools == ()
 
 
+async def test_a_call_that_is_done_when_a_chat_attaches_is_not_told() -> None:
+    told: list[ToolView] = []
+    wanted = calls(("dig", {"depth": 2}), ("refund", {"order": 7}))
+    async with chatting(wanted) as (system, client, _model):
+        await system.start("a", "dig, and refund 7", run_id="r")
+        await system.run("r").wait()
+        chat = Chat(client, "a", on_tool_call=told.append)
+        await chat.attach("r")
+        assert [view.tool_name for view in chat.tools] == ["dig"]
+        assert told == []
+
+
 async def test_each_error_is_told_once() -> None:
     told: list[object] = []
     async with chatting(calls(("refund", {"order": 7})), ValueError("out of order")) as (_, client, _model):
@@ -502,7 +528,10 @@ async def test_set_messages_replaces_the_conversation() -> None:
     async with chatting("one", calls(("refund", {"order": 7}))) as (_, client, model):
         chat = Chat(client, "a")
         await chat.send("first")
+        with pytest.raises(NotPending):
+            await chat.decline()
         chat.set_messages([user("instead")])
+        assert chat.error is None
         assert (texts(chat), chat.run_id, chat.status) == (["instead"], None, "idle")
         await chat.send("second")
         assert [m.text for m in model.requests[1].messages if isinstance(m, UserMessage)] == ["instead", "second"]
@@ -528,3 +557,21 @@ async def test_who_watches_sees_the_latest_state_after_each_change() -> None:
         await chat.send("first")
     assert ("running", True, 1) in seen
     assert seen[-1] == ("completed", False, 2)
+
+
+async def test_who_watches_a_chat_that_does_not_change_waits() -> None:
+    async with chatting("one") as (_, client, _model), trio.open_nursery() as nursery:
+        chat = Chat(client, "a")
+        changes = chat.changes()
+        await anext(changes)
+        woken = trio.Event()
+
+        async def watch() -> None:
+            await anext(changes)
+            woken.set()
+
+        nursery.start_soon(watch)
+        await trio.testing.wait_all_tasks_blocked()
+        assert not woken.is_set()
+        chat.set_messages([user("hello")])
+        await woken.wait()

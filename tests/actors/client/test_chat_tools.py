@@ -1,7 +1,7 @@
 """Client-side tools of the chat, over a real gateway: executed by one client, once, and answered whatever happens."""
 
 import math
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any
@@ -14,7 +14,7 @@ from adjourn.actors import ActorSystem, Agent, open_actor_system, tool
 from adjourn.actors.client import Backoff, Chat, Client, open_client
 from adjourn.actors.gateway import Action, serve_gateway
 from adjourn.actors.testing import ScriptedModel, calls
-from adjourn.protocol.errors import Forbidden
+from adjourn.protocol.errors import Forbidden, StoreUnavailable
 from adjourn.protocol.messages import ToolResultMessage
 from adjourn.protocol.transcript import PendingCall
 
@@ -131,14 +131,49 @@ async def test_a_call_that_no_tool_here_executes_waits_visibly() -> None:
 
 
 async def test_a_tool_added_while_the_run_is_followed_takes_up_what_waits() -> None:
-    async with chatting(calls(("locate", {"n": 7})), "there") as (_, client):
-
-        def add(view: object) -> None:
-            chat.tool("locate", lambda call: "here")
-
-        chat = Chat(client, "a", on_tool_call=add)
+    async with chatting(calls(("locate", {"n": 7})), "there") as (_, client), trio.open_nursery() as nursery:
+        chat = Chat(client, "a")
         await chat.send("where am I?")
+        nursery.start_soon(chat.follow)
+        await trio.testing.wait_all_tasks_blocked(0.01)
+        chat.tool("locate", lambda call: "here")
+        await chat.follow()
         assert results(chat) == [("here", False)]
+
+
+async def test_a_call_that_is_offered_is_told_once() -> None:
+    told: list[tuple[str, dict[str, Any]]] = []
+    async with chatting(calls(("locate", {"n": 7})), "there") as (_, client):
+        chat = Chat(client, "a", on_tool_call=lambda view: told.append((view.tool_name, view.args)))
+        chat.tool("locate", lambda call: "here")
+        await chat.send("where am I?")
+        assert told == [("locate", {"n": 7})]
+
+
+async def test_a_claim_and_a_result_are_sent_again_while_the_server_cannot_take_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: list[str] = []
+    executed: list[str] = []
+    async with chatting(calls(("locate", {"n": 7})), "there") as (_, client):
+        for method in ("claim", "result"):
+            monkeypatch.setattr(client, method, failing_once(getattr(client, method), asked, method))
+        monkeypatch.setattr("adjourn.actors.client.tools.RETRY", Backoff(first_s=0.0))
+        chat = Chat(client, "a")
+        chat.tool("locate", lambda call: executed.append("once") or "here")
+        await chat.send("where am I?")
+        assert (asked, executed) == (["claim", "claim", "result", "result"], ["once"])
+        assert (results(chat), chat.error) == ([("here", False)], None)
+
+
+def failing_once(method: Callable[..., Awaitable[Any]], asked: list[str], name: str) -> Callable[..., Awaitable[Any]]:
+    async def call(*args: Any, **options: Any) -> Any:
+        asked.append(name)
+        if asked.count(name) == 1:
+            raise StoreUnavailable("the store is away for a moment")
+        return await method(*args, **options)
+
+    return call
 
 
 async def test_while_a_decision_waits_too_the_chat_returns_once_the_tool_is_done() -> None:
@@ -194,6 +229,18 @@ async def test_an_abort_cancels_the_function() -> None:
         await hanging.begun.wait()
         await chat.abort()
         assert (chat.status, hanging.cancelled, chat.error) == ("aborted", 1, None)
+
+
+async def test_a_call_that_ends_elsewhere_is_cancelled_and_the_run_is_followed_on() -> None:
+    hanging = Hanging()
+    async with chatting(calls(("locate", {"n": 7})), "done") as (system, client), trio.open_nursery() as nursery:
+        chat = Chat(client, "a")
+        chat.tool("locate", hanging)
+        nursery.start_soon(chat.send, "go")
+        await hanging.begun.wait()
+        await system.decline(chat.run_id or "", chat.pending[0].tool_call_id)
+        await chat.follow()  # until `send` returns
+        assert (hanging.cancelled, chat.status) == (1, "completed")
 
 
 async def test_a_call_that_ends_elsewhere_is_cancelled_and_the_chat_returns_for_what_still_waits() -> None:
