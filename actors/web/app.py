@@ -29,6 +29,7 @@ __all__ = ["web_app"]
 
 logger = logging.getLogger("adjourn.web")
 
+LOOPBACK = r"https?://(localhost|127\.\d{1,3}\.\d{1,3}\.\d{1,3}|\[::1\])(:\d{1,5})?"  # pages of this machine
 EXPOSED = ("X-Run-Id", "Location", "Link", "ETag", "Retry-After")
 
 
@@ -66,6 +67,7 @@ def web_app(
     cors = Middleware(
         CORSMiddleware,
         allow_origins=allowed,
+        allow_origin_regex=LOOPBACK,
         allow_methods=("GET", "POST", "DELETE"),
         allow_headers=("Authorization", "Content-Type", "Last-Event-ID", "If-None-Match"),
         allow_credentials=allow_credentials,

@@ -236,6 +236,8 @@ async def test_strange_hosts_and_origins_are_refused() -> None:
         assert (await client.get("/runs", headers={"origin": "null"})).status_code == 403
         welcome = await client.get("/runs", headers={"origin": "https://shop.example"})
         assert welcome.headers["access-control-allow-origin"] == "https://shop.example"
+        here = await client.get("/runs", headers={"origin": "http://127.0.0.1:3000"})
+        assert here.headers["access-control-allow-origin"] == "http://127.0.0.1:3000"
         assert "X-Run-Id" in welcome.headers["access-control-expose-headers"]
         asked = {"origin": "https://shop.example", "access-control-request-method": "POST"}
         preflight = await client.options("/runs", headers=asked)
