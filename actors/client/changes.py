@@ -11,7 +11,7 @@ T = TypeVar("T")
 
 
 class Changes(Generic[T]):
-    """That `watched` has changed, for any number of tasks. Changes in a row count as one for who reads slower."""
+    """Wakes any number of tasks when `watched` has changed. A slower reader gets several changes as one."""
 
     def __init__(self, watched: T) -> None:
         self.watched = watched

@@ -353,12 +353,12 @@ class Chat:
             await self._fold(self._client.events(run.run_id, after=run.seq))
 
     async def _fold(self, stream: _Stream) -> None:
+        """Fold a stream, and execute client-side calls, until the run rests and no call is at work here."""
         run = self._run
         self._is_resting = False
         async with self._tools.open(), stream as events:
             run.is_begun = True
-            if not run.is_behind:
-                self._offer()
+            self._offer()  # what waited already when the run was last followed
             async for item in events:
                 if self._tools.is_stopped:  # just when this item came: what reads on begins with it
                     return
@@ -380,7 +380,7 @@ class Chat:
         self._changes.note()
 
     def _offer(self) -> None:
-        if self._run.run_id is not None:
+        if self._run.run_id is not None and self._tools.has_any:
             self._tools.offer(self._run.run_id, self.pending)
 
     async def _tell(self, item: Envelope | RunSnapshot) -> None:

@@ -143,7 +143,7 @@ class Client:
         """Claim a client-side call; returns the token that its result must carry.
 
         This client may repeat it: it gets the same token again, until the claim ends. `claimant`: a secret random id
-        of 16 to 256 characters, for claims that this client's others shall not share.
+        of 16 to 256 characters, for a part of the program whose claims the rest must not get.
 
         Raises: ClaimTaken, NotPending, RunEnded, RunNotFound.
         """

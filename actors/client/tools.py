@@ -6,7 +6,6 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
-from itertools import count
 from typing import Any, TypeAlias, TypeVar
 
 import trio
@@ -64,6 +63,11 @@ class ClientTools:
         self._begun: set[_Offer] = set()  # what may have taken effect
         self._at_work = 0
         self._nursery: trio.Nursery | None = None  # inside `open`
+
+    @property
+    def has_any(self) -> bool:
+        """Whether there is any tool: without one, nobody need look for what to offer."""
+        return bool(self._tools)
 
     @property
     def is_busy(self) -> bool:
@@ -155,11 +159,12 @@ class ClientTools:
 
 async def _persist(attempt: Callable[[], Awaitable[T]]) -> T:
     """What `attempt` gives; repeated as long as that may help."""
-    for failures in count():
+    failures = 0
+    while True:
         try:
             return await attempt()
         except AdjournError as error:
             if not error.retryable:
                 raise
         await trio.sleep(RETRY.delay_s(failures))
-    raise AssertionError("count() never ends")
+        failures += 1

@@ -13,14 +13,15 @@ import pytest
 import trio
 import trio.testing
 
-from adjourn.actors import ActorSystem, Bounds, open_actor_system
+from adjourn.actors import ActorSystem, Agent, Bounds, open_actor_system, tool
 from adjourn.actors.cli.demo import make_support
 from adjourn.actors.client import Backoff, Chat, open_client
 from adjourn.actors.gateway import serve_gateway
+from adjourn.actors.testing import ScriptedModel, calls
 from adjourn.protocol.events import Envelope
-from adjourn.protocol.messages import AssistantMessage
+from adjourn.protocol.messages import AssistantMessage, ToolResultMessage
 from adjourn.protocol.methods import RunSnapshot
-from adjourn.protocol.transcript import Snapshot, Transcript
+from adjourn.protocol.transcript import PendingCall, Snapshot, Transcript
 
 AT_ONCE = Backoff(first_s=0.0)
 ROOMY = Bounds(max_decision_bytes=3_000_000)
@@ -268,3 +269,35 @@ async def test_a_parked_run_outlives_its_system_and_the_chat_goes_on_with_it(tmp
         nursery.cancel_scope.cancel()
     assert len(told) == 1
     assert len(ledger.read_text().splitlines()) == 1
+
+
+@tool(runs="client")
+async def locate() -> str:
+    """Find out where the user is."""
+
+
+async def test_a_tool_of_the_chat_executes_once_though_the_connection_breaks_meanwhile() -> None:
+    begun, back = trio.Event(), trio.Event()
+    executed: list[str] = []
+
+    async def locate_slowly(call: PendingCall) -> str:
+        executed.append(call.tool_call_id)
+        begun.set()
+        await back.wait()
+        return "here"
+
+    agent = Agent(name="guide", model=ScriptedModel([calls(("locate", {})), "there you are"]), tools=[locate])
+    async with open_actor_system([agent]) as system, trio.open_nursery() as nursery:
+        server = Server(nursery)
+        await server.serve(system)
+        async with open_client(server.url, reconnect=AT_ONCE) as client, trio.open_nursery() as chats:
+            chat = Chat(client, "guide")
+            chat.tool("locate", locate_slowly)
+            chats.start_soon(chat.send, "where am I?")
+            await begun.wait()
+            await server.stop()
+            await server.serve(system)
+            back.set()
+        nursery.cancel_scope.cancel()
+    assert (chat.status, len(executed)) == ("completed", 1)
+    assert [message.text for message in chat.messages if isinstance(message, ToolResultMessage)] == ["here"]
