@@ -181,8 +181,8 @@ class Chat:
     async def attach(self, run_id: str) -> None:
         """Follow an existing run; its messages become the conversation.
 
-        `on_message` is not called for the messages that the run has already; `on_decision_pending` is, for each call
-        that waits.
+        `on_message` is not called for the messages that the run has already; `on_decision_pending` and
+        `on_tool_call` are, for each call that waits or executes.
 
         Raises: trio.BusyResourceError while another run is followed; what `Client.events` raises. If the run can't be
             watched, the chat stays as it was.

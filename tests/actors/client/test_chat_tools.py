@@ -1,7 +1,7 @@
 """Client-side tools of the chat, over a real gateway: executed by one client, once, and answered whatever happens."""
 
 import math
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any
@@ -10,7 +10,7 @@ import pytest
 import trio
 import trio.testing
 
-from adjourn.actors import ActorSystem, Agent, open_actor_system, tool
+from adjourn.actors import ActorSystem, Agent, Tool, open_actor_system, tool
 from adjourn.actors.client import Backoff, Chat, Client, open_client
 from adjourn.actors.gateway import Action, serve_gateway
 from adjourn.actors.testing import ScriptedModel, calls
@@ -31,8 +31,10 @@ async def pay(n: int) -> str:
 
 
 @asynccontextmanager
-async def chatting(*responses: Any, **options: Any) -> AsyncGenerator[tuple[ActorSystem, Client]]:
-    agent = Agent(name="a", model=ScriptedModel(responses), tools=[locate, pay])
+async def chatting(
+    *responses: Any, tools: Sequence[Tool] = (locate, pay), **options: Any
+) -> AsyncGenerator[tuple[ActorSystem, Client]]:
+    agent = Agent(name="a", model=ScriptedModel(responses), tools=tools)
     async with open_actor_system([agent]) as system, trio.open_nursery() as nursery:
         served = await nursery.start(partial(serve_gateway, system, port=0, **options))
         async with open_client(served.url, reconnect=Backoff(first_s=0.0)) as client:
@@ -139,6 +141,26 @@ async def test_a_tool_added_while_the_run_is_followed_takes_up_what_waits() -> N
         chat.tool("locate", lambda call: "here")
         await chat.follow()
         assert results(chat) == [("here", False)]
+
+
+async def test_a_run_that_is_followed_again_has_its_calls_taken_up_though_no_event_comes() -> None:
+    found = trio.Event()
+
+    @tool
+    async def wait(n: int) -> str:
+        """Wait for the client's call."""
+        await found.wait()
+        return "waited"
+
+    wanted = calls(("wait", {"n": 1}), ("locate", {"n": 2}))
+    async with chatting(wanted, "done", tools=[wait, locate]) as (_, client):
+        with trio.CancelScope() as scope:
+            chat = Chat(client, "a", on_event=lambda _: scope.cancel() if len(chat.pending) and chat.tools else None)
+            await chat.send("go")
+        assert (scope.cancelled_caught, chat.status) == (True, "running")
+        chat.tool("locate", lambda call: found.set())
+        await chat.follow()
+        assert chat.status == "completed"
 
 
 async def test_a_call_that_is_offered_is_told_once() -> None:
