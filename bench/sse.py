@@ -40,7 +40,9 @@ async def sse_delivery_s(load: Load) -> float:
     model = Paced(load)
     agent = agent_of(model)
     async with open_actor_system([agent]) as system, trio.open_nursery() as nursery:
-        serve = partial(serve_app, web_app(system), host="127.0.0.1", port=0, limits=GatewayLimits())
+        serve = partial(
+            serve_app, web_app(system), host="127.0.0.1", port=0, limits=GatewayLimits(max_connections_per_peer=None)
+        )
         server = await nursery.start(serve)
         run = await system.start(agent, "Talk.")
         await trio.testing.wait_all_tasks_blocked()

@@ -73,7 +73,7 @@ def _start(members: dict[str, Raw], agents: list[str]) -> dict[str, Any]:
         raise _invalid("", "expected either `messages` or `input`, or a `decision` with the `runId` that it is for")
     if "messages" in given:
         given["input"] = given.pop("messages")
-    if given.get("agent", b"null") == b"null":
+    if bytes(given.get("agent", b"null")) == b"null":
         if len(agents) != 1:
             raise _invalid("/agent", f"expected one of {', '.join(agents) or 'no agents: there are none here'}")
         given["agent"] = agents[0]

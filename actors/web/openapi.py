@@ -173,8 +173,9 @@ def _either(schemas: dict[str, Any]) -> dict[str, Any]:
     """The body of `POST /runs`: of a start, or of a resume. Members of the caller's own are welcome in both."""
     start = schemas.pop(StartBody.__name__)
     start["properties"] |= {"decision": False}
+    start["additionalProperties"] = _ANY_VALUE  # becomes metadata
     start["oneOf"] = [{"required": ["messages"]}, {"required": ["input"]}]
-    return {"anyOf": [start, {**schemas[RunResume.__name__], "additionalProperties": _ANY_VALUE}]}
+    return {"anyOf": [start, {**schemas[RunResume.__name__], "additionalProperties": True}]}
 
 
 def _closed(schema: dict[str, Any]) -> dict[str, Any]:
@@ -182,7 +183,7 @@ def _closed(schema: dict[str, Any]) -> dict[str, Any]:
     if not schema:
         return _ANY_VALUE
     found = dict(schema)
-    if found.get("type") == "object":
+    if found.get("type") == "object" and "properties" not in found:
         found.setdefault("additionalProperties", _ANY_VALUE)
     if "properties" in found:
         found["properties"] = {name: _closed(member) for name, member in found["properties"].items()}

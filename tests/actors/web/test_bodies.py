@@ -18,6 +18,7 @@ def asked(*agents: str, **body: Any) -> RunStart | RunResume:
 
 def test_text_and_messages_start_a_run() -> None:
     assert asked(input="hello") == RunStart(agent="shop", input="hello")
+    assert asked(input="hello", agent=None) == RunStart(agent="shop", input="hello")
     messages = [{"role": "user", "content": "hello"}]
     assert asked("shop", "desk", agent="desk", messages=messages, runId="r", after="q") == RunStart(
         agent="desk", input=(UserMessage(content="hello"),), run_id="r", after="q"
