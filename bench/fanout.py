@@ -16,7 +16,7 @@ import trio.testing
 from trio_websocket import ConnectionClosed, WebSocketConnection, WebSocketRequest, open_websocket_url, serve_websocket
 
 from adjourn.actors import ModelRequest, open_actor_system
-from adjourn.actors.gateway import serve_gateway
+from adjourn.actors.gateway import GatewayLimits, serve_gateway
 from adjourn.protocol import rpc
 from adjourn.protocol.codec import to_json
 from adjourn.protocol.events import Done, Envelope, MessageUpdate, Start, StreamEvent, TextDelta, TextEnd, TextStart
@@ -31,6 +31,7 @@ __all__ = ["LAST", "Load", "Paced", "bare_delivery_s", "delivered_s", "let_go", 
 
 WORD = " something"
 BURST = 25
+LIMITS = GatewayLimits(max_connections=1000, max_connections_per_peer=None, max_handshakes_per_peer=None)
 LAST = "agent_end"  # in the last event
 
 
@@ -92,7 +93,7 @@ async def our_delivery_s(load: Load) -> float:
     model = Paced(load)
     agent = agent_of(model)
     async with open_actor_system([agent]) as system, trio.open_nursery() as nursery:
-        gateway = await nursery.start(partial(serve_gateway, system, port=0))
+        gateway = await nursery.start(partial(serve_gateway, system, port=0, limits=LIMITS))
         run = await system.start(agent, "Talk.")
         await trio.testing.wait_all_tasks_blocked()
         seen = (await system.get(run.id)).seq

@@ -113,16 +113,16 @@ async def test_streams_end_when_the_system_closes() -> None:
 
 @pytest.mark.slow
 async def test_two_hundred_readers_of_whom_a_third_never_read_hold_up_nobody() -> None:
-    async with (
-        serving(scripted(REFUND, says(("w" * 60_000 + " ") * 60))) as (system, client),
-        trio.open_nursery() as silent,
-    ):
+    agent = scripted(REFUND, says(("w" * 60_000 + " ") * 60))
+    limits = GatewayLimits(max_connections_per_peer=None, close_s=1)
+    async with serving(agent, limits=limits) as (system, client), trio.open_nursery() as silent:
         await (await system.start("shop", "hello", run_id="r")).wait()
         ends: list[str] = []
 
         async def reads(whole: bool, *, task_status: trio.TaskStatus[None]) -> None:
             async with reading(client, "GET", "/runs/r/events") as reader:
                 last = await reader.event()
+                assert reader.status == 200
                 task_status.started()
                 if not whole:
                     await trio.sleep_forever()
