@@ -63,11 +63,13 @@ def openapi_document(version: str) -> bytes:
     schemas = {name: _closed(schema) for name, schema in found.items()} | {"Value": _VALUE}
     paths: dict[str, dict[str, Any]] = {}
     for operation in OPERATIONS:
-        paths.setdefault(operation.path, {})[operation.verb.lower()] = _operation(operation, schemas)
+        paths.setdefault(operation.path, {})[operation.verb.lower()] = _operation(
+            operation, schemas if operation.has_body else found
+        )
     paths["/runs"]["post"] = _stream_of(RunStart, "Start a run, or decide a call", _either(schemas))
     resume = _body_about_a_run(schemas[RunResume.__name__])
     paths["/runs/{runId}/resume"] = {"post": _stream_of(RunResume, "Decide a gated call", resume, in_path=True)}
-    paths["/runs/{runId}/events"] = {"get": _events(schemas[RunSubscribe.__name__])}
+    paths["/runs/{runId}/events"] = {"get": _events(found[RunSubscribe.__name__])}
     paths["/healthz"] = {"get": {"operationId": "health", "responses": _answers("Whether it takes requests", _OBJECT)}}
     paths["/openapi.json"] = {"get": {"operationId": "openapi", "responses": _answers("This document", _OBJECT)}}
     inlined = {method.params.__name__ for method in METHODS.values()}
@@ -185,6 +187,9 @@ def _closed(schema: dict[str, Any]) -> dict[str, Any]:
     found = dict(schema)
     if found.get("type") == "object" and "properties" not in found:
         found.setdefault("additionalProperties", _ANY_VALUE)
+    if found.get("type") == "integer":
+        found.setdefault("minimum", -codec.MAX_INT)
+        found.setdefault("maximum", codec.MAX_INT)
     if "properties" in found:
         found["properties"] = {name: _closed(member) for name, member in found["properties"].items()}
     if isinstance(found.get("items"), dict):
