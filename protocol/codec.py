@@ -96,6 +96,16 @@ def from_text(values: Mapping[str, str], kind: type[_T]) -> _T:
         raise _misfit(error) from error
 
 
+def from_plain(value: object, kind: type[_T]) -> _T:
+    """Plain data as `kind`, numbers without a fraction taken as integers: to JSON, `1.0` is one. Raises: CodecError,
+    with path; InvalidValue outside the domain."""
+    check_value(value)
+    try:
+        return msgspec.convert(_normal(value), kind)
+    except msgspec.ValidationError as error:
+        raise _misfit(error) from error
+
+
 def parse_json(data: bytes | str) -> Any:
     """The value in an untrusted JSON text, checked against the domain. Of a key given twice, the last value wins.
 

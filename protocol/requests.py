@@ -249,6 +249,8 @@ def _build(given: bytes, kind: type[Params], form: Format) -> Params:
     try:
         params = form.decode(given, kind)
     except codec.CodecError as error:
+        if error.message.endswith("got `float`"):  # in place of an integer; where it has no fraction, it is one
+            return codec.from_plain(form.decode(given, Any), kind)
         raise codec.CodecError(error.path or _place_of_fault(given, form), error.message) from error
     codec.check_struct(params)
     return params

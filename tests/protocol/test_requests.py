@@ -461,6 +461,15 @@ def test_input_is_text_or_messages():
     assert start([{"role": "user", "content": blocks}]) == (UserMessage(content=(Text(text="Hi"),)),)
 
 
+@FORMATS
+def test_a_number_without_a_fraction_is_an_integer_however_it_is_written(form):
+    message = {"role": "user", "content": "hi", "timestamp": 5.0}
+    params = {"agent": "a", "input": [message], "metadata": {"weight": 1.5}}
+    found = judged(frame(form, method="run.start", params=params), form).params
+    assert found.input[0].timestamp == 5
+    assert found.metadata == {"weight": 1.5}
+
+
 def test_null_is_a_decision():
     assert judged(frame(JSON, method="run.resume", params={"runId": "r", "decision": None})).params.decision is None
 
