@@ -97,13 +97,15 @@ def from_text(values: Mapping[str, str], kind: type[_T]) -> _T:
 
 
 def from_plain(value: object, kind: type[_T]) -> _T:
-    """Plain data as `kind`, numbers without a fraction taken as integers: to JSON, `1.0` is one. Raises: CodecError,
-    with path; InvalidValue outside the domain."""
-    check_value(value)
+    """Plain data as `kind`, numbers without a fraction taken as integers: to JSON, `1.0` is one.
+
+    What a type leaves open (`Any`) is not checked against the value domain. Raises: CodecError, with path."""
     try:
         return msgspec.convert(_normal(value), kind)
     except msgspec.ValidationError as error:
         raise _misfit(error) from error
+    except RecursionError as error:
+        raise InvalidValue("", f"expected at most {MAX_DEPTH} levels of nesting") from error
 
 
 def parse_json(data: bytes | str) -> Any:
@@ -230,7 +232,8 @@ def _path(trail: _Trail) -> str:
 
 
 def _normal(value: Any) -> Any:
-    # Recursive: check_value has bounded the depth. A float above 2^53 stays one: no integer of the domain equals it.
+    # Recursive: callers bound the depth, or catch RecursionError.
+    # A float above 2^53 stays a float: no integer of the domain equals it.
     kind = cast(Any, type(value))
     if kind is dict:
         return {key: _normal(item) for key, item in value.items()}

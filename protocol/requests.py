@@ -249,9 +249,9 @@ def _build(given: bytes, kind: type[Params], form: Format) -> Params:
     try:
         params = form.decode(given, kind)
     except codec.CodecError as error:
-        if error.message.endswith("got `float`"):  # in place of an integer; where it has no fraction, it is one
-            return codec.from_plain(form.decode(given, Any), kind)
-        raise codec.CodecError(error.path or _place_of_fault(given, form), error.message) from error
+        if not error.message.endswith("got `float`"):
+            raise codec.CodecError(error.path or _place_of_fault(given, form), error.message) from error
+        params = codec.from_plain(form.decode(given, Any), kind)  # a float without a fraction is an integer too
     codec.check_struct(params)
     return params
 

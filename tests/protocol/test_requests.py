@@ -463,7 +463,7 @@ def test_input_is_text_or_messages():
 
 @FORMATS
 def test_a_number_without_a_fraction_is_an_integer_however_it_is_written(form):
-    message = {"role": "user", "content": "hi", "timestamp": 5.0}
+    message = {"role": "user", "content": "hi", "timestamp": 5.0, "unknown": 1e70}
     params = {"agent": "a", "input": [message], "metadata": {"weight": 1.5}}
     found = judged(frame(form, method="run.start", params=params), form).params
     assert found.input[0].timestamp == 5
