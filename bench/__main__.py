@@ -1,35 +1,96 @@
 """The benchmark's command: `python -m bench [--quick] [--only 1,4] [--peers] [--json FILE] [--chart FILE]`.
 
-Exit status 0 also where a budget is missed; 1 where a scenario could not be measured.
+Each scenario's table is printed, and the files are written, as soon as it ends: whoever stops the benchmark keeps them.
+Exit status 0 also where a budget is missed; 1 where a scenario could not be measured; 130 after Ctrl-C or SIGTERM.
 """
 
 import argparse
-from collections.abc import Callable, Sequence
+import signal
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import msgspec
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from .chart import chart
 from .figure import Figure
-from .report import PeerFigure, Report, new_report, peer_table, table
+from .report import PeerFigure, Report, budget_table, new_report, peer_table, scenario_table
 from .scenarios import SCENARIOS, ScenarioFailed, run_scenario
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure, show, write."""
     options = _options(arguments)
-    console, progress_on = Console(), Console(stderr=True)
-    figures, failed = _measure(options.only, options.quick, progress_on)
-    peers = _peers(figures, options.quick, progress_on) if options.peers else []
-    report = new_report(figures, list(failed), peers, quick=options.quick)
-    _show(report, failed, console)
-    if options.json:
-        options.json.write_bytes(msgspec.json.format(msgspec.json.encode(report), indent=1) + b"\n")
-    if options.chart:
-        options.chart.write_text(chart(report))
-    return 1 if failed else 0
+    bench = _Benchmark(options)
+    try:
+        bench.measure()
+    except KeyboardInterrupt:
+        bench.end()
+        return 130
+    bench.end()
+    return 1 if bench.failed else 0
+
+
+class _Benchmark:
+    """What has been measured so far, on its way to the terminal and the files."""
+
+    def __init__(self, options: argparse.Namespace) -> None:
+        self._options = options
+        self._console = Console()
+        self._figures: list[Figure] = []
+        self._peers: list[PeerFigure] = []
+        self.failed: list[str] = []
+
+    def measure(self) -> None:
+        """One scenario after the other, then the other libraries."""
+        numbers: list[int] = self._options.only
+        self._console.print("Medians, min–max below them; less is better. Each ratio is to the baseline beside it.")
+        with _progress(len(numbers) + bool(self._options.peers)) as step:
+            for number in numbers:
+                with step(f"{number} {SCENARIOS[number][0]}") as progress:
+                    self._scenario(number, progress)
+            if self._options.peers:
+                with step("other libraries") as progress:
+                    self._other_libraries(progress)
+
+    def _scenario(self, number: int, progress: Callable[[str], None]) -> None:
+        figures: list[Figure] = []
+        for module in SCENARIOS[number][1]:
+            try:
+                figures += run_scenario(module, quick=self._options.quick, progress=progress)
+            except ScenarioFailed as error:
+                self.failed.append(f"{number} {module}")
+                self._console.print(f"[bold red]not measured:[/] {number} {module}")
+                self._console.print(str(error), style="dim", markup=False)
+        self._figures += figures
+        if figures:
+            self._console.print(scenario_table(number, figures))
+        self._write()
+
+    def _other_libraries(self, progress: Callable[[str], None]) -> None:
+        from .peers import measure_peers
+
+        self._peers += measure_peers(self._figures, quick=self._options.quick, progress=progress)
+        self._console.print(peer_table(self._peers))
+
+    def end(self) -> None:
+        """Write the files, and show all budgets at one glance."""
+        report = self._write()
+        if any(figure.budget for figure in report.figures):
+            self._console.print(budget_table(report.figures))
+        versions = ", ".join(f"{name} {version}" for name, version in report.versions.items())
+        self._console.print(f"{report.date} · {report.machine} · {versions}", style="dim")
+
+    def _write(self) -> Report:
+        report = new_report(self._figures, self.failed, self._peers, quick=self._options.quick)
+        if self._options.json:
+            text = msgspec.json.format(msgspec.json.encode(report), indent=1)
+            self._options.json.write_bytes(text + b"\n")
+        if self._options.chart:
+            self._options.chart.write_text(chart(report))
+        return report
 
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -49,56 +110,25 @@ def _numbers(text: str) -> list[int]:
     return sorted(set(numbers))
 
 
-def _measure(numbers: Sequence[int], quick: bool, console: Console) -> tuple[list[Figure], dict[str, str]]:
-    modules = [(number, module) for number in numbers for module in SCENARIOS[number][1]]
-    figures: list[Figure] = []
-    failed: dict[str, str] = {}
-    with _progress(console) as progress:
-        bar = progress.add_task("", total=len(modules))
-        for number, module in modules:
-            try:
-                figures += run_scenario(module, quick=quick, progress=_say(progress, bar, f"{number} "))
-            except ScenarioFailed as error:
-                failed[f"{number} {module}"] = str(error)
-            progress.advance(bar)
-    return figures, failed
+@contextmanager
+def _progress(steps: int) -> Iterator[Callable[[str], AbstractContextManager[Callable[[str], None]]]]:
+    """Shows how far it is: on a terminal as a bar; elsewhere as a line a step."""
+    console = Console(stderr=True)
+    columns = BarColumn(20), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("{task.description}", markup=False)
+    with Progress(*columns, console=console, transient=True) as bar:
+        task = bar.add_task("", total=steps)
 
+        @contextmanager
+        def step(name: str) -> Iterator[Callable[[str], None]]:
+            if not console.is_terminal:
+                done = int(bar.tasks[task].completed)
+                console.print(f"{done + 1}/{steps} {name}", style="dim", highlight=False)
+            yield lambda line: bar.update(task, description=f"{name}: {line}")
+            bar.advance(task)
 
-def _peers(figures: Sequence[Figure], quick: bool, console: Console) -> list[PeerFigure]:
-    from .peers import measure_peers
-
-    with _progress(console) as progress:
-        bar = progress.add_task("", total=None)
-        return measure_peers(figures, quick=quick, progress=_say(progress, bar, "peers: "))
-
-
-def _progress(console: Console) -> Progress:
-    return Progress(
-        BarColumn(20),
-        TimeElapsedColumn(),
-        TextColumn("{task.description}", markup=False),
-        console=console,
-        transient=True,
-    )
-
-
-def _say(progress: Progress, bar: TaskID, prefix: str) -> Callable[[str], None]:
-    return lambda line: progress.update(bar, description=prefix + line)
-
-
-def _show(report: Report, failed: dict[str, str], console: Console) -> None:
-    console.print(table(report.figures))
-    for figure in report.figures:
-        if figure.note:
-            console.print(f"{figure.name}: {figure.note}", style="dim")
-    if report.peers:
-        console.print(peer_table(report.peers))
-    for name, said in failed.items():
-        console.print(f"[bold red]not measured:[/] {name}")
-        console.print(said, style="dim", markup=False)
-    versions = ", ".join(f"{name} {version}" for name, version in report.versions.items())
-    console.print(f"{report.date} · {report.machine} · {versions}", style="dim")
+        yield step
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     raise SystemExit(main())

@@ -81,14 +81,14 @@ def measure(quick: bool) -> list[Figure]:
     size = Size.of(quick)
     agent = refund_agent()
     figures = [
-        *_in_turn("memory, one after another", agent, in_memory, size.in_turn, size.repeats, most=4),
+        *_in_turn("memory, one after another", agent, in_memory, size.in_turn, size.repeats, most=6),
         *_in_turn("SQLite, one after another", agent, in_sqlite, size.in_turn_sqlite, size.repeats),
     ]
     for count in size.at_once:
         repeats = size.repeats if count <= 1000 else max(3, size.repeats // 2)
         figures.append(_at_once(f"memory, {count:,} at once", agent, in_memory, count, repeats))
         # There is a budget at 1,000.
-        most = 2 if count == 1000 else None
+        most = 3.5 if count == 1000 else None
         figures.append(_at_once(f"SQLite, {count:,} at once", agent, in_sqlite, count, repeats, most=most))
     return figures
 

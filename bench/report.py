@@ -16,7 +16,16 @@ from rich.text import Text
 from .figure import Figure, Spread
 from .scenarios import SCENARIOS
 
-__all__ = ["PeerFigure", "Report", "amount", "new_report", "peer_table", "table", "worst_first"]
+__all__ = [
+    "PeerFigure",
+    "Report",
+    "amount",
+    "budget_table",
+    "new_report",
+    "peer_table",
+    "scenario_table",
+    "worst_first",
+]
 
 DISTRIBUTIONS = ("trio", "trio-websocket", "httpx", "msgspec", "jsonschema-rs")
 
@@ -114,23 +123,25 @@ def _grid(title: str, columns: Sequence[str]) -> Table:
     return grid
 
 
-def table(figures: Sequence[Figure]) -> Group:
-    """Every figure, a table a scenario; what misses its budget is marked."""
-    grids: list[RenderableType] = [Text("adjourn beside its baselines: median, and min–max below it; less is better")]
-    for number in dict.fromkeys(figure.scenario for figure in figures):
-        grid = _grid(f"{number} {SCENARIOS[number][0]}", ("", "adjourn", "baseline", "ratio", "budget"))
-        for figure in figures:
-            if figure.scenario == number:
-                beside = f"\n[dim]beside: {figure.against}[/]" if figure.against else ""
-                grid.add_row(
-                    f"{figure.name}, {figure.unit}{beside}",
-                    _cell(figure.ours),
-                    _cell(figure.baseline),
-                    _cell(figure.ratio),
-                    _verdict(figure),
-                )
-        grids.append(grid)
-    return Group(*grids)
+def scenario_table(number: int, figures: Sequence[Figure]) -> RenderableType:
+    """The figures of one scenario, and what is to be said of them."""
+    grid = _grid(f"{number} {SCENARIOS[number][0]}", ("", "adjourn", "baseline", "ratio", "budget"))
+    for figure in figures:
+        beside = f"\n[dim]beside: {figure.against}[/]" if figure.against else ""
+        name = f"{figure.name}, {figure.unit}{beside}"
+        grid.add_row(name, _cell(figure.ours), _cell(figure.baseline), _cell(figure.ratio), _verdict(figure))
+    notes = [Text(f"{figure.name}: {figure.note}", style="dim") for figure in figures if figure.note]
+    return Group(grid, *notes)
+
+
+def budget_table(figures: Sequence[Figure]) -> Table:
+    """Every figure that has a budget, the worst first."""
+    grid = _grid("budgets, worst first", ("", "measured", "budget"))
+    for figure in worst_first(figures):
+        if figure.budget is not None:
+            measured = figure.ratio if figure.budget.of == "ratio" else figure.ours
+            grid.add_row(f"{figure.scenario} {figure.name}", _cell(measured), _verdict(figure))
+    return grid
 
 
 def _verdict(figure: Figure) -> str:

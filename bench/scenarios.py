@@ -16,7 +16,7 @@ from .figure import Figure
 __all__ = ["SCENARIOS", "ScenarioFailed", "run_scenario"]
 
 SCENARIOS: dict[int, tuple[str, tuple[str, ...]]] = {
-    1: ("pause and resume", ("pause",)),
+    1: ("pause and resume", ("pause", "instructions")),
     2: ("memory", ("memory", "startup")),
     3: ("fan-out", ("fanout",)),
     4: ("streaming", ("streaming",)),
@@ -43,10 +43,14 @@ def run_scenario(module: str, *, quick: bool, progress: Callable[[str], None]) -
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         assert process.stderr is not None
-        for line in process.stderr:  # stdout is one line at the end: it fits the pipe
-            said.append(line.rstrip())
-            progress(line.rstrip())
-        out = process.stdout.read()
+        try:
+            for line in process.stderr:  # stdout is one line at the end: it fits the pipe
+                said.append(line.rstrip())
+                progress(line.rstrip())
+            out = process.stdout.read()
+        except KeyboardInterrupt:
+            process.kill()
+            raise
     if process.returncode:
         raise ScenarioFailed("\n".join(said[-12:]))
     return msgspec.json.decode(out, type=list[Figure])

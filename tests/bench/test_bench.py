@@ -131,7 +131,9 @@ def test_the_command_writes_its_report_and_fails_only_where_nothing_was_measured
     def fake(module: str, **_: object) -> list[Figure]:
         if module == "turns":
             raise ScenarioFailed("no luck")
-        return FIGURES[:1]
+        if module == "memory":
+            raise KeyboardInterrupt
+        return FIGURES[:1] if module == "pause" else []
 
     monkeypatch.setattr(command, "run_scenario", fake)
     out = tmp_path / "out.json"
@@ -139,6 +141,8 @@ def test_the_command_writes_its_report_and_fails_only_where_nothing_was_measured
     report = msgspec.json.decode(out.read_bytes(), type=Report)
     assert report.figures == FIGURES[:1]
     assert "missed" in capsys.readouterr().out
+    assert command.main(["--only", "1,2", "--json", str(out)]) == 130  # stopped: what was measured stays
+    assert msgspec.json.decode(out.read_bytes(), type=Report).figures == FIGURES[:1]
     assert command.main(["--only", "6"]) == 1
     assert "no luck" in capsys.readouterr().out
     with pytest.raises(SystemExit):
