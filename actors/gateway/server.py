@@ -12,8 +12,6 @@ from functools import partial
 import trio
 from trio_websocket import ConnectionClosed
 
-from ...protocol.errors import InvalidParams
-from ...protocol.loopback import is_loopback
 from ..core.faults import internal_error
 from ..runtime.system import ActorSystem
 from .access import Authenticator, Authorizer, token_authenticator
@@ -21,6 +19,7 @@ from .connection import Connection
 from .door import Door, Guest
 from .handshake import LINGER_S, Handshake
 from .limits import GatewayLimits
+from .listening import Listening, check_host
 from .refusal import Refusal
 from .sessions import Sessions
 from .sparse_log import SparseLog
@@ -41,17 +40,10 @@ logger = logging.getLogger("adjourn.gateway")
 MAX_LINGERING = 64  # clients that were turned away and may still read why; others may lose it if they are slow
 
 
-@dataclass(frozen=True)
-class Gateway:
-    """A gateway that listens."""
+class Gateway(Listening):
+    """A gateway that listens; its `url` begins with `ws://`."""
 
-    addresses: tuple[tuple[str, int], ...]  # host and port of each listener
-
-    @property
-    def url(self) -> str:
-        """The `ws://` address to connect to: the first one."""
-        host, port = self.addresses[0]
-        return f"ws://[{host}]:{port}" if ":" in host else f"ws://{host}:{port}"
+    scheme = "ws"
 
 
 async def serve_gateway(
@@ -84,9 +76,7 @@ async def serve_gateway(
     Raises: InvalidParams, before it listens; OSError, if it can't; StaleEpoch, in a group, when another process has
         become the owner of the system's store.
     """
-    if authenticator is None and not is_loopback(host):
-        where = "every address" if not host else repr(host)
-        raise InvalidParams(f"host: listening on {where} demands an authenticator; without one only 127.0.0.1 or ::1")
+    check_host(host, authenticator)
     limits = limits or GatewayLimits()
     log = SparseLog(logger, trio.current_time)
     handshake = Handshake(authenticator, log, host=host, origins=origins, max_message_bytes=limits.max_message_bytes)

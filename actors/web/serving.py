@@ -7,7 +7,6 @@ and the end are here, and Hypercorn gets one connection at a time.
 import logging
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import partial
 from typing import Any, cast
 
@@ -19,13 +18,12 @@ from hypercorn.trio.worker_context import WorkerContext
 from hypercorn.typing import ConnectionState
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from ...protocol.errors import InvalidParams
-from ...protocol.loopback import is_loopback
 from ..core.faults import internal_error
 from ..gateway.access import Authenticator, Authorizer
 from ..gateway.door import Door
 from ..gateway.handshake import LINGER_S
 from ..gateway.limits import GatewayLimits
+from ..gateway.listening import Listening, check_host
 from ..gateway.refusal import Refusal
 from ..gateway.sparse_log import SparseLog
 from ..gateway.transport import Transport
@@ -37,17 +35,10 @@ __all__ = ["WebServer", "serve_app", "serve_web"]
 logger = logging.getLogger("adjourn.web")
 
 
-@dataclass(frozen=True)
-class WebServer:
-    """An HTTP server that listens."""
+class WebServer(Listening):
+    """An HTTP server that listens; its `url` begins with `http://`."""
 
-    addresses: tuple[tuple[str, int], ...]  # host and port of each listener
-
-    @property
-    def url(self) -> str:
-        """The `http://` address: the first one."""
-        host, port = self.addresses[0]
-        return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    scheme = "http"
 
 
 async def serve_web(  # noqa: ASYNC128  # serve_app says when it has started
@@ -67,9 +58,7 @@ async def serve_web(  # noqa: ASYNC128  # serve_app says when it has started
 
     Raises: InvalidParams, before it listens; OSError, if it can't.
     """
-    if authenticator is None and not is_loopback(host):
-        where = "every address" if not host else repr(host)
-        raise InvalidParams(f"host: listening on {where} demands an authenticator; without one only 127.0.0.1 or ::1")
+    check_host(host, authenticator)
     limits = limits or GatewayLimits()
     app = web_app(system, authenticator=authenticator, authorizer=authorizer, origins=origins, host=host, limits=limits)
     await serve_app(app, host=host, port=port, limits=limits, task_status=task_status)
