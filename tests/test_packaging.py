@@ -192,6 +192,7 @@ def test_the_package_is_marked_as_typed(wheel: Path) -> None:
     assert "adjourn/py.typed" in contents(wheel)
 
 
+@pytest.mark.slow
 def test_sdist_holds_all_that_is_tracked_and_builds_the_same_wheel(checkout: Path, wheel: Path, tmp_path: Path) -> None:
     run([sys.executable, "-c", HOOK, "build_sdist", str(tmp_path)], cwd=checkout)
     [sdist] = tmp_path.glob("*.tar.gz")
@@ -207,16 +208,19 @@ def test_sdist_holds_all_that_is_tracked_and_builds_the_same_wheel(checkout: Pat
     assert contents(rebuilt) == contents(wheel)
 
 
+@pytest.mark.slow
 def test_every_installed_module_imports_with_no_checkout_around(installed: Path, tmp_path: Path) -> None:
     found = json.loads(run_isolated(IMPORT_ALL, installed, cwd=tmp_path))
     assert found.keys() >= {f"adjourn.{package}" for package in PACKAGES}
     assert [name for name, file in found.items() if not Path(file).is_relative_to(installed)] == []
 
 
+@pytest.mark.slow
 def test_the_adjourn_command_is_installed_and_loads(installed: Path, tmp_path: Path) -> None:
     run_isolated(LOAD_COMMAND, installed, cwd=tmp_path)
 
 
+@pytest.mark.slow
 def test_a_checkout_whose_links_are_text_files_is_not_built_and_says_what_to_do(tmp_path: Path) -> None:
     checkout = copy_tracked(tmp_path / "checkout")
     for command in ("init", "config core.symlinks false", "add --all"):
@@ -281,6 +285,7 @@ def test_type_checkers_report_what_is_wrong_in_a_users_program_and_nothing_else(
     assert reported[checker, kind] == [("wrong.py", number) for number in wrong]
 
 
+@pytest.mark.slow
 def test_an_editable_install_is_a_plain_path(pythons: dict[str, Path], checkout: Path) -> None:
     [link] = site_packages(pythons["editable"]).glob("__editable__*")
     assert link.read_text(encoding="utf-8").strip() == str(checkout / ".src")

@@ -34,6 +34,7 @@ def ledger_of(folder: Path) -> list[str]:
     return (folder / "adjourn-demo.refunds.txt").read_text(encoding="utf-8").splitlines()
 
 
+@pytest.mark.slow
 async def test_a_refund_parked_when_the_process_is_killed_is_decided_later_and_executed_once(tmp_path: Path) -> None:
     async with serving(tmp_path) as server:
         run_id = await start_and_park(server.url, "refund order 7")
@@ -95,6 +96,7 @@ async def test_a_run_that_streams_when_the_process_is_killed_goes_on_to_its_end(
         assert answer.text == " ".join(str(n) for n in range(1, 41))
 
 
+@pytest.mark.slow
 async def test_sigterm_tells_the_clients_saves_everything_and_exits_0(tmp_path: Path) -> None:
     told, gone = list[AdjournError](), trio.Event()
 

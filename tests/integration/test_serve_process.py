@@ -166,6 +166,7 @@ def resize(keys: Master, columns: int, rows: int) -> None:
     fcntl.ioctl(keys.fd, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
 
 
+@pytest.mark.slow
 async def test_the_last_line_of_a_long_script_is_seen_before_it_can_be_approved(tmp_path: Path) -> None:
     async with serving(tmp_path) as server, on_terminal("chat", server.url, "--agent", "ops") as (_, keys, screen):
         resize(keys, 80, 24)
@@ -265,6 +266,7 @@ async def silent_client(url: str) -> trio.SocketStream:
     return stream
 
 
+@pytest.mark.slow
 async def test_a_tool_that_would_hold_the_process_for_ever_is_left_and_named(tmp_path: Path) -> None:
     async with serving(tmp_path, grace_s=0.1, patience_s=PATIENCE_S) as server:
         run_id = await server.start("hold")
