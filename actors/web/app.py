@@ -1,7 +1,7 @@
 """The ASGI app: what it is made of, and what it refuses as HTTP. What its routes do is `routes.py`'s."""
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from http import HTTPStatus
 from typing import cast
 
@@ -20,7 +20,8 @@ from ..gateway.access import Authenticator, Authorizer
 from ..gateway.limits import GatewayLimits
 from ..gateway.sessions import Sessions
 from ..runtime.system import ActorSystem
-from .entry import Entry, refusal
+from .entry import OPEN_PATHS, Entry, refusal
+from .page_files import page_files
 from .problems import HttpRefusal
 from .routes import Handler, Routes
 from .socket import Sockets
@@ -42,10 +43,12 @@ def web_app(
     allow_credentials: bool = False,
     host: str | None = None,
     limits: GatewayLimits | None = None,
+    page: bool = True,
 ) -> Entry:
     """The runs of a system over HTTP: an ASGI app, to serve alone or to mount in another. It runs on trio.
 
-    The gateway's own protocol is at `/ws`. Call `leave()` of the app before a server of your own stops.
+    The gateway's own protocol is at `/ws`, a page for people at `/`. Call `leave()` of the app before a server of your
+    own stops.
 
     Args:
         authenticator: says who a client is, by `Authorization: Bearer`. None: anonymous access, from this machine only.
@@ -55,6 +58,7 @@ def web_app(
         allow_credentials: let pages of other origins send cookies, for an authenticator that reads them.
         host: another name of this server, where it is bound to one.
         limits: the gateway's; of a message's size, here of a body's.
+        page: serve the page, at `/`, `/page/` and `/js/`, without authentication. It is the same for everyone.
 
     Raises: InvalidParams.
     """
@@ -63,7 +67,9 @@ def web_app(
         raise InvalidParams("origins: expected each one by name: `*` would let any page decide")
     limits = limits or GatewayLimits()
     sessions = Sessions(system, authorizer, limits)
-    routes = Routes(system, sessions, limits)
+    handlers = Routes(system, sessions, limits).table()
+    files: Mapping[str, Handler] = page_files() if page else {}
+    handlers |= {path: {"GET": file} for path, file in files.items()}
     cors = Middleware(
         CORSMiddleware,
         allow_origins=allowed,
@@ -74,14 +80,22 @@ def web_app(
         expose_headers=EXPOSED,
     )
     app = Starlette(
-        routes=[_route(path, handlers) for path, handlers in routes.table().items()],
+        routes=[_route(path, verbs) for path, verbs in handlers.items()],
         middleware=[cors],
         exception_handlers={HTTPException: _http_error},
     )
-    return Entry(app, Sockets(sessions), authenticator=authenticator, host=host, origins=allowed, limits=limits)
+    return Entry(
+        app,
+        Sockets(sessions),
+        authenticator=authenticator,
+        open_paths=OPEN_PATHS | files.keys(),
+        host=host,
+        origins=allowed,
+        limits=limits,
+    )
 
 
-def _route(path: str, handlers: dict[str, Handler]) -> Route:
+def _route(path: str, handlers: Mapping[str, Handler]) -> Route:
     verbs = [*handlers, *(["HEAD"] if "GET" in handlers else []), "OPTIONS"]
     allow = ", ".join(verbs)
 

@@ -5,7 +5,7 @@ an authenticator only this machine is served.
 """
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 from http import HTTPStatus
 
 import trio
@@ -25,11 +25,11 @@ from ..gateway.sparse_log import SparseLog
 from .problems import PROBLEM_TYPE, HttpRefusal, problem, status_of
 from .socket import Sockets, refuse_socket
 
-__all__ = ["Entry", "principal_of", "refusal"]
+__all__ = ["OPEN_PATHS", "Entry", "principal_of", "refusal"]
 
 logger = logging.getLogger("adjourn.web")
 
-OPEN_PATHS = ("/healthz", "/openapi.json")  # nothing of any run is told there
+OPEN_PATHS = frozenset({"/healthz", "/openapi.json"})  # nothing of any run is told there
 SOCKET_PATH = "/ws"
 PRINCIPAL = "adjourn.principal"  # where a request's scope has who sent it
 
@@ -47,7 +47,7 @@ def refusal(error: AdjournError | HttpRefusal) -> Response:
 class Entry:
     """An ASGI app around another: it passes on who is let in, and answers everyone else. WebSockets go to `sockets`.
 
-    Raises: InvalidParams for `origins` that aren't any.
+    Requests for `open_paths` need no authentication. Raises: InvalidParams for `origins` that aren't any.
     """
 
     def __init__(
@@ -56,12 +56,14 @@ class Entry:
         sockets: Sockets,
         *,
         authenticator: Authenticator | None,
+        open_paths: Set[str],
         host: str | None,
         origins: Iterable[str],
         limits: GatewayLimits,
     ) -> None:
         self._app, self._sockets = app, sockets
         self._authenticator = authenticator
+        self._open_paths = open_paths
         self._sources = Sources(host, origins)
         self._door = Door(limits, trio.current_time)
         self._log = SparseLog(logger, trio.current_time)
@@ -113,7 +115,7 @@ class Entry:
 
     async def _identify(self, guest: Guest, address: str, scope: Scope) -> Principal | AdjournError | None:
         """Who sent the request; None: anonymous; or the error that the client is told."""
-        if self._authenticator is None or _path(scope) in OPEN_PATHS:
+        if self._authenticator is None or _path(scope) in self._open_paths:
             return None
         offered = scope.get("subprotocols", ())
         return await identify(self._authenticator, guest, self._log, address, scope["headers"], offered)

@@ -10,7 +10,7 @@ from starlette.requests import Request
 from ...protocol.errors import InvalidParams, LimitExceeded
 from .problems import HttpRefusal
 
-__all__ = ["JSON_TYPE", "last_event_id", "read_body", "wants_json"]
+__all__ = ["JSON_TYPE", "has_already", "last_event_id", "read_body", "wants_json"]
 
 BODY_S = 30.0  # for a request's body to come
 JSON_TYPE = "application/json"
@@ -38,6 +38,12 @@ def wants_json(request: Request) -> bool:
     """Whether the client takes JSON, and no events."""
     accepted = request.headers.get("accept", "*/*").lower()
     return JSON_TYPE in accepted and "text/event-stream" not in accepted
+
+
+def has_already(request: Request, etag: str) -> bool:
+    """Whether the client has this version already, by its If-None-Match."""
+    known = {tag.strip().removeprefix("W/") for tag in request.headers.get("if-none-match", "").split(",")}
+    return etag in known or "*" in known
 
 
 def last_event_id(request: Request) -> int | None:

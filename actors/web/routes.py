@@ -34,7 +34,7 @@ from .bodies import params_of_body, params_of_query, start_or_resume
 from .entry import principal_of
 from .openapi import Accepted, openapi_document
 from .operations import OPERATIONS, Operation, method_of
-from .received import JSON_TYPE, last_event_id, read_body, wants_json
+from .received import JSON_TYPE, has_already, last_event_id, read_body, wants_json
 from .stream import RunResponse
 
 __all__ = ["Handler", "Routes"]
@@ -157,8 +157,7 @@ def _unless_known(request: Request, response: Response, result: RunSnapshot) -> 
     """The response, or 304 for a client that has it already."""
     stranded = "" if result.stranded is None else "-stranded"
     etag = f'"{result.seq}{stranded}"'
-    known = {tag.strip().removeprefix("W/") for tag in request.headers.get("if-none-match", "").split(",")}
-    if etag in known or "*" in known:
+    if has_already(request, etag):
         return Response(status_code=HTTPStatus.NOT_MODIFIED, headers={"etag": etag})
     response.headers["etag"] = etag
     return response

@@ -1,0 +1,80 @@
+"""The page's files, as HTTP serves them: a fixed table, read from the package once. A request's path is only looked up.
+
+The page is `page/`, the client that it imports is `js/`. They hold no data, so they need no authentication.
+"""
+
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from http import HTTPStatus
+from pathlib import Path
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from .received import has_already
+
+__all__ = ["PAGE_HEADERS", "PageFile", "page_files"]
+
+# Scripts and styles come from files only, never from words of a model, a tool or a person.
+CONTENT_SECURITY_POLICY = "; ".join(
+    (
+        "default-src 'none'",
+        "script-src 'self'",
+        "style-src 'self'",
+        "img-src 'self' data: blob:",
+        "connect-src 'self'",
+        "base-uri 'none'",
+        "form-action 'none'",
+        "frame-ancestors 'none'",
+    )
+)
+PAGE_HEADERS: Mapping[str, str] = {
+    "cache-control": "no-cache",  # browsers keep a file, but ask each time whether it has changed
+    "content-security-policy": CONTENT_SECURITY_POLICY,
+    "referrer-policy": "no-referrer",
+    "x-content-type-options": "nosniff",
+}
+
+_TYPES = {
+    ".css": "text/css; charset=utf-8",
+    ".html": "text/html; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".svg": "image/svg+xml",
+}
+_HERE = Path(__file__).parent
+_INDEX = "index.html"
+
+
+@dataclass(frozen=True, slots=True)
+class PageFile:
+    """One file, in memory. Called with a request, it answers with the file, or with 304 if the client has it."""
+
+    content: bytes
+    media_type: str
+    etag: str
+
+    async def __call__(self, request: Request) -> Response:
+        """Return the response."""
+        headers = {**PAGE_HEADERS, "etag": self.etag}
+        if has_already(request, self.etag):
+            return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
+        return Response(self.content, headers={**headers, "content-type": self.media_type})
+
+
+@lru_cache(1)
+def page_files() -> Mapping[str, PageFile]:
+    """Return the files of the page, by the path that serves them: `/`, `/page/app.js`, `/js/chat.js` …"""
+    pages = {("/" if path.name == _INDEX else f"/page/{path.name}"): path for path in _files("page", _TYPES)}
+    modules = {f"/js/{path.name}": path for path in _files("js", [".js"])}
+    return {served: _read(path) for served, path in {**pages, **modules}.items()}
+
+
+def _files(folder: str, suffixes: Iterable[str]) -> Iterator[Path]:
+    return (path for path in sorted((_HERE / folder).iterdir()) if path.suffix in suffixes)
+
+
+def _read(path: Path) -> PageFile:
+    content = path.read_bytes()
+    return PageFile(content, _TYPES[path.suffix], f'"{hashlib.sha256(content).hexdigest()[:32]}"')
