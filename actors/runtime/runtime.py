@@ -98,6 +98,7 @@ class Runtime:
         self._is_clean = is_clean
         self.sweeper = Sweeper(store, self.registry, self.activation, self._alarm, now=self.now)
         self.keepalive = KeepAlive()
+        self.thread_friendly = thread_friendly  # for other rooms that wait for a thread
 
     async def open(self) -> None:
         """Count the runs, and start what works beside them. Raises: StoreUnavailable."""

@@ -11,13 +11,15 @@ from msgspec import Raw
 from ...protocol import codec
 from ...protocol.bounds import Bounds
 from ...protocol.errors import InvalidParams, LimitExceeded
+from ...protocol.messages import Wire
 from ...protocol.methods import Params, RunResume, RunStart
 from ...protocol.requests import parse_params
 from ...protocol.rpc import JSON
 from .operations import method_of
 
-__all__ = ["params_of_body", "params_of_query", "start_or_resume"]
+__all__ = ["params_of_body", "params_of_query", "start_or_resume", "struct_of_body"]
 
+S = TypeVar("S", bound=Wire)
 P = TypeVar("P", bound=Params)
 
 _START = frozenset({"agent", "input", "messages", "runId", "after", "metadata"})
@@ -33,6 +35,15 @@ def params_of_body(body: bytes, kind: type[P], run_id: str, bounds: Bounds) -> P
     if "runId" in members:
         raise _invalid("/runId", "the path names the run already")
     return _params({**members, "runId": run_id}, kind, bounds)
+
+
+def struct_of_body(body: bytes, kind: type[S], bounds: Bounds) -> S:
+    """What a JSON object says that is no method's params. Raises: InvalidParams, LimitExceeded."""
+    _members(body, bounds)  # refuses what isn't an object, or holds too much
+    try:
+        return codec.from_plain(codec.parse_json(body), kind)
+    except codec.CodecError as error:
+        raise _invalid(error.path, error.message) from error
 
 
 def params_of_query(query: Iterable[tuple[str, str]], kind: type[P], **path: str) -> P:

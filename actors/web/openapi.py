@@ -3,6 +3,7 @@
 OpenAPI 3.1 (https://spec.openapis.org/oas/v3.1.0): its schemas are JSON Schema 2020-12, which is what msgspec writes.
 """
 
+from collections.abc import Iterable
 from functools import lru_cache
 from http import HTTPStatus
 from typing import Annotated, Any
@@ -11,11 +12,12 @@ from msgspec import UNSET, Meta, UnsetType
 
 from ...protocol import codec
 from ...protocol.components import component_schemas
-from ...protocol.errors import AdjournError, DecisionInvalid
+from ...protocol.errors import AdjournError, DecisionInvalid, LimitExceeded
 from ...protocol.events import Envelope, Status
 from ...protocol.messages import Message, Wire
 from ...protocol.methods import METHODS, RUN_ID_PATTERN, Params, RunGet, RunId, RunResume, RunStart, RunSubscribe
 from ...protocol.openrpc import refusals
+from .documents import MarkdownDocuments, MarkdownTexts
 from .operations import OPERATIONS, Operation, method_of
 from .problems import PROBLEM_TYPE, status_of
 
@@ -59,7 +61,7 @@ class StartBody(Wire, frozen=True):
 def openapi_document(version: str) -> bytes:
     """Return the document as JSON, of this version of adjourn."""
     kinds = [kind for method in METHODS.values() for kind in (method.params, method.result)]
-    found = component_schemas([*kinds, Problem, Accepted, StartBody, Envelope])
+    found = component_schemas([*kinds, *_OWN, Envelope])
     schemas = {name: _closed(schema) for name, schema in found.items()} | {"Value": _VALUE}
     paths: dict[str, dict[str, Any]] = {}
     for operation in OPERATIONS:
@@ -70,6 +72,7 @@ def openapi_document(version: str) -> bytes:
     resume = _body_about_a_run(schemas[RunResume.__name__])
     paths["/runs/{runId}/resume"] = {"post": _stream_of(RunResume, "Decide a gated call", resume, in_path=True)}
     paths["/runs/{runId}/events"] = {"get": _events(found[RunSubscribe.__name__])}
+    paths["/markdown"] = {"post": _markdown()}
     paths["/healthz"] = {"get": {"operationId": "health", "responses": _answers("Whether it takes requests", _OBJECT)}}
     paths["/openapi.json"] = {"get": {"operationId": "openapi", "responses": _answers("This document", _OBJECT)}}
     inlined = {method.params.__name__ for method in METHODS.values()}
@@ -135,6 +138,16 @@ def _events(params: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def _markdown() -> dict[str, Any]:
+    summary = "Parse Markdown, safe to show: HTML in it is text, and links are http, https or mailto"
+    return {
+        "operationId": "markdown",
+        "summary": summary,
+        "requestBody": {"required": True, "content": {_JSON: {"schema": _ref(MarkdownTexts)}}},
+        "responses": _answers(summary, _ref(MarkdownDocuments)) | _refused_with([LimitExceeded]),
+    }
+
+
 def _answers(summary: str, schema: dict[str, Any]) -> dict[str, Any]:
     return {"200": {"description": summary, "content": {_JSON: {"schema": schema}}}}
 
@@ -146,7 +159,11 @@ def _event_stream(summary: str) -> dict[str, Any]:
 
 def _refusals(params: type[Params]) -> dict[str, Any]:
     """The problems of an operation, by status; those that any request may meet are the default."""
-    statuses = {status_of(error("", **_DATA.get(error, {}))) for error in refusals(method_of(params))}
+    return _refused_with(refusals(method_of(params)))
+
+
+def _refused_with(errors: Iterable[type[AdjournError]]) -> dict[str, Any]:
+    statuses = {status_of(error("", **_DATA.get(error, {}))) for error in errors}
     found = {str(status.value): _problem(status.phrase) for status in sorted({*statuses, *_ANY_REQUEST})}
     return found | {"default": _problem("Refused")}
 
@@ -207,6 +224,7 @@ _VALUE = {
     "items": _ANY_VALUE,
     "additionalProperties": _ANY_VALUE,
 }
+_OWN = (Problem, Accepted, StartBody, MarkdownTexts, MarkdownDocuments)
 _OBJECT = {"type": "object"}
 _RUN_ID = {
     "name": "runId",

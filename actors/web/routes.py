@@ -31,6 +31,7 @@ from ..gateway.procedures import Procedures
 from ..gateway.sessions import Sessions
 from ..runtime.system import ActorSystem
 from .bodies import params_of_body, params_of_query, start_or_resume
+from .documents import Documents
 from .entry import principal_of
 from .openapi import Accepted, openapi_document
 from .operations import OPERATIONS, Operation, method_of
@@ -48,6 +49,7 @@ class Routes:
 
     def __init__(self, system: ActorSystem, sessions: Sessions, limits: GatewayLimits) -> None:
         self._system, self._sessions, self._limits = system, sessions, limits
+        self._documents = Documents(system)
 
     def table(self) -> dict[str, dict[str, Handler]]:
         """The handlers, by path and verb."""
@@ -57,6 +59,7 @@ class Routes:
         verbs["/runs"]["POST"] = self._start_or_resume
         verbs["/runs/{runId}/resume"] = {"POST": self._resume}
         verbs["/runs/{runId}/events"] = {"GET": self._events}
+        verbs["/markdown"] = {"POST": self._documents.parse}
         verbs["/healthz"] = {"GET": self._health}
         verbs["/openapi.json"] = {"GET": self._openapi}
         return verbs
