@@ -22,8 +22,9 @@ from .decisions import decide, decline
 from .ends import end, finish_abort, request_abort
 from .events import AgentResume, AgentStart, ErrorInfo, MessageEnd, TurnStart
 from .expiry import expire
+from .firstwords import first_words
 from .gates import open_call
-from .messages import AssistantMessage, Message, ToolCall, ToolResultMessage
+from .messages import AssistantMessage, Message, ToolCall, ToolResultMessage, UserMessage
 from .record import FINAL, AbortRequest, Head, History, InputEntry, MessageEntry, SpecEntry
 from .step import SEQ_RANGE, Step
 from .transitions import (
@@ -50,6 +51,7 @@ from .turns import go_on, restart_tool, start_model
 
 __all__ = ["MAX_RECOVERIES", "begin", "resume_seq", "step"]
 
+MAX_TITLE_CHARS = 100
 MAX_RECOVERIES = 3  # without progress between them; the next one ends the run
 
 
@@ -70,6 +72,7 @@ def begin(start: Begin, now: int) -> Transition:
         seq=seq,
         seq_ceiling=seq + SEQ_RANGE,
         metadata=start.metadata,
+        title=_title(messages),
         owner=start.owner,
         start_digest=start.start_digest,
         spec_digest=start.spec_digest,
@@ -126,6 +129,12 @@ def step(head: Head, history: History, given: Input, *, now: int, seq: int) -> T
 def resume_seq(head: Head) -> int:
     """Return the sequence number after which a loaded run goes on: events above `head.seq` may have been shown."""
     return head.seq_ceiling if head.status == "running" else head.seq
+
+
+def _title(messages: tuple[Message, ...]) -> str | None:
+    """The first words of the last user message, for lists of runs."""
+    said = next((message for message in reversed(messages) if isinstance(message, UserMessage)), None)
+    return None if said is None else first_words(said.text, MAX_TITLE_CHARS) or None
 
 
 def closed(messages: tuple[Message, ...], now: int) -> tuple[Message, ...]:

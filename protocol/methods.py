@@ -314,6 +314,7 @@ class RunSummary(Wire, frozen=True):
     created_at: int  # ms since the epoch
     updated_at: int  # ms since the epoch
     seq: int  # of the last event that is saved
+    title: str | None = None  # first words of the last user message, one line of at most 100 characters
     pending: int = shown(0)  # calls that wait for a decision or a client
     calls: tuple[WaitingCall, ...] = ()  # the first of them, at most MAX_LISTED_CALLS
     waiting_since: int | None = None  # ms since the epoch: since when a call has waited for a decision

@@ -45,7 +45,7 @@ __all__ = [
     "encode_head",
 ]
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 Phase = Literal["gated", "offered", "ready", "started", "done"]
 FINAL: frozenset[str] = frozenset({"completed", "failed", "aborted"})
@@ -162,6 +162,7 @@ class Head(Wire, frozen=True):
     recoveries: int = 0  # since the last progress
     usage: Usage = shown(Usage())  # of all turns so far
     metadata: dict[str, Any] = {}  # the starter's own
+    title: str | None = None  # the first words of the last user message; None: it has no text, or the head is older
     owner: str | None = None  # the principal that started it
     spec_digest: str = ""  # of the recorded spec; empty in heads that were written before it was kept
     start_digest: str = shown("")  # of principal, agent and input
@@ -333,12 +334,15 @@ def _since(head: dict[str, Any]) -> dict[str, Any]:
     return {**head, "calls": calls, **({"waitingSince": saved} if waits else {})}
 
 
-def _same(entry: dict[str, Any]) -> dict[str, Any]:
-    return entry
+def _same(plain: dict[str, Any]) -> dict[str, Any]:
+    return plain
 
 
 # MIGRATIONS[n] leads from schema version n to n + 1.
-MIGRATIONS: dict[int, Migration] = {1: Migration(head=_since, entry=_same)}
+MIGRATIONS: dict[int, Migration] = {
+    1: Migration(head=_since, entry=_same),
+    2: Migration(head=_same, entry=_same),  # version 3 has titles
+}
 
 _HEAD = msgspec.json.Decoder(Head)
 _ENTRY: msgspec.json.Decoder[Entry] = msgspec.json.Decoder(Entry)

@@ -17,6 +17,7 @@ import typer
 from ...protocol.codec import CodecError, parse_json
 from ...protocol.errors import AdjournError, InvalidParams, NotPending, Stranded, ToolCallIdRequired
 from ...protocol.events import Status
+from ...protocol.firstwords import first_words
 from ...protocol.methods import RunSnapshot, RunSummary, Settled
 from ...protocol.rendering import visible
 from ...protocol.transcript import PendingCall, Snapshot, Transcript
@@ -37,7 +38,7 @@ URL_VARIABLE = "ADJOURN_URL"
 app = typer.Typer(help="See the runs at a gateway; decide for them, stop them, forget them.", no_args_is_help=True)
 
 
-HEADER = f"{'RUN':32}  {'AGENT':12}  {'STATUS':9}  {'CHANGED':11}  WAITING FOR"
+HEADER = f"{'RUN':32}  {'AGENT':12}  {'STATUS':9}  {'CHANGED':11}  {'ABOUT':30}  WAITING FOR"
 
 RunId = Annotated[str, typer.Argument(metavar="RUN", help="Its id, from `adjourn runs list`.")]
 Url = Annotated[str, typer.Option(envvar=URL_VARIABLE, help="The gateway.")]
@@ -314,7 +315,8 @@ def _table(runs: tuple[RunSummary, ...]) -> list[str]:
 def _row(run: RunSummary) -> str:
     changed = _stamp(run.updated_at)
     status = "deleted" if run.deleted else "stranded" if run.stranded else run.status
-    return f"{run.run_id:32}  {run.agent:12}  {status:9}  {changed:11}  {_waits_for(run)}".rstrip()
+    title = first_words(clean(run.title or ""), 30)
+    return f"{run.run_id:32}  {run.agent:12}  {status:9}  {changed:11}  {title:30}  {_waits_for(run)}".rstrip()
 
 
 def _waits_for(run: RunSummary) -> str:

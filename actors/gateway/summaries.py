@@ -17,6 +17,7 @@ def run_summary(head: Head, *, stranded: bool, deleted: bool = False) -> RunSumm
         created_at=head.created_at,
         updated_at=head.updated_at,
         seq=head.seq,
+        title=head.title,
         pending=len(waiting),
         calls=tuple(map(_waiting_call, waiting[:MAX_LISTED_CALLS])),
         waiting_since=head.waiting_since,

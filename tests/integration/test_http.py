@@ -181,6 +181,8 @@ async def test_a_run_is_got_by_its_state_listed_by_pages_aborted_and_deleted() -
         assert "next" not in rest.links
         assert {run["runId"] for run in page.json()["runs"] + rest.json()["runs"]} == {"a", "b", "c"}
 
+        assert {run["title"] for run in page.json()["runs"]} == {"x"}
+
         aborted = await client.post("/runs/a/abort", json={"reason": "enough"})
         assert aborted.json()["status"] == "aborted"
         state = await client.get("/runs/a")

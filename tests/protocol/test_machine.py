@@ -11,7 +11,7 @@ from adjourn.protocol.events import (
     ToolExecutionStart,
     TurnEnd,
 )
-from adjourn.protocol.messages import Text, ToolResultMessage, user
+from adjourn.protocol.messages import Message, Text, ToolResultMessage, UserMessage, user
 from adjourn.protocol.record import Limits
 from adjourn.protocol.transitions import (
     Abort,
@@ -35,6 +35,21 @@ def test_a_run_without_calls_completes_with_its_first_answer():
     assert (end.status, end.reason, end.usage.cost.total) == ("completed", "stop", 2.0)
     assert d.head.end_seq == d.head.seq == d.shown[-1][0]
     assert d.head.next_due == d.now + 30 * 24 * 3600 * 1000  # retention
+
+
+@pytest.mark.parametrize(
+    ("given", "title"),
+    [
+        ((user("Refund order 7,\nplease."),), "Refund order 7, please."),
+        ((user("first"), user("second"), said("an answer")), "second"),
+        ((user("word " * 100),), "word " * 19 + "word…"),
+        ((user("   "),), None),
+        ((UserMessage(content=()),), None),
+        ((), None),
+    ],
+)
+def test_the_head_keeps_the_first_words_of_the_last_user_message(given: tuple[Message, ...], title: str | None):
+    assert Driver(given=given).head.title == title
 
 
 def test_a_run_numbers_its_events_from_where_it_was_begun():

@@ -37,6 +37,8 @@ FROZEN = {
     "v1-entries.json": "100747743603e1a16290157c12a0290d0512dcebc48ca98e6c75a881d928ed93",
     "v2-heads.json": "c112a67518c64899fbe5cba7cd45cac5d34544dbfd00d28389cc77f8548bf30c",
     "v2-entries.json": "cde912f0efa5ae8d12287fd8aa29cd836fca5e698a4d24fc71ef7e5b6e96b1ff",
+    "v3-heads.json": "9ac4eef250955c8eb4f1985422f1aa53d0fe87b16682237924705f0ae1bf2d25",
+    "v3-entries.json": "cde912f0efa5ae8d12287fd8aa29cd836fca5e698a4d24fc71ef7e5b6e96b1ff",
 }
 
 

@@ -38,7 +38,10 @@ STORES = Path(__file__).parent.parent / "vectors" / "stores"
 PATIENCE_S = 20
 
 # What of a head is looked at; the rest of it is in the snapshot.
-HEAD = ("version", "epoch", "owner", "calls", "modelCall", "abort", "recoveries", "createdAt", "nextDue", "expiresAt")
+HEAD = (
+    *("version", "epoch", "owner", "title", "calls", "modelCall", "abort", "recoveries"),
+    *("createdAt", "nextDue", "expiresAt"),
+)
 ARGUMENTS = {"toolCallId": "tool_call_id", "claimToken": "token", "isError": "is_error"}
 
 

@@ -747,6 +747,8 @@ export interface RunSummary {
   updatedAt: number;
   /** of the last event that is saved */
   seq: number;
+  /** first words of the last user message, one line of at most 100 characters */
+  title?: string;
   /** calls that wait for a decision or a client */
   pending: number;
   /** the first of them, at most MAX_LISTED_CALLS */
