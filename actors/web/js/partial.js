@@ -1,11 +1,9 @@
 /** One assistant message, put together from the deltas of its stream: as `protocol/partial.py`. Pure. */
 
+import { hasPortableIntegers, isPortable } from "./portable.js";
+
 /** @import { AssistantMessage, AssistantBlock, StreamDelta, Thinking, ToolCall } from "./protocol.js" */
 
-const MAX_DEPTH = 100;
-const MAX_INT = 2n ** 53n;
-const STRING = /"(?:[^"\\]|\\.)*"/g;
-const NUMBER = /-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/g;
 const GROWS = { text_delta: "text", thinking_delta: "thinking", toolcall_delta: "toolCall" };
 
 /**
@@ -139,32 +137,8 @@ function parseArguments(text) {
   try {
     const value = JSON.parse(text);
     const fits = typeof value === "object" && value !== null && !Array.isArray(value);
-    return fits && isPortable(value, 1) && hasPortableIntegers(text) ? value : null;
+    return fits && isPortable(value) && hasPortableIntegers(text) ? value : null;
   } catch {
     return null;
   }
-}
-
-/**
- * @param {unknown} value
- * @param {number} depth
- * @returns {boolean}
- */
-function isPortable(value, depth) {
-  if (typeof value === "string") return value.isWellFormed();
-  if (typeof value === "number") return Number.isFinite(value);
-  if (typeof value !== "object" || value === null) return true;
-  if (depth > MAX_DEPTH) return false;
-  return Object.entries(value).every(([key, item]) => key.isWellFormed() && isPortable(item, depth + 1));
-}
-
-/** JSON.parse rounds integers beyond ±2^53, so it is the text that tells. @param {string} text */
-function hasPortableIntegers(text) {
-  const numbers = text.replace(STRING, "").match(NUMBER) ?? [];
-  return numbers.every((number) => /[.eE]/.test(number) || abs(BigInt(number)) <= MAX_INT);
-}
-
-/** @param {bigint} value */
-function abs(value) {
-  return value < 0n ? -value : value;
 }

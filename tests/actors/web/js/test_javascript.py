@@ -15,7 +15,10 @@ from tracked import ROOT, tracked_files
 import adjourn
 
 CLIENT = ROOT / "actors/web/js"
-ALONE = sorted(path.name for path in HERE.glob("*.test.js") if path.name not in ("react.test.js", "served.test.js"))
+IN_A_DOCUMENT = sorted(
+    path.name for path in HERE.glob("*.test.js") if 'from "./dom.js"' in path.read_text(encoding="utf-8")
+)
+ALONE = sorted({path.name for path in HERE.glob("*.test.js")} - {"react.test.js", "served.test.js", *IN_A_DOCUMENT})
 
 
 SERVED = re.findall(
@@ -58,6 +61,13 @@ def test_a_chat_with_a_real_server_passes(name: str) -> None:
 def test_the_hook_passes_with_react(folder: str) -> None:
     needs_packages(folder)
     run_tests("--import", "./modules.js", "react.test.js", MODULES_OF=folder)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", IN_A_DOCUMENT)
+def test_the_page_passes_in_a_document(name: str) -> None:
+    needs_packages("react-19")
+    run_tests("--import", "./modules.js", name, MODULES_OF="react-19")
 
 
 # Types.

@@ -1,0 +1,34 @@
+/** Which values every wire carries: finite numbers, integers within ±2^53, whole characters, at most 100 levels. Pure. */
+
+const MAX_DEPTH = 100;
+const MAX_INT = 2n ** 53n;
+const STRING = /"(?:[^"\\]|\\.)*"/g;
+const NUMBER = /-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/g;
+
+/**
+ * Whether a parsed JSON value can be sent. Integers need the text: see `hasPortableIntegers`.
+ * @param {unknown} value
+ * @param {number} [depth] of the value itself, from 1
+ * @returns {boolean}
+ */
+export function isPortable(value, depth = 1) {
+  if (typeof value === "string") return value.isWellFormed();
+  if (typeof value === "number") return Number.isFinite(value);
+  if (typeof value !== "object" || value === null) return true;
+  if (depth > MAX_DEPTH) return false;
+  return Object.entries(value).every(([key, item]) => key.isWellFormed() && isPortable(item, depth + 1));
+}
+
+/**
+ * Whether all integers of a JSON text are within ±2^53. `JSON.parse` rounds larger ones, so only the text tells.
+ * @param {string} text
+ */
+export function hasPortableIntegers(text) {
+  const numbers = text.replace(STRING, "").match(NUMBER) ?? [];
+  return numbers.every((number) => /[.eE]/.test(number) || abs(BigInt(number)) <= MAX_INT);
+}
+
+/** @param {bigint} value */
+function abs(value) {
+  return value < 0n ? -value : value;
+}

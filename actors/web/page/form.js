@@ -1,0 +1,213 @@
+/** The form of a decision, drawn from its JSON Schema: fields, what is entered in them, errors beside them. */
+
+import { make } from "./formdom.js";
+import { drawRoot } from "./formdraw.js";
+import { isEqual } from "./formequal.js";
+import { stepsOf } from "./formpointer.js";
+
+/** @import { Fault, Field } from "./formfield.js" @import { Schema } from "./formmerge.js" */
+
+/**
+ * @typedef {object} DecisionFormOptions the first five as a pending call has them
+ * @property {Schema | boolean} [schema] JSON Schema of the decision
+ * @property {boolean} [approval] the decision is a yes or no: there is only a reason to enter
+ * @property {Record<string, any>} [input] the model's arguments
+ * @property {boolean | string[]} [editable] which of them are fields
+ * @property {Schema} [parameters] JSON Schema of the arguments
+ * @property {string} idPrefix of all ids in the form: another one for each form in the document
+ */
+
+/** @typedef {{ path: string, message: string }} FormFault `path`: JSON pointer, `/arguments/…` for an edited argument */
+
+const REASON = {
+  type: "object",
+  properties: { reason: { type: "string", maxLength: 10_000, description: "The agent reads it." } },
+  additionalProperties: false,
+};
+
+/** What is entered is no decision yet. It is shown beside the fields already. */
+export class FormError extends Error {
+  /** @param {FormFault[]} errors */
+  constructor(errors) {
+    super(errors.map(({ message }) => message).join(" "));
+    this.name = "FormError";
+    this.errors = errors;
+  }
+}
+
+/**
+ * A form for one call that waits for a decision. What it checks is a convenience: the server judges.
+ * @param {DecisionFormOptions} options
+ */
+export function decisionForm(options) {
+  return new DecisionForm(options);
+}
+
+/** Put `element` into the page. Nothing in it sends anything. */
+export class DecisionForm {
+  element = make("div", { class: "decision-form" });
+  #isApproval;
+  #input;
+  #editable;
+  #decision;
+  /** @type {Field | null} */
+  #arguments = null;
+  /** The fields that show an error. @type {Field[]} */
+  #marked = [];
+  #notes = make("ul", { class: "form-notes", role: "alert", hidden: true });
+
+  /** @param {DecisionFormOptions} options */
+  constructor({ schema = true, approval = false, input = {}, editable = false, parameters, idPrefix }) {
+    let count = 0;
+    const newId = () => `${idPrefix}-${++count}`;
+    this.#isApproval = approval;
+    this.#input = input;
+    this.#editable = editable;
+    const edited = schemaOfEditable(editable, parameters);
+    if (edited !== null) {
+      this.#arguments = drawRoot(edited, { label: "Arguments", required: true, isRoot: true }, newId);
+      this.#arguments.fill(this.#shown());
+    }
+    const place = { label: titleOf(schema) ?? "Decision", required: true, isRoot: true };
+    this.#decision = drawRoot(approval ? REASON : schema, place, newId);
+    this.#arrange();
+  }
+
+  #arrange() {
+    const legend = make("legend", {}, "Arguments that you can change");
+    const edited = this.#arguments;
+    const before =
+      edited === null ? [] : [make("fieldset", { class: "form-group form-arguments" }, legend, edited.element)];
+    this.element.append(this.#notes, ...before, this.#decision.element);
+    this.element.addEventListener("input", () => this.#note([]));
+  }
+
+  /**
+   * The decision as it is entered.
+   * @param {"approve" | "decline"} [action] of an approval: which button was pressed
+   * @returns {any}
+   * @throws {FormError} what is missing or wrong is shown beside its fields, and the first of these has the focus
+   */
+  value(action) {
+    const { decision } = this.#read();
+    return this.#isApproval ? { approved: action === "approve", ...decision } : decision;
+  }
+
+  /**
+   * All arguments, with what was edited; undefined where nothing was.
+   * @returns {Record<string, any> | undefined}
+   * @throws {FormError} as `value`
+   */
+  arguments() {
+    const edited = this.#read().edited;
+    return edited === undefined || isEqual(edited, this.#input) ? undefined : edited;
+  }
+
+  /** Of an approval: the reason that is entered, if any; for `decline`, which needs no other field to be right. */
+  reason() {
+    return this.#isApproval ? this.#decision.read([], "")?.reason : undefined;
+  }
+
+  /**
+   * Enter a decision, in place of what was entered.
+   * @param {any} decision
+   */
+  fill(decision) {
+    this.#decision.fill(decision);
+  }
+
+  /**
+   * Show what the server says is wrong, each beside its field, else above all fields. The first field gets the focus.
+   * @param {FormFault[]} errors `errors` of a `decisionInvalid`
+   */
+  showErrors(errors) {
+    this.#show(errors.map(({ path, message }) => ({ path, message, field: this.#at(path) })));
+  }
+
+  focusFirst() {
+    (this.#arguments ?? this.#decision).focus();
+  }
+
+  /** Both parts, so that all that is wrong is shown at once. */
+  #read() {
+    /** @type {Fault[]} */
+    const faults = [];
+    const edited = this.#arguments?.read(faults, "/arguments");
+    const decision = this.#decision.read(faults, "");
+    this.#show(faults);
+    if (faults.length > 0) {
+      throw new FormError(faults.map(({ path, message }) => ({ path, message })));
+    }
+    return { decision, edited: this.#arguments === null ? undefined : this.#whole(edited) };
+  }
+
+  /** The arguments that are fields. */
+  #shown() {
+    return pick(this.#input, (name) => this.#isEditable(name));
+  }
+
+  /** @param {Record<string, any>} edited */
+  #whole(edited) {
+    return { ...pick(this.#input, (name) => !this.#isEditable(name)), ...edited };
+  }
+
+  /** @param {string} name */
+  #isEditable(name) {
+    return Array.isArray(this.#editable) ? this.#editable.includes(name) : this.#editable;
+  }
+
+  /** @param {string} path @returns {Field | null} */
+  #at(path) {
+    const [first, ...rest] = stepsOf(path);
+    const found = this.#decision.at(stepsOf(path));
+    return found ?? (first === "arguments" ? (this.#arguments?.at(rest) ?? null) : null);
+  }
+
+  /** @param {Fault[]} faults in place of those that were shown */
+  #show(faults) {
+    for (const field of this.#marked) field.clearError();
+    this.#marked = faults.flatMap(({ field }) => field ?? []);
+    for (const { field, message } of faults) field?.showError(message);
+    this.#note(faults.filter(({ field }) => field === null));
+    faults.find(({ field }) => field !== null)?.field?.focus();
+  }
+
+  /** @param {FormFault[]} errors that no field has */
+  #note(errors) {
+    const lines = errors.map(({ path, message }) => make("li", {}, path === "" ? message : `${path}: ${message}`));
+    this.#notes.replaceChildren(...lines);
+    this.#notes.hidden = lines.length === 0;
+  }
+}
+
+/** @param {Schema | boolean} schema */
+function titleOf(schema) {
+  return typeof schema === "object" && typeof schema.title === "string" ? schema.title : undefined;
+}
+
+/**
+ * Of the arguments' schema, what is editable; null: nothing is.
+ * @param {boolean | string[]} editable
+ * @param {Schema} [parameters]
+ */
+function schemaOfEditable(editable, parameters = {}) {
+  if (editable === false || (Array.isArray(editable) && editable.length === 0)) return null;
+  if (editable === true) return parameters;
+  const { properties = {}, required = [], ...rest } = parameters;
+  const known = Object.fromEntries(
+    editable.map((name) => [name, Object.hasOwn(properties, name) ? properties[name] : true]),
+  );
+  const isRequired = (/** @type {string} */ name) => required.includes(name) || !Object.hasOwn(properties, name);
+  return {
+    ...rest,
+    type: "object",
+    properties: known,
+    required: editable.filter(isRequired),
+    additionalProperties: false,
+  };
+}
+
+/** @param {Record<string, any>} members @param {(name: string) => boolean} isWanted */
+function pick(members, isWanted) {
+  return Object.fromEntries(Object.entries(members).filter(([name]) => isWanted(name)));
+}

@@ -1,0 +1,178 @@
+/** How a value stands in a text control, and what a text in it means. Pure, but for the time zone of the browser. */
+
+import { hasPortableIntegers, isPortable } from "../js/portable.js";
+import { matches } from "./formfits.js";
+import { momentCodec, timeCodec } from "./formmoments.js";
+
+/** @import { Schema } from "./formmerge.js" @import { Shape } from "./formschema.js" */
+
+/**
+ * @typedef {object} Codec
+ * @property {string} type of the input
+ * @property {boolean} [isLong] needs several lines
+ * @property {boolean} [isCode] is shown in a fixed-width font
+ * @property {string} [inputMode]
+ * @property {string} [autocomplete]
+ * @property {() => string} note what a person must know to fill it in; "" where nothing
+ * @property {(value: any) => string} show
+ * @property {(text: string) => any} parse throws an Error that says what was expected
+ * @property {(value: any) => void} check throws the same, of a value that the schema doesn't allow
+ */
+
+const LONG = 120; // characters that one line still shows
+const NUMBER = /^-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?$/;
+const MAX_INT = 2 ** 53;
+
+/** @param {Shape} shape of kind text, number or json @returns {Codec} */
+export function codecOf(shape) {
+  if (shape.kind === "json") return jsonCodec(shape);
+  if (shape.kind === "number") return numberCodec(shape.schema);
+  switch (shape.schema.format) {
+    case "date-time":
+      return momentCodec();
+    case "time":
+      return timeCodec();
+    default:
+      return textCodec(shape.schema);
+  }
+}
+
+// Text.
+
+/** By format: type of the input, what a text must look like, an example. @type {Record<string, [string, RegExp, string]>} */
+const FORMATS = {
+  date: ["date", /^\d{4}-\d\d-\d\d$/, "a date, such as 2026-11-28"],
+  email: ["email", /^[^\s@]+@[^\s@]+$/, "an e-mail address, such as ada@example.com"],
+  uri: ["url", /^[A-Za-z][A-Za-z0-9+.-]*:\S+$/, "a web address, such as https://example.com"],
+};
+
+/** @param {Schema} schema @returns {Codec} */
+function textCodec(schema) {
+  const { minLength = 0, maxLength, pattern, format } = schema;
+  const [type, form, example] = (Object.hasOwn(FORMATS, format ?? "") && FORMATS[format]) || ["text", /(?:)/, "text"];
+  return {
+    type,
+    isLong: type === "text" && maxLength > LONG,
+    autocomplete: "off",
+    note: () => lengthNote(minLength, maxLength),
+    show: (value) => (typeof value === "string" ? value : JSON.stringify(value)),
+    parse: (text) => text,
+    check(value) {
+      if (typeof value !== "string") throw new Error("Expected text.");
+      if (!value.isWellFormed()) throw new Error("It has half a character in it, which can't be sent. Type it again.");
+      const { length } = [...value];
+      if (length < minLength) throw new Error(`Expected at least ${characters(minLength)}, not ${length}.`);
+      if (length > maxLength) throw new Error(`Expected at most ${characters(maxLength)}, not ${length}.`);
+      if (!form.test(value)) throw new Error(`Expected ${example}.`);
+      if (pattern !== undefined && !matches(pattern, value)) throw new Error(`Expected text of the form ${pattern}`);
+    },
+  };
+}
+
+/** @param {number} minLength @param {number | undefined} maxLength */
+function lengthNote(minLength, maxLength) {
+  if (minLength > 1 && maxLength !== undefined) return `${minLength} to ${characters(maxLength)}.`;
+  if (minLength > 1) return `At least ${characters(minLength)}.`;
+  return maxLength === undefined ? "" : `At most ${characters(maxLength)}.`;
+}
+
+/** @param {number} count */
+function characters(count) {
+  return count === 1 ? "1 character" : `${count} characters`;
+}
+
+// Numbers: in text inputs, for those of type number hide what they can't read.
+
+/** @param {Schema} schema @returns {Codec} */
+function numberCodec(schema) {
+  const isWhole = schema.type === "integer";
+  return {
+    type: "text",
+    inputMode: schema.minimum >= 0 || schema.exclusiveMinimum >= 0 ? (isWhole ? "numeric" : "decimal") : "text",
+    autocomplete: "off",
+    note: () => boundsNote(schema),
+    show: (value) => (typeof value === "number" ? JSON.stringify(value) : String(value)),
+    parse: (text) => parseNumber(text.trim()),
+    check(value) {
+      if (typeof value !== "number") throw new Error("Expected a number.");
+      if (isWhole && !Number.isInteger(value)) throw new Error("Expected a whole number.");
+      checkBounds(value, schema);
+    },
+  };
+}
+
+/** The number that a text is, where nothing is lost. @param {string} text */
+function parseNumber(text) {
+  if (/^-?0\d/.test(text)) throw new Error("Expected a number without leading zeros.");
+  if (/^-?\d+,\d+$/.test(text)) throw new Error(`Expected a point, not a comma: ${text.replace(",", ".")}`);
+  if (!NUMBER.test(text)) throw new Error("Expected a number, such as 12 or 79.5.");
+  const value = Number(text);
+  const isVanished = value === 0 && /[1-9]/.test(text.split(/[eE]/)[0]);
+  if (!Number.isFinite(value) || isVanished) throw new Error("Expected a number that a computer can hold.");
+  if (![text, JSON.stringify(value)].every(hasPortableIntegers)) {
+    throw new Error(`Expected whole numbers within ±${MAX_INT}: larger ones would be rounded.`);
+  }
+  return value;
+}
+
+/** @param {number} value @param {Schema} schema */
+function checkBounds(value, { minimum, maximum, exclusiveMinimum, exclusiveMaximum, multipleOf }) {
+  if (value < minimum) throw new Error(`Expected at least ${minimum}.`);
+  if (value > maximum) throw new Error(`Expected at most ${maximum}.`);
+  if (value <= exclusiveMinimum) throw new Error(`Expected more than ${exclusiveMinimum}.`);
+  if (value >= exclusiveMaximum) throw new Error(`Expected less than ${exclusiveMaximum}.`);
+  if (multipleOf !== undefined && !isMultiple(value / multipleOf))
+    throw new Error(`Expected a multiple of ${multipleOf}.`);
+}
+
+/** 0.3 is a multiple of 0.1, whatever binary fractions say. @param {number} quotient */
+function isMultiple(quotient) {
+  return Math.abs(quotient - Math.round(quotient)) <= 1e-9 * Math.max(1, Math.abs(quotient));
+}
+
+/** @param {Schema} schema */
+function boundsNote({ minimum, maximum, exclusiveMinimum, exclusiveMaximum, multipleOf }) {
+  const notes = [
+    minimum !== undefined && maximum !== undefined ? `from ${minimum} to ${maximum}` : "",
+    minimum !== undefined && maximum === undefined ? `at least ${minimum}` : "",
+    maximum !== undefined && minimum === undefined ? `at most ${maximum}` : "",
+    exclusiveMinimum === undefined ? "" : `more than ${exclusiveMinimum}`,
+    exclusiveMaximum === undefined ? "" : `less than ${exclusiveMaximum}`,
+    multipleOf === undefined || multipleOf === 1 ? "" : `a multiple of ${multipleOf}`,
+  ].filter((note) => note !== "");
+  const text = notes.join(", ");
+  return text === "" ? "" : `${text[0].toUpperCase()}${text.slice(1)}.`;
+}
+
+// JSON, where no fields can be drawn.
+
+/** @param {Shape} shape @returns {Codec} */
+function jsonCodec({ why }) {
+  return {
+    type: "text",
+    isLong: true,
+    isCode: true,
+    autocomplete: "off",
+    note: () => `Write it as JSON: ${why}.`,
+    show: (value) => JSON.stringify(value, null, 2),
+    parse: parseJson,
+    check(value) {
+      if (!isPortable(value))
+        throw new Error("It has values that can't be sent: half a character, or over 100 levels.");
+    },
+  };
+}
+
+/** @param {string} text */
+function parseJson(text) {
+  let value;
+  try {
+    value = JSON.parse(text);
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    throw new Error(`This is not JSON: ${why}. Text stands in double quotes, names too; no comma after the last item.`);
+  }
+  if (!hasPortableIntegers(text))
+    throw new Error(`Expected whole numbers within ±${MAX_INT}: larger ones would be rounded.`);
+  return value;
+}

@@ -1,0 +1,88 @@
+/** Whether a value is one that a schema means: finds the branch of a choice for a value. The server judges. Pure. */
+
+import { isEqual } from "./formequal.js";
+
+/**
+ * @import { Shape, SchemaReader } from "./formschema.js"
+ * @typedef {Record<string, unknown>} Members
+ */
+
+/**
+ * @param {unknown} value
+ * @param {unknown} schema
+ * @param {SchemaReader} reader
+ * @returns {boolean}
+ */
+export function fits(value, schema, reader) {
+  const shape = reader.read(schema);
+  if (value === null && shape.nullable) return true;
+  return (CHECKS[shape.kind] ?? (() => true))(value, shape, reader);
+}
+
+/** @type {Partial<Record<Shape["kind"], (value: any, shape: Shape, reader: SchemaReader) => boolean>>} */
+const CHECKS = {
+  constant: (value, shape) => isEqual(value, shape.value),
+  choice: (value, { options = [] }) => options.some((option) => isEqual(option.value, value)),
+  variants: (value, { variants = [] }, reader) => variants.some(({ schema }) => fits(value, schema, reader)),
+  text: isText,
+  number: isNumber,
+  object: isObject,
+  list: isList,
+  checklist: isList,
+};
+
+/** @param {unknown} value @param {Shape} shape */
+function isText(value, { schema: { minLength = 0, maxLength = Infinity, pattern } }) {
+  if (typeof value !== "string") return false;
+  const { length } = [...value];
+  return length >= minLength && length <= maxLength && (pattern === undefined || matches(pattern, value));
+}
+
+/** Patterns that this browser can't read match all. @param {string} pattern @param {string} text */
+export function matches(pattern, text) {
+  try {
+    return new RegExp(pattern, "u").test(text);
+  } catch {
+    return true;
+  }
+}
+
+/** @param {unknown} value @param {Shape} shape */
+function isNumber(value, { schema }) {
+  if (typeof value !== "number" || (schema.type === "integer" && !Number.isInteger(value))) return false;
+  const { minimum = -Infinity, maximum = Infinity, exclusiveMinimum = -Infinity, exclusiveMaximum = Infinity } = schema;
+  return value >= minimum && value <= maximum && value > exclusiveMinimum && value < exclusiveMaximum;
+}
+
+/** @param {unknown} value @param {Shape} shape @param {SchemaReader} reader */
+function isObject(value, { schema: { properties = {}, required = [], additionalProperties = true } }, reader) {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return false;
+  if (!required.every((/** @type {string} */ name) => Object.hasOwn(value, name))) return false;
+  return Object.entries(value).every(([name, member]) => {
+    const schema = Object.hasOwn(properties, name) ? properties[name] : additionalProperties;
+    return schema !== false && fits(member, schema, reader);
+  });
+}
+
+/** @param {unknown} value @param {Shape} shape @param {SchemaReader} reader */
+function isList(value, { schema }, reader) {
+  if (!Array.isArray(value)) return false;
+  const { minItems = 0, maxItems = Infinity } = schema;
+  const { prefix, rest } = itemsOf(schema);
+  if (value.length < minItems || value.length > maxItems) return false;
+  return value.every((item, index) => {
+    const each = index < prefix.length ? prefix[index] : rest;
+    return each !== false && fits(item, each, reader);
+  });
+}
+
+/**
+ * The schemas of a list's first items, and that of all others; false: there are no others.
+ * @param {Record<string, any>} schema
+ * @returns {{ prefix: unknown[], rest: unknown }}
+ */
+export function itemsOf({ items, prefixItems, additionalItems }) {
+  if (Array.isArray(items)) return { prefix: items, rest: additionalItems ?? false }; // before draft 2020-12
+  if (Array.isArray(prefixItems)) return { prefix: prefixItems, rest: items ?? false };
+  return { prefix: [], rest: items ?? true };
+}

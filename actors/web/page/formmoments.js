@@ -1,0 +1,85 @@
+/** Times of day and moments, as RFC 3339 writes them and as a browser's controls show them: in its own time zone. */
+
+/** @import { Codec } from "./formcodecs.js" */
+
+const MOMENT = /^\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)$/;
+const TIME = /^(\d\d:\d\d(?::\d\d(?:\.\d+)?)?)([Zz]|[+-]\d\d:\d\d)?$/;
+
+/** @returns {Codec} */
+export function momentCodec() {
+  return {
+    type: "datetime-local",
+    note: () => `In the time zone of this browser, ${zone()}.`,
+    show: (value) => (MOMENT.test(value) ? localText(new Date(value.replace(" ", "T"))) : String(value)),
+    parse(text) {
+      if (MOMENT.test(text)) return text; // typed in full, where the control shows text
+      const date = new Date(text);
+      if (Number.isNaN(date.getTime())) throw new Error("Expected a date and a time, such as 2026-11-28T10:30:00Z.");
+      const [day, time] = text.split("T");
+      return `${day}T${withSeconds(time)}${offsetOf(date)}`;
+    },
+    check: (value) => checkForm(value, MOMENT, "a date and a time, such as 2026-11-28T10:30:00Z"),
+  };
+}
+
+/** A time of day has an offset of its own: that of the value shown, else the browser's. @returns {Codec} */
+export function timeCodec() {
+  let offset = offsetOf(new Date());
+  return {
+    type: "time",
+    note: () => (/^[Zz]$/.test(offset) ? "In UTC." : `In UTC${offset}.`),
+    show(value) {
+      const [, time, given] = TIME.exec(value) ?? [];
+      if (time === undefined) return String(value);
+      offset = given ?? offset;
+      return shortest(time);
+    },
+    parse(text) {
+      const [, time, given] = TIME.exec(text) ?? [];
+      if (time === undefined) throw new Error("Expected a time, such as 10:30:00Z.");
+      return `${withSeconds(time)}${given ?? offset}`;
+    },
+    check: (value) => checkForm(value, TIME, "a time, such as 10:30:00Z"),
+  };
+}
+
+/** @param {unknown} value @param {RegExp} form @param {string} what */
+function checkForm(value, form, what) {
+  if (typeof value !== "string" || !form.test(value)) throw new Error(`Expected ${what}.`);
+}
+
+function zone() {
+  return `${Intl.DateTimeFormat().resolvedOptions().timeZone} (UTC${offsetOf(new Date())})`;
+}
+
+/** Of this time zone at a moment: `+01:00`. @param {Date} date */
+function offsetOf(date) {
+  const minutes = -date.getTimezoneOffset();
+  const [hours, rest] = [Math.floor(Math.abs(minutes) / 60), Math.abs(minutes) % 60];
+  return `${minutes < 0 ? "-" : "+"}${two(hours)}:${two(rest)}`;
+}
+
+/** @param {Date} date */
+function localText(date) {
+  const day = `${String(date.getFullYear()).padStart(4, "0")}-${two(date.getMonth() + 1)}-${two(date.getDate())}`;
+  const seconds = `${two(date.getSeconds())}.${String(date.getMilliseconds()).padStart(3, "0")}`;
+  return `${day}T${shortest(`${two(date.getHours())}:${two(date.getMinutes())}:${seconds}`)}`;
+}
+
+/** As controls write it: no seconds where they are 0. @param {string} time */
+function shortest(time) {
+  return time
+    .replace(/\.(\d*?)0+$/, ".$1")
+    .replace(/\.$/, "")
+    .replace(/^(\d\d:\d\d):00$/, "$1");
+}
+
+/** @param {string} time */
+function withSeconds(time) {
+  return /^\d\d:\d\d$/.test(time) ? `${time}:00` : time;
+}
+
+/** @param {number} number */
+function two(number) {
+  return String(number).padStart(2, "0");
+}

@@ -1,0 +1,255 @@
+/** What a JSON Schema asks for, as a shape that a form can draw: one level at a time, so recursion is no trouble. Pure. */
+
+import { isEqual } from "./formequal.js";
+import { distinct, labelOfType, labelOfValue, readable } from "./formlabels.js";
+import { merge } from "./formmerge.js";
+
+/** @import { Schema } from "./formmerge.js" */
+
+/**
+ * @typedef {object} Option one value of a choice
+ * @property {string} label
+ * @property {any} value
+ */
+
+/** @typedef {{ label: string, schema: Schema }} Variant one branch of `oneOf` or `anyOf`, with all that holds beside it */
+
+/**
+ * @typedef {object} Shape
+ * @property {"constant" | "choice" | "checklist" | "text" | "number" | "object" | "list" | "variants" | "json"} kind
+ * @property {Schema} schema without references and `allOf`; its children may have them
+ * @property {boolean} nullable whether null is valid beside all else
+ * @property {Option[]} [options] of a choice or a checklist
+ * @property {Variant[]} [variants]
+ * @property {string} [discriminator] of variants: the property whose constant tells them apart
+ * @property {any} [value] of a constant
+ * @property {string} [why] of json: why there are no fields
+ */
+
+const MAX_HOPS = 32; // of references that lead to references
+const UNDRAWN = ["if", "patternProperties", "dependentSchemas", "unevaluatedProperties", "$dynamicRef"];
+/** Which type a keyword speaks of, for a schema that doesn't say. @type {[string, string[]][]} */
+const HINTS = [
+  ["object", ["properties", "required", "additionalProperties", "minProperties", "maxProperties"]],
+  ["array", ["items", "prefixItems", "minItems", "maxItems", "uniqueItems"]],
+  ["string", ["pattern", "minLength", "maxLength", "format"]],
+  ["number", ["minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"]],
+];
+
+/** Reads the schemas of one document: `root` is where references start. */
+export class SchemaReader {
+  #root;
+
+  /** @param {Schema | boolean} root */
+  constructor(root) {
+    this.#root = root;
+  }
+
+  /**
+   * The shape of a schema. What no fields can be drawn for is `json`, with the reason.
+   * @param {unknown} given
+   * @returns {Shape}
+   */
+  read(given) {
+    try {
+      const { schema, nullable } = withoutNull(this.resolve(given));
+      return { nullable, schema, ...this.#kind(schema) };
+    } catch (error) {
+      const schema = isSchema(given) ? given : {};
+      return { kind: "json", schema, nullable: false, why: error instanceof Error ? error.message : String(error) };
+    }
+  }
+
+  /**
+   * A schema with its reference followed and its `allOf` merged. Throws where that can't be done.
+   * @param {unknown} given
+   * @param {number} [hops]
+   * @returns {Schema}
+   */
+  resolve(given, hops = 0) {
+    if (given === true || given === undefined) return {};
+    if (!isSchema(given)) throw new Error("no value is allowed here");
+    if (hops > MAX_HOPS) throw new Error("its references lead nowhere");
+    const { $ref, allOf = [], ...own } = given;
+    const parts = $ref === undefined ? allOf : [this.#target($ref), ...allOf];
+    return parts.reduce(
+      (/** @type {Schema} */ merged, /** @type {unknown} */ part) => merge(merged, this.resolve(part, hops + 1)),
+      own,
+    );
+  }
+
+  /** @param {unknown} reference */
+  #target(reference) {
+    if (typeof reference !== "string" || !/^#(\/|$)/.test(reference)) throw new Error("it refers to another document");
+    let found = /** @type {any} */ (this.#root);
+    for (const step of reference.split("/").slice(1)) {
+      const key = decodeURIComponent(step).replace(/~1/g, "/").replace(/~0/g, "~");
+      found = found !== null && typeof found === "object" && Object.hasOwn(found, key) ? found[key] : undefined;
+    }
+    if (found === undefined) throw new Error(`its reference ${reference} leads nowhere`);
+    return found;
+  }
+
+  /** @param {Schema} schema @returns {Omit<Shape, "schema" | "nullable"> & { schema?: Schema }} */
+  #kind(schema) {
+    const undrawn = UNDRAWN.find((keyword) => keyword in schema && schema[keyword] !== false);
+    if (undrawn !== undefined) throw new Error(`its rules (${undrawn}) can't be drawn as fields`);
+    const values = valuesOf(schema);
+    if (values !== null) return choice(values.map((value) => ({ value, label: labelOfValue(value) })));
+    if (schema.oneOf !== undefined || schema.anyOf !== undefined) return this.#union(schema);
+    switch (typeOf(schema)) {
+      case "object":
+        return { kind: "object" };
+      case "array":
+        return this.#list(schema);
+      case "string":
+        return { kind: "text" };
+      case "number":
+      case "integer":
+        return { kind: "number" };
+      case "boolean":
+        return choice([true, false].map((value) => ({ value, label: labelOfValue(value) })));
+      case "null":
+        return choice([{ value: null, label: labelOfValue(null) }]);
+      case undefined:
+        return { kind: "json", why: "any value is allowed" };
+      default:
+        return { kind: "variants", variants: typeVariants(schema) };
+    }
+  }
+
+  /** A list whose items are each one of a few values is ticked off. @param {Schema} schema */
+  #list(schema) {
+    if (schema.uniqueItems !== true || !isSchema(schema.items)) return { kind: /** @type {const} */ ("list") };
+    const item = this.read(schema.items);
+    const { kind, options } = item;
+    const isChecklist = kind === "choice" && !item.nullable && schema.prefixItems === undefined;
+    return isChecklist
+      ? { kind: /** @type {const} */ ("checklist"), options }
+      : { kind: /** @type {const} */ ("list") };
+  }
+
+  /** @param {Schema} schema @returns {Omit<Shape, "schema" | "nullable"> & { schema?: Schema }} */
+  #union({ oneOf, anyOf, ...rest }) {
+    if (oneOf !== undefined && anyOf !== undefined) throw new Error("several choices apply at once");
+    const branches = /** @type {Schema[]} */ ([...(oneOf ?? anyOf)].map((branch) => this.resolve(branch)));
+    const options = optionsOf(branches);
+    if (options !== null) return { ...choice(options), schema: rest };
+    const variants = branches.map((branch) => ({
+      schema: merge(branch, rest),
+      label: this.#labelOf(branch, branches),
+    }));
+    if (variants.length === 1) {
+      const schema = this.resolve(merge(rest, branches[0]));
+      return { schema, ...this.#kind(schema) };
+    }
+    const labels = distinct(variants.map(({ label }) => label));
+    const named = variants.map(({ schema }, index) => ({ schema, label: labels[index] }));
+    return { kind: "variants", variants: named, discriminator: this.#discriminator(branches) };
+  }
+
+  /** @param {Schema} branch @param {Schema[]} branches */
+  #labelOf(branch, branches) {
+    if (typeof branch.title === "string") return branch.title;
+    const name = this.#discriminator(branches);
+    if (name !== undefined) return readable(labelOfValue(this.#constant(branch, name)));
+    const isBare = branch.type === undefined && branch.properties === undefined && Array.isArray(branch.required);
+    if (isBare) return `With ${branch.required.map(readable).join(" and ").toLowerCase()}`;
+    return labelOfType(typeOf(branch));
+  }
+
+  /**
+   * The property that tells the branches apart, if any: each has another constant there.
+   * @param {Schema[]} branches
+   */
+  #discriminator(branches) {
+    const [first] = branches;
+    const names = Object.keys(first?.properties ?? {});
+    return names.find((name) => {
+      const values = branches.map((branch) => this.#constant(branch, name));
+      return (
+        !values.includes(undefined) && new Set(values.map((value) => JSON.stringify(value))).size === values.length
+      );
+    });
+  }
+
+  /** @param {Schema} branch @param {string} name the value that a property must have, if it is one */
+  #constant(branch, name) {
+    const property = branch.properties?.[name];
+    const values = property === undefined ? null : valuesOf(this.resolve(property));
+    return values?.length === 1 ? values[0] : undefined;
+  }
+}
+
+/** @param {unknown} value @returns {value is Schema} */
+function isSchema(value) {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+/** @param {Option[]} options */
+function choice(options) {
+  if (options.length === 0) throw new Error("no value is allowed here");
+  if (options.length === 1) return { kind: /** @type {const} */ ("constant"), value: options[0].value, options };
+  return { kind: /** @type {const} */ ("choice"), options };
+}
+
+/** The few values that a schema allows; null: it doesn't list them. @param {Schema} schema @returns {any[] | null} */
+function valuesOf(schema) {
+  if ("const" in schema) return [schema.const];
+  return Array.isArray(schema.enum) ? schema.enum : null;
+}
+
+/** A union of listed values is one choice. @param {Schema[]} branches @returns {Option[] | null} */
+function optionsOf(branches) {
+  const found = branches.map((branch) => {
+    const values = valuesOf(branch);
+    const label = (/** @type {unknown} */ value) => (values?.length === 1 && branch.title) || labelOfValue(value);
+    return values?.map((value) => ({ value, label: label(value) }));
+  });
+  const options = found.flat();
+  return options.every((option) => option !== undefined) ? options : null;
+}
+
+/** @param {Schema} schema @returns {string | string[] | undefined} */
+export function typeOf(schema) {
+  const { type } = schema;
+  if (typeof type === "string") return type;
+  if (Array.isArray(type)) return type.length === 1 ? type[0] : type;
+  return HINTS.find(([, keywords]) => keywords.some((keyword) => keyword in schema))?.[0];
+}
+
+/** @param {Schema} schema */
+function typeVariants(schema) {
+  return /** @type {string[]} */ (schema.type).map((type) => ({
+    label: labelOfType(type),
+    schema: { ...schema, type },
+  }));
+}
+
+/** Takes null out of what a schema allows, where more is left. @param {Schema} schema */
+function withoutNull(schema) {
+  const { type, enum: values } = schema;
+  if (Array.isArray(values) && values.length > 1 && values.includes(null)) {
+    return { schema: { ...schema, enum: values.filter((value) => value !== null) }, nullable: true };
+  }
+  if (Array.isArray(type) && type.length > 1 && type.includes("null")) {
+    const rest = type.filter((each) => each !== "null");
+    return { schema: { ...schema, type: rest.length === 1 ? rest[0] : rest }, nullable: !Array.isArray(values) };
+  }
+  for (const union of ["oneOf", "anyOf"]) {
+    const branches = schema[union];
+    if (!Array.isArray(branches) || !branches.some(isNull)) continue;
+    const rest = branches.filter((branch) => !isNull(branch));
+    if (rest.length > 0) return { schema: { ...schema, [union]: rest }, nullable: true };
+  }
+  return { schema, nullable: false };
+}
+
+/** @param {Schema} branch */
+function isNull(branch) {
+  return (
+    branch?.type === "null" ||
+    isEqual(branch?.enum, [null]) ||
+    (isSchema(branch) && branch.const === null && "const" in branch)
+  );
+}

@@ -1,0 +1,99 @@
+/** A field of one line or of several: text, numbers, dates, JSON. What its text means is its codec's. */
+
+import { codecOf } from "./formcodecs.js";
+import { make } from "./formdom.js";
+import { Field } from "./formfield.js";
+
+/** @import { Fault, Form, Place } from "./formfield.js" @import { Shape } from "./formschema.js" */
+
+const LONG = 120; // characters that need more than one line
+
+export class TextField extends Field {
+  #codec;
+  /** @type {HTMLInputElement | HTMLTextAreaElement} */
+  #control;
+  /** The value that was filled in, and the text that stands for it: until that is edited, the value is exactly this. @type {any} */
+  #given = undefined;
+  #shown = "";
+
+  /** @param {Form} form @param {Shape} shape @param {Place} place */
+  constructor(form, shape, place) {
+    super(form, shape, place);
+    this.#codec = codecOf(shape);
+    this.#control = this.#make(this.#codec.isLong === true);
+    const { label, hint, error } = this.parts;
+    this.hint(this.#codec.note());
+    this.element.append(make("label", { for: this.id }, label), hint, this.#control, error);
+  }
+
+  get controls() {
+    return [this.#control];
+  }
+
+  /** @param {boolean} isLong */
+  #make(isLong) {
+    const { type, inputMode, isCode, autocomplete } = this.#codec;
+    const [example] = Array.isArray(this.shape.schema.examples) ? this.shape.schema.examples : [];
+    const attributes = {
+      id: this.id,
+      class: isCode ? "form-control form-code" : "form-control",
+      autocomplete: autocomplete ?? null,
+      inputmode: inputMode ?? null,
+      placeholder: example === undefined ? null : this.#codec.show(example),
+      "aria-describedby": this.describedBy,
+      "aria-required": this.ariaRequired,
+      spellcheck: isCode || type !== "text" ? "false" : null,
+    };
+    if (isLong) return make("textarea", { ...attributes, rows: isCode ? "4" : "3" });
+    return make("input", { ...attributes, type, step: /^(time|datetime-local)$/.test(type) ? "any" : null });
+  }
+
+  /** @param {Fault[]} faults @param {string} path */
+  read(faults, path) {
+    const { value: text, validity } = this.#control;
+    if (validity.badInput) return this.fault(faults, path, "Expected it complete, or empty.");
+    try {
+      const value = this.#meant(text);
+      if (value === undefined) return this.#nothing(faults, path);
+      if (value !== null || !this.shape.nullable) this.#codec.check(value);
+      return value;
+    } catch (error) {
+      this.fault(faults, path, error instanceof Error ? error.message : String(error));
+    }
+  }
+
+  /** Undefined: nothing is entered. @param {string} text */
+  #meant(text) {
+    if (text === this.#shown && this.#given !== undefined) return this.#given;
+    if (text.trim() !== "") return this.#codec.parse(text);
+    const isCleared = this.place.required && typeof this.#given === "string" && this.shape.kind === "text";
+    return isCleared || (text !== "" && this.shape.kind === "text") ? this.#codec.parse(text) : undefined;
+  }
+
+  /** @param {Fault[]} faults @param {string} path */
+  #nothing(faults, path) {
+    if (!this.mayBeAbsent) return this.fault(faults, path, "Fill this in.");
+    return this.absent;
+  }
+
+  /** @param {any} value */
+  fill(value) {
+    this.#given = value;
+    const text = value === undefined || (value === null && this.shape.nullable) ? "" : this.#codec.show(value);
+    if (this.#control.tagName === "INPUT" && (text.length > LONG || /[\r\n]/.test(text))) this.#replace(true);
+    this.#control.value = text;
+    if (this.#control.value !== text && this.#control instanceof HTMLInputElement) {
+      this.#control.type = "text"; // a date control shows nothing of what is no date
+      this.#control.value = text;
+    }
+    this.#shown = this.#control.value;
+    this.hint(this.#codec.note());
+  }
+
+  /** @param {boolean} isLong */
+  #replace(isLong) {
+    const control = this.#make(isLong);
+    this.#control.replaceWith(control);
+    this.#control = control;
+  }
+}
