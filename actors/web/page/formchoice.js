@@ -118,7 +118,8 @@ export class ConstantField extends Field {
     this.isShown = !place.isBranch;
     const { label, hint, error } = this.parts;
     const text = shape.options?.[0].label ?? JSON.stringify(shape.value);
-    if (this.isShown) this.element.append(label, make("span", { class: "form-constant" }, text), hint, error);
+    if (this.isShown)
+      this.element.append(make("p", { class: "form-constant" }, label, make("span", {}, text)), hint, error);
     else this.element.hidden = true;
   }
 

@@ -20,6 +20,7 @@ import { momentCodec, timeCodec } from "./formmoments.js";
  */
 
 const LONG = 120; // characters that one line still shows
+const NOTABLE = 1000; // most characters that are worth saying beforehand
 const NUMBER = /^-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?$/;
 const MAX_INT = 2 ** 53;
 
@@ -54,7 +55,7 @@ function textCodec(schema) {
     type,
     isLong: type === "text" && maxLength > LONG,
     autocomplete: "off",
-    note: () => lengthNote(minLength, maxLength),
+    note: () => lengthNote(minLength, maxLength <= NOTABLE ? maxLength : undefined),
     show: (value) => (typeof value === "string" ? value : JSON.stringify(value)),
     parse: (text) => text,
     check(value) {
@@ -132,11 +133,12 @@ function isMultiple(quotient) {
 
 /** @param {Schema} schema */
 function boundsNote({ minimum, maximum, exclusiveMinimum, exclusiveMaximum, multipleOf }) {
+  const isRange = minimum !== undefined && maximum !== undefined;
   const notes = [
-    minimum !== undefined && maximum !== undefined ? `from ${minimum} to ${maximum}` : "",
-    minimum !== undefined && maximum === undefined ? `at least ${minimum}` : "",
-    maximum !== undefined && minimum === undefined ? `at most ${maximum}` : "",
     exclusiveMinimum === undefined ? "" : `more than ${exclusiveMinimum}`,
+    isRange ? `from ${minimum} to ${maximum}` : "",
+    minimum === undefined || isRange ? "" : `at least ${minimum}`,
+    maximum === undefined || isRange ? "" : `at most ${maximum}`,
     exclusiveMaximum === undefined ? "" : `less than ${exclusiveMaximum}`,
     multipleOf === undefined || multipleOf === 1 ? "" : `a multiple of ${multipleOf}`,
   ].filter((note) => note !== "");

@@ -9,7 +9,7 @@ const TIME = /^(\d\d:\d\d(?::\d\d(?:\.\d+)?)?)([Zz]|[+-]\d\d:\d\d)?$/;
 export function momentCodec() {
   return {
     type: "datetime-local",
-    note: () => `In the time zone of this browser, ${zone()}.`,
+    note: () => `In the time zone of this browser, ${Intl.DateTimeFormat().resolvedOptions().timeZone}.`,
     show: (value) => (MOMENT.test(value) ? localText(new Date(value.replace(" ", "T"))) : String(value)),
     parse(text) {
       if (MOMENT.test(text)) return text; // typed in full, where the control shows text
@@ -46,10 +46,6 @@ export function timeCodec() {
 /** @param {unknown} value @param {RegExp} form @param {string} what */
 function checkForm(value, form, what) {
   if (typeof value !== "string" || !form.test(value)) throw new Error(`Expected ${what}.`);
-}
-
-function zone() {
-  return `${Intl.DateTimeFormat().resolvedOptions().timeZone} (UTC${offsetOf(new Date())})`;
 }
 
 /** Of this time zone at a moment: `+01:00`. @param {Date} date */
