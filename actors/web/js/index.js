@@ -1,7 +1,8 @@
-/** The browser half of adjourn: a `Chat` over a WebSocket or HTTP, and what it is made of. */
+/** The browser half of adjourn: a `Chat` over a WebSocket or HTTP, a live `RunList`, and what they are made of. */
 
 export { Chat } from "./chat.js";
 export { AdjournError } from "./errors.js";
+export { RunList } from "./runlist.js";
 export { SSETransport } from "./sse.js";
 export { Transcript } from "./transcript.js";
 export { WebSocketTransport } from "./websocket.js";

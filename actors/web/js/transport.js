@@ -1,7 +1,8 @@
-/** What a Chat needs of the wire. Types only. */
+/** What a Chat, and a RunList, need of the wire. Types only. */
 
 /**
  * @import { Claimed, RunAbort, RunClaim, RunDecline, RunResult, RunResume, RunStart, RunUnclaim } from "./protocol.js"
+ * @import { RunPage, RunSummary, RunList as RunListParams } from "./protocol.js"
  * @import { AdjournError } from "./errors.js"
  * @import { Item } from "./items.js"
  */
@@ -30,6 +31,26 @@
  * @property {(params: RunUnclaim) => Promise<unknown>} unclaim
  * @property {(params: RunResult) => Promise<unknown>} result
  * @property {() => void} close ends all readers in silence and lets go of the network; runs go on. It may be used again
+ */
+
+/** @typedef {Pick<RunListParams, "status" | "agent" | "waiting">} RunsFilter which runs are listed and followed */
+
+/**
+ * Who follows the list of runs.
+ * @typedef {object} RunsFollower
+ * @property {RunsFilter} filter
+ * @property {AbortSignal} signal fires when nothing more is wanted
+ * @property {() => void} begin called when changes are told from now on, once a connection at least: list the runs anew
+ * @property {(run: RunSummary) => void} change called with each run that has changed; others than the filter's too
+ * @property {(error: AdjournError) => void} lost called when changes are not told any more; `begin` follows
+ * @property {(error: AdjournError) => void} end called when the runs can't be followed on
+ */
+
+/**
+ * @typedef {object} RunsTransport
+ * @property {(params: RunListParams) => Promise<RunPage>} list
+ * @property {(follower: RunsFollower) => void} follow
+ * @property {() => void} close
  */
 
 export {};

@@ -3,9 +3,10 @@
 import { Backoff } from "./backoff.js";
 import { AdjournError, asError, errorOfRpc, malformed } from "./errors.js";
 import { isFinal, isLast, ItemReader } from "./items.js";
+import { RunsWatch } from "./runswatch.js";
 
 /** @import { BackoffOptions } from "./backoff.js" @import { Item } from "./items.js" */
-/** @import { Reader, Transport } from "./transport.js" @import { RunStart } from "./protocol.js" */
+/** @import { Reader, RunsFollower, RunsTransport, Transport } from "./transport.js" @import { RunStart } from "./protocol.js" */
 
 const SUBPROTOCOL = "adjourn.v1+json";
 const UNAUTHORIZED = 4401;
@@ -32,7 +33,7 @@ const TOO_BIG = 1009;
  * @property {typeof WebSocket} [WebSocket] in place of the global one
  */
 
-/** @implements {Transport} */
+/** @implements {Transport} @implements {RunsTransport} */
 export class WebSocketTransport {
   /** @type {WebSocket | null} */
   #socket = null;
@@ -53,6 +54,7 @@ export class WebSocketTransport {
   #backoff;
   #options;
   #url;
+  #runs;
 
   /**
    * @param {string} [url] `ws:` or `wss:`; by default `/ws` on the page's own server
@@ -62,6 +64,10 @@ export class WebSocketTransport {
     this.#url = url;
     this.#options = options;
     this.#backoff = new Backoff(options.backoff);
+    this.#runs = new RunsWatch(
+      (filter) => this.#request("runs.watch", filter, 1),
+      () => this.#backoff.delayMs(3),
+    );
   }
 
   /** @param {RunStart & { runId: string }} params @param {Reader} reader */
@@ -101,9 +107,18 @@ export class WebSocketTransport {
   unclaim = (params) => this.#request("run.unclaim", params);
   /** @type {Transport["result"]} */
   result = (params) => this.#request("run.result", params);
+  /** @type {RunsTransport["list"]} */
+  list = (params) => this.#request("run.list", params);
+
+  /** @param {RunsFollower} follower */
+  follow(follower) {
+    this.#runs.add(follower);
+    if (!this.#isOpen) this.#dial();
+  }
 
   close() {
     this.#watches.clear();
+    this.#runs.clear();
     this.#fail(new AdjournError("connectionLost", "the client was closed"));
     this.#hangUp();
   }
@@ -188,6 +203,7 @@ export class WebSocketTransport {
     this.#calls.clear();
     for (const call of calls) call.reject(error);
     for (const [runId, watches] of this.#watches) for (const watch of watches) this.#end(runId, watch, error);
+    this.#runs.end(error);
   }
 
   // The connection.
@@ -215,6 +231,7 @@ export class WebSocketTransport {
       for (const { items } of watches) items.reset();
       if ([...watches].some(({ started }) => started)) void this.#resubscribe(runId);
     }
+    this.#runs.connected();
     this.#options.onConnection?.(null);
   }
 
@@ -247,7 +264,8 @@ export class WebSocketTransport {
       call.attempts -= 1;
       if (call.attempts === 0) this.#reject(call, error);
     }
-    if (this.#calls.size === 0 && this.#watches.size === 0) return;
+    this.#runs.lost(error);
+    if (this.#calls.size === 0 && this.#watches.size === 0 && this.#runs.isEmpty) return;
     this.#failures += 1;
     this.#redial = setTimeout(() => this.#dial(), this.#backoff.delayMs(this.#failures));
   }
@@ -302,6 +320,10 @@ export class WebSocketTransport {
       // of a run that is too big for this client, say
       const { runId, error } = message.params;
       for (const watch of this.#watches.get(runId) ?? []) this.#end(runId, watch, errorOfRpc(error));
+    } else if (message.method === "run.changed") {
+      this.#runs.changed(message.params);
+    } else if (message.method === "runs.unwatched") {
+      this.#runs.unwatched();
     } else if (message.method === undefined) {
       this.#answer(message);
     }

@@ -1,5 +1,6 @@
-/** What a Chat needs of the wire. Types only. */
+/** What a Chat, and a RunList, need of the wire. Types only. */
 import type { Claimed, RunAbort, RunClaim, RunDecline, RunResult, RunResume, RunStart, RunUnclaim } from "./protocol.js";
+import type { RunPage, RunSummary, RunList as RunListParams } from "./protocol.js";
 import type { AdjournError } from "./errors.js";
 import type { Item } from "./items.js";
 export type Reader = {
@@ -55,8 +56,38 @@ export type Transport = {
      */
     close: () => void;
 };
+export type RunsFilter = Pick<RunListParams, "status" | "agent" | "waiting">;
+export type RunsFollower = {
+    filter: RunsFilter;
+    /**
+     * fires when nothing more is wanted
+     */
+    signal: AbortSignal;
+    /**
+     * called when changes are told from now on, once a connection at least: list the runs anew
+     */
+    begin: () => void;
+    /**
+     * called with each run that has changed; others than the filter's too
+     */
+    change: (run: RunSummary) => void;
+    /**
+     * called when changes are not told any more; `begin` follows
+     */
+    lost: (error: AdjournError) => void;
+    /**
+     * called when the runs can't be followed on
+     */
+    end: (error: AdjournError) => void;
+};
+export type RunsTransport = {
+    list: (params: RunListParams) => Promise<RunPage>;
+    follow: (follower: RunsFollower) => void;
+    close: () => void;
+};
 /**
  * @import { Claimed, RunAbort, RunClaim, RunDecline, RunResult, RunResume, RunStart, RunUnclaim } from "./protocol.js"
+ * @import { RunPage, RunSummary, RunList as RunListParams } from "./protocol.js"
  * @import { AdjournError } from "./errors.js"
  * @import { Item } from "./items.js"
  */
@@ -83,5 +114,22 @@ export type Transport = {
  * @property {(params: RunUnclaim) => Promise<unknown>} unclaim
  * @property {(params: RunResult) => Promise<unknown>} result
  * @property {() => void} close ends all readers in silence and lets go of the network; runs go on. It may be used again
+ */
+/** @typedef {Pick<RunListParams, "status" | "agent" | "waiting">} RunsFilter which runs are listed and followed */
+/**
+ * Who follows the list of runs.
+ * @typedef {object} RunsFollower
+ * @property {RunsFilter} filter
+ * @property {AbortSignal} signal fires when nothing more is wanted
+ * @property {() => void} begin called when changes are told from now on, once a connection at least: list the runs anew
+ * @property {(run: RunSummary) => void} change called with each run that has changed; others than the filter's too
+ * @property {(error: AdjournError) => void} lost called when changes are not told any more; `begin` follows
+ * @property {(error: AdjournError) => void} end called when the runs can't be followed on
+ */
+/**
+ * @typedef {object} RunsTransport
+ * @property {(params: RunListParams) => Promise<RunPage>} list
+ * @property {(follower: RunsFollower) => void} follow
+ * @property {() => void} close
  */
 export {};

@@ -2,7 +2,7 @@
 import { AdjournError } from "./errors.js";
 import { ItemReader } from "./items.js";
 import type { BackoffOptions } from "./backoff.js";
-import type { Reader, Transport } from "./transport.js";
+import type { Reader, RunsFollower, RunsTransport, Transport } from "./transport.js";
 import type { RunStart } from "./protocol.js";
 export type Call = {
     id: number;
@@ -57,8 +57,8 @@ export type WebSocketOptions = {
  *   can't be made, with null when there is one
  * @property {typeof WebSocket} [WebSocket] in place of the global one
  */
-/** @implements {Transport} */
-export declare class WebSocketTransport implements Transport {
+/** @implements {Transport} @implements {RunsTransport} */
+export declare class WebSocketTransport implements Transport, RunsTransport {
     #private;
     /**
      * @param {string} [url] `ws:` or `wss:`; by default `/ws` on the page's own server
@@ -85,5 +85,9 @@ export declare class WebSocketTransport implements Transport {
     unclaim: Transport["unclaim"];
     /** @type {Transport["result"]} */
     result: Transport["result"];
+    /** @type {RunsTransport["list"]} */
+    list: RunsTransport["list"];
+    /** @param {RunsFollower} follower */
+    follow(follower: RunsFollower): void;
     close(): void;
 }

@@ -2,8 +2,9 @@
 
 import assert from "node:assert/strict";
 import test from "node:test";
+import { isDeepStrictEqual } from "node:util";
 
-import { Chat } from "../../../../actors/web/js/index.js";
+import { Chat, RunList } from "../../../../actors/web/js/index.js";
 import { Server, WIRES } from "./server.js";
 import { later, until } from "./script.js";
 
@@ -26,6 +27,28 @@ async function demo(t, wire, ...args) {
 }
 
 const lastWords = ({ messages }) => messages.at(-1).content[0].text;
+
+test(`websocket: a live list shows runs as they wait, are decided and end, also past a killed server`, async (t) => {
+  const { open, server } = await demo(t, "websocket");
+  const lists = [{}, { waiting: true }].map((filter) => {
+    const list = new RunList({ ...server.wires.websocket, filter, backoff: { firstMs: 50, maximumMs: 200 } });
+    t.after(() => list.close());
+    return list;
+  });
+  const seen = () => lists.map((list) => list.state.runs.map(({ runId, status }) => `${runId} ${status}`));
+  const shows = (...wanted) => until(() => isDeepStrictEqual(seen(), wanted), PATIENCE_MS);
+  const [first, second] = [open(), open()];
+  for (const chat of [first, second]) await chat.send("refund order 7").then(() => chat.settled());
+  const [one, other] = [first.runId, second.runId];
+  await shows([`${other} paused`, `${one} paused`], [`${one} paused`, `${other} paused`]);
+  await first.respondWithDecision({ approved: true });
+  await shows([`${other} paused`, `${one} completed`], [`${other} paused`]);
+  await server.kill();
+  await until(() => lists.every((list) => !list.state.isConnected), PATIENCE_MS);
+  await server.start();
+  await second.decline();
+  await shows([`${other} completed`, `${one} completed`], []);
+});
 
 for (const wire of WIRES) {
   test(`${wire}: streams, pauses, resumes, and goes on with the conversation`, async (t) => {

@@ -22,7 +22,7 @@ ALONE = sorted({path.name for path in HERE.glob("*.test.js")} - {"react.test.js"
 
 
 SERVED = re.findall(
-    r"^  test\(`\$\{wire\}: (.*?)`", (HERE / "served.test.js").read_text(encoding="utf-8"), re.MULTILINE
+    r"^ *test\(`(?:\$\{wire\}|websocket): (.*?)`", (HERE / "served.test.js").read_text(encoding="utf-8"), re.MULTILINE
 )
 
 

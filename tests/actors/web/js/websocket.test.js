@@ -310,3 +310,88 @@ test("close ends readers in silence, fails requests, and a later request dials a
   transport.abort({ runId: "run" }).catch(() => {});
   assert.equal(sockets.length, 2);
 });
+
+// The list of runs.
+
+/** Follows the list of runs; `told` is what it was called for. */
+function follower(filter = {}) {
+  const [stop, told] = [new AbortController(), []];
+  return {
+    filter,
+    told,
+    stop: () => stop.abort(),
+    signal: stop.signal,
+    begin: () => told.push("begin"),
+    change: ({ runId }) => told.push(runId),
+    lost: ({ type }) => told.push(type),
+    end: ({ type }) => told.push(`end: ${type}`),
+  };
+}
+const changed = (runId) => ({ jsonrpc: "2.0", method: "run.changed", params: { runId } });
+const watched = (socket) => socket.sent.filter(({ method }) => method === "runs.watch").map(({ params }) => params);
+
+test("a follower of the list is told from the answer on, and anew over each connection", async () => {
+  const { transport, latest, dialled } = wire();
+  const one = follower({ waiting: true });
+  transport.follow(one);
+  await until(() => latest()?.sent.length === 1);
+  assert.deepEqual([watched(latest()), one.told], [[{ waiting: true }], []]);
+  latest().answer("runs.watch", {});
+  latest().say(changed("a"), changed("b"));
+  await until(() => one.told.includes("begin"));
+  latest().drop();
+  await dialled(2);
+  await until(() => latest().sent.length === 1);
+  latest().answer("runs.watch", {});
+  await until(() => one.told.length === 5);
+  assert.deepEqual(one.told.toSorted(), ["a", "b", "begin", "begin", "connectionLost"]);
+});
+
+test("followers share one watch, for what they all want", async () => {
+  const { transport, latest } = wire();
+  const [one, same, other] = [
+    follower({ agent: "a", waiting: true }),
+    follower({ agent: "a", waiting: true }),
+    follower({ agent: "a" }),
+  ];
+  transport.follow(one);
+  await until(() => latest()?.sent.length === 1);
+  latest().answer("runs.watch", {});
+  transport.follow(same);
+  await until(() => same.told.length === 1);
+  transport.follow(other);
+  await until(() => watched(latest()).length === 2);
+  latest().answer("runs.watch", {});
+  await until(() => other.told.length === 1);
+  assert.deepEqual(watched(latest()), [{ agent: "a", waiting: true }, { agent: "a" }]);
+  assert.deepEqual([one.told, same.told, other.told], [["begin", "begin"], ["begin", "begin"], ["begin"]]);
+  one.stop();
+  latest().say(changed("x"));
+  assert.deepEqual([one.told.length, other.told], [2, ["begin", "x"]]);
+});
+
+test("a watch that the server ends, or can't begin yet, is asked for again; a refusal ends it", async () => {
+  const { transport, latest } = wire();
+  const one = follower();
+  transport.follow(one);
+  await until(() => latest()?.sent.length === 1);
+  latest().answer("runs.watch", {});
+  await until(() => one.told.length === 1);
+  latest().say({ jsonrpc: "2.0", method: "runs.unwatched", params: { error: { code: 1012, message: "too many" } } });
+  await until(() => watched(latest()).length === 2);
+  latest().refuse("runs.watch", "storeUnavailable", 1101, { retryable: true });
+  await until(() => watched(latest()).length === 3);
+  latest().refuse("runs.watch", "forbidden");
+  await until(() => one.told.length === 2);
+  assert.deepEqual(one.told, ["begin", "end: forbidden"]);
+});
+
+test("an unknown token ends followers of the list too, and close is silent", async () => {
+  const { transport, latest } = wire({ auto: false });
+  const [one, other] = [follower(), follower()];
+  transport.follow(one);
+  latest().drop(4401);
+  transport.follow(other);
+  transport.close();
+  assert.deepEqual([one.told, other.told], [["end: unauthorized"], []]);
+});
