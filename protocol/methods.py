@@ -12,6 +12,7 @@ from msgspec import Meta
 from .codec import MAX_INT
 from .events import Envelope, Status
 from .messages import Message, Wire, shown
+from .timeline import TimelineEntry
 from .transcript import Snapshot
 
 __all__ = [
@@ -48,6 +49,7 @@ __all__ = [
     "RunStart",
     "RunSubscribe",
     "RunSummary",
+    "RunTimeline",
     "RunUnclaim",
     "RunUnsubscribe",
     "RunUnsubscribed",
@@ -57,6 +59,7 @@ __all__ = [
     "ServerInfo",
     "Settled",
     "Started",
+    "Timeline",
     "ToolInfo",
     "WaitingCall",
 ]
@@ -170,6 +173,13 @@ class RunGet(Params, frozen=True):
 
     run_id: RunId
     from_: Annotated[int, Meta(ge=0)] = msgspec.field(name="from", default=0)  # messages before the page's first one
+
+
+class RunTimeline(Params, frozen=True):
+    """run.timeline: a page of what happened in the run, a step an entry, oldest first."""
+
+    run_id: RunId
+    from_: Annotated[int, Meta(ge=0)] = msgspec.field(name="from", default=0)  # entries before the page's first one
 
 
 class RunList(Params, frozen=True):
@@ -348,6 +358,15 @@ class RunSnapshot(Wire, frozen=True):
     stranded: str | None = None  # of run.get: why the run can't go on in this server, for people
 
 
+class Timeline(Wire, frozen=True):
+    """Of run.timeline: a page of entries. They are only ever added to."""
+
+    run_id: str
+    entries: tuple[TimelineEntry, ...]
+    from_: int = msgspec.field(name="from")  # entries before the first one in it
+    next: int | None = None  # `from` of the page that follows; absent: the last
+
+
 class ErrorObject(Wire, frozen=True):
     """JSON-RPC's error member."""
 
@@ -392,6 +411,7 @@ METHODS: dict[str, Method] = {
     "run.result": Method(RunResult, ResultTaken, changes=True),
     "run.abort": Method(RunAbort, Aborted, changes=True),
     "run.get": Method(RunGet, RunSnapshot),
+    "run.timeline": Method(RunTimeline, Timeline),
     "run.list": Method(RunList, RunPage),
     "run.delete": Method(RunDelete, Empty, changes=True),
     "runs.watch": Method(RunsWatch, Empty),

@@ -54,6 +54,7 @@ _REFUSALS: dict[str, _Errors] = {
     "run.result": (*_CLIENT_CALL, *_ONE_RUN),
     "run.abort": _ONE_RUN,
     "run.get": _ONE_RUN,
+    "run.timeline": _ONE_RUN,
     "run.list": (StaleEpoch, StoreUnavailable),
     "run.delete": _RECORD,
     "runs.watch": (StaleEpoch, StoreUnavailable),

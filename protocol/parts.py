@@ -11,10 +11,12 @@ from msgspec import structs
 
 from . import codec
 from .messages import Message, Wire
-from .methods import RunSnapshot
+from .methods import RunSnapshot, Timeline
+from .record import Record
+from .timeline import TimelineEntry, timeline_of
 from .transcript import PendingCall, ToolView
 
-__all__ = ["PAGE_BYTES", "PART_BYTES", "Joiner", "page_of", "parts_of"]
+__all__ = ["PAGE_BYTES", "PART_BYTES", "Joiner", "page_of", "parts_of", "timeline_page"]
 
 PART_BYTES = 256_000  # of what is listed in a part, as JSON; a single message may take more
 PAGE_BYTES = 1_000_000  # the same, of a page: for each the run may have to be read from its store
@@ -63,6 +65,19 @@ def page_of(whole: RunSnapshot, start: int, max_bytes: int = PAGE_BYTES) -> RunS
         return structs.replace(whole, snapshot=page, from_=start)
     page = structs.replace(page, streaming=None, pending=(), tools=())
     return structs.replace(whole, snapshot=page, from_=start, next=end)
+
+
+def timeline_page(record: Record, start: int, max_bytes: int = PART_BYTES) -> Timeline:
+    """The page of a run's timeline that begins with entry number `start`."""
+    entries: list[TimelineEntry] = []
+    size, following = 0, None
+    for entry in timeline_of(record, start):
+        size += len(codec.to_json(entry))
+        if entries and size > max_bytes:
+            following = start + len(entries)
+            break
+        entries.append(entry)
+    return Timeline(run_id=record.head.id, entries=tuple(entries), from_=start, next=following)
 
 
 class Joiner:

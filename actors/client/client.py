@@ -39,14 +39,17 @@ from ...protocol.methods import (
     RunSubscribe,
     RunSummary,
     RunsWatch,
+    RunTimeline,
     RunUnclaim,
     RunUnsubscribe,
     ServerDescription,
     ServerInfo,
     Settled,
     Started,
+    Timeline,
 )
 from ...protocol.rpc import JSON, MSGPACK
+from ...protocol.timeline import TimelineEntry
 from .dial import Backoff, Settings
 from .link import Link
 from .readers import ListReader, RunReader
@@ -185,6 +188,15 @@ class Client:
             if page.next is None:
                 snapshot = structs.replace(page.snapshot, messages=tuple(messages))
                 return structs.replace(page, snapshot=snapshot, from_=0)
+
+    async def timeline(self, run_id: str) -> tuple[TimelineEntry, ...]:
+        """What happened in a run, oldest first, an entry a step: all pages. Raises: RunNotFound, RecordTooNew."""
+        entries: list[TimelineEntry] = []
+        while True:
+            page = await self._link.request("run.timeline", RunTimeline(run_id=run_id, from_=len(entries)), Timeline)
+            entries += page.entries
+            if page.next is None:
+                return tuple(entries)
 
     async def list(
         self,

@@ -33,10 +33,12 @@ from ...protocol.methods import (
     RunSnapshot,
     RunStart,
     RunSummary,
+    RunTimeline,
     RunUnclaim,
     ServerDescription,
     ServerInfo,
     Settled,
+    Timeline,
 )
 from ...protocol.openrpc import openrpc_document
 from ...protocol.parts import PART_BYTES
@@ -79,6 +81,7 @@ class Procedures:
             RunUnclaim: self._unclaim,
             RunResult: self._result,
             RunAbort: self._abort,
+            RunTimeline: self.timeline,
             RunList: self._list,
             RunDelete: self._delete,
         }
@@ -125,6 +128,10 @@ class Procedures:
         log = await self._system.log(params.run_id)
         with log.watch():  # the log of an ended run is kept after its last watcher: for the next page
             return await self._system.get(params.run_id)
+
+    async def timeline(self, params: RunTimeline, max_bytes: int = PART_BYTES) -> Timeline:
+        """A page of a run's timeline. Raises: as `ActorSystem.timeline`."""
+        return await self._system.timeline(params.run_id, params.from_, max_bytes=min(max_bytes, PART_BYTES))
 
     async def log(self, run_id: str) -> EventLog:
         """A run's log. Watch it at once, without an await in between. Raises: as `ActorSystem.log`."""

@@ -25,6 +25,7 @@ from ...protocol.methods import (
     RunStart,
     RunSubscribe,
     RunsWatch,
+    RunTimeline,
     RunUnsubscribe,
     Started,
 )
@@ -39,7 +40,7 @@ __all__ = ["Requests"]
 logger = logging.getLogger("adjourn.gateway")
 
 # Methods that may have long results, or be followed by a long snapshot.
-_LONG = frozenset({"run.get", "run.subscribe", "run.list", "agents.list", "rpc.discover"})
+_LONG = frozenset({"run.get", "run.timeline", "run.subscribe", "run.list", "agents.list", "rpc.discover"})
 
 Begin: TypeAlias = Callable[[], None]  # called once the reply is in the outbox: watching begins behind it
 
@@ -191,6 +192,8 @@ class Requests:
                 return Empty(), partial(self._run_list.watch, params)
             case RunGet() as params:
                 return page_of(await procedures.get(params), params.from_, self._outbox.framing.page_bytes), None
+            case RunTimeline() as params:
+                return await procedures.timeline(params, self._outbox.framing.page_bytes), None
             case params:
                 return await procedures.carry_out(params), None
 

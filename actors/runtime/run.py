@@ -14,8 +14,8 @@ import trio
 from ...protocol import codec
 from ...protocol.errors import RunNotFound, ShuttingDown, StoreUnavailable
 from ...protocol.events import Envelope
-from ...protocol.methods import Aborted, RunSnapshot
-from ...protocol.parts import parts_of
+from ...protocol.methods import Aborted, RunSnapshot, Timeline
+from ...protocol.parts import PART_BYTES, parts_of, timeline_page
 from ...protocol.record import FINAL, Head, History, Limits
 from ...protocol.sse import encode_comment, encode_event
 from ...protocol.transcript import Snapshot
@@ -120,6 +120,15 @@ class Run:
         assert isinstance(item.envelope, RunSnapshot)
         stranded = None if item.envelope.snapshot.status in FINAL else await self.stranded()
         return item.envelope if stranded is None else msgspec.structs.replace(item.envelope, stranded=stranded)
+
+    async def timeline(self, start: int = 0, *, max_bytes: int = PART_BYTES) -> Timeline:
+        """What happened in the run, from entry number `start` on: as many entries as fit into `max_bytes` of JSON, at
+        least one if there is any. It comes from the store; the run is not activated.
+
+        Raises: RunNotFound, RecordTooNew, StoreUnavailable, StaleEpoch.
+        """
+        self._runtime.tenure.check()
+        return timeline_page(await load_record(self._runtime.store, self.id), start, max_bytes)
 
     async def stranded(self) -> str | None:
         """Why the run can't go on here, in words for people; None if it can.

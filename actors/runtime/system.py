@@ -17,7 +17,8 @@ from ...protocol.bounds import Bounds
 from ...protocol.errors import AgentNotFound, StaleEpoch
 from ...protocol.events import Status
 from ...protocol.messages import Message
-from ...protocol.methods import Aborted, RunSnapshot
+from ...protocol.methods import Aborted, RunSnapshot, Timeline
+from ...protocol.parts import PART_BYTES
 from ...protocol.record import Head
 from ...protocol.transitions import Reply
 from ...stores.address import open_store
@@ -138,6 +139,10 @@ class ActorSystem:
     async def get(self, run_id: str) -> RunSnapshot:
         """The whole visible state of a run. As `Run.get`."""
         return await self.run(run_id).get()
+
+    async def timeline(self, run_id: str, start: int = 0, *, max_bytes: int = PART_BYTES) -> Timeline:
+        """A page of what happened in a run. As `Run.timeline`."""
+        return await self.run(run_id).timeline(start, max_bytes=max_bytes)
 
     async def head(self, run_id: str) -> Head:
         """Where a run stands, without what was said in it. As `Run.head`."""

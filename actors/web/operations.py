@@ -15,6 +15,7 @@ from ...protocol.methods import (
     RunGet,
     RunList,
     RunResult,
+    RunTimeline,
     RunUnclaim,
     ServerInfo,
 )
@@ -48,6 +49,7 @@ OPERATIONS = (
     Operation("GET", "/agents", AgentsList, "The agents that can be started, with their tools"),
     Operation("GET", "/runs", RunList, "A page of runs, newest first; `Link` has the next page", "after"),
     Operation("GET", "/runs/{runId}", RunGet, "The whole visible state of a run"),
+    Operation("GET", "/runs/{runId}/timeline", RunTimeline, "What happened in a run; `Link` has the next page"),
     Operation("DELETE", "/runs/{runId}", RunDelete, "Delete a run; one that isn't over is aborted first"),
     Operation("POST", "/runs/{runId}/decline", RunDecline, "Say no to a gated call, or take back an offered one"),
     Operation("POST", "/runs/{runId}/claim", RunClaim, "Take a client-side call, before executing it"),

@@ -23,6 +23,7 @@ from ...protocol.methods import (
     RunStart,
     RunSubscribe,
     Settled,
+    Timeline,
 )
 from ...protocol.parts import page_of
 from ...protocol.record import FINAL
@@ -82,6 +83,8 @@ class Routes:
         if isinstance(result, RunPage) and result.after is not None:
             query = {**request.query_params, "after": result.after}
             response.headers["link"] = f'<{request.url.path}?{urlencode(query)}>; rel="next"'
+        elif isinstance(result, Timeline) and result.next is not None:
+            response.headers["link"] = f'<{request.url.path}?from={result.next}>; rel="next"'
         return response
 
     def _page(self, request: Request, whole: RunSnapshot, asked: RunGet) -> Response:

@@ -18,10 +18,10 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_typ
 import msgspec
 from msgspec.structs import FieldInfo, fields
 
-from adjourn.protocol import errors, events, messages, methods, transcript
+from adjourn.protocol import errors, events, messages, methods, timeline, transcript
 
 TARGET = Path(__file__).parents[2] / "actors/web/js/protocol.d.ts"
-MODULES = (messages, events, transcript, methods)
+MODULES = (messages, events, transcript, timeline, methods)
 UNIONS = {
     "Message": messages.Message,
     "UserBlock": messages.UserBlock,

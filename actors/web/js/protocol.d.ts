@@ -488,6 +488,85 @@ export interface Snapshot {
   expiresAt?: number;
 }
 
+/** The run began. */
+export interface TimelineInput {
+  kind: "input";
+  /** ms since the epoch */
+  at: number;
+  /** how many the caller passed in, history included */
+  messages: number;
+  /** the first words of the last user message */
+  text: string;
+}
+
+/** A tool call of a model's message. */
+export interface TimelineCall {
+  toolCallId: string;
+  toolName: string;
+}
+
+/** The model answered. */
+export interface TimelineMessage {
+  kind: "message";
+  /** ms since the epoch */
+  at: number;
+  /** its id */
+  model: string;
+  stopReason: string;
+  usage: Usage;
+  /** the first words */
+  text: string;
+  calls: TimelineCall[];
+}
+
+/** A gated call was settled. */
+export interface TimelineDecision {
+  kind: "decision";
+  /** ms since the epoch */
+  at: number;
+  toolCallId: string;
+  toolName: string;
+  outcome: "decided" | "declined" | "expired" | "aborted";
+  /** who decided or declined, where that is known */
+  by?: string;
+  decision?: any;
+  /** why it was declined, expired or aborted */
+  reason?: string;
+  /** the decider's own, executed in place of the model's */
+  arguments?: Record<string, any>;
+}
+
+/** A tool call has its result. */
+export interface TimelineResult {
+  kind: "result";
+  /** ms since the epoch */
+  at: number;
+  toolCallId: string;
+  toolName: string;
+  isError: boolean;
+  /** the first words */
+  text: string;
+  /** the client that executed it, or who declined it, where that is known */
+  by?: string;
+  /** the call was taken back from the clients that it was offered to */
+  declined?: boolean;
+}
+
+/** The run is over. */
+export interface TimelineEnd {
+  kind: "end";
+  /** ms since the epoch */
+  at: number;
+  status: "running" | "paused" | "completed" | "failed" | "aborted";
+  reason: string;
+  /** of the whole run */
+  usage: Usage;
+  /** of a failed run */
+  error?: ErrorInfo;
+  /** who aborted it, where that is known */
+  by?: string;
+}
+
 /** server.info: what is this server? */
 export interface ServerInfo {
 }
@@ -587,6 +666,13 @@ export interface RunAbort {
 export interface RunGet {
   runId: string;
   /** messages before the page's first one */
+  from?: number;
+}
+
+/** run.timeline: a page of what happened in the run, a step an entry, oldest first. */
+export interface RunTimeline {
+  runId: string;
+  /** entries before the page's first one */
   from?: number;
 }
 
@@ -787,6 +873,16 @@ export interface RunSnapshot {
   stranded?: string;
 }
 
+/** Of run.timeline: a page of entries. They are only ever added to. */
+export interface Timeline {
+  runId: string;
+  entries: (TimelineInput | TimelineMessage | TimelineDecision | TimelineResult | TimelineEnd)[];
+  /** entries before the first one in it */
+  from: number;
+  /** `from` of the page that follows; absent: the last */
+  next?: number;
+}
+
 /** JSON-RPC's error member. */
 export interface ErrorObject {
   /** JSON-RPC's own, or as in `errors` */
@@ -852,6 +948,7 @@ export interface Methods {
   "run.result": { params: RunResult; result: ResultTaken };
   "run.abort": { params: RunAbort; result: Aborted };
   "run.get": { params: RunGet; result: RunSnapshot };
+  "run.timeline": { params: RunTimeline; result: Timeline };
   "run.list": { params: RunList; result: RunPage };
   "run.delete": { params: RunDelete; result: Empty };
   "runs.watch": { params: RunsWatch; result: Empty };
