@@ -33,7 +33,9 @@ __all__ = ["main"]
 
 HOST, PORT = "127.0.0.1", 8765
 DEMO_STORE = "sqlite:///adjourn-demo.db"
-TRY = "  hello | where is order 7 | refund order 7 | refund orders 7 and 8\n  ship order 7 | count to 50"
+TRY = """\
+  hello | where is order 7 | refund order 7 | refund orders 7 and 8
+  ship order 7 | count to 50 | count the stock"""
 
 app = typer.Typer(
     add_completion=False,
@@ -186,7 +188,7 @@ def _place(host: str, port: int, token: str | None, http_port: int | None, *, ht
     if not (token or is_loopback(host)):
         expected = "beyond this machine, clients must show a token: set ADJOURN_TOKEN, or give --token"
         raise typer.BadParameter(expected, param_hint="--host")
-    installed = all(find_spec(name) is not None for name in ("hypercorn", "starlette"))
+    installed = all(find_spec(name) is not None for name in ("hypercorn", "markdown_it", "starlette"))
     if http_port is not None and not installed:
         raise typer.BadParameter("HTTP needs the extra `web`: pip install 'adjourn[web]'", param_hint="--http-port")
     if not (http and installed):
@@ -204,6 +206,8 @@ def _serve(
     to_try: str | None = None,
 ) -> None:
     def ready(found: Ready) -> None:
+        if found.http_url is not None:
+            typer.echo(f"Open {found.http_url}/ in a browser")
         typer.echo(f"adjourn serves {', '.join(agent.name for agent in agents)} at {found.url}")
         if found.http_url is not None:
             typer.echo(f"and over HTTP at {found.http_url}")

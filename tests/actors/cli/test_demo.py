@@ -10,11 +10,20 @@ import trio
 from adjourn.actors.agent import Agent
 from adjourn.actors.cli.demo import make_support
 from adjourn.actors.models import ModelRequest
-from adjourn.actors.testing import tool_context
+from adjourn.actors.testing import Updates, tool_context
 from adjourn.actors.tools import ToolOutcome, execute
 from adjourn.protocol.codec import check_value
 from adjourn.protocol.events import Done, StreamEvent, TextDelta
-from adjourn.protocol.messages import AssistantMessage, Image, Message, Text, ToolResultMessage, UserMessage, user
+from adjourn.protocol.messages import (
+    AssistantMessage,
+    Image,
+    Message,
+    Text,
+    Thinking,
+    ToolResultMessage,
+    UserMessage,
+    user,
+)
 from adjourn.protocol.schema import compile_schema
 
 
@@ -104,6 +113,47 @@ async def test_the_calls_of_one_message_have_ids_of_their_own() -> None:
 
 async def test_it_ships_an_order() -> None:
     assert await wanted("ship order 12") == [("ship_order", {"order_id": 12})]
+
+
+async def test_it_thinks_before_a_refund() -> None:
+    thought = (await answer("refund order 7")).content[0]
+    assert isinstance(thought, Thinking)
+    assert "79.50" in thought.thinking
+    assert not any(isinstance(block, Thinking) for block in (await answer("hello")).content)
+
+
+async def test_its_answers_have_tokens_and_a_cost() -> None:
+    usage = (await answer("x" * 400, "hello")).usage
+    assert usage.input == 101 + 2
+    assert usage.output > 10
+    assert usage.cost.total == pytest.approx((usage.input * 1 + usage.output * 5) / 1_000_000)
+
+
+async def test_it_counts_the_stock_and_says_how_far_it_is(autojump_clock: trio.testing.MockClock) -> None:
+    assert await wanted("Count the stock!") == [("check_stock", {})]
+    updates = Updates()
+    agent = make_support(delay_s=0.1)
+    tool = agent.tool("check_stock")
+    assert tool is not None
+    outcome = await execute(tool, {}, None, tool_context("check_stock", updates=updates), max_result_bytes=1000)
+    assert text(outcome) == "There are 605 things on 5 shelves."
+    assert len(updates.seen) == 5
+    assert trio.current_time() == pytest.approx(5)
+
+
+async def test_the_browser_tells_the_time_zone() -> None:
+    assert await wanted("What time is it here?") == [("time_zone", {})]
+    tool = make_support().tool("time_zone")
+    assert tool is not None
+    assert tool.spec.runs == "client"
+    result = ToolResultMessage(tool_call_id="a", tool_name="time_zone", content=(Text(text="Europe/Berlin"),))
+    assert (await answer("what time is it here", result)).text == "Your browser says: Europe/Berlin"
+
+
+def test_a_refunds_amount_may_be_edited_and_nothing_else() -> None:
+    tool = make_support().tool("refund_order")
+    assert tool is not None
+    assert tool.spec.editable == ("amount",)
 
 
 async def test_it_counts() -> None:
