@@ -340,12 +340,16 @@ test("a refusal that will pass is waited out", async (t) => {
 });
 
 test("a stream that falls silent counts as broken", async (t) => {
+  t.mock.timers.enable({ apis: ["setTimeout"] });
   const { collector } = await watch(
     t,
     [stream(script("run", [start()]), { then: "hold" }), stream(script("run", [end()], 2))],
     0,
-    { quietMs: 30 },
+    { quietMs: 60_000 },
   );
+  await until(() => collector.items.length === 1);
+  t.mock.timers.tick(60_000);
+  t.mock.timers.reset();
   await collector.ended;
   assert.deepEqual(collector.seqs, [1, 2]);
 });
