@@ -31,6 +31,7 @@ import { ClientTools } from "./tools.js";
  * @property {boolean} isStreaming whether the run goes on without anybody's doing
  * @property {AdjournError | null} error of the latest action, of reading the run, or of a run that failed
  * @property {string | null} runId of the latest run; null before the first
+ * @property {Snapshot | null} run the latest run itself: its agent, its usage so far, how it ended; null before the first
  */
 
 // The server can't go on from a run, or doesn't let us: then it is sent all that was said.
@@ -120,6 +121,10 @@ export class Chat {
 
   get runId() {
     return this.state.runId;
+  }
+
+  get run() {
+    return this.state.run;
   }
 
   /**
@@ -404,7 +409,8 @@ export class Chat {
   /** @returns {ChatState} */
   #look() {
     const { runId, fold } = this.#run;
-    const { messages, streaming = null, pending, tools, status } = fold.snapshot();
+    const snapshot = fold.snapshot();
+    const { messages, streaming = null, pending, tools, status } = snapshot;
     const pendingDecisions = pending.filter((call) => call.kind === "decision");
     return {
       messages,
@@ -417,6 +423,7 @@ export class Chat {
       isStreaming: runId !== null && status === "running",
       error: this.#error,
       runId,
+      run: runId === null ? null : snapshot,
     };
   }
 

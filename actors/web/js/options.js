@@ -5,7 +5,9 @@ import { WebSocketTransport } from "./websocket.js";
 
 /**
  * @import { AdjournError } from "./errors.js"
- * @import { Message, PendingCall, RunSnapshot, Snapshot, UserMessage } from "./protocol.js"
+ * @import {
+ *   Message, PendingCall, RunSnapshot, Snapshot, ToolDecisionResolved, UserMessage
+ * } from "./protocol.js"
  * @import { SSEOptions } from "./sse.js"
  * @import { Transport } from "./transport.js"
  * @import { WebSocketOptions } from "./websocket.js"
@@ -25,6 +27,8 @@ import { WebSocketTransport } from "./websocket.js";
  * @property {(message: Message) => void} [onMessage] a complete message is new, but not one that was sent from here
  * @property {(run: Snapshot) => void} [onFinish] a run is over, however it ended
  * @property {(call: PendingCall) => void} [onDecisionPending] a call waits for a decision; once a call
+ * @property {(resolution: ToolDecisionResolved) => void} [onDecisionResolved] a call waits for a decision no longer:
+ *   how that came about, and who decided. May be missing for a decision that was made while the run was not read
  * @property {(call: { toolCallId: string, toolName: string, args: any }) => void} [onToolCall] a call executes, or is
  *   offered to clients; once a call
  * @property {(error: AdjournError) => void} [onError] `error` was set

@@ -6,7 +6,7 @@ import { Transcript } from "./transcript.js";
 
 /**
  * @import { Item, Part } from "./items.js"
- * @import { Message, Snapshot } from "./protocol.js"
+ * @import { Message, Snapshot, ToolDecisionResolved } from "./protocol.js"
  * @import { Options } from "./options.js"
  */
 
@@ -21,6 +21,8 @@ export class Progress {
   answered = new Set();
   /** What callbacks were called for. @type {Set<string>} */
   #told = new Set();
+  /** Not told yet. @type {ToolDecisionResolved[]} */
+  #resolved = [];
   #toldMessages;
 
   /**
@@ -70,6 +72,7 @@ export class Progress {
   take(item) {
     if ("event" in item) {
       this.fold.apply(item.event);
+      if (item.event.type === "tool_decision_resolved") this.#resolved.push(item.event);
       const isInput = item.event.type === "agent_start"; // of the chat's own messages
       if (isInput) this.#toldMessages = this.fold.messages.length;
     } else {
@@ -84,11 +87,12 @@ export class Progress {
    * @param {Options} options
    * @returns {(() => void)[]}
    */
-  news({ onMessage, onDecisionPending, onToolCall, onFinish, onError }) {
+  news({ onMessage, onDecisionPending, onDecisionResolved, onToolCall, onFinish, onError }) {
     const run = this.fold.snapshot();
     /** @type {(() => void)[]} */
     const due = run.messages.slice(this.#toldMessages).map((message) => () => onMessage?.(message));
     this.#toldMessages = run.messages.length;
+    for (const resolution of this.#resolved.splice(0)) due.push(() => onDecisionResolved?.(resolution));
     const once = (/** @type {string} */ key, /** @type {() => void} */ callback) => {
       if (!this.#told.has(key)) due.push(callback);
       this.#told.add(key);

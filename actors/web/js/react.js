@@ -95,6 +95,7 @@ function withLatest(options, latest) {
     onMessage: (message) => latest.current.onMessage?.(message),
     onFinish: (run) => latest.current.onFinish?.(run),
     onDecisionPending: (call) => latest.current.onDecisionPending?.(call),
+    onDecisionResolved: (resolution) => latest.current.onDecisionResolved?.(resolution),
     onToolCall: (call) => latest.current.onToolCall?.(call),
     onError: (error) => latest.current.onError?.(error),
     onConnection: (error) => latest.current.onConnection?.(error),

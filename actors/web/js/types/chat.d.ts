@@ -46,6 +46,10 @@ export type ChatState = {
      * of the latest run; null before the first
      */
     runId: string | null;
+    /**
+     * the latest run itself: its agent, its usage so far, how it ended; null before the first
+     */
+    run: Snapshot | null;
 };
 /**
  * A conversation with one agent.
@@ -70,6 +74,7 @@ export declare class Chat {
     get isStreaming(): boolean;
     get error(): AdjournError | null;
     get runId(): string | null;
+    get run(): Snapshot | null;
     /**
      * Calls `listener` after each change; returns what ends that.
      * @param {() => void} listener

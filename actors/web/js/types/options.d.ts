@@ -1,6 +1,6 @@
 /** What a chat can be told at its making, and the transport that follows from it. */
 import type { AdjournError } from "./errors.js";
-import type { Message, PendingCall, RunSnapshot, Snapshot, UserMessage } from "./protocol.js";
+import type { Message, PendingCall, RunSnapshot, Snapshot, ToolDecisionResolved, UserMessage } from "./protocol.js";
 import type { SSEOptions } from "./sse.js";
 import type { Transport } from "./transport.js";
 import type { WebSocketOptions } from "./websocket.js";
@@ -47,6 +47,11 @@ export type ChatOptions = {
      */
     onDecisionPending?: (call: PendingCall) => void;
     /**
+     * a call waits for a decision no longer:
+     * how that came about, and who decided. May be missing for a decision that was made while the run was not read
+     */
+    onDecisionResolved?: (resolution: ToolDecisionResolved) => void;
+    /**
      * a call executes, or is
      * offered to clients; once a call
      */
@@ -65,7 +70,9 @@ export type Options = ChatOptions & Partial<SSEOptions> & WebSocketOptions & {
 };
 /**
  * @import { AdjournError } from "./errors.js"
- * @import { Message, PendingCall, RunSnapshot, Snapshot, UserMessage } from "./protocol.js"
+ * @import {
+ *   Message, PendingCall, RunSnapshot, Snapshot, ToolDecisionResolved, UserMessage
+ * } from "./protocol.js"
  * @import { SSEOptions } from "./sse.js"
  * @import { Transport } from "./transport.js"
  * @import { WebSocketOptions } from "./websocket.js"
@@ -83,6 +90,8 @@ export type Options = ChatOptions & Partial<SSEOptions> & WebSocketOptions & {
  * @property {(message: Message) => void} [onMessage] a complete message is new, but not one that was sent from here
  * @property {(run: Snapshot) => void} [onFinish] a run is over, however it ended
  * @property {(call: PendingCall) => void} [onDecisionPending] a call waits for a decision; once a call
+ * @property {(resolution: ToolDecisionResolved) => void} [onDecisionResolved] a call waits for a decision no longer:
+ *   how that came about, and who decided. May be missing for a decision that was made while the run was not read
  * @property {(call: { toolCallId: string, toolName: string, args: any }) => void} [onToolCall] a call executes, or is
  *   offered to clients; once a call
  * @property {(error: AdjournError) => void} [onError] `error` was set

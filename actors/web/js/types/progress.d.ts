@@ -6,7 +6,7 @@ import type { Message, Snapshot } from "./protocol.js";
 import type { Options } from "./options.js";
 /**
  * @import { Item, Part } from "./items.js"
- * @import { Message, Snapshot } from "./protocol.js"
+ * @import { Message, Snapshot, ToolDecisionResolved } from "./protocol.js"
  * @import { Options } from "./options.js"
  */
 export declare class Progress {
@@ -43,7 +43,7 @@ export declare class Progress {
      * @param {Options} options
      * @returns {(() => void)[]}
      */
-    news({ onMessage, onDecisionPending, onToolCall, onFinish, onError }: Options): (() => void)[];
+    news({ onMessage, onDecisionPending, onDecisionResolved, onToolCall, onFinish, onError }: Options): (() => void)[];
     /** Why the run failed, if it did. */
     get error(): AdjournError | null;
 }

@@ -39,6 +39,24 @@ async function parked(ids = ["a"], options = {}, on = {}) {
   return opened;
 }
 
+test("a decision that anybody made is told once, with who made it", async () => {
+  const heard = [];
+  const { transport } = await parked(["a"], { onDecisionResolved: (resolution) => heard.push(resolution) });
+  const resolution = { type: "tool_decision_resolved", toolCallId: "a", outcome: "declined", by: "ann", reason: "no" };
+  transport.say([resolution, { type: "agent_resume", reason: "declined" }], 10);
+  transport.say([executed("a")], 12);
+  assert.deepEqual(heard, [resolution]);
+});
+
+test("the run itself is there: its agent, its usage, how it ended", async () => {
+  const { chat, transport } = open();
+  assert.equal(chat.run, null);
+  await chat.send("Hello");
+  transport.say([start(user("Hello")), said("Hi"), end("completed", { reason: "stop" })]);
+  const { agent, status, reason, usage } = chat.run;
+  assert.deepEqual([agent, status, reason, usage.totalTokens], ["support", "completed", "stop", 0]);
+});
+
 // Sending.
 
 test("a message begins a run, is shown at once, and its answer as it comes", async () => {
