@@ -15,9 +15,7 @@ from tracked import ROOT, tracked_files
 import adjourn
 
 CLIENT = ROOT / "actors/web/js"
-IN_A_DOCUMENT = sorted(
-    path.name for path in HERE.glob("*.test.js") if 'from "./dom.js"' in path.read_text(encoding="utf-8")
-)
+IN_A_DOCUMENT = sorted(path.name for path in HERE.glob("*.test.js") if '"./dom.js"' in path.read_text(encoding="utf-8"))
 ALONE = sorted({path.name for path in HERE.glob("*.test.js")} - {"react.test.js", "served.test.js", *IN_A_DOCUMENT})
 
 
@@ -86,6 +84,12 @@ def test_the_modules_type_check_and_their_declarations_are_up_to_date(tmp_path: 
     kept = {path.name: path.read_text(encoding="utf-8") for path in (CLIENT / "types").glob("*.d.ts")}
     del kept["protocol.d.ts"]
     assert made == kept, "run .venv/bin/python tests/actors/web/js/packages.py types"
+
+
+@pytest.mark.slow
+def test_the_pages_modules_type_check() -> None:
+    needs_packages("react-19")
+    run(TSC, "-p", "tsconfig.page.json")
 
 
 PROGRAM = """\

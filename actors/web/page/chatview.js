@@ -1,0 +1,176 @@
+/** A chat with one agent: its transcript, and the composer below. */
+
+import { Chat } from "../js/chat.js";
+import { CLIENT_TOOLS } from "./clienttools.js";
+import { Composer } from "./composer.js";
+import { Conversation } from "./conversation.js";
+import { element, setText } from "./element.js";
+import { follow } from "./frame.js";
+import { icon } from "./icon.js";
+import { Notice } from "./notice.js";
+import { hashOf } from "./route.js";
+import { Scene } from "./scene.js";
+import { BottomScroll } from "./scroll.js";
+import { spentOn, spentText } from "./usage.js";
+import { Welcome } from "./welcome.js";
+
+/** @import { AssistantMessage, Message, UserBlock } from "../js/protocol.js" @import { App } from "./app.js" */
+
+const CHANNEL = "adjourn.chat"; // tells other tabs which run goes on from theirs
+const MAX_SPOKEN = 600; // characters of a message that a screen reader is told at once
+
+export class ChatView {
+  element;
+  title;
+  #app;
+  #agent;
+  #chat;
+  #scene;
+  #conversation;
+  #composer;
+  #welcome;
+  #notice = new Notice();
+  #spent = element("p", { class: "spent" });
+  #scroll = new BottomScroll();
+  #channel = new BroadcastChannel(CHANNEL);
+  #stopFollowing;
+  /** Ids of the calls whose cards were scrolled to. @type {Set<string>} */
+  #revealed = new Set();
+
+  /** @param {App} app @param {string} agent @param {string} [runId] */
+  constructor(app, agent, runId) {
+    this.#app = app;
+    this.#agent = agent;
+    this.title = agent;
+    this.#chat = new Chat({
+      agent,
+      transport: app.session.transport,
+      onMessage: (message) => this.#heard(message),
+      onDecisionPending: ({ toolName }) => app.announce(`${toolName} needs a decision`),
+      onDecisionResolved: (resolution) => this.#scene.resolved(resolution),
+    });
+    this.#scene = new Scene(this.#chat, app.markdown, Object.keys(CLIENT_TOOLS));
+    for (const [name, execute] of Object.entries(CLIENT_TOOLS)) this.#chat.tool(name, execute, { idempotent: true });
+    this.#conversation = new Conversation(this.#scene, agent);
+    this.#welcome = new Welcome(app, agent, (words) => void this.#send(words));
+    this.#composer = new Composer({
+      send: (content) => this.#send(content),
+      stop: () => void this.#chat.abort(),
+      limits: () => app.session.limits(),
+    });
+    this.element = element(
+      "section",
+      { class: "chat", "aria-label": `Chat with ${agent}` },
+      element("header", { class: "view-head" }, element("h1", {}, agent), this.#spent, this.#newChat()),
+      this.#welcome.element,
+      this.#conversation.element,
+      this.#notice.element,
+      element("div", { class: "dock" }, this.#scroll.button, this.#composer.element),
+    );
+    this.#conversation.element.addEventListener("toggle", () => this.#scroll.hold(), true);
+    this.#channel.onmessage = ({ data }) => this.#follow(data);
+    this.#stopFollowing = follow(this.#chat, () => this.#show());
+    if (runId !== undefined) void this.#open(runId);
+  }
+
+  opened() {
+    this.#show();
+    if (matchMedia("(hover: hover)").matches) this.#composer.focus(); // else a keyboard would cover half of the screen
+  }
+
+  close() {
+    this.#stopFollowing();
+    this.#channel.close();
+    this.#scroll.close();
+    this.#conversation.close();
+    this.#chat.close();
+  }
+
+  #newChat() {
+    return element(
+      "a",
+      { class: "button", href: hashOf({ view: "chat", agent: this.#agent }), click: () => this.#app.restart() },
+      icon("plus"),
+      "New chat",
+    );
+  }
+
+  /** @param {string} runId */
+  async #open(runId) {
+    if (await this.#chat.attach(runId)) await this.#loadDecisions(runId);
+    this.#scroll.toBottom();
+  }
+
+  /** Who decided what before this page was opened. @param {string} runId */
+  async #loadDecisions(runId) {
+    const entries = await this.#app.timelineOf(runId).catch(() => []);
+    for (const entry of entries) if (entry.kind === "decision") this.#scene.resolved(entry);
+    this.#show();
+  }
+
+  /** @param {string | UserBlock[]} content */
+  async #send(content) {
+    const { runId: after } = this.#chat;
+    this.#scroll.toBottom();
+    const isSent = await this.#chat.send([{ role: "user", content }]);
+    if (isSent && after !== null) this.#channel.postMessage({ after, runId: this.#chat.runId });
+    return isSent;
+  }
+
+  /** Another tab has sent a message in this conversation. @param {{ after?: unknown, runId?: unknown }} data */
+  #follow({ after, runId }) {
+    if (after === this.#chat.runId && typeof runId === "string") void this.#open(runId);
+  }
+
+  #show() {
+    const { state } = this.#chat;
+    const isEmpty = state.messages.length === 0 && state.runId === null;
+    this.#welcome.element.hidden = !isEmpty;
+    this.#conversation.show(state);
+    this.#notice.show(state.error?.type === "decisionInvalid" ? null : state.error);
+    if (!isEmpty) this.#scroll.follow();
+    this.#revealCards(state.pendingDecisions.map(({ toolCallId }) => toolCallId));
+    const isBusy = state.status === "running" || state.status === "paused";
+    this.#composer.show(isBusy, hintOf(state.status, state.pendingDecisions.length));
+    setText(this.#spent, spentText(spentOn(state.messages)));
+    this.#keepAddress(state.runId);
+  }
+
+  /** @param {string[]} ids of the calls that wait */
+  #revealCards(ids) {
+    const isNew = ids.some((id) => !this.#revealed.has(id));
+    for (const id of ids) this.#revealed.add(id);
+    const card = this.#conversation.element.querySelector(".card");
+    if (isNew && card !== null) this.#scroll.reveal(card);
+  }
+
+  /** A reload, and a copy of the address in another tab, go on with this run. @param {string | null} runId */
+  #keepAddress(runId) {
+    const hash = hashOf({ view: "chat", agent: this.#agent, ...(runId === null ? {} : { runId }) });
+    if (location.hash !== hash && this.element.isConnected && (runId !== null || this.#chat.error === null))
+      history.replaceState(null, "", hash);
+  }
+
+  /** @param {Message} message */
+  #heard(message) {
+    if (message.role !== "assistant") return;
+    const words = wordsOf(message);
+    if (words !== "") this.#app.announce(`${this.#agent}: ${words}`);
+  }
+}
+
+/** @param {string} status @param {number} waiting */
+function hintOf(status, waiting) {
+  if (status === "running") return "You can write when the run is over, or stop it.";
+  if (status !== "paused") return "";
+  return waiting > 0 ? "The run waits for a decision." : "The run waits for a client.";
+}
+
+/** @param {AssistantMessage} message */
+function wordsOf({ content }) {
+  const words = content
+    .map((block) => (block.type === "text" ? block.text : ""))
+    .join(" ")
+    .trim();
+  return words.length > MAX_SPOKEN ? `${words.slice(0, MAX_SPOKEN)}…` : words;
+}

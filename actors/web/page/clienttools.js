@@ -1,0 +1,12 @@
+/** The client-side tools that this page executes in a chat. */
+
+/** @import { Execute } from "../js/tools.js" */
+
+/** By name. None changes anything, so each may be executed again. @type {Record<string, Execute>} */
+export const CLIENT_TOOLS = {
+  time_zone: () => {
+    const { timeZone, locale } = Intl.DateTimeFormat().resolvedOptions();
+    const time = new Intl.DateTimeFormat(undefined, { dateStyle: "full", timeStyle: "short" }).format();
+    return { timeZone, locale, time };
+  },
+};

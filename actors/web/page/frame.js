@@ -1,0 +1,21 @@
+/** Follows something that changes often, at most once a frame. */
+
+/**
+ * Calls `show` after changes, once a frame at most, until what it returns is called.
+ * @param {{ subscribe: (listener: () => void) => () => void }} source
+ * @param {() => void} show
+ */
+export function follow(source, show) {
+  /** @type {number | null} */
+  let due = null;
+  const stop = source.subscribe(() => {
+    due ??= requestAnimationFrame(() => {
+      due = null;
+      show();
+    });
+  });
+  return () => {
+    stop();
+    if (due !== null) cancelAnimationFrame(due);
+  };
+}

@@ -1,0 +1,97 @@
+/** Markdown, parsed by the server: requests that carry several texts each, and a memory of what was parsed. */
+
+import { asError } from "../js/errors.js";
+
+/** @import { Session } from "./session.js" */
+
+/**
+ * @typedef {string | { tag: string, children: MarkdownNode[], start?: number, language?: string, href?: string,
+ *   align?: string }} MarkdownNode
+ */
+
+// As `POST /markdown` bounds a request, in bytes of UTF-8.
+const MAX_TEXTS = 64;
+export const MAX_TEXT_BYTES = 64_000;
+const MAX_BYTES = 256_000;
+const MAX_KEPT = 400; // documents
+const RETRY_MS = 3_000;
+
+/** @typedef {{ text: string, bytes: number, resolve: (nodes: MarkdownNode[] | null) => void }} Wanted */
+
+export class Markdown {
+  #session;
+  /** @type {Wanted[]} */
+  #queue = [];
+  #isBusy = false;
+  /** Oldest first. @type {Map<string, MarkdownNode[]>} */
+  #known = new Map();
+
+  /** @param {Pick<Session, "post">} session */
+  constructor(session) {
+    this.#session = session;
+  }
+
+  /** What a text was parsed to, if it was parsed lately. @param {string} text */
+  known(text) {
+    return this.#known.get(text);
+  }
+
+  /**
+   * The nodes of a text; null where it stays plain: it is too long, or the server refuses. Never rejects. While the
+   * server can't be reached, it is asked again and again.
+   * @param {string} text
+   * @returns {Promise<MarkdownNode[] | null>}
+   */
+  parse(text) {
+    const known = this.#known.get(text);
+    if (known !== undefined) return Promise.resolve(known);
+    const bytes = new TextEncoder().encode(text).length;
+    if (bytes > MAX_TEXT_BYTES) return Promise.resolve(null);
+    return new Promise((resolve) => {
+      this.#queue.push({ text: text.toWellFormed(), bytes, resolve });
+      if (!this.#isBusy) void this.#work();
+    });
+  }
+
+  async #work() {
+    this.#isBusy = true;
+    await Promise.resolve(); // for the other texts of this frame
+    while (this.#queue.length > 0) await this.#ask(this.#takeBatch());
+    this.#isBusy = false;
+  }
+
+  #takeBatch() {
+    let bytes = 0;
+    let count = 0;
+    for (const wanted of this.#queue) {
+      bytes += wanted.bytes;
+      if (count === MAX_TEXTS || (count > 0 && bytes > MAX_BYTES)) break;
+      count += 1;
+    }
+    return this.#queue.splice(0, count);
+  }
+
+  /** @param {Wanted[]} batch */
+  async #ask(batch) {
+    for (;;) {
+      try {
+        const { documents } = await this.#session.post("markdown", { texts: batch.map(({ text }) => text) });
+        batch.forEach(({ text, resolve }, place) => resolve(this.#keep(text, documents[place] ?? null)));
+        return;
+      } catch (thrown) {
+        if (!asError(thrown).retryable) break;
+      }
+      await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+    }
+    for (const { resolve } of batch) resolve(null);
+  }
+
+  /** @param {string} text @param {MarkdownNode[] | null} nodes */
+  #keep(text, nodes) {
+    if (nodes === null) return null;
+    this.#known.set(text, nodes);
+    const [oldest] = this.#known.keys();
+    if (this.#known.size > MAX_KEPT && oldest !== undefined) this.#known.delete(oldest);
+    return nodes;
+  }
+}

@@ -1,0 +1,168 @@
+/** A text of a model: plain as soon as it is there, Markdown as soon as the server has parsed it. */
+
+import { element } from "./element.js";
+import { MAX_TEXT_BYTES } from "./markdown.js";
+
+/** @import { Markdown, MarkdownNode } from "./markdown.js" */
+
+const TAGS = [
+  "p",
+  "h1",
+  "h2",
+  "h3",
+  "h4",
+  "h5",
+  "h6",
+  "ul",
+  "ol",
+  "li",
+  "blockquote",
+  "pre",
+  "code",
+  "em",
+  "strong",
+  "s",
+  "a",
+  "hr",
+  "br",
+  "table",
+  "thead",
+  "tbody",
+  "tr",
+  "th",
+  "td",
+];
+const HEADING = /^h([1-6])$/;
+const LINK = /^(https?:|mailto:)/i;
+const MAX_DEPTH = 50;
+const STREAM_MS = 350; // between two requests for a text that grows
+
+/** One text, which may grow. */
+export class Prose {
+  element = element("div", { class: "prose" });
+  #markdown;
+  /** @type {string | null} */
+  #text = null;
+  /** What the first children of `element` were drawn from. @type {MarkdownNode[]} */
+  #shown = [];
+  #isBusy = false;
+  #isStreaming = false;
+
+  /** @param {Markdown} markdown */
+  constructor(markdown) {
+    this.#markdown = markdown;
+  }
+
+  /** @param {string} text all of it so far @param {boolean} isStreaming whether there will be more */
+  show(text, isStreaming) {
+    if (text === this.#text && isStreaming === this.#isStreaming) return;
+    const before = this.#text;
+    this.#text = text;
+    this.#isStreaming = isStreaming;
+    const known = this.#markdown.known(text);
+    if (known !== undefined) return this.#draw(known);
+    if (before !== null && text.startsWith(before)) this.#append(text.slice(before.length));
+    else this.#plain(text);
+    void this.#parse();
+  }
+
+  /** What has come since goes on where the text ends, until the server has parsed it too. @param {string} more */
+  #append(more) {
+    if (more === "") return;
+    const leaf = lastLeaf(this.element);
+    if (leaf === this.element) this.#plain(this.#text ?? "");
+    else leaf.append(more);
+    this.#shown = this.#shown.slice(0, this.element.childNodes.length - 1); // the last one has changed
+  }
+
+  /** @param {string} text */
+  #plain(text) {
+    this.#shown = [];
+    this.element.replaceChildren(element("p", { class: "plain" }, text));
+  }
+
+  async #parse() {
+    if (this.#isBusy) return;
+    this.#isBusy = true;
+    for (;;) {
+      const text = this.#text ?? "";
+      if (text.length > MAX_TEXT_BYTES) break;
+      const nodes = await this.#markdown.parse(text);
+      if (nodes === null) break;
+      this.#draw(nodes);
+      this.#append((this.#text ?? "").slice(text.length));
+      if (text === this.#text) break;
+      if (this.#isStreaming) await new Promise((resolve) => setTimeout(resolve, STREAM_MS));
+    }
+    this.#isBusy = false;
+  }
+
+  /** Draw only from the first difference on: what stands above keeps its selection. @param {MarkdownNode[]} nodes */
+  #draw(nodes) {
+    const difference = nodes.findIndex((node, place) => !isSame(node, this.#shown[place]));
+    const kept = difference === -1 ? nodes.length : difference;
+    for (const old of [...this.element.childNodes].slice(kept)) old.remove();
+    this.element.append(...nodes.slice(kept).map((node) => drawn(node, 0)));
+    this.#shown = [...nodes];
+  }
+}
+
+/** @param {MarkdownNode} one @param {MarkdownNode | undefined} other */
+function isSame(one, other) {
+  return JSON.stringify(one) === JSON.stringify(other);
+}
+
+/** @param {Element} parent @returns {Element} */
+function lastLeaf(parent) {
+  const last = parent.lastElementChild;
+  return last === null || last.tagName === "HR" || last.tagName === "BR" ? parent : lastLeaf(last);
+}
+
+/**
+ * A node of the server's, as an element; of an unknown tag only the words.
+ * @param {MarkdownNode} node
+ * @param {number} depth
+ * @returns {Node}
+ */
+function drawn(node, depth) {
+  if (typeof node === "string") return document.createTextNode(node);
+  if (!TAGS.includes(node.tag) || depth > MAX_DEPTH) return document.createTextNode(wordsOf(node));
+  const children = node.children.map((child) => drawn(child, depth + 1));
+  const { tag } = node;
+  if (tag === "a") return linked(node.href ?? "", children);
+  if (tag === "pre") return code(node.language ?? "", children);
+  if (tag === "table")
+    return element(
+      "div",
+      { class: "scroll-x", tabindex: 0, role: "region", "aria-label": "Table" },
+      element("table", {}, ...children),
+    );
+  if (tag === "ol") return element("ol", { start: node.start }, ...children);
+  if (tag === "th" || tag === "td")
+    return element(tag, { class: node.align && `align-${node.align}`, scope: tag === "th" && "col" }, ...children);
+  return element(/** @type {"p"} */ (belowTitle(tag)), {}, ...children);
+}
+
+/** A message's headings stand below the page's own. @param {string} tag */
+function belowTitle(tag) {
+  const level = HEADING.exec(tag)?.[1];
+  return level === undefined ? tag : `h${Math.min(6, Number(level) + 2)}`;
+}
+
+/** @param {string} href @param {Node[]} children */
+function linked(href, children) {
+  if (!LINK.test(href)) return element("span", {}, ...children);
+  return element("a", { href, target: "_blank", rel: "noopener noreferrer nofollow" }, ...children);
+}
+
+/** @param {string} language @param {Node[]} children */
+function code(language, children) {
+  const body = element("code", {}, ...children);
+  const label = language === "" ? "Code" : `Code: ${language}`;
+  return element("pre", { tabindex: 0, role: "region", "aria-label": label, "data-language": language || null }, body);
+}
+
+/** @param {MarkdownNode} node @returns {string} */
+function wordsOf(node) {
+  return typeof node === "string" ? node : node.children.map(wordsOf).join("");
+}

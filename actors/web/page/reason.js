@@ -1,0 +1,58 @@
+/** Asks for the reason of a "no", in place of the buttons that led to it. */
+
+import { element } from "./element.js";
+
+/** A small form that is hidden until it is opened. */
+export class Reason {
+  element;
+  #text;
+  /** @type {HTMLElement | null} */
+  #opener = null;
+
+  /**
+   * @param {string} id of the field
+   * @param {(reason: string | undefined) => void} onDecline undefined: no reason was given
+   */
+  constructor(id, onDecline) {
+    this.#text = element("textarea", {
+      id,
+      rows: 2,
+      keydown: (/** @type {KeyboardEvent} */ event) => this.#key(event),
+    });
+    const decline = element("button", { class: "danger", type: "submit" }, "Decline");
+    const back = element("button", { type: "button", click: () => this.close() }, "Back");
+    const submit = (/** @type {Event} */ event) => {
+      event.preventDefault();
+      onDecline(this.#text.value.trim() || undefined);
+    };
+    this.element = element(
+      "form",
+      { class: "reason", hidden: true, submit },
+      element(
+        "label",
+        { for: id },
+        "Reason for declining ",
+        element("span", { class: "quiet" }, "(optional; the model reads it)"),
+      ),
+      this.#text,
+      element("div", { class: "actions" }, decline, back),
+    );
+  }
+
+  /** @param {HTMLElement} opener gets the focus back */
+  open(opener) {
+    this.#opener = opener;
+    this.element.hidden = false;
+    this.#text.focus();
+  }
+
+  close() {
+    this.element.hidden = true;
+    this.#opener?.focus();
+  }
+
+  /** @param {KeyboardEvent} event */
+  #key(event) {
+    if (event.key === "Escape") this.close();
+  }
+}

@@ -1,0 +1,19 @@
+/** How a decision came about, in words. Pure. */
+
+/** @import { ToolDecisionResolved } from "../js/protocol.js" */
+
+/** @typedef {Omit<ToolDecisionResolved, "type"> & { approval?: boolean, isOurs?: boolean }} Resolution */
+
+/**
+ * "Approved by ann", "Declined by you: too much", "Time ran out".
+ * @param {Resolution} resolution `approval`: the decision is a yes or a no; `isOurs`: it was made in this window
+ */
+export function resolutionText({ outcome, by, reason, approval = false, isOurs = false }) {
+  const why = reason ? `: ${reason}` : "";
+  if (outcome === "expired")
+    return reason ? "Nobody decided in time" : "Nobody decided in time, so the default was taken";
+  if (outcome === "aborted") return `Stopped before a decision${why}`;
+  const what = outcome === "declined" ? "Declined" : approval ? "Approved" : "Decided";
+  const who = isOurs ? ` by you${by ? ` (${by})` : ""}` : by ? ` by ${by}` : "";
+  return `${what}${who}${why}`;
+}

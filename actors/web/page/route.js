@@ -1,0 +1,47 @@
+/** The page's addresses: what the part of the URL behind `#` says, and how it is written. Pure. */
+
+/**
+ * @typedef {object} Route
+ * @property {"chat" | "inbox" | "runs" | "run"} view
+ * @property {string} [agent] of a chat; without it the visitor chooses one
+ * @property {string} [runId] of a run, or of a chat that goes on
+ * @property {"conversation" | "timeline"} [part] of a run
+ * @property {Record<string, string>} [filter] of a list
+ */
+
+/** The route of `location.hash`; what isn't known leads to the chat. @param {string} hash @returns {Route} */
+export function routeOf(hash) {
+  const [path = "", query = ""] = hash.replace(/^#\/?/, "").split("?", 2);
+  const [view, first, second] = path.split("/").map(decoded);
+  const filter = Object.fromEntries(new URLSearchParams(query));
+  if (view === "inbox") return { view, filter };
+  if (view === "runs" && first)
+    return { view: "run", runId: first, part: second === "timeline" ? "timeline" : "conversation" };
+  if (view === "runs") return { view, filter };
+  return { view: "chat", ...(first ? { agent: first } : {}), ...(first && second ? { runId: second } : {}) };
+}
+
+/** The hash of a route. @param {Route} route */
+export function hashOf({ view, agent, runId, part, filter = {} }) {
+  const wanted = Object.entries(filter).filter(([, value]) => value !== "");
+  const query = wanted.length === 0 ? "" : `?${new URLSearchParams(wanted)}`;
+  if (view === "run") return pathOf("runs", runId, part === "timeline" ? part : undefined);
+  return pathOf(view, agent, runId) + query;
+}
+
+/** @param {...(string | undefined)} parts */
+function pathOf(...parts) {
+  return `#/${parts
+    .filter((part) => part !== undefined)
+    .map((part) => encodeURIComponent(part))
+    .join("/")}`;
+}
+
+/** @param {string} part */
+function decoded(part) {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return part; // a lone `%` that somebody typed
+  }
+}

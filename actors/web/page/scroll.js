@@ -1,0 +1,72 @@
+/** Keeps the newest words of a conversation in sight, unless the reader has scrolled up. */
+
+import { element } from "./element.js";
+import { icon } from "./icon.js";
+
+const NEAR_PX = 120; // from the end: then it counts as in sight
+const BAR_PX = 56; // the bar above, which hides what is below it
+
+export class BottomScroll {
+  button = element(
+    "button",
+    {
+      type: "button",
+      class: "round to-bottom",
+      "aria-label": "Scroll to the end",
+      hidden: true,
+      click: () => this.toBottom(),
+    },
+    icon("down"),
+  );
+  #isFollowing = true;
+  #hasContent = false;
+  #life = new AbortController();
+  #size = new ResizeObserver(() => this.#hasContent && this.follow());
+
+  constructor() {
+    addEventListener("scroll", () => this.#look(), { signal: this.#life.signal, passive: true });
+    this.#size.observe(document.body);
+  }
+
+  /** Something was drawn; the end stays in sight, if it was. */
+  follow() {
+    this.#hasContent = true;
+    if (this.#isFollowing) this.#jump();
+    else this.#look();
+  }
+
+  /** Something new asks for attention: its begin stays in sight, whatever comes below it. @param {Element} target */
+  reveal(target) {
+    if (!this.#isFollowing) return;
+    this.#jump();
+    if (target.getBoundingClientRect().top > BAR_PX) return;
+    this.hold();
+    target.scrollIntoView({ block: "start" });
+  }
+
+  /** The reader looks at something: stay here until the end is in sight again. */
+  hold() {
+    this.#isFollowing = false;
+  }
+
+  toBottom() {
+    this.#isFollowing = true;
+    this.#jump();
+  }
+
+  close() {
+    this.#life.abort();
+    this.#size.disconnect();
+  }
+
+  #look() {
+    const { scrollHeight, clientHeight, scrollTop } = document.documentElement;
+    this.#isFollowing = scrollHeight - clientHeight - scrollTop < NEAR_PX;
+    this.button.hidden = this.#isFollowing;
+  }
+
+  #jump() {
+    scrollTo({ top: document.documentElement.scrollHeight });
+    this.button.hidden = true;
+  }
+}

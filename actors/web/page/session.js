@@ -1,0 +1,109 @@
+/** This page's way to its server: one WebSocket, HTTP requests, and the access token of both. */
+
+import { AdjournError, asError } from "../js/errors.js";
+import { answer } from "../js/http.js";
+import { WebSocketTransport } from "../js/websocket.js";
+
+/** @import { AgentInfo } from "../js/protocol.js" */
+
+const KEY = "adjourn.token";
+const PATIENCE_MS = 20_000;
+const BACKOFF = { maximumMs: 5_000 }; // somebody looks at the page: don't wait longer
+
+/** Where the server is: the page is its root, or that of the app where it is mounted. */
+const BASE = new URL(".", document.baseURI);
+
+export class Session {
+  /** Shared by all chats and lists. */
+  transport;
+  /** Called with the reason when the connection breaks, with null when there is one. @type {(error: AdjournError | null) => void} */
+  onConnection = () => {};
+  /** Called when the server demands a token, or another one. */
+  onUnauthorized = () => {};
+  /** @type {Promise<AgentInfo[]> | null} */
+  #agents = null;
+  /** @type {Promise<Record<string, number>> | null} */
+  #limits = null;
+  #life = new AbortController();
+
+  constructor() {
+    this.transport = this.#dial();
+  }
+
+  /** Use this token from now on. What the transport of before read has ended. @param {string} token */
+  useToken(token) {
+    sessionStorage.setItem(KEY, token);
+    this.transport.close();
+    this.#agents = this.#limits = null;
+    this.transport = this.#dial();
+  }
+
+  /** @returns {Promise<AgentInfo[]>} the agents that can be started. Raises: AdjournError */
+  agents() {
+    return (this.#agents ??= this.get("agents").then(({ agents }) => agents)).catch((error) => {
+      this.#agents = null;
+      throw error;
+    });
+  }
+
+  /** @returns {Promise<Record<string, number>>} the server's limits, such as `maxInputBytes`. Raises: AdjournError */
+  limits() {
+    return (this.#limits ??= this.get("server").then(({ limits }) => limits)).catch((error) => {
+      this.#limits = null;
+      throw error;
+    });
+  }
+
+  /** The JSON at a path below the server's root. Raises: AdjournError. @param {string} path @returns {Promise<any>} */
+  async get(path) {
+    return (await this.#fetch(path, {})).json();
+  }
+
+  /** @param {string} path @param {unknown} body @returns {Promise<any>} the answer's JSON. Raises: AdjournError */
+  async post(path, body) {
+    const headers = { "content-type": "application/json" };
+    return (await this.#fetch(path, { method: "POST", headers, body: JSON.stringify(body) })).json();
+  }
+
+  /** Raises: AdjournError. @param {string} path */
+  async delete(path) {
+    await this.#fetch(path, { method: "DELETE" });
+  }
+
+  /** @param {string} path @param {RequestInit} request */
+  async #fetch(path, request) {
+    const token = sessionStorage.getItem(KEY);
+    const headers = {
+      accept: "application/json",
+      ...request.headers,
+      ...(token && { authorization: `Bearer ${token}` }),
+    };
+    const url = new URL(path, BASE).href;
+    try {
+      return await answer(fetch.bind(globalThis), url, { ...request, headers }, PATIENCE_MS, this.#life.signal);
+    } catch (thrown) {
+      const error = asError(thrown);
+      if (error.type === "unauthorized") this.onUnauthorized();
+      throw error;
+    }
+  }
+
+  #dial() {
+    const url = new URL("ws", BASE.href.replace(/^http/, "ws")).href;
+    const token = sessionStorage.getItem(KEY) ?? undefined;
+    /** @type {WebSocketTransport} */
+    const transport = new WebSocketTransport(url, {
+      token,
+      backoff: BACKOFF,
+      quietMs: 15_000,
+      onConnection: (error) => this.transport === transport && this.#heard(error),
+    });
+    return transport;
+  }
+
+  /** @param {AdjournError | null} error */
+  #heard(error) {
+    if (error?.type === "unauthorized") this.onUnauthorized();
+    else this.onConnection(error);
+  }
+}

@@ -1,0 +1,5 @@
+/** Opens the page. */
+
+import { App } from "./app.js";
+
+new App();

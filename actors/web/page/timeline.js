@@ -1,0 +1,129 @@
+/** A run's timeline: what its record knows, step by step, and what is under way now. */
+
+import { asError } from "../js/errors.js";
+import { durationOf, timeOfDay } from "./age.js";
+import { element, fill } from "./element.js";
+import { Notice } from "./notice.js";
+import { stepOf } from "./step.js";
+
+/** @import { ChatState } from "../js/chat.js" @import { App } from "./app.js" @import { Session } from "./session.js" */
+/** @import { TimelineEntry } from "./step.js" */
+
+const REST_MS = 250; // between two requests, however much happens
+
+/**
+ * The entries of a run's timeline behind the first `from`. Raises: AdjournError.
+ * @param {Pick<Session, "get">} session @param {string} runId @param {number} from
+ * @returns {Promise<TimelineEntry[]>}
+ */
+export async function timelineOf(session, runId, from) {
+  /** @type {TimelineEntry[]} */
+  const entries = [];
+  /** @type {number | undefined} */
+  let next = from;
+  while (next !== undefined) {
+    const page = await session.get(`runs/${encodeURIComponent(runId)}/timeline?from=${next}`);
+    entries.push(...page.entries);
+    next = page.next;
+  }
+  return entries;
+}
+
+export class Timeline {
+  element;
+  /** Called with each entry, once. @type {(entry: TimelineEntry) => void} */
+  onEntry = () => {};
+  #app;
+  #runId;
+  #list = element("ol", { class: "timeline" });
+  #now = element("li", { class: "step now", hidden: true });
+  #notice = new Notice();
+  /** @type {TimelineEntry[]} */
+  #entries = [];
+  /** @type {HTMLElement[]} */
+  #steps = [];
+  /** What was seen of the run when the entries were read. @type {string | null} */
+  #seen = null;
+  #isLoading = false;
+  #isStale = false;
+  #isClosed = false;
+
+  /** @param {App} app @param {string} runId */
+  constructor(app, runId) {
+    this.#app = app;
+    this.#runId = runId;
+    this.element = element("section", { "aria-label": "Timeline" }, this.#notice.element, this.#list);
+  }
+
+  close() {
+    this.#isClosed = true;
+  }
+
+  /** The run may have gone on. @param {ChatState} state */
+  show(state) {
+    const words = nowOf(state);
+    this.#now.hidden = words === "";
+    fill(this.#now, [element("span", { class: "step-what" }, words)]);
+    const results = state.tools.filter(({ result }) => result != null).length;
+    const seen = JSON.stringify([
+      state.messages.length,
+      results,
+      state.pending.map(({ toolCallId }) => toolCallId),
+      state.status,
+    ]);
+    if (seen === this.#seen) return;
+    this.#seen = seen;
+    void this.load();
+  }
+
+  /** Read on where the entries end. */
+  async load() {
+    this.#isStale = true;
+    if (this.#isLoading) return;
+    this.#isLoading = true;
+    while (this.#isStale && !this.#isClosed) {
+      this.#isStale = false;
+      try {
+        this.#add(await this.#app.timelineOf(this.#runId, this.#entries.length));
+        this.#notice.show(null);
+      } catch (thrown) {
+        this.#notice.show(asError(thrown));
+      }
+      await new Promise((resolve) => setTimeout(resolve, REST_MS));
+    }
+    this.#isLoading = false;
+  }
+
+  /** @param {TimelineEntry[]} entries */
+  #add(entries) {
+    for (const entry of entries) {
+      const before = this.#entries.at(-1);
+      const gap = before === undefined ? "" : `+${durationOf(Math.max(0, entry.at - before.at))}`;
+      const when = element(
+        "span",
+        { class: "step-when" },
+        timeOfDay(entry.at),
+        gap && element("span", { class: "quiet" }, gap),
+      );
+      this.#steps.push(element("li", { class: `step step-${entry.kind}` }, when, stepOf(entry)));
+      this.#entries.push(entry);
+      this.onEntry(entry);
+    }
+    fill(this.#list, [...this.#steps, this.#now]);
+  }
+}
+
+/** What happens right now, in words. @param {ChatState} state */
+function nowOf({ status, streamingMessage, pending, tools }) {
+  if (streamingMessage !== null) return "The model is speaking";
+  const names = tools.filter(({ result }) => result == null).map(({ toolName }) => toolName);
+  const asked = pending.filter(({ kind }) => kind === "decision").map(({ toolName }) => toolName);
+  const offered = pending.filter(({ kind }) => kind === "client").map(({ toolName }) => toolName);
+  const parts = [
+    names.length > 0 && `Running: ${names.join(", ")}`,
+    asked.length > 0 && `Waiting for a decision: ${asked.join(", ")}`,
+    offered.length > 0 && `Waiting for a client: ${offered.join(", ")}`,
+  ].filter(Boolean);
+  if (parts.length > 0) return parts.join(" · ");
+  return status === "running" ? "Asking the model" : "";
+}

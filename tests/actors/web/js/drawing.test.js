@@ -1,0 +1,113 @@
+/** What the page draws from the words of models, tools and people: elements and text, and only what has changed. */
+
+import assert from "node:assert/strict";
+import test from "node:test";
+
+import "./dom.js";
+
+import { element, fill } from "../../../../actors/web/page/element.js";
+import { Markdown } from "../../../../actors/web/page/markdown.js";
+import { Prose } from "../../../../actors/web/page/prose.js";
+import { fieldsOf } from "../../../../actors/web/page/value.js";
+import { until } from "./script.js";
+
+const HOSTILE = "<img src=x onerror=alert(1)>";
+
+/** A prose whose texts are parsed to what `documents` has for them; later texts to one paragraph. */
+function prose(documents = {}) {
+  const post = async (path, { texts }) => ({
+    documents: texts.map((text) => documents[text] ?? [{ tag: "p", children: [text] }]),
+  });
+  return new Prose(new Markdown({ post }));
+}
+
+async function shown(documents, text = "text") {
+  const view = prose(documents);
+  view.show(text, false);
+  await until(() => view.element.querySelector(".plain") === null);
+  return view.element;
+}
+
+test("words are never parsed as HTML", async () => {
+  const made = element("p", { title: HOSTILE }, HOSTILE);
+  fill(made, [HOSTILE, element("b", {}, HOSTILE)]);
+  const drawn = await shown({
+    text: [
+      { tag: "p", children: [HOSTILE] },
+      { tag: "img", children: [HOSTILE] },
+    ],
+  });
+  const arguments_ = fieldsOf({ [HOSTILE]: HOSTILE, more: { [HOSTILE]: [HOSTILE] } });
+  for (const each of [made, drawn, arguments_]) {
+    assert.equal(each.querySelector("img"), null);
+    assert.ok(each.textContent.includes(HOSTILE));
+  }
+});
+
+test("nodes become elements, with their links and languages", async () => {
+  const drawn = await shown({
+    text: [
+      { tag: "h1", children: ["Title"] },
+      { tag: "ol", start: 3, children: [{ tag: "li", children: ["three"] }] },
+      { tag: "pre", language: "python", children: ["x < 1"] },
+      { tag: "p", children: [{ tag: "a", href: "https://example.org/", children: ["there"] }] },
+    ],
+  });
+  assert.equal(drawn.querySelector("h3").textContent, "Title"); // below the page's own headings
+  assert.equal(drawn.querySelector("ol").start, 3);
+  assert.deepEqual(
+    [
+      drawn.querySelector("pre").ariaLabel ?? drawn.querySelector("pre").getAttribute("aria-label"),
+      drawn.querySelector("pre code").textContent,
+    ],
+    ["Code: python", "x < 1"],
+  );
+  assert.deepEqual(
+    [drawn.querySelector("a").href, drawn.querySelector("a").rel],
+    ["https://example.org/", "noopener noreferrer nofollow"],
+  );
+});
+
+test("a link that is no web address stays text", async () => {
+  for (const href of ["javascript:alert(1)", "data:text/html,x", "//example.org", ""]) {
+    const drawn = await shown({ text: [{ tag: "p", children: [{ tag: "a", href, children: ["click"] }] }] });
+    assert.deepEqual([drawn.querySelector("a"), drawn.textContent], [null, "click"]);
+  }
+});
+
+test("a text that grows keeps what is drawn above its end", async () => {
+  const first = { tag: "p", children: ["First."] };
+  const second = { tag: "p", children: ["Sec"] };
+  const third = { tag: "p", children: ["Second"] };
+  const documents = { "First.": [first], "First.\n\nSec": [first, second], "First.\n\nSecond": [first, third] };
+  const view = prose(documents);
+  view.show("First.", true);
+  await until(() => view.element.querySelector(".plain") === null);
+  view.show("First.\n\nSec", true);
+  await until(() => view.element.children.length === 2);
+  const [kept] = view.element.children;
+  view.show("First.\n\nSecond", false);
+  assert.equal(view.element.textContent, "First.Second"); // at once, before it is parsed
+  await until(() => view.element.lastChild.childNodes.length === 1);
+  assert.deepEqual([view.element.children[0], view.element.textContent], [kept, "First.Second"]);
+});
+
+test("characters that show nothing, or turn the order around, are shown by their code", () => {
+  const drawn = fieldsOf({ to: "ann\u202e@evil\u200b.org\u0000" });
+  assert.equal(drawn.querySelector("dd").textContent, "annU+202E@evilU+200B.orgU+0000");
+  assert.equal(drawn.querySelectorAll("mark").length, 3);
+  assert.equal(fieldsOf({ to: "two\nlines\tand 👍" }).querySelector("mark"), null);
+});
+
+test("filling an element leaves alone what stays", () => {
+  const [a, b, c] = ["a", "b", "c"].map((name) => element("i", {}, name));
+  const parent = element("div", {}, a, b);
+  const moved = [];
+  const { insertBefore } = parent;
+  parent.insertBefore = function (node, before) {
+    moved.push(node.textContent);
+    return insertBefore.call(this, node, before);
+  };
+  fill(parent, [a, false, c, null, b]);
+  assert.deepEqual([parent.textContent, moved], ["acb", ["c"]]);
+});

@@ -1,0 +1,162 @@
+/** The page's plain parts: addresses, words, and what is asked of the server. Its looks are tested in a real browser. */
+
+import assert from "node:assert/strict";
+import test from "node:test";
+
+import { AdjournError } from "../../../../actors/web/js/index.js";
+import { ageOf, durationOf } from "../../../../actors/web/page/age.js";
+import { Markdown } from "../../../../actors/web/page/markdown.js";
+import { refusalOf } from "../../../../actors/web/page/picture.js";
+import { problemOf } from "../../../../actors/web/page/problem.js";
+import { resolutionText } from "../../../../actors/web/page/resolution.js";
+import { hashOf, routeOf } from "../../../../actors/web/page/route.js";
+import { timelineOf } from "../../../../actors/web/page/timeline.js";
+import { spentText } from "../../../../actors/web/page/usage.js";
+import { suggestionsOf } from "../../../../actors/web/page/welcome.js";
+import { until } from "./script.js";
+
+test("an address leads back to its route", () => {
+  const routes = [
+    { view: "chat" },
+    { view: "chat", agent: "a/b ü" },
+    { view: "chat", agent: "support", runId: "r-1" },
+    { view: "inbox", filter: { agent: "support", tool: "ship & pay" } },
+    { view: "runs", filter: { status: "paused" } },
+    { view: "run", runId: "r-1", part: "conversation" },
+    { view: "run", runId: "r-1", part: "timeline" },
+  ];
+  for (const route of routes) assert.deepEqual(routeOf(hashOf(route)), route);
+});
+
+test("an address that nobody made leads to the chat", () => {
+  for (const hash of ["", "#", "#/", "#/nowhere/at/all", "#main"]) assert.equal(routeOf(hash).view, "chat");
+  assert.deepEqual(routeOf("#/chat/%zz"), { view: "chat", agent: "%zz" });
+});
+
+test("times are told in words that fit their distance", () => {
+  const told = (ms) => ageOf(1_000_000_000 + ms, 1_000_000_000);
+  assert.deepEqual([-5, -59_999, -60_000, -3_600_000, -86_400_000].map(told), [
+    "just now",
+    "just now",
+    "1 minute ago",
+    "1 hour ago",
+    "yesterday",
+  ]);
+  assert.deepEqual([30_000, 7_200_000].map(told), ["in less than a minute", "in 2 hours"]);
+  assert.deepEqual([12, 1_234, 65_000, 3_660_000, 400_000_000].map(durationOf), [
+    "12 ms",
+    "1.2 s",
+    "1 min 5 s",
+    "1 h 1 min",
+    "4 days",
+  ]);
+});
+
+test("tokens and cost are told where there are any", () => {
+  assert.equal(spentText({ tokens: 0, cost: 0 }), "");
+  assert.equal(spentText({ tokens: 1204, cost: 0 }), "1,204 tokens");
+  assert.equal(spentText({ tokens: 1, cost: 0.00312 }), "1 token · cost 0.0031");
+  assert.equal(spentText({ tokens: 1, cost: 12.345 }), "1 token · cost 12.35");
+});
+
+test("a decision's words say who made it, and how", () => {
+  const words = [
+    [{ outcome: "decided", approval: true, by: "ann" }, "Approved by ann"],
+    [{ outcome: "decided", isOurs: true }, "Decided by you"],
+    [{ outcome: "decided", isOurs: true, by: "ann" }, "Decided by you (ann)"],
+    [{ outcome: "declined", by: "bob", reason: "too much" }, "Declined by bob: too much"],
+    [{ outcome: "expired" }, "Nobody decided in time, so the default was taken"],
+    [{ outcome: "expired", reason: "expired" }, "Nobody decided in time"],
+    [{ outcome: "aborted", reason: "shut" }, "Stopped before a decision: shut"],
+  ];
+  for (const [resolution, expected] of words) assert.equal(resolutionText(resolution), expected);
+});
+
+test("an error is told as a sentence, with what to do", () => {
+  const told = problemOf(new AdjournError("connectionLost", "it does not answer"));
+  assert.deepEqual(told, {
+    what: "It does not answer.",
+    advice: "The server did not answer. Check the connection, then try again.",
+  });
+  assert.match(problemOf(new AdjournError("neverHeardOf", "No!")).advice, /^Try again/);
+});
+
+test("an agent's description ends with what to try", () => {
+  assert.deepEqual(suggestionsOf("Helps. Try: refund order 7; count to 50."), {
+    about: "Helps.",
+    suggestions: ["refund order 7", "count to 50"],
+  });
+  assert.deepEqual(suggestionsOf("Helps"), { about: "Helps", suggestions: [] });
+});
+
+test("a file that the server would refuse is refused with the reason", () => {
+  const file = (type, size) => ({ name: "cat", type, size });
+  assert.equal(refusalOf(file("image/png", 3_000_000), 4_000_000), null);
+  assert.match(refusalOf(file("image/png", 3_000_001), 4_000_000), /^cat is too large: the server takes 3\.0 MB/);
+  assert.match(refusalOf(file("image/svg+xml", 1), 4_000_000), /^cat is not an image that models read/);
+});
+
+// What is asked of the server.
+
+/** A session whose `post` answers as `answer` says; `asked` has the texts of each request. */
+function parser(answer = (texts) => texts.map((text) => [text])) {
+  const asked = [];
+  const post = async (path, { texts }) => {
+    asked.push(texts);
+    return { documents: answer(texts) };
+  };
+  return { asked, markdown: new Markdown({ post }) };
+}
+
+test("texts of one moment go in one request, within the server's bounds, and are remembered", async () => {
+  const { asked, markdown } = parser();
+  const texts = Array.from({ length: 70 }, (_, n) => `text ${n}`);
+  const parsed = await Promise.all(texts.map((text) => markdown.parse(text)));
+  assert.deepEqual(
+    parsed,
+    texts.map((text) => [text]),
+  );
+  assert.deepEqual(
+    asked.map(({ length }) => length),
+    [64, 6],
+  );
+
+  assert.deepEqual(await markdown.parse("text 3"), ["text 3"]);
+  assert.deepEqual(markdown.known("text 3"), ["text 3"]);
+  assert.equal(asked.length, 2);
+
+  await Promise.all(["a", "b", "c", "d", "e"].map((letter) => markdown.parse(letter.repeat(60_000))));
+  assert.deepEqual(
+    asked.slice(2).map(({ length }) => length),
+    [4, 1],
+  );
+});
+
+test("a text that is too long, or that the server refuses, stays plain", async () => {
+  const refuses = () => {
+    throw new AdjournError("limitExceeded", "too much");
+  };
+  assert.equal(await parser().markdown.parse("ü".repeat(40_000)), null);
+  assert.equal(await parser(refuses).markdown.parse("text"), null);
+});
+
+test("while the server is away, a text is asked for again", async (context) => {
+  context.mock.timers.enable({ apis: ["setTimeout"] });
+  const failures = [new AdjournError("connectionLost", "gone")];
+  const { asked, markdown } = parser((texts) => {
+    const failure = failures.shift();
+    if (failure) throw failure;
+    return texts.map(() => ["parsed"]);
+  });
+  const parsed = markdown.parse("text");
+  await until(() => asked.length === 1);
+  await new Promise((resolve) => setImmediate(resolve));
+  context.mock.timers.tick(3_000);
+  assert.deepEqual(await parsed, ["parsed"]);
+});
+
+test("a timeline is read page by page", async () => {
+  const pages = { 2: { entries: ["c", "d"], next: 4 }, 4: { entries: ["e"] } };
+  const get = async (path) => pages[/^runs\/r%2F1\/timeline\?from=(\d+)$/.exec(path)[1]];
+  assert.deepEqual(await timelineOf({ get }, "r/1", 2), ["c", "d", "e"]);
+});
