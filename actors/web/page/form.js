@@ -121,7 +121,11 @@ export class DecisionForm {
    * @param {FormFault[]} errors `errors` of a `decisionInvalid`
    */
   showErrors(errors) {
-    this.#show(errors.map(({ path, message }) => ({ path, message, field: this.#at(path) })));
+    const faults = errors.map(({ path, message }) => ({ path, message, field: this.#at(path) }));
+    const isInJson = (/** @type {Fault} */ { path, field }) => path !== "" && field?.shape.kind === "json";
+    this.#show(
+      faults.map((fault) => (isInJson(fault) ? { ...fault, message: `${fault.path}: ${fault.message}` } : fault)),
+    );
   }
 
   focusFirst() {
@@ -159,8 +163,8 @@ export class DecisionForm {
   /** @param {string} path @returns {Field | null} */
   #at(path) {
     const [first, ...rest] = stepsOf(path);
-    const found = this.#decision.at(stepsOf(path));
-    return found ?? (first === "arguments" ? (this.#arguments?.at(rest) ?? null) : null);
+    const found = first === "arguments" ? this.#arguments?.at(rest) : null;
+    return found ?? this.#decision.at(stepsOf(path));
   }
 
   /** @param {Fault[]} faults in place of those that were shown */

@@ -43,6 +43,11 @@ export class ChecklistField extends Field {
     return ticked;
   }
 
+  /** Its items have no fields of their own. */
+  at() {
+    return this;
+  }
+
   /** @param {any} value */
   fill(value) {
     this.#given = Array.isArray(value) ? value : undefined;

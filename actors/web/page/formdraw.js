@@ -3,6 +3,7 @@
 import { ChecklistField } from "./formchecklist.js";
 import { ChoiceField, ConstantField } from "./formchoice.js";
 import { Field } from "./formfield.js";
+import { fits } from "./formfits.js";
 import { ListField } from "./formlist.js";
 import { ObjectField } from "./formobject.js";
 import { OptionalField } from "./formoptional.js";
@@ -58,8 +59,9 @@ export function drawRoot(root, place, newId) {
 /** @param {Form} form @param {Shape} shape @param {Place} place */
 function drawn(form, shape, place) {
   const field = fieldOf(form, shape, place);
-  const { default: given } = shape.schema;
-  if (given !== undefined) field.fill(given);
+  const { default: given, ...schema } = shape.schema;
+  const isMeant = given === null ? shape.nullable : given !== undefined && fits(given, schema, form.reader);
+  if (isMeant) field.fill(given);
   return field;
 }
 

@@ -1,5 +1,6 @@
 /** Whether a value is one that a schema means: finds the branch of a choice for a value. The server judges. Pure. */
 
+import { codecOf } from "./formcodecs.js";
 import { isEqual } from "./formequal.js";
 
 /**
@@ -24,34 +25,21 @@ const CHECKS = {
   constant: (value, shape) => isEqual(value, shape.value),
   choice: (value, { options = [] }) => options.some((option) => isEqual(option.value, value)),
   variants: (value, { variants = [] }, reader) => variants.some(({ schema }) => fits(value, schema, reader)),
-  text: isText,
-  number: isNumber,
+  text: passes,
+  number: passes,
   object: isObject,
   list: isList,
   checklist: isList,
 };
 
 /** @param {unknown} value @param {Shape} shape */
-function isText(value, { schema: { minLength = 0, maxLength = Infinity, pattern } }) {
-  if (typeof value !== "string") return false;
-  const { length } = [...value];
-  return length >= minLength && length <= maxLength && (pattern === undefined || matches(pattern, value));
-}
-
-/** Patterns that this browser can't read match all. @param {string} pattern @param {string} text */
-export function matches(pattern, text) {
+function passes(value, shape) {
   try {
-    return new RegExp(pattern, "u").test(text);
-  } catch {
+    codecOf(shape).check(value);
     return true;
+  } catch {
+    return false;
   }
-}
-
-/** @param {unknown} value @param {Shape} shape */
-function isNumber(value, { schema }) {
-  if (typeof value !== "number" || (schema.type === "integer" && !Number.isInteger(value))) return false;
-  const { minimum = -Infinity, maximum = Infinity, exclusiveMinimum = -Infinity, exclusiveMaximum = Infinity } = schema;
-  return value >= minimum && value <= maximum && value > exclusiveMinimum && value < exclusiveMaximum;
 }
 
 /** @param {unknown} value @param {Shape} shape @param {SchemaReader} reader */

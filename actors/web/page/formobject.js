@@ -22,7 +22,7 @@ export class ObjectField extends Field {
     );
     for (const name of names) {
       const schema = Object.hasOwn(properties, name) ? properties[name] : additionalProperties;
-      const label = labelOf(form, name, schema);
+      const label = labelOf(name, schema);
       const isBranch = name === place.told;
       this.#fields.set(name, form.draw(schema, { label, required: required.includes(name), isBranch }));
     }
@@ -74,8 +74,8 @@ export class ObjectField extends Field {
   }
 }
 
-/** @param {Form} form @param {string} name @param {unknown} schema */
-function labelOf(form, name, schema) {
-  const { title } = form.reader.read(schema).schema;
+/** A title of the property's own; that of a schema it refers to would be the same for all that do. @param {string} name @param {any} schema */
+function labelOf(name, schema) {
+  const { title } = schema;
   return typeof title === "string" && title !== "" ? title : readable(name);
 }

@@ -106,7 +106,7 @@ export class SchemaReader {
         return { kind: "text" };
       case "number":
       case "integer":
-        return { kind: "number" };
+        return { kind: "number", schema: { ...schema, type: typeOf(schema) } };
       case "boolean":
         return choice([true, false].map((value) => ({ value, label: labelOfValue(value) })));
       case "null":

@@ -87,7 +87,12 @@ export class TextField extends Field {
       this.#control.value = text;
     }
     this.#shown = this.#control.value;
-    this.hint(this.#codec.note());
+    this.hint([this.#codec.note(), unseenNote(text)].filter((note) => note !== "").join(" "));
+  }
+
+  /** JSON has no fields for its parts. @param {string[]} steps @returns {Field | null} */
+  at(steps) {
+    return this.shape.kind === "json" ? this : super.at(steps);
   }
 
   /** @param {boolean} isLong */
@@ -96,4 +101,11 @@ export class TextField extends Field {
     this.#control.replaceWith(control);
     this.#control = control;
   }
+}
+
+/** A field can't mark what it doesn't show, such as a change of the direction of writing. @param {string} text */
+function unseenNote(text) {
+  const unseen = new Set(text.match(/[^\P{C}\n\r\t\u200d\p{Cs}]/gu));
+  const codes = [...unseen].map((char) => `U+${char.codePointAt(0)?.toString(16).toUpperCase().padStart(4, "0")}`);
+  return codes.length === 0 ? "" : `It holds characters that can't be seen: ${codes.slice(0, 5).join(", ")}.`;
 }

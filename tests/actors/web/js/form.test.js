@@ -151,6 +151,7 @@ const SCHEMAS = [
   ],
   ["a choice by a constant", PAYMENT, { kind: "card", number: "4" }, { kind: "transfer", iban: "DE", urgent: true }],
   ["an optional choice", optional({ p: PAYMENT }), {}, { p: { kind: "card", number: "" } }],
+  ["a choice by format", { oneOf: [{ type: "string", format: "date" }, { type: "string" }] }, "soon", "2026-11-28"],
   [
     "a choice by bounds",
     {
@@ -262,6 +263,13 @@ const ENTRIES = [
   ],
   ["one of many", object({ e: { enum: ["a", "b", "c", "d", "e"] } }), "E", "d", { e: "d" }],
   ["JSON", object({ j: {} }), "J", '{"a": [1]}', { j: { a: [1] } }],
+  [
+    "a field of a model that others refer to",
+    { $defs: { a: { title: "A", type: "string" } }, ...object({ home: { $ref: "#/$defs/a" } }) },
+    "Home",
+    "x",
+    { home: "x" },
+  ],
   ["a tick", optional({ home: optional({ t: { type: "string" } }) }), "Home", true, { home: {} }],
 ];
 
@@ -279,6 +287,24 @@ test("defaults are filled in, deep ones too", () => {
     object({ n: { type: "integer", default: 3 }, e: { enum: ["a", "b"], default: "b" }, home: address }),
   );
   assert.deepEqual(made.value(), { n: 3, e: "b", home: { street: "Main", zip: "12345" } });
+});
+
+test("a default that the schema does not allow is left out", () => {
+  const made = form(optional({ t: { type: "string", default: null }, e: { enum: ["a", "b"], default: "c" } }));
+  assert.deepEqual(made.value(), {});
+});
+
+test("a type in brackets is that type", () => {
+  const made = form(object({ n: { type: ["integer"] } }));
+  enter(labelled(made.element, "N"), "1.5");
+  assert.deepEqual(refused(made), [["/n", "Expected a whole number."]]);
+});
+
+test("a field says what it holds that can't be seen", () => {
+  const made = form(object({ t: { type: "string" }, u: { type: "string" } }));
+  made.fill({ t: "a\u202eb\u0000", u: "👩‍🚀 é\n\t" });
+  assert.match(made.element.textContent, /can't be seen: U\+202E, U\+0000\./);
+  assert.equal(made.element.textContent.split("can't be seen").length, 2);
 });
 
 test("an optional text that is cleared stays away; a required one that had words may be empty", () => {
@@ -420,6 +446,16 @@ test("errors of the server stand beside their fields, also in a choice, and the 
   assert.equal(document.activeElement, labelled(made.element, "Number"));
   enter(labelled(made.element, "Number"), "5");
   assert.deepEqual([notes.hidden, errorOf(labelled(made.element, "Number"))], [true, ""]);
+});
+
+test("errors of the server within JSON and a checklist stand beside these, with their path", () => {
+  const made = form(object({ j: {}, l: { type: "array", items: { enum: ["a", "b"] }, uniqueItems: true } }));
+  made.showErrors([
+    { path: "/j/a/0", message: "expected integer" },
+    { path: "/l/0", message: "not this one" },
+  ]);
+  assert.equal(errorOf(labelled(made.element, "J")), "/j/a/0: expected integer");
+  assert.equal(errorOf(labelled(made.element, "L")), "not this one");
 });
 
 test("an error about a whole decision that is one field stands beside it", () => {
