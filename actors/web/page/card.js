@@ -29,6 +29,7 @@ export class DecisionCard {
   #hint = element("p", { class: "hint" }, "Read the arguments to their end first.");
   #send;
   #decline;
+  #buttons;
   #reason;
   #isRead = false;
   #isBusy = false;
@@ -49,6 +50,7 @@ export class DecisionCard {
       approval ? "Approve" : "Send decision",
     );
     this.#decline = element("button", { type: "button", click: () => this.#sayNo() }, "Decline");
+    this.#buttons = element("div", { class: "actions" }, this.#send, this.#decline);
     this.#reason = new Reason(`reason-${id}`, (reason) => this.#sendDecline(reason));
     this.#hint.id = `hint-${id}`;
     const end = element("div", { class: "end-of-arguments" });
@@ -63,9 +65,9 @@ export class DecisionCard {
         this.#form.element,
         this.#problem,
         this.#hint,
-        element("div", { class: "actions" }, this.#send, this.#decline),
+        this.#buttons,
       ),
-      this.#reason.element,
+      approval ? null : this.#reason.element, // a yes or no has its reason in the form
     );
     this.#reader = new IntersectionObserver((entries) => this.#saw(entries));
     this.#reader.observe(end);
@@ -156,10 +158,10 @@ export class DecisionCard {
     }
   }
 
-  /** A yes or no has its reason in the form; for all else it is asked now. */
+  /** The form of a yes or no has a field for the reason; for all else it is asked now. */
   #sayNo() {
     if (this.#call.approval) this.#sendDecline(this.#form.reason());
-    else this.#reason.open(this.#decline);
+    else this.#reason.open(this.#decline, this.#buttons);
   }
 
   /** @param {string | undefined} reason */

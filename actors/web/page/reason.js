@@ -6,7 +6,7 @@ import { element } from "./element.js";
 export class Reason {
   element;
   #text;
-  /** @type {HTMLElement | null} */
+  /** @type {{ button: HTMLElement, row: HTMLElement } | null} */
   #opener = null;
 
   /**
@@ -39,16 +39,19 @@ export class Reason {
     );
   }
 
-  /** @param {HTMLElement} opener gets the focus back */
-  open(opener) {
-    this.#opener = opener;
+  /** @param {HTMLElement} button gets the focus back @param {HTMLElement} row of buttons, hidden meanwhile */
+  open(button, row) {
+    this.#opener = { button, row };
+    row.hidden = true;
     this.element.hidden = false;
     this.#text.focus();
   }
 
   close() {
     this.element.hidden = true;
-    this.#opener?.focus();
+    if (this.#opener === null) return;
+    this.#opener.row.hidden = false;
+    this.#opener.button.focus();
   }
 
   /** @param {KeyboardEvent} event */

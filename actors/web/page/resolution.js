@@ -8,12 +8,13 @@
  * "Approved by ann", "Declined by you: too much", "Time ran out".
  * @param {Resolution} resolution `approval`: the decision is a yes or a no; `isOurs`: it was made in this window
  */
-export function resolutionText({ outcome, by, reason, approval = false, isOurs = false }) {
+export function resolutionText({ outcome, by, reason, arguments: edited, approval = false, isOurs = false }) {
   const why = reason ? `: ${reason}` : "";
   if (outcome === "expired")
     return reason ? "Nobody decided in time" : "Nobody decided in time, so the default was taken";
   if (outcome === "aborted") return `Stopped before a decision${why}`;
-  const what = outcome === "declined" ? "Declined" : approval ? "Approved" : "Decided";
+  const changed = edited === undefined ? "" : ", with other arguments,";
+  const what = outcome === "declined" ? "Declined" : (approval ? "Approved" : "Decided") + changed;
   const who = isOurs ? ` by you${by ? ` (${by})` : ""}` : by ? ` by ${by}` : "";
   return `${what}${who}${why}`;
 }
