@@ -54,7 +54,7 @@ export class DecisionForm {
   #arguments = null;
   /** The fields that show an error. @type {Field[]} */
   #marked = [];
-  #notes = make("ul", { class: "form-notes", role: "alert", hidden: true });
+  #notes = make("div", { class: "form-notes", role: "alert", hidden: true });
 
   /** @param {DecisionFormOptions} options */
   constructor({ schema = true, approval = false, input = {}, editable = false, parameters, idPrefix }) {
@@ -178,7 +178,7 @@ export class DecisionForm {
 
   /** @param {FormFault[]} errors that no field has */
   #note(errors) {
-    const lines = errors.map(({ path, message }) => make("li", {}, path === "" ? message : `${path}: ${message}`));
+    const lines = errors.map(({ path, message }) => make("p", {}, path === "" ? message : `${path}: ${message}`));
     this.#notes.replaceChildren(...lines);
     this.#notes.hidden = lines.length === 0;
   }

@@ -120,7 +120,6 @@ export class ConstantField extends Field {
     const text = shape.options?.[0].label ?? JSON.stringify(shape.value);
     if (this.isShown)
       this.element.append(make("p", { class: "form-constant" }, label, make("span", {}, text)), hint, error);
-    else this.element.hidden = true;
   }
 
   read() {

@@ -1,4 +1,4 @@
-/** How a value stands in a text control, and what a text in it means. Pure, but for the time zone of the browser. */
+/** Codecs: a value as the text of a control, and back. Pure, but for the browser's time zone. */
 
 import { hasPortableIntegers, isPortable } from "../js/portable.js";
 import { momentCodec, timeCodec } from "./formmoments.js";
@@ -7,19 +7,18 @@ import { momentCodec, timeCodec } from "./formmoments.js";
 
 /**
  * @typedef {object} Codec
- * @property {string} type of the input
- * @property {boolean} [isLong] needs several lines
- * @property {boolean} [isCode] is shown in a fixed-width font
- * @property {string} [inputMode]
- * @property {string} [autocomplete]
- * @property {() => string} note what a person must know to fill it in; "" where nothing
- * @property {(value: any) => string} show
- * @property {(text: string) => any} parse throws an Error that says what was expected
- * @property {(value: any) => void} check throws the same, of a value that the schema doesn't allow
+ * @property {string} type of the `input` element
+ * @property {boolean} [isLong] the text needs several lines
+ * @property {boolean} [isCode] the text needs a fixed-width font
+ * @property {string} [inputMode] which keyboard a phone shows
+ * @property {() => string} note says what the field expects; "" where its label is enough
+ * @property {(value: any) => string} show gives the text of a value
+ * @property {(text: string) => any} parse gives the value of a text; throws an Error that says what was expected
+ * @property {(value: any) => void} check throws such an Error if the schema doesn't allow the value
  */
 
-const LONG = 120; // characters that one line still shows
-const NOTABLE = 1000; // most characters that are worth saying beforehand
+const LONG = 120; // characters; a longer text needs several lines
+const NOTABLE = 1000; // characters; a higher limit isn't worth a note
 const NUMBER = /^-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?$/;
 const MAX_INT = 2 ** 53;
 
@@ -53,7 +52,6 @@ function textCodec(schema) {
   return {
     type,
     isLong: type === "text" && maxLength > LONG,
-    autocomplete: "off",
     note: () => lengthNote(minLength, maxLength <= NOTABLE ? maxLength : undefined),
     show: (value) => (typeof value === "string" ? value : JSON.stringify(value)),
     parse: (text) => text,
@@ -69,7 +67,7 @@ function textCodec(schema) {
   };
 }
 
-/** Patterns that this browser can't read match all. @param {string} pattern @param {string} text */
+/** A pattern that this browser can't compile is left to the server. @param {string} pattern @param {string} text */
 function matches(pattern, text) {
   try {
     return new RegExp(pattern, "u").test(text);
@@ -90,7 +88,7 @@ function characters(count) {
   return count === 1 ? "1 character" : `${count} characters`;
 }
 
-// Numbers: in text inputs, for those of type number hide what they can't read.
+// Numbers have text inputs: an input of type "number" gives "" for all that it can't read.
 
 /** @param {Schema} schema @returns {Codec} */
 function numberCodec(schema) {
@@ -98,7 +96,6 @@ function numberCodec(schema) {
   return {
     type: "text",
     inputMode: schema.minimum >= 0 || schema.exclusiveMinimum >= 0 ? (isWhole ? "numeric" : "decimal") : "text",
-    autocomplete: "off",
     note: () => boundsNote(schema),
     show: (value) => (typeof value === "number" ? JSON.stringify(value) : String(value)),
     parse: (text) => parseNumber(text.trim()),
@@ -110,14 +107,15 @@ function numberCodec(schema) {
   };
 }
 
-/** The number that a text is, where nothing is lost. @param {string} text */
+/** Gives the number that a text is. Refuses an integer that would be rounded. @param {string} text */
 function parseNumber(text) {
   if (/^-?0\d/.test(text)) throw new Error("Expected a number without leading zeros.");
   if (/^-?\d+,\d+$/.test(text)) throw new Error(`Expected a point, not a comma: ${text.replace(",", ".")}`);
   if (!NUMBER.test(text)) throw new Error("Expected a number, such as 12 or 79.5.");
   const value = Number(text);
   const isVanished = value === 0 && /[1-9]/.test(text.split(/[eE]/)[0]);
-  if (!Number.isFinite(value) || isVanished) throw new Error("Expected a number that a computer can hold.");
+  if (!Number.isFinite(value) || isVanished)
+    throw new Error("This number is too large, or too close to 0, to be sent.");
   if (![text, JSON.stringify(value)].every(hasPortableIntegers)) {
     throw new Error(`Expected whole numbers within ±${MAX_INT}: larger ones would be rounded.`);
   }
@@ -162,7 +160,6 @@ function jsonCodec({ why }) {
     type: "text",
     isLong: true,
     isCode: true,
-    autocomplete: "off",
     note: () => `Write it as JSON: ${why}.`,
     show: (value) => JSON.stringify(value, null, 2),
     parse: parseJson,

@@ -1,4 +1,4 @@
-/** What every field of a form has: its label, hint and error, and how it is read, filled and found by path. */
+/** What all fields of a form share: label, hint and error, and the methods that read, fill and find them. */
 
 import { make } from "./formdom.js";
 
@@ -9,8 +9,8 @@ import { make } from "./formdom.js";
  * @property {string} label
  * @property {boolean} required
  * @property {boolean} [isRoot] it is the whole form
- * @property {boolean} [isBranch] a choice above it says what it is: it needs no frame, and a constant isn't shown
- * @property {string} [told] of a branch: the property whose value the choice above says, and that isn't shown
+ * @property {boolean} [isBranch] the choice or checkbox above it names it already: it needs no frame and no legend
+ * @property {string} [told] of a branch: the property whose value the choice above names already
  */
 
 /**
@@ -27,9 +27,10 @@ import { make } from "./formdom.js";
 export class Field {
   /** What is put into the page. @type {HTMLElement} */
   element;
-  /** Whether it stands in the page; constants of a choice's branch don't. */
+  /** Whether the field is drawn. A constant that a choice above it names already isn't. */
   isShown = true;
-  #label = make("span", { class: "form-label" });
+  #label;
+  #words = "";
   #hint;
   #error;
 
@@ -39,6 +40,7 @@ export class Field {
     this.shape = shape;
     this.place = place;
     this.id = form.newId();
+    this.#label = make("span", { class: "form-label" });
     this.#hint = make("p", { id: `${this.id}-hint`, class: "form-hint" });
     this.#error = make("p", { id: `${this.id}-error`, class: "form-error", hidden: true });
     this.element = make("div", { class: "form-field" });
@@ -47,25 +49,27 @@ export class Field {
     this.hint();
   }
 
-  /** Optional, or null is valid: what its value is where nothing is entered. Undefined: it stays away. */
-  get absent() {
-    return this.place.required && this.shape.nullable ? null : undefined;
-  }
-
+  /** Whether a person may enter nothing. */
   get mayBeAbsent() {
     return !this.place.required || this.shape.nullable;
   }
 
+  /** The value where nothing is entered: null where the field is required, else undefined, which is left out. */
+  get absent() {
+    return this.place.required && this.shape.nullable ? null : undefined;
+  }
+
   get label() {
-    return this.#label.textContent ?? "";
+    return this.#words;
   }
 
   set label(text) {
+    this.#words = text;
     const mark = make("span", { class: "form-optional" }, " (optional)");
     this.#label.replaceChildren(text, ...(this.mayBeAbsent && !this.place.isRoot ? [mark] : []));
   }
 
-  /** The elements that a subclass arranges. */
+  /** The elements that each subclass puts in their places. */
   get parts() {
     return { label: this.#label, hint: this.#hint, error: this.#error };
   }
@@ -93,48 +97,51 @@ export class Field {
     return [];
   }
 
-  /** @param {string} message */
+  /** Shows an error until the field is edited, behind those that it shows already. @param {string} message */
   showError(message) {
     const before = this.#error.textContent;
     this.#error.textContent = before === "" || before === message ? message : `${before} ${message}`;
     this.#error.hidden = false;
-    this.element.classList.add("form-invalid");
     for (const control of this.controls) control.setAttribute("aria-invalid", "true");
   }
 
   clearError() {
     this.#error.textContent = "";
     this.#error.hidden = true;
-    this.element.classList.remove("form-invalid");
     for (const control of this.controls) control.removeAttribute("aria-invalid");
   }
 
-  /** Put the keyboard's focus into its first control. */
+  /** Moves the keyboard's focus to the field's first control. */
   focus() {
     this.controls[0]?.focus();
   }
 
   /**
-   * The value as it is entered; undefined where it stays away, or where `faults` got a reason why it is none.
-   * @param {Fault[]} faults
-   * @param {string} path of this field
+   * Gives the value that is entered. Undefined: the field is left out, or something is wrong, which `faults` then has.
+   * @param {Fault[]} faults is added to
+   * @param {string} path JSON pointer to this field
    * @returns {any}
    */
   read(faults, path) {}
 
   /**
-   * Enter a value; undefined: it stays away.
+   * Enters a value, in place of what is entered. Undefined: the field is left out.
    * @param {any} value
    */
   fill(value) {}
 
   /**
-   * The field at a path below this one; null where none is drawn.
+   * Finds the field at a path below this one. Null: no such field is drawn.
    * @param {string[]} steps
    * @returns {Field | null}
    */
   at(steps) {
     return steps.length === 0 && this.isShown ? this : null;
+  }
+
+  /** Tells that a bubbling edit has happened which no control tells of itself: rows that came, went or moved. */
+  edited() {
+    this.element.dispatchEvent(new Event("input", { bubbles: true }));
   }
 
   /** @param {Fault[]} faults @param {string} path @param {string} message */

@@ -52,6 +52,7 @@ export class FreeRows {
     this.#rows = this.#rows.filter((each) => each !== row);
     row.element.remove();
     this.#number();
+    this.element.dispatchEvent(new Event("input", { bubbles: true }));
     this.#add.focus();
   }
 

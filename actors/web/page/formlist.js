@@ -36,7 +36,8 @@ export class ListField extends Field {
     this.hint(countNote(minItems, this.#maxItems, prefix.length));
     const body = [hint, this.#body, this.#add, error];
     const group = { class: "form-group", "aria-describedby": this.describedBy };
-    this.element.append(make("fieldset", group, make("legend", {}, label), ...body));
+    if (place.isBranch) this.element.append(...body);
+    else this.element.append(make("fieldset", group, make("legend", {}, label), ...body));
     this.fill(undefined);
   }
 
@@ -49,6 +50,7 @@ export class ListField extends Field {
   #append() {
     const { field } = this.#draw();
     this.#number();
+    this.edited();
     field.focus();
   }
 
@@ -68,8 +70,8 @@ export class ListField extends Field {
   /** Buttons of a row. @param {() => number} index */
   #tools(index) {
     return [
-      button("↑", "Move up", () => this.#move(index(), -1)),
-      button("↓", "Move down", () => this.#move(index(), 1)),
+      button("Up", "Move up", () => this.#move(index(), -1)),
+      button("Down", "Move down", () => this.#move(index(), 1)),
       button("Remove", "Remove", () => this.#remove(index())),
     ];
   }
@@ -79,6 +81,7 @@ export class ListField extends Field {
     const [row] = this.#rows.splice(index, 1);
     this.#rows.splice(index + by, 0, row);
     this.#number();
+    this.edited();
     const [up, down] = row.buttons;
     const [wanted, other] = by < 0 ? [up, down] : [down, up];
     (wanted.disabled ? other : wanted).focus();
@@ -88,11 +91,12 @@ export class ListField extends Field {
   #remove(index) {
     this.#rows.splice(index, 1);
     this.#number();
-    const next = this.#rows[Math.min(index, this.#rows.length - 1)];
-    (next?.buttons[2] ?? this.#add).focus();
+    this.edited();
+    const remove = this.#rows[Math.min(index, this.#rows.length - 1)]?.buttons[2];
+    (remove === undefined || remove.disabled ? this.#add : remove).focus();
   }
 
-  /** Bring rows, their names and their buttons into order. */
+  /** Puts the rows into the page in their order, with their numbers, and enables the buttons that make sense. */
   #number() {
     this.#body.replaceChildren(...this.#rows.map(({ element }) => element));
     this.#rows.forEach(({ field, buttons }, index) => {

@@ -1,4 +1,4 @@
-/** A part that may stay away: a checkbox, and below it the part's fields, drawn when it is first ticked. */
+/** A part that may be left out: a checkbox, and below it the part's fields, drawn when it is first ticked. */
 
 import { make } from "./formdom.js";
 import { Field } from "./formfield.js";
@@ -17,7 +17,7 @@ export class OptionalField extends Field {
   constructor(form, shape, place) {
     super(form, shape, place);
     this.#box = make("input", { type: "checkbox", id: this.id, "aria-describedby": this.describedBy });
-    this.#body = make("div", { class: "form-part", hidden: true });
+    this.#body = make("div", { class: "form-part", role: "group", hidden: true });
     const { label, hint, error } = this.parts;
     const option = make("label", { class: "form-option form-toggle" }, this.#box, label);
     this.element.append(option, hint, this.#body, error);
@@ -34,9 +34,10 @@ export class OptionalField extends Field {
     this.#isNull = false;
     if (isGiven && this.#part === null) {
       const shape = { ...this.shape, nullable: false };
-      this.#part = this.form.drawShape(shape, { label: this.place.label, required: true });
+      this.#part = this.form.drawShape(shape, { label: this.label, required: true, isBranch: true });
       this.#body.append(this.#part.element);
     }
+    this.#body.ariaLabel = this.label;
     this.#body.hidden = !isGiven;
   }
 

@@ -1,4 +1,4 @@
-/** What a JSON Schema asks for, as a shape that a form can draw: one level at a time, so recursion is no trouble. Pure. */
+/** Reads a JSON Schema as shapes that a form can draw, one level at a time, so that recursion needs no care. Pure. */
 
 import { isEqual } from "./formequal.js";
 import { distinct, labelOfType, labelOfValue, readable } from "./formlabels.js";
@@ -7,28 +7,28 @@ import { merge } from "./formmerge.js";
 /** @import { Schema } from "./formmerge.js" */
 
 /**
- * @typedef {object} Option one value of a choice
+ * @typedef {object} Option one value of a choice, with its label
  * @property {string} label
  * @property {any} value
  */
 
-/** @typedef {{ label: string, schema: Schema }} Variant one branch of `oneOf` or `anyOf`, with all that holds beside it */
+/** @typedef {{ label: string, schema: Schema }} Variant one branch of `oneOf` or `anyOf`, merged with the keywords beside them */
 
 /**
  * @typedef {object} Shape
  * @property {"constant" | "choice" | "checklist" | "text" | "number" | "object" | "list" | "variants" | "json"} kind
- * @property {Schema} schema without references and `allOf`; its children may have them
- * @property {boolean} nullable whether null is valid beside all else
+ * @property {Schema} schema with its references and `allOf` resolved; those of its children are not
+ * @property {boolean} nullable whether null is valid too
  * @property {Option[]} [options] of a choice or a checklist
  * @property {Variant[]} [variants]
  * @property {string} [discriminator] of variants: the property whose constant tells them apart
  * @property {any} [value] of a constant
- * @property {string} [why] of json: why there are no fields
+ * @property {string} [why] of json: the reason why no fields can be drawn
  */
 
-const MAX_HOPS = 32; // of references that lead to references
+const MAX_HOPS = 32; // references that are followed one after the other
 const UNDRAWN = ["if", "patternProperties", "dependentSchemas", "unevaluatedProperties", "$dynamicRef"];
-/** Which type a keyword speaks of, for a schema that doesn't say. @type {[string, string[]][]} */
+/** Keywords that show the type of a schema without `type`. @type {[string, string[]][]} */
 const HINTS = [
   ["object", ["properties", "required", "additionalProperties", "minProperties", "maxProperties"]],
   ["array", ["items", "prefixItems", "minItems", "maxItems", "uniqueItems"]],
@@ -36,7 +36,7 @@ const HINTS = [
   ["number", ["minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"]],
 ];
 
-/** Reads the schemas of one document: `root` is where references start. */
+/** Reads the schemas of one document. References are resolved in `root`. */
 export class SchemaReader {
   #root;
 
@@ -46,7 +46,7 @@ export class SchemaReader {
   }
 
   /**
-   * The shape of a schema. What no fields can be drawn for is `json`, with the reason.
+   * Gives the shape of a schema; `json`, with the reason, where no fields can be drawn.
    * @param {unknown} given
    * @returns {Shape}
    */
@@ -61,7 +61,7 @@ export class SchemaReader {
   }
 
   /**
-   * A schema with its reference followed and its `allOf` merged. Throws where that can't be done.
+   * Gives a schema with its reference followed and its `allOf` merged. Throws an Error that says why it can't.
    * @param {unknown} given
    * @param {number} [hops]
    * @returns {Schema}
@@ -118,7 +118,7 @@ export class SchemaReader {
     }
   }
 
-  /** A list whose items are each one of a few values is ticked off. @param {Schema} schema */
+  /** A list of different values, each among few, is a checklist. @param {Schema} schema */
   #list(schema) {
     if (schema.uniqueItems !== true || !isSchema(schema.items)) return { kind: /** @type {const} */ ("list") };
     const item = this.read(schema.items);
@@ -159,7 +159,7 @@ export class SchemaReader {
   }
 
   /**
-   * The property that tells the branches apart, if any: each has another constant there.
+   * Gives the property that tells the branches apart, if there is one: each branch has another constant there.
    * @param {Schema[]} branches
    */
   #discriminator(branches) {
@@ -173,7 +173,7 @@ export class SchemaReader {
     });
   }
 
-  /** @param {Schema} branch @param {string} name the value that a property must have, if it is one */
+  /** Gives the only value that a property may have. Undefined: there are more. @param {Schema} branch @param {string} name */
   #constant(branch, name) {
     const property = branch.properties?.[name];
     const values = property === undefined ? null : valuesOf(this.resolve(property));
@@ -193,13 +193,13 @@ function choice(options) {
   return { kind: /** @type {const} */ ("choice"), options };
 }
 
-/** The few values that a schema allows; null: it doesn't list them. @param {Schema} schema @returns {any[] | null} */
+/** Gives the values that a schema lists. Null: it lists none. @param {Schema} schema @returns {any[] | null} */
 function valuesOf(schema) {
   if ("const" in schema) return [schema.const];
   return Array.isArray(schema.enum) ? schema.enum : null;
 }
 
-/** A union of listed values is one choice. @param {Schema[]} branches @returns {Option[] | null} */
+/** Gives the options of a union whose branches only list values. Null: a branch allows more. @param {Schema[]} branches @returns {Option[] | null} */
 function optionsOf(branches) {
   const found = branches.map((branch) => {
     const values = valuesOf(branch);
@@ -226,7 +226,7 @@ function typeVariants(schema) {
   }));
 }
 
-/** Takes null out of what a schema allows, where more is left. @param {Schema} schema */
+/** Tells whether null is valid, and gives a schema of the other values. Where only null is valid, it stays. @param {Schema} schema */
 function withoutNull(schema) {
   const { type, enum: values } = schema;
   if (Array.isArray(values) && values.length > 1 && values.includes(null)) {

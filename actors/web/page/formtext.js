@@ -12,8 +12,9 @@ export class TextField extends Field {
   #codec;
   /** @type {HTMLInputElement | HTMLTextAreaElement} */
   #control;
-  /** The value that was filled in, and the text that stands for it: until that is edited, the value is exactly this. @type {any} */
+  /** The value that was filled in: given back as it is, until its text is edited. @type {any} */
   #given = undefined;
+  /** The text that stands for it. */
   #shown = "";
 
   /** @param {Form} form @param {Shape} shape @param {Place} place */
@@ -32,12 +33,12 @@ export class TextField extends Field {
 
   /** @param {boolean} isLong */
   #make(isLong) {
-    const { type, inputMode, isCode, autocomplete } = this.#codec;
+    const { type, inputMode, isCode } = this.#codec;
     const [example] = Array.isArray(this.shape.schema.examples) ? this.shape.schema.examples : [];
     const attributes = {
       id: this.id,
       class: isCode ? "form-control form-code" : "form-control",
-      autocomplete: autocomplete ?? null,
+      autocomplete: "off",
       inputmode: inputMode ?? null,
       placeholder: example === undefined ? null : this.#codec.show(example),
       "aria-describedby": this.describedBy,
@@ -62,12 +63,13 @@ export class TextField extends Field {
     }
   }
 
-  /** Undefined: nothing is entered. @param {string} text */
+  /** The value that a text stands for. Undefined: nothing is entered. @param {string} text */
   #meant(text) {
     if (text === this.#shown && this.#given !== undefined) return this.#given;
     if (text.trim() !== "") return this.#codec.parse(text);
-    const isCleared = this.place.required && typeof this.#given === "string" && this.shape.kind === "text";
-    return isCleared || (text !== "" && this.shape.kind === "text") ? this.#codec.parse(text) : undefined;
+    if (this.shape.kind !== "text") return undefined;
+    const isEmptied = this.place.required && typeof this.#given === "string"; // a person has deleted the words
+    return text !== "" || isEmptied ? this.#codec.parse(text) : undefined;
   }
 
   /** @param {Fault[]} faults @param {string} path */

@@ -327,8 +327,8 @@ test("nothing is chosen for a person: a decision needs each required field", () 
 
 /** [what, schema, entry, message] */
 const REFUSALS = [
-  ["a number too large to hold", { type: "number" }, "1e400", /that a computer can hold/],
-  ["a number too small to hold", { type: "number" }, "1e-400", /that a computer can hold/],
+  ["a number too large to hold", { type: "number" }, "1e400", /too large, or too close to 0/],
+  ["a number too small to hold", { type: "number" }, "1e-400", /too large, or too close to 0/],
   ["an integer that would be rounded", { type: "integer" }, "9007199254740993", /would be rounded/],
   ["an integer that would be rounded, by exponent", { type: "number" }, "1e20", /would be rounded/],
   ["leading zeros", { type: "integer" }, "007", /without leading zeros/],
@@ -384,6 +384,10 @@ test("a list draws the items that it needs, and wants each only once", () => {
   assert.deepEqual(refused(made), [["/l", "Expected each item only once."]]);
   made.fill({ l: ["a"] });
   assert.deepEqual(refused(made), [["/l/1", "Fill this in."]]);
+  made.showErrors([{ path: "/l", message: "too few" }]);
+  assert.equal(errorOf(labelled(made.element, "L")), "too few");
+  pressed(made.element, "Add to L");
+  assert.equal(errorOf(labelled(made.element, "L")), "");
 });
 
 test("a part that may stay away is drawn when it is ticked, however deep a schema goes on", () => {
@@ -391,6 +395,7 @@ test("a part that may stay away is drawn when it is ticked, however deep a schem
   enter(labelled(made.element, "Name"), "root");
   enter(labelled(made.element, "Children"), true);
   pressed(made.element, "Add to Children");
+  assert.equal(document.activeElement, labelled(made.element.querySelector("li"), "Name"));
   enter(document.activeElement, "leaf");
   assert.deepEqual(made.value(), { name: "root", children: [{ name: "leaf" }] });
 });
