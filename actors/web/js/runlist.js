@@ -30,15 +30,15 @@ import { WebSocketTransport } from "./websocket.js";
  */
 
 const FRAME_MS = 16;
-const MAX_RUNS = 2_000; // in one list; of all others `hasMore` tells
-const MAX_LATE = 10_000; // changes while pages come; beyond, they are listed anew
-const MAX_PAGES = 50; // at once: pages may be empty, where other people's runs are left out
+const MAX_RUNS = 2_000; // in one list; `hasMore` tells of others
+const MAX_LATE = 10_000; // runs that change while pages are read; beyond, all pages are read again
+const MAX_PAGES = 50; // read at once: pages may be empty, where the server leaves out other people's runs
 
 /**
  * The runs of a server, live.
  *
- * It watches first and lists then, so no change is missed; after each reconnect it does both anew. Those that wait for
- * a decision are all listed, up to 2,000; of others a page, and one more with each `more`.
+ * It connects at once. It watches first and lists then, so it misses no change; after each reconnect it does both again.
+ * With the filter `waiting` it lists all runs, up to 2,000; else one page, and another with each `more`.
  */
 export class RunList {
   #transport;
@@ -49,13 +49,13 @@ export class RunList {
   #life = new AbortController();
   /** @type {Map<string, RunSummary>} */
   #runs = new Map();
-  /** `after` of the last page; undefined: there is none behind it. @type {string | undefined} */
+  /** `after` of the last page. Undefined: the server has no more pages. @type {string | undefined} */
   #after;
-  /** The last run of the last page. Runs behind it come with `more`. @type {RunSummary | null} */
+  /** The last run of the last page. Older runs come with `more`. @type {RunSummary | null} */
   #floor = null;
-  /** Runs were dropped because the list was full: `after` is not where it ends. */
+  /** Whether runs were dropped because the list was full. Then `after` doesn't follow its last run. */
   #isCut = false;
-  /** What has changed since the pages were asked for that are on their way; null: none are. @type {Map<string, RunSummary> | null} */
+  /** The runs that changed while pages are read. Null: none are read. @type {Map<string, RunSummary> | null} */
   #late = null;
   #reading = 0;
   /** @type {AdjournError | null} */
@@ -96,7 +96,7 @@ export class RunList {
   }
 
   /**
-   * Calls `listener` after changes, at most once a frame (16 ms); returns what ends that.
+   * Calls `listener` after changes, at most every 16 ms. Returns a function that ends this.
    * @param {() => void} listener
    */
   subscribe(listener) {
@@ -104,7 +104,7 @@ export class RunList {
     return () => void this.#listeners.delete(listener);
   }
 
-  /** List another page; resolves when it is there, or when there is none. At most 2,000 runs are kept. */
+  /** Lists another page. Resolves when it is there, also if there is none. A list holds at most 2,000 runs. */
   async more() {
     if (!this.#hasMore || this.#late !== null || this.#runs.size >= MAX_RUNS) return;
     const wanted = this.#runs.size + this.#limit;
@@ -112,7 +112,7 @@ export class RunList {
     else await this.#read(new Map(this.#runs), this.#after, wanted);
   }
 
-  /** Follow no longer. What was listed stays in `state`. */
+  /** Ends the following. `state` stays as it is. */
   close() {
     this.#life.abort();
     this.#reading += 1;
@@ -133,8 +133,8 @@ export class RunList {
   }
 
   /**
-   * Reads pages until the list has `wanted` runs. What changes meanwhile counts more than the pages do.
-   * @param {Map<string, RunSummary>} runs those before the first page
+   * Reads pages until the list has `wanted` runs. Changes that come meanwhile are applied on top of them.
+   * @param {Map<string, RunSummary>} runs the runs of the pages before; they are added to
    * @param {string | undefined} after
    * @param {number} wanted
    */
@@ -177,7 +177,7 @@ export class RunList {
   /** @param {AdjournError} error */
   #failed(error) {
     this.#late = null;
-    if (error.type === "connectionLost") return; // `begin` follows
+    if (error.type === "connectionLost") return; // the next connection begins again
     this.#error = error;
     this.#changed();
     const again = () => !this.#life.signal.aborted && this.#isConnected && this.#late === null && this.#begin();
@@ -242,7 +242,7 @@ function byWait(one, other) {
   return (one.waitingSince ?? 0) - (other.waitingSince ?? 0) || -byAge(one, other);
 }
 
-/** Whether news of a run is older than what is known of it. @param {RunSummary} run @param {RunSummary} known */
+/** Whether a change is older than what the list has. @param {RunSummary} run @param {RunSummary} known */
 function isOlder(run, known) {
   return run.seq < known.seq || (run.seq === known.seq && run.updatedAt < known.updatedAt);
 }

@@ -1,4 +1,4 @@
-/** Who follows the list of runs over one connection. The server has one `runs.watch` a connection, so they share it. */
+/** The followers of the list of runs. They share one `runs.watch`, since the server has one a connection. */
 
 import { asError } from "./errors.js";
 
@@ -9,16 +9,16 @@ export class RunsWatch {
   /** @type {Set<RunsFollower>} */
   #followers = new Set();
   #isConnected = false;
-  /** What the server was asked for over this connection, as JSON, and its answer; null: nothing. @type {string | null} */
+  /** The filter that was sent over this connection, as JSON; null: none was. @type {string | null} */
   #filter = null;
-  /** @type {Promise<unknown> | null} */
+  /** The server's answer to it. @type {Promise<unknown> | null} */
   #answer = null;
   #ask;
   #retryMs;
 
   /**
    * @param {(filter: RunsFilter) => Promise<unknown>} ask sends `runs.watch`, once
-   * @param {() => number} retryMs how long to wait after a refusal that will pass
+   * @param {() => number} retryMs gives the wait before it is sent again, where that may help
    */
   constructor(ask, retryMs) {
     this.#ask = ask;
@@ -53,7 +53,7 @@ export class RunsWatch {
     for (const follower of [...this.#followers]) follower.change(run);
   }
 
-  /** The server has ended the watch, for this client lagged. */
+  /** The server has ended the watch, since this client lagged. */
   unwatched() {
     this.#forget();
     this.#watchLater();
@@ -66,7 +66,7 @@ export class RunsWatch {
     for (const follower of followers) follower.end(error);
   }
 
-  /** Nobody follows any more, and nobody is told. */
+  /** Removes all followers, without a call. */
   clear() {
     this.#isConnected = false;
     this.#forget();
@@ -74,8 +74,8 @@ export class RunsWatch {
   }
 
   /**
-   * Watches with the filter that all followers share, anew where that has changed. Then all list the runs, or only the
-   * one that was added, if nothing else has changed.
+   * Sends `runs.watch` with the filter that all followers share, unless the server has that already. Then all followers
+   * begin; only the added one, if the server had the filter.
    * @param {RunsFollower} [added]
    */
   async #watch(added) {
@@ -114,7 +114,7 @@ export class RunsWatch {
   }
 }
 
-/** What all of them want: the server then tells each one's changes, and few others. @param {RunsFollower[]} followers */
+/** Gives the narrowest filter that leaves out no follower's runs. @param {RunsFollower[]} followers */
 function sharedFilter(followers) {
   const [first, ...others] = followers.map(({ filter }) => filter);
   const shared = Object.entries(first ?? {}).filter(

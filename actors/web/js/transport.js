@@ -39,11 +39,12 @@
  * Who follows the list of runs.
  * @typedef {object} RunsFollower
  * @property {RunsFilter} filter
- * @property {AbortSignal} signal fires when nothing more is wanted
- * @property {() => void} begin called when changes are told from now on, once a connection at least: list the runs anew
- * @property {(run: RunSummary) => void} change called with each run that has changed; others than the filter's too
- * @property {(error: AdjournError) => void} lost called when changes are not told any more; `begin` follows
- * @property {(error: AdjournError) => void} end called when the runs can't be followed on
+ * @property {AbortSignal} signal fires when nothing more is wanted; nothing is called from then on
+ * @property {() => void} begin called when the server has begun to tell changes, at least once a connection: list the
+ *   runs again
+ * @property {(run: RunSummary) => void} change called with each run that has changed, also with some outside the filter
+ * @property {(error: AdjournError) => void} lost called when the connection is lost; `begin` follows on the next one
+ * @property {(error: AdjournError) => void} end called when the server refuses; nothing follows
  */
 
 /**

@@ -25,7 +25,7 @@ const REASON = {
   additionalProperties: false,
 };
 
-/** What is entered is no decision yet. It is shown beside the fields already. */
+/** What is entered can't be sent. The reasons stand beside the fields already. */
 export class FormError extends Error {
   /** @param {FormFault[]} errors */
   constructor(errors) {
@@ -36,14 +36,14 @@ export class FormError extends Error {
 }
 
 /**
- * A form for one call that waits for a decision. What it checks is a convenience: the server judges.
+ * Draws the form of one call that waits for a decision. It checks what it can, and the server checks all again.
  * @param {DecisionFormOptions} options
  */
 export function decisionForm(options) {
   return new DecisionForm(options);
 }
 
-/** Put `element` into the page. Nothing in it sends anything. */
+/** The form: put `element` into the page, and ask for `value()` and `arguments()` when a button is pressed. */
 export class DecisionForm {
   element = make("div", { class: "decision-form" });
   #isApproval;
@@ -83,10 +83,11 @@ export class DecisionForm {
   }
 
   /**
-   * The decision as it is entered.
+   * Gives the decision as it is entered.
    * @param {"approve" | "decline"} [action] of an approval: which button was pressed
    * @returns {any}
-   * @throws {FormError} what is missing or wrong is shown beside its fields, and the first of these has the focus
+   * @throws {FormError} something is missing or wrong, also in the arguments: it is shown beside its fields, of which
+   *   the first gets the focus
    */
   value(action) {
     const { decision } = this.#read();
@@ -94,7 +95,7 @@ export class DecisionForm {
   }
 
   /**
-   * All arguments, with what was edited; undefined where nothing was.
+   * Gives all arguments, as they were edited. Undefined: nothing was edited.
    * @returns {Record<string, any> | undefined}
    * @throws {FormError} as `value`
    */
@@ -103,13 +104,13 @@ export class DecisionForm {
     return edited === undefined || isEqual(edited, this.#input) ? undefined : edited;
   }
 
-  /** Of an approval: the reason that is entered, if any; for `decline`, which needs no other field to be right. */
+  /** Gives the reason that is entered for an approval, if there is one. Errors elsewhere don't matter: for `decline`. */
   reason() {
     return this.#isApproval ? this.#decision.read([], "")?.reason : undefined;
   }
 
   /**
-   * Enter a decision, in place of what was entered.
+   * Enters a decision, in place of what is entered.
    * @param {any} decision
    */
   fill(decision) {
@@ -117,7 +118,7 @@ export class DecisionForm {
   }
 
   /**
-   * Show what the server says is wrong, each beside its field, else above all fields. The first field gets the focus.
+   * Shows the server's errors: each beside its field, or above all fields if it has none. The first field gets the focus.
    * @param {FormFault[]} errors `errors` of a `decisionInvalid`
    */
   showErrors(errors) {
@@ -128,11 +129,12 @@ export class DecisionForm {
     );
   }
 
+  /** Moves the keyboard's focus to the first field. */
   focusFirst() {
     (this.#arguments ?? this.#decision).focus();
   }
 
-  /** Both parts, so that all that is wrong is shown at once. */
+  /** Reads decision and arguments, so that all errors are shown at once. */
   #read() {
     /** @type {Fault[]} */
     const faults = [];
@@ -145,7 +147,7 @@ export class DecisionForm {
     return { decision, edited: this.#arguments === null ? undefined : this.#whole(edited) };
   }
 
-  /** The arguments that are fields. */
+  /** Gives the arguments that have fields. */
   #shown() {
     return pick(this.#input, (name) => this.#isEditable(name));
   }
@@ -176,7 +178,7 @@ export class DecisionForm {
     faults.find(({ field }) => field !== null)?.field?.focus();
   }
 
-  /** @param {FormFault[]} errors that no field has */
+  /** @param {FormFault[]} errors without a field */
   #note(errors) {
     const lines = errors.map(({ path, message }) => make("p", {}, path === "" ? message : `${path}: ${message}`));
     this.#notes.replaceChildren(...lines);
@@ -190,7 +192,7 @@ function titleOf(schema) {
 }
 
 /**
- * Of the arguments' schema, what is editable; null: nothing is.
+ * Gives the schema of the arguments that may be edited. Null: none may.
  * @param {boolean | string[]} editable
  * @param {Schema} [parameters]
  */

@@ -8,7 +8,7 @@ import { Field } from "./formfield.js";
 
 export class ChecklistField extends Field {
   #boxes;
-  /** The list that was filled in: its order is kept until a box is ticked or unticked. @type {any[] | undefined} */
+  /** The list that was filled in. Its order is kept until a box changes. @type {any[] | undefined} */
   #given;
 
   /** @param {Form} form @param {Shape} shape @param {Place} place */

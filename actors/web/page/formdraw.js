@@ -1,4 +1,4 @@
-/** Which field a schema gets, with its default filled in. */
+/** Draws the field of a schema, with its default filled in. */
 
 import { ChecklistField } from "./formchecklist.js";
 import { ChoiceField, ConstantField } from "./formchoice.js";
@@ -13,9 +13,9 @@ import { VariantsField } from "./formvariants.js";
 
 /** @import { Form, Place } from "./formfield.js" @import { Shape } from "./formschema.js" */
 
-const MAX_DEPTH = 12; // of parts that are drawn at once; a schema that needs itself would go on for ever
+const MAX_DEPTH = 8; // levels that are drawn at once: a schema that requires itself has no last one
 
-const PARTS = ["object", "list", "variants"]; // where they may stay away, that is said before they are drawn
+const PARTS = ["object", "list", "variants"]; // optional ones have a checkbox
 
 const FIELDS = {
   constant: ConstantField,
@@ -30,7 +30,7 @@ const FIELDS = {
 };
 
 /**
- * The field of a whole document.
+ * Gives the field of a whole document.
  * @param {Record<string, any> | boolean} root
  * @param {Place} place
  * @param {() => string} newId

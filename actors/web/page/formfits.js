@@ -1,4 +1,4 @@
-/** Whether a value is one that a schema means: finds the branch of a choice for a value. The server judges. Pure. */
+/** Tells whether a value fits a schema, to find its branch of a choice. What is checked is enough for that. Pure. */
 
 import { codecOf } from "./formcodecs.js";
 import { isEqual } from "./formequal.js";
@@ -65,7 +65,7 @@ function isList(value, { schema }, reader) {
 }
 
 /**
- * The schemas of a list's first items, and that of all others; false: there are no others.
+ * Gives the schemas of a list's first items, and the one of all others. False: there are no others.
  * @param {Record<string, any>} schema
  * @returns {{ prefix: unknown[], rest: unknown }}
  */

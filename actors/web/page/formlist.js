@@ -1,4 +1,4 @@
-/** A list: rows that can be added, moved and removed. The first ones may each have a schema of its own. */
+/** A list: rows that a person adds, moves and removes. The first ones may each have a schema of their own. */
 
 import { button, make } from "./formdom.js";
 import { isEqual } from "./formequal.js";
@@ -8,7 +8,7 @@ import { below } from "./formpointer.js";
 
 /** @import { Fault, Form, Place } from "./formfield.js" @import { Shape } from "./formschema.js" */
 
-const MAX_DRAWN = 20; // rows that are drawn because the list needs so many; more are added one by one
+const MAX_DRAWN = 20; // rows of an empty list that needs more; a person adds the others
 
 /** @typedef {{ field: Field, element: HTMLElement, buttons: HTMLButtonElement[] }} Row */
 

@@ -1,4 +1,4 @@
-/** Times of day and moments, as RFC 3339 writes them and as a browser's controls show them: in its own time zone. */
+/** Codecs of `date-time` and `time`: RFC 3339 in the value, the browser's time zone in the control. */
 
 /** @import { Codec } from "./formcodecs.js" */
 
@@ -12,7 +12,7 @@ export function momentCodec() {
     note: () => `In the time zone of this browser, ${Intl.DateTimeFormat().resolvedOptions().timeZone}.`,
     show: (value) => (MOMENT.test(value) ? localText(new Date(value.replace(" ", "T"))) : String(value)),
     parse(text) {
-      if (MOMENT.test(text)) return text; // typed in full, where the control shows text
+      if (MOMENT.test(text)) return text; // a control of type "text" takes the whole form
       const date = new Date(text);
       if (Number.isNaN(date.getTime())) throw new Error("Expected a date and a time, such as 2026-11-28T10:30:00Z.");
       const [day, time] = text.split("T");
@@ -22,7 +22,7 @@ export function momentCodec() {
   };
 }
 
-/** A time of day has an offset of its own: that of the value shown, else the browser's. @returns {Codec} */
+/** The offset is that of the value that was filled in, else the browser's. @returns {Codec} */
 export function timeCodec() {
   let offset = offsetOf(new Date());
   return {
@@ -48,7 +48,7 @@ function checkForm(value, form, what) {
   if (typeof value !== "string" || !form.test(value)) throw new Error(`Expected ${what}.`);
 }
 
-/** Of this time zone at a moment: `+01:00`. @param {Date} date */
+/** Gives the offset of the browser's time zone at a moment, such as `+01:00`. @param {Date} date */
 function offsetOf(date) {
   const minutes = -date.getTimezoneOffset();
   const [hours, rest] = [Math.floor(Math.abs(minutes) / 60), Math.abs(minutes) % 60];
@@ -62,7 +62,7 @@ function localText(date) {
   return `${day}T${shortest(`${two(date.getHours())}:${two(date.getMinutes())}:${seconds}`)}`;
 }
 
-/** As controls write it: no seconds where they are 0. @param {string} time */
+/** Leaves out seconds that are 0, as controls do. @param {string} time */
 function shortest(time) {
   return time
     .replace(/\.(\d*?)0+$/, ".$1")

@@ -1,4 +1,4 @@
-/** A group of fields, one a property, and rows of names and values where properties are free. */
+/** An object: a field for each property, and rows of a name and a value where the schema allows others. */
 
 import { make } from "./formdom.js";
 import { Field } from "./formfield.js";
@@ -74,7 +74,11 @@ export class ObjectField extends Field {
   }
 }
 
-/** A title of the property's own; that of a schema it refers to would be the same for all that do. @param {string} name @param {any} schema */
+/**
+ * A title counts only if it is the property's own: that of a schema which several refer to would name them all the same.
+ * @param {string} name
+ * @param {any} schema
+ */
 function labelOf(name, schema) {
   const { title } = schema;
   return typeof title === "string" && title !== "" ? title : readable(name);

@@ -10,7 +10,7 @@ export class OptionalField extends Field {
   #body;
   /** @type {Field | null} */
   #part = null;
-  /** Null was filled in: it is the value until the box is ticked. */
+  /** Whether null was filled in. It is the value until the box is ticked. */
   #isNull = false;
 
   /** @param {Form} form @param {Shape} shape @param {Place} place */

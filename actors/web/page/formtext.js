@@ -1,4 +1,4 @@
-/** A field of one line or of several: text, numbers, dates, JSON. What its text means is its codec's. */
+/** A field with a text control: text, numbers, dates, JSON. Its codec turns the text into the value. */
 
 import { codecOf } from "./formcodecs.js";
 import { make } from "./formdom.js";
@@ -52,20 +52,20 @@ export class TextField extends Field {
   /** @param {Fault[]} faults @param {string} path */
   read(faults, path) {
     const { value: text, validity } = this.#control;
-    if (validity.badInput) return this.fault(faults, path, "Expected it complete, or empty.");
+    if (validity.badInput) return this.fault(faults, path, "This is incomplete."); // a date, which reads as ""
+    if (text === this.#shown && this.#given !== undefined) return this.#given; // the server has checked it
     try {
-      const value = this.#meant(text);
+      const value = this.#entered(text);
       if (value === undefined) return this.#nothing(faults, path);
-      if (value !== null || !this.shape.nullable) this.#codec.check(value);
+      this.#codec.check(value);
       return value;
     } catch (error) {
       this.fault(faults, path, error instanceof Error ? error.message : String(error));
     }
   }
 
-  /** The value that a text stands for. Undefined: nothing is entered. @param {string} text */
-  #meant(text) {
-    if (text === this.#shown && this.#given !== undefined) return this.#given;
+  /** Gives the value of a text. Undefined: nothing is entered. @param {string} text */
+  #entered(text) {
     if (text.trim() !== "") return this.#codec.parse(text);
     if (this.shape.kind !== "text") return undefined;
     const isEmptied = this.place.required && typeof this.#given === "string"; // a person has deleted the words
@@ -105,7 +105,7 @@ export class TextField extends Field {
   }
 }
 
-/** A field can't mark what it doesn't show, such as a change of the direction of writing. @param {string} text */
+/** Names characters that a control doesn't show, such as those that turn the direction of writing. @param {string} text */
 function unseenNote(text) {
   const unseen = new Set(text.match(/[^\P{C}\n\r\t\u200d\p{Cs}]/gu));
   const codes = [...unseen].map((char) => `U+${char.codePointAt(0)?.toString(16).toUpperCase().padStart(4, "0")}`);

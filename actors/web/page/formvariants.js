@@ -1,4 +1,4 @@
-/** One of several forms: a choice, and below it the fields of what is chosen. Each is drawn when first chosen. */
+/** The branches of `oneOf` or `anyOf`: a choice, and the fields of the chosen branch, drawn when it is first chosen. */
 
 import { picker } from "./formchoice.js";
 import { make } from "./formdom.js";
@@ -11,7 +11,7 @@ export class VariantsField extends Field {
   #variants;
   #picker;
   #body = make("div", { class: "form-variant" });
-  /** By index of the variant. @type {Map<number, Field>} */
+  /** The fields by the branch's index. @type {Map<number, Field>} */
   #drawn = new Map();
 
   /** @param {Form} form @param {Shape} shape @param {Place} place */
@@ -34,7 +34,7 @@ export class VariantsField extends Field {
     this.#picker.focus();
   }
 
-  /** The field of what is chosen. */
+  /** The field of the chosen branch; null: none is chosen. */
   get #chosen() {
     const { index } = this.#picker;
     if (index < 0) return null;

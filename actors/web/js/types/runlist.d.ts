@@ -40,8 +40,8 @@ export type RunListState = {
 /**
  * The runs of a server, live.
  *
- * It watches first and lists then, so no change is missed; after each reconnect it does both anew. Those that wait for
- * a decision are all listed, up to 2,000; of others a page, and one more with each `more`.
+ * It connects at once. It watches first and lists then, so it misses no change; after each reconnect it does both again.
+ * With the filter `waiting` it lists all runs, up to 2,000; else one page, and another with each `more`.
  */
 export declare class RunList {
     #private;
@@ -50,12 +50,12 @@ export declare class RunList {
     /** @returns {RunListState} the same object until something changes */
     get state(): RunListState;
     /**
-     * Calls `listener` after changes, at most once a frame (16 ms); returns what ends that.
+     * Calls `listener` after changes, at most every 16 ms. Returns a function that ends this.
      * @param {() => void} listener
      */
     subscribe(listener: () => void): () => undefined;
-    /** List another page; resolves when it is there, or when there is none. At most 2,000 runs are kept. */
+    /** Lists another page. Resolves when it is there, also if there is none. A list holds at most 2,000 runs. */
     more(): Promise<void>;
-    /** Follow no longer. What was listed stays in `state`. */
+    /** Ends the following. `state` stays as it is. */
     close(): void;
 }

@@ -1,4 +1,4 @@
-/** Who follows the list of runs over one connection. The server has one `runs.watch` a connection, so they share it. */
+/** The followers of the list of runs. They share one `runs.watch`, since the server has one a connection. */
 import type { AdjournError } from "./errors.js";
 import type { RunSummary } from "./protocol.js";
 import type { RunsFilter, RunsFollower } from "./transport.js";
@@ -8,7 +8,7 @@ export declare class RunsWatch {
     #private;
     /**
      * @param {(filter: RunsFilter) => Promise<unknown>} ask sends `runs.watch`, once
-     * @param {() => number} retryMs how long to wait after a refusal that will pass
+     * @param {() => number} retryMs gives the wait before it is sent again, where that may help
      */
     constructor(ask: (filter: RunsFilter) => Promise<unknown>, retryMs: () => number);
     get isEmpty(): boolean;
@@ -19,10 +19,10 @@ export declare class RunsWatch {
     lost(error: AdjournError): void;
     /** @param {RunSummary} run */
     changed(run: RunSummary): void;
-    /** The server has ended the watch, for this client lagged. */
+    /** The server has ended the watch, since this client lagged. */
     unwatched(): void;
     /** @param {AdjournError} error */
     end(error: AdjournError): void;
-    /** Nobody follows any more, and nobody is told. */
+    /** Removes all followers, without a call. */
     clear(): void;
 }

@@ -502,6 +502,12 @@ test("editable arguments are filled with the model's, and only what was edited m
   assert.equal(made.arguments(), undefined);
 });
 
+test("an argument that was not edited is not checked again", () => {
+  const parameters = object({ to: { type: "string", format: "email" } });
+  const made = form(undefined, { approval: true, editable: true, parameters, input: { to: '"a b"@example.com' } });
+  assert.deepEqual([made.value("approve"), made.arguments()], [{ approved: true }, undefined]);
+});
+
 test("where all arguments are editable, those that the schema does not describe are fields too", () => {
   const made = form(undefined, { ...CALL, editable: true });
   assert.equal(made.arguments(), undefined);
