@@ -93,7 +93,7 @@ export class DecisionCard {
       "header",
       {},
       element("p", { class: "eyebrow" }, "Needs a decision"),
-      element("h3", { id: `title-${toolCallId}` }, toolName),
+      element("h2", { id: `title-${toolCallId}` }, toolName),
       description ? element("p", { class: "description" }, description) : null,
       element(
         "p",

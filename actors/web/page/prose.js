@@ -34,6 +34,7 @@ const TAGS = [
 ];
 const HEADING = /^h([1-6])$/;
 const LINK = /^(https?:|mailto:)/i;
+const LOWEST = 6; // level of a heading
 const MAX_DEPTH = 50;
 const STREAM_MS = 350; // between two requests for a text that grows
 
@@ -102,7 +103,8 @@ export class Prose {
     const difference = nodes.findIndex((node, place) => !isSame(node, this.#shown[place]));
     const kept = difference === -1 ? nodes.length : difference;
     for (const old of [...this.element.childNodes].slice(kept)) old.remove();
-    this.element.append(...nodes.slice(kept).map((node) => drawn(node, 0)));
+    const levels = levelsOf(nodes);
+    this.element.append(...nodes.slice(kept).map((node, place) => drawn(node, levels[kept + place])));
     this.#shown = [...nodes];
   }
 }
@@ -119,15 +121,33 @@ function lastLeaf(parent) {
 }
 
 /**
+ * The level of each heading among the nodes: 2, below the page's own, or one more than the heading that it stands under.
+ * So none is skipped, however the model counts.
+ * @param {readonly MarkdownNode[]} nodes
+ */
+function levelsOf(nodes) {
+  /** @type {number[]} */
+  const above = [];
+  return nodes.map((node) => {
+    const level = Number(typeof node === "string" ? NaN : HEADING.exec(node.tag)?.[1]);
+    if (Number.isNaN(level)) return LOWEST;
+    while (above.length > 0 && level <= /** @type {number} */ (above.at(-1))) above.pop();
+    above.push(level);
+    return Math.min(above.length + 1, LOWEST);
+  });
+}
+
+/**
  * A node of the server's, as an element; of an unknown tag only the words.
  * @param {MarkdownNode} node
- * @param {number} depth
+ * @param {number} [level] of a heading
+ * @param {number} [depth]
  * @returns {Node}
  */
-function drawn(node, depth) {
+function drawn(node, level = LOWEST, depth = 0) {
   if (typeof node === "string") return document.createTextNode(node);
   if (!TAGS.includes(node.tag) || depth > MAX_DEPTH) return document.createTextNode(wordsOf(node));
-  const children = node.children.map((child) => drawn(child, depth + 1));
+  const children = node.children.map((child) => drawn(child, LOWEST, depth + 1));
   const { tag } = node;
   if (tag === "a") return linked(node.href ?? "", children);
   if (tag === "pre") return code(node.language ?? "", children);
@@ -140,13 +160,7 @@ function drawn(node, depth) {
   if (tag === "ol") return element("ol", { start: node.start }, ...children);
   if (tag === "th" || tag === "td")
     return element(tag, { class: node.align && `align-${node.align}`, scope: tag === "th" && "col" }, ...children);
-  return element(/** @type {"p"} */ (belowTitle(tag)), {}, ...children);
-}
-
-/** A message's headings stand below the page's own. @param {string} tag */
-function belowTitle(tag) {
-  const level = HEADING.exec(tag)?.[1];
-  return level === undefined ? tag : `h${Math.min(6, Number(level) + 2)}`;
+  return element(/** @type {"p"} */ (HEADING.test(tag) ? `h${level}` : tag), {}, ...children);
 }
 
 /** @param {string} href @param {Node[]} children */

@@ -72,7 +72,12 @@ function decisionParts({ toolName, decision, arguments: edited, ...resolution })
   const approval = decision?.approved === true;
   const isShown = decision !== undefined && JSON.stringify(decision) !== '{"approved":true}';
   return [
-    what(resolution.outcome === "decided" ? "check" : "cross", code(toolName), ": ", ...visible(resolutionText({ ...resolution, approval }))),
+    what(
+      resolution.outcome === "decided" ? "check" : "cross",
+      code(toolName),
+      ": ",
+      ...visible(resolutionText({ ...resolution, approval })),
+    ),
     isShown &&
       element("div", { class: "step-value" }, element("span", { class: "quiet" }, "Decision"), valueOf(decision)),
     edited &&

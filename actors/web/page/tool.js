@@ -144,9 +144,9 @@ export class ToolBlock {
     if (!this.#details.open || state === null) return;
     const content = state.result?.content ?? state.tool?.result?.content;
     fill(this.#body, [
-      element("h4", {}, "Arguments"),
+      element("p", { class: "tool-label" }, "Arguments"),
       this.#call.rawArguments === undefined ? fieldsOf(this.#input(state)) : valueOf(this.#call.rawArguments),
-      content && element("h4", {}, "Result"),
+      content && element("p", { class: "tool-label" }, "Result"),
       content && element("div", { class: "result" }, ...blocksOf(content)),
     ]);
   }

@@ -53,7 +53,7 @@ test("nodes become elements, with their links and languages", async () => {
       { tag: "p", children: [{ tag: "a", href: "https://example.org/", children: ["there"] }] },
     ],
   });
-  assert.equal(drawn.querySelector("h3").textContent, "Title"); // below the page's own headings
+  assert.equal(drawn.querySelector("h2").textContent, "Title"); // below the page's own headings
   assert.equal(drawn.querySelector("ol").start, 3);
   assert.deepEqual(
     [
@@ -65,6 +65,15 @@ test("nodes become elements, with their links and languages", async () => {
   assert.deepEqual(
     [drawn.querySelector("a").href, drawn.querySelector("a").rel],
     ["https://example.org/", "noopener noreferrer nofollow"],
+  );
+});
+
+test("headings stand below the page's own, and skip no level", async () => {
+  const headings = ["h3", "h5", "h4", "h2", "h6"].map((tag) => ({ tag, children: [tag] }));
+  const drawn = await shown({ text: headings });
+  assert.deepEqual(
+    [...drawn.children].map(({ tagName }) => tagName),
+    ["H2", "H3", "H3", "H2", "H3"],
   );
 });
 
