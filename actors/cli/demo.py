@@ -281,7 +281,8 @@ def make_support(ledger: Path | None = None, *, delay_s: float = 0.03) -> Agent:
     """The agent `support`. Each refund that executes appends a line to `ledger`; `delay_s` paces words and counting."""
     return Agent(
         name="support",
-        description="Looks after the orders of a shop that does not exist. Try: refund order 7",
+        description="Looks after the orders of a shop that does not exist. "
+        "Try: refund order 7; where is order 8; ship order 9; count the stock; what time is it here",
         model=RuleModel(delay_s=delay_s),
         instructions="You look after orders. Refunds and shipments are decided by people.",
         tools=(look_up_order, _refund_tool(ledger), ship_order, _stock_tool(delay_s), time_zone),

@@ -129,11 +129,11 @@ export class ChatView {
     this.#conversation.show(state);
     this.#notice.show(state.error?.type === "decisionInvalid" ? null : state.error);
     if (!isEmpty) this.#scroll.follow();
-    this.#revealCards(state.pendingDecisions.map(({ toolCallId }) => toolCallId));
     const isBusy = state.status === "running" || state.status === "paused";
     this.#composer.show(isBusy, hintOf(state.status, state.pendingDecisions.length));
     setText(this.#spent, spentText(spentOn(state.messages)));
     this.#keepAddress(state.runId);
+    this.#revealCards(state.pendingDecisions.map(({ toolCallId }) => toolCallId)); // when all else has its height
   }
 
   /** @param {string[]} ids of the calls that wait */

@@ -5,8 +5,7 @@
 /** By name. None changes anything, so each may be executed again. @type {Record<string, Execute>} */
 export const CLIENT_TOOLS = {
   time_zone: () => {
-    const { timeZone, locale } = Intl.DateTimeFormat().resolvedOptions();
-    const time = new Intl.DateTimeFormat(undefined, { dateStyle: "full", timeStyle: "short" }).format();
-    return { timeZone, locale, time };
+    const { timeZone } = Intl.DateTimeFormat().resolvedOptions();
+    return `${new Intl.DateTimeFormat("en", { dateStyle: "full", timeStyle: "short" }).format()}, in ${timeZone}`;
   },
 };

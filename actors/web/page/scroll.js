@@ -4,7 +4,7 @@ import { element } from "./element.js";
 import { icon } from "./icon.js";
 
 const NEAR_PX = 120; // from the end: then it counts as in sight
-const BAR_PX = 56; // the bar above, which hides what is below it
+const BAR_PX = 64; // the bar above, and some air
 
 export class BottomScroll {
   button = element(
@@ -20,6 +20,8 @@ export class BottomScroll {
   );
   #isFollowing = true;
   #hasContent = false;
+  /** Where `hold` was called, until the reader scrolls. @type {number | null} */
+  #heldAt = null;
   #life = new AbortController();
   #size = new ResizeObserver(() => this.#hasContent && this.follow());
 
@@ -39,14 +41,15 @@ export class BottomScroll {
   reveal(target) {
     if (!this.#isFollowing) return;
     this.#jump();
-    if (target.getBoundingClientRect().top > BAR_PX) return;
-    this.hold();
+    if (target.getBoundingClientRect().top >= BAR_PX) return;
     target.scrollIntoView({ block: "start" });
+    this.hold();
   }
 
-  /** The reader looks at something: stay here until the end is in sight again. */
+  /** The reader looks at something: stay here until they scroll to the end. */
   hold() {
     this.#isFollowing = false;
+    this.#heldAt = scrollY;
   }
 
   toBottom() {
@@ -61,8 +64,11 @@ export class BottomScroll {
 
   #look() {
     const { scrollHeight, clientHeight, scrollTop } = document.documentElement;
-    this.#isFollowing = scrollHeight - clientHeight - scrollTop < NEAR_PX;
-    this.button.hidden = this.#isFollowing;
+    const isNear = scrollHeight - clientHeight - scrollTop < NEAR_PX;
+    this.button.hidden = isNear;
+    if (scrollY === this.#heldAt) return;
+    this.#heldAt = null;
+    this.#isFollowing = isNear;
   }
 
   #jump() {
