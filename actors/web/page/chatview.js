@@ -14,6 +14,7 @@ import { BottomScroll } from "./scroll.js";
 import { spentOn, spentText } from "./usage.js";
 import { Welcome } from "./welcome.js";
 
+/** @import { ChatState } from "../js/chat.js" @import { AdjournError } from "../js/errors.js" */
 /** @import { AssistantMessage, Message, UserBlock } from "../js/protocol.js" @import { App } from "./app.js" */
 
 const CHANNEL = "adjourn.chat"; // tells other tabs which run goes on from theirs
@@ -70,6 +71,7 @@ export class ChatView {
     this.#conversation.element.addEventListener("toggle", () => this.#scroll.hold(), true);
     this.#channel.onmessage = ({ data }) => this.#follow(data);
     this.#stopFollowing = follow(this.#chat, () => this.#show());
+    this.#scene.onChange = () => this.#show();
     if (runId !== undefined) void this.#open(runId);
   }
 
@@ -124,16 +126,32 @@ export class ChatView {
 
   #show() {
     const { state } = this.#chat;
+    if (this.#isOfAnother(state)) return;
     const isEmpty = state.messages.length === 0 && state.runId === null;
     this.#welcome.element.hidden = !isEmpty;
     this.#conversation.show(state);
-    this.#notice.show(state.error?.type === "decisionInvalid" ? null : state.error);
+    this.#showError(state.error);
     if (!isEmpty) this.#scroll.follow();
     const isBusy = state.status === "running" || state.status === "paused";
     this.#composer.show(isBusy, hintOf(state.status, state.pendingDecisions.length));
     setText(this.#spent, spentText(spentOn(state.messages)));
     this.#keepAddress(state.runId);
     this.#revealCards(state.pendingDecisions.map(({ toolCallId }) => toolCallId)); // when all else has its height
+  }
+
+  /** The address names a run of another agent: go to that agent's chat. @param {ChatState} state */
+  #isOfAnother({ run, runId }) {
+    if (run === null || runId === null || run.agent === "" || run.agent === this.#agent) return false;
+    this.#app.replace({ view: "chat", agent: run.agent, runId });
+    return true;
+  }
+
+  /** @param {AdjournError | null} error */
+  #showError(error) {
+    if (error?.type === "decisionInvalid") return this.#notice.show(null); // its card tells it
+    const others =
+      error?.type === "agentNotFound" ? [element("a", { class: "button", href: "#/chat" }, "All agents")] : [];
+    this.#notice.show(error, ...others);
   }
 
   /** @param {string[]} ids of the calls that wait */

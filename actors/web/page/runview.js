@@ -65,6 +65,7 @@ export class RunView {
       part === "timeline" ? this.#timeline.element : this.#conversation.element,
     );
     this.#stopFollowing = follow(this.#chat, () => this.#show());
+    this.#scene.onChange = () => this.#show();
   }
 
   opened() {

@@ -6,6 +6,8 @@
 /** @import { Resolution } from "./resolution.js" */
 
 export class Scene {
+  /** Called when a call's words have changed, though the chat has not. */
+  onChange = () => {};
   /** Ids of the calls that were decided in this window. @type {Set<string>} */
   #ours = new Set();
   /** @type {Map<string, Resolution>} */
@@ -39,7 +41,9 @@ export class Scene {
   decidedHere(toolCallId) {
     this.#ours.add(toolCallId);
     const known = this.#resolutions.get(toolCallId);
-    if (known !== undefined) this.#resolutions.set(toolCallId, { ...known, isOurs: true });
+    if (known === undefined) return; // the event is still to come
+    this.#resolutions.set(toolCallId, { ...known, isOurs: true });
+    this.onChange();
   }
 
   /** @param {Omit<ToolDecisionResolved, "type">} resolution */

@@ -1,0 +1,109 @@
+/** A decision card in a transcript: when it may be answered, what is sent, and how it closes. */
+
+import assert from "node:assert/strict";
+import test from "node:test";
+
+import "./dom.js";
+
+import { Chat } from "../../../../actors/web/js/index.js";
+import { Conversation } from "../../../../actors/web/page/conversation.js";
+import { Scene } from "../../../../actors/web/page/scene.js";
+import {
+  asks,
+  assistant,
+  call,
+  executed,
+  paused,
+  refusal,
+  resolved,
+  ScriptedTransport,
+  start,
+  until,
+  user,
+} from "./script.js";
+
+/** The observers of what is in sight; the test says when something is. */
+const observers = [];
+globalThis.IntersectionObserver = class {
+  constructor(callback) {
+    observers.push(() => callback([{ isIntersecting: true }]));
+  }
+  observe() {}
+  disconnect() {}
+};
+
+const APPROVAL = { approval: true, schema: { type: "object" } };
+const called = (...ids) => ({
+  type: "message_end",
+  message: assistant(...ids.map((id) => call(id, "refund", { n: 7 }))),
+});
+
+/** A conversation whose run waits for these decisions. */
+async function waiting(ids = ["a"], on = {}) {
+  observers.length = 0;
+  const transport = new ScriptedTransport(on);
+  const chat = new Chat({
+    agent: "support",
+    transport,
+    onDecisionResolved: (resolution) => scene.resolved(resolution),
+  });
+  const scene = new Scene(chat, /** @type {any} */ (null));
+  const conversation = new Conversation(scene, "support");
+  const show = () => conversation.show(chat.state);
+  document.body.replaceChildren(conversation.element);
+  chat.subscribe(show);
+  scene.onChange = show;
+  await chat.send("refund");
+  transport.say([
+    start(user("refund")),
+    called(...ids),
+    ...ids.map((id) => ({ ...asks(id), ...APPROVAL })),
+    paused(...ids),
+  ]);
+  return { transport, cards: () => [...conversation.element.querySelectorAll(".card")], element: conversation.element };
+}
+
+const button = (card, name) => [...card.querySelectorAll("button")].find(({ textContent }) => textContent === name);
+
+test("a call is approved only when its arguments were in sight to their end", async () => {
+  const { cards, transport } = await waiting();
+  const [card] = cards();
+  assert.equal(button(card, "Approve").disabled, true);
+  observers[0]();
+  assert.equal(button(card, "Approve").disabled, false);
+  button(card, "Approve").click();
+  await until(() => transport.asked("resume").length === 1);
+  const [{ toolCallId, decision, digest }] = transport.asked("resume");
+  assert.deepEqual([toolCallId, decision, digest], ["a", { approved: true }, "of a"]);
+});
+
+test("each card closes when its call is decided, and says by whom", async () => {
+  const { cards, transport, element } = await waiting(["a", "b"]);
+  assert.equal(cards().length, 2);
+  const [decided, resumed] = resolved("a");
+  transport.say([{ ...decided, by: "ann", decision: { approved: true } }, resumed, executed("a")], 10);
+  assert.deepEqual(
+    cards().map((card) => card.getAttribute("aria-labelledby")),
+    ["title-b"],
+  );
+  assert.match(element.querySelector('[data-call="a"]').textContent, /Approved by ann/);
+});
+
+test("a decision that is made here is told as ours", async () => {
+  const { cards, transport, element } = await waiting();
+  button(cards()[0], "Decline").click();
+  await until(() => transport.asked("decline").length === 1);
+  transport.say([{ type: "tool_decision_resolved", toolCallId: "a", outcome: "declined", by: "ann" }], 10);
+  await until(() => element.textContent.includes("Declined by you (ann)"));
+});
+
+test("a refusal of the server stands in its card, which stays", async () => {
+  const errors = [{ path: "", message: "not today" }];
+  const resume = () => Promise.reject(refusal("decisionInvalid", { errors }));
+  const { cards } = await waiting(["a"], { resume });
+  observers[0]();
+  button(cards()[0], "Approve").click();
+  await until(() => /Refused: decisionInvalid/.test(cards()[0].textContent));
+  assert.match(cards()[0].textContent, /not today/);
+  assert.equal(button(cards()[0], "Approve").getAttribute("aria-disabled"), "false");
+});
