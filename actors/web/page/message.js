@@ -46,8 +46,8 @@ export class AssistantView {
   #problem = element("p", { class: "note" });
   /** @type {(Prose | ThoughtView | ToolBlock)[]} */
   #blocks = [];
-  /** What is shown, where that changes no more by itself. @type {{ message: AssistantMessage, results: object } | null} */
-  #settled = null;
+  /** What was drawn, where it changes no more by itself. @type {unknown[]} */
+  #settled = [];
 
   /** @param {Scene} scene @param {string} agent */
   constructor(scene, agent) {
@@ -65,8 +65,9 @@ export class AssistantView {
   show(message, around) {
     const { isStreaming, isLatest, results } = around;
     const isSettled = !isStreaming && !isLatest;
-    if (isSettled && this.#settled?.message === message && this.#settled.results === results) return;
-    this.#settled = isSettled ? { message, results } : null;
+    const seen = [message, results, this.#scene.version];
+    if (isSettled && seen.every((each, place) => each === this.#settled[place])) return;
+    this.#settled = isSettled ? seen : [];
     const views = message.content.map((block, place) => this.#show(block, place, around, message.content.length));
     for (const gone of this.#blocks.slice(views.length)) if ("close" in gone) gone.close();
     this.#blocks = views;

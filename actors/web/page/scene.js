@@ -8,6 +8,8 @@
 export class Scene {
   /** Called when a call's words have changed, though the chat has not. */
   onChange = () => {};
+  /** Grows with each decision that becomes known. */
+  version = 0;
   /** Ids of the calls that were decided in this window. @type {Set<string>} */
   #ours = new Set();
   /** @type {Map<string, Resolution>} */
@@ -43,11 +45,13 @@ export class Scene {
     const known = this.#resolutions.get(toolCallId);
     if (known === undefined) return; // the event is still to come
     this.#resolutions.set(toolCallId, { ...known, isOurs: true });
+    this.version += 1;
     this.onChange();
   }
 
   /** @param {Omit<ToolDecisionResolved, "type">} resolution */
   resolved(resolution) {
+    this.version += 1;
     const { toolCallId, decision } = resolution;
     const approval = this.#seen.get(toolCallId)?.approval ?? decision?.approved === true;
     this.#resolutions.set(toolCallId, { ...resolution, approval, isOurs: this.#ours.has(toolCallId) });

@@ -12,10 +12,12 @@ import {
   asks,
   assistant,
   call,
+  end,
   executed,
   paused,
   refusal,
   resolved,
+  said,
   ScriptedTransport,
   start,
   until,
@@ -47,7 +49,7 @@ async function waiting(ids = ["a"], on = {}) {
     transport,
     onDecisionResolved: (resolution) => scene.resolved(resolution),
   });
-  const scene = new Scene(chat, /** @type {any} */ (null));
+  const scene = new Scene(chat, { known: (text) => [text] }); // each text is parsed already
   const conversation = new Conversation(scene, "support");
   const show = () => conversation.show(chat.state);
   document.body.replaceChildren(conversation.element);
@@ -60,7 +62,8 @@ async function waiting(ids = ["a"], on = {}) {
     ...ids.map((id) => ({ ...asks(id), ...APPROVAL })),
     paused(...ids),
   ]);
-  return { transport, cards: () => [...conversation.element.querySelectorAll(".card")], element: conversation.element };
+  const cards = () => [...conversation.element.querySelectorAll(".card")];
+  return { transport, cards, element: conversation.element, scene, show };
 }
 
 const button = (card, name) => [...card.querySelectorAll("button")].find(({ textContent }) => textContent === name);
@@ -106,4 +109,17 @@ test("a refusal of the server stands in its card, which stays", async () => {
   await until(() => /Refused: decisionInvalid/.test(cards()[0].textContent));
   assert.match(cards()[0].textContent, /not today/);
   assert.equal(button(cards()[0], "Approve").getAttribute("aria-disabled"), "false");
+});
+
+test("a decision that becomes known later is told in a turn that is long over", async () => {
+  const { transport, element, scene, show } = await waiting();
+  const result = { role: "toolResult", toolCallId: "a", toolName: "refund", content: [], isError: false, timestamp: 0 };
+  transport.say(
+    [executed("a"), { type: "turn_end", message: assistant(), toolResults: [result] }, said("Done."), end()],
+    10,
+  );
+  assert.match(element.textContent, /Done\./);
+  scene.resolved({ toolCallId: "a", outcome: "decided", decision: { approved: true }, by: "bob" });
+  show();
+  assert.match(element.textContent, /Approved by bob/);
 });
