@@ -1,4 +1,4 @@
-/** Points in time in words, kept up to date while they are shown. */
+/** Times in words. Ages on the page are kept up to date. */
 
 import { element } from "./element.js";
 
@@ -34,7 +34,7 @@ export function durationOf(ms) {
   return hours < 48 ? `${hours} h ${minutes % 60} min` : `${Math.floor(hours / 24)} days`;
 }
 
-/** An age that stays right while it is on the page. @param {number} at ms since the epoch */
+/** An element with an age, such as "4 minutes ago". `keepAges` updates it. @param {number} at ms since the epoch */
 export function age(at) {
   const text = ageOf(at, Date.now());
   return element("time", { datetime: stamp(at), title: full.format(at), "data-at": at }, text);
@@ -50,7 +50,7 @@ export function dayOf(at) {
   return day.format(at);
 }
 
-/** Keep all ages on the page right, from now on. */
+/** Update all ages on the page, every 15 seconds from now on. */
 export function keepAges() {
   setInterval(refreshAges, REFRESH_MS);
   document.addEventListener("visibilitychange", refreshAges);

@@ -33,7 +33,7 @@ export class AgentsView {
 
   async #load() {
     try {
-      const agents = await this.#app.agents();
+      const agents = await this.#app.session.agents();
       const [only] = agents;
       if (only !== undefined && agents.length === 1 && this.element.isConnected)
         return this.#app.replace({ view: "chat", agent: only.name });

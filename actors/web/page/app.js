@@ -1,4 +1,4 @@
-/** The page: which view is shown, what all views share, and what stands around them. */
+/** The page: shows the view that the address names, and holds what all views share. */
 
 import { RunList } from "../js/runlist.js";
 import { AgentsView } from "./agentsview.js";
@@ -12,16 +12,15 @@ import { hashOf, routeOf } from "./route.js";
 import { RunsView } from "./runsview.js";
 import { RunView } from "./runview.js";
 import { Session } from "./session.js";
-import { timelineOf } from "./timeline.js";
 
 /** @import { Route } from "./route.js" @import { AdjournError } from "../js/errors.js" */
 
 /**
- * A view: it is made for a route, `opened` once it is on the page, and closed when another takes its place.
+ * A part of the page that fills `main`. `opened` is called once it is there, `close` when another view replaces it.
  * @typedef {{ element: HTMLElement, title: string, opened: () => void, close: () => void }} View
  */
 
-const MAX_WAITING = 200; // runs in the inbox
+const INBOX_PAGE = 200; // runs in one answer of the server
 
 export class App {
   session = new Session();
@@ -35,7 +34,7 @@ export class App {
 
   constructor() {
     this.session.onUnauthorized = () => this.#login.ask();
-    this.session.onConnection = (error) => this.#tellConnection(error);
+    this.session.onConnection = (error) => this.#showConnection(error);
     this.waiting = this.#watchInbox();
     addEventListener("hashchange", () => this.#show());
     find("skip").addEventListener("click", (event) => {
@@ -46,43 +45,49 @@ export class App {
     this.#show();
   }
 
-  agents() {
-    return this.session.agents();
-  }
-
-  /** The entries of a run's timeline, oldest first. Raises: AdjournError. @param {string} runId @param {number} [from] */
-  timelineOf(runId, from = 0) {
-    return timelineOf(this.session, runId, from);
-  }
-
-  /** Have screen readers say this, when they have said what they are saying. @param {string} words */
+  /** Have screen readers say these words after what they are reading now. @param {string} words */
   announce(words) {
     find("announcements").textContent = words;
   }
 
-  /** Show another view, in place of this one in the browser's history. @param {Route} route */
+  /** Show another view. In the browser's history it replaces the present one. @param {Route} route */
   replace(route) {
     history.replaceState(null, "", hashOf(route));
     this.#show();
   }
 
-  /** Show this route's view anew, once its link was followed. */
+  /** Show the view of the present address anew. */
   restart() {
-    setTimeout(() => this.#show());
+    this.#show();
+  }
+
+  /** Tell the browser the title of the view, and the number of decisions that wait. */
+  showTitle() {
+    const { runs, hasMore } = this.waiting.state;
+    const waiting = runs.flatMap(waitingOf).length;
+    const count = `${waiting}${hasMore ? "+" : ""}`;
+    const badge = find("inbox-count");
+    badge.hidden = waiting === 0;
+    setText(badge, count);
+    badge.setAttribute("aria-label", `${count} waiting`);
+    const title = `${waiting > 0 ? `(${count}) ` : ""}${this.#view?.title ?? "Chat"} · adjourn`;
+    if (document.title !== title) document.title = title;
   }
 
   #show() {
     const route = routeOf(location.hash);
     this.#view?.close();
     const view = (this.#view = this.#viewOf(route));
+    const hadFocus = document.activeElement !== document.body;
     this.#main.replaceChildren(view.element);
+    if (hadFocus && document.activeElement === document.body) this.#main.focus(); // a link of the view before had it
     scrollTo(0, 0);
     for (const link of document.querySelectorAll("nav [data-view]")) {
       const isHere = link.getAttribute("data-view") === (route.view === "run" ? "runs" : route.view);
       if (isHere) link.setAttribute("aria-current", "page");
       else link.removeAttribute("aria-current");
     }
-    this.#tellTitle();
+    this.showTitle();
     view.opened();
   }
 
@@ -95,25 +100,13 @@ export class App {
   }
 
   #watchInbox() {
-    const list = new RunList({ transport: this.session.transport, filter: { waiting: true }, limit: MAX_WAITING });
-    list.subscribe(() => this.#tellTitle());
+    const list = new RunList({ transport: this.session.transport, filter: { waiting: true }, limit: INBOX_PAGE });
+    list.subscribe(() => this.showTitle());
     return list;
   }
 
-  #tellTitle() {
-    const { runs, hasMore } = this.waiting.state;
-    const waiting = runs.flatMap(waitingOf).length;
-    const count = `${waiting}${hasMore ? "+" : ""}`;
-    const badge = find("inbox-count");
-    badge.hidden = waiting === 0;
-    setText(badge, count);
-    badge.setAttribute("aria-label", `${count} waiting`);
-    const title = `${waiting > 0 ? `(${count}) ` : ""}${this.#view?.title ?? "Chat"} · adjourn`;
-    if (document.title !== title) document.title = title;
-  }
-
   /** @param {AdjournError | null} error */
-  #tellConnection(error) {
+  #showConnection(error) {
     const words =
       error === null ? "" : "Connection lost. Nothing is lost on the server; this page tries to connect again.";
     setText(find("connection"), words);

@@ -1,4 +1,4 @@
-/** A card for one call that waits for a decision: what is asked, everything that would be executed, and the answer. */
+/** The card of one call that waits for a decision: what would be executed, and the form of the answer. */
 
 import { age } from "./age.js";
 import { element, fill } from "./element.js";
@@ -11,11 +11,14 @@ import { fieldsOf, visible } from "./value.js";
 /** @import { Chat } from "../js/chat.js" @import { AdjournError } from "../js/errors.js" */
 /** @import { PendingCall } from "../js/protocol.js" */
 
+const NARROW = 32; // characters in a line of a field, on a narrow screen
+
 /**
  * @typedef {object} CardOptions
  * @property {PendingCall} call
  * @property {Chat} chat of the call's run
- * @property {(toolCallId: string) => void} [onDecided] the server took the decision that was made here
+ * @property {(toolCallId: string) => void} [onDecided] the server took the decision of this card
+ * @property {(error: AdjournError) => void} [onRefused] the server refused it; the card shows why
  */
 
 export class DecisionCard {
@@ -23,6 +26,7 @@ export class DecisionCard {
   #chat;
   #call;
   #onDecided;
+  #onRefused;
   #form;
   #due = element("span", { class: "due" });
   #problem = element("div", { class: "problem", role: "alert", hidden: true });
@@ -31,16 +35,18 @@ export class DecisionCard {
   #decline;
   #buttons;
   #reason;
-  #isRead = false;
+  /** The ends of the arguments and of the form, until each was in sight: before, nothing can be approved. @type {Set<Element>} */
+  #unread;
   #isBusy = false;
   /** @type {IntersectionObserver} */
   #reader;
 
   /** @param {CardOptions} options */
-  constructor({ call, chat, onDecided = () => {} }) {
+  constructor({ call, chat, onDecided = () => {}, onRefused = () => {} }) {
     this.#chat = chat;
     this.#call = call;
     this.#onDecided = onDecided;
+    this.#onRefused = onRefused;
     const { toolCallId: id, input, editable, parameters, schema = {}, approval = false } = call;
     this.#form = decisionForm({ schema, approval, input, editable, parameters, idPrefix: `decision-${id}` });
     this.#send = element(
@@ -53,28 +59,31 @@ export class DecisionCard {
     this.#buttons = element("div", { class: "actions" }, this.#send, this.#decline);
     this.#reason = new Reason(`reason-${id}`, (reason) => this.#sendDecline(reason));
     this.#hint.id = `hint-${id}`;
-    const end = element("div", { class: "end-of-arguments" });
+    const ends = [element("div", { class: "end" }), element("div", { class: "end" })];
     this.element = element(
       "article",
       { class: "card", "aria-labelledby": `title-${id}` },
       this.#head(),
-      this.#readOnly(end),
+      this.#readOnly(ends[0]),
       element(
         "form",
         { novalidate: true, submit: (/** @type {Event} */ event) => this.#submit(event) },
         this.#form.element,
+        ends[1],
         this.#problem,
         this.#hint,
         this.#buttons,
       ),
-      approval ? null : this.#reason.element, // a yes or no has its reason in the form
+      approval ? null : this.#reason.element, // an approval has the reason in its form
     );
+    for (const text of this.#form.element.querySelectorAll("textarea")) text.rows = Math.max(text.rows, linesOf(text));
+    this.#unread = new Set(ends);
     this.#reader = new IntersectionObserver((entries) => this.#saw(entries));
-    this.#reader.observe(end);
+    for (const end of ends) this.#reader.observe(end);
     this.show(call);
   }
 
-  /** Show what may change while the call waits. @param {PendingCall} call */
+  /** Show the call's deadline, which may change while it waits. @param {PendingCall} call */
   show(call) {
     this.#call = call;
     const due = call.dueAt === undefined ? [] : [icon("clock"), "Expires ", age(call.dueAt)];
@@ -104,7 +113,7 @@ export class DecisionCard {
     );
   }
 
-  /** The arguments that no field of the form shows. @param {Element} end */
+  /** The arguments that are no fields of the form. @param {Element} end what follows them */
   #readOnly(end) {
     const { toolCallId, toolName, input, editable } = this.#call;
     const isField = (/** @type {string} */ name) =>
@@ -123,16 +132,14 @@ export class DecisionCard {
 
   /** @param {IntersectionObserverEntry[]} entries */
   #saw(entries) {
-    if (!entries.some(({ isIntersecting }) => isIntersecting)) return;
-    this.#isRead = true;
-    this.#reader.disconnect();
+    for (const { target, isIntersecting } of entries) if (isIntersecting) this.#unread.delete(target);
     this.#enable();
   }
 
   #enable() {
-    this.#send.disabled = !this.#isRead;
-    this.#hint.hidden = this.#isRead;
-    // Not `disabled`: the pressed button would lose the focus.
+    this.#send.disabled = this.#unread.size > 0;
+    this.#hint.hidden = !this.#send.disabled;
+    // `disabled` would take the focus away from the button that was pressed.
     for (const button of [this.#send, this.#decline]) button.setAttribute("aria-disabled", String(this.#isBusy));
     this.element.setAttribute("aria-busy", String(this.#isBusy));
   }
@@ -140,7 +147,7 @@ export class DecisionCard {
   /** @param {Event} event */
   #submit(event) {
     event.preventDefault();
-    if (this.#isBusy || !this.#isRead) return;
+    if (this.#isBusy || this.#unread.size > 0) return;
     const entered = this.#entered();
     if (entered === null) return;
     const { decision, edited } = entered;
@@ -148,7 +155,7 @@ export class DecisionCard {
     void this.#act(() => this.#chat.respondWithDecision(decision, { toolCallId, arguments: edited }));
   }
 
-  /** What the form holds; null where it shows what is missing. */
+  /** The decision and the edited arguments; null if the form shows what is missing. */
   #entered() {
     try {
       return { decision: this.#form.value("approve"), edited: this.#form.arguments() };
@@ -158,7 +165,7 @@ export class DecisionCard {
     }
   }
 
-  /** The form of a yes or no has a field for the reason; for all else it is asked now. */
+  /** An approval's form has a field for the reason; for other decisions it is asked for now. */
   #sayNo() {
     if (this.#call.approval) this.#sendDecline(this.#form.reason());
     else this.#reason.open(this.#decline, this.#buttons);
@@ -186,9 +193,15 @@ export class DecisionCard {
 
   /** @param {AdjournError} error */
   #tell(error) {
+    this.#onRefused(error);
     const { what, advice } = problemOf(error);
     fill(this.#problem, [element("p", {}, ...visible(what)), element("p", {}, advice)]);
     this.#problem.hidden = false;
     if (error.type === "decisionInvalid") this.#form.showErrors(error.data["errors"] ?? []);
   }
+}
+
+/** Lines that a text takes at most, on a narrow screen. @param {HTMLTextAreaElement} text */
+function linesOf({ value }) {
+  return value.split("\n").reduce((sum, line) => sum + Math.ceil((line.length + 1) / NARROW), 0);
 }

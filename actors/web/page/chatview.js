@@ -12,13 +12,14 @@ import { hashOf } from "./route.js";
 import { Scene } from "./scene.js";
 import { BottomScroll } from "./scroll.js";
 import { spentOn, spentText } from "./usage.js";
+import { timelineOf } from "./timeline.js";
 import { Welcome } from "./welcome.js";
 
 /** @import { ChatState } from "../js/chat.js" @import { AdjournError } from "../js/errors.js" */
 /** @import { AssistantMessage, Message, UserBlock } from "../js/protocol.js" @import { App } from "./app.js" */
 
-const CHANNEL = "adjourn.chat"; // tells other tabs which run goes on from theirs
-const MAX_SPOKEN = 600; // characters of a message that a screen reader is told at once
+const CHANNEL = "adjourn.chat"; // on it, a tab tells the others which run continues theirs
+const MAX_SPOKEN = 600; // characters of a message that are announced to screen readers
 
 export class ChatView {
   element;
@@ -77,7 +78,7 @@ export class ChatView {
 
   opened() {
     this.#show();
-    if (matchMedia("(hover: hover)").matches) this.#composer.focus(); // else a keyboard would cover half of the screen
+    if (matchMedia("(hover: hover)").matches) this.#composer.focus(); // on a touch screen, a keyboard would open
   }
 
   close() {
@@ -89,9 +90,10 @@ export class ChatView {
   }
 
   #newChat() {
+    const href = hashOf({ view: "chat", agent: this.#agent });
     return element(
       "a",
-      { class: "button", href: hashOf({ view: "chat", agent: this.#agent }), click: () => this.#app.restart() },
+      { class: "button", href, click: () => location.hash === href && this.#app.restart() },
       icon("plus"),
       "New chat",
     );
@@ -99,13 +101,13 @@ export class ChatView {
 
   /** @param {string} runId */
   async #open(runId) {
-    if (await this.#chat.attach(runId)) await this.#loadDecisions(runId);
     this.#scroll.toBottom();
+    if (await this.#chat.attach(runId)) await this.#loadDecisions(runId);
   }
 
-  /** Who decided what before this page was opened. @param {string} runId */
+  /** Read who decided what before this page was opened. @param {string} runId */
   async #loadDecisions(runId) {
-    const entries = await this.#app.timelineOf(runId).catch(() => []);
+    const entries = await timelineOf(this.#app.session, runId, 0).catch(() => []);
     for (const entry of entries) if (entry.kind === "decision") this.#scene.resolved(entry);
     this.#show();
   }
@@ -136,10 +138,10 @@ export class ChatView {
     this.#composer.show(isBusy, hintOf(state.status, state.pendingDecisions.length));
     setText(this.#spent, spentText(spentOn(state.messages)));
     this.#keepAddress(state.runId);
-    this.#revealCards(state.pendingDecisions.map(({ toolCallId }) => toolCallId)); // when all else has its height
+    this.#revealCards(state.pendingDecisions.map(({ toolCallId }) => toolCallId)); // last: it measures
   }
 
-  /** The address names a run of another agent: go to that agent's chat. @param {ChatState} state */
+  /** Go to the chat of the run's own agent, where the address names another one. @param {ChatState} state */
   #isOfAnother({ run, runId }) {
     if (run === null || runId === null || run.agent === "" || run.agent === this.#agent) return false;
     this.#app.replace({ view: "chat", agent: run.agent, runId });
@@ -148,13 +150,13 @@ export class ChatView {
 
   /** @param {AdjournError | null} error */
   #showError(error) {
-    if (error?.type === "decisionInvalid") return this.#notice.show(null); // its card tells it
+    if (error !== null && this.#scene.isToldByCard(error)) return this.#notice.show(null);
     const others =
       error?.type === "agentNotFound" ? [element("a", { class: "button", href: "#/chat" }, "All agents")] : [];
     this.#notice.show(error, ...others);
   }
 
-  /** @param {string[]} ids of the calls that wait */
+  /** Scroll to the first card, if a call is new among those that wait. @param {string[]} ids of all of them */
   #revealCards(ids) {
     const isNew = ids.some((id) => !this.#revealed.has(id));
     for (const id of ids) this.#revealed.add(id);
@@ -162,7 +164,7 @@ export class ChatView {
     if (isNew && card !== null) this.#scroll.reveal(card);
   }
 
-  /** A reload, and a copy of the address in another tab, go on with this run. @param {string | null} runId */
+  /** Keep the run's id in the address, for a reload and for other tabs. @param {string | null} runId */
   #keepAddress(runId) {
     const hash = hashOf({ view: "chat", agent: this.#agent, ...(runId === null ? {} : { runId }) });
     if (location.hash !== hash && this.element.isConnected && (runId !== null || this.#chat.error === null))
@@ -177,14 +179,14 @@ export class ChatView {
   }
 }
 
-/** @param {string} status @param {number} waiting */
+/** Says why nothing can be sent now. @param {string} status @param {number} waiting calls that need a decision */
 function hintOf(status, waiting) {
   if (status === "running") return "You can write when the run is over, or stop it.";
   if (status !== "paused") return "";
   return waiting > 0 ? "The run waits for a decision." : "The run waits for a client.";
 }
 
-/** @param {AssistantMessage} message */
+/** The text of a message, cut to what is announced. @param {AssistantMessage} message */
 function wordsOf({ content }) {
   const words = content
     .map((block) => (block.type === "text" ? block.text : ""))

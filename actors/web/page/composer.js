@@ -1,4 +1,4 @@
-/** Where a person writes: text, images, and the buttons to send and to stop. */
+/** The form for a message: text, images, and the buttons to send it and to stop the run. */
 
 import { element, fill, setText } from "./element.js";
 import { icon } from "./icon.js";
@@ -8,12 +8,12 @@ import { imageOf, refusalOf, TYPES } from "./picture.js";
 
 /**
  * @typedef {object} ComposerOptions
- * @property {(content: string | UserBlock[]) => Promise<boolean>} send whether the server took it; else it stays here
+ * @property {(content: string | UserBlock[]) => Promise<boolean>} send resolves to whether the server took it; if not, the message stays in the form
  * @property {() => void} stop
- * @property {() => Promise<Record<string, number>>} limits of the server
+ * @property {() => Promise<Record<string, number>>} limits of the server, by name
  */
 
-const MARGIN_BYTES = 20_000; // of a message, beside text and images
+const MARGIN_BYTES = 20_000; // of a message, for its text
 const DEFAULT_BYTES = 4_000_000;
 
 export class Composer {
@@ -36,6 +36,9 @@ export class Composer {
   /** @type {{ image: Image, item: HTMLElement }[]} */
   #attached = [];
   #isBusy = false;
+  /** Enter was pressed while the run was under way: the message is sent when it is over, unless it is edited. */
+  #isQueued = false;
+  #whyNot = "";
 
   /** @param {ComposerOptions} options */
   constructor(options) {
@@ -67,34 +70,36 @@ export class Composer {
 
   /**
    * @param {boolean} isBusy the run is under way: it can be stopped, and nothing can be sent
-   * @param {string} hint why that is so
+   * @param {string} hint why nothing can be sent
    */
   show(isBusy, hint) {
     this.#isBusy = isBusy;
+    this.#whyNot = hint;
     this.#stop.hidden = !isBusy;
     this.#send.hidden = isBusy;
-    setText(this.#hint, hint);
+    setText(this.#hint, isBusy && this.#isQueued ? "Your message is sent when the run is over." : hint);
+    if (!isBusy && this.#isQueued) this.element.requestSubmit();
   }
 
   focus() {
     this.#text.focus({ preventScroll: true });
   }
 
-  /** Put words there, to be sent or changed. @param {string} text */
-  write(text) {
-    this.#text.value = text;
-    this.#fit();
-    this.focus();
-  }
-
   #listen() {
-    this.#text.addEventListener("input", () => this.#fit());
+    this.#text.addEventListener("input", () => {
+      this.#isQueued = false;
+      this.show(this.#isBusy, this.#whyNot);
+      this.#fit();
+    });
     this.#text.addEventListener("keydown", (event) => {
-      if (event.key !== "Enter" || event.shiftKey || event.isComposing) return; // composing: Enter picks a character
+      if (event.key !== "Enter" || event.shiftKey || event.isComposing) return; // while composing, Enter chooses a character
       event.preventDefault();
       this.element.requestSubmit();
     });
-    this.#text.addEventListener("paste", (event) => this.#take([...(event.clipboardData?.files ?? [])], event));
+    this.#text.addEventListener("paste", (event) => {
+      const isText = event.clipboardData?.types.includes("text/plain"); // an office program adds a picture of it
+      if (!isText) this.#take([...(event.clipboardData?.files ?? [])], event);
+    });
     this.element.addEventListener("dragover", (event) => event.preventDefault());
     this.element.addEventListener("drop", (event) => this.#take([...(event.dataTransfer?.files ?? [])], event));
     this.#file.addEventListener("change", () => {
@@ -159,6 +164,8 @@ export class Composer {
     event.preventDefault();
     const text = this.#text.value.trim();
     const attached = this.#attached;
+    this.#isQueued = this.#isBusy && (text !== "" || attached.length > 0);
+    this.show(this.#isBusy, this.#whyNot);
     if (this.#isBusy || (text === "" && attached.length === 0)) return;
     this.#complain("");
     this.#clear("", []);
@@ -183,7 +190,7 @@ export class Composer {
     this.#problem.hidden = what === "";
   }
 
-  /** As high as its text, where CSS can't do that. */
+  /** Give the field the height of its text, in browsers whose CSS can't. */
   #fit() {
     if (CSS.supports("field-sizing", "content")) return;
     this.#text.rows = Math.min(8, this.#text.value.split("\n").length);

@@ -1,9 +1,9 @@
-/** A question before something that can't be undone. */
+/** Asks before something that can't be undone. */
 
 import { element } from "./element.js";
 
 /**
- * @param {string} title @param {string} words what will happen @param {string} verb of the button that does it
+ * @param {string} title @param {string} words what will happen @param {string} verb text of the button that does it
  * @returns {Promise<boolean>} whether to do it; Escape is a no
  */
 export function confirm(title, words, verb) {

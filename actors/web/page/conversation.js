@@ -1,4 +1,4 @@
-/** A chat's transcript on the page: what is there stays as it is, only what has changed is drawn. */
+/** The transcript of a chat. Each change redraws only the messages that it concerns. */
 
 import { element, fill } from "./element.js";
 import { AssistantView, OrphanView, UserView } from "./message.js";
@@ -27,7 +27,7 @@ export class Conversation {
     "Working",
   );
 
-  /** @param {Scene} scene @param {string} agent its name, before a run says it */
+  /** @param {Scene} scene @param {string} agent name of the agent until the run says it */
   constructor(scene, agent) {
     this.#scene = scene;
     this.#agent = agent;
@@ -66,14 +66,14 @@ export class Conversation {
     this.#views = [];
   }
 
-  /** Once for each array of messages: while the model speaks it stays the same. @param {readonly Message[]} messages */
+  /** The array of messages stays the same while the model speaks, so this is seldom done. @param {readonly Message[]} messages */
   #index(messages) {
     this.#messages = messages;
     this.#results = resultsOf(messages);
     this.#calls = callsOf(messages);
   }
 
-  /** The view at a place, if it fits the message. @param {Message} message @param {number} place @param {string} agent */
+  /** The view at a place, or a new one if that is of another kind. @param {Message} message @param {number} place @param {string} agent */
   #viewOf(message, place, agent) {
     const there = this.#views[place];
     if (message.role === "user") return there instanceof UserView ? there : new UserView();

@@ -1,4 +1,4 @@
-/** Making elements. Text always becomes a text node: nothing on this page is ever parsed as HTML. */
+/** Makes elements. Text always becomes a text node: the page never parses text as HTML. */
 
 /** @typedef {Node | string | number | null | undefined | false} Child absent ones are left out */
 
@@ -24,7 +24,7 @@ export function element(tag, attributes = {}, ...children) {
 }
 
 /**
- * Give a parent these children, touching only those that differ: what stays keeps its focus and scroll position.
+ * Give a parent these children. Children that stay are not touched, so they keep focus and scroll position.
  * @param {Element} parent
  * @param {Child[]} children
  */

@@ -1,4 +1,4 @@
-/** Follows something that changes often, at most once a frame. */
+/** Redraws after changes, at most once a frame. */
 
 /**
  * Calls `show` after changes, once a frame at most, until what it returns is called.

@@ -1,4 +1,4 @@
-/** One line of the inbox. Opened, it reads its run and shows the card of its call. */
+/** One call of the inbox. When it is opened, it reads the run and shows the decision card. */
 
 import { Chat } from "../js/chat.js";
 import { age } from "./age.js";
@@ -13,12 +13,12 @@ import { visible } from "./value.js";
 /** @import { ToolDecisionResolved } from "../js/protocol.js" @import { App } from "./app.js" */
 /** @import { Waiting } from "./inboxview.js" */
 
-const LINGER_MS = 6_000; // how long what was decided can still be read
+const LINGER_MS = 6_000; // a decided call stays so long, with the decision
 
 export class InboxItem {
   element;
   since;
-  /** Whether it was decided, and only still tells so. */
+  /** The call was decided, and the item shows the decision for a while. */
   isLingering = false;
   #app;
   #waiting;
@@ -63,7 +63,7 @@ export class InboxItem {
     this.element = element("li", {}, this.#details);
   }
 
-  /** @param {{ focus?: boolean }} [options] focus: put the focus on it, for who decides one after the other */
+  /** @param {{ focus?: boolean }} [options] focus: move the focus here */
   open({ focus = false } = {}) {
     this.#details.open = true;
     if (focus) this.#details.querySelector("summary")?.focus();
@@ -105,7 +105,7 @@ export class InboxItem {
     const { toolCallId } = this.#waiting.call;
     const call = state.pendingDecisions.find((each) => each.toolCallId === toolCallId);
     if (call === undefined) {
-      if (this.#card !== null) this.#settle("It does not wait any more");
+      if (this.#card !== null) this.#settle("This call no longer waits");
       else this.#notice.show(state.error);
       return;
     }
@@ -115,7 +115,7 @@ export class InboxItem {
     this.#body.querySelector(".loading")?.replaceWith(this.#card.element);
   }
 
-  /** The server took what was decided here. */
+  /** The server took the decision of this card. */
   #decided() {
     this.#isOurs = true;
     if (this.#resolution !== null) this.#settle(this.#words(this.#resolution));
@@ -125,7 +125,7 @@ export class InboxItem {
   /** @param {ToolDecisionResolved} resolution */
   #resolved(resolution) {
     if (resolution.toolCallId !== this.#waiting.call.toolCallId) return;
-    this.#resolution = resolution; // maybe our own decision's, whose answer is still to come
+    this.#resolution = resolution; // perhaps of our own decision, if the answer is later than the event
     this.#settle(this.#words(resolution));
   }
 
@@ -135,7 +135,7 @@ export class InboxItem {
     return resolutionText({ ...resolution, approval, isOurs: this.#isOurs });
   }
 
-  /** Say what came of it, and go after a while. @param {string} words */
+  /** Show the decision, and leave the inbox after a while. @param {string} words */
   #settle(words) {
     this.#leave();
     fill(this.#body, [element("p", { class: "note" }, ...visible(words))]);

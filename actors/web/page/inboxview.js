@@ -1,4 +1,4 @@
-/** The inbox: every call that waits for a decision, in all runs, oldest first, to be decided here. */
+/** The inbox: the calls of all runs that wait for a decision, oldest first. They can be decided here. */
 
 import { element, fill, setText } from "./element.js";
 import { InboxItem } from "./inboxitem.js";
@@ -24,7 +24,7 @@ export class InboxView {
   #tool = select("Tool");
   #list = element("ul", { class: "inbox" });
   #empty = element("p", { class: "empty", hidden: true });
-  #more = element("p", { class: "quiet", hidden: true }, "More wait. They appear here as you decide.");
+  #more = element("p", { class: "quiet", hidden: true }, "More calls wait. They appear as you decide.");
   #notice = new Notice();
   /** By tool call id. @type {Map<string, InboxItem>} */
   #items = new Map();
@@ -89,7 +89,7 @@ export class InboxView {
     this.#notice.show(error?.type === "connectionLost" ? null : error); // the bar above tells that
     this.#more.hidden = !hasMore;
     this.#empty.hidden = this.#items.size > 0 || error !== null || !isConnected;
-    setText(this.#empty, all.length > 0 ? "Nothing that fits the filter waits." : "Nothing waits for a decision.");
+    setText(this.#empty, all.length > 0 ? "No call that fits the filter waits." : "Nothing waits for a decision.");
   }
 
   /** @param {Waiting[]} wanted */
@@ -123,7 +123,7 @@ export class InboxView {
     return item;
   }
 
-  /** Decided here: go on with the next. @param {string} toolCallId */
+  /** Open the call after one that was decided here. @param {string} toolCallId */
   #openNext(toolCallId) {
     const items = [...this.#items].sort(([, one], [, other]) => one.since - other.since);
     const place = items.findIndex(([id]) => id === toolCallId);
@@ -137,7 +137,7 @@ function fits(value, wanted) {
   return !wanted || value === wanted;
 }
 
-/** A choice among the values that occur. @param {string} label */
+/** A select with the values that occur. @param {string} label */
 function select(label) {
   const control = element("select", { id: `filter-${label.toLowerCase()}` });
   const offer = (/** @type {string[]} */ values, /** @type {string} */ chosen) => {

@@ -1,4 +1,4 @@
-/** Asks for the access token, once the server has demanded one. */
+/** Asks for an access token when the server demands one. */
 
 import { element, setText } from "./element.js";
 
@@ -36,10 +36,10 @@ export class Login {
         element("div", { class: "actions" }, element("button", { class: "primary", type: "submit" }, "Continue")),
       ),
     );
-    this.#dialog.addEventListener("cancel", (event) => event.preventDefault()); // nothing works without it
+    this.#dialog.addEventListener("cancel", (event) => event.preventDefault()); // the page can do nothing without a token
   }
 
-  /** Show it, unless it is there already. */
+  /** Open the dialog, unless it is open. */
   ask() {
     if (this.#dialog.open) return;
     setText(this.#refusal, this.#asked > 0 ? "The server does not accept this token." : "");

@@ -1,4 +1,4 @@
-/** Markdown, parsed by the server: requests that carry several texts each, and a memory of what was parsed. */
+/** Has the server parse Markdown: several texts in a request, and a cache of what was parsed. */
 
 import { asError } from "../js/errors.js";
 
@@ -9,11 +9,11 @@ import { asError } from "../js/errors.js";
  *   align?: string }} MarkdownNode
  */
 
-// As `POST /markdown` bounds a request, in bytes of UTF-8.
+// The bounds of `POST /markdown`; sizes in bytes of UTF-8.
 const MAX_TEXTS = 64;
 export const MAX_TEXT_BYTES = 64_000;
 const MAX_BYTES = 256_000;
-const MAX_KEPT = 400; // documents
+const MAX_KEPT = 400; // documents in the cache
 const RETRY_MS = 3_000;
 
 /** @typedef {{ text: string, bytes: number, resolve: (nodes: MarkdownNode[] | null) => void }} Wanted */
@@ -31,14 +31,14 @@ export class Markdown {
     this.#session = session;
   }
 
-  /** What a text was parsed to, if it was parsed lately. @param {string} text */
+  /** The nodes of a text, if the cache has them. @param {string} text */
   known(text) {
     return this.#known.get(text);
   }
 
   /**
-   * The nodes of a text; null where it stays plain: it is too long, or the server refuses. Never rejects. While the
-   * server can't be reached, it is asked again and again.
+   * The nodes of a text; null if it is too long, or if the server refuses: it stays plain then. Never rejects. While the
+   * server can't be reached, the request is repeated every 3 seconds.
    * @param {string} text
    * @returns {Promise<MarkdownNode[] | null>}
    */
@@ -55,7 +55,7 @@ export class Markdown {
 
   async #work() {
     this.#isBusy = true;
-    await Promise.resolve(); // for the other texts of this frame
+    await Promise.resolve(); // other texts of this moment join the request
     while (this.#queue.length > 0) await this.#ask(this.#takeBatch());
     this.#isBusy = false;
   }

@@ -1,4 +1,4 @@
-/** One message of a transcript. */
+/** One message of a transcript: of a person, of the model, or a tool result without its call. */
 
 import { element, fill, setText } from "./element.js";
 import { icon } from "./icon.js";
@@ -14,7 +14,7 @@ import { visible } from "./value.js";
 
 /** @typedef {{ state: ChatState, results: ReadonlyMap<string, ToolResultMessage>, isLatest: boolean, isStreaming: boolean }} Around */
 
-/** What a person said. */
+/** A message of a person: text and images. */
 export class UserView {
   element = element("article", { class: "message user", "aria-label": "You" });
   /** @type {UserMessage | null} */
@@ -37,7 +37,7 @@ export class UserView {
   close() {}
 }
 
-/** What the model said: text, thinking and tool calls, in its order. */
+/** A message of the model: text, thinking and tool calls, in the model's order. */
 export class AssistantView {
   element;
   #scene;
@@ -46,7 +46,7 @@ export class AssistantView {
   #problem = element("p", { class: "note" });
   /** @type {(Prose | ThoughtView | ToolBlock)[]} */
   #blocks = [];
-  /** What was drawn, where it changes no more by itself. @type {unknown[]} */
+  /** What an older message was drawn from: it is not drawn again until that changes. @type {unknown[]} */
   #settled = [];
 
   /** @param {Scene} scene @param {string} agent */
@@ -118,18 +118,18 @@ class ThoughtView {
   /** @param {Thinking} block @param {boolean} isGrowing */
   show({ thinking, redacted }, isGrowing) {
     setText(this.#title, isGrowing ? "Thinking…" : "Thought");
-    setText(this.#words, redacted ? "The model's provider keeps this to itself." : thinking);
+    setText(this.#words, redacted ? "The model's provider does not show this." : thinking);
   }
 }
 
-/** Why a message ends where it does, where that is no matter of course. @param {AssistantMessage} message */
+/** Says why a message ended early; empty for a normal end. @param {AssistantMessage} message */
 function endingOf({ stopReason, errorMessage }) {
   if (stopReason === "aborted") return "Stopped";
-  if (stopReason === "length") return "Cut off: the model may not say more in one message.";
+  if (stopReason === "length") return "Cut off: the message reached the model's limit of length.";
   return stopReason === "error" ? `The model failed: ${errorMessage ?? "no reason was given"}` : "";
 }
 
-/** A result whose call isn't in the transcript. */
+/** A tool result whose call isn't in the transcript. */
 export class OrphanView {
   element = element("article", { class: "message orphan", "aria-label": "Tool result" });
 

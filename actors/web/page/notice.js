@@ -1,4 +1,4 @@
-/** An error, told in plain words where it happened. */
+/** An error in plain words, shown where it happened. */
 
 import { element, fill } from "./element.js";
 import { problemOf } from "./problem.js";
@@ -11,8 +11,9 @@ export class Notice {
   /** @type {AdjournError | null} */
   #shown = null;
 
-  /** @param {AdjournError | null} error null: there is none @param {...HTMLElement} actions what can be done about it */
+  /** @param {AdjournError | null} error null: none @param {...HTMLElement} actions buttons and links that may help */
   show(error, ...actions) {
+    if (error?.type === "unauthorized") return; // the page asks for a token
     if (error === this.#shown) return;
     this.#shown = error;
     this.element.hidden = error === null;

@@ -1,12 +1,12 @@
-/** Images that a person sends, and those that come back. */
+/** Images in messages: showing them, and reading those that a person attaches. */
 
 import { element } from "./element.js";
 
 /** @import { Image } from "../js/protocol.js" */
 
-/** What models take, and browsers show. */
+/** The types that models read and browsers show. */
 export const TYPES = ["image/png", "image/jpeg", "image/gif", "image/webp"];
-const FULL = 0x8000; // bytes that one call of fromCharCode takes
+const CHUNK_BYTES = 0x8000; // for one call of fromCharCode
 
 /** @param {Image} image @param {string} alt */
 export function pictureOf({ data, mimeType }, alt) {
@@ -22,7 +22,8 @@ export function pictureOf({ data, mimeType }, alt) {
 export async function imageOf(file) {
   const bytes = new Uint8Array(await file.arrayBuffer());
   let binary = "";
-  for (let at = 0; at < bytes.length; at += FULL) binary += String.fromCharCode(...bytes.subarray(at, at + FULL));
+  for (let at = 0; at < bytes.length; at += CHUNK_BYTES)
+    binary += String.fromCharCode(...bytes.subarray(at, at + CHUNK_BYTES));
   return { type: "image", data: btoa(binary), mimeType: file.type };
 }
 

@@ -15,7 +15,7 @@ const ADVICE = {
   maxCost: "The run reached its limit of cost. Send another message to go on.",
   maxTokens: "The run reached its limit of tokens. Send another message to go on.",
   maxTurns: "The run reached its limit of turns. Send another message to go on.",
-  modelError: "The model could not answer. Try again; if it keeps failing, check the server's model settings.",
+  modelError: "Send another message to try again. If it fails again, check the server's model settings.",
   notPending: "This call does not wait any more: it was decided, or its time is over.",
   recordTooNew: "A newer version of the server saved this run. Update the server to open it.",
   runEnded: "The run has ended. Send another message to go on.",
@@ -26,7 +26,7 @@ const ADVICE = {
   unauthorized: "The server asks for an access token.",
 };
 
-/** @param {AdjournError} error @returns {{ what: string, advice: string }} `what` is the server's own message */
+/** `what` is the server's message, as a sentence. @param {AdjournError} error @returns {{ what: string, advice: string }} */
 export function problemOf({ type, message }) {
   const what = message.charAt(0).toUpperCase() + message.slice(1);
   return {

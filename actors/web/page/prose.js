@@ -1,50 +1,26 @@
-/** A text of a model: plain as soon as it is there, Markdown as soon as the server has parsed it. */
+/** A text of a model: shown as plain text at once, and as Markdown when the server has parsed it. */
 
 import { element } from "./element.js";
 import { MAX_TEXT_BYTES } from "./markdown.js";
 
 /** @import { Markdown, MarkdownNode } from "./markdown.js" */
 
-const TAGS = [
-  "p",
-  "h1",
-  "h2",
-  "h3",
-  "h4",
-  "h5",
-  "h6",
-  "ul",
-  "ol",
-  "li",
-  "blockquote",
-  "pre",
-  "code",
-  "em",
-  "strong",
-  "s",
-  "a",
-  "hr",
-  "br",
-  "table",
-  "thead",
-  "tbody",
-  "tr",
-  "th",
-  "td",
-];
+const TAGS = "p h1 h2 h3 h4 h5 h6 ul ol li blockquote pre code em strong s a hr br table thead tbody tr th td".split(
+  " ",
+);
 const HEADING = /^h([1-6])$/;
 const LINK = /^(https?:|mailto:)/i;
 const LOWEST = 6; // level of a heading
 const MAX_DEPTH = 50;
-const STREAM_MS = 350; // between two requests for a text that grows
+const STREAM_MS = 350; // between two requests for the same text, while it grows
 
-/** One text, which may grow. */
+/** One text. It may grow. */
 export class Prose {
   element = element("div", { class: "prose" });
   #markdown;
   /** @type {string | null} */
   #text = null;
-  /** What the first children of `element` were drawn from. @type {MarkdownNode[]} */
+  /** The nodes that the first children of `element` were drawn from. @type {MarkdownNode[]} */
   #shown = [];
   #isBusy = false;
   #isStreaming = false;
@@ -67,13 +43,13 @@ export class Prose {
     void this.#parse();
   }
 
-  /** What has come since goes on where the text ends, until the server has parsed it too. @param {string} more */
+  /** Append new words to the last paragraph, until the server has parsed them too. @param {string} more */
   #append(more) {
     if (more === "") return;
     const leaf = lastLeaf(this.element);
     if (leaf === this.element) this.#plain(this.#text ?? "");
     else leaf.append(more);
-    this.#shown = this.#shown.slice(0, this.element.childNodes.length - 1); // the last one has changed
+    this.#shown = this.#shown.slice(0, this.element.childNodes.length - 1); // the last child has changed
   }
 
   /** @param {string} text */
@@ -98,7 +74,7 @@ export class Prose {
     this.#isBusy = false;
   }
 
-  /** Draw only from the first difference on: what stands above keeps its selection. @param {MarkdownNode[]} nodes */
+  /** Draw from the first difference on: a selection in the text above it stays. @param {MarkdownNode[]} nodes */
   #draw(nodes) {
     const difference = nodes.findIndex((node, place) => !isSame(node, this.#shown[place]));
     const kept = difference === -1 ? nodes.length : difference;
@@ -121,8 +97,8 @@ function lastLeaf(parent) {
 }
 
 /**
- * The level of each heading among the nodes: 2, below the page's own, or one more than the heading that it stands under.
- * So none is skipped, however the model counts.
+ * The level of each heading among the nodes: one below the heading that contains it, and 2 at the top, since the page's
+ * own is 1. So no level is skipped, whatever the model wrote.
  * @param {readonly MarkdownNode[]} nodes
  */
 function levelsOf(nodes) {
@@ -138,7 +114,7 @@ function levelsOf(nodes) {
 }
 
 /**
- * A node of the server's, as an element; of an unknown tag only the words.
+ * The element of a node. Of an unknown tag only the text is drawn.
  * @param {MarkdownNode} node
  * @param {number} [level] of a heading
  * @param {number} [depth]

@@ -1,4 +1,4 @@
-/** Asks for the reason of a "no", in place of the buttons that led to it. */
+/** Asks for the reason when a call is declined. It takes the place of the card's buttons meanwhile. */
 
 import { element } from "./element.js";
 

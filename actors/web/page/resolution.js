@@ -1,11 +1,11 @@
-/** How a decision came about, in words. Pure. */
+/** Who decided a call, and how, in words. Pure. */
 
 /** @import { ToolDecisionResolved } from "../js/protocol.js" */
 
 /** @typedef {Omit<ToolDecisionResolved, "type"> & { approval?: boolean, isOurs?: boolean }} Resolution */
 
 /**
- * "Approved by ann", "Declined by you: too much", "Time ran out".
+ * Such as "Approved by ann", or "Declined by you: too much".
  * @param {Resolution} resolution `approval`: the decision is a yes or a no; `isOurs`: it was made in this window
  */
 export function resolutionText({ outcome, by, reason, arguments: edited, approval = false, isOurs = false }) {

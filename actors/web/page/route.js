@@ -1,4 +1,4 @@
-/** The page's addresses: what the part of the URL behind `#` says, and how it is written. Pure. */
+/** Reads and writes the part of the address behind `#`, which names a view. Pure. */
 
 /**
  * @typedef {object} Route
@@ -9,7 +9,7 @@
  * @property {Record<string, string>} [filter] of a list
  */
 
-/** The route of `location.hash`; what isn't known leads to the chat. @param {string} hash @returns {Route} */
+/** The route of a `location.hash`. An unknown one leads to the chat. @param {string} hash @returns {Route} */
 export function routeOf(hash) {
   const [path = "", query = ""] = hash.replace(/^#\/?/, "").split("?", 2);
   const [view, first, second] = path.split("/").map(decoded);
@@ -42,6 +42,6 @@ function decoded(part) {
   try {
     return decodeURIComponent(part);
   } catch {
-    return part; // a lone `%` that somebody typed
+    return part; // no valid escape
   }
 }

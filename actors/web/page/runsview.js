@@ -1,4 +1,4 @@
-/** The runs of the server, newest first, live. */
+/** The list of runs, newest first. It follows each change. */
 
 import { RunList } from "../js/runlist.js";
 import { age } from "./age.js";
@@ -26,7 +26,7 @@ export class RunsView {
   #notice = new Notice();
   #runs;
   #stop;
-  /** By run id; a run that hasn't changed is the same object. @type {Map<string, { run: RunSummary, row: HTMLElement }>} */
+  /** By run id. A run that has not changed keeps its row. @type {Map<string, { run: RunSummary, row: HTMLElement }>} */
   #rows = new Map();
 
   /** @param {App} app @param {Record<string, string>} filter */

@@ -1,4 +1,4 @@
-/** One run: its transcript as the chat shows it, its timeline, and what can be done with it. */
+/** One run: its transcript, its timeline, and the buttons to stop and to delete it. */
 
 import { Chat } from "../js/chat.js";
 import { asError } from "../js/errors.js";
@@ -47,7 +47,7 @@ export class RunView {
     });
     this.#scene = new Scene(this.#chat, app.markdown);
     this.#conversation = new Conversation(this.#scene, "");
-    this.#timeline = new Timeline(app, runId);
+    this.#timeline = new Timeline(app.session, runId);
     this.#timeline.onEntry = (entry) => entry.kind === "decision" && this.#scene.resolved(entry);
     const parts = element(
       "nav",
@@ -91,11 +91,12 @@ export class RunView {
 
   #show() {
     const { state } = this.#chat;
-    this.#notice.show(state.error?.type === "decisionInvalid" ? null : state.error);
+    this.#notice.show(state.error !== null && this.#scene.isToldByCard(state.error) ? null : state.error);
     const { run } = state;
     if (run === null || run.agent === "") return;
     this.title = titleOf(state.messages);
     setText(this.#heading, this.title);
+    this.#app.showTitle();
     this.#showFacts(state);
     if (this.#part === "conversation") this.#conversation.show(state);
     this.#timeline.show(state);
@@ -149,7 +150,7 @@ export class RunView {
   }
 }
 
-/** The first words of the last thing that was asked. @param {readonly Message[]} messages */
+/** The first words of the last message of a person. @param {readonly Message[]} messages */
 function titleOf(messages) {
   const asked = messages.findLast(({ role }) => role === "user");
   if (asked?.role !== "user") return "Run";

@@ -1,14 +1,14 @@
-/** What the parts of a transcript share: its chat, and how its calls were decided. No DOM. */
+/** What all parts of a transcript share: its chat, and how its calls were decided. No DOM. */
 
 /** @import { Chat, ChatState } from "../js/chat.js" @import { PendingCall } from "../js/protocol.js" */
 /** @import { ToolDecisionResolved, ToolResultMessage } from "../js/protocol.js" */
-/** @import { Markdown } from "./markdown.js" @import { CallState } from "./tool.js" */
+/** @import { AdjournError } from "../js/errors.js" @import { Markdown } from "./markdown.js" @import { CallState } from "./tool.js" */
 /** @import { Resolution } from "./resolution.js" */
 
 export class Scene {
-  /** Called when a call's words have changed, though the chat has not. */
+  /** Called when a decision's words change without a change of the chat. */
   onChange = () => {};
-  /** Grows with each decision that becomes known. */
+  /** Grows with each decision that becomes known: views compare it. */
   version = 0;
   /** Ids of the calls that were decided in this window. @type {Set<string>} */
   #ours = new Set();
@@ -16,6 +16,8 @@ export class Scene {
   #resolutions = new Map();
   /** @type {Map<string, PendingCall>} */
   #seen = new Map();
+  /** @type {WeakSet<AdjournError>} */
+  #told = new WeakSet();
   #executes;
 
   /**
@@ -29,17 +31,17 @@ export class Scene {
     this.#executes = executes;
   }
 
-  /** @param {string} name */
+  /** Whether this window executes client-side calls of a name. @param {string} name */
   executes(name) {
     return this.#executes.includes(name);
   }
 
-  /** A call waits: remember it, for the words when it no longer does. @param {PendingCall} call */
+  /** Remember a call that waits: its decision is told in other words if it is an approval. @param {PendingCall} call */
   waits(call) {
     this.#seen.set(call.toolCallId, call);
   }
 
-  /** @param {string} toolCallId */
+  /** The server took a decision that was made in this window. @param {string} toolCallId */
   decidedHere(toolCallId) {
     this.#ours.add(toolCallId);
     const known = this.#resolutions.get(toolCallId);
@@ -49,7 +51,7 @@ export class Scene {
     this.onChange();
   }
 
-  /** @param {Omit<ToolDecisionResolved, "type">} resolution */
+  /** An event or the timeline tells how a call was decided. @param {Omit<ToolDecisionResolved, "type">} resolution */
   resolved(resolution) {
     this.version += 1;
     const { toolCallId, decision } = resolution;
@@ -57,8 +59,18 @@ export class Scene {
     this.#resolutions.set(toolCallId, { ...resolution, approval, isOurs: this.#ours.has(toolCallId) });
   }
 
+  /** A card shows this error already, so nothing else needs to. @param {AdjournError} error */
+  toldByCard(error) {
+    this.#told.add(error);
+  }
+
+  /** @param {AdjournError} error */
+  isToldByCard(error) {
+    return this.#told.has(error);
+  }
+
   /**
-   * What is known of a call. @param {string} id @param {ChatState} state
+   * What the run tells of a call. @param {string} id @param {ChatState} state
    * @param {ReadonlyMap<string, ToolResultMessage>} results @param {boolean} isLatest of the run's latest turn
    * @returns {CallState}
    */

@@ -1,10 +1,10 @@
-/** Keeps the newest words of a conversation in sight, unless the reader has scrolled up. */
+/** Keeps the end of a conversation in sight, unless the reader has scrolled up. */
 
 import { element } from "./element.js";
 import { icon } from "./icon.js";
 
-const NEAR_PX = 120; // from the end: then it counts as in sight
-const BAR_PX = 64; // the bar above, and some air
+const NEAR_PX = 120; // so near to its end, a page counts as scrolled to the end
+const BAR_PX = 64; // height of the bar at the top, with a margin
 
 export class BottomScroll {
   button = element(
@@ -30,14 +30,14 @@ export class BottomScroll {
     this.#size.observe(document.body);
   }
 
-  /** Something was drawn; the end stays in sight, if it was. */
+  /** Scroll to the end again after something was drawn, if the end was in sight. */
   follow() {
     this.#hasContent = true;
     if (this.#isFollowing) this.#jump();
     else this.#look();
   }
 
-  /** Something new asks for attention: its begin stays in sight, whatever comes below it. @param {Element} target */
+  /** Scroll so that the top of an element is in sight, unless the reader has scrolled up. @param {Element} target */
   reveal(target) {
     if (!this.#isFollowing) return;
     this.#jump();
@@ -46,7 +46,7 @@ export class BottomScroll {
     this.hold();
   }
 
-  /** The reader looks at something: stay here until they scroll to the end. */
+  /** Stay at this position until the reader scrolls to the end. */
   hold() {
     this.#isFollowing = false;
     this.#heldAt = scrollY;

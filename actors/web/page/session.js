@@ -1,4 +1,4 @@
-/** This page's way to its server: one WebSocket, HTTP requests, and the access token of both. */
+/** The connection to the server: one WebSocket, HTTP requests, and the access token of both. */
 
 import { AdjournError, asError } from "../js/errors.js";
 import { answer } from "../js/http.js";
@@ -8,15 +8,16 @@ import { WebSocketTransport } from "../js/websocket.js";
 
 const KEY = "adjourn.token";
 const PATIENCE_MS = 20_000;
-const BACKOFF = { maximumMs: 5_000 }; // somebody looks at the page: don't wait longer
+const BACKOFF = { maximumMs: 5_000 }; // short, because a person waits
+const NEVER = new AbortController().signal;
 
-/** Where the server is: the page is its root, or that of the app where it is mounted. */
+/** The server's root, or where its app is mounted: the page is there. */
 const BASE = new URL(".", document.baseURI);
 
 export class Session {
   /** Shared by all chats and lists. */
   transport;
-  /** Called with the reason when the connection breaks, with null when there is one. @type {(error: AdjournError | null) => void} */
+  /** Called with the reason when the connection is lost, and with null when it is back. @type {(error: AdjournError | null) => void} */
   onConnection = () => {};
   /** Called when the server demands a token, or another one. */
   onUnauthorized = () => {};
@@ -24,13 +25,12 @@ export class Session {
   #agents = null;
   /** @type {Promise<Record<string, number>> | null} */
   #limits = null;
-  #life = new AbortController();
 
   constructor() {
     this.transport = this.#dial();
   }
 
-  /** Use this token from now on. What the transport of before read has ended. @param {string} token */
+  /** Use this token from now on. It ends all that read over the transport before. @param {string} token */
   useToken(token) {
     sessionStorage.setItem(KEY, token);
     this.transport.close();
@@ -80,7 +80,7 @@ export class Session {
     };
     const url = new URL(path, BASE).href;
     try {
-      return await answer(fetch.bind(globalThis), url, { ...request, headers }, PATIENCE_MS, this.#life.signal);
+      return await answer(fetch.bind(globalThis), url, { ...request, headers }, PATIENCE_MS, NEVER);
     } catch (thrown) {
       const error = asError(thrown);
       if (error.type === "unauthorized") this.onUnauthorized();

@@ -1,4 +1,4 @@
-/** The states of a run, in words and as a mark. */
+/** The states of a run: their names, and a mark for each. */
 
 import { element } from "./element.js";
 

@@ -1,4 +1,4 @@
-/** One step of a timeline, in words. */
+/** The steps of a timeline, in words. */
 
 import { element } from "./element.js";
 import { icon } from "./icon.js";

@@ -1,4 +1,4 @@
-/** A run's timeline: what its record knows, step by step, and what is under way now. */
+/** The timeline of a run: the steps in its record, and what happens now. */
 
 import { asError } from "../js/errors.js";
 import { durationOf, timeOfDay } from "./age.js";
@@ -6,13 +6,14 @@ import { element, fill } from "./element.js";
 import { Notice } from "./notice.js";
 import { stepOf } from "./step.js";
 
-/** @import { ChatState } from "../js/chat.js" @import { App } from "./app.js" @import { Session } from "./session.js" */
+/** @import { ChatState } from "../js/chat.js" @import { Session } from "./session.js" */
 /** @import { TimelineEntry } from "./step.js" */
 
-const REST_MS = 250; // between two requests, however much happens
+const REST_MS = 250; // between two requests
+const RETRY_MS = 3_000; // after one that failed
 
 /**
- * The entries of a run's timeline behind the first `from`. Raises: AdjournError.
+ * The entries of a run's timeline, oldest first, without the first `from`. Raises: AdjournError.
  * @param {Pick<Session, "get">} session @param {string} runId @param {number} from
  * @returns {Promise<TimelineEntry[]>}
  */
@@ -33,7 +34,7 @@ export class Timeline {
   element;
   /** Called with each entry, once. @type {(entry: TimelineEntry) => void} */
   onEntry = () => {};
-  #app;
+  #session;
   #runId;
   #list = element("ol", { class: "timeline" });
   #now = element("li", { class: "step now", hidden: true });
@@ -42,15 +43,15 @@ export class Timeline {
   #entries = [];
   /** @type {HTMLElement[]} */
   #steps = [];
-  /** What was seen of the run when the entries were read. @type {string | null} */
+  /** The run's progress when the entries were last read. @type {string | null} */
   #seen = null;
   #isLoading = false;
   #isStale = false;
   #isClosed = false;
 
-  /** @param {App} app @param {string} runId */
-  constructor(app, runId) {
-    this.#app = app;
+  /** @param {Pick<Session, "get">} session @param {string} runId */
+  constructor(session, runId) {
+    this.#session = session;
     this.#runId = runId;
     this.element = element("section", { "aria-label": "Timeline" }, this.#notice.element, this.#list);
   }
@@ -59,7 +60,7 @@ export class Timeline {
     this.#isClosed = true;
   }
 
-  /** The run may have gone on. @param {ChatState} state */
+  /** Show what happens now, and read new entries if the run has gone on. @param {ChatState} state */
   show(state) {
     const words = nowOf(state);
     this.#now.hidden = words === "";
@@ -76,20 +77,24 @@ export class Timeline {
     void this.load();
   }
 
-  /** Read on where the entries end. */
+  /** Read the entries that are new. */
   async load() {
     this.#isStale = true;
     if (this.#isLoading) return;
     this.#isLoading = true;
     while (this.#isStale && !this.#isClosed) {
       this.#isStale = false;
+      let waitMs = REST_MS;
       try {
-        this.#add(await this.#app.timelineOf(this.#runId, this.#entries.length));
+        this.#add(await timelineOf(this.#session, this.#runId, this.#entries.length));
         this.#notice.show(null);
       } catch (thrown) {
-        this.#notice.show(asError(thrown));
+        const error = asError(thrown);
+        this.#notice.show(error);
+        if (error.retryable) this.#isStale = true;
+        waitMs = RETRY_MS;
       }
-      await new Promise((resolve) => setTimeout(resolve, REST_MS));
+      await new Promise((resolve) => setTimeout(resolve, waitMs));
     }
     this.#isLoading = false;
   }
@@ -113,7 +118,7 @@ export class Timeline {
   }
 }
 
-/** What happens right now, in words. @param {ChatState} state */
+/** What happens now, in words; empty where nothing does. @param {ChatState} state */
 function nowOf({ status, streamingMessage, pending, tools }) {
   if (streamingMessage !== null) return "The model is speaking";
   const names = tools.filter(({ result }) => result == null).map(({ toolName }) => toolName);

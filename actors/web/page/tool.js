@@ -1,4 +1,4 @@
-/** One tool call of the transcript: what it was asked, how far it is, what came of it, and the card while it waits. */
+/** One tool call of a transcript: its arguments, its progress, its result, and the decision card while it waits. */
 
 import { DecisionCard } from "./card.js";
 import { element, fill, setText } from "./element.js";
@@ -11,13 +11,13 @@ import { fieldsOf, summaryOf, valueOf, visible } from "./value.js";
 /** @import { Scene } from "./scene.js" @import { Resolution } from "./resolution.js" */
 
 /**
- * What is known of a call beside the model's words for it.
+ * What the run tells of a call, beside the block in the model's message.
  * @typedef {object} CallState
  * @property {PendingCall | undefined} pending
  * @property {ToolView | undefined} tool
  * @property {ToolResultMessage | undefined} result
  * @property {Resolution | undefined} resolution
- * @property {boolean} isOpen whether the run may still do something about it
+ * @property {boolean} isOpen the call belongs to the latest turn of a run that is not over
  */
 
 /** @typedef {"writing" | "waiting" | "client" | "running" | "done" | "refused" | "failed"} Stage */
@@ -87,7 +87,7 @@ export class ToolBlock {
     this.#card?.close();
   }
 
-  /** What the call executes with: what a decider made of it, else the model's words. @param {CallState} state */
+  /** The arguments that the call executes with: those of a decision, else the model's. @param {CallState} state */
   #input({ tool, result, resolution }) {
     return result?.arguments ?? resolution?.arguments ?? tool?.args ?? this.#call.arguments;
   }
@@ -124,7 +124,12 @@ export class ToolBlock {
     if (pending?.kind !== "decision" || !isOpen) return this.#dropCard();
     this.#details.hidden = true;
     if (this.#card !== null) return this.#card.show(pending);
-    this.#card = new DecisionCard({ call: pending, chat, onDecided: (id) => this.#scene.decidedHere(id) });
+    this.#card = new DecisionCard({
+      call: pending,
+      chat,
+      onDecided: (id) => this.#scene.decidedHere(id),
+      onRefused: (error) => this.#scene.toldByCard(error),
+    });
     this.element.append(this.#card.element);
   }
 
@@ -138,7 +143,7 @@ export class ToolBlock {
     if (hadFocus) this.#details.querySelector("summary")?.focus();
   }
 
-  /** Only what is open is drawn: results may be long. */
+  /** Results may be long, so they are drawn only while they can be seen. */
   #drawBody() {
     const state = this.#state;
     if (!this.#details.open || state === null) return;
@@ -163,7 +168,7 @@ function stageOf({ pending, tool, result, resolution, isOpen }, isStreaming) {
   return isOpen ? "running" : "failed";
 }
 
-/** What a tool shows while it executes; an object with `done` and `total` as a bar. @param {any} partial */
+/** The progress that a tool reports. An object with `done` and `total` becomes a bar. @param {any} partial */
 function progressOf(partial) {
   const isCounted = Number.isFinite(partial?.done) && Number.isFinite(partial?.total) && partial.total > 0;
   if (!isCounted) return [...(typeof partial === "string" ? visible(partial) : [valueOf(partial)])];

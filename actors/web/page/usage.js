@@ -7,7 +7,7 @@ const money = new Intl.NumberFormat("en", { maximumSignificantDigits: 2 });
 
 /** @typedef {{ tokens: number, cost: number }} Spent */
 
-/** What a conversation's model calls took. @param {readonly Message[]} messages @returns {Spent} */
+/** The tokens and cost of all model calls of a conversation. @param {readonly Message[]} messages @returns {Spent} */
 export function spentOn(messages) {
   let [tokens, cost] = [0, 0];
   for (const message of messages) {

@@ -1,15 +1,14 @@
-/** Arguments and results as a person reads them: texts whole, everything else as JSON, nothing hidden. */
+/** Shows arguments and results: texts in full, all other values as JSON, and no character hidden. */
 
 import { element } from "./element.js";
 
-// Characters that show nothing, or that change the order in which others are shown: they could hide what is approved.
+// Characters that are invisible, or that change the order of others: with them, a text could look like another one.
+// Joiners (200c, 200d) are left out: scripts and emoji need them.
 const UNSEEN =
-  /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\u{e0000}-\u{e007f}]/u;
+  /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u00ad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\u{e0000}-\u{e007f}]/u;
 const PIECES = new RegExp(`(${UNSEEN.source})`, "u");
 
-/**
- * The fields of an object, by name. @param {Record<string, any>} fields
- */
+/** A list of an object's fields, with their names. @param {Record<string, any>} fields */
 export function fieldsOf(fields) {
   const entries = Object.entries(fields);
   if (entries.length === 0) return element("p", { class: "quiet" }, "No arguments");
@@ -26,7 +25,7 @@ export function valueOf(value) {
   return element("code", { class: "json" }, ...visible(JSON.stringify(value, null, 2) ?? "null"));
 }
 
-/** In one short line. @param {Record<string, any>} fields */
+/** The fields' values in a line of at most 80 characters. @param {Record<string, any>} fields */
 export function summaryOf(fields) {
   const words = Object.values(fields).map((value) => (typeof value === "string" ? value : JSON.stringify(value)));
   const line = words.join(", ").replace(/\s+/g, " ");
@@ -34,7 +33,7 @@ export function summaryOf(fields) {
 }
 
 /**
- * A text with every character to be seen: those that show nothing appear as their code.
+ * The nodes of a text in which invisible characters appear as their code, such as U+202E.
  * @param {string} text
  * @returns {(Node | string)[]}
  */
@@ -49,5 +48,5 @@ export function visible(text) {
 /** @param {string} character */
 function marked(character) {
   const code = /** @type {number} */ (character.codePointAt(0)).toString(16).toUpperCase().padStart(4, "0");
-  return element("mark", { class: "unseen-character", title: "A character that shows nothing" }, `U+${code}`);
+  return element("mark", { class: "unseen-character", title: "An invisible character" }, `U+${code}`);
 }

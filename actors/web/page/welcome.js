@@ -1,4 +1,4 @@
-/** What an empty chat shows: who the agent is, what to try, and which of its tools ask a person. */
+/** An empty chat: what the agent does, messages to try, and its tools. */
 
 import { element, fill } from "./element.js";
 
@@ -11,14 +11,15 @@ export class Welcome {
 
   /** @param {App} app @param {string} name @param {(words: string) => void} say */
   constructor(app, name, say) {
-    void app.agents().then((agents) => {
+    const show = (/** @type {AgentInfo[]} */ agents) => {
       const agent = agents.find((each) => each.name === name);
       if (agent !== undefined) fill(this.element, drawn(agent, say));
-    });
+    };
+    app.session.agents().then(show, () => {}); // without it one can talk all the same
   }
 }
 
-/** What an agent is, and what its author suggests: "… Try: this; that". @param {string} description */
+/** Splits a description: "About the agent. Try: one message; another one". @param {string} description */
 export function suggestionsOf(description) {
   const [about = "", tries = ""] = description.split(TRY, 2);
   const suggestions = tries.split(";").map((words) => words.trim().replace(/[.]$/, ""));

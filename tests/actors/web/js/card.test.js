@@ -24,13 +24,16 @@ import {
   user,
 } from "./script.js";
 
-/** The observers of what is in sight; the test says when something is. */
-const observers = [];
+/** One function a card: all that it observes has come into sight. */
+const inSight = [];
 globalThis.IntersectionObserver = class {
+  #targets = [];
   constructor(callback) {
-    observers.push(() => callback([{ isIntersecting: true }]));
+    inSight.push(() => callback(this.#targets.map((target) => ({ target, isIntersecting: true }))));
   }
-  observe() {}
+  observe(target) {
+    this.#targets.push(target);
+  }
   disconnect() {}
 };
 
@@ -42,7 +45,7 @@ const called = (...ids) => ({
 
 /** A conversation whose run waits for these decisions. */
 async function waiting(ids = ["a"], on = {}) {
-  observers.length = 0;
+  inSight.length = 0;
   const transport = new ScriptedTransport(on);
   const chat = new Chat({
     agent: "support",
@@ -72,7 +75,7 @@ test("a call is approved only when its arguments were in sight to their end", as
   const { cards, transport } = await waiting();
   const [card] = cards();
   assert.equal(button(card, "Approve").disabled, true);
-  observers[0]();
+  inSight[0]();
   assert.equal(button(card, "Approve").disabled, false);
   button(card, "Approve").click();
   await until(() => transport.asked("resume").length === 1);
@@ -104,7 +107,7 @@ test("a refusal of the server stands in its card, which stays", async () => {
   const errors = [{ path: "", message: "not today" }];
   const resume = () => Promise.reject(refusal("decisionInvalid", { errors }));
   const { cards } = await waiting(["a"], { resume });
-  observers[0]();
+  inSight[0]();
   button(cards()[0], "Approve").click();
   await until(() => /Refused: decisionInvalid/.test(cards()[0].textContent));
   assert.match(cards()[0].textContent, /not today/);
