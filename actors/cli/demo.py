@@ -61,24 +61,14 @@ async def look_up_order(order_id: OrderId) -> str:
     return f"Order {order_id} {_state(order_id)}. It cost {_amount(order_id):.2f}."
 
 
-class Approval(msgspec.Struct, forbid_unknown_fields=True):
-    """Whether the money goes back."""
-
-    approved: bool
-    reason: Annotated[str, msgspec.Meta(description="For the customer.")] = ""
-
-
 def _refund_tool(ledger: Path | None) -> Tool:
-    @tool(decision=Approval, editable=("amount",))
+    @tool(approval=True, editable=("amount",))
     def refund_order(
         order_id: OrderId,
         amount: Annotated[float, msgspec.Meta(description="How much to pay back.", gt=0)],
-        decision: Approval,
         context: ToolContext,
     ) -> str:
         """Pay an order's money back. A person has to approve it."""
-        if not decision.approved:
-            return f"Refund of order {order_id} was not approved: {decision.reason or 'no reason given'}."
         if ledger is not None:
             _append(ledger, f"order {order_id}: refunded {amount:.2f} (call {context.tool_call_id})\n")
         return f"Refunded {amount:.2f} for order {order_id}."

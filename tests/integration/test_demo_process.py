@@ -157,6 +157,7 @@ async def test_a_port_that_is_taken_is_told_in_a_line(tmp_path: Path) -> None:
 PIPED = """\
 Talking to support. Ctrl-C stops a run, Ctrl-D leaves.
 you> refund orders 7 and 8
+  (thinking…)
 support> A refund has to be approved first.
   ? refund_order needs a decision
   ? refund_order needs a decision
@@ -165,8 +166,9 @@ support> A refund has to be approved first.
   |   order_id: 7
   |   amount: 79.5
   (/decline [reason] says no, /again begins anew)
+  Whether the call may execute.
   approved (y/n): y
-  For the customer.
+  Why, or why not. The model is told where it may not.
   reason (optional):\x20
     decided: {"approved":true}
 """
@@ -180,7 +182,7 @@ async def test_a_chat_takes_its_lines_from_a_pipe_and_decides_two_calls_one_by_o
         text = done.stdout.decode()
         assert text.startswith(PIPED)
         assert re.search(
-            r"^  \|   order_id: 8\n  \|   amount: 116\.0\n  \(/decline .*\n  approved \(y/n\): ", text, re.MULTILINE
+            r"^  \|   order_id: 8\n  \|   amount: 116\.0\n  \(/decline .*\n.*\n  approved \(y/n\): ", text, re.MULTILINE
         )
         assert "approved (y/n): /decline not that one\n" in text
         assert text.endswith(

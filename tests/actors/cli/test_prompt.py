@@ -8,11 +8,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adjourn.actors.cli.demo import SHIPPING, Approval
+from adjourn.actors.cli.demo import SHIPPING
 from adjourn.actors.cli.prompt import Decision, Declined, Question, decide
 from adjourn.protocol.schema import compile_schema
 
-APPROVAL = msgspec.json.schema(Approval)
+APPROVAL = {
+    "type": "object",
+    "properties": {
+        "approved": {"type": "boolean"},
+        "reason": {"type": "string", "description": "For the customer."},
+    },
+    "required": ["approved"],
+}
 
 
 class Unanswered(Exception):
