@@ -162,7 +162,7 @@ export class Composer {
   /** @param {Event} event */
   async #submit(event) {
     event.preventDefault();
-    const text = this.#text.value.trim();
+    const text = this.#text.value.trim().toWellFormed(); // half an emoji can't be sent
     const attached = this.#attached;
     this.#isQueued = this.#isBusy && (text !== "" || attached.length > 0);
     this.show(this.#isBusy, this.#whyNot);

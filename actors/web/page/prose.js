@@ -12,7 +12,7 @@ const HEADING = /^h([1-6])$/;
 const LINK = /^(https?:|mailto:)/i;
 const LOWEST = 6; // level of a heading
 const MAX_DEPTH = 50;
-const STREAM_MS = 350; // between two requests for the same text, while it grows
+const STREAM_MS = 350; // between two requests for the same text while it grows; longer where the server needs long
 
 /** One text. It may grow. */
 export class Prose {
@@ -64,12 +64,14 @@ export class Prose {
     for (;;) {
       const text = this.#text ?? "";
       if (text.length > MAX_TEXT_BYTES) break;
+      const begin = performance.now();
       const nodes = await this.#markdown.parse(text);
+      const tookMs = performance.now() - begin;
       if (nodes === null) break;
       this.#draw(nodes);
       this.#append((this.#text ?? "").slice(text.length));
       if (text === this.#text) break;
-      if (this.#isStreaming) await new Promise((resolve) => setTimeout(resolve, STREAM_MS));
+      if (this.#isStreaming) await new Promise((resolve) => setTimeout(resolve, Math.max(STREAM_MS, 4 * tookMs)));
     }
     this.#isBusy = false;
   }

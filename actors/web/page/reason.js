@@ -23,7 +23,7 @@ export class Reason {
     const back = element("button", { type: "button", click: () => this.close() }, "Back");
     const submit = (/** @type {Event} */ event) => {
       event.preventDefault();
-      onDecline(this.#text.value.trim() || undefined);
+      onDecline(this.#text.value.trim().toWellFormed() || undefined);
     };
     this.element = element(
       "form",
