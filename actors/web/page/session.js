@@ -1,10 +1,10 @@
 /** The connection to the server: one WebSocket, HTTP requests, and the access token of both. */
 
-import { AdjournError, asError } from "../js/errors.js";
+import { asError } from "../js/errors.js";
 import { answer } from "../js/http.js";
 import { WebSocketTransport } from "../js/websocket.js";
 
-/** @import { AgentInfo } from "../js/protocol.js" */
+/** @import { AdjournError } from "../js/errors.js" @import { AgentInfo } from "../js/protocol.js" */
 
 const KEY = "adjourn.token";
 const PATIENCE_MS = 20_000;
@@ -21,6 +21,7 @@ export class Session {
   onConnection = () => {};
   /** Called when the server demands a token, or another one. */
   onUnauthorized = () => {};
+  #token = storage()?.getItem(KEY) ?? null;
   /** @type {Promise<AgentInfo[]> | null} */
   #agents = null;
   /** @type {Promise<Record<string, number>> | null} */
@@ -32,7 +33,8 @@ export class Session {
 
   /** Use this token from now on. It ends all that read over the transport before. @param {string} token */
   useToken(token) {
-    sessionStorage.setItem(KEY, token);
+    this.#token = token;
+    storage()?.setItem(KEY, token);
     this.transport.close();
     this.#agents = this.#limits = null;
     this.transport = this.#dial();
@@ -72,7 +74,7 @@ export class Session {
 
   /** @param {string} path @param {RequestInit} request */
   async #fetch(path, request) {
-    const token = sessionStorage.getItem(KEY);
+    const token = this.#token;
     const headers = {
       accept: "application/json",
       ...request.headers,
@@ -90,7 +92,7 @@ export class Session {
 
   #dial() {
     const url = new URL("ws", BASE.href.replace(/^http/, "ws")).href;
-    const token = sessionStorage.getItem(KEY) ?? undefined;
+    const token = this.#token ?? undefined;
     /** @type {WebSocketTransport} */
     const transport = new WebSocketTransport(url, {
       token,
@@ -103,7 +105,17 @@ export class Session {
 
   /** @param {AdjournError | null} error */
   #heard(error) {
+    if (error === null) this.#agents = this.#limits = null; // the server may be another one
     if (error?.type === "unauthorized") this.onUnauthorized();
     else this.onConnection(error);
+  }
+}
+
+/** Null where the browser lets no page store anything: then a reload asks for the token again. */
+function storage() {
+  try {
+    return sessionStorage;
+  } catch {
+    return null;
   }
 }
