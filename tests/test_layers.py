@@ -52,7 +52,7 @@ PURE = frozenset(
 )
 IMPURE_BUILTINS = frozenset({"__import__", "breakpoint", "input", "open", "print"})
 
-LAZY = ("cli", "client", "gateway", "testing", "web")
+LAZY = ("cli", "client", "gateway", "hosts", "testing", "web")
 SCHEMA_LIBRARIES = ("jsonschema", "jsonschema_rs", "jsonschema_specifications", "referencing")
 LAZY_DISTRIBUTIONS = ("h2", "httpcore", "httpx", "hypercorn", "rich", "trio_websocket", "typer", "wsproto")
 SLOW_TO_LOAD = ("http.cookiejar", "importlib.metadata", "stamina", "urllib.request")

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     )
     from .actors.client import Client, open_client
     from .actors.gateway import serve_gateway
+    from .actors.hosts import open_threaded_system
     from .protocol import AdjournError, Limits, ModelOptions
 
     __version__: str
@@ -42,6 +43,7 @@ __all__ = [
     "client_tool",
     "open_actor_system",
     "open_client",
+    "open_threaded_system",
     "serve_gateway",
     "tool",
 ]
@@ -52,6 +54,7 @@ _HOMES = {
     "Limits": ".protocol",
     "ModelOptions": ".protocol",
     "open_client": ".actors.client",
+    "open_threaded_system": ".actors.hosts",
     "serve_gateway": ".actors.gateway",
 }
 """Which package a name comes from, where that is not `.actors`."""

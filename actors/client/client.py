@@ -50,6 +50,7 @@ from ...protocol.methods import (
 )
 from ...protocol.rpc import JSON, MSGPACK
 from ...protocol.timeline import TimelineEntry
+from ..core.loops import IN_THREAD, check_trio
 from .dial import Backoff, Settings
 from .link import Link
 from .readers import ListReader, RunReader
@@ -368,8 +369,10 @@ async def open_client(
         on_connection: called with the reason when the connection is lost, with None when there is one. Must not wait.
 
     Raises: ConnectionLost if nothing answers, or something that is no gateway; Unauthorized, Forbidden; InvalidParams
-        for a bad `url` or `token`, and if the server refuses the subprotocol. A refusal is not retried.
+        for a bad `url` or `token`, and if the server refuses the subprotocol. A refusal is not retried. RuntimeError
+        outside of trio.
     """
+    check_trio("open_client", IN_THREAD)
     settings = Settings(
         url=url,
         form=MSGPACK if subprotocol == "msgpack" else JSON,

@@ -19,6 +19,7 @@ import trio
 
 from .actor import Actor, ActorRef, Ended
 from .errors import ActorEnded, NameTaken, RestartIntensityExceeded
+from .loops import IN_THREAD, check_trio
 from .mail import M
 from .mailbox import Mailbox
 
@@ -162,6 +163,7 @@ async def open_supervisor(
 
     Raises: NameTaken when two specs have one name; RestartIntensityExceeded.
     """
+    check_trio("open_supervisor", IN_THREAD)
     failure: RestartIntensityExceeded | None = None
     error: BaseException | None = None
     try:

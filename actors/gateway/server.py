@@ -13,6 +13,7 @@ import trio
 from trio_websocket import ConnectionClosed
 
 from ..core.faults import internal_error
+from ..core.loops import MOUNTED, check_trio
 from ..runtime.system import ActorSystem
 from .access import Authenticator, Authorizer, token_authenticator
 from .connection import Connection
@@ -76,6 +77,7 @@ async def serve_gateway(
     Raises: InvalidParams, before it listens; OSError, if it can't; StaleEpoch, in a group, when another process has
         become the owner of the system's store.
     """
+    check_trio("serve_gateway", MOUNTED)
     check_host(host, authenticator)
     limits = limits or GatewayLimits()
     log = SparseLog(logger, trio.current_time)

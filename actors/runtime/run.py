@@ -21,17 +21,15 @@ from ...protocol.sse import encode_comment, encode_event
 from ...protocol.transcript import Snapshot
 from ...protocol.transitions import Abort, ClaimCall, ClientResult, Decide, Decline, Input, Reply, UnclaimCall
 from .admission import check_result
-from .cursor import Cursor
 from .eventlog import EventLog
 from .item import Item
+from .reader import Reader
 from .records import load_record
 from .run_actor import RunActor
 from .runtime import Runtime
-from .tenure import Tenure
 
 __all__ = ["Run"]
 
-BATCH = 32  # events that a lossless reader takes at once; until it asks for more, the run takes them for read
 KEEPALIVE_S = 15.0
 ABORT_TRIES = 3  # where the actor of an aborted run ends without it
 GRACE_S = 0.5  # beyond the time in which a thread may stop
@@ -62,11 +60,21 @@ class Run:
 
         Raises: RunNotFound, RecordTooNew, StoreUnavailable.
         """
+        reader = await self.open_reader(after)
+        try:
+            async with aclosing(_envelopes(reader)) as envelopes:
+                yield envelopes
+        finally:
+            reader.close()
+
+    async def open_reader(self, after: int | None = 0) -> Reader:
+        """A lossless reader of the run's events in batches, that the caller must close. As `events`.
+
+        Raises: RunNotFound, RecordTooNew, StoreUnavailable.
+        """
         log = await self.log()
         # Watched at once: the log of a run that is not in memory lives by its watchers.
-        with log.watch(after, lossless=True) as cursor:
-            async with aclosing(_envelopes(cursor, log, self._runtime.tenure)) as envelopes:
-                yield envelopes
+        return Reader(log, log.open_cursor(after, lossless=True), self._runtime.tenure)
 
     async def sse(
         self, after: int | None = None, *, keepalive_s: float = KEEPALIVE_S, until_rest: bool = False
@@ -296,16 +304,11 @@ class Run:
         return f"<Run {self.id}>"
 
 
-async def _envelopes(cursor: Cursor, log: EventLog, tenure: Tenure) -> AsyncGenerator[Envelope | RunSnapshot]:
+async def _envelopes(reader: Reader) -> AsyncGenerator[Envelope | RunSnapshot]:
     await trio.lowlevel.checkpoint()  # the one: what is there already comes without any
-    while not cursor.finished:
-        items = cursor.take(BATCH)
-        for item in items:
-            yield item.envelope
-        if not items:
-            await cursor.wait_more()
-    if log.status not in FINAL:
-        tenure.check()
+    while batch := await reader.take():
+        for envelope in batch:
+            yield envelope
 
 
 def _chunks(items: Sequence[Item]) -> Iterator[bytes]:

@@ -288,4 +288,7 @@ class RunActor:
             return await self._model.run()
         assert isinstance(effect, StartTool)
         call = next(call for call in state.head.calls if call.id == effect.tool_call_id)
-        return await call_tool(agent, state.head, state.history, call, state.show, threads=state.services.threads)
+        services = state.services
+        return await call_tool(
+            agent, state.head, state.history, call, state.show, threads=services.threads, host_loop=services.host_loop
+        )

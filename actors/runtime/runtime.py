@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import replace
 
 import trio
@@ -13,6 +14,7 @@ from ...stores.gil import thread_friendly
 from ..agent import Agent
 from ..core.mailbox import Mailbox
 from ..core.supervisor import ChildSpec, Supervisor
+from ..tools.hostloop import HostLoop
 from ..tools.threads import Threads
 from .activation import Activation
 from .changes import Changes
@@ -56,6 +58,7 @@ class Runtime:
         memory_budget_bytes: int,
         max_history_bytes: int,
         bounds: Bounds,
+        host_loop: HostLoop | None,
     ) -> None:
         self.store, self.agents, self.supervisor = store, agents, supervisor
         self._clock = clock
@@ -82,6 +85,7 @@ class Runtime:
             changed=self._saved,
             rested=self.registry.rested,
             threads=Threads(trio.CapacityLimiter(max_threads), friendly=thread_friendly),
+            host_loop=host_loop,
             cleanup_s=cleanup_s,
         )
         self.activation = Activation(
@@ -123,6 +127,10 @@ class Runtime:
         for actor in self.registry.active.values():
             tools = ", ".join(actor.executing) or "no tool"
             logger.warning("this system can't leave yet: run %s does not stop (%s)", actor.state.head.id, tools)
+
+    def thread_friendly(self) -> AbstractContextManager[object]:
+        """A context manager in which other threads get Python's global lock, however busy this loop is."""
+        return thread_friendly()
 
     def now(self) -> int:
         """The time, ms since the epoch."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from ...protocol.errors import StaleEpoch
 from ...protocol.record import Head
 from ...stores.base import Store
+from ..tools.hostloop import HostLoop
 from ..tools.threads import Threads
 
 __all__ = ["BACKOFF_S", "Services"]
@@ -23,4 +24,5 @@ class Services:
     changed: Callable[[Head], None]  # called after each save
     rested: Callable[[str], None]  # called with its id when a run begins to wait for the outside
     threads: Threads  # for blocking tools
+    host_loop: HostLoop | None  # for tools that are written for asyncio
     cleanup_s: float  # how long a thread may take to stop before it is left behind

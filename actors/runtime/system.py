@@ -14,7 +14,7 @@ from typing import Any
 import trio
 
 from ...protocol.bounds import Bounds
-from ...protocol.errors import AgentNotFound, StaleEpoch
+from ...protocol.errors import AgentNotFound, InvalidParams, StaleEpoch
 from ...protocol.events import Status
 from ...protocol.messages import Message
 from ...protocol.methods import Aborted, RunSnapshot, Timeline
@@ -24,7 +24,9 @@ from ...protocol.transitions import Reply
 from ...stores.address import open_store
 from ...stores.base import Page, Store
 from ..agent import Agent
+from ..core.loops import check_trio
 from ..core.supervisor import open_supervisor
+from ..tools.hostloop import HostLoop
 from .eventlog import EventLog
 from .run import Run
 from .runtime import Runtime
@@ -232,6 +234,18 @@ def _by_name(agents: Iterable[Agent]) -> dict[str, Agent]:
     return known
 
 
+def _check_loops(agents: Iterable[Agent]) -> None:
+    """Raises: InvalidParams for an agent with a tool that needs an asyncio loop, of which there is none."""
+    for agent in agents:
+        for tool in agent.tools:
+            if tool.loop is not None:
+                raise InvalidParams(
+                    f"agent {agent.name!r}: tool {tool.spec.name} is declared with loop='asyncio', and there is no "
+                    "asyncio loop here to execute it in. Open the system in a program on asyncio, with `async with "
+                    "open_threaded_system(...)`; or write the tool for trio, or as a sync function"
+                )
+
+
 async def _open_models(agents: Iterable[Agent], stack: AsyncExitStack) -> None:
     """Give the models what they keep between calls, for as long as the stack."""
     for model in {id(agent.language_model): agent.language_model for agent in agents}.values():
@@ -268,6 +282,7 @@ async def open_actor_system(
     store_timeout_s: float = 15.0,
     bounds: Bounds | None = None,
     clock: Callable[[], float] | None = None,
+    host_loop: HostLoop | None = None,
 ) -> AsyncGenerator[ActorSystem]:
     """The runs of a store, alive for as long as the block.
 
@@ -293,10 +308,15 @@ async def open_actor_system(
             their agent's `Limits`.
         clock: seconds since the epoch, for tests: it is taken as it is. None: the machine's, as a `WallClock`, which
             believes a jump by more than a minute only after three minutes.
+        host_loop: where tools execute that were declared with `loop="asyncio"`; `open_threaded_system` gives it.
 
-    Raises: what opening the store raises: StoreInUse, StoreUnavailable, StoreCorrupt, StoreTooNew, InvalidParams.
+    Raises: InvalidParams, for a tool whose loop is missing or an address that is none; RuntimeError outside of trio;
+        StoreInUse, StoreUnavailable, StoreCorrupt, StoreTooNew.
     """
+    check_trio("open_actor_system")
     known = _by_name(agents)
+    if host_loop is None:
+        _check_loops(known.values())
     async with AsyncExitStack() as stack:
         if isinstance(store, str):
             store = await stack.enter_async_context(open_store(store))
@@ -320,6 +340,7 @@ async def open_actor_system(
             memory_budget_bytes=memory_budget_bytes,
             max_history_bytes=max_history_bytes,
             bounds=bounds or Bounds(),
+            host_loop=host_loop,
         )
         await runtime.open()
         drain_now = 0.0

@@ -15,6 +15,7 @@ from ..agent import Agent
 from ..middleware.chain import Show, ToolChain, around
 from ..middleware.interface import Middleware, ToolRequest
 from ..tools.execution import ToolContext, ToolOutcome, execute
+from ..tools.hostloop import HostLoop
 from ..tools.threads import Threads
 
 __all__ = ["call_tool"]
@@ -30,6 +31,7 @@ async def call_tool(
     show: Show,
     *,
     threads: Threads,
+    host_loop: HostLoop | None,
 ) -> ToolDone:
     """Execute an open call, with what stands around it."""
     tool = agent.tool(call.name)
@@ -61,6 +63,7 @@ async def call_tool(
             context,
             max_result_bytes=max_result_bytes,
             threads=threads,
+            host_loop=host_loop,
         )
 
     middleware = around(agent.middleware, "tool_call") if agent.middleware else agent.middleware

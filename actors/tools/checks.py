@@ -12,7 +12,7 @@ from ...protocol.record import OnExpiry, ToolSpec
 from ...protocol.schema import compile_schema
 from .errors import ToolDefinitionError
 
-__all__ = ["NAME", "check_bounds", "check_function", "check_gate", "check_spec", "is_empty", "names_of"]
+__all__ = ["NAME", "check_bounds", "check_function", "check_gate", "check_loop", "check_spec", "is_empty", "names_of"]
 
 NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
@@ -75,6 +75,16 @@ def check_function(function: Any, where: str) -> None:
         raise ToolDefinitionError(f"{where}: expected a function, got {type(function).__name__}")
     if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
         raise ToolDefinitionError(f"{where}: a generator can't be a tool; show progress by ToolContext.update")
+
+
+def check_loop(loop: Any, function: Any, where: str) -> None:
+    """Raises: ToolDefinitionError for an unknown loop, and for a function that is not async."""
+    if loop is None:
+        return
+    if loop != "asyncio":
+        raise ToolDefinitionError(f"{where}: loop must be 'asyncio', or None for trio; got {loop!r}")
+    if not inspect.iscoroutinefunction(function):
+        raise ToolDefinitionError(f"{where}: loop='asyncio' is for async functions; a sync one executes in a thread")
 
 
 def check_bounds(spec: ToolSpec, where: str, timeout_s: float | None) -> None:

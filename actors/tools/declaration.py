@@ -13,7 +13,7 @@ from typing import Any, Literal, TypedDict, Unpack, overload
 
 from ...protocol.record import OnExpiry, ToolSpec
 from .annotations import check_result
-from .checks import NAME, check_bounds, check_function, check_gate, check_spec, is_empty, names_of
+from .checks import NAME, check_bounds, check_function, check_gate, check_loop, check_spec, is_empty, names_of
 from .codec import codec_of, own_schema
 from .context import ToolContext
 from .declared import Tool
@@ -41,6 +41,7 @@ class ToolOptions(TypedDict, total=False):
     client_timeout_s: float | None  # how long a claim holds; None: as long as the run may wait. Default: 600
     idempotent: bool  # it may execute again after a crash
     timeout_s: float | None  # bounds one execution; then an error result
+    loop: Literal["asyncio"] | None  # asyncio: an async function for the host's loop (`open_threaded_system`)
 
 
 @overload
@@ -66,7 +67,8 @@ def tool(
 
     A parameter annotated `ToolContext` is not the model's to fill in, nor is one named `decision`, which a tool with a
     `decision=` takes (if it doesn't take a ToolContext). An async function runs on the run's own task, a sync one in a
-    worker thread, which may watch `trio.from_thread.check_cancelled()`.
+    worker thread, which may watch `trio.from_thread.check_cancelled()`. An async function with `loop="asyncio"` runs in
+    the asyncio loop in which `open_threaded_system` was opened; elsewhere its agent is refused.
 
     The function returns text, content blocks, a `ToolOutput`, nothing ("done"), or data: that becomes JSON text for the
     model and plain `details` beside it.
@@ -159,6 +161,7 @@ def _declare(
     client_timeout_s: float | None = None,
     idempotent: bool = False,
     timeout_s: float | None = None,
+    loop: Literal["asyncio"] | None = None,
 ) -> Tool:
     where = f"tool {name}"
     check_gate(where, approval, decision, decision_when)
@@ -179,6 +182,7 @@ def _declare(
     )
     check_spec(spec, where)
     check_function(function, where)
+    check_loop(loop, function, where)
     check_bounds(spec, where, timeout_s)
     return Tool(
         spec=spec,
@@ -188,4 +192,5 @@ def _declare(
         decode_decision=(lambda value: value) if codec is None else codec.decode,
         decision_when=decision_when if isinstance(approval, bool) else approval,
         timeout_s=timeout_s,
+        loop=loop,
     )

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from ...protocol.record import ToolSpec
 from .context import ToolContext
@@ -21,6 +21,7 @@ class Tool:
     decode_decision: Callable[[Any], Any]
     decision_when: Callable[[dict[str, Any]], Any] | None = None  # ask it by `gate_of` only; None: each call is gated
     timeout_s: float | None = None
+    loop: Literal["asyncio"] | None = None  # the loop that the function is written for; None: trio's
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """The function itself, as if it had not been declared a tool."""

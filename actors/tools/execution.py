@@ -3,6 +3,7 @@
 import inspect
 import logging
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -13,6 +14,7 @@ from .context import Progress, ToolContext
 from .declared import Tool
 from .errors import ToolError
 from .gates import refusal
+from .hostloop import HostLoop
 from .results import ToolOutcome, carried, failed, raised, returned
 from .threads import NotStarted, RaisedInThread, ThreadCall, Threads
 
@@ -29,6 +31,7 @@ async def execute(
     *,
     max_result_bytes: int,
     threads: Threads | None = None,
+    host_loop: HostLoop | None = None,
 ) -> ToolOutcome:
     """Carry out one call, with arguments and decision that are valid under the tool's schemas.
 
@@ -38,16 +41,24 @@ async def execute(
     the tool needs one: then nothing is executed. What passes is trio's own cancellation and Ctrl-C.
 
     A sync function runs in one of `threads`; `timeout_s` begins when its thread does. Cancellation and timeout don't
-    wait for the thread: it is left behind. Once this returns or raises, the tool's context can publish nothing.
+    wait for the thread: it is left behind. A function for asyncio runs in `host_loop`; they wait until it has ended.
+    Once this returns or raises, the tool's context can publish nothing.
     """
     refused = refusal(tool, decision)
     if refused is not None:
         return failed(refused)
     progress = Progress(context, max_result_bytes)
     try:
-        call = _bound(tool, arguments, decision, msgspec.structs.replace(context, publish=progress.publish))
+        publish = progress.publish
+        if tool.loop is not None:
+            if host_loop is None:
+                return failed(f"{context.tool_name} was not executed: it needs an asyncio loop, and there is none")
+            publish = host_loop.carried(publish)
+        call = _bound(tool, arguments, decision, msgspec.structs.replace(context, publish=publish))
         if isinstance(call, ToolOutcome):
             return call
+        if tool.loop is not None and host_loop is not None:
+            call = partial(host_loop.run, call)
         if tool.threaded:
             threads = threads or Threads(trio.to_thread.current_default_thread_limiter())
             return await _in_thread(tool, call, context, max_result_bytes, threads)

@@ -15,6 +15,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ...protocol.errors import AdjournError, Unauthorized
 from ...protocol.loopback import is_loopback
+from ..core.loops import MOUNTED, check_trio
 from ..gateway.access import Authenticator, Principal
 from ..gateway.door import Door, Guest
 from ..gateway.identity import identify
@@ -74,6 +75,7 @@ class Entry:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let a request in, or refuse it. A request counts as a connection while it is answered."""
+        check_trio("web_app", MOUNTED)
         if scope["type"] not in ("http", "websocket"):
             await self._app(scope, receive, send)
             return

@@ -19,6 +19,7 @@ from hypercorn.typing import ConnectionState
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ..core.faults import internal_error
+from ..core.loops import MOUNTED, check_trio
 from ..gateway.access import Authenticator, Authorizer
 from ..gateway.door import Door
 from ..gateway.handshake import LINGER_S
@@ -79,6 +80,7 @@ async def serve_app(
 
     Raises: OSError, if it can't listen.
     """
+    check_trio("serve_app", MOUNTED)
     connections = _Connections(app, limits)
     listeners = await trio.open_tcp_listeners(port, host=host)
     server = WebServer(tuple(listener.socket.getsockname()[:2] for listener in listeners))

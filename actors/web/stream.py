@@ -10,6 +10,7 @@ import trio
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from ..core.loops import check_trio
 from ..runtime.run import Run
 
 __all__ = ["RunResponse"]
@@ -58,6 +59,7 @@ class RunResponse(Response):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send the response. Returns when it has ended, or its reader has gone."""
+        check_trio("RunResponse", "On asyncio, respond with starlette.responses.StreamingResponse(run.sse())")
         ended = False
         async with trio.open_nursery() as nursery:
             nursery.start_soon(_until_gone, receive, nursery.cancel_scope)

@@ -1,0 +1,141 @@
+"""A system as other threads see it: for code that blocks, and for asyncio."""
+
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from functools import wraps
+from typing import Any, Concatenate, ParamSpec
+
+from ...protocol.bounds import Bounds
+from ..agent import Agent
+from ..runtime.run import Run
+from ..runtime.system import ActorSystem
+from ..runtime.system_statistics import SystemStatistics
+from .asgi import AsgiApp, AsgiBridge
+from .runs import AsyncioRun, BlockingRun
+from .verbs import Hosted, awaited, blocking
+
+__all__ = ["AsyncioSystem", "BlockingSystem"]
+
+P = ParamSpec("P")
+
+
+class _HostedSystem(Hosted[ActorSystem]):
+    __slots__ = ()
+
+    @property
+    def agents(self) -> Mapping[str, Agent]:
+        """The agents that runs may be of, by name."""
+        return self.inner.agents
+
+    @property
+    def bounds(self) -> Bounds:
+        """The most that values from outside may take. As `ActorSystem.bounds`."""
+        return self.inner.bounds
+
+    @property
+    def blocking(self) -> "BlockingSystem":
+        """The same system, for code that blocks."""
+        return BlockingSystem(self.thread, self.inner)
+
+    @property
+    def asyncio(self) -> "AsyncioSystem":
+        """The same system, for asyncio."""
+        return AsyncioSystem(self.thread, self.inner)
+
+
+def _blocking_start(
+    start: Callable[Concatenate[ActorSystem, P], Awaitable[Run]],
+) -> Callable[Concatenate[_HostedSystem, P], BlockingRun]:
+    begin = blocking(start)
+
+    @wraps(start)
+    def started(self: _HostedSystem, /, *args: P.args, **options: P.kwargs) -> BlockingRun:
+        return BlockingRun(self.thread, begin(self, *args, **options))
+
+    return started
+
+
+def _awaited_start(
+    start: Callable[Concatenate[ActorSystem, P], Awaitable[Run]],
+) -> Callable[Concatenate[_HostedSystem, P], Coroutine[Any, Any, AsyncioRun]]:
+    begin = awaited(start)
+
+    @wraps(start)
+    async def started(self: _HostedSystem, /, *args: P.args, **options: P.kwargs) -> AsyncioRun:
+        return AsyncioRun(self.thread, await begin(self, *args, **options))
+
+    return started
+
+
+async def _statistics(system: ActorSystem) -> SystemStatistics:  # noqa: ASYNC910
+    """What the system holds in memory now."""
+    return system.statistics()
+
+
+class BlockingSystem(_HostedSystem):
+    """An `ActorSystem` whose methods block until they are done. Any thread may use it but the system's own."""
+
+    __slots__ = ()
+
+    def run(self, run_id: str) -> BlockingRun:
+        """A handle on a run, whether it exists or not: its methods will tell."""
+        return BlockingRun(self.thread, self.inner.run(run_id))
+
+    start = _blocking_start(ActorSystem.start)
+    resume = blocking(ActorSystem.resume)
+    decline = blocking(ActorSystem.decline)
+    claim = blocking(ActorSystem.claim)
+    unclaim = blocking(ActorSystem.unclaim)
+    result = blocking(ActorSystem.result)
+    abort = blocking(ActorSystem.abort)
+    delete = blocking(ActorSystem.delete)
+    get = blocking(ActorSystem.get)
+    head = blocking(ActorSystem.head)
+    list = blocking(ActorSystem.list)
+    stranded = blocking(ActorSystem.stranded)
+    timeline = blocking(ActorSystem.timeline)
+    wait_lost = blocking(ActorSystem.wait_lost)
+    statistics = blocking(_statistics)
+
+
+class AsyncioSystem(_HostedSystem):
+    """An `ActorSystem` for asyncio. Any asyncio loop may use it.
+
+    Cancelling one of its methods cancels it on the system's thread too, and returns when it has ended there. What was
+    saved until then stays: a cancelled `start` may have begun its run.
+    """
+
+    __slots__ = ()
+
+    def run(self, run_id: str) -> AsyncioRun:
+        """A handle on a run, whether it exists or not: its methods will tell."""
+        return AsyncioRun(self.thread, self.inner.run(run_id))
+
+    def asgi(self, app: Callable[[ActorSystem], AsgiApp]) -> AsgiBridge:
+        """An ASGI app that runs on trio, as one for a server on asyncio: `api.mount("/agents", system.asgi(web_app))`.
+
+        `app` is called once, on the system's thread, with the `ActorSystem`. To give it options:
+        `functools.partial(web_app, authenticator=...)`.
+
+        Raises: what `app` raises; ShuttingDown, RuntimeError, as all methods here.
+        """
+
+        async def made() -> AsgiApp:  # noqa: ASYNC910
+            return app(self.inner)
+
+        return AsgiBridge(self.thread, self.thread.block_briefly(made))
+
+    start = _awaited_start(ActorSystem.start)
+    resume = awaited(ActorSystem.resume)
+    decline = awaited(ActorSystem.decline)
+    claim = awaited(ActorSystem.claim)
+    unclaim = awaited(ActorSystem.unclaim)
+    result = awaited(ActorSystem.result)
+    abort = awaited(ActorSystem.abort)
+    delete = awaited(ActorSystem.delete)
+    get = awaited(ActorSystem.get)
+    head = awaited(ActorSystem.head)
+    list = awaited(ActorSystem.list)
+    stranded = awaited(ActorSystem.stranded)
+    timeline = awaited(ActorSystem.timeline)
+    wait_lost = awaited(ActorSystem.wait_lost)
+    statistics = awaited(_statistics)
