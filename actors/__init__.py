@@ -1,7 +1,8 @@
 """All that declaring an agent, a tool, a model, a middleware or an actor takes, and the system that runs them.
 
 Each name comes from one of the rooms below, which say more. What a server, a client or a test needs besides loads on
-its own: `adjourn.actors.gateway`, `adjourn.actors.client`, `adjourn.actors.cli`, `adjourn.actors.testing`.
+its own: `adjourn.actors.gateway`, `adjourn.actors.client`, `adjourn.actors.cli`, `adjourn.actors.testing`; and
+`adjourn.actors.hosts`, for programs on asyncio or in threads.
 """
 
 from ..protocol.bounds import Bounds
@@ -51,7 +52,7 @@ from .models import (
     register_model,
     register_provider,
 )
-from .runtime import ActorSystem, Run, SystemStatistics, open_actor_system
+from .runtime import ActorSystem, DecisionNeeded, Run, SystemStatistics, open_actor_system
 from .tools import (
     Tool,
     ToolCallOver,
@@ -83,6 +84,7 @@ __all__ = [
     "Compat",
     "ConcurrencyLimit",
     "Cost",
+    "DecisionNeeded",
     "EndRun",
     "Ended",
     "HTTPModel",

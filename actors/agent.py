@@ -2,16 +2,17 @@
 
 import hashlib
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import KW_ONLY, dataclass, field, replace
-from typing import Any, Self, cast
+from typing import Any, ClassVar, Self, cast
 
 import msgspec
 
 from ..protocol.codec import to_json
-from ..protocol.messages import ModelDescriptor
+from ..protocol.messages import Message, ModelDescriptor
 from ..protocol.options import ModelOptions
 from ..protocol.record import Limits, Spec
+from ..protocol.transcript import PendingCall, Snapshot
 from .middleware.interface import Middleware
 from .models.catalogue import find_model
 from .models.language_model import LanguageModel
@@ -40,6 +41,9 @@ class Agent:
     spec_digest: str = field(init=False, repr=False)  # of what a run records of the agent, hex
     _spec: Spec = field(init=False, repr=False)
     _tools: dict[str, Tool] = field(init=False, repr=False)
+    _run_alone: ClassVar[
+        Callable[..., Snapshot]
+    ]  # `runtime/alone.py` puts itself here: an agent knows nothing of what runs it
 
     def __post_init__(self) -> None:
         for argument in ("name", "instructions", "description"):
@@ -74,6 +78,27 @@ class Agent:
         Raises: TypeError, ValueError, as when an agent is made.
         """
         return replace(self, limits=msgspec.structs.replace(self.limits, **changes))
+
+    def run_sync(
+        self,
+        input: str | Sequence[Message],  # noqa: A002  # the wire's word
+        *,
+        decide: Callable[[PendingCall], Any] | None = None,
+    ) -> Snapshot:
+        """Run the agent until it is over, for a script or a notebook cell; nothing is kept. Blocks the thread, and an
+        asyncio loop that runs there.
+
+            print(agent.run_sync("What is 6 times 7?").messages[-1].text)
+
+        Returns the whole visible state, as `Run.wait_ended` does: look at its `status`, which may be `failed`.
+
+        `decide` is called for each call that waits for a decision, and returns it: `{"approved": True}`, or what the
+        tool's schema wants. Other calls of the run don't go on meanwhile. What it raises ends the run.
+
+        Raises: DecisionNeeded where there is no `decide`, or a client would have to execute the call; DecisionInvalid;
+            InvalidParams, LimitExceeded, of the input; RuntimeError on trio.
+        """
+        return self._run_alone(self, input, decide)
 
     def tool(self, name: str) -> Tool | None:
         """The tool of that name."""

@@ -54,6 +54,7 @@ is defined where it is raised. "Inside" are those that the library catches itsel
     ├── ToolError                actors.tools; raised by a tool: the model reads the message
     ├── ToolCallOver             also RuntimeError; actors.tools: a tool shows progress of a call that is over
     ├── ToolDefinitionError      also TypeError; actors.tools: a tool's declaration can't work
+    ├── DecisionNeeded           actors.runtime: `Agent.run_sync` came to a call that waits for somebody
     ├── EndRun                   actors.middleware; raised by a middleware: the run ends as failed
     ├── ProviderError            actors.models: a provider gave no answer
     ├── NotStarted               inside actors.tools: no thread was free, or too many were left behind
