@@ -60,9 +60,12 @@ from typing import assert_type
 
 import trio
 
-from adjourn import Agent, Limits, Run, ToolContext, __version__, open_actor_system, open_client, tool
+from adjourn import Agent, Limits, Run, ToolContext, __version__, open_actor_system, open_client, open_threaded_system
+from adjourn import tool
+from adjourn.actors.hosts import AsyncioRun, BlockingRun
 from adjourn.actors.testing import ScriptedModel, says
-from adjourn.protocol import AssistantMessage, Message
+from adjourn.protocol import AssistantMessage, Envelope, Message
+from adjourn.protocol.methods import RunSnapshot
 
 
 @tool(decision={"type": "boolean"})
@@ -79,6 +82,24 @@ async def serve() -> str:
         run = await system.start("shop", "Refund order 7.")
         assert_type(run, Run)
         return (await run.wait()).status
+
+
+def serve_blocking() -> None:
+    with open_threaded_system([agent], store="memory:", drain_s=1) as system:
+        run = system.start("shop", "Refund order 7.", by="ann")
+        assert_type(run, BlockingRun)
+        assert_type(run.resume({"approved": True}, by="bob").seq, int)
+        for event in run.events():
+            assert_type(event, Envelope | RunSnapshot)
+
+
+async def serve_asyncio() -> None:
+    async with open_threaded_system([agent]) as system:
+        run = await system.start("shop", "Refund order 7.", by="ann")
+        assert_type(run, AsyncioRun)
+        assert_type((await run.resume({"approved": True}, by="bob")).seq, int)
+        async for event in run.events():
+            assert_type(event, Envelope | RunSnapshot)
 
 
 async def watch(messages: list[Message]) -> None:
