@@ -1,7 +1,7 @@
 /** The card of one call that waits for a decision: what would be executed, and the form of the answer. */
 
 import { age } from "./age.js";
-import { element, fill } from "./element.js";
+import { element, fill, setText } from "./element.js";
 import { decisionForm, FormError } from "./form.js";
 import { icon } from "./icon.js";
 import { problemOf } from "./problem.js";
@@ -11,6 +11,7 @@ import { fieldsOf, visible } from "./value.js";
 /** @import { Chat } from "../js/chat.js" @import { AdjournError } from "../js/errors.js" */
 /** @import { PendingCall } from "../js/protocol.js" */
 
+const UNREAD = "Read the arguments to their end first.";
 const NARROW = 32; // characters in a line of a field, on a narrow screen
 
 /**
@@ -30,7 +31,7 @@ export class DecisionCard {
   #form;
   #due = element("span", { class: "due" });
   #problem = element("div", { class: "problem", role: "alert", hidden: true });
-  #hint = element("p", { class: "hint" }, "Read the arguments to their end first.");
+  #hint = element("p", { class: "hint" });
   #send;
   #decline;
   #buttons;
@@ -139,6 +140,7 @@ export class DecisionCard {
   #enable() {
     this.#send.disabled = this.#unread.size > 0;
     this.#hint.hidden = !this.#send.disabled;
+    setText(this.#hint, this.#send.disabled ? UNREAD : ""); // a screen reader would read it though it is hidden
     // `disabled` would take the focus away from the button that was pressed.
     for (const button of [this.#send, this.#decline]) button.setAttribute("aria-disabled", String(this.#isBusy));
     this.element.setAttribute("aria-busy", String(this.#isBusy));
