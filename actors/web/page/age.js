@@ -12,7 +12,6 @@ const UNITS = [
 const relative = new Intl.RelativeTimeFormat("en", { numeric: "auto" });
 const full = new Intl.DateTimeFormat("en", { dateStyle: "medium", timeStyle: "medium" });
 const clock = new Intl.DateTimeFormat("en", { timeStyle: "medium", hourCycle: "h23" });
-const day = new Intl.DateTimeFormat("en", { dateStyle: "medium" });
 
 /** "4 minutes ago", "in 2 hours", "just now". @param {number} at ms since the epoch @param {number} now */
 export function ageOf(at, now) {
@@ -43,11 +42,6 @@ export function age(at) {
 /** A time of day. @param {number} at ms since the epoch */
 export function timeOfDay(at) {
   return element("time", { datetime: stamp(at), title: full.format(at) }, clock.format(at));
-}
-
-/** @param {number} at */
-export function dayOf(at) {
-  return day.format(at);
 }
 
 /** Update all ages on the page, every 15 seconds from now on. */
