@@ -489,7 +489,7 @@ def test_what_changes_state_is_refused_without_an_id_and_without_a_reply(method)
 
 def test_what_changes_state_is_marked_so():
     reading = {"server.info", "agents.list", "rpc.discover", "runs.watch"}
-    reading |= {"run.subscribe", "run.unsubscribe", "run.get", "run.list"}
+    reading |= {"run.subscribe", "run.unsubscribe", "run.get", "run.list", "run.timeline"}
     assert {name for name, method in METHODS.items() if not method.changes} == reading
 
 

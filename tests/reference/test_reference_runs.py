@@ -1,6 +1,7 @@
 """Whole runs over real sockets: `adjourn` as a process, tools that stop and ask, the independent model server."""
 
 import os
+import re
 import subprocess
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -76,8 +77,8 @@ def shop(server: MockServer, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     with subprocess.Popen(command, cwd=folder, env=environment(server.url), stdout=PIPE, text=True) as process:
         assert process.stdout is not None
         try:
-            first = process.stdout.readline()
-            yield Shop(first.split()[-1], server, folder / "ledger.txt")
+            url = next(found[0] for line in process.stdout if (found := re.search(r"ws://\S+", line)))
+            yield Shop(url, server, folder / "ledger.txt")
         finally:
             process.kill()
 
