@@ -52,7 +52,7 @@ export class DecisionCard {
     this.#form = decisionForm({ schema, approval, input, editable, parameters, idPrefix: `decision-${id}` });
     this.#send = element(
       "button",
-      { class: "primary", type: "submit", "aria-describedby": `hint-${id}` },
+      { class: "primary", type: "button", "aria-describedby": `hint-${id}`, click: () => this.#decide() },
       icon("check"),
       approval ? "Approve" : "Send decision",
     );
@@ -68,7 +68,8 @@ export class DecisionCard {
       this.#readOnly(ends[0]),
       element(
         "form",
-        { novalidate: true, submit: (/** @type {Event} */ event) => this.#submit(event) },
+        // Enter in a field decides nothing: only the button does.
+        { novalidate: true, submit: (/** @type {Event} */ event) => event.preventDefault() },
         this.#form.element,
         ends[1],
         this.#problem,
@@ -146,9 +147,7 @@ export class DecisionCard {
     this.element.setAttribute("aria-busy", String(this.#isBusy));
   }
 
-  /** @param {Event} event */
-  #submit(event) {
-    event.preventDefault();
+  #decide() {
     if (this.#isBusy || this.#unread.size > 0) return;
     const entered = this.#entered();
     if (entered === null) return;

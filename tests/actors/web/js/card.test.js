@@ -83,6 +83,14 @@ test("a call is approved only when its arguments were in sight to their end", as
   assert.deepEqual([toolCallId, decision, digest], ["a", { approved: true }, "of a"]);
 });
 
+test("Enter in a field of a card decides nothing", async () => {
+  const { cards, transport } = await waiting();
+  inSight[0]();
+  cards()[0].querySelector("form").requestSubmit();
+  await new Promise(setImmediate);
+  assert.deepEqual(transport.asked("resume"), []);
+});
+
 test("each card closes when its call is decided, and says by whom", async () => {
   const { cards, transport, element } = await waiting(["a", "b"]);
   assert.equal(cards().length, 2);
