@@ -200,7 +200,7 @@ class Inspection:
 
     async def tick(self, run_id: str) -> None:
         """Let a run do what is due, as the sweeper does. Raises: as `Run.give`."""
-        await self._runtime.activation.tick(run_id)
+        await self._runtime.activation.do_due(run_id)
 
     def passivate(self) -> None:
         """Take every parked run out of memory, however short it has been parked."""

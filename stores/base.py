@@ -130,10 +130,15 @@ class Store(Protocol):
         """How many runs have the status now, those with unreadable heads too."""
         ...
 
-    async def due(self, now: int, limit: int = 100) -> tuple[Head, ...]:
-        """The first `limit` heads with `nextDue` <= now (ms), earliest first: fewer only if no more are due.
+    async def due(self, now: int, limit: int = 100, *, after: Head | None = None) -> tuple[Head, ...]:
+        """The first `limit` heads with `nextDue` <= now (ms), earliest first, of equal ones the smaller id: fewer only
+        if no more are due.
 
         A head that can't be read is left out, and logged; it hides none of those behind it.
+
+        Args:
+            after: a head that `due` gave before: only heads behind it in that order, whatever became of its run. None:
+                from the earliest.
         """
         ...
 

@@ -14,7 +14,7 @@ from ..protocol.events import Status
 from ..protocol.record import SCHEMA_VERSION, Entry, Head, Record, decode_entry, decode_head, encode_entry, encode_head
 from .base import Acquired, Page, StoreClaims
 from .ownership import Ownership
-from .paging import check_limit, cursor_after, read_cursor
+from .paging import check_limit, cursor_after, due_place, read_cursor
 
 __all__ = ["MemoryStore"]
 
@@ -144,17 +144,20 @@ class MemoryStore:
         self._check_open()
         return sum(run.status == status for run in self._runs.values())
 
-    async def due(self, now: int, limit: int = 100) -> tuple[Head, ...]:
-        """Heads with `nextDue` <= now (ms), earliest first."""
+    async def due(self, now: int, limit: int = 100, *, after: Head | None = None) -> tuple[Head, ...]:
+        """Heads with `nextDue` <= now (ms), earliest first. Passing those up to `after` takes time for each of them."""
         await trio.lowlevel.checkpoint()
         self._check_open()
         check_limit(limit)
+        start = due_place(after)
+        passed: list[tuple[int, str]] = []
         found: list[tuple[int, str]] = []
         while len(found) < limit and (first := self._first_due()) is not None and first[0] <= now:
             heappop(self._due)
-            if not found or found[-1] != first:  # the same pair twice: set, unset and set again
-                found.append(first)
-        for pair in found:
+            group = passed if first <= start else found
+            if not group or group[-1] != first:  # the same pair twice: set, unset and set again
+                group.append(first)
+        for pair in passed + found:
             heappush(self._due, pair)
         return tuple(decode_head(self._runs[run_id].head) for _, run_id in found)
 

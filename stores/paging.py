@@ -3,8 +3,9 @@
 import re
 
 from ..protocol.errors import InvalidParams
+from ..protocol.record import Head
 
-__all__ = ["check_limit", "cursor_after", "read_cursor"]
+__all__ = ["check_limit", "cursor_after", "due_place", "read_cursor"]
 
 _CURSOR = re.compile(r"(-?[0-9]{1,18})\.(.+)", re.DOTALL)  # 18 digits: all that fit into 64 bits
 
@@ -20,6 +21,11 @@ def read_cursor(after: str) -> tuple[int, str]:
     if found is None:
         raise InvalidParams(f"after: expected a cursor from an earlier page, got {after[:100]!r}")
     return int(found[1]), found[2]
+
+
+def due_place(after: Head | None) -> tuple[int, str]:
+    """The deadline and id of a head in the order of `Store.due`; None stands before all."""
+    return (-(2**63), "") if after is None or after.next_due is None else (after.next_due, after.id)
 
 
 def check_limit(limit: int) -> None:

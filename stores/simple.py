@@ -122,9 +122,9 @@ class SimpleStore:
         """How many of the runs seen have the status now."""
         return await self._seen.count(status)
 
-    async def due(self, now: int, limit: int = 100) -> tuple[Head, ...]:
+    async def due(self, now: int, limit: int = 100, *, after: Head | None = None) -> tuple[Head, ...]:
         """Of the heads seen, those with `nextDue` <= now (ms), earliest first."""
-        return await self._seen.due(now, limit)
+        return await self._seen.due(now, limit, after=after)
 
     def give_up(self, after_s: float) -> bool:
         """Cancel the backend's call that takes too long; of those behind it, the ones as old are not made any more."""

@@ -20,7 +20,7 @@ from ..protocol.record import Entry, Head, Record, encode_entry, encode_head
 from . import sqlite_reads
 from .base import Acquired, Page, StoreClaims
 from .gil import thread_friendly
-from .paging import check_limit, read_cursor
+from .paging import check_limit, due_place, read_cursor
 from .sqlite_file import Patience, check_place, connect, connect_reader, translated
 from .sqlite_files import StoreFiles, Trouble
 from .sqlite_rescue import rescue
@@ -126,10 +126,10 @@ class SqliteStore:
         """How many runs have the status now."""
         return await self._reader.run(partial(sqlite_reads.count, status=status))
 
-    async def due(self, now: int, limit: int = 100) -> tuple[Head, ...]:
+    async def due(self, now: int, limit: int = 100, *, after: Head | None = None) -> tuple[Head, ...]:
         """Heads with `nextDue` <= now (ms), earliest first."""
         check_limit(limit)
-        return await self._reader.run(partial(sqlite_reads.due, now=now, limit=limit))
+        return await self._reader.run(partial(sqlite_reads.due, now=now, limit=limit, cursor=due_place(after)))
 
     def give_up(self, after_s: float) -> bool:
         """End the calls that a hanging disk holds; what of them a thread has not begun never happens."""

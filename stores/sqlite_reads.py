@@ -21,7 +21,6 @@ from .paging import cursor_after
 __all__ = ["count", "due", "load", "page"]
 
 _LOG = logging.getLogger(__name__)
-_START = (-(2**63), "")  # before every run, by age and by deadline
 _END = (2**63 - 1, "")  # behind every run
 
 _LOAD = """
@@ -83,10 +82,9 @@ def count(connection: sqlite3.Connection, status: Status) -> int:
     return connection.execute("SELECT count(*) FROM heads WHERE status = ?", (status,)).fetchone()[0]
 
 
-def due(connection: sqlite3.Connection, now: int, limit: int) -> tuple[Head, ...]:
+def due(connection: sqlite3.Connection, now: int, limit: int, cursor: tuple[int, str]) -> tuple[Head, ...]:
     """The first `limit` heads that are due and can be read, earliest first. Holds at most twice as many at a time."""
     found: dict[str, Head] = {}  # by id: a run saved between two statements may be met again
-    cursor = _START
     while True:
         row = connection.execute(_DUE, (*cursor, now, limit)).fetchone()
         rows = sorted(msgspec.json.decode(row[0]))

@@ -2,6 +2,7 @@
 its run, in memory or not. Which runs are there is `registry.py`'s business.
 """
 
+import dataclasses
 import logging
 import secrets
 from collections.abc import Mapping, Sequence
@@ -139,10 +140,52 @@ class Activation:
             except ActorCrashed as error:
                 raise internal_error(error, f"run {run_id}", logger) from error
 
-    async def tick(self, run_id: str) -> None:
-        """Let a run do what is due. Raises: as `deliver`."""
+    async def do_due(self, run_id: str) -> None:
+        """Do what is due in a run, in memory or not: expire what has expired, delete what was kept for long enough.
+
+        Raises: as `deliver`.
+        """
+        registry = self._registry
         with suppress(RunNotFound):
+            while run_id not in registry.active:
+                registry.check_open()
+                if run_id in registry.opening:
+                    await registry.opening[run_id].wait()
+                    continue
+                with registry.single_flight(run_id):
+                    record = await load_record(self._services.store, run_id)
+                    if await self._do_due_stored(record):
+                        return
+                    await self._revive(record)
             await self.deliver(run_id, Tick())
+
+    async def _do_due_stored(self, record: Record) -> bool:
+        """Do what is due in a run that is not in memory, and return True.
+
+        False where it must come into memory for that: a tool or the model is to be called, or somebody watches it.
+        """
+        head, now = record.head, self._services.now()
+        if head.next_due is None or head.next_due > now:
+            return True
+        if head.status in FINAL:
+            await self._registry.delete(head)
+            return True
+        history = History(record.journal)
+        if head.status != "paused" or step(head, history, Tick(), now=now, seq=head.seq).effects:
+            return False
+        with self._registry.logs.kept_away(head.id) as is_unwatched:
+            if is_unwatched:
+                await self._expire_stored(head, history, now)
+        return is_unwatched
+
+    async def _expire_stored(self, head: Head, history: History, now: int) -> None:
+        """Make the transition without an actor. At `now`: a moment later something might have to be executed."""
+        services = dataclasses.replace(self._services, now=lambda: now)
+        agent = self._contracts.agent_of(head, history)
+        head = msgspec.structs.replace(head, epoch=self._epoch)
+        state = RunState(services, agent, head, history, EventLog(head.id, seq=head.seq))
+        await state.commit(Tick())
+        self._count.left(state.head)
 
     async def activate(self, run_id: str) -> RunActor | Record:
         """The run's actor, brought into memory if need be; its record, if it is over.

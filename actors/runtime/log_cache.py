@@ -4,7 +4,8 @@ Reading and watching never activate a run: where the run is not in memory, its l
 """
 
 from collections import OrderedDict
-from collections.abc import Container
+from collections.abc import Container, Generator
+from contextlib import contextmanager
 from functools import partial
 
 import trio
@@ -31,7 +32,7 @@ class LogCache:
         self.live: dict[str, EventLog] = {}
         self.recent: OrderedDict[str, EventLog] = OrderedDict()
         self._store, self._active, self._resting, self._tenure = store, active, resting, tenure
-        self._loading: dict[str, trio.Event] = {}  # of runs whose record is being loaded, the end of that
+        self._loading: dict[str, trio.Event] = {}  # of runs whose record is being loaded, or changed, the end of that
         self._closed = False
 
     async def open(self, run_id: str) -> EventLog:
@@ -63,6 +64,21 @@ class LogCache:
         self._tenure.check()
         log = self._known(run_id)
         return self.revived(record) if log is None or (not log.is_loaded and log.seq == seq) else None
+
+    @contextmanager
+    def kept_away(self, run_id: str) -> Generator[bool]:
+        """A block in which whoever wants the run's log waits until its end, and then gets the record as it is then.
+
+        False where somebody has the log already, or is about to: then nobody waits.
+        """
+        is_unwatched = self._known(run_id) is None and run_id not in self._loading
+        if is_unwatched:
+            self._loading[run_id] = trio.Event()
+        try:
+            yield is_unwatched
+        finally:
+            if is_unwatched:
+                self._loading.pop(run_id).set()
 
     def revived(self, record: Record) -> EventLog:
         """The log of a run, with the state of this record; watchers of an older state get a snapshot."""

@@ -6,12 +6,13 @@ store: `nextDue`. What leaves memory because it has been at rest for long is `re
 
 import logging
 from collections.abc import Callable
+from math import inf
 
 import trio
 
 from ...protocol.codec import MAX_INT
 from ...protocol.errors import AdjournError, RunNotFound, StaleEpoch
-from ...protocol.record import FINAL, Head
+from ...protocol.record import Head
 from ...stores.base import Store
 from ..core.mailbox import Mailbox
 from .activation import Activation
@@ -21,36 +22,48 @@ __all__ = ["Alarm", "Sweeper"]
 
 logger = logging.getLogger("adjourn.system")
 
-BATCH = 100
-LONGEST_SLEEP_S = 60.0  # the wall clock may be set meanwhile
+PAGE = 500  # heads that are read at once
+AT_ONCE = 100  # runs that do what is due at the same time
+MAX_RETRIES = 1_000  # runs that wait for another try; so many, and no others are taken up
+CLOCK_S = 60.0  # until the wall clock is looked at again while a deadline is waited for: it may have been set
 RETRY_S = 1.0
 
 
 class Alarm:
-    """Wakes the sweeper when something falls due before it would look again."""
+    """Knows the soonest deadline, and wakes the sweeper at it."""
 
     def __init__(self) -> None:
-        self._rung = trio.Event()
-        self._looks_at: int | None = None  # ms; None: it looks when it is woken
+        self.soonest: float = inf  # ms; the soonest deadline that was noted since `clear`
+        self._rung = False
+        self._changed = trio.Event()
 
     def note(self, head: Head) -> None:
-        """Note when a run that was saved falls due."""
-        if head.next_due is not None and (self._looks_at is None or head.next_due < self._looks_at):
-            self._rung.set()
+        """Note when a run that was saved falls due. A sweeper that is at work isn't disturbed."""
+        if head.next_due is not None and head.next_due < self.soonest:
+            self.soonest = head.next_due
+            self._changed.set()
 
     def ring(self) -> None:
-        """Wake the sweeper."""
-        self._rung.set()
+        """Wake the sweeper at once."""
+        self._rung = True
+        self._changed.set()
 
     def clear(self) -> None:
-        """Begin to look: whatever falls due from now on wakes the sweeper again."""
-        self._rung, self._looks_at = trio.Event(), None
+        """Begin to look: what is noted from now on counts."""
+        self.soonest, self._rung = inf, False
 
-    async def wait(self, sleep_s: float, now: int) -> None:
-        """Wait until woken, or for `sleep_s`."""
-        self._looks_at = None if sleep_s == float("inf") else now + int(sleep_s * 1000)
-        with trio.move_on_after(sleep_s):
-            await self._rung.wait()
+    async def wait(self, now: Callable[[], int], longest_s: float) -> None:
+        """Wait until the soonest deadline, until `ring`, or for `longest_s` at most."""
+        latest = trio.current_time() + longest_s
+        while not self._rung:
+            self._changed = trio.Event()
+            sleep_s = min((self.soonest - now()) / 1000, latest - trio.current_time())
+            if sleep_s <= 0:
+                return
+            if self.soonest < inf:
+                sleep_s = min(sleep_s, CLOCK_S)
+            with trio.move_on_after(sleep_s):
+                await self._changed.wait()
 
 
 class Sweeper:
@@ -67,27 +80,36 @@ class Sweeper:
     ) -> None:
         self._store, self._registry, self._activation, self._alarm = store, registry, activation, alarm
         self._now = now
-        self._stuck: set[str] = set()  # runs that can't do what is due, for want of code; not asked again
+        # All that is due up to this run has been taken up. What is still due there can't be done here, for want of code
+        # or because its record can't be read: it isn't asked again.
+        self._reached: Head | None = None
+        self._retries: set[str] = set()  # runs that could not do it at that moment
 
     async def run(self, mailbox: Mailbox[None]) -> None:
         """The actor."""
         while True:
+            if self._reached is not None and self._alarm.soonest <= (self._reached.next_due or 0):
+                self._reached = None  # a run fell due there after the sweeper had passed
             self._alarm.clear()
-            later: set[str] = set()  # runs that can't do it at this moment
             try:
-                await self._bring_back(later)
-                await self._do_due(later)
-                due = await self._next_due(self._stuck | later)
+                await self._look()
             except Exception as error:
                 logger.warning("the sweeper waits for the store: %s", error)
+                self._reached = None  # some of the runs before it were perhaps not taken up
                 await trio.sleep(RETRY_S)
                 continue
-            sleep_s = RETRY_S if later else float("inf")
-            if due is not None:
-                sleep_s = min(sleep_s, LONGEST_SLEEP_S, max(0.0, (due - self._now()) / 1000))
-            await self._alarm.wait(sleep_s, self._now())
+            if len(self._retries) >= MAX_RETRIES:
+                await trio.sleep(RETRY_S)
+            else:
+                await self._alarm.wait(self._now, RETRY_S if self._retries or self._registry.lost else inf)
 
-    async def _bring_back(self, later: set[str]) -> None:
+    async def _look(self) -> None:
+        await self._bring_back()
+        await self._do_due()
+        for head in await self._store.due(MAX_INT, 1, after=self._reached):
+            self._alarm.note(head)
+
+    async def _bring_back(self) -> None:
         """Activate runs that lost their actor."""
         for run_id in tuple(self._registry.lost):
             try:
@@ -96,34 +118,37 @@ class Sweeper:
                 self._registry.lost.discard(run_id)
             except Exception as error:
                 logger.warning("run %s is not brought back yet: %s", run_id, error)
-                later.add(run_id)
             else:
                 self._registry.lost.discard(run_id)
 
-    async def _do_due(self, later: set[str]) -> None:
-        while True:
-            skipped = self._stuck | later
-            found = await self._store.due(self._now(), BATCH + len(skipped))
-            heads = [head for head in found if head.id not in skipped]
-            if not heads:
-                return
-            async with trio.open_nursery() as nursery:
+    async def _do_due(self) -> None:
+        """Do what is due by now, first in the runs that wait for another try."""
+        retries, self._retries = self._retries, set()
+        slots = trio.Semaphore(AT_ONCE)
+        async with trio.open_nursery() as nursery:
+            for run_id in retries:
+                await slots.acquire()
+                nursery.start_soon(self._do_one, run_id, slots)
+            while heads := await self._take_up():
                 for head in heads:
-                    nursery.start_soon(self._do_one, head, later)
+                    await slots.acquire()
+                    nursery.start_soon(self._do_one, head.id, slots)
+                    self._reached = head
 
-    async def _next_due(self, skipped: set[str]) -> int | None:
-        heads = await self._store.due(MAX_INT, 1 + len(skipped))
-        return next((head.next_due for head in heads if head.id not in skipped), None)
+    async def _take_up(self) -> tuple[Head, ...]:
+        """Some runs that are due; none while too many wait for another try."""
+        if len(self._retries) >= MAX_RETRIES:
+            return ()
+        return await self._store.due(self._now(), PAGE, after=self._reached)
 
-    async def _do_one(self, head: Head, later: set[str]) -> None:
+    async def _do_one(self, run_id: str, slots: trio.Semaphore) -> None:
         try:
-            if head.status in FINAL:
-                await self._registry.delete(head)
-            else:
-                await self._activation.tick(head.id)
+            await self._activation.do_due(run_id)
         except StaleEpoch:
-            self._stuck.add(head.id)  # the store's new owner does it
+            pass  # the store's new owner does it
         except Exception as error:
-            logger.warning("run %s can't do what is due: %s", head.id, error)
-            is_lasting = isinstance(error, AdjournError) and not error.retryable
-            (self._stuck if is_lasting else later).add(head.id)
+            logger.warning("run %s can't do what is due: %s", run_id, error)
+            if not isinstance(error, AdjournError) or error.retryable:
+                self._retries.add(run_id)
+        finally:
+            slots.release()

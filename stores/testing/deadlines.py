@@ -57,4 +57,24 @@ async def due_gives_runs_of_every_status(opener: Opener) -> None:
         assert found == list(statuses), f"runs that are over too: {found}"
 
 
+@clause()
+async def due_goes_on_behind_a_head_whatever_became_of_its_run(opener: Opener) -> None:
+    places = (("a", 20), ("b", 10), ("c", 20), ("d", 10), ("e", 20), ("f", 30))
+    heads = {run_id: a_head(run_id, next_due=due) for run_id, due in places}
+    order = ["b", "d", "a", "c", "e", "f"]  # by deadline, then by id
+    async with opener() as store:
+        await save_all(store, list(heads.values()))
+        for n, run_id in enumerate(order):
+            found = [head.id for head in await store.due(30, after=heads[run_id])]
+            assert found == order[n + 1 :], f"what is due behind {run_id}: {found}"
+        found = [head.id for head in await store.due(20, 2, after=heads["d"])]
+        assert found == ["a", "c"], f"two of them, up to now: {found}"
+        await store.save(next_head(heads["a"], next_due=99), expected_version=1)
+        await store.save(next_head(heads["c"], next_due=5), expected_version=1)
+        await store.delete("e", epoch=0)
+        for run_id in "ace":
+            found = [head.id for head in await store.due(30, after=heads[run_id])]
+            assert found == ["f"], f"behind the place that {run_id} had: {found}"
+
+
 CLAUSES = tuple(value for value in list(globals().values()) if isinstance(value, Clause))

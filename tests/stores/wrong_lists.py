@@ -262,6 +262,25 @@ class OneRunDueAtATime(MemoryStore):
         return tuple({head.next_due: head for head in heads}.values())[:limit]
 
 
+class DueFromTheStart(MemoryStore):
+    async def due(self, now: int, limit: int = 100, *, after: Head | None = None) -> tuple[Head, ...]:
+        return await super().due(now, limit)
+
+
+class SkipsWhatIsDueAtOnce(MemoryStore):
+    """It goes on at the next moment, not at the next run."""
+
+    async def due(self, now: int, limit: int = 100, *, after: Head | None = None) -> tuple[Head, ...]:
+        behind = after and msgspec.structs.replace(after, id=chr(0x10FFFF))
+        return await super().due(now, limit, after=behind)
+
+
+class GoesOnWhereTheRunIsNow(MemoryStore):
+    async def due(self, now: int, limit: int = 100, *, after: Head | None = None) -> tuple[Head, ...]:
+        record = after and await self.load(after.id)
+        return await super().due(now, limit, after=record.head if record else after)
+
+
 class TakesThirtyTwoBitTimes(MemoryStore):
     async def save(self, head: Head, append: Sequence[Entry] = (), *, expected_version: int) -> None:
         due = head.next_due and (head.next_due + 2**31) % 2**32 - 2**31
@@ -297,5 +316,8 @@ WRONG: dict[type[MemoryStore], str] = {
     DueByAge: "due gives what is due now earliest first",
     NeverDueAtZero: "due orders times as numbers to the millisecond",
     NeverDueWhenOver: "due gives runs of every status",
+    DueFromTheStart: "due goes on behind a head whatever became of its run",
+    SkipsWhatIsDueAtOnce: "due goes on behind a head whatever became of its run",
+    GoesOnWhereTheRunIsNow: "due goes on behind a head whatever became of its run",
     TakesThirtyTwoBitTimes: "due orders times as numbers to the millisecond",
 }

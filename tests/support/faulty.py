@@ -69,9 +69,9 @@ class FaultyStore:
     async def count(self, status: Status) -> int:
         return await self.inner.count(status)
 
-    async def due(self, now: int, limit: int = 100) -> tuple[Head, ...]:
+    async def due(self, now: int, limit: int = 100, *, after: Head | None = None) -> tuple[Head, ...]:
         self._reach()
-        return await self.inner.due(now, limit)
+        return await self.inner.due(now, limit, after=after)
 
     async def acquire(self, owner: str) -> Acquired:
         return await self.inner.acquire(owner)

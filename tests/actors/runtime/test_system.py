@@ -295,10 +295,10 @@ async def test_the_sweeper_sleeps_when_nothing_is_due(autojump_clock: MockClock)
     looks = 0
 
     class Counting(FaultyStore):
-        async def due(self, now: int, limit: int = 100) -> tuple[Head, ...]:
+        async def due(self, now: int, limit: int = 100, *, after: Head | None = None) -> tuple[Head, ...]:
             nonlocal looks
             looks += 1
-            return await super().due(now, limit)
+            return await super().due(now, limit, after=after)
 
     agent = agent_of(calls(("refund", {})), tools=[Ledger().gated()], parked_ttl_s=None)
     async with open_test_system(agent, store=Counting(), passivate_after_s=10) as system:
