@@ -1,10 +1,12 @@
 """Threads run beside busy tasks, and the loop naps only for their sake."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from queue import SimpleQueue
 
+import outcome
 import pytest
 import trio
 
@@ -75,7 +77,7 @@ async def test_saves_get_done_beside_busy_tasks(tmp_path: Path) -> None:
 
 async def test_the_loop_naps_only_while_thread_work_is_outstanding(monkeypatch: pytest.MonkeyPatch) -> None:
     naps: list[float] = []
-    monkeypatch.setattr(gil, "time", type("FakeTime", (), {"sleep": naps.append, "monotonic": time.monotonic}))
+    monkeypatch.setattr(gil, "time", type("FakeTime", (), {"sleep": naps.append}))
     friendly = thread_friendly()
     await trio.testing.wait_all_tasks_blocked()
     for _ in range(3):
@@ -93,7 +95,7 @@ async def test_the_loop_naps_only_while_thread_work_is_outstanding(monkeypatch: 
 
 async def test_a_loop_with_nothing_to_do_does_not_nap(monkeypatch: pytest.MonkeyPatch) -> None:
     naps: list[float] = []
-    monkeypatch.setattr(gil, "time", type("FakeTime", (), {"sleep": naps.append, "monotonic": time.monotonic}))
+    monkeypatch.setattr(gil, "time", type("FakeTime", (), {"sleep": naps.append}))
     with thread_friendly():
         await trio.to_thread.run_sync(time.sleep, 0.01)
         ready = len(naps)
@@ -101,15 +103,31 @@ async def test_a_loop_with_nothing_to_do_does_not_nap(monkeypatch: pytest.Monkey
     assert len(naps) <= ready + 3  # the ticks that start and end the thread's work, none while it goes on
 
 
-async def test_a_long_tick_naps_now_and_then_where_jobs_are_handed_over(monkeypatch: pytest.MonkeyPatch) -> None:
-    naps: list[float] = []
-    now = 100.0
-    monkeypatch.setattr(gil, "time", type("FakeTime", (), {"sleep": naps.append, "monotonic": lambda: now}))
-    friendly = gil.ThreadFriendly()
-    for _ in range(3):
-        friendly.nap_if_busy()
-    assert len(naps) == 1
-    now += 2 * gil.BUSY_S
-    for _ in range(3):
-        friendly.nap_if_busy()
-    assert len(naps) == 2
+async def test_work_at_a_ticks_end_is_done_once_when_all_ready_tasks_had_their_turn() -> None:
+    friendly, order = thread_friendly(), list[str]()
+
+    async def one(name: str) -> None:
+        friendly.at_tick_end(lambda: order.append(f"end for {name}"))
+        order.append(name)
+
+    async with trio.open_nursery() as nursery:
+        for name in "abc":
+            nursery.start_soon(one, name)
+    await trio.lowlevel.checkpoint()
+    assert sorted(order[:3]) == ["a", "b", "c"]
+    assert [f"end for {name}" for name in order[:3]] == order[3:]
+
+
+def test_a_tick_ends_in_guest_mode_too(tmp_path: Path) -> None:
+    todo: SimpleQueue[Callable[[], object]] = SimpleQueue()
+    ended = list[outcome.Outcome[int]]()
+
+    async def work() -> int:
+        async with open_store(f"sqlite:///{tmp_path}/runs.db") as store:
+            await store.save(a_head(), expected_version=0)
+            return await store.count("paused")
+
+    trio.lowlevel.start_guest_run(work, run_sync_soon_threadsafe=todo.put, done_callback=ended.append)
+    while not ended:
+        todo.get()()
+    assert ended[0].unwrap() == 1

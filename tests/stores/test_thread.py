@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -59,6 +60,29 @@ async def test_jobs_that_wait_are_taken_together_and_answered_apart(caplog: pyte
     await bench.thread.aclose()
     assert bench.ended == ["test"]
     assert "closing a store failed" in caplog.text
+
+
+async def test_jobs_of_one_tick_are_one_group() -> None:
+    bench = Bench()
+    async with trio.open_nursery() as nursery:
+        for number in range(100):
+            nursery.start_soon(bench.thread.run, str(number))
+    assert len(bench.groups) == 1
+    await bench.thread.aclose()
+
+
+async def test_closing_in_the_tick_of_a_job_finishes_or_refuses_it() -> None:
+    for _ in range(20):  # the two begin in any order
+        bench, results = Bench(), list[str]()
+
+        async def one(bench: Bench, results: list[str]) -> None:
+            with suppress(StoreUnavailable):
+                results.append(await bench.thread.run("a"))
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(one, bench, results)
+            nursery.start_soon(bench.thread.aclose)
+        assert results == ["A"] * len(bench.groups)
 
 
 async def test_a_job_cancelled_before_it_is_handed_over_never_happens() -> None:
