@@ -5,7 +5,7 @@ store: `nextDue`. What leaves memory because it has been at rest for long is `re
 """
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from math import inf
 
 import trio
@@ -22,9 +22,9 @@ __all__ = ["Alarm", "Sweeper"]
 
 logger = logging.getLogger("adjourn.system")
 
-PAGE = 500  # heads that are read at once
-AT_ONCE = 100  # runs that do what is due at the same time
-MAX_RETRIES = 1_000  # runs that wait for another try; so many, and no others are taken up
+PAGE = 100  # runs that are read, and taken up, together
+PAGES_AT_ONCE = 2  # one is loaded while another is saved
+MAX_RETRIES = 200  # runs that wait for another try; so many, and no others are taken up
 CLOCK_S = 60.0  # until the wall clock is looked at again while a deadline is waited for: it may have been set
 RETRY_S = 1.0
 
@@ -124,24 +124,30 @@ class Sweeper:
     async def _do_due(self) -> None:
         """Do what is due by now, first in the runs that wait for another try."""
         retries, self._retries = self._retries, set()
-        slots = trio.Semaphore(AT_ONCE)
+        slots = trio.Semaphore(PAGES_AT_ONCE - 1)  # beside the page that is begun first
         async with trio.open_nursery() as nursery:
-            for run_id in retries:
+            page: Collection[str] = retries or await self._take_up()
+            while page:
+                nursery.start_soon(self._do_page, page, slots)
                 await slots.acquire()
-                nursery.start_soon(self._do_one, run_id, slots)
-            while heads := await self._take_up():
-                for head in heads:
-                    await slots.acquire()
-                    nursery.start_soon(self._do_one, head.id, slots)
-                    self._reached = head
+                page = await self._take_up()
 
-    async def _take_up(self) -> tuple[Head, ...]:
+    async def _take_up(self) -> Collection[str]:
         """Some runs that are due; none while too many wait for another try."""
         if len(self._retries) >= MAX_RETRIES:
             return ()
-        return await self._store.due(self._now(), PAGE, after=self._reached)
+        heads = await self._store.due(self._now(), PAGE, after=self._reached)
+        self._reached = heads[-1] if heads else self._reached
+        return [head.id for head in heads]
 
-    async def _do_one(self, run_id: str, slots: trio.Semaphore) -> None:
+    async def _do_page(self, run_ids: Collection[str], slots: trio.Semaphore) -> None:
+        # Begun in one tick, they are loaded and saved together too: a store may do that as one group.
+        async with trio.open_nursery() as nursery:
+            for run_id in run_ids:
+                nursery.start_soon(self._do_one, run_id)
+        slots.release()
+
+    async def _do_one(self, run_id: str) -> None:
         try:
             await self._activation.do_due(run_id)
         except StaleEpoch:
@@ -150,5 +156,3 @@ class Sweeper:
             logger.warning("run %s can't do what is due: %s", run_id, error)
             if not isinstance(error, AdjournError) or error.retryable:
                 self._retries.add(run_id)
-        finally:
-            slots.release()

@@ -186,7 +186,7 @@ async def test_runs_that_cant_do_what_is_due_hold_up_no_others(
 async def test_it_takes_up_no_more_runs_than_may_wait_for_another_try(
     autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name, value in (("PAGE", 2), ("AT_ONCE", 1), ("MAX_RETRIES", 3)):
+    for name, value in (("PAGE", 2), ("PAGES_AT_ONCE", 1), ("MAX_RETRIES", 3)):
         monkeypatch.setattr(sweeper, name, value)
     store, agent = FaultyStore(), refunders(10)
     async with open_test_system(agent, store=store, passivate_after_s=10) as system:
