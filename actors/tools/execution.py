@@ -15,7 +15,7 @@ from .declared import Tool
 from .errors import ToolError
 from .gates import refusal
 from .hostloop import HostLoop
-from .results import ToolOutcome, carried, failed, raised, returned
+from .results import ToolOutcome, carried, failed, raised, returned, taken
 from .threads import NotStarted, RaisedInThread, ThreadCall, Threads
 
 __all__ = ["Tool", "ToolContext", "ToolError", "ToolOutcome", "carried", "execute"]
@@ -48,6 +48,7 @@ async def execute(
     if refused is not None:
         return failed(refused)
     progress = Progress(context, max_result_bytes)
+    threads = threads or Threads(trio.to_thread.current_default_thread_limiter())
     try:
         publish = progress.publish
         if tool.loop is not None:
@@ -60,12 +61,11 @@ async def execute(
         if tool.loop is not None and host_loop is not None:
             call = partial(host_loop.run, call)
         if tool.threaded:
-            threads = threads or Threads(trio.to_thread.current_default_thread_limiter())
             return await _in_thread(tool, call, context, max_result_bytes, threads)
         if tool.timeout_s is None:
-            return await _outcome(call, context, max_result_bytes)
+            return await _outcome(call, context, max_result_bytes, threads)
         with trio.move_on_after(tool.timeout_s):
-            return await _outcome(call, context, max_result_bytes)
+            return await _outcome(call, context, max_result_bytes, threads)
         return _late(tool, has_begun=True)
     finally:
         progress.close()
@@ -92,18 +92,20 @@ async def _in_thread(
 ) -> ToolOutcome:
     job = ThreadCall(call, context.tool_call_id, context.tool_name)
     if tool.timeout_s is None:
-        return await _outcome(lambda: threads.run(job), context, max_result_bytes)
+        return await _outcome(lambda: threads.run(job), context, max_result_bytes, threads)
     timeout_s = tool.timeout_s
     with trio.CancelScope() as scope:
 
         def start_clock() -> None:
             scope.deadline = trio.current_time() + timeout_s
 
-        return await _outcome(lambda: threads.run(job, on_start=start_clock), context, max_result_bytes)
+        return await _outcome(lambda: threads.run(job, on_start=start_clock), context, max_result_bytes, threads)
     return _late(tool, has_begun=job.has_begun)
 
 
-async def _outcome(call: Callable[[], Any], context: ToolContext, max_result_bytes: int) -> ToolOutcome:
+async def _outcome(
+    call: Callable[[], Any], context: ToolContext, max_result_bytes: int, threads: Threads
+) -> ToolOutcome:
     """What comes of the call, as an outcome. Only what is ours to raise is raised."""
     name, call_id = context.tool_name, context.tool_call_id
     task = trio.lowlevel.current_task()
@@ -117,7 +119,12 @@ async def _outcome(call: Callable[[], Any], context: ToolContext, max_result_byt
         fault = foreign_error(error, f"tool {name} (call {call_id})", _log, task=task)
         fault = fault.error if isinstance(fault, RaisedInThread) else fault
         return raised(fault, name, call_id, max_result_bytes)  # noqa: ASYNC104
-    return returned(value, name, max_result_bytes)
+    copy = taken(value, name)
+    if isinstance(copy, ToolOutcome):
+        return copy
+    if copy.is_large:
+        return await threads.compute(partial(returned, copy, name, max_result_bytes))
+    return returned(copy, name, max_result_bytes)
 
 
 def _late(tool: Tool, *, has_begun: bool) -> ToolOutcome:

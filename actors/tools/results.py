@@ -4,6 +4,7 @@ A tool that has executed may not be told of as if it had not: what can't be carr
 """
 
 import logging
+from collections.abc import Callable
 from typing import Any, NamedTuple, cast
 
 import msgspec
@@ -12,10 +13,10 @@ from ...protocol.codec import CodecError, check_value, from_json, to_json
 from ...protocol.events import ToolOutput
 from ...protocol.messages import Image, Text, UserBlock, text_of
 from ..core.faults import error_text, foreign_error
-from .encoding import plain
+from .encoding import copied, is_large, plain
 from .errors import ToolError
 
-__all__ = ["ResultTooLarge", "ToolOutcome", "carried", "failed", "raised", "returned"]
+__all__ = ["ResultTooLarge", "Taken", "ToolOutcome", "carried", "failed", "raised", "returned", "taken"]
 
 MAX_ERROR_CHARS = 4000  # of an exception's message, towards the model
 MAX_PATH_CHARS = 200  # to what can't be carried
@@ -36,6 +37,18 @@ class ToolOutcome(NamedTuple):
         return text_of(self.content)
 
 
+class Taken(NamedTuple):
+    """What a tool returned, in data that is shared with nobody. It is not checked yet."""
+
+    content: tuple[UserBlock, ...] | None  # None: it returned data, for the model as text
+    data: Any  # that, or what comes beside the content
+
+    @property
+    def is_large(self) -> bool:
+        """Whether `returned` takes so long for it that it should not hold up the loop."""
+        return is_large(self.data)
+
+
 class ResultTooLarge(CodecError):
     """Content and details of a result take more bytes, as JSON, than a run allows."""
 
@@ -45,13 +58,26 @@ def failed(message: str) -> ToolOutcome:
     return ToolOutcome((Text(text=message[:MAX_ERROR_CHARS].encode("utf-8", "replace").decode()),), None, True)
 
 
-def returned(value: Any, tool_name: str, max_result_bytes: int) -> ToolOutcome:
-    """What a tool returned; where that can't be carried, an error that says so, and that the tool was executed."""
+def taken(value: Any, tool_name: str) -> Taken | ToolOutcome:
+    """What a tool returned, for `returned`; an error where it can't be copied. On the tool's own thread: it is calling
+    other people's code."""
+    try:
+        return _taken(value)
+    except BaseException as error:  # noqa: ASYNC103  # nothing is awaited
+        return _not_carried(error, tool_name)  # noqa: ASYNC104
+
+
+def returned(value: Taken, tool_name: str, max_result_bytes: int) -> ToolOutcome:
+    """What a tool returned, checked; where that can't be carried, an error that says so, and that the tool was
+    executed. On any thread."""
     try:
         return _checked(_output(value), max_result_bytes)
-    except BaseException as error:  # noqa: ASYNC103  # encoding calls other people's code, and awaits none
-        reason = _reason(error, tool_name)
-        return failed(f"{tool_name} was executed, but its result can't be carried: {reason}")  # noqa: ASYNC104
+    except BaseException as error:  # noqa: ASYNC103  # nothing is awaited
+        return _not_carried(error, tool_name)  # noqa: ASYNC104
+
+
+def _not_carried(error: BaseException, tool_name: str) -> ToolOutcome:
+    return failed(f"{tool_name} was executed, but its result can't be carried: {_reason(error, tool_name)}")
 
 
 def raised(error: BaseException, tool_name: str, call_id: str, max_result_bytes: int) -> ToolOutcome:
@@ -79,24 +105,32 @@ def carried(outcome: ToolOutcome, max_result_bytes: int) -> ToolOutcome:
     return _checked(output, max_result_bytes, is_error=bool(outcome.is_error))
 
 
-def _output(value: Any) -> ToolOutput:
+def _taken(value: Any) -> Taken:
     if value is None:
-        return ToolOutput(content=(Text(text="done"),))
+        return Taken((Text(text="done"),), None)
     if isinstance(value, ToolOutput):
-        return ToolOutput(content=tuple(value.content), details=_details(value.details))
+        return Taken(tuple(value.content), _of_details(copied, value.details))
     if isinstance(value, Text | Image):
-        return ToolOutput(content=(value,))
+        return Taken((value,), None)
     if isinstance(value, list | tuple) and value and all(isinstance(item, Text | Image) for item in cast(Any, value)):
-        return ToolOutput(content=tuple(cast(list[UserBlock], value)))
-    data = plain(value)
+        return Taken(tuple(cast(list[UserBlock], value)), None)
+    return Taken(None, copied(value))
+
+
+def _output(value: Taken) -> ToolOutput:
+    content, data = value
+    if content is not None:
+        _of_details(check_value, data)
+        return ToolOutput(content=content, details=data)
+    check_value(data)
     if type(data) is str:
         return ToolOutput(content=(Text(text=data),))
     return ToolOutput(content=(Text(text=to_json(data).decode()),), details=data)
 
 
-def _details(value: Any) -> Any:
+def _of_details(function: Callable[[Any], Any], value: Any) -> Any:
     try:
-        return plain(value)
+        return function(value)
     except CodecError as error:
         raise CodecError(f"/details{error.path}", error.message) from error
 

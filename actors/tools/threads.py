@@ -8,7 +8,7 @@ import logging
 import threading
 from collections.abc import Callable, Set
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 import trio
 
@@ -22,6 +22,7 @@ MAX_LEFT_BEHIND = 64  # threads
 MAX_UNSTARTED = 1000  # ids of calls given up before they began, kept until somebody asks for them
 
 _log = logging.getLogger("adjourn.tools")
+T = TypeVar("T")
 
 
 class NotStarted(ProgramError):
@@ -133,6 +134,15 @@ class Threads:
         except BaseException:
             self._leave(call)
             raise
+
+    async def compute(self, work: Callable[[], T]) -> T:
+        """Return what `work` returns, computed in a thread of its own: what takes long and is our own code.
+
+        It counts as no call, waits for no place, and is not cancelled: the tool has executed, its result must be kept.
+        """
+        with trio.CancelScope(shield=True), self._friendly():
+            return await trio.to_thread.run_sync(work, limiter=trio.CapacityLimiter(1))
+        raise AssertionError("nobody cancels this scope")
 
     async def _work(self, call: ThreadCall, on_start: Callable[[], None] | None) -> Any:
         self._check_left_behind(call)

@@ -1,0 +1,105 @@
+"""Large results: they are checked and encoded on a thread, and come to the same as small ones."""
+
+import threading
+from typing import Any
+
+import pytest
+import trio
+from onecall import OBJECT, run, said
+
+from adjourn.actors.tools import ToolContext, ToolOutcome, make_tool, results
+from adjourn.actors.tools.encoding import LARGE, is_large
+from adjourn.protocol.events import ToolOutput
+from adjourn.protocol.messages import Text
+
+ROWS = [{"id": n, "name": f"customer {n}", "open": n % 2 == 0} for n in range(LARGE)]
+MOST = 10_000_000
+
+
+@pytest.fixture
+def checked_on(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The threads on which results are checked, one after another."""
+    threads, check = list[int](), results.check_value
+
+    def noting(value: object) -> None:
+        threads.append(threading.get_ident())
+        check(value)
+
+    monkeypatch.setattr(results, "check_value", noting)
+    return threads
+
+
+async def result_of(value: Any) -> ToolOutcome:
+    async def give(arguments: dict[str, Any], context: ToolContext) -> Any:
+        return value
+
+    return await run(make_tool("t", "", OBJECT, give), max_result_bytes=MOST)
+
+
+async def test_a_large_result_is_checked_on_another_thread_and_is_the_same(checked_on: list[int]) -> None:
+    outcome = await result_of(ROWS)
+    assert outcome.details == ROWS
+    assert outcome.details is not ROWS
+    assert not outcome.is_error
+    assert checked_on != [threading.get_ident()]
+
+
+async def test_a_small_one_is_checked_where_it_is(checked_on: list[int]) -> None:
+    assert (await result_of(ROWS[:10])).details == ROWS[:10]
+    assert checked_on == [threading.get_ident()]
+
+
+async def test_large_details_too(checked_on: list[int]) -> None:
+    outcome = await result_of(ToolOutput(content=(Text(text="rows"),), details={"rows": ROWS}))
+    assert (said(outcome), outcome.details) == ("rows", {"rows": ROWS})
+    assert checked_on != [threading.get_ident()]
+
+
+async def test_what_a_large_result_may_not_hold_is_said_with_its_path() -> None:
+    outcome = await result_of([*ROWS, {"id": float("nan")}])
+    assert outcome.is_error
+    assert f"/{LARGE}/id: expected a finite number" in said(outcome)
+
+
+async def test_a_tool_that_changes_a_large_result_later_changes_nothing() -> None:
+    rows = [dict(row) for row in ROWS]
+    outcome: list[ToolOutcome] = []
+
+    async def take() -> None:
+        outcome.append(await result_of(rows))
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(take)
+        await trio.lowlevel.checkpoint()
+        for row in rows:
+            row["name"] = "changed"
+    assert outcome[0].details in (ROWS, rows)  # all of it from one moment
+
+
+async def test_a_cancelled_run_still_gets_the_large_result_of_a_tool_that_has_executed() -> None:
+    outcome: list[ToolOutcome] = []
+    with trio.CancelScope() as scope:
+
+        async def give(arguments: dict[str, Any], context: ToolContext) -> Any:
+            scope.cancel()
+            return ROWS
+
+        outcome.append(await run(make_tool("t", "", OBJECT, give), max_result_bytes=MOST))
+    assert outcome[0].details == ROWS
+
+
+@pytest.mark.parametrize(
+    ("value", "large"),
+    [
+        ("x" * 10_000, False),
+        ("x" * 10_000_000, True),
+        (None, False),
+        ([0] * (LARGE - 1), False),
+        ([0] * LARGE, True),
+        ({"a": [[0] * (LARGE // 2), [0] * (LARGE // 2)]}, True),
+        (dict.fromkeys(map(str, range(LARGE)), 1), True),
+    ],
+    ids=["text", "long text", "none", "a list", "a long list", "nested", "a wide object"],
+)
+def test_large_is_what_has_many_values(value: Any, large: bool) -> None:
+    assert is_large(value) is large
