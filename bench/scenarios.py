@@ -26,6 +26,7 @@ SCENARIOS: dict[int, tuple[str, tuple[str, ...]]] = {
     8: ("cold import", ("imports",)),
     9: ("threads", ("threads",)),
     10: ("server-sent events", ("sse",)),
+    11: ("growth", ("growth",)),
 }
 
 

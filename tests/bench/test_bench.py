@@ -2,6 +2,7 @@
 
 import sqlite3
 import tracemalloc
+from collections.abc import Awaitable, Callable
 from contextlib import closing
 from pathlib import Path
 from xml.etree import ElementTree
@@ -21,7 +22,7 @@ from bench.scenarios import SCENARIOS, ScenarioFailed, run_scenario
 from adjourn.actors import open_actor_system
 from adjourn.protocol.messages import AssistantMessage, ToolResultMessage
 from bench import __main__ as command
-from bench import abort, core, fanout, imports, memory, pause, startup, streaming, threads, turns
+from bench import abort, core, fanout, growth, imports, memory, pause, startup, streaming, threads, turns
 
 FIGURES = [
     compared(1, "slow", "µs", [(30, 10), (40, 10), (10, 10)], against="bare", most=2),
@@ -218,6 +219,15 @@ async def test_threads(work: threads.Work) -> None:
     assert len(await threads.beside_busy_runs(work, 2, 3)) == 3
 
 
+@pytest.mark.parametrize("cost", [growth.park, growth.close, growth.calls, growth.rows, growth.expire])
+async def test_growth(cost: Callable[[int], Awaitable[float]]) -> None:
+    assert await cost(5) > 0
+
+
+async def test_the_longest_step_is_found() -> None:
+    assert await growth.longest_step(10) > 0
+
+
 def test_imports() -> None:
     assert imports.import_s("import json") > 0
 
@@ -227,7 +237,7 @@ def test_a_scenario_that_breaks_says_why() -> None:
     with pytest.raises(ScenarioFailed, match=r"No module named 'bench\.nonesuch'"):
         run_scenario("nonesuch", quick=True, progress=said.append)
     assert said
-    assert sorted(SCENARIOS) == list(range(1, 11))
+    assert sorted(SCENARIOS) == list(range(1, 12))
 
 
 def test_a_value_budget_is_of_the_value() -> None:
