@@ -14,6 +14,7 @@ from ...protocol.codec import MAX_INT
 from ...protocol.errors import AdjournError, RunNotFound, StaleEpoch
 from ...protocol.record import Head
 from ...stores.base import Store
+from ..core.faults import bare_error
 from ..core.mailbox import Mailbox
 from .activation import Activation
 from .registry import Registry
@@ -24,7 +25,7 @@ logger = logging.getLogger("adjourn.system")
 
 PAGE = 100  # runs that are read, and taken up, together
 PAGES_AT_ONCE = 2  # one is loaded while another is saved
-MAX_RETRIES = 200  # runs that wait for another try; so many, and no others are taken up
+MAX_RETRIES = 200  # runs that wait for another try and are known by name; the others are found again later
 CLOCK_S = 60.0  # until the wall clock is looked at again while a deadline is waited for: it may have been set
 RETRY_S = 1.0
 
@@ -84,6 +85,8 @@ class Sweeper:
         # or because its record can't be read: it isn't asked again.
         self._reached: Head | None = None
         self._retries: set[str] = set()  # runs that could not do it at that moment
+        self._is_full = False  # more of them than are remembered: this look goes no further
+        self._begins_anew = False  # some of them were not remembered: at the end, begin at the first run that is due
 
     async def run(self, mailbox: Mailbox[None]) -> None:
         """The actor."""
@@ -94,16 +97,19 @@ class Sweeper:
             try:
                 await self._look()
             except Exception as error:
-                logger.warning("the sweeper waits for the store: %s", error)
+                logger.warning("the sweeper waits for the store: %s", bare_error(error))
                 self._reached = None  # some of the runs before it were perhaps not taken up
                 await trio.sleep(RETRY_S)
                 continue
-            if len(self._retries) >= MAX_RETRIES:
+            if self._begins_anew:
                 await trio.sleep(RETRY_S)
             else:
                 await self._alarm.wait(self._now, RETRY_S if self._retries or self._registry.lost else inf)
 
     async def _look(self) -> None:
+        if self._begins_anew and not self._is_full:
+            self._begins_anew, self._reached = False, None
+        self._is_full = False
         await self._bring_back()
         await self._do_due()
         for head in await self._store.due(MAX_INT, 1, after=self._reached):
@@ -133,8 +139,8 @@ class Sweeper:
                 page = await self._take_up()
 
     async def _take_up(self) -> Collection[str]:
-        """Some runs that are due; none while too many wait for another try."""
-        if len(self._retries) >= MAX_RETRIES:
+        """Some runs that are due; none where too many have failed in this look."""
+        if self._is_full:
             return ()
         heads = await self._store.due(self._now(), PAGE, after=self._reached)
         self._reached = heads[-1] if heads else self._reached
@@ -155,4 +161,10 @@ class Sweeper:
         except Exception as error:
             logger.warning("run %s can't do what is due: %s", run_id, error)
             if not isinstance(error, AdjournError) or error.retryable:
-                self._retries.add(run_id)
+                self._try_again(run_id)
+
+    def _try_again(self, run_id: str) -> None:
+        if len(self._retries) < MAX_RETRIES:
+            self._retries.add(run_id)
+        else:
+            self._is_full = self._begins_anew = True

@@ -15,7 +15,7 @@ from adjourn.actors.runtime import sweeper
 from adjourn.actors.testing import ScriptedModel, calls, inspect, open_test_system, says, scripted_agent
 from adjourn.protocol.errors import LimitExceeded
 from adjourn.protocol.events import AgentEnd, Envelope
-from adjourn.protocol.record import Entry, Head, Limits, OnExpiry
+from adjourn.protocol.record import Entry, Head, Limits, OnExpiry, Record
 from adjourn.stores.memory import MemoryStore
 
 REFUND = calls(("refund", {}))
@@ -183,21 +183,47 @@ async def test_runs_that_cant_do_what_is_due_hold_up_no_others(
         assert (await system.list(status="paused", agent="gone")).heads[4:]
 
 
-async def test_it_takes_up_no_more_runs_than_may_wait_for_another_try(
+async def test_many_runs_that_fail_are_tried_again_by_and_by(
     autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name, value in (("PAGE", 2), ("PAGES_AT_ONCE", 1), ("MAX_RETRIES", 3)):
         monkeypatch.setattr(sweeper, name, value)
-    store, agent = FaultyStore(), refunders(10)
+    store, agent = FaultyStore(), refunders(20)
     async with open_test_system(agent, store=store, passivate_after_s=10) as system:
-        for _ in range(10):
+        for _ in range(20):
             await parked(await system.start(agent, "go"))
         await trio.sleep(50)
         attempts = store.attempts
-        store.refuse = [OSError("the disk is full")] * 100
+        store.refuse = [OSError("the disk is full")] * 1_000
         await trio.sleep(60)
         tried = store.attempts - attempts
-        assert tried < 10 * 6
+        assert 20 < tried <= 10 * 7  # a second: three again, and two pages
         store.refuse.clear()
-        await trio.sleep(5)
-        assert len((await system.list(status="aborted")).heads) == 10
+        await trio.sleep(20)
+        assert len((await system.list(status="aborted")).heads) == 20
+
+
+async def test_runs_that_fail_for_ever_hold_up_no_others(
+    autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in (("PAGE", 2), ("PAGES_AT_ONCE", 1), ("MAX_RETRIES", 3)):
+        monkeypatch.setattr(sweeper, name, value)
+    store, agent, broken = FaultyStore(), refunders(12), list[str]()
+    load = store.inner.load
+
+    async def loads_some(run_id: str) -> Record | None:
+        if run_id in broken:
+            raise OSError("this page can't be read")
+        return await load(run_id)
+
+    store.inner.load = loads_some  # type: ignore[method-assign]
+    async with open_test_system(agent, store=store, passivate_after_s=10) as system:
+        for _ in range(12):
+            broken.append((await system.start(agent, "go")).id)
+            await trio.sleep(1e-2)
+        last = broken.pop()
+        await trio.sleep(110)
+        assert (await system.head(last)).status == "aborted"
+        broken.clear()
+        await trio.sleep(20)
+        assert len((await system.list(status="aborted")).heads) == 12
