@@ -12,10 +12,11 @@ import trio
 from ..core.faults import error_text, foreign_error
 from .context import Progress, ToolContext
 from .declared import Tool
+from .encoding import is_large
 from .errors import ToolError
 from .gates import refusal
 from .hostloop import HostLoop
-from .results import ToolOutcome, carried, failed, raised, returned, taken
+from .results import ToolOutcome, carried, failed, raised, returned, returned_copy, taken
 from .threads import NotStarted, RaisedInThread, ThreadCall, Threads
 
 __all__ = ["Tool", "ToolContext", "ToolError", "ToolOutcome", "carried", "execute"]
@@ -119,12 +120,12 @@ async def _outcome(
         fault = foreign_error(error, f"tool {name} (call {call_id})", _log, task=task)
         fault = fault.error if isinstance(fault, RaisedInThread) else fault
         return raised(fault, name, call_id, max_result_bytes)  # noqa: ASYNC104
+    if not is_large(value):
+        return returned(value, name, max_result_bytes)
     copy = taken(value, name)
     if isinstance(copy, ToolOutcome):
         return copy
-    if copy.is_large:
-        return await threads.compute(partial(returned, copy, name, max_result_bytes))
-    return returned(copy, name, max_result_bytes)
+    return await threads.compute(partial(returned_copy, copy, name, max_result_bytes))
 
 
 def _late(tool: Tool, *, has_begun: bool) -> ToolOutcome:

@@ -13,10 +13,10 @@ from ...protocol.codec import CodecError, check_value, from_json, to_json
 from ...protocol.events import ToolOutput
 from ...protocol.messages import Image, Text, UserBlock, text_of
 from ..core.faults import error_text, foreign_error
-from .encoding import copied, is_large, plain
+from .encoding import checked, copied, plain
 from .errors import ToolError
 
-__all__ = ["ResultTooLarge", "Taken", "ToolOutcome", "carried", "failed", "raised", "returned", "taken"]
+__all__ = ["ResultTooLarge", "ToolOutcome", "carried", "failed", "raised", "returned", "returned_copy", "taken"]
 
 MAX_ERROR_CHARS = 4000  # of an exception's message, towards the model
 MAX_PATH_CHARS = 200  # to what can't be carried
@@ -37,18 +37,6 @@ class ToolOutcome(NamedTuple):
         return text_of(self.content)
 
 
-class Taken(NamedTuple):
-    """What a tool returned, in data that is shared with nobody. It is not checked yet."""
-
-    content: tuple[UserBlock, ...] | None  # None: it returned data, for the model as text
-    data: Any  # that, or what comes beside the content
-
-    @property
-    def is_large(self) -> bool:
-        """Whether `returned` takes so long for it that it should not hold up the loop."""
-        return is_large(self.data)
-
-
 class ResultTooLarge(CodecError):
     """Content and details of a result take more bytes, as JSON, than a run allows."""
 
@@ -58,26 +46,36 @@ def failed(message: str) -> ToolOutcome:
     return ToolOutcome((Text(text=message[:MAX_ERROR_CHARS].encode("utf-8", "replace").decode()),), None, True)
 
 
-def taken(value: Any, tool_name: str) -> Taken | ToolOutcome:
-    """What a tool returned, for `returned`; an error where it can't be copied. On the tool's own thread: it is calling
-    other people's code."""
+def returned(value: Any, tool_name: str, max_result_bytes: int) -> ToolOutcome:
+    """What a tool returned; where that can't be carried, an error that says so, and that the tool was executed."""
     try:
-        return _taken(value)
+        return _checked(_output(value), max_result_bytes)
+    except BaseException as error:  # noqa: ASYNC103  # encoding calls other people's code, and awaits none
+        return _not_carried(error, tool_name)  # noqa: ASYNC104
+
+
+def taken(value: Any, tool_name: str) -> Any:
+    """What a tool returned, for `returned_copy`: its data is shared with nobody any more. A `ToolOutcome`, an error,
+    where it can't be copied. On the loop's thread, because it calls the value's own code."""
+    try:
+        if isinstance(value, ToolOutput):
+            return ToolOutput(content=tuple(value.content), details=_details(value.details, copied))
+        return tuple(value) if _are_blocks(value) else copied(value)
     except BaseException as error:  # noqa: ASYNC103  # nothing is awaited
         return _not_carried(error, tool_name)  # noqa: ASYNC104
 
 
-def returned(value: Taken, tool_name: str, max_result_bytes: int) -> ToolOutcome:
-    """What a tool returned, checked; where that can't be carried, an error that says so, and that the tool was
-    executed. On any thread."""
+def returned_copy(value: Any, tool_name: str, max_result_bytes: int) -> ToolOutcome:
+    """The same as `returned`, of what `taken` gave. On any thread."""
     try:
-        return _checked(_output(value), max_result_bytes)
+        return _checked(_output(value, checked), max_result_bytes)
     except BaseException as error:  # noqa: ASYNC103  # nothing is awaited
         return _not_carried(error, tool_name)  # noqa: ASYNC104
 
 
 def _not_carried(error: BaseException, tool_name: str) -> ToolOutcome:
-    return failed(f"{tool_name} was executed, but its result can't be carried: {_reason(error, tool_name)}")
+    reason = _reason(error, tool_name)
+    return failed(f"{tool_name} was executed, but its result can't be carried: {reason}")
 
 
 def raised(error: BaseException, tool_name: str, call_id: str, max_result_bytes: int) -> ToolOutcome:
@@ -105,32 +103,29 @@ def carried(outcome: ToolOutcome, max_result_bytes: int) -> ToolOutcome:
     return _checked(output, max_result_bytes, is_error=bool(outcome.is_error))
 
 
-def _taken(value: Any) -> Taken:
+def _output(value: Any, as_data: Callable[[Any], Any] = plain) -> ToolOutput:
     if value is None:
-        return Taken((Text(text="done"),), None)
+        return ToolOutput(content=(Text(text="done"),))
     if isinstance(value, ToolOutput):
-        return Taken(tuple(value.content), _of_details(copied, value.details))
+        return ToolOutput(content=tuple(value.content), details=_details(value.details, as_data))
     if isinstance(value, Text | Image):
-        return Taken((value,), None)
-    if isinstance(value, list | tuple) and value and all(isinstance(item, Text | Image) for item in cast(Any, value)):
-        return Taken(tuple(cast(list[UserBlock], value)), None)
-    return Taken(None, copied(value))
-
-
-def _output(value: Taken) -> ToolOutput:
-    content, data = value
-    if content is not None:
-        _of_details(check_value, data)
-        return ToolOutput(content=content, details=data)
-    check_value(data)
+        return ToolOutput(content=(value,))
+    if _are_blocks(value):
+        return ToolOutput(content=tuple(cast(list[UserBlock], value)))
+    data = as_data(value)
     if type(data) is str:
         return ToolOutput(content=(Text(text=data),))
     return ToolOutput(content=(Text(text=to_json(data).decode()),), details=data)
 
 
-def _of_details(function: Callable[[Any], Any], value: Any) -> Any:
+def _are_blocks(value: Any) -> bool:
+    items = cast(Any, value) if isinstance(value, list | tuple) else ()
+    return len(items) > 0 and all(isinstance(item, Text | Image) for item in items)
+
+
+def _details(value: Any, as_data: Callable[[Any], Any]) -> Any:
     try:
-        return function(value)
+        return as_data(value)
     except CodecError as error:
         raise CodecError(f"/details{error.path}", error.message) from error
 

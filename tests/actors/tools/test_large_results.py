@@ -1,16 +1,34 @@
 """Large results: they are checked and encoded on a thread, and come to the same as small ones."""
 
 import threading
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
 import trio
 from onecall import OBJECT, run, said
 
-from adjourn.actors.tools import ToolContext, ToolOutcome, make_tool, results
+from adjourn.actors.tools import ToolContext, ToolOutcome, encoding, make_tool
 from adjourn.actors.tools.encoding import LARGE, is_large
 from adjourn.protocol.events import ToolOutput
 from adjourn.protocol.messages import Text
+
+
+class Hostile:
+    @property
+    def __dict__(self) -> Any:  # type: ignore[override]
+        raise SystemExit
+
+
+@dataclass
+class Row:
+    number: int
+
+
+@dataclass
+class Table:
+    rows: list[Row]
+
 
 ROWS = [{"id": n, "name": f"customer {n}", "open": n % 2 == 0} for n in range(LARGE)]
 MOST = 10_000_000
@@ -19,13 +37,13 @@ MOST = 10_000_000
 @pytest.fixture
 def checked_on(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """The threads on which results are checked, one after another."""
-    threads, check = list[int](), results.check_value
+    threads, check = list[int](), encoding.check_value
 
     def noting(value: object) -> None:
         threads.append(threading.get_ident())
         check(value)
 
-    monkeypatch.setattr(results, "check_value", noting)
+    monkeypatch.setattr(encoding, "check_value", noting)
     return threads
 
 
@@ -53,6 +71,18 @@ async def test_large_details_too(checked_on: list[int]) -> None:
     outcome = await result_of(ToolOutput(content=(Text(text="rows"),), details={"rows": ROWS}))
     assert (said(outcome), outcome.details) == ("rows", {"rows": ROWS})
     assert checked_on != [threading.get_ident()]
+
+
+async def test_dataclasses_too(checked_on: list[int]) -> None:
+    outcome = await result_of(Table([Row(n) for n in range(LARGE)]))
+    assert outcome.details == {"rows": [{"number": n} for n in range(LARGE)]}
+    assert checked_on != [threading.get_ident()]
+
+
+async def test_very_many_blocks_stay_blocks() -> None:
+    blocks = [Text(text=str(n)) for n in range(LARGE)]
+    outcome = await result_of(blocks)
+    assert (outcome.content, outcome.details) == (tuple(blocks), None)
 
 
 async def test_what_a_large_result_may_not_hold_is_said_with_its_path() -> None:
@@ -91,15 +121,31 @@ async def test_a_cancelled_run_still_gets_the_large_result_of_a_tool_that_has_ex
 @pytest.mark.parametrize(
     ("value", "large"),
     [
-        ("x" * 10_000, False),
-        ("x" * 10_000_000, True),
+        ("x" * 10_000_000, False),
         (None, False),
         ([0] * (LARGE - 1), False),
         ([0] * LARGE, True),
         ({"a": [[0] * (LARGE // 2), [0] * (LARGE // 2)]}, True),
         (dict.fromkeys(map(str, range(LARGE)), 1), True),
+        (Table([Row(n) for n in range(LARGE)]), True),
+        (Table([Row(n) for n in range(10)]), False),
+        (ToolOutput(content=(), details=[0] * LARGE), True),
+        (object(), False),
+        (Hostile(), False),
     ],
-    ids=["text", "long text", "none", "a list", "a long list", "nested", "a wide object"],
+    ids=[
+        "long text",
+        "none",
+        "a list",
+        "a long list",
+        "nested",
+        "a wide object",
+        "dataclasses",
+        "few",
+        "output",
+        "slots",
+        "hostile",
+    ],
 )
 def test_large_is_what_has_many_values(value: Any, large: bool) -> None:
     assert is_large(value) is large
