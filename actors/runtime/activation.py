@@ -140,8 +140,10 @@ class Activation:
             except ActorCrashed as error:
                 raise internal_error(error, f"run {run_id}", logger) from error
 
-    async def do_due(self, run_id: str) -> None:
+    async def do_due(self, run_id: str, head: Head | None = None) -> None:
         """Do what is due in a run, in memory or not: expire what has expired, delete what was kept for long enough.
+
+        `head`: the run's, where it was read a moment ago. A run that is over is then deleted without being loaded.
 
         Raises: as `deliver`.
         """
@@ -151,8 +153,12 @@ class Activation:
                 registry.check_open()
                 if run_id in registry.opening:
                     await registry.opening[run_id].wait()
+                    head = None  # the run may be another by now
                     continue
                 with registry.single_flight(run_id):
+                    if head is not None and head.status in FINAL:
+                        await registry.delete(head)
+                        return
                     record = await load_record(self._services.store, run_id)
                     if await self._do_due_stored(record):
                         return

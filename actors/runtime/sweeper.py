@@ -5,7 +5,7 @@ store: `nextDue`. What leaves memory because it has been at rest for long is `re
 """
 
 import logging
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Mapping
 from math import inf
 
 import trio
@@ -132,30 +132,30 @@ class Sweeper:
         retries, self._retries = self._retries, set()
         slots = trio.Semaphore(PAGES_AT_ONCE - 1)  # beside the page that is begun first
         async with trio.open_nursery() as nursery:
-            page: Collection[str] = retries or await self._take_up()
+            page: Mapping[str, Head | None] = dict.fromkeys(retries) or await self._take_up()
             while page:
                 nursery.start_soon(self._do_page, page, slots)
                 await slots.acquire()
                 page = await self._take_up()
 
-    async def _take_up(self) -> Collection[str]:
-        """Some runs that are due; none where too many have failed in this look."""
+    async def _take_up(self) -> Mapping[str, Head | None]:
+        """The heads of some runs that are due; none where too many have failed in this look."""
         if self._is_full:
-            return ()
+            return {}
         heads = await self._store.due(self._now(), PAGE, after=self._reached)
         self._reached = heads[-1] if heads else self._reached
-        return [head.id for head in heads]
+        return {head.id: head for head in heads}
 
-    async def _do_page(self, run_ids: Collection[str], slots: trio.Semaphore) -> None:
+    async def _do_page(self, page: Mapping[str, Head | None], slots: trio.Semaphore) -> None:
         # Begun in one tick, they are loaded and saved together too: a store may do that as one group.
         async with trio.open_nursery() as nursery:
-            for run_id in run_ids:
-                nursery.start_soon(self._do_one, run_id)
+            for run_id, head in page.items():
+                nursery.start_soon(self._do_one, run_id, head)
         slots.release()
 
-    async def _do_one(self, run_id: str) -> None:
+    async def _do_one(self, run_id: str, head: Head | None) -> None:
         try:
-            await self._activation.do_due(run_id)
+            await self._activation.do_due(run_id, head)
         except StaleEpoch:
             pass  # the store's new owner does it
         except Exception as error:
