@@ -140,8 +140,11 @@ class Activation:
             except ActorCrashed as error:
                 raise internal_error(error, f"run {run_id}", logger) from error
 
-    async def do_due(self, run_id: str, head: Head | None = None) -> None:
+    async def do_due(self, run_id: str, head: Head | None = None) -> Head | None:
         """Do what is due in a run, in memory or not: expire what has expired, delete what was kept for long enough.
+
+        Returns the head of a run that was not saved for it, as it is: it may be due only later, by a clock that was set
+        back. None where it was saved or deleted.
 
         `head`: the run's, where it was read a moment ago. A run that is over is then deleted without being loaded.
 
@@ -158,21 +161,26 @@ class Activation:
                 with registry.single_flight(run_id):
                     if head is not None and head.status in FINAL:
                         await registry.delete(head)
-                        return
+                        return None
                     record = await load_record(self._services.store, run_id)
-                    if await self._do_due_stored(record):
-                        return
+                    now = self._services.now()
+                    if record.head.next_due is None or record.head.next_due > now:
+                        return record.head
+                    if await self._do_due_stored(record, now):
+                        return None
                     await self._revive(record)
-            await self.deliver(run_id, Tick())
+            version = registry.active[run_id].state.head.version
+            _, actor = await self.deliver(run_id, Tick())
+            if actor is not None and actor.state.head.version == version:
+                return actor.state.head
+        return None
 
-    async def _do_due_stored(self, record: Record) -> bool:
+    async def _do_due_stored(self, record: Record, now: int) -> bool:
         """Do what is due in a run that is not in memory, and return True.
 
         False where it must come into memory for that: a tool or the model is to be called, or somebody watches it.
         """
-        head, now = record.head, self._services.now()
-        if head.next_due is None or head.next_due > now:
-            return True
+        head = record.head
         if head.status in FINAL:
             await self._registry.delete(head)
             return True

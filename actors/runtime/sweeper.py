@@ -155,7 +155,9 @@ class Sweeper:
 
     async def _do_one(self, run_id: str, head: Head | None) -> None:
         try:
-            await self._activation.do_due(run_id, head)
+            left = await self._activation.do_due(run_id, head)
+            if left is not None:
+                self._alarm.note(left)
         except StaleEpoch:
             pass  # the store's new owner does it
         except Exception as error:

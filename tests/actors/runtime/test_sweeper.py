@@ -1,6 +1,7 @@
 """The sweeper: when it looks, what it does with runs that are not in memory, and what it leaves for later."""
 
 from collections.abc import Sequence
+from random import Random
 from typing import Any
 
 import pytest
@@ -60,6 +61,17 @@ async def test_a_deadline_earlier_than_all_others_is_kept(autojump_clock: MockCl
         run = await system.start(soon, "go")
         with trio.fail_after(11):
             assert (await run.wait_ended()).status == "completed"
+
+
+@pytest.mark.parametrize("passivate_after_s", [10.0, 1e6])
+async def test_a_clock_that_wavers_loses_no_deadline(passivate_after_s: float, autojump_clock: MockClock) -> None:
+    for seed in range(30):
+        behind_s, agent = Random(seed), refunders(1)
+        clock = lambda: 1_700_000_000.0 + trio.current_time() - behind_s.choice((0, 0.25))  # noqa: B023, E731
+        async with open_test_system(agent, clock=clock, passivate_after_s=passivate_after_s) as system:
+            run = await system.start(agent, "go")
+            with trio.fail_after(102):
+                assert (await run.wait_ended()).status == "aborted"
 
 
 # Runs that are not in memory.
