@@ -66,7 +66,7 @@ def _parts(value: Any) -> Collection[Any]:
     try:  # a type may have code of its own for this
         if issubclass(kind, msgspec.Struct):
             return msgspec.structs.astuple(value)
-        return cast(Any, vars(value)).values()  # of dataclasses and models
+        return tuple(cast(Any, vars(value)).values())  # of dataclasses and models
     except BaseException:  # noqa: ASYNC103  # nothing is awaited
         return ()  # noqa: ASYNC104
 
