@@ -24,6 +24,10 @@ class Watched(Protocol):
         """Whether no event will follow."""
         ...
 
+    def items(self, first: int, limit: int) -> list[Item]:
+        """The items of the ring from index `first` on, at most `limit`."""
+        ...
+
     def snapshot(self) -> Item:
         """The state at the latest event."""
         ...
@@ -69,7 +73,7 @@ class Cursor:
             self.place = ring.top
             items = [log.snapshot()]
         else:
-            items = ring.items[first : first + limit]
+            items = log.items(first, limit)
             self.place += len(items)
         if not items:
             self._armed = True

@@ -9,7 +9,6 @@ on from there. The numbers of the events in the ring have no gaps.
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import cast
 
 import trio
 
@@ -23,6 +22,8 @@ from ...protocol.events import (
     MessageStart,
     MessageUpdate,
     Status,
+    ToolExecutionEnd,
+    TurnEnd,
 )
 from ...protocol.record import FINAL
 from ...protocol.transcript import Transcript
@@ -30,7 +31,7 @@ from .cursor import BELOW, Cursor
 from .item import Item
 from .memory_budget import Share
 from .ring import Ring
-from .weight import EVENT, weigh_delta, weigh_event, weigh_snapshot
+from .weight import ALONE, EVENT, weigh_delta, weigh_event, weigh_snapshot
 
 __all__ = ["EventLog", "EventLogStatistics"]
 
@@ -88,6 +89,7 @@ class EventLog:
         "_snapshot",
         "_streamed",
         "_turn",
+        "_turn_bytes",
         "_waiting",
         "is_loaded",
         "ring",
@@ -109,6 +111,7 @@ class EventLog:
         self._fold = fold or Transcript()
         self._folded = 0  # events of the ring that are in the fold
         self._kept = self._streamed = 0  # bytes of the run's state, and those of them that a message streams now
+        self._turn_bytes: int | None = None  # of the turn's message and results, where all of them came in here
         if fold is None:
             self._kept = self.share.held = LOG_BYTES
         else:
@@ -136,39 +139,41 @@ class EventLog:
         if not events:
             return
         turning: Event | None = None
-        items: list[Item] = []
-        size, owned, kept, streamed = 0, 0, 0, self._streamed
-        run_id, share = self.run_id, self.share
-        for seq, event in enumerate(events, self.seq + 1):
-            kind = type(event)
-            if kind is MessageUpdate:  # nearly all of them
-                own, keeps = EVENT, weigh_delta(cast(MessageUpdate, event).assistant_message_event)
-                whole = own + keeps
+        sizes: list[int] = []
+        alone, kept, streamed, turn = 0, 0, self._streamed, self._turn_bytes
+        for event in events:
+            if type(event) is MessageUpdate:  # nearly all of them
+                keeps = weigh_delta(event.assistant_message_event)
+                sizes.append(EVENT + keeps)
                 streamed += keeps
-            else:
-                own, keeps, shown = weigh_event(event)
-                whole = own + keeps + shown
-                if kind in _VOIDING:
-                    kept -= streamed
-                    streamed = 0
-                if kind in _TURNING:
-                    turning = event
-            items.append(Item(run_id, seq, time, event, whole, own, share))
-            size += whole
-            owned += own
+                kept += keeps
+                continue
+            kind = type(event)
+            keeps, shown = (0, turn) if kind is TurnEnd and turn is not None else weigh_event(event)
+            sizes.append(EVENT + keeps + shown)
             kept += keeps
+            if kind in ALONE:
+                alone += shown
+            if kind in _VOIDING:
+                kept -= streamed
+                streamed = keeps if kind is MessageStart else 0
+            if kind in _TURNING:
+                turning = event
+            elif kind is MessageEnd:
+                turn = keeps
+            elif kind is ToolExecutionEnd and turn is not None:
+                turn += keeps
         # From here on nothing can fail.
         ring = self.ring
-        self.seq += len(items)
-        ring.items += items
-        ring.size += size
-        self._kept, self._streamed = self._kept + kept, streamed
-        share.add(owned + kept)
+        self.seq += len(sizes)
+        ring.add(events, time, sizes)
+        self._kept, self._streamed, self._turn_bytes = self._kept + kept, streamed, turn
+        self.share.add(EVENT * len(sizes) + alone + kept)
         if self._snapshot is not None:
             self._drop_snapshot()
         if turning is not None:
-            self._set_status(_status_after(cast("AgentPaused | AgentResume | AgentEnd", turning)))
-        if len(ring.items) > IDLE_EVENTS or ring.size > IDLE_BYTES:
+            self._set_status(_status_after(turning))
+        if len(ring.events) > IDLE_EVENTS or ring.size > IDLE_BYTES:
             self._evict()
         if self._cursors:
             self._wake()
@@ -213,7 +218,7 @@ class EventLog:
     @property
     def floor(self) -> int:
         """The ring has all events after this one."""
-        return self.seq - len(self.ring.items)
+        return self.seq - len(self.ring.events)
 
     @property
     def has_room(self) -> bool:
@@ -287,16 +292,16 @@ class EventLog:
         assert self.is_loaded
         if self._snapshot is None:
             self._fold_ring()
-            self._snapshot = Item(self.run_id, self.seq, 0, self._fold.snapshot(), share=self.share)
+            self._snapshot = Item(self.run_id, self.seq, 0, self._fold.snapshot(), self.share)
         return self._snapshot
 
     def statistics(self) -> EventLogStatistics:
         """What the log holds now. Costs O(events in the ring)."""
         return EventLogStatistics(
-            events=len(self.ring.items),
+            events=len(self.ring.events),
             bytes=self.ring.size,
-            unfolded=len(self.ring.items) - self._folded,
-            encoded_bytes=sum(item.encoded_bytes for item in self.ring.items),
+            unfolded=len(self.ring.events) - self._folded,
+            encoded_bytes=self.ring.encoded_bytes,
             cursors=len(self._cursors),
             lossless_cursors=len(self._lossless),
             status_waiters=self._waiting,
@@ -304,6 +309,10 @@ class EventLog:
         )
 
     # For the cursors.
+
+    def items(self, first: int, limit: int) -> list[Item]:
+        """The items of the ring from index `first` on, at most `limit`."""
+        return self.ring.items(first, limit, self.run_id, self.seq, self.share)
 
     def cursor_waits(self) -> None:
         """Hear that a cursor has taken all there is."""
@@ -333,28 +342,28 @@ class EventLog:
     # Inside.
 
     def _empty(self, seq: int) -> None:
-        self.ring.clear()
+        self.share.add(-self.ring.clear())
         self._folded = 0
         self._drop_snapshot()
         self.seq = seq
 
     def _drop_snapshot(self) -> None:
         if self._snapshot is not None:
-            self._snapshot.release()
+            self.share.add(-self._snapshot.release())
             self._snapshot = None
 
     def _weigh_fold(self) -> None:
         kept = LOG_BYTES + weigh_snapshot(self._fold.snapshot())
         self.share.add(kept - self._kept)
-        self._kept, self._streamed = kept, 0
+        self._kept, self._streamed, self._turn_bytes = kept, 0, None
 
     def _fold_ring(self) -> None:
-        self._fold_in(self.ring.items[self._folded :])
-        self._folded = len(self.ring.items)
+        self._fold_in(self.ring.events[self._folded :])
+        self._folded = len(self.ring.events)
 
-    def _fold_in(self, items: Sequence[Item]) -> None:
+    def _fold_in(self, events: list[Event]) -> None:
         fold = self._fold
-        for event in _without_void([cast(Event, item.content) for item in items]):
+        for event in _without_void(events):
             fold.apply(event)
 
     def _evict(self) -> None:
@@ -363,14 +372,15 @@ class EventLog:
         idle = self.status == "paused" and not self._cursors
         if idle:
             max_events, max_bytes = IDLE_EVENTS, IDLE_BYTES
-        if len(ring.items) <= max_events and ring.size <= max_bytes:
+        if len(ring.events) <= max_events and ring.size <= max_bytes:
             return
         if idle:
             self._fold_ring()  # or the fold would keep the pieces of a message whose end is still in the ring
-        evicted = ring.evict(max_events, max_bytes, self._evictable() if self._lossless else len(ring.items))
+        evicted, held = ring.evict(max_events, max_bytes, self._evictable() if self._lossless else len(ring.events))
+        self.share.add(-held)
         self._folded -= len(evicted)
         if self._folded < 0:  # the last of the evicted events are not in the fold yet
-            ahead = ring.items[:AT_ONCE]
+            ahead = ring.events[:AT_ONCE]
             self._fold_in(evicted[self._folded :] + ahead)
             self._folded = len(ahead)
 
@@ -402,7 +412,7 @@ def _without_void(events: list[Event]) -> list[Event]:
     return events
 
 
-def _status_after(event: AgentPaused | AgentResume | AgentEnd) -> Status:
-    if isinstance(event, AgentEnd):
-        return event.status
-    return "paused" if isinstance(event, AgentPaused) else "running"
+def _status_after(turning: Event) -> Status:
+    if isinstance(turning, AgentEnd):
+        return turning.status
+    return "paused" if isinstance(turning, AgentPaused) else "running"

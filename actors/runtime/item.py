@@ -22,9 +22,7 @@ class Item(msgspec.Struct, eq=False, gc=False):
     seq: int
     time: int  # ms since the epoch
     content: Event | Snapshot
-    size: int = 0  # bytes that the ring books for it, about those that it takes on the wire
-    own: int = 0  # bytes that it alone holds in memory, without its encodings
-    share: Share | None = None  # where these and its encodings count, for as long as its log has it
+    share: Share | None = None  # where its encodings count, for as long as its log has it
     frames: dict[Format, bytes] | None = None  # the WebSocket frames that the gateway made of it, for all its clients
     _json: bytes | None = None
     _msgpack: bytes | None = None
@@ -58,11 +56,10 @@ class Item(msgspec.Struct, eq=False, gc=False):
         self.frames[form] = frame
         return self._counted(frame)
 
-    def release(self) -> None:
-        """Count no longer: the log has let go of it."""
-        if self.share is not None:
-            self.share.add(-self.own - self.encoded_bytes)
-            self.share = None
+    def release(self) -> int:
+        """Count no encoding any more: the log is about to let go of it. Returns how many bytes were counted so far."""
+        self.share = None
+        return self.encoded_bytes
 
     def _counted(self, encoding: bytes) -> bytes:
         if self.share is not None:

@@ -23,15 +23,17 @@ class Resting:
         self.budget = budget
         self._after_s = after_s
         self._order: OrderedDict[str, tuple[float, Callable[[], None]]] = OrderedDict()
+        self._looks_at = float("-inf")  # when `run` looks again, on trio's clock; until it waits, it is about to look
 
     def add(self, run_id: str, leave: Callable[[], None]) -> None:
         """Note that something of a run begins to rest. `leave` takes it out of memory, if it still rests.
 
         `leave` is called at most once: what has gone on meanwhile is added again when it rests again.
         """
-        if not self._order or self.budget.is_exceeded:
+        now = trio.current_time()
+        if self.budget.is_exceeded or now + self._after_s < self._looks_at:
             self.budget.alarm.set()
-        self._order[run_id] = (trio.current_time(), leave)
+        self._order[run_id] = (now, leave)
         self._order.move_to_end(run_id)
 
     def remove(self, run_id: str) -> None:
@@ -45,7 +47,8 @@ class Resting:
             if self._let_go():
                 await trio.lowlevel.checkpoint()
                 continue
-            with trio.move_on_at(self._next_at()):
+            self._looks_at = self._next_at()
+            with trio.move_on_at(self._looks_at):
                 await self.budget.alarm.wait()
 
     def _let_go(self) -> bool:

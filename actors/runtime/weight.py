@@ -16,10 +16,9 @@ from ...protocol.events import (
     Event,
     MessageEnd,
     MessageStart,
+    MessageUpdate,
     MiddlewareError,
-    TextDelta,
-    ThinkingDelta,
-    ToolcallDelta,
+    StreamDelta,
     ToolClientExecutePending,
     ToolDecisionPending,
     ToolDecisionResolved,
@@ -31,23 +30,23 @@ from ...protocol.events import (
 from ...protocol.messages import AssistantBlock, Image, Message, Text, Thinking, ToolCall, ToolResultMessage, UserBlock
 from ...protocol.transcript import Snapshot
 
-__all__ = ["EVENT", "EventWeight", "weigh", "weigh_delta", "weigh_event", "weigh_snapshot"]
+__all__ = ["ALONE", "EVENT", "EventWeight", "weigh", "weigh_delta", "weigh_event", "weigh_snapshot"]
 
 EVENT = 256  # an event with its item in the ring; also what surrounds it on the wire
 MESSAGE = 700  # a message without its content, in all the lists and dicts that have it; also its usage on the wire
 BLOCK = 100
 CALL = 400
 SCALAR = 32
+MAX_SCHEMAS = 256  # schemas whose weight is kept
 
-_GROWING = frozenset({TextDelta, ThinkingDelta, ToolcallDelta})
+ALONE = frozenset({AgentRetry, MiddlewareError, ToolExecutionUpdate})  # what they show is in no state, or replaced soon
 
+EventWeight: TypeAlias = tuple[int, int]
+"""What an event takes beside `EVENT`, in bytes; on the wire it takes about the sum of the three.
 
-EventWeight: TypeAlias = tuple[int, int, int]
-"""What an event takes, in bytes; on the wire it takes about the sum of the three.
-
-1. What it alone holds, for as long as it is in the ring.
-2. What it brings to the run's state: that stays when the event has left the ring.
-3. What it shows of the run's state once more: that is in memory only once.
+1. What it brings to the run's state: that stays when the event has left the ring.
+2. What else it shows. Of the kinds in `ALONE` that is theirs alone, in memory for as long as they are in the ring; of
+   the others it is in the run's state already.
 """
 
 
@@ -59,24 +58,25 @@ def weigh(value: Any) -> int:
     return _struct(value) if isinstance(value, msgspec.Struct) else SCALAR
 
 
+def weigh_delta(delta: StreamDelta) -> int:
+    """The weight of what a message grows by."""
+    text = getattr(delta, "delta", None)
+    return CALL if text is None else getsizeof(text)
+
+
 def weigh_snapshot(snapshot: Snapshot) -> int:
     """The weight of all that a run's state holds."""
     calls = weigh(snapshot.pending) + weigh(snapshot.tools)
     return _messages(snapshot.messages) + calls + weigh(snapshot.metadata) + weigh(snapshot.error)
 
 
-def weigh_delta(delta: Any) -> int:
-    """The weight of a `StreamDelta`: of what a message grows by."""
-    return getsizeof(delta.delta) if type(delta) in _GROWING else CALL
-
-
 def weigh_event(event: Event) -> EventWeight:
-    """The weight of an event that is no `message_update`, told apart by who holds what."""
+    """The weight of an event, told apart by who holds what."""
     weigh_it = _WEIGHTS.get(type(event))
     return _PLAIN if weigh_it is None else weigh_it(event)
 
 
-_PLAIN = (EVENT, 0, 0)
+_PLAIN = (0, 0)
 
 
 def _messages(messages: Iterable[Message]) -> int:
@@ -128,6 +128,17 @@ def _dict(value: dict[str, Any]) -> int:
     return size
 
 
+def _schema(schema: dict[str, Any]) -> int:
+    """The weight of a schema. It is weighed once: a schema never changes, and the runs of an agent share it."""
+    known = _SCHEMAS.get(id(schema))
+    if known is None:
+        if len(_SCHEMAS) >= MAX_SCHEMAS:
+            _SCHEMAS.clear()
+        # The schema is kept beside its weight, so that no other object gets its id.
+        known = _SCHEMAS[id(schema)] = (schema, _dict(schema))
+    return known[1]
+
+
 def _sequence(value: list[Any] | tuple[Any, ...]) -> int:
     return getsizeof(value) + sum([weigh(each) for each in value])
 
@@ -139,6 +150,8 @@ def _struct(value: msgspec.Struct) -> int:
 def _none(value: None) -> int:
     return 0
 
+
+_SCHEMAS: dict[int, tuple[dict[str, Any], int]] = {}  # by id
 
 # By exact type: a chain of isinstance checks takes many times as long.
 _KINDS: dict[type, Callable[[Any], int]] = {
@@ -155,49 +168,57 @@ _KINDS: dict[type, Callable[[Any], int]] = {
 
 
 def _agent_start(event: AgentStart) -> EventWeight:
-    return EVENT, _messages(event.input) + _dict(event.metadata), 0
+    return _messages(event.input) + _dict(event.metadata), 0
 
 
 def _agent_end(event: AgentEnd) -> EventWeight:
-    return EVENT + MESSAGE, len(event.reason) + _optional(event.error), 0
+    return len(event.reason) + _optional(event.error), MESSAGE
 
 
 def _said(event: AgentRetry | MiddlewareError) -> EventWeight:
-    return EVENT + weigh(event.reason if isinstance(event, AgentRetry) else event.error), 0, 0
+    return 0, weigh(event.reason if isinstance(event, AgentRetry) else event.error)
 
 
 def _turn_end(event: TurnEnd) -> EventWeight:
-    return EVENT, 0, _message(event.message) + _messages(event.tool_results)
+    return 0, _message(event.message) + _messages(event.tool_results)
+
+
+def _message_start(event: MessageStart) -> EventWeight:
+    return MESSAGE, 0  # its message is empty
+
+
+def _message_update(event: MessageUpdate) -> EventWeight:
+    return weigh_delta(event.assistant_message_event), 0
 
 
 def _message_end(event: MessageEnd) -> EventWeight:
-    return EVENT, _message(event.message), 0
+    return _message(event.message), 0
 
 
 def _tool_start(event: ToolExecutionStart) -> EventWeight:
-    return EVENT, CALL, _dict(event.args)
+    return CALL, _dict(event.args)
 
 
 def _tool_update(event: ToolExecutionUpdate) -> EventWeight:
-    return EVENT + weigh(event.partial_result), 0, 0
+    return 0, weigh(event.partial_result)
 
 
 def _tool_end(event: ToolExecutionEnd) -> EventWeight:
     result = _blocks(event.result.content) + _optional(event.result.details)
-    return EVENT, MESSAGE + result + _optional(event.arguments), 0
+    return MESSAGE + result + _optional(event.arguments), 0
 
 
 def _decision_pending(event: ToolDecisionPending) -> EventWeight:
-    shown = _dict(event.input) + _dict(event.schema) + _optional(event.parameters) + len(event.description)
-    return EVENT, CALL, shown
+    schemas = _schema(event.schema) + (0 if event.parameters is None else _schema(event.parameters))
+    return CALL, _dict(event.input) + schemas + len(event.description)
 
 
 def _decision_resolved(event: ToolDecisionResolved) -> EventWeight:
-    return EVENT, CALL + weigh(event.decision) + _optional(event.reason), _optional(event.arguments)
+    return CALL + weigh(event.decision) + _optional(event.reason), _optional(event.arguments)
 
 
 def _client_pending(event: ToolClientExecutePending) -> EventWeight:
-    return EVENT, CALL, _dict(event.input)
+    return CALL, _dict(event.input)
 
 
 _WEIGHTS: dict[type, Callable[[Any], EventWeight]] = {
@@ -206,7 +227,8 @@ _WEIGHTS: dict[type, Callable[[Any], EventWeight]] = {
     AgentRetry: _said,
     MiddlewareError: _said,
     TurnEnd: _turn_end,
-    MessageStart: lambda event: (EVENT + MESSAGE, 0, 0),  # its message is empty
+    MessageStart: _message_start,
+    MessageUpdate: _message_update,
     MessageEnd: _message_end,
     ToolExecutionStart: _tool_start,
     ToolExecutionUpdate: _tool_update,

@@ -168,7 +168,7 @@ class History:
         for watcher in self.watchers:
             watcher.check_wakes()
         held = self.log.statistics()
-        assert held.bytes == sum(item.size for item in self.log.ring.items)
+        assert held.bytes == sum(self.log.ring._sizes)
         assert held.cursors == len(self.watchers)
         assert held.lossless_cursors == len([w for w in self.watchers if w.cursor.lossless])
         if held.lossless_cursors:
