@@ -1,17 +1,15 @@
-"""The mailbox: a bounded queue of mail that belongs to an actor's reference and so survives the actor's restarts.
+"""The mailbox: a bounded memory channel of mail that belongs to an actor's reference and so survives its restarts.
 
 One mail with its answer is in `mail.py`, what runs an actor in `actor.py`.
 """
 
 from __future__ import annotations
 
-from collections import OrderedDict, deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Generic
+from typing import Any, Generic, TypeAlias
 
 import trio
-from trio.lowlevel import Abort, Task, current_task, reschedule, wait_task_rescheduled
 
 from .errors import ActorEnded, ActorError, MailboxFull
 from .mail import M, Mail, Post
@@ -37,6 +35,9 @@ class MailboxStatistics:
     """Mails received so far, over all restarts."""
 
 
+_Channel: TypeAlias = "tuple[trio.MemorySendChannel[Post[M]], trio.MemoryReceiveChannel[Post[M]]]"
+
+
 class Mailbox(Generic[M]):
     """A bounded FIFO of mail with one receiver at a time.
 
@@ -45,19 +46,23 @@ class Mailbox(Generic[M]):
     waits for one when the actor crashes or ends is failed then.
     """
 
+    # Two memory channels, each opened when it is first needed. `_channel` has room for ordinary mail and completions
+    # alike; `_room` and `_reserved_room` count what is free of each. A sender that finds no room for ordinary mail
+    # waits at `_lobby`, which has no buffer. Whenever a mail is received, the first sender that waits there is let in.
+
     __slots__ = (
         "_capacity",
+        "_channel",
         "_delivered",
         "_ended",
         "_in_hand",
+        "_is_receiving",
+        "_lobby",
         "_owed",
-        "_queue",
         "_reason",
-        "_receiver",
         "_reserved",
         "_reserved_room",
         "_room",
-        "_senders",
     )
 
     def __init__(self, capacity: int, reserved: int = 0) -> None:
@@ -65,12 +70,11 @@ class Mailbox(Generic[M]):
             raise ValueError(f"a mailbox needs capacity >= 1 and reserved >= 0, not {capacity} and {reserved}")
         self._capacity = self._room = capacity
         self._reserved = self._reserved_room = reserved
-        # Containers exist only while they hold something: an idle mailbox stays at a few hundred bytes.
-        self._queue: deque[Post[M]] | None = None
-        self._senders: OrderedDict[Task, Post[M]] | None = None  # someone waits here only while _room == 0
+        self._channel: _Channel[M] | None = None
+        self._lobby: _Channel[M] | None = None
         self._owed: set[Post[M]] | None = None  # received, then put off: their askers still wait
         self._in_hand: Post[M] | None = None
-        self._receiver: Task | None = None
+        self._is_receiving = False  # whether a task waits in `receive`
         self._reason: str | None = None  # set: no new mail from outside
         self._ended = False  # set: no mail at all
         self._delivered = 0
@@ -84,8 +88,10 @@ class Mailbox(Generic[M]):
         """
         await trio.lowlevel.checkpoint_if_cancelled()
         mail = Post(body)
-        if await self._enter(mail):
+        if self._try_enter(mail):
             await trio.lowlevel.cancel_shielded_checkpoint()
+        else:
+            await self._wait_room(mail)
 
     def put_nowait(self, body: M) -> None:
         """Put a message in at once.
@@ -106,10 +112,10 @@ class Mailbox(Generic[M]):
         if not self._reserved_room:
             raise MailboxFull(f"all {self._reserved} reserved places are taken")
         self._reserved_room -= 1
-        self._append(Post(body, reserved=True))
+        self._opened()[0].send_nowait(Post(body, reserved=True))
 
     async def ask(self, body: M) -> Any:
-        """Put a message in, waiting for room, and return what the actor replies.
+        """Put a message in, waiting for room, and return its answer.
 
         Cancelled while it waits for room, the message was never in; cancelled later, the actor may still act on it and
         its answer is dropped.
@@ -118,25 +124,9 @@ class Mailbox(Generic[M]):
         """
         await trio.lowlevel.checkpoint_if_cancelled()
         mail = Post(body, asked=True)
-        await self._enter(mail)
+        if not self._try_enter(mail):
+            await self._wait_room(mail)
         return await mail.wait_answer()
-
-    async def _enter(self, mail: Post[M]) -> bool:
-        """Wait until `mail` is in; whether it was at once, without a checkpoint."""
-        if self._try_enter(mail):
-            return True
-        senders = self._senders = self._senders or OrderedDict()
-        task = current_task()
-        senders[task] = mail
-
-        def leave(_raise_cancel: object) -> Abort:
-            del senders[task]
-            return Abort.SUCCEEDED
-
-        await wait_task_rescheduled(leave)
-        if mail.state == "dropped":  # refused, or let in and lost: the actor ended first
-            await mail.wait_answer()
-        return False
 
     def _try_enter(self, mail: Post[M]) -> bool:
         if self._reason is not None:
@@ -144,14 +134,23 @@ class Mailbox(Generic[M]):
         if not self._room:
             return False
         self._room -= 1
-        self._append(mail)
+        self._opened()[0].send_nowait(mail)
         return True
 
-    def _append(self, mail: Post[M]) -> None:
-        if self._queue is None:
-            self._queue = deque()
-        self._queue.append(mail)
-        self._wake_receiver()
+    async def _wait_room(self, mail: Post[M]) -> None:
+        if self._lobby is None:
+            self._lobby = trio.open_memory_channel(0)
+        try:
+            await self._lobby[0].send(mail)
+        except trio.ClosedResourceError:
+            raise ActorEnded(self._reason) from None
+        if mail.state == "dropped":  # it was let in and lost: the actor ended first
+            await mail.wait_answer()
+
+    def _opened(self) -> _Channel[M]:
+        if self._channel is None:
+            self._channel = trio.open_memory_channel(self._capacity + self._reserved)
+        return self._channel
 
     # The receiver
 
@@ -161,11 +160,19 @@ class Mailbox(Generic[M]):
         Raises: trio.EndOfChannel when the actor is to stop and nothing is left; trio.BusyResourceError when another
         task receives.
         """
-        self._put_off()
-        if self._queue or self._reason is not None:
+        self._begin()
+        if self._reason is not None:
             await trio.lowlevel.checkpoint()
-        while not self._queue and self._reason is None:
-            await self._park()
+            return self.receive_nowait()
+        if not self._owed:
+            self._owed = None
+        self._is_receiving = True
+        try:
+            return self._taken(await self._opened()[1].receive())
+        except trio.ClosedResourceError:  # the actor was asked to stop meanwhile
+            pass
+        finally:
+            self._is_receiving = False
         return self.receive_nowait()
 
     def receive_nowait(self) -> Mail[M]:
@@ -173,22 +180,11 @@ class Mailbox(Generic[M]):
 
         Raises: trio.WouldBlock when there is none; trio.EndOfChannel, trio.BusyResourceError as `receive`.
         """
-        if self._receiver is not None:
-            raise trio.BusyResourceError("another task receives from this mailbox")
-        self._put_off()
-        if not self._queue:
-            raise trio.WouldBlock if self._reason is None else trio.EndOfChannel
-        mail = self._in_hand = self._queue.popleft()
-        self._delivered += 1
-        if mail.is_reserved:
-            self._reserved_room += 1
-        elif self._senders:
-            sender, waiting = self._senders.popitem(last=False)
-            self._queue.append(waiting)
-            reschedule(sender)
-        else:
-            self._room += 1
-        return mail
+        self._begin()
+        if self._room < self._capacity or self._reserved_room < self._reserved:
+            assert self._channel is not None
+            return self._taken(self._channel[1].receive_nowait())
+        raise trio.WouldBlock if self._reason is None else trio.EndOfChannel
 
     def __aiter__(self) -> Mailbox[M]:
         return self
@@ -199,8 +195,10 @@ class Mailbox(Generic[M]):
         except trio.EndOfChannel:
             raise StopAsyncIteration from None
 
-    def _put_off(self) -> None:
+    def _begin(self) -> None:
         """The mail in hand is in hand no more; if its asker still waits, remember that it is owed an answer."""
+        if self._is_receiving:
+            raise trio.BusyResourceError("another task receives from this mailbox")
         mail, self._in_hand = self._in_hand, None
         if mail is not None and mail.state == "asked":
             if self._owed is None:
@@ -208,23 +206,28 @@ class Mailbox(Generic[M]):
             self._owed.add(mail)
             mail.owed = self._owed
 
-    async def _park(self) -> None:
-        if self._receiver is not None:
-            raise trio.BusyResourceError("another task receives from this mailbox")
-        self._queue = self._senders = None  # both are empty: room is there
-        if not self._owed:
-            self._owed = None
-        self._receiver = current_task()
-        await wait_task_rescheduled(self._unpark)
+    def _taken(self, mail: Post[M]) -> Mail[M]:
+        """Book a mail that has come out of the channel, and let in who waits for its room."""
+        if self._ended:  # it was on its way to a receiver that is not the actor's task
+            mail.abandon(ActorEnded(self._reason))
+            raise trio.EndOfChannel
+        self._in_hand = mail
+        self._delivered += 1
+        if mail.is_reserved:
+            self._reserved_room += 1
+        else:
+            self._room += 1
+            if self._lobby is not None:
+                self._let_in(self._lobby)
+        return mail
 
-    def _unpark(self, _raise_cancel: object) -> Abort:
-        self._receiver = None
-        return Abort.SUCCEEDED
-
-    def _wake_receiver(self) -> None:
-        if self._receiver is not None:
-            reschedule(self._receiver)
-            self._receiver = None
+    def _let_in(self, lobby: _Channel[M]) -> None:
+        try:
+            mail = lobby[1].receive_nowait()
+        except trio.WouldBlock:
+            return
+        self._room -= 1
+        self._opened()[0].send_nowait(mail)
 
     # The owner
 
@@ -234,18 +237,24 @@ class Mailbox(Generic[M]):
         if self._reason is not None:
             return
         self._reason = reason
-        senders, self._senders = self._senders, None
-        for task, mail in (senders or {}).items():
-            mail.abandon(ActorEnded(reason))
-            reschedule(task)
-        self._wake_receiver()
+        if self._lobby is not None:
+            self._lobby[0].close()  # tells who waits there
+            self._lobby = None
+        if self._channel is not None:
+            send, receive = self._channel
+            # What is in, and completions, go through ends of the owner's own.
+            self._channel = send.clone(), receive.clone()
+            send.close()
+            receive.close()  # tells a receiver that waits
 
     def fail_received(self, make_error: Callable[[], ActorError]) -> None:
         """Fail every received mail whose asker still waits, each with an error of its own."""
-        self._put_off()
-        owed, self._owed = self._owed, None
-        for mail in owed or ():
-            mail.abandon(make_error())
+        mail, self._in_hand = self._in_hand, None
+        owed, self._owed = self._owed or set(), None
+        if mail is not None and mail.state == "asked":
+            owed.add(mail)
+        for each in owed:
+            each.abandon(make_error())
 
     def close(self, reason: str) -> int:
         """End for good: whoever waits for an answer or for room gets ActorEnded with `reason`, and so does everyone
@@ -253,24 +262,34 @@ class Mailbox(Generic[M]):
         self.drain(reason)
         self._reason, self._ended = reason, True
         self.fail_received(lambda: ActorEnded(reason))
-        queue, self._queue = self._queue, None
-        lost = sum(mail.state == "told" for mail in queue or ())
-        for mail in queue or ():
+        lost = 0
+        for mail in self._left():
+            lost += mail.state == "told"
             mail.abandon(ActorEnded(reason))
         return lost
+
+    def _left(self) -> list[Post[M]]:
+        """Take out all mail, and close the channel."""
+        channel, self._channel = self._channel, None
+        mails: list[Post[M]] = []
+        if channel is not None:
+            with channel[0], channel[1]:
+                mails = [channel[1].receive_nowait() for _ in range(channel[1].statistics().current_buffer_used)]
+        self._room, self._reserved_room = self._capacity, self._reserved
+        return mails
 
     @property
     def is_idle(self) -> bool:
         """Whether no mail is in, no sender waits, and nobody waits for an answer to what was received."""
-        return not (self._queue or self._senders or self._unanswered())
+        return self._room == self._capacity and self._reserved_room == self._reserved and not self._unanswered()
 
     def statistics(self) -> MailboxStatistics:
         """What the mailbox holds now."""
         return MailboxStatistics(
             capacity=self._capacity,
             reserved=self._reserved,
-            waiting_mail=len(self._queue or ()),
-            waiting_senders=len(self._senders or ()),
+            waiting_mail=self._capacity - self._room + self._reserved - self._reserved_room,
+            waiting_senders=0 if self._lobby is None else self._lobby[0].statistics().tasks_waiting_send,
             unanswered=self._unanswered(),
             delivered=self._delivered,
         )
