@@ -124,19 +124,26 @@ class Actor(Generic[M]):
     task's last deed.
 
     Each incarnation runs shielded from the cancellation around it: only `cancel` reaches it. So its owner decides the
-    order in which actors stop.
+    order in which actors stop. Where a `cancel` is given, the actor shields itself, and is cancelled by that.
     """
 
-    __slots__ = ("_is_stopping", "_life", "_mailbox", "_scope", "_start", "ref")
+    __slots__ = ("_cancel", "_is_stopping", "_life", "_mailbox", "_scope", "_start", "ref")
 
-    def __init__(self, name: str, start: Callable[[Mailbox[M]], Awaitable[None]], mailbox: Mailbox[M]) -> None:
+    def __init__(
+        self,
+        name: str,
+        start: Callable[[Mailbox[M]], Awaitable[None]],
+        mailbox: Mailbox[M],
+        cancel: Callable[[], None] | None = None,
+    ) -> None:
         self._life = Life()
         self.ref = ActorRef(name, mailbox, self._life)
         self._start = start
         self._mailbox = mailbox
         self._is_stopping = False
+        self._cancel = cancel
         # It exists before the task does: a cancellation before the first step is not lost.
-        self._scope = trio.CancelScope(shield=True)
+        self._scope = trio.CancelScope(shield=True) if cancel is None else None
 
     @property
     def is_stopping(self) -> bool:
@@ -145,23 +152,28 @@ class Actor(Generic[M]):
 
     async def run_once(self) -> Ended:
         """Run one incarnation to its end. A crash is logged with its traceback and fails every answer owed."""
-        if self._scope.cancel_called:
-            return Ended("cancelled")
+        scope = self._scope
         try:
-            with self._scope:
+            if scope is None:
                 await self._start(self._mailbox)
+            elif scope.cancel_called:
+                return Ended("cancelled")
+            else:
+                with scope:
+                    await self._start(self._mailbox)
         except Exception as error:
             logger.exception("actor %r crashed", self.ref.name)
             text = f"actor {self.ref.name!r} crashed: {error!r}"
             self._mailbox.fail_received(lambda: ActorCrashed(text))
             return Ended("crashed", error)
-        if self._scope.cancelled_caught:
+        if scope is not None and scope.cancelled_caught:
             return Ended("cancelled")
         return Ended("shutdown" if self._is_stopping else "normal")
 
     def prepare_restart(self) -> None:
         """Make ready for another incarnation over the same mailbox."""
-        self._scope = trio.CancelScope(shield=True)
+        if self._scope is not None:
+            self._scope = trio.CancelScope(shield=True)
         self._life.restarts += 1
 
     def ask_to_stop(self) -> None:
@@ -172,7 +184,7 @@ class Actor(Generic[M]):
     def cancel(self) -> None:
         """Refuse new mail and cancel the actor."""
         self.ask_to_stop()
-        self._scope.cancel()
+        self._cancel_it()
 
     async def stop(self, within_s: float) -> Ended:
         """Ask the actor to stop, cancel it after `within_s` seconds, and return how it ended once its task is over.
@@ -185,8 +197,14 @@ class Actor(Generic[M]):
             with trio.move_on_after(within_s):
                 return await self.ref.wait_ended()
         finally:
-            self._scope.cancel()
+            self._cancel_it()
         return await self.ref.wait_ended()
+
+    def _cancel_it(self) -> None:
+        if self._cancel is not None:
+            self._cancel()
+        elif self._scope is not None:
+            self._scope.cancel()
 
     def end(self, ended: Ended) -> None:
         """Close the mailbox, answer whoever waits, and tell the monitors. The last deed of the actor's task."""

@@ -41,6 +41,9 @@ class ChildSpec(msgspec.Struct, Generic[M], frozen=True):
     """Mails that its mailbox holds."""
     reserved: int = 0
     """Further mails that its mailbox holds for completions of the child's own effects."""
+    cancel: Callable[[], None] | None = None
+    """Cancels a child that shields itself, for good: it must end soon, also when called before the child's first step.
+    None: the supervisor shields the child, and cancels it."""
 
 
 class Supervisor:
@@ -69,7 +72,7 @@ class Supervisor:
         if spec.name in self._children:
             raise NameTaken(f"a child named {spec.name!r} is alive")
         mailbox: Mailbox[M] = Mailbox(spec.capacity, spec.reserved)
-        actor = Actor(spec.name, spec.start, mailbox)
+        actor = Actor(spec.name, spec.start, mailbox, spec.cancel)
         self._children[spec.name] = spec, actor
         tend = partial(self._tend, spec, actor)
         self._context.run(partial(self._nursery.start_soon, tend, name=f"actor {spec.name}"))

@@ -4,17 +4,15 @@ A run enters as a supervised child; it leaves when it is over, when it has been 
 """
 
 from collections.abc import Callable
-from contextlib import suppress
 from functools import partial
 
 import trio
 
 from ...protocol.codec import MAX_INT
-from ...protocol.errors import AdjournError, ShuttingDown, StaleEpoch
-from ...protocol.record import FINAL, Head
+from ...protocol.errors import ShuttingDown, StaleEpoch
+from ...protocol.record import Head
 from ...protocol.transitions import Input
 from ...stores.base import Store
-from ..core.mailbox import Mailbox
 from ..core.supervisor import ChildSpec, Supervisor
 from .log_cache import LogCache
 from .resting import Resting
@@ -84,11 +82,13 @@ class Registry:
         self.activations += 1
         spec: ChildSpec[Input] = ChildSpec(
             name=f"{head.id}/{self.activations}",
-            start=partial(self._tend, actor),
+            start=actor,
             restart="temporary",
             shutdown_s=0,
+            cancel=actor.cancel,
             reserved=actor.state.history.spec.limits.max_concurrent_tools + 8,
         )
+        actor.ended = self._ended
         actor.ref = self._supervisor.start_child(spec)
         self.active[head.id] = actor
         self.logs.keep(actor.state.log)
@@ -140,18 +140,13 @@ class Registry:
         for actor in tuple(self.active.values()):
             actor.leave()
 
-    async def _tend(self, actor: RunActor, mailbox: Mailbox[Input]) -> None:
-        state = actor.state
-        try:
-            await actor(mailbox)
-            if state.head.status in FINAL and state.history.spec.limits.retention_s == 0:
-                with suppress(AdjournError):  # then the sweeper does it
-                    await self.delete(state.head)
-        finally:
-            if actor.is_lost and not self._closing and self.active.get(state.head.id) is actor:
-                self.lost.add(state.head.id)
-                self._tell_lost()
-            self.left(actor)
+    def _ended(self, actor: RunActor) -> None:
+        """Note that a run's actor has ended."""
+        run_id = actor.state.head.id
+        if actor.is_lost and not self._closing and self.active.get(run_id) is actor:
+            self.lost.add(run_id)
+            self._tell_lost()
+        self.left(actor)
 
     def left(self, actor: RunActor) -> None:
         """Note that a run is no longer in memory, also where its actor can't end yet (a tool shields itself)."""

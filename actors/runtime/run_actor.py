@@ -6,9 +6,13 @@ effects out: the model, and a tool that is the only open call, on the task itsel
 the task serves mail. While it is occupied with a single effect, the mailbox is not read; `ask` then makes the
 transition on the asker's task, in order, under the same lock. The lock is fair, so such a transition is always made
 before that of the effect's completion, and nobody has to wake the task for it.
+
+A fault of a step or a save, whoever brought the input, cancels what is under way. The task then takes the run from its
+record again.
 """
 
 import logging
+from collections.abc import Callable
 from contextlib import suppress
 
 import trio
@@ -39,11 +43,18 @@ class RunActor:
     """
 
     __slots__ = (
+        "_done",
+        "_fault",
         "_flying",
+        "_is_cancelled",
+        "_is_leaving",
+        "_is_occupied",
+        "_last_scope",
         "_model",
-        "_occupied",
         "_scope",
+        "_task",
         "abandoned",
+        "ended",
         "is_lost",
         "mailbox",
         "parked_at",
@@ -58,12 +69,19 @@ class RunActor:
         state.carrier = self
         self.abandoned: tuple[str, ...] = ()
         self.parked_at: float | None = None  # on trio's clock
-        self.ref: ActorRef[Input]  # given by who starts the actor
+        self.ref: ActorRef[Input]  # given by who starts the actor, as `ended`
+        self.ended: Callable[[RunActor], None]  # called as the last deed of the actor's task
         self.mailbox: Mailbox[Input]  # known once the task has begun
         self.is_lost = False  # it ended although the run goes on, and nobody else owns the store
-        self._scope = trio.CancelScope()
-        self._occupied = False  # by an effect on the task itself
+        self._task: trio.lowlevel.Task | None = None
+        # Shielded: the actor is stopped by `leave` and `cancel` alone. They may come before the task's first step.
+        self._scope = trio.CancelScope(shield=True)
+        self._last_scope: trio.CancelScope | None = None  # of `_finish`
+        self._is_leaving = self._is_cancelled = False
+        self._fault: Exception | None = None  # of a step or a save: the run is to be taken from its record again
+        self._is_occupied = False  # by an effect on the task itself
         self._flying: set[Effect] = set()  # tools in the nursery, until what came of them is served
+        self._done: list[ToolDone] = []  # received while the store did not answer, and still to be saved
         self._model: ModelCall | None = None  # the latest, until what came of it is saved
 
     # From outside.
@@ -75,15 +93,7 @@ class RunActor:
         """
         if self.state.store_down:
             raise self._unavailable()
-        if not self._occupied:
-            return await self.ref.ask(given)
-        try:
-            return answer(await self.state.commit(given))
-        except Exception as error:
-            told = self._told(error)
-            if told is error:
-                raise
-            raise told from error
+        return await (self._change(given) if self._is_occupied else self.ref.ask(given))
 
     @property
     def at_rest(self) -> bool:
@@ -93,12 +103,20 @@ class RunActor:
     @property
     def is_idle(self) -> bool:
         """Whether the run waits for the outside, with nothing under way and nothing unsaved."""
-        busy = self._occupied or self._flying or self.state.pending or self.state.doubt or self.state.is_changing
+        busy = self._is_occupied or self._flying or self.state.pending or self.state.doubt or self.state.is_changing
         return self.at_rest and not busy
 
     def leave(self) -> None:
-        """Take the run out of memory. What is saved is all that remains."""
+        """Take the run out of memory, once its abort is finished if there is one. What is saved is all that remains."""
+        self._is_leaving = True
         self._scope.cancel()
+
+    def cancel(self) -> None:
+        """Take the run out of memory at once."""
+        self._is_cancelled = True
+        self.leave()
+        if self._last_scope is not None:
+            self._last_scope.cancel()
 
     @property
     def executing(self) -> tuple[str, ...]:
@@ -112,25 +130,28 @@ class RunActor:
             self.abandoned = tuple(sorted(call.id for call in state.head.calls if call.executing))
             partial = self._model.cut_short() if self._model else None
             logger.warning("run %s: left behind what does not stop: %s", state.head.id, ", ".join(self.executing))
-            await state.commit(Stopped(partial=partial))
+            await self._change(Stopped(partial=partial))
 
     # What transitions ask for.
 
     def stop_effects(self) -> None:
-        if self._occupied or self._flying:
+        if self._is_occupied or self._flying:
             self._scope.cancel()
 
-    def store_fails(self, error: Exception) -> None:
-        """While the store is down: who asks is told so, now and from now on. What the run's own effects say stays."""
+    async def wait_for_store(self, error: Exception, wait_s: float) -> None:
         logger.warning("run %s waits for the store: %s", self.state.head.id, error)
         self.state.store_down = True
-        with suppress(trio.WouldBlock, trio.EndOfChannel, trio.BusyResourceError):  # busy: the task serves it itself
-            for _ in range(self.mailbox.statistics().waiting_mail):
-                mail = self.mailbox.receive_nowait()
+        with trio.move_on_after(wait_s):
+            while trio.lowlevel.current_task() is self._task:  # else the task reads its mailbox itself
+                try:
+                    mail = await self.mailbox.receive()
+                except trio.EndOfChannel:
+                    break
                 if isinstance(mail.body, ToolDone):
-                    self.mailbox.put_reserved_nowait(mail.body)
+                    self._done.append(mail.body)
                 else:
                     mail.fail(self._unavailable())
+            await trio.sleep_forever()
 
     def _unavailable(self) -> StoreUnavailable:
         return StoreUnavailable("the store does not answer; the run waits in safety", runId=self.state.head.id)
@@ -139,84 +160,88 @@ class RunActor:
 
     async def __call__(self, mailbox: Mailbox[Input]) -> None:
         """The actor: over when the run is, when it is asked to stop while parked, or when it is to `leave`."""
-        self.mailbox = mailbox
-        crashes, crash = 0, None
-        while True:
-            version = self.state.head.version
-            try:
-                if crash is not None and not await self._revive(crash):
-                    logger.error("run %s is gone from the store", self.state.head.id)
-                    return
-                with self._scope:
-                    await self._live()
-                await self._finish()
-                return
-            except Exception as group:
-                crash = bare_error(group)
-                if isinstance(crash, StaleEpoch):
-                    return  # the run is left to the store's new owner
-                logger.exception("run %s crashed", self.state.head.id)
+        self.mailbox, self._task = mailbox, trio.lowlevel.current_task()
+        crashes = 0
+        try:
+            while True:
+                version = self.state.head.version
+                try:
+                    with self._scope:
+                        await self._live()
+                    if self._fault is None:
+                        await self._finish()
+                        return
+                except Exception as group:
+                    self._fault = bare_error(group)
+                if self._is_leaving or isinstance(self._fault, StaleEpoch):
+                    return  # a stale run is left to the store's new owner
+                logger.error("run %s crashed", self.state.head.id, exc_info=self._fault)
                 crashes = 1 if self.state.head.version > version else crashes + 1
                 if crashes > MAX_CRASHES:
                     self.is_lost = True
-                    raise
+                    raise self._fault
+                self._scope = trio.CancelScope(shield=True)
+        finally:
+            self.ended(self)
 
     async def _live(self) -> None:
-        while True:
-            if self.state.pending:
-                await self._work()
-            elif self.state.head.status in FINAL or self.state.head.abort or not await self._park():
+        """The loop: serve mail and carry out what is pending until the run is over, or no mail will come any more."""
+        state, mailbox = self.state, self.mailbox
+        if self._fault is not None and not await self._revive(self._fault):
+            return
+        while not (self._fault or self._is_leaving):
+            if state.pending:
+                if self._done or not mailbox.is_idle:
+                    await self._serve_all()
+                effects, state.pending = state.pending, []
+                if len(effects) == 1 and state.waiting <= 1:
+                    await self._carry_out_alone(effects[0])
+                elif effects:
+                    await self._fly(effects)
+                continue
+            if state.head.status in FINAL or state.head.abort:
                 return
-
-    async def _park(self) -> bool:
-        """Wait for mail and serve it. False when none will come any more. (Nothing of it stays in a parked frame.)"""
-        self.parked_at = trio.current_time()
-        self.state.services.rested(self.state.head.id)
-        try:
-            mail = await self.mailbox.receive()
-        except trio.EndOfChannel:
-            return False
-        finally:
-            self.parked_at = None
-        await self._serve(mail)
-        return True
-
-    async def _work(self) -> None:
-        while not self.mailbox.is_idle and self.state.pending:
+            self.parked_at = trio.current_time()
+            state.services.rested(state.head.id)
             try:
-                await self._serve(self.mailbox.receive_nowait())
-            except (trio.WouldBlock, trio.EndOfChannel):
-                break
-        effects, self.state.pending = self.state.pending, []
-        if len(effects) == 1 and self.state.waiting <= 1:
-            self._occupied = True
-            try:
-                given = await self._carry_out(effects[0])
+                mail = await mailbox.receive()
+            except trio.EndOfChannel:
+                return
             finally:
-                self._occupied = False
-            await self.state.commit(given, insist=True)
-            if not self.state.head.abort:
-                self._model = None
-        elif effects:
-            await self._fly(effects)
+                self.parked_at = None
+            await self._serve(mail)
+            del mail  # a parked frame keeps nothing alive
+
+    async def _carry_out_alone(self, effect: Effect) -> None:
+        self._is_occupied = True
+        try:
+            given = await self._carry_out(effect)
+        finally:
+            self._is_occupied = False
+        await self.state.commit(given, insist=True)
+        if not self.state.head.abort:
+            self._model = None
 
     async def _fly(self, effects: list[Effect]) -> None:
         """Carry out several tools at once, serving mail until none is left."""
         async with trio.open_nursery() as nursery:
-            while True:
+            while self._fault is None:
                 for effect in effects:
                     self._flying.add(effect)
                     nursery.start_soon(self._fly_one, effect)
-                if not self._flying:
-                    break
-                try:
-                    mail = await self.mailbox.receive()
-                except trio.EndOfChannel:
-                    break
-                await self._serve(mail)
+                if self._done:
+                    await self._serve_all()
+                elif self._flying:
+                    try:
+                        mail = await self.mailbox.receive()
+                    except trio.EndOfChannel:
+                        break
+                    await self._serve(mail)
                 effects = []
                 if any(isinstance(effect, StartTool) for effect in self.state.pending):
                     effects, self.state.pending = self.state.pending, []
+                elif not self._flying:
+                    break
             nursery.cancel_scope.cancel()  # what still executes is not wanted any more
 
     async def _fly_one(self, effect: Effect) -> None:
@@ -227,54 +252,95 @@ class RunActor:
             raise
         self.mailbox.put_reserved_nowait(given)
 
+    async def _serve_all(self) -> None:
+        """Serve what is in, without waiting for more."""
+        while self._done:
+            await self._serve_done(self._done.pop(0))
+        with suppress(trio.WouldBlock, trio.EndOfChannel):
+            while self._fault is None:
+                await self._serve(self.mailbox.receive_nowait())
+
     async def _serve(self, mail: Mail[Input]) -> None:
         if isinstance(mail.body, ToolDone):
-            self._flying.discard(StartTool(mail.body.tool_call_id))
-            await self.state.commit(mail.body, insist=True)
+            await self._serve_done(mail.body)
             return
         try:
-            mail.reply(answer(await self.state.commit(mail.body)))
-        except Exception as error:
-            mail.fail(self._told(error))
-            if not isinstance(error, AdjournError) or isinstance(error, VersionConflict | StaleEpoch):
-                raise
+            mail.reply(await self._change(mail.body))
+        except AdjournError as error:
+            mail.fail(error)
         if self.state.doubt is not None:
             with suppress(Stranded):
                 await self.state.commit(Tick(), insist=True)
 
-    def _told(self, error: Exception) -> AdjournError:
-        """What an asker is told of what its message led to."""
-        if isinstance(error, VersionConflict):
+    async def _serve_done(self, given: ToolDone) -> None:
+        self._flying.discard(StartTool(given.tool_call_id))
+        await self.state.commit(given, insist=True)
+
+    async def _change(self, given: Input) -> Reply:
+        """Make the transition of an input from outside, on the actor's task or the asker's, and return its reply.
+
+        Raises: AdjournError, what the asker is told.
+        """
+        try:
+            return answer(await self.state.commit(given))
+        except VersionConflict as error:
+            self._fail(error)
             text = "the run was saved by somebody else; it is loaded anew"
-            return StoreUnavailable(text, runId=self.state.head.id)
-        return error if isinstance(error, AdjournError) else internal_error(error, f"run {self.state.head.id}", logger)
+            raise StoreUnavailable(text, runId=self.state.head.id) from error
+        except StaleEpoch as error:
+            self._fail(error)
+            raise
+        except AdjournError:
+            raise
+        except Exception as error:
+            self._fail(error)
+            raise internal_error(error, f"run {self.state.head.id}", logger) from error
+
+    def _fail(self, error: Exception) -> None:
+        """Cancel what is under way, and have the task take the run from its record again."""
+        if self._fault is None:
+            self._fault = error
+            self._scope.cancel()
 
     async def _finish(self) -> None:
-        """After the loop: end an aborted run, and answer what is left in the mailbox."""
-        if not self.state.head.abort or self.state.head.status in FINAL:
+        """After the loop: end an aborted run, and delete one that is not to be kept."""
+        state = self.state
+        is_aborting = state.head.abort is not None and state.head.status not in FINAL
+        is_kept = state.history.spec.limits.retention_s != 0
+        if self._is_cancelled or (is_kept and not is_aborting):
             return
+        with trio.CancelScope(shield=True) as self._last_scope:
+            if is_aborting:
+                await self._finish_abort()
+            if state.head.status in FINAL and not is_kept:
+                with suppress(AdjournError):  # then the sweeper does it
+                    await state.services.delete(state.head)
+
+    async def _finish_abort(self) -> None:
+        """Wait for threads, answer what is left in the mailbox, and end the run."""
+        services = self.state.services
         calls = {call.id for call in self.state.head.calls}
-        with trio.move_on_after(self.state.services.cleanup_s):
-            await self.state.services.threads.wait_without(calls)
-        self.abandoned = tuple(sorted(self.state.services.threads.calls & calls))
-        for call_id in sorted(self.state.services.threads.take_unstarted(calls)):
+        with trio.move_on_after(services.cleanup_s):
+            await services.threads.wait_without(calls)
+        self.abandoned = tuple(sorted(services.threads.calls & calls))
+        for call_id in sorted(services.threads.take_unstarted(calls)):
             told = (Text(text="This call was not started: the run was aborted before."),)
             await self.state.commit(ToolDone(tool_call_id=call_id, content=told, is_error=True), insist=True)
-        with suppress(trio.WouldBlock, trio.EndOfChannel):
-            while True:
-                await self._serve(self.mailbox.receive_nowait())  # also results that came in the last moment
+        await self._serve_all()  # also results that came in the last moment
         partial = self._model.cut_short() if self._model else None
         await self.state.commit(Stopped(partial=partial), insist=True)
 
-    async def _revive(self, error: Exception) -> bool:
-        """After a crash: everything from the record. False when it is gone."""
-        self._scope = trio.CancelScope()
+    async def _revive(self, fault: Exception) -> bool:
+        """After a fault: everything from the record. False when it is gone."""
+        self._fault = None
         if not await self.state.reload():
+            logger.error("run %s is gone from the store", self.state.head.id)
             return False
         self._model = None
         self._flying.clear()
+        self._done.clear()
         if self.state.agent is not None:
-            await self.state.commit(Recover(error=f"{type(error).__name__}: {error}"), insist=True)
+            await self.state.commit(Recover(error=f"{type(fault).__name__}: {fault}"), insist=True)
         return True
 
     # Effects.

@@ -36,8 +36,8 @@ class Carrier(Protocol):
         """Cancel all that is under way."""
         ...
 
-    def store_fails(self, error: Exception) -> None:
-        """Hear that the store does not answer; it is asked again until it does."""
+    async def wait_for_store(self, error: Exception, wait_s: float) -> None:
+        """Hear that the store does not answer, and wait until it is asked again."""
         ...
 
 
@@ -47,8 +47,9 @@ class Gone:
     def stop_effects(self) -> None:
         """Do nothing."""
 
-    def store_fails(self, error: Exception) -> None:
-        """Do nothing."""
+    async def wait_for_store(self, error: Exception, wait_s: float) -> None:
+        """Wait."""
+        await trio.sleep(wait_s)
 
 
 GONE = Gone()
@@ -102,63 +103,61 @@ class RunState:
         while True:
             await self._lock.acquire()
             try:
-                return await self._commit(given)
+                if self.doubt is not None:
+                    await self._settle_doubt(self.doubt)
+                transition = step(self.head, self.history, given, now=self.services.now(), seq=self.log.seq)
+                head = transition.head
+                if head is not None:
+                    self._check_code(transition)
+                    try:
+                        await self.services.store.save(head, transition.append, expected_version=self.head.version)
+                    except BaseException as error:
+                        self._not_saved(transition, error)
+                        raise
+                    self._adopt(transition, head)
+                return transition
             except StoreUnavailable as error:
                 if not insist:
                     raise
-                self.carrier.store_fails(error)
+                unavailable = error
             finally:
                 self._lock.release()
-            await trio.sleep(wait_s)
+            await self.carrier.wait_for_store(unavailable, wait_s)
             wait_s = min(2 * wait_s, longest)
 
     async def reload(self) -> bool:
         """Take everything from the record, once the store answers. False when the run is gone from it."""
         wait_s, longest = BACKOFF_S
         while True:
+            await self._lock.acquire()  # an asker may be in the middle of a commit
             try:
-                await self._lock.acquire()  # an asker may be in the middle of a commit
-                try:
-                    record = await self._load()
-                    if record is not None:
-                        self._replace(record)
-                    break
-                finally:
-                    self._lock.release()
-            except StoreUnavailable as unavailable:
-                self.carrier.store_fails(unavailable)
-            await trio.sleep(wait_s)
+                record = await self._load()
+                if record is not None:
+                    self._replace(record)
+                self.store_down = False
+                return record is not None
+            except StoreUnavailable as error:
+                unavailable = error
+            finally:
+                self._lock.release()
+            await self.carrier.wait_for_store(unavailable, wait_s)
             wait_s = min(2 * wait_s, longest)
-        self.store_down = False
-        return record is not None
 
-    async def _commit(self, given: Input) -> Transition:
-        if self.doubt is not None:
-            await self._settle_doubt(self.doubt)
-        transition = step(self.head, self.history, given, now=self.services.now(), seq=self.log.seq)
-        if transition.head is not None:
-            if self.agent is not None:
-                check_code(self.agent, self.history, transition)
-            elif any(not isinstance(effect, Stop) for effect in transition.effects):
-                raise Stranded(f"the code of agent {self.head.agent!r} is not loaded here", runId=self.head.id)
-            await self._save(transition, transition.head)
-            self._adopt(transition, transition.head)
-        return transition
+    def _check_code(self, transition: Transition) -> None:
+        if self.agent is not None:
+            check_code(self.agent, self.history, transition)
+        elif any(not isinstance(effect, Stop) for effect in transition.effects):
+            raise Stranded(f"the code of agent {self.head.agent!r} is not loaded here", runId=self.head.id)
 
-    async def _save(self, transition: Transition, head: Head) -> None:
-        try:
-            await self.services.store.save(head, transition.append, expected_version=self.head.version)
-        except StaleEpoch as refusal:
-            self.services.refused(refusal)
-            raise
-        except VersionConflict:
-            raise
-        except trio.Cancelled:
+    def _not_saved(self, transition: Transition, error: BaseException) -> None:
+        """Note what is known of a save that raised. Raises: StoreUnavailable, for errors of the store's own."""
+        if isinstance(error, StaleEpoch):
+            self.services.refused(error)
+        elif isinstance(error, trio.Cancelled):
             self.doubt = transition  # not every store knows whether it has happened
-            raise
-        except Exception as error:
+        elif isinstance(error, Exception) and not isinstance(error, VersionConflict):
             self.doubt = transition
-            raise StoreUnavailable(f"the store did not save: {error}", runId=head.id) from error
+            raise StoreUnavailable(f"the store did not save: {error}", runId=self.head.id) from error
 
     async def _settle_doubt(self, doubt: Transition) -> None:
         """Find out whether a save happened whose acknowledgement did not come."""

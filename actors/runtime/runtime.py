@@ -84,6 +84,7 @@ class Runtime:
             refused=tenure.end,
             changed=self._saved,
             rested=self.registry.rested,
+            delete=self.registry.delete,
             threads=Threads(trio.CapacityLimiter(max_threads), friendly=thread_friendly),
             host_loop=host_loop,
             cleanup_s=cleanup_s,

@@ -1,6 +1,6 @@
 """What the actor system gives to each of its runs. Data only."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from ...protocol.errors import StaleEpoch
@@ -23,6 +23,7 @@ class Services:
     refused: Callable[[StaleEpoch], None]  # called when the store has another owner
     changed: Callable[[Head], None]  # called after each save
     rested: Callable[[str], None]  # called with its id when a run begins to wait for the outside
+    delete: Callable[[Head], Awaitable[None]]  # called when a run is over that is not to be kept
     threads: Threads  # for blocking tools
     host_loop: HostLoop | None  # for tools that are written for asyncio
     cleanup_s: float  # how long a thread may take to stop before it is left behind

@@ -424,6 +424,23 @@ async def test_a_cancellation_before_the_first_step_is_not_lost() -> None:
     assert ran == []
 
 
+async def test_a_child_that_shields_itself_is_stopped_by_its_own_cancel() -> None:
+    scope, ends = trio.CancelScope(shield=True), list[str]()
+
+    async def child(mailbox: Mailbox[Any]) -> None:
+        with scope:
+            await trio.sleep_forever()
+        ends.append("in order")
+
+    async with open_supervisor() as supervisor:
+        spec = ChildSpec[Any]("child", child, "temporary", shutdown_s=0, cancel=scope.cancel)
+        ref = supervisor.start_child(spec)
+        await wait_all_tasks_blocked()
+        assert ref.is_alive
+    assert await ref.wait_ended() == Ended("shutdown")
+    assert ends == ["in order"]
+
+
 async def test_mail_in_the_box_of_a_child_stopped_before_its_first_step_is_handled() -> None:
     async with open_supervisor() as supervisor:
         ref = supervisor.start_child(ChildSpec("echo", echo))

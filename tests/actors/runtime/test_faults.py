@@ -9,8 +9,18 @@ from runs import NO, YES, Ledger, agent_of, check_record, parked, results, sleep
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from adjourn.actors import RunSnapshot, open_actor_system
+from adjourn.actors.runtime import run_state
 from adjourn.actors.testing import calls, hangs, inspect, open_test_system, says, scripted_agent, trio_clock
-from adjourn.protocol.errors import DecisionConflict, RunNotFound, StaleEpoch, StoreUnavailable, VersionConflict
+from adjourn.protocol.errors import (
+    DecisionConflict,
+    InternalError,
+    RunNotFound,
+    StaleEpoch,
+    StoreUnavailable,
+    VersionConflict,
+)
+from adjourn.protocol.machine import step
+from adjourn.protocol.transitions import Abort
 
 DOWN = StoreUnavailable("the wire is cut")
 
@@ -301,6 +311,44 @@ async def test_a_version_conflict_loads_the_run_anew() -> None:
         await run.resume(YES)
         assert (await run.wait_ended()).status == "completed"
     assert len(ledger.begun) == 1
+
+
+async def test_a_version_conflict_of_a_busy_run_loads_it_anew() -> None:
+    store = FaultyStore()
+    agent = agent_of(hangs("half"), says("done"))
+    async with open_test_system(agent, store=store) as system:
+        run = await system.start(agent, "go")
+        await wait_all_tasks_blocked()
+        store.refuse = [VersionConflict("somebody else saved")]
+        with pytest.raises(StoreUnavailable, match="loaded anew"):
+            await run.abort()
+        assert (await run.wait_ended()).status == "completed"
+    assert len(agent.model.requests) == 2  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("first", [hangs("half"), calls(("refund", {}))], ids=["busy", "parked"])
+async def test_a_step_that_raises_tells_the_asker_and_takes_the_run_from_its_record(
+    first: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    agent = agent_of(first, says("done"), tools=[Ledger().gated()])
+
+    def broken(head: Any, history: Any, given: Any, **options: Any) -> Any:
+        if isinstance(given, Abort):
+            raise ZeroDivisionError
+        return step(head, history, given, **options)
+
+    async with open_test_system(agent) as system:
+        run = await system.start(agent, "go")
+        await wait_all_tasks_blocked()
+        monkeypatch.setattr(run_state, "step", broken)
+        with pytest.raises(InternalError):
+            await run.abort()
+        await wait_all_tasks_blocked()
+        assert f"run {run.id} crashed" in caplog.text
+        if (await run.head()).status == "paused":
+            await run.resume(YES)
+        assert (await run.wait_ended()).status == "completed"
+    assert len(agent.model.requests) == 2  # type: ignore[attr-defined]
 
 
 async def test_a_version_conflict_of_the_runs_own_save_loads_the_run_anew() -> None:
