@@ -77,7 +77,7 @@ def call_id(key: str, index: int) -> str:
 
 def with_ids(message: AssistantMessage, key: str) -> AssistantMessage:
     """The model's message with the runtime's ids in its calls, and arguments that every wire can carry."""
-    if not message.calls:
+    if all(call.id.startswith(f"call_{key}_") for call in message.calls):
         return message
     content = tuple([_with_id(block, key, index) for index, block in enumerate(message.content)])
     return msgspec.structs.replace(message, content=content)

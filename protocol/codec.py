@@ -130,7 +130,7 @@ def check_struct(struct: msgspec.Struct) -> None:
     """Nothing, if all that `struct` holds is in the domain, other structs in it taken for objects.
 
     Raises: InvalidValue with the path of a fault, by the names of the wire."""
-    _check_containers(struct)
+    _check_containers(struct, takes_structs=True)
 
 
 @contextmanager
@@ -167,9 +167,9 @@ def _check(value: object) -> bool:
     return type(value) is float
 
 
-def _check_containers(root: object) -> bool:
+def _check_containers(root: object, *, takes_structs: bool = False) -> bool:
     # Iterative: deep values must not meet Python's recursion limit. Depth first: a cycle ends at MAX_DEPTH.
-    has_floats, takes_structs = False, isinstance(root, msgspec.Struct)
+    has_floats = False
     stack: list[tuple[Any, int, _Trail]] = [(root, 1, None)]
     while stack:
         container, depth, trail = stack.pop()

@@ -14,7 +14,8 @@ Here are the inputs of the run's own effects, of the clock and of the process. I
 and `claims`. `step` has the draft that all of them write to, and lists the modules with the rules of calls and turns.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from .calls import cut_fault, error_result, with_ids
 from .claims import claim, take_result, unclaim
@@ -94,35 +95,10 @@ def begin(start: Begin, now: int) -> Transition:
 def step(head: Head, history: History, given: Input, *, now: int, seq: int) -> Transition:
     """Return what `given` does to the run. `now` in ms; `seq`: the last sequence number in use, saved or not."""
     s = Step(head, history, now=now, seq=seq)
-    if isinstance(given, Recover):
+    if type(given) is Recover:
         _recover(s, given)
     expire(s)
-    match given:
-        case ModelDone():
-            _model_done(s, given)
-        case ModelRefused():
-            _model_refused(s, given)
-        case ToolDone():
-            _tool_done(s, given)
-        case Decide():
-            decide(s, given)
-        case Decline():
-            decline(s, given)
-        case ClaimCall():
-            claim(s, given)
-        case UnclaimCall():
-            unclaim(s, given)
-        case ClientResult():
-            take_result(s, given)
-        case Abort():
-            _abort(s, given)
-        case Stopped():
-            _stopped(s, given)
-        case Reserve():
-            if s.status not in FINAL:
-                s.touch()
-        case Recover() | Tick():
-            pass
+    _STEPS[type(given)](s, given)
     return s.finish()
 
 
@@ -212,6 +188,15 @@ def _stopped(s: Step, given: Stopped) -> None:
         finish_abort(s, given.partial)
 
 
+def _reserve(s: Step, given: Reserve) -> None:
+    if s.status not in FINAL:
+        s.touch()
+
+
+def _nothing(s: Step, given: Tick | Recover) -> None:
+    """All that they bring is done before: what was due has expired, and the run is recovered."""
+
+
 def _recover(s: Step, given: Recover) -> None:
     if s.status != "running":
         return
@@ -234,3 +219,20 @@ def _recover(s: Step, given: Recover) -> None:
         start_model(s)
     else:
         go_on(s)
+
+
+_STEPS: dict[type[Input], Callable[[Step, Any], None]] = {
+    ModelDone: _model_done,
+    ModelRefused: _model_refused,
+    ToolDone: _tool_done,
+    Stopped: _stopped,
+    Decide: decide,
+    Decline: decline,
+    ClaimCall: claim,
+    UnclaimCall: unclaim,
+    ClientResult: take_result,
+    Abort: _abort,
+    Tick: _nothing,
+    Recover: _nothing,
+    Reserve: _reserve,
+}

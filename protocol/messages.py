@@ -104,6 +104,9 @@ class Cost(Wire, frozen=True):
     total: float = shown(0.0)
 
 
+_NO_COST = Cost()
+
+
 class Usage(Wire, frozen=True):
     """Tokens of one model call, or of a run so far. `total_tokens` is the sum of the four."""
 
@@ -117,19 +120,22 @@ class Usage(Wire, frozen=True):
     def plus(self, other: "Usage") -> "Usage":
         """The sum of both."""
         a, b = self.cost, other.cost
+        cost = a
+        if b != _NO_COST:
+            cost = Cost(
+                input=a.input + b.input,
+                output=a.output + b.output,
+                cache_read=a.cache_read + b.cache_read,
+                cache_write=a.cache_write + b.cache_write,
+                total=a.total + b.total,
+            )
         return Usage(
             input=self.input + other.input,
             output=self.output + other.output,
             cache_read=self.cache_read + other.cache_read,
             cache_write=self.cache_write + other.cache_write,
             total_tokens=self.total_tokens + other.total_tokens,
-            cost=Cost(
-                input=a.input + b.input,
-                output=a.output + b.output,
-                cache_read=a.cache_read + b.cache_read,
-                cache_write=a.cache_write + b.cache_write,
-                total=a.total + b.total,
-            ),
+            cost=cost,
         )
 
 
@@ -169,7 +175,7 @@ class AssistantMessage(Wire, frozen=True, tag="assistant", tag_field="role"):
     @property
     def calls(self) -> list[ToolCall]:
         """The tool calls in it, in the model's order."""
-        return [block for block in self.content if isinstance(block, ToolCall)]
+        return [block for block in self.content if type(block) is ToolCall]
 
     @property
     def text(self) -> str:

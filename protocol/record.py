@@ -264,21 +264,20 @@ class History:
     def extend(self, entries: Iterable[Entry]) -> None:
         """Take in what a save appended."""
         for entry in entries:
-            match entry:
-                case MessageEntry(message=message):
-                    self.turn_message = message
-                    self.turn_calls = message.calls
-                    self.turn_results = {}
-                    self.messages.append(message)
-                case ResultEntry():
-                    self._result(entry)
-                case DecisionEntry():
-                    self.decisions[entry.tool_call_id] = entry
-                case SpecEntry(spec=spec):
-                    self.share(spec)
-                case InputEntry(messages=messages):
-                    self.input = messages
-                    self.messages.extend(messages)
+            if type(entry) is MessageEntry:
+                self.turn_message = entry.message
+                self.turn_calls = entry.message.calls
+                self.turn_results = {}
+                self.messages.append(entry.message)
+            elif type(entry) is ResultEntry:
+                self._result(entry)
+            elif type(entry) is DecisionEntry:
+                self.decisions[entry.tool_call_id] = entry
+            elif type(entry) is SpecEntry:
+                self.share(entry.spec)
+            elif type(entry) is InputEntry:
+                self.input = entry.messages
+                self.messages.extend(entry.messages)
 
     def share(self, spec: Spec) -> None:
         """Refer to a spec that others have too, in place of an equal one that only this journal has."""

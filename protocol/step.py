@@ -31,6 +31,36 @@ _EDITED = "When this call was decided, its arguments were changed to: "
 class Step:
     """The draft. Its attributes start with the values of the old head and end as those of the new head."""
 
+    __slots__ = (
+        "_answer_for",
+        "_answers",
+        "abort",
+        "calls",
+        "closed_now",
+        "effects",
+        "end_seq",
+        "entries",
+        "error",
+        "events",
+        "expires_at",
+        "gated",
+        "head",
+        "history",
+        "message",
+        "model_call",
+        "now",
+        "reason",
+        "recoveries",
+        "reply",
+        "seq",
+        "settled_now",
+        "sole_gated",
+        "status",
+        "touched",
+        "turn",
+        "usage",
+    )
+
     def __init__(self, head: Head, history: History, *, now: int, seq: int) -> None:
         self.head, self.history, self.now, self.seq = head, history, now, seq
         self.status: Status = head.status

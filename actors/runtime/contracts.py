@@ -72,9 +72,9 @@ def check_code(agent: Agent, history: History, transition: Transition) -> None:
     decided = {
         entry.tool_call_id: entry
         for entry in transition.append
-        if isinstance(entry, DecisionEntry) and entry.digest is not None
+        if type(entry) is DecisionEntry and entry.digest is not None
     }
-    started = {effect.tool_call_id for effect in transition.effects if isinstance(effect, StartTool)}
+    started = {effect.tool_call_id for effect in transition.effects if type(effect) is StartTool}
     if not (decided or started):
         return
     message = _turn_message(history, transition)

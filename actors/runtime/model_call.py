@@ -9,6 +9,7 @@ import logging
 from collections.abc import Sequence
 from contextlib import aclosing
 from functools import reduce
+from typing import Any
 
 import msgspec
 import trio
@@ -44,8 +45,6 @@ logger = logging.getLogger("adjourn.runs")
 
 CHECKPOINT_CHUNKS = 64
 MAX_SAID = 256  # events of a message that wait to be put together
-
-_ENDS = (Done, Failed)
 
 
 class ModelCall:
@@ -191,33 +190,34 @@ class ModelCall:
 
     async def _take(self, chunk: Sequence[StreamEvent]) -> None:
         events: list[Event] = []
-        for event in chunk:
-            if self._final is None and not isinstance(event, _ENDS):
-                self._grow(event, events)
-            elif isinstance(event, Done):
+        for event in chunk:  # by exact type: an isinstance check that fails takes seven times as long
+            if type(event) is Done:
                 self._final = event.message
-            elif isinstance(event, Failed):
+            elif type(event) is Failed:
                 self._failure = event
                 self._final = msgspec.structs.replace(event.error, stop_reason=event.reason)
-        if len(self._said) >= MAX_SAID:
-            _ = self.partial
+            elif self._final is None:
+                if not self._begun:
+                    self._begun = True
+                    events.append(MessageStart(message=self._opening))
+                if type(event) is not Start:
+                    piece = self._checked_piece(event)
+                    self._said.append(piece)
+                    events.append(MessageUpdate(assistant_message_event=piece))
+        if self._said:
+            self._shown = True
+            if len(self._said) >= MAX_SAID:
+                _ = self.partial
         if events:
             await self._show(events)
 
-    def _grow(self, event: StreamDelta, events: list[Event]) -> None:
-        if not self._begun:
-            self._begun = True
-            events.append(MessageStart(message=self._opening))
-        if isinstance(event, Start):
-            return
+    def _checked_piece(self, event: Any) -> StreamDelta:
         if type(event.content_index) is not int or type(getattr(event, "delta", "")) is not str:
             raise TypeError(f"no event of a model's stream: {event!r}")  # found here, not when it is folded
-        if isinstance(event, ToolcallStart):
+        if type(event) is ToolcallStart:
             minted = call_id(self._key, event.content_index)
-            event = msgspec.structs.replace(event, id=minted, provider_id=event.id)
-        self._shown = True
-        self._said.append(event)
-        events.append(MessageUpdate(assistant_message_event=event))
+            return msgspec.structs.replace(event, id=minted, provider_id=event.id)
+        return event
 
     def _failed(self, text: str) -> AssistantMessage:
         partial = self.partial.message(keep_incomplete_calls=False)

@@ -181,7 +181,7 @@ class RunState:
         if transition.events:
             self.publish(transition.events, head.updated_at)
         for effect in transition.effects:
-            if isinstance(effect, Stop):
+            if type(effect) is Stop:
                 self.pending.clear()
                 self.carrier.stop_effects()
             else:

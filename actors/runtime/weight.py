@@ -151,6 +151,10 @@ def _none(value: None) -> int:
     return 0
 
 
+def _scalar(value: float) -> int:
+    return SCALAR
+
+
 _SCHEMAS: dict[int, tuple[dict[str, Any], int]] = {}  # by id
 
 # By exact type: a chain of isinstance checks takes many times as long.
@@ -160,6 +164,9 @@ _KINDS: dict[type, Callable[[Any], int]] = {
     list: _sequence,
     tuple: _sequence,
     type(None): _none,
+    bool: _scalar,
+    int: _scalar,
+    float: _scalar,
     Text: _text,
     Thinking: _thinking,
     Image: _image,

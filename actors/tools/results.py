@@ -19,6 +19,8 @@ from .errors import ToolError
 __all__ = ["ResultTooLarge", "ToolOutcome", "carried", "failed", "raised", "returned", "returned_copy", "taken"]
 
 MAX_ERROR_CHARS = 4000  # of an exception's message, towards the model
+MAX_CHAR_BYTES = 6  # of a character, as JSON
+TEXT_BYTES = 100  # of a result that is one block of text, beside its text
 MAX_PATH_CHARS = 200  # to what can't be carried
 
 _log = logging.getLogger("adjourn.tools")
@@ -49,6 +51,9 @@ def failed(message: str) -> ToolOutcome:
 def returned(value: Any, tool_name: str, max_result_bytes: int) -> ToolOutcome:
     """What a tool returned; where that can't be carried, an error that says so, and that the tool was executed."""
     try:
+        if type(value) is str and len(value) * MAX_CHAR_BYTES + TEXT_BYTES <= max_result_bytes:
+            check_value(value)
+            return ToolOutcome((Text(text=value),), None, False)  # nothing is shared, and it can't be too large
         return _checked(_output(value), max_result_bytes)
     except BaseException as error:  # noqa: ASYNC103  # encoding calls other people's code, and awaits none
         return _not_carried(error, tool_name)  # noqa: ASYNC104

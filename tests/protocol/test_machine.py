@@ -1,8 +1,11 @@
 """The run's state machine by example: the loop, calls and their results, and what callers pass in."""
 
+from typing import get_args
+
 import pytest
 from machine_driver import GO, NO, PLAIN, YES, Driver, call, parked, said
 
+from adjourn.protocol import machine
 from adjourn.protocol.errors import NotPending, ToolCallIdRequired
 from adjourn.protocol.events import (
     AgentEnd,
@@ -16,6 +19,7 @@ from adjourn.protocol.record import Limits
 from adjourn.protocol.transitions import (
     Abort,
     Decline,
+    Input,
     ModelDone,
     ModelRefused,
     Stopped,
@@ -23,6 +27,10 @@ from adjourn.protocol.transitions import (
 )
 
 OK = (Text(text="ok"),)
+
+
+def test_every_kind_of_input_has_its_step():
+    assert set(machine._STEPS) == set(get_args(Input))
 
 
 # The loop.
