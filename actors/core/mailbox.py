@@ -6,6 +6,7 @@ One mail with its answer is in `mail.py`, what runs an actor in `actor.py`.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Generic, TypeAlias
 
@@ -169,7 +170,7 @@ class Mailbox(Generic[M]):
         self._is_receiving = True
         try:
             return self._taken(await self._opened()[1].receive())
-        except trio.ClosedResourceError:  # the actor was asked to stop meanwhile
+        except (trio.ClosedResourceError, trio.EndOfChannel):  # the actor was asked to stop meanwhile, or ended
             pass
         finally:
             self._is_receiving = False
@@ -181,7 +182,7 @@ class Mailbox(Generic[M]):
         Raises: trio.WouldBlock when there is none; trio.EndOfChannel, trio.BusyResourceError as `receive`.
         """
         self._begin()
-        if self._room < self._capacity or self._reserved_room < self._reserved:
+        if self._is_in:
             assert self._channel is not None
             return self._taken(self._channel[1].receive_nowait())
         raise trio.WouldBlock if self._reason is None else trio.EndOfChannel
@@ -207,19 +208,28 @@ class Mailbox(Generic[M]):
             mail.owed = self._owed
 
     def _taken(self, mail: Post[M]) -> Mail[M]:
-        """Book a mail that has come out of the channel, and let in who waits for its room."""
+        """Take a mail that has come out of the channel in hand, and let in who waits for its room."""
+        self._booked(mail)
         if self._ended:  # it was on its way to a receiver that is not the actor's task
             mail.abandon(ActorEnded(self._reason))
             raise trio.EndOfChannel
         self._in_hand = mail
         self._delivered += 1
+        if self._lobby is not None and self._room:
+            self._let_in(self._lobby)
+        return mail
+
+    def _booked(self, mail: Post[M]) -> Post[M]:
         if mail.is_reserved:
             self._reserved_room += 1
         else:
             self._room += 1
-            if self._lobby is not None:
-                self._let_in(self._lobby)
         return mail
+
+    @property
+    def _is_in(self) -> bool:
+        """Whether a mail is in and not yet received."""
+        return self._room < self._capacity or self._reserved_room < self._reserved
 
     def _let_in(self, lobby: _Channel[M]) -> None:
         try:
@@ -236,16 +246,19 @@ class Mailbox(Generic[M]):
         what is in is still received, then `receive` raises EndOfChannel."""
         if self._reason is not None:
             return
-        self._reason = reason
-        if self._lobby is not None:
-            self._lobby[0].close()  # tells who waits there
-            self._lobby = None
+        self._refuse(reason)
         if self._channel is not None:
             send, receive = self._channel
             # What is in, and completions, go through ends of the owner's own.
             self._channel = send.clone(), receive.clone()
             send.close()
             receive.close()  # tells a receiver that waits
+
+    def _refuse(self, reason: str) -> None:
+        self._reason = reason
+        if self._lobby is not None:
+            self._lobby[0].close()  # tells who waits there
+            self._lobby = None
 
     def fail_received(self, make_error: Callable[[], ActorError]) -> None:
         """Fail every received mail whose asker still waits, each with an error of its own."""
@@ -259,29 +272,23 @@ class Mailbox(Generic[M]):
     def close(self, reason: str) -> int:
         """End for good: whoever waits for an answer or for room gets ActorEnded with `reason`, and so does everyone
         who comes later. Returns how many told mails were in and are lost."""
-        self.drain(reason)
-        self._reason, self._ended = reason, True
+        self._refuse(reason)
+        self._ended = True
         self.fail_received(lambda: ActorEnded(reason))
-        lost = 0
-        for mail in self._left():
-            lost += mail.state == "told"
-            mail.abandon(ActorEnded(reason))
-        return lost
-
-    def _left(self) -> list[Post[M]]:
-        """Take out all mail, and close the channel."""
         channel, self._channel = self._channel, None
-        mails: list[Post[M]] = []
+        lost = 0
         if channel is not None:
-            with channel[0], channel[1]:
-                mails = [channel[1].receive_nowait() for _ in range(channel[1].statistics().current_buffer_used)]
-        self._room, self._reserved_room = self._capacity, self._reserved
-        return mails
+            with channel[0], channel[1], suppress(trio.WouldBlock):
+                while self._is_in:
+                    mail = self._booked(channel[1].receive_nowait())
+                    lost += mail.state == "told"
+                    mail.abandon(ActorEnded(reason))
+        return lost
 
     @property
     def is_idle(self) -> bool:
         """Whether no mail is in, no sender waits, and nobody waits for an answer to what was received."""
-        return self._room == self._capacity and self._reserved_room == self._reserved and not self._unanswered()
+        return not (self._is_in or self._unanswered())
 
     def statistics(self) -> MailboxStatistics:
         """What the mailbox holds now."""

@@ -296,6 +296,18 @@ async def test_closing_answers_everyone_and_counts_what_is_lost(nursery: trio.Nu
         await mailbox.receive()
 
 
+async def test_mail_on_its_way_to_a_receiver_at_the_end_is_received_by_nobody(nursery: trio.Nursery) -> None:
+    mailbox = Mailbox[int](1)
+    outcomes: list[Any] = []
+    nursery.start_soon(outcome_of, mailbox.receive, outcomes)
+    await wait_all_tasks_blocked()
+    mailbox.put_nowait(1)
+    mailbox.close("it is over")
+    await wait_all_tasks_blocked()
+    assert isinstance(outcomes[0], trio.EndOfChannel)
+    assert mailbox.is_idle
+
+
 async def test_who_comes_after_the_end_is_told_of_the_end_and_not_of_the_stop() -> None:
     mailbox = Mailbox[int](1)
     mailbox.drain("it is stopping")
