@@ -181,7 +181,7 @@ def _check_containers(root: object, *, takes_structs: bool = False) -> bool:
             if is_dict and (type(key) is not str or not (key.isascii() or _carries(key))):
                 raise InvalidValue(_path(trail), f"expected keys of valid Unicode text, got {type(key).__name__}")
             kind = cast(Any, type(item))
-            if kind is str and item.isascii():
+            if kind is bool or (kind is str and item.isascii()):
                 continue
             if kind is dict or kind is list or kind is tuple or (takes_structs and isinstance(item, msgspec.Struct)):
                 if item or is_deepest:

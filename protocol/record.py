@@ -46,6 +46,7 @@ __all__ = [
 ]
 
 SCHEMA_VERSION = 3
+MAX_SPECS = 64  # specs whose encoding is kept
 
 Phase = Literal["gated", "offered", "ready", "started", "done"]
 FINAL: frozenset[str] = frozenset({"completed", "failed", "aborted"})
@@ -353,6 +354,7 @@ class _Peek(Wire, frozen=True):
 
 
 _PEEK = msgspec.json.Decoder(_Peek)
+_SPECS: dict[int, tuple[Spec, bytes]] = {}  # by id
 # What decoders, and migrations of damaged data, raise. Ours, RecordTooNew among them, are none of these.
 _UNREADABLE = (msgspec.MsgspecError, LookupError, TypeError, ValueError, RecursionError)
 
@@ -364,7 +366,18 @@ def encode_head(head: Head) -> bytes:
 
 def encode_entry(entry: Entry) -> bytes:
     """A journal entry as JSON, in the current schema version."""
-    return ENCODER_JSON.encode(entry)
+    return _encode_spec(entry) if type(entry) is SpecEntry else ENCODER_JSON.encode(entry)
+
+
+def _encode_spec(entry: SpecEntry) -> bytes:
+    """A spec is encoded once: all runs of an agent begin with the same object."""
+    known = _SPECS.get(id(entry.spec))
+    if known is None:
+        if len(_SPECS) >= MAX_SPECS:
+            _SPECS.clear()
+        # The spec is kept beside its bytes, so that no other object gets its id.
+        known = _SPECS[id(entry.spec)] = (entry.spec, ENCODER_JSON.encode(entry))
+    return known[1]
 
 
 def decode_head(data: bytes, migrations: Mapping[int, Migration] = MIGRATIONS, current: int = SCHEMA_VERSION) -> Head:

@@ -9,6 +9,7 @@ on from there. The numbers of the events in the ring have no gaps.
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from sys import getsizeof
 
 import trio
 
@@ -31,7 +32,7 @@ from .cursor import BELOW, Cursor
 from .item import Item
 from .memory_budget import Share
 from .ring import Ring
-from .weight import ALONE, EVENT, weigh_delta, weigh_event, weigh_snapshot
+from .weight import ALONE, CALL, EVENT, weigh_event, weigh_snapshot
 
 __all__ = ["EventLog", "EventLogStatistics"]
 
@@ -142,8 +143,9 @@ class EventLog:
         sizes: list[int] = []
         alone, kept, streamed, turn = 0, 0, self._streamed, self._turn_bytes
         for event in events:
-            if type(event) is MessageUpdate:  # nearly all of them
-                keeps = weigh_delta(event.assistant_message_event)
+            if type(event) is MessageUpdate:  # nearly all of them: weighed here, without a call
+                text = getattr(event.assistant_message_event, "delta", None)
+                keeps = CALL if text is None else getsizeof(text)
                 sizes.append(EVENT + keeps)
                 streamed += keeps
                 kept += keeps

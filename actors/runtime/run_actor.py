@@ -349,7 +349,7 @@ class RunActor:
         state, agent = self.state, self.state.agent
         assert agent is not None
         if isinstance(effect, StartModel):
-            now = state.services.now()
+            now = state.head.updated_at  # when the save was made that let the call start
             self._model = ModelCall(agent, state.head, state.history, effect.key, now, state.show)
             return await self._model.run()
         assert isinstance(effect, StartTool)

@@ -16,9 +16,7 @@ from ...protocol.events import (
     Event,
     MessageEnd,
     MessageStart,
-    MessageUpdate,
     MiddlewareError,
-    StreamDelta,
     ToolClientExecutePending,
     ToolDecisionPending,
     ToolDecisionResolved,
@@ -30,12 +28,12 @@ from ...protocol.events import (
 from ...protocol.messages import AssistantBlock, Image, Message, Text, Thinking, ToolCall, ToolResultMessage, UserBlock
 from ...protocol.transcript import Snapshot
 
-__all__ = ["ALONE", "EVENT", "EventWeight", "weigh", "weigh_delta", "weigh_event", "weigh_snapshot"]
+__all__ = ["ALONE", "CALL", "EVENT", "EventWeight", "weigh", "weigh_event", "weigh_snapshot"]
 
 EVENT = 256  # an event with its item in the ring; also what surrounds it on the wire
 MESSAGE = 700  # a message without its content, in all the lists and dicts that have it; also its usage on the wire
 BLOCK = 100
-CALL = 400
+CALL = 400  # also a piece of a message that has no text
 SCALAR = 32
 MAX_SCHEMAS = 256  # schemas whose weight is kept
 
@@ -58,12 +56,6 @@ def weigh(value: Any) -> int:
     return _struct(value) if isinstance(value, msgspec.Struct) else SCALAR
 
 
-def weigh_delta(delta: StreamDelta) -> int:
-    """The weight of what a message grows by."""
-    text = getattr(delta, "delta", None)
-    return CALL if text is None else getsizeof(text)
-
-
 def weigh_snapshot(snapshot: Snapshot) -> int:
     """The weight of all that a run's state holds."""
     calls = weigh(snapshot.pending) + weigh(snapshot.tools)
@@ -71,7 +63,7 @@ def weigh_snapshot(snapshot: Snapshot) -> int:
 
 
 def weigh_event(event: Event) -> EventWeight:
-    """The weight of an event, told apart by who holds what."""
+    """The weight of an event that is no `message_update`, told apart by who holds what."""
     weigh_it = _WEIGHTS.get(type(event))
     return _PLAIN if weigh_it is None else weigh_it(event)
 
@@ -194,10 +186,6 @@ def _message_start(event: MessageStart) -> EventWeight:
     return MESSAGE, 0  # its message is empty
 
 
-def _message_update(event: MessageUpdate) -> EventWeight:
-    return weigh_delta(event.assistant_message_event), 0
-
-
 def _message_end(event: MessageEnd) -> EventWeight:
     return _message(event.message), 0
 
@@ -235,7 +223,6 @@ _WEIGHTS: dict[type, Callable[[Any], EventWeight]] = {
     MiddlewareError: _said,
     TurnEnd: _turn_end,
     MessageStart: _message_start,
-    MessageUpdate: _message_update,
     MessageEnd: _message_end,
     ToolExecutionStart: _tool_start,
     ToolExecutionUpdate: _tool_update,
