@@ -167,15 +167,19 @@ class RunActor:
                 version = self.state.head.version
                 try:
                     with self._scope:
+                        if self._fault is not None and not await self._revive(self._fault):
+                            return
                         await self._live()
                     if self._fault is None:
                         await self._finish()
                         return
                 except Exception as group:
                     self._fault = bare_error(group)
-                if self._is_leaving or isinstance(self._fault, StaleEpoch):
-                    return  # a stale run is left to the store's new owner
+                if isinstance(self._fault, StaleEpoch):
+                    return  # the run is left to the store's new owner
                 logger.error("run %s crashed", self.state.head.id, exc_info=self._fault)
+                if self._is_leaving:
+                    return
                 crashes = 1 if self.state.head.version > version else crashes + 1
                 if crashes > MAX_CRASHES:
                     self.is_lost = True
@@ -187,8 +191,6 @@ class RunActor:
     async def _live(self) -> None:
         """The loop: serve mail and carry out what is pending until the run is over, or no mail will come any more."""
         state, mailbox = self.state, self.mailbox
-        if self._fault is not None and not await self._revive(self._fault):
-            return
         while not (self._fault or self._is_leaving):
             if state.pending:
                 if self._done or not mailbox.is_idle:
