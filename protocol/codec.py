@@ -7,7 +7,7 @@ strings that UTF-8 can carry, lists, tuples, and dicts with string keys, nested 
 import gc
 import hashlib
 import re
-from collections.abc import Generator, Iterable, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping
 from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any, TypeVar, cast, overload
@@ -18,12 +18,15 @@ from .errors import ProgramError
 
 MAX_DEPTH = 100
 MAX_INT = 2**53
+_INFINITY = float("inf")
 
 ENCODER_JSON = msgspec.json.Encoder()
 ENCODER_MSGPACK = msgspec.msgpack.Encoder()
 
 _CANONICAL = msgspec.json.Encoder(order="deterministic")
 _UNENCODABLE = (TypeError, ValueError, OverflowError, RecursionError)  # all that msgspec raises for what it can't carry
+
+_kind_of: Callable[[object], Any] = type  # as `type`, which a type checker would take for that of an unknown
 
 _T = TypeVar("_T")
 # A path by which a value was reached: (path of the parent, key or index); None is the root. Built backwards, so that
@@ -176,26 +179,26 @@ def _check_containers(root: object, *, takes_structs: bool = False) -> bool:
         if depth > MAX_DEPTH:
             raise InvalidValue(_path(trail), f"expected at most {MAX_DEPTH} levels of nesting")
         is_deepest = depth == MAX_DEPTH  # then an empty container in it is too deep; elsewhere it needs no look
-        is_dict = type(container) is dict
-        for key, item in _pairs(container):
+        is_dict = _kind_of(container) is dict
+        pairs: Iterable[tuple[Any, Any]] = container.items() if is_dict else _pairs(container)
+        for key, item in pairs:
             if is_dict and (type(key) is not str or not (key.isascii() or _carries(key))):
                 raise InvalidValue(_path(trail), f"expected keys of valid Unicode text, got {type(key).__name__}")
-            kind = cast(Any, type(item))
+            kind = _kind_of(item)
             if kind is bool or (kind is str and item.isascii()):
+                continue  # nearly all items, with the finite floats
+            if kind is float and -_INFINITY < item < _INFINITY:
+                has_floats = True
                 continue
             if kind is dict or kind is list or kind is tuple or (takes_structs and isinstance(item, msgspec.Struct)):
                 if item or is_deepest:
                     stack.append((item, depth + 1, (trail, key)))
             elif fault := _scalar_fault(item):
                 raise InvalidValue(_path((trail, key)), fault)
-            elif kind is float:
-                has_floats = True
     return has_floats
 
 
 def _pairs(container: Any) -> Iterable[tuple[Any, Any]]:
-    if type(container) is dict:
-        return cast(Any, container).items()
     if isinstance(container, msgspec.Struct):
         return zip(container.__struct_encode_fields__, msgspec.structs.astuple(container), strict=True)
     return enumerate(cast("Iterable[Any]", container))
@@ -209,7 +212,7 @@ def _scalar_fault(value: object) -> str | None:
     if kind is int:
         return None if -MAX_INT <= cast(int, value) <= MAX_INT else "expected an integer within ±2^53"
     if kind is float:
-        return None if float("-inf") < cast(float, value) < float("inf") else f"expected a finite number, got {value}"
+        return None if -_INFINITY < cast(float, value) < _INFINITY else f"expected a finite number, got {value}"
     if value is None or kind is bool:
         return None
     return f"expected null, boolean, number, string, list or object, got {kind.__name__}"
@@ -234,7 +237,7 @@ def _path(trail: _Trail) -> str:
 def _normal(value: Any) -> Any:
     # Recursive: callers bound the depth, or catch RecursionError.
     # A float above 2^53 stays a float: no integer of the domain equals it.
-    kind = cast(Any, type(value))
+    kind = _kind_of(value)
     if kind is dict:
         return {key: _normal(item) for key, item in value.items()}
     if kind is list or kind is tuple:

@@ -197,7 +197,7 @@ class Mailbox(Generic[M]):
             raise StopAsyncIteration from None
 
     def _begin(self) -> None:
-        """The mail in hand is in hand no more; if its asker still waits, remember that it is owed an answer."""
+        """Put the mail in hand off: an asker that still waits for its answer is remembered."""
         if self._is_receiving:
             raise trio.BusyResourceError("another task receives from this mailbox")
         mail, self._in_hand = self._in_hand, None
@@ -249,7 +249,7 @@ class Mailbox(Generic[M]):
         self._refuse(reason)
         if self._channel is not None:
             send, receive = self._channel
-            # What is in, and completions, go through ends of the owner's own.
+            # From now on the owner has ends of its own, for the mail that is in and for completions.
             self._channel = send.clone(), receive.clone()
             send.close()
             receive.close()  # tells a receiver that waits

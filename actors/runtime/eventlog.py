@@ -112,7 +112,7 @@ class EventLog:
         self._fold = fold or Transcript()
         self._folded = 0  # events of the ring that are in the fold
         self._kept = self._streamed = 0  # bytes of the run's state, and those of them that a message streams now
-        self._turn_bytes: int | None = None  # of the turn's message and results, where all of them came in here
+        self._turn_bytes: int | None = None  # of the turn's message and results; None: the turn began before this log
         if fold is None:
             self._kept = self.share.held = LOG_BYTES
         else:

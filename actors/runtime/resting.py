@@ -23,7 +23,7 @@ class Resting:
         self.budget = budget
         self._after_s = after_s
         self._order: OrderedDict[str, tuple[float, Callable[[], None]]] = OrderedDict()
-        self._looks_at = float("-inf")  # when `run` looks again, on trio's clock; until it waits, it is about to look
+        self._looks_at = float("-inf")  # when `run` looks next, on trio's clock; -inf before it has looked
 
     def add(self, run_id: str, leave: Callable[[], None]) -> None:
         """Note that something of a run begins to rest. `leave` takes it out of memory, if it still rests.

@@ -23,7 +23,7 @@ class Services:
     refused: Callable[[StaleEpoch], None]  # called when the store has another owner
     changed: Callable[[Head], None]  # called after each save
     rested: Callable[[str], None]  # called with its id when a run begins to wait for the outside
-    delete: Callable[[Head], Awaitable[None]]  # called when a run is over that is not to be kept
+    delete: Callable[[Head], Awaitable[None]]  # called with its head when a run is over and is not kept
     threads: Threads  # for blocking tools
     host_loop: HostLoop | None  # for tools that are written for asyncio
     cleanup_s: float  # how long a thread may take to stop before it is left behind

@@ -37,14 +37,16 @@ CALL = 400  # also a piece of a message that has no text
 SCALAR = 32
 MAX_SCHEMAS = 256  # schemas whose weight is kept
 
-ALONE = frozenset({AgentRetry, MiddlewareError, ToolExecutionUpdate})  # what they show is in no state, or replaced soon
+ALONE = frozenset(
+    {AgentRetry, MiddlewareError, ToolExecutionUpdate}
+)  # what they show is not in the run's state, or not for long
 
 EventWeight: TypeAlias = tuple[int, int]
 """What an event takes beside `EVENT`, in bytes; on the wire it takes about the sum of the three.
 
 1. What it brings to the run's state: that stays when the event has left the ring.
-2. What else it shows. Of the kinds in `ALONE` that is theirs alone, in memory for as long as they are in the ring; of
-   the others it is in the run's state already.
+2. What else it shows. Events of the kinds in `ALONE` hold that alone, for as long as they are in the ring. What others
+   show is in the run's state, so it is in memory only once.
 """
 
 
