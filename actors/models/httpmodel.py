@@ -15,8 +15,9 @@ from ...protocol.events import Failed, StreamEvent
 from ...protocol.messages import ModelDescriptor
 from ...protocol.providers import ADAPTERS
 from ...protocol.providers.adapter import Adapter, Context, HTTPRequest
-from ...protocol.providers.decoding import MessageWriter, StreamDecoder, WireError
+from ...protocol.providers.decoding import StreamDecoder
 from ...protocol.providers.faults import MAX_BODY_BYTES, Fault, fault_of
+from ...protocol.providers.message_writer import MessageWriter, WireError
 from ...protocol.providers.ollama import list_request, read_models
 from .httpclient import CLOSE_S, Exchange, NetworkFault, keep_clients
 from .keys import Refused, Scrubber, check_headers, key_headers, key_scrubber, variable_headers

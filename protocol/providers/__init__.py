@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from . import anthropic, ollama, openai_chat, openai_responses
 from .adapter import Adapter
-from .decoding import WireError
+from .message_writer import WireError
 
 __all__ = ["ADAPTERS", "WireError"]
 

@@ -14,7 +14,8 @@ from ..messages import Cost, ErrorKind, ModelDescriptor, StopReason
 from ..sse import SSEParser
 from .adapter import Adapter
 from .anthropic_request import API, build_request
-from .decoding import MAX_MESSAGE_CHARS, MAX_TOKENS, StreamDecoder, WireError, parse, priced
+from .decoding import MAX_TOKENS, StreamDecoder, parse, priced
+from .message_writer import MAX_MESSAGE_CHARS, WireError
 
 __all__ = ["ADAPTER", "Decoder"]
 
@@ -125,8 +126,8 @@ class _Block:
 
     __slots__ = ("arguments", "index", "read", "redacted", "signature")
 
-    def __init__(self, index: int, read: _Read) -> None:
-        self.index = index  # in the message
+    def __init__(self, index: int | None, read: _Read) -> None:
+        self.index = index  # in the message; None: a call
         self.read = read
         self.signature: str | None = None
         self.redacted = False
@@ -167,7 +168,7 @@ class Decoder(StreamDecoder):
             return
         if piece := block.read(event.delta):
             block.arguments = ""
-            self.writer.grow(block.index, piece)
+            self._grow_block(event.index, block, piece)
         elif event.delta.signature is not None:
             self._sign(block, event.delta.signature)
 
@@ -186,12 +187,19 @@ class Decoder(StreamDecoder):
                 block.redacted = True
                 self._sign(block, content.data)
             case "tool_use":
-                block, begun = _Block(self.writer.call(content.id or "", content.name or ""), _ARGUMENTS), None
+                block, begun = _Block(None, _ARGUMENTS), None
+                self.calls.piece(event.index, content.id or "", content.name or "")
                 block.arguments = _given(content.input)
             case _:
                 return
         self._blocks[event.index] = block
-        self.writer.grow(block.index, begun or "")
+        self._grow_block(event.index, block, begun or "")
+
+    def _grow_block(self, wire_index: int, block: _Block, piece: str) -> None:
+        if block.index is not None:
+            self.writer.grow(block.index, piece)
+        elif piece:
+            self.calls.piece(wire_index, arguments=piece)
 
     def _sign(self, block: _Block, signature: str | None) -> None:
         self._hidden_chars += len(signature or "")
@@ -204,8 +212,12 @@ class Decoder(StreamDecoder):
 
     def _end_block(self, wire_index: int) -> None:
         block = self._blocks.pop(wire_index, None)
-        if block is not None:
-            self.writer.grow(block.index, block.arguments)
+        if block is None:
+            return
+        self._grow_block(wire_index, block, block.arguments)
+        if block.index is None:
+            self.calls.end(wire_index)
+        else:
             self.writer.end(block.index, signature=block.signature, redacted=block.redacted)
 
     def _start(self, data: str) -> None:
@@ -228,7 +240,7 @@ class Decoder(StreamDecoder):
     def _finish(self, _: str) -> None:
         for wire_index in list(self._blocks):
             self._end_block(wire_index)
-        self.writer.done(self._stop or "stop")
+        self.done(self._stop or "stop")
 
     def _fail(self, data: str) -> None:
         error = parse(_FAILURE, data, "an error").error or _Error()

@@ -1,4 +1,4 @@
-"""What the decoders of all model APIs share: writing a message as the events of a stream, its bounds, usage and cost.
+"""What the decoders of all model APIs share: the frame of a decoder, its failures, and the cost of an answer.
 
 A decoder never raises for what it is fed: whatever is wrong ends the stream in `Failed`, with what had come so far.
 """
@@ -8,197 +8,17 @@ from typing import TypeVar
 
 import msgspec
 
-from ..errors import ProgramError
-from ..events import (
-    Done,
-    Failed,
-    Start,
-    StreamDelta,
-    StreamEvent,
-    TextDelta,
-    TextEnd,
-    TextStart,
-    ThinkingDelta,
-    ThinkingEnd,
-    ThinkingStart,
-    ToolcallDelta,
-    ToolcallEnd,
-    ToolcallStart,
-)
-from ..messages import AssistantMessage, Cost, ErrorKind, ModelDescriptor, StopReason, Usage
-from ..partial import PartialMessage
+from ..events import StreamEvent
+from ..messages import Cost, ErrorKind, ModelDescriptor, StopReason, Usage
 from ..sse import SSETooLarge
+from .message_writer import MessageWriter, WireError
+from .streamed_calls import StreamedCalls
 
-__all__ = [
-    "MAX_BLOCKS",
-    "MAX_MESSAGE_CHARS",
-    "MAX_TOKENS",
-    "MessageWriter",
-    "StreamDecoder",
-    "WireError",
-    "parse",
-    "priced",
-]
+__all__ = ["MAX_TOKENS", "StreamDecoder", "parse", "priced"]
 
-MAX_MESSAGE_CHARS = 16 * 1024 * 1024  # of a message: deltas, signatures, ids and names of calls
-MAX_BLOCKS = 1024  # of a message
 MAX_TOKENS = 2**50  # of one kind: then their sum is still a number that every reader of JSON can hold
 
 T = TypeVar("T")
-
-
-class WireError(ProgramError):
-    """The provider's stream can't go on: it broke its own rules, or says itself that it failed. `str` is for people."""
-
-    def __init__(self, message: str, kind: ErrorKind = "terminal") -> None:
-        super().__init__(message)
-        self.kind: ErrorKind = kind
-
-
-class MessageWriter:
-    """One assistant message, written block by block; `take` gives the events that this makes. Several blocks may be
-    open at once. What is written after the end is passed over.
-
-    What one block grows by between two `take`s, with nothing else in between, is one delta: what came in one piece off
-    the network goes on in one piece. A watcher gets the same text at the same moment, and an event costs as much for
-    eight tokens as for one.
-    """
-
-    def __init__(self, model: ModelDescriptor) -> None:
-        self.model = model
-        self.usage = Usage()
-        self.response_id: str | None = None
-        self.ended = False
-        self._partial = PartialMessage(
-            AssistantMessage(content=(), api=model.api, provider=model.provider, model=model.id)
-        )
-        self._events: list[StreamEvent] = []
-        self._open: dict[int, type] = {}  # blocks that have not ended
-        self._pieces: list[str] = []  # that are no event yet
-        self._growing = -1  # the block that they belong to
-        self._ids: set[str] = set()
-        self._blocks = 0
-        self._chars = 0
-        self._started = False
-
-    def take(self) -> list[StreamEvent]:
-        """The events since the last `take`."""
-        self._join()
-        events, self._events = self._events, []
-        return events
-
-    def start(self) -> None:
-        """The provider has begun to answer. Repeated, it does nothing; the first block does it too."""
-        if not self._started:
-            self._started = True
-            self._events.append(Start())
-
-    def text(self) -> int:
-        """Begin a text block; returns its content index."""
-        index = self._begin(TextDelta)
-        self._put(TextStart(content_index=index))
-        return index
-
-    def thinking(self) -> int:
-        """Begin a thinking block; returns its content index."""
-        index = self._begin(ThinkingDelta)
-        self._put(ThinkingStart(content_index=index))
-        return index
-
-    def call(self, provider_id: str, name: str) -> int:
-        """Begin a tool call; returns its content index. An id that is empty or taken is replaced by another."""
-        index = self._begin(ToolcallDelta)
-        wanted = provider_id or f"call_{index}"
-        while wanted in self._ids:
-            wanted += "_"
-        self._ids.add(wanted)
-        self._count(len(wanted) + len(name))
-        self._put(ToolcallStart(content_index=index, id=wanted, name=name))
-        return index
-
-    def grow(self, index: int, delta: str) -> None:
-        """Add to an open block. An empty delta, or one for a block that isn't open, does nothing.
-
-        Raises: WireError when the message gets longer than `MAX_MESSAGE_CHARS`."""
-        if not delta or index not in self._open:
-            return
-        if index != self._growing:
-            self._join()
-            self._growing = index
-        self._count(len(delta))
-        self._pieces.append(delta)
-
-    def end(self, index: int, *, signature: str | None = None, redacted: bool = False) -> None:
-        """End a block. `signature` is a text's or a thinking block's, `redacted` a thinking block's.
-
-        Raises: WireError when the signature makes the message longer than `MAX_MESSAGE_CHARS`."""
-        if signature is not None:
-            self._count(len(signature))
-        self._join()
-        kind = self._open.pop(index, None)
-        if kind is TextDelta:
-            self._put(TextEnd(content_index=index, signature=signature))
-        elif kind is ThinkingDelta:
-            self._put(ThinkingEnd(content_index=index, signature=signature, redacted=redacted))
-        elif kind is ToolcallDelta:
-            self._put(ToolcallEnd(content_index=index))
-
-    def end_all(self) -> None:
-        """End every open block."""
-        for index in list(self._open):
-            self.end(index)
-
-    def done(self, reason: StopReason) -> None:
-        """The message is complete. With calls in it, `stop` becomes `toolUse`, and the other way round."""
-        if self.ended:
-            return
-        self.start()
-        self.end_all()
-        message = self._message(keep_incomplete_calls=True)
-        if reason in ("stop", "toolUse"):
-            reason = "toolUse" if message.calls else "stop"
-        self.ended = True
-        self._events.append(Done(reason=reason, message=msgspec.structs.replace(message, stop_reason=reason)))
-
-    def fail(
-        self, text: str, kind: ErrorKind, *, status: int | None = None, retry_after_s: float | None = None
-    ) -> None:
-        """The call has failed: what has come so far is kept, but for calls whose arguments have not ended."""
-        if self.ended:
-            return
-        self.ended = True
-        partial = self._message(keep_incomplete_calls=False)
-        message = msgspec.structs.replace(partial, stop_reason="error", error_message=text, error_kind=kind)
-        self._events.append(Failed(reason="error", error=message, status=status, retry_after_s=retry_after_s))
-
-    def _begin(self, kind: type) -> int:
-        self.start()
-        self._join()
-        index = self._blocks
-        if index >= MAX_BLOCKS:
-            raise WireError(f"the model's message has more than {MAX_BLOCKS} content blocks")
-        self._blocks += 1
-        self._open[index] = kind
-        return index
-
-    def _count(self, chars: int) -> None:
-        self._chars += chars
-        if self._chars > MAX_MESSAGE_CHARS:
-            raise WireError(f"the model's message has more than {MAX_MESSAGE_CHARS} characters")
-
-    def _join(self) -> None:
-        if self._pieces:
-            pieces, self._pieces = self._pieces, []
-            self._put(self._open[self._growing](content_index=self._growing, delta="".join(pieces)))
-
-    def _put(self, event: StreamDelta) -> None:
-        self._partial.apply(event)
-        self._events.append(event)
-
-    def _message(self, *, keep_incomplete_calls: bool) -> AssistantMessage:
-        self._join()
-        partial = self._partial.message(keep_incomplete_calls=keep_incomplete_calls)
-        return msgspec.structs.replace(partial, usage=self.usage, response_id=self.response_id)
 
 
 class StreamDecoder(ABC):
@@ -210,6 +30,7 @@ class StreamDecoder(ABC):
 
     def __init__(self, model: ModelDescriptor) -> None:
         self.writer = MessageWriter(model)
+        self.calls = StreamedCalls(self.writer)
 
     @property
     def ended(self) -> bool:
@@ -223,6 +44,11 @@ class StreamDecoder(ABC):
     def receive_end(self) -> None:
         """The body is over. Raises: WireError, unless what came makes a whole message."""
         raise WireError("the provider's stream ended before its message did", "transient")
+
+    def done(self, reason: StopReason) -> None:
+        """The message is complete: end what is open."""
+        self.calls.end_all()
+        self.writer.done(reason)
 
     def feed(self, data: bytes) -> list[StreamEvent]:
         """What `data` makes."""

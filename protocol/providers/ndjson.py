@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from .decoding import WireError
+from .message_writer import WireError
 
 __all__ = ["MAX_LINE_BYTES", "LineSplitter"]
 

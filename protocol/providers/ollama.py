@@ -28,8 +28,9 @@ from ..messages import (
 from ..options import ModelOptions
 from ..record import ToolSpec
 from .adapter import Adapter, Context, HTTPRequest
-from .decoding import StreamDecoder, WireError, parse, priced
+from .decoding import StreamDecoder, parse, priced
 from .handover import GO_ON, Rules, hand_over
+from .message_writer import WireError
 from .ndjson import LineSplitter
 
 __all__ = ["ADAPTER", "Decoder", "build_request", "list_request", "read_models"]
@@ -186,6 +187,7 @@ class Decoder(StreamDecoder):
         self._lines = LineSplitter()
         self._kind = ""  # of the open block: text or thinking
         self._index = -1  # of the open block
+        self._called = 0  # how many calls came
 
     def receive(self, data: bytes) -> None:
         for line in self._lines.feed(data):
@@ -225,10 +227,10 @@ class Decoder(StreamDecoder):
     def _call(self, call: _Call) -> None:
         self.writer.end(self._index)
         self._kind = ""
-        index = self.writer.call(call.id or "", call.function.name or "")
         arguments = str(bytes(call.function.arguments), errors="replace")
-        self.writer.grow(index, "" if arguments == "null" else arguments)
-        self.writer.end(index)
+        self._called += 1  # the wire's own index is 0 for all calls of some servers
+        self.calls.piece(self._called, call.id or "", call.function.name or "", arguments.removeprefix("null"))
+        self.calls.end(self._called)
 
     def _finish(self, line: _Line) -> None:
         cached = line.prompt_eval_cached_count or 0
@@ -238,7 +240,7 @@ class Decoder(StreamDecoder):
         )
         if line.done_reason in ("load", "unload"):  # so it answers when it finds nothing in the request to answer
             raise WireError(f"the provider did not answer; it only did this with the model: {line.done_reason}")
-        self.writer.done("length" if line.done_reason == "length" else "stop")
+        self.done("length" if line.done_reason == "length" else "stop")
 
 
 class _Details(msgspec.Struct, frozen=True, gc=False):

@@ -11,7 +11,8 @@ import msgspec
 from ..messages import ErrorKind, ModelDescriptor, Usage
 from ..sse import SSEParser
 from .adapter import Adapter
-from .decoding import MAX_BLOCKS, StreamDecoder, WireError, parse
+from .decoding import StreamDecoder, parse
+from .message_writer import WireError
 from .openai_chat_request import IN_CONTENT, build_request
 from .openai_models import usage_of
 
@@ -111,7 +112,7 @@ class Decoder(StreamDecoder):
         self._sse = SSEParser()
         self._block: int | None = None  # the open text or thinking block
         self._source = ""  # what it grows from: the name of a field with reasoning, "" for text
-        self._calls: list[_Call] = []
+        self.calls.before_call = self._end_block
         self._finish: str | None = None
 
     def receive(self, data: bytes) -> None:
@@ -177,20 +178,8 @@ class Decoder(StreamDecoder):
             self._block = None
 
     def _grow_call(self, delta: _CallDelta) -> None:
-        name = delta.function.name if delta.function else None
-        arguments = delta.function.arguments if delta.function else None
-        call = next((each for each in reversed(self._calls) if each.is_meant_by(delta, name)), None)
-        if call is None:
-            if len(self._calls) >= MAX_BLOCKS:
-                raise WireError(f"the model's message has more than {MAX_BLOCKS} tool calls")
-            call = _Call(delta.index)
-            self._calls.append(call)
-        call.id = call.id or delta.id or ""
-        if call.block is None and (name or arguments):
-            self._end_block()
-            call.block = self.writer.call(call.id, name or "")
-        if call.block is not None and arguments:
-            self.writer.grow(call.block, arguments)
+        function = delta.function or _Function()
+        self.calls.piece(delta.index, delta.id or "", function.name or "", function.arguments or "")
 
     def _complete(self) -> None:
         """The stream is over: whether it ended well is told by its `finish_reason`."""
@@ -200,27 +189,7 @@ class Decoder(StreamDecoder):
         elif self._finish in _FAILURES:
             raise WireError(*_FAILURES[self._finish])
         else:
-            self.writer.done("length" if self._finish in _CUT_OFF else "stop")
-
-
-class _Call:
-    """A tool call in the making. Its block begins with its name, or with the first arguments if no name came."""
-
-    __slots__ = ("block", "id", "index")
-
-    def __init__(self, index: int | None) -> None:
-        self.index = index  # the wire's
-        self.id = ""
-        self.block: int | None = None  # the content index
-
-    def is_meant_by(self, delta: _CallDelta, name: str | None) -> bool:
-        """Whether `delta` goes on with this call. With another id and a name, it begins the next, whatever its index;
-        with neither index nor id, it goes on with the last, unless it names a function once more."""
-        if name and delta.id and self.id and delta.id != self.id:
-            return False
-        if delta.index is not None and self.index is not None:
-            return delta.index == self.index
-        return delta.id == self.id if delta.id else not name or self.block is None
+            self.done("length" if self._finish in _CUT_OFF else "stop")
 
 
 def _usage(model: ModelDescriptor, usage: _Usage) -> Usage:

@@ -16,8 +16,9 @@ import msgspec
 from ..messages import ErrorKind, ModelDescriptor, Usage
 from ..sse import SSEEvent, SSEParser
 from .adapter import Adapter
-from .decoding import StreamDecoder, WireError, parse
+from .decoding import StreamDecoder, parse
 from .faults import TRANSIENT
+from .message_writer import WireError
 from .openai_models import usage_of
 from .openai_responses_request import Kept, build_request
 
@@ -126,11 +127,10 @@ _RESPONSE_EVENT = msgspec.json.Decoder(_ResponseEvent)
 class _Item:
     """An open reasoning item or function call."""
 
-    __slots__ = ("block", "grown", "is_call", "part")
+    __slots__ = ("block", "grown", "part")
 
-    def __init__(self, block: int, *, is_call: bool) -> None:
-        self.block = block  # its content index
-        self.is_call = is_call
+    def __init__(self, block: int | None) -> None:
+        self.block = block  # its content index; None: a call
         self.grown = False  # something has come of it
         self.part: tuple[bool, int] | None = None  # of the reasoning: raw or not, and the part's index
 
@@ -176,9 +176,9 @@ class Decoder(StreamDecoder):
     def _arguments_delta(self, data: str) -> None:
         event = parse(_DELTA, data, "a piece of a call's arguments")
         item = self._items.get(event.output_index or 0)
-        if event.delta and item is not None and item.is_call:
+        if event.delta and item is not None and item.block is None:
             item.grown = True
-            self.writer.grow(item.block, event.delta)
+            self.calls.piece(event.output_index or 0, arguments=event.delta)
 
     def _summary_delta(self, data: str) -> None:
         event = parse(_DELTA, data, "a piece of a reasoning summary")
@@ -192,7 +192,7 @@ class Decoder(StreamDecoder):
         item = self._items.get(event.output_index or 0)
         if item is None:
             item = self._open_thinking(event.output_index or 0)
-        if event.delta and not item.is_call:
+        if event.delta and item.block is not None:
             if item.part not in (None, part):
                 self.writer.grow(item.block, "\n\n")
             item.part, item.grown = part, True
@@ -228,25 +228,26 @@ class Decoder(StreamDecoder):
 
     def _call_done(self, output_index: int, call: _CallItem) -> None:
         item = self._items.get(output_index)
-        if item is None or not item.is_call:
+        if item is None or item.block is not None:
             item = self._open_call(output_index, call)
-        if not item.grown:  # whole at once
-            self.writer.grow(item.block, call.arguments or "")
+        if not item.grown and call.arguments:  # whole at once
+            self.calls.piece(output_index, arguments=call.arguments)
 
     def _reasoning_done(self, output_index: int, reasoning: _ReasoningItem) -> None:
         item = self._items.get(output_index)
-        if item is None or item.is_call:
+        if item is None or item.block is None:
             item = self._open_thinking(output_index)
+        block = item.block or 0
         raw, summary = _joined(reasoning.content), _joined(reasoning.summary)
         is_raw = item.part[0] if item.part is not None else bool(raw)
         if not item.grown and (raw or summary):  # whole at once
             item.grown = True
-            self.writer.grow(item.block, raw or summary)
+            self.writer.grow(block, raw or summary)
         # What is not encrypted can be sent back only if it is the reasoning itself, and not a summary of it.
         signature = None
         if reasoning.encrypted_content or (is_raw and reasoning.id):
             signature = Kept(reasoning.id, reasoning.encrypted_content or None).signature()
-        self.writer.end(item.block, signature=signature, redacted=signature is not None and not item.grown)
+        self.writer.end(block, signature=signature, redacted=signature is not None and not item.grown)
 
     def _message_done(self, output_index: int, message: _MessageItem) -> None:
         for content_index, part in enumerate(message.content or ()):
@@ -255,18 +256,20 @@ class Decoder(StreamDecoder):
                 self._grow_text(output_index, content_index, text)
 
     def _open_call(self, output_index: int, call: _CallItem) -> _Item:
-        block = self.writer.call(call.call_id or "", call.name or "")
-        item = self._items[output_index] = _Item(block, is_call=True)
+        self.calls.piece(output_index, call.call_id or "", call.name or "")
+        item = self._items[output_index] = _Item(None)
         return item
 
     def _open_thinking(self, output_index: int) -> _Item:
-        item = self._items[output_index] = _Item(self.writer.thinking(), is_call=False)
+        item = self._items[output_index] = _Item(self.writer.thinking())
         return item
 
     def _forget(self, output_index: int, phase: str | None = None) -> None:
         """End what is open of an output item. `phase` is a message's, and becomes the signature of its texts."""
-        if (item := self._items.pop(output_index, None)) is not None:
+        item = self._items.pop(output_index, None)
+        if item is not None and item.block is not None:
             self.writer.end(item.block)
+        self.calls.end(output_index)
         for key in [key for key in self._texts if key[0] == output_index]:
             self.writer.end(self._texts.pop(key), signature=phase)
 
@@ -276,17 +279,17 @@ class Decoder(StreamDecoder):
 
     def _completed(self, data: str) -> None:
         self._response(data)
-        self.writer.done("stop")
+        self.done("stop")
 
     def _incomplete(self, data: str) -> None:
         response = self._response(data)
         match response.incomplete_details and response.incomplete_details.reason:
             case "max_output_tokens":
-                self.writer.done("length")
+                self.done("length")
             case "content_filter":
                 raise WireError("the provider's content filter has cut the answer off")
             case _:
-                self.writer.done("stop")
+                self.done("stop")
 
     def _response_failed(self, data: str) -> None:
         raise _failure(self._response(data).error or _Error())

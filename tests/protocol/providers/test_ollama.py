@@ -27,7 +27,7 @@ from adjourn.protocol.messages import (
 from adjourn.protocol.options import ModelOptions, Reasoning
 from adjourn.protocol.providers import ndjson
 from adjourn.protocol.providers.adapter import Context
-from adjourn.protocol.providers.decoding import WireError
+from adjourn.protocol.providers.message_writer import WireError
 from adjourn.protocol.providers.ollama import ADAPTER, build_request, list_request, read_models
 from adjourn.protocol.record import ToolSpec
 

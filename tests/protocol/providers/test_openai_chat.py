@@ -30,7 +30,7 @@ from adjourn.protocol.messages import (
 from adjourn.protocol.options import ModelOptions, Reasoning
 from adjourn.protocol.providers import openai_chat
 from adjourn.protocol.providers.adapter import Context
-from adjourn.protocol.providers.decoding import MAX_BLOCKS
+from adjourn.protocol.providers.message_writer import MAX_BLOCKS
 from adjourn.protocol.providers.openai_chat import ADAPTER
 from adjourn.protocol.record import ToolSpec
 from adjourn.protocol.sse import SSEParser
@@ -118,7 +118,7 @@ def test_a_call_is_seen_with_its_first_delta() -> None:
 
 
 def test_calls_that_never_begin_are_bounded() -> None:
-    calls = [{"index": index} for index in range(MAX_BLOCKS + 1)]
+    calls = [{"index": index, "id": f"c{index}"} for index in range(MAX_BLOCKS + 1)]
     data = b"data: %b\n\n" % json.dumps({"choices": [{"delta": {"tool_calls": calls}}]}).encode()
     (*_, failed) = ADAPTER.decoder(MODEL).feed(data)
     assert isinstance(failed, Failed)
