@@ -122,6 +122,7 @@ class ToolcallEnd(Wire, frozen=True, tag="toolcall_end", tag_field="type"):
     """A tool call's arguments are complete."""
 
     content_index: int
+    signature: str | None = None  # the provider's, of the whole call
 
 
 class Done(Wire, frozen=True, tag="done", tag_field="type"):

@@ -83,6 +83,7 @@ class ToolCall(Wire, frozen=True, tag="toolCall", tag_field="type"):
     arguments: dict[str, Any]
     raw_arguments: str | None = None  # the model's own words, where they are no JSON object that every wire can carry
     provider_id: str | None = None  # the id that the provider gave
+    signature: str | None = None  # the provider's, of use to the same model only
 
 
 UserBlock = Text | Image

@@ -39,7 +39,9 @@ class _Growing:
             self.block = _with_text(self.block, self.pieces[0])
         return self.block
 
-    def end_call(self) -> None:
+    def end_call(self, signature: str | None) -> None:
+        if signature is not None:
+            self.block = msgspec.structs.replace(cast(ToolCall, self.block), signature=signature)
         call = self.whole()
         if isinstance(call, ToolCall) and self.pieces:
             self.ended = True
@@ -94,7 +96,7 @@ class PartialMessage:
                     )
             case ToolcallEnd():
                 if growing := self._at(delta.content_index, ToolCall):
-                    growing.end_call()
+                    growing.end_call(delta.signature)
             case _:
                 pass
 

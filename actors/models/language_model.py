@@ -112,7 +112,7 @@ def _block(index: int, block: AssistantBlock) -> Iterator[StreamEvent]:
             raw = to_json(block.arguments).decode() if block.raw_arguments is None else block.raw_arguments
             yield ToolcallStart(content_index=index, id=block.id, name=block.name)
             yield from (ToolcallDelta(content_index=index, delta=part) for part in _pieces(raw))
-            yield ToolcallEnd(content_index=index)
+            yield ToolcallEnd(content_index=index, signature=block.signature)
 
 
 def _words(text: str) -> list[str]:

@@ -3,8 +3,9 @@
 A decoder never raises for what it is fed: whatever is wrong ends the stream in `Failed`, with what had come so far.
 """
 
+import json
 from abc import ABC, abstractmethod
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -14,7 +15,7 @@ from ..sse import SSETooLarge
 from .message_writer import MessageWriter, WireError
 from .streamed_calls import StreamedCalls
 
-__all__ = ["MAX_TOKENS", "StreamDecoder", "parse", "priced"]
+__all__ = ["MAX_TOKENS", "StreamDecoder", "json_text", "parse", "priced"]
 
 MAX_TOKENS = 2**50  # of one kind: then their sum is still a number that every reader of JSON can hold
 
@@ -84,6 +85,14 @@ def parse(decoder: msgspec.json.Decoder[T], data: bytes | str, what: str) -> T:
         return decoder.decode(data)
     except (msgspec.MsgspecError, RecursionError, ValueError) as error:
         raise WireError(f"the provider sent {what} that can't be read: {error}") from error
+
+
+def json_text(value: Any) -> str:
+    """The value as compact JSON; "" where Python can't write it, as a number of thousands of digits."""
+    try:
+        return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    except (ValueError, RecursionError):
+        return ""
 
 
 def priced(

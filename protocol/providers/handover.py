@@ -50,6 +50,7 @@ class Rules:
 
     call_ids: CallIdForm = "safe64"
     unsigned_thinking: bool = False  # it takes back its own thinking without a signature
+    thinking_anywhere: bool = False  # thinking may also be the last of a message that has something else
 
 
 def hand_over(messages: Sequence[Message], target: ModelDescriptor, rules: Rules) -> list[Message]:
@@ -59,9 +60,9 @@ def hand_over(messages: Sequence[Message], target: ModelDescriptor, rules: Rules
     - Each call is followed at once by one result, in the order of the calls: its own, if that came before the next
       assistant message, else a synthetic one. Other results are gone. What a user said in between comes after them.
     - Ids and names of calls fit the API, ids are unique, arguments are objects; results go with their calls.
-    - What a provider said of a text is left only where it is the target's own.
+    - What a provider said of a text or a call is left only where it is the target's own.
     - Thinking is left only where it is the target's own, signed (or `unsigned_thinking`), and something follows it in
-      its message; elsewhere it is text. What can't be read is gone.
+      its message (or stands in it, with `thinking_anywhere`); elsewhere it is text. What can't be read is gone.
     - Images that the target can't take are notes. Nothing is blank: a tool result with nothing in it says so.
     - There is at least one message.
     """
@@ -109,7 +110,8 @@ def _assistant(
     same_provider = (message.api, message.provider) == (target.api, target.provider)
     own = same_provider and message.model == target.id
     content: list[AssistantBlock] = []
-    followed = False  # Anthropic refuses a message that ends with thinking, OpenAI reasoning with no item after it
+    # Anthropic refuses a message that ends with thinking, OpenAI reasoning with no item after it.
+    followed = rules.thinking_anywhere and any(not isinstance(each, Thinking) for each in message.content)
     for block in reversed(message.content):
         match block:
             case Text():
@@ -121,7 +123,10 @@ def _assistant(
         if kept is not None:
             content.append(kept)
             followed = followed or not isinstance(kept, Thinking)
-    content = [_call(each, same_provider, ids) if isinstance(each, ToolCall) else each for each in reversed(content)]
+    content = [
+        _call(each, ids, same_provider=same_provider, own=own) if isinstance(each, ToolCall) else each
+        for each in reversed(content)
+    ]
     return _replace(message, content=tuple(content)) if content else None
 
 
@@ -134,12 +139,13 @@ def _as_text(block: Thinking) -> Text | None:
     return None if block.redacted or _blank(block.thinking) else Text(text=block.thinking)
 
 
-def _call(call: ToolCall, same_provider: bool, ids: CallIds) -> ToolCall:
+def _call(call: ToolCall, ids: CallIds, *, same_provider: bool, own: bool) -> ToolCall:
     wanted = (call.provider_id, call.id) if same_provider and call.provider_id else (call.id,)
     return ToolCall(
         id=ids.give(*wanted),
         name=_UNSAFE.sub("_", call.name)[:64] or "_",
         arguments={} if call.raw_arguments is not None else call.arguments,
+        signature=call.signature if own else None,
     )
 
 

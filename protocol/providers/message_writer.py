@@ -118,7 +118,7 @@ class MessageWriter:
             raise WireError(f"the model's message has more than {MAX_MESSAGE_CHARS} characters")
 
     def end(self, index: int, *, signature: str | None = None, redacted: bool = False) -> None:
-        """End a block. `signature` is a text's or a thinking block's, `redacted` a thinking block's.
+        """End a block, with its signature. `redacted` is a thinking block's.
 
         Raises: WireError when the signature makes the message longer than `MAX_MESSAGE_CHARS`."""
         if signature is not None:
@@ -130,7 +130,7 @@ class MessageWriter:
         elif kind is ThinkingDelta:
             self._put(ThinkingEnd(content_index=index, signature=signature, redacted=redacted))
         elif kind is ToolcallDelta:
-            self._put(ToolcallEnd(content_index=index))
+            self._put(ToolcallEnd(content_index=index, signature=signature))
 
     def end_all(self) -> None:
         """End every open block."""

@@ -5,16 +5,18 @@ documentation of DeepSeek, Mistral, OpenRouter and vLLM (as of October 2026).
 """
 
 import re
+from typing import Any
 
 import msgspec
 
 from ..messages import ErrorKind, ModelDescriptor, Usage
 from ..sse import SSEParser
 from .adapter import Adapter
-from .decoding import StreamDecoder, parse
+from .decoding import StreamDecoder, json_text, parse
 from .message_writer import WireError
-from .openai_chat_request import IN_CONTENT, build_request
+from .openai_chat_request import IN_CONTENT, SIGNED_FIELDS, build_request
 from .openai_models import usage_of
+from .reasoning_details import FIELD, ReasoningDetails
 
 __all__ = ["ADAPTER", "Decoder"]
 
@@ -28,6 +30,8 @@ class _CallDelta(msgspec.Struct, frozen=True, gc=False):
     index: int | None = None  # some servers leave it out, or send 0 for all
     id: str | None = None  # with the first delta of a call; with some servers, with each
     function: _Function | None = None
+    extra_content: dict[str, Any] | None = None  # Google's: a signature is in it
+    provider_specific_fields: dict[str, Any] | None = None  # LiteLLM's
 
 
 class _Part(msgspec.Struct, frozen=True, gc=False):
@@ -43,7 +47,9 @@ class _Delta(msgspec.Struct, frozen=True, gc=False):
     refusal: str | None = None
     reasoning_content: str | None = None  # DeepSeek, vLLM, llama.cpp, Qwen
     reasoning: str | None = None  # OpenRouter, Groq, later vLLM; some send both, with the same text
+    reasoning_details: list[Any] | None = None  # OpenRouter, Vercel
     tool_calls: list[_CallDelta] | None = None
+    extra_content: dict[str, Any] | None = None  # Google's: the signature of a text may be in it
 
 
 class _Choice(msgspec.Struct, frozen=True, gc=False):
@@ -112,6 +118,10 @@ class Decoder(StreamDecoder):
         self._sse = SSEParser()
         self._block: int | None = None  # the open text or thinking block
         self._source = ""  # what it grows from: the name of a field with reasoning, "" for text
+        self._signature: str | None = None  # of the open text block
+        self._details = ReasoningDetails()
+        self._field = ""  # the source of that block
+        self._detailed: int | None = None  # the thinking block that has the details as its signature; it stays open
         self.calls.before_call = self._end_block
         self._finish: str | None = None
 
@@ -142,16 +152,21 @@ class Decoder(StreamDecoder):
                 self._finish = choice.finish_reason or self._finish
 
     def _grow(self, delta: _Delta) -> None:
+        shown = self._detail(delta.reasoning_details) if delta.reasoning_details else ""
         if delta.reasoning_content:
             self._write("reasoning_content", delta.reasoning_content)
         elif delta.reasoning:
             self._write("reasoning", delta.reasoning)
+        elif shown:
+            self._write(FIELD, shown)
         if isinstance(delta.content, str):
             self._write("", delta.content)
         elif delta.content:
             self._grow_by_parts(delta.content)
         if delta.refusal:
             self._write("", delta.refusal)
+        if delta.extra_content and not self._source:
+            self._signature = _signature(delta.extra_content, None) or self._signature
         if delta.tool_calls:
             for call in delta.tool_calls:
                 self._grow_call(call)
@@ -172,24 +187,53 @@ class Decoder(StreamDecoder):
             self._source = source
         self.writer.grow(self._block, text)
 
+    def _detail(self, pieces: list[Any]) -> str:
+        before = self._details.chars
+        shown = self._details.add(pieces)
+        self.writer.count(self._details.chars - before)
+        return shown
+
     def _end_block(self) -> None:
-        if self._block is not None:
-            self.writer.end(self._block, signature=self._source or None)
-            self._block = None
+        if self._block is None:
+            return
+        if self._source and self._details.chars and self._detailed is None:
+            self._detailed = self._block
+            self._field = self._source
+        else:
+            self.writer.end(self._block, signature=self._source or self._signature)
+        self._block = self._signature = None
+
+    def _end_details(self) -> None:
+        """End the thinking block that has them; where none has, one begins that can't be read."""
+        redacted = self._detailed is None
+        if self._details.must_return or self._field == FIELD:
+            block = self.writer.thinking() if self._detailed is None else self._detailed
+            self.writer.end(block, signature=self._details.signature(self._field) or None, redacted=redacted)
+        elif self._detailed is not None:
+            self.writer.end(self._detailed, signature=self._field)
 
     def _grow_call(self, delta: _CallDelta) -> None:
         function = delta.function or _Function()
-        self.calls.piece(delta.index, delta.id or "", function.name or "", function.arguments or "")
+        signature = _signature(delta.extra_content, delta.provider_specific_fields)
+        self.calls.piece(delta.index, delta.id or "", function.name or "", function.arguments or "", signature)
 
     def _complete(self) -> None:
         """The stream is over: whether it ended well is told by its `finish_reason`."""
         self._end_block()
+        self._end_details()
         if self._finish is None:
             super().receive_end()
         elif self._finish in _FAILURES:
             raise WireError(*_FAILURES[self._finish])
         else:
             self.done("length" if self._finish in _CUT_OFF else "stop")
+
+
+def _signature(*fields: dict[str, Any] | None) -> str | None:
+    """The fields of `SIGNED_FIELDS`, in their order, as a signature, where Google's signature is in them."""
+    found = {name: each for name, each in zip(SIGNED_FIELDS, fields, strict=True) if each}
+    text = json_text(found)
+    return text if '"thought_signature' in text else None
 
 
 def _usage(model: ModelDescriptor, usage: _Usage) -> Usage:

@@ -38,14 +38,20 @@ from .adapter import Context, HTTPRequest
 from .handover import GO_ON, Rules, hand_over, longest
 from .openai_caching import breakpoint_of, cache_fields, cache_key, cache_wish, has_breakpoints
 from .openai_models import at_openai, data_url, effort_of, generation, never_reasons, reasons
+from .reasoning_details import FIELD, details_in
 from .strict_schema import is_strict
 
-__all__ = ["IN_CONTENT", "REASONING_FIELDS", "build_request"]
+__all__ = ["IN_CONTENT", "SIGNED_FIELDS", "build_request"]
 
 # Where a server shows reasoning, and gets it back: a field of the message, or (Mistral's) parts of its content. The
 # name is the signature of the thinking block. DeepSeek's guide to thinking mode, and Mistral's to reasoning, 2026.
 REASONING_FIELDS = ("reasoning_content", "reasoning")
 IN_CONTENT = "content"
+
+# Fields of a call or a message that must come back with it: Google's, and LiteLLM's for the same.
+SIGNED_FIELDS = ("extra_content", "provider_specific_fields")
+# For a call that another model made. Google's guide to thought signatures names this value for it (November 2026).
+_UNSIGNED = {"extra_content": {"google": {"thought_signature": "skip_thought_signature_validator"}}}
 
 _IMAGES_BELOW = "(The images are in the next user message.)"
 _RESULTS_READ = "(I have read the results.)"
@@ -60,7 +66,7 @@ def build_request(model: ModelDescriptor, context: Context, options: ModelOption
     `user_id` in it is the `safety_identifier`."""
     compat = model.compat or Compat()
     ids = compat.tool_call_id_format or "openai40"
-    handed = hand_over(context.messages, model, Rules(call_ids=ids))
+    handed = hand_over(context.messages, model, Rules(call_ids=ids, thinking_anywhere=True))
     turns = _turns(handed)
     if ids == "mistral9":
         turns = _for_mistral(turns)
@@ -123,6 +129,7 @@ def _for_openai(options: ModelOptions) -> _JSON:
 
 def _messages(model: ModelDescriptor, context: Context, options: ModelOptions, turns: list[Message]) -> list[_JSON]:
     writer = _Writer(
+        signed_calls=_wants_signatures(model),
         breakpoints=has_breakpoints(model) and options.cache != "none",
         names=bool(model.compat and model.compat.requires_tool_result_name),
     )
@@ -204,7 +211,8 @@ def _marked(blocks: Sequence[_Block], mark: Lifetime | None) -> list[_Block]:
 class _Writer:
     """Writes messages in the words of the API."""
 
-    def __init__(self, *, breakpoints: bool, names: bool) -> None:
+    def __init__(self, *, breakpoints: bool, names: bool, signed_calls: bool) -> None:
+        self._signed_calls = signed_calls  # the first call of each message must have a signature
         self._breakpoints = breakpoints  # the model knows them
         self._names = names  # tool results name their tool
 
@@ -227,10 +235,13 @@ class _Writer:
             if isinstance(block, Text) or (isinstance(block, Thinking) and block.signature == IN_CONTENT)
         ]
         written: _JSON = {"role": "assistant", "content": self.content(said) if said else None}
-        for field in REASONING_FIELDS:
-            if thought := "".join(each.thinking for each in thoughts if each.signature == field):
-                written[field] = thought
+        for thought in thoughts:
+            _write_thought(written, thought)
+        if signed := [block.signature for block in said if isinstance(block, Text) and block.signature]:
+            written |= _signed_fields(signed[-1])
         if calls := [_call(call) for call in message.calls]:
+            if self._signed_calls:
+                calls[0] = _UNSIGNED | calls[0]
             written["tool_calls"] = calls
         return written
 
@@ -255,4 +266,28 @@ class _Writer:
 
 def _call(call: ToolCall) -> _JSON:
     arguments = codec.to_json(call.arguments).decode()
-    return {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": arguments}}
+    function = {"name": call.name, "arguments": arguments}
+    return {"id": call.id, "type": "function", "function": function, **_signed_fields(call.signature)}
+
+
+def _write_thought(written: _JSON, thought: Thinking) -> None:
+    field, details = details_in(thought.signature)
+    if field in REASONING_FIELDS and thought.thinking:
+        written[field] = written.get(field, "") + thought.thinking
+    if details:
+        written[FIELD] = written.get(FIELD, []) + details
+
+
+def _signed_fields(signature: str | None) -> _JSON:
+    """The fields of a call or message that its signature is: as they came, they go back."""
+    try:
+        found = msgspec.json.decode(signature or "{}")
+    except (msgspec.MsgspecError, RecursionError, ValueError):
+        return {}
+    fields = cast(_JSON, found) if isinstance(found, dict) else {}
+    return {name: fields[name] for name in SIGNED_FIELDS if name in fields}
+
+
+def _wants_signatures(model: ModelDescriptor) -> bool:
+    """Whether Google itself serves it: Gemini 3 and later refuse a first call without a signature (400)."""
+    return "gemini" in model.id and (model.provider == "google" or ".googleapis.com/" in f"{model.base_url}/")

@@ -35,8 +35,9 @@ class StreamedCalls:
         id: str = "",  # noqa: A002  # the wire's word
         name: str = "",
         arguments: str = "",
+        signature: str | None = None,
     ) -> None:
-        """Take in a piece of a call; `arguments` is JSON text.
+        """Take in a piece of a call; `arguments` is JSON text, of which a call has one or more pieces.
 
         Raises: WireError when the message gets too long."""
         call = self._meant(index, id, name, arguments)
@@ -47,6 +48,7 @@ class StreamedCalls:
             self._by_id[id] = call
         if call.block is None:
             call.name = call.name or name
+        call.signature = signature or call.signature
         if arguments:
             call.pieces.append(arguments)
         if call.original is not None:
@@ -101,7 +103,7 @@ class StreamedCalls:
         if call.original is not None:
             self._settle(call, call.original)
         if call.block is not None:
-            self._writer.end(call.block)
+            self._writer.end(call.block, signature=call.signature)
 
     def _settle(self, call: "_Call", original: "_Call") -> None:
         """Decide what a held call is: a repetition of the call with its id, the rest of that call, or another call."""
@@ -129,7 +131,19 @@ class StreamedCalls:
 class _Call:
     """A tool call in the making. Its block begins with its name, or with the first arguments if no name came."""
 
-    __slots__ = ("_scan", "_scanned", "block", "ended", "id", "index", "name", "original", "pieces", "repeatable")
+    __slots__ = (
+        "_scan",
+        "_scanned",
+        "block",
+        "ended",
+        "id",
+        "index",
+        "name",
+        "original",
+        "pieces",
+        "repeatable",
+        "signature",
+    )
 
     def __init__(self, index: int | None, id: str, original: "_Call | None") -> None:  # noqa: A002
         self.index = index  # the wire's
@@ -139,6 +153,7 @@ class _Call:
         self.original = original  # the call with the same id that this one may repeat; until its end this one is held
         self.repeatable = set[tuple[str, str]]()  # names and arguments of the calls that had the same id
         self.pieces: list[str] = []  # of the arguments
+        self.signature: str | None = None
         self.ended = False
         self._scan, self._scanned = _Scan(), 0  # how many pieces were scanned
 

@@ -47,6 +47,7 @@ export class PartialMessage {
       case "thinking_end":
         return this.#sign(delta.contentIndex, "thinking", { signature: delta.signature, redacted: delta.redacted });
       case "toolcall_end":
+        if (delta.signature != null) this.#sign(delta.contentIndex, "toolCall", { signature: delta.signature });
         return this.#endCall(delta.contentIndex);
     }
   }

@@ -51,6 +51,8 @@ export interface ToolCall {
   rawArguments?: string;
   /** the id that the provider gave */
   providerId?: string;
+  /** the provider's, of use to the same model only */
+  signature?: string;
 }
 
 /** Money, in the currency of the model descriptor's prices; for a descriptor: per million tokens. */
@@ -193,6 +195,8 @@ export interface ToolcallDelta {
 export interface ToolcallEnd {
   type: "toolcall_end";
   contentIndex: number;
+  /** the provider's, of the whole call */
+  signature?: string;
 }
 
 /** Why a run failed, for a person and for a program. */

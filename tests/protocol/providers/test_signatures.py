@@ -1,0 +1,158 @@
+"""What a model must get back as it gave it: signatures of calls and texts, and the reasoning details of gateways."""
+
+import json
+from typing import Any
+
+import pytest
+from wire_bodies import MODELS, chat, chunk
+
+from adjourn.protocol.messages import (
+    AssistantMessage,
+    Message,
+    ModelDescriptor,
+    Text,
+    Thinking,
+    ToolCall,
+    ToolResultMessage,
+    user,
+)
+from adjourn.protocol.options import ModelOptions
+from adjourn.protocol.providers import ADAPTERS
+from adjourn.protocol.providers.adapter import Context
+
+GEMINI = ModelDescriptor(
+    id="gemini-3-pro-preview",
+    api="openai-completions",
+    provider="google",
+    base_url="https://generativelanguage.googleapis.com/v1beta/openai",
+)
+ROUTED = ModelDescriptor(
+    id="google/gemini-3-pro-preview", api="openai-completions", provider="openrouter", base_url="https://openrouter.ai"
+)
+SIGNED = {"google": {"thought_signature": "c2lnbmVk"}}
+SKIPPED = {"google": {"thought_signature": "skip_thought_signature_validator"}}
+
+
+def turn(message: AssistantMessage, model: ModelDescriptor) -> dict[str, Any]:
+    """How the message goes back to the model, with results for its calls."""
+    results = [
+        ToolResultMessage(tool_call_id=call.id, tool_name=call.name, content=(Text(text="ok"),))
+        for call in message.calls
+    ]
+    messages: list[Message] = [user("?"), message, *results]
+    body = json.loads(ADAPTERS[model.api].build_request(model, Context(messages), ModelOptions()).body)
+    return body["messages"][1]
+
+
+def called(index: int, **more: Any) -> dict[str, Any]:
+    function = {"name": "look", "arguments": "{}"}
+    return {"index": index, "id": f"call_{index}", "type": "function", "function": function, **more}
+
+
+def test_the_signature_of_a_call_goes_back_with_it() -> None:
+    calls = [called(0, extra_content=SIGNED), called(1)]
+    message = chat(chunk(tool_calls=calls), chunk("tool_calls"), "[DONE]", model=GEMINI)
+    assert [call.signature for call in message.calls] == [json.dumps({"extra_content": SIGNED}).replace(" ", ""), None]
+    first, second = turn(message, GEMINI)["tool_calls"]
+    assert first["extra_content"] == SIGNED
+    assert "extra_content" not in second
+
+
+def test_a_signature_that_comes_with_a_later_piece_is_kept() -> None:
+    first = {"index": 0, "id": "a", "function": {"name": "look", "arguments": ""}}
+    later = {"index": 0, "provider_specific_fields": {"thought_signature": "c2ln"}, "function": {"arguments": "{}"}}
+    message = chat(chunk(tool_calls=[first]), chunk(tool_calls=[later]), chunk("tool_calls"), model=ROUTED)
+    assert turn(message, ROUTED)["tool_calls"][0]["provider_specific_fields"] == {"thought_signature": "c2ln"}
+
+
+@pytest.mark.parametrize("target", [ROUTED, MODELS["openai-completions"], MODELS["ollama-chat"]])
+def test_no_other_model_gets_the_signature(target: ModelDescriptor) -> None:
+    message = chat(chunk(tool_calls=[called(0, extra_content=SIGNED)]), chunk("tool_calls"), model=GEMINI)
+    assert "c2lnbmVk" not in json.dumps(turn(message, target))
+
+
+def test_gemini_is_told_that_a_call_of_another_model_has_no_signature() -> None:
+    calls = (ToolCall(id="a", name="look", arguments={}), ToolCall(id="b", name="look", arguments={}))
+    first, second = turn(AssistantMessage(content=calls, model="gpt-5.1"), GEMINI)["tool_calls"]
+    assert first["extra_content"] == SKIPPED
+    assert "extra_content" not in second
+    assert "extra_content" not in turn(AssistantMessage(content=calls), ROUTED)["tool_calls"][0]
+
+
+def test_the_signature_of_a_text_goes_back_with_it() -> None:
+    message = chat(chunk(content="Four"), chunk("stop", content=".", extra_content=SIGNED), model=GEMINI)
+    assert message.text == "Four."
+    assert turn(message, GEMINI) == {"role": "assistant", "content": "Four.", "extra_content": SIGNED}
+
+
+def test_a_mark_of_thinking_is_no_signature() -> None:
+    (text,) = chat(chunk("stop", content="4", extra_content={"google": {"thought": True}}), model=GEMINI).content
+    assert text == Text(text="4")
+
+
+ENCRYPTED = {"type": "reasoning.encrypted", "data": "gAAA", "id": "call_0", "format": "google-gemini-v1", "index": 0}
+
+
+def detail(text: str | None, index: int = 0, **more: Any) -> dict[str, Any]:
+    return {"type": "reasoning.text", "text": text, "index": index, "format": "anthropic-claude-v1", **more}
+
+
+def test_details_are_joined_by_index_and_go_back_where_they_came_from() -> None:
+    message = chat(
+        chunk(reasoning="Let me", reasoning_details=[detail("Let me")]),
+        chunk(reasoning=" look.", reasoning_details=[detail(" look.")]),
+        chunk(reasoning_details=[detail(None, signature="c2ln")]),
+        chunk(content="One moment.", tool_calls=[called(0)]),
+        chunk("tool_calls"),
+        "[DONE]",
+        model=ROUTED,
+    )
+    assert [type(block) for block in message.content] == [Thinking, Text, ToolCall]
+    sent = turn(message, ROUTED)
+    assert sent["reasoning_details"] == [detail("Let me look.", signature="c2ln")]
+    assert sent["reasoning"] == "Let me look."
+    assert sent["content"] == "One moment."
+    assert "reasoning_details" not in turn(message, GEMINI)
+
+
+def test_an_encrypted_detail_that_comes_with_the_call_goes_back() -> None:
+    chunks = chunk(reasoning="Hm."), chunk(tool_calls=[called(0)], reasoning_details=[ENCRYPTED]), chunk("tool_calls")
+    message = chat(*chunks, model=ROUTED)
+    sent = turn(message, ROUTED)
+    assert (sent["reasoning"], sent["reasoning_details"]) == ("Hm.", [ENCRYPTED])
+
+
+def test_several_encrypted_details_stay_apart_and_a_repeated_one_is_one() -> None:
+    other = ENCRYPTED | {"data": "gBBB"}
+    details = [[ENCRYPTED], [ENCRYPTED], [other]]
+    message = chat(*[chunk(reasoning_details=each) for each in details], chunk("stop", content="4"), model=ROUTED)
+    assert turn(message, ROUTED)["reasoning_details"] == [ENCRYPTED, other]
+
+
+def test_thinking_that_stands_in_details_alone_is_shown_and_goes_back_there() -> None:
+    summary = {"type": "reasoning.summary", "summary": "Easy.", "index": 0}
+    thinking, text = chat(chunk(reasoning_details=[summary]), chunk("stop", content="4"), model=ROUTED).content
+    assert isinstance(thinking, Thinking)
+    assert (thinking.thinking, text) == ("Easy.", Text(text="4"))
+    message = AssistantMessage(content=(thinking, text), api=ROUTED.api, provider=ROUTED.provider, model=ROUTED.id)
+    assert turn(message, ROUTED)["reasoning_details"] == [summary]
+
+
+def test_details_of_text_alone_are_reasoning_as_ever() -> None:
+    message = chat(chunk(reasoning="Hm.", reasoning_details=[detail("Hm.")]), chunk("stop", content="4"), model=ROUTED)
+    assert message.content[0] == Thinking(thinking="Hm.", signature="reasoning")
+
+
+@pytest.mark.parametrize("signature", ["{", "{}", '{"reasoning_details":5}', "[" * 5000, '{"extra_content":[]}'])
+def test_a_signature_that_is_no_such_thing_costs_the_block_only(signature: str) -> None:
+    thinking = Thinking(thinking="Hm.", signature=signature)
+    message = AssistantMessage(
+        content=(thinking, Text(text="4")), api=ROUTED.api, provider=ROUTED.provider, model=ROUTED.id
+    )
+    assert turn(message, ROUTED) == {"role": "assistant", "content": "4"}
+
+
+def test_details_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("adjourn.protocol.providers.message_writer.MAX_MESSAGE_CHARS", 300)
+    message = chat(*[chunk(reasoning_details=[ENCRYPTED | {"data": str(at) * 99}]) for at in range(9)], model=ROUTED)
+    assert message.error_message == "the model's message has more than 300 characters"
