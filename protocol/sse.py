@@ -71,15 +71,19 @@ class SSEParser:
 
     Invalid UTF-8 becomes U+FFFD. At most `max_event_bytes` of an unfinished event are held; time is linear in the bytes
     fed, whatever the size of chunks. `last_event_id` is what to reconnect with, `retry_ms` the reconnection time that
-    the stream last asked for (None: it did not)."""
+    the stream last asked for (None: it did not).
 
-    def __init__(self, *, max_event_bytes: int = MAX_EVENT_BYTES) -> None:
+    With `max_stray_bytes`, lines that are no field of the standard are kept, up to so many bytes: see `stray`. A field
+    `error`, with which some model servers tell of a failure, is then the data of an event of that name."""
+
+    def __init__(self, *, max_event_bytes: int = MAX_EVENT_BYTES, max_stray_bytes: int = 0) -> None:
         self.last_event_id = ""
         self.retry_ms: int | None = None
         self._max_bytes = max_event_bytes
         self._at_start = True  # a byte order mark may come
         self._after_cr = False  # a LF now belongs to the CR that ended the last chunk
         self._partial = bytearray()  # a line without its end
+        self._stray, self._max_stray = bytearray(), max_stray_bytes
         self._id = ""  # outlives the event; seen from outside once that is dispatched
         self._clear_event()
 
@@ -114,10 +118,25 @@ class SSEParser:
                 self._room -= len(line)
             elif name in _FIELDS:
                 self._set(name, value.removeprefix(b" ").decode(errors="replace"))
+            elif name and self._max_stray:
+                self._keep(name, line, value)
         self._partial += rest
         if len(self._partial) > self._room:
             raise self._too_large()
         return events
+
+    @property
+    def stray(self) -> bytes:
+        """The lines that are no fields, and the line that has not ended."""
+        return bytes(self._stray + self._partial)
+
+    def _keep(self, name: bytes, line: bytes, value: bytes) -> None:
+        if name == b"error":
+            self._event = "error"
+            self._data.append(value)
+            self._room -= len(line)
+        elif len(self._stray) + len(line) < self._max_stray:
+            self._stray += line + b"\n"
 
     def close(self) -> None:
         """Ends the stream: an event without its blank line is dropped, as the standard wants it."""

@@ -6,26 +6,27 @@ caching", and the types of the official Python SDK 2.12, all read in November 20
 
 from collections.abc import Callable
 from operator import attrgetter
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import msgspec
 
-from ..messages import Cost, ErrorKind, ModelDescriptor, StopReason
-from ..sse import SSEParser
+from ..messages import Cost, ModelDescriptor, StopReason
+from ..sse import SSEEvent
 from .adapter import Adapter
 from .anthropic_request import API, build_request
-from .decoding import MAX_TOKENS, StreamDecoder, parse, priced
+from .decoding import MAX_TOKENS, arguments_text, parse, priced
+from .error_words import reported
+from .event_stream import EventStreamDecoder
+from .finish_reasons import stop_reason
+from .loose import read
 from .message_writer import MAX_MESSAGE_CHARS, WireError
 
 __all__ = ["ADAPTER", "Decoder"]
 
-# The others are good ends. (`pause_turn` comes with tools that the server executes, and none of them is ever offered.)
-_CUT_OFF = frozenset({"max_tokens", "model_context_window_exceeded"})
-_TRANSIENT = frozenset({"overloaded_error", "api_error", "rate_limit_error", "timeout_error"})
-
 
 class _Typed(msgspec.Struct, frozen=True):
     type: str | None = None
+    error: Any = None  # of servers that send their error's bare body
 
 
 class _Delta(msgspec.Struct, frozen=True):
@@ -98,22 +99,12 @@ class _MessageDelta(msgspec.Struct, frozen=True):
     usage: _Usage | None = None
 
 
-class _Error(msgspec.Struct, frozen=True):
-    type: str | None = None
-    message: str | None = None
-
-
-class _Failure(msgspec.Struct, frozen=True):
-    error: _Error | None = None
-
-
 _TYPED = msgspec.json.Decoder(_Typed)
 _BLOCK_DELTA = msgspec.json.Decoder(_BlockDelta)
 _BLOCK_START = msgspec.json.Decoder(_BlockStart)
 _BLOCK_STOP = msgspec.json.Decoder(_BlockStop)
 _MESSAGE_START = msgspec.json.Decoder(_MessageStart)
 _MESSAGE_DELTA = msgspec.json.Decoder(_MessageDelta)
-_FAILURE = msgspec.json.Decoder(_Failure)
 
 _Read = Callable[[_Delta], str | None]  # what a delta adds to a block of one kind
 _TEXT: _Read = attrgetter("text")
@@ -134,36 +125,41 @@ class _Block:
         self.arguments = ""  # those that a tool use began with; void once there are deltas
 
 
-class Decoder(StreamDecoder):
+class Decoder(EventStreamDecoder):
     """Decodes the events of a stream. Those of unknown types, and blocks of server tools, are passed over."""
 
     def __init__(self, model: ModelDescriptor) -> None:
         super().__init__(model)
-        self._sse = SSEParser()
         self._blocks: dict[int, _Block] = {}  # by the wire's index
+        self._begun = False  # message_start came
+        self._next = 0  # after the greatest index of a block that began
         self._usage: dict[str, int] = {}
         self._stop: StopReason | None = None
         self._hidden_chars = 0  # of signatures
 
-    def receive(self, data: bytes) -> None:
-        for event in self._sse.feed(data):
-            kind = event.event
-            if kind == "message":  # no name came with it: some servers that speak this API leave it out
-                kind = parse(_TYPED, event.data, "an event").type or ""
-            take = self._TAKES.get(kind)
-            if take is not None:
-                take(self, event.data)
-                if self.ended:
-                    return
+    def take(self, event: SSEEvent) -> None:
+        kind = event.event
+        if kind == "message":  # no name came with it: some servers that speak this API leave it out
+            typed = parse(_TYPED, event.data, "an event")
+            kind = typed.type or ("error" if typed.error else "")
+        take = self._TAKES.get(kind)
+        if take is not None:
+            take(self, event.data)
 
-    def receive_end(self) -> None:
+    def end_mark(self) -> None:
+        self._end_blocks()
+        super().end_mark()
+
+    def end_of_body(self) -> None:
         if self._stop is None:
-            super().receive_end()
+            super().end_of_body()
         self._finish("")  # all that is missing is the word that nothing is missing
 
     def _grow(self, data: str) -> None:
         event = parse(_BLOCK_DELTA, data, "a content block delta")
         block = self._blocks.get(event.index)
+        if block is None and event.index >= self._next:
+            block = self._begin_by(event.index, event.delta)
         if block is None:
             return
         if piece := block.read(event.delta):
@@ -175,6 +171,7 @@ class Decoder(StreamDecoder):
     def _begin(self, data: str) -> None:
         event = parse(_BLOCK_START, data, "the start of a content block")
         self._end_block(event.index)
+        self._next = max(self._next, event.index + 1)
         content = event.content_block
         match content.type:
             case "text":
@@ -194,6 +191,20 @@ class Decoder(StreamDecoder):
                 return
         self._blocks[event.index] = block
         self._grow_block(event.index, block, begun or "")
+
+    def _begin_by(self, wire_index: int, delta: _Delta) -> _Block | None:
+        """A block whose start never came, of the kind that its first delta says."""
+        if delta.text:
+            block = _Block(self.writer.text(), _TEXT)
+        elif delta.thinking or delta.signature:
+            block = _Block(self.writer.thinking(), _THINKING)
+        elif delta.partial_json:
+            block = _Block(None, _ARGUMENTS)
+        else:
+            return None
+        self._next = wire_index + 1
+        self._blocks[wire_index] = block
+        return block
 
     def _grow_block(self, wire_index: int, block: _Block, piece: str) -> None:
         if block.index is not None:
@@ -221,32 +232,38 @@ class Decoder(StreamDecoder):
             self.writer.end(block.index, signature=block.signature, redacted=block.redacted)
 
     def _start(self, data: str) -> None:
-        message = parse(_MESSAGE_START, data, "the start of the message").message
-        if message is not None:
-            self.writer.response_id = message.id
-            self._count(message.usage)
+        message = parse(_MESSAGE_START, data, "the start of the message").message or _Message()
+        if self._begun:
+            if message.id not in (None, self.writer.response_id):
+                raise WireError("the provider began a second message inside the first", "transient")
+            return  # the same start again
+        self._begun = True
+        self.writer.response_id = message.id
+        self._count(message.usage)
         self.writer.start()
 
     def _note_stop(self, data: str) -> None:
         event = parse(_MESSAGE_DELTA, data, "the end of the message")
         self._count(event.usage)
         stop = event.delta
-        if stop is None or stop.stop_reason is None:
+        if stop is None or not stop.stop_reason:
             return
         if stop.stop_reason == "refusal":
             raise WireError(_refusal(stop.stop_details or _StopDetails()))
-        self._stop = "length" if stop.stop_reason in _CUT_OFF else "stop"
+        self._stop = stop_reason(stop.stop_reason)
 
-    def _finish(self, _: str) -> None:
+    def _end_blocks(self) -> None:
         for wire_index in list(self._blocks):
             self._end_block(wire_index)
-        self.done(self._stop or "stop")
+
+    def _finish(self, _: str) -> None:
+        self._end_blocks()
+        if self._stop is None:
+            return super().end_mark()
+        self.done(self._stop)
 
     def _fail(self, data: str) -> None:
-        error = parse(_FAILURE, data, "an error").error or _Error()
-        kind: ErrorKind = "transient" if error.type in _TRANSIENT else "terminal"
-        words = error.message or "the provider reported an error and didn't say which"
-        raise WireError(f"{words} ({error.type})" if error.type else words, kind)
+        raise reported(read(data))
 
     def _count(self, usage: _Usage | None) -> None:
         if usage is None:
@@ -287,8 +304,8 @@ def _write_cost(model: ModelDescriptor, written: int, for_an_hour: int) -> float
 
 
 def _given(arguments: msgspec.Raw) -> str:
-    text = bytes(arguments).decode()
-    return "" if text in ("{}", "null") else text
+    text = arguments_text(arguments)
+    return "" if text == "{}" else text
 
 
 def _refusal(details: _StopDetails) -> str:

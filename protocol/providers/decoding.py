@@ -12,10 +12,11 @@ import msgspec
 from ..events import StreamEvent
 from ..messages import Cost, ErrorKind, ModelDescriptor, StopReason, Usage
 from ..sse import SSETooLarge
+from .loose import read, read_as
 from .message_writer import MessageWriter, WireError
 from .streamed_calls import StreamedCalls
 
-__all__ = ["MAX_TOKENS", "StreamDecoder", "json_text", "parse", "priced"]
+__all__ = ["MAX_TOKENS", "StreamDecoder", "arguments_text", "json_text", "parse", "priced"]
 
 MAX_TOKENS = 2**50  # of one kind: then their sum is still a number that every reader of JSON can hold
 
@@ -80,11 +81,27 @@ class StreamDecoder(ABC):
 
 
 def parse(decoder: msgspec.json.Decoder[T], data: bytes | str, what: str) -> T:
-    """A piece of JSON from the stream. `what` names it towards people. Raises: WireError."""
+    """A piece of JSON from the stream, read loosely where it must be. `what` names it towards people.
+
+    Raises: WireError."""
     try:
         return decoder.decode(data)
     except (msgspec.MsgspecError, RecursionError, ValueError) as error:
-        raise WireError(f"the provider sent {what} that can't be read: {error}") from error
+        try:
+            return read_as(data, decoder.type)
+        except (ValueError, RecursionError):
+            raise WireError(f"the provider sent {what} that can't be read: {error}") from error
+
+
+def arguments_text(arguments: msgspec.Raw) -> str:
+    """A call's arguments as JSON text, where a server gives them as an object; some give the text itself."""
+    text = str(bytes(arguments), errors="replace")
+    if text.startswith('"'):
+        try:
+            return str(read(text))
+        except ValueError:
+            return text
+    return "" if text == "null" else text
 
 
 def json_text(value: Any) -> str:

@@ -27,6 +27,8 @@ __all__ = ["MAX_BLOCKS", "MAX_MESSAGE_CHARS", "MessageWriter", "WireError"]
 MAX_MESSAGE_CHARS = 16 * 1024 * 1024  # of a message: deltas, signatures, ids and names of calls
 MAX_BLOCKS = 1024  # of a message
 
+_LONE = "\ufffd"  # for half of a character whose other half never came
+
 
 class WireError(ProgramError):
     """The provider's stream can't go on: it broke its own rules, or says itself that it failed. `str` is for people."""
@@ -57,10 +59,16 @@ class MessageWriter:
         self._open: dict[int, type] = {}  # blocks that have not ended
         self._pieces: list[str] = []  # that are no event yet
         self._growing = -1  # the block that they belong to
+        self._halves: dict[int, str] = {}  # of characters, by block: the first surrogate of a pair
         self._ids: set[str] = set()
         self._blocks = 0
         self._chars = 0
         self._started = False
+
+    @property
+    def has_blocks(self) -> bool:
+        """Whether anything was said."""
+        return self._blocks > 0
 
     def take(self) -> list[StreamEvent]:
         """The events since the last `take`."""
@@ -89,6 +97,7 @@ class MessageWriter:
     def call(self, provider_id: str, name: str) -> int:
         """Begin a tool call; returns its content index. An id that is empty or taken is replaced by another."""
         index = self._begin(ToolcallDelta)
+        provider_id, name = mended(provider_id), mended(name)
         wanted = provider_id or f"call_{index}"
         while wanted in self._ids:
             wanted += "_"
@@ -103,6 +112,10 @@ class MessageWriter:
         Raises: WireError when the message gets longer than `MAX_MESSAGE_CHARS`."""
         if not delta or index not in self._open:
             return
+        if self._halves or not delta.isascii():
+            delta = self._whole(index, delta)
+            if not delta:
+                return
         if index != self._growing:
             self._join()
             self._growing = index
@@ -121,7 +134,10 @@ class MessageWriter:
         """End a block, with its signature. `redacted` is a thinking block's.
 
         Raises: WireError when the signature makes the message longer than `MAX_MESSAGE_CHARS`."""
+        if self._halves.pop(index, ""):
+            self.grow(index, _LONE)
         if signature is not None:
+            signature = mended(signature)
             self.count(len(signature))
         self._join()
         kind = self._open.pop(index, None)
@@ -157,8 +173,16 @@ class MessageWriter:
             return
         self.ended = True
         partial = self._message(keep_incomplete_calls=False)
-        message = msgspec.structs.replace(partial, stop_reason="error", error_message=text, error_kind=kind)
+        message = msgspec.structs.replace(partial, stop_reason="error", error_message=mended(text), error_kind=kind)
         self._events.append(Failed(reason="error", error=message, status=status, retry_after_s=retry_after_s))
+
+    def _whole(self, index: int, delta: str) -> str:
+        """The text that can go on; half of a character at its end waits for the other half."""
+        delta = self._halves.pop(index, "") + delta
+        if "\ud800" <= delta[-1] <= "\udbff":
+            self._halves[index] = delta[-1]
+            delta = delta[:-1]
+        return mended(delta)
 
     def _begin(self, kind: type) -> int:
         self.start()
@@ -182,4 +206,15 @@ class MessageWriter:
     def _message(self, *, keep_incomplete_calls: bool) -> AssistantMessage:
         self._join()
         partial = self._partial.message(keep_incomplete_calls=keep_incomplete_calls)
-        return msgspec.structs.replace(partial, usage=self.usage, response_id=self.response_id)
+        return msgspec.structs.replace(
+            partial, usage=self.usage, response_id=self.response_id and mended(self.response_id)
+        )
+
+
+def mended(text: str) -> str:
+    """The text with its halves of characters (surrogates) joined to characters, and lone halves as U+FFFD."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return text

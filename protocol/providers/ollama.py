@@ -28,7 +28,9 @@ from ..messages import (
 from ..options import ModelOptions
 from ..record import ToolSpec
 from .adapter import Adapter, Context, HTTPRequest
-from .decoding import StreamDecoder, parse, priced
+from .decoding import StreamDecoder, arguments_text, parse, priced
+from .error_words import reported
+from .finish_reasons import stop_reason
 from .handover import GO_ON, Rules, hand_over
 from .message_writer import WireError
 from .ndjson import LineSplitter
@@ -170,7 +172,7 @@ class _Line(msgspec.Struct, frozen=True, gc=False):
     prompt_eval_count: int | None = None  # cached ones included; old servers leave it out where all was cached
     prompt_eval_cached_count: int | None = None
     eval_count: int | None = None
-    error: str | None = None
+    error: Any = None
 
 
 _LINE = msgspec.json.Decoder(_Line)
@@ -205,8 +207,8 @@ class Decoder(StreamDecoder):
             super().receive_end()
 
     def _take(self, line: _Line) -> None:
-        if line.error is not None:
-            raise WireError(f"the provider failed: {line.error}", "transient")
+        if line.error or (line.error is not None and line.message is None):
+            raise reported({"error": line.error})
         if (message := line.message) is not None:
             if message.thinking:
                 self._grow("thinking", message.thinking)
@@ -227,9 +229,9 @@ class Decoder(StreamDecoder):
     def _call(self, call: _Call) -> None:
         self.writer.end(self._index)
         self._kind = ""
-        arguments = str(bytes(call.function.arguments), errors="replace")
+        arguments = arguments_text(call.function.arguments)
         self._called += 1  # the wire's own index is 0 for all calls of some servers
-        self.calls.piece(self._called, call.id or "", call.function.name or "", arguments.removeprefix("null"))
+        self.calls.piece(self._called, call.id or "", call.function.name or "", arguments)
         self.calls.end(self._called)
 
     def _finish(self, line: _Line) -> None:
@@ -240,7 +242,7 @@ class Decoder(StreamDecoder):
         )
         if line.done_reason in ("load", "unload"):  # so it answers when it finds nothing in the request to answer
             raise WireError(f"the provider did not answer; it only did this with the model: {line.done_reason}")
-        self.done("length" if line.done_reason == "length" else "stop")
+        self.done(stop_reason(line.done_reason or "stop"))
 
 
 class _Details(msgspec.Struct, frozen=True, gc=False):

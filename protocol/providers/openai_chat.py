@@ -4,16 +4,18 @@ Sources: the types and the stream reader of OpenAI's Python SDK 3.54.0 (2026); a
 documentation of DeepSeek, Mistral, OpenRouter and vLLM (as of October 2026).
 """
 
-import re
 from typing import Any
 
 import msgspec
 
-from ..messages import ErrorKind, ModelDescriptor, Usage
-from ..sse import SSEParser
+from ..messages import ModelDescriptor, Usage
+from ..sse import SSEEvent
 from .adapter import Adapter
-from .decoding import StreamDecoder, json_text, parse
-from .message_writer import WireError
+from .decoding import json_text, parse
+from .error_words import reported
+from .event_stream import EventStreamDecoder
+from .finish_reasons import stop_reason
+from .loose import read
 from .openai_chat_request import IN_CONTENT, SIGNED_FIELDS, build_request
 from .openai_models import usage_of
 from .reasoning_details import FIELD, ReasoningDetails
@@ -55,6 +57,7 @@ class _Delta(msgspec.Struct, frozen=True, gc=False):
 class _Choice(msgspec.Struct, frozen=True, gc=False):
     index: int | None = 0
     delta: _Delta | None = None
+    message: _Delta | None = None  # of servers that know no deltas
     finish_reason: str | None = None
     usage: "_Usage | None" = None  # Moonshot (Kimi) has it here
 
@@ -71,51 +74,36 @@ class _Usage(msgspec.Struct, frozen=True, gc=False):
     prompt_cache_hit_tokens: int | None = None  # DeepSeek's word for cached_tokens
 
 
-class _Error(msgspec.Struct, frozen=True, gc=False):
-    message: str | None = None
-    type: str | None = None
-    code: int | str | None = None
+class _BaseResp(msgspec.Struct, frozen=True, gc=False):
+    status_code: int | None = None  # 0: all is well
 
 
 class _Chunk(msgspec.Struct, frozen=True, gc=False):
     id: str | None = None
     choices: list[_Choice] | None = None  # empty with the usage at the end
     usage: _Usage | None = None
-    error: _Error | str | None = None
-    object: str | None = None
-    message: str | None = None  # these three are of an error that is no field but the chunk (vLLM until 2025)
-    type: str | None = None
-    code: int | str | None = None
+    error: Any = None
+    object: str | None = None  # `error` where the chunk itself is one (vLLM until 2025)
+    base_resp: _BaseResp | None = None  # MiniMax's
+
+    @property
+    def fails(self) -> bool:
+        """Whether it tells of an error. An empty `error` is none."""
+        return bool(self.error) or self.object == "error" or bool(self.base_resp and self.base_resp.status_code)
 
 
 _CHUNKS = msgspec.json.Decoder(_Chunk)
 
-_CUT_OFF = frozenset({"length", "model_length"})  # the other is Mistral's word for a full context window
-_FAILURES: dict[str, tuple[str, ErrorKind]] = {
-    "content_filter": ("the provider's content filter has cut the answer off", "terminal"),
-    "error": ("the provider broke the answer off with an error", "transient"),  # OpenRouter, Mistral
-    "insufficient_system_resource": (
-        "the provider broke the answer off for want of resources",
-        "transient",
-    ),  # DeepSeek
-}
-_TRANSIENT_CODES = frozenset({408, 425, 429})  # and from 500 on
-_TERMINAL_WORDS = re.compile(
-    r"invalid|bad_?request|quota|billing|auth|permission|denied|not_?found|unsupported|context_length|content|policy",
-    re.IGNORECASE,
-)
 
-
-class Decoder(StreamDecoder):
+class Decoder(EventStreamDecoder):
     """Decodes a streaming response: server-sent events, each a chunk, and `[DONE]`. Of several choices, the first.
 
     Reasoning becomes thinking, signed with the name of the field that it came in: there the server gets it back. A
-    refusal is text. The message is whole once its `finish_reason` has come, also without `[DONE]`.
+    refusal is text. The message is whole once its `finish_reason` or `[DONE]` has come; some servers send only one.
     """
 
     def __init__(self, model: ModelDescriptor) -> None:
         super().__init__(model)
-        self._sse = SSEParser()
         self._block: int | None = None  # the open text or thinking block
         self._source = ""  # what it grows from: the name of a field with reasoning, "" for text
         self._signature: str | None = None  # of the open text block
@@ -123,21 +111,33 @@ class Decoder(StreamDecoder):
         self._field = ""  # the source of that block
         self._detailed: int | None = None  # the thinking block that has the details as its signature; it stays open
         self.calls.before_call = self._end_block
-        self._finish: str | None = None
+        self._finish = ""  # the reason
 
-    def receive(self, data: bytes) -> None:
-        for event in self._sse.feed(data):
-            if event.data.startswith("[DONE]"):
-                return self._complete()
-            if event.data:
-                self._take(parse(_CHUNKS, event.data, "a chunk"))
+    def take(self, event: SSEEvent) -> None:
+        chunk = parse(_CHUNKS, event.data, "a chunk")
+        if chunk.fails:
+            raise reported(read(event.data))
+        self._take(chunk)
 
-    def receive_end(self) -> None:
-        self._complete()
+    def take_document(self, document: dict[str, Any]) -> None:
+        """A server that knows no streams answers with the whole message."""
+        self._take(parse(_CHUNKS, json_text(document), "an answer"))
+
+    def end_mark(self) -> None:
+        self._end_blocks()
+        if not self._finish:
+            super().end_mark()
+        else:
+            self.done(stop_reason(self._finish))
+
+    def end_of_body(self) -> None:
+        self._end_blocks()
+        if not self._finish:
+            super().end_of_body()
+        else:
+            self.done(stop_reason(self._finish))
 
     def _take(self, chunk: _Chunk) -> None:
-        if chunk.error is not None or chunk.object == "error":
-            raise _failure(chunk)
         self.writer.start()
         if self.writer.response_id is None and chunk.id:
             self.writer.response_id = chunk.id
@@ -147,8 +147,9 @@ class Decoder(StreamDecoder):
             if not choice.index:
                 if choice.usage is not None:
                     self.writer.usage = _usage(self.writer.model, choice.usage)
-                if choice.delta is not None:
-                    self._grow(choice.delta)
+                said = choice.delta or choice.message
+                if said is not None:
+                    self._grow(said)
                 self._finish = choice.finish_reason or self._finish
 
     def _grow(self, delta: _Delta) -> None:
@@ -217,16 +218,9 @@ class Decoder(StreamDecoder):
         signature = _signature(delta.extra_content, delta.provider_specific_fields)
         self.calls.piece(delta.index, delta.id or "", function.name or "", function.arguments or "", signature)
 
-    def _complete(self) -> None:
-        """The stream is over: whether it ended well is told by its `finish_reason`."""
+    def _end_blocks(self) -> None:
         self._end_block()
         self._end_details()
-        if self._finish is None:
-            super().receive_end()
-        elif self._finish in _FAILURES:
-            raise WireError(*_FAILURES[self._finish])
-        else:
-            self.done("length" if self._finish in _CUT_OFF else "stop")
 
 
 def _signature(*fields: dict[str, Any] | None) -> str | None:
@@ -242,24 +236,6 @@ def _usage(model: ModelDescriptor, usage: _Usage) -> Usage:
     written = details.cache_write_tokens or 0
     prompt, output = usage.prompt_tokens or 0, usage.completion_tokens or 0
     return usage_of(model, prompt=prompt, output=output, cache_read=read, cache_write=written)
-
-
-def _failure(chunk: _Chunk) -> WireError:
-    """What the provider says went wrong, in its own words."""
-    error = chunk.error
-    if not isinstance(error, _Error):
-        error = _Error(error or chunk.message, chunk.type, chunk.code)
-    names = [str(each) for each in (error.type, error.code) if each not in (None, "")]
-    words = error.message or "the provider broke the answer off with an error"
-    return WireError(f"{words} ({', '.join(names)})" if names else words, _kind(names))
-
-
-def _kind(names: list[str]) -> ErrorKind:
-    """Numbers are HTTP's. What is not known to be the request's fault may pass: the request had been accepted."""
-    for name in names:
-        if re.fullmatch(r"[1-5][0-9]{2}", name):
-            return "transient" if int(name) >= 500 or int(name) in _TRANSIENT_CODES else "terminal"
-    return "terminal" if any(_TERMINAL_WORDS.search(name) for name in names) else "transient"
 
 
 ADAPTER = Adapter("openai-completions", build_request, Decoder)

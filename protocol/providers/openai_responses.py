@@ -8,28 +8,25 @@ Source: OpenAI's API reference, "Streaming events", and the types of the `openai
 `reasoning_text` comes from servers of open weights (vLLM, LM Studio).
 """
 
+from collections import Counter
 from collections.abc import Callable
 from typing import Any, ClassVar
 
 import msgspec
 
-from ..messages import ErrorKind, ModelDescriptor, Usage
-from ..sse import SSEEvent, SSEParser
+from ..messages import ModelDescriptor, Usage
+from ..sse import SSEEvent
 from .adapter import Adapter
-from .decoding import StreamDecoder, parse
-from .faults import TRANSIENT
+from .decoding import json_text, parse
+from .error_words import reported
+from .event_stream import EventStreamDecoder
+from .finish_reasons import stop_reason
+from .loose import read
 from .message_writer import WireError
 from .openai_models import usage_of
 from .openai_responses_request import Kept, build_request
 
 __all__ = ["ADAPTER", "Decoder"]
-
-# Codes of errors after which the same call may succeed. Any other is as final as the API's 400.
-_TRANSIENT: frozenset[str | int] = frozenset(
-    {"internal_error", "overloaded_error", "rate_limit_error", "rate_limit_exceeded", "server_error"}
-    | {"server_is_overloaded", "service_unavailable", "slow_down", "timeout", "vector_store_timeout"}
-    | TRANSIENT  # where a proxy gives the status that it got
-)
 
 
 class _In(msgspec.Struct, frozen=True, gc=False):
@@ -76,18 +73,6 @@ class _ReasoningItem(_In, frozen=True, gc=False):
     encrypted_content: str | None = None
 
 
-class _Error(_In, frozen=True, gc=False):
-    code: str | int | None = None
-    type: str | None = None
-    message: str | None = None
-
-
-class _ErrorEvent(_In, frozen=True, gc=False):
-    code: str | int | None = None
-    message: str | None = None
-    error: _Error | str | None = None  # the documentation has the fields in the event, the API in here
-
-
 class _Incomplete(_In, frozen=True, gc=False):
     reason: str | None = None
 
@@ -105,8 +90,10 @@ class _Usage(_In, frozen=True, gc=False):
 
 class _Response(_In, frozen=True, gc=False):
     id: str | None = None
-    error: _Error | None = None
+    status: str | None = None
+    error: Any = None
     incomplete_details: _Incomplete | None = None
+    output: list[msgspec.Raw] | None = None  # all items
     usage: _Usage | None = None
 
 
@@ -120,7 +107,6 @@ _ITEM_EVENT = msgspec.json.Decoder(_ItemEvent)
 _MESSAGE_ITEM = msgspec.json.Decoder(_MessageItem)
 _CALL_ITEM = msgspec.json.Decoder(_CallItem)
 _REASONING_ITEM = msgspec.json.Decoder(_ReasoningItem)
-_ERROR_EVENT = msgspec.json.Decoder(_ErrorEvent)
 _RESPONSE_EVENT = msgspec.json.Decoder(_ResponseEvent)
 
 
@@ -135,31 +121,32 @@ class _Item:
         self.part: tuple[bool, int] | None = None  # of the reasoning: raw or not, and the part's index
 
 
-class Decoder(StreamDecoder):
+class Decoder(EventStreamDecoder):
     """The body of one response, as server-sent events."""
 
     def __init__(self, model: ModelDescriptor) -> None:
         super().__init__(model)
-        self._sse = SSEParser()
         # What is open. Each entry has its own block, so there are never more than a message may have.
         self._texts: dict[tuple[int, int], int] = {}  # by output and content index
         self._items: dict[int, _Item] = {}  # by output index
+        self._messages: set[int] = set()  # output indexes of those that said something
+        self._seen: Counter[str] = Counter()  # items that said something, by type
+        self._passed: Counter[str] = Counter()  # items of the whole response, by type
 
-    def receive(self, data: bytes) -> None:
-        for event in self._sse.feed(data):
-            if self.ended:
-                return
-            self._event(event)
-
-    def _event(self, event: SSEEvent) -> None:
+    def take(self, event: SSEEvent) -> None:
         # The event's name says the same as the `type` in its data. Some servers leave it out.
         handle = self._HANDLERS.get(event.event)
-        if handle is None and event.data != "[DONE]":
+        if handle is None:
             kind = parse(_KIND, event.data, "an event")
             bare_error = kind.type is None and bytes(kind.error) != b"null"
             handle = self._HANDLERS.get("error" if bare_error else kind.type or "")
         if handle is not None:
             handle(self, event.data)
+
+    def take_document(self, document: dict[str, Any]) -> None:
+        """A server that knows no streams answers with the whole response."""
+        if document.get("object") == "response":
+            self._completed(json_text({"response": document}))
 
     def _text_delta(self, data: str) -> None:
         event = parse(_DELTA, data, "a piece of text")
@@ -170,6 +157,9 @@ class Decoder(StreamDecoder):
         key = (output_index, content_index)
         block = self._texts.get(key)
         if block is None:
+            if output_index not in self._messages:
+                self._messages.add(output_index)
+                self._seen["message"] += 1
             block = self._texts[key] = self.writer.text()
         self.writer.grow(block, delta)
 
@@ -212,7 +202,10 @@ class Decoder(StreamDecoder):
 
     def _item_done(self, data: str) -> None:
         event = parse(_ITEM_EVENT, data, "an output item")
-        index, body = event.output_index or 0, bytes(event.item)
+        self._take_item(event.output_index or 0, bytes(event.item))
+
+    def _take_item(self, index: int, body: bytes) -> None:
+        """An output item as it is at its end: what didn't come in pieces is taken from here."""
         match parse(_KIND, body, "an output item").type:
             case "function_call":
                 self._call_done(index, parse(_CALL_ITEM, body, "a call"))
@@ -257,10 +250,12 @@ class Decoder(StreamDecoder):
 
     def _open_call(self, output_index: int, call: _CallItem) -> _Item:
         self.calls.piece(output_index, call.call_id or "", call.name or "")
+        self._seen["function_call"] += 1
         item = self._items[output_index] = _Item(None)
         return item
 
     def _open_thinking(self, output_index: int) -> _Item:
+        self._seen["reasoning"] += 1
         item = self._items[output_index] = _Item(self.writer.thinking())
         return item
 
@@ -274,31 +269,45 @@ class Decoder(StreamDecoder):
             self.writer.end(self._texts.pop(key), signature=phase)
 
     def _created(self, data: str) -> None:
+        known = self.writer.response_id
         self.writer.start()
-        self._response(data)
+        if known not in (None, self._response(data).id):
+            raise WireError("the provider began a second response inside the first", "transient")
 
     def _completed(self, data: str) -> None:
-        self._response(data)
-        self.done("stop")
+        self._end(data, cut_off=False)
 
     def _incomplete(self, data: str) -> None:
+        self._end(data, cut_off=True)
+
+    def _end(self, data: str, *, cut_off: bool) -> None:
+        """The end of the response, good or not: its status may say more than the name of the event."""
         response = self._response(data)
-        match response.incomplete_details and response.incomplete_details.reason:
-            case "max_output_tokens":
-                self.done("length")
-            case "content_filter":
-                raise WireError("the provider's content filter has cut the answer off")
-            case _:
-                self.done("stop")
+        status = response.status or ""
+        if response.error or status == "failed":
+            raise reported(response.error)
+        for index, item in enumerate(response.output or ()):
+            self._take_unseen(index, bytes(item))
+        details = response.incomplete_details
+        if details is not None and details.reason:
+            self.done(stop_reason(details.reason))
+        elif status == "cancelled":
+            self.done(stop_reason(status))
+        else:
+            self.done("length" if cut_off or status == "incomplete" else "stop")
+
+    def _take_unseen(self, index: int, body: bytes) -> None:
+        """Take an item of the whole response if the stream had fewer of its type: some servers stream nothing."""
+        kind = parse(_KIND, body, "an output item").type or ""
+        self._passed[kind] += 1
+        if self._passed[kind] > self._seen[kind]:
+            self._take_item(-1 - index, body)  # at an index that no item of the stream had
 
     def _response_failed(self, data: str) -> None:
-        raise _failure(self._response(data).error or _Error())
+        raise reported(self._response(data).error)
 
     def _failed(self, data: str) -> None:
-        event = parse(_ERROR_EVENT, data, "an error")
-        if isinstance(event.error, str):
-            raise _failure(_Error(code=event.code, message=event.error))
-        raise _failure(event.error or _Error(code=event.code, message=event.message))
+        raise reported(read(data))
 
     def _response(self, data: str) -> _Response:
         """The response as it is now; its id and usage are taken note of."""
@@ -326,14 +335,6 @@ class Decoder(StreamDecoder):
 
 def _joined(parts: list[_Part] | None) -> str:
     return "\n\n".join(part.text for part in parts or () if part.text)
-
-
-def _failure(error: _Error) -> WireError:
-    """The provider's own words, and whether to try again."""
-    code = error.code or error.type
-    kind: ErrorKind = "transient" if {error.code, error.type} & _TRANSIENT else "terminal"
-    words = ": ".join(str(each) for each in (code, error.message) if each)
-    return WireError(words or "the provider said that the response has failed, and not why", kind)
 
 
 def _usage(model: ModelDescriptor, usage: _Usage) -> Usage:

@@ -361,7 +361,8 @@ def event(name: str, **data: Any) -> bytes:
         ("timeout_error", "transient"),
         ("invalid_request_error", "terminal"),
         ("billing_error", "terminal"),
-        ("something_new", "terminal"),
+        ("something_new", "transient"),
+        ("something_invalid", "terminal"),
     ],
 )
 def test_an_error_in_mid_stream_has_the_providers_words_and_a_kind(error: str, kind: str) -> None:

@@ -28,7 +28,7 @@ from adjourn.protocol.messages import (
     user,
 )
 from adjourn.protocol.options import ModelOptions, Reasoning
-from adjourn.protocol.providers import openai_chat
+from adjourn.protocol.providers import event_stream
 from adjourn.protocol.providers.adapter import Context
 from adjourn.protocol.providers.message_writer import MAX_BLOCKS
 from adjourn.protocol.providers.openai_chat import ADAPTER
@@ -126,7 +126,7 @@ def test_calls_that_never_begin_are_bounded() -> None:
 
 
 def test_an_event_without_end_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(openai_chat, "SSEParser", lambda: SSEParser(max_event_bytes=100))
+    monkeypatch.setattr(event_stream, "SSEParser", lambda **_: SSEParser(max_event_bytes=100))
     (failed,) = ADAPTER.decoder(MODEL).feed(b"data: " + b"x" * 100)
     assert isinstance(failed, Failed)
     assert failed.error.error_kind == "terminal"

@@ -371,7 +371,7 @@ def test_a_summary_alone_can_not_be_sent_back() -> None:
         ({"type": "server_error", "code": None}, "transient"),
         ({"code": "insufficient_quota"}, "terminal"),
         ({"code": 400}, "terminal"),
-        ({}, "terminal"),
+        ({}, "transient"),
     ],
 )
 def test_errors_say_whether_to_try_again(error: dict[str, Any], kind: str) -> None:
@@ -381,7 +381,7 @@ def test_errors_say_whether_to_try_again(error: dict[str, Any], kind: str) -> No
 
 def test_an_error_of_words_alone() -> None:
     message = check_events(decode(ADAPTER, MODEL, [stream({"error": "model not found", "code": "gone"})]))
-    assert message.error_message == "gone: model not found"
+    assert message.error_message == "model not found (gone)"
 
 
 def test_endless_signatures_are_refused() -> None:
@@ -408,9 +408,10 @@ def test_nothing_is_said_after_the_end() -> None:
     assert check_events(decode(ADAPTER, MODEL, [data])).content == (Text(text="one"),)
 
 
-def test_a_mark_of_the_end_without_a_completed_response_is_a_broken_stream() -> None:
+def test_a_mark_of_the_end_ends_what_was_said() -> None:
     message = check_events(decode(ADAPTER, MODEL, [stream(text("one")) + b"data: [DONE]\n\n"]))
-    assert (message.error_kind, message.content) == ("transient", (Text(text="one"),))
+    assert (message.stop_reason, message.content) == ("stop", (Text(text="one"),))
+    assert check_events(decode(ADAPTER, MODEL, [b"data: [DONE]\n\n"])).error_kind == "transient"
 
 
 def test_an_endless_event_is_refused() -> None:

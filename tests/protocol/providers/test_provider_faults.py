@@ -38,6 +38,16 @@ def fault(status: int, body: object = b"", headers: Mapping[str, str] | None = N
         ({"detail": "Not Found"}, "the provider answered 529: Not Found"),
         ([{"error": {"message": "in a list"}}], "the provider answered 529: in a list"),
         ({"error": {"code": 7}}, 'the provider answered 529: {"error": {"code": 7}}'),
+        ({"error": {"message": {"detail": "deep"}}}, "the provider answered 529: deep"),
+        ({"detail": [{"loc": ["body"], "msg": "field required"}]}, "the provider answered 529: field required"),
+        (
+            {"error": {"message": "Provider returned error", "metadata": {"raw": '{"error":{"message":"Too big"}}'}}},
+            "the provider answered 529: Provider returned error: Too big",
+        ),
+        (
+            {"base_resp": {"status_code": 1008, "status_msg": "no money"}},
+            "the provider answered 529 (invalid_request_error): no money (1008)",
+        ),
         (b"upstream connect error\n\nreset", "the provider answered 529: upstream connect error reset"),
         (b"", "the provider answered 529: nothing more was said"),
         (
@@ -68,10 +78,26 @@ def test_the_request_id_is_there_for_the_providers_support(name: str) -> None:
 
 @pytest.mark.parametrize("status", range(400, 600))
 def test_what_may_pass_by_itself_is_transient(status: int) -> None:
-    transient = status in (408, 425, 429, 500, 502, 503, 504, 529)
+    transient = status in (408, 409, 425, 429) or (status >= 500 and status not in (501, 505))
     assert fault(status) == Fault(
         f"the provider answered {status}: nothing more was said", "transient" if transient else "terminal", status
     )
+
+
+@pytest.mark.parametrize(
+    ("status", "error", "kind"),
+    [
+        (200, {"type": "overloaded_error"}, "transient"),
+        (400, {"code": 503}, "transient"),
+        (400, {"status": "UNAVAILABLE"}, "transient"),
+        (500, {"type": "invalid_request_error"}, "terminal"),
+        (503, {"code": "model_not_found"}, "terminal"),
+        (503, {"code": 7, "type": "something"}, "transient"),
+        (429, {"type": "invalid_request_error", "code": "rate_limit_exceeded"}, "transient"),
+    ],
+)
+def test_a_code_in_the_body_beats_the_status(status: int, error: dict[str, object], kind: str) -> None:
+    assert fault(status, {"error": {"message": "m", **error}}).kind == kind
 
 
 def test_an_account_without_money_is_terminal() -> None:
@@ -81,7 +107,7 @@ def test_an_account_without_money_is_terminal() -> None:
 @pytest.mark.parametrize(("wish", "kind"), [("true", "transient"), ("false", "terminal"), ("maybe", "transient")])
 def test_the_servers_own_wish_overrules_the_status(wish: str, kind: str) -> None:
     assert fault(500, b"", {"x-should-retry": wish}).kind == kind
-    assert fault(409, b"", {"x-should-retry": "true"}).kind == "transient"
+    assert fault(404, b"", {"x-should-retry": "true"}).kind == "transient"
 
 
 def test_how_long_the_provider_wants_to_be_left_alone_is_told_where_a_person_would_notice() -> None:

@@ -1,0 +1,88 @@
+"""What the decoders of server-sent events share: events in order, the end mark, and errors. No wire of any API here."""
+
+from abc import abstractmethod
+from typing import Any, cast
+
+from ..messages import ModelDescriptor
+from ..sse import SSEEvent, SSEParser
+from .decoding import StreamDecoder
+from .error_words import reported
+from .faults import MAX_BODY_BYTES
+from .loose import read
+
+__all__ = ["EventStreamDecoder"]
+
+END_MARK = "[DONE]"  # OpenAI's; other servers send it on other wires too
+
+
+class EventStreamDecoder(StreamDecoder):
+    """Decodes server-sent events. Those without data keep the connection alive, and one named `error` is a failure.
+
+    Some servers answer with a JSON document in place of events. An error in it fails the call in the server's words.
+    """
+
+    def __init__(self, model: ModelDescriptor) -> None:
+        super().__init__(model)
+        self._sse = SSEParser(max_stray_bytes=MAX_BODY_BYTES)
+
+    @abstractmethod
+    def take(self, event: SSEEvent) -> None:
+        """Take in one event that has data. Raises: WireError."""
+
+    def take_document(self, document: dict[str, Any]) -> None:
+        """Take in a JSON document that came in place of events, and is no error. Raises: WireError."""
+
+    def receive(self, data: bytes) -> None:
+        for event in self._sse.feed(data):
+            if self.ended:
+                return
+            self._receive_event(event)
+
+    def receive_end(self) -> None:
+        stray = self._sse.stray
+        for event in self._sse.feed(b"\n\n"):  # the last event may lack its blank line; if it is cut off, it is nothing
+            if not self.ended and (event.data.startswith(END_MARK) or _json(event.data) is not None):
+                self._receive_event(event)
+        document = _json(stray)
+        if document is not None and not self.ended:
+            self._receive_document(document)
+        if not self.ended:
+            self.end_of_body()
+
+    def end_mark(self) -> None:
+        """The server says that its stream is over: then what it said is the whole message. Raises: WireError."""
+        if not self.writer.has_blocks:
+            super().receive_end()
+        self.done("stop")
+
+    def end_of_body(self) -> None:
+        """The body is over, and the message is not. Raises: WireError, unless what came makes a whole message."""
+        super().receive_end()
+
+    def _receive_event(self, event: SSEEvent) -> None:
+        if not event.data or event.data.isspace():
+            return
+        if event.event == "error":
+            raise reported(_json(event.data) or event.data)
+        if event.data.startswith(END_MARK):
+            self.end_mark()
+        else:
+            self.take(event)
+
+    def _receive_document(self, document: Any) -> None:
+        if isinstance(document, list) and document:
+            document = cast("list[Any]", document)[0]
+        if not isinstance(document, dict):
+            return
+        fields = cast("dict[str, Any]", document)
+        if fields.get("error") or fields.get("object") == "error" or fields.keys() & {"base_resp", "detail"}:
+            raise reported(fields)
+        self.take_document(fields)
+
+
+def _json(text: bytes | str) -> Any:
+    """The JSON value; None where it is none, or null."""
+    try:
+        return read(text)
+    except ValueError:
+        return None

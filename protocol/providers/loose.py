@@ -1,0 +1,127 @@
+"""JSON that is not quite what its wire promises, read as far as it makes sense. Pure.
+
+Only what a strict reader refused comes here. What nobody needs may be odd, and then counts as missing: a number that
+is NaN, a list where an object should be. An id or a count may have the wrong type. What the model said may not.
+"""
+
+import json
+import math
+from functools import lru_cache
+from typing import Any, TypeVar, cast
+
+import msgspec
+from msgspec import inspect
+
+__all__ = ["read", "read_as"]
+
+T = TypeVar("T")
+
+# Fields that a message is made of. If one of them is odd, the event can't be read.
+_SAID = frozenset(
+    {"choices", "content", "content_block", "delta", "function", "item", "message", "output", "reasoning"}
+    | {"reasoning_content", "refusal", "response", "text", "thinking", "tool_calls"}
+)
+_ARGUMENTS = frozenset({"arguments", "partial_json", "input"})  # JSON text; some servers send the object itself
+_EXACT: dict[type, type[inspect.Type]] = {
+    type(None): inspect.NoneType,
+    str: inspect.StrType,
+    int: inspect.IntType,
+    float: inspect.FloatType,
+}
+
+
+class _MisfitError(ValueError):
+    """The value can't stand where it does."""
+
+
+def read(text: bytes | str) -> Any:
+    """The JSON value, with NaN, infinities and halves of characters as Python has them. Raises: ValueError."""
+    if isinstance(text, bytes):
+        text = text.decode(errors="replace")
+    try:
+        return json.loads(text, strict=False)
+    except RecursionError as error:
+        raise ValueError("nested too deeply") from error
+
+
+def read_as(text: bytes | str, kind: type[T]) -> T:
+    """The JSON value as this struct; what doesn't fit and isn't needed counts as missing. Raises: ValueError."""
+    return cast(T, _fit(read(text), _info(kind), ""))
+
+
+@lru_cache(maxsize=256)
+def _info(kind: Any) -> inspect.Type:
+    return inspect.type_info(kind)
+
+
+def _fit(value: Any, kind: inspect.Type, field: str) -> Any:
+    match kind:
+        case inspect.UnionType():
+            return _fit_one(value, kind, field)
+        case inspect.StructType() if isinstance(value, dict):
+            return _struct(cast("dict[str, Any]", value), kind)
+        case inspect.ListType() | inspect.VarTupleType() if isinstance(value, list):
+            return [_fit(each, kind.item_type, field) for each in cast("list[Any]", value)]
+        case inspect.RawType():
+            return msgspec.Raw(json.dumps(value).encode())
+        case inspect.AnyType():
+            return value
+        case inspect.DictType() if isinstance(value, dict):
+            return cast(Any, value)
+        case inspect.NoneType() if value is None:
+            return None
+        case inspect.BoolType() if isinstance(value, bool):
+            return value
+        case inspect.StrType():
+            return _text(value, field)
+        case inspect.IntType() | inspect.FloatType():
+            return _number(value, whole=isinstance(kind, inspect.IntType))
+        case _:
+            raise _MisfitError
+
+
+def _fit_one(value: Any, union: inspect.UnionType, field: str) -> Any:
+    """By the first type that the value has, else by the first that it can be read as."""
+    exact = _EXACT.get(type(cast(object, value)))
+    for kind in sorted(union.types, key=lambda kind: type(kind) is not exact):
+        try:
+            return _fit(value, kind, field)
+        except _MisfitError:
+            continue
+    raise _MisfitError
+
+
+def _struct(value: dict[str, Any], kind: inspect.StructType) -> Any:
+    fields: dict[str, Any] = {}
+    for each in kind.fields:
+        if each.encode_name not in value:
+            continue
+        try:
+            fields[each.name] = _fit(value[each.encode_name], each.type, each.name)
+        except _MisfitError:
+            if each.required or each.name in _SAID or each.name in _ARGUMENTS:
+                raise
+    try:
+        return kind.cls(**fields)
+    except TypeError as error:  # a required field is missing
+        raise _MisfitError from error
+
+
+def _text(value: Any, field: str) -> str:
+    if isinstance(value, str):
+        return value
+    if field in _ARGUMENTS and isinstance(value, dict):
+        return json.dumps(value)
+    if field not in _SAID and isinstance(value, int | float) and not isinstance(value, bool):
+        return str(value)
+    raise _MisfitError
+
+
+def _number(value: Any, *, whole: bool) -> float:
+    try:
+        number = float(value) if isinstance(value, int | float | str) and not isinstance(value, bool) else math.nan
+    except (ValueError, OverflowError):
+        number = math.nan
+    if not math.isfinite(number):
+        raise _MisfitError
+    return int(number) if whole else number
