@@ -117,6 +117,8 @@ class Usage(Wire, frozen=True):
     cache_write: int = shown(0)
     total_tokens: int = shown(0)
     cost: Cost = shown(Cost())
+    reasoning: int = 0  # of `output`: the tokens of the model's reasoning, where the provider tells
+    provider_cost: float | None = None  # what the provider says that it charges, in its currency; None: not said
 
     def plus(self, other: "Usage") -> "Usage":
         """The sum of both."""
@@ -137,7 +139,13 @@ class Usage(Wire, frozen=True):
             cache_write=self.cache_write + other.cache_write,
             total_tokens=self.total_tokens + other.total_tokens,
             cost=cost,
+            reasoning=self.reasoning + other.reasoning,
+            provider_cost=_sum(self.provider_cost, other.provider_cost),
         )
+
+
+def _sum(a: float | None, b: float | None) -> float | None:
+    return b if a is None else a if b is None else a + b
 
 
 class UserMessage(Wire, frozen=True, tag="user", tag_field="role"):

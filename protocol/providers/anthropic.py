@@ -65,6 +65,10 @@ class _CacheCreation(msgspec.Struct, frozen=True):
     ephemeral_1h_input_tokens: int | None = None
 
 
+class _OutputDetails(msgspec.Struct, frozen=True):
+    thinking_tokens: int | None = None
+
+
 class _Usage(msgspec.Struct, frozen=True):
     """Cumulative counts: a later one takes the place of an earlier one, a missing one leaves it."""
 
@@ -73,6 +77,7 @@ class _Usage(msgspec.Struct, frozen=True):
     cache_read_input_tokens: int | None = None
     cache_creation_input_tokens: int | None = None
     cache_creation: _CacheCreation | None = None  # the split of the one before by lifetime
+    output_tokens_details: _OutputDetails | None = None
 
 
 class _Message(msgspec.Struct, frozen=True):
@@ -269,6 +274,8 @@ class Decoder(EventStreamDecoder):
         if usage is None:
             return
         counts = msgspec.structs.asdict(usage)
+        details = counts.pop("output_tokens_details")
+        counts["thinking"] = details and details.thinking_tokens
         split = counts.pop("cache_creation")
         if split is not None:
             counts["hour"] = split.ephemeral_1h_input_tokens
@@ -281,6 +288,7 @@ class Decoder(EventStreamDecoder):
             cache_read=self._usage.get("cache_read_input_tokens", 0),
             cache_write=written,
             cache_write_cost=_write_cost(self.writer.model, written, self._usage.get("hour", 0)),
+            reasoning=self._usage.get("thinking", 0),
         )
 
     _TAKES: ClassVar[dict[str, Callable[["Decoder", str], None]]] = {

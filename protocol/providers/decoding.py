@@ -4,6 +4,7 @@ A decoder never raises for what it is fed: whatever is wrong ends the stream in 
 """
 
 import json
+import math
 from abc import ABC, abstractmethod
 from typing import Any, TypeVar
 
@@ -120,10 +121,15 @@ def priced(
     cache_read: int = 0,
     cache_write: int = 0,
     cache_write_cost: float | None = None,
+    reasoning: int = 0,
+    provider_cost: float | None = None,
 ) -> Usage:
-    """Usage with its cost, by the descriptor's prices. `input` is without the cached tokens; `cache_write_cost`, in
-    money, is for who has several prices for it. A count below 0, or above `MAX_TOKENS`, is taken for that bound."""
+    """Usage with its cost, by the descriptor's prices. `input` is without the cached tokens, `output` with those of the
+    reasoning. `cache_write_cost` is money, for an API with several prices for it. A count below 0, or above
+    `MAX_TOKENS`, is taken for that bound. A `provider_cost` that is no amount is left out."""
     counts = [min(max(each, 0), MAX_TOKENS) for each in (input, output, cache_read, cache_write)]
+    if provider_cost is not None and not 0 <= provider_cost < math.inf:
+        provider_cost = None
     prices = model.cost or Cost()
     rates = (prices.input, prices.output, prices.cache_read, prices.cache_write)
     costs = [count * rate / 1_000_000 for count, rate in zip(counts, rates, strict=True)]
@@ -139,4 +145,6 @@ def priced(
         cache_write=counts[3],
         total_tokens=sum(counts),
         cost=cost,
+        reasoning=min(max(reasoning, 0), counts[1]),
+        provider_cost=provider_cost,
     )

@@ -235,8 +235,8 @@ class Decoder(StreamDecoder):
         self.calls.end(self._called)
 
     def _finish(self, line: _Line) -> None:
-        cached = line.prompt_eval_cached_count or 0
         prompt = line.prompt_eval_count or 0
+        cached = min(line.prompt_eval_cached_count or 0, prompt)
         self.writer.usage = priced(
             self.writer.model, input=prompt - cached, output=line.eval_count or 0, cache_read=cached
         )

@@ -17,7 +17,7 @@ from .event_stream import EventStreamDecoder
 from .finish_reasons import stop_reason
 from .loose import read
 from .openai_chat_request import IN_CONTENT, SIGNED_FIELDS, build_request
-from .openai_models import usage_of
+from .openai_models import cost_of, usage_of
 from .reasoning_details import FIELD, ReasoningDetails
 
 __all__ = ["ADAPTER", "Decoder"]
@@ -67,11 +67,19 @@ class _InputDetails(msgspec.Struct, frozen=True, gc=False):
     cache_write_tokens: int | None = None
 
 
+class _OutputDetails(msgspec.Struct, frozen=True, gc=False):
+    reasoning_tokens: int | None = None
+
+
 class _Usage(msgspec.Struct, frozen=True, gc=False):
     prompt_tokens: int | None = None  # with the cached ones
-    completion_tokens: int | None = None  # with those of the reasoning
+    completion_tokens: int | None = None  # with those of the reasoning, but for some servers
+    total_tokens: int | None = None
     prompt_tokens_details: _InputDetails | None = None
+    completion_tokens_details: _OutputDetails | None = None
     prompt_cache_hit_tokens: int | None = None  # DeepSeek's word for cached_tokens
+    cost: Any = None
+    cost_in_usd_ticks: int | None = None
 
 
 class _BaseResp(msgspec.Struct, frozen=True, gc=False):
@@ -234,8 +242,17 @@ def _usage(model: ModelDescriptor, usage: _Usage) -> Usage:
     details = usage.prompt_tokens_details or _InputDetails()
     read = details.cached_tokens or usage.prompt_cache_hit_tokens or 0
     written = details.cache_write_tokens or 0
-    prompt, output = usage.prompt_tokens or 0, usage.completion_tokens or 0
-    return usage_of(model, prompt=prompt, output=output, cache_read=read, cache_write=written)
+    of_output = usage.completion_tokens_details or _OutputDetails()
+    return usage_of(
+        model,
+        prompt=usage.prompt_tokens or 0,
+        output=usage.completion_tokens or 0,
+        total=usage.total_tokens or 0,
+        reasoning=of_output.reasoning_tokens or 0,
+        cache_read=read,
+        cache_write=written,
+        provider_cost=cost_of(usage.cost, usage.cost_in_usd_ticks),
+    )
 
 
 ADAPTER = Adapter("openai-completions", build_request, Decoder)

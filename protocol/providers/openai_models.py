@@ -4,6 +4,7 @@ Sources: OpenAI's list of models and its guides to reasoning, images and prompt 
 """
 
 import re
+from typing import Any, cast
 
 import msgspec
 
@@ -11,7 +12,7 @@ from ..messages import Image, ModelDescriptor, Usage
 from ..options import Reasoning
 from .decoding import priced
 
-__all__ = ["at_openai", "data_url", "effort_of", "generation", "never_reasons", "reasons", "usage_of"]
+__all__ = ["at_openai", "cost_of", "data_url", "effort_of", "generation", "never_reasons", "reasons", "usage_of"]
 
 _GPT = re.compile(r"gpt-(\d)(?:\.(\d{1,2}))?")  # at the beginning: not what a router calls openai/gpt-5
 _O_SERIES = re.compile(r"o[1-4](-|$)")
@@ -60,10 +61,45 @@ def data_url(image: Image) -> str:
     return f"data:{image.mime_type};base64,{image.data}"
 
 
-def usage_of(model: ModelDescriptor, *, prompt: int, output: int, cache_read: int, cache_write: int) -> Usage:
+def usage_of(
+    model: ModelDescriptor,
+    *,
+    prompt: int,
+    output: int,
+    total: int = 0,
+    reasoning: int = 0,
+    cache_read: int = 0,
+    cache_write: int = 0,
+    provider_cost: float | None = None,
+) -> Usage:
     """What a call took, by the tokens that the API counts: `prompt` includes what went into the cache and came from it.
-    What is written costs as any other input, unless the model has a price for it (from gpt-5.6 on it does)."""
-    read, written = max(cache_read, 0), max(cache_write, 0)
+    What is written costs as any other input, unless the model has a price for it (from gpt-5.6 on it does).
+
+    Some servers count reasoning (x.ai, Gemini) or cached and image tokens beside the two main counts, and tell them in
+    the total alone. What the total has more is output where the reasoning explains it, else input."""
+    prompt, output = max(prompt, 0), max(output, 0)
+    beside = max(total - prompt - output, 0)
+    thought = min(beside, reasoning) if reasoning > output or reasoning == beside else 0
+    prompt, output = prompt + beside - thought, output + thought
+    read = min(max(cache_read, 0), prompt)
+    written = min(max(cache_write, 0), prompt - read)
     if model.cost is not None and not model.cost.cache_write:
         model = _replace(model, cost=_replace(model.cost, cache_write=model.cost.input))
-    return priced(model, input=prompt - read - written, output=output, cache_read=read, cache_write=written)
+    return priced(
+        model,
+        input=prompt - read - written,
+        output=output,
+        cache_read=read,
+        cache_write=written,
+        reasoning=reasoning,
+        provider_cost=provider_cost,
+    )
+
+
+def cost_of(cost: Any, ticks: int | None) -> float | None:
+    """What a provider says that a call costs. `cost` is a number (OpenRouter) or an object with a total (Perplexity);
+    `ticks`, of which a dollar has 10^10, are x.ai's (its guide "Cost tracking", November 2026)."""
+    total = cast("dict[str, Any]", cost).get("total_cost") if isinstance(cost, dict) else cost
+    if isinstance(total, int | float) and not isinstance(total, bool) and abs(total) < 2**53:
+        return float(total)
+    return None if ticks is None else ticks / 10**10

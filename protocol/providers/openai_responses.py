@@ -23,7 +23,7 @@ from .event_stream import EventStreamDecoder
 from .finish_reasons import stop_reason
 from .loose import read
 from .message_writer import WireError
-from .openai_models import usage_of
+from .openai_models import cost_of, usage_of
 from .openai_responses_request import Kept, build_request
 
 __all__ = ["ADAPTER", "Decoder"]
@@ -82,10 +82,18 @@ class _InputDetails(_In, frozen=True, gc=False):
     cache_write_tokens: int | None = None
 
 
+class _OutputDetails(_In, frozen=True, gc=False):
+    reasoning_tokens: int | None = None
+
+
 class _Usage(_In, frozen=True, gc=False):
     input_tokens: int | None = None  # those from and for the cache included
     input_tokens_details: _InputDetails | None = None
     output_tokens: int | None = None  # reasoning included
+    output_tokens_details: _OutputDetails | None = None
+    total_tokens: int | None = None
+    cost: Any = None
+    cost_in_usd_ticks: int | None = None
 
 
 class _Response(_In, frozen=True, gc=False):
@@ -339,12 +347,16 @@ def _joined(parts: list[_Part] | None) -> str:
 
 def _usage(model: ModelDescriptor, usage: _Usage) -> Usage:
     details = usage.input_tokens_details or _InputDetails()
+    of_output = usage.output_tokens_details or _OutputDetails()
     return usage_of(
         model,
         prompt=usage.input_tokens or 0,
         output=usage.output_tokens or 0,
+        total=usage.total_tokens or 0,
+        reasoning=of_output.reasoning_tokens or 0,
         cache_read=details.cached_tokens or 0,
         cache_write=details.cache_write_tokens or 0,
+        provider_cost=cost_of(usage.cost, usage.cost_in_usd_ticks),
     )
 
 

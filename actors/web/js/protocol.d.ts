@@ -73,6 +73,10 @@ export interface Usage {
   cacheWrite: number;
   totalTokens: number;
   cost: Cost;
+  /** of `output`: the tokens of the model's reasoning, where the provider tells */
+  reasoning?: number;
+  /** what the provider says that it charges, in its currency; None: not said */
+  providerCost?: number;
 }
 
 /** What a person said. */

@@ -232,7 +232,8 @@ function sum(a, b) {
  * @param {T} b
  */
 function added(a, b) {
-  const pairs = /** @type {[keyof T, any][]} */ (Object.entries(a));
+  const pairs = /** @type {[keyof T, any][]} */ (Object.entries({ ...b, ...a }));
   const numbers = pairs.filter(([, value]) => typeof value === "number");
-  return /** @type {T} */ (Object.fromEntries(numbers.map(([key, value]) => [key, value + b[key]])));
+  const sums = numbers.map(([key]) => [key, /** @type {any} */ (a[key] ?? 0) + (b[key] ?? 0)]);
+  return /** @type {T} */ (Object.fromEntries(sums));
 }

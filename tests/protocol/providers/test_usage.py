@@ -1,0 +1,103 @@
+"""What a call took: no token that a server counts anywhere is lost, and none is counted twice."""
+
+from typing import Any
+
+import msgspec
+import pytest
+from wire_bodies import MODELS, anthropic, chat, chunk, ollama, responses
+
+from adjourn.protocol.messages import Cost, Usage
+
+PRICED = msgspec.structs.replace(MODELS["openai-completions"], cost=Cost(input=1e6, output=1e6))
+
+
+def counted(**usage: Any) -> Usage:
+    return chat(chunk("stop", content="4") | {"usage": usage}).usage
+
+
+def both(prompt: int, output: int, total: int, reasoning: int | None, cached: int = 0) -> list[Usage]:
+    """The same counts in the words of both of OpenAI's APIs."""
+    details = {"reasoning_tokens": reasoning}
+    words = {
+        "input_tokens": prompt,
+        "input_tokens_details": {"cached_tokens": cached},
+        "output_tokens": output,
+        "output_tokens_details": details,
+        "total_tokens": total,
+    }
+    old = {
+        "prompt_tokens": prompt,
+        "prompt_tokens_details": {"cached_tokens": cached},
+        "completion_tokens": output,
+        "completion_tokens_details": details,
+        "total_tokens": total,
+    }
+    return [counted(**old), responses({"type": "response.completed", "response": {"usage": words}}).usage]
+
+
+@pytest.mark.parametrize(
+    ("counts", "wanted"),
+    [
+        ((12, 1, 303, 290), (12, 291, 303)),
+        ((12, 300, 700, 290), (400, 300, 700)),  # the reasoning is in the output already
+        ((12, 300, 602, 290 + 2000), (12, 590, 602)),
+        ((12, 400, 462, 50), (12, 450, 462)),  # x.ai: beside, though less than the output
+        ((12, 1, 303, None), (302, 1, 303)),
+        ((12, 1, 400, 290), (109, 291, 400)),
+        ((12, 1, 13, 1), (12, 1, 13)),
+        ((12, 1, 0, 0), (12, 1, 13)),
+        ((12, 1, 5, 0), (12, 1, 13)),
+    ],
+)
+def test_what_the_total_has_more_is_output_where_reasoning_explains_it(
+    counts: tuple[int, int, int, int | None], wanted: tuple[int, int, int]
+) -> None:
+    for usage in both(*counts):
+        assert (usage.input, usage.output, usage.total_tokens) == wanted
+        assert usage.reasoning == min(counts[3] or 0, usage.output)
+
+
+def test_tokens_beside_the_main_counts_cost() -> None:
+    usage = {"prompt_tokens": 12, "completion_tokens": 1, "total_tokens": 303}
+    details = {"completion_tokens_details": {"reasoning_tokens": 290}}
+    message = chat(chunk("stop", content="4") | {"usage": usage | details}, model=PRICED)
+    assert message.usage.cost.total == 303
+
+
+def test_a_cached_count_never_exceeds_its_prompt() -> None:
+    for usage in both(10, 1, 11, 0, cached=50):
+        assert (usage.input, usage.cache_read, usage.total_tokens) == (0, 10, 11)
+    for usage in both(10, 1, 61, 0, cached=50):
+        assert (usage.input, usage.cache_read, usage.total_tokens) == (10, 50, 61)
+    line = {"message": {"content": "4"}, "done": True, "prompt_eval_count": 10, "prompt_eval_cached_count": 50}
+    assert ollama(line).usage.cache_read == 10
+
+
+def test_anthropics_thinking_is_told() -> None:
+    usage = {"output_tokens": 40, "output_tokens_details": {"thinking_tokens": 30}}
+    message = anthropic({"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": usage})
+    assert (message.usage.output, message.usage.reasoning) == (40, 30)
+
+
+@pytest.mark.parametrize(
+    ("fields", "cost"),
+    [
+        ({"cost": 0.25}, 0.25),
+        ({"cost": 0}, 0.0),
+        ({"cost": {"total_cost": 0.5}}, 0.5),
+        ({"cost_in_usd_ticks": 37_756_000}, 0.0037756),
+        ({"cost": -1}, None),
+        ({"cost": "free"}, None),
+        ({"cost": True}, None),
+        ({"cost": 1e300}, None),
+        ({}, None),
+    ],
+)
+def test_the_providers_own_cost_is_told(fields: dict[str, Any], cost: float | None) -> None:
+    assert counted(prompt_tokens=1, **fields).provider_cost == cost
+
+
+def test_sums_keep_what_only_one_side_tells() -> None:
+    a, b = Usage(reasoning=3, provider_cost=0.5), Usage()
+    assert [each.provider_cost for each in (a.plus(b), b.plus(a), a.plus(a), b.plus(b))] == [0.5, 0.5, 1.0, None]
+    assert a.plus(a).reasoning == 6
