@@ -16,7 +16,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from functools import cache
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, Protocol, cast
+from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
 
 import trio
@@ -25,6 +25,7 @@ from ...protocol.errors import ProgramError
 from ...protocol.loopback import is_loopback
 from ...protocol.messages import ErrorKind
 from ...protocol.providers.adapter import HTTPRequest
+from .inflater import Inflater
 from .providers import Provider
 
 if TYPE_CHECKING:
@@ -35,7 +36,6 @@ __all__ = ["CLOSE_S", "Exchange", "NetworkFault", "keep_clients"]
 
 DRAIN_S = 0.1  # for the rest of a body that is of no interest, so that its connection can be used again
 DRAIN_BYTES = 64 * 1024
-INFLATED_BYTES = 64 * 1024  # of a compressed body at once
 CLOSE_S = 5.0
 KEEP_ALIVE_S = 30.0  # of an idle connection
 KEEP_ALIVE = 100  # idle connections
@@ -83,24 +83,6 @@ async def keep_clients() -> AsyncGenerator[None]:
                     await client.aclose()
 
 
-class Inflater(Protocol):
-    """What `zlib.decompressobj` gives; the library has no public name for its type."""
-
-    @property
-    def eof(self) -> bool:
-        """Whether the compressed data has ended."""
-        ...
-
-    @property
-    def unconsumed_tail(self) -> bytes:
-        """What was put in and not inflated yet, for want of room."""
-        ...
-
-    def decompress(self, data: bytes, max_length: int = 0, /) -> bytes:
-        """At most `max_length` bytes more."""
-        ...
-
-
 class Exchange:
     """One request and its response, as it comes. `aclose` it, whatever happens."""
 
@@ -126,7 +108,7 @@ class Exchange:
         self._chunks = aiter(cast("httpx.AsyncByteStream", response.stream))
         encoding = response.headers.get("content-encoding", "identity").strip().lower()
         if encoding in ("gzip", "x-gzip", "deflate"):
-            self._inflater = zlib.decompressobj(zlib.MAX_WBITS | 32)
+            self._inflater = Inflater(encoding)
         elif encoding not in ("identity", ""):
             raise NetworkFault(f"{self._base_url} sent a body in {encoding}, which nobody had asked for", "terminal")
         return response.status_code, dict(response.headers)
@@ -232,15 +214,13 @@ class Exchange:
         return NetworkFault(text, "transient")
 
 
-async def _inflated(chunks: AsyncIterator[bytes], inflater: "Inflater") -> bytes | None:
-    """The next piece of a compressed body, of a bounded size: a byte may hold a thousand. None at the end."""
-    if inflater.eof:
-        return None
-    if packed := inflater.unconsumed_tail:
+async def _inflated(chunks: AsyncIterator[bytes], inflater: Inflater) -> bytes | None:
+    """The next piece of a compressed body, which may be empty. None at the end."""
+    if inflater.has_more:
         await trio.lowlevel.checkpoint()
-        return inflater.decompress(packed, INFLATED_BYTES)
-    packed = await anext(chunks, None)
-    return packed and inflater.decompress(packed, INFLATED_BYTES)
+        return inflater.inflate()
+    packed = None if inflater.ended else await anext(chunks, None)
+    return None if packed is None else inflater.inflate(packed)
 
 
 def _unreachable(error: Exception, at: str, provider: Provider) -> str:

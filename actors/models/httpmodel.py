@@ -214,7 +214,7 @@ async def _begin(call: _Call, exchange: Exchange, decoder: StreamDecoder) -> lis
         status, headers = await exchange.send(call.request, call.headers)
     except NetworkFault as error:
         return decoder.fail(call.scrubber.text(str(error)), error.kind)
-    if status == 200 and not _is_foreign(headers.get("content-type", ""), call.request):
+    if status == 200 and not _is_foreign(headers.get("content-type", "")):
         return []
     fault = await _fault(call, exchange, status, headers)
     return decoder.fail(fault.message, fault.kind, status=fault.status, retry_after_s=fault.retry_after_s)
@@ -234,11 +234,10 @@ async def _more(call: _Call, exchange: Exchange, decoder: StreamDecoder) -> list
     return events
 
 
-def _is_foreign(content_type: str, request: HTTPRequest) -> bool:
-    """Whether this can't be the stream that was asked for: the page of some proxy in between, or one whole JSON
-    document. Servers that name the type of a stream wrongly otherwise are many, and are let through."""
-    kind = content_type.partition(";")[0].strip().lower()
-    return kind == "text/html" or (kind == "application/json" and "event-stream" in request.headers.get("accept", ""))
+def _is_foreign(content_type: str) -> bool:
+    """Whether this can't be the stream that was asked for but the page of some proxy in between. Servers that name the
+    type of a stream wrongly otherwise are many, `application/json` included: the decoder looks at what they send."""
+    return content_type.partition(";")[0].strip().lower() == "text/html"
 
 
 async def _fault(call: _Call, exchange: Exchange, status: int, headers: dict[str, str]) -> Fault:

@@ -5,10 +5,11 @@ from typing import Any, cast
 
 from ..messages import ModelDescriptor
 from ..sse import SSEEvent, SSEParser
-from .decoding import StreamDecoder
-from .error_words import reported
+from .decoding import StreamDecoder, json_text
+from .error_words import one_line, reported
 from .faults import MAX_BODY_BYTES
 from .loose import read
+from .message_writer import WireError
 
 __all__ = ["EventStreamDecoder"]
 
@@ -78,6 +79,8 @@ class EventStreamDecoder(StreamDecoder):
         if fields.get("error") or fields.get("object") == "error" or fields.keys() & {"base_resp", "detail"}:
             raise reported(fields)
         self.take_document(fields)
+        if fields and not self.writer.has_blocks and not self.ended:
+            raise WireError(f"the provider sent no stream but JSON: {one_line(json_text(fields))}")
 
 
 def _json(text: bytes | str) -> Any:

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import zlib
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing, asynccontextmanager
 from functools import partial
@@ -11,11 +12,12 @@ import pytest
 import trio
 from asked import DONE, HELLO, call_of, local, said
 from asking import answer, events, failure
-from byteserver import Reply, open_byte_server
+from byteserver import Reply, each_byte, open_byte_server
 from trio.testing import MockClock
 
 from adjourn.actors import find_model
 from adjourn.actors.models import httpclient
+from adjourn.actors.models.inflater import INFLATED_BYTES
 from adjourn.protocol.events import Failed
 from adjourn.protocol.messages import ModelDescriptor, user
 
@@ -93,7 +95,7 @@ async def test_a_body_that_is_small_only_because_it_is_compressed_is_read_in_pie
     packed = gzip.compress(b"\n" * 5_000_000 + HELLO + DONE, mtime=0) + b"rubbish" * 1000
     async with open_byte_server(said(packed, headers=(("content-encoding", "gzip"),))) as server:
         assert answer(await events(local(server.url), [user("Hi")])).text == "Hello"
-    assert max(sizes) <= httpclient.INFLATED_BYTES < sum(sizes)
+    assert max(sizes) <= INFLATED_BYTES < sum(sizes)
 
 
 async def test_a_body_in_an_encoding_that_nobody_asked_for() -> None:
@@ -201,12 +203,51 @@ async def test_a_web_page_is_no_answer() -> None:
     assert end.error.error_kind == "terminal"
 
 
-async def test_one_json_document_is_no_stream_of_events() -> None:
-    async with open_byte_server(Reply(b'{"error": {"message": "Nope"}}', content_type="application/json")) as server:
+@pytest.mark.parametrize(
+    ("body", "words", "kind"),
+    [
+        (
+            b'{"error": {"message": "Nope", "type": "invalid_request_error"}}',
+            "Nope (invalid_request_error)",
+            "terminal",
+        ),
+        (b'{"error": {"message": "Busy", "type": "overloaded_error"}}', "Busy (overloaded_error)", "transient"),
+        (b'{"status": "ok"}', 'the provider sent no stream but JSON: {"status":"ok"}', "terminal"),
+    ],
+)
+async def test_one_json_document_is_no_stream_of_events(body: bytes, words: str, kind: str) -> None:
+    async with open_byte_server(Reply(body, content_type="application/json")) as server:
         end = failure(await events(find_model("openai:m", base_url=server.url), [user("Hi")]))
-    assert (end.error.error_message or "").endswith(
-        "sent no stream but application/json: the provider answered 200: Nope"
-    )
+    assert (end.error.error_message, end.error.error_kind) == (words, kind)
+
+
+async def test_a_stream_of_events_may_call_itself_json() -> None:
+    body = b'data: {"choices":[{"delta":{"content":"4"},"finish_reason":"stop"}]}\n\ndata: [DONE]\n\n'
+    async with open_byte_server(Reply(body, content_type="application/json; charset=utf-8")) as server:
+        model = ModelDescriptor(id="m", api="openai-completions", provider="openai")
+        assert answer(await events(find_model(model, base_url=server.url), [user("Hi")])).text == "4"
+
+
+def raw_deflate(data: bytes) -> bytes:
+    packer = zlib.compressobj(wbits=-zlib.MAX_WBITS)
+    return packer.compress(data) + packer.flush()
+
+
+@pytest.mark.parametrize(
+    ("encoding", "packed"),
+    [
+        ("gzip", gzip.compress(HELLO, mtime=0) + gzip.compress(DONE, mtime=0)),
+        ("gzip", gzip.compress(b"", mtime=0) + gzip.compress(HELLO + DONE, mtime=0) + b"\0" * 9),
+        ("deflate", zlib.compress(HELLO + DONE)),
+        ("deflate", raw_deflate(HELLO + DONE)),
+    ],
+    ids=["two members", "an empty member and padding", "deflate", "raw deflate"],
+)
+@pytest.mark.parametrize("cut", [each_byte, None], ids=["byte by byte", "whole"])
+async def test_a_compressed_body_is_read_in_each_of_its_forms(encoding: str, packed: bytes, cut: Any) -> None:
+    more = {} if cut is None else {"cut": cut}
+    async with open_byte_server(said(packed, headers=(("content-encoding", encoding),), **more)) as server:
+        assert answer(await events(local(server.url), [user("Hi")])).text == "Hello"
 
 
 async def test_redirects_are_not_followed() -> None:
