@@ -74,6 +74,7 @@ from .events import (
     ToolOutput,
     TurnEnd,
     TurnStart,
+    UsageSoFar,
 )
 from .messages import (
     AssistantBlock,
@@ -208,6 +209,7 @@ __all__ = [
     "TurnStart",
     "Unauthorized",
     "Usage",
+    "UsageSoFar",
     "UserBlock",
     "UserMessage",
     "VersionConflict",

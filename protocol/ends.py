@@ -31,9 +31,10 @@ def request_abort(s: Step, request: AbortRequest) -> None:
 def finish_abort(s: Step, partial: AssistantMessage | None) -> None:
     """End an aborted run. `partial`: the unfinished answer of the model, which stays in the transcript."""
     assert s.abort is not None
+    if s.model_call and partial:
+        s.usage = s.usage.plus(partial.usage)
     if s.model_call and partial and partial.content:
         message = msgspec.structs.replace(with_ids(partial, s.model_call), stop_reason="aborted")
-        s.usage = s.usage.plus(message.usage)
         s.append(MessageEntry(message=message))
         s.emit(MessageEnd(message=message))
         s.message, s.calls = message, {}

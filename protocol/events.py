@@ -47,13 +47,15 @@ __all__ = [
     "ToolcallStart",
     "TurnEnd",
     "TurnStart",
+    "UsageSoFar",
 ]
 
 Status = Literal["running", "paused", "completed", "failed", "aborted"]
 Outcome = Literal["decided", "declined", "expired", "aborted"]
 
 
-# The model's stream. A provider yields: Start, then blocks (start, deltas, end), then exactly one Done or Failed.
+# The model's stream. A provider yields: Start, then blocks (start, deltas, end), then exactly one Done or Failed; and
+# `UsageSoFar` anywhere before that.
 # `content_index` is the block's place in the message, from 0; `delta` the text that its block grows by.
 
 
@@ -125,6 +127,13 @@ class ToolcallEnd(Wire, frozen=True, tag="toolcall_end", tag_field="type"):
     signature: str | None = None  # the provider's, of the whole call
 
 
+class UsageSoFar(Wire, frozen=True, tag="usage", tag_field="type"):
+    """What the call has taken so far, where the provider tells before the end. The latest one counts if the call is
+    aborted. It goes to the run alone, not to watchers."""
+
+    usage: Usage
+
+
 class Done(Wire, frozen=True, tag="done", tag_field="type"):
     """The model's message is complete."""
 
@@ -153,7 +162,7 @@ StreamDelta = (
     | ToolcallDelta
     | ToolcallEnd
 )
-StreamEvent = StreamDelta | Done | Failed
+StreamEvent = StreamDelta | UsageSoFar | Done | Failed
 
 
 # The run's events. `tool_call_id` is the runtime's id of a call, `tool_name` the tool that the model asked for.

@@ -72,8 +72,9 @@ class LanguageModel(Protocol):
         """The answer, as it comes: one list for each chunk off the network, with one checkpoint before it.
 
         The events in order: `Start`, then the blocks (start, deltas, end; `content_index` counts up from 0), then
-        exactly one `Done` or `Failed` with the whole message. What the provider or the network does wrong is data: a
-        `Failed` with `errorMessage` and what had come so far. An exception is a defect; it fails the run.
+        exactly one `Done` or `Failed` with the whole message. `UsageSoFar` may come between: the latest
+        one counts if the call is aborted. What the provider or the network does wrong is data: a `Failed` with
+        `errorMessage` and what had come so far. An exception is a defect; it fails the run.
 
         Tool calls carry ids of the provider's own, unique within the message; the run mints others and keeps these
         as `providerId`. A timestamp of 0 is replaced by the run's clock.

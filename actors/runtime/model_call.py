@@ -26,6 +26,7 @@ from ...protocol.events import (
     Start,
     StreamDelta,
     ToolcallStart,
+    UsageSoFar,
 )
 from ...protocol.messages import AssistantBlock, AssistantMessage, Message, ToolCall, Usage
 from ...protocol.partial import PartialMessage
@@ -65,6 +66,7 @@ class ModelCall:
         self._failure: Failed | None = None
         self._ended: AssistantMessage | None = None  # as it can be stored
         self._partial: PartialMessage | None = None
+        self._usage = Usage()  # as far as the model has told
         self._said: list[StreamDelta] = []  # what is not in it yet
 
     @property
@@ -82,9 +84,13 @@ class ModelCall:
         """What is kept of the latest attempt when the call is cancelled: what it said, without incomplete calls, and
         the usage, if that was known already."""
         if self._ended is None:
-            return self._counted(self.partial.message(keep_incomplete_calls=False))
+            message = self._message_so_far()
+            return msgspec.structs.replace(message, usage=reduce(Usage.plus, self._spent, message.usage))
         ended = msgspec.structs.replace(self._ended, error_message=None, error_kind=None)
         return self._counted(PartialMessage(ended).message(keep_incomplete_calls=False))
+
+    def _message_so_far(self) -> AssistantMessage:
+        return msgspec.structs.replace(self.partial.message(keep_incomplete_calls=False), usage=self._usage)
 
     def _counted(self, message: AssistantMessage) -> AssistantMessage:
         """With what the other attempts have cost. Its own usage is that of the attempt which it came of; one that has
@@ -145,6 +151,7 @@ class ModelCall:
             self._begun = self._shown = False
             self._final = self._failure = self._ended = self._partial = None
             self._said.clear()
+            self._usage = Usage()
             self._announced = False
         self._attempts += 1
         self._spent.append((await self._stream(request)).usage)
@@ -161,7 +168,7 @@ class ModelCall:
 
     def _so_far(self) -> ModelOutcome:
         """What has come of the latest attempt."""
-        message = self._ended or self.partial.message(keep_incomplete_calls=False)
+        message = self._ended or self._message_so_far()
         if message.stop_reason != "error" and message.stop_reason != "aborted":
             return ModelOutcome(message, None, self._shown)
         failure = self._failure or Failed(reason=message.stop_reason, error=message)
@@ -192,7 +199,9 @@ class ModelCall:
         events: list[Event] = []
         # By exact type: an isinstance check that fails takes seven times as long.
         for event in chunk:
-            if type(event) is Done:
+            if type(event) is UsageSoFar:
+                self._usage = event.usage
+            elif type(event) is Done:
                 self._final = event.message
             elif type(event) is Failed:
                 self._failure = event
@@ -218,8 +227,9 @@ class ModelCall:
             await self._show(events)
 
     def _failed(self, text: str) -> AssistantMessage:
-        partial = self.partial.message(keep_incomplete_calls=False)
-        return msgspec.structs.replace(partial, stop_reason="error", error_message=text, error_kind="terminal")
+        return msgspec.structs.replace(
+            self._message_so_far(), stop_reason="error", error_message=text, error_kind="terminal"
+        )
 
     def _checked(self, message: AssistantMessage) -> AssistantMessage:
         """The message as any store will give it back, with api, provider, model and time where the model left them out.

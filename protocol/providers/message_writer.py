@@ -18,6 +18,7 @@ from ..events import (
     ToolcallDelta,
     ToolcallEnd,
     ToolcallStart,
+    UsageSoFar,
 )
 from ..messages import AssistantMessage, ErrorKind, ModelDescriptor, StopReason, Usage
 from ..partial import PartialMessage
@@ -49,7 +50,7 @@ class MessageWriter:
 
     def __init__(self, model: ModelDescriptor) -> None:
         self.model = model
-        self.usage = Usage()
+        self._told = self.usage = Usage()
         self.response_id: str | None = None
         self.ended = False
         self._partial = PartialMessage(
@@ -74,6 +75,9 @@ class MessageWriter:
         """The events since the last `take`."""
         self._join()
         events, self._events = self._events, []
+        if self.usage is not self._told and not self.ended:
+            self._told = self.usage
+            events.append(UsageSoFar(usage=self.usage))
         return events
 
     def start(self) -> None:

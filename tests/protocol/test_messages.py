@@ -82,7 +82,8 @@ STREAM = [
     '{"type":"thinking_end","contentIndex":1,"signature":"s"}',
     '{"type":"toolcall_start","contentIndex":2,"id":"c1","name":"refund","providerId":"p1"}',
     '{"type":"toolcall_delta","contentIndex":2,"delta":"{\\"order\\":"}',
-    '{"type":"toolcall_end","contentIndex":2}',
+    '{"type":"toolcall_end","contentIndex":2,"signature":"s"}',
+    '{"type":"usage","usage":' + ZERO + "}",
     '{"type":"done","reason":"toolUse","message":' + ASSISTANT + "}",
     '{"type":"error","reason":"aborted","error":' + EMPTY + "}",
 ]

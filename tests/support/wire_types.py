@@ -30,7 +30,13 @@ UNIONS = {
     "StreamDelta": events.StreamDelta,
 }
 BASES = (messages.Wire, methods.Params)
-UNSEEN = (messages.Compat, messages.ModelDescriptor, events.Done, events.Failed)  # clients don't meet them
+UNSEEN = (
+    messages.Compat,
+    messages.ModelDescriptor,
+    events.Done,
+    events.Failed,
+    events.UsageSoFar,
+)  # clients don't meet them
 PLAIN = {str: "string", int: "number", float: "number", bool: "boolean", type(None): "null", Any: "any"}
 HEAD = "/** What travels between a client and an adjourn server. Made from the structs by `wire_types.py`. */"
 

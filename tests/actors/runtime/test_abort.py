@@ -14,8 +14,17 @@ from adjourn.actors import ActorSystem, Agent, Run, RunSnapshot, ToolContext, cl
 from adjourn.actors.models import ModelRequest, events_of
 from adjourn.actors.testing import Response, ScriptedModel, calls, hangs, inspect, open_test_system, says
 from adjourn.protocol.errors import RunEnded, RunNotFound
-from adjourn.protocol.events import MessageUpdate, StreamEvent, ToolcallDelta, ToolcallStart
-from adjourn.protocol.messages import AssistantMessage
+from adjourn.protocol.events import (
+    MessageUpdate,
+    Start,
+    StreamEvent,
+    TextDelta,
+    TextStart,
+    ToolcallDelta,
+    ToolcallStart,
+    UsageSoFar,
+)
+from adjourn.protocol.messages import AssistantMessage, ModelDescriptor, Usage
 
 LOCATE = client_tool("locate", "Where?", {"type": "object"})
 
@@ -96,6 +105,28 @@ async def test_abort_in_mid_stream_removes_incomplete_calls_and_answers_complete
         assert text_of(message) == "I will"
         assert len(message.calls) == len(results(snapshot)) == 1
     assert ledger.begun == []
+
+
+@pytest.mark.parametrize("text", ["", "half a"])
+async def test_abort_counts_what_the_model_told_of_its_usage(text: str) -> None:
+    class Telling:
+        descriptor = ModelDescriptor(id="telling")
+
+        async def stream(self, request: ModelRequest) -> AsyncGenerator[Sequence[StreamEvent], None]:
+            yield [Start(), UsageSoFar(usage=Usage(input=9000, total_tokens=9000))]
+            if text:
+                yield [TextStart(content_index=0), TextDelta(content_index=0, delta=text)]
+                yield [UsageSoFar(usage=Usage(input=9000, output=2, total_tokens=9002))]
+            await trio.sleep_forever()
+
+    agent = Agent(name="telling", model=Telling())
+    async with open_test_system(agent) as system:
+        run = await system.start(agent, "go")
+        await wait_all_tasks_blocked()
+        await run.abort("enough")
+        snapshot = await run.wait_ended()
+    assert snapshot.usage.total_tokens == (9002 if text else 9000)
+    assert [message.usage.output for message in snapshot.messages[1:]] == ([2] if text else [])  # type: ignore[union-attr]
 
 
 async def test_abort_while_one_tool_executes() -> None:

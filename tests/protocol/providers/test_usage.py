@@ -4,9 +4,11 @@ from typing import Any
 
 import msgspec
 import pytest
-from wire_bodies import MODELS, anthropic, chat, chunk, ollama, responses
+from wire_bodies import MODELS, anthropic, chat, chunk, ollama, responses, sse
 
+from adjourn.protocol.events import UsageSoFar
 from adjourn.protocol.messages import Cost, Usage
+from adjourn.protocol.providers import ADAPTERS
 
 PRICED = msgspec.structs.replace(MODELS["openai-completions"], cost=Cost(input=1e6, output=1e6))
 
@@ -101,3 +103,15 @@ def test_sums_keep_what_only_one_side_tells() -> None:
     a, b = Usage(reasoning=3, provider_cost=0.5), Usage()
     assert [each.provider_cost for each in (a.plus(b), b.plus(a), a.plus(a), b.plus(b))] == [0.5, 0.5, 1.0, None]
     assert a.plus(a).reasoning == 6
+
+
+def test_what_is_told_before_the_end_is_told_at_once() -> None:
+    decoder = ADAPTERS["anthropic-messages"].decoder(MODELS["anthropic-messages"])
+    start = {"type": "message_start", "message": {"id": "m", "usage": {"input_tokens": 9000, "output_tokens": 1}}}
+    *_, told = decoder.feed(sse(start))
+    assert isinstance(told, UsageSoFar)
+    assert (told.usage.input, told.usage.output) == (9000, 1)
+    assert [type(event) for event in decoder.feed(sse({"type": "ping"}))] == []
+    decoder = ADAPTERS["openai-completions"].decoder(MODELS["openai-completions"])
+    running = chunk(content="4") | {"usage": {"prompt_tokens": 9000, "completion_tokens": 1}}
+    assert UsageSoFar in [type(event) for event in decoder.feed(sse(running))]
