@@ -62,7 +62,8 @@ def hand_over(messages: Sequence[Message], target: ModelDescriptor, rules: Rules
     - Ids and names of calls fit the API, ids are unique, arguments are objects; results go with their calls.
     - What a provider said of a text or a call is left only where it is the target's own.
     - Thinking is left only where it is the target's own, signed (or `unsigned_thinking`), and something follows it in
-      its message (or stands in it, with `thinking_anywhere`); elsewhere it is text. What can't be read is gone.
+      its message (or stands in it, with `thinking_anywhere`). Elsewhere it is text, and texts come before calls; what
+      can't be read is gone.
     - Images that the target can't take are notes. Nothing is blank: a tool result with nothing in it says so.
     - There is at least one message.
     """
@@ -127,6 +128,11 @@ def _assistant(
         _call(each, ids, same_provider=same_provider, own=own) if isinstance(each, ToolCall) else each
         for each in reversed(content)
     ]
+    lost_thinking = any(isinstance(each, Thinking) for each in message.content) and not any(
+        isinstance(each, Thinking) for each in content
+    )
+    if not own or lost_thinking:  # OpenAI's Responses refuses text between the calls of a message
+        content.sort(key=lambda block: isinstance(block, ToolCall))
     return _replace(message, content=tuple(content)) if content else None
 
 

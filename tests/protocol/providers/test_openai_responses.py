@@ -183,6 +183,18 @@ def test_what_the_decoder_keeps_of_reasoning_is_what_goes_back(name: str) -> Non
     assert thoughts[0] == thoughts[1] != []
 
 
+@pytest.mark.parametrize("model", ["claude-opus-4-8", MODEL.id], ids=["another model's", "its own, without signatures"])
+def test_no_text_stands_between_the_calls_of_a_message(model: str) -> None:
+    calls = [msgspec.structs.replace(CALL, id=each) for each in ("call_1", "call_2")]
+    blocks = (Thinking(thinking="First."), calls[0], Thinking(thinking="Second."), calls[1])
+    message = msgspec.structs.replace(said(*blocks), model=model)
+    results = [result(Text(text="Rain"), call_id=call.id) for call in calls]
+    _, *sent = items(user("?"), message, *results)
+    kinds = ["message", "message", "function_call", "function_call", "function_call_output", "function_call_output"]
+    assert [item["type"] for item in sent] == kinds
+    assert [text_of(item) for item in sent[:2]] == ["First.", "Second."]
+
+
 def data_of(text: bytes) -> list[dict[str, Any]]:
     lines = [line[6:] for line in text.split(b"\n") if line.startswith(b"data: {")]
     return [json.loads(line) for line in lines]
