@@ -6,7 +6,18 @@ A stream event never leaves the run on its own: it travels inside `message_updat
 
 from typing import Any, Literal
 
-from .messages import AssistantMessage, ErrorKind, Message, StopReason, ToolResultMessage, Usage, UserBlock, Wire, shown
+from .messages import (
+    AssistantMessage,
+    ErrorKind,
+    Message,
+    Opaque,
+    StopReason,
+    ToolResultMessage,
+    Usage,
+    UserBlock,
+    Wire,
+    shown,
+)
 
 __all__ = [
     "AgentEnd",
@@ -23,6 +34,7 @@ __all__ = [
     "MessageStart",
     "MessageUpdate",
     "MiddlewareError",
+    "OpaqueBlock",
     "Outcome",
     "Start",
     "Status",
@@ -81,6 +93,7 @@ class TextEnd(Wire, frozen=True, tag="text_end", tag_field="type"):
 
     content_index: int
     signature: str | None = None  # the provider's, of the whole block
+    citations: tuple[dict[str, Any], ...] = ()
 
 
 class ThinkingStart(Wire, frozen=True, tag="thinking_start", tag_field="type"):
@@ -127,6 +140,13 @@ class ToolcallEnd(Wire, frozen=True, tag="toolcall_end", tag_field="type"):
     signature: str | None = None  # the provider's, of the whole call
 
 
+class OpaqueBlock(Wire, frozen=True, tag="opaque_block", tag_field="type"):
+    """A block that the provider made by itself, whole at once."""
+
+    content_index: int
+    block: Opaque
+
+
 class UsageSoFar(Wire, frozen=True, tag="usage", tag_field="type"):
     """What the call has taken so far, where the provider tells before the end. The latest one counts if the call is
     aborted. It goes to the run alone, not to watchers."""
@@ -161,6 +181,7 @@ StreamDelta = (
     | ToolcallStart
     | ToolcallDelta
     | ToolcallEnd
+    | OpaqueBlock
 )
 StreamEvent = StreamDelta | UsageSoFar | Done | Failed
 

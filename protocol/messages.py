@@ -19,6 +19,7 @@ __all__ = [
     "Lifetime",
     "Message",
     "ModelDescriptor",
+    "Opaque",
     "StopReason",
     "Text",
     "Thinking",
@@ -56,6 +57,7 @@ class Text(Wire, frozen=True, tag="text", tag_field="type"):
 
     text: str
     signature: str | None = None  # of a model's text: the provider's word on it, of use to the same model only
+    citations: tuple[dict[str, Any], ...] = ()  # of a model's text: what it rests on, in the words of its `api`
     cache: Lifetime | None = None
 
 
@@ -86,8 +88,16 @@ class ToolCall(Wire, frozen=True, tag="toolCall", tag_field="type"):
     signature: str | None = None  # the provider's, of use to the same model only
 
 
+class Opaque(Wire, frozen=True, tag="opaque", tag_field="type"):
+    """What a provider did by itself, as searching the web: it goes back as it came. Other providers see a note."""
+
+    api: str  # as in the `ModelDescriptor`: whose words `raw` are
+    kind: str  # the provider's own type of the block
+    raw: str  # the provider's block, as JSON text
+
+
 UserBlock = Text | Image
-AssistantBlock = Text | Thinking | ToolCall
+AssistantBlock = Text | Thinking | ToolCall | Opaque
 
 
 def text_of(blocks: Iterable[UserBlock | AssistantBlock]) -> str:

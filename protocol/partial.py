@@ -6,6 +6,7 @@ import msgspec
 
 from . import codec
 from .events import (
+    OpaqueBlock,
     StreamDelta,
     TextDelta,
     TextEnd,
@@ -17,7 +18,7 @@ from .events import (
     ToolcallEnd,
     ToolcallStart,
 )
-from .messages import AssistantBlock, AssistantMessage, Text, Thinking, ToolCall
+from .messages import AssistantBlock, AssistantMessage, Opaque, Text, Thinking, ToolCall
 
 __all__ = ["PartialMessage"]
 
@@ -30,7 +31,7 @@ class _Growing:
     def __init__(self, block: AssistantBlock) -> None:
         self.block = block
         # A call whose arguments are parsed has no raw text left, and grows no more.
-        self.ended = isinstance(block, ToolCall) and block.raw_arguments is None
+        self.ended = isinstance(block, Opaque) or (isinstance(block, ToolCall) and block.raw_arguments is None)
         self.pieces = [] if self.ended else [_text(block)]  # never none of one that may grow
 
     def whole(self) -> AssistantBlock:
@@ -85,9 +86,13 @@ class PartialMessage:
                     id=delta.id, name=delta.name, arguments={}, raw_arguments="", provider_id=delta.provider_id
                 )
                 self._start(delta.content_index, call)
-            case TextEnd(signature=str()):
+            case TextEnd() if delta.signature is not None or delta.citations:
                 if growing := self._at(delta.content_index, Text):
-                    growing.block = msgspec.structs.replace(cast(Text, growing.block), signature=delta.signature)
+                    growing.block = msgspec.structs.replace(
+                        cast(Text, growing.block), signature=delta.signature, citations=delta.citations
+                    )
+            case OpaqueBlock():
+                self._start(delta.content_index, delta.block)
             case ThinkingEnd():
                 if growing := self._at(delta.content_index, Thinking):
                     thinking = cast(Thinking, growing.block)
@@ -129,6 +134,8 @@ def _text(block: AssistantBlock) -> str:
             return block.thinking
         case ToolCall():
             return block.raw_arguments or ""
+        case Opaque():
+            return ""
 
 
 def _with_text(block: AssistantBlock, text: str) -> AssistantBlock:
@@ -139,6 +146,8 @@ def _with_text(block: AssistantBlock, text: str) -> AssistantBlock:
             return msgspec.structs.replace(block, thinking=text)
         case ToolCall():
             return msgspec.structs.replace(block, raw_arguments=text)
+        case Opaque():
+            return block
 
 
 def _arguments(text: str) -> dict[str, Any] | None:

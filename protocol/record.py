@@ -45,7 +45,7 @@ __all__ = [
     "encode_head",
 ]
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 MAX_SPECS = 64  # specs whose encoding is kept
 
 Phase = Literal["gated", "offered", "ready", "started", "done"]
@@ -342,6 +342,7 @@ def _same(plain: dict[str, Any]) -> dict[str, Any]:
 MIGRATIONS: dict[int, Migration] = {
     1: Migration(head=_since, entry=_same),
     2: Migration(head=_same, entry=_same),  # version 3 has titles
+    3: Migration(head=_same, entry=_same),  # version 4 has opaque blocks, citations, signatures of calls, more of usage
 }
 
 _HEAD = msgspec.json.Decoder(Head)

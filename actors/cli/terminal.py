@@ -14,6 +14,7 @@ from ...protocol.events import (
     MessageEnd,
     MessageStart,
     MessageUpdate,
+    OpaqueBlock,
     TextDelta,
     ThinkingStart,
     ToolClientClaimed,
@@ -89,6 +90,8 @@ class RunView:
                 self._say(delta)
             case MessageUpdate(assistant_message_event=ThinkingStart()):
                 self._think()
+            case MessageUpdate(assistant_message_event=OpaqueBlock(block=block)):
+                self._screen.hang(f"  (by the provider itself: {block.kind})", 4, "dim")
             case MessageStart():
                 self._said, self._thinks = "", False
             case MessageEnd(message=message):

@@ -12,6 +12,7 @@ from ...protocol.codec import to_json
 from ...protocol.events import (
     Done,
     Failed,
+    OpaqueBlock,
     Start,
     StreamEvent,
     TextDelta,
@@ -29,6 +30,7 @@ from ...protocol.messages import (
     AssistantMessage,
     Message,
     ModelDescriptor,
+    Opaque,
     Text,
     Thinking,
     ToolCall,
@@ -104,11 +106,13 @@ def _block(index: int, block: AssistantBlock) -> Iterator[StreamEvent]:
         case Text():
             yield TextStart(content_index=index)
             yield from (TextDelta(content_index=index, delta=word) for word in _words(block.text))
-            yield TextEnd(content_index=index, signature=block.signature)
+            yield TextEnd(content_index=index, signature=block.signature, citations=block.citations)
         case Thinking():
             yield ThinkingStart(content_index=index)
             yield from (ThinkingDelta(content_index=index, delta=word) for word in _words(block.thinking))
             yield ThinkingEnd(content_index=index, signature=block.signature, redacted=block.redacted)
+        case Opaque():
+            yield OpaqueBlock(content_index=index, block=block)
         case ToolCall():
             raw = to_json(block.arguments).decode() if block.raw_arguments is None else block.raw_arguments
             yield ToolcallStart(content_index=index, id=block.id, name=block.name)

@@ -32,7 +32,7 @@ from .cursor import BELOW, Cursor
 from .item import Item
 from .memory_budget import Share
 from .ring import Ring
-from .weight import ALONE, CALL, EVENT, weigh_event, weigh_snapshot
+from .weight import ALONE, EVENT, weigh_event, weigh_part, weigh_snapshot
 
 __all__ = ["EventLog", "EventLogStatistics"]
 
@@ -144,8 +144,9 @@ class EventLog:
         alone, kept, streamed, turn = 0, 0, self._streamed, self._turn_bytes
         for event in events:
             if type(event) is MessageUpdate:  # nearly all of them: weighed here, without a call
-                text = getattr(event.assistant_message_event, "delta", None)
-                keeps = CALL if text is None else getsizeof(text)
+                delta = event.assistant_message_event
+                text = getattr(delta, "delta", None)
+                keeps = weigh_part(delta) if text is None else getsizeof(text)
                 sizes.append(EVENT + keeps)
                 streamed += keeps
                 kept += keeps

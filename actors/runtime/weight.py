@@ -17,6 +17,7 @@ from ...protocol.events import (
     MessageEnd,
     MessageStart,
     MiddlewareError,
+    OpaqueBlock,
     ToolClientExecutePending,
     ToolDecisionPending,
     ToolDecisionResolved,
@@ -25,10 +26,20 @@ from ...protocol.events import (
     ToolExecutionUpdate,
     TurnEnd,
 )
-from ...protocol.messages import AssistantBlock, Image, Message, Text, Thinking, ToolCall, ToolResultMessage, UserBlock
+from ...protocol.messages import (
+    AssistantBlock,
+    Image,
+    Message,
+    Opaque,
+    Text,
+    Thinking,
+    ToolCall,
+    ToolResultMessage,
+    UserBlock,
+)
 from ...protocol.transcript import Snapshot
 
-__all__ = ["ALONE", "CALL", "EVENT", "EventWeight", "weigh", "weigh_event", "weigh_snapshot"]
+__all__ = ["ALONE", "EVENT", "EventWeight", "weigh", "weigh_event", "weigh_part", "weigh_snapshot"]
 
 EVENT = 256  # an event with its item in the ring; also what surrounds it on the wire
 MESSAGE = 700  # a message without its content, in all the lists and dicts that have it; also its usage on the wire
@@ -62,6 +73,11 @@ def weigh_snapshot(snapshot: Snapshot) -> int:
     """The weight of all that a run's state holds."""
     calls = weigh(snapshot.pending) + weigh(snapshot.tools)
     return _messages(snapshot.messages) + calls + weigh(snapshot.metadata) + weigh(snapshot.error)
+
+
+def weigh_part(delta: Any) -> int:
+    """The weight of a `StreamDelta` that has no text."""
+    return CALL + (_opaque(delta.block) if type(delta) is OpaqueBlock else 0)
 
 
 def weigh_event(event: Event) -> EventWeight:
@@ -100,7 +116,8 @@ def _blocks(blocks: Iterable[UserBlock | AssistantBlock]) -> int:
 
 
 def _text(block: Text) -> int:
-    return BLOCK + getsizeof(block.text) + len(block.signature or "")
+    cited = _sequence(block.citations) if block.citations else 0
+    return BLOCK + getsizeof(block.text) + len(block.signature or "") + cited
 
 
 def _thinking(block: Thinking) -> int:
@@ -112,7 +129,11 @@ def _image(block: Image) -> int:
 
 
 def _tool_call(block: ToolCall) -> int:
-    return CALL + _dict(block.arguments) + len(block.raw_arguments or "")
+    return CALL + _dict(block.arguments) + len(block.raw_arguments or "") + len(block.signature or "")
+
+
+def _opaque(block: Opaque) -> int:
+    return BLOCK + getsizeof(block.raw)
 
 
 def _dict(value: dict[str, Any]) -> int:
@@ -165,6 +186,7 @@ _KINDS: dict[type, Callable[[Any], int]] = {
     Thinking: _thinking,
     Image: _image,
     ToolCall: _tool_call,
+    Opaque: _opaque,
 }
 
 

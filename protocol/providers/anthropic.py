@@ -14,104 +14,30 @@ from ..messages import Cost, ModelDescriptor, StopReason
 from ..sse import SSEEvent
 from .adapter import Adapter
 from .anthropic_request import API, build_request
-from .decoding import MAX_TOKENS, arguments_text, parse, priced
+from .anthropic_wire import (
+    BLOCK_DELTA,
+    BLOCK_START,
+    BLOCK_STOP,
+    MESSAGE_DELTA,
+    MESSAGE_START,
+    TYPED,
+    Counts,
+    Delta,
+    Message,
+    StopDetails,
+)
+from .decoding import MAX_TOKENS, arguments_text, json_text, parse, priced
 from .error_words import reported
 from .event_stream import EventStreamDecoder
 from .finish_reasons import stop_reason
-from .loose import read
-from .message_writer import MAX_MESSAGE_CHARS, WireError
+from .loose import read_or_none
+from .message_writer import MAX_BLOCKS, MAX_MESSAGE_CHARS, WireError
+from .opaque_blocks import OpaqueBlock, carried
 
 __all__ = ["ADAPTER", "Decoder"]
 
 
-class _Typed(msgspec.Struct, frozen=True):
-    type: str | None = None
-    error: Any = None  # of servers that send their error's bare body
-
-
-class _Delta(msgspec.Struct, frozen=True):
-    text: str | None = None
-    thinking: str | None = None
-    partial_json: str | None = None
-    signature: str | None = None
-
-
-class _BlockDelta(msgspec.Struct, frozen=True):
-    index: int
-    delta: _Delta
-
-
-class _Content(msgspec.Struct, frozen=True):
-    type: str | None = None
-    text: str | None = None
-    thinking: str | None = None
-    signature: str | None = None
-    data: str | None = None  # of redacted thinking
-    id: str | None = None  # these three of a tool use
-    name: str | None = None
-    input: msgspec.Raw = msgspec.Raw(b"{}")
-
-
-class _BlockStart(msgspec.Struct, frozen=True):
-    index: int
-    content_block: _Content
-
-
-class _BlockStop(msgspec.Struct, frozen=True):
-    index: int
-
-
-class _CacheCreation(msgspec.Struct, frozen=True):
-    ephemeral_1h_input_tokens: int | None = None
-
-
-class _OutputDetails(msgspec.Struct, frozen=True):
-    thinking_tokens: int | None = None
-
-
-class _Usage(msgspec.Struct, frozen=True):
-    """Cumulative counts: a later one takes the place of an earlier one, a missing one leaves it."""
-
-    input_tokens: int | None = None  # without the two kinds of cached ones
-    output_tokens: int | None = None
-    cache_read_input_tokens: int | None = None
-    cache_creation_input_tokens: int | None = None
-    cache_creation: _CacheCreation | None = None  # the split of the one before by lifetime
-    output_tokens_details: _OutputDetails | None = None
-
-
-class _Message(msgspec.Struct, frozen=True):
-    id: str | None = None
-    usage: _Usage | None = None
-
-
-class _MessageStart(msgspec.Struct, frozen=True):
-    message: _Message | None = None
-
-
-class _StopDetails(msgspec.Struct, frozen=True):
-    category: str | None = None
-    explanation: str | None = None
-
-
-class _Stop(msgspec.Struct, frozen=True):
-    stop_reason: str | None = None
-    stop_details: _StopDetails | None = None
-
-
-class _MessageDelta(msgspec.Struct, frozen=True):
-    delta: _Stop | None = None
-    usage: _Usage | None = None
-
-
-_TYPED = msgspec.json.Decoder(_Typed)
-_BLOCK_DELTA = msgspec.json.Decoder(_BlockDelta)
-_BLOCK_START = msgspec.json.Decoder(_BlockStart)
-_BLOCK_STOP = msgspec.json.Decoder(_BlockStop)
-_MESSAGE_START = msgspec.json.Decoder(_MessageStart)
-_MESSAGE_DELTA = msgspec.json.Decoder(_MessageDelta)
-
-_Read = Callable[[_Delta], str | None]  # what a delta adds to a block of one kind
+_Read = Callable[[Delta], str | None]  # what a delta adds to a block of one kind
 _TEXT: _Read = attrgetter("text")
 _THINKING: _Read = attrgetter("thinking")
 _ARGUMENTS: _Read = attrgetter("partial_json")
@@ -120,22 +46,25 @@ _ARGUMENTS: _Read = attrgetter("partial_json")
 class _Block:
     """A content block that has not ended."""
 
-    __slots__ = ("arguments", "index", "read", "redacted", "signature")
+    __slots__ = ("arguments", "citations", "index", "read", "redacted", "signature")
 
     def __init__(self, index: int | None, read: _Read) -> None:
         self.index = index  # in the message; None: a call
         self.read = read
         self.signature: str | None = None
         self.redacted = False
+        self.citations: tuple[dict[str, Any], ...] = ()
         self.arguments = ""  # those that a tool use began with; void once there are deltas
 
 
 class Decoder(EventStreamDecoder):
-    """Decodes the events of a stream. Those of unknown types, and blocks of server tools, are passed over."""
+    """Decodes the events of a stream. Those of unknown types are passed over. Blocks of other types than a
+    model's own (server tools and their results, MCP, code) are kept as they come."""
 
     def __init__(self, model: ModelDescriptor) -> None:
         super().__init__(model)
         self._blocks: dict[int, _Block] = {}  # by the wire's index
+        self._opaque: dict[int, OpaqueBlock] = {}  # what the server does by itself, by the wire's index
         self._begun = False  # message_start came
         self._next = 0  # after the greatest index of a block that began
         self._usage: dict[str, int] = {}
@@ -145,7 +74,7 @@ class Decoder(EventStreamDecoder):
     def take(self, event: SSEEvent) -> None:
         kind = event.event
         if kind == "message":  # no name came with it: some servers that speak this API leave it out
-            typed = parse(_TYPED, event.data, "an event")
+            typed = parse(TYPED, event.data, "an event")
             kind = typed.type or ("error" if typed.error else "")
         take = self._TAKES.get(kind)
         if take is not None:
@@ -161,7 +90,11 @@ class Decoder(EventStreamDecoder):
         self._finish("")  # all that is missing is the word that nothing is missing
 
     def _grow(self, data: str) -> None:
-        event = parse(_BLOCK_DELTA, data, "a content block delta")
+        event = parse(BLOCK_DELTA, data, "a content block delta")
+        if event.index in self._opaque:
+            self.writer.count(len(data))
+            self._opaque[event.index].grow(read_or_none(data))
+            return
         block = self._blocks.get(event.index)
         if block is None and event.index >= self._next:
             block = self._begin_by(event.index, event.delta)
@@ -172,15 +105,19 @@ class Decoder(EventStreamDecoder):
             self._grow_block(event.index, block, piece)
         elif event.delta.signature is not None:
             self._sign(block, event.delta.signature)
+        elif event.delta.citation is not None:
+            self._cite(block, event.delta.citation)
 
     def _begin(self, data: str) -> None:
-        event = parse(_BLOCK_START, data, "the start of a content block")
+        event = parse(BLOCK_START, data, "the start of a content block")
         self._end_block(event.index)
         self._next = max(self._next, event.index + 1)
         content = event.content_block
         match content.type:
             case "text":
                 block, begun = _Block(self.writer.text(), _TEXT), content.text
+                for citation in content.citations or ():
+                    self._cite(block, citation)
             case "thinking":
                 block, begun = _Block(self.writer.thinking(), _THINKING), content.thinking
                 self._sign(block, content.signature)
@@ -193,11 +130,22 @@ class Decoder(EventStreamDecoder):
                 self.calls.piece(event.index, content.id or "", content.name or "")
                 block.arguments = _given(content.input)
             case _:
+                self._open_opaque(event.index, data)
                 return
         self._blocks[event.index] = block
         self._grow_block(event.index, block, begun or "")
 
-    def _begin_by(self, wire_index: int, delta: _Delta) -> _Block | None:
+    def _open_opaque(self, wire_index: int, data: str) -> None:
+        self.writer.count(len(data))
+        if len(self._opaque) >= MAX_BLOCKS:
+            raise WireError(f"the model's message has more than {MAX_BLOCKS} content blocks")
+        self._opaque[wire_index] = OpaqueBlock(read_or_none(data))
+
+    def _cite(self, block: _Block, citation: dict[str, Any]) -> None:
+        self.writer.count(len(json_text(citation)))
+        block.citations += carried([citation])
+
+    def _begin_by(self, wire_index: int, delta: Delta) -> _Block | None:
         """A block whose start never came, of the kind that its first delta says."""
         if delta.text:
             block = _Block(self.writer.text(), _TEXT)
@@ -224,9 +172,12 @@ class Decoder(EventStreamDecoder):
         block.signature = signature or None
 
     def _end(self, data: str) -> None:
-        self._end_block(parse(_BLOCK_STOP, data, "the end of a content block").index)
+        self._end_block(parse(BLOCK_STOP, data, "the end of a content block").index)
 
     def _end_block(self, wire_index: int) -> None:
+        opaque = self._opaque.pop(wire_index, None)
+        if opaque is not None and opaque.kind:
+            self.writer.opaque(opaque.kind, opaque.raw())
         block = self._blocks.pop(wire_index, None)
         if block is None:
             return
@@ -234,10 +185,10 @@ class Decoder(EventStreamDecoder):
         if block.index is None:
             self.calls.end(wire_index)
         else:
-            self.writer.end(block.index, signature=block.signature, redacted=block.redacted)
+            self.writer.end(block.index, signature=block.signature, redacted=block.redacted, citations=block.citations)
 
     def _start(self, data: str) -> None:
-        message = parse(_MESSAGE_START, data, "the start of the message").message or _Message()
+        message = parse(MESSAGE_START, data, "the start of the message").message or Message()
         if self._begun:
             if message.id not in (None, self.writer.response_id):
                 raise WireError("the provider began a second message inside the first", "transient")
@@ -248,17 +199,17 @@ class Decoder(EventStreamDecoder):
         self.writer.start()
 
     def _note_stop(self, data: str) -> None:
-        event = parse(_MESSAGE_DELTA, data, "the end of the message")
+        event = parse(MESSAGE_DELTA, data, "the end of the message")
         self._count(event.usage)
         stop = event.delta
         if stop is None or not stop.stop_reason:
             return
         if stop.stop_reason == "refusal":
-            raise WireError(_refusal(stop.stop_details or _StopDetails()))
+            raise WireError(_refusal(stop.stop_details or StopDetails()))
         self._stop = stop_reason(stop.stop_reason)
 
     def _end_blocks(self) -> None:
-        for wire_index in list(self._blocks):
+        for wire_index in sorted({*self._blocks, *self._opaque}):
             self._end_block(wire_index)
 
     def _finish(self, _: str) -> None:
@@ -268,9 +219,9 @@ class Decoder(EventStreamDecoder):
         self.done(self._stop)
 
     def _fail(self, data: str) -> None:
-        raise reported(read(data))
+        raise reported(read_or_none(data))
 
-    def _count(self, usage: _Usage | None) -> None:
+    def _count(self, usage: Counts | None) -> None:
         if usage is None:
             return
         counts = msgspec.structs.asdict(usage)
@@ -316,7 +267,7 @@ def _given(arguments: msgspec.Raw) -> str:
     return "" if text == "{}" else text
 
 
-def _refusal(details: _StopDetails) -> str:
+def _refusal(details: StopDetails) -> str:
     """A refusal fails the call: the API wants a refused turn out of the conversation, and failed turns are not sent."""
     why = details.explanation or "the provider gave no reason"
     return f"the model refused to answer: {why}" + (f" ({details.category})" if details.category else "")

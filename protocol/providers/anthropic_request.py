@@ -13,6 +13,7 @@ from ..messages import (
     Lifetime,
     Message,
     ModelDescriptor,
+    Opaque,
     Text,
     Thinking,
     ToolCall,
@@ -23,7 +24,7 @@ from ..messages import (
 from ..options import ModelOptions
 from .adapter import Context, HTTPRequest
 from .anthropic_thinking import takes_temperature, think
-from .handover import GO_ON, NO_OUTPUT, Rules, hand_over, longest
+from .handover import GO_ON, NO_OUTPUT, Rules, hand_over, longest, opaque_json
 
 __all__ = ["API", "DEFAULT_MAX_TOKENS", "build_request"]
 
@@ -170,6 +171,8 @@ def _said(message: AssistantMessage, *, with_thinking: bool) -> list[_Block]:
                 blocks.append(_block(each))
             case ToolCall():
                 blocks.append({"type": "tool_use", "id": each.id, "name": each.name, "input": each.arguments})
+            case Opaque():
+                blocks += opaque_json(each)
             case Thinking(redacted=True) if with_thinking:
                 blocks.append({"type": "redacted_thinking", "data": each.signature})
             case Thinking() if with_thinking:
@@ -182,7 +185,7 @@ def _said(message: AssistantMessage, *, with_thinking: bool) -> list[_Block]:
 
 def _block(block: UserBlock) -> _Block:
     if isinstance(block, Text):
-        made = _text(block.text)
+        made = _text(block.text) | ({"citations": list(block.citations)} if block.citations else {})
     else:
         source = {"type": "base64", "media_type": block.mime_type, "data": block.data}
         made = {"type": "image", "source": source}

@@ -8,7 +8,7 @@ from ..sse import SSEEvent, SSEParser
 from .decoding import StreamDecoder, json_text
 from .error_words import one_line, reported
 from .faults import MAX_BODY_BYTES
-from .loose import read
+from .loose import read_or_none
 from .message_writer import WireError
 
 __all__ = ["EventStreamDecoder"]
@@ -42,9 +42,9 @@ class EventStreamDecoder(StreamDecoder):
     def receive_end(self) -> None:
         stray = self._sse.stray
         for event in self._sse.feed(b"\n\n"):  # the last event may lack its blank line; if it is cut off, it is nothing
-            if not self.ended and (event.data.startswith(END_MARK) or _json(event.data) is not None):
+            if not self.ended and (event.data.startswith(END_MARK) or read_or_none(event.data) is not None):
                 self._receive_event(event)
-        document = _json(stray)
+        document = read_or_none(stray)
         if document is not None and not self.ended:
             self._receive_document(document)
         if not self.ended:
@@ -64,7 +64,7 @@ class EventStreamDecoder(StreamDecoder):
         if not event.data or event.data.isspace():
             return
         if event.event == "error":
-            raise reported(_json(event.data) or event.data)
+            raise reported(read_or_none(event.data) or event.data)
         if event.data.startswith(END_MARK):
             self.end_mark()
         else:
@@ -81,11 +81,3 @@ class EventStreamDecoder(StreamDecoder):
         self.take_document(fields)
         if fields and not self.writer.has_blocks and not self.ended:
             raise WireError(f"the provider sent no stream but JSON: {one_line(json_text(fields))}")
-
-
-def _json(text: bytes | str) -> Any:
-    """The JSON value; None where it is none, or null."""
-    try:
-        return read(text)
-    except ValueError:
-        return None

@@ -8,6 +8,7 @@ result that comes late takes the place of the synthetic one. So a provider's cac
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any, cast
 
 import msgspec
 
@@ -18,6 +19,7 @@ from ..messages import (
     Lifetime,
     Message,
     ModelDescriptor,
+    Opaque,
     Text,
     Thinking,
     ToolCall,
@@ -28,17 +30,29 @@ from ..messages import (
 )
 from .call_ids import CallIdForm, CallIds
 
-__all__ = ["GO_ON", "IMAGE_NOTE", "NO_OUTPUT", "NO_RESULT", "Rules", "hand_over", "longest"]
+__all__ = [
+    "GO_ON",
+    "IMAGE_NOTE",
+    "NO_OUTPUT",
+    "NO_RESULT",
+    "OPAQUE_NOTE",
+    "Rules",
+    "hand_over",
+    "longest",
+    "opaque_json",
+]
 
 GO_ON = "(Go on.)"  # what a user says where somebody has to
 IMAGE_NOTE = "(Here was an image that this model can't be shown.)"
 NO_OUTPUT = "(no output)"
+OPAQUE_NOTE = "(Here was a step that another provider took by itself.)"
 NO_RESULT = "No result was recorded for this call."
 
 # What Anthropic and OpenAI both take (their guides to vision, 2026); the first is what people write for the second.
 _MEDIA_TYPES = {"image/jpg": "image/jpeg"} | {
     f"image/{kind}": f"image/{kind}" for kind in ("jpeg", "png", "gif", "webp")
 }
+_OPAQUE = Text(text=OPAQUE_NOTE)
 _UNSAFE = re.compile(r"[^A-Za-z0-9_-]")
 
 _replace = msgspec.structs.replace
@@ -64,6 +78,7 @@ def hand_over(messages: Sequence[Message], target: ModelDescriptor, rules: Rules
     - Thinking is left only where it is the target's own, signed (or `unsigned_thinking`), and something follows it in
       its message (or stands in it, with `thinking_anywhere`). Elsewhere it is text, and texts come before calls; what
       can't be read is gone.
+    - What a provider did by itself goes back to it. Another gets a note in its place, one for several in a row.
     - Images that the target can't take are notes. Nothing is blank: a tool result with nothing in it says so.
     - There is at least one message.
     """
@@ -96,6 +111,15 @@ def longest(*wishes: str | None) -> Lifetime | None:
     return "long" if "long" in wishes else "short" if "short" in wishes else None
 
 
+def opaque_json(block: Opaque) -> list[dict[str, Any]]:
+    """The provider's block as it came; nothing where it can't be read."""
+    try:
+        raw = msgspec.json.decode(block.raw)
+    except (msgspec.MsgspecError, RecursionError, ValueError):
+        return []
+    return [cast("dict[str, Any]", raw)] if isinstance(raw, dict) else []
+
+
 def _user(message: UserMessage, target: ModelDescriptor) -> UserMessage | None:
     if isinstance(message.content, str):
         return None if _blank(message.content) else message
@@ -116,11 +140,13 @@ def _assistant(
     for block in reversed(message.content):
         match block:
             case Text():
-                kept = None if _blank(block.text) else block if own else _replace(block, signature=None)
+                kept = None if _blank(block.text) else _own_words(block, own, same_provider)
             case Thinking():
                 kept = block if own and followed and _taken_back(block, rules) else _as_text(block)
             case ToolCall():
                 kept = block
+            case Opaque():
+                kept = block if same_provider else None if content[-1:] == [_OPAQUE] else _OPAQUE
         if kept is not None:
             content.append(kept)
             followed = followed or not isinstance(kept, Thinking)
@@ -134,6 +160,11 @@ def _assistant(
     if not own or lost_thinking:  # OpenAI's Responses refuses text between the calls of a message
         content.sort(key=lambda block: isinstance(block, ToolCall))
     return _replace(message, content=tuple(content)) if content else None
+
+
+def _own_words(block: Text, own: bool, same_provider: bool) -> Text:
+    citations = block.citations if same_provider else ()
+    return _replace(block, signature=block.signature if own else None, citations=citations)
 
 
 def _taken_back(block: Thinking, rules: Rules) -> bool:

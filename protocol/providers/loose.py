@@ -12,7 +12,7 @@ from typing import Any, TypeVar, cast
 import msgspec
 from msgspec import inspect
 
-__all__ = ["read", "read_as"]
+__all__ = ["read", "read_as", "read_or_none"]
 
 T = TypeVar("T")
 
@@ -42,6 +42,14 @@ def read(text: bytes | str) -> Any:
         return json.loads(text, strict=False)
     except RecursionError as error:
         raise ValueError("nested too deeply") from error
+
+
+def read_or_none(text: bytes | str) -> Any:
+    """The JSON value; None where it is none, or null."""
+    try:
+        return read(text)
+    except ValueError:
+        return None
 
 
 def read_as(text: bytes | str, kind: type[T]) -> T:

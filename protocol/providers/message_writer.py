@@ -1,11 +1,14 @@
 """Writes one assistant message as the events of a stream, within bounds. No wire and no bytes here: see `decoding`."""
 
+from typing import Any
+
 import msgspec
 
 from ..errors import ProgramError
 from ..events import (
     Done,
     Failed,
+    OpaqueBlock,
     Start,
     StreamDelta,
     StreamEvent,
@@ -20,7 +23,7 @@ from ..events import (
     ToolcallStart,
     UsageSoFar,
 )
-from ..messages import AssistantMessage, ErrorKind, ModelDescriptor, StopReason, Usage
+from ..messages import AssistantMessage, ErrorKind, ModelDescriptor, Opaque, StopReason, Usage
 from ..partial import PartialMessage
 
 __all__ = ["MAX_BLOCKS", "MAX_MESSAGE_CHARS", "MessageWriter", "WireError"]
@@ -110,6 +113,14 @@ class MessageWriter:
         self._put(ToolcallStart(content_index=index, id=wanted, name=name))
         return index
 
+    def opaque(self, kind: str, raw: str) -> None:
+        """Add a block that the provider made by itself; `raw` is its JSON text."""
+        index = self._begin(OpaqueBlock)
+        kind, raw = mended(kind), mended(raw)
+        self.count(len(kind) + len(raw))
+        del self._open[index]
+        self._put(OpaqueBlock(content_index=index, block=Opaque(api=self.model.api, kind=kind, raw=raw)))
+
     def grow(self, index: int, delta: str) -> None:
         """Add to an open block. An empty delta, or one for a block that isn't open, does nothing.
 
@@ -134,8 +145,15 @@ class MessageWriter:
         if self._chars > MAX_MESSAGE_CHARS:
             raise WireError(f"the model's message has more than {MAX_MESSAGE_CHARS} characters")
 
-    def end(self, index: int, *, signature: str | None = None, redacted: bool = False) -> None:
-        """End a block, with its signature. `redacted` is a thinking block's.
+    def end(
+        self,
+        index: int,
+        *,
+        signature: str | None = None,
+        redacted: bool = False,
+        citations: tuple[dict[str, Any], ...] = (),
+    ) -> None:
+        """End a block, with its signature. `redacted` is a thinking block's, and `citations` are a text's.
 
         Raises: WireError when the signature makes the message longer than `MAX_MESSAGE_CHARS`."""
         if self._halves.pop(index, ""):
@@ -146,7 +164,7 @@ class MessageWriter:
         self._join()
         kind = self._open.pop(index, None)
         if kind is TextDelta:
-            self._put(TextEnd(content_index=index, signature=signature))
+            self._put(TextEnd(content_index=index, signature=signature, citations=citations))
         elif kind is ThinkingDelta:
             self._put(ThinkingEnd(content_index=index, signature=signature, redacted=redacted))
         elif kind is ToolcallDelta:

@@ -15,7 +15,8 @@ from .decoding import json_text, parse
 from .error_words import reported
 from .event_stream import EventStreamDecoder
 from .finish_reasons import stop_reason
-from .loose import read
+from .loose import read_or_none
+from .opaque_blocks import carried
 from .openai_chat_request import IN_CONTENT, SIGNED_FIELDS, build_request
 from .openai_models import cost_of, usage_of
 from .reasoning_details import FIELD, ReasoningDetails
@@ -50,6 +51,7 @@ class _Delta(msgspec.Struct, frozen=True, gc=False):
     reasoning_content: str | None = None  # DeepSeek, vLLM, llama.cpp, Qwen
     reasoning: str | None = None  # OpenRouter, Groq, later vLLM; some send both, with the same text
     reasoning_details: list[Any] | None = None  # OpenRouter, Vercel
+    annotations: list[dict[str, Any]] | None = None  # what the text rests on
     tool_calls: list[_CallDelta] | None = None
     extra_content: dict[str, Any] | None = None  # Google's: the signature of a text may be in it
 
@@ -115,6 +117,7 @@ class Decoder(EventStreamDecoder):
         self._block: int | None = None  # the open text or thinking block
         self._source = ""  # what it grows from: the name of a field with reasoning, "" for text
         self._signature: str | None = None  # of the open text block
+        self._citations: tuple[dict[str, Any], ...] = ()  # of the open text block
         self._details = ReasoningDetails()
         self._field = ""  # the source of that block
         self._detailed: int | None = None  # the thinking block that has the details as its signature; it stays open
@@ -124,7 +127,7 @@ class Decoder(EventStreamDecoder):
     def take(self, event: SSEEvent) -> None:
         chunk = parse(_CHUNKS, event.data, "a chunk")
         if chunk.fails:
-            raise reported(read(event.data))
+            raise reported(read_or_none(event.data))
         self._take(chunk)
 
     def take_document(self, document: dict[str, Any]) -> None:
@@ -174,6 +177,9 @@ class Decoder(EventStreamDecoder):
             self._grow_by_parts(delta.content)
         if delta.refusal:
             self._write("", delta.refusal)
+        if delta.annotations and self._block is not None and not self._source:
+            self.writer.count(len(json_text(delta.annotations)))
+            self._citations += carried(delta.annotations)
         if delta.extra_content and not self._source:
             self._signature = _signature(delta.extra_content, None) or self._signature
         if delta.tool_calls:
@@ -209,8 +215,9 @@ class Decoder(EventStreamDecoder):
             self._detailed = self._block
             self._field = self._source
         else:
-            self.writer.end(self._block, signature=self._source or self._signature)
+            self.writer.end(self._block, signature=self._source or self._signature, citations=self._citations)
         self._block = self._signature = None
+        self._citations = ()
 
     def _end_details(self) -> None:
         """End the thinking block that has them; where none has, one begins that can't be read."""

@@ -12,8 +12,6 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any, ClassVar
 
-import msgspec
-
 from ..messages import ModelDescriptor, Usage
 from ..sse import SSEEvent
 from .adapter import Adapter
@@ -21,101 +19,31 @@ from .decoding import json_text, parse
 from .error_words import reported
 from .event_stream import EventStreamDecoder
 from .finish_reasons import stop_reason
-from .loose import read
+from .loose import read_or_none
 from .message_writer import WireError
+from .opaque_blocks import carried
 from .openai_models import cost_of, usage_of
 from .openai_responses_request import Kept, build_request
+from .openai_responses_wire import (
+    CALL_ITEM,
+    DELTA,
+    ITEM_EVENT,
+    KIND,
+    MESSAGE_ITEM,
+    REASONING_ITEM,
+    RESPONSE_EVENT,
+    CallItem,
+    Counts,
+    Delta,
+    InputDetails,
+    MessageItem,
+    OutputDetails,
+    Part,
+    ReasoningItem,
+    Response,
+)
 
 __all__ = ["ADAPTER", "Decoder"]
-
-
-class _In(msgspec.Struct, frozen=True, gc=False):
-    """The base of what comes in: what isn't known is passed over, and anything may be missing or null."""
-
-
-class _Kind(_In, frozen=True, gc=False):
-    type: str | None = None
-    error: msgspec.Raw = msgspec.Raw(b"null")  # of servers that send their error's bare body
-
-
-class _Delta(_In, frozen=True, gc=False):
-    delta: str | None = None
-    output_index: int | None = None
-    content_index: int | None = None  # of a message's part, or of raw reasoning's
-    summary_index: int | None = None  # of a reasoning summary's part
-
-
-class _ItemEvent(_In, frozen=True, gc=False):
-    item: msgspec.Raw = msgspec.Raw(b"{}")
-    output_index: int | None = None
-
-
-class _Part(_In, frozen=True, gc=False):
-    text: str | None = None
-    refusal: str | None = None
-
-
-class _MessageItem(_In, frozen=True, gc=False):
-    content: list[_Part] | None = None
-    phase: str | None = None  # commentary or final_answer: newer models want to be told it again
-
-
-class _CallItem(_In, frozen=True, gc=False):
-    call_id: str | None = None
-    name: str | None = None
-    arguments: str | None = None
-
-
-class _ReasoningItem(_In, frozen=True, gc=False):
-    id: str | None = None
-    summary: list[_Part] | None = None
-    content: list[_Part] | None = None
-    encrypted_content: str | None = None
-
-
-class _Incomplete(_In, frozen=True, gc=False):
-    reason: str | None = None
-
-
-class _InputDetails(_In, frozen=True, gc=False):
-    cached_tokens: int | None = None
-    cache_write_tokens: int | None = None
-
-
-class _OutputDetails(_In, frozen=True, gc=False):
-    reasoning_tokens: int | None = None
-
-
-class _Usage(_In, frozen=True, gc=False):
-    input_tokens: int | None = None  # those from and for the cache included
-    input_tokens_details: _InputDetails | None = None
-    output_tokens: int | None = None  # reasoning included
-    output_tokens_details: _OutputDetails | None = None
-    total_tokens: int | None = None
-    cost: Any = None
-    cost_in_usd_ticks: int | None = None
-
-
-class _Response(_In, frozen=True, gc=False):
-    id: str | None = None
-    status: str | None = None
-    error: Any = None
-    incomplete_details: _Incomplete | None = None
-    output: list[msgspec.Raw] | None = None  # all items
-    usage: _Usage | None = None
-
-
-class _ResponseEvent(_In, frozen=True, gc=False):
-    response: _Response | None = None
-
-
-_KIND = msgspec.json.Decoder(_Kind)
-_DELTA = msgspec.json.Decoder(_Delta)
-_ITEM_EVENT = msgspec.json.Decoder(_ItemEvent)
-_MESSAGE_ITEM = msgspec.json.Decoder(_MessageItem)
-_CALL_ITEM = msgspec.json.Decoder(_CallItem)
-_REASONING_ITEM = msgspec.json.Decoder(_ReasoningItem)
-_RESPONSE_EVENT = msgspec.json.Decoder(_ResponseEvent)
 
 
 class _Item:
@@ -145,7 +73,7 @@ class Decoder(EventStreamDecoder):
         # The event's name says the same as the `type` in its data. Some servers leave it out.
         handle = self._HANDLERS.get(event.event)
         if handle is None:
-            kind = parse(_KIND, event.data, "an event")
+            kind = parse(KIND, event.data, "an event")
             bare_error = kind.type is None and bytes(kind.error) != b"null"
             handle = self._HANDLERS.get("error" if bare_error else kind.type or "")
         if handle is not None:
@@ -157,7 +85,7 @@ class Decoder(EventStreamDecoder):
             self._completed(json_text({"response": document}))
 
     def _text_delta(self, data: str) -> None:
-        event = parse(_DELTA, data, "a piece of text")
+        event = parse(DELTA, data, "a piece of text")
         if event.delta:
             self._grow_text(event.output_index or 0, event.content_index or 0, event.delta)
 
@@ -172,21 +100,21 @@ class Decoder(EventStreamDecoder):
         self.writer.grow(block, delta)
 
     def _arguments_delta(self, data: str) -> None:
-        event = parse(_DELTA, data, "a piece of a call's arguments")
+        event = parse(DELTA, data, "a piece of a call's arguments")
         item = self._items.get(event.output_index or 0)
         if event.delta and item is not None and item.block is None:
             item.grown = True
             self.calls.piece(event.output_index or 0, arguments=event.delta)
 
     def _summary_delta(self, data: str) -> None:
-        event = parse(_DELTA, data, "a piece of a reasoning summary")
+        event = parse(DELTA, data, "a piece of a reasoning summary")
         self._grow_thinking(event, (False, event.summary_index or 0))
 
     def _reasoning_delta(self, data: str) -> None:
-        event = parse(_DELTA, data, "a piece of reasoning")
+        event = parse(DELTA, data, "a piece of reasoning")
         self._grow_thinking(event, (True, event.content_index or 0))
 
-    def _grow_thinking(self, event: _Delta, part: tuple[bool, int]) -> None:
+    def _grow_thinking(self, event: Delta, part: tuple[bool, int]) -> None:
         item = self._items.get(event.output_index or 0)
         if item is None:
             item = self._open_thinking(event.output_index or 0)
@@ -197,44 +125,51 @@ class Decoder(EventStreamDecoder):
             self.writer.grow(item.block, event.delta)
 
     def _item_added(self, data: str) -> None:
-        event = parse(_ITEM_EVENT, data, "an output item")
+        event = parse(ITEM_EVENT, data, "an output item")
         index, body = event.output_index or 0, bytes(event.item)
         self._forget(index)
-        match parse(_KIND, body, "an output item").type:
+        match parse(KIND, body, "an output item").type:
             case "function_call":
-                self._open_call(index, parse(_CALL_ITEM, body, "a call"))
+                self._open_call(index, parse(CALL_ITEM, body, "a call"))
             case "reasoning":
                 self._open_thinking(index)
             case _:
                 pass  # a message's parts begin with their first text
 
     def _item_done(self, data: str) -> None:
-        event = parse(_ITEM_EVENT, data, "an output item")
+        event = parse(ITEM_EVENT, data, "an output item")
         self._take_item(event.output_index or 0, bytes(event.item))
 
     def _take_item(self, index: int, body: bytes) -> None:
         """An output item as it is at its end: what didn't come in pieces is taken from here."""
-        match parse(_KIND, body, "an output item").type:
+        match parse(KIND, body, "an output item").type:
             case "function_call":
-                self._call_done(index, parse(_CALL_ITEM, body, "a call"))
+                self._call_done(index, parse(CALL_ITEM, body, "a call"))
             case "reasoning":
-                self._reasoning_done(index, parse(_REASONING_ITEM, body, "a reasoning item"))
+                self._reasoning_done(index, parse(REASONING_ITEM, body, "a reasoning item"))
             case "message":
-                message = parse(_MESSAGE_ITEM, body, "a message")
+                message = parse(MESSAGE_ITEM, body, "a message")
                 self._message_done(index, message)
-                self._forget(index, message.phase)
+                self._forget(index, message)
+            case "custom_tool_call":
+                call = parse(CALL_ITEM, body, "a call")
+                arguments = json_text({"input": call.input or ""})
+                self._call_done(index, CallItem(call_id=call.call_id, name=call.name, arguments=arguments))
+            case str(kind) if kind:  # what the server did by itself
+                self.writer.opaque(kind, str(body, errors="replace"))
+                self._seen[kind] += 1
             case _:
                 pass
         self._forget(index)
 
-    def _call_done(self, output_index: int, call: _CallItem) -> None:
+    def _call_done(self, output_index: int, call: CallItem) -> None:
         item = self._items.get(output_index)
         if item is None or item.block is not None:
             item = self._open_call(output_index, call)
         if not item.grown and call.arguments:  # whole at once
             self.calls.piece(output_index, arguments=call.arguments)
 
-    def _reasoning_done(self, output_index: int, reasoning: _ReasoningItem) -> None:
+    def _reasoning_done(self, output_index: int, reasoning: ReasoningItem) -> None:
         item = self._items.get(output_index)
         if item is None or item.block is None:
             item = self._open_thinking(output_index)
@@ -250,13 +185,13 @@ class Decoder(EventStreamDecoder):
             signature = Kept(reasoning.id, reasoning.encrypted_content or None).signature()
         self.writer.end(block, signature=signature, redacted=signature is not None and not item.grown)
 
-    def _message_done(self, output_index: int, message: _MessageItem) -> None:
+    def _message_done(self, output_index: int, message: MessageItem) -> None:
         for content_index, part in enumerate(message.content or ()):
             text = part.text or part.refusal
             if text and (output_index, content_index) not in self._texts:  # whole at once
                 self._grow_text(output_index, content_index, text)
 
-    def _open_call(self, output_index: int, call: _CallItem) -> _Item:
+    def _open_call(self, output_index: int, call: CallItem) -> _Item:
         self.calls.piece(output_index, call.call_id or "", call.name or "")
         self._seen["function_call"] += 1
         item = self._items[output_index] = _Item(None)
@@ -267,14 +202,20 @@ class Decoder(EventStreamDecoder):
         item = self._items[output_index] = _Item(self.writer.thinking())
         return item
 
-    def _forget(self, output_index: int, phase: str | None = None) -> None:
-        """End what is open of an output item. `phase` is a message's, and becomes the signature of its texts."""
+    def _forget(self, output_index: int, message: MessageItem | None = None) -> None:
+        """End what is open of an output item. A message's `phase` becomes the signature of its texts, and annotations
+        become their citations."""
         item = self._items.pop(output_index, None)
         if item is not None and item.block is not None:
             self.writer.end(item.block)
         self.calls.end(output_index)
         for key in [key for key in self._texts if key[0] == output_index]:
-            self.writer.end(self._texts.pop(key), signature=phase)
+            parts = message.content if message is not None and message.content else []
+            cited = parts[key[1]].annotations if 0 <= key[1] < len(parts) else None
+            for citation in cited or ():
+                self.writer.count(len(json_text(citation)))
+            phase = None if message is None else message.phase
+            self.writer.end(self._texts.pop(key), signature=phase, citations=carried(cited or ()))
 
     def _created(self, data: str) -> None:
         known = self.writer.response_id
@@ -306,7 +247,7 @@ class Decoder(EventStreamDecoder):
 
     def _take_unseen(self, index: int, body: bytes) -> None:
         """Take an item of the whole response if the stream had fewer of its type: some servers stream nothing."""
-        kind = parse(_KIND, body, "an output item").type or ""
+        kind = parse(KIND, body, "an output item").type or ""
         self._passed[kind] += 1
         if self._passed[kind] > self._seen[kind]:
             self._take_item(-1 - index, body)  # at an index that no item of the stream had
@@ -315,11 +256,11 @@ class Decoder(EventStreamDecoder):
         raise reported(self._response(data).error)
 
     def _failed(self, data: str) -> None:
-        raise reported(read(data))
+        raise reported(read_or_none(data))
 
-    def _response(self, data: str) -> _Response:
+    def _response(self, data: str) -> Response:
         """The response as it is now; its id and usage are taken note of."""
-        response = parse(_RESPONSE_EVENT, data, "a response").response or _Response()
+        response = parse(RESPONSE_EVENT, data, "a response").response or Response()
         self.writer.response_id = response.id or self.writer.response_id
         if response.usage is not None:
             self.writer.usage = _usage(self.writer.model, response.usage)
@@ -341,13 +282,13 @@ class Decoder(EventStreamDecoder):
     }
 
 
-def _joined(parts: list[_Part] | None) -> str:
+def _joined(parts: list[Part] | None) -> str:
     return "\n\n".join(part.text for part in parts or () if part.text)
 
 
-def _usage(model: ModelDescriptor, usage: _Usage) -> Usage:
-    details = usage.input_tokens_details or _InputDetails()
-    of_output = usage.output_tokens_details or _OutputDetails()
+def _usage(model: ModelDescriptor, usage: Counts) -> Usage:
+    details = usage.input_tokens_details or InputDetails()
+    of_output = usage.output_tokens_details or OutputDetails()
     return usage_of(
         model,
         prompt=usage.input_tokens or 0,

@@ -28,6 +28,7 @@ from ..messages import (
     Lifetime,
     Message,
     ModelDescriptor,
+    Opaque,
     Text,
     Thinking,
     ToolResultMessage,
@@ -36,7 +37,7 @@ from ..messages import (
 from ..options import ModelOptions
 from ..record import ToolSpec
 from .adapter import Context, HTTPRequest
-from .handover import Rules, hand_over, longest
+from .handover import Rules, hand_over, longest, opaque_json
 from .openai_caching import breakpoint_of, cache_fields, cache_wish, has_breakpoints
 from .openai_models import data_url, effort_of, reasons
 from .strict_schema import is_strict
@@ -166,11 +167,13 @@ def _items(message: Message, *, breakpoints: bool) -> Iterator[_Json]:
 def _answer(message: AssistantMessage) -> Iterator[_Json]:
     for block in message.content:
         if isinstance(block, Text):
-            content: list[_Json] = [{"type": "output_text", "text": block.text, "annotations": []}]
+            content: list[_Json] = [{"type": "output_text", "text": block.text, "annotations": list(block.citations)}]
             phase = {"phase": block.signature} if block.signature else {}
             yield {"type": "message", "role": "assistant", "content": content, **phase}
         elif isinstance(block, Thinking):
             yield from _thought(block)
+        elif isinstance(block, Opaque):
+            yield from opaque_json(block)
         else:
             arguments = msgspec.json.encode(block.arguments).decode()
             yield {"type": "function_call", "call_id": block.id, "name": block.name, "arguments": arguments}

@@ -83,6 +83,7 @@ STREAM = [
     '{"type":"toolcall_start","contentIndex":2,"id":"c1","name":"refund","providerId":"p1"}',
     '{"type":"toolcall_delta","contentIndex":2,"delta":"{\\"order\\":"}',
     '{"type":"toolcall_end","contentIndex":2,"signature":"s"}',
+    '{"type":"opaque_block","contentIndex":3,"block":{"type":"opaque","api":"a","kind":"k","raw":"{}"}}',
     '{"type":"usage","usage":' + ZERO + "}",
     '{"type":"done","reason":"toolUse","message":' + ASSISTANT + "}",
     '{"type":"error","reason":"aborted","error":' + EMPTY + "}",

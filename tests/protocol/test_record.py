@@ -39,6 +39,8 @@ FROZEN = {
     "v2-entries.json": "cde912f0efa5ae8d12287fd8aa29cd836fca5e698a4d24fc71ef7e5b6e96b1ff",
     "v3-heads.json": "9ac4eef250955c8eb4f1985422f1aa53d0fe87b16682237924705f0ae1bf2d25",
     "v3-entries.json": "cde912f0efa5ae8d12287fd8aa29cd836fca5e698a4d24fc71ef7e5b6e96b1ff",
+    "v4-heads.json": "25a631a864d42e93f3cacd722567401235c1121cacbead50a239dcaabfc0751d",
+    "v4-entries.json": "eebdf9029ec86a9dcffeded79d08fce7d3eb85082e128a59ec1d61a8c7080d0a",
 }
 
 

@@ -165,7 +165,7 @@ async def test_an_opening_that_failed_leaves_nothing_locked(tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("damage", "kind"),
     [
-        ("json_set(data, '$.schemaVersion', 4)", RecordTooNew),
+        ("json_set(data, '$.schemaVersion', 5)", RecordTooNew),
         ("'{'", StoreCorrupt),
         ("CAST(x'7bff' AS TEXT)", StoreCorrupt),
     ],
@@ -201,7 +201,7 @@ async def test_runs_that_cant_be_read_hide_no_others_that_are_due(tmp_path: Path
 @pytest.mark.parametrize(
     ("damage", "kind"),
     [
-        ("UPDATE journal SET schema_version = 4 WHERE n = 3", RecordTooNew),
+        ("UPDATE journal SET schema_version = 5 WHERE n = 3", RecordTooNew),
         ("UPDATE journal SET data = '[]' WHERE n = 3", StoreCorrupt),
         ("DELETE FROM journal WHERE n = 3", StoreCorrupt),
         ("DELETE FROM journal WHERE n = 4", StoreCorrupt),

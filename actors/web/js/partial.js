@@ -2,7 +2,7 @@
 
 import { hasPortableIntegers, isPortable } from "./portable.js";
 
-/** @import { AssistantMessage, AssistantBlock, StreamDelta, Thinking, ToolCall } from "./protocol.js" */
+/** @import { AssistantMessage, AssistantBlock, StreamDelta, ToolCall } from "./protocol.js" */
 
 const GROWS = { text_delta: "text", thinking_delta: "thinking", toolcall_delta: "toolCall" };
 
@@ -42,8 +42,11 @@ export class PartialMessage {
         return this.#start(contentIndex, { type: "toolCall", ...call, arguments: {}, rawArguments: "" });
       }
       case "text_end":
-        if (delta.signature != null) this.#sign(delta.contentIndex, "text", { signature: delta.signature });
+        if (delta.signature != null || delta.citations?.length)
+          this.#sign(delta.contentIndex, "text", { signature: delta.signature, citations: delta.citations });
         return;
+      case "opaque_block":
+        return this.#start(delta.contentIndex, delta.block);
       case "thinking_end":
         return this.#sign(delta.contentIndex, "thinking", { signature: delta.signature, redacted: delta.redacted });
       case "toolcall_end":
@@ -80,13 +83,17 @@ export class PartialMessage {
     found.stale = true;
   }
 
-  /** @param {number} index @param {string} kind @param {{ signature?: string, redacted?: boolean }} marks */
+  /**
+   * @param {number} index @param {string} kind
+   * @param {{ signature?: string, redacted?: boolean, citations?: Record<string, any>[] }} marks
+   */
   #sign(index, kind, marks) {
     const found = this.#at(index, kind);
     if (found === undefined) return;
-    const { signature: _, redacted: __, ...block } = /** @type {Thinking} */ (whole(found));
+    const { signature: _, redacted: __, citations: ___, ...block } = /** @type {any} */ (whole(found));
     const signature = marks.signature == null ? {} : { signature: marks.signature };
-    found.block = { ...block, ...signature, ...(marks.redacted ? { redacted: true } : {}) };
+    const citations = marks.citations?.length ? { citations: marks.citations } : {};
+    found.block = { ...block, ...signature, ...(marks.redacted ? { redacted: true } : {}), ...citations };
   }
 
   /** @param {number} index */
@@ -110,6 +117,7 @@ function growing(block) {
 /** @param {AssistantBlock} block */
 function textOf(block) {
   if (block.type === "text") return block.text;
+  if (block.type === "opaque") return null;
   return block.type === "thinking" ? block.thinking : (block.rawArguments ?? null);
 }
 
@@ -125,7 +133,8 @@ function whole(found) {
 /** @param {AssistantBlock} block @param {string} text @returns {AssistantBlock} */
 function withText(block, text) {
   if (block.type === "text") return { ...block, text };
-  return block.type === "thinking" ? { ...block, thinking: text } : { ...block, rawArguments: text };
+  if (block.type === "thinking") return { ...block, thinking: text };
+  return block.type === "toolCall" ? { ...block, rawArguments: text } : block;
 }
 
 /**

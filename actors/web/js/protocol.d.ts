@@ -4,11 +4,11 @@ export type Message = UserMessage | AssistantMessage | ToolResultMessage;
 
 export type UserBlock = Text | Image;
 
-export type AssistantBlock = Text | Thinking | ToolCall;
+export type AssistantBlock = Text | Thinking | ToolCall | Opaque;
 
 export type Event = AgentStart | AgentEnd | AgentPaused | AgentResume | AgentRetry | MiddlewareError | TurnStart | TurnEnd | MessageStart | MessageUpdate | MessageEnd | ToolExecutionStart | ToolExecutionUpdate | ToolExecutionEnd | ToolDecisionPending | ToolDecisionResolved | ToolClientExecutePending | ToolClientClaimed;
 
-export type StreamDelta = Start | TextStart | TextDelta | TextEnd | ThinkingStart | ThinkingDelta | ThinkingEnd | ToolcallStart | ToolcallDelta | ToolcallEnd;
+export type StreamDelta = Start | TextStart | TextDelta | TextEnd | ThinkingStart | ThinkingDelta | ThinkingEnd | ToolcallStart | ToolcallDelta | ToolcallEnd | OpaqueBlock;
 
 /** Plain text. */
 export interface Text {
@@ -16,6 +16,8 @@ export interface Text {
   text: string;
   /** of a model's text: the provider's word on it, of use to the same model only */
   signature?: string;
+  /** of a model's text: what it rests on, in the words of its `api` */
+  citations?: Record<string, any>[];
   cache?: "short" | "long";
 }
 
@@ -53,6 +55,17 @@ export interface ToolCall {
   providerId?: string;
   /** the provider's, of use to the same model only */
   signature?: string;
+}
+
+/** What a provider did by itself, as searching the web: it goes back as it came. Other providers see a note. */
+export interface Opaque {
+  type: "opaque";
+  /** as in the `ModelDescriptor`: whose words `raw` are */
+  api: string;
+  /** the provider's own type of the block */
+  kind: string;
+  /** the provider's block, as JSON text */
+  raw: string;
 }
 
 /** Money, in the currency of the model descriptor's prices; for a descriptor: per million tokens. */
@@ -153,6 +166,7 @@ export interface TextEnd {
   contentIndex: number;
   /** the provider's, of the whole block */
   signature?: string;
+  citations?: Record<string, any>[];
 }
 
 /** A thinking block begins. */
@@ -201,6 +215,13 @@ export interface ToolcallEnd {
   contentIndex: number;
   /** the provider's, of the whole call */
   signature?: string;
+}
+
+/** A block that the provider made by itself, whole at once. */
+export interface OpaqueBlock {
+  type: "opaque_block";
+  contentIndex: number;
+  block: Opaque;
 }
 
 /** Why a run failed, for a person and for a program. */

@@ -19,13 +19,14 @@ from adjourn.protocol.events import (
     MessageEnd,
     MessageStart,
     MessageUpdate,
+    OpaqueBlock,
     TextDelta,
     ThinkingStart,
     ToolDecisionPending,
     ToolDecisionResolved,
     ToolExecutionUpdate,
 )
-from adjourn.protocol.messages import AssistantMessage, Text, UserMessage
+from adjourn.protocol.messages import AssistantMessage, Opaque, Text, UserMessage
 from adjourn.protocol.transcript import PendingCall, Snapshot, Transcript
 
 
@@ -211,6 +212,13 @@ def test_a_model_that_thinks_is_seen_to_be_alive() -> None:
     assert shown.events(MessageEnd(message=said("Four. Or five.")), MessageStart(message=said("")), thinks).endswith(
         "Or five.\n  (thinking…)\n"
     )
+
+
+def test_what_the_provider_did_by_itself_is_a_note() -> None:
+    block = Opaque(api="anthropic-messages", kind="web_search_tool_result", raw="{}")
+    update = MessageUpdate(assistant_message_event=OpaqueBlock(content_index=0, block=block))
+    shown = Shown().events(MessageStart(message=said("")), update, delta("Four."))
+    assert shown == "  (by the provider itself: web_search_tool_result)\nagent> Four."
 
 
 def test_what_is_said_beside_a_question_is_followed_by_the_question_again() -> None:

@@ -19,6 +19,7 @@ from adjourn.protocol import codec
 from adjourn.protocol.events import (
     Done,
     Failed,
+    OpaqueBlock,
     Start,
     StreamDelta,
     StreamEvent,
@@ -153,6 +154,10 @@ def _check_blocks(deltas: Sequence[StreamDelta]) -> dict[int, str]:
         if isinstance(event, Start):
             continue
         index, kind = event.content_index, type(event)
+        if kind is OpaqueBlock:
+            assert index == begun
+            begun += 1
+            continue
         if kind in _STARTS:
             assert index == begun
             begun += 1

@@ -179,7 +179,7 @@ def _reasoning(items: list[dict[str, Any]]) -> Iterator[str]:
         if not item.get("encrypted_content") and not item.get("content"):
             yield f"input[{at}]: reasoning without anything in it"
         follows = next((each for each in items[at + 1 :] if each.get("type") != "reasoning"), {})
-        if follows.get("type") != "function_call" and follows.get("role") != "assistant":
+        if not str(follows.get("type")).endswith("_call") and follows.get("role") != "assistant":
             yield f"input[{at}]: reasoning with nothing that it led to"
     yield from repeated("input", [item["id"] for item in items if item.get("type") == "reasoning"])
 
@@ -187,7 +187,7 @@ def _reasoning(items: list[dict[str, Any]]) -> Iterator[str]:
 def _response_contents(path: str, item: dict[str, Any]) -> Iterator[str]:
     content = item["output"] if item.get("type") == "function_call_output" else item.get("content", [])
     parts = [{"type": "text", "text": content}] if isinstance(content, str) else content
-    if not parts and item.get("type") not in ("function_call", "reasoning"):
+    if not parts and item.get("type", "message") in ("message", "function_call_output"):
         yield f"{path}: no content"
     for part in parts:
         if part["type"] in ("text", "input_text", "output_text") and blank(part["text"]):

@@ -1,0 +1,115 @@
+"""The data of the events that OpenAI's Responses API streams. Anything may be missing or null. No decoding here."""
+
+from typing import Any
+
+import msgspec
+
+__all__ = [
+    "CALL_ITEM",
+    "DELTA",
+    "ITEM_EVENT",
+    "KIND",
+    "MESSAGE_ITEM",
+    "REASONING_ITEM",
+    "RESPONSE_EVENT",
+    "CallItem",
+    "Counts",
+    "Delta",
+    "InputDetails",
+    "MessageItem",
+    "OutputDetails",
+    "Part",
+    "ReasoningItem",
+    "Response",
+]
+
+
+class In(msgspec.Struct, frozen=True, gc=False):
+    """The base of what comes in: what isn't known is passed over, and anything may be missing or null."""
+
+
+class Kind(In, frozen=True, gc=False):
+    type: str | None = None
+    error: msgspec.Raw = msgspec.Raw(b"null")  # of servers that send their error's bare body
+
+
+class Delta(In, frozen=True, gc=False):
+    delta: str | None = None
+    output_index: int | None = None
+    content_index: int | None = None  # of a message's part, or of raw reasoning's
+    summary_index: int | None = None  # of a reasoning summary's part
+
+
+class ItemEvent(In, frozen=True, gc=False):
+    item: msgspec.Raw = msgspec.Raw(b"{}")
+    output_index: int | None = None
+
+
+class Part(In, frozen=True, gc=False):
+    text: str | None = None
+    refusal: str | None = None
+    annotations: list[dict[str, Any]] | None = None  # what the text rests on
+
+
+class MessageItem(In, frozen=True, gc=False):
+    content: list[Part] | None = None
+    phase: str | None = None  # commentary or final_answer: newer models want to be told it again
+
+
+class CallItem(In, frozen=True, gc=False):
+    call_id: str | None = None
+    name: str | None = None
+    arguments: str | None = None
+    input: str | None = None  # of a custom tool, whose input is text
+
+
+class ReasoningItem(In, frozen=True, gc=False):
+    id: str | None = None
+    summary: list[Part] | None = None
+    content: list[Part] | None = None
+    encrypted_content: str | None = None
+
+
+class Incomplete(In, frozen=True, gc=False):
+    reason: str | None = None
+
+
+class InputDetails(In, frozen=True, gc=False):
+    cached_tokens: int | None = None
+    cache_write_tokens: int | None = None
+
+
+class OutputDetails(In, frozen=True, gc=False):
+    reasoning_tokens: int | None = None
+
+
+class Counts(In, frozen=True, gc=False):
+    input_tokens: int | None = None  # those from and for the cache included
+    input_tokens_details: InputDetails | None = None
+    output_tokens: int | None = None  # reasoning included
+    output_tokens_details: OutputDetails | None = None
+    total_tokens: int | None = None
+    cost: Any = None
+    cost_in_usd_ticks: int | None = None
+
+
+class Response(In, frozen=True, gc=False):
+    id: str | None = None
+    status: str | None = None
+    error: Any = None
+    incomplete_details: Incomplete | None = None
+    output: list[msgspec.Raw] | None = None  # all items
+    usage: Counts | None = None
+
+
+class ResponseEvent(In, frozen=True, gc=False):
+    response: Response | None = None
+
+
+KIND = msgspec.json.Decoder(Kind)
+DELTA = msgspec.json.Decoder(Delta)
+ITEM_EVENT = msgspec.json.Decoder(ItemEvent)
+MESSAGE_ITEM = msgspec.json.Decoder(MessageItem)
+CALL_ITEM = msgspec.json.Decoder(CallItem)
+REASONING_ITEM = msgspec.json.Decoder(ReasoningItem)
+RESPONSE_EVENT = msgspec.json.Decoder(ResponseEvent)

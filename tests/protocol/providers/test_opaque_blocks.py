@@ -1,0 +1,118 @@
+"""What a server does by itself (searches, code, MCP) is kept, goes back to it as it came, and is a note for others."""
+
+import json
+from typing import Any
+
+import msgspec
+import pytest
+from wire_bodies import MODELS, anthropic, chat, chunk, responses
+
+from adjourn.protocol.messages import AssistantMessage, Opaque, Text, Thinking, ToolCall, user
+from adjourn.protocol.options import ModelOptions
+from adjourn.protocol.providers import ADAPTERS
+from adjourn.protocol.providers.adapter import Context
+from adjourn.protocol.providers.handover import OPAQUE_NOTE
+
+CITED = {"type": "web_search_result_location", "url": "https://trio.readthedocs.io/", "encrypted_index": "Eo8B"}
+FOUND = {"type": "web_search_tool_result", "tool_use_id": "srvtoolu_1", "content": [{"type": "web_search_result"}]}
+ASKED = {"type": "server_tool_use", "id": "srvtoolu_1", "name": "web_search", "input": {"query": "trio"}}
+
+
+def block(index: int, content: dict[str, Any], *deltas: dict[str, Any]) -> list[dict[str, Any]]:
+    return [
+        {"type": "content_block_start", "index": index, "content_block": content},
+        *[{"type": "content_block_delta", "index": index, "delta": delta} for delta in deltas],
+        {"type": "content_block_stop", "index": index},
+    ]
+
+
+def searched() -> AssistantMessage:
+    pieces = [{"type": "input_json_delta", "partial_json": piece} for piece in ('{"query": ', '"trio"}')]
+    events = [
+        *block(0, ASKED | {"input": {}}, *pieces),
+        *block(1, FOUND),
+        *block(2, {"type": "text", "text": ""}, {"type": "citations_delta", "citation": CITED}, {"text": "Async."}),
+        {"type": "message_delta", "delta": {"stop_reason": "end_turn"}},
+        {"type": "message_stop"},
+    ]
+    return anthropic(*events)
+
+
+def sent(message: AssistantMessage, api: str, **changed: Any) -> Any:
+    model = msgspec.structs.replace(MODELS[api], **changed)
+    request = ADAPTERS[api].build_request(model, Context([user("?"), message, user("So?")]), ModelOptions())
+    body = json.loads(request.body)
+    return body.get("messages") or body["input"]
+
+
+def test_anthropics_server_tools_are_kept_and_go_back_as_they_came() -> None:
+    message = searched()
+    assert [(type(each), getattr(each, "kind", "")) for each in message.content] == [
+        (Opaque, "server_tool_use"),
+        (Opaque, "web_search_tool_result"),
+        (Text, ""),
+    ]
+    assert message.content[2] == Text(text="Async.", citations=(CITED,))
+    text = {"type": "text", "text": "Async.", "citations": [CITED]}
+    assert sent(message, "anthropic-messages")[1]["content"] == [ASKED, FOUND, text]
+    assert sent(message, "anthropic-messages", id="claude-haiku-4-5")[1]["content"] == [ASKED, FOUND, text]
+
+
+@pytest.mark.parametrize("api", ["openai-completions", "openai-responses", "ollama-chat"])
+def test_another_api_gets_one_note_for_what_another_provider_did(api: str) -> None:
+    words = json.dumps(sent(searched(), api))
+    assert words.count(OPAQUE_NOTE) == 1
+    assert "srvtoolu" not in words
+    assert "encrypted_index" not in words
+
+
+def test_a_block_of_any_other_type_is_kept_with_what_its_deltas_add() -> None:
+    start = {"type": "compaction", "content": None}
+    deltas = [{"type": "compaction_delta", "content": piece} for piece in ("So ", "far.")]
+    message = anthropic(*block(0, start, *deltas), *block(1, {"type": "text", "text": "4"}), {"type": "message_stop"})
+    kept = message.content[0]
+    assert isinstance(kept, Opaque)
+    assert json.loads(kept.raw) == {"type": "compaction", "content": "So far."}
+
+
+SEARCH = {"type": "web_search_call", "id": "ws_1", "status": "completed", "action": {"type": "search", "query": "trio"}}
+NOTED = {"type": "url_citation", "url": "https://trio.readthedocs.io/", "start_index": 0, "end_index": 5}
+
+
+def test_items_of_hosted_tools_stand_where_they_stood() -> None:
+    items: list[dict[str, Any]] = [
+        {"type": "reasoning", "id": "rs_1", "encrypted_content": "gA"},
+        SEARCH,
+        {"type": "message", "content": [{"type": "output_text", "text": "Async.", "annotations": [NOTED]}]},
+    ]
+    done = [{"type": "response.output_item.done", "output_index": at, "item": each} for at, each in enumerate(items)]
+    message = responses(*done, {"type": "response.completed", "response": {"output": items}})
+    assert [type(each) for each in message.content] == [Thinking, Opaque, Text]
+    _, reasoning, search, text, _ = sent(message, "openai-responses")
+    assert (reasoning["id"], search) == ("rs_1", SEARCH)
+    assert text["content"] == [{"type": "output_text", "text": "Async.", "annotations": [NOTED]}]
+
+
+def test_a_custom_call_is_a_call() -> None:
+    item = {"type": "custom_tool_call", "call_id": "call_1", "name": "patch", "input": 'say "hi"'}
+    message = responses({"type": "response.output_item.done", "item": item}, {"type": "response.completed"})
+    assert message.stop_reason == "toolUse"
+    assert message.calls == [ToolCall(id="call_1", name="patch", arguments={"input": 'say "hi"'})]
+
+
+def test_annotations_of_chat_completions_are_citations() -> None:
+    message = chat(chunk(content="Async.", annotations=[NOTED]), chunk("stop"))
+    assert message.content == (Text(text="Async.", citations=(NOTED,)),)
+
+
+@pytest.mark.parametrize("raw", ["{", "[]", "null", ""])
+def test_a_block_that_cannot_be_read_is_left_out(raw: str) -> None:
+    opaque = Opaque(api="anthropic-messages", kind="x", raw=raw)
+    message = msgspec.structs.replace(searched(), content=(opaque, Text(text="4")))
+    assert sent(message, "anthropic-messages")[1]["content"] == [{"type": "text", "text": "4"}]
+
+
+def test_a_citation_that_not_every_wire_can_carry_is_left_out() -> None:
+    deltas = [{"type": "citations_delta", "citation": {"at": 10**30}}, {"text": "4"}]
+    message = anthropic(*block(0, {"type": "text", "text": ""}, *deltas), {"type": "message_stop"})
+    assert message.content == (Text(text="4"),)
