@@ -9,7 +9,7 @@ import { spentOf, spentText } from "./usage.js";
 import { visible } from "./value.js";
 
 /** @import { ChatState } from "../js/chat.js" */
-/** @import { AssistantBlock, AssistantMessage, Thinking, ToolResultMessage, UserMessage } from "../js/protocol.js" */
+/** @import { AssistantBlock, AssistantMessage, Opaque, Thinking, ToolResultMessage, UserMessage } from "../js/protocol.js" */
 /** @import { Scene } from "./scene.js" */
 
 /** @typedef {{ state: ChatState, results: ReadonlyMap<string, ToolResultMessage>, isLatest: boolean, isStreaming: boolean }} Around */
@@ -44,7 +44,7 @@ export class AssistantView {
   #body = element("div", { class: "blocks" });
   #foot = element("p", { class: "foot" });
   #problem = element("p", { class: "note" });
-  /** @type {(Prose | ThoughtView | ToolBlock)[]} */
+  /** @type {(Prose | ThoughtView | OpaqueView | ToolBlock)[]} */
   #blocks = [];
   /** What an older message was drawn from: it is not drawn again until that changes. @type {unknown[]} */
   #settled = [];
@@ -102,6 +102,11 @@ export class AssistantView {
       view.show(block, isGrowing);
       return view;
     }
+    if (block.type === "opaque") {
+      const view = there instanceof OpaqueView ? there : new OpaqueView();
+      view.show(block);
+      return view;
+    }
     const view = there instanceof ToolBlock && there.id === block.id ? there : new ToolBlock(block, this.#scene);
     const state = this.#scene.stateOf(block.id, around.state, around.results, around.isLatest);
     view.show(block, state, around.isStreaming);
@@ -119,6 +124,16 @@ class ThoughtView {
   show({ thinking, redacted }, isGrowing) {
     setText(this.#title, isGrowing ? "Thinking…" : "Thought");
     setText(this.#words, redacted ? "The model's provider does not show this." : thinking);
+  }
+}
+
+/** What the model's provider did by itself: a note, for only the provider can read the block. */
+class OpaqueView {
+  element = element("p", { class: "note" });
+
+  /** @param {Opaque} block */
+  show({ kind }) {
+    setText(this.element, `By the model's provider itself: ${kind}`);
   }
 }
 
