@@ -12,7 +12,7 @@ import trio
 
 from ...protocol.errors import ProgramError
 from ...protocol.events import Failed, StreamEvent
-from ...protocol.messages import ModelDescriptor
+from ...protocol.messages import AssistantMessage, ModelDescriptor
 from ...protocol.providers import ADAPTERS
 from ...protocol.providers.adapter import Adapter, Context, HTTPRequest
 from ...protocol.providers.decoding import StreamDecoder
@@ -27,6 +27,7 @@ from .providers import Provider, find_provider, provider_of
 __all__ = ["HTTPModel", "ProviderError", "RequestHook", "list_models"]
 
 ERROR_BODY_S = 10.0  # for what an error's body says
+MAX_PAUSES = 5  # of one message; Anthropic's guide "Handling stop reasons" wants a bound (November 2026)
 MAX_LIST_BYTES = 16 * 1024 * 1024
 
 _BETA = "anthropic-beta"  # a list of features: a caller's own are added to those that the adapter needs
@@ -114,6 +115,7 @@ class HTTPModel:
             return
         decoder = adapter.decoder(request.model)
         exchange = call.exchange()
+        pauses = 0
         try:
             events = await _begin(call, exchange, decoder)
             while True:
@@ -121,17 +123,27 @@ class HTTPModel:
                     yield events
                 if decoder.ended:
                     break
-                events = await _more(call, exchange, decoder)
+                if not decoder.paused:
+                    events = await _more(call, exchange, decoder)
+                elif pauses == MAX_PAUSES:
+                    events = decoder.close()
+                else:
+                    pauses += 1
+                    with trio.move_on_after(CLOSE_S, shield=True):
+                        await exchange.aclose(drain=True)
+                    call = self._call(adapter, _resumed(request, decoder.resume(), pauses), resumes=True)
+                    exchange = call.exchange()
+                    events = await _begin(call, exchange, decoder)
         finally:
             with trio.move_on_after(CLOSE_S, shield=True):
                 await exchange.aclose(drain=decoder.ended)
 
-    def _call(self, adapter: Adapter, request: ModelRequest) -> _Call:
+    def _call(self, adapter: Adapter, request: ModelRequest, *, resumes: bool = False) -> _Call:
         """Raises: Refused."""
         model, options = request.model, request.options
         provider, base_url, secret = self.route(model, options.headers or {})
         options = msgspec.structs.replace(options, session_id=options.session_id or request.run_id)
-        context = Context(request.messages, request.instructions, request.tools)
+        context = Context(request.messages, request.instructions, request.tools, resumes)
         built = adapter.build_request(msgspec.structs.replace(model, base_url=base_url), context, options)
         if _BETA in built.headers and _BETA in secret:
             secret[_BETA] = f"{built.headers[_BETA]},{secret[_BETA]}"
@@ -186,6 +198,12 @@ async def list_models(
     finally:
         with trio.move_on_after(CLOSE_S, shield=True):
             await exchange.aclose(drain=True)
+
+
+def _resumed(request: ModelRequest, said: AssistantMessage, pauses: int) -> ModelRequest:
+    """The request that lets the model go on with a message that it paused."""
+    call_id = f"{request.call_id}-{pauses}" if request.call_id else ""
+    return replace(request, messages=(*request.messages, said), call_id=call_id)
 
 
 def _adapter(model: ModelDescriptor) -> Adapter:

@@ -21,6 +21,7 @@ class Context:
     messages: Sequence[Message]
     instructions: str = ""  # the system prompt
     tools: Sequence[ToolSpec] = ()
+    resumes: bool = False  # the last message is the model's own, which it paused: it goes on with that
 
 
 @dataclass(frozen=True, slots=True)

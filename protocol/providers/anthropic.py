@@ -10,8 +10,8 @@ from typing import Any, ClassVar
 
 import msgspec
 
-from ..messages import Cost, ModelDescriptor, StopReason
-from ..sse import SSEEvent
+from ..messages import AssistantMessage, Cost, ModelDescriptor, StopReason, Usage
+from ..sse import SSEEvent, SSEParser
 from .adapter import Adapter
 from .anthropic_request import API, build_request
 from .anthropic_wire import (
@@ -29,6 +29,7 @@ from .anthropic_wire import (
 from .decoding import MAX_TOKENS, arguments_text, json_text, parse, priced
 from .error_words import reported
 from .event_stream import EventStreamDecoder
+from .faults import MAX_BODY_BYTES
 from .finish_reasons import stop_reason
 from .loose import read_or_none
 from .message_writer import MAX_BLOCKS, MAX_MESSAGE_CHARS, WireError
@@ -57,6 +58,9 @@ class _Block:
         self.arguments = ""  # those that a tool use began with; void once there are deltas
 
 
+_PAUSE = "pause_turn"
+
+
 class Decoder(EventStreamDecoder):
     """Decodes the events of a stream. Those of unknown types are passed over. Blocks of other types than a
     model's own (server tools and their results, MCP, code) are kept as they come."""
@@ -68,7 +72,9 @@ class Decoder(EventStreamDecoder):
         self._begun = False  # message_start came
         self._next = 0  # after the greatest index of a block that began
         self._usage: dict[str, int] = {}
+        self._spent = Usage()  # on the responses before, which the model paused
         self._stop: StopReason | None = None
+        self._pauses = False
         self._hidden_chars = 0  # of signatures
 
     def take(self, event: SSEEvent) -> None:
@@ -207,6 +213,7 @@ class Decoder(EventStreamDecoder):
         if stop.stop_reason == "refusal":
             raise WireError(_refusal(stop.stop_details or StopDetails()))
         self._stop = stop_reason(stop.stop_reason)
+        self._pauses = stop.stop_reason == _PAUSE
 
     def _end_blocks(self) -> None:
         for wire_index in sorted({*self._blocks, *self._opaque}):
@@ -216,7 +223,16 @@ class Decoder(EventStreamDecoder):
         self._end_blocks()
         if self._stop is None:
             return super().end_mark()
-        self.done(self._stop)
+        if self._pauses and not self.writer.message.calls:
+            self.paused = True
+        else:
+            self.done(self._stop)
+
+    def resume(self) -> AssistantMessage:
+        self._sse = SSEParser(max_stray_bytes=MAX_BODY_BYTES)
+        self._begun, self._next, self._stop = False, 0, None
+        self._usage, self._spent = {}, self.writer.usage
+        return super().resume()
 
     def _fail(self, data: str) -> None:
         raise reported(read_or_none(data))
@@ -231,8 +247,11 @@ class Decoder(EventStreamDecoder):
         if split is not None:
             counts["hour"] = split.ephemeral_1h_input_tokens
         self._usage |= {name: min(max(count, 0), MAX_TOKENS) for name, count in counts.items() if count is not None}
+        self.writer.usage = self._spent.plus(self._priced())
+
+    def _priced(self) -> Usage:
         written = self._usage.get("cache_creation_input_tokens", 0)
-        self.writer.usage = priced(
+        return priced(
             self.writer.model,
             input=self._usage.get("input_tokens", 0),
             output=self._usage.get("output_tokens", 0),

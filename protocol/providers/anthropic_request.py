@@ -56,7 +56,7 @@ def build_request(model: ModelDescriptor, context: Context, options: ModelOption
     thought = think(model.id, options.reasoning, max_tokens, replays=_replays(handed), resumes=_resumes(handed))
     tools, callable_ = _tools(model, context, handed)
     system: list[_Block] = [_text(context.instructions)] if context.instructions.strip() else []
-    messages = _messages(handed, with_thinking=not thought.off)
+    messages = _messages(handed, with_thinking=not thought.off, resumes=context.resumes)
     _mark(tools, options.cache_tools)
     _mark(system, options.cache_instructions)
     _settle_breakpoints(tools, system, messages, options)
@@ -110,9 +110,9 @@ def _tool(name: str, description: str, parameters: dict[str, Any]) -> _Block:
     return tool | {"description": description} if description else tool
 
 
-def _messages(handed: Sequence[Message], *, with_thinking: bool) -> list[_Block]:
+def _messages(handed: Sequence[Message], *, with_thinking: bool, resumes: bool) -> list[_Block]:
     """The turns, user and assistant by turns, from a user to a user: today's models refuse to go on with a message that
-    they are given the beginning of."""
+    they are given the beginning of, unless they paused it themselves."""
     turns: list[_Block] = []
     for message in handed:
         if isinstance(message, AssistantMessage):
@@ -124,7 +124,7 @@ def _messages(handed: Sequence[Message], *, with_thinking: bool) -> list[_Block]
             turns[-1]["content"] += _asked(message)
         else:
             turns.append(_user_turn(_asked(message)))
-    if not turns or turns[-1]["role"] == "assistant":
+    if not turns or (turns[-1]["role"] == "assistant" and not resumes):
         turns.append(_user_turn([_text(GO_ON)]))
     for turn in turns:
         # A turn's tool results come first. Images that a failed call gave are the only blocks in between.

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from ..events import StreamEvent
-from ..messages import Cost, ErrorKind, ModelDescriptor, StopReason, Usage
+from ..messages import AssistantMessage, Cost, ErrorKind, ModelDescriptor, StopReason, Usage
 from ..sse import SSETooLarge
 from .loose import read, read_as
 from .message_writer import MessageWriter, WireError
@@ -29,9 +29,13 @@ class StreamDecoder(ABC):
 
     Its owner calls `feed` for each chunk and `close` at the body's end, or `fail` for what went wrong below. Each gives
     back the events that this makes; after `Done` or `Failed` there are none any more. Nothing raises.
+
+    A provider may stop in mid-turn: then the decoder is `paused`. Its owner asks again, with what `resume` gives as the
+    last message, and feeds the next body; or it calls `close`, and the message ends as one that was cut off.
     """
 
     def __init__(self, model: ModelDescriptor) -> None:
+        self.paused = False
         self.writer = MessageWriter(model)
         self.calls = StreamedCalls(self.writer)
 
@@ -56,7 +60,7 @@ class StreamDecoder(ABC):
     def feed(self, data: bytes) -> list[StreamEvent]:
         """What `data` makes."""
         try:
-            if not self.ended:
+            if not self.ended and not self.paused:
                 self.receive(data)
         except WireError as error:
             self.writer.fail(str(error), error.kind)
@@ -67,11 +71,18 @@ class StreamDecoder(ABC):
     def close(self) -> list[StreamEvent]:
         """What the body's end makes."""
         try:
-            if not self.ended:
+            if self.paused:
+                self.done("length")
+            elif not self.ended:
                 self.receive_end()
         except WireError as error:
             self.writer.fail(str(error), error.kind)
         return self.writer.take()
+
+    def resume(self) -> AssistantMessage:
+        """Get ready for the next body of a paused message; gives what was said so far."""
+        self.paused = False
+        return self.writer.message
 
     def fail(
         self, text: str, kind: ErrorKind, *, status: int | None = None, retry_after_s: float | None = None

@@ -35,7 +35,7 @@ class EventStreamDecoder(StreamDecoder):
 
     def receive(self, data: bytes) -> None:
         for event in self._sse.feed(data):
-            if self.ended:
+            if self.ended or self.paused:
                 return
             self._receive_event(event)
 
@@ -47,7 +47,7 @@ class EventStreamDecoder(StreamDecoder):
         document = read_or_none(stray)
         if document is not None and not self.ended:
             self._receive_document(document)
-        if not self.ended:
+        if not self.ended and not self.paused:
             self.end_of_body()
 
     def end_mark(self) -> None:

@@ -74,6 +74,11 @@ class MessageWriter:
         """Whether anything was said."""
         return self._blocks > 0
 
+    @property
+    def message(self) -> AssistantMessage:
+        """What was said so far."""
+        return self._message(keep_incomplete_calls=False)
+
     def take(self) -> list[StreamEvent]:
         """The events since the last `take`."""
         self._join()
