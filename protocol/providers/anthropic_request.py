@@ -38,6 +38,11 @@ DEFAULT_MAX_TOKENS = 16_384
 
 MAX_BREAKPOINTS = 4  # of the cache, in one request
 
+# Types that have blocks of their own, or are a user's.
+_NEVER_OPAQUE = frozenset(
+    {"document", "image", "redacted_thinking", "search_result", "text", "thinking", "tool_result", "tool_use"}
+)
+
 _Block = dict[str, Any]
 _MARK = "cache_control"  # until the breakpoints are settled, it holds a Lifetime
 
@@ -172,7 +177,7 @@ def _said(message: AssistantMessage, *, with_thinking: bool) -> list[_Block]:
             case ToolCall():
                 blocks.append({"type": "tool_use", "id": each.id, "name": each.name, "input": each.arguments})
             case Opaque():
-                blocks += opaque_json(each)
+                blocks += opaque_json(each, _NEVER_OPAQUE)
             case Thinking(redacted=True) if with_thinking:
                 blocks.append({"type": "redacted_thinking", "data": each.signature})
             case Thinking() if with_thinking:

@@ -6,7 +6,7 @@ result that comes late takes the place of the synthetic one. So a provider's cac
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -111,13 +111,18 @@ def longest(*wishes: str | None) -> Lifetime | None:
     return "long" if "long" in wishes else "short" if "short" in wishes else None
 
 
-def opaque_json(block: Opaque) -> list[dict[str, Any]]:
-    """The provider's block as it came; nothing where it can't be read."""
+def opaque_json(block: Opaque, never: frozenset[str]) -> list[dict[str, Any]]:
+    """The provider's block as it came; nothing where it can't be read, or is of a type that a model doesn't make.
+
+    A client may have written the history: so no block may speak for the system or a person, or be their approval.
+    `never` names the types that would, and those that have blocks of their own."""
     try:
         raw = msgspec.json.decode(block.raw)
     except (msgspec.MsgspecError, RecursionError, ValueError):
         return []
-    return [cast("dict[str, Any]", raw)] if isinstance(raw, dict) else []
+    fields = cast("dict[str, Any]", raw) if isinstance(raw, dict) else {}
+    is_models_own = bool(block.kind) and fields.get("type") == block.kind and block.kind not in never
+    return [fields] if is_models_own and "role" not in fields else []
 
 
 def _user(message: UserMessage, target: ModelDescriptor) -> UserMessage | None:
@@ -136,7 +141,7 @@ def _assistant(
     own = same_provider and message.model == target.id
     content: list[AssistantBlock] = []
     # Anthropic refuses a message that ends with thinking, OpenAI reasoning with no item after it.
-    followed = rules.thinking_anywhere and any(not isinstance(each, Thinking) for each in message.content)
+    followed = rules.thinking_anywhere and any(_says_something(each) for each in message.content)
     for block in reversed(message.content):
         match block:
             case Text():
@@ -154,12 +159,18 @@ def _assistant(
         _call(each, ids, same_provider=same_provider, own=own) if isinstance(each, ToolCall) else each
         for each in reversed(content)
     ]
-    lost_thinking = any(isinstance(each, Thinking) for each in message.content) and not any(
-        isinstance(each, Thinking) for each in content
-    )
-    if not own or lost_thinking:  # OpenAI's Responses refuses text between the calls of a message
+    if not own or (_has_thinking(message.content) and not _has_thinking(content)):
+        # OpenAI's Responses refuses text between the calls of a message.
         content.sort(key=lambda block: isinstance(block, ToolCall))
     return _replace(message, content=tuple(content)) if content else None
+
+
+def _has_thinking(content: Iterable[AssistantBlock]) -> bool:
+    return any(isinstance(block, Thinking) for block in content)
+
+
+def _says_something(block: AssistantBlock) -> bool:
+    return not isinstance(block, Thinking) and not (isinstance(block, Text) and _blank(block.text))
 
 
 def _own_words(block: Text, own: bool, same_provider: bool) -> Text:

@@ -119,10 +119,10 @@ class Decoder(EventStreamDecoder):
         self._signature: str | None = None  # of the open text block
         self._citations: tuple[dict[str, Any], ...] = ()  # of the open text block
         self._details = ReasoningDetails()
-        self._field = ""  # the source of that block
         self._detailed: int | None = None  # the thinking block that has the details as its signature; it stays open
+        self._field = ""  # the source of that block
+        self._finish = ""  # the reason, once it came
         self.calls.before_call = self._end_block
-        self._finish = ""  # the reason
 
     def take(self, event: SSEEvent) -> None:
         chunk = parse(_CHUNKS, event.data, "a chunk")

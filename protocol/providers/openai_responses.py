@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any, ClassVar
 
-from ..messages import ModelDescriptor, Usage
+from ..messages import ModelDescriptor
 from ..sse import SSEEvent
 from .adapter import Adapter
 from .decoding import json_text, parse
@@ -22,7 +22,6 @@ from .finish_reasons import stop_reason
 from .loose import read_or_none
 from .message_writer import WireError
 from .opaque_blocks import carried
-from .openai_models import cost_of, usage_of
 from .openai_responses_request import Kept, build_request
 from .openai_responses_wire import (
     CALL_ITEM,
@@ -33,17 +32,18 @@ from .openai_responses_wire import (
     REASONING_ITEM,
     RESPONSE_EVENT,
     CallItem,
-    Counts,
     Delta,
-    InputDetails,
     MessageItem,
-    OutputDetails,
     Part,
     ReasoningItem,
     Response,
+    usage_in,
 )
 
 __all__ = ["ADAPTER", "Decoder"]
+
+
+_CUSTOM_CALL = "custom_tool_call"  # of a tool whose input is text
 
 
 class _Item:
@@ -151,7 +151,7 @@ class Decoder(EventStreamDecoder):
                 message = parse(MESSAGE_ITEM, body, "a message")
                 self._message_done(index, message)
                 self._forget(index, message)
-            case "custom_tool_call":
+            case kind if kind == _CUSTOM_CALL:
                 call = parse(CALL_ITEM, body, "a call")
                 arguments = json_text({"input": call.input or ""})
                 self._call_done(index, CallItem(call_id=call.call_id, name=call.name, arguments=arguments))
@@ -246,11 +246,19 @@ class Decoder(EventStreamDecoder):
             self.done("length" if cut_off or status == "incomplete" else "stop")
 
     def _take_unseen(self, index: int, body: bytes) -> None:
-        """Take an item of the whole response if the stream had fewer of its type: some servers stream nothing."""
+        """Take an item of the whole response if nothing of it came, or the stream had fewer of its type: some servers
+        stream nothing."""
         kind = parse(KIND, body, "an output item").type or ""
+        begun = self._items.get(index)
+        if kind == _CUSTOM_CALL:
+            kind = "function_call"
+        elif kind == "message" and not parse(MESSAGE_ITEM, body, "a message").says_something:
+            return
         self._passed[kind] += 1
         if self._passed[kind] > self._seen[kind]:
             self._take_item(-1 - index, body)  # at an index that no item of the stream had
+        elif begun is not None and not begun.grown and (begun.block is None) == (kind == "function_call"):
+            self._take_item(index, body)
 
     def _response_failed(self, data: str) -> None:
         raise reported(self._response(data).error)
@@ -263,7 +271,7 @@ class Decoder(EventStreamDecoder):
         response = parse(RESPONSE_EVENT, data, "a response").response or Response()
         self.writer.response_id = response.id or self.writer.response_id
         if response.usage is not None:
-            self.writer.usage = _usage(self.writer.model, response.usage)
+            self.writer.usage = usage_in(self.writer.model, response.usage)
         return response
 
     _HANDLERS: ClassVar[dict[str, Callable[["Decoder", str], Any]]] = {
@@ -284,21 +292,6 @@ class Decoder(EventStreamDecoder):
 
 def _joined(parts: list[Part] | None) -> str:
     return "\n\n".join(part.text for part in parts or () if part.text)
-
-
-def _usage(model: ModelDescriptor, usage: Counts) -> Usage:
-    details = usage.input_tokens_details or InputDetails()
-    of_output = usage.output_tokens_details or OutputDetails()
-    return usage_of(
-        model,
-        prompt=usage.input_tokens or 0,
-        output=usage.output_tokens or 0,
-        total=usage.total_tokens or 0,
-        reasoning=of_output.reasoning_tokens or 0,
-        cache_read=details.cached_tokens or 0,
-        cache_write=details.cache_write_tokens or 0,
-        provider_cost=cost_of(usage.cost, usage.cost_in_usd_ticks),
-    )
 
 
 ADAPTER = Adapter("openai-responses", build_request, Decoder)

@@ -48,6 +48,13 @@ RULES = Rules(call_ids="safe64")
 
 _MAX_METADATA = (16, 64, 512)  # pairs, characters of a key, characters of a value
 
+# Types that have blocks of their own, or are the program's or a person's to send.
+_NEVER_OPAQUE = frozenset(
+    {"apply_patch_call_output", "computer_call_output", "custom_tool_call", "custom_tool_call_output", "function_call"}
+    | {"function_call_output", "item_reference", "local_shell_call_output", "mcp_approval_response", "message"}
+    | {"reasoning"}
+)
+
 _Json = dict[str, Any]
 
 
@@ -173,7 +180,7 @@ def _answer(message: AssistantMessage) -> Iterator[_Json]:
         elif isinstance(block, Thinking):
             yield from _thought(block)
         elif isinstance(block, Opaque):
-            yield from opaque_json(block)
+            yield from opaque_json(block, _NEVER_OPAQUE)
         else:
             arguments = msgspec.json.encode(block.arguments).decode()
             yield {"type": "function_call", "call_id": block.id, "name": block.name, "arguments": arguments}

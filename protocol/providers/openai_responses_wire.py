@@ -4,6 +4,9 @@ from typing import Any
 
 import msgspec
 
+from ..messages import ModelDescriptor, Usage
+from .openai_models import cost_of, usage_of
+
 __all__ = [
     "CALL_ITEM",
     "DELTA",
@@ -13,14 +16,12 @@ __all__ = [
     "REASONING_ITEM",
     "RESPONSE_EVENT",
     "CallItem",
-    "Counts",
     "Delta",
-    "InputDetails",
     "MessageItem",
-    "OutputDetails",
     "Part",
     "ReasoningItem",
     "Response",
+    "usage_in",
 ]
 
 
@@ -54,6 +55,11 @@ class Part(In, frozen=True, gc=False):
 class MessageItem(In, frozen=True, gc=False):
     content: list[Part] | None = None
     phase: str | None = None  # commentary or final_answer: newer models want to be told it again
+
+    @property
+    def says_something(self) -> bool:
+        """Whether there is text in it."""
+        return any(part.text or part.refusal for part in self.content or ())
 
 
 class CallItem(In, frozen=True, gc=False):
@@ -113,3 +119,19 @@ MESSAGE_ITEM = msgspec.json.Decoder(MessageItem)
 CALL_ITEM = msgspec.json.Decoder(CallItem)
 REASONING_ITEM = msgspec.json.Decoder(ReasoningItem)
 RESPONSE_EVENT = msgspec.json.Decoder(ResponseEvent)
+
+
+def usage_in(model: ModelDescriptor, usage: Counts) -> Usage:
+    """What the call took."""
+    details = usage.input_tokens_details or InputDetails()
+    of_output = usage.output_tokens_details or OutputDetails()
+    return usage_of(
+        model,
+        prompt=usage.input_tokens or 0,
+        output=usage.output_tokens or 0,
+        total=usage.total_tokens or 0,
+        reasoning=of_output.reasoning_tokens or 0,
+        cache_read=details.cached_tokens or 0,
+        cache_write=details.cache_write_tokens or 0,
+        provider_cost=cost_of(usage.cost, usage.cost_in_usd_ticks),
+    )

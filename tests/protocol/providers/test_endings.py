@@ -130,6 +130,23 @@ def test_what_was_streamed_is_not_taken_again() -> None:
     assert message.content[-1] == Text(text="Two.")
 
 
+def test_arguments_that_stand_in_the_completed_response_alone_are_taken() -> None:
+    begun = {"type": "response.output_item.added", "output_index": 2, "item": OUTPUT[2] | {"arguments": ""}}
+    assert responses(begun, completed(output=OUTPUT)).calls[0].arguments == {"at": 1}
+
+
+def test_a_message_without_text_does_not_count() -> None:
+    delta = {"type": "response.output_text.delta", "output_index": 1, "delta": "4"}
+    assert responses(delta, completed(output=[part(""), part("4")])).content == (Text(text="4"),)
+
+
+def test_a_custom_call_in_the_completed_response_is_made_once() -> None:
+    item = {"type": "custom_tool_call", "call_id": "call_1", "name": "patch", "input": "x"}
+    done = {"type": "response.output_item.done", "output_index": 0, "item": item}
+    message = responses(done, completed(output=[item, OUTPUT[2] | {"call_id": "call_2"}]))
+    assert [call.name for call in message.calls] == ["patch", "look"]
+
+
 def test_a_whole_response_in_place_of_a_stream_is_taken() -> None:
     document = b'{"object":"response","status":"completed","output":[{"type":"message","content":[{"text":"4"}]}]}'
     assert ended(answer("openai-responses", document)) == ("stop", "4", None)

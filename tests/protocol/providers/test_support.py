@@ -16,6 +16,7 @@ from adjourn.protocol.messages import (
     Image,
     Message,
     ModelDescriptor,
+    Opaque,
     Text,
     Thinking,
     ToolCall,
@@ -141,6 +142,9 @@ ROWS: dict[str, Callable[[str], str]] = {
     ),
     "thinking given back to its model": thinking_given_back,
     "thinking of another model": thinking_of_another,
+    "what the provider did by itself, given back": lambda api: yes(
+        any_golden(api, lambda _, said: any(isinstance(block, Opaque) for block in said.content))
+    ),
     "several tool calls at once": lambda api: yes(any_golden(api, lambda _, said: len(said.calls) > 1)),
     "strict tool schemas": lambda api: yes('"strict": true' in json.dumps(sent(api))),
     "images from users": lambda api: yes(CAT.data in json.dumps(turns(api, UserMessage(content=(CAT,))))),
