@@ -138,8 +138,8 @@ class RunActor:
         if self._is_occupied or self._flying:
             self._scope.cancel()
 
-    async def wait_for_store(self, error: Exception, wait_s: float) -> None:
-        logger.warning("run %s waits for the store: %s", self.state.head.id, error)
+    async def wait_for_store(self, reason: str, wait_s: float) -> None:
+        logger.warning("run %s waits for the store: %s", self.state.head.id, reason)
         self.state.store_down = True
         with trio.move_on_after(wait_s):
             while trio.lowlevel.current_task() is self._task:  # else the task reads its mailbox itself

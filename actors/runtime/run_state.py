@@ -36,8 +36,8 @@ class Carrier(Protocol):
         """Cancel all that is under way."""
         ...
 
-    async def wait_for_store(self, error: Exception, wait_s: float) -> None:
-        """Hear that the store does not answer, and wait until it is asked again."""
+    async def wait_for_store(self, reason: str, wait_s: float) -> None:
+        """Hear that the store does not answer, and why; wait until it is asked again."""
         ...
 
 
@@ -47,7 +47,7 @@ class Gone:
     def stop_effects(self) -> None:
         """Do nothing."""
 
-    async def wait_for_store(self, error: Exception, wait_s: float) -> None:
+    async def wait_for_store(self, reason: str, wait_s: float) -> None:
         """Wait."""
         await trio.sleep(wait_s)
 
@@ -119,10 +119,10 @@ class RunState:
             except StoreUnavailable as error:
                 if not insist:
                     raise
-                unavailable = error
+                reason = str(error)
             finally:
                 self._lock.release()
-            await self.carrier.wait_for_store(unavailable, wait_s)
+            await self.carrier.wait_for_store(reason, wait_s)
             wait_s = min(2 * wait_s, longest)
 
     async def reload(self) -> bool:
@@ -137,10 +137,10 @@ class RunState:
                 self.store_down = False
                 return record is not None
             except StoreUnavailable as error:
-                unavailable = error
+                reason = str(error)
             finally:
                 self._lock.release()
-            await self.carrier.wait_for_store(unavailable, wait_s)
+            await self.carrier.wait_for_store(reason, wait_s)
             wait_s = min(2 * wait_s, longest)
 
     def _check_code(self, transition: Transition) -> None:

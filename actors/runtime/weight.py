@@ -48,9 +48,8 @@ CALL = 400  # also a piece of a message that has no text
 SCALAR = 32
 MAX_SCHEMAS = 256  # schemas whose weight is kept
 
-ALONE = frozenset(
-    {AgentRetry, MiddlewareError, ToolExecutionUpdate}
-)  # what they show is not in the run's state, or not for long
+# What events of these kinds show is not in the run's state, or not for long.
+ALONE = frozenset({AgentRetry, MiddlewareError, ToolExecutionUpdate})
 
 EventWeight: TypeAlias = tuple[int, int]
 """What an event takes beside `EVENT`, in bytes; on the wire it takes about the sum of the three.
