@@ -233,8 +233,8 @@ class OpenAIResponses:
             elif item.type == "function_call":
                 blocks.append(("call", item.call_id, item.name, json.loads(item.arguments)))
         stop = "toolUse" if any(block[0] == "call" for block in blocks) else "stop"
-        if response.incomplete_details and response.incomplete_details.reason == "max_output_tokens":
-            stop = "length"  # aimock never says so: it has the status, without the reason
+        if response.status == "incomplete":  # aimock names no reason
+            stop = "length"
         usage = response.usage
         tokens = counted(usage.input_tokens, usage.output_tokens, usage.input_tokens_details)
         return Heard(tuple(blocks), stop, tokens)

@@ -35,7 +35,7 @@ ANSWERS = {
     ),
     "openai-responses": "phases text thinking usage-cached usage-written-without-a-price",
     "ollama-chat": (
-        "bytes-that-are-no-text-in-arguments call calls-of-one-id calls-parallel calls-without-ids length "
+        "bytes-that-are-no-text-in-arguments call calls-parallel calls-without-ids length "
         "no-newline-at-the-end nothing-said text text-in-the-last-line thinking thinking-alone "
         "thinking-in-one-line-with-text usage-not-counted"
     ),
