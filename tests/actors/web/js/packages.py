@@ -1,4 +1,5 @@
-"""What npm has for the slow tests of this folder: React 18 and 19 with a DOM to render into, and a type checker.
+"""What npm has for the slow tests of this folder: React 18 and 19 with a DOM to render into, and a type checker; and
+for `tests/browser/`: axe, which looks for what keeps people out of a page.
 
 This file installs it beside itself, as the lock files say. The tests look for it there, and fetch nothing:
 

@@ -1,0 +1,81 @@
+"""Debian's Chromium, driven by Playwright: the browser, and a profile for each test. No test of its own.
+
+Playwright's synchronous interface runs an asyncio loop in the thread that uses it: no test that uses it is `async`.
+"""
+
+import os
+import re
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import pytest
+
+PATIENCE_MS = 30_000  # for a machine that is busy; what is waited for takes a second or two
+
+try:
+    from playwright.sync_api import Browser, BrowserContext, Locator, Page, Route, expect, sync_playwright
+except ImportError as error:
+    Browser = BrowserContext = Locator = Page = Route = expect = None  # for those who import them from here
+    MISSING = f"{error}: .venv/bin/pip install -e '.[dev,browser]'"
+else:
+    MISSING = None if shutil.which("chromium") else "no chromium found: apt-get install chromium"
+    expect.set_options(timeout=PATIENCE_MS)
+
+__all__ = ["UNREACHABLE", "Browser", "Locator", "Page", "Profile", "expect", "open_browser"]
+
+# What Chromium itself says of requests while a server, or the network, is away.
+UNREACHABLE = "ERR_(CONNECTION|EMPTY_RESPONSE|INCOMPLETE_CHUNKED|INTERNET_DISC)|WebSocket connection to .* failed"
+FLAGS = ["--no-sandbox", "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"]  # no other machine is found
+
+
+@contextmanager
+def open_browser() -> Iterator[Browser]:
+    """The browser. Where it is missing, tests are skipped; in CI they fail."""
+    if MISSING is not None:
+        (pytest.fail if os.environ.get("CI") else pytest.skip)(MISSING)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=FLAGS)
+        try:
+            yield browser
+        finally:
+            browser.close()
+
+
+class Profile:
+    """A browser profile of one test: its tabs share storage and network.
+
+    `faults` has what goes wrong in any tab: uncaught errors, and errors on the console. A request that fails is one of
+    these, and each request to another machine does.
+    """
+
+    def __init__(self, context: BrowserContext, origin: str) -> None:
+        self.context, self.origin = context, origin
+        self.faults: list[str] = []
+        self._expected: list[re.Pattern[str]] = []
+        context.set_default_timeout(PATIENCE_MS)
+        context.on("weberror", lambda error: self._note(error.error.stack or error.error.message))
+        context.on("console", lambda said: said.type == "error" and self._note(f"{said.text} ({said.location['url']})"))
+
+    def open(self, path: str = "/") -> Page:
+        """A new tab, at a path of the server."""
+        page = self.context.new_page()
+        page.goto(self.origin + path)
+        return page
+
+    def expect_fault(self, pattern: str) -> None:
+        """Errors that match are what the test is about: they are no faults."""
+        self._expected.append(re.compile(pattern))
+
+    def serve(self, prefix: str, body_of: Callable[[str], tuple[str, str]]) -> None:
+        """Answer requests for paths that begin with `prefix` here, in place of the server: with a type and a body."""
+
+        def answer(route: Route) -> None:
+            content_type, body = body_of(route.request.url.removeprefix(self.origin + prefix))
+            route.fulfill(content_type=content_type, body=body)
+
+        self.context.route(lambda url: url.startswith(self.origin + prefix), answer)
+
+    def _note(self, fault: str) -> None:
+        if not any(pattern.search(fault) for pattern in self._expected):
+            self.faults.append(fault)
