@@ -1,0 +1,109 @@
+"""Chatting on the page: words as they come, and what may come between."""
+
+from collections.abc import Callable
+
+import pytest
+from chromium import UNREACHABLE, Profile, expect
+from served import Served
+from stage import REST, TOLD
+from visitor import Visitor
+
+pytestmark = pytest.mark.browser
+OpenProfile = Callable[..., Profile]
+
+
+def listener(open_profile: OpenProfile, server: Served, hero: str) -> Visitor:
+    """A visitor who hears the first half of a story."""
+    visitor = Visitor(open_profile(server), "/#/chat/teller")
+    visitor.say(hero)
+    visitor.sees(f"{TOLD} {hero}")
+    return visitor
+
+
+def sees_whole(visitor: Visitor, hero: str) -> None:
+    visitor.sees_rest()
+    visitor.sees(f"{TOLD} {hero} {REST}")
+
+
+def test_words_show_as_they_come(open_profile: OpenProfile, stage: Served) -> None:
+    visitor = listener(open_profile, stage, "Kim")
+    expect(visitor.page.get_by_role("button", name="Stop")).to_be_visible()
+    stage.release("Kim")
+    sees_whole(visitor, "Kim")
+
+
+def test_a_tool_at_work_tells_how_far_it_is(open_profile: OpenProfile, stage: Served) -> None:
+    visitor = Visitor(open_profile(stage), "/#/chat/clerk")
+    visitor.say("weigh 5 Jo")
+    visitor.sees("half of it")
+    stage.release("Jo")
+    visitor.sees("Jo is heavy.")
+    expect(visitor.said.get_by_text("half of it")).to_be_hidden()
+
+
+def test_a_stopped_model_leaves_what_it_has_said(open_profile: OpenProfile, stage: Served) -> None:
+    visitor = listener(open_profile, stage, "Lea")
+    visitor.press("Stop")
+    visitor.sees("Stopped")
+    visitor.sees(f"{TOLD} Lea")
+    visitor.say("Lou")
+    stage.release("Lou")
+    sees_whole(visitor, "Lou")
+
+
+def test_a_reload_goes_on_with_the_stream(open_profile: OpenProfile, stage: Served) -> None:
+    visitor = listener(open_profile, stage, "Max")
+    visitor.page.reload()
+    visitor.sees(f"{TOLD} Max")
+    stage.release("Max")
+    sees_whole(visitor, "Max")
+    expect(visitor.page.get_by_role("article", name="You")).to_have_count(1)
+
+
+def test_another_tab_follows_along_also_into_the_next_run(open_profile: OpenProfile, stage: Served) -> None:
+    visitor = listener(open_profile, stage, "Ned")
+    other = Visitor(visitor.profile, visitor.page.url.removeprefix(stage.url))
+    other.sees(f"{TOLD} Ned")
+    stage.release("Ned")
+    sees_whole(other, "Ned")
+    visitor.sees_rest()
+    visitor.say("Oda")
+    stage.release("Oda")
+    for tab in (visitor, other):
+        sees_whole(tab, "Oda")
+
+
+def test_the_open_page_goes_on_when_a_killed_server_is_back(open_profile: OpenProfile, own_stage: Served) -> None:
+    visitor = listener(open_profile, own_stage, "Pia")
+    visitor.profile.expect_fault(UNREACHABLE)
+    own_stage.kill()
+    expect(visitor.page.get_by_text("Connection lost")).to_be_visible()
+    own_stage.start()
+    own_stage.release("Pia")
+    sees_whole(visitor, "Pia")
+    expect(visitor.page.get_by_text("Connection lost")).to_be_hidden()
+
+
+def test_the_page_goes_on_after_time_without_network(open_profile: OpenProfile, stage: Served) -> None:
+    profile = open_profile(stage)
+    profile.expect_fault(UNREACHABLE)
+    profile.context.clock.install()
+    visitor = listener(lambda _: profile, stage, "Quin")
+    profile.context.set_offline(True)
+    stage.release("Quin")
+    visitor.page.clock.run_for("02:00")  # it gives up a connection that is silent for so long
+    expect(visitor.page.get_by_text("Connection lost")).to_be_visible()
+    profile.context.set_offline(False)
+    visitor.page.clock.run_for("00:30")  # it dials again within that
+    sees_whole(visitor, "Quin")
+
+
+def test_a_slow_network_delays_and_loses_nothing(open_profile: OpenProfile, stage: Served) -> None:
+    profile = open_profile(stage)
+    visitor = Visitor(profile, "/#/chat/clerk")
+    slow = {"offline": False, "latency": 300, "downloadThroughput": 40_000, "uploadThroughput": 20_000}
+    profile.context.new_cdp_session(visitor.page).send("Network.emulateNetworkConditions", slow)
+    visitor.page.reload()
+    visitor.say("lend 5 Ron")
+    visitor.card("lend").press("Approve")
+    visitor.sees("Lent 5.00 to Ron.")

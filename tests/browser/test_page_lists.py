@@ -1,0 +1,60 @@
+"""The inbox, the list of runs, and a run's timeline."""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from chromium import Profile, expect
+from served import Served
+from visitor import Visitor
+
+pytestmark = pytest.mark.browser
+OpenProfile = Callable[..., Profile]
+Start = Callable[..., Served]
+
+
+def test_the_inbox_decides_what_waits_in_any_run_live(open_profile: OpenProfile, start: Start) -> None:
+    server = start("serve", "stage:agents", "--store", "memory:")
+    server.start_run("clerk", "lend 5 Ann")
+    bobs = server.start_run("clerk", "lend 6 Bob")
+    visitor = Visitor(open_profile(server), "/#/inbox")
+    items = visitor.page.get_by_role("main").get_by_role("listitem").filter(has_text="clerk")
+    expect(items).to_have_count(2)
+    expect(items.first).to_contain_text("Ann")  # the oldest comes first, and is open
+    server.start_run("clerk", "lend 7 Cid")
+    expect(items).to_have_count(3)
+    visitor.card("lend").press("Approve")
+    expect(visitor.page.get_by_text("lend: Approved by you")).to_be_attached()  # until the next news
+    visitor.card("lend").sees("Bob")  # the next one opens
+    server.decline(bobs)
+    expect(visitor.page.get_by_role("link", name="Inbox")).to_contain_text("1")
+
+
+def test_five_hundred_runs_are_listed_a_page_at_a_time_and_live(open_profile: OpenProfile, start: Start) -> None:
+    server = start("serve", "stage:agents", "--store", "memory:")
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda number: server.start_run("clerk", f"hero {number}"), range(500)))
+    visitor = Visitor(open_profile(server), "/#/runs")
+    rows = visitor.page.get_by_role("main").get_by_role("listitem")
+    expect(rows.filter(has_text="hero")).not_to_have_count(0)
+    before = rows.count()
+    assert before < 500
+    visitor.press("Show more")
+    expect(rows.nth(before)).to_be_visible()
+    server.start_run("teller", "the latest hero")
+    expect(rows.first).to_contain_text("the latest hero")
+    server.release("the latest hero")
+    expect(rows.first).to_contain_text("Done")
+
+
+def test_a_timeline_tells_each_step_who_decided_and_what_it_took(open_profile: OpenProfile, stage: Served) -> None:
+    visitor = Visitor(open_profile(stage), "/#/chat/clerk")
+    visitor.say("lend 5 Dan")
+    visitor.card("lend").press("Approve")
+    visitor.sees("Lent 5.00 to Dan.")
+    visitor.sees_rest()
+    run_id = visitor.page.url.rsplit("/", 1)[1]
+    timeline = Visitor(visitor.profile, f"/#/runs/{run_id}/timeline").page.get_by_role("region", name="Timeline")
+    steps = timeline.get_by_role("listitem").filter(visible=True)
+    for place, words in enumerate(("lend 5 Dan", "As you wish.", "Approved", "Lent 5.00", "Lent 5.00", "Done")):
+        expect(steps.nth(place)).to_contain_text(words)
