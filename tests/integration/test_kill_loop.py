@@ -5,6 +5,7 @@ invariants hold whatever that is.
 """
 
 import random
+import re
 import sys
 from collections import Counter
 from collections.abc import AsyncGenerator
@@ -167,11 +168,11 @@ async def served(folder: Path, port: int) -> AsyncGenerator[tuple[trio.Process, 
     assert process.stdout is not None
     try:
         said = b""
-        while b"\n" not in said:
+        while (found := re.search(rb"ws://.*:(\d+)\n", said)) is None:
             data = await process.stdout.receive_some()
             assert data, (folder / "log.txt").read_text()
             said += data
-        yield process, int(said.split(b"\n")[0].rpartition(b":")[2])
+        yield process, int(found[1])
     finally:
         with trio.CancelScope(shield=True):
             process.kill()
