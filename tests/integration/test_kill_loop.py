@@ -162,7 +162,8 @@ class World:
 
 @asynccontextmanager
 async def served(folder: Path, port: int) -> AsyncGenerator[tuple[trio.Process, int]]:
-    command = [sys.executable, "-W", "error", "-m", "adjourn.actors", "serve", "hostile:agents", "--port", str(port)]
+    serve = ["serve", "hostile:agents", "--port", str(port), "--no-http"]  # its port might be a client's by now
+    command = [sys.executable, "-W", "error", "-m", "adjourn.actors", *serve]
     with (folder / "log.txt").open("ab") as log:
         process = await trio.lowlevel.open_process(command, cwd=folder, stdout=PIPE, stderr=log)
     assert process.stdout is not None
