@@ -18,7 +18,7 @@ from adjourn.protocol import rpc
 from adjourn.protocol.methods import METHODS
 
 SEED = 20_261_122
-PATIENCE_S = 20  # for a machine that is busy
+PATIENCE_S = 50  # for a machine that is busy
 CLOSE_CODES = {1002, 1003, 1007, 1009}
 FORMS = pytest.mark.parametrize("form", [rpc.JSON, rpc.MSGPACK], ids=["json", "msgpack"])
 ODD: list[Any] = [
