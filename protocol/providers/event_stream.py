@@ -41,7 +41,8 @@ class EventStreamDecoder(StreamDecoder):
 
     def receive_end(self) -> None:
         stray = self._sse.stray
-        for event in self._sse.feed(b"\n\n"):  # the last event may lack its blank line; if it is cut off, it is nothing
+        # The last event may lack its blank line. One whose JSON is cut off is left out.
+        for event in self._sse.feed(b"\n\n"):
             if not self.ended and (event.data.startswith(END_MARK) or read_or_none(event.data) is not None):
                 self._receive_event(event)
         document = read_or_none(stray)

@@ -16,7 +16,7 @@ _CUT_OFF = frozenset(
     {"contextlength", "contextlengthexceeded", "length", "maxlength", "maxoutputtokens", "maxtokens"}
     | {"modelcontextwindowexceeded", "modellength", "tokenlimit"}
 )
-# OpenAI's word, Gemini's, and z.ai's; of any other it is known by its sound.
+# OpenAI's, Gemini's and z.ai's words, and parts of words by which the reason is clear.
 _FILTERED = re.compile(r"contentfilter|safety|recitation|blocklist|prohibited|spii|sensitive|refusal|policy|guardrail")
 
 

@@ -1,7 +1,7 @@
 """JSON that is not quite what its wire promises, read as far as it makes sense. Pure.
 
-Only what a strict reader refused comes here. What nobody needs may be odd, and then counts as missing: a number that
-is NaN, a list where an object should be. An id or a count may have the wrong type. What the model said may not.
+It reads what the strict reader refused. A field that no message needs may hold anything (NaN, a list for an object),
+and then counts as missing. An id or a count may have the wrong type. What the model said is never guessed.
 """
 
 import json

@@ -6,6 +6,9 @@ Servers tell calls apart by an index, an id or both, and either may be wrong. Th
   asked for once must not be executed twice.
 - A piece without id and name belongs to the call at its index, or, where no call has that index, to the latest call.
 - A second object of arguments, or another name, is a second call.
+
+A call that begins under a known id is held: nothing of it is written before it ends. Only then its arguments tell
+whether it repeats the call with that id, is the rest of it, or is another call.
 """
 
 import re
@@ -64,10 +67,12 @@ class StreamedCalls:
 
     def end_all(self) -> None:
         """End every call. What repeats another call is left out, or is a call of its own after all."""
-        for call in sorted(self._calls, key=lambda call: call.original is None):  # held calls first: one may be a rest
+        # Held calls end first: one may have the rest of another call's arguments.
+        for call in sorted(self._calls, key=lambda call: call.original is None):
             self._end(call)
 
     def _meant(self, index: int | None, id: str, name: str, arguments: str) -> "_Call":  # noqa: A002
+        """The call that a piece belongs to; a new one where it begins a call."""
         at = None if index is None else self._by_index.get(index)
         known = self._by_id.get(id) if id else None
         if known is not None:
@@ -77,7 +82,7 @@ class StreamedCalls:
                 return self._new(index, id, original=call.original or call)
             return call
         if id:
-            # Without a name, the id of the call at this index comes late, or it changes with each piece.
+            # An unknown id without a name: the call at this index gets its id late, or another id with each piece.
             late = at is not None and (not name or (not at.id and at.name in ("", name)))
             return at if at is not None and late and not at.is_followed_by(arguments) else self._new(index, id)
         latest = self._calls[-1] if self._calls else None
