@@ -24,7 +24,7 @@ def page_file(name: str) -> tuple[str, str]:
 
 @pytest.fixture
 def open_hook(open_profile: Callable[..., Profile]) -> OpenHook:
-    """Opens a page with the hook, which the browser believes to be the server's."""
+    """Opens a page with the hook. It seems to come from the server, so its requests are of the same origin."""
 
     def open_hook(server: Served) -> tuple[Page, Profile]:
         profile = open_profile(server)
