@@ -166,7 +166,9 @@ def test_what_a_broken_server_sends_is_a_codec_error(form, data):
 def test_no_mutation_of_a_servers_frame_raises_anything_else(form, data):
     params = data.draw(NOTIFIED)
     method = next(name for name, kind in NOTIFICATIONS.items() if kind is type(params))
-    error = rpc.ErrorObject(code=data.draw(st.integers()), message="m", data=data.draw(ERROR_DATA))
+    error = rpc.ErrorObject(
+        code=data.draw(st.integers(-codec.MAX_INT, codec.MAX_INT)), message="m", data=data.draw(ERROR_DATA)
+    )
     for good in (rpc.notification(method, params, form), rpc.error_reply(1, error, form)):
         at, end = sorted(data.draw(st.tuples(st.integers(0, len(good)), st.integers(0, len(good)))))
         for bad in (good, good[:at], good[:at] + data.draw(st.binary(max_size=8)) + good[end:]):
