@@ -15,6 +15,7 @@ WIDER = """
 """
 SHOW_END = """
   (element) => {
+    element.scrollTop = element.scrollHeight; // in a box that scrolls; the key End would scroll the page too, later
     element.scrollIntoView({ block: "end" });
     return new Promise((seen) => requestAnimationFrame(() => setTimeout(seen)));
   }
@@ -75,7 +76,6 @@ class Card:
     def press(self, name: str) -> None:
         """Press a button, once all that would be executed was read: until then it is disabled."""
         arguments = self.element.get_by_role("group", name="Arguments of")
-        arguments.press("End")  # in a box that scrolls
         arguments.evaluate(SHOW_END)
         button = self.element.get_by_role("button", name=name, exact=True)
         button.scroll_into_view_if_needed()
