@@ -162,6 +162,7 @@ async def test_pause(where: pause.Open) -> None:
     assert (await pause.bare_at_once(where, 3)).total_s > 0
 
 
+@pytest.mark.slow
 async def test_memory() -> None:
     tracemalloc.start()
     try:
@@ -172,6 +173,7 @@ async def test_memory() -> None:
     assert ours.parked > ours.passivated
 
 
+@pytest.mark.slow
 def test_startup(tmp_path: Path) -> None:
     path = str(tmp_path / "runs.db")
     startup.fill(path, 20)
@@ -207,6 +209,7 @@ async def test_core(name: str) -> None:
     assert await bare(3) > 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("lagging", [False, True])
 async def test_fanout(lagging: bool) -> None:
     load = fanout.Load(clients=2, events=fanout.BURST, lagging=lagging)

@@ -80,6 +80,7 @@ async def allow(principal: Principal | None, action: Action) -> bool:
     return True
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("form", "authorizer"), [(rpc.JSON, None), (rpc.MSGPACK, allow)], ids=["json", "msgpack, with an authorizer"]
 )

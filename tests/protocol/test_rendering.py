@@ -138,6 +138,7 @@ def every(*categories: str) -> list[str]:
     return [char for char in map(chr, range(sys.maxunicode + 1)) if unicodedata.category(char) in categories]
 
 
+@pytest.mark.slow
 def test_every_control_format_surrogate_private_and_separating_character_is_written_out() -> None:
     for char in every("Cc", "Cf", "Cs", "Co", "Zl", "Zp", "Zs"):
         shown = char if char == " " else f"‹U+{ord(char):04X}›"

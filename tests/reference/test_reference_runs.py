@@ -31,6 +31,8 @@ PATHS = {
     "gpt-responses": "/v1/responses",
     "llama": "/api/chat",
 }
+pytestmark = pytest.mark.slow  # they start many processes
+
 SHOP = f'''
 from adjourn.actors import Agent, tool
 
