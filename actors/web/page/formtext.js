@@ -3,6 +3,7 @@
 import { codecOf } from "./formcodecs.js";
 import { make } from "./formdom.js";
 import { Field } from "./formfield.js";
+import { codeOf, unseenIn } from "./unseen.js";
 
 /** @import { Fault, Form, Place } from "./formfield.js" @import { Shape } from "./formschema.js" */
 
@@ -107,7 +108,8 @@ export class TextField extends Field {
 
 /** Names characters that a control doesn't show, such as those that turn the direction of writing. @param {string} text */
 function unseenNote(text) {
-  const unseen = new Set(text.match(/[^\P{C}\n\r\t\u200d\p{Cs}]/gu));
-  const codes = [...unseen].map((char) => `U+${char.codePointAt(0)?.toString(16).toUpperCase().padStart(4, "0")}`);
+  const codes = unseenIn(text)
+    .filter((char) => char !== "\r") // of a line's end
+    .map(codeOf);
   return codes.length === 0 ? "" : `It holds characters that can't be seen: ${codes.slice(0, 5).join(", ")}.`;
 }

@@ -1,12 +1,7 @@
 /** Shows arguments and results: texts in full, all other values as JSON, and no character hidden. */
 
 import { element } from "./element.js";
-
-// Characters that are invisible, or that change the order of others: with them, a text could look like another one.
-// Joiners (200c, 200d) are left out: scripts and emoji need them.
-const UNSEEN =
-  /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u00ad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\u{e0000}-\u{e007f}]/u;
-const PIECES = new RegExp(`(${UNSEEN.source})`, "u");
+import { codeOf, piecesOf, unseenIn } from "./unseen.js";
 
 /** A list of an object's fields, with their names. @param {Record<string, any>} fields */
 export function fieldsOf(fields) {
@@ -38,15 +33,12 @@ export function summaryOf(fields) {
  * @returns {(Node | string)[]}
  */
 export function visible(text) {
-  if (!UNSEEN.test(text)) return [text];
-  return text
-    .split(PIECES)
-    .filter((piece) => piece !== "")
-    .map((piece) => (UNSEEN.test(piece) ? marked(piece) : piece));
+  const unseen = unseenIn(text);
+  if (unseen.length === 0) return [text];
+  return piecesOf(text).map((piece) => (unseen.includes(piece) ? marked(piece) : piece));
 }
 
 /** @param {string} character */
 function marked(character) {
-  const code = /** @type {number} */ (character.codePointAt(0)).toString(16).toUpperCase().padStart(4, "0");
-  return element("mark", { class: "unseen-character", title: "An invisible character" }, `U+${code}`);
+  return element("mark", { class: "unseen-character", title: "An invisible character" }, codeOf(character));
 }
