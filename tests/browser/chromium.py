@@ -14,15 +14,25 @@ import pytest
 PATIENCE_MS = 30_000  # for a machine that is busy; what is waited for takes a second or two
 
 try:
-    from playwright.sync_api import Browser, BrowserContext, Locator, Page, Route, expect, sync_playwright
+    from playwright.sync_api import (
+        Browser,
+        BrowserContext,
+        Locator,
+        Page,
+        Route,
+        WebSocketRoute,
+        expect,
+        sync_playwright,
+    )
 except ImportError as error:
-    Browser = BrowserContext = Locator = Page = Route = expect = None  # for those who import them from here
+    # For those who import them from here.
+    Browser = BrowserContext = Locator = Page = Route = WebSocketRoute = expect = None
     MISSING = f"{error}: .venv/bin/pip install -e '.[dev,browser]'"
 else:
     MISSING = None if shutil.which("chromium") else "no chromium found: apt-get install chromium"
     expect.set_options(timeout=PATIENCE_MS)
 
-__all__ = ["UNREACHABLE", "Browser", "Locator", "Page", "Profile", "expect", "open_browser"]
+__all__ = ["UNREACHABLE", "Browser", "Locator", "Page", "Profile", "WebSocketRoute", "expect", "open_browser"]
 
 # What Chromium itself says of requests while a server, or the network, is away.
 UNREACHABLE = "ERR_(CONNECTION|EMPTY_RESPONSE|INCOMPLETE_CHUNKED|INTERNET_DISC)|WebSocket connection to .* failed"

@@ -1,10 +1,13 @@
 """The inbox, the list of runs, and a run's timeline."""
 
+import json
+import re
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
-from chromium import Profile, expect
+from chromium import Profile, WebSocketRoute, expect
 from served import Served
 from visitor import Visitor
 
@@ -28,6 +31,56 @@ def test_the_inbox_decides_what_waits_in_any_run_live(open_profile: OpenProfile,
     visitor.card("lend").sees("Bob")  # the next one opens
     server.decline(bobs)
     expect(visitor.page.get_by_role("link", name="Inbox")).to_contain_text("1")
+
+
+def test_the_inbox_says_whose_decision_it_was_though_the_answer_comes_after_the_event(
+    open_profile: OpenProfile, start: Start
+) -> None:
+    server = start("serve", "stage:agents", "--store", "memory:")
+    server.start_run("clerk", "lend 5 Ann")
+    profile = open_profile(server)
+    late = LateAnswers(profile)
+    visitor = Visitor(profile, "/#/inbox")
+    visitor.card("lend").press("Approve")
+    expect(visitor.page.get_by_role("link", name="Inbox", exact=True)).to_be_visible()  # nothing waits any more
+    late.deliver()
+    expect(visitor.page.get_by_text("lend: Approved by you")).to_be_attached()
+
+
+class LateAnswers:
+    """Keeps the server's answers to `run.resume` from the page until they are delivered."""
+
+    def __init__(self, profile: Profile) -> None:
+        self._asked: set[object] = set()
+        self._held: list[Callable[[], None]] = []
+        profile.context.route_web_socket(re.compile("/ws"), self._connect)
+
+    def deliver(self) -> None:
+        assert self._held
+        for send in self._held:
+            send()
+
+    def _connect(self, page: WebSocketRoute) -> None:
+        server = page.connect_to_server()
+
+        def from_page(frame: str | bytes) -> None:
+            requests = messages_of(frame)
+            self._asked.update(request.get("id") for request in requests if request.get("method") == "run.resume")
+            server.send(frame)
+
+        def from_server(frame: str | bytes) -> None:
+            if any("result" in message and message.get("id") in self._asked for message in messages_of(frame)):
+                self._held.append(lambda: page.send(frame))
+            else:
+                page.send(frame)
+
+        page.on_message(from_page)
+        server.on_message(from_server)
+
+
+def messages_of(frame: str | bytes) -> list[dict[str, Any]]:
+    read = json.loads(frame)
+    return read if isinstance(read, list) else [read]
 
 
 def test_five_hundred_runs_are_listed_a_page_at_a_time_and_live(open_profile: OpenProfile, start: Start) -> None:

@@ -38,7 +38,8 @@ export class DecisionCard {
   #reason;
   /** The ends of the arguments and of the form, until each was in sight: before, nothing can be approved. @type {Set<Element>} */
   #unread;
-  #isBusy = false;
+  /** A decision was sent, and the server has not answered. */
+  isBusy = false;
   /** @type {IntersectionObserver} */
   #reader;
 
@@ -143,12 +144,12 @@ export class DecisionCard {
     this.#hint.hidden = !this.#send.disabled;
     setText(this.#hint, this.#send.disabled ? UNREAD : ""); // a screen reader would read it though it is hidden
     // `disabled` would take the focus away from the button that was pressed.
-    for (const button of [this.#send, this.#decline]) button.setAttribute("aria-disabled", String(this.#isBusy));
-    this.element.setAttribute("aria-busy", String(this.#isBusy));
+    for (const button of [this.#send, this.#decline]) button.setAttribute("aria-disabled", String(this.isBusy));
+    this.element.setAttribute("aria-busy", String(this.isBusy));
   }
 
   #decide() {
-    if (this.#isBusy || this.#unread.size > 0) return;
+    if (this.isBusy || this.#unread.size > 0) return;
     const entered = this.#entered();
     if (entered === null) return;
     const { decision, edited } = entered;
@@ -180,13 +181,13 @@ export class DecisionCard {
 
   /** @param {() => Promise<boolean>} action */
   async #act(action) {
-    if (this.#isBusy) return;
-    this.#isBusy = true;
+    if (this.isBusy) return;
+    this.isBusy = true;
     this.#problem.hidden = true;
     this.#enable();
     const isTaken = await action();
     const error = isTaken ? null : this.#chat.error;
-    this.#isBusy = false;
+    this.isBusy = false;
     this.#enable();
     if (isTaken) this.#onDecided(this.#call.toolCallId);
     else if (error !== null) this.#tell(error);

@@ -69,6 +69,11 @@ export class InboxItem {
     if (focus) this.#details.querySelector("summary")?.focus();
   }
 
+  /** The item stays in the inbox although its call no longer waits: this window decides it, or shows the decision. */
+  get isStaying() {
+    return this.isLingering || this.#isOurs || this.#card?.isBusy === true;
+  }
+
   close() {
     clearTimeout(this.#timer);
     this.#leave();
@@ -101,32 +106,41 @@ export class InboxItem {
   }
 
   #show() {
-    const { state } = /** @type {Chat} */ (this.#chat);
+    const chat = this.#chat;
+    if (chat === null) return; // the item was closed before the server answered its card
+    const { state } = chat;
     const { toolCallId } = this.#waiting.call;
     const call = state.pendingDecisions.find((each) => each.toolCallId === toolCallId);
     if (call === undefined) {
-      if (this.#card !== null) this.#settle("This call no longer waits");
-      else this.#notice.show(state.error);
+      if (this.#card === null) this.#notice.show(state.error);
+      else if (!this.#card.isBusy) this.#settle(this.#isOurs ? "Decided by you" : "This call no longer waits");
       return;
     }
     if (this.#card !== null) return this.#card.show(call);
-    const chat = /** @type {Chat} */ (this.#chat);
-    this.#card = new DecisionCard({ call, chat, onDecided: () => this.#decided() });
+    const [onDecided, onRefused] = [() => this.#decided(), () => this.#tell()];
+    this.#card = new DecisionCard({ call, chat, onDecided, onRefused });
     this.#body.querySelector(".loading")?.replaceWith(this.#card.element);
   }
 
   /** The server took the decision of this card. */
   #decided() {
     this.#isOurs = true;
-    if (this.#resolution !== null) this.#settle(this.#words(this.#resolution));
+    this.#tell();
     this.#onDecided();
   }
 
   /** @param {ToolDecisionResolved} resolution */
   #resolved(resolution) {
     if (resolution.toolCallId !== this.#waiting.call.toolCallId) return;
-    this.#resolution = resolution; // perhaps of our own decision, if the answer is later than the event
-    this.#settle(this.#words(resolution));
+    this.#resolution = resolution;
+    // The server's answer to this card's own decision can be later than the event: only the answer tells whose it is.
+    if (this.#card?.isBusy !== true) this.#tell();
+  }
+
+  /** Show who decided and how, once that is known. */
+  #tell() {
+    if (this.#resolution !== null) this.#settle(this.#words(this.#resolution));
+    else this.#show(); // the event is still to come, or a snapshot came in its place
   }
 
   /** @param {ToolDecisionResolved} resolution */
@@ -144,6 +158,7 @@ export class InboxItem {
     this.#app.announce(`${this.#waiting.call.toolName}: ${words}`);
     this.#timer = setTimeout(() => {
       this.isLingering = false;
+      this.#isOurs = false;
       this.#onGone();
     }, LINGER_MS);
   }

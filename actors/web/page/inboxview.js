@@ -96,12 +96,12 @@ export class InboxView {
   #showItems(wanted) {
     const ids = new Set(wanted.map(({ call }) => call.toolCallId));
     for (const [id, item] of this.#items) {
-      if (ids.has(id) || item.isLingering) continue;
+      if (ids.has(id) || item.isStaying) continue;
       item.close();
       this.#items.delete(id);
     }
     const there = wanted.map((waiting) => this.#itemOf(waiting));
-    const leaving = [...this.#items.values()].filter((item) => item.isLingering && !there.includes(item));
+    const leaving = [...this.#items.values()].filter((item) => item.isStaying && !there.includes(item));
     const shown = [...there, ...leaving].sort((one, other) => one.since - other.since);
     fill(
       this.#list,
