@@ -27,10 +27,11 @@ from .agents import DESCRIPTOR, agent_of
 from .figure import Figure, compared
 from .repeat import cpu_s, interleaved
 
-__all__ = ["LAST", "Load", "Paced", "bare_delivery_s", "delivered_s", "let_go", "measure", "our_delivery_s"]
+__all__ = ["EVENTS", "LAST", "Load", "Paced", "bare_delivery_s", "delivered_s", "let_go", "measure", "our_delivery_s"]
 
 WORD = " something"
 BURST = 25
+EVENTS = 100
 LIMITS = GatewayLimits(max_connections=1000, max_connections_per_peer=None, max_handshakes_per_peer=None)
 LAST = "agent_end"  # in the last event
 
@@ -55,11 +56,11 @@ class Load(msgspec.Struct, frozen=True):
 
 def measure(quick: bool) -> list[Figure]:
     """Processor time of a delivery, for each number of clients, in step and lagging."""
-    repeats, events = (3, 100) if quick else (5, 200)
+    repeats = 3 if quick else 5
     figures: list[Figure] = []
     for lagging in (False, True):
         for clients in (1, 50) if quick else (1, 50, 500):
-            load = Load(clients, events, lagging)
+            load = Load(clients, EVENTS if clients < 500 else EVENTS // 2, lagging)
             name = f"an event to {clients} {'lagging client' if lagging else 'client'}{'s' * (clients > 1)}"
             pairs = interleaved(name, repeats, partial(our_delivery_s, load), partial(bare_delivery_s, load))
             micros = [(ours * 1e6, bare * 1e6) for ours, bare in pairs]

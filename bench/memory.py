@@ -29,21 +29,18 @@ class Parked(msgspec.Struct, frozen=True):
 
 
 def measure(quick: bool) -> list[Figure]:
-    """Bytes a run, at each number of runs."""
+    """Bytes a run."""
     tracemalloc.start()
     agent = refund_agent()
-    figures: list[Figure] = []
-    for count in (2000,) if quick else (10_000, 100_000):
-        say(f"{count:,} parked: bare")
-        bare = trio.run(bare_parked, count)
-        say(f"{count:,} parked: in SQLite")
-        stored = trio.run(our_parked, agent, "sqlite", count)
-        figures += _figures(count, bare, stored)
-        if count <= 10_000:
-            say(f"{count:,} parked: in memory")
-            kept = trio.run(our_parked, agent, "memory", count)
-            figures.append(plain(2, f"{count:,} parked, memory store: with their records", "B a run", [kept.parked]))
-    return figures
+    count = 2000 if quick else 10_000
+    say(f"{count:,} parked: bare")
+    bare = trio.run(bare_parked, count)
+    say(f"{count:,} parked: in SQLite")
+    stored = trio.run(our_parked, agent, "sqlite", count)
+    say(f"{count:,} parked: in memory")
+    kept = trio.run(our_parked, agent, "memory", count)
+    name = f"{count:,} parked, memory store: with their records"
+    return [*_figures(count, bare, stored), plain(2, name, "B a run", [kept.parked])]
 
 
 def _figures(count: int, bare: float, ours: Parked) -> list[Figure]:

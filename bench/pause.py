@@ -36,7 +36,7 @@ class Size(msgspec.Struct, frozen=True):
     @classmethod
     def of(cls, quick: bool) -> "Size":
         """The full measure, or the one for a minute."""
-        return cls(500, 50, (1000,), 3) if quick else cls(2000, 200, (1000, 10_000), 7)
+        return cls(500, 50, (1000,), 3) if quick else cls(2000, 200, (1000, 3000), 7)
 
 
 class Timing(msgspec.Struct):
@@ -85,7 +85,7 @@ def measure(quick: bool) -> list[Figure]:
         *_in_turn("SQLite, one after another", agent, in_sqlite, size.in_turn_sqlite, size.repeats),
     ]
     for count in size.at_once:
-        repeats = size.repeats if count <= 1000 else max(3, size.repeats // 2)
+        repeats = size.repeats if count <= 1000 else 3
         figures.append(_at_once(f"memory, {count:,} at once", agent, in_memory, count, repeats))
         # There is a budget at 1,000.
         most = 3.5 if count == 1000 else None

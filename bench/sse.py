@@ -15,7 +15,7 @@ from adjourn.actors.gateway import GatewayLimits
 from adjourn.actors.web import serve_app, web_app
 
 from .agents import agent_of
-from .fanout import LAST, Load, Paced, delivered_s, let_go, our_delivery_s
+from .fanout import EVENTS, LAST, Load, Paced, delivered_s, let_go, our_delivery_s
 from .figure import Figure, compared
 from .repeat import interleaved
 
@@ -24,10 +24,10 @@ __all__ = ["measure"]
 
 def measure(quick: bool) -> list[Figure]:
     """Processor time of a delivery, for each number of readers."""
-    repeats, events = (3, 100) if quick else (5, 200)
+    repeats = 3 if quick else 5
     figures: list[Figure] = []
-    for readers in (1, 50) if quick else (1, 50, 200):
-        load = Load(readers, events, lagging=False)
+    for readers in (1, 50) if quick else (1, 100):
+        load = Load(readers, EVENTS, lagging=False)
         name = f"an event to {readers} SSE reader{'s' * (readers > 1)}"
         pairs = interleaved(name, repeats, partial(sse_delivery_s, load), partial(our_delivery_s, load))
         micros = [(ours * 1e6, theirs * 1e6) for ours, theirs in pairs]
