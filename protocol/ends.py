@@ -10,8 +10,8 @@ import msgspec
 from .calls import with_ids
 from .events import AgentEnd, ErrorInfo, MessageEnd, TurnEnd
 from .gates import settle
-from .messages import AssistantMessage, ToolCall
-from .record import AbortRequest, Call, MessageEntry
+from .messages import AssistantMessage
+from .record import AbortRequest, MessageEntry
 from .step import Step
 from .transitions import Stop
 
@@ -37,10 +37,7 @@ def finish_abort(s: Step, partial: AssistantMessage | None) -> None:
         message = msgspec.structs.replace(with_ids(partial, s.model_call), stop_reason="aborted")
         s.append(MessageEntry(message=message))
         s.emit(MessageEnd(message=message))
-        s.message, s.calls = message, {}
-        for index, block in enumerate(message.content):
-            if isinstance(block, ToolCall):
-                s.calls[block.id] = Call(id=block.id, name=block.name, index=index, phase="ready")
+        s.open_turn(message)
     end(s, "aborted", s.abort.reason)
 
 
@@ -51,17 +48,17 @@ def end_turn(s: Step) -> None:
     results = {**s.history.turn_results, **s.closed_now}
     ordered = tuple(results[call.id] for call in s.message.calls)
     s.emit(TurnEnd(message=s.message, tool_results=ordered))
-    s.calls, s.message = {}, None
+    s.message = None
 
 
 def end(
     s: Step, status: Literal["completed", "failed", "aborted"], reason: str, error: ErrorInfo | None = None
 ) -> None:
     """End the run. Every open call gets an error result first."""
-    for call in list(s.calls.values()):
+    for call in sorted([*s.calls.values(), *s.ready_calls()], key=lambda call: call.index):
         if call.phase == "gated":
             settle(s, call, "aborted", reason="the run ended")
-        elif call.phase != "done":
+        else:
             effect = "; it may have taken effect" if call.phase == "started" else ""
             s.fail(call, f"The run ended before this call was done{effect}.")
     end_turn(s)

@@ -9,7 +9,6 @@ from typing import Any, cast
 from .calls import argument_fault
 from .codec import digest
 from .events import Outcome, ToolClientExecutePending, ToolDecisionResolved
-from .messages import ToolCall
 from .record import Call, DecisionEntry, ToolSpec
 from .step import Step
 from .transcript import decision_pending
@@ -17,26 +16,21 @@ from .transcript import decision_pending
 __all__ = ["declined", "open_call", "pass_gate", "refusal_reason", "refuses", "settle"]
 
 
-def open_call(s: Step, index: int, block: ToolCall, gates: Mapping[int, bool], fault: str | None) -> None:
-    """Put the call at content index `index` into its first phase: gated, offered, ready, or done with an error result.
+def open_call(s: Step, call: Call, gates: Mapping[int, bool], fault: str | None) -> None:
+    """Gate a call that the model just made, offer it, let it wait for a slot, or close it with an error result.
 
     Args:
         gates: whether a call is gated, by content index; what is missing is gated if its tool takes a decision.
         fault: why the call can't be executed, in words for the model, if that is known already.
     """
-    call = Call(id=block.id, name=block.name, index=index, phase="ready")
-    limit = s.history.spec.limits.max_calls_per_turn
-    if fault is None and len(s.calls) >= limit:
-        fault = f"This call was not executed: at most {limit} calls are allowed in a turn."
-    fault = fault or argument_fault(s.history.tools, block)
-    s.calls[call.id] = call
+    fault = fault or argument_fault(s.history.tools, s.block(call))
     if fault is not None:
         s.fail(call, fault)
         return
-    tool = s.history.tools[block.name]
-    if tool.decision is not None and gates.get(index, True):
+    tool = s.history.tools[call.name]
+    if tool.decision is not None and gates.get(call.index, True):
         _close_gate(s, call, tool)
-    else:
+    elif tool.runs == "client":
         pass_gate(s, call)
 
 

@@ -26,7 +26,7 @@ from .expiry import expire
 from .firstwords import first_words
 from .gates import open_call
 from .messages import AssistantMessage, Message, ToolCall, ToolResultMessage, UserMessage
-from .record import FINAL, AbortRequest, Head, History, InputEntry, MessageEntry, SpecEntry
+from .record import FINAL, AbortRequest, Head, History, InputEntry, MessageEntry, SpecEntry, calls_from
 from .step import SEQ_RANGE, Step
 from .transitions import (
     Abort,
@@ -137,7 +137,7 @@ def _model_done(s: Step, given: ModelDone) -> None:
     if failed:
         text = message.error_message or "the model call failed"
         end(s, "failed", "modelError", ErrorInfo(type="modelError", message=text, kind=message.error_kind))
-    elif not s.calls:
+    elif not message.calls:
         end(s, "completed", message.stop_reason)
     else:
         go_on(s)
@@ -161,10 +161,12 @@ def _answered(s: Step, answer: AssistantMessage, gates: Mapping[int, bool], faul
     s.usage = s.usage.plus(message.usage)
     s.append(MessageEntry(message=message))
     s.emit(MessageEnd(message=message))
-    s.message = message
-    for index, block in enumerate(message.content):
-        if isinstance(block, ToolCall):
-            open_call(s, index, block, gates, fault or cut_fault(message, block))
+    s.open_turn(message)
+    limit = s.history.spec.limits.max_calls_per_turn
+    too_many = f"This call was not executed: at most {limit} calls are allowed in a turn."
+    for place, call in enumerate(calls_from(message, 0)):
+        known = fault or cut_fault(message, s.block(call)) or (too_many if place >= limit else None)
+        open_call(s, call, gates, known)
     return message
 
 

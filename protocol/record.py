@@ -1,10 +1,11 @@
 """The record of a run: a small head, rewritten at each save, and a journal that only grows. Data and migrations only.
 
 Head and journal are everything: from them a run goes on in any process. A call's arguments stand in the journal's
-assistant message and its result in a `ResultEntry`; the head has but its phase. So a save costs what is new.
+assistant message and its result in a `ResultEntry`. The head has the phases of the calls that wait for the outside or
+execute. So a save costs what is new, however many calls a turn has.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -39,6 +40,7 @@ __all__ = [
     "Spec",
     "SpecEntry",
     "ToolSpec",
+    "calls_from",
     "decode_entry",
     "decode_head",
     "encode_entry",
@@ -48,7 +50,7 @@ __all__ = [
 SCHEMA_VERSION = 4
 MAX_SPECS = 64  # specs whose encoding is kept
 
-Phase = Literal["gated", "offered", "ready", "started", "done"]
+Phase = Literal["gated", "offered", "ready", "started"]
 FINAL: frozenset[str] = frozenset({"completed", "failed", "aborted"})
 
 
@@ -115,7 +117,7 @@ class Claim(Wire, frozen=True):
 
 
 class Call(Wire, frozen=True):
-    """An open call of the current turn, where it stands."""
+    """A call of the current turn that has no result yet, where it stands."""
 
     id: str
     name: str  # of the tool
@@ -152,7 +154,10 @@ class Head(Wire, frozen=True):
     epoch: int = shown(0)  # of the owner that saved it
     turn: int = shown(0)  # from 1: how often the model has been asked
     model_call: str | None = None  # the model call under way, if any
-    calls: tuple[Call, ...] = ()  # of the turn under way, in the model's order
+    # Calls of the turn under way that were gated, offered or started, and have no result yet; in the model's order. The
+    # turn's other calls without a result wait for a free slot.
+    calls: tuple[Call, ...] = ()
+    ready_from: int = 0  # index in the turn's assistant message: none of those other calls stands before it
     gated: int = shown(0)  # how many calls have ever been gated
     sole_gated: str | None = None  # the first of them
     seq: int = shown(0)  # of the last event that this save covers
@@ -292,9 +297,22 @@ class History:
             self.messages.extend(self.turn_results[call.id] for call in self.turn_calls)
 
     @property
+    def open_calls(self) -> int:
+        """How many calls of the latest turn have no result yet."""
+        return len(self.turn_calls) - len(self.turn_results)
+
+    @property
     def turn_is_over(self) -> bool:
         """Whether every call of the latest turn has its result."""
-        return len(self.turn_results) == len(self.turn_calls)
+        return not self.open_calls
+
+    def ready_calls(self, head: Head) -> Iterator[Call]:
+        """The calls that wait for a free slot and that the head does not list, in the model's order."""
+        listed = {call.id for call in head.calls}
+        if self.turn_message is not None and self.open_calls > len(listed):
+            for call in calls_from(self.turn_message, head.ready_from):
+                if call.id not in listed and call.id not in self.turn_results:
+                    yield call
 
     def tool_call(self, call: Call) -> ToolCall:
         """The model's own block behind an open call."""
@@ -309,6 +327,14 @@ class History:
         if entry is not None and entry.arguments is not None:
             return entry.arguments
         return self.tool_call(call).arguments
+
+
+def calls_from(message: AssistantMessage, start: int) -> Iterator[Call]:
+    """Give the calls of `message` from content index `start` on, each as it is before anything has become of it."""
+    for index in range(start, len(message.content)):
+        block = message.content[index]
+        if type(block) is ToolCall:
+            yield Call(id=block.id, name=block.name, index=index, phase="ready")
 
 
 # Writing and reading, also what was written long ago. An entry is stored with the schema version of its time, for a
@@ -334,6 +360,11 @@ def _since(head: dict[str, Any]) -> dict[str, Any]:
     return {**head, "calls": calls, **({"waitingSince": saved} if waits else {})}
 
 
+def _open_calls(head: dict[str, Any]) -> dict[str, Any]:
+    """Version 4 lists no calls that have their result. Calls that wait for a slot may stay listed."""
+    return {**head, "calls": [call for call in head.get("calls", ()) if call.get("phase") != "done"]}
+
+
 def _same(plain: dict[str, Any]) -> dict[str, Any]:
     return plain
 
@@ -342,7 +373,7 @@ def _same(plain: dict[str, Any]) -> dict[str, Any]:
 MIGRATIONS: dict[int, Migration] = {
     1: Migration(head=_since, entry=_same),
     2: Migration(head=_same, entry=_same),  # version 3 has titles
-    3: Migration(head=_same, entry=_same),  # version 4 has opaque blocks, citations, signatures of calls, more of usage
+    3: Migration(head=_open_calls, entry=_same),  # entries of version 4 have opaque blocks, citations, more of usage
 }
 
 _HEAD = msgspec.json.Decoder(Head)

@@ -66,7 +66,7 @@ def not_pending(s: Step, tool_call_id: str, what: str, reason: str) -> NotPendin
     """Say why that call takes no such answer: done, unknown, or `what` (for people) with `reason` (for programs)."""
     if tool_call_id in s.history.results or tool_call_id in s.closed_now:
         reason, what = "done", "is done"
-    elif tool_call_id not in s.calls:
+    elif not (tool_call_id in s.calls or any(call.id == tool_call_id for call in s.ready_calls())):
         reason, what = "unknown", "is not known to this run"
     return NotPending(f"call {tool_call_id!r} {what}", runId=s.head.id, toolCallId=tool_call_id, reason=reason)
 

@@ -5,6 +5,8 @@ The rules stand beside it, as functions over the draft: `gates` (calls open, and
 next), `ends` (turns and runs end), `expiry` (what is due), `decisions` and `claims` (inputs from outside). Pure.
 """
 
+from collections.abc import Iterator
+from operator import attrgetter
 from typing import Any, Literal
 
 import msgspec
@@ -12,8 +14,8 @@ import msgspec
 from .codec import MAX_INT, to_json
 from .errors import AdjournError
 from .events import Event, Status, ToolExecutionEnd, ToolOutput
-from .messages import Text, ToolCall, ToolResultMessage, UserBlock
-from .record import FINAL, Call, DecisionEntry, Entry, Head, History, ResultEntry
+from .messages import AssistantMessage, Text, ToolCall, ToolResultMessage, UserBlock
+from .record import FINAL, Call, DecisionEntry, Entry, Head, History, ResultEntry, calls_from
 from .transitions import Effect, Reply, Transition
 
 __all__ = ["SEQ_RANGE", "Cause", "Step"]
@@ -25,6 +27,7 @@ Cause = Literal["decided", "declined", "expired", "result"]
 
 _replace = msgspec.structs.replace
 
+_place = attrgetter("index")
 _EDITED = "When this call was decided, its arguments were changed to: "
 
 
@@ -49,6 +52,8 @@ class Step:
         "message",
         "model_call",
         "now",
+        "open",
+        "ready_from",
         "reason",
         "recoveries",
         "reply",
@@ -66,8 +71,10 @@ class Step:
         self.status: Status = head.status
         self.turn = head.turn
         self.model_call = head.model_call
-        self.calls: dict[str, Call] = {call.id: call for call in head.calls}
-        self.message = history.turn_message if head.calls else None
+        self.calls: dict[str, Call] = {call.id: call for call in head.calls}  # as in `Head`, in the model's order
+        self.ready_from = head.ready_from
+        self.open = history.open_calls  # calls of the turn without a result
+        self.message = history.turn_message if self.open else None
         self.gated, self.sole_gated = head.gated, head.sole_gated
         self.expires_at = head.expires_at
         self.recoveries = head.recoveries
@@ -111,6 +118,13 @@ class Step:
         """Return the time `seconds` from now, in ms, capped at the largest integer that wires and stores can carry."""
         return None if seconds is None else self.now + int(min(seconds * 1000, MAX_INT - self.now))
 
+    def ready_calls(self) -> Iterator[Call]:
+        """Give the calls that wait for a free slot and are not in `calls`, in the model's order."""
+        if self.message is not None and self.open > len(self.calls):
+            for call in calls_from(self.message, self.ready_from):
+                if not (call.id in self.calls or call.id in self.closed_now or call.id in self.history.results):
+                    yield call
+
     # Write to the draft.
 
     def emit(self, event: Event) -> None:
@@ -126,9 +140,17 @@ class Step:
         """Save the head even if nothing else changes."""
         self.touched = True
 
+    def open_turn(self, message: AssistantMessage) -> None:
+        """Open the calls of `message`, none of which has a result yet."""
+        self.message, self.calls, self.open, self.ready_from = message, {}, len(message.calls), 0
+
     def put(self, call: Call, **changes: Any) -> Call:
-        """Change fields of an open call; return the changed call."""
-        changed = self.calls[call.id] = _replace(call, **changes)
+        """Change fields of an open call, which is in `calls` from then on; return the changed call."""
+        changed = _replace(call, **changes)
+        last = next(reversed(self.calls.values()), None)
+        self.calls[call.id] = changed
+        if last is not None and last.index > call.index:
+            self.calls = {each.id: each for each in sorted(self.calls.values(), key=_place)}
         self.touched = True
         return changed
 
@@ -164,7 +186,8 @@ class Step:
         )
         self.closed_now[call.id] = message
         self.append(ResultEntry(message=message, claim_digest=claim_digest, by=by, declined=declined))
-        self.put(call, phase="done", due_at=None, claim=None, since=None)
+        self.calls.pop(call.id, None)
+        self.open -= 1
         output = ToolOutput(content=content, details=details)
         self.emit(
             ToolExecutionEnd(
@@ -194,6 +217,7 @@ class Step:
             turn=self.turn,
             model_call=self.model_call,
             calls=tuple(self.calls.values()),
+            ready_from=self.ready_from if self.open > len(self.calls) else 0,
             gated=self.gated,
             sole_gated=self.sole_gated,
             seq=self.seq,

@@ -365,7 +365,7 @@ def _turn_over(history: History) -> Iterator[Event]:
 
 
 def _open_call(call: Call, history: History) -> Iterator[Event]:
-    if call.phase in ("ready", "done"):  # waits for a slot: nothing to show; done: its result was in the journal
+    if call.phase == "ready":  # it waits for a slot: nothing to show
         return
     key, name, args = call.id, call.name, history.arguments(call)
     if call.phase == "gated":

@@ -3,6 +3,8 @@
 Functions over the draft of one step (`step.Step`). How turns and runs end is in `ends`. Pure.
 """
 
+from itertools import islice
+
 from .ends import end, end_turn
 from .events import AgentPaused, AgentResume, ErrorInfo, ToolExecutionStart, TurnStart
 from .record import Call
@@ -17,8 +19,7 @@ def go_on(s: Step, cause: Cause | None = None) -> None:
 
     `cause`: what wakes the run if it is paused; None where it can't be paused.
     """
-    left = [call for call in s.calls.values() if call.phase != "done"]
-    if s.calls and not left:
+    if s.message is not None and not s.open:
         _wake(s, cause)
         end_turn(s)
         if not s.over:
@@ -26,14 +27,24 @@ def go_on(s: Step, cause: Cause | None = None) -> None:
         return
     if s.over:
         return
-    executing = len([call for call in left if call.executing])
-    for call in left:
-        if call.phase == "ready" and executing < s.history.spec.limits.max_concurrent_tools:
-            executing += 1
-            _wake(s, cause)
-            _start_tool(s, call)
-    if left and not executing and not s.model_call and s.status == "running":
+    executing = len([call for call in s.calls.values() if call.executing])
+    for call in _next_ready(s, s.history.spec.limits.max_concurrent_tools - executing):
+        executing += 1
+        _wake(s, cause)
+        _start_tool(s, call)
+    if s.open and not executing and not s.model_call and s.status == "running":
         _pause(s)
+
+
+def _next_ready(s: Step, slots: int) -> list[Call]:
+    """Take up to `slots` calls that wait for a slot: first those whose gate was passed, then in the model's order."""
+    if slots <= 0:
+        return []
+    taken = [call for call in s.calls.values() if call.phase == "ready"][:slots]
+    unlisted = list(islice(s.ready_calls(), slots - len(taken)))
+    if unlisted:
+        s.ready_from = unlisted[-1].index + 1
+    return taken + unlisted
 
 
 def start_model(s: Step) -> None:
@@ -68,8 +79,7 @@ def _wake(s: Step, cause: Cause | None) -> None:
 def _pause(s: Step) -> None:
     s.status = "paused"
     s.expires_at = s.later(s.history.spec.limits.parked_ttl_s)
-    waiting = tuple(call.id for call in s.calls.values() if call.phase != "done")
-    s.emit(AgentPaused(tool_call_ids=waiting, expires_at=s.expires_at))
+    s.emit(AgentPaused(tool_call_ids=tuple(s.calls), expires_at=s.expires_at))
 
 
 def _next_turn(s: Step) -> None:

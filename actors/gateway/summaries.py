@@ -51,7 +51,7 @@ def agent_info(agent: Agent) -> AgentInfo:
 
 
 def _waits(call: Call) -> bool:
-    return call.phase in ("gated", "offered") or (call.claim is not None and call.phase != "done")
+    return call.phase in ("gated", "offered") or call.claim is not None
 
 
 def _waiting_call(call: Call) -> WaitingCall:

@@ -134,7 +134,7 @@ def _missing(agent: Agent, history: History) -> str | None:
 
 
 def _first_fault(agent: Agent, head: Head, history: History, phases: Iterable[str]) -> str | None:
-    for call in head.calls:
+    for call in (*head.calls, *history.ready_calls(head)):
         recorded, tool = history.tools.get(call.name), agent.tool(call.name)
         if call.phase not in phases or call.claim or recorded is None or tool is None:
             continue

@@ -196,7 +196,7 @@ class RunActor:
                 if self._done or not mailbox.is_idle:
                     await self._serve_all()
                 effects, state.pending = state.pending, []
-                if len(effects) == 1 and state.waiting <= 1:
+                if len(effects) == 1 and state.history.open_calls <= 1:
                     await self._carry_out_alone(effects[0])
                 elif effects:
                     await self._fly(effects)
@@ -320,8 +320,8 @@ class RunActor:
 
     async def _finish_abort(self) -> None:
         """Wait for threads, answer what is left in the mailbox, and end the run."""
-        services = self.state.services
-        calls = {call.id for call in self.state.head.calls}
+        services, history = self.state.services, self.state.history
+        calls: set[str] = set() if history.turn_is_over else {call.id for call in history.turn_calls}
         with trio.move_on_after(services.cleanup_s):
             await services.threads.wait_without(calls)
         self.abandoned = tuple(sorted(services.threads.calls & calls))

@@ -87,11 +87,6 @@ class RunState:
         """Whether a transition is under way."""
         return self._lock.locked()
 
-    @property
-    def waiting(self) -> int:
-        """How many calls have no result yet."""
-        return sum(call.phase != "done" for call in self.head.calls)
-
     # Transitions.
 
     async def commit(self, given: Input, *, insist: bool = False) -> Transition:

@@ -172,9 +172,10 @@ class CheckedDriver(Driver):
                 expected = [block.id for block in message.calls]
             else:
                 assert message.tool_call_id == expected.pop(0), "in the model's order"
-        assert expected == [call.id for call in self.head.calls]
-        for call in self.head.calls:
-            assert (call.phase == "done") == (call.id in self.history.results)
+        assert len(self.open) == len(self.head.calls) + len(list(self.history.ready_calls(self.head)))
+        assert list(self.open) == [key for key in expected if key not in self.history.results]
+        assert (not expected) == (not self.open) == self.history.turn_is_over
+        assert list(self.head.calls) == sorted(self.head.calls, key=lambda call: call.index)
 
     def start_model(self, key: str) -> None:
         assert self.model is None

@@ -216,13 +216,15 @@ class Driver:
 
     @property
     def open(self) -> dict[str, Call]:
-        """The current turn's calls by id."""
-        return {each.id: each for each in self.head.calls}
+        """The current turn's calls without a result, by id."""
+        calls = (*self.head.calls, *self.history.ready_calls(self.head))
+        return {each.id: each for each in sorted(calls, key=lambda each: each.index)}
 
     @property
     def phases(self) -> list[str]:
-        """Where the current turn's calls stand, in the model's order."""
-        return [each.phase for each in self.head.calls]
+        """Where the current turn's calls stand, in the model's order; none once all are done."""
+        calls = self.open
+        return [calls[key].phase if key in calls else "done" for key in self.ids] if calls else []
 
     @property
     def results(self) -> list[str]:

@@ -18,6 +18,8 @@ from adjourn.protocol.messages import Message, Text, ToolResultMessage, UserMess
 from adjourn.protocol.record import Limits
 from adjourn.protocol.transitions import (
     Abort,
+    ClaimCall,
+    Decide,
     Decline,
     Input,
     ModelDone,
@@ -156,6 +158,48 @@ def test_calls_start_at_once_up_to_the_limit_and_the_rest_as_slots_come_free():
     d.done(d.ids[1])
     assert d.phases == ["started", "done", "started", "ready"]
     assert len(d.events(ToolExecutionStart)) == 3
+
+
+def test_a_save_costs_the_same_however_many_calls_the_turn_has():
+    heads, scans = [], []
+    for count in (20, 320):
+        d = Driver(*PLAIN, limits=Limits(max_concurrent_tools=2, max_calls_per_turn=count))
+        d.says(*[call("look", n=n) for n in range(count)])
+        sizes, starts = [], []
+        for key in d.ids[:-1]:
+            d.done(key)
+            sizes.append(len(d.saved_head))
+            starts.append(d.head.ready_from)
+        heads.append(max(sizes))
+        scans.append(starts)
+        assert d.results == []
+        d.done(d.ids[-1])
+        assert d.results == ["ok"] * count
+    assert heads[1] < heads[0] + 50, "the head lists only what executes"
+    assert scans[1] == [*range(3, 320), 0, 0], "no call is looked at twice to find the next"
+
+
+def test_a_call_whose_gate_was_passed_starts_before_those_that_never_had_one():
+    d = Driver(*PLAIN, limits=Limits(max_concurrent_tools=1))
+    d.says(call("look"), call("look"), call("look"), call("refund"), call("look"))
+    d.decide(YES)
+    assert d.phases == ["started", "ready", "ready", "ready", "ready"]
+    d.done(d.ids[0])
+    assert d.phases == ["done", "ready", "ready", "started", "ready"]
+    d.done(d.ids[3])
+    assert d.phases == ["done", "started", "ready", "done", "ready"]
+    d.restart()
+    assert d.phases == ["done", "done", "started", "done", "ready"]
+
+
+def test_a_call_that_waits_for_a_slot_takes_no_answer_and_is_known():
+    d = Driver(*PLAIN, limits=Limits(max_concurrent_tools=1))
+    d.says(call("look"), call("look"))
+    waiting = d.ids[1]
+    for given in (Decide(decision=YES, tool_call_id=waiting), ClaimCall(tool_call_id=waiting, digest="d")):
+        error = d.feed(given)
+        assert isinstance(error, NotPending)
+        assert error.data["reason"] in ("notGated", "notOffered")
 
 
 def test_all_gated_calls_are_announced_and_decided_in_any_order():

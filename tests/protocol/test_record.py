@@ -39,7 +39,7 @@ FROZEN = {
     "v2-entries.json": "cde912f0efa5ae8d12287fd8aa29cd836fca5e698a4d24fc71ef7e5b6e96b1ff",
     "v3-heads.json": "9ac4eef250955c8eb4f1985422f1aa53d0fe87b16682237924705f0ae1bf2d25",
     "v3-entries.json": "cde912f0efa5ae8d12287fd8aa29cd836fca5e698a4d24fc71ef7e5b6e96b1ff",
-    "v4-heads.json": "25a631a864d42e93f3cacd722567401235c1121cacbead50a239dcaabfc0751d",
+    "v4-heads.json": "c8e351796a028dd2177f7d9f3748df1aafec952129a7b748f426c88a99323d81",
     "v4-entries.json": "eebdf9029ec86a9dcffeded79d08fce7d3eb85082e128a59ec1d61a8c7080d0a",
 }
 
@@ -97,7 +97,7 @@ def test_the_corpus_has_every_field_of_a_head_and_every_kind_of_entry() -> None:
     written = {field.encode_name for field in msgspec.structs.fields(Head)}
     assert set().union(*heads) == written
     assert {head["status"] for head in heads} == {*get_args(Status)}
-    assert {call["phase"] for head in heads for call in head.get("calls", [])} == {*get_args(Phase)}
+    assert {call.phase for head in heads for call in decode_head(as_json(head)).calls} == {*get_args(Phase)}
     assert {entry["kind"] for entry in entries} == {entry.__struct_config__.tag for entry in get_args(Entry)}
     assert {entry["outcome"] for entry in entries if entry["kind"] == "decision"} == {*get_args(Outcome)}
 
@@ -151,10 +151,19 @@ def test_a_head_of_version_1_has_waited_since_its_last_save() -> None:
     heads = {head["id"]: decode_head(as_json(head)) for head in stored_of("heads")}
     parked, mixed, fresh = heads["run-2"], heads["parked-mixed"], heads["run-1"]
     saved = parked.updated_at
-    assert [call.since for call in parked.calls] == [saved, saved, saved, None, None]  # gated, offered, claimed
+    assert [call.since for call in parked.calls] == [saved, saved, saved, None]  # gated, offered, claimed
     assert parked.waiting_since == saved
     assert (mixed.waiting_since, mixed.calls[0].since) == (mixed.updated_at, mixed.updated_at)
     assert (fresh.waiting_since, fresh.spec_digest) == (None, "")
+
+
+def test_heads_of_version_3_list_calls_that_have_their_result_and_all_that_wait_for_a_slot() -> None:
+    heads = [head for head in stored_of("heads") if head["schemaVersion"] == 3 and "calls" in head]
+    assert {call["phase"] for head in heads for call in head["calls"]} == {*get_args(Phase), "done"}
+    for head in heads:
+        left = [call["id"] for call in head["calls"] if call["phase"] != "done"]
+        read = decode_head(as_json(head))
+        assert ([call.id for call in read.calls], read.ready_from) == (left, 0)
 
 
 def test_tools_of_version_1_take_no_edits_and_read_their_own_noes() -> None:

@@ -328,7 +328,7 @@ FATES = {
     "edited, answered": ["pending", "edited", "offered", "claimed", "ended"],
 }
 PHASES = {"pending": "gated", "resolved": "ready", "started": "started", "updated": "started", "offered": "offered"}
-PHASES |= {"edited": "ready", "claimed": "started", "ended": "done"}
+PHASES |= {"edited": "ready", "claimed": "started"}
 DUE = {"pending": 7, "claimed": 9}
 SINCE = {"pending": 5, "offered": 6, "claimed": 6}
 PARAMETERS = {"type": "object"}
@@ -401,9 +401,11 @@ def turns(draw):
     if over:
         events.append(TurnEnd(message=message, tool_results=tuple(result(key, edits[key]) for key in keys)))
     calls = tuple(
-        open_call(key, place + 1, FATES[fate]) for place, (key, fate) in enumerate(zip(keys, fates, strict=True))
+        open_call(key, place + 1, FATES[fate])
+        for place, (key, fate) in enumerate(zip(keys, fates, strict=True))
+        if FATES[fate][-1:] != ["ended"]
     )
-    return events, entries, () if over else calls, over
+    return events, entries, calls, over
 
 
 @examples(300)

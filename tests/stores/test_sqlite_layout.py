@@ -110,7 +110,7 @@ async def test_a_store_of_layout_1_keeps_all_and_can_be_searched_like_a_new_one(
         assert [head.id for head in await store.due(9_000)] == ["gated"]
         record = await store.load("gated")
         assert record is not None
-        assert (record.head.calls[1].phase, record.journal) == ("gated", a_journal()[1:2])
+        assert (record.head.calls[0].phase, record.journal) == ("gated", a_journal()[1:2])
     since = read(path, "SELECT id, waiting_since FROM heads WHERE waiting_since IS NOT NULL")
     assert dict(since[0]) == {"gated": 5_000, "gated-beside-work": 2_000}
 

@@ -39,7 +39,7 @@ PATIENCE_S = 20
 
 # What of a head is looked at; the rest of it is in the snapshot.
 HEAD = (
-    *("version", "epoch", "owner", "title", "calls", "modelCall", "abort", "recoveries"),
+    *("version", "epoch", "owner", "title", "calls", "readyFrom", "modelCall", "abort", "recoveries"),
     *("createdAt", "nextDue", "expiresAt"),
 )
 ARGUMENTS = {"toolCallId": "tool_call_id", "claimToken": "token", "isError": "is_error"}
