@@ -1,4 +1,4 @@
-"""The server's end of the wire: serves the runs of an actor system to clients, as JSON-RPC 2.0 over WebSocket."""
+"""Serves the runs of an actor system to network clients, as JSON-RPC 2.0 over WebSocket."""
 
 from .access import Action, Authenticator, Authorizer, Credentials, Principal, token_authenticator
 from .limits import GatewayLimits

@@ -1,7 +1,7 @@
-"""Who may connect to the gateway, and what they may do: types and plain checks; no sockets.
+"""Authentication and authorization of clients: types and plain checks; no sockets.
 
-The operator answers two questions with functions: the *authenticator* says who a client is, the *authorizer* what it
-may do (`guard.py` asks it).
+The operator passes two functions: the *authenticator* says who a client is, the *authorizer* says what the client may
+do (`guard.py` calls it).
 """
 
 import hmac
@@ -28,72 +28,76 @@ __all__ = [
 
 @dataclass(frozen=True)
 class Principal:
-    """An authenticated client. Its name goes into the records of what it starts, decides and aborts."""
+    """An authenticated client. Its name is recorded with the runs that it starts or aborts and the calls that it
+    decides.
+    """
 
     name: str
 
 
 @dataclass(frozen=True)
 class Credentials:
-    """What a client presents in its handshake. The repr leaves out secrets."""
+    """The credentials that a client sends in its handshake. The repr leaves out secrets."""
 
     token: str | None = field(repr=False)  # of `Authorization: Bearer`, or of the subprotocol adjourn.token.<base64url>
-    headers: Mapping[str, str] = field(repr=False)  # of the handshake, names in lower case
-    peer: str  # its network address
+    headers: Mapping[str, str] = field(repr=False)  # headers of the handshake, names in lower case
+    peer: str  # the client's network address
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Action:
-    """What a client wants to do: one request, or showing one run in a list. Everything in it is a copy.
+    """A request that a client makes, or one run that a list would show to the client. All values are copies.
 
-    Fields that a method has nothing for are None.
+    A field that the method has no value for is None.
     """
 
     method: str
-    """As on the wire: `run.resume`, `run.list`, …"""
+    """The method's name on the wire: `run.resume`, `run.list`, …"""
     run_id: str | None = None
-    """The run that the request is about. For `run.start`: the id that the client chose, if it did."""
+    """The run that the request names. For `run.start`: the id that the client chose, if any."""
     agent: str | None = None
     """Name of the run's agent."""
     owner: str | None = None
-    """Name of the principal who started the run; None: unknown, or an anonymous client."""
+    """Name of the principal that started the run; None: unknown or anonymous."""
     tool_call_id: str | None = None
-    """The call that is decided, declined, claimed or answered, also where the client left out which. A request that
-    means no call of the run fails, even if it is allowed; then this is what the client gave."""
+    """The call that the request decides, declines, claims or answers, filled in also where the client left it out. If
+    the run has no matching call, the request fails even when it is allowed; this is then the client's own value."""
     tool_name: str | None = None
     """Name of that call's tool; None if the run has no such call."""
     arguments: dict[str, Any] | None = None
     """That call's arguments, as the model gave them."""
     decision: Any = None
-    """Of `run.resume`: the decision, not validated yet."""
+    """For `run.resume`: the decision, not validated yet."""
     edited: dict[str, Any] | None = None
-    """Of `run.resume`: the arguments that are to replace the model's, not validated yet. None: the model's own."""
+    """For `run.resume`: the edited arguments, not validated yet. None: the model's arguments are kept."""
     reason: str | None = None
     """The client's reason for declining a call or aborting a run."""
     input: str | tuple[Message, ...] | None = None
-    """Of `run.start`: what the run begins with. Text stands for one user message."""
+    """For `run.start`: the run's input. Text stands for one user message."""
     metadata: dict[str, Any] | None = None
-    """The metadata of the run, or those that it is to be started with."""
+    """The run's metadata; for `run.start`, the metadata that the client sent."""
     head: Head | None = None
-    """Where the run stands; None for methods about no run, and for `run.start`."""
+    """The run's current head; None for `run.start` and for methods that name no run."""
 
 
-# Says who a client is; None: the client is refused.
+# Returns the client's principal, or None to refuse the client.
 Authenticator: TypeAlias = Callable[[Credentials], Awaitable[Principal | None]]
-# Says whether a principal (None: an anonymous client) may do this. An error, or anything but a bool, forbids.
+# Returns whether a principal (None: an anonymous client) may perform the action. An error, or a result that is not a
+# bool, forbids the action.
 #
-# Whoever may `run.get` a run may know of it. Lists show only such runs: the authorizer is asked about `run.list` and
-# `runs.watch` once as a whole, without a run, and then about `run.get` for each run. Of any other run each method says
-# `runNotFound`, as if there were none; `forbidden` is for what may not be done with a run that may be seen.
+# A client that may `run.get` a run may know that the run exists. For lists (`run.list`, `runs.watch`) the authorizer is
+# asked once without a run, and then about `run.get` for each run; other runs are left out. For a run that the client
+# may not `run.get`, every method answers `runNotFound`, as if the run did not exist. `forbidden` is the answer only for
+# other actions on a run that the client may know.
 #
-# A `run.start` with the id of a run that may not be seen is forbidden like one that the authorizer forbids. Where ids
-# must not be guessed at all, let principals start runs only under ids that no other may have (`action.run_id` begins
-# with the principal's name, say): then that is the answer for another's id, whether it is taken or not.
+# A `run.start` with the id of a hidden run gets the same `forbidden` as an id that the authorizer forbids. To keep
+# clients from probing for ids, let each principal start runs only under ids of its own (for example, require that
+# `action.run_id` begins with the principal's name). An id of another principal is then forbidden, taken or not.
 Authorizer: TypeAlias = Callable[[Principal | None, Action], Awaitable[bool]]
 
 
 def token_authenticator(token: str, *, name: str = "token") -> Authenticator:
-    """An authenticator that knows each client with this token as `name`. Compares in constant time.
+    """Returns an authenticator that accepts this one token, with `name` as the principal. Compares in constant time.
 
     Raises: InvalidParams if the token is empty.
     """
@@ -109,7 +113,7 @@ def token_authenticator(token: str, *, name: str = "token") -> Authenticator:
 
 
 def token_of(headers: Mapping[str, str], subprotocols: Sequence[str]) -> str | None:
-    """The token that a handshake carries, if any. The header comes first: a browser can't set it."""
+    """Returns the token of a handshake, if any. The Authorization header wins: browsers can't set it."""
     scheme, _, given = headers.get("authorization", "").partition(" ")
     if scheme.lower() == "bearer" and given.strip():
         return given.strip().encode("latin-1").decode("utf-8", "surrogateescape")  # headers are read as Latin-1

@@ -1,6 +1,6 @@
-"""The gateway's connection to one client that is let in: it reads frames and owns all that serves the client.
+"""One admitted client's connection: reads its frames and owns the tasks that serve the client.
 
-What a frame asks for is `requests.py`'s, what the client is sent `outbox.py`'s, and the list of runs `run_list.py`'s.
+`requests.py` carries out what a frame asks for, `outbox.py` sends to the client, `run_list.py` reports changed runs.
 """
 
 import logging
@@ -27,7 +27,7 @@ _FAULTS = (1002, 1007, 1009)  # close codes for frames that can't be read
 
 
 class Connection:
-    """A client that was let in. `serve` it once."""
+    """A connection to an admitted client. Call `serve` once."""
 
     def __init__(
         self,
@@ -43,7 +43,7 @@ class Connection:
     ) -> None:
         self._socket = socket
         self._form, self._limits = form, limits
-        self._client = client  # for the log
+        self._client = client  # for log lines
         self._load = load
         self._outbox = Outbox(
             socket,
@@ -63,27 +63,27 @@ class Connection:
             procedures, self._outbox, self._run_list, max_in_flight=limits.max_in_flight, client=client
         )
         self._reading = trio.CancelScope()
-        self._goodbye = (1000, "")  # close code and reason
+        self._goodbye = (1000, "")  # the close code and reason to send
         self._pinging = False
 
     def leave(self, code: int, reason: str) -> None:
-        """Take no more requests, finish those under way, say why, and close."""
+        """Accepts no more requests, finishes those in flight, and closes with this code and reason."""
         self._goodbye = (code, reason)
         self._reading.cancel()
 
     @property
     def is_open(self) -> bool:
-        """Whether the connection takes requests or still answers some."""
+        """Whether the connection still accepts or answers requests."""
         return not self._outbox.finishing
 
     @property
     def fault(self) -> tuple[int, str] | None:
-        """Close code and reason, if the client sent frames that can't be read: more of them may be on their way."""
+        """Close code and reason, if the client sent unreadable frames; more of them may be on the way."""
         code, text = self._socket.closed or self._goodbye
         return (code, text) if code in _FAULTS else None
 
     async def serve(self) -> None:
-        """Serve the client until it goes, or is asked to `leave`. A disconnect aborts no run."""
+        """Serves the client until it disconnects, or until `leave`. A disconnect aborts no run."""
         try:
             await self._serve()
         except* Exception as group:
@@ -109,7 +109,7 @@ class Connection:
             self._outbox.finish()
 
     async def _read(self, requests: trio.Nursery) -> None:
-        """Start the requests of each frame that comes, while there is room for replies."""
+        """Starts the requests of each arriving frame, while there is room for replies."""
         while True:
             await self._outbox.wait_room()
             try:
@@ -136,7 +136,7 @@ class Connection:
             self._reading.cancel()
 
     async def ping(self) -> None:
-        """Ask whether the client is still there, unless a ping is under way; returns when the client answers."""
+        """Pings the client, unless a ping is in flight. Returns when the client answers."""
         if not self._pinging:
             self._pinging = True
             await self._socket.ping()

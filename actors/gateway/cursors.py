@@ -1,4 +1,4 @@
-"""Cursors of lists as clients hold them: sealed, for a store's own one names a run, maybe one of others. Pure."""
+"""Sealed list cursors: a store's own cursor names a run, perhaps one that the client may not see. Pure."""
 
 import hashlib
 import hmac
@@ -12,22 +12,22 @@ TAG_BYTES = 16
 
 
 class SealedCursors:
-    """Makes cursors that can only be given back, not read and not made, without `key` (32 random bytes).
+    """Seals cursors with `key` (32 random bytes). Without the key, a client can neither read nor forge one.
 
-    The tag is the cursor's HMAC and, as a synthetic nonce (RFC 5297 has the idea), chooses the key stream.
+    The tag is the cursor's HMAC. The tag also serves as a synthetic nonce (an idea of RFC 5297) for the key stream.
     """
 
     def __init__(self, key: bytes) -> None:
         self._key = key
 
     def seal(self, cursor: str) -> str:
-        """What a client is given in place of a store's cursor."""
+        """Returns the sealed cursor for clients."""
         text = cursor.encode()
         tag = self._tag(text)
         return urlsafe_b64encode(tag + self._mixed(text, tag)).decode().rstrip("=")
 
     def open(self, sealed: str) -> str:
-        """The store's cursor again. Raises: InvalidParams, unless `seal` made it with this key."""
+        """Returns the store's cursor. Raises: InvalidParams unless `seal` made this one with the same key."""
         try:
             data = urlsafe_b64decode(sealed.encode() + b"=" * (-len(sealed) % 4))
         except ValueError:

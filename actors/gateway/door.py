@@ -1,6 +1,6 @@
-"""How many clients may be here at once, and how often one may fail to log in. Pure: addresses and a clock come in.
+"""Limits on connections, handshakes and failed logins. Pure: addresses and a clock come in.
 
-A door counts, and knows neither sockets nor requests: whoever accepts clients, over WebSocket or HTTP, asks it first.
+Knows neither sockets nor requests. The WebSocket and HTTP servers call it before they accept a client.
 """
 
 import math
@@ -15,12 +15,15 @@ from .refusal import Refusal
 
 __all__ = ["Door", "FailedLogins", "Guest", "peer_of"]
 
-MAX_PEERS = 10_000  # whose failed logins are remembered; then the one that has failed least recently is forgotten
-RETRY_S = 5  # what a client is asked to wait where nobody can know how long it will take
+MAX_PEERS = 10_000  # peers whose failed logins are kept; beyond, the peer with the oldest last failure is dropped
+RETRY_S = 5  # `Retry-After` where the real wait is unknown
 
 
 def peer_of(address: str) -> str:
-    """Whom an IP address stands for: itself, or the network of an IPv6 address, all of which one client may use."""
+    """Returns the rate-limit key of an IP address: the address itself, or its /64 network for IPv6.
+
+    One IPv6 client can use every address of its network.
+    """
     try:
         ip = ip_address(address.partition("%")[0])
     except ValueError:
@@ -32,7 +35,7 @@ def peer_of(address: str) -> str:
 
 @dataclass(slots=True)
 class _Count:
-    """How many there are now, in all and by peer."""
+    """Current number, in total and per peer."""
 
     total: int = 0
     by_peer: dict[str, int] = field(default_factory=dict[str, int])
@@ -45,10 +48,10 @@ class _Count:
 
 
 class FailedLogins:
-    """Whose logins have failed too often of late: `maximum` at once, and from then on `maximum` in `period_s`.
+    """Rate-limits failed logins per peer with a token bucket: `maximum` at once, refilled over `period_s`.
 
-    Each failure is a debt of `period_s / maximum` seconds, which time pays back; a peer that owes more than `period_s`
-    less one failure's worth waits until it doesn't.
+    Each failure costs `period_s / maximum` seconds of waiting, which pass with time. A peer that owes more than
+    `period_s` less the cost of one failure must wait.
 
     Raises: InvalidParams for a maximum below 1.
     """
@@ -59,7 +62,7 @@ class FailedLogins:
         self._each_s = period_s / maximum
         self._most_s = period_s - self._each_s
         self._clock = clock
-        self._paid_at: OrderedDict[str, float] = OrderedDict()  # when each peer owes nothing more; latest failure last
+        self._paid_at: OrderedDict[str, float] = OrderedDict()  # when each peer's debt is paid; latest failure last
 
     def __len__(self) -> int:
         return len(self._paid_at)
@@ -70,7 +73,7 @@ class FailedLogins:
         return max(0.0, owed_s - self._most_s)
 
     def note(self, peer: str) -> None:
-        """Take note of a failure."""
+        """Counts a failed login of this peer."""
         paid_at = max(self._paid_at.pop(peer, -math.inf), self._clock()) + self._each_s
         if len(self._paid_at) >= MAX_PEERS:
             self._paid_at.popitem(last=False)
@@ -78,7 +81,7 @@ class FailedLogins:
 
 
 class Guest:
-    """A client that was let in. Whoever let it in says when its handshake is over, and when it is gone."""
+    """A client that `Door.enter` accepted. The caller says when the handshake is over and when the client is gone."""
 
     def __init__(self, door: "Door", peer: str) -> None:
         self._door, self._peer = door, peer
@@ -86,17 +89,17 @@ class Guest:
         self._is_here = True
 
     def login_failed(self) -> None:
-        """Take note that it is not who it said to be, or didn't say."""
+        """Counts a failed login: the client's credentials were missing or wrong."""
         self._door.login_failed(self._peer)
 
     def handshake_over(self) -> None:
-        """Count it among the handshakes no more. Idempotent."""
+        """Stops counting the client among the handshakes. Idempotent."""
         if self._shakes_hands:
             self._shakes_hands = False
             self._door.handshakes.add(self._peer, -1)
 
     def leave(self) -> None:
-        """Count it no more. Idempotent."""
+        """Stops counting the client. Idempotent."""
         self.handshake_over()
         if self._is_here:
             self._is_here = False
@@ -104,7 +107,7 @@ class Guest:
 
 
 class Door:
-    """Lets clients in until there are as many as the limits allow. `clock`: seconds since anything."""
+    """Accepts clients up to the limits. `clock`: seconds since any fixed moment."""
 
     def __init__(self, limits: GatewayLimits, clock: Callable[[], float]) -> None:
         self._limits = limits
@@ -114,7 +117,7 @@ class Door:
             self._failed_logins = FailedLogins(limits.max_failed_logins, limits.failed_logins_s, clock)
 
     def enter(self, address: str) -> Guest | Refusal:
-        """A client at this IP address that may begin its handshake, or why it may not."""
+        """Accepts a client at this IP address for a handshake, or returns why it is refused."""
         peer = peer_of(address)
         for refusal in self._refusals(peer):
             return refusal
@@ -123,7 +126,7 @@ class Door:
         return Guest(self, peer)
 
     def login_failed(self, peer: str) -> None:
-        """Take note of a failed login; the next attempt of the peer may have to wait."""
+        """Counts a failed login; the peer's next attempt may have to wait."""
         if self._failed_logins is not None:
             self._failed_logins.note(peer)
 
@@ -138,8 +141,8 @@ class Door:
             ("handshakes", self.handshakes, limits.max_handshakes, limits.max_handshakes_per_peer),
         ):
             if most_per_peer is not None and count.by_peer.get(peer, 0) >= most_per_peer:
-                text = f"your address has {most_per_peer} {what} here, as many as one may have"
+                text = f"your address has {most_per_peer} {what} here, the maximum; close one, or try again later"
                 yield Refusal(429, text, RETRY_S, f"max_{what}_per_peer")
             if count.total >= most:
-                text = f"there are {most} {what} here, as many as there may be; try again later"
+                text = f"the server has {most} {what}, the maximum; try again later"
                 yield Refusal(503, text, RETRY_S, f"max_{what}")

@@ -1,4 +1,4 @@
-"""Answers that take the same time whatever was looked up for them."""
+"""Errors with even timing: the time until an error must not show what was looked up."""
 
 import math
 from collections.abc import AsyncGenerator
@@ -10,19 +10,19 @@ from ...protocol.errors import AdjournError
 
 __all__ = ["answered_evenly", "wait_step"]
 
-STEP_S = 0.25  # more than it takes to load a run of some megabytes, and to ask an authorizer
+STEP_S = 0.25  # longer than loading a run of some megabytes and asking an authorizer takes
 
 
 async def wait_step() -> None:
-    """Wait as long as an error that `answered_evenly` lets out at its first step."""
+    """Waits one step, as an error of `answered_evenly` does at least."""
     await trio.sleep(STEP_S)
 
 
 @asynccontextmanager
 async def answered_evenly(kind: type[AdjournError]) -> AsyncGenerator[None]:
-    """Let errors of this kind out of the block only at multiples of `STEP_S` since its begin; nothing else waits.
+    """Delays errors of this kind until the next multiple of `STEP_S` since the block began; nothing else is delayed.
 
-    Else it would show how much was looked up: nothing, or a run of four megabytes and an authorizer's opinion of it.
+    Otherwise the timing would tell a missing run from a hidden one, which is loaded and shown to the authorizer.
     """
     begun = trio.current_time()
     try:

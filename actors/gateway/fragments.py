@@ -1,33 +1,32 @@
-"""The frames of a WebSocket in the bytes that come from its client (RFC 6455, 5.2): counted and cut, not read. No I/O.
+"""Finds WebSocket frames in a client's bytes (RFC 6455, 5.2) and counts them, without reading their content. No I/O.
 
-What is in a frame is trio-websocket's to read; it takes 10 µs for the smallest, and keeps each piece of a message that
-isn't finished.
+trio-websocket reads the frames. It takes 10 µs for the smallest one, and keeps each piece of an unfinished message.
 """
 
 __all__ = ["Fragments"]
 
-FRAMES_AT_ONCE = 64  # that are handed on before others have their turn
+FRAMES_AT_ONCE = 64  # handed on before other tasks run
 _FINAL, _OPCODE, _MASKED, _LENGTH = 0x80, 0x0F, 0x80, 0x7F
-_FIRST_CONTROL = 0x8  # opcodes from here on are of control frames, which may stand between fragments
+_FIRST_CONTROL = 0x8  # control frames have opcodes from here on; they may stand between fragments
 
 
 class Fragments:
-    """Follows the frames of one connection. Behind a frame that is none it counts on, as well as it can."""
+    """Follows the frames of one connection. After bytes that are no valid frame, it counts on as well as it can."""
 
     def __init__(self) -> None:
-        self.unfinished = 0  # frames of a message whose last frame has not come yet
-        self.most = 0  # of these at any time
-        self._ahead = 0  # bytes that still belong to the current frame
-        self._head = b""  # the begin of a frame, not yet long enough to be understood
+        self.unfinished = 0  # frames of the unfinished message
+        self.most = 0  # highest value of `unfinished` so far
+        self._ahead = 0  # bytes of the current frame still to come
+        self._head = b""  # the beginning of an incomplete frame head
 
     def skip(self, size: int) -> None:
-        """Take the next `size` bytes for none of any frame."""
+        """Skips `size` bytes that belong to no frame."""
         self._ahead += size
 
     def cut(self, data: bytes | bytearray) -> int:
-        """Follow the next bytes; returns how many of them to hand on at once: at most `FRAMES_AT_ONCE` frames.
+        """Follows the next bytes; returns how many of them to hand on now: at most `FRAMES_AT_ONCE` frames.
 
-        The rest is to be given again.
+        The caller passes the remaining bytes again later.
         """
         at = frames = 0
         while at < len(data):
@@ -43,7 +42,7 @@ class Fragments:
         return at
 
     def _read_head(self, data: bytes | bytearray) -> int:
-        """Read a frame's head, or as much of it as has come; returns how many of these bytes belong to it."""
+        """Reads a frame head, or the part that has arrived; returns how many of these bytes belong to it."""
         head = self._head + data
         size = self._size_of(head)
         if len(head) < size:
@@ -60,7 +59,7 @@ class Fragments:
 
     @staticmethod
     def _size_of(head: bytes) -> int:
-        """Bytes that a frame's head takes, or at least 2."""
+        """Size of the frame head in bytes; 2 while it is unknown."""
         if len(head) < 2:
             return 2
         return 2 + {126: 2, 127: 8}.get(head[1] & _LENGTH, 0) + (4 if head[1] & _MASKED else 0)

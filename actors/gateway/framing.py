@@ -1,7 +1,7 @@
-"""Events and replies of the gateway as bytes: notifications, batches of them, WebSocket frames. Pure; no I/O.
+"""Encodes events and replies: notifications, batches, WebSocket frames. Pure; no I/O.
 
-A frame of an event is the same for every client of a wire format, so it is made once and kept with the event. So is
-that of a short snapshot; the parts of a long one are made for each client when their turn comes.
+An event's frame is the same for all clients of a wire format, so it is encoded once and kept with the event; so is a
+short snapshot's. The parts of a long snapshot are encoded for each client when they are sent.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -16,24 +16,24 @@ __all__ = ["Framing", "message_frame"]
 
 
 class Framing:
-    """What goes out to one client: its wire format, whether it takes batches, and the largest message that it takes."""
+    """Encodes for one client: its wire format, whether it takes batches, and its largest message."""
 
     def __init__(
         self, form: rpc.Format, *, takes_batches: bool, max_batch_bytes: int, max_message_bytes: int | None = None
     ) -> None:
         self.form = form
         self.takes_batches = takes_batches
-        self._max_message_bytes = max_message_bytes  # None: of any size
-        half = PAGE_BYTES if max_message_bytes is None else max_message_bytes // 2  # the rest of a message has room too
+        self._max_message_bytes = max_message_bytes  # None: no limit
+        half = PAGE_BYTES if max_message_bytes is None else max_message_bytes // 2  # leaves room for the envelope
         self._max_batch_bytes = min(max_batch_bytes, half)
         self._part_bytes = min(PART_BYTES, half)
-        self.page_bytes = min(PAGE_BYTES, half)  # of a page of run.get
+        self.page_bytes = min(PAGE_BYTES, half)  # size of one page of run.get
         self._format: Format = "msgpack" if form.binary else "json"
 
     def frames(self, items: Sequence[Item]) -> Iterator[bytes]:
-        """Events as whole WebSocket frames, in order, many at once; each is made when it is asked for.
+        """Yields events in order as whole WebSocket frames, many frames in one bytes object. Encodes lazily.
 
-        Raises: LimitExceeded for an event that the client can't take, after the frames of those before it.
+        Raises: LimitExceeded for an event too large for the client, after the frames before it.
         """
         if self.takes_batches and len(items) > 1:
             for message in self.messages(map(self._notification, items)):
@@ -43,9 +43,9 @@ class Framing:
                 yield b"".join(group)
 
     def parts(self, item: Item) -> Iterator[bytes]:
-        """A snapshot as whole WebSocket frames, in order; each is made when it is asked for.
+        """Yields a snapshot as whole WebSocket frames, in order. Encodes lazily.
 
-        Raises: LimitExceeded, if the client can't take a part.
+        Raises: LimitExceeded if a part is too large for the client.
         """
         kept = item.frames.get(self._format) if item.frames else None
         if kept is not None:
@@ -62,7 +62,9 @@ class Framing:
             yield frame
 
     def messages(self, notifications: Iterable[bytes]) -> Iterator[bytes]:
-        """The notifications as messages: one each, or batches up to the byte cap for a client that takes them."""
+        """Yields the notifications as messages: one each, or batches up to the byte limit if the client takes
+        batches.
+        """
         if not self.takes_batches:
             yield from notifications
             return
@@ -70,7 +72,7 @@ class Framing:
             yield group[0] if len(group) == 1 else rpc.batch(group, self.form)
 
     def check_size(self, size: int) -> None:
-        """Raises: LimitExceeded for a message that is larger than what the client takes."""
+        """Raises: LimitExceeded if a message of this size is too large for the client."""
         maximum = self._max_message_bytes
         if maximum is not None and size > maximum:
             text = f"a message of {size} bytes was to be sent, and this client takes at most {maximum}"
@@ -90,9 +92,9 @@ class Framing:
 
 
 def _groups(pieces: Iterable[bytes], max_bytes: int) -> Iterator[Sequence[bytes]]:
-    """The pieces in groups, none larger than `max_bytes` unless it is of one piece.
+    """Yields the pieces in groups of at most `max_bytes`; a single larger piece is a group of its own.
 
-    What raises in the middle of a group comes after the pieces before it.
+    If the next piece raises, the pieces before it come first, then the error.
     """
     group: list[bytes] = []
     size = 0
@@ -112,7 +114,7 @@ def _groups(pieces: Iterable[bytes], max_bytes: int) -> Iterator[Sequence[bytes]
 
 
 def message_frame(payload: bytes, *, binary: bool) -> bytes:
-    """A whole message of a server as one frame: unmasked, uncompressed (RFC 6455, 5.2). Text must be UTF-8."""
+    """Returns a whole server message as one frame: unmasked, uncompressed (RFC 6455, 5.2). Text must be UTF-8."""
     first = b"\x82" if binary else b"\x81"
     size = len(payload)
     if size < 126:

@@ -1,10 +1,10 @@
-"""What one client may do: every request is described to the operator's authorizer before it is carried out.
+"""Authorizes each request of a client: asks the operator's authorizer before a request is carried out.
 
-The guard fails closed: an authorizer that raises, or answers with anything but a bool, forbids. It is given copies, so
-it can change neither the request nor the run.
+The guard fails closed: an authorizer that raises, or returns something else than a bool, forbids. The authorizer gets
+copies, so it can change neither the request nor the run.
 
-Who may `run.get` a run may see it: is told `forbidden` of what else it may not do there, and has it in its lists. To
-everybody else the run doesn't exist: the same error in the same words, and after the same time.
+A client that may `run.get` a run may know that the run exists: it sees the run in lists, and gets `forbidden` for other
+actions that it may not do. To all other clients the run looks missing: same error, same words, same time.
 """
 
 import logging
@@ -40,11 +40,11 @@ __all__ = ["Guard"]
 
 logger = logging.getLogger("adjourn.gateway")
 
-_SEE = "run.get"  # the method that decides whether a principal may know of a run
+_SEE = "run.get"  # the method that decides whether a principal may know that a run exists
 
 
 class Guard:
-    """The authorizer's answers for one principal. Without an authorizer everything is allowed."""
+    """Asks the authorizer for one principal. Without an authorizer everything is allowed."""
 
     def __init__(self, system: ActorSystem, principal: Principal | None, authorizer: Authorizer | None) -> None:
         self._system = system
@@ -53,14 +53,14 @@ class Guard:
 
     @property
     def by(self) -> str | None:
-        """The principal's name, for the records of what it does; None: anonymous."""
+        """The principal's name, to record with its actions; None: anonymous."""
         return None if self._principal is None else self._principal.name
 
     async def check(self, method: str, params: Params) -> Params:
-        """The params to carry out. They name the call that was authorized, also where the client left out which.
+        """Returns the params to carry out; they name the authorized tool call even where the client left it out.
 
-        Raises: Forbidden; RunNotFound, also for runs that the principal may not see; StoreUnavailable if the run can't
-            be looked up; RunEnded, NotPending, ToolCallIdRequired if no call of the run is meant.
+        Raises: Forbidden; RunNotFound, also for runs hidden from the principal; StoreUnavailable if the run can't be
+            read; RunEnded, NotPending, ToolCallIdRequired if the params match no call of the run.
         """
         if self._authorizer is None:
             return params
@@ -68,14 +68,14 @@ class Guard:
             return await self._check(_action(method, params), params)
 
     async def sees(self, head: Head) -> bool:
-        """Whether the principal may know of this run."""
+        """Whether the principal may know that this run exists."""
         return self._authorizer is None or await self._ask(_about(Action(method=_SEE), head)) is None
 
     async def check_taken(self, run_id: str) -> None:
-        """What is said of a start whose run id is taken.
+        """Checks whether a start may learn that its run id is taken.
 
-        It must not tell that there is a run, where the principal may not see it: the start is forbidden, exactly as by
-        an authorizer that forbids this id. (A start can't be silent about it: it succeeds, or it doesn't.)
+        If the run is hidden from the principal, the start is forbidden, exactly as if the authorizer forbade this id.
+        (A start can't hide a taken id entirely: it either succeeds or fails.)
 
         Raises: Forbidden; StoreUnavailable.
         """
@@ -88,7 +88,7 @@ class Guard:
 
     async def _check(self, action: Action, params: Params) -> Params:
         if isinstance(params, RunStart):
-            if params.after is not None:  # it would show what was said in that run
+            if params.after is not None:  # the new run would show that run's transcript
                 await self._demand(_about(Action(method=_SEE), await self._head(params.after)))
             await self._check_start(action)
             return params
@@ -107,20 +107,20 @@ class Guard:
         if refusal is None:
             return
         if action.run_id is not None:
-            await wait_step()  # as long as a start takes that is forbidden because its id is taken
+            await wait_step()  # same time as a start that is forbidden because its id is taken
         raise refusal
 
     async def _head(self, run_id: str) -> Head:
-        """The run's head. Raises: RunNotFound, also where nobody can read who may see the run; StoreUnavailable."""
+        """Returns the run's head. Raises: RunNotFound, also if the head is unreadable; StoreUnavailable."""
         try:
             return await self._system.head(run_id)
         except (RecordTooNew, StoreCorrupt) as error:
-            logger.info("run %s is kept from clients, for it can't be read: %s", run_id, error)
+            logger.info("run %s is hidden from clients, because its record can't be read: %s", run_id, error)
             raise run_not_found(run_id) from error
 
     async def _check_call(self, action: Action, head: Head) -> str:
-        """The id of the call that the authorizer was shown and has allowed this action on. Raises: as `check`."""
-        log = await self._system.log(head.id)  # after the head, so the snapshot has every call that the head knows
+        """Authorizes an action on a tool call; returns the id of that call. Raises: as `check`."""
+        log = await self._system.log(head.id)  # read after the head, so the snapshot has every call that the head names
         snapshot = cast(Snapshot, log.snapshot().content)
         wanted = action.tool_call_id
         if wanted is None and head.gated == 1:
@@ -131,12 +131,14 @@ class Guard:
             action = replace(action, tool_call_id=wanted, tool_name=name, arguments=deepcopy(arguments))
         await self._demand(action)
         if wanted is None or found is None:
-            # Not for the run to answer: while the authorizer was asked, a call that it wasn't shown may have come.
+            # Don't let the run answer this: a call that the authorizer was not shown may have appeared meanwhile.
             raise _no_call(head, snapshot, wanted)
         return wanted
 
     async def _demand(self, action: Action) -> None:
-        """Raises: Forbidden, unless the authorizer allows it; RunNotFound, if the run may not be seen either."""
+        """Raises: Forbidden if the authorizer refuses the action; RunNotFound if the run is hidden from the
+        principal.
+        """
         refusal = await self._ask(action)
         if refusal is None:
             return
@@ -145,7 +147,7 @@ class Guard:
         raise refusal
 
     async def _ask(self, action: Action) -> Forbidden | None:
-        """None if the authorizer allows the action."""
+        """Asks the authorizer. Returns None if the action is allowed."""
         assert self._authorizer is not None
         where = f"the authorizer, asked whether {self._may(action)}"
         task = trio.lowlevel.current_task()
@@ -171,7 +173,7 @@ class Guard:
 
 
 def _action(method: str, params: Params) -> Action:
-    """What the params say of an action, as copies."""
+    """Returns an action filled from copies of the params."""
 
     def given(name: str) -> Any:
         return deepcopy(getattr(params, name, None))
@@ -190,13 +192,13 @@ def _action(method: str, params: Params) -> Action:
 
 
 def _about(action: Action, head: Head) -> Action:
-    """The action, with what is known of its run, as copies."""
-    copy = structs.replace(head, metadata=deepcopy(head.metadata))  # all else in a head is immutable
+    """Returns the action with copies of the run's details added."""
+    copy = structs.replace(head, metadata=deepcopy(head.metadata))  # everything else in a head is immutable
     return replace(action, run_id=head.id, agent=head.agent, owner=head.owner, metadata=copy.metadata, head=copy)
 
 
 def _find_call(snapshot: Snapshot, tool_call_id: str) -> tuple[str, dict[str, Any]] | None:
-    """Tool and arguments of a call, open or done; None if the run has no call of that id."""
+    """Returns tool and arguments of a call, open or done; None if the run has no call with this id."""
     for waiting in snapshot.pending:
         if waiting.tool_call_id == tool_call_id:
             return waiting.tool_name, waiting.input
@@ -208,7 +210,7 @@ def _find_call(snapshot: Snapshot, tool_call_id: str) -> tuple[str, dict[str, An
 
 
 def _no_call(head: Head, snapshot: Snapshot, wanted: str | None) -> AdjournError:
-    """Why no call of the run is meant, as the run itself would say it."""
+    """Returns the run's own error for a request that matches no tool call."""
     if snapshot.status in FINAL:
         return RunEnded(f"the run is over: {snapshot.status}", runId=head.id, status=snapshot.status)
     if wanted is not None:

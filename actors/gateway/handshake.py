@@ -1,6 +1,6 @@
-"""How a client gets in: from the head of its HTTP request to a WebSocket and a principal, or to a refusal it can read.
+"""Admits a client: from the head of its HTTP request to a WebSocket and a principal, or to a readable refusal.
 
-The order is: is it a WebSocket request, may it come from there, does it speak a wire that we know, who is it.
+Checks in this order: a WebSocket request? an allowed Host and Origin? a known subprotocol? who is the client?
 """
 
 import logging
@@ -26,7 +26,7 @@ __all__ = ["Admitted", "Handshake"]
 
 logger = logging.getLogger("adjourn.gateway")
 
-LINGER_S = 1.0  # for a client to read why it was refused
+LINGER_S = 1.0  # time for a refused client to read why
 RECEIVE_BYTES = 16 * 1024
 _NOT_FOR_BROWSING = Refusal(
     426, "This is an adjourn gateway; it speaks JSON-RPC over WebSocket. Try: adjourn chat ws://<this address>"
@@ -35,17 +35,17 @@ _NOT_FOR_BROWSING = Refusal(
 
 @dataclass(frozen=True, slots=True)
 class Admitted:
-    """A client that was let in."""
+    """An admitted client."""
 
     ws: WebSocketConnection
     wanted: Wanted
-    principal: Principal | None  # None: anonymous, for there is no authenticator
+    principal: Principal | None  # None: anonymous, there is no authenticator
 
 
 class Handshake:
-    """The handshakes of one gateway. Bounding their time is the caller's.
+    """The handshakes of one gateway. The caller bounds their time.
 
-    Raises: InvalidParams for `origins` that aren't any.
+    Raises: InvalidParams for invalid `origins`.
     """
 
     def __init__(
@@ -62,7 +62,9 @@ class Handshake:
         self._max_message_bytes = max_message_bytes
 
     async def admit(self, guest: Guest, transport: Transport, nursery: trio.Nursery) -> Admitted | None:
-        """A client that was let in, its WebSocket's reader running in `nursery`; None after it was told why not."""
+        """Returns an admitted client, with its WebSocket's reader running in `nursery`; None after a refusal was
+        sent.
+        """
         data = await transport.read_head()
         if data is None:
             return None
@@ -91,9 +93,9 @@ class Handshake:
         return Admitted(ws, wanted, principal)
 
     def _read(self, data: bytes) -> tuple[RequestHead, Wanted] | Refusal:
-        """What the request with this head wants, or why it is refused."""
+        """Returns what the request with this head wants, or why it is refused."""
         if len(data) > MAX_HEAD_BYTES:
-            return Refusal(431, f"the head of a request may take {MAX_HEAD_BYTES} bytes")
+            return Refusal(431, f"expected a request head of at most {MAX_HEAD_BYTES} bytes")
         head = parse_head(data)
         if isinstance(head, Refusal):
             return head

@@ -1,4 +1,4 @@
-"""Who a client is: the operator's authenticator is asked, and fails closed."""
+"""Asks the operator's authenticator who a client is, and fails closed."""
 
 import logging
 from collections.abc import Sequence
@@ -25,7 +25,7 @@ async def identify(
     headers: Headers,
     subprotocols: Sequence[str] = (),
 ) -> Principal | Unauthorized | InternalError:
-    """The client's principal, or the error that the client is told; `guest` learns of a failed login."""
+    """Returns the client's principal, or the error to send to the client; tells `guest` about a failed login."""
     known = {name.decode("latin-1"): value.decode("latin-1") for name, value in headers}
     where, task = f"the authentication of {peer}", trio.lowlevel.current_task()
     try:

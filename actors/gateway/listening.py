@@ -1,4 +1,4 @@
-"""Where a server listens, and whether it may listen there. For the gateway, and for the HTTP server of `web/`."""
+"""The address of a listening server, and whether listening there is allowed. Also for the HTTP server of `web/`."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -12,23 +12,23 @@ __all__ = ["Listening", "check_host"]
 
 @dataclass(frozen=True)
 class Listening:
-    """A server that listens."""
+    """A listening server."""
 
     scheme: ClassVar[str]
     addresses: tuple[tuple[str, int], ...]  # host and port of each listener
 
     @property
     def url(self) -> str:
-        """The first address, as a URL to connect to."""
+        """The first address, as a URL for clients."""
         host, port = self.addresses[0]
         return f"{self.scheme}://[{host}]:{port}" if ":" in host else f"{self.scheme}://{host}:{port}"
 
 
 def check_host(host: str | None, authenticator: Authenticator | None) -> None:
-    """Nothing, if a server may listen on `host`; None is every address.
+    """Checks that a server may listen on `host`; None is every address.
 
     Raises: InvalidParams for anything but loopback without an authenticator.
     """
     if authenticator is None and not is_loopback(host):
         where = "every address" if not host else repr(host)
-        raise InvalidParams(f"host: listening on {where} demands an authenticator; without one only 127.0.0.1 or ::1")
+        raise InvalidParams(f"host: listening on {where} needs an authenticator; without one, use 127.0.0.1 or ::1")

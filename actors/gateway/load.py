@@ -1,10 +1,10 @@
-"""What waits for the clients of a gateway, in bytes: for each client, and for all of them together. No I/O."""
+"""Counts the encoded bytes that wait for clients: for each client, and for all together. No I/O."""
 
 __all__ = ["Load", "TotalLoad"]
 
 
 class TotalLoad:
-    """What waits for all clients together: more than `max_each` bytes for one, or `max_total`, is too much."""
+    """Bytes that wait for all clients. Limits: `max_each` for one client, `max_total` for all."""
 
     def __init__(self, max_each: int, max_total: int) -> None:
         self.max_each, self.max_total = max_each, max_total
@@ -13,7 +13,7 @@ class TotalLoad:
 
 
 class Load:
-    """What waits for one client: encoded already, and not sent yet."""
+    """Bytes that wait for one client: encoded, but not sent yet."""
 
     __slots__ = ("_total", "bytes")
 
@@ -23,20 +23,21 @@ class Load:
         total.clients += 1
 
     def add(self, size: int) -> None:
-        """Book `size` bytes more, or less."""
+        """Adds `size` bytes; a negative size subtracts."""
         self.bytes += size
         self._total.bytes += size
 
     def is_full(self, waiting: int) -> bool:
-        """Whether a client for whom `waiting` bytes wait is to read first, before anything is made for it.
+        """Whether a client with `waiting` unsent bytes must read some before more is encoded for it.
 
-        Above the total, those have to who have more than their share. A client for whom nothing waits never has to.
+        Once all clients together reach the total, this holds for clients above an equal share. It never holds at 0
+        bytes.
         """
         total = self._total
         maximum = total.max_each if total.bytes < total.max_total else total.max_total // total.clients
         return waiting > 0 and waiting >= min(maximum, total.max_each)
 
     def close(self) -> None:
-        """The client is gone, and with it what waited."""
+        """Forgets the client and its waiting bytes."""
         self.add(-self.bytes)
         self._total.clients -= 1

@@ -1,8 +1,8 @@
-"""The gateway's one writer to a client: replies first, then the watched runs in turn, a slice each.
+"""The single writer to one client: sends replies first, then the watched runs in turn, a slice each.
 
-What a client doesn't read stops only this writer. What waits is weighed (`load.py`): a reply is encoded when there is
-room for it, and events and snapshots when they are sent; until then events wait in the logs of their runs. The writer
-is never cancelled in the middle of a frame, except to drop the connection.
+A client that doesn't read stops only this writer. Waiting bytes are limited (`load.py`): a reply is encoded once there
+is room for it, events and snapshots when they are sent; until then events stay in the logs of their runs. The writer is
+never cancelled in the middle of a frame, except to drop the connection.
 """
 
 from collections import deque
@@ -17,12 +17,12 @@ from .websocket import WebSocket
 
 __all__ = ["Outbox"]
 
-SLICE = 16  # events of one run before the next run has its turn
+SLICE = 16  # events of one run before the next run's turn
 BATCH_SLICE = 256  # the same for clients that take batches: a slice is one or a few frames
 
 
 class Outbox:
-    """Messages and subscriptions that wait to be sent to one client, and the task that sends them (`write`)."""
+    """Messages and subscriptions waiting for one client, and `write`, the task that sends them."""
 
     def __init__(
         self,
@@ -36,17 +36,17 @@ class Outbox:
         self.subscriptions = Subscriptions(max_subscriptions, framing, self.wake)
         self.framing = framing
         self._load = load
-        self._held = 0  # bytes of replies to members of batches that are not whole yet
+        self._held = 0  # bytes of replies that wait for the rest of their batch
         self._socket = socket
         self._max_replies = max_replies
         self._replies: deque[bytes] = deque()
-        self._waiting = 0  # their bytes
+        self._waiting = 0  # bytes in `_replies`
         self._finishing = False
-        self._something = trio.Event()  # set when the writer has something to do
+        self._something = trio.Event()  # set when the writer has work
         self._room = trio.Event()  # set when there may be room for another reply
 
     def put(self, messages: Iterable[bytes]) -> None:
-        """Send these messages, before any event that is not on its way yet."""
+        """Queues these messages, ahead of all events that are not being sent yet."""
         for message in messages:
             self._replies.append(message)
             self._waiting += len(message)
@@ -54,10 +54,10 @@ class Outbox:
         self.wake()
 
     async def wait_room(self) -> None:
-        """Wait until there is room for another message. Not a checkpoint if there is.
+        """Waits until there is room for another message. Not a checkpoint if there is room at once.
 
-        There is while fewer messages wait than requests may be in flight, their bytes leave it, and few of the watched
-        runs are new.
+        There is room while fewer messages wait than requests may be in flight, their bytes are below the limit, and
+        fewer than `MAX_NEW` watched runs are new.
         """
         while (
             len(self._replies) >= self._max_replies
@@ -69,17 +69,19 @@ class Outbox:
             await self._room.wait()
 
     def hold(self, size: int) -> None:
-        """Book `size` bytes more, or less, that are to go out with a batch which is not whole yet."""
+        """Adds `size` bytes of replies to an incomplete batch; a negative size subtracts."""
         self._held += size
         self._load.add(size)
 
     @property
     def is_held_up(self) -> bool:
-        """Whether what batches hold back fills the client's room. A batch can't wait for it: it might be its own."""
+        """Whether incomplete batches fill the client's room. A batch must not wait for room: its own replies may fill
+        it.
+        """
         return self._load.is_full(self._held) or self.subscriptions.are_many_opened
 
     def finish(self) -> None:
-        """Make `write` return once all messages that were put are sent, however many events wait."""
+        """Makes `write` return once all queued messages are sent, even if events still wait."""
         self._finishing = True
         self.wake()
 
@@ -89,18 +91,18 @@ class Outbox:
         return self._finishing
 
     def wake(self) -> None:
-        """Tell the writer that there is something to do."""
+        """Wakes the writer: there is something to send."""
         self._something.set()
 
     async def write(self) -> None:
-        """Send whatever there is to send, until `finish`.
+        """Sends messages and events until `finish`.
 
         Raises: SocketClosed when the client is gone.
         """
         subscriptions = self.subscriptions
         limit = BATCH_SLICE if self.framing.takes_batches else SLICE
         while self._replies or not self._finishing:
-            while self._replies:  # all of them: an event must not overtake the reply to its subscription
+            while self._replies:  # all: an event must not overtake the reply to its subscription
                 await self._send(self._replies.popleft())
             if subscriptions.ready:
                 for frames in subscriptions.take(limit):

@@ -1,6 +1,6 @@
-"""What the gateway's methods do, each on the actor system, for one principal. No sockets, no frames.
+"""The gateway's methods, carried out on the actor system for one principal. No sockets, no frames.
 
-Each request was allowed by the guard before it comes here. Watching is not done here; `log` gives what to watch.
+The guard has allowed each request before it comes here. `requests.py` does the watching; `log` returns what to watch.
 """
 
 from collections.abc import Awaitable, Callable
@@ -53,11 +53,13 @@ from .summaries import agent_info, run_summary
 
 __all__ = ["Procedures"]
 
-LISTED = 100  # runs that are read at once: a head may be far larger than what is told of it
+LISTED = 100  # runs read at once: a head may be far larger than its summary
 
 
 class Procedures:
-    """The methods of one principal, whose `guard` is to be asked first. `cursors`: None where nothing is hidden."""
+    """The methods of one principal; ask its `guard` before each. `cursors`: None if no run is hidden from the
+    principal.
+    """
 
     def __init__(
         self,
@@ -88,20 +90,20 @@ class Procedures:
 
     @property
     def bounds(self) -> Bounds:
-        """The most that the values of a request may take."""
+        """Size limits of the values in a request."""
         return self._system.bounds
 
     def carry_out(self, params: Params) -> Awaitable[Wire]:
-        """The result of a method that doesn't watch, and gives no pages of a run.
+        """Carries out a method that neither watches nor returns pages of a run; returns its result.
 
-        Raises: any AdjournError; CodecError for a value that the wire does not carry.
+        Raises: any AdjournError; CodecError for a value that the wire can't carry.
         """
         return self._table[type(params)](params)
 
     async def start(self, params: RunStart) -> EventLog:
-        """The log of a run that was begun, or of the same run begun before.
+        """Starts a run, or finds the same run if it was started before; returns its log.
 
-        Raises: as `ActorSystem.start`, but Forbidden where the id is taken by a run that the principal may not see.
+        Raises: as `ActorSystem.start`, but Forbidden if the id belongs to a run hidden from the principal.
         """
         async with answered_evenly(Forbidden):
             return await self._start(params)
@@ -124,32 +126,32 @@ class Procedures:
         raise taken
 
     async def get(self, params: RunGet) -> RunSnapshot:
-        """A run as it is now, all of it. Raises: as `ActorSystem.get`."""
+        """Returns the whole run as it is now. Raises: as `ActorSystem.get`."""
         log = await self._system.log(params.run_id)
-        with log.watch():  # the log of an ended run is kept after its last watcher: for the next page
+        with log.watch():  # keeps the log of an ended run for the next page
             return await self._system.get(params.run_id)
 
     async def timeline(self, params: RunTimeline, max_bytes: int = PART_BYTES) -> Timeline:
-        """A page of a run's timeline. Raises: as `ActorSystem.timeline`."""
+        """Returns a page of a run's timeline. Raises: as `ActorSystem.timeline`."""
         return await self._system.timeline(params.run_id, params.from_, max_bytes=min(max_bytes, PART_BYTES))
 
     async def log(self, run_id: str) -> EventLog:
-        """A run's log. Watch it at once, without an await in between. Raises: as `ActorSystem.log`."""
+        """Returns a run's log. Watch it without an await in between. Raises: as `ActorSystem.log`."""
         return await self._system.log(run_id)
 
     def watch_changes(self, watcher: Callable[[Head, bool], None]) -> Callable[[], None]:
-        """Call `watcher(head, deleted)` after each save of any run; returns what ends it."""
+        """Calls `watcher(head, deleted)` after each save of any run; returns a function that stops this."""
         return self._system.watch_changes(watcher)
 
     async def summary(self, head: Head, *, deleted: bool = False) -> RunSummary:
-        """A run as lists show it. Raises: RecordTooNew, StoreUnavailable."""
+        """Returns the run's summary, as lists show it. Raises: RecordTooNew, StoreUnavailable."""
         stranded = False
         with suppress(RunNotFound):  # it was deleted meanwhile
             stranded = not deleted and await self._system.stranded(head) is not None
         return run_summary(head, stranded=stranded, deleted=deleted)
 
     async def position(self, log: EventLog) -> Position:
-        """Where a watched run is."""
+        """Returns the current position of a watched run."""
         stranded = None
         with suppress(RunNotFound):
             stranded = None if log.status in FINAL else await self._system.run(log.run_id).stranded()

@@ -1,4 +1,4 @@
-"""Why a client may not come in, and the HTTP response that says so. Plain data; for WebSocket and HTTP alike."""
+"""Why a client is refused, and the HTTP response that says so. Plain data; for WebSocket and HTTP."""
 
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -8,15 +8,15 @@ __all__ = ["Refusal"]
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """A client is not let in. The same attempt may well succeed later where there is a `retry_after_s`."""
+    """A refused client. With `retry_after_s`, the same attempt may succeed later."""
 
-    status: int  # of HTTP
+    status: int  # HTTP status
     message: str  # a sentence for people
     retry_after_s: int | None = None
-    limit: str | None = None  # the field of `GatewayLimits` that was reached, for the log
+    limit: str | None = None  # the exceeded field of `GatewayLimits`, for the log
 
     def response(self) -> bytes:
-        """The whole HTTP/1.1 response, after which the connection is closed."""
+        """Returns the whole HTTP/1.1 response; the connection is closed after it."""
         body = f"{self.message}\n".encode(errors="backslashreplace")
         lines = [
             f"HTTP/1.1 {self.status} {HTTPStatus(self.status).phrase}",
@@ -25,7 +25,7 @@ class Refusal:
             f"Content-Length: {len(body)}",
         ]
         if self.status == HTTPStatus.UPGRADE_REQUIRED:
-            lines.append("Upgrade: websocket")  # RFC 9110, 15.5.22 demands it
+            lines.append("Upgrade: websocket")  # required by RFC 9110, 15.5.22
         if self.retry_after_s is not None:
             lines.append(f"Retry-After: {self.retry_after_s}")
         return "\r\n".join([*lines, "", ""]).encode() + body

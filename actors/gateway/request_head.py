@@ -1,4 +1,4 @@
-"""The head of an HTTP/1.1 request, read strictly by h11 before anything acts on it. Pure."""
+"""The head of an HTTP/1.1 request, parsed strictly by h11. Pure."""
 
 from dataclasses import dataclass
 
@@ -9,40 +9,40 @@ from .source import Headers, values_of
 
 __all__ = ["RequestHead", "parse_head"]
 
-_READ_AS_ASCII = (b"connection", b"upgrade", b"sec-websocket-")  # wsproto would fail on anything else
+_READ_AS_ASCII = (b"connection", b"upgrade", b"sec-websocket-")  # wsproto would fail on non-ASCII values
 
 
 @dataclass(frozen=True, slots=True)
 class RequestHead:
-    """What a client asks for over HTTP."""
+    """The head of a client's HTTP request."""
 
-    version: str  # of HTTP, as `1.1`
+    version: str  # HTTP version, as `1.1`
     target: str  # path and query
     headers: Headers
 
     @property
     def is_upgrade(self) -> bool:
-        """Whether the request wants a WebSocket."""
+        """Whether the request asks for a WebSocket."""
         return any(value.lower() == "websocket" for value in values_of(self.headers, b"upgrade"))
 
     @property
     def subprotocols(self) -> list[str]:
-        """The subprotocols that are offered, in the client's order."""
+        """The offered subprotocols, in the client's order."""
         offered = ",".join(values_of(self.headers, b"sec-websocket-protocol")).split(",")
         return [name.strip() for name in offered if name.strip()]
 
 
 def parse_head(head: bytes) -> RequestHead | Refusal:
-    """The request of these bytes, which end with its empty line; or why they are none.
+    """Parses a request head that ends with its empty line; returns why it is invalid otherwise.
 
-    Stricter than h11 in what RFC 9112 lets a server refuse: a lone CR or LF as the end of a line (2.2), a header that
-    goes on in the next line (5.2), a target that is no path: it would name a host beside the Host header's (3.2.2). And
-    there may be no body: it could be read as frames.
+    Stricter than h11, as RFC 9112 allows. Refuses a lone CR or LF as a line end (2.2), a folded header (5.2), and a
+    target that is no path, because it would name a second host beside the Host header (3.2.2). Refuses a body, because
+    it could be read as frames.
     """
     if head.count(b"\r\n") != head.count(b"\n") or head.count(b"\r\n") != head.count(b"\r"):
         return Refusal(400, "expected each line of the request to end with CR and LF")
     if b"\r\n " in head or b"\r\n\t" in head:
-        return Refusal(400, "expected each header in a line of its own")
+        return Refusal(400, "expected each header on one line")
     connection = h11.Connection(h11.SERVER)
     try:
         connection.receive_data(head)

@@ -1,9 +1,9 @@
-"""The requests of one client: how many may be in flight, in which order they are carried out, and their replies.
+"""The requests of one client: their limit, their order, and their replies.
 
-Requests on one run are carried out one after the other, in the order in which they came; those on different runs, and
-the members of a batch, concurrently. Those whose replies may be long wait for each other, and for room: what a client
-does not read is not made. What a method does is `procedures.py`'s; only the methods that begin or end watching are
-here, for they change what the outbox sends.
+Requests on one run are carried out one after the other, in order of arrival. Requests on different runs, and members of
+a batch, run concurrently. Requests with long replies run one at a time, and wait for room: nothing is encoded for a
+client that doesn't read. `procedures.py` carries out the methods; only those that start or stop watching are here,
+because they change what the outbox sends.
 """
 
 import logging
@@ -39,15 +39,15 @@ __all__ = ["Requests"]
 
 logger = logging.getLogger("adjourn.gateway")
 
-# Methods that may have long results, or be followed by a long snapshot.
+# Methods with results that may be long, or that a long snapshot may follow.
 _LONG = frozenset({"run.get", "run.timeline", "run.subscribe", "run.list", "agents.list", "rpc.discover"})
 
-Begin: TypeAlias = Callable[[], None]  # called once the reply is in the outbox: watching begins behind it
+Begin: TypeAlias = Callable[[], None]  # called once the reply is in the outbox: starts the watching
 
 
 @dataclass(slots=True)
 class _Call:
-    """A request under way. `before`: the end of the request ahead of it on the same run."""
+    """A request in flight. `before`: set when the previous request on the same run is done."""
 
     request: requests.Request
     run_id: str | None
@@ -58,14 +58,14 @@ class _Call:
 
 @dataclass(slots=True)
 class _Answer:
-    """A reply, if one is wanted, and what may begin behind it."""
+    """A reply, if the client wants one, and what to begin after it."""
 
     reply: bytes | None
     begin: Begin | None = None
 
 
 class Requests:
-    """The requests of one client, from their frames to their replies in the outbox."""
+    """Carries out the requests of one client and puts the replies into the outbox."""
 
     def __init__(
         self, procedures: Procedures, outbox: Outbox, run_list: RunList, *, max_in_flight: int, client: str
@@ -73,13 +73,13 @@ class Requests:
         self._procedures, self._outbox, self._run_list = procedures, outbox, run_list
         self._form = outbox.framing.form
         self._max_in_flight = max_in_flight
-        self._client = client  # for the log
+        self._client = client  # for log lines
         self._in_flight = 0
         self._reading = trio.Lock()  # held while a long reply is made
-        self._lanes: dict[str, trio.Event] = {}  # for each run with requests under way, the end of the latest one
+        self._lanes: dict[str, trio.Event] = {}  # per run with requests in flight: set when the latest one is done
 
     def begin(self, frame: requests.Frame, nursery: trio.Nursery) -> None:
-        """Start the requests of a frame, each in its place behind others on the same run."""
+        """Starts the requests of a frame, each after earlier ones on the same run."""
         admitted = [self._admit(member, in_batch=frame.batch) for member in frame.members]
         calls = [each for each in admitted if isinstance(each, _Call)]
         refusals = [each for each in admitted if isinstance(each, bytes)]
@@ -91,10 +91,10 @@ class Requests:
             self._outbox.put(refusals)
 
     def _admit(self, member: requests.Request | requests.Rejected, *, in_batch: bool) -> _Call | bytes | None:
-        """A call; or the reply to a bad request, if it gets any."""
+        """Returns a call, or the error reply to a bad request; None if a bad request wants no reply."""
         if isinstance(member, requests.Rejected):
             if member.id is UNSET:
-                logger.warning("refused, and %s asked for no reply: %s", self._client, member.error.message)
+                logger.warning("refused a request without an id from %s: %s", self._client, member.error.message)
             return requests.rejection(member, self._form)
         if self._in_flight >= self._max_in_flight:
             maximum = self._max_in_flight
@@ -164,7 +164,7 @@ class Requests:
             if not call.in_batch:
                 await self._outbox.wait_room()
             elif self._outbox.is_held_up:
-                text = "what this batch asks for is too much for one answer: ask one by one"
+                text = "the replies to this batch are too large together; send the requests one by one"
                 raise LimitExceeded(text, limit="batchBytes")
             return await self._made(request.id, params)
 
@@ -198,7 +198,7 @@ class Requests:
                 return await procedures.carry_out(params), None
 
     def _reply(self, request_id: rpc.RequestId | UnsetType, result: Wire) -> bytes | None:
-        """Raises: LimitExceeded, if the client can't take it."""
+        """Encodes the reply. Raises: LimitExceeded if it is too large for the client."""
         if isinstance(request_id, UnsetType):
             return None
         reply = rpc.reply(request_id, result, self._form)

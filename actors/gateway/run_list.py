@@ -1,4 +1,4 @@
-"""The list of runs as one client of the gateway watches it (`runs.watch`), and the task that tells it of changes."""
+"""Reports changes of the run list to one client (`runs.watch`)."""
 
 from collections.abc import Callable
 
@@ -13,11 +13,11 @@ from .procedures import Procedures
 
 __all__ = ["RunList"]
 
-SLICE = 16  # changes that are told at once
+SLICE = 16  # changes sent at once
 
 
 class RunList:
-    """Changes wait here, one a run, until there is room for them in the outbox. Watches nothing before `watch`."""
+    """Holds at most one waiting change per run until the outbox has room. Watches nothing before `watch`."""
 
     def __init__(self, procedures: Procedures, outbox: Outbox) -> None:
         self._procedures, self._outbox = procedures, outbox
@@ -27,17 +27,17 @@ class RunList:
         self._telling = trio.CancelScope()
 
     def watch(self, wanted: RunsWatch) -> None:
-        """Tell the client of each change from now on, only of the runs that it wants.
+        """Reports each later change of the runs that the client wants.
 
-        Replaces the watch before it, and drops what that has not told yet. It ends, and the client is told so, when
-        the client lags by too many changes.
+        Replaces the previous watch and drops its waiting changes. If too many changes wait, the watch ends and the
+        client is told.
         """
         self._stop_watching()
         self._changes = Changes(wanted, wake=self._wake, overflow=self._lose_track)
         self._unwatch = self._procedures.watch_changes(self._changes.note)
 
     async def tell(self) -> None:
-        """Put waiting changes into the outbox, until `close`."""
+        """Puts waiting changes into the outbox, until `close`."""
         form, outbox = self._outbox.framing.form, self._outbox
         with self._telling:
             while True:
@@ -50,7 +50,7 @@ class RunList:
                     self._changed = trio.Event()
 
     def close(self) -> None:
-        """Watch no more, and have `tell` return. Idempotent."""
+        """Stops watching, and makes `tell` return. Idempotent."""
         self._stop_watching()
         self._telling.cancel()
 
@@ -71,7 +71,9 @@ class RunList:
 
     def _lose_track(self) -> None:
         self._stop_watching()
-        error = LimitExceeded("too many changes of runs waited; watch again, and list them", limit="maxWaitingChanges")
+        error = LimitExceeded(
+            "too many changes of runs were waiting; list the runs and watch again", limit="maxWaitingChanges"
+        )
         params = RunsUnwatched(error=rpc.error_object(error))
         self._outbox.put([rpc.notification("runs.unwatched", params, self._outbox.framing.form)])
 

@@ -1,6 +1,6 @@
-"""Serves a system's runs over WebSocket: listens, accepts clients, pings them, and has them leave at the end.
+"""Serves a system's runs over WebSocket: listens, accepts clients, pings them, and closes them at the end.
 
-`handshake.py` lets a client in, `connection.py` reads what it says, and `procedures.py` does what it asks for.
+`handshake.py` admits a client, `connection.py` reads its frames, and `procedures.py` carries out its requests.
 """
 
 import logging
@@ -38,11 +38,11 @@ __all__ = [
 
 logger = logging.getLogger("adjourn.gateway")
 
-MAX_LINGERING = 64  # clients that were turned away and may still read why; others may lose it if they are slow
+MAX_LINGERING = 64  # refused clients that still get time to read why; beyond, a slow one may miss it
 
 
 class Gateway(Listening):
-    """A gateway that listens; its `url` begins with `ws://`."""
+    """A listening gateway; its `url` begins with `ws://`."""
 
     scheme = "ws"
 
@@ -58,23 +58,23 @@ async def serve_gateway(
     limits: GatewayLimits | None = None,
     task_status: trio.TaskStatus[Gateway] = trio.TASK_STATUS_IGNORED,
 ) -> None:
-    """Serve a system's runs to clients until cancelled; `nursery.start` gives the `Gateway` once it listens.
+    """Serves a system's runs to clients until cancelled; `nursery.start` returns the `Gateway` once it listens.
 
-    Cancelled, it stops listening, finishes requests under way, closes every connection (close code 1001) and returns
+    When cancelled, stops listening, finishes requests in flight, closes every connection (close code 1001) and returns
     within `limits.close_s`. The runs go on.
 
     Args:
-        host: where to listen; None is every address. Anything but loopback demands an authenticator.
-        port: 0 takes a free one.
+        host: address to listen on; None is every address. Anything but loopback needs an authenticator.
+        port: 0 picks a free port.
         authenticator: says who a client is. None: anonymous access, loopback only.
-        authorizer: says whether a client may do what it asks for, an `Action`; a run that it may not `run.get` doesn't
+        authorizer: says whether a client may perform an `Action`. A run that the client may not `run.get` does not
             exist for it. None: everything is allowed.
-        origins: of web pages that may connect, beside those of this machine, as `https://example.org`. Their host names
-            are also names under which the gateway may be reached.
-        limits: of each connection, of all, and of what one address may do. Behind a reverse proxy all clients have one
-            address: see `GatewayLimits`.
+        origins: web pages that may connect, besides those of this machine, as `https://example.org`. The gateway also
+            answers under their host names.
+        limits: of each connection, of all connections, and of each address. Behind a reverse proxy all clients
+            have one address: see `GatewayLimits`.
 
-    Raises: InvalidParams, before it listens; OSError, if it can't; StaleEpoch, in a group, when another process has
+    Raises: InvalidParams, before it listens; OSError if it can't listen; StaleEpoch if another process of the group has
         become the owner of the system's store.
     """
     check_trio("serve_gateway", MOUNTED)
@@ -94,17 +94,17 @@ async def serve_gateway(
 
 @dataclass(eq=False)
 class _Visit:
-    """A client, from the moment that its TCP connection is accepted."""
+    """A client, from the moment its TCP connection is accepted."""
 
     guest: Guest
     transport: Transport
     scope: trio.CancelScope
-    connection: Connection | None = None  # once the client is let in
+    connection: Connection | None = None  # set once the client is admitted
     nursery: trio.Nursery = field(init=False)
 
 
 class _Server:
-    """The clients of one gateway, from the moment that they are accepted to their end."""
+    """The clients of one gateway, from accept to close."""
 
     def __init__(
         self,
@@ -124,7 +124,7 @@ class _Server:
     # All clients.
 
     async def look_after(self) -> None:
-        """Ping silent clients, and drop those that don't read or answer. Cancelled, it has all clients leave."""
+        """Pings silent clients, and drops clients that don't read or answer. When cancelled, closes all connections."""
         limits = self._limits
         try:
             while True:
@@ -145,12 +145,12 @@ class _Server:
         transport, limits, connection = visit.transport, self._limits, visit.connection
         if transport.sending_since is not None:
             if now - transport.sending_since >= limits.stall_s:
-                logger.info("%s has read nothing for %g s: dropped", transport.peer, limits.stall_s)
+                logger.info("dropped %s: it has read nothing for %g s", transport.peer, limits.stall_s)
                 visit.scope.cancel()
         elif connection is not None and connection.is_open and transport.silent_since is not None:
             silent_s = now - transport.silent_since
             if silent_s >= limits.pong_s:
-                logger.info("%s has been silent for %g s: dropped", transport.peer, silent_s)
+                logger.info("dropped %s: it has been silent for %g s", transport.peer, silent_s)
                 visit.scope.cancel()
             elif silent_s >= limits.ping_s:
                 visit.nursery.start_soon(connection.ping)
@@ -158,7 +158,7 @@ class _Server:
     # One client.
 
     async def receive(self, stream: trio.SocketStream) -> None:
-        """Serve one client to its end, or tell it why there is no room for it. Raises nothing."""
+        """Serves one client to its end, or refuses it if there is no room. Raises nothing."""
         transport = Transport(stream)
         guest = self._door.enter(transport.address)
         if isinstance(guest, Refusal):
@@ -170,8 +170,8 @@ class _Server:
             guest.leave()
 
     async def _turn_away(self, transport: Transport, refusal: Refusal) -> None:
-        """Say why, without having read what the client wants: this must cost less than what it protects."""
-        text = "turned away %s: %s (GatewayLimits.%s)"
+        """Sends the refusal without reading the request: refusing must cost less than serving."""
+        text = "refused %s: %s (GatewayLimits.%s)"
         self._log.warning(refusal.limit, text, transport.peer, refusal.message, refusal.limit)
         with trio.move_on_after(LINGER_S), suppress(trio.BrokenResourceError, trio.ClosedResourceError):
             await transport.send_all(refusal.response())
@@ -183,7 +183,7 @@ class _Server:
                     self._lingering -= 1
 
     async def _receive(self, guest: Guest, transport: Transport) -> None:
-        """Serve one client to its end. Shielded: only `look_after` cancels it."""
+        """Serves one client to its end. Shielded: only `look_after` cancels it."""
         with trio.CancelScope(shield=True) as scope:
             if self._leaving:
                 return
@@ -192,7 +192,7 @@ class _Server:
             try:
                 await self._visit(visit)
             except* (trio.BrokenResourceError, trio.ClosedResourceError, ConnectionClosed):
-                pass  # the client went in the middle of something
+                pass  # the client disconnected
             except* Exception as group:
                 internal_error(group, f"the visit of {transport.peer}", logger)
             finally:
@@ -216,7 +216,7 @@ class _Server:
             await transport.linger(LINGER_S)
 
     async def _let_in(self, visit: _Visit) -> None:
-        """The handshake: at its end `connection` is set, or the client has been told why not."""
+        """Does the handshake: sets `connection`, or tells the client why it is refused."""
         admitted = await self._handshake.admit(visit.guest, visit.transport, visit.nursery)
         if admitted is None:
             return

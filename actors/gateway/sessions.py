@@ -1,4 +1,4 @@
-"""What the clients of one server share, whichever door they come in by, and a connection for each of them."""
+"""What all clients of one server share, over WebSocket or HTTP, and a connection for each client."""
 
 import secrets
 from importlib.metadata import version
@@ -20,7 +20,7 @@ __all__ = ["Sessions"]
 
 
 class Sessions:
-    """Makes the procedures and the connections of clients that were let in."""
+    """Makes the procedures and the connections of admitted clients."""
 
     def __init__(self, system: ActorSystem, authorizer: Authorizer | None, limits: GatewayLimits) -> None:
         self._system, self._authorizer, self._limits = system, authorizer, limits
@@ -43,12 +43,12 @@ class Sessions:
         )
 
     def procedures(self, principal: Principal | None) -> Procedures:
-        """The methods, for one client. None: an anonymous one."""
+        """Returns the methods for one client. None: an anonymous one."""
         guard = Guard(self._system, principal, self._authorizer)
         return Procedures(self._system, self.description, guard, self._cursors)
 
     def connection(self, socket: WebSocket, wanted: Wanted, principal: Principal | None, peer: str) -> Connection:
-        """A connection to one client, to `serve`."""
+        """Returns a connection to one client; call its `serve`."""
         return Connection(
             socket,
             wanted.form,

@@ -1,4 +1,4 @@
-"""A log that nobody can fill from outside: of each kind of line one in a while, with the number of those left out."""
+"""Rate-limits warnings, so that remote peers cannot fill the log."""
 
 import logging
 from collections.abc import Callable
@@ -9,14 +9,16 @@ PERIOD_S = 10.0
 
 
 class SparseLog:
-    """Warnings about what strangers do. `clock`: seconds since anything."""
+    """Writes at most one warning of each kind in ten seconds. `clock`: seconds since any fixed moment."""
 
     def __init__(self, logger: logging.Logger, clock: Callable[[], float]) -> None:
         self._logger, self._clock = logger, clock
-        self._kinds: dict[object, tuple[float, int]] = {}  # when a line was written, and how many were left out since
+        self._kinds: dict[object, tuple[float, int]] = {}  # per kind: time of the last line, number left out since
 
     def warning(self, kind: object, text: str, *args: object) -> None:
-        """Write the line, unless there was one of its kind in the last ten seconds. Kinds must be few: all are kept."""
+        """Writes the line unless one of its kind was written in the last ten seconds. All kinds are kept, so use
+        few.
+        """
         now = self._clock()
         written_at, left_out = self._kinds.get(kind, (now - PERIOD_S, 0))
         if now - written_at < PERIOD_S:

@@ -1,4 +1,4 @@
-"""The runs that one connection of the gateway watches, each by a cursor, and whose turn it is. No I/O."""
+"""The runs that one connection watches: a cursor for each, and the order in which they are sent. No I/O."""
 
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -12,11 +12,11 @@ from .framing import Framing, message_frame
 __all__ = ["Subscription", "Subscriptions"]
 
 
-MAX_NEW = 16  # watched runs of which nothing was sent yet: each may hold a whole transcript in memory
+MAX_NEW = 16  # watched runs with nothing sent yet: each may hold a whole transcript in memory
 
 
 class Subscription:
-    """One watched run. Nothing of it is sent before `begin`."""
+    """A watched run. Nothing of it is sent before `begin`."""
 
     __slots__ = ("_cursor", "_framing", "_log", "_parts", "_ready", "is_new", "run_id")
 
@@ -26,19 +26,19 @@ class Subscription:
         self.run_id = log.run_id
         self._log, self._framing, self._ready = log, framing, ready
         self._cursor = log.open_cursor(after, wake=self.begin)
-        self._parts: Iterator[bytes] | None = None  # of a snapshot, those that were not sent yet; None: nothing was
-        self.is_new = True  # until what there was at first is sent
+        self._parts: Iterator[bytes] | None = None  # the unsent parts of a snapshot; None: nothing was sent yet
+        self.is_new = True  # until the first snapshot or backlog is sent
 
     def begin(self) -> None:
-        """Let its events be taken, from now on and each time that there are new ones."""
+        """Marks the run as ready to send, now and whenever new events arrive."""
         self._ready(self)
 
     def take(self, limit: int) -> Iterator[bytes] | None:
-        """What comes next, as frames to be made one by one: at most `limit` events, or one part of a snapshot.
+        """Returns the next frames, encoded lazily: at most `limit` events, or one part of a snapshot.
 
         None: the client is up to date.
 
-        Raises: LimitExceeded if the client can't take a part of a snapshot; the frames raise it at an event.
+        Raises: LimitExceeded if a part of a snapshot is too large for the client. For an event, the iterator raises it.
         """
         if self._parts is not None:
             part = next(self._parts, None)
@@ -56,79 +56,79 @@ class Subscription:
         return self._framing.frames(items)
 
     def close(self) -> None:
-        """Stop watching. Idempotent."""
+        """Stops watching. Idempotent."""
         self._cursor.close()
 
     @property
     def finished(self) -> bool:
-        """Whether nothing will follow what was taken."""
+        """Whether the run's last event was taken."""
         return self._cursor.finished
 
     def skip(self) -> None:
-        """Go on from a snapshot, instead of events that the client can't take."""
+        """Continues from a fresh snapshot, to skip an event too large for the client."""
         passed, self._cursor = self._cursor, self._log.open_cursor(None, wake=self.begin)
         passed.close()
 
 
 class Subscriptions:
-    """The runs that a connection watches, at most `maximum`. `wake` is called when there is something to take."""
+    """The runs that a connection watches, at most `maximum`. Calls `wake` when there is something to take."""
 
     def __init__(self, maximum: int, framing: Framing, wake: Callable[[], None]) -> None:
         self._maximum, self._framing = maximum, framing
         self._wake = wake
         self._by_run: dict[str, Subscription] = {}
-        self._new: set[Subscription] = set()  # those that may be sent, and of which nothing was
+        self._new: set[Subscription] = set()  # begun, but nothing sent yet
         self._turn: deque[Subscription] = deque()  # subscriptions with something to take, the next one first
 
     def check_room(self, run_id: str | None) -> None:
-        """Raises: LimitExceeded, if this run can't be watched beside the others."""
+        """Raises: LimitExceeded if this run would be one too many."""
         if len(self._by_run) >= self._maximum and run_id not in self._by_run:
             text = f"a connection watches at most {self._maximum} runs at once; unsubscribe from one first"
             raise LimitExceeded(text, limit="maxSubscriptions", maximum=self._maximum)
 
     def open(self, log: EventLog, after: int | None) -> Subscription:
-        """A new subscription to a run; it replaces the one before. `begin` it when its events may be sent.
+        """Returns a new subscription to a run, replacing the previous one. Call its `begin` when events may be sent.
 
         Raises: LimitExceeded.
         """
         self.check_room(log.run_id)
         subscription = Subscription(log, after, self._framing, self._ready)
-        self.close(log.run_id)  # after the new cursor is open: a log without watchers drops events
+        self.close(log.run_id)  # after opening the new cursor: a log without watchers drops events
         self._by_run[log.run_id] = subscription
         return subscription
 
     def close(self, run_id: str) -> None:
-        """Stop watching a run: nothing of it is taken any more. Idempotent."""
+        """Stops watching a run: no more of it is sent. Idempotent."""
         subscription = self._by_run.pop(run_id, None)
         if subscription is not None:
             self._new.discard(subscription)
             subscription.close()
 
     def close_all(self) -> None:
-        """Stop watching all runs."""
+        """Stops watching all runs."""
         for run_id in tuple(self._by_run):
             self.close(run_id)
 
     @property
     def are_many_new(self) -> bool:
-        """Whether something of these is to be sent before another run is watched."""
+        """Whether new runs must be sent before another run may be watched."""
         return len(self._new) >= MAX_NEW
 
     @property
     def are_many_opened(self) -> bool:
-        """The same, with those that are still to begin."""
+        """The same, also counting subscriptions not yet begun."""
         return sum(subscription.is_new for subscription in self._by_run.values()) >= MAX_NEW
 
     @property
     def ready(self) -> bool:
-        """Whether `take` may give something."""
+        """Whether `take` may return something."""
         return bool(self._turn)
 
     def take(self, limit: int) -> Iterator[bytes]:
-        """Frames of the run whose turn it is, to be made one by one and sent in order; possibly none.
+        """Yields frames of the next run, encoded lazily, to send in order; possibly none.
 
-        A snapshot stands for an event that the client can't take. A run whose last event was taken is no longer
-        watched, nor is one of which the client can't take a part of the snapshot: it is told so.
+        If an event is too large for the client, a snapshot replaces it. Stops watching a run after its last event, or
+        if a part of its snapshot is too large; the client is told about the latter.
         """
         subscription = self._turn.popleft()
         if self._by_run.get(subscription.run_id) is not subscription:
@@ -147,7 +147,7 @@ class Subscriptions:
         try:
             yield from frames
         except LimitExceeded:
-            if self._by_run.get(subscription.run_id) is subscription:  # it may have been closed between two frames
+            if self._by_run.get(subscription.run_id) is subscription:  # may have been closed between two frames
                 subscription.skip()
         self._turn.append(subscription)
 

@@ -1,4 +1,4 @@
-"""Runs and agents as lists show them: heads and declarations, made into what goes over the wire. No I/O."""
+"""Summaries of runs and agents, as lists show them. No I/O."""
 
 from ...protocol.methods import MAX_LISTED_CALLS, AgentInfo, RunSummary, ToolInfo, WaitingCall
 from ...protocol.record import FINAL, Call, Head
@@ -8,7 +8,7 @@ __all__ = ["agent_info", "run_summary"]
 
 
 def run_summary(head: Head, *, stranded: bool, deleted: bool = False) -> RunSummary:
-    """A run as lists show it. `stranded`: it can't go on in this server."""
+    """Returns the run's summary for lists. `stranded`: the run can't go on in this server."""
     waiting = () if head.status in FINAL else tuple(call for call in head.calls if _waits(call))
     return RunSummary(
         run_id=head.id,
@@ -30,7 +30,7 @@ def run_summary(head: Head, *, stranded: bool, deleted: bool = False) -> RunSumm
 
 
 def agent_info(agent: Agent) -> AgentInfo:
-    """An agent as whoever starts its runs, decides or executes for them must know it."""
+    """Returns what clients need to know about an agent: to start it, and to decide or execute its tool calls."""
     return AgentInfo(
         name=agent.name,
         description=agent.description,

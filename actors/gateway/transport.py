@@ -1,7 +1,7 @@
-"""The gateway's TCP stream to one client, beneath trio-websocket.
+"""The TCP stream to one client, underneath trio-websocket.
 
-It shows what trio-websocket doesn't: the head of the request, how long a send has been under way, how long the peer has
-been silent. It also sends frames that were made once for many clients.
+Offers what trio-websocket lacks: the request head, how long a send has been in progress, how long the peer has been
+silent, and sending frames that were encoded once for many clients.
 """
 
 from collections.abc import Callable
@@ -13,27 +13,27 @@ from .fragments import Fragments
 __all__ = ["MAX_HEAD_BYTES", "Transport"]
 
 MAX_HEAD_BYTES = 32 * 1024
-MAX_EARLY_BYTES = 16 * 1024  # behind the head, until the client is let in
-PIECE_BYTES = 64  # that trio-websocket takes for each piece of an unfinished message, beside what is in it
-CHUNK_BYTES = 64 * 1024  # sent at once; `sending_since` is set anew for each chunk
+MAX_EARLY_BYTES = 16 * 1024  # after the head, until the client is admitted
+PIECE_BYTES = 64  # memory that trio-websocket takes for each piece of an unfinished message, besides its content
+CHUNK_BYTES = 64 * 1024  # sent at once; each chunk resets `sending_since`
 _HEAD_END = b"\r\n\r\n"
 _CLOSE_FRAME = 0x88
 
 
 class Transport(trio.abc.Stream):
-    """The stream that trio-websocket is given. Its `aclose` leaves the TCP connection open, for the server to close."""
+    """The stream under trio-websocket. `aclose` keeps the TCP connection open; the server closes it."""
 
     def __init__(self, stream: trio.SocketStream) -> None:
         self._stream = stream
-        self._ahead = b""  # bytes that were read and `receive_some` has not returned yet
+        self._ahead = b""  # bytes read, but not yet returned by `receive_some`
         self._fragments = Fragments()
-        self._turn = trio.StrictFIFOLock()  # held by the one who sends: trio-websocket, or `send_frames`
-        self.sending_since: float | None = None  # when the send under way last got on, by trio's clock
-        self.silent_since: float | None = None  # since when `receive_some` has waited, by trio's clock
-        self.close_sent = False  # whether the last thing sent was a close frame
-        self.unfinished = 0  # bytes that came since the last whole message; the reader of messages sets it back to 0
-        self.most_unfinished = MAX_EARLY_BYTES  # with more unfinished bytes than this, nothing more is read
-        self.most_fragments = 0  # nor with more frames of an unfinished message
+        self._turn = trio.StrictFIFOLock()  # held by the sender: trio-websocket or `send_frames`
+        self.sending_since: float | None = None  # start of the send in progress, or its last progress; trio's clock
+        self.silent_since: float | None = None  # since when `receive_some` has waited; trio's clock
+        self.close_sent = False  # whether the last frame sent was a close frame
+        self.unfinished = 0  # bytes since the last whole message; the message reader resets it to 0
+        self.most_unfinished = MAX_EARLY_BYTES  # limit of `unfinished`: beyond, reading stops
+        self.most_fragments = 0  # limit of frames in an unfinished message
         self.on_close: Callable[[], None] | None = None  # called when trio-websocket closes the stream
         try:
             self.address, port, *_ = stream.socket.getpeername()  # the client's IP address
@@ -42,9 +42,9 @@ class Transport(trio.abc.Stream):
         self.peer = f"[{self.address}]:{port}" if ":" in self.address else f"{self.address}:{port}"  # for people
 
     async def read_head(self) -> bytes | None:
-        """The head of the HTTP request with its empty line; `receive_some` returns it again.
+        """Reads the head of the HTTP request with its empty line; `receive_some` returns the same bytes again.
 
-        None if the peer goes before its end. A head of more than `MAX_HEAD_BYTES` is not read to its end.
+        None if the peer disconnects before the head ends. Stops reading after `MAX_HEAD_BYTES`.
         """
         ahead = bytearray()
         while (end := ahead.find(_HEAD_END)) < 0 and len(ahead) <= MAX_HEAD_BYTES:
@@ -61,7 +61,7 @@ class Transport(trio.abc.Stream):
         return self._ahead[:size]
 
     async def receive_some(self, max_bytes: int | None = None) -> bytes | bytearray:
-        """Bytes from the peer; empty at the end of the stream, or after an `overrun`."""
+        """Returns bytes from the peer; empty at the end of the stream, or after an `overrun`."""
         if self._ahead:
             await trio.lowlevel.checkpoint()
             data, self._ahead = self._ahead, b""
@@ -85,11 +85,11 @@ class Transport(trio.abc.Stream):
 
     @property
     def overrun(self) -> bool:
-        """Whether the peer has sent too many bytes, or frames, without finishing a message."""
+        """Whether the peer has sent too many bytes or frames without finishing a message."""
         return self.unfinished > self.most_unfinished or self._fragments.most > self.most_fragments
 
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
-        """Send all bytes, after the sends before it. Cancelled, it has sent an unknown part of them."""
+        """Sends all bytes, after earlier sends. If cancelled, an unknown part of them is sent."""
         try:
             self._turn.acquire_nowait()
         except trio.WouldBlock:
@@ -109,31 +109,31 @@ class Transport(trio.abc.Stream):
             self._turn.release()
 
     async def send_frames(self, frames: bytes) -> None:
-        """Send whole frames, past trio-websocket. After a close frame nothing is sent."""
+        """Sends whole frames, bypassing trio-websocket. After a close frame, sends nothing."""
         if self.close_sent:
-            await trio.lowlevel.checkpoint()  # the connection is about to end; let it, however much there is to send
+            await trio.lowlevel.checkpoint()  # the connection is about to end; let it, even with much left to send
         else:
             await self.send_all(frames)
 
     async def wait_send_all_might_not_block(self) -> None:
-        """Wait until a send might not block, as trio defines it."""
+        """Waits until a send might not block, as trio defines it."""
         await self._stream.wait_send_all_might_not_block()
 
     async def aclose(self) -> None:
-        """Call `on_close`; the TCP connection stays open."""
+        """Calls `on_close`; the TCP connection stays open."""
         if self.on_close is not None:
             self.on_close()
         await trio.lowlevel.checkpoint()
 
     async def say_close(self, code: int, reason: str) -> None:
-        """Send a close frame. trio-websocket sends none after a frame that it can't read."""
+        """Sends a close frame. trio-websocket sends none after a frame that it can't read."""
         text = code.to_bytes(2) + reason.encode()[:120]
         await self.send_all(bytes((_CLOSE_FRAME, len(text))) + text)
 
     async def linger(self, seconds: float) -> None:
-        """Read and drop what still comes, for at most `seconds`.
+        """Reads and drops incoming bytes, for at most `seconds`.
 
-        Closing a socket with unread bytes resets the connection, and the peer may lose what was sent last.
+        Closing a socket with unread bytes resets the connection, and the peer may lose the last bytes sent.
         """
         with trio.move_on_after(seconds):
             await self._stream.send_eof()

@@ -1,4 +1,4 @@
-"""What a client asks for when it opens a WebSocket: the wire, batches, the largest message that it takes. Pure."""
+"""What a client asks for when it opens a WebSocket: wire format, batches, largest message. Pure."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,21 +9,21 @@ from .refusal import Refusal
 
 __all__ = ["Wanted", "parse_wanted"]
 
-LEAST_MESSAGE_BYTES = 65_536  # that a client takes: every reply to what changes state fits into it
+LEAST_MESSAGE_BYTES = 65_536  # the smallest limit a client may set: every reply to a state change fits
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What one client wants."""
+    """The options of one client."""
 
     form: rpc.Format
     subprotocol: str | None  # to answer with
-    takes_batches: bool  # whether it wants waiting notifications in batches
-    max_message_bytes: int | None  # the largest message that it takes; None: it didn't say
+    takes_batches: bool  # whether waiting notifications come in batches
+    max_message_bytes: int | None  # the largest message that the client takes; None: not given
 
 
 def parse_wanted(offered: Sequence[str], query: str) -> Wanted | Refusal:
-    """What the subprotocols and the query of a request ask for, or why that can't be had."""
+    """Parses a request's subprotocols and query; returns why they are refused otherwise."""
     wires = [name for name in offered if not name.startswith(rpc.AUTH_SUBPROTOCOL)]
     chosen = next((name for name in wires if name in rpc.FORMATS), None)
     if wires and chosen is None:
@@ -38,13 +38,13 @@ def parse_wanted(offered: Sequence[str], query: str) -> Wanted | Refusal:
 
 
 def _takes_batches(query: str) -> bool | Refusal:
-    """Whether the query says `batch=1`."""
+    """Returns whether the query has `batch=1`."""
     given = _last(query, "batch") or "0"
     return given == "1" if given in ("0", "1") else Refusal(400, "batch: expected 0 or 1")
 
 
 def _max_message_bytes(query: str) -> int | Refusal | None:
-    """What the query says as `maxMessageBytes`; None: nothing."""
+    """Returns the query's `maxMessageBytes`; None: not given."""
     given = _last(query, "maxMessageBytes")
     if given is None:
         return None

@@ -1,6 +1,6 @@
-"""The WebSocket beneath a connection: what the gateway asks of it, and trio-websocket's.
+"""The WebSocket interface under a connection, and its implementation with trio-websocket.
 
-`actors/web` has another, of ASGI servers. Reading and sending happen in different tasks, one each.
+`actors/web` implements it for ASGI servers. One task reads and another one sends.
 """
 
 from contextlib import suppress
@@ -16,11 +16,11 @@ from .transport import Transport
 
 __all__ = ["SocketClosed", "TrioWebSocket", "WebSocket"]
 
-SPARE_BYTES = 65_536  # that may come beyond a message of full size in frames of reasonable size: pings, the next one
+SPARE_BYTES = 65_536  # allowed beyond a message of full size, for frame heads, pings and the next message
 
 
 class SocketClosed(ProgramError):
-    """The WebSocket is closed, or the client gone. `fault`: close code and reason, where the client sent too much."""
+    """The WebSocket is closed, or the client is gone. `fault`: close code and reason, if the client sent too much."""
 
     def __init__(self, fault: tuple[int, str] | None = None) -> None:
         super().__init__(fault)
@@ -28,36 +28,36 @@ class SocketClosed(ProgramError):
 
 
 class WebSocket(Protocol):
-    """Messages to and from one client. `binary`: of which kind those are that are sent."""
+    """Sends messages to one client, and receives them. `binary`: whether sent messages are binary."""
 
     async def receive(self) -> str | bytes:
-        """The next message. Raises: SocketClosed."""
+        """Returns the next message. Raises: SocketClosed."""
         ...
 
     async def send_message(self, payload: bytes) -> None:
-        """Send a message, after the sends before it. Raises: SocketClosed."""
+        """Sends a message, after earlier sends. Raises: SocketClosed."""
         ...
 
     async def send_frames(self, frames: bytes) -> None:
-        """Send whole frames (`framing.message_frame`), each of a message. Raises: SocketClosed."""
+        """Sends whole frames (`framing.message_frame`), one message each. Raises: SocketClosed."""
         ...
 
     async def ping(self) -> None:
-        """Ask whether the client is still there; returns when it answers, or is gone."""
+        """Pings the client; returns when it answers or is gone."""
         ...
 
     async def aclose(self, code: int, reason: str) -> None:
-        """Say why, and close. Idempotent."""
+        """Closes with this code and reason. Idempotent."""
         ...
 
     @property
     def closed(self) -> tuple[int, str] | None:
-        """Close code and reason, if the other side, or the protocol, closed it otherwise than in order."""
+        """Close code and reason, if the client or the protocol closed the WebSocket abnormally."""
         ...
 
 
 class TrioWebSocket:
-    """The gateway's own WebSocket. Frames that were made once for many clients are sent past trio-websocket."""
+    """The gateway's own WebSocket. Frames encoded once for many clients bypass trio-websocket."""
 
     def __init__(self, ws: WebSocketConnection, transport: Transport, limits: GatewayLimits, *, binary: bool) -> None:
         transport.most_unfinished = 2 * limits.max_message_bytes + SPARE_BYTES
@@ -77,7 +77,7 @@ class TrioWebSocket:
 
     async def send_message(self, payload: bytes) -> None:
         """As `WebSocket.send_message`."""
-        # Not by trio-websocket, which would copy a long message three times more.
+        # trio-websocket would copy a long message three more times.
         await self.send_frames(message_frame(payload, binary=self._binary))
 
     async def send_frames(self, frames: bytes) -> None:

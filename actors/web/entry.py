@@ -82,7 +82,7 @@ class Entry:
         address = _address(scope)
         guest = self._door.enter(address)
         if isinstance(guest, Refusal):
-            text = "turned away %s: %s (GatewayLimits.%s)"
+            text = "refused %s: %s (GatewayLimits.%s)"
             self._log.warning(guest.limit, text, address, guest.message, guest.limit)
             await _turn_away(guest, scope, receive, send)
             return

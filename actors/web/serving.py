@@ -162,7 +162,7 @@ class _Connections:
             while True:
                 await trio.sleep(self._limits.stall_s / 4)
                 for connection in [each for each in self._open if self._stalls(each)]:
-                    logger.info("%s has read nothing for %g s: dropped", connection.peer, self._limits.stall_s)
+                    logger.info("dropped %s: it has read nothing for %g s", connection.peer, self._limits.stall_s)
                     await connection.break_off()
         finally:
             if self._leave is not None:
@@ -184,7 +184,7 @@ class _Connections:
         connection = _Connection(stream)
         guest = self._door.enter(connection.address)
         if isinstance(guest, Refusal):
-            text = "turned away %s: %s (GatewayLimits.%s)"
+            text = "refused %s: %s (GatewayLimits.%s)"
             self._log.warning(guest.limit, text, connection.peer, guest.message, guest.limit)
             with trio.move_on_after(LINGER_S), suppress(trio.BrokenResourceError, trio.ClosedResourceError):
                 await connection.send_all(guest.response())

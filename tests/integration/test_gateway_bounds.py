@@ -60,7 +60,7 @@ async def test_a_batch_of_long_replies_is_bounded_and_the_members_beyond_are_tol
         replies = [reply["result"] for reply in client.frames[-1] if "result" in reply]
         told = {reply["error"]["message"] for reply in client.frames[-1] if "error" in reply}
         assert 1 < len(replies) < 8
-        assert told == {"what this batch asks for is too much for one answer: ask one by one"}
+        assert told == {"the replies to this batch are too large together; send the requests one by one"}
         assert len(to_json(client.frames[-1])) < 1_000_000 + PAGE_BYTES + 64 * 300
         assert (await client.call("run.get", runId="r"))["next"] == replies[0]["next"]
 

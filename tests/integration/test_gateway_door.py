@@ -91,7 +91,7 @@ async def test_a_client_that_is_one_too_many_is_told_so_and_the_next_one_comes_i
         async with connected(gateway.url) as client:
             await client.call("server.info")
     [record] = caplog.records
-    assert record.getMessage().startswith("turned away 127.0.0.1:")
+    assert record.getMessage().startswith("refused 127.0.0.1:")
 
 
 async def test_those_inside_go_on_whoever_is_turned_away_and_slow_handshakes_end(mock_clock: MockClock) -> None:
@@ -122,7 +122,7 @@ async def test_a_flood_of_clients_that_are_turned_away_is_not_waited_for(
 
 
 async def is_read_on(client: RawClient) -> bool:
-    """Whether the server still takes what a client sends that it has turned away."""
+    """Whether the server still takes what a client sends that it has refused."""
     try:
         for _ in range(2):  # the first bytes tell the kernel, the second ones us
             await client.stream.send_all(b"x")
@@ -132,9 +132,9 @@ async def is_read_on(client: RawClient) -> bool:
     return True
 
 
-async def test_the_python_client_tries_again_and_says_what_it_was_told() -> None:
+async def test_the_python_client_retries_and_reports_the_refusal() -> None:
     async with serving(limits=GatewayLimits(max_connections=1)) as (_, gateway), idle(gateway, 1):
-        with pytest.raises(ConnectionLost, match=r"status 503: there are 1 connections here"):
+        with pytest.raises(ConnectionLost, match=r"status 503: the server has 1 connections"):
             async with open_client(gateway.url, reconnect=None) as client:
                 await client.info()
 
