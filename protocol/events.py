@@ -4,7 +4,7 @@ A stream event never leaves the run on its own: it travels inside `message_updat
 `Envelope`, whose `seq` grows strictly within a run, is never reused, and may have gaps.
 """
 
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from .messages import (
     AssistantMessage,
@@ -74,16 +74,20 @@ Outcome = Literal["decided", "declined", "expired", "aborted"]
 class Start(Wire, frozen=True, tag="start", tag_field="type"):
     """The model began to answer."""
 
+    type: ClassVar[Literal["start"]] = "start"
+
 
 class TextStart(Wire, frozen=True, tag="text_start", tag_field="type"):
     """A text block begins."""
 
+    type: ClassVar[Literal["text_start"]] = "text_start"
     content_index: int
 
 
 class TextDelta(Wire, frozen=True, tag="text_delta", tag_field="type"):
     """More of a text block."""
 
+    type: ClassVar[Literal["text_delta"]] = "text_delta"
     content_index: int
     delta: str
 
@@ -91,6 +95,7 @@ class TextDelta(Wire, frozen=True, tag="text_delta", tag_field="type"):
 class TextEnd(Wire, frozen=True, tag="text_end", tag_field="type"):
     """A text block is complete."""
 
+    type: ClassVar[Literal["text_end"]] = "text_end"
     content_index: int
     signature: str | None = None  # the provider's, of the whole block
     citations: tuple[dict[str, Any], ...] = ()
@@ -99,12 +104,14 @@ class TextEnd(Wire, frozen=True, tag="text_end", tag_field="type"):
 class ThinkingStart(Wire, frozen=True, tag="thinking_start", tag_field="type"):
     """A thinking block begins."""
 
+    type: ClassVar[Literal["thinking_start"]] = "thinking_start"
     content_index: int
 
 
 class ThinkingDelta(Wire, frozen=True, tag="thinking_delta", tag_field="type"):
     """More of a thinking block."""
 
+    type: ClassVar[Literal["thinking_delta"]] = "thinking_delta"
     content_index: int
     delta: str
 
@@ -112,6 +119,7 @@ class ThinkingDelta(Wire, frozen=True, tag="thinking_delta", tag_field="type"):
 class ThinkingEnd(Wire, frozen=True, tag="thinking_end", tag_field="type"):
     """A thinking block is complete."""
 
+    type: ClassVar[Literal["thinking_end"]] = "thinking_end"
     content_index: int
     signature: str | None = None  # the provider's, of the whole block
     redacted: bool = False  # there was nothing to read
@@ -120,6 +128,7 @@ class ThinkingEnd(Wire, frozen=True, tag="thinking_end", tag_field="type"):
 class ToolcallStart(Wire, frozen=True, tag="toolcall_start", tag_field="type"):
     """A tool call begins. A provider gives its own id; watchers see the runtime's, with the provider's beside it."""
 
+    type: ClassVar[Literal["toolcall_start"]] = "toolcall_start"
     content_index: int
     id: str
     name: str  # of the tool
@@ -129,6 +138,7 @@ class ToolcallStart(Wire, frozen=True, tag="toolcall_start", tag_field="type"):
 class ToolcallDelta(Wire, frozen=True, tag="toolcall_delta", tag_field="type"):
     """More of a tool call's arguments, as JSON text."""
 
+    type: ClassVar[Literal["toolcall_delta"]] = "toolcall_delta"
     content_index: int
     delta: str
 
@@ -136,6 +146,7 @@ class ToolcallDelta(Wire, frozen=True, tag="toolcall_delta", tag_field="type"):
 class ToolcallEnd(Wire, frozen=True, tag="toolcall_end", tag_field="type"):
     """A tool call's arguments are complete."""
 
+    type: ClassVar[Literal["toolcall_end"]] = "toolcall_end"
     content_index: int
     signature: str | None = None  # the provider's, of the whole call
 
@@ -143,6 +154,7 @@ class ToolcallEnd(Wire, frozen=True, tag="toolcall_end", tag_field="type"):
 class OpaqueBlock(Wire, frozen=True, tag="opaque_block", tag_field="type"):
     """A block that the provider made by itself, whole at once."""
 
+    type: ClassVar[Literal["opaque_block"]] = "opaque_block"
     content_index: int
     block: Opaque
 
@@ -151,12 +163,14 @@ class UsageSoFar(Wire, frozen=True, tag="usage", tag_field="type"):
     """What the call has taken so far, where the provider tells before the end. The latest one counts if the call is
     aborted. It goes to the run alone, not to watchers."""
 
+    type: ClassVar[Literal["usage"]] = "usage"
     usage: Usage
 
 
 class Done(Wire, frozen=True, tag="done", tag_field="type"):
     """The model's message is complete."""
 
+    type: ClassVar[Literal["done"]] = "done"
     reason: StopReason
     message: AssistantMessage
 
@@ -164,6 +178,7 @@ class Done(Wire, frozen=True, tag="done", tag_field="type"):
 class Failed(Wire, frozen=True, tag="error", tag_field="type"):
     """The model call failed. `error` is the partial message, with `stopReason`, `errorMessage` and `errorKind` set."""
 
+    type: ClassVar[Literal["error"]] = "error"
     reason: Literal["error", "aborted"]
     error: AssistantMessage
     status: int | None = None  # of the HTTP response, where it was that which told of the failure
@@ -208,6 +223,7 @@ class ToolOutput(Wire, frozen=True):
 class AgentStart(Wire, frozen=True, tag="agent_start", tag_field="type"):
     """The run begins. At most once in its life, with its input."""
 
+    type: ClassVar[Literal["agent_start"]] = "agent_start"
     agent: str  # its name
     input: tuple[Message, ...]  # its open tool calls closed by synthetic results
     metadata: dict[str, Any] = {}  # the starter's own
@@ -217,6 +233,7 @@ class AgentStart(Wire, frozen=True, tag="agent_start", tag_field="type"):
 class AgentEnd(Wire, frozen=True, tag="agent_end", tag_field="type"):
     """The run is over. Exactly once, always the last event."""
 
+    type: ClassVar[Literal["agent_end"]] = "agent_end"
     status: Literal["completed", "failed", "aborted"]
     # completed: the last message's stop reason. failed: modelError, maxTurns, maxTokens, maxCost, crashLoop, or as a
     # middleware said. aborted: as whoever aborted it said; expired where a deadline did.
@@ -229,6 +246,7 @@ class AgentEnd(Wire, frozen=True, tag="agent_end", tag_field="type"):
 class AgentPaused(Wire, frozen=True, tag="agent_paused", tag_field="type"):
     """Nothing goes on until somebody outside acts on one of the pending calls."""
 
+    type: ClassVar[Literal["agent_paused"]] = "agent_paused"
     tool_call_ids: tuple[str, ...]  # of the calls that wait, in the model's order
     expires_at: int | None = None  # ms since the epoch: when the run is aborted if nobody acts; None: never
 
@@ -236,12 +254,14 @@ class AgentPaused(Wire, frozen=True, tag="agent_paused", tag_field="type"):
 class AgentResume(Wire, frozen=True, tag="agent_resume", tag_field="type"):
     """The run goes on. With reason `recovered`, messages without `message_end` and partial tool results are void."""
 
+    type: ClassVar[Literal["agent_resume"]] = "agent_resume"
     reason: Literal["decided", "declined", "expired", "result", "recovered"]
 
 
 class AgentRetry(Wire, frozen=True, tag="agent_retry", tag_field="type"):
     """The model call begins anew; what it had streamed is void."""
 
+    type: ClassVar[Literal["agent_retry"]] = "agent_retry"
     attempt: int  # 1 = the first retry
     reason: str  # what the attempt before failed of, for a person
     wait_s: float = 0.0  # how long it is going to be waited before, at least
@@ -250,6 +270,7 @@ class AgentRetry(Wire, frozen=True, tag="agent_retry", tag_field="type"):
 class MiddlewareError(Wire, frozen=True, tag="middleware_error", tag_field="type"):
     """A middleware raised. It was passed over if it only observes; else the call that it stood around has failed."""
 
+    type: ClassVar[Literal["middleware_error"]] = "middleware_error"
     middleware: str  # its name
     where: Literal["model", "tool", "event"]  # what it stood around
     error: ErrorInfo
@@ -259,12 +280,14 @@ class MiddlewareError(Wire, frozen=True, tag="middleware_error", tag_field="type
 class TurnStart(Wire, frozen=True, tag="turn_start", tag_field="type"):
     """The model is about to be asked."""
 
+    type: ClassVar[Literal["turn_start"]] = "turn_start"
     turn: int  # from 1
 
 
 class TurnEnd(Wire, frozen=True, tag="turn_end", tag_field="type"):
     """The turn's tool results have entered the transcript, in the order of the calls."""
 
+    type: ClassVar[Literal["turn_end"]] = "turn_end"
     message: AssistantMessage
     tool_results: tuple[ToolResultMessage, ...] = shown(())  # one a call of `message`
 
@@ -272,24 +295,28 @@ class TurnEnd(Wire, frozen=True, tag="turn_end", tag_field="type"):
 class MessageStart(Wire, frozen=True, tag="message_start", tag_field="type"):
     """The model's message begins; `message` is still empty."""
 
+    type: ClassVar[Literal["message_start"]] = "message_start"
     message: AssistantMessage
 
 
 class MessageUpdate(Wire, frozen=True, tag="message_update", tag_field="type"):
     """The model's message grows, by the delta only."""
 
+    type: ClassVar[Literal["message_update"]] = "message_update"
     assistant_message_event: StreamDelta
 
 
 class MessageEnd(Wire, frozen=True, tag="message_end", tag_field="type"):
     """A message is complete and in the transcript."""
 
+    type: ClassVar[Literal["message_end"]] = "message_end"
     message: AssistantMessage
 
 
 class ToolExecutionStart(Wire, frozen=True, tag="tool_execution_start", tag_field="type"):
     """A tool executes from now on."""
 
+    type: ClassVar[Literal["tool_execution_start"]] = "tool_execution_start"
     tool_call_id: str
     tool_name: str
     args: dict[str, Any]  # what it executes with: the decider's arguments, if they were edited, else the model's
@@ -298,6 +325,7 @@ class ToolExecutionStart(Wire, frozen=True, tag="tool_execution_start", tag_fiel
 class ToolExecutionUpdate(Wire, frozen=True, tag="tool_execution_update", tag_field="type"):
     """What a tool shows before it is done; each replaces the one before."""
 
+    type: ClassVar[Literal["tool_execution_update"]] = "tool_execution_update"
     tool_call_id: str
     tool_name: str
     partial_result: Any  # whatever the tool shows
@@ -306,6 +334,7 @@ class ToolExecutionUpdate(Wire, frozen=True, tag="tool_execution_update", tag_fi
 class ToolExecutionEnd(Wire, frozen=True, tag="tool_execution_end", tag_field="type"):
     """A call has its result. Also for calls that never executed."""
 
+    type: ClassVar[Literal["tool_execution_end"]] = "tool_execution_end"
     tool_call_id: str
     tool_name: str
     result: ToolOutput
@@ -316,6 +345,7 @@ class ToolExecutionEnd(Wire, frozen=True, tag="tool_execution_end", tag_field="t
 class ToolDecisionPending(Wire, frozen=True, tag="tool_decision_pending", tag_field="type"):
     """A gated call waits for a decision."""
 
+    type: ClassVar[Literal["tool_decision_pending"]] = "tool_decision_pending"
     tool_call_id: str
     tool_name: str
     input: dict[str, Any]  # the model's arguments
@@ -332,6 +362,7 @@ class ToolDecisionPending(Wire, frozen=True, tag="tool_decision_pending", tag_fi
 class ToolDecisionResolved(Wire, frozen=True, tag="tool_decision_resolved", tag_field="type"):
     """A gated call no longer waits."""
 
+    type: ClassVar[Literal["tool_decision_resolved"]] = "tool_decision_resolved"
     tool_call_id: str
     outcome: Outcome  # expired without a `reason`: the tool's default, in `decision`, was taken instead
     by: str | None = None  # who decided or declined, where that is known
@@ -344,6 +375,7 @@ class ToolDecisionResolved(Wire, frozen=True, tag="tool_decision_resolved", tag_
 class ToolClientExecutePending(Wire, frozen=True, tag="tool_client_execute_pending", tag_field="type"):
     """A client-side call is offered to whoever claims it first."""
 
+    type: ClassVar[Literal["tool_client_execute_pending"]] = "tool_client_execute_pending"
     tool_call_id: str
     tool_name: str
     input: dict[str, Any]  # what it executes with
@@ -353,6 +385,7 @@ class ToolClientExecutePending(Wire, frozen=True, tag="tool_client_execute_pendi
 class ToolClientClaimed(Wire, frozen=True, tag="tool_client_claimed", tag_field="type"):
     """A client has taken a client-side call. It is offered again when the client gives it back."""
 
+    type: ClassVar[Literal["tool_client_claimed"]] = "tool_client_claimed"
     tool_call_id: str
     by: str | None = None  # who, where that is known
     due_at: int | None = None  # ms since the epoch: when the claim ends without a result; None: with the run

@@ -357,6 +357,11 @@ class RunSnapshot(Wire, frozen=True):
     next: int | None = None  # `from` of the part or page that follows; absent: the last
     stranded: str | None = None  # of run.get: why the run can't go on in this server, for people
 
+    @property
+    def status(self) -> Status:
+        """The status of the run after event `seq`."""
+        return self.snapshot.status
+
 
 class Timeline(Wire, frozen=True):
     """Of run.timeline: a page of entries. They are only ever added to."""
