@@ -4,12 +4,14 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from .errors import LimitExceeded
+from .misspelt import names_options
 
 __all__ = ["BOUNDED", "Bounds"]
 
 BOUNDED = ("input", "metadata", "decision", "arguments", "result", "reason")  # parameters, by their names on the wire
 
 
+@names_options
 @dataclass(frozen=True)
 class Bounds:
     """The most that values from outside may take. Bytes are those of a value as it is sent, or else of its JSON."""

@@ -9,6 +9,8 @@ from typing import Any, Literal, TypeVar
 
 import msgspec
 
+from .misspelt import NamesOptions
+
 __all__ = [
     "AssistantBlock",
     "AssistantMessage",
@@ -223,7 +225,7 @@ class ToolResultMessage(Wire, frozen=True, tag="toolResult", tag_field="role"):
 Message = UserMessage | AssistantMessage | ToolResultMessage
 
 
-class Compat(Wire, frozen=True):
+class Compat(Wire, frozen=True, metaclass=NamesOptions):
     """How a server that speaks one of OpenAI's APIs differs from OpenAI's own; None: it doesn't. Of Ollama's models,
     only `supports_reasoning_effort` counts."""
 
@@ -236,7 +238,7 @@ class Compat(Wire, frozen=True):
     requires_tool_result_name: bool | None = None  # a result must name its tool
 
 
-class ModelDescriptor(Wire, frozen=True):
+class ModelDescriptor(Wire, frozen=True, metaclass=NamesOptions):
     """Which model, where, and what it can do."""
 
     id: str  # as the API calls it

@@ -6,13 +6,14 @@ A wish that an API doesn't know is left out of the request, without an error.
 from typing import Any, Literal
 
 from .messages import Lifetime, Wire, without_secrets
+from .misspelt import NamesOptions
 
 __all__ = ["ModelOptions", "Reasoning"]
 
 Reasoning = Literal["minimal", "low", "medium", "high", "xhigh"]
 
 
-class ModelOptions(Wire, frozen=True):
+class ModelOptions(Wire, frozen=True, metaclass=NamesOptions):
     """What an agent wishes of its model calls. None: as the provider does by itself."""
 
     max_tokens: int | None = None  # of one answer, thinking included

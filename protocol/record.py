@@ -16,6 +16,7 @@ from .codec import ENCODER_JSON
 from .errors import RecordTooNew, StoreCorrupt
 from .events import ErrorInfo, Outcome, Status
 from .messages import AssistantMessage, Message, ModelDescriptor, ToolCall, ToolResultMessage, Usage, Wire, shown
+from .misspelt import NamesOptions
 from .options import ModelOptions
 
 __all__ = [
@@ -57,7 +58,7 @@ FINAL: frozenset[str] = frozenset({"completed", "failed", "aborted"})
 # The spec: what was agreed at begin. Today's code adds only `execute` and middleware.
 
 
-class OnExpiry(Wire, frozen=True):
+class OnExpiry(Wire, frozen=True, metaclass=NamesOptions):
     """What becomes of a gated call that nobody decided in time."""
 
     action: Literal["error", "decide", "abort"] = shown("error")
@@ -80,7 +81,7 @@ class ToolSpec(Wire, frozen=True):
     client_timeout_s: float | None = None  # how long a claim holds; None: while the run may wait
 
 
-class Limits(Wire, frozen=True):
+class Limits(Wire, frozen=True, metaclass=NamesOptions):
     """Bounds of one run. Each has a default; None means unbounded."""
 
     max_turns: int = shown(100)

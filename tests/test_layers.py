@@ -30,6 +30,7 @@ PURE = frozenset(
         "contextvars",
         "copy",
         "dataclasses",
+        "difflib",
         "enum",
     }
     | {

@@ -2,9 +2,12 @@
 
 from dataclasses import dataclass
 
+from ...protocol.misspelt import names_options
+
 __all__ = ["GatewayLimits"]
 
 
+@names_options
 @dataclass(frozen=True)
 class GatewayLimits:
     """Limits of one connection, and of all connections. Times are in seconds.

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from ...protocol.messages import ModelDescriptor
+from ...protocol.misspelt import names_options
 from .baseurl import check_base_url, ollama_address
 
 __all__ = ["Provider", "find_provider", "known_names", "provider_by_api", "provider_of", "register_provider"]
@@ -15,6 +16,7 @@ __all__ = ["Provider", "find_provider", "known_names", "provider_by_api", "provi
 TIMEOUT_S = 600.0  # as in the SDKs of Anthropic (2.12) and OpenAI (3.54)
 
 
+@names_options
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Provider:
     """Who serves models: where, through which APIs, and how a key is sent there. Data, without any connection.
