@@ -2,7 +2,7 @@
 
 import hashlib
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import KW_ONLY, dataclass, field, replace
 from typing import Any, ClassVar, Self, cast
 
@@ -10,6 +10,7 @@ import msgspec
 
 from ..protocol.codec import to_json
 from ..protocol.messages import Message, ModelDescriptor
+from ..protocol.misspelt import names_options, unknown_option
 from ..protocol.options import ModelOptions
 from ..protocol.record import Limits, Spec
 from ..protocol.transcript import PendingCall, Snapshot
@@ -21,24 +22,46 @@ from .tools.declaration import NAME, Tool
 __all__ = ["Agent"]
 
 
+@names_options
 @dataclass(frozen=True, eq=False)
 class Agent:
     """What to run: a model, what it is told, the tools that it may call, and the bounds of a run.
+
+    Args:
+        name: 1 to 64 letters, digits, _ and -. Runs find their agent by it, also after a restart.
+        model: a model, or what `find_model` takes: "PROVIDER:NAME", a `ModelDescriptor`.
+        instructions: the system prompt. Or a function of a run's metadata that returns it, sync or async, on trio's
+            loop: it is called once, when the run begins, and its text is recorded. A start that is repeated with the
+            same run id may call it again; that text is dropped. Where it raises, the run doesn't begin: InternalError.
+        tools: what the model may call. Kept as a tuple.
+        limits: the bounds of each run.
+        options: how the model is asked.
+        middleware: what stands around model and tool calls; the first stands outermost. Kept as a tuple.
+        description: for people who choose an agent.
+        deps: a function of a run's metadata, sync or async, on trio's loop, that makes what tools depend on. Tools with
+            a parameter `ToolContext[Shop]` find the result in `context.deps`. It is called when the first of them
+            executes in a run, and again after the run was out of memory; nothing of it is recorded. Where it raises,
+            that tool call gets an error result, and the run goes on.
+
+    Attributes:
+        language_model: the model that `model` names.
+        spec_digest: SHA-256 of what a run records of the agent, hex.
 
     Raises: TypeError, ValueError, with a sentence that names the agent and the argument.
     """
 
     _: KW_ONLY
-    name: str  # [A-Za-z0-9_-]{1,64}; runs find their agent by it, also after a restart
-    model: LanguageModel | ModelDescriptor | str  # a model, or what `find_model` takes: "PROVIDER:NAME", ...
-    instructions: str = ""
-    tools: Sequence[Tool] = ()  # kept as a tuple
+    name: str
+    model: LanguageModel | ModelDescriptor | str
+    instructions: str | Callable[[dict[str, Any]], str | Awaitable[str]] = ""
+    tools: Sequence[Tool] = ()
     limits: Limits = field(default_factory=Limits)
-    options: ModelOptions = field(default_factory=ModelOptions)  # of each model call
-    middleware: Sequence[Middleware] = ()  # the first stands outermost; kept as a tuple
-    description: str = ""  # for people who choose an agent
-    language_model: LanguageModel = field(init=False, repr=False)  # what `model` comes to
-    spec_digest: str = field(init=False, repr=False)  # of what a run records of the agent, hex
+    options: ModelOptions = field(default_factory=ModelOptions)
+    middleware: Sequence[Middleware] = ()
+    description: str = ""
+    deps: Callable[[dict[str, Any]], Any] | None = None
+    language_model: LanguageModel = field(init=False, repr=False)
+    spec_digest: str = field(init=False, repr=False)
     _spec: Spec = field(init=False, repr=False)
     _tools: dict[str, Tool] = field(init=False, repr=False)
     _run_alone: ClassVar[
@@ -46,13 +69,16 @@ class Agent:
     ]  # `runtime/alone.py` puts itself here: an agent knows nothing of what runs it
 
     def __post_init__(self) -> None:
-        for argument in ("name", "instructions", "description"):
+        for argument in ("name", "description"):
             if not isinstance(getattr(self, argument), str):
                 raise TypeError(f"agent {self.name!r}: {argument} must be a string")
+        if not isinstance(self.instructions, str) and not callable(self.instructions):
+            raise TypeError(f"agent {self.name!r}: instructions must be a string, or a function of the run's metadata")
         if not NAME.fullmatch(self.name):
             raise ValueError(f"agent {self.name!r}: a name is 1 to 64 letters, digits, _ and -")
         object.__setattr__(self, "language_model", self._check_model())
         object.__setattr__(self, "tools", self._check_tools())
+        self._check_deps()
         self._check_limits()
         self._check_options()
         object.__setattr__(self, "middleware", self._check_middleware())
@@ -60,16 +86,18 @@ class Agent:
         spec = Spec(
             agent=self.name,
             model=msgspec.structs.replace(self.language_model.descriptor, headers=None),
-            instructions=self.instructions,
+            instructions=self.instructions if isinstance(self.instructions, str) else "",
             tools=tuple(tool.spec for tool in self.tools),
             limits=self.limits,
             options=msgspec.structs.replace(self.options, headers=None),
         )
         object.__setattr__(self, "_spec", spec)
-        object.__setattr__(self, "spec_digest", hashlib.sha256(to_json(spec)).hexdigest())
+        source = b"" if isinstance(self.instructions, str) else b"+function"  # "" and a function are not the same
+        object.__setattr__(self, "spec_digest", hashlib.sha256(to_json(spec) + source).hexdigest())
 
     def spec(self) -> Spec:
-        """What a run records of the agent when it begins; the same object each time. No headers: they hold secrets."""
+        """What a run records of the agent when it begins; the same object each time. Instructions that a function makes
+        are empty here. No headers: they hold secrets."""
         return self._spec
 
     def with_limits(self, **changes: Any) -> Self:
@@ -77,6 +105,8 @@ class Agent:
 
         Raises: TypeError, ValueError, as when an agent is made.
         """
+        if said := unknown_option(changes, Limits.__struct_fields__):
+            raise TypeError(f"agent {self.name!r}: limits: {said}")
         return replace(self, limits=msgspec.structs.replace(self.limits, **changes))
 
     def run_sync(
@@ -132,6 +162,17 @@ class Agent:
             seen.add(each.spec.name)
         return tuple(cast(Sequence[Tool], given))
 
+    def _check_deps(self) -> None:
+        if self.deps is not None and not callable(self.deps):
+            raise TypeError(f"agent {self.name!r}: deps must be a function of the run's metadata")
+        if self.deps is None:
+            for tool in self.tools:
+                if tool.deps not in (None, Any):
+                    raise TypeError(
+                        f"agent {self.name!r}: tool {tool.spec.name} asks for ToolContext[{_name_of(tool.deps)}], and "
+                        "the agent has no deps. Give it deps=, a function of the run's metadata"
+                    )
+
     def _check_middleware(self) -> tuple[Middleware, ...]:
         given: Any = self.middleware
         if not isinstance(given, Sequence):
@@ -162,3 +203,7 @@ class Agent:
             least_ok = value is None or 0 < value < math.inf or (name == "retention_s" and value == 0)
             if not least_ok:
                 raise ValueError(f"agent {self.name!r}: limits: {name} must be positive and finite, got {value}")
+
+
+def _name_of(kind: Any) -> str:
+    return getattr(kind, "__name__", None) or str(kind)

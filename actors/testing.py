@@ -240,9 +240,10 @@ def tool_context(
     tool_call_id: str = "call-1",
     metadata: dict[str, Any] | None = None,
     updates: Updates | None = None,
+    deps: Any = None,
     started_by: str | None = None,
     decided_by: str | None = None,
-) -> ToolContext:
+) -> ToolContext[Any]:
     """A context to execute a tool with, outside of any run; what the tool shows goes to `updates`."""
     return ToolContext(
         run_id=run_id,
@@ -250,6 +251,7 @@ def tool_context(
         tool_name=tool_name,
         metadata=metadata or {},
         publish=(updates or Updates()).publish,
+        deps=deps,
         started_by=started_by,
         decided_by=decided_by,
     )

@@ -25,6 +25,7 @@ from ..core.faults import internal_error
 from .admission import check_given, check_history, check_start, messages_of
 from .contracts import Contracts
 from .eventlog import EventLog
+from .instructions import begun_spec, own_bytes, shared_spec
 from .records import load_record
 from .registry import Registry
 from .run_actor import RunActor
@@ -92,7 +93,7 @@ class Activation:
                 first = Begin(
                     run_id=key,
                     nonce=secrets.token_hex(8),
-                    spec=agent.spec(),
+                    spec=await begun_spec(agent, metadata),
                     input=messages,
                     metadata=dict(metadata),
                     owner=by,
@@ -231,7 +232,7 @@ class Activation:
             state = RunState(self._services, agent, head, History(transition.append), EventLog(head.id, seq=first.seq))
             state.pending = list(transition.effects)
             state.publish(transition.events, now)
-            self._registry.enter(RunActor(state))
+            self._registry.enter(RunActor(state, own_bytes(agent, first.spec)))
             self._services.changed(head)
         return is_new
 
@@ -253,7 +254,8 @@ class Activation:
         agent = self._contracts.agent_of(head, history)
         spec_bytes = 0
         if agent is not None and agent.spec_digest == head.spec_digest:
-            history.share(agent.spec())
+            history.share(shared_spec(agent, history.spec))
+            spec_bytes = own_bytes(agent, history.spec)
         else:
             spec_bytes = weigh(history.spec)
         state = RunState(self._services, agent, head, history, log)

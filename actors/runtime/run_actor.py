@@ -358,5 +358,12 @@ class RunActor:
         call = next(call for call in state.head.calls if call.id == effect.tool_call_id)
         services = state.services
         return await call_tool(
-            agent, state.head, state.history, call, state.show, threads=services.threads, host_loop=services.host_loop
+            agent,
+            state.head,
+            state.history,
+            call,
+            state.show,
+            dependencies=state.dependencies,
+            threads=services.threads,
+            host_loop=services.host_loop,
         )

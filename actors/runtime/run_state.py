@@ -19,6 +19,7 @@ from ...protocol.transitions import Effect, Input, Reply, Reserve, Stop, Transit
 from ..agent import Agent
 from ..middleware.taps import Taps, taps_of
 from .contracts import check_code
+from .dependencies import Dependencies
 from .eventlog import EventLog
 from .fairlock import FairLock
 from .records import folded
@@ -62,6 +63,7 @@ class RunState:
         "_lock",
         "agent",
         "carrier",
+        "dependencies",
         "doubt",
         "head",
         "history",
@@ -80,6 +82,7 @@ class RunState:
         self.store_down = False
         self._lock = FairLock()  # held from step to adoption
         self.doubt: Transition | None = None  # a save whose outcome is not known
+        self.dependencies = None if agent is None or agent.deps is None else Dependencies(agent.deps, head)
         self.taps: Taps | None = None if agent is None else taps_of(agent.middleware, head.id)
 
     @property

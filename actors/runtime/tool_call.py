@@ -17,6 +17,7 @@ from ..middleware.interface import Middleware, ToolRequest
 from ..tools.execution import ToolContext, ToolOutcome, execute
 from ..tools.hostloop import HostLoop
 from ..tools.threads import Threads
+from .dependencies import Dependencies
 
 __all__ = ["call_tool"]
 
@@ -30,6 +31,7 @@ async def call_tool(
     call: Call,
     show: Show,
     *,
+    dependencies: Dependencies | None,
     threads: Threads,
     host_loop: HostLoop | None,
 ) -> ToolDone:
@@ -45,7 +47,7 @@ async def call_tool(
     async def publish(partial_result: object) -> None:
         await show((ToolExecutionUpdate(tool_call_id=call.id, tool_name=call.name, partial_result=partial_result),))
 
-    context = ToolContext(
+    context: ToolContext[Any] = ToolContext(
         run_id=head.id,
         tool_call_id=call.id,
         tool_name=call.name,
@@ -56,11 +58,16 @@ async def call_tool(
     )
 
     async def carry_out(arguments: dict[str, Any]) -> ToolOutcome:
+        filled: ToolContext[Any] | ToolOutcome = context
+        if dependencies is not None and tool.deps is not None:
+            filled = await dependencies.given_to(context)
+            if isinstance(filled, ToolOutcome):
+                return filled
         return await execute(
             tool,
             msgspec.to_builtins(arguments),
             msgspec.to_builtins(entry.decision) if entry else None,
-            context,
+            filled,
             max_result_bytes=max_result_bytes,
             threads=threads,
             host_loop=host_loop,

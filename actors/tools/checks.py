@@ -8,13 +8,30 @@ from typing import Any, cast
 
 import msgspec
 
+from ...protocol.misspelt import unknown_option
 from ...protocol.record import OnExpiry, ToolSpec
 from ...protocol.schema import compile_schema
 from .errors import ToolDefinitionError
 
-__all__ = ["NAME", "check_bounds", "check_function", "check_gate", "check_loop", "check_spec", "is_empty", "names_of"]
+__all__ = [
+    "NAME",
+    "check_bounds",
+    "check_function",
+    "check_gate",
+    "check_loop",
+    "check_options",
+    "check_spec",
+    "is_empty",
+    "names_of",
+]
 
 NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
+
+
+def check_options(options: Iterable[str], known: Iterable[str], where: str) -> None:
+    """Raises: ToolDefinitionError for an option that does not exist; it lists those that do."""
+    if said := unknown_option(options, known):
+        raise ToolDefinitionError(f"{where}: {said}")
 
 
 def check_gate(where: str, approval: Any, decision: Any, decision_when: Any) -> None:
@@ -106,20 +123,30 @@ def check_bounds(spec: ToolSpec, where: str, timeout_s: float | None) -> None:
 
 
 def is_empty(function: Callable[..., Any]) -> bool:
-    """Whether a function's body is `...`, and a docstring at most."""
+    """Whether a function's body is `...` or `raise NotImplementedError`, after a docstring at most."""
 
-    # A body that does nothing compiles to one of these, whatever Python's version.
+    # An empty body compiles to the code of one of these, whatever Python's version.
     def bare() -> None: ...
     def documented() -> None:
         """."""
+
+    def raising() -> None:
+        raise NotImplementedError
 
     async def async_bare() -> None: ...
     async def async_documented() -> None:
         """."""
 
-    empty = {each.__code__.co_code for each in (bare, documented, async_bare, async_documented)}
+    async def async_raising() -> None:
+        raise NotImplementedError
+
+    empty = (bare, documented, raising, async_bare, async_documented, async_raising)
+    return _body(function) in [_body(each) for each in empty]
+
+
+def _body(function: Callable[..., Any]) -> tuple[bytes, tuple[str, ...]] | None:
     code = getattr(function, "__code__", None)
-    return code is not None and code.co_code in empty
+    return None if code is None else (code.co_code, code.co_names)
 
 
 def _is_sync(function: Any) -> bool:

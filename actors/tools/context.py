@@ -1,7 +1,7 @@
 """What a tool may know of the call that it is carrying out, and the line by which it shows progress."""
 
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any, Generic
 
 import msgspec
 import trio
@@ -10,20 +10,44 @@ from ...protocol.codec import InvalidValue, to_json
 from .encoding import plain
 from .errors import ToolCallOver
 
+if TYPE_CHECKING:
+    from typing_extensions import TypeVar
+
+    D = TypeVar("D", covariant=True, default=None)  # a plain `ToolContext` has no dependencies
+else:
+    from typing import TypeVar
+
+    D = TypeVar("D", covariant=True)
+
 __all__ = ["Progress", "ToolContext"]
 
 
-class ToolContext(msgspec.Struct, frozen=True, kw_only=True):
-    """What a tool may know of the call that it is carrying out. A tool gets it by a parameter annotated with it."""
+class ToolContext(msgspec.Struct, Generic[D], frozen=True, kw_only=True):
+    """What a tool may know of the call that it is carrying out. A tool gets it by a parameter annotated with it.
+
+    A parameter annotated `ToolContext[Shop]` also brings what the agent's `deps` made, a `Shop`.
+
+    Fields:
+        run_id: the run's id.
+        tool_call_id: unique for ever: the idempotency key for the outside.
+        tool_name: the tool's name.
+        metadata: the run's, a copy.
+        deps: what the agent's `deps` made for this run. None unless the tool asks for it.
+        decision: what was decided, as the tool's type of decisions. None where the call was not gated.
+        started_by: who started the run. None: unknown.
+        decided_by: who decided this call. None: it was not gated, or unknown.
+        publish: how `update` reaches the run. Call `update`.
+    """
 
     run_id: str
-    tool_call_id: str  # unique for ever: the idempotency key for the outside
+    tool_call_id: str
     tool_name: str
-    metadata: dict[str, Any]  # of the run
-    publish: Callable[[Any], Awaitable[None]]  # the run's end of `update`
-    decision: Any = None  # decoded; None where the call was not gated
-    started_by: str | None = None  # who started the run, where that is known
-    decided_by: str | None = None  # who decided this call, where it was gated and that is known
+    metadata: dict[str, Any]
+    publish: Callable[[Any], Awaitable[None]]
+    deps: D = None  # pyright: ignore[reportAssignmentType]
+    decision: Any = None
+    started_by: str | None = None
+    decided_by: str | None = None
 
     async def update(self, partial: Any) -> None:
         """Show `partial` (what a tool may return as data) to whoever watches, in place of what was shown before. Waits
@@ -42,7 +66,7 @@ class Progress:
 
     __slots__ = ("_context", "_is_over", "_max_bytes", "_waiting")
 
-    def __init__(self, context: ToolContext, max_bytes: int) -> None:
+    def __init__(self, context: ToolContext[Any], max_bytes: int) -> None:
         self._context, self._max_bytes = context, max_bytes
         self._is_over = False
         self._waiting: list[trio.CancelScope] = []

@@ -16,11 +16,12 @@ class Tool:
 
     spec: ToolSpec
     function: Callable[..., Any] | None  # None: clients execute it
-    bind: Callable[[dict[str, Any], ToolContext], Callable[[], Any]]  # plain arguments to a call without any
+    bind: Callable[[dict[str, Any], ToolContext[Any]], Callable[[], Any]]  # plain arguments to a call without any
     threaded: bool  # the function blocks: it runs in a worker thread
     decode_decision: Callable[[Any], Any]
     decision_when: Callable[[dict[str, Any]], Any] | None = None  # ask it by `gate_of` only; None: each call is gated
     timeout_s: float | None = None
+    deps: Any = None  # the type of dependencies that it asks for; None: it takes none
     loop: Literal["asyncio"] | None = None  # the loop that the function is written for; None: trio's
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:

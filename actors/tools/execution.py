@@ -28,7 +28,7 @@ async def execute(
     tool: Tool,
     arguments: dict[str, Any],
     decision: Any,
-    context: ToolContext,
+    context: ToolContext[Any],
     *,
     max_result_bytes: int,
     threads: Threads | None = None,
@@ -89,7 +89,7 @@ def _bound(
 
 
 async def _in_thread(
-    tool: Tool, call: Callable[[], Any], context: ToolContext, max_result_bytes: int, threads: Threads
+    tool: Tool, call: Callable[[], Any], context: ToolContext[Any], max_result_bytes: int, threads: Threads
 ) -> ToolOutcome:
     job = ThreadCall(call, context.tool_call_id, context.tool_name)
     if tool.timeout_s is None:
@@ -105,7 +105,7 @@ async def _in_thread(
 
 
 async def _outcome(
-    call: Callable[[], Any], context: ToolContext, max_result_bytes: int, threads: Threads
+    call: Callable[[], Any], context: ToolContext[Any], max_result_bytes: int, threads: Threads
 ) -> ToolOutcome:
     """What comes of the call, as an outcome. Only what is ours to raise is raised."""
     name, call_id = context.tool_name, context.tool_call_id

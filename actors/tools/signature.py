@@ -25,6 +25,7 @@ class Signature:
     schema: dict[str, Any]  # JSON Schema of the arguments: an object
     decode: Callable[[Any], dict[str, Any]]  # arguments to keyword arguments
     context: str | None  # the parameter that takes the context
+    deps: Any  # the type of dependencies that the context is to bring; None: none
     decision: str | None  # the parameter that takes the decision
     returns: Any  # its return annotation; Any where it has none
 
@@ -39,12 +40,14 @@ def signature_of(function: Callable[..., Any], where: str, *, takes_decision: bo
     except (NameError, TypeError, ValueError, SyntaxError, AttributeError) as error:
         raise ToolDefinitionError(f"{where}: its signature can't be read: {error}") from error
     context: str | None = None
+    deps: Any = None
     decision: str | None = None
     fields: list[Member] = []
     for parameter in signature.parameters.values():
         _check_kind(parameter, where)
-        if _is_context(parameter.annotation):
+        if (found := _context_in(parameter.annotation)) is not None:
             context = parameter.name
+            deps = next(iter(typing.get_args(found)), None)
         elif parameter.name == "decision":
             _check_decision(where, takes_decision)
             decision = parameter.name
@@ -54,7 +57,7 @@ def signature_of(function: Callable[..., Any], where: str, *, takes_decision: bo
     returns = Any if signature.return_annotation is signature.empty else signature.return_annotation
     codec = arguments_codec(fields, where)
     schema = own_schema(_described(codec.schema, fields, parameter_descriptions(doc)), where)
-    return Signature(description_of(doc), schema, codec.decode, context, decision, returns)
+    return Signature(description_of(doc), schema, codec.decode, context, deps, decision, returns)
 
 
 def _doc(function: Callable[..., Any]) -> str:
@@ -70,14 +73,15 @@ def _check_kind(parameter: inspect.Parameter, where: str) -> None:
         raise ToolDefinitionError(f"{where}: parameter {parameter.name!r} is positional-only; arguments come by name")
 
 
-def _is_context(annotation: Any) -> bool:
-    """Whether it says ToolContext, or ToolContext | None."""
+def _context_in(annotation: Any) -> Any:
+    """The `ToolContext`, or `ToolContext[...]`, in an annotation, also beside a None; None where there is none."""
     origin = typing.get_origin(annotation)
     if origin is typing.Annotated:
-        return _is_context(annotation.__origin__)
+        return _context_in(annotation.__origin__)
     if origin in (typing.Union, types.UnionType):
-        return any(_is_context(each) for each in typing.get_args(annotation))
-    return annotation is ToolContext
+        found = map(_context_in, typing.get_args(annotation))
+        return next((each for each in found if each is not None), None)
+    return annotation if annotation is ToolContext or origin is ToolContext else None
 
 
 def _check_decision(where: str, takes_decision: bool) -> None:

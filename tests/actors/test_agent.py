@@ -67,7 +67,7 @@ def test_an_agent_does_not_change() -> None:
         ({"name": "a\n"}, ValueError, "a name is 1 to 64 letters"),
         ({"name": "x" * 65}, ValueError, "a name is 1 to 64 letters"),
         ({"name": 5}, TypeError, "agent 5: name must be a string"),
-        ({"instructions": None}, TypeError, "agent 'a': instructions must be a string"),
+        ({"instructions": None}, TypeError, "agent 'a': instructions must be a string, or a function"),
         ({"description": b""}, TypeError, "agent 'a': description must be a string"),
         ({"model": "gpt"}, ValueError, "agent 'a': model 'gpt': expected 'PROVIDER:NAME'"),
         ({"model": 5}, TypeError, "agent 'a': model must have a descriptor and a stream .*got int"),

@@ -296,6 +296,35 @@ def test_a_client_tool_with_a_body_is_refused() -> None:
             tool(runs="client")(function)
 
 
+def test_a_client_tool_may_have_the_body_that_type_checkers_take() -> None:
+    def bare(a: int) -> str:
+        raise NotImplementedError
+
+    async def documented(a: int) -> str:
+        """Find out."""
+        raise NotImplementedError
+
+    for function in (bare, documented):
+        assert tool(runs="client")(function).spec.runs == "client"
+
+    def another() -> str:
+        raise KeyError
+
+    with pytest.raises(ToolDefinitionError, match="body must be"):
+        tool(runs="client")(another)
+
+
+def test_a_misspelt_option_says_which_exist() -> None:
+    wrong: dict[str, Any] = {"aproval": True}
+    said = r"tool {}: there is no option 'aproval'. Did you mean 'approval'\? Options: approval, client_timeout_s, "
+    with pytest.raises(ToolDefinitionError, match=said.format("good")):
+        tool(**wrong)(good)
+    with pytest.raises(ToolDefinitionError, match=said.format("t")):
+        make_tool("t", "", OBJECT, lambda arguments, context: None, **wrong)
+    with pytest.raises(ToolDefinitionError, match=said.format("t")):
+        client_tool("t", "", OBJECT, **wrong)
+
+
 def test_timeout_s_is_not_for_client_tools() -> None:
     with pytest.raises(ToolDefinitionError, match="run on the server"):
         client_tool("t", "", OBJECT, timeout_s=5)

@@ -1,0 +1,59 @@
+"""The spec that a run records when it begins: its agent's, with the text that a function made of its instructions."""
+
+import inspect
+import logging
+from collections.abc import Mapping
+from sys import getsizeof
+from typing import Any
+
+import msgspec
+import trio
+
+from ...protocol import codec
+from ...protocol.record import Spec
+from ..agent import Agent
+from ..core.faults import foreign_error, internal_error
+
+__all__ = ["begun_spec", "own_bytes", "shared_spec"]
+
+logger = logging.getLogger("adjourn.runs")
+
+
+async def begun_spec(agent: Agent, metadata: Mapping[str, Any]) -> Spec:
+    """Return the spec for a run that begins with this metadata.
+
+    Not a checkpoint where the agent's instructions are a text. Raises: InternalError, where their function fails; the
+    log has the cause.
+    """
+    if isinstance(agent.instructions, str):
+        return agent.spec()
+    task = trio.lowlevel.current_task()
+    where = f"the instructions of agent {agent.name}"
+    try:
+        made: Any = agent.instructions(msgspec.to_builtins(dict(metadata)))
+        text = await made if inspect.isawaitable(made) else made
+        _check(text, agent.limits.max_input_bytes)
+    except BaseException as raised:  # noqa: ASYNC103  # foreign_error raises what must pass
+        error = foreign_error(raised, where, logger, task=task)
+        raise internal_error(error, where, logger) from error  # noqa: ASYNC104
+    return msgspec.structs.replace(agent.spec(), instructions=text)
+
+
+def _check(text: Any, max_bytes: int) -> None:
+    if not isinstance(text, str):
+        raise TypeError(f"the function must return a text, got {type(text).__name__}")
+    size = len(codec.to_json(text))
+    if size > max_bytes:
+        raise ValueError(f"the text takes {size} bytes, and at most {max_bytes} are allowed (Limits.max_input_bytes)")
+
+
+def shared_spec(agent: Agent, recorded: Spec) -> Spec:
+    """Return the agent's spec in place of an equal recorded one; with the recorded text, where a function made it."""
+    if isinstance(agent.instructions, str):
+        return agent.spec()
+    return msgspec.structs.replace(agent.spec(), instructions=recorded.instructions)
+
+
+def own_bytes(agent: Agent, spec: Spec) -> int:
+    """Return about how many bytes of memory a run's spec takes beside its agent's."""
+    return 0 if spec is agent.spec() else getsizeof(spec.instructions)
