@@ -5,11 +5,8 @@ Run it after a change of the wire; a test compares:
     .venv/bin/python tests/support/wire_types.py
 """
 
-import ast
 import inspect
-import io
 import re
-import tokenize
 import types
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +14,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_typ
 
 import msgspec
 from msgspec.structs import FieldInfo, fields
+from sources import comments_of
 
 from adjourn.protocol import errors, events, messages, methods, timeline, transcript
 
@@ -60,29 +58,29 @@ def _structs() -> Iterator[str]:
 
 
 def _struct(kind: type[messages.Wire]) -> str:
-    lines = [_comment(_paragraph(kind.__doc__), ""), f"export interface {kind.__name__} {{"]
+    lines = [_comment(paragraph(kind.__doc__), ""), f"export interface {kind.__name__} {{"]
     config = kind.__struct_config__
     if config.tag is not None:
         lines.append(f'  {config.tag_field}: "{config.tag}";')
-    comments, hints = _comments(kind), get_type_hints(kind, include_extras=True)
+    comments, hints = comments_of(kind), get_type_hints(kind, include_extras=True)
     for field in fields(kind):
         if field.name in comments:
             lines.append(_comment(comments[field.name], "  "))
         name = field.encode_name if field.encode_name.isidentifier() else f'"{field.encode_name}"'
-        lines.append(f"  {name}{_mark(kind, field)}: {_type(hints[field.name], field)};")
+        lines.append(f"  {name}{mark(kind, field)}: {type_name(hints[field.name], field)};")
     return "\n".join([*lines, "}\n"])
 
 
-def _mark(kind: type, field: FieldInfo) -> str:
+def mark(kind: type, field: FieldInfo) -> str:
     """`?` for a field that may be absent: one at its default is left out, unless it is always written."""
     is_shown = field.default_factory is not msgspec.NODEFAULT and not isinstance(field.default_factory, type)
     is_sent = issubclass(kind, methods.Params)
     return "" if field.required or (is_shown and not is_sent) else "?"
 
 
-def _type(hint: Any, field: FieldInfo | None = None) -> str:
+def type_name(hint: Any, field: FieldInfo | None = None) -> str:
     if get_origin(hint) is Annotated:
-        return _type(get_args(hint)[0], field)
+        return type_name(get_args(hint)[0], field)
     for name, union in UNIONS.items():
         if hint == union:
             return name
@@ -100,7 +98,7 @@ def _generic(hint: Any, field: FieldInfo | None) -> str:
     if origin is dict:
         return "Record<string, any>"
     if origin is tuple:
-        item = _type(arguments[0])
+        item = type_name(arguments[0])
         return f"({item})[]" if "|" in item else f"{item}[]"
     if origin in (Union, types.UnionType):
         # None is a field's default, and so never written.
@@ -116,7 +114,7 @@ def _named_within(kinds: list[Any]) -> Iterator[str]:
         if set(get_args(union)) <= set(kinds):
             kinds = [kind for kind in kinds if kind not in get_args(union)]
             yield name
-    yield from (_type(kind) for kind in kinds)
+    yield from (type_name(kind) for kind in kinds)
 
 
 def _errors() -> str:
@@ -137,28 +135,7 @@ def _methods() -> str:
     return "\n".join([*lines, "}\n"])
 
 
-def _comments(kind: type) -> dict[str, str]:
-    """The comment behind each field, or in the lines above it."""
-    source = inspect.getsource(kind)
-    found = {
-        token.start[0]: token.string.removeprefix("#").strip()
-        for token in tokenize.generate_tokens(io.StringIO(source).readline)
-        if token.type == tokenize.COMMENT
-    }
-    own_lines = {number for number, line in enumerate(source.splitlines(), 1) if line.strip().startswith("#")}
-    comments: dict[str, str] = {}
-    for node in ast.parse(source).body[0].body:  # pyright: ignore
-        if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
-            above = [node.lineno - 1]
-            while above[-1] in own_lines:
-                above.append(above[-1] - 1)
-            words = [found[number] for number in reversed(above[:-1])] or [found.get(node.end_lineno or 0, "")]
-            if text := " ".join(words).strip():
-                comments[node.target.id] = text
-    return comments
-
-
-def _paragraph(doc: str | None) -> str:
+def paragraph(doc: str | None) -> str:
     return re.sub(r"\s+", " ", doc or "").strip()
 
 
