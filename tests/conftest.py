@@ -14,7 +14,7 @@ if os.environ.get("ADJOURN_LIVE") != "1":
         del os.environ[name]
 
 if (Path(__file__).parents[1] / "PKG-INFO").exists():  # in an unpacked sdist there is no git to compare with
-    collect_ignore = ["test_docs.py", "test_layers.py", "test_packaging.py"]
+    collect_ignore = ["test_docs.py", "test_layers.py", "test_packaging.py", "test_pages.py"]
 
 
 def pytest_collection_finish() -> None:

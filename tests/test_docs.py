@@ -9,11 +9,11 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.metadata import version
-from itertools import pairwise
 from pathlib import Path
 from typing import get_args, get_origin, get_type_hints
 
 import pytest
+from markdown_pages import Example, examples, links
 from tracked import PACKAGES, ROOT, tracked_files
 
 import adjourn.actors
@@ -30,30 +30,6 @@ DECLARED = """
     Budget CallLog CallModel CallTool ConcurrencyLimit EndRun Middleware ModelOutcome Retry ToolRequest
     ActorRef ChildSpec Ended Mail Mailbox NameTaken RestartIntensityExceeded Supervisor open_supervisor
 """
-
-FENCE = re.compile(r"^```(?P<language>\w*)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
-
-
-@dataclass(frozen=True)
-class Example:
-    """A ```python block of a Markdown file; `output` is the ```text block right after it, if there is one."""
-
-    line: int
-    program: str
-    output: str | None
-
-
-def examples(markdown: str) -> list[Example]:
-    blocks = list(FENCE.finditer(markdown))
-    found: list[Example] = []
-    for block, after in pairwise([*blocks, None]):
-        if block["language"] != "python":
-            continue
-        line = markdown.count("\n", 0, block.start()) + 1
-        between = markdown[block.end() : after.start()].strip() if after else ""
-        output = after["text"] if after and after["language"] == "text" and not between else None
-        found.append(Example(line, block["text"], output))
-    return found
 
 
 def run_example(example: Example, folder: Path) -> None:
@@ -80,12 +56,8 @@ def is_documented(value: object) -> bool:
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
-def test_readme_has_an_example_to_run() -> None:
-    assert examples(README) != []
-
-
-@pytest.mark.parametrize("example", [pytest.param(found, id=f"line {found.line}") for found in examples(README)])
-def test_readme_example_runs_and_prints_what_it_says(example: Example, tmp_path: Path) -> None:
+def test_the_readmes_example_runs_in_a_process_of_its_own_and_prints_what_it_says(tmp_path: Path) -> None:
+    [example] = examples(README)
     run_example(example, tmp_path)
 
 
@@ -150,29 +122,6 @@ def test_adjourn_loads_the_names_that_it_shows_to_type_checkers() -> None:
         adjourn.__getattr__("Agnet")
 
 
-def taken_names(markdown: str) -> set[tuple[str, str]]:
-    """(module, name) of all that programs and prose take from the library: imports, and `adjourn.module.Name`."""
-    imports = [node for found in examples(markdown) for node in ast.walk(ast.parse(found.program))]
-    taken = {
-        (node.module, alias.name)
-        for node in imports
-        if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("adjourn")
-        for alias in node.names
-    }
-    dotted = re.findall(r"`(adjourn(?:\.[a-z_]+)*)\.([A-Z]\w+|[a-z_]+(?=\())", markdown)
-    return taken | set(dotted)
-
-
-def test_what_the_readme_takes_from_a_module_is_public_there() -> None:
-    taken = taken_names(README)
-    assert taken >= {
-        ("adjourn", "Agent"),
-        ("adjourn.actors", "LanguageModel"),
-        ("adjourn.actors.client", "open_client"),
-    }
-    assert [(module, name) for module, name in taken if name not in importlib.import_module(module).__all__] == []
-
-
 def types_in(hint: object) -> Iterator[type]:
     """The classes that a type hint names, at any depth."""
     for found in (hint, get_origin(hint)):
@@ -229,18 +178,9 @@ def test_every_module_says_what_lives_in_it() -> None:
 
 
 def test_readme_has_no_link_that_breaks_on_a_package_index() -> None:
-    links = re.findall(r"\]\(\s*([^)\s]+)|\b(?:src|href)=[\"']([^\"']+)|^\[[^]]+\]:\s*(\S+)", README, re.MULTILINE)
-    relative = [link for found in links for link in found if link and not link.startswith("https://")]
+    relative = [link for link in links(README) if not link.startswith("https://")]
     assert relative == [".github/page.png"]  # an index shows its alternative text instead
     assert (ROOT / relative[0]).stat().st_size < 200_000
-
-
-@pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md"])
-def test_paths_that_a_document_names_exist(name: str) -> None:
-    text = (ROOT / name).read_text(encoding="utf-8")
-    paths = re.findall(rf"`((?:{'|'.join(FOLDERS)}|\.ci|\.src)/[\w./-]*)`", text)
-    assert paths != []
-    assert [path for path in paths if not (ROOT / path).exists()] == []
 
 
 def test_the_top_level_holds_the_agreed_names_only() -> None:

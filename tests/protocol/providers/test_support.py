@@ -1,4 +1,4 @@
-"""The README's table of what each model API supports: every cell is compared with what its adapter does."""
+"""The page's table of what each model API supports: every cell is compared with what its adapter does."""
 
 import json
 import re
@@ -30,7 +30,7 @@ from adjourn.protocol.providers.adapter import Context
 from adjourn.protocol.providers.ollama import read_models
 from adjourn.protocol.record import ToolSpec
 
-README = Path(__file__).parents[3] / "README.md"
+README = Path(__file__).parents[3] / "actors/models/README.md"
 APIS = {  # the table's columns
     "Anthropic Messages": ModelDescriptor(id="claude-sonnet-4-6", provider="anthropic", api="anthropic-messages"),
     "OpenAI chat completions": ModelDescriptor(id="gpt-5.1", provider="openai", api="openai-completions"),
@@ -166,7 +166,7 @@ ROWS: dict[str, Callable[[str], str]] = {
 
 
 def table() -> dict[str, list[str]]:
-    """The README's rows, by what they are about."""
+    """The page's rows, by what they are about."""
     lines = README.read_text(encoding="utf-8").splitlines()
     (first,) = [at for at, line in enumerate(lines) if all(name in line for name in APIS)]
     rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[first:] if line.startswith("|")]

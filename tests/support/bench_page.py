@@ -1,0 +1,64 @@
+"""The generated tables of `bench/README.md`, from `bench/results.json`. `pages.py` writes them."""
+
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+__all__ = ["figures_part", "peers_part"]
+
+RESULTS = Path(__file__).parents[2] / "bench/results.json"
+
+
+# `bench` is a folder, not installed: it is importable where the root of the repository is on the path.
+
+
+def figures_part() -> str:
+    """Each figure that has a budget, the worst first, with the date, the machine and the versions."""
+    from bench.report import amount, worst_first
+
+    report = _report()
+    rows = [
+        f"| {figure.scenario} | {figure.name} | {amount(figure.ours.median)} {figure.unit} | {_beside(figure)} "
+        f"| {_budget(figure)} | {'missed' if figure.missed else 'met'} |"
+        for figure in worst_first(report.figures)
+        if figure.budget is not None
+    ]
+    head = ["| scenario | | adjourn | baseline | budget | |", "|---|---|---|---|---|---|"]
+    return "\n".join([_when(report), "", *head, *rows, ""])
+
+
+def peers_part() -> str:
+    """How many times adjourn's time the other libraries take."""
+    from bench.report import amount
+
+    rows = [
+        f"| {each.peer} | {each.scenario} | {each.name} | {'' if each.ratio is None else amount(each.ratio) + ' ×'} |"
+        for each in _report().peers
+    ]
+    return "\n".join(
+        ["| library | scenario | | its time, as a multiple of adjourn's |", "|---|---|---|---|", *rows, ""]
+    )
+
+
+def _report() -> Any:
+    from bench.report import Report
+
+    return msgspec.json.decode(RESULTS.read_bytes(), type=Report)
+
+
+def _when(report: Any) -> str:
+    versions = ", ".join(f"{name} {version}" for name, version in report.versions.items())
+    return f"Measured {report.date}, on {report.machine}, with {versions}. Medians."
+
+
+def _beside(figure: Any) -> str:
+    from bench.report import amount
+
+    return "" if figure.ratio is None else f"{amount(figure.ratio.median)} × {figure.against}"
+
+
+def _budget(figure: Any) -> str:
+    from bench.report import amount
+
+    return f"≤ {amount(figure.budget.most)}" + (" ×" if figure.budget.of == "ratio" else f" {figure.unit}")

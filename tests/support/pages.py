@@ -1,0 +1,80 @@
+"""Writes what is generated in the pages: the wire, the reference, the table of the benchmark, the OpenRPC file.
+
+Run it after a change of a public name, option, struct, method, event or error; a test compares:
+
+    .venv/bin/python tests/support/pages.py
+
+In a page, a generated part stands between `<!-- made: NAME -->` and `<!-- end: NAME -->`.
+"""
+
+import json
+import re
+import sys
+from collections.abc import Callable
+from importlib.metadata import version
+from pathlib import Path
+
+import bench_page
+import wire_page
+from reference_page import reference
+
+from adjourn.protocol import codec
+from adjourn.protocol.openrpc import openrpc_document
+
+ROOT = Path(__file__).resolve().parents[2]
+ROOMS = {
+    "adjourn.actors": "What a program needs for agents, tools, models, middleware and actors.",
+    "adjourn.actors.core": "The actor core. Its other names are above.",
+    "adjourn.actors.tools": "Tools. Their other names are above.",
+    "adjourn.actors.middleware.telemetry": "OpenTelemetry, with the extra `otel`.",
+    "adjourn.actors.hosts": "The system inside a program on asyncio or in threads.",
+    "adjourn.actors.gateway": "The WebSocket server.",
+    "adjourn.actors.web": "The HTTP server, with the extra `web`.",
+    "adjourn.actors.client": "The Python client.",
+    "adjourn.actors.testing": "For tests of agents and tools.",
+}
+STORES = {
+    "adjourn.stores": "All names of the package.",
+    "adjourn.stores.testing": "The contract as a test suite.",
+}
+PARTS: dict[str, Callable[[], str]] = {
+    "methods": wire_page.methods_part,
+    "events": wire_page.events_part,
+    "structs": wire_page.structs_part,
+    "errors": wire_page.errors_part,
+    "stores": lambda: reference(STORES),
+    "figures": bench_page.figures_part,
+    "peers": bench_page.peers_part,
+    "reference": lambda: reference(ROOMS),
+}
+
+
+def openrpc() -> str:
+    """The OpenRPC document of this version, as `protocol/openrpc.json` has it."""
+    document = json.loads(codec.to_json(openrpc_document(version("adjourn"))))
+    return json.dumps(document, indent=1, ensure_ascii=False) + "\n"
+
+
+def remade(text: str) -> str:
+    """The page with its generated parts as they are now."""
+
+    def part(found: re.Match[str]) -> str:
+        return f"<!-- made: {found['name']} -->\n\n{PARTS[found['name']]().strip()}\n\n<!-- end: {found['name']} -->"
+
+    return re.sub(r"<!-- made: (?P<name>\w+) -->.*?<!-- end: (?P=name) -->", part, text, flags=re.DOTALL)
+
+
+def generated() -> dict[Path, str]:
+    """What each page with a generated part, and the OpenRPC file, should hold."""
+    pages = {
+        ROOT / name for name in ("protocol/README.md", "stores/README.md", "bench/README.md", "actors/REFERENCE.md")
+    }
+    found = {page: remade(page.read_text(encoding="utf-8")) for page in sorted(pages)}
+    return {**found, ROOT / "protocol/openrpc.json": openrpc()}
+
+
+if __name__ == "__main__":
+    sys.path.append(str(ROOT))  # for `bench`
+    for page, text in generated().items():
+        page.write_text(text, encoding="utf-8")
+        print(f"Wrote {page.relative_to(ROOT)}.")

@@ -1,0 +1,99 @@
+"""The pages: their programs run, their links and names lead somewhere, their generated parts are up to date."""
+
+import contextlib
+import importlib
+import io
+import re
+from functools import cache
+from pathlib import Path
+
+import markdown_pages
+import pages
+import pytest
+from markdown_pages import Example
+from tracked import ROOT, tracked_files
+
+import adjourn.protocol
+
+PAGES = [page for page in markdown_pages.pages() if page != ROOT / "README.md"]  # tests/test_docs.py has that one
+TEXTS = {page.relative_to(ROOT).as_posix(): page.read_text(encoding="utf-8") for page in markdown_pages.pages()}
+PROGRAMS = [
+    pytest.param(example, id=f"{page.relative_to(ROOT)} line {example.line}")
+    for page in PAGES
+    for example in markdown_pages.examples(page.read_text(encoding="utf-8"))
+]
+
+
+@pytest.mark.parametrize("example", PROGRAMS)
+def test_a_program_of_a_page_runs_and_prints_what_it_says(
+    example: Example, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    file = tmp_path / "example.py"
+    file.write_text(example.program, encoding="utf-8")
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed):
+        exec(compile(example.program, file, "exec"), {"__name__": "__main__"})
+    if example.output is not None:
+        assert printed.getvalue() == example.output
+
+
+@pytest.mark.parametrize("page", sorted(TEXTS))
+def test_links_of_a_page_lead_somewhere(page: str) -> None:
+    links = [link for link in markdown_pages.links(TEXTS[page]) if not link.startswith("https://")]
+    assert [link for link in links if not leads_somewhere(ROOT / page, link)] == []
+
+
+def leads_somewhere(page: Path, link: str) -> bool:
+    path, _, anchor = link.partition("#")
+    target = (page.parent / path).resolve() if path else page
+    return target.exists() and (not anchor or anchor in markdown_pages.anchors(target.read_text(encoding="utf-8")))
+
+
+def test_links_and_headings_are_found() -> None:
+    assert markdown_pages.links("[a](b.md#c) `[d](e)`\n<img src='f.png'>") == ["b.md#c", "f.png"]
+    assert markdown_pages.anchors("# A `b`, c\n\n```sh\n# d\n```") == {"a-b-c"}
+
+
+def test_generated_parts_are_up_to_date() -> None:
+    stale = [str(page.relative_to(ROOT)) for page, text in pages.generated().items() if page.read_text() != text]
+    assert stale == [], "run .venv/bin/python tests/support/pages.py"
+
+
+def packages() -> list[str]:
+    """The packages whose names programs take: `adjourn`, and all of stores and actors but the command."""
+    inits = tracked_files("stores/*__init__.py", "actors/*__init__.py")
+    names = [f"adjourn.{path.removesuffix('/__init__.py').replace('/', '.')}" for path in inits]
+    return ["adjourn", *(name for name in names if name != "adjourn.actors.cli")]
+
+
+@pytest.mark.parametrize("package", packages())
+def test_every_public_name_has_an_entry(package: str) -> None:
+    """What comes from the protocol is on its page, by its name on the wire."""
+    entries = set(re.findall(r"^### (\w+)$", TEXTS["actors/REFERENCE.md"] + TEXTS["stores/README.md"], re.MULTILINE))
+    names = {name for name in importlib.import_module(package).__all__ if name[0] != "_"}
+    assert names - entries - set(adjourn.protocol.__all__) == set()
+
+
+@pytest.mark.parametrize("page", sorted(TEXTS))
+def all_tests_of_a_page_exist(page: str) -> None:
+    text = TEXTS[page]
+    taken = markdown_pages.taken_names(text)
+    assert [(module, name) for module, name in taken if name not in importlib.import_module(module).__all__] == []
+    assert [path for path in markdown_pages.named_paths(text) if not (ROOT / path).exists()] == []
+    assert (
+        set(markdown_pages.named_tests(text)) - {Path(path).stem for path in tracked_files("tests/*.py")} <= all_tests()
+    )
+
+
+@cache
+def all_tests() -> set[str]:
+    """The names of all tests in Python."""
+    sources = [(ROOT / path).read_text(encoding="utf-8") for path in tracked_files("tests/*.py")]
+    return {name for source in sources for name in re.findall(r"def (test_\w+)", source)}
+
+
+def test_an_example_is_compared_with_the_text_block_right_after_it() -> None:
+    markdown = "```sh\nls\n```\n\n```python\nprint(1)\n```\n\n```text\n2\n```\n"
+    markdown += "\n```python\npass\n```\nThen:\n```text\n3\n```\n"
+    assert markdown_pages.examples(markdown) == [Example(5, "print(1)\n", "2\n"), Example(13, "pass\n", None)]
