@@ -3,7 +3,11 @@
 import contextlib
 import importlib
 import io
+import json
 import re
+import shutil
+import subprocess
+import sys
 from functools import cache
 from pathlib import Path
 
@@ -97,3 +101,28 @@ def test_an_example_is_compared_with_the_text_block_right_after_it() -> None:
     markdown = "```sh\nls\n```\n\n```python\nprint(1)\n```\n\n```text\n2\n```\n"
     markdown += "\n```python\npass\n```\nThen:\n```text\n3\n```\n"
     assert markdown_pages.examples(markdown) == [Example(5, "print(1)\n", "2\n"), Example(13, "pass\n", None)]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd is not installed")
+def test_the_systemd_unit_is_valid(tmp_path: Path) -> None:
+    [unit] = markdown_pages.blocks(TEXTS["actors/DEPLOY.md"], "ini")
+    program = re.search(r"^ExecStart=(\S+)", unit, re.MULTILINE)
+    assert program is not None
+    file = tmp_path / "shop.service"
+    file.write_text(unit.replace(program[1], sys.executable), encoding="utf-8")
+    done = subprocess.run(["systemd-analyze", "verify", str(file)], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_the_compose_file_fits_the_container_file() -> None:
+    yaml = pytest.importorskip("yaml")
+    [compose], [container] = (markdown_pages.blocks(TEXTS["actors/DEPLOY.md"], kind) for kind in ("yaml", "dockerfile"))
+    service = yaml.safe_load(compose)["services"]["shop"]
+    exposed = re.findall(r"^EXPOSE (.+)$", container, re.MULTILINE)[0].split()
+    assert [port.split(":")[-1] for port in service["ports"]] == exposed == ["8765", "8766"]
+    assert [volume.split(":")[1] for volume in service["volumes"]] == re.findall(
+        r"^VOLUME (.+)$", container, re.MULTILINE
+    )
+    command = json.loads(re.findall(r"^CMD (.+)$", container, re.MULTILINE)[0])
+    assert command[:3] == ["adjourn", "serve", "shop:agents"]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tracked import ROOT, tracked_files
 
-__all__ = ["Example", "anchors", "examples", "links", "named_paths", "named_tests", "pages", "taken_names"]
+__all__ = ["Example", "anchors", "blocks", "examples", "links", "named_paths", "named_tests", "pages", "taken_names"]
 
 FENCE = re.compile(r"^```(?P<language>\w*)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
 
@@ -27,11 +27,15 @@ def pages() -> list[Path]:
     return [ROOT / path for path in tracked_files("*.md")]
 
 
+def blocks(markdown: str, language: str) -> list[str]:
+    """The blocks of a page in a language."""
+    return [block["text"] for block in FENCE.finditer(markdown) if block["language"] == language]
+
+
 def examples(markdown: str) -> list[Example]:
     """The programs of a page, in order."""
-    blocks = list(FENCE.finditer(markdown))
     found: list[Example] = []
-    for block, after in pairwise([*blocks, None]):
+    for block, after in pairwise([*FENCE.finditer(markdown), None]):
         if block["language"] != "python":
             continue
         line = markdown.count("\n", 0, block.start()) + 1
