@@ -18,6 +18,7 @@ from markdown_pages import Example
 from tracked import ROOT, tracked_files
 
 import adjourn.protocol
+from adjourn.actors.web.openapi import openapi_document
 
 PAGES = [page for page in markdown_pages.pages() if page != ROOT / "README.md"]  # tests/test_docs.py has that one
 TEXTS = {page.relative_to(ROOT).as_posix(): page.read_text(encoding="utf-8") for page in markdown_pages.pages()}
@@ -101,6 +102,13 @@ def test_an_example_is_compared_with_the_text_block_right_after_it() -> None:
     markdown = "```sh\nls\n```\n\n```python\nprint(1)\n```\n\n```text\n2\n```\n"
     markdown += "\n```python\npass\n```\nThen:\n```text\n3\n```\n"
     assert markdown_pages.examples(markdown) == [Example(5, "print(1)\n", "2\n"), Example(13, "pass\n", None)]
+
+
+def test_every_http_request_is_on_its_page() -> None:
+    paths: dict[str, dict[str, object]] = json.loads(openapi_document("1"))["paths"]
+    requests = {f"{verb.upper()} {path.replace('{runId}', 'RUN')}" for path, verbs in paths.items() for verb in verbs}
+    text = TEXTS["actors/web/README.md"].replace("` · `/", "` · `POST /")
+    assert {request for request in requests if f"`{request}`" not in text} == set()
 
 
 @pytest.mark.slow

@@ -15,6 +15,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 import bench_page
+import js_page
 import wire_page
 from reference_page import reference
 
@@ -22,6 +23,7 @@ from adjourn.protocol import codec
 from adjourn.protocol.openrpc import openrpc_document
 
 ROOT = Path(__file__).resolve().parents[2]
+PAGES = ("actors/REFERENCE.md", "actors/web/README.md", "bench/README.md", "protocol/README.md", "stores/README.md")
 ROOMS = {
     "adjourn.actors": "What a program needs for agents, tools, models, middleware and actors.",
     "adjourn.actors.core": "The actor core. Its other names are above.",
@@ -45,6 +47,8 @@ PARTS: dict[str, Callable[[], str]] = {
     "stores": lambda: reference(STORES),
     "figures": bench_page.figures_part,
     "peers": bench_page.peers_part,
+    "chat": js_page.chat_part,
+    "runlist": js_page.runlist_part,
     "reference": lambda: reference(ROOMS),
 }
 
@@ -66,10 +70,7 @@ def remade(text: str) -> str:
 
 def generated() -> dict[Path, str]:
     """What each page with a generated part, and the OpenRPC file, should hold."""
-    pages = {
-        ROOT / name for name in ("protocol/README.md", "stores/README.md", "bench/README.md", "actors/REFERENCE.md")
-    }
-    found = {page: remade(page.read_text(encoding="utf-8")) for page in sorted(pages)}
+    found = {page: remade(page.read_text(encoding="utf-8")) for page in map(ROOT.joinpath, PAGES)}
     return {**found, ROOT / "protocol/openrpc.json": openrpc()}
 
 

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 from types import ModuleType
 
-from sources import SECTION, Function, comments_of, definition_of, fields_of, is_init, parameters_of
+from sources import SECTION, Definition, Function, comments_of, definition_of, fields_of, is_init, parameters_of
 
 __all__ = ["reference"]
 
@@ -88,6 +88,14 @@ def _methods(value: type) -> Iterator[str]:
     for item in node.body if isinstance(node, ast.ClassDef) else ():
         if isinstance(item, Function) and item.name[0] != "_" and (doc := ast.get_docstring(item)):
             yield f"- `{_call(item)}`: {_first_sentence(doc)}"
+    if carried := [ast.unparse(item.targets[0]) for item in _carried(node)]:
+        yield f"- {', '.join(f'`{name}`' for name in carried)}: as the methods of the original with these names."
+
+
+def _carried(node: Definition) -> list[ast.Assign]:
+    """The methods that a class takes over from another one, as `wait = blocking(Run.wait)`."""
+    body = node.body if isinstance(node, ast.ClassDef) else []
+    return [item for item in body if isinstance(item, ast.Assign) and isinstance(item.value, ast.Call)]
 
 
 def _call(item: Function) -> str:
