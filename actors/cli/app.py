@@ -20,13 +20,14 @@ import typer
 from ...protocol.loopback import is_loopback
 from ..agent import Agent
 from . import runs, upkeep
+from .chat import NoHistory, chat, history_file
 from .conversation import converse
 from .demo import make_support
 from .durations import kept_lines, parse_duration
 from .exits import after_interrupt, exit_code, set_up_log
 from .leaving import end_lingering_threads
 from .loading import load_agents
-from .modelchat import chat_with, default_agent
+from .reaching import command, program
 from .serving import GRACE_S, Place, Ready, serve
 
 __all__ = ["main"]
@@ -38,7 +39,6 @@ TRY = """\
   ship order 7 | count to 50 | count the stock"""
 
 app = typer.Typer(
-    add_completion=False,
     no_args_is_help=True,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
@@ -87,7 +87,7 @@ Headless = Annotated[bool, typer.Option("--headless", help="Serve only, with no 
 
 @app.callback(invoke_without_command=True)
 def options(
-    show_version: Annotated[bool, typer.Option("--version", help="Say which version this is.")] = False,
+    show_version: Annotated[bool, typer.Option("--version", "-V", help="Show the version and exit.")] = False,
     verbose: Annotated[bool, typer.Option("--verbose", help="Log all to stderr, with tracebacks.")] = False,
 ) -> None:
     """Agents whose tools stop and ask: serve them, talk to them, decide for them."""
@@ -108,14 +108,15 @@ def demo(
     http_port: HttpPort = None,
     no_http: NoHttp = False,
     headless: Headless = False,
+    no_history: NoHistory = False,
 ) -> None:
     """Serve the demo agent, which needs no key and no network, and chat with it."""
     ledger = _beside(store, ".refunds.txt")
-    chat = not headless and sys.stdin.isatty() and sys.stdout.isatty()
+    with_chat = not headless and sys.stdin.isatty() and sys.stdout.isatty()
     lines = [f"Each refund that is executed is a line in {ledger}"] if ledger else []
     agents = _kept([make_support(ledger)], retention, parked_ttl)
     place = _place(host, port, token, http_port, http=not no_http)
-    _serve(agents, store, place, chat=chat, lines=lines, to_try=TRY)
+    _serve(agents, store, place, chat=with_chat, lines=lines, to_try=TRY, history=history_file(no_history))
 
 
 @app.command("serve")
@@ -137,6 +138,9 @@ def serve_agents(
     _serve(_kept(load_agents(agents), retention, parked_ttl), store, place)
 
 
+app.command()(chat)
+
+
 def _kept(agents: Sequence[Agent], retention_s: float | None, parked_ttl_s: float | None) -> list[Agent]:
     """The agents, with what was said of how long their runs are kept. None: nothing was said."""
     if parked_ttl_s == 0:
@@ -146,41 +150,6 @@ def _kept(agents: Sequence[Agent], retention_s: float | None, parked_ttl_s: floa
     given = {"retention_s": retention_s, "parked_ttl_s": parked_ttl_s}
     limits = {name: None if value == math.inf else value for name, value in given.items() if value is not None}
     return [agent.with_limits(**limits) if limits else agent for agent in agents]
-
-
-@app.command()
-def chat(
-    context: typer.Context,
-    url: Annotated[str, typer.Argument(envvar=runs.URL_VARIABLE, help="The gateway.")] = runs.DEFAULT_URL,
-    agent: Annotated[str | None, typer.Option(help="Whom to talk to, where there are several.")] = None,
-    run: Annotated[str | None, typer.Option(help="Go on with this run.")] = None,
-    token: runs.Token = None,
-    model: Annotated[
-        str | None,
-        typer.Option(help="This model, no gateway: ollama:NAME, anthropic:NAME, openai:NAME, openai-responses:NAME."),
-    ] = None,
-) -> None:
-    """Talk to an agent, and decide what its tools ask; or, with --model, to a model as it is."""
-    if model is not None:
-        _chat_with(model, _given(context, {"url": "URL", "agent": "--agent", "run": "--run", "token": "--token"}))
-        return
-    trio.run(partial(converse, url, agent=agent, run_id=run, token=token, come_back=runs.command(url, "chat")))
-
-
-def _given(context: typer.Context, names: dict[str, str]) -> list[str]:
-    """Which of these were typed; what the environment says may stand there for other commands."""
-    sources = {shown: context.get_parameter_source(name) for name, shown in names.items()}
-    return [shown for shown, source in sources.items() if source is not None and source.name == "COMMANDLINE"]
-
-
-def _chat_with(model: str, beside: Sequence[str]) -> None:
-    if beside:
-        raise typer.BadParameter(f"it needs no gateway; leave out {', '.join(beside)}", param_hint="--model")
-    try:
-        agent = default_agent(model)
-    except ValueError as error:
-        raise typer.BadParameter(str(error), param_hint="--model") from error
-    trio.run(chat_with, agent)
 
 
 def _place(host: str, port: int, token: str | None, http_port: int | None, *, http: bool) -> Place:
@@ -204,6 +173,7 @@ def _serve(
     chat: bool = False,
     lines: Sequence[str] = (),
     to_try: str | None = None,
+    history: Path | None = None,
 ) -> None:
     def ready(found: Ready) -> None:
         if found.http_url is not None:
@@ -217,7 +187,7 @@ def _serve(
         for line in (*kept_lines(agents), *lines):
             typer.echo(line)
         if to_try is not None:
-            typer.echo("Try:" if chat else f"Try, in {runs.command(found.url, 'chat')}:")
+            typer.echo("Try:" if chat else f"Try, in {command(found.url, 'chat')}:")
             typer.echo(to_try)
         for line in _found(found):
             typer.echo(line)
@@ -228,7 +198,8 @@ def _serve(
         sys.stdout.flush()
 
     async def converse_here(url: str) -> None:
-        await converse(url, agent=agents[0].name, token=place.token, come_back=_served_again(url, place.host, store))
+        come_back = _served_again(url, place.host, store)
+        await converse(url, agent=agents[0].name, token=place.token, come_back=come_back, history=history)
 
     meanwhile = converse_here if chat else None
     trio.run(
@@ -244,7 +215,7 @@ def _found(found: Ready) -> Iterator[str]:
     if found.going_on:
         yield f"{_runs(found.going_on, 'goes', 'go')} on where the last process left off"
     if found.waiting:
-        yield f"{_runs(found.waiting, 'is', 'are')} waiting for a decision: {runs.command(found.url, 'runs', 'list')}"
+        yield f"{_runs(found.waiting, 'is', 'are')} waiting for a decision: {command(found.url, 'runs', 'list')}"
     if found.stranded:
         yield f"{_runs(found.stranded, 'is', 'are')} stranded: their agents, or a tool of them, are not loaded"
 
@@ -263,8 +234,8 @@ def _served_again(url: str, host: str, store: str) -> str | None:
     """The commands that bring the demo back, and then a chat with it; None where its runs go with the process."""
     options = (("--host", host, HOST), ("--port", str(urlsplit(url).port), str(PORT)), ("--store", store, DEMO_STORE))
     given = [word for name, value, usual in options if value != usual for word in (name, value)]
-    again = f"{runs.program()} {shlex.join(['demo', *given])}"
-    return None if store == "memory:" else f"{again}\n  in another terminal: {runs.command(url, 'chat')}"
+    again = f"{program()} {shlex.join(['demo', *given])}"
+    return None if store == "memory:" else f"{again}\n  in another terminal: {command(url, 'chat')}"
 
 
 def main(args: Sequence[str] | None = None) -> None:
@@ -272,4 +243,12 @@ def main(args: Sequence[str] | None = None) -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a terminal that can't show a character shows a ?
-    sys.exit(exit_code(app, sys.argv[1:] if args is None else list(args)))
+    words = sys.argv[1:] if args is None else list(args)
+    sys.exit(exit_code(app, _verbose_first(words)))
+
+
+def _verbose_first(words: list[str]) -> list[str]:
+    """The command line with `--verbose` where typer takes it: before the command."""
+    end = words.index("--") if "--" in words else len(words)
+    others = [word for word in words[:end] if word != "--verbose"]
+    return [*["--verbose"][: end - len(others)], *others, *words[end:]]

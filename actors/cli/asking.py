@@ -10,7 +10,7 @@ from ...protocol.transcript import PendingCall
 from .durations import moment_text
 from .keyboard import Keyboard
 from .paging import Pages, hanging
-from .prompt import HELP, Decision, Declined, Question, decide
+from .prompt import HELP, Answer, Declined, Later, Question, decide
 from .screen import Screen
 from .terminal import card_of
 
@@ -19,11 +19,11 @@ __all__ = ["ask", "ask_decision"]
 UNSEEN = "There is more to see before you can decide."
 
 
-async def ask_decision(screen: Screen, keyboard: Keyboard, call: PendingCall) -> Decision | Declined | None:
+async def ask_decision(screen: Screen, keyboard: Keyboard, call: PendingCall) -> Answer | None:
     """Show `call` whole and ask for its decision; None when the input ends first.
 
-    No decision is taken before the last line was shown; a no is taken at any page. May be cancelled at any time:
-    nothing has happened. What is typed before a question is shown doesn't answer it.
+    No decision is taken before the last line was shown; a no, or a "later", is taken at any page. May be cancelled at
+    any time: nothing has happened. What is typed before a question is shown doesn't answer it.
     """
     questions = decide(call.schema or {})
     question = next(questions)
@@ -43,15 +43,11 @@ async def ask_decision(screen: Screen, keyboard: Keyboard, call: PendingCall) ->
             return end.value
 
 
-async def ask(screen: Screen, keyboard: Keyboard, question: Question) -> str | None:
-    """What is entered behind a question; None when the input has ended."""
+async def ask(screen: Screen, keyboard: Keyboard, question: Question, *, is_message: bool = False) -> str | None:
+    """What is entered behind a question; None when the input has ended. `is_message`: as in `Keyboard.entry`."""
     for line in question.lines:
         screen.hang(f"  {line}", 4)
-    was_typed_ahead = keyboard.has_line
-    with screen.prompting(visible(question.prompt)):
-        entry = await keyboard.line()
-    screen.typed(entry, echoed=keyboard.interactive and not was_typed_ahead)
-    return entry
+    return await keyboard.entry(screen, visible(question.prompt), is_message=is_message)
 
 
 def _about(call: PendingCall) -> tuple[str, ...]:
@@ -65,7 +61,7 @@ def _about(call: PendingCall) -> tuple[str, ...]:
 
 async def _show(
     screen: Screen, keyboard: Keyboard, pages: Pages, question: Question
-) -> Literal["all"] | Declined | None:
+) -> Literal["all"] | Declined | Later | None:
     """Show the pages, so that the question has room below the last one. A pipe has no window: it gets all at once."""
     while keyboard.interactive and not pages.fits(screen.width, max(0, screen.height - _rows(screen, question))):
         _print(screen, pages, max(1, screen.height - _rows(screen, _more(pages))))
@@ -80,8 +76,8 @@ async def _show(
     return "all"
 
 
-async def _ask_more(screen: Screen, keyboard: Keyboard, pages: Pages) -> str | Declined | None:
-    """What is entered between two pages: nothing, `/end`, `/again`, or a no. Anything else is not taken."""
+async def _ask_more(screen: Screen, keyboard: Keyboard, pages: Pages) -> str | Declined | Later | None:
+    """What is entered between two pages: nothing, `/end`, `/again`, `/later`, or a no. Anything else is not taken."""
     question = _more(pages)
     while True:
         entry = await ask(screen, keyboard, question)
@@ -90,6 +86,8 @@ async def _ask_more(screen: Screen, keyboard: Keyboard, pages: Pages) -> str | D
         command, _, rest = entry.strip().partition(" ")
         if command == "/decline":
             return Declined(rest.strip() or None)
+        if command == "/later":
+            return Later()
         if command in ("", "/end", "/again"):
             return command
         question = Question(question.prompt, (UNSEEN,))

@@ -13,7 +13,7 @@ import typer
 from ...protocol.record import Limits
 from ..agent import Agent
 
-__all__ = ["duration_text", "kept_lines", "moment_text", "parse_duration"]
+__all__ = ["ago_text", "duration_text", "kept_lines", "moment_text", "parse_duration"]
 
 EXPECTED = "expected a duration such as 30d, 12h, 45m or 90s, or 0, or forever"
 SECONDS = {"d": 86_400, "h": 3_600, "m": 60, "s": 1}
@@ -46,6 +46,14 @@ def moment_text(at: int, now: int) -> str:
         return f"{words} ({datetime.fromtimestamp(at / 1000):%Y-%m-%d %H:%M})"
     except (OSError, OverflowError, ValueError):  # beyond the year 9999
         return words
+
+
+def ago_text(at: int, now: int) -> str:
+    """How long ago a moment was, in one unit: "3 min", "2 h", "5 d"; both in ms since the epoch."""
+    seconds = max(0, now - at) // 1000
+    sizes = (("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1))
+    name, size = next(((name, size) for name, size in sizes if seconds >= size), ("s", 1))
+    return f"{seconds // size} {name}"
 
 
 def kept_lines(agents: Iterable[Agent]) -> Iterator[str]:

@@ -2,7 +2,8 @@
 
 0 done; 1 it went wrong, and a line on stderr says why; 2 wrong usage, and a line says what was expected; 3 a process
 that serves had to end by force, and a line says what held it; 4 a process that serves has lost its store to another
-one; 130 interrupted; 128 + n ended at once by signal n.
+one; 5 a run failed or was aborted; 6 a message was refused; 7 a decision is left waiting; 130 interrupted; 128 + n
+ended at once by signal n.
 """
 
 import logging
@@ -17,9 +18,12 @@ from ...protocol.errors import AdjournError, StaleEpoch, Unauthorized
 from ..core.faults import internal_error
 from .screen import clean
 
-__all__ = ["after_interrupt", "exit_code", "set_up_log"]
+__all__ = ["FAILED", "REFUSED", "WAITING", "after_interrupt", "complain", "exit_code", "set_up_log"]
 
 LOST = 4  # another process has become the owner of the store
+FAILED = 5  # a run failed, or was aborted
+REFUSED = 6  # a message could not be sent
+WAITING = 7  # a run waits for a decision, or for a client
 INTERRUPTED = 130  # 128 + SIGINT
 
 logger = logging.getLogger("adjourn.cli")
@@ -47,7 +51,7 @@ def _wrong_usage(error: Any) -> int:
     if (
         message := error.format_message().rstrip(".").replace("Value error, ", "")
     ):  # without one, the help is out already
-        _complain(f"{message} (see {command} --help)")
+        complain(f"{message} (see {command} --help)")
     return 2
 
 
@@ -64,10 +68,10 @@ def _failed(error: BaseException) -> int:
             raise leaf
         case AdjournError():
             logger.debug("failed", exc_info=error)
-            _complain(leaf.message + _hint(leaf))
+            complain(leaf.message + _hint(leaf))
             return LOST if isinstance(leaf, StaleEpoch) else 1
         case _:
-            _complain(internal_error(error, "the adjourn command", logger).message)
+            complain(internal_error(error, "the adjourn command", logger).message)
     return 1
 
 
@@ -91,7 +95,8 @@ def _leaves(error: BaseException) -> Iterator[BaseException]:
         yield error
 
 
-def _complain(text: str) -> None:
+def complain(text: str) -> None:
+    """Say on stderr, in one line, what went wrong."""
     typer.echo(_one_line(text), err=True)
 
 

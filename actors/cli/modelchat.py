@@ -2,7 +2,7 @@
 
 import re
 import secrets
-from functools import partial
+from pathlib import Path
 
 from ...protocol.errors import InvalidParams
 from ..agent import Agent
@@ -21,8 +21,8 @@ def default_agent(model: str) -> Agent:
     return Agent(name=name or "model", model=found)
 
 
-async def chat_with(agent: Agent) -> None:
-    """Talk to a default agent until the person leaves.
+async def chat_with(agent: Agent, *, history: Path | None = None, quiet: bool = False) -> int:
+    """Talk to a default agent until the person leaves. `history`, `quiet` and the result: as in `converse`.
 
     Raises: InvalidParams, if it is plain from the start that the model can't be asked."""
     assert isinstance(agent.language_model, HTTPModel)
@@ -31,11 +31,18 @@ async def chat_with(agent: Agent) -> None:
     except ProviderError as error:
         raise InvalidParams(str(error)) from error
     token = secrets.token_urlsafe(24)  # nobody else on this machine is to talk along
+    code = 0
+
+    async def talk(url: str) -> None:
+        nonlocal code
+        code = await converse(url, agent=agent.name, token=token, come_back=None, history=history, quiet=quiet)
+
     await serve(
         [agent],
         store="memory:",
         place=Place("127.0.0.1", 0, token),
         ready=lambda found: None,
         stopping=lambda: None,
-        meanwhile=partial(converse, agent=agent.name, token=token, come_back=None),
+        meanwhile=talk,
     )
+    return code

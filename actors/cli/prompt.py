@@ -1,7 +1,8 @@
 """Ask a person for a decision, by walking its JSON Schema: a generator of questions that is sent the entries. No I/O.
 
-`decide(schema)` yields a `Question`, takes what was typed, and returns a `Decision` or a `Declined`. What is wrong is
-asked again, with the schema's message. Whoever drives it may drop it at any question: nothing has happened yet.
+`decide(schema)` yields a `Question`, takes what was typed, and returns a `Decision`, a `Declined` or `Later`.
+What is wrong is asked again, with the schema's message. Whoever drives it may drop it at any question: nothing has
+happened yet.
 """
 
 import json
@@ -12,9 +13,9 @@ from typing import Any, TypeAlias, cast
 from ...protocol import codec
 from ...protocol.schema import SchemaInvalid, compile_schema
 
-__all__ = ["HELP", "Decision", "Declined", "Question", "decide"]
+__all__ = ["HELP", "Answer", "Decision", "Declined", "Later", "Question", "decide"]
 
-HELP = "/decline [reason] says no, /again begins anew"
+HELP = "/decline [reason] says no, /later leaves it waiting, /again begins anew"
 YES, NO = ("y", "yes", "true"), ("n", "no", "false")
 MAX_HOPS = 32  # of references that lead to references
 
@@ -43,12 +44,24 @@ class Declined:
     reason: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class Later:
+    """No answer now: the call goes on waiting."""
+
+
+Answer: TypeAlias = Decision | Declined | Later
+
+
 class _Declining(Exception):
     """`/decline` was entered."""
 
     def __init__(self, reason: str | None) -> None:
         super().__init__(reason)
         self.reason = reason
+
+
+class _Postponing(Exception):
+    """`/later` was entered."""
 
 
 class _Again(Exception):
@@ -63,7 +76,7 @@ NOTHING = _Nothing()
 Asking: TypeAlias = Generator[Question, str, Any]
 
 
-def decide(schema: Schema) -> Generator[Question, str, Decision | Declined]:
+def decide(schema: Schema) -> Generator[Question, str, Answer]:
     """The questions that lead to a decision; send each entry, without its line end."""
     notes: tuple[str, ...] = ()
     while True:
@@ -72,6 +85,8 @@ def decide(schema: Schema) -> Generator[Question, str, Decision | Declined]:
             value = yield from walk.value(schema, "", required=True)
         except _Declining as declining:
             return Declined(declining.reason)
+        except _Postponing:
+            return Later()
         except _Again:
             notes = ()
             continue
@@ -122,6 +137,8 @@ class _Walk:
         command, _, rest = entry.partition(" ")
         if command == "/decline":
             raise _Declining(rest.strip() or None)
+        if command == "/later":
+            raise _Postponing
         if command == "/again":
             raise _Again
         return entry

@@ -5,7 +5,7 @@ What comes from a model, a tool or another person is cleaned first: no text of t
 
 import os
 import unicodedata
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 
 from rich.console import Console
@@ -34,7 +34,9 @@ class Screen:
         self.console = console or Console(highlight=False, markup=False, emoji=False, soft_wrap=True)
         self._in_line = False
         self._prompt = ""
-        self._written = 0  # how often
+        self._above: Callable[[str], None] | None = None  # prints whole lines above a prompt that an editor shows
+        self._begun = ""  # the begin of a line that goes above that prompt
+        self.written = 0  # how often text was written
 
     @property
     def width(self) -> int | None:
@@ -56,11 +58,17 @@ class Screen:
 
     def write(self, text: str, style: str | None = None) -> None:
         """More of the current line."""
-        if text:
+        if not text:
+            return
+        if self._above is None:
             self.console.out(clean(text), style=style, highlight=False, end="")
             self.console.file.flush()
-            self._in_line = not text.endswith("\n")
-            self._written += 1
+        else:
+            with self.console.capture() as captured:
+                self.console.out(clean(text), style=style, highlight=False, end="")
+            self._print_above(captured.get())
+        self._in_line = not text.endswith("\n")
+        self.written += 1
 
     def line(self, text: str, style: str | None = None) -> None:
         """A line of its own."""
@@ -92,6 +100,24 @@ class Screen:
         finally:
             self._prompt = ""
 
+    @contextmanager
+    def above(self, print_lines: Callable[[str], None]) -> Generator[None]:
+        """For as long as the block, an editor shows a prompt: what is written goes above it, by whole lines."""
+        self.end_line()
+        self._above = print_lines
+        try:
+            yield
+        finally:
+            begun, self._begun, self._above = self._begun, "", None
+            self.console.file.write(begun)
+            self._in_line = bool(begun)
+
+    def _print_above(self, text: str) -> None:
+        assert self._above is not None
+        whole, end, self._begun = (self._begun + text).rpartition("\n")
+        if end:
+            self._above(whole + end)
+
     def drop_prompt(self) -> None:
         """Nothing is being asked any more, though the one who asked may not know it yet."""
         self._prompt = ""
@@ -99,9 +125,9 @@ class Screen:
     @contextmanager
     def beside(self) -> Generator[None]:
         """What is said in the block may come while something is being asked: then the prompt is shown again."""
-        before = self._written
+        before = self.written
         yield
-        if self._prompt and self._written > before:
+        if self._prompt and self.written > before:
             self.end_line()
             self.write(self._prompt, "bold")
 

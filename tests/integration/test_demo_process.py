@@ -11,6 +11,7 @@ import pytest
 import trio
 from processes import ADJOURN, ENVIRONMENT, PATIENCE_S, Server, adjourn, on_terminal, serving
 
+from adjourn.actors.cli.exits import WAITING
 from adjourn.actors.client import Client, open_client
 from adjourn.protocol.errors import AdjournError, ConnectionLost
 from adjourn.protocol.events import AgentPaused, Envelope, MessageUpdate
@@ -59,8 +60,8 @@ async def test_a_decision_is_taken_once_however_often_it_is_sent(tmp_path: Path)
     async with serving(tmp_path) as server:
         run_id = await start_and_park(server.url, "refund order 7")
         left = await adjourn("runs", "resume", run_id, "--url", server.url)  # its input is at its end
-        assert left.returncode == 1
-        assert left.stderr.decode() == "adjourn: nothing was decided; the run goes on waiting\n"
+        assert left.returncode == WAITING
+        assert left.stderr.decode() == "adjourn: no decision was given; the run goes on waiting\n"
         await server.adjourn("runs", "resume", run_id, '{"approved": true}')
         again = await server.adjourn("runs", "resume", run_id, '{"approved": true}')  # as if its reply had got lost
         assert again.startswith("decided: call_")
@@ -155,7 +156,7 @@ async def test_a_port_that_is_taken_is_told_in_a_line(tmp_path: Path) -> None:
 
 
 PIPED = """\
-Talking to support. Ctrl-C stops a run, Ctrl-D leaves.
+Talking to support. /help lists the commands, Ctrl-D leaves.
 you> refund orders 7 and 8
   (thinking…)
 support> A refund has to be approved first.
@@ -165,7 +166,7 @@ support> A refund has to be approved first.
   |   # Pay an order's money back. A person has to approve it.
   |   order_id: 7
   |   amount: 79.5
-  (/decline [reason] says no, /again begins anew)
+  (/decline [reason] says no, /later leaves it waiting, /again begins anew)
   Whether the call may execute.
   approved (y/n): y
   Why, or why not. The model is told where it may not.
@@ -195,7 +196,7 @@ async def test_a_chat_takes_its_lines_from_a_pipe_and_decides_two_calls_one_by_o
 async def test_a_chat_whose_input_ends_at_a_question_leaves_the_run_waiting(tmp_path: Path) -> None:
     async with serving(tmp_path) as server:
         done = await adjourn("chat", server.url, stdin="ship order 7\n1\n")
-        assert done.returncode == 0
+        assert done.returncode == WAITING
         [come_back] = re.findall(r"^  adjourn (chat ws://\S+ --run \w+)$", done.stdout.decode(), re.MULTILINE)
         done = await adjourn(*come_back.split(), stdin="pickup\nthe corner shop\n")
         assert "    -> Order 7 waits to be picked up at the corner shop.\n" in done.stdout.decode()

@@ -182,7 +182,7 @@ async def test_the_last_line_of_a_long_script_is_seen_before_it_can_be_approved(
         keys.type("\n")
         await screen.until(r"-- line 56 of 84; ")
         keys.type("/end\n")
-        await screen.until(r"echo step 79\n  \|     \| rm -rf /\n.*\n.*approved \(y/n\): ")
+        await screen.until(r"echo step 79\n  \|     \| rm -rf /\n(.*\n)+.*approved \(y/n\): ")
         keys.type("y\n")
         await screen.until(r"-> ran 80 lines\n")
 

@@ -12,9 +12,17 @@ from subprocess import PIPE, STDOUT, CompletedProcess
 import trio
 
 ADJOURN = [sys.executable, "-m", "adjourn.actors"]
-ENVIRONMENT = {**os.environ, "TERM": "xterm", "PYTHONWARNINGS": "error", "ADJOURN_TOKEN": "", "ADJOURN_URL": ""}
+ENVIRONMENT = {
+    **os.environ,
+    "TERM": "xterm",
+    "PYTHONWARNINGS": "error",
+    "ADJOURN_TOKEN": "",
+    "ADJOURN_URL": "",
+    "ADJOURN_NO_HISTORY": "1",
+}
 PATIENCE_S = 30  # for a machine that is busy; nothing here takes longer than a second or two
-STYLES = re.compile(r"\x1b\[[0-9;]*m")
+FORWARD = re.compile(r"\x1b\[([0-9]*)C")  # the cursor, over spaces
+STYLES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")  # colours, and what else a line editor does with the cursor
 
 
 class Output:
@@ -23,7 +31,7 @@ class Output:
     def __init__(self, receive: trio.abc.ReceiveStream) -> None:
         self._receive = receive
         self._raw = b""
-        self.text = ""  # without colours
+        self.text = ""  # without colours and moves of the cursor
         self._read = 0  # how much of it has been waited for
 
     async def until(self, pattern: str) -> re.Match[str]:
@@ -32,7 +40,8 @@ class Output:
                 data = await self._receive.receive_some()
                 assert data, f"it ended before {pattern!r}; it wrote: {self.text}"
                 self._raw += data
-                self.text = STYLES.sub("", self._raw.decode(errors="replace")).replace("\r\n", "\n")
+                spaced = FORWARD.sub(lambda found: " " * int(found[1] or 1), self._raw.decode(errors="replace"))
+                self.text = STYLES.sub("", spaced).replace("\r\n", "\n")
             self._read = found.end()
             return found
         raise AssertionError(f"no {pattern!r} in {PATIENCE_S} s; it wrote: {self.text}")

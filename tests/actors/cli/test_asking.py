@@ -13,8 +13,8 @@ from trio.testing import wait_all_tasks_blocked
 
 from adjourn.actors.cli import keyboard as keyboards
 from adjourn.actors.cli.asking import ask_decision
-from adjourn.actors.cli.keyboard import Keyboard
-from adjourn.actors.cli.prompt import Decision, Declined
+from adjourn.actors.cli.keyboard import Lines
+from adjourn.actors.cli.prompt import HELP, Answer, Decision, Declined, Later
 from adjourn.actors.cli.screen import Screen
 from adjourn.protocol.transcript import PendingCall
 
@@ -48,8 +48,8 @@ class Terminal:
         )  # fmt: skip
         self.screen = Screen(self.console)
         self.keys, lines = trio.open_memory_channel[str](100)
-        self.keyboard = Keyboard(lines, interactive)
-        self.result: Decision | Declined | None = None
+        self.keyboard = Lines(lines, interactive)
+        self.result: Answer | None = None
         self.is_over = False
 
     async def ask(self, asked: PendingCall) -> None:
@@ -78,7 +78,7 @@ SHORT = """\
   |   # Runs a script.
   |   host: "build-7"
   |   script: "ls"
-  (/decline [reason] says no, /again begins anew)
+  (/decline [reason] says no, /later leaves it waiting, /again begins anew)
   approved (y/n): """
 
 
@@ -121,6 +121,16 @@ async def test_a_no_is_taken_at_any_page(nursery: trio.Nursery) -> None:
             await terminal.type("")
         await terminal.type("/decline  not on that host ")
         assert terminal.result == Declined("not on that host")
+
+
+async def test_a_call_may_be_left_for_later_at_any_page(nursery: trio.Nursery) -> None:
+    for entries in (["/later"], ["", "/later"], ["/end", "/later"]):
+        terminal = Terminal()
+        nursery.start_soon(terminal.ask, call())
+        await wait_all_tasks_blocked()
+        for entry in entries:
+            await terminal.type(entry)
+        assert terminal.result == Later()
 
 
 async def test_the_rest_can_be_shown_at_once_and_the_call_again_from_its_beginning(nursery: trio.Nursery) -> None:
@@ -168,7 +178,7 @@ async def test_a_window_that_changes_its_size_gets_pages_of_its_new_size(nursery
     terminal.console.size = (40, 10)  # type: ignore[assignment]
     assert (await terminal.type("")).count("\n") == 8  # the prompt takes two
     terminal.console.size = (80, 100)  # type: ignore[assignment]
-    assert (await terminal.type("")).endswith(f"  (/decline [reason] says no, /again begins anew)\n{QUESTION}")
+    assert (await terminal.type("")).endswith(f"  ({HELP})\n{QUESTION}")
 
 
 async def test_a_question_that_fills_the_window_comes_after_the_call_was_seen(nursery: trio.Nursery) -> None:

@@ -12,6 +12,7 @@ from adjourn.actors.cli import app as cli
 from adjourn.actors.cli import runs
 from adjourn.actors.cli.conversation import connection_notes
 from adjourn.actors.cli.demo import make_support
+from adjourn.actors.cli.reaching import DEFAULT_URL, command, gateway_url, program
 from adjourn.actors.cli.serving import Ready
 from adjourn.protocol.errors import ConnectionLost, RunNotFound
 from adjourn.protocol.record import Limits
@@ -56,8 +57,9 @@ class Adjourn:
         return code, *self._capsys.readouterr()
 
 
-def test_the_version(adjourn: Adjourn) -> None:
-    assert adjourn("--version") == (0, "adjourn 0.1.0\n", "")
+@pytest.mark.parametrize("option", ["--version", "-V"])
+def test_the_version(adjourn: Adjourn, option: str) -> None:
+    assert adjourn(option) == (0, "adjourn 0.1.0\n", "")
 
 
 @pytest.mark.parametrize("args", [[], ["runs"], ["--help"], ["runs", "resume", "--help"]])
@@ -108,7 +110,7 @@ def test_wrong_usage_is_one_line_that_names_the_help_and_exit_code_2(
         (["serve", "no_such_shop:agents"], "there is no module 'no_such_shop'"),
         (["runs", "list", "--url", NOBODY], f"nothing answers at {NOBODY}"),
         (["chat", NOBODY], f"nothing answers at {NOBODY}"),
-        (["chat", "http://127.0.0.1:8765"], "expected ws://host:port"),
+        (["chat", "ftp://127.0.0.1:8765"], "expected ws://host:port"),
     ],
 )
 def test_what_goes_wrong_is_one_line_and_exit_code_1(adjourn: Adjourn, args: list[str], words: str) -> None:
@@ -150,8 +152,8 @@ def test_where_nothing_answers_it_says_why_in_the_systems_words(adjourn: Adjourn
 @pytest.mark.parametrize(
     ("url", "variable", "words", "line"),
     [
-        (runs.DEFAULT_URL, None, ("runs", "list"), "adjourn runs list"),
-        (runs.DEFAULT_URL, NOBODY, ("runs", "list"), f"adjourn runs list --url {runs.DEFAULT_URL}"),
+        (DEFAULT_URL, None, ("runs", "list"), "adjourn runs list"),
+        (DEFAULT_URL, NOBODY, ("runs", "list"), f"adjourn runs list --url {DEFAULT_URL}"),
         (NOBODY, None, ("runs", "show", "r"), f"adjourn runs show r --url {NOBODY}"),
         (NOBODY, NOBODY, ("chat",), f"adjourn chat {NOBODY}"),
     ],
@@ -161,7 +163,7 @@ def test_a_command_that_is_shown_reaches_the_same_gateway(
 ) -> None:
     if variable is not None:
         monkeypatch.setenv("ADJOURN_URL", variable)
-    assert runs.command(url, *words) == line
+    assert command(url, *words) == line
 
 
 def test_a_command_that_is_shown_is_called_as_this_one_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -171,13 +173,13 @@ def test_a_command_that_is_shown_is_called_as_this_one_was(tmp_path: Path, monke
     monkeypatch.setattr("sys.argv", ["here/adjourn", "demo"])
     for path, name in (("here", "adjourn"), ("elsewhere", "here/adjourn"), ("", "here/adjourn")):
         monkeypatch.setenv("PATH", str(tmp_path / path))
-        assert runs.program() == name
+        assert program() == name
 
 
 @pytest.mark.parametrize(
     ("url", "host", "store", "line"),
     [
-        (runs.DEFAULT_URL, "127.0.0.1", cli.DEMO_STORE, "adjourn demo\n  in another terminal: adjourn chat"),
+        (DEFAULT_URL, "127.0.0.1", cli.DEMO_STORE, "adjourn demo\n  in another terminal: adjourn chat"),
         (NOBODY, "::1", "sqlite:///x.db", "adjourn demo --host ::1 --port 9 --store sqlite:///x.db\n"),
     ],
 )
@@ -211,8 +213,53 @@ def test_where_nothing_answers_it_says_how_to_start_something(adjourn: Adjourn) 
 
 def test_the_url_may_come_from_the_environment(adjourn: Adjourn, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ADJOURN_URL", "ws://127.0.0.1:10")
-    for command in (["chat"], ["runs", "list"]):
-        assert "ws://127.0.0.1:10" in adjourn(*command)[2]
+    for words in (["chat"], ["runs", "list"]):
+        assert "ws://127.0.0.1:10" in adjourn(*words)[2]
+
+
+@pytest.mark.parametrize(
+    ("given", "url"),
+    [
+        ("ws://h:1", "ws://h:1"),
+        ("http://h:1/ws", "ws://h:1/ws"),
+        ("HTTPS://h", "wss://h"),
+        ("127.0.0.1:8765", "ws://127.0.0.1:8765"),
+        ("localhost", "ws://localhost"),
+        ("ftp://h", "ftp://h"),
+    ],
+)
+def test_a_gateway_may_be_named_by_its_host_or_by_an_http_url(given: str, url: str) -> None:
+    assert gateway_url(given) == url
+
+
+def test_a_chat_takes_its_gateway_as_an_option_too(adjourn: Adjourn) -> None:
+    assert "nothing answers at ws://127.0.0.1:9:" in adjourn("chat", "--url", "127.0.0.1:9")[2]
+    assert "expected the gateway once" in adjourn("chat", NOBODY, "--url", NOBODY)[2]
+
+
+@pytest.mark.parametrize("args", [["--verbose", "runs", "list"], ["runs", "list", "--verbose"]])
+def test_verbose_may_stand_behind_the_command(
+    adjourn: Adjourn, args: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*args: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(runs, "at_gateway", fails)
+    assert "Traceback" in adjourn(*args)[2]
+
+
+def test_verbose_behind_two_dashes_is_an_argument(adjourn: Adjourn) -> None:
+    assert "No such command '--verbose'" in adjourn("--", "--verbose")[2]
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_there_is_a_completion_script_for_each_shell(
+    adjourn: Adjourn, shell: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("_ADJOURN_COMPLETE", f"source_{shell}")
+    code, out, _ = adjourn()
+    assert code == 0
+    assert "_ADJOURN_COMPLETE" in out
 
 
 def test_a_token_is_never_printed(adjourn: Adjourn, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -227,7 +274,7 @@ def test_an_error_of_ours_is_an_id_in_one_line_and_a_traceback_only_when_asked_f
     def fails(*args: object) -> None:
         raise ExceptionGroup("crash", [ZeroDivisionError("division\nby zero"), RunNotFound("the lesser one")])
 
-    monkeypatch.setattr(runs, "_at", fails)
+    monkeypatch.setattr(runs, "at_gateway", fails)
     code, _, err = adjourn("runs", "list")
     logged, told = err.splitlines()
     assert code == 1
@@ -241,7 +288,7 @@ def test_an_error_of_another_does_not_move_the_cursor(adjourn: Adjourn, monkeypa
     def fails(*args: object) -> None:
         raise RunNotFound("no \x1b[2J run")
 
-    monkeypatch.setattr(runs, "_at", fails)
+    monkeypatch.setattr(runs, "at_gateway", fails)
     assert adjourn("runs", "list") == (1, "", "adjourn: no �[2J run\n")
 
 
@@ -249,19 +296,19 @@ def test_an_interrupt_is_silent(adjourn: Adjourn, monkeypatch: pytest.MonkeyPatc
     def interrupted(*args: object) -> None:
         raise BaseExceptionGroup("stopped", [KeyboardInterrupt()])
 
-    monkeypatch.setattr(runs, "_at", interrupted)
+    monkeypatch.setattr(runs, "at_gateway", interrupted)
     assert adjourn("runs", "list") == (130, "", "")
 
 
 @pytest.mark.parametrize(
     ("found", "lines"),
     [
-        (Ready(runs.DEFAULT_URL, None, 0, 0, 0), []),
+        (Ready(DEFAULT_URL, None, 0, 0, 0), []),
         (
-            Ready(runs.DEFAULT_URL, None, 1, 1, 1),
+            Ready(DEFAULT_URL, None, 1, 1, 1),
             ["1 run goes on", "1 run is waiting for a decision: adjourn runs list", "1 run is stranded"],
         ),
-        (Ready(runs.DEFAULT_URL, None, 2, 0, 3), ["2 runs go on", "3 runs are stranded"]),
+        (Ready(DEFAULT_URL, None, 2, 0, 3), ["2 runs go on", "3 runs are stranded"]),
     ],
 )
 def test_what_was_in_the_store_is_said_at_the_start(found: Ready, lines: list[str]) -> None:

@@ -8,6 +8,7 @@ import trio
 import trio.testing
 
 from adjourn.actors.cli.keyboard import open_keyboard
+from adjourn.actors.cli.screen import Screen
 
 
 @pytest.fixture
@@ -25,20 +26,20 @@ def piped(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
 async def test_lines_are_read_whole_however_the_bytes_come(piped: int) -> None:
     async with open_keyboard() as keyboard:
         os.write(piped, "one\r\ntw€".encode()[:-1])
-        assert await keyboard.line() == "one"
+        assert await keyboard.entry(Screen(), "") == "one"
         os.write(piped, "tw€".encode()[-1:] + b"o\n\nlast")
         os.close(piped)
-        assert [await keyboard.line() for _ in range(4)] == ["tw€o", "", "last", None]
-        assert await keyboard.line() is None
+        assert [await keyboard.entry(Screen(), "") for _ in range(4)] == ["tw€o", "", "last", None]
+        assert await keyboard.entry(Screen(), "") is None
 
 
 async def test_a_line_that_was_waited_for_in_vain_is_there_for_the_next_who_asks(piped: int) -> None:
     async with open_keyboard() as keyboard:
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(keyboard.line)
+            nursery.start_soon(keyboard.entry, Screen(), "")
             await trio.testing.wait_all_tasks_blocked()
             nursery.cancel_scope.cancel()
         os.write(piped, b"kept\n")
-        assert await keyboard.line() == "kept"
+        assert await keyboard.entry(Screen(), "") == "kept"
         keyboard.forget()
     os.close(piped)

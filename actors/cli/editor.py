@@ -1,0 +1,195 @@
+"""The line editor of a terminal: arrows, history, several lines, and a paste of any length as one entry.
+
+Each prompt runs in a thread of its own, since prompt_toolkit brings an asyncio loop. Between two prompts the terminal
+shows nothing of what is typed, and keeps it for the next prompt. Unix only: elsewhere `keyboard.py` reads lines.
+"""
+
+import asyncio
+import signal
+import sys
+import termios
+from collections.abc import Callable, Generator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import trio
+from prompt_toolkit import PromptSession
+from prompt_toolkit.application import run_in_terminal
+from prompt_toolkit.completion import WordCompleter
+from prompt_toolkit.history import DummyHistory, History, InMemoryHistory
+from prompt_toolkit.input import Input, create_input
+from prompt_toolkit.input.typeahead import clear_typeahead
+from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
+from prompt_toolkit.output import Output, create_output
+from prompt_toolkit.output.vt100 import Vt100_Output
+from prompt_toolkit.shortcuts import CompleteStyle
+
+from .commands import COMMANDS
+from .history import MessageHistory
+from .screen import Screen
+
+__all__ = ["Editor", "open_editor"]
+
+
+class Editor:
+    """Entries that a person edits on a terminal. Get one from `open_editor`."""
+
+    interactive = True
+
+    def __init__(self, history: Path | None) -> None:
+        self._input = create_input()
+        self._output = create_output()
+        if isinstance(self._output, Vt100_Output):
+            self._output.enable_cpr = False  # no question to the terminal whose answer could get lost
+        kept = InMemoryHistory() if history is None else MessageHistory(history)
+        self._messages = _session(self._input, self._output, kept, is_message=True)
+        self._answers = _session(self._input, self._output, DummyHistory(), is_message=False)
+
+    async def entry(self, screen: Screen, prompt: str, *, is_message: bool = False) -> str | None:
+        """What is entered behind `prompt`; None for Ctrl-D on an empty line. Ctrl-C sends SIGINT to this process."""
+        opened = _Prompt(self._messages if is_message else self._answers)
+        with screen.above(opened.print):
+            try:
+                return await opened.run(prompt)
+            finally:
+                self.set_paste_marks(True)  # the editor has switched them off
+
+    def forget(self) -> None:
+        """Drop what was typed and is in no prompt yet."""
+        termios.tcflush(self._input.fileno(), termios.TCIFLUSH)
+        clear_typeahead(self._input)
+
+    def set_paste_marks(self, wanted: bool) -> None:
+        """Have the terminal mark where a paste begins and ends."""
+        (self._output.enable_bracketed_paste if wanted else self._output.disable_bracketed_paste)()
+        self._output.flush()
+
+
+@contextmanager
+def open_editor(history: Path | None) -> Generator[Editor]:
+    """The editor of the terminal at standard input. At the end of the block the terminal is as it was before."""
+    editor = Editor(history)
+    fd = sys.stdin.fileno()
+    before = termios.tcgetattr(fd)
+    termios.tcsetattr(fd, termios.TCSADRAIN, _silent(before))
+    editor.set_paste_marks(True)
+    try:
+        yield editor
+    finally:
+        editor.set_paste_marks(False)
+        termios.tcsetattr(fd, termios.TCSADRAIN, before)
+
+
+def _silent(attributes: list[Any]) -> list[Any]:
+    """The terminal's attributes between two prompts: no echo, lines of any length, and Ctrl-C is still a signal."""
+    iflag, oflag, cflag, lflag, ispeed, ospeed, cc = attributes
+    cc = [*cc]
+    cc[termios.VMIN], cc[termios.VTIME] = 1, 0
+    lflag &= ~(termios.ECHO | termios.ICANON | termios.IEXTEN)
+    return [iflag & ~termios.ICRNL, oflag, cflag, lflag, ispeed, ospeed, cc]
+
+
+class _Prompt:
+    """One prompt. `print` and the cancelling of `run` are trio's; `_opened` and what it schedules are the thread's."""
+
+    def __init__(self, session: PromptSession[str]) -> None:
+        self._session = session
+        self._loop: asyncio.AbstractEventLoop | None = None  # while the prompt is open
+        self._is_cancelled = False
+        self._above: list[str] = []  # lines that are to be printed above the prompt
+
+    async def run(self, text: str) -> str | None:
+        found: str | None = None
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._end_when_cancelled)
+            with trio.CancelScope(shield=True):  # it ends soon after `_end_when_cancelled`
+                found = await trio.to_thread.run_sync(self._ask, text)
+            self._loop = None
+            self._print_now()
+            nursery.cancel_scope.cancel()
+        return found
+
+    def print(self, lines: str) -> None:
+        """Print whole lines above the prompt."""
+        self._above.append(lines)
+        self._schedule(lambda: run_in_terminal(self._print_now))
+
+    async def _end_when_cancelled(self) -> None:
+        try:
+            await trio.sleep_forever()
+        finally:
+            self._is_cancelled = True
+            self._schedule(self._end)
+
+    def _schedule(self, function: Callable[[], object]) -> None:
+        loop = self._loop
+        if loop is not None:
+            with suppress(RuntimeError):  # it has just been closed
+                loop.call_soon_threadsafe(function)
+
+    # In the thread.
+
+    def _ask(self, text: str) -> str | None:
+        try:
+            return self._session.prompt(
+                [("bold", text)], pre_run=self._opened, handle_sigint=False, set_exception_handler=False
+            )
+        except EOFError:
+            return None
+
+    def _opened(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._session.app.erase_when_done = False  # an earlier prompt may have been cancelled
+        if self._is_cancelled:
+            self._end()
+        if self._above:
+            run_in_terminal(self._print_now)
+
+    def _end(self) -> None:
+        app = self._session.app
+        if app.future is not None and not app.future.done():
+            app.erase_when_done = True
+            app.exit(exception=EOFError())
+
+    def _print_now(self) -> None:
+        lines, self._above = self._above, []
+        sys.stdout.write("".join(lines))
+        sys.stdout.flush()
+
+
+def _session(given: Input, output: Output, history: History, *, is_message: bool) -> PromptSession[str]:
+    return PromptSession[str](
+        input=given,
+        output=output,
+        history=history,
+        multiline=True,
+        key_bindings=_keys(is_message),
+        prompt_continuation="",
+        completer=WordCompleter(list(COMMANDS), sentence=True) if is_message else None,
+        complete_while_typing=False,
+        complete_style=CompleteStyle.READLINE_LIKE,
+        enable_suspend=True,
+    )
+
+
+def _keys(is_message: bool) -> KeyBindings:
+    """Enter enters, Alt-Enter begins another line, Ctrl-C drops a half typed message or else interrupts."""
+    keys = KeyBindings()
+
+    def enter(event: KeyPressEvent) -> None:
+        event.current_buffer.validate_and_handle()
+
+    def new_line(event: KeyPressEvent) -> None:
+        event.current_buffer.insert_text("\n")
+
+    def interrupt(event: KeyPressEvent) -> None:
+        if is_message and event.current_buffer.text:
+            event.current_buffer.reset()
+        else:
+            signal.raise_signal(signal.SIGINT)
+
+    keys.add("enter")(enter)
+    keys.add("escape", "enter")(new_line)
+    keys.add("c-c")(interrupt)
+    return keys

@@ -1,0 +1,75 @@
+"""Runs in a list: a table for programs that read lines, and an entry of a line or two each on a terminal."""
+
+import time
+from collections.abc import Sequence
+from datetime import datetime
+
+from ...protocol.firstwords import first_words
+from ...protocol.methods import RunSummary
+from .durations import ago_text, moment_text
+from .screen import Screen, clean
+
+__all__ = ["HEADER", "now", "run_row", "short_id", "show_runs"]
+
+HEADER = f"{'RUN':32}  {'AGENT':12}  {'STATUS':9}  {'CHANGED':11}  {'ABOUT':30}  WAITING FOR"
+SHORT_CHARS = 8  # of an id on a terminal, at least
+ABOUT_CHARS = 100
+
+
+def show_runs(screen: Screen, runs: Sequence[RunSummary]) -> None:
+    """Show a list of runs; on a terminal with the shortest ids that differ in this list."""
+    if not runs:
+        screen.line("There are no runs.")
+    elif screen.width is None:
+        for line in (HEADER, *map(run_row, runs)):
+            screen.line(line)
+    else:
+        ids = [run.run_id for run in runs]
+        for run in runs:
+            _show_run(screen, run, short_id(run.run_id, ids))
+
+
+def short_id(run_id: str, ids: Sequence[str]) -> str:
+    """The shortest beginning of an id, of 8 characters or more, that no other id has."""
+    others = [other for other in ids if other != run_id]
+    lengths = range(SHORT_CHARS, len(run_id))
+    return next((run_id[:n] for n in lengths if not any(other.startswith(run_id[:n]) for other in others)), run_id)
+
+
+def run_row(run: RunSummary) -> str:
+    """A run as a row of the table, with its whole id."""
+    title = first_words(clean(run.title or ""), 30)
+    changed = _stamp(run.updated_at)
+    since = "" if run.waiting_since is None else f" since {_stamp(run.waiting_since)}"
+    row = f"{run.run_id:32}  {run.agent:12}  {_status(run):9}  {changed:11}  {title:30}  {_waits(run, since)}"
+    return row.rstrip()
+
+
+def now() -> int:
+    """The time, in ms since the epoch."""
+    return int(time.time() * 1000)
+
+
+def _show_run(screen: Screen, run: RunSummary, short: str) -> None:
+    changed = f"{ago_text(run.updated_at, now())} ago"
+    about = first_words(clean(run.title or ""), ABOUT_CHARS)
+    screen.hang(clean(f"{short}  {run.agent}  {_status(run)}  {changed}  {about}".rstrip()), 4)
+    if run.calls:
+        since = "" if run.waiting_since is None else f" {ago_text(run.waiting_since, now())}"
+        screen.hang(clean(f"    waiting{since}: {_waits(run)}"), 6, "yellow")
+
+
+def _status(run: RunSummary) -> str:
+    return "deleted" if run.deleted else "stranded" if run.stranded else run.status
+
+
+def _waits(run: RunSummary, since: str = "") -> str:
+    """The tools whose calls wait, since when, and until when."""
+    names = ", ".join(dict.fromkeys(call.tool_name for call in run.calls))
+    more = f" and {run.pending - len(run.calls)} more" if run.pending > len(run.calls) else ""
+    until = "" if run.due_at is None else f", expires {moment_text(run.due_at, now())}"
+    return f"{names}{more}{since}{until}"
+
+
+def _stamp(at: int) -> str:
+    return datetime.fromtimestamp(at / 1000).strftime("%m-%d %H:%M")

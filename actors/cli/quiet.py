@@ -1,0 +1,44 @@
+"""A run for scripts: the agent's answers go to standard output, what a person must see to another screen."""
+
+from ...protocol.events import AgentEnd, Envelope, MessageEnd, ToolClientExecutePending, TurnEnd
+from ...protocol.messages import AssistantMessage, Message
+from ...protocol.methods import RunSnapshot
+from ...protocol.rendering import visible
+from .screen import Screen
+
+__all__ = ["AnswerView"]
+
+
+class AnswerView:
+    """Shows the complete messages of an agent, each once, without its name."""
+
+    def __init__(self, answers: Screen, notes: Screen, *, known: int = 0) -> None:
+        """The first `known` messages of the run are not shown."""
+        self._answers = answers
+        self._notes = notes
+        self._messages = known  # how many of the transcript have been seen
+        self.latest = ""  # as `RunView.latest`
+
+    def show(self, item: Envelope | RunSnapshot) -> None:
+        """Show what a watcher was sent."""
+        if isinstance(item, RunSnapshot):
+            for message in item.snapshot.messages[self._messages :]:
+                self._message(message)
+            self._messages = max(self._messages, len(item.snapshot.messages))
+            return
+        match item.event:
+            case MessageEnd(message=message):
+                self._message(message)
+                self._messages += 1
+            case TurnEnd(tool_results=results):
+                self._messages += len(results)
+            case ToolClientExecutePending(tool_name=name):
+                self._notes.hang(f"{visible(name)} waits for a client that can execute it", 4)
+            case AgentEnd(status="failed" | "aborted" as status, reason=reason, error=error):
+                self._notes.hang(f"the run is {status}: {error.message if error else reason}", 4, "red")
+            case _:
+                pass
+
+    def _message(self, message: Message) -> None:
+        if isinstance(message, AssistantMessage) and message.text:
+            self._answers.line(message.text)

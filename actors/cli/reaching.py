@@ -1,0 +1,98 @@
+"""Reaching a gateway: the options that say which one, a client of it, and command lines that reach the same one."""
+
+import os
+import shlex
+import shutil
+import sys
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Annotated
+
+import trio
+import typer
+
+from ...protocol.errors import AdjournError, Forbidden, InvalidParams
+from ..client.client import Client, open_client
+
+__all__ = ["DEFAULT_URL", "URL_VARIABLE", "Token", "Url", "at_gateway", "command", "find_run", "gateway_url", "program"]
+
+DEFAULT_URL = "ws://127.0.0.1:8765"
+URL_VARIABLE = "ADJOURN_URL"
+SHORTEST, LONGEST = 4, 32  # characters of the begin of an id; ids that the runtime makes have 32
+PAGE, MAX_PAGES = 1000, 10  # of runs that are looked through
+MAX_NAMED = 5  # ids in a message
+
+
+def gateway_url(given: str) -> str:
+    """The gateway's URL as the client wants it: `http://` becomes `ws://`, and a bare `host:port` gets it in front."""
+    scheme, found, rest = given.strip().partition("://")
+    if not found:
+        return f"ws://{scheme}" if scheme else given
+    same = {"http": "ws", "https": "wss"}
+    return f"{same.get(scheme.lower(), scheme)}://{rest}"
+
+
+Url = Annotated[
+    str,
+    typer.Option(
+        envvar=URL_VARIABLE, parser=gateway_url, metavar="URL", help="The gateway: ws://HOST:PORT, or HOST:PORT."
+    ),
+]
+Token = Annotated[
+    str | None, typer.Option(envvar="ADJOURN_TOKEN", show_default=False, help="Access token of the gateway.")
+]
+
+
+def at_gateway(
+    url: str,
+    token: str | None,
+    body: Callable[[Client], Awaitable[None]],
+    on_connection: Callable[[AdjournError | None], None] | None = None,
+) -> None:
+    """Call `body` with a client of the gateway. Raises: what `open_client` and `body` raise."""
+
+    async def main() -> None:
+        async with open_client(url, token=token, on_connection=on_connection) as client:
+            await body(client)
+
+    trio.run(main)
+
+
+async def find_run(client: Client, given: str) -> str:
+    """The id of the run that is meant by an id or by the begin of one. What begins no id is returned as it is.
+
+    Looks through the newest 10,000 runs. Raises: InvalidParams, if several ids begin so.
+    """
+    if not SHORTEST <= len(given) < LONGEST:
+        return given
+    found: list[str] = []
+    after = None
+    for _ in range(MAX_PAGES):
+        try:
+            page = await client.list(limit=PAGE, after=after)
+        except Forbidden:
+            break
+        found += [run.run_id for run in page.runs if run.run_id.startswith(given)]
+        after = page.after
+        if given in found or after is None:
+            break
+    if given in found or not found:
+        return given
+    if len(found) > 1:
+        raise InvalidParams(f"{len(found)} runs begin with {given!r}, expected one: {', '.join(found[:MAX_NAMED])}")
+    return found[0]
+
+
+def command(url: str, *words: str) -> str:
+    """The command line of `words` for the gateway at `url`, as it can be typed where this one was."""
+    at: tuple[str, ...] = () if url == DEFAULT_URL == os.environ.get(URL_VARIABLE, DEFAULT_URL) else (url,)
+    if at and words[0] != "chat":
+        at = ("--url", url)
+    return f"{program()} {shlex.join((*words, *at))}"
+
+
+def program() -> str:
+    """The name under which a shell finds this command, or else the path by which it was called."""
+    called, found = Path(sys.argv[0]), shutil.which("adjourn")
+    is_found = found is not None and Path(found).resolve() == called.resolve()
+    return "adjourn" if is_found or called.name != "adjourn" else shlex.quote(sys.argv[0])
