@@ -9,7 +9,7 @@ import unicodedata
 from collections.abc import Iterator, Sequence
 from itertools import islice
 
-__all__ = ["Pages", "hanging"]
+__all__ = ["LEAST", "Pages", "cells", "hanging"]
 
 TAB = 8
 LEAST = 16  # columns for what is in a line, however narrow the window is
@@ -104,7 +104,7 @@ def _fitting(line: str, start: int, room: int) -> int:
     for place in range(start, len(line)):
         if line[place] == " " and line[place - 1 : place] != " ":
             blank = place
-        column += _cells(line[place], column)
+        column += cells(line[place], column)
         if column > room:
             return blank if blank - start > room // 2 else max(place, start + 1)
     return len(line)
@@ -115,13 +115,13 @@ def _spaced(line: str, start: int, end: int) -> str:
     parts: list[str] = []
     column = 0
     for char in line[start:end]:
-        cells = _cells(char, column)
-        parts.append(" " * cells if char == "\t" else char)
-        column += cells
+        size = cells(char, column)
+        parts.append(" " * size if char == "\t" else char)
+        column += size
     return "".join(parts)
 
 
-def _cells(char: str, column: int) -> int:
+def cells(char: str, column: int) -> int:
     """How many columns a character takes, at most."""
     if char == "\t":
         return TAB - column % TAB

@@ -4,18 +4,20 @@ What comes from a model, a tool or another person is cleaned first: no text of t
 """
 
 import os
+import re
 import unicodedata
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 
 from rich.console import Console
 
-from .paging import Pages, hanging
+from .paging import LEAST, Pages, hanging
 
 __all__ = ["Screen", "clean"]
 
 COLUMNS, ROWS = 80, 24  # of a terminal that doesn't say
 
+_STYLE = re.compile(r"\x1b\[[0-9;]*m")
 _BIDI = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 
 
@@ -74,6 +76,34 @@ class Screen:
         """A line of its own."""
         self.end_line()
         self.write(f"{text}\n", style)
+
+    def can_go_up(self, rows: int) -> bool:
+        """Whether the cursor can go up so many rows: they are still on the screen, and no prompt is below them."""
+        is_free = self.console.is_terminal and not self.console.is_dumb_terminal and self._above is None
+        return is_free and 0 < rows < self.height
+
+    def replace(self, rows: int, text: str) -> None:
+        """Write whole lines, as `markdown` and `styled` give them, in place of the last `rows` rows."""
+        up, erase = f"\x1b[{rows}A", "\x1b[K\n" * rows  # by rows: erasing a screen at once moves it into the history
+        self.console.file.write(f"{up}{erase}{up}{text}")
+        self.console.file.flush()
+        self.written += 1
+
+    def styled(self, text: str, style: str) -> str:
+        """`text` as this console writes it in a style."""
+        with self.console.capture() as captured:
+            self.console.out(clean(text), style=style, highlight=False, end="")
+        return captured.get()
+
+    def markdown(self, source: str, width: int) -> list[str]:
+        """Markdown as rows for this console."""
+        from .markdown import markdown_of  # loaded only where something is drawn
+
+        with self.console.capture() as captured:
+            self.console.print(markdown_of(clean(source)), width=max(LEAST, width), soft_wrap=False)
+        rows = [row.rstrip(" ") for row in captured.get().split("\n")]
+        filled = [place for place, row in enumerate(rows) if _STYLE.sub("", row).strip()]
+        return rows[filled[0] : filled[-1] + 1] if filled else []
 
     def hang(self, text: str, indent: int, style: str | None = None) -> None:
         """A line with text of others in it: what of it doesn't fit, or has line breaks, is indented below."""

@@ -30,6 +30,7 @@ from ...protocol.messages import AssistantMessage, Message, Text, ToolResultMess
 from ...protocol.methods import RunSnapshot
 from ...protocol.rendering import render_call, visible
 from ...protocol.transcript import PendingCall, Snapshot
+from .answer import Answer
 from .screen import Screen
 
 __all__ = ["RunView", "call_line", "card_of"]
@@ -50,6 +51,7 @@ class RunView:
         self._agent = ""
         self._messages = known  # how many of the transcript have been shown
         self._said = ""  # of the message under way
+        self._answer: Answer | None = None  # that message on the screen
         self._thinks = False  # in that message, or has thought
         self._waiting: set[str] = set()  # calls shown to wait, ...
         self._started: set[str] = set()  # ... to execute, ...
@@ -133,7 +135,7 @@ class RunView:
                 self._lines.update((call.id, call_line(call.name, call.arguments)) for call in message.calls)
                 self._catch_up(message)
                 self._said = ""
-                self._screen.end_line()
+                self._end_answer()
             case ToolResultMessage():
                 self._result(message.tool_call_id, message.content, message.is_error)
 
@@ -144,11 +146,17 @@ class RunView:
         self._say(text[len(self._said) :])
 
     def _say(self, text: str) -> None:
-        if text and not self._said:
-            self._screen.end_line()
-            self._screen.write(f"{self._agent or 'agent'}> ", "bold green")
-        self._screen.write(text)
+        if text and (self._answer is None or not self._said):
+            self._answer = Answer(self._screen, f"{self._agent or 'agent'}> ")
+        if text and self._answer is not None:
+            self._answer.add(text)
         self._said += text
+
+    def _end_answer(self) -> None:
+        if self._answer is not None:
+            self._answer.end()
+            self._answer = None
+        self._screen.end_line()
 
     def _think(self) -> None:
         """Once a message: a sign of life, for it may take minutes."""
@@ -159,6 +167,7 @@ class RunView:
     def _void(self, why: str) -> None:
         words = f"{why}; what was half said is void" if self._said else why
         self._said = ""
+        self._end_answer()
         self._screen.line(f"  ({words})", "yellow")
 
     def _call(self, key: str, name: str, arguments: Mapping[str, Any]) -> None:
@@ -196,7 +205,7 @@ class RunView:
         self._screen.hang(f"    {call}{text}", 7, style)
 
     def _end(self, status: str, reason: str, error: str | None) -> None:
-        self._screen.end_line()
+        self._end_answer()
         if status == "failed":
             self._screen.hang(f"  the run failed: {error or reason}", 4, "red")
         elif status == "aborted":
