@@ -1,6 +1,6 @@
-"""The client's end of the wire: a connection that comes back by itself, the methods of a gateway, a conversation.
+"""The client of a gateway: a connection that reconnects by itself, the gateway's methods, and a conversation.
 
-It imports `protocol/` alone, and nothing of what runs at the other end.
+Imports only `protocol/`, nothing of the server.
 """
 
 from .chat import Chat

@@ -1,4 +1,4 @@
-"""Changes of something that has a state: whoever watches is woken, and looks at the latest state. No I/O."""
+"""Wakes watchers when a state changes; they then read the latest state. No I/O."""
 
 from collections.abc import AsyncIterator
 from typing import Generic, TypeVar
@@ -11,7 +11,7 @@ T = TypeVar("T")
 
 
 class Changes(Generic[T]):
-    """Wakes any number of tasks when `watched` has changed. A slower reader gets several changes as one."""
+    """Wakes any number of tasks when `watched` has changed. A slow reader sees several changes as one."""
 
     def __init__(self, watched: T) -> None:
         self.watched = watched
@@ -19,17 +19,17 @@ class Changes(Generic[T]):
         self._waiting = trio.lowlevel.ParkingLot()
 
     def note(self) -> None:
-        """`watched` has changed."""
+        """Wakes the watchers: `watched` has changed."""
         self.count += 1
         self._waiting.unpark_all()
 
     async def wait_beyond(self, count: int) -> None:
-        """Return once there have been more changes than `count`."""
+        """Returns once there have been more than `count` changes."""
         while self.count <= count:
             await self._waiting.park()
 
     def __aiter__(self) -> AsyncIterator[T]:
-        """Gives `watched` now, and after changes. Never ends."""
+        """Yields `watched` now, and after changes. Never ends."""
         return _Watcher(self)
 
 

@@ -1,6 +1,6 @@
-"""A conversation over a client: one run after the other, folded into messages, with callbacks. Python's `useChat`.
+"""A conversation: one run after the other, folded into messages, with callbacks. Python's `useChat`.
 
-What is known of a run is in `progress.py`, the executing of client-side calls in `tools.py`.
+`progress.py` keeps what is known of a run; `tools.py` executes client-side calls.
 """
 
 import inspect
@@ -34,7 +34,7 @@ from .tools import ClientTools, Execute
 
 __all__ = ["Chat"]
 
-_UNREADABLE = (RunNotFound, Forbidden, RecordTooNew, StoreCorrupt)  # the server can't, or doesn't, go on from a run
+_UNREADABLE = (RunNotFound, Forbidden, RecordTooNew, StoreCorrupt)  # the next run can't go on from such a run
 
 Callback: TypeAlias = Callable[..., Awaitable[object] | object]  # sync or async
 _Stream: TypeAlias = AbstractAsyncContextManager[AsyncIterator[Envelope | RunSnapshot]]
@@ -43,20 +43,25 @@ _Stream: TypeAlias = AbstractAsyncContextManager[AsyncIterator[Envelope | RunSna
 class Chat:
     """A conversation with one agent.
 
-    `send`, `respond_with_decision`, `decline`, `attach` and `follow` follow the run, and return when it pauses or is
-    over, with the chat up to date. If one of them follows the run already, in another task or around a callback, a
-    decision returns as soon as the server has accepted it. Cancelling any of them does not abort the run.
+    `send`, `respond_with_decision`, `decline`, `attach` and `follow` follow the run. They return when the run pauses or
+    ends; the chat is then up to date. If one of them already follows the run, in another task or around a callback, a
+    decision returns as soon as the server has accepted it. Cancelling one of them does not abort the run.
 
-    Errors are raised, and kept as `error` until the next call; `messages` holds complete messages only. A failed run
-    raises nothing: `status` is `failed`, and `error` says why. If a run is gone (RunNotFound), its messages stay as
-    history.
+    Errors are raised, and kept in `error` until the next call; `messages` holds complete messages only. A failed run
+    raises nothing: `status` is `failed`, and `error` says why. If a run no longer exists (RunNotFound), its messages
+    stay as history.
 
     Callbacks may be sync or async, and may use the chat. They are called one at a time, in the order of the events,
-    each after the chat has changed: `on_event(envelope or snapshot)` for each of them, `on_message(message)` for each
-    new complete message (but not the user's own), `on_decision_pending(call)` once for each call that waits for a
-    decision, `on_tool_call(view)` once for each call that executes or is offered to clients, `on_finish(snapshot)` when
-    a run is over. `on_error(error)` is called when `error` is set, in the task in which that happens. An error in a
-    callback ends the method that follows the run, not the run.
+    each after the chat has changed:
+
+    - `on_event(item)` for each event envelope or snapshot,
+    - `on_message(message)` for each new complete message, except the user's own,
+    - `on_decision_pending(call)` once for each call that waits for a decision,
+    - `on_tool_call(view)` once for each call that executes or is offered to clients,
+    - `on_finish(snapshot)` when a run ends,
+    - `on_error(error)` when `error` is set, in the task that sets it.
+
+    An error in a callback ends the method that follows the run, not the run.
     """
 
     def __init__(
@@ -74,7 +79,7 @@ class Chat:
         on_event: Callback | None = None,
     ) -> None:
         self.agent = agent
-        self.error: AdjournError | ErrorInfo | None = None  # of the latest method call, or of a run that failed
+        self.error: AdjournError | ErrorInfo | None = None  # of the latest method call, or of a failed run
         self._client = client
         self._metadata = metadata
         self._on_message = on_message
@@ -88,7 +93,7 @@ class Chat:
         self._run = Progress.history(messages)
         self._follower: trio.lowlevel.Task | None = None  # the task that follows the run now
         self._followed = trio.Event()  # set when the follower is done
-        self._is_resting = False  # the follower waits for this chat's tools alone, since the run waits for somebody
+        self._is_resting = False  # the run waits for a person, and the follower only for this chat's tools
 
     # State.
 
@@ -99,32 +104,32 @@ class Chat:
 
     @property
     def messages(self) -> list[Message]:
-        """The conversation, complete messages only. A copy."""
+        """The conversation's complete messages. A copy."""
         return list(self._run.fold.messages)
 
     @property
     def streaming_message(self) -> AssistantMessage | None:
-        """The message that the model is still writing, as far as it has come."""
+        """The message that the model is still writing, so far."""
         return self._run.fold.snapshot().streaming
 
     @property
     def pending(self) -> tuple[PendingCall, ...]:
-        """The calls that wait for a decision or a client, in the order in which the model made them."""
+        """The calls that wait for a decision or a client, in the model's order."""
         return self._run.fold.snapshot().pending
 
     @property
     def pending_decisions(self) -> tuple[PendingCall, ...]:
-        """The calls that wait for a decision, in the order in which the model made them."""
+        """The calls that wait for a decision, in the model's order."""
         return tuple(call for call in self.pending if call.kind == "decision")
 
     @property
     def pending_decision(self) -> PendingCall | None:
-        """The first of `pending_decisions`."""
+        """The first of `pending_decisions`, if any."""
         return next(iter(self.pending_decisions), None)
 
     @property
     def tools(self) -> tuple[ToolView, ...]:
-        """The calls of this turn that execute, or are done, in the order in which the model made them."""
+        """This turn's calls that execute or are done, in the model's order."""
         return self._run.fold.snapshot().tools
 
     @property
@@ -134,7 +139,7 @@ class Chat:
 
     @property
     def is_under_way(self) -> bool:
-        """Whether there is a run that is not over."""
+        """Whether the latest run has not ended."""
         return self.status in ("running", "paused")
 
     @property
@@ -143,22 +148,22 @@ class Chat:
         return self._follower is not None
 
     def changes(self) -> AsyncIterator["Chat"]:
-        """Gives this chat now, and again whenever anything of it has changed since. Never ends.
+        """Yields this chat now, and again after each change. Never ends.
 
-        Several changes in a row count as one where the reader is slower: it always sees the latest state.
+        A slow reader sees several changes as one, and always the latest state.
         """
         return aiter(self._changes)
 
     # Actions.
 
     async def send(self, said: str | UserMessage | Sequence[UserMessage]) -> None:
-        """Send a user message, or several: begin a run, with the conversation so far as its history, and follow it.
+        """Sends one or several user messages: starts a run with the conversation as its history, and follows it.
 
-        The run goes on from the one before (`after`), so the conversation is not sent again, unless the server no
-        longer has that run, or doesn't let this client read it.
+        The server takes the history from the previous run (`after`). The conversation is sent again only if the server
+        no longer has that run, or doesn't let this client read it.
 
-        Raises: trio.BusyResourceError while a run is under way or waits for a decision (decide, or abort it); what
-            `Client.run` raises. If the run can't be begun, the message is removed from the conversation.
+        Raises: trio.BusyResourceError while a run has not ended (decide its calls, or abort it); everything that
+            `Client.run` raises. If the run can't be started, the message is removed from the conversation.
         """
         self._refuse_under_way()
         given = _messages_of(said)
@@ -166,7 +171,7 @@ class Chat:
         run_id = uuid.uuid4().hex
         fold = Transcript(Snapshot(agent=self.agent, messages=messages))
         run = Progress(run_id, fold, seq=0, told=len(messages))
-        after = self.run_id  # that run is over, so the server has all of the conversation
+        after = self.run_id  # that run has ended, so the server has the whole conversation
         begin = partial(self._client.run, self.agent, run_id=run_id, metadata=self._metadata)
         with self._following(), self._replacing(run):
             async with self._keeping_error():
@@ -179,22 +184,22 @@ class Chat:
                 await self._fold(begin(messages))
 
     async def attach(self, run_id: str) -> None:
-        """Follow an existing run; its messages become the conversation.
+        """Follows an existing run; its messages become the conversation.
 
-        `on_message` is not called for the messages that the run has already; `on_decision_pending` and
-        `on_tool_call` are, for each call that waits or executes.
+        Calls `on_message` only for messages that are new from now on, but `on_decision_pending` and `on_tool_call` for
+        every call that waits or executes.
 
-        Raises: trio.BusyResourceError while another run is followed; what `Client.events` raises. If the run can't be
-            watched, the chat stays as it was.
+        Raises: trio.BusyResourceError while another run is followed; everything that `Client.events` raises. If the run
+            can't be watched, the chat stays as it was.
         """
         with self._following(), self._replacing(Progress(run_id, Transcript())):
             await self._read()
 
     async def follow(self) -> None:
-        """Follow the run on, to its next pause or its end. Returns at once if it is over, or there is none.
+        """Follows the run again, to its next pause or its end. Returns at once if the run has ended, or there is none.
 
-        For a chat that waits while others may decide, or whose method was cancelled. If another task follows the run
-        already, this returns when that task is done. Raises: as `attach`.
+        For use while other clients may decide, or after a method was cancelled. If another task already follows the
+        run, this returns when that task is done. Raises: as `attach`.
         """
         if self._follower not in (None, trio.lowlevel.current_task()):
             await self._followed.wait()
@@ -205,13 +210,13 @@ class Chat:
     async def respond_with_decision(
         self, decision: Any, tool_call_id: str | None = None, *, arguments: dict[str, Any] | None = None
     ) -> None:
-        """Decide a call that waits: `tool_call_id`, or the only one that this chat has not answered yet.
+        """Decides a waiting call: `tool_call_id`, or the only one that this chat has not answered yet.
 
         The request names the call and carries the digest of its arguments, so no other call can be decided by mistake.
-        `arguments`: edited ones, executed in place of the model's, where the tool allows it.
+        `arguments` replace the model's, if the tool allows edited arguments.
 
-        Raises: NotPending if no such call waits; ToolCallIdRequired if several do and none is named; what
-            `Client.resume` raises: the call then still waits, if it did before.
+        Raises: NotPending if no matching call waits; ToolCallIdRequired if several wait and none is named; everything
+            that `Client.resume` raises: a call that waited before then still waits.
         """
         async with self._keeping_error():
             run_id, call = self._waiting(tool_call_id)
@@ -221,16 +226,16 @@ class Chat:
         await self._go_on(settled)
 
     async def decline(self, tool_call_id: str | None = None, reason: str | None = None) -> None:
-        """Decline a call that waits. Which call, and what it raises: as in `respond_with_decision`."""
+        """Declines a waiting call. Chooses the call, and raises, as `respond_with_decision`."""
         async with self._keeping_error():
             run_id, call = self._waiting(tool_call_id)
             settled = await self._client.decline(run_id, call.tool_call_id, reason=reason)
         await self._go_on(settled)
 
     async def abort(self, reason: str | None = None) -> None:
-        """End the run, if it is not over. When this returns, the chat has all of the run's events.
+        """Aborts the run, unless it has ended. When this returns, the chat has all of the run's events.
 
-        Called from inside a callback, it returns as soon as the run is over; the last events come after that.
+        Inside a callback, returns as soon as the run has ended; the last events come afterwards.
         """
         run = self._run
         if run.run_id is None:
@@ -249,26 +254,26 @@ class Chat:
                     await self._read()
 
     def set_messages(self, messages: Sequence[Message]) -> None:
-        """Replace the conversation; the next run has all of it as its history.
+        """Replaces the conversation; the next run gets all of it as its history.
 
-        Raises: trio.BusyResourceError while a run is under way or waits for a decision.
+        Raises: trio.BusyResourceError while a run has not ended.
         """
         self._refuse_under_way()
         self.error = None
         self._switch(Progress.history(messages))
 
     def tool(self, name: str, function: Execute, *, idempotent: bool = False) -> None:
-        """Execute client-side calls of a tool here, whenever a method follows the run; that waits for the result.
+        """Registers a function that executes a tool's client-side calls, while a method follows the run.
 
-        Each call is claimed first, so that no other client executes it too. `function` is sync or async; a sync one
-        must not block. It gets the `PendingCall`, with the model's arguments as `input`, and returns text, content
-        blocks or plain data. An exception goes to the model as an error result.
+        That method waits for the result. Each call is claimed first, so that no other client executes it too.
+        `function` is sync or async; a sync one must not block. It gets the `PendingCall`, with the model's arguments as
+        `input`, and returns text, content blocks or plain data. An exception goes to the model as an error result.
 
-        `function` is cancelled when the call or the run is aborted, and when the method that follows is cancelled.
-        After the latter, the next method that follows executes the call again if the tool is `idempotent`; otherwise
+        `function` is cancelled when the call or the run is aborted, and when the method that follows the run is
+        cancelled. In the last case, the next such method executes the call again if the tool is `idempotent`; otherwise
         the model is told that the call was interrupted.
 
-        A call that can't be claimed or answered sets `error`, and raises nothing.
+        If a call can't be claimed or answered, `error` is set, and nothing is raised.
         """
         self._tools.add(name, function, idempotent=idempotent)
         self._offer()
@@ -277,10 +282,10 @@ class Chat:
 
     def _refuse_under_way(self) -> None:
         if self.is_under_way:
-            raise trio.BusyResourceError("the run is not over yet: decide, or abort it")
+            raise trio.BusyResourceError("the run has not ended yet: decide its calls, or abort it")
 
     def _waiting(self, tool_call_id: str | None) -> tuple[str, PendingCall]:
-        """The run, and the call of it that is meant. Raises: NotPending, ToolCallIdRequired."""
+        """Returns the run, and the waiting call that is meant. Raises: NotPending, ToolCallIdRequired."""
         run = self._run
         if tool_call_id is None:
             meant = [call for call in self.pending_decisions if call.tool_call_id not in run.answered]
@@ -290,7 +295,7 @@ class Chat:
             which = "no call" if tool_call_id is None else f"no call {tool_call_id!r}"
             raise NotPending(f"{which} of this chat waits for a decision", reason="unknown")
         if len(meant) > 1:
-            raise ToolCallIdRequired("several calls wait: say which", open=[call.tool_call_id for call in meant])
+            raise ToolCallIdRequired("several calls wait: name one", open=[call.tool_call_id for call in meant])
         return run.run_id, meant[0]
 
     async def _go_on(self, settled: Settled) -> None:
@@ -304,7 +309,7 @@ class Chat:
     @contextmanager
     def _following(self) -> Generator[None]:
         if self._follower is not None:
-            raise trio.BusyResourceError("this chat follows a run already")
+            raise trio.BusyResourceError("this chat already follows a run")
         self._follower = trio.lowlevel.current_task()
         self._changes.note()
         try:
@@ -317,7 +322,7 @@ class Chat:
 
     @contextmanager
     def _replacing(self, run: Progress) -> Generator[None]:
-        """Switch to another run, and back if it can't be begun or watched."""
+        """Switches to another run, and back if that run can't be started or watched."""
         before = self._run
         self._switch(run)
         try:
@@ -340,29 +345,31 @@ class Chat:
         except AdjournError as caught:
             error = caught
         is_ours = self._run.is_begun and self._follower in (None, trio.lowlevel.current_task())
-        if isinstance(error, RunNotFound) and is_ours:  # another follower learns of it by itself
+        if isinstance(error, RunNotFound) and is_ours:  # another follower gets the same error itself
             self._switch(Progress.history(self._run.fold.messages))
         await self._fail(error)
         raise error
 
     async def _read(self) -> None:
-        """Fold the run's events up to its next pause or its end."""
+        """Folds the run's events up to its next pause or its end."""
         run = self._run
         assert run.run_id is not None
         async with self._keeping_error():
             await self._fold(self._client.events(run.run_id, after=run.seq))
 
     async def _fold(self, stream: _Stream) -> None:
-        """Fold a stream, and execute client-side calls, until the run rests and no call is at work here."""
+        """Folds a stream and executes client-side calls, until the run pauses or ends and no tool of this chat is
+        busy.
+        """
         run = self._run
         self._is_resting = False
         async with self._tools.open(), stream as events:
             run.is_begun = True
-            self._offer()  # what waited already when the run was last followed
+            self._offer()  # calls that were waiting when the run was last followed
             async for item in events:
-                if self._tools.is_stopped:  # just when this item came: what reads on begins with it
+                if self._tools.is_stopped:  # stopped while this item arrived: the next follower reads it again
                     return
-                was_resting, self._is_resting = self._is_resting, False  # callbacks are not to be cut short
+                was_resting, self._is_resting = self._is_resting, False  # don't let `stop` cancel a callback
                 before = -1 if run.seq is None else run.seq
                 self._apply(item)
                 await self._tell(item)
@@ -408,22 +415,22 @@ class Chat:
 
     async def _fail(self, error: AdjournError) -> None:
         if error is self.error:
-            return  # it was raised inside a callback, and by it
+            return  # a callback raised it, after it was set
         self.error = error
         self._changes.note()
         await _call(self._on_error, error)
 
     def _tool_ended(self, seq: int) -> None:
-        """Take in that a tool of ours is done; `seq` is that of its result, 0 if it has none."""
+        """Notes that a tool of this chat is done; `seq` is that of its result, 0 without one."""
         run = self._run
         run.due = max(run.due, seq)
-        is_waiting = self._is_resting and not run.is_behind and bool(self.pending)  # with none pending it goes on
-        if is_waiting and not self._tools.is_busy:  # perhaps no event comes any more that would end the following
+        is_waiting = self._is_resting and not run.is_behind and bool(self.pending)  # with none pending, the run goes on
+        if is_waiting and not self._tools.is_busy:  # perhaps no later event would end the following
             self._tools.stop()
 
 
 def _is_delta(item: Envelope | RunSnapshot) -> bool:
-    """Whether it is a part of a message, as nearly all items are: it changes nothing else."""
+    """Whether the item is a piece of a message, as nearly all are. Such an item changes nothing else."""
     return isinstance(item, Envelope) and isinstance(item.event, MessageUpdate)
 
 

@@ -1,6 +1,6 @@
-"""The Python client of a gateway: the verbs of an actor system over a WebSocket that reconnects by itself.
+"""The Python client of a gateway: an actor system's methods, over a WebSocket that reconnects by itself.
 
-How requests travel and connections come back is `link.py`'s, what is watched `watched.py`'s.
+`link.py` sends requests and reconnects; `watched.py` keeps what is watched.
 """
 
 import secrets
@@ -59,38 +59,39 @@ from .watched import Watched, WatchedRun
 
 __all__ = ["Backoff", "Client", "open_client"]
 
-RELISTED = 100  # runs that a reader of the list gets again after a lost connection
-GOODBYE_S = 1.0  # for sending run.unsubscribe
+RELISTED = 100  # newest runs that a reader of the list gets again after a lost connection
+GOODBYE_S = 1.0  # time to send run.unsubscribe
 
 
 class Client:
     """The methods of a gateway. Open it with `open_client`; any number of tasks may share it.
 
-    A call waits while there is no connection; bound it with `trio.fail_after`. A request whose reply was lost with the
-    connection is sent again over the next, and takes effect once. Cancelling a call does not take its request back.
+    A call waits while there is no connection; bound it with `trio.fail_after`. If the connection is lost before the
+    reply, the request is sent again over the next connection, and takes effect once. Cancelling a call does not undo
+    its request.
 
-    Raises, beside what each method names: ConnectionLost if there will be no other connection, or several broke before
-    the reply; InvalidParams for values that JSON can't carry; LimitExceeded for messages that are too big; Unauthorized
-    and Forbidden; ShuttingDown and StoreUnavailable, after which a later call may succeed.
+    Every method may raise, besides what it names: ConnectionLost if there will be no other connection, or several were
+    lost before the reply; InvalidParams for values that JSON can't carry; LimitExceeded for too large messages;
+    Unauthorized and Forbidden; ShuttingDown and StoreUnavailable, after which a later call may succeed.
     """
 
     def __init__(self, link: Link, watched: Watched, backoff: Backoff) -> None:
-        self._link = link  # gives the notifications that come in to `watched`
+        self._link = link  # passes incoming notifications to `watched`
         self._watched = watched
-        self._backoff = backoff  # of readers that attach themselves again
-        self._claimant = secrets.token_urlsafe(24)  # by which the server knows this client's claims
+        self._backoff = backoff  # for readers that subscribe again
+        self._claimant = secrets.token_urlsafe(24)  # identifies this client's claims to the server
 
     @property
     def is_connected(self) -> bool:
-        """Whether there is a connection at this moment."""
+        """Whether there is a connection now."""
         return self._link.session is not None
 
     async def info(self) -> ServerDescription:
-        """The server's name, version, subprotocols and limits."""
+        """Returns the server's name, version, subprotocols and limits."""
         return await self._link.request("server.info", ServerInfo(), ServerDescription)
 
     async def agents(self) -> tuple[AgentInfo, ...]:
-        """The agents that can be started there, with their tools."""
+        """Returns the server's agents, with their tools."""
         return (await self._link.request("agents.list", AgentsList(), AgentList)).agents
 
     async def start(
@@ -101,20 +102,19 @@ class Client:
         metadata: Mapping[str, Any] | None = None,
         after: str | None = None,
     ) -> Started:
-        """Begin a run without watching it; it is saved when this returns. `run` begins one and watches it.
+        """Starts a run without watching it; the run is saved when this returns. `run` starts and watches one.
 
-        With a `run_id` of your own, the call may be repeated.
+        Safe to repeat with a `run_id` of your own.
 
-        `after`: the id of a run that this one goes on from: what was said in it stands before the input, and is not
-        sent again.
+        `after`: the id of a run to go on from. Its transcript comes before the input, and is not sent again.
 
-        Raises: AgentNotFound, InvalidParams, RunIdConflict; RunNotFound, LimitExceeded of `after`.
+        Raises: AgentNotFound, InvalidParams, RunIdConflict; for `after` also RunNotFound, LimitExceeded.
         """
         key = run_id or _new_run_id()
         watched = self._watched.acquire(key)
 
         def began(session: Session, started: Started) -> None:
-            watched.detach()  # the start's subscription has replaced that of the readers
+            watched.detach()  # the start's subscription has replaced the readers' one
 
         try:
             return await self._link.request(
@@ -122,7 +122,7 @@ class Client:
             )
         finally:
             with trio.move_on_after(GOODBYE_S, shield=True):
-                await self._release(watched, unsubscribe=True)  # a start subscribes, and nobody here wants to watch
+                await self._release(watched, unsubscribe=True)  # run.start has subscribed, but nobody here watches
 
     async def resume(
         self,
@@ -132,22 +132,22 @@ class Client:
         digest: str | None = None,
         arguments: dict[str, Any] | None = None,
     ) -> Settled:
-        """Decide a gated call; `arguments` are edited ones, and want the `digest` of those shown. As `Run.resume`."""
+        """Decides a gated call. Edited `arguments` need the `digest` of those shown. As `Run.resume`."""
         params = RunResume(
             run_id=run_id, decision=decision, tool_call_id=tool_call_id, digest=digest, arguments=arguments
         )
         return await self._link.request("run.resume", params, Settled)
 
     async def decline(self, run_id: str, tool_call_id: str | None = None, reason: str | None = None) -> Settled:
-        """Say no to a gated call. As `ActorSystem.decline`."""
+        """Declines a gated call. As `ActorSystem.decline`."""
         params = RunDecline(run_id=run_id, tool_call_id=tool_call_id, reason=reason)
         return await self._link.request("run.decline", params, Settled)
 
     async def claim(self, run_id: str, tool_call_id: str, claimant: str | None = None) -> str:
-        """Claim a client-side call; returns the token that its result must carry.
+        """Claims a client-side call; returns the token that its result must carry.
 
-        This client may repeat it: it gets the same token again, until the claim ends. `claimant`: a secret random id
-        of 16 to 256 characters, for a part of the program whose claims the rest must not get.
+        Safe to repeat: this client gets the same token until the claim ends. `claimant`: a secret random id of 16 to
+        256 characters, for a part of the program that keeps its claims to itself.
 
         Raises: ClaimTaken, NotPending, RunEnded, RunNotFound.
         """
@@ -155,7 +155,7 @@ class Client:
         return (await self._link.request("run.claim", params, Claimed)).claim_token
 
     async def unclaim(self, run_id: str, tool_call_id: str, token: str) -> None:
-        """Give a claimed call back, not executed: it is offered to all clients again.
+        """Releases a claimed call without executing it; it is offered to all clients again.
 
         Raises: ClaimTaken, NotPending, RunEnded, RunNotFound.
         """
@@ -165,23 +165,23 @@ class Client:
     async def result(
         self, run_id: str, tool_call_id: str, token: str, result: Any, *, is_error: bool = False
     ) -> ResultTaken:
-        """Give the result of a claimed call. As `ActorSystem.result`."""
+        """Sends the result of a claimed call. As `ActorSystem.result`."""
         params = RunResult(
             run_id=run_id, tool_call_id=tool_call_id, claim_token=token, result=result, is_error=is_error
         )
         return await self._link.request("run.result", params, ResultTaken)
 
     async def abort(self, run_id: str, reason: str | None = None) -> Aborted:
-        """Stop a run for good; returns when it is over. As `ActorSystem.abort`."""
+        """Aborts a run for good; returns when it has ended. As `ActorSystem.abort`."""
         return await self._link.request("run.abort", RunAbort(run_id=run_id, reason=reason), Aborted)
 
     async def get(self, run_id: str) -> RunSnapshot:
-        """A run as it is now. Raises: RunNotFound, RecordTooNew."""
+        """Returns a run as it is now. Raises: RunNotFound, RecordTooNew."""
         messages: list[Message] = []
         seq = 0
         while True:
             page = await self._link.request("run.get", RunGet(run_id=run_id, from_=len(messages)), RunSnapshot)
-            if page.from_ != len(messages) or page.seq < seq:  # it was deleted, and another run has its id
+            if page.from_ != len(messages) or page.seq < seq:  # the run was deleted, and a new one has its id
                 messages, seq = [], 0
                 continue
             messages += page.snapshot.messages
@@ -191,7 +191,7 @@ class Client:
                 return structs.replace(page, snapshot=snapshot, from_=0)
 
     async def timeline(self, run_id: str) -> tuple[TimelineEntry, ...]:
-        """What happened in a run, oldest first, an entry a step: all pages. Raises: RunNotFound, RecordTooNew."""
+        """Returns all of a run's timeline, oldest entry first, one per step. Raises: RunNotFound, RecordTooNew."""
         entries: list[TimelineEntry] = []
         while True:
             page = await self._link.request("run.timeline", RunTimeline(run_id=run_id, from_=len(entries)), Timeline)
@@ -208,33 +208,33 @@ class Client:
         limit: int = 100,
         after: str | None = None,
     ) -> RunPage:
-        """A page of runs, newest first: in a status, of an agent, that wait for somebody's decision.
+        """Returns a page of runs, newest first: with this status, of this agent, waiting for a decision.
 
-        `after` is the `after` of the page before.
+        `after` is the `after` of the previous page.
         """
         params = RunList(status=status, agent=agent, waiting=waiting, limit=limit, after=after)
         return await self._link.request("run.list", params, RunPage)
 
     async def delete(self, run_id: str) -> None:
-        """Delete a run; one that isn't over is aborted first. Does nothing if there is no such run."""
+        """Deletes a run; aborts it first if it has not ended. Does nothing if there is no such run."""
         await self._link.request("run.delete", RunDelete(run_id=run_id), Empty)
 
     @asynccontextmanager
     async def events(
         self, run_id: str, after: int | None = None
     ) -> AsyncGenerator[AsyncIterator[Envelope | RunSnapshot]]:
-        """A run's events: `async with client.events(run_id) as events: async for ...`.
+        """Opens a run's events: `async with client.events(run_id) as events: async for ...`.
 
-        The events come in order, each exactly once, across reconnects; after `agent_end` the iterator ends. `after` is
-        the seq of the last event that the caller has seen, 0 for all. Without it, or if the events after it are no
-        longer kept, a snapshot comes first, and stands for everything up to its seq.
+        Events come in order, each exactly once, across reconnects; the iterator ends after `agent_end`. `after` is the
+        seq of the last event that the caller has seen, 0 for all. Without it, or if the later events are no longer
+        kept, a snapshot comes first and replaces everything up to its seq.
 
-        A snapshot also comes in mid-stream: after a reconnect, if the missed events are gone; and after a reader has
-        left 1,024 items (or about 8 MB) unread. Then those are dropped, and the snapshot is fetched when it reads on.
-        So a slow reader delays neither the run nor other readers.
+        A snapshot can also come later: after a reconnect, if the missed events are no longer kept; and after a reader
+        has left 1,024 items (or about 8 MB) unread. These are then dropped, and the snapshot is fetched when the reader
+        reads on. So a slow reader delays neither the run nor other readers.
 
-        Raises: RunNotFound, RecordTooNew, Forbidden; from the iterator too, if the run is gone after a reconnect, and
-            LimitExceeded for a message of the run that is larger than `max_message_bytes`.
+        Raises: RunNotFound, RecordTooNew, Forbidden. The iterator also raises them, if the run no longer exists after a
+            reconnect, and LimitExceeded for a message of the run that is larger than `max_message_bytes`.
         """
         watched = self._watched.acquire(run_id)
         reader = RunReader(lambda: self._subscribe(watched, reader), self._backoff, after)
@@ -251,7 +251,7 @@ class Client:
         metadata: Mapping[str, Any] | None = None,
         after: str | None = None,
     ) -> AsyncGenerator[AsyncIterator[Envelope | RunSnapshot]]:
-        """Begin a run and give its events from the first on: `start` and `events` in one request.
+        """Starts a run and opens its events from the first on: `start` and `events` in one request.
 
         The run is saved when the block is entered, and goes on when the block is left.
         """
@@ -260,7 +260,7 @@ class Client:
         reader = RunReader(lambda: self._subscribe(watched, reader), self._backoff, 0)
 
         def began(session: Session, started: Started) -> None:
-            watched.detach()  # the start's subscription has replaced that of the other readers
+            watched.detach()  # the start's subscription has replaced the other readers' one
             reader.session = session
 
         async with self._reading(watched, reader):
@@ -269,10 +269,10 @@ class Client:
 
     @asynccontextmanager
     async def watch_runs(self) -> AsyncGenerator[AsyncIterator[RunSummary]]:
-        """The newest 100 runs, the newest last, and from then on every run that changes.
+        """Opens the list of runs: yields the newest 100, newest last, and then every run that changes.
 
-        Of a run that changed several times before it was read, only the latest summary comes. After a lost connection
-        the newest 100 runs come again; changes of older runs in between are not reported.
+        If a run changes several times before it is read, only the latest summary comes. After a lost connection the
+        newest 100 runs come again; changes of older runs in between are not reported.
         """
         reader = ListReader(lambda: self._watch_list(reader), self._backoff)
         self._watched.lists.add(reader)
@@ -280,7 +280,7 @@ class Client:
             await reader.attach()
             yield reader
         finally:
-            # The gateway goes on sending run.changed: there is no method that ends `runs.watch`.
+            # The gateway keeps sending run.changed: no method ends `runs.watch`.
             self._watched.lists.discard(reader)
 
     @asynccontextmanager
@@ -295,7 +295,7 @@ class Client:
 
     async def _subscribe(self, watched: WatchedRun, reader: RunReader) -> None:
         async with watched.lock:
-            # All readers of a run share one subscription, so it must begin where the slowest of them stands.
+            # All readers of a run share one subscription, so it must start at the slowest reader's position.
             others = [each.after for each in watched.readers if each.session is not None]
             seen = [after for after in (reader.after, *others) if after is not None]
             params = RunSubscribe(run_id=watched.run_id, after=min(seen) if len(seen) > len(others) else None)
@@ -309,14 +309,14 @@ class Client:
         reader.fill_in(await self.list(limit=RELISTED))
 
     async def _release(self, watched: WatchedRun, *, unsubscribe: bool) -> None:
-        """Release a run; the last call to use it tells the gateway, which carries out what concerns a run in order."""
+        """Releases a run. The last release tells the gateway to unsubscribe; it handles one run's requests in order."""
         session = self._link.session
         if self._watched.release(watched) and unsubscribe and session is not None:
             await session.notify("run.unsubscribe", RunUnsubscribe(run_id=watched.run_id))
 
 
 def _new_run_id() -> str:
-    """An id of the client's making: a repeated request finds the run that the first one began."""
+    """Returns a run id chosen by the client, so that a repeated request finds the run of the first one."""
     return uuid.uuid4().hex
 
 
@@ -351,26 +351,27 @@ async def open_client(
     max_message_bytes: int = 64_000_000,
     on_connection: Callable[[AdjournError | None], None] | None = None,
 ) -> AsyncGenerator[Client]:
-    """A connected client, which reconnects by itself whenever the connection breaks.
+    """Opens a connected client, which reconnects by itself whenever the connection is lost.
 
-    Leaving the block closes the WebSocket within `close_timeout_s`; runs go on. What the block raises is raised
+    Leaving the block closes the WebSocket within `close_timeout_s`; runs go on. Errors of the block are raised
     unchanged, not in a group.
 
     Args:
         url: `ws://` or `wss://`.
         token: sent as `Authorization: Bearer`.
-        reconnect: how long to wait between attempts; None: a lost connection stays lost.
+        reconnect: waits between attempts; None: no reconnecting.
         wait_for_server: whether to retry the first connection too.
         ssl_context: for `wss://`, instead of the system's default.
-        connect_timeout_s: for one attempt.
-        ping_interval_s: between pings; without an answer for so long, the connection counts as lost.
-        max_message_bytes: of one message from the server. What is larger ends its request, or its reader of events,
+        connect_timeout_s: limit of one attempt.
+        ping_interval_s: time between pings. A ping without an answer for so long ends the connection.
+        max_message_bytes: limit of one message from the server. A larger one ends its request, or its reader of events,
             with LimitExceeded. At least 65,536. A transcript may be longer: it comes in parts.
-        on_connection: called with the reason when the connection is lost, with None when there is one. Must not wait.
+        on_connection: called with the reason when the connection is lost, and with None when there is one. Must not
+            wait.
 
-    Raises: ConnectionLost if nothing answers, or something that is no gateway; Unauthorized, Forbidden; InvalidParams
-        for a bad `url` or `token`, and if the server refuses the subprotocol. A refusal is not retried. RuntimeError
-        outside of trio.
+    Raises: ConnectionLost if nothing answers, or the server is no gateway; Unauthorized, Forbidden; InvalidParams for a
+        bad `url` or `token`, or if the server refuses the subprotocol. A refusal is not retried. RuntimeError outside
+        of trio.
     """
     check_trio("open_client", IN_THREAD)
     settings = Settings(
@@ -400,7 +401,7 @@ async def open_client(
 
 @asynccontextmanager
 async def _open_link(link: Link) -> AsyncGenerator[None]:
-    """Keep a link connected for the block. What the block raises is raised unchanged, not in a group."""
+    """Keeps a link connected during the block. Errors of the block are raised unchanged, not in a group."""
     error: BaseException | None = None
     try:
         async with trio.open_nursery() as nursery:
@@ -411,7 +412,7 @@ async def _open_link(link: Link) -> AsyncGenerator[None]:
             finally:
                 link.stop()
     except BaseExceptionGroup as group:
-        # The nursery's own group: the link raises nothing, so it holds one error, the body's.
+        # This group is the nursery's: the link raises nothing, so it holds one error, the block's.
         error = group.exceptions[0] if len(group.exceptions) == 1 else group
     if error is not None:
         raise error

@@ -1,6 +1,6 @@
-"""How the client dials: one WebSocket to a gateway, its handshake, and what each way of failing means.
+"""Connects one WebSocket to a gateway, does the handshake, and maps each failure to an error.
 
-What travels over it is `session.py`'s, and dialling again `link.py`'s.
+`session.py` sends and receives; `link.py` reconnects.
 """
 
 import math
@@ -26,7 +26,7 @@ __all__ = ["FAULTS", "Backoff", "End", "Settings", "end_of", "open_socket"]
 
 @dataclass(frozen=True, slots=True)
 class Backoff:
-    """How long to wait before the next attempt to connect: exponential, times a random factor of 0.5 to 1."""
+    """The wait before the next attempt to connect: exponential, times a random factor of 0.5 to 1."""
 
     first_s: float = 0.2
     maximum_s: float = 15.0
@@ -39,27 +39,27 @@ class Backoff:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """How to reach the server. Raises: InvalidParams for a bad `url` or `token`."""
+    """The server's address and the connection's options. Raises: InvalidParams for a bad `url` or `token`."""
 
     url: str
     form: Format
     token: str | None = field(repr=False)
     ssl_context: ssl.SSLContext | None
-    backoff: Backoff | None  # None: a lost connection stays lost
+    backoff: Backoff | None  # None: no reconnecting
     wait_for_server: bool  # whether the first connection is retried too
-    connect_timeout_s: float  # for one attempt
-    ping_interval_s: float  # also how long the answer to a ping may take
-    close_timeout_s: float  # for the closing handshake
-    max_message_bytes: int  # of a message from the server
+    connect_timeout_s: float  # limit of one attempt
+    ping_interval_s: float  # also the limit for the answer to a ping
+    close_timeout_s: float  # limit of the closing handshake
+    max_message_bytes: int  # limit of one message from the server
 
     def __post_init__(self) -> None:
         self.address()
         self.headers()
 
     def address(self) -> tuple[str, int, str, bool]:
-        """Host, port, resource, and whether to use TLS. Raises: InvalidParams."""
-        if "@" in self.url.partition("//")[2].partition("/")[0]:  # every error would show it, and no gateway reads it
-            raise InvalidParams("url: expected no user or password in it; what a gateway may ask for is a token")
+        """Returns host, port, resource, and whether to use TLS. Raises: InvalidParams."""
+        if "@" in self.url.partition("//")[2].partition("/")[0]:  # errors would show it, and no gateway reads it
+            raise InvalidParams("url: expected no user or password in it; pass a `token` instead")
         try:
             parts = urlsplit(self.url)
             host, port = parts.hostname, parts.port
@@ -68,13 +68,14 @@ class Settings:
         if parts.scheme not in ("ws", "wss") or not host:
             raise InvalidParams(f"url: expected ws://host:port or wss://host:port, got {self.url!r}")
         tls = parts.scheme == "wss"
-        # We take batches, and messages of this size: the server ends what is larger, where this end had to close.
+        # Ask for batches, and announce the size limit: the server then refuses a larger reply; otherwise we'd have to
+        # close.
         asked = f"{parts.query and f'{parts.query}&'}batch=1&maxMessageBytes={self.max_message_bytes}"
         resource = f"{parts.path or '/'}?{asked}"
         return host, port or (443 if tls else 80), resource, tls
 
     def headers(self) -> list[tuple[bytes, bytes]]:
-        """The headers of the handshake. Raises: InvalidParams."""
+        """Returns the headers of the handshake. Raises: InvalidParams."""
         if self.token is None:
             return []
         if not (self.token.isascii() and self.token.isprintable()):
@@ -83,7 +84,7 @@ class Settings:
 
 
 class _Refused(Exception):
-    """The gateway refuses the client; another attempt would be refused too."""
+    """The gateway refuses the client, and would refuse another attempt too."""
 
     def __init__(self, error: AdjournError) -> None:
         super().__init__(error)
@@ -91,7 +92,7 @@ class _Refused(Exception):
 
 
 class _Tap(trio.abc.Stream):
-    """A stream that tells when it ends: trio-websocket doesn't notice, while it waits for the handshake's answer."""
+    """A stream that reports its end: trio-websocket doesn't notice it during the handshake."""
 
     def __init__(self, stream: trio.abc.Stream) -> None:
         self._stream = stream
@@ -119,9 +120,9 @@ class _Tap(trio.abc.Stream):
 
 @asynccontextmanager
 async def open_socket(wire: trio.Nursery, settings: Settings) -> AsyncGenerator[WebSocketConnection]:
-    """A WebSocket to the gateway, whose reader runs in `wire`.
+    """Opens a WebSocket to the gateway; its reader runs in `wire`.
 
-    Leaving the block closes it within `close_timeout_s`, with a closing handshake if `wire` is not cancelled.
+    Leaving the block closes it within `close_timeout_s`, with a closing handshake unless `wire` is cancelled.
 
     Raises: some of `FAULTS`, also in groups; `wire` may fail with them too.
     """
@@ -165,7 +166,7 @@ async def _shake_hands(wire: trio.Nursery, stream: _Tap, settings: Settings) -> 
         watch.start_soon(_cancel_when, stream.over, watch.cancel_scope)
         socket = await wrap_client_stream(
             wire,
-            cast(Any, stream),  # its annotation demands a narrower type than the code needs
+            cast(Any, stream),  # the annotation is narrower than what the code needs
             name if port == (443 if tls else 80) else f"{name}:{port}",
             resource,
             subprotocols=[wanted],
@@ -180,7 +181,7 @@ async def _shake_hands(wire: trio.Nursery, stream: _Tap, settings: Settings) -> 
         raise ConnectionLost(f"{settings.url} closed the connection in the middle of the handshake")
     socket = sockets[0]
     if socket.subprotocol != wanted:
-        raise _Refused(ConnectionLost(f"{settings.url} does not speak {wanted}: no adjourn gateway?"))
+        raise _Refused(ConnectionLost(f"{settings.url} does not speak {wanted}; it may not be an adjourn gateway"))
     return socket
 
 
@@ -191,18 +192,18 @@ async def _cancel_when(over: trio.Event, scope: trio.CancelScope) -> None:
 
 @dataclass(frozen=True, slots=True)
 class End:
-    """How an attempt to be connected ended."""
+    """How an attempt to connect ended."""
 
     why: AdjournError
     is_final: bool = False  # whether another attempt would end the same way
-    was_up: bool = False  # whether requests could be made
+    was_up: bool = False  # whether requests were possible
 
 
 FAULTS = (ConnectionLost, ConnectionRejected, ProtocolError, OSError, trio.BrokenResourceError, _Refused)
 
 
 def end_of(faults: BaseException, url: str) -> End:
-    """The end of an attempt that raised one of `FAULTS`, or a group of them."""
+    """Maps one of `FAULTS`, or a group of them, to the end of the attempt."""
     error = _first(faults)
     match error:
         case _Refused():
@@ -223,7 +224,7 @@ def _rejection(rejected: ConnectionRejected, url: str) -> End:
     status = rejected.status_code
     words = (rejected.body or b"").decode(errors="replace").strip()[:200]
     if status < 400 or words.startswith("<"):  # an HTML page
-        words = "no adjourn gateway?"
+        words = "it may not be an adjourn gateway"
     text = f"{url} refuses the connection with HTTP status {status}{words and f': {words}'}"
     match status:
         case 400:
@@ -237,14 +238,14 @@ def _rejection(rejected: ConnectionRejected, url: str) -> End:
 
 
 def _first(error: BaseException | None) -> BaseException | None:
-    """The first of the errors in a group."""
+    """Returns the first error of a group, or the error itself."""
     while isinstance(error, BaseExceptionGroup):
         error = cast(BaseExceptionGroup[BaseException], error).exceptions[0]
     return error
 
 
 def _why(error: BaseException) -> str:
-    """The operating system's words for an error, without the number and the address that trio adds."""
+    """Returns the operating system's text for an error, without the number and address that trio adds."""
     match error:
         case socket.gaierror(strerror=str(words)):
             return words
@@ -255,7 +256,7 @@ def _why(error: BaseException) -> str:
 
 
 def _root(error: BaseException) -> BaseException:
-    """The first cause below trio's "all attempts to connect failed"."""
+    """Returns the first cause below trio's "all attempts to connect failed"."""
     while (cause := _first(error.__cause__)) is not None:
         error = cause
     return error

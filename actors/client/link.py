@@ -1,6 +1,6 @@
-"""A connection of the client that comes back by itself, and requests that outlive a lost one.
+"""Reconnects the client, and sends a request again if the connection is lost before its reply.
 
-Nothing of runs here: what the server says unasked goes to a callback, and so does the loss of a connection.
+Knows nothing of runs: callbacks get the notifications, and the changes of the connection.
 """
 
 from collections.abc import Callable
@@ -22,13 +22,13 @@ __all__ = ["Link"]
 
 R = TypeVar("R", bound=Wire)
 
-MAX_SENDS = 8  # of one request: a request that breaks every connection must not be sent for ever
+MAX_SENDS = 8  # times that one request is sent: one that breaks every connection must not be sent for ever
 
 
 class Link:
-    """A connection that is replaced whenever it breaks, for as long as `keep` runs.
+    """A connection that is replaced whenever it is lost, while `keep` runs.
 
-    `on_notice(notice, size)` is called for each notification, of about `size` bytes; `on_change` with None when there
+    Calls `on_notice(notice, size)` for each notification, of about `size` bytes. Calls `on_change` with None when there
     is a new connection, and with the reason when it is lost. Neither may wait.
     """
 
@@ -53,7 +53,9 @@ class Link:
         return self._stop.cancel_called
 
     async def wait_up(self) -> Session:
-        """Wait for a connection; it may break at any time. Raises: the reason, if there will be no other connection."""
+        """Waits for a connection, which may be lost at any time. Raises: the reason, if there will be no other
+        connection.
+        """
         while self.session is None:
             if self._over is not None:
                 raise fresh(self._over)
@@ -68,10 +70,10 @@ class Link:
         *,
         then: Callable[[Session, R], None] | None = None,
     ) -> R:
-        """The result of a request. Waits for a connection while there is none.
+        """Sends a request and returns its result. Waits while there is no connection.
 
-        A request whose connection broke before the reply is sent again over the next one: every method may be repeated.
-        `then` is called with the connection and the result, before any later message of the server is handled.
+        If the connection is lost before the reply, sends the request again over the next one: every method is safe to
+        repeat. Calls `then` with the connection and the result, before any later message of the server is handled.
 
         Raises: ConnectionLost, InvalidParams for params that can't be sent, and the server's error.
         """
@@ -99,14 +101,14 @@ class Link:
                 await self._changed.wait()
 
     def stop(self) -> None:
-        """Make `keep` close the connection and return."""
+        """Makes `keep` close the connection and return."""
         self._stop.cancel()
         self._work.cancel()
 
     async def keep(self) -> None:
-        """Connect, again and again, until `stop`, a refusal, or the last attempt. Shielded: only `stop` cancels it.
+        """Connects again and again, until `stop`, a refusal, or the last attempt. Shielded: only `stop` cancels it.
 
-        Stopped, it closes the WebSocket, which takes `close_timeout_s` at most.
+        When stopped, closes the WebSocket within `close_timeout_s`.
         """
         with trio.CancelScope(shield=True), self._stop:
             try:
@@ -143,11 +145,11 @@ class Link:
         self._on_change(None)
 
     async def _connect_once(self) -> End:
-        """Make one connection, keep it, and close it; says how it ended."""
+        """Makes one connection, keeps it until it ends, and closes it; returns how it ended."""
         end = End(self._left(), is_final=True)
         try:
             async with trio.open_nursery() as wire:
-                wire.cancel_scope.shield = True  # the WebSocket's reader lives until the closing handshake is over
+                wire.cancel_scope.shield = True  # the WebSocket's reader must outlive the closing handshake
                 with trio.CancelScope() as self._work:
                     if self._stop.cancel_called:
                         self._work.cancel()
@@ -166,7 +168,7 @@ class Link:
 
 
 def _check(method: str, params: Params) -> None:
-    """Raises: InvalidParams, if these params can't be sent."""
+    """Raises: InvalidParams if these params can't be sent."""
     try:
         codec.check_value(msgspec.to_builtins(params))
     except codec.CodecError as error:

@@ -1,8 +1,7 @@
-"""The client's readers: bounded buffers between the connection and whoever iterates over a run's events or the list of
-runs. No I/O.
+"""Bounded buffers between the connection and a reader of a run's events or of the list of runs. No I/O.
 
-A reader that lost its connection, or lagged too far behind, is *detached*: nothing is buffered for it, and it attaches
-itself again when its owner reads on. So a reader that nobody reads costs at most one full buffer.
+A reader that lost its connection, or is too far behind, is *detached*: nothing is buffered for it until its owner reads
+on; then it subscribes again. So an unread reader costs at most one full buffer.
 """
 
 from abc import ABC, abstractmethod
@@ -29,26 +28,26 @@ MAX_RUNS = 10_000
 
 
 class Reader(ABC, Generic[T]):
-    """An async iterator over the items that come in while the reader is attached.
+    """An async iterator over the items that arrive while the reader is attached.
 
     `attach` subscribes at the server; the reader's `attached` is then called with the connection.
     """
 
     def __init__(self, attach: Callable[[], Awaitable[object]], backoff: Backoff) -> None:
-        self.session: Session | None = None  # the connection that the items come over; None: detached
-        self.ended = False  # whether nothing follows the items in the buffer
-        self.fault: AdjournError | None = None  # why nothing does, unless the run is over
+        self.session: Session | None = None  # the connection that brings the items; None: detached
+        self.ended = False  # whether the buffer holds the last item
+        self.fault: AdjournError | None = None  # an error that ends the reader once the buffer is empty
         self.attach = attach
         self._backoff = backoff
         self._came = trio.Event()
 
     def detach(self) -> None:
-        """Take in no more items, until the reader attaches itself again."""
+        """Takes no more items until the reader attaches itself again."""
         self.session = None
         self._came.set()
 
     def fail(self, error: AdjournError) -> None:
-        """End with this error, once what is buffered has been read."""
+        """Ends the reader with this error, once the buffered items have been read."""
         self.fault = error
         self._came.set()
 
@@ -90,23 +89,24 @@ class Reader(ABC, Generic[T]):
 
 
 class RunReader(Reader[Envelope | RunSnapshot]):
-    """The events of a run after `after`, each once, in order. A snapshot stands for all events up to its `seq`."""
+    """The events of a run after `after`, each once, in order. A snapshot replaces all events up to its `seq`."""
 
     def __init__(self, attach: Callable[[], Awaitable[object]], backoff: Backoff, after: int | None) -> None:
         super().__init__(attach, backoff)
-        self.after = after  # the last seq that came in; None: a snapshot must come first
+        self.after = after  # seq of the last buffered item; None: a snapshot must come first
         self._items: deque[tuple[Envelope | RunSnapshot, int]] = deque()
         self._bytes = 0
 
     def attached(self, session: Session, position: Position) -> None:
-        """Take in what comes over this connection from now on."""
+        """Takes items from this connection from now on."""
         self.session = session
         self.ended = position.status in FINAL and position.seq == self.after
         self._came.set()
 
     def take_in(self, item: Envelope | RunSnapshot, size: int) -> None:
-        """Buffer an item of about `size` bytes, unless it is old. When the buffer is full, drop it all and detach: a
-        snapshot will stand for what was dropped. A snapshot at the head of it has no weight: it would only come again.
+        """Buffers an item of about `size` bytes, unless it is old. When the buffer is full, drops everything and
+        detaches; a snapshot will replace the dropped items. A snapshot at the buffer's start counts 0 bytes: dropping
+        it would only fetch it again.
         """
         is_snapshot = isinstance(item, RunSnapshot)
         if self.session is None or not (is_snapshot or (self.after is not None and item.seq > self.after)):
@@ -133,18 +133,18 @@ class RunReader(Reader[Envelope | RunSnapshot]):
 
 
 class ListReader(Reader[RunSummary]):
-    """The latest summary of each run that changed, the change that has waited longest first."""
+    """The latest summary of each changed run; the change that has waited longest comes first."""
 
     def __init__(self, attach: Callable[[], Awaitable[object]], backoff: Backoff) -> None:
         super().__init__(attach, backoff)
         self._items: OrderedDict[str, RunSummary] = OrderedDict()
 
     def attached(self, session: Session) -> None:
-        """Take in what comes over this connection from now on."""
+        """Takes changes from this connection from now on."""
         self.session = session
 
     def take_in(self, summary: RunSummary) -> None:
-        """Buffer a change. When there are too many, drop them all and detach: a new list will replace them."""
+        """Buffers a change. When there are too many, drops all and detaches; a new list will replace them."""
         if self.session is None:
             return
         self._items.setdefault(summary.run_id, summary)
@@ -155,7 +155,7 @@ class ListReader(Reader[RunSummary]):
         self._came.set()
 
     def fill_in(self, page: RunPage) -> None:
-        """Add the runs of a page, newest first, except those for which a change, which is newer, has come in."""
+        """Adds the runs of a page (newest first), except runs with a change in the buffer, which is newer."""
         for summary in reversed(page.runs):
             self._items.setdefault(summary.run_id, summary)
         self._came.set()

@@ -1,6 +1,6 @@
 """One connection of the client: its requests, their replies, and the server's notifications.
 
-Nothing of runs here: notifications go to a callback. Reconnecting is `link.py`'s.
+Knows nothing of runs: a callback gets the notifications. `link.py` reconnects.
 """
 
 import math
@@ -19,8 +19,8 @@ from .dial import Settings
 
 __all__ = ["Session", "fresh"]
 
-IN_FLIGHT = 64  # requests at once, unless the server gives another limit; more requests wait here
-SPARE = 4  # requests in flight that are left unused below the server's limit, for those without a reply
+IN_FLIGHT = 64  # concurrent requests, unless the server gives another limit; further ones wait
+SPARE = 4  # left free below the server's limit, for requests without a reply
 TOO_BIG = 1009  # the close code for a message over the receiver's limit
 
 
@@ -40,7 +40,7 @@ class Session:
     """One connection, from its handshake to its end."""
 
     def __init__(self, socket: WebSocketConnection, settings: Settings, on_notice: Callable[[Notice, int], None]):
-        self.why: AdjournError | None = None  # the connection ended, or is about to
+        self.why: AdjournError | None = None  # why the connection ended, or is about to end
         self.is_final = False  # whether another attempt would end the same way
         self._socket = socket
         self._settings = settings
@@ -49,16 +49,16 @@ class Session:
         self._outgoing, self._frames = trio.open_memory_channel[bytes](0)
         self._calls: dict[int, _Call] = {}
         self._last_id = 0
-        self._room = trio.CapacityLimiter(IN_FLIGHT)  # held by each request in flight
-        self._max_bytes: float = math.inf  # that the server takes in one request
-        self._complaint: AdjournError | None = None  # the server's last error that answers no request
+        self._room = trio.CapacityLimiter(IN_FLIGHT)  # one token for each request in flight
+        self._max_bytes: float = math.inf  # the server's limit for one request
+        self._complaint: AdjournError | None = None  # the server's latest error without a request id
 
     async def call(self, method: str, params: Params, then: Callable[[Raw], None]) -> None:
-        """Send a request and wait for its reply. Cancelled, the request may still take effect.
+        """Sends a request and waits for its reply. If cancelled, the request may still take effect.
 
-        `then` is called with the encoded result, before any later message of the server is handled.
+        Calls `then` with the encoded result, before any later message of the server is handled.
 
-        Raises: ConnectionLost, LimitExceeded for a request that is too big for the server, and the server's error.
+        Raises: ConnectionLost, LimitExceeded for a request too large for the server, and the server's error.
         """
         async with self._room:
             self._last_id = key = self._last_id + 1
@@ -67,7 +67,7 @@ class Session:
                 raise _too_big(len(frame), self._max_bytes)
             call = self._calls[key] = _Call(len(frame), then)
             try:
-                # A task of its own sends: a cancelled caller must not tear its frame.
+                # Another task sends the frame, so that cancelling the caller can't cut it.
                 await self._outgoing.send(frame)
                 await call.answered.wait()
             except (trio.BrokenResourceError, trio.ClosedResourceError):
@@ -78,14 +78,14 @@ class Session:
             raise call.error
 
     async def notify(self, method: str, params: Params) -> None:
-        """Send a request that gets no reply; returns once the writer has it, or the connection is lost."""
+        """Sends a request without a reply; returns once the writer has it, or the connection is lost."""
         with suppress(trio.BrokenResourceError, trio.ClosedResourceError):
             await self._outgoing.send(request(UNSET, method, params, self._form))
 
     async def run(self, started: Callable[["Session", ServerDescription], None]) -> None:
-        """Send requests and handle the server's messages until the connection ends; `why` has the reason.
+        """Sends requests and handles the server's messages until the connection ends; `why` has the reason.
 
-        `started` is called once the server has answered `server.info`: it speaks our protocol and has let us in.
+        Calls `started` once the server has answered `server.info`: it speaks our protocol and has admitted us.
         """
         try:
             async with trio.open_nursery() as tasks:
@@ -169,8 +169,8 @@ class Session:
         complaint, maximum = self._complaint, self._settings.max_message_bytes
         if code == UNAUTHORIZED_CLOSE:
             self.is_final = True
-            self.why = complaint or Unauthorized(f"{self._settings.url} demands authentication: {words}")
-        elif code == TOO_BIG and words == f"Exceeded maximum message size: {maximum} bytes":  # trio-websocket, here
+            self.why = complaint or Unauthorized(f"{self._settings.url} needs authentication: {words}")
+        elif code == TOO_BIG and words == f"Exceeded maximum message size: {maximum} bytes":  # says trio-websocket
             self.is_final = True
             text = f"{self._settings.url} sent a message of more than {maximum} bytes (max_message_bytes)"
             self.why = LimitExceeded(text, limit="maxMessageBytes", maximum=maximum)
@@ -196,7 +196,7 @@ class Session:
 
 
 def fresh(error: AdjournError) -> AdjournError:
-    """A copy of an error, so that several tasks can raise it, each with its own traceback."""
+    """Returns a copy of an error, so that several tasks can raise it, each with its own traceback."""
     return from_wire(error.code, error.message, error.data)
 
 

@@ -1,4 +1,4 @@
-"""Client-side calls of a chat's run: claiming them, executing them here, and reporting what came of them."""
+"""Client-side calls of a chat's run: claims them, executes them here, and sends the results."""
 
 import inspect
 import secrets
@@ -28,12 +28,12 @@ __all__ = ["ClientTools", "Execute"]
 T = TypeVar("T")
 
 Execute: TypeAlias = Callable[[PendingCall], Awaitable[Any] | Any]  # sync or async
-_Offer: TypeAlias = tuple[str, int | None]  # tool call id, and since when it waits: an offer made again is another one
+_Offer: TypeAlias = tuple[str, int | None]  # tool call id, and since when it waits: a repeated offer is a new one
 
 RETRY = Backoff()
 INTERRUPTED = "This call was interrupted while a client executed it; it may have taken effect."
 
-_SETTLED = (ClaimTaken, NotPending, RunEnded, RunNotFound)  # somebody else has the call, or nobody wants it
+_SETTLED = (ClaimTaken, NotPending, RunEnded, RunNotFound)  # another client has the call, or it no longer waits
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +45,10 @@ class _Tool:
 class ClientTools:
     """The client-side tools of one chat. They execute only inside `open`.
 
-    They have a claimant of their own: of two chats over one client, only one executes a call.
+    Each chat has its own claimant, so of two chats over one client only one executes a call.
 
-    `on_end` is called when a call is no longer at work, with the seq of its result, or 0 if it has none; `on_error`
-    when a call could not be claimed or answered.
+    Calls `on_end` when a call is no longer busy, with the seq of its result, or 0 without one. Calls `on_error` when a
+    call could not be claimed or answered.
     """
 
     def __init__(
@@ -59,14 +59,14 @@ class ClientTools:
         self._on_error = on_error
         self._claimant = secrets.token_urlsafe(24)
         self._tools: dict[str, _Tool] = {}
-        self._taken: dict[_Offer, trio.CancelScope] = {}  # what was taken up, until it waits no longer
-        self._begun: set[_Offer] = set()  # what may have taken effect
+        self._taken: dict[_Offer, trio.CancelScope] = {}  # offers being handled, until they no longer wait
+        self._begun: set[_Offer] = set()  # offers whose tool may have taken effect
         self._at_work = 0
-        self._nursery: trio.Nursery | None = None  # inside `open`
+        self._nursery: trio.Nursery | None = None  # set inside `open`
 
     @property
     def has_any(self) -> bool:
-        """Whether there is any tool: without one, nobody need look for what to offer."""
+        """Whether any tool is registered."""
         return bool(self._tools)
 
     @property
@@ -76,16 +76,16 @@ class ClientTools:
 
     @property
     def is_stopped(self) -> bool:
-        """Whether `stop` was called in the block of `open`."""
+        """Whether `stop` was called inside `open`."""
         return self._nursery is not None and self._nursery.cancel_scope.cancel_called
 
     def add(self, name: str, execute: Execute, *, idempotent: bool) -> None:
-        """Execute calls of this name from the next `offer` on."""
+        """Registers a tool, from the next `offer` on."""
         self._tools[name] = _Tool(execute, idempotent)
 
     @asynccontextmanager
     async def open(self) -> AsyncGenerator[None]:
-        """Execute calls while the block runs; leaving it cancels them. What it raises is not put into a group."""
+        """Executes calls during the block; leaving it cancels them. Errors are raised unchanged, not in a group."""
         error: BaseException | None = None
         try:
             async with trio.open_nursery() as self._nursery:
@@ -102,12 +102,12 @@ class ClientTools:
             raise error
 
     def stop(self) -> None:
-        """Leave the block of `open` where it waits."""
+        """Cancels what the block of `open` waits for, and leaves it."""
         if self._nursery is not None:
             self._nursery.cancel_scope.cancel()
 
     def offer(self, run_id: str, pending: Sequence[PendingCall]) -> None:
-        """Take up what waits for a client, and cancel what waits no longer."""
+        """Starts the calls that wait for a client, and cancels those that no longer wait."""
         if self._nursery is None:
             return
         offers = {(call.tool_call_id, call.since): call for call in pending if call.kind == "client"}
@@ -139,7 +139,7 @@ class ClientTools:
             self._on_end(seq)
 
     async def _outcome(self, call: PendingCall, tool: _Tool) -> tuple[Any, bool]:
-        """The result, and whether it is an error."""
+        """Executes a call; returns the result, and whether it is an error."""
         offer = (call.tool_call_id, call.since)
         if offer in self._begun and not tool.idempotent:
             return INTERRUPTED, True
@@ -153,12 +153,12 @@ class ClientTools:
     async def _report(self, send: Callable[..., Awaitable[Any]], result: Any, is_error: bool) -> int:
         try:
             return (await _persist(partial(send, result, is_error=is_error))).seq
-        except (InvalidParams, LimitExceeded) as error:  # no JSON, or too big: the run is to go on all the same
+        except (InvalidParams, LimitExceeded) as error:  # not JSON, or too large: the run must still go on
             return (await _persist(partial(send, error.message, is_error=True))).seq
 
 
 async def _persist(attempt: Callable[[], Awaitable[T]]) -> T:
-    """What `attempt` gives; repeated as long as that may help."""
+    """Retries `attempt` while its error is retryable; returns its result."""
     failures = 0
     while True:
         try:

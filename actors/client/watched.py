@@ -1,4 +1,4 @@
-"""What the client's readers watch: runs, each with the readers of its events, and the list of runs. No I/O."""
+"""The runs and the list of runs that the client watches, with their readers. No I/O."""
 
 import trio
 
@@ -13,7 +13,7 @@ __all__ = ["Watched", "WatchedRun"]
 
 
 class WatchedRun:
-    """A run that this client watches or starts. One connection has one subscription to it, for all of its readers."""
+    """A run that this client watches or starts. All its readers share one subscription per connection."""
 
     __slots__ = ("_joined_bytes", "_joiner", "lock", "readers", "run_id", "users")
 
@@ -23,10 +23,10 @@ class WatchedRun:
         self.readers: set[RunReader] = set()
         self.lock = trio.Lock()  # held while subscribing
         self._joiner = Joiner()
-        self._joined_bytes = 0  # of the parts that are in it
+        self._joined_bytes = 0  # bytes of the parts in `_joiner`
 
     def take_in(self, notice: Envelope | RunSnapshot, size: int) -> None:
-        """Hand an event or a snapshot to the readers; a snapshot in parts when it is whole."""
+        """Passes an event or a snapshot to the readers; a snapshot in parts once it is complete."""
         if isinstance(notice, RunSnapshot):
             self._joined_bytes = size if notice.from_ == 0 else self._joined_bytes + size
             whole, size = self._joiner.add(notice), self._joined_bytes
@@ -37,26 +37,26 @@ class WatchedRun:
             reader.take_in(notice, size)
 
     def fail(self, error: ErrorObject) -> None:
-        """End all readers with an error: the server has ended the subscription that they share."""
+        """Ends all readers with an error: the server has ended their shared subscription."""
         for reader in self.readers:
             reader.fail(from_wire(error.code, error.message, error.data))
 
     def detach(self) -> None:
-        """Detach all readers: the server sends no more over the subscription that they share."""
+        """Detaches all readers: the server sends no more over their shared subscription."""
         self._joiner.clear()
         for reader in self.readers:
             reader.detach()
 
 
 class Watched:
-    """All that a client watches, and where notifications go."""
+    """Everything that a client watches; passes notifications to the readers."""
 
     def __init__(self) -> None:
         self.lists: set[ListReader] = set()  # readers of the list of runs
         self._runs: dict[str, WatchedRun] = {}
 
     def acquire(self, run_id: str) -> WatchedRun:
-        """A run, for a call that watches or starts it; to be released."""
+        """Returns a run for a call that watches or starts it; the caller must `release` it."""
         run = self._runs.get(run_id)
         if run is None:
             run = self._runs[run_id] = WatchedRun(run_id)
@@ -64,7 +64,7 @@ class Watched:
         return run
 
     def release(self, run: WatchedRun) -> bool:
-        """Give back what `acquire` gave. True if no other call uses the run."""
+        """Releases a run. Returns whether no other call uses it."""
         run.users -= 1
         if run.users:
             return False
@@ -72,7 +72,7 @@ class Watched:
         return True
 
     def take_in(self, notice: Notice, size: int) -> None:
-        """Hand a notification of about `size` bytes to the readers that it is for."""
+        """Passes a notification of about `size` bytes to its readers."""
         if isinstance(notice, RunSummary):
             for reader in self.lists:
                 reader.take_in(notice)
@@ -80,14 +80,14 @@ class Watched:
             for reader in self.lists:
                 reader.detach()
         elif (run := self._runs.get(notice.run_id)) is None:
-            pass  # of a subscription that is about to end
+            pass  # its subscription is about to end
         elif isinstance(notice, RunUnsubscribed):
             run.fail(notice.error)
         else:
             run.take_in(notice, size)
 
     def detach(self) -> None:
-        """Detach all readers: the connection is lost."""
+        """Detaches all readers: the connection is lost."""
         for run in self._runs.values():
             run.detach()
         for reader in self.lists:
