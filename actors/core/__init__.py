@@ -1,4 +1,4 @@
-"""The actor core: mailboxes, actors, supervisors. It knows nothing of agents, runs or stores, and is usable alone."""
+"""The actor core: mailboxes, actors, supervisors. Knows nothing of agents, runs or stores, and is usable alone."""
 
 from .actor import Actor, ActorRef, ActorStatistics, Ended
 from .errors import ActorCrashed, ActorEnded, ActorError, MailboxFull, NameTaken, RestartIntensityExceeded

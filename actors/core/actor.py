@@ -1,7 +1,7 @@
-"""One actor: the reference that others hold, and the owner's side that runs, stops and ends it.
+"""One actor: the reference for other code, and the owner's side, which runs, stops and ends it.
 
-An actor is an async function over its mailbox. Its failures, restarts and siblings are the business of
-`supervisor.py`. Nothing here knows of agents, runs or stores.
+An actor is an async function that reads its mailbox. `supervisor.py` handles failures and restarts. Knows nothing of
+agents, runs or stores.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ class Ended:
     """How an actor ended, after its last restart."""
 
     how: Literal["normal", "crashed", "shutdown", "cancelled"]
-    """`normal`: it returned of its own accord. `shutdown`: it was asked to stop and did. `cancelled`: it was asked and
-    did not within its bound. `crashed`: it raised `error`."""
+    """`normal`: it returned by itself. `shutdown`: it returned after it was asked to stop. `cancelled`: it did not
+    return in time after it was asked. `crashed`: it raised `error`."""
     error: BaseException | None = None
 
     def __str__(self) -> str:
@@ -37,7 +37,7 @@ class Ended:
 
 @dataclass(frozen=True, slots=True)
 class ActorStatistics:
-    """What an actor has been through, at one moment."""
+    """An actor's state at one moment."""
 
     is_alive: bool
     restarts: int
@@ -45,24 +45,24 @@ class ActorStatistics:
 
 
 class Life:
-    """What becomes of an actor, shared by its owner's side and all who hold its reference."""
+    """An actor's restarts and end, shared by its owner and its references."""
 
     __slots__ = ("ended", "over", "restarts")
 
     def __init__(self) -> None:
         self.ended: Ended | None = None
-        self.over: trio.Event | None = None  # made for the first who waits
+        self.over: trio.Event | None = None  # created for the first task that waits
         self.restarts = 0
 
     def end(self, ended: Ended) -> None:
-        """Tell everyone who waits."""
+        """Records how the actor ended, and wakes all waiters."""
         self.ended = ended
         if self.over is not None:
             self.over.set()
 
 
 class ActorRef(Generic[M]):
-    """What others hold of an actor. It stays good over restarts, and tells how the actor ended."""
+    """A reference to an actor. Stays valid over restarts, and tells how the actor ended."""
 
     __slots__ = ("_life", "_mailbox", "name")
 
@@ -72,31 +72,31 @@ class ActorRef(Generic[M]):
         self._life: Life = life  # shared with the owner's side
 
     async def tell(self, message: M) -> None:
-        """Put `message` into the mailbox, waiting for room. Cancelled while it waits, it was never in.
+        """Puts `message` into the mailbox, waiting for room. If cancelled while waiting, the message is not sent.
 
         Raises: ActorEnded.
         """
         await self._mailbox.put(message)
 
     def tell_nowait(self, message: M) -> None:
-        """Put `message` into the mailbox at once.
+        """Puts `message` into the mailbox at once.
 
         Raises: MailboxFull, ActorEnded.
         """
         self._mailbox.put_nowait(message)
 
     async def ask(self, message: M) -> Any:
-        """Put `message` into the mailbox, waiting for room, and return what the actor replies.
+        """Puts `message` into the mailbox, waiting for room, and returns the actor's reply.
 
-        Cancelled while it waits for room, the message was never in; cancelled later, the actor may still act on it.
+        If cancelled while waiting for room, the message is not sent; if cancelled later, the actor may still act on it.
 
-        Raises: ActorEnded when the actor is dead or ends first; ActorCrashed when it crashes while it owes the
-        answer; whatever else the actor fails the message with.
+        Raises: ActorEnded if the actor has ended or ends first; ActorCrashed if it crashes before it answers; any error
+            that the actor answers with.
         """
         return await self._mailbox.ask(message)
 
     async def wait_ended(self) -> Ended:
-        """How the actor ended, once it has ended for good and its task is over. Restarts do not count."""
+        """Waits until the actor has ended for good and its task is over; returns how. Restarts do not count."""
         life = self._life
         if life.over is None:
             life.over = trio.Event()
@@ -112,7 +112,7 @@ class ActorRef(Generic[M]):
         return self._life.ended is None
 
     def statistics(self) -> ActorStatistics:
-        """What the actor has been through so far."""
+        """Returns the actor's current state."""
         return ActorStatistics(self.is_alive, self._life.restarts, self._mailbox.statistics())
 
     def __repr__(self) -> str:
@@ -120,11 +120,10 @@ class ActorRef(Generic[M]):
 
 
 class Actor(Generic[M]):
-    """The owner's side of one actor. Whoever makes one runs it in a task that it joins, and calls `end` as that
-    task's last deed.
+    """The owner's side of one actor. The owner runs it in a task that it joins, and calls `end` last in that task.
 
-    Each incarnation runs shielded from the cancellation around it: only `cancel` reaches it. So its owner decides the
-    order in which actors stop. Where a `cancel` is given, the actor shields itself, and is cancelled by that.
+    Each start runs shielded from outer cancellation: only `cancel` reaches it. So the owner decides the order in which
+    actors stop. With the parameter `cancel`, the actor shields itself, and calling `cancel` cancels it.
     """
 
     __slots__ = ("_cancel", "_is_stopping", "_life", "_mailbox", "_scope", "_start", "ref")
@@ -142,16 +141,16 @@ class Actor(Generic[M]):
         self._mailbox = mailbox
         self._is_stopping = False
         self._cancel = cancel
-        # It exists before the task does: a cancellation before the first step is not lost.
+        # Created before the task starts, so that an earlier cancellation is not lost.
         self._scope = trio.CancelScope(shield=True) if cancel is None else None
 
     @property
     def is_stopping(self) -> bool:
-        """Whether the actor has been asked to stop, or cancelled: it must not be started again."""
+        """Whether the actor was asked to stop or was cancelled: it must not be restarted."""
         return self._is_stopping
 
     async def run_once(self) -> Ended:
-        """Run one incarnation to its end. A crash is logged with its traceback and fails every answer owed."""
+        """Runs the actor once, to its end. Logs a crash with its traceback, and fails all unanswered asks."""
         scope = self._scope
         try:
             if scope is None:
@@ -171,26 +170,26 @@ class Actor(Generic[M]):
         return Ended("shutdown" if self._is_stopping else "normal")
 
     def prepare_restart(self) -> None:
-        """Make ready for another incarnation over the same mailbox."""
+        """Prepares another start over the same mailbox."""
         if self._scope is not None:
             self._scope = trio.CancelScope(shield=True)
         self._life.restarts += 1
 
     def ask_to_stop(self) -> None:
-        """Refuse new mail and let the actor handle what is in; its loop over the mailbox ends then."""
+        """Refuses new mail. The actor's loop over the mailbox ends after the mail that is already in."""
         self._is_stopping = True
         self._mailbox.drain(f"actor {self.ref.name!r} is stopping")
 
     def cancel(self) -> None:
-        """Refuse new mail and cancel the actor."""
+        """Refuses new mail and cancels the actor."""
         self.ask_to_stop()
         self._cancel_it()
 
     async def stop(self, within_s: float) -> Ended:
-        """Ask the actor to stop, cancel it after `within_s` seconds, and return how it ended once its task is over.
+        """Asks the actor to stop, cancels it after `within_s` seconds, and returns how it ended, once its task is over.
 
-        Cancellation reaches an actor that shields itself only when its shield ends; so long this waits. Cancelled
-        itself, it cancels the actor at once and leaves.
+        If the actor shields itself, waits until its shield ends. If this call is cancelled, cancels the actor and
+        returns at once.
         """
         self.ask_to_stop()
         try:
@@ -207,7 +206,9 @@ class Actor(Generic[M]):
             self._scope.cancel()
 
     def end(self, ended: Ended) -> None:
-        """Close the mailbox, answer whoever waits, and tell the monitors. The last deed of the actor's task."""
+        """Closes the mailbox, fails waiting askers and senders, and wakes the monitors. Call it last in the actor's
+        task.
+        """
         lost = self._mailbox.close(f"actor {self.ref.name!r} has ended ({ended})")
         if lost:
             logger.warning("actor %r ended (%s) with %d messages unread", self.ref.name, ended, lost)

@@ -6,24 +6,24 @@ __all__ = ["ActorCrashed", "ActorEnded", "ActorError", "MailboxFull", "NameTaken
 
 
 class ActorError(ProgramError):
-    """Whatever the actor core raises: ActorEnded, ActorCrashed, MailboxFull, NameTaken, RestartIntensityExceeded."""
+    """Base of the actor core's errors: ActorEnded, ActorCrashed, MailboxFull, NameTaken, RestartIntensityExceeded."""
 
 
 class ActorEnded(ActorError):
-    """The actor takes no mail any more: it has ended, or has been asked to stop."""
+    """The actor takes no more mail: it has ended, or was asked to stop."""
 
 
 class ActorCrashed(ActorError):
-    """The actor crashed while it owed this answer. The text names the cause; the log has its traceback."""
+    """The actor crashed before it answered. The text names the cause; the log has the traceback."""
 
 
 class MailboxFull(ActorError):
-    """There is no room for this mail now."""
+    """The mailbox has no room for this message now."""
 
 
 class NameTaken(ActorError):
-    """A living child of this supervisor has this name."""
+    """The supervisor has a living child of this name."""
 
 
 class RestartIntensityExceeded(ActorError):
-    """Children crashed more often than their supervisor restarts them. The cause is the last crash."""
+    """Children crashed more often than their supervisor may restart them. The cause is the last crash."""

@@ -1,7 +1,7 @@
-"""The border to other people's code: what it raises becomes its own call's error, and nothing else of the program's.
+"""Turns errors of users' code into the error of one call, and lets real interrupts and cancellations pass.
 
-Every place that calls tools, models, middleware, `decision_when` or anything else that users write goes through
-`foreign_error`. Nothing here decides what a call's error looks like; only what it is, and what must pass through.
+Every place that calls tools, models, middleware, `decision_when` or other users' code uses `foreign_error`. Nothing
+here decides what a call's error looks like.
 """
 
 import logging
@@ -21,14 +21,14 @@ __all__ = ["bare_error", "error_text", "foreign_error", "internal_error"]
 def foreign_error(
     error: BaseException, where: str, log: logging.Logger, *, task: trio.lowlevel.Task | None = None
 ) -> BaseException:
-    """Return what other people's code raised, for the caller to make it the error of that one call.
+    """Returns the error that users' code raised, for the caller to report as that call's error.
 
-    Call it first thing in an `except BaseException`. `SystemExit`, `asyncio.CancelledError`, a `trio.Cancelled` that
-    somebody had kept, groups: all of them are returned, a group that holds a single error as that error. It logs only
-    where what it returns would be incomplete: the caller logs what it returns.
+    Call it first in an `except BaseException`. Also returns `SystemExit`, `asyncio.CancelledError`, a `trio.Cancelled`
+    that was stored and raised later, and groups (a group of a single error as that error). The caller logs what this
+    returns; this function logs only what would otherwise be lost.
 
-    `task`: the current task, taken before the code was awaited; None where it was called and not awaited, so that
-    neither cancellation nor closing can have come out of it.
+    `task`: the current task, read before the code was awaited. None if the code was called but not awaited: then it can
+    raise neither a cancellation nor GeneratorExit of ours.
 
         task = trio.lowlevel.current_task()
         try:
@@ -36,11 +36,11 @@ def foreign_error(
         except BaseException as raised:
             error = foreign_error(raised, "tool search", log, task=task)
 
-    Raises: what is ours to raise, alone; what a group held beside it is logged, as of `where`.
-        KeyboardInterrupt: on the main thread, where Ctrl-C raises it. What a worker thread raised must not get here as
-            it is: on the main thread it would look the same (`actors.tools.threads` wraps it).
-        trio.Cancelled: while a scope around the current task is cancelled. Else somebody raised one that is none.
-        GeneratorExit: when the task's coroutine is being closed, so that nothing may be awaited any more.
+    Raises: the following, alone; if they came in a group, the whole group is logged under `where`.
+        KeyboardInterrupt: on the main thread, where Ctrl-C raises it. A worker thread's KeyboardInterrupt must be
+            wrapped first, because it would look the same on the main thread (`actors.tools.threads` does this).
+        trio.Cancelled: if a scope around the current task is cancelled. Otherwise the code raised it without reason.
+        GeneratorExit: if the task's coroutine is being closed, so that nothing may be awaited any more.
     """
     ours = [leaf for leaf in _leaves(error) if _is_ours(leaf, task)]
     if not ours:
@@ -55,20 +55,21 @@ def bare_error(error: Exception) -> Exception: ...
 @overload
 def bare_error(error: BaseException) -> BaseException: ...
 def bare_error(error: BaseException) -> BaseException:
-    """Return the one error in a nursery's group, or the error as it is."""
+    """Returns the single error of a nursery's group, or the error unchanged."""
     leaves = _leaves(error)
     first = next(leaves)
     if next(leaves, None) is not None:
         return error
-    if first.__traceback__ is None:  # it was put into the group without having been raised
+    if first.__traceback__ is None:  # it was put into the group without being raised
         first.__traceback__ = error.__traceback__
     return first
 
 
 def error_text(error: BaseException) -> str:
-    """Return the name of an error's class and what it says, `SystemExit: 2`; the name alone where it says nothing.
+    """Returns the class name and the text of an error, as `SystemExit: 2`; only the name if there is no text.
 
-    Never raises, also where the error's own `__str__` does."""
+    Never raises, even if the error's own `__str__` does.
+    """
     name = type(error).__name__
     try:
         text = str(error)
@@ -78,14 +79,14 @@ def error_text(error: BaseException) -> str:
 
 
 def internal_error(error: BaseException, where: str, log: logging.Logger) -> InternalError:
-    """An error of ours: logged with its traceback under an id, which is all that anybody else is told."""
+    """Logs an error with its traceback under an id; returns an error that tells only this id."""
     error_id = secrets.token_hex(4)
     log.error("internal error %s in %s", error_id, where, exc_info=error)
     return InternalError(f"internal error {error_id}; the log has its cause", id=error_id)
 
 
 def _leaves(error: BaseException) -> Iterator[BaseException]:
-    # Walked by hand: `split` calls methods that a subclass of other people's may have overridden.
+    # Not `split`: a user's subclass may have overridden what it calls.
     stack = [error]
     while stack:
         each = stack.pop()
@@ -106,7 +107,7 @@ def _is_ours(leaf: BaseException, task: trio.lowlevel.Task | None) -> bool:
 
 
 def _is_current(task: trio.lowlevel.Task) -> bool:
-    """Whether this code runs in the task: a coroutine that is being closed runs in none, or in another."""
+    """Whether this code runs in the task. A coroutine that is being closed runs in none, or in another one."""
     try:
         return trio.lowlevel.current_task() is task
     except RuntimeError:
@@ -117,4 +118,4 @@ def _precedence(leaf: BaseException) -> int:
     return next(at for at, kind in enumerate(_PRECEDENCE) if isinstance(leaf, kind))
 
 
-_PRECEDENCE = (KeyboardInterrupt, GeneratorExit, trio.Cancelled)  # a group of several: the first of these is raised
+_PRECEDENCE = (KeyboardInterrupt, GeneratorExit, trio.Cancelled)  # of several in a group, the first of these is raised

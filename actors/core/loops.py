@@ -1,4 +1,4 @@
-"""The one check of everything that needs trio: outside of a trio loop, the error says what to use instead."""
+"""Checks that a trio loop runs; otherwise the error says what to use instead."""
 
 import trio
 
@@ -10,9 +10,9 @@ MOUNTED = "On asyncio, open the system with adjourn.open_threaded_system, and mo
 
 
 def check_trio(what: str, instead: str = HOSTED) -> None:
-    """Check that a trio loop runs in this thread. `what` names the caller, `instead` says what to use elsewhere.
+    """Checks that a trio loop runs in this thread. `what` names the caller, `instead` says what to use elsewhere.
 
-    Raises: RuntimeError, in an asyncio loop or where no loop runs.
+    Raises: RuntimeError in an asyncio loop, or if no loop runs.
     """
     if not trio.lowlevel.in_trio_run():
         raise RuntimeError(f"{what} needs a trio loop, and none runs in this thread. {instead}.")

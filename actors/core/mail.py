@@ -1,4 +1,4 @@
-"""One mail: what an actor receives and answers, and the side of it that the mailbox and the asker have."""
+"""One message with its answer, as the actor sees it (`Mail`) and as the mailbox and the asker do (`Post`)."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ M = TypeVar("M")
 
 
 class Mail(ABC, Generic[M]):
-    """One message as its actor receives it: `body`, and a way to answer, once, whoever asked.
+    """A message as its actor receives it: `body`, and methods to answer an `ask` once.
 
-    An answer to a mail that was told, or whose asker has gone, is dropped.
+    The answer is dropped if the message came by `tell`, or its asker was cancelled.
     """
 
     __slots__ = ("body",)
@@ -27,29 +27,29 @@ class Mail(ABC, Generic[M]):
 
     @abstractmethod
     def reply(self, value: Any = None) -> None:
-        """Answer with a value: the asker's `ask` returns it.
+        """Answers with a value: the asker's `ask` returns it.
 
-        Raises: RuntimeError when the actor has answered this mail already.
+        Raises: RuntimeError if this mail was answered already.
         """
 
     @abstractmethod
     def fail(self, error: Exception) -> None:
-        """Answer with an exception: the asker's `ask` raises it.
+        """Answers with an exception: the asker's `ask` raises it.
 
-        Raises: RuntimeError when the actor has answered this mail already.
+        Raises: RuntimeError if this mail was answered already.
         """
 
 
 class Post(Mail[M]):
-    """A mail as its mailbox and its asker have it."""
+    """A mail as its mailbox and its asker see it."""
 
     __slots__ = ("_answer", "_asker", "is_reserved", "owed", "state")
 
     def __init__(self, body: M, *, asked: bool = False, reserved: bool = False) -> None:
         super().__init__(body)
         self.state: Literal["told", "asked", "replied", "failed", "dropped"] = "asked" if asked else "told"
-        self.is_reserved = reserved  # it takes a reserved place of the mailbox
-        self.owed: set[Post[M]] | None = None  # the mailbox's set that holds this mail, once it is put off
+        self.is_reserved = reserved  # whether it takes a reserved place in the mailbox
+        self.owed: set[Post[M]] | None = None  # the mailbox's set of deferred mails, while this mail is in it
         self._asker: Task | None = None
         self._answer: Any = None
 
@@ -70,16 +70,16 @@ class Post(Mail[M]):
                 self._asker = None
 
     def abandon(self, error: ActorError) -> None:
-        """Fail an open mail for the actor that no longer can. What the actor says of it later is dropped."""
+        """Fails an open mail when its actor has crashed or ended. A later answer of the actor is dropped."""
         if self.state in ("told", "asked"):
-            # A told mail is settled too: its sender may not have woken yet, and must hear that the actor ended.
+            # A mail by `tell` too: its sender may not have woken yet, and must learn that the actor ended.
             asker, self._asker = self._asker, None
             self.state, self._answer = "dropped", error
             if asker is not None:
                 reschedule(asker)
 
     def _withdraw(self, _raise_cancel: object) -> Abort:
-        """The asker is cancelled: the mail stays where it is, its answer goes nowhere."""
+        """Drops the answer, because the asker was cancelled; the mail stays where it is."""
         self._asker, self.state = None, "dropped"
         self._forget()
         return Abort.SUCCEEDED
@@ -90,14 +90,14 @@ class Post(Mail[M]):
             self.owed = None
 
     async def wait_answer(self) -> Any:
-        """The answer. Does not checkpoint when it is there already."""
+        """Waits for the answer. Does not checkpoint if it is there already."""
         if self.state == "asked":
             self._asker = current_task()
             await wait_task_rescheduled(self._withdraw)
-        answer, self._answer = self._answer, None  # the actor may hold on to this mail
+        answer, self._answer = self._answer, None  # the actor may keep this mail
         if self.state == "replied":
             return answer
         try:
             raise answer
         finally:
-            del answer  # or the exception, its traceback and this frame would keep each other alive
+            del answer  # otherwise the exception, its traceback and this frame would keep each other alive

@@ -1,6 +1,6 @@
-"""The mailbox: a bounded memory channel of mail that belongs to an actor's reference and so survives its restarts.
+"""A bounded mailbox. It belongs to the actor's reference, so it survives restarts.
 
-One mail with its answer is in `mail.py`, what runs an actor in `actor.py`.
+`mail.py` has one message with its answer; `actor.py` runs an actor.
 """
 
 from __future__ import annotations
@@ -20,36 +20,36 @@ __all__ = ["Mailbox", "MailboxStatistics"]
 
 @dataclass(frozen=True, slots=True)
 class MailboxStatistics:
-    """What a mailbox held at one moment."""
+    """A mailbox's state at one moment."""
 
     capacity: int
-    """Mails that fit, reserved room not counted."""
+    """Messages that fit, without reserved room."""
     reserved: int
-    """Further mails that fit by `put_reserved_nowait`."""
+    """Further messages that fit, only for `put_reserved_nowait`."""
     waiting_mail: int
-    """Mails that are in and not yet received."""
+    """Messages not received yet."""
     waiting_senders: int
-    """Senders that wait for room."""
+    """Senders waiting for room."""
     unanswered: int
-    """Received mails whose askers still wait."""
+    """Received messages whose askers still wait."""
     delivered: int
-    """Mails received so far, over all restarts."""
+    """Messages received so far, over all restarts."""
 
 
 _Channel: TypeAlias = "tuple[trio.MemorySendChannel[Post[M]], trio.MemoryReceiveChannel[Post[M]]]"
 
 
 class Mailbox(Generic[M]):
-    """A bounded FIFO of mail with one receiver at a time.
+    """A bounded FIFO of messages with one receiver at a time.
 
-    Senders that wait for room get it in the order in which they came. `async for mail in mailbox` ends once the actor
-    is asked to stop and has received what was in by then. The actor may put an answer off and receive on: whoever still
-    waits for one when the actor crashes or ends is failed then.
+    Senders get room in the order in which they came. `async for mail in mailbox` ends once the actor was asked to stop
+    and has received all mail. The actor may receive further mail before it answers one; if the actor crashes or ends,
+    every waiting asker gets an error.
     """
 
-    # Two memory channels, each opened when it is first needed. `_channel` has room for ordinary mail and completions
-    # alike; `_room` and `_reserved_room` count what is free of each. A sender that finds no room for ordinary mail
-    # waits at `_lobby`, which has no buffer. Whenever a mail is received, the first sender that waits there is let in.
+    # Two memory channels, each opened when first needed. `_channel` holds both ordinary mail and completions; `_room`
+    # and `_reserved_room` count the free places of each kind. Without room, a sender waits at the unbuffered `_lobby`.
+    # Each received mail lets the first waiting sender in.
 
     __slots__ = (
         "_capacity",
@@ -73,19 +73,19 @@ class Mailbox(Generic[M]):
         self._reserved = self._reserved_room = reserved
         self._channel: _Channel[M] | None = None
         self._lobby: _Channel[M] | None = None
-        self._owed: set[Post[M]] | None = None  # received, then put off: their askers still wait
+        self._owed: set[Post[M]] | None = None  # received and deferred: their askers still wait
         self._in_hand: Post[M] | None = None
         self._is_receiving = False  # whether a task waits in `receive`
-        self._reason: str | None = None  # set: no new mail from outside
-        self._ended = False  # set: no mail at all
+        self._reason: str | None = None  # set: refuses mail from outside, with this text
+        self._ended = False  # set: refuses all mail
         self._delivered = 0
 
-    # Senders
+    # For senders
 
     async def put(self, body: M) -> None:
-        """Put a message in, waiting for room. Cancelled while it waits, the message was never in.
+        """Puts a message in, waiting for room. If cancelled while waiting, the message is not in.
 
-        Raises: ActorEnded, also when the actor ends during the wait.
+        Raises: ActorEnded, also if the actor ends during the wait.
         """
         await trio.lowlevel.checkpoint_if_cancelled()
         mail = Post(body)
@@ -95,7 +95,7 @@ class Mailbox(Generic[M]):
             await self._wait_room(mail)
 
     def put_nowait(self, body: M) -> None:
-        """Put a message in at once.
+        """Puts a message in at once.
 
         Raises: MailboxFull, ActorEnded.
         """
@@ -103,10 +103,10 @@ class Mailbox(Generic[M]):
             raise MailboxFull(f"the mailbox holds {self._capacity} mails and is full")
 
     def put_reserved_nowait(self, body: M) -> None:
-        """Put in the completion of one of the actor's own effects. It has room of its own, and comes in while the
-        actor is stopping too.
+        """Puts in the completion of one of the actor's own effects, into reserved room; also while the actor is
+        stopping.
 
-        Raises: MailboxFull when there are more completions than were reserved for, ActorEnded.
+        Raises: MailboxFull if all reserved room is taken, ActorEnded.
         """
         if self._ended:
             raise ActorEnded(self._reason)
@@ -116,12 +116,12 @@ class Mailbox(Generic[M]):
         self._opened()[0].send_nowait(Post(body, reserved=True))
 
     async def ask(self, body: M) -> Any:
-        """Put a message in, waiting for room, and return its answer.
+        """Puts a message in, waiting for room, and returns its answer.
 
-        Cancelled while it waits for room, the message was never in; cancelled later, the actor may still act on it and
-        its answer is dropped.
+        If cancelled while waiting for room, the message is not in; if cancelled later, the actor may still act on it,
+        and its answer is dropped.
 
-        Raises: ActorEnded; ActorCrashed; whatever the actor fails this mail with.
+        Raises: ActorEnded; ActorCrashed; any error that the actor answers with.
         """
         await trio.lowlevel.checkpoint_if_cancelled()
         mail = Post(body, asked=True)
@@ -145,7 +145,7 @@ class Mailbox(Generic[M]):
             await self._lobby[0].send(mail)
         except trio.ClosedResourceError:
             raise ActorEnded(self._reason) from None
-        if mail.state == "dropped":  # it was let in and lost: the actor ended first
+        if mail.state == "dropped":  # it got in, but the actor ended before receiving it
             await mail.wait_answer()
 
     def _opened(self) -> _Channel[M]:
@@ -153,13 +153,13 @@ class Mailbox(Generic[M]):
             self._channel = trio.open_memory_channel(self._capacity + self._reserved)
         return self._channel
 
-    # The receiver
+    # For the receiver
 
     async def receive(self) -> Mail[M]:
-        """The next mail, in order. Cancelled, it has taken none.
+        """Returns the next mail, in order. If cancelled, none is lost.
 
-        Raises: trio.EndOfChannel when the actor is to stop and nothing is left; trio.BusyResourceError when another
-        task receives.
+        Raises: trio.EndOfChannel once the actor was asked to stop and no mail is left; trio.BusyResourceError if
+            another task receives.
         """
         self._begin()
         if self._reason is not None:
@@ -177,9 +177,9 @@ class Mailbox(Generic[M]):
         return self.receive_nowait()
 
     def receive_nowait(self) -> Mail[M]:
-        """The next mail, if there is one.
+        """Returns the next mail, if there is one.
 
-        Raises: trio.WouldBlock when there is none; trio.EndOfChannel, trio.BusyResourceError as `receive`.
+        Raises: trio.WouldBlock if there is none; trio.EndOfChannel, trio.BusyResourceError as `receive`.
         """
         self._begin()
         if self._is_in:
@@ -197,7 +197,7 @@ class Mailbox(Generic[M]):
             raise StopAsyncIteration from None
 
     def _begin(self) -> None:
-        """Put the mail in hand off: an asker that still waits for its answer is remembered."""
+        """Defers the current mail if its asker still waits for an answer."""
         if self._is_receiving:
             raise trio.BusyResourceError("another task receives from this mailbox")
         mail, self._in_hand = self._in_hand, None
@@ -208,9 +208,9 @@ class Mailbox(Generic[M]):
             mail.owed = self._owed
 
     def _taken(self, mail: Post[M]) -> Mail[M]:
-        """Take a mail that has come out of the channel in hand, and let in who waits for its room."""
+        """Makes a mail from the channel the current one, and lets the first waiting sender in."""
         self._booked(mail)
-        if self._ended:  # it was on its way to a receiver that is not the actor's task
+        if self._ended:  # another task than the actor's was receiving it
             mail.abandon(ActorEnded(self._reason))
             raise trio.EndOfChannel
         self._in_hand = mail
@@ -228,7 +228,7 @@ class Mailbox(Generic[M]):
 
     @property
     def _is_in(self) -> bool:
-        """Whether a mail is in and not yet received."""
+        """Whether there is mail to receive."""
         return self._room < self._capacity or self._reserved_room < self._reserved
 
     def _let_in(self, lobby: _Channel[M]) -> None:
@@ -239,29 +239,29 @@ class Mailbox(Generic[M]):
         self._room -= 1
         self._opened()[0].send_nowait(mail)
 
-    # The owner
+    # For the owner
 
     def drain(self, reason: str) -> None:
-        """Ask the receiver to stop: senders get ActorEnded with `reason` from now on, also those who wait for room;
-        what is in is still received, then `receive` raises EndOfChannel."""
+        """Asks the receiver to stop. From now on new and waiting senders get ActorEnded with `reason`. Mail that is in
+        is still received; then `receive` raises EndOfChannel."""
         if self._reason is not None:
             return
         self._refuse(reason)
         if self._channel is not None:
             send, receive = self._channel
-            # From now on the owner has ends of its own, for the mail that is in and for completions.
+            # Fresh ends for the mail that is in, and for completions.
             self._channel = send.clone(), receive.clone()
             send.close()
-            receive.close()  # tells a receiver that waits
+            receive.close()  # wakes a waiting receiver
 
     def _refuse(self, reason: str) -> None:
         self._reason = reason
         if self._lobby is not None:
-            self._lobby[0].close()  # tells who waits there
+            self._lobby[0].close()  # wakes waiting senders
             self._lobby = None
 
     def fail_received(self, make_error: Callable[[], ActorError]) -> None:
-        """Fail every received mail whose asker still waits, each with an error of its own."""
+        """Fails every received mail whose asker still waits, each with an error of its own."""
         mail, self._in_hand = self._in_hand, None
         owed, self._owed = self._owed or set(), None
         if mail is not None and mail.state == "asked":
@@ -270,8 +270,10 @@ class Mailbox(Generic[M]):
             each.abandon(make_error())
 
     def close(self, reason: str) -> int:
-        """End for good: whoever waits for an answer or for room gets ActorEnded with `reason`, and so does everyone
-        who comes later. Returns how many told mails were in and are lost."""
+        """Ends the mailbox: waiting askers, waiting senders and all later callers get ActorEnded with `reason`.
+
+        Returns how many messages sent by `tell` were never received.
+        """
         self._refuse(reason)
         self._ended = True
         self.fail_received(lambda: ActorEnded(reason))
@@ -287,11 +289,11 @@ class Mailbox(Generic[M]):
 
     @property
     def is_idle(self) -> bool:
-        """Whether no mail is in, no sender waits, and nobody waits for an answer to what was received."""
+        """Whether there is no mail, no waiting sender and no waiting asker."""
         return not (self._is_in or self._unanswered())
 
     def statistics(self) -> MailboxStatistics:
-        """What the mailbox holds now."""
+        """Returns the mailbox's current state."""
         return MailboxStatistics(
             capacity=self._capacity,
             reserved=self._reserved,

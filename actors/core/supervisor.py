@@ -1,7 +1,7 @@
-"""The supervisor: child specs as data, restarts within an intensity, and an orderly end.
+"""The supervisor: child specs as data, limited restarts, and an orderly stop.
 
-Its meaning is OTP's `one_for_one`: a child that crashes is started again over the same mailbox, and no other child
-notices. Nothing here knows of agents, runs or stores.
+Works like OTP's `one_for_one`: a crashed child is restarted over the same mailbox, and other children are not affected.
+Knows nothing of agents, runs or stores.
 """
 
 from __future__ import annotations
@@ -27,30 +27,30 @@ logger = logging.getLogger("adjourn.actors")
 
 
 class ChildSpec(msgspec.Struct, Generic[M], frozen=True):
-    """What to run as a child, and how to treat its end."""
+    """What to run as a child, and what to do when it ends."""
 
     name: str
     """Unique among the supervisor's living children."""
     start: Callable[[Mailbox[M]], Awaitable[None]]
-    """The actor: called with the mailbox, once for each start."""
+    """The actor: called with the mailbox, at each start."""
     restart: Literal["permanent", "transient", "temporary"] = "permanent"
-    """Started again after: any end; a crash only; never."""
+    """Restarted after any end; only after a crash; never."""
     shutdown_s: float = 5.0
-    """How long the child may take to stop when asked, before it is cancelled."""
+    """Seconds the child gets to stop when asked, before it is cancelled."""
     capacity: int = 64
-    """Mails that its mailbox holds."""
+    """Messages that its mailbox holds."""
     reserved: int = 0
-    """Further mails that its mailbox holds for completions of the child's own effects."""
+    """Further messages that its mailbox holds, for completions of the child's own effects."""
     cancel: Callable[[], None] | None = None
-    """Cancels a child that shields itself, for good: it must end soon, also when called before the child's first step.
-    None: the supervisor shields the child, and cancels it."""
+    """Cancels, for good, a child that shields itself: the child must then end soon. May be called before its first
+    step. None: the supervisor shields the child and cancels it."""
 
 
 class Supervisor:
     """The children of one `open_supervisor` block."""
 
     def __init__(self, nursery: trio.Nursery, body: trio.CancelScope, max_restarts: int, within_s: float) -> None:
-        """`nursery` and `body` are those of the block: its tasks, and what is cancelled as the supervisor gives up."""
+        """`nursery`: for the children's tasks. `body`: the block's scope, cancelled if the supervisor gives up."""
         self.failure: RestartIntensityExceeded | None = None  # why it gave up
         self._nursery, self._body = nursery, body
         self._max_restarts = max_restarts
@@ -58,14 +58,14 @@ class Supervisor:
         self._restarted_at: deque[float] = deque()
         self._children: dict[str, tuple[ChildSpec[Any], Actor[Any]]] = {}
         self._is_stopping = False
-        self._context = copy_context()  # children see the context variables of who opened the supervisor
+        self._context = copy_context()  # children see the context variables of the task that opened the supervisor
 
     def start_child(self, spec: ChildSpec[M]) -> ActorRef[M]:
-        """Start a child, to the right of all others. Its reference takes mail at once.
+        """Starts a child, to the right of all others. Its reference takes mail at once.
 
-        The child sees the context variables of the task that opened the supervisor, whoever starts it.
+        The child sees the context variables of the task that opened the supervisor, no matter which task starts it.
 
-        Raises: NameTaken; ActorEnded when the supervisor is stopping.
+        Raises: NameTaken; ActorEnded if the supervisor is stopping.
         """
         if self._is_stopping:
             raise ActorEnded("the supervisor is stopping")
@@ -79,9 +79,9 @@ class Supervisor:
         return actor.ref
 
     async def stop_child(self, name: str) -> Ended | None:
-        """Ask a child to stop, cancel it after its `shutdown_s`, and return how it ended, once its task is over.
+        """Asks a child to stop, cancels it after its `shutdown_s`, and returns how it ended, once its task is over.
 
-        None when no child of that name is alive. Cancelled, it cancels the child at once and leaves.
+        None if there is no living child of that name. If this call is cancelled, cancels the child and waits no longer.
         """
         if name not in self._children:
             await trio.lowlevel.checkpoint()
@@ -90,20 +90,20 @@ class Supervisor:
         return await actor.stop(spec.shutdown_s)
 
     def children(self) -> tuple[ActorRef[Any], ...]:
-        """The living children, from left to right. A child that ends for good leaves at once, and its name is free."""
+        """Returns the living children, from left to right. The name of a child that ended for good is free at once."""
         return tuple(actor.ref for _, actor in self._children.values())
 
     async def _tend(self, spec: ChildSpec[M], actor: Actor[M]) -> None:
-        """One child's task: its incarnations, one after another."""
+        """Runs one child, with its restarts."""
         ended = Ended("crashed")
         try:
             ended = await actor.run_once()
             while self._restarts(spec, actor, ended):
                 actor.prepare_restart()
-                await trio.lowlevel.cancel_shielded_checkpoint()  # a child that crashes at once holds nobody up
+                await trio.lowlevel.cancel_shielded_checkpoint()  # even if each start crashes at once, others run
                 ended = await actor.run_once()
         except BaseException as error:
-            # An interrupt is nobody's crash to restart: it goes on, through the block, to the program.
+            # An interrupt is not the child's crash: no restart; it goes on through the block to the program.
             ended = Ended("crashed", error)
             raise
         finally:
@@ -111,7 +111,7 @@ class Supervisor:
             actor.end(ended)
 
     def _restarts(self, spec: ChildSpec[M], actor: Actor[M], ended: Ended) -> bool:
-        """Whether this end is followed by another start; if that would be one too many, the supervisor fails."""
+        """Whether to restart after this end. Fails the supervisor if there were too many restarts."""
         wanted = spec.restart == "permanent" or (spec.restart == "transient" and ended.how == "crashed")
         if not wanted or actor.is_stopping or self._is_stopping:
             return False
@@ -133,7 +133,7 @@ class Supervisor:
         self._body.cancel()
 
     async def stop_all(self, _type: object, error: BaseException | None, _traceback: object) -> None:
-        """Stop from right to left. Cancelled, it goes on in that order, but asks nobody any more."""
+        """Stops all children from right to left. If cancelled, cancels the rest in that order."""
         self._is_stopping = True
         right_to_left = list(reversed(self._children.values()))
         try:
@@ -145,26 +145,26 @@ class Supervisor:
                     actor.cancel()
                     await actor.ref.wait_ended()
             if error is not None:
-                raise error  # a cancelled stop must not hide what the body raised
+                raise error  # if stopping was cancelled, the body's own error must still come out
 
 
 @asynccontextmanager
 async def open_supervisor(
     *specs: ChildSpec[Any], max_restarts: int = 3, within_s: float = 5.0
 ) -> AsyncGenerator[Supervisor]:
-    """A supervisor with these children, started from left to right: each has run to its first checkpoint before the
+    """Opens a supervisor with these children, started from left to right. Each reaches its first checkpoint before the
     next one starts.
 
-    Leaving the block stops the children from right to left: each is asked to stop, has its `shutdown_s` to handle
-    the mail that is in and return, and is cancelled then; the next one follows when its task is over. Cancelled, the
-    block's body ends first, then the children are cancelled in the same order, without being asked. An actor that
-    shields itself is waited for, however long. No task is left after the block.
+    Leaving the block stops the children from right to left, one after the other: each is asked to stop, gets its
+    `shutdown_s` seconds to finish its mail and return, and is then cancelled. If the block is cancelled, its body ends
+    first, then the children are cancelled in the same order without being asked. A child that shields itself may take
+    any time. No task is left after the block.
 
     After more than `max_restarts` restarts in `within_s` seconds, counted over all children, the supervisor fails: it
-    cancels the body, stops the children in order and raises RestartIntensityExceeded. An error of the body's own
-    comes out as it is, and goes first.
+    cancels the body, stops the children in order and raises RestartIntensityExceeded. If the body raises an error of
+    its own, that error comes out instead.
 
-    Raises: NameTaken when two specs have one name; RestartIntensityExceeded.
+    Raises: NameTaken if two specs have the same name; RestartIntensityExceeded.
     """
     check_trio("open_supervisor", IN_THREAD)
     failure: RestartIntensityExceeded | None = None
@@ -184,7 +184,7 @@ async def open_supervisor(
             finally:
                 failure = supervisor.failure
     except BaseExceptionGroup as group:
-        # The nursery's own group: children raise nothing but interrupts, so nearly always one error, the body's.
+        # This group is the nursery's. Children raise only interrupts, so it usually holds one error, the body's.
         error = group.exceptions[0] if len(group.exceptions) == 1 else group
     if error is None and failure is not None:
         raise failure
