@@ -189,7 +189,7 @@ class Actor(Generic[M]):
         """Asks the actor to stop, cancels it after `within_s` seconds, and returns how it ended, once its task is over.
 
         If the actor shields itself, waits until its shield ends. If this call is cancelled, cancels the actor and
-        returns at once.
+        waits no longer.
         """
         self.ask_to_stop()
         try:
