@@ -1,7 +1,7 @@
-"""The system inside a program that doesn't run on trio: in asyncio, in threads, in notebooks.
+"""Runs a system inside a program that is not on trio: asyncio, threads, notebooks.
 
-The system has a trio loop in a thread of its own. Its methods cross to that thread and back: with what they return and
-raise, with cancellation, and with the backpressure of a run's events.
+The system has a trio loop in a thread of its own. Calls cross to that thread, and their results, errors and
+cancellations cross back. A slow reader of a run's events slows the run down, as on trio.
 """
 
 from .asgi import AsgiBridge

@@ -1,4 +1,4 @@
-"""An ASGI app that runs on trio, for a server that runs on asyncio: each request crosses the threads."""
+"""Runs a trio ASGI app under an asyncio server: each request crosses to the system's thread."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
@@ -10,7 +10,7 @@ from .thread import SystemThread
 
 __all__ = ["AsgiApp", "AsgiBridge"]
 
-# Starlette's types, written out: hosts work without Starlette.
+# Starlette's types, repeated here because hosts work without Starlette.
 _Message: TypeAlias = MutableMapping[str, Any]
 _Receive: TypeAlias = Callable[[], Awaitable[_Message]]
 _Send: TypeAlias = Callable[[_Message], Awaitable[None]]
@@ -18,17 +18,17 @@ AsgiApp: TypeAlias = Callable[[MutableMapping[str, Any], _Receive, _Send], Await
 
 
 class AsgiBridge:
-    """An ASGI app for asyncio, around one for trio. `AsyncioSystem.asgi` makes it.
+    """An ASGI app for asyncio around an ASGI app for trio. Made by `AsyncioSystem.asgi`.
 
-    The app's `send` returns when the server's has, so a slow client slows the app down. When the server cancels a
-    request, it is cancelled in the app too.
+    The app's `send` returns when the server's `send` has returned, so a slow client slows the app down. If the server
+    cancels a request, the app's request is cancelled too.
     """
 
     def __init__(self, thread: SystemThread, app: AsgiApp) -> None:
         self._thread, self._app = thread, app
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: _Receive, send: _Send) -> None:
-        """Have the app serve one request, in the asyncio loop that this is awaited in."""
+        """Lets the app serve one request from this asyncio loop."""
         loop = asyncio.get_running_loop()
 
         async def receive_there() -> _Message:

@@ -1,4 +1,4 @@
-"""Calls from the system's thread into an asyncio loop of the host."""
+"""Calls from the system's thread into an asyncio loop of the host program."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -36,12 +36,12 @@ class ToolLoop:
 
 
 async def run_in(loop: asyncio.AbstractEventLoop, function: Callable[[], Any]) -> Any:
-    """Call the function in the loop, as a task with this one's context variables; return what it returns, awaited.
+    """Calls the function in the loop, as a task with the current context variables; awaits and returns its result.
 
-    Cancelled, it cancels the asyncio task and waits until that has ended. A task that returns or raises something else
-    in spite of its cancellation counts as finished: its value is returned, its error raised.
+    If cancelled, cancels the asyncio task and waits until it has ended. If the task then still returns or raises
+    another error, that value is returned or that error raised.
 
-    Raises: what the function raises; RuntimeError when the loop is closed.
+    Raises: what the function raises; RuntimeError if the loop is closed.
     """
     ended = trio.Event()
     token = trio.lowlevel.current_trio_token()
@@ -69,7 +69,7 @@ async def run_in(loop: asyncio.AbstractEventLoop, function: Callable[[], Any]) -
 
 
 async def _outcome(function: Callable[[], Any]) -> tuple[Any, BaseException | None]:
-    """What the function returns, or raises: a task that raises SystemExit would end the host's loop."""
+    """Returns the function's result, or its error: a task that raises SystemExit would end the host's loop."""
     try:
         value = function()
         while isawaitable(value):

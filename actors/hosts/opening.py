@@ -22,7 +22,7 @@ _Opened = Callable[..., AbstractAsyncContextManager[ActorSystem]]
 
 
 def _takes_arguments_of(other: Callable[P, object]) -> Callable[[Callable[..., T]], Callable[P, T]]:
-    """Give a function the parameters of another, for type checkers and for `inspect.signature`."""
+    """Copies another function's parameters, for type checkers and for `inspect.signature`."""
 
     def decorate(function: Callable[..., T]) -> Callable[P, T]:
         parameters = inspect.signature(other)
@@ -33,7 +33,7 @@ def _takes_arguments_of(other: Callable[P, object]) -> Callable[[Callable[..., T
 
 
 class ThreadedSystem:
-    """A system in a thread of its own, to be opened once. `open_threaded_system` makes it.
+    """A system in a thread of its own; it can be opened once. Made by `open_threaded_system`.
 
     `with` gives a `BlockingSystem`, `async with` an `AsyncioSystem`.
     """
@@ -84,7 +84,9 @@ class ThreadedSystem:
         return self._thread
 
     def _leave(self, *, at_once: bool) -> SystemThread | None:
-        """Have the system close; the thread to wait for. None in a fork: the system is open in the other process."""
+        """Closes the system; returns the thread to wait for. None in a fork: the system belongs to the parent
+        process.
+        """
         thread = self._thread
         assert thread is not None
         if not thread.is_of_this_process:
@@ -97,12 +99,12 @@ async def _ended(thread: SystemThread) -> None:
     try:
         await wait_asyncio(thread.ended, partial(thread.leave, at_once=True))
     finally:
-        thread.join()  # takes a moment only: the trio loop has ended
+        thread.join()  # short: the trio loop has already ended
 
 
 @_takes_arguments_of(open_actor_system)
 def open_threaded_system(*args: Any, **options: Any) -> ThreadedSystem:
-    """Open a system on a trio loop in a thread of its own, for programs that don't run on trio.
+    """Opens a system on a trio loop in a thread of its own, for programs that are not on trio.
 
         with open_threaded_system([agent], store="sqlite:///runs.db") as system:  # a script, a thread
             run = system.start("shop", "Refund order 7.")
@@ -114,14 +116,14 @@ def open_threaded_system(*args: Any, **options: Any) -> ThreadedSystem:
             async for event in run.events():
                 ...
 
-    The arguments are those of `open_actor_system`. Leaving the block closes the system as leaving that one's does, and
-    ends the thread. Left by an error, a cancellation or Ctrl-C, it doesn't wait for what is under way.
+    Takes the arguments of `open_actor_system`. Leaving the block closes the system in the same way, and ends the
+    thread. After an error, a cancellation or Ctrl-C, closing does not wait for work in progress.
 
-    The methods are those of `ActorSystem` and `Run`, and raise what those raise. Any thread and any asyncio loop may
-    call them. With `async with`, tools that were declared with `loop="asyncio"` execute in the loop that runs there.
+    The methods are those of `ActorSystem` and `Run`, with the same errors. Any thread and any asyncio loop may call
+    them. With `async with`, tools declared with `loop="asyncio"` execute in the loop of that block.
 
-    A fork of the process has no copy of the thread: open the system after the fork (gunicorn: without --preload).
+    A forked process does not have the thread: open the system after the fork (gunicorn: without --preload).
 
-    Raises: as `open_actor_system`, on entering the block; RuntimeError on entering it twice.
+    Raises: on entering the block: as `open_actor_system`; RuntimeError if it was entered before.
     """
     return ThreadedSystem(partial(open_actor_system, *args, **options))

@@ -1,4 +1,4 @@
-"""A run as other threads see it: for code that blocks, and for asyncio."""
+"""A run for other threads: a blocking version, and one for asyncio."""
 
 from collections.abc import Generator
 from functools import partial
@@ -25,32 +25,33 @@ class _HostedRun(Hosted[Run]):
 
     @property
     def blocking(self) -> "BlockingRun":
-        """The same run, for code that blocks."""
+        """The same run, with blocking methods."""
         return BlockingRun(self.thread, self.inner)
 
     @property
     def asyncio(self) -> "AsyncioRun":
-        """The same run, for asyncio."""
+        """The same run, with methods for asyncio."""
         return AsyncioRun(self.thread, self.inner)
 
 
 class BlockingRun(_HostedRun):
-    """A `Run` whose methods block until they are done. Any thread may use it but the system's own."""
+    """A `Run` with blocking methods. Any thread except the system's own may use it."""
 
     __slots__ = ()
 
     def events(self, after: int | None = 0) -> BlockingStream[Envelope | RunSnapshot]:
-        """The run's events, as `Run.events`: `for event in run.events(): ...`, or `with run.events() as events:`.
+        """Returns a reader of the run's events, as `Run.events`: `for event in run.events(): ...`, or `with
+        run.events() as events:`.
 
-        The run waits for a reader that falls about a hundred events behind, from the block's first line on, or from
-        the first event that is asked for, until the reader is closed or dropped.
+        Once the block is entered or the first event is read, the run waits for a reader that is about a hundred events
+        behind, until the reader is closed or dropped.
         """
         return BlockingStream(self.thread, partial(open_events, self.inner, after))
 
     def sse(
         self, after: int | None = None, *, keepalive_s: float = KEEPALIVE_S, until_rest: bool = False
     ) -> BlockingStream[bytes]:
-        """The events as server-sent events, for the body of a response of type `text/event-stream`. As `Run.sse`."""
+        """Returns the events as server-sent events, for a response of type `text/event-stream`. As `Run.sse`."""
         return BlockingStream(self.thread, partial(open_sse, self.inner, after, keepalive_s, until_rest))
 
     wait = blocking(Run.wait)
@@ -72,24 +73,24 @@ class BlockingRun(_HostedRun):
 class AsyncioRun(_HostedRun):
     """A `Run` for asyncio. Any asyncio loop may use it.
 
-    Cancelling one of its methods cancels it on the system's thread too, and returns when it has ended there.
+    Cancelling one of its methods also cancels it on the system's thread, and returns when it has ended there.
     """
 
     __slots__ = ()
 
     def events(self, after: int | None = 0) -> AsyncioStream[Envelope | RunSnapshot]:
-        """The run's events, as `Run.events`: `async for event in run.events(): ...`, or `async with run.events() as
-        events:`.
+        """Returns a reader of the run's events, as `Run.events`: `async for event in run.events(): ...`, or `async with
+        run.events() as events:`.
 
-        The run waits for a reader that falls about a hundred events behind, from the block's first line on, or from
-        the first event that is asked for, until the reader is closed or dropped.
+        Once the block is entered or the first event is read, the run waits for a reader that is about a hundred events
+        behind, until the reader is closed or dropped.
         """
         return AsyncioStream(self.thread, partial(open_events, self.inner, after))
 
     def sse(
         self, after: int | None = None, *, keepalive_s: float = KEEPALIVE_S, until_rest: bool = False
     ) -> AsyncioStream[bytes]:
-        """The events as server-sent events, for the body of a response of type `text/event-stream`. As `Run.sse`."""
+        """Returns the events as server-sent events, for a response of type `text/event-stream`. As `Run.sse`."""
         return AsyncioStream(self.thread, partial(open_sse, self.inner, after, keepalive_s, until_rest))
 
     def __await__(self) -> Generator[Any, Any, Snapshot]:

@@ -1,4 +1,4 @@
-"""The sources of streams: a run's events, or its server-sent events. They are used on the system's thread only."""
+"""The sources of streams: a run's events, or its server-sent events. For the system's thread only."""
 
 from collections.abc import AsyncGenerator, Sequence
 from typing import Generic, Protocol, TypeVar
@@ -17,24 +17,24 @@ T_co = TypeVar("T_co", covariant=True)
 
 
 class Source(Protocol[T_co]):
-    """What a stream gets its items from."""
+    """Where a stream gets its items."""
 
     async def take(self) -> Sequence[T_co]:
-        """The next items, as soon as there are any; empty when no other will follow."""
+        """Waits for the next items and returns them; empty at the end."""
         ...
 
     async def aclose(self) -> None:
-        """Stop reading."""
+        """Stops reading."""
         ...
 
 
 async def open_events(run: Run, after: int | None) -> Source[Envelope | RunSnapshot]:
-    """Open a lossless reader of a run's events. Raises: as `Run.events`."""
+    """Opens a lossless reader of a run's events. Raises: as `Run.events`."""
     return _Events(await run.open_reader(after))
 
 
 async def open_sse(run: Run, after: int | None, keepalive_s: float, until_rest: bool) -> Source[bytes]:  # noqa: ASYNC910
-    """The chunks of `Run.sse`. Its errors are raised by `take`."""
+    """Opens the chunks of `Run.sse`. `take` raises its errors."""
     return _Chunks(run.sse(after, keepalive_s=keepalive_s, until_rest=until_rest))
 
 

@@ -1,4 +1,4 @@
-"""Readers of a run in other threads. Batches are fetched on the system's thread, and handed out item by item."""
+"""Readers of a run in other threads. Batches are fetched on the system's thread, and read item by item."""
 
 from collections import deque
 from collections.abc import Awaitable, Callable
@@ -15,7 +15,7 @@ T = TypeVar("T")
 
 
 class _Stream(Generic[T]):
-    """What both kinds of stream have in common. The source is opened when it is first needed."""
+    """What both kinds of stream share. The source is opened on first use."""
 
     def __init__(self, thread: SystemThread, opened: Callable[[], Awaitable[Source[T]]]) -> None:
         self._thread, self._opened = thread, opened
@@ -28,7 +28,9 @@ class _Stream(Generic[T]):
             self._source = await self._opened()
 
     async def _fetch(self) -> None:
-        """Add the next items. Kept here, they aren't lost if the reader is cancelled at the same moment."""
+        """Fetches the next items. They are kept here, so that a reader cancelled at the same moment doesn't lose
+        them.
+        """
         await self._open()
         items = () if self._source is None else await self._source.take()
         self._items.extend(items)
@@ -42,20 +44,20 @@ class _Stream(Generic[T]):
             await source.aclose()
 
     def __del__(self) -> None:
-        if self._source is not None:  # dropped without being closed, as `break` leaves a loop over it
+        if self._source is not None:  # dropped without being closed, as after a `break` out of its loop
             with suppress(Exception):
                 self._thread.submit(self._source.aclose)
 
 
 class BlockingStream(_Stream[T]):
-    """An iterator over a run's events, for one thread. Used as a context manager, it reads from the block's first line.
+    """An iterator over a run's events, for one thread. As a context manager, it reads from the start of the block.
 
-    The run goes on without it once it is closed or dropped. Iterating raises what reading the run raises, RunNotFound
-    for one, and ends when the system is closed.
+    The run goes on without it once it is closed or dropped. Iterating raises the errors of reading the run, such as
+    RunNotFound, and ends when the system is closed.
     """
 
     def __enter__(self) -> Self:
-        """Open it."""
+        """Starts reading."""
         self._thread.block(self._open)
         return self
 
@@ -63,7 +65,7 @@ class BlockingStream(_Stream[T]):
         self.close()
 
     def close(self) -> None:
-        """Read no further."""
+        """Stops reading."""
         self._items.clear()
         with suppress(ShuttingDown):
             self._thread.block(self._close)
@@ -72,7 +74,7 @@ class BlockingStream(_Stream[T]):
         return self
 
     def __next__(self) -> T:
-        """The next item; waits for it."""
+        """Waits for the next item and returns it."""
         while not self._items:
             if self._is_over:
                 raise StopIteration
@@ -81,16 +83,16 @@ class BlockingStream(_Stream[T]):
 
 
 class AsyncioStream(_Stream[T]):
-    """An async iterator over a run's events, for one asyncio task. Used as an async context manager, it reads from the
-    block's first line.
+    """An async iterator over a run's events, for one asyncio task. As an async context manager, it reads from the start
+    of the block.
 
-    The run goes on without it once it is closed or dropped. Iterating raises what reading the run raises, RunNotFound
-    for one, and ends when the system is closed. A reader of events that is cancelled while it waits has lost none, and
-    may go on.
+    The run goes on without it once it is closed or dropped. Iterating raises the errors of reading the run, such as
+    RunNotFound, and ends when the system is closed. If a reader of events is cancelled while it waits, it has lost none
+    and may go on.
     """
 
     async def __aenter__(self) -> Self:
-        """Open it."""
+        """Starts reading."""
         await self._thread.awaited(self._open)
         return self
 
@@ -98,7 +100,7 @@ class AsyncioStream(_Stream[T]):
         await self.aclose()
 
     async def aclose(self) -> None:
-        """Read no further."""
+        """Stops reading."""
         self._items.clear()
         with suppress(ShuttingDown):
             await self._thread.awaited(self._close)
@@ -107,7 +109,7 @@ class AsyncioStream(_Stream[T]):
         return self
 
     async def __anext__(self) -> T:
-        """The next item; waits for it."""
+        """Waits for the next item and returns it."""
         while not self._items:
             if self._is_over:
                 raise StopAsyncIteration

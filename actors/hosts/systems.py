@@ -1,4 +1,4 @@
-"""A system as other threads see it: for code that blocks, and for asyncio."""
+"""A system for other threads: a blocking version, and one for asyncio."""
 
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from functools import wraps
@@ -23,22 +23,22 @@ class _HostedSystem(Hosted[ActorSystem]):
 
     @property
     def agents(self) -> Mapping[str, Agent]:
-        """The agents that runs may be of, by name."""
+        """The agents whose runs can be started, by name."""
         return self.inner.agents
 
     @property
     def bounds(self) -> Bounds:
-        """The most that values from outside may take. As `ActorSystem.bounds`."""
+        """Size limits of values from outside. As `ActorSystem.bounds`."""
         return self.inner.bounds
 
     @property
     def blocking(self) -> "BlockingSystem":
-        """The same system, for code that blocks."""
+        """The same system, with blocking methods."""
         return BlockingSystem(self.thread, self.inner)
 
     @property
     def asyncio(self) -> "AsyncioSystem":
-        """The same system, for asyncio."""
+        """The same system, with methods for asyncio."""
         return AsyncioSystem(self.thread, self.inner)
 
 
@@ -67,17 +67,17 @@ def _awaited_start(
 
 
 async def _statistics(system: ActorSystem) -> SystemStatistics:  # noqa: ASYNC910
-    """What the system holds in memory now."""
+    """Returns what the system holds in memory now."""
     return system.statistics()
 
 
 class BlockingSystem(_HostedSystem):
-    """An `ActorSystem` whose methods block until they are done. Any thread may use it but the system's own."""
+    """An `ActorSystem` with blocking methods. Any thread except the system's own may use it."""
 
     __slots__ = ()
 
     def run(self, run_id: str) -> BlockingRun:
-        """A handle on a run, whether it exists or not: its methods will tell."""
+        """Returns a handle on a run, without checking that the run exists: the handle's methods do."""
         return BlockingRun(self.thread, self.inner.run(run_id))
 
     start = _blocking_start(ActorSystem.start)
@@ -100,20 +100,20 @@ class BlockingSystem(_HostedSystem):
 class AsyncioSystem(_HostedSystem):
     """An `ActorSystem` for asyncio. Any asyncio loop may use it.
 
-    Cancelling one of its methods cancels it on the system's thread too, and returns when it has ended there. What was
-    saved until then stays: a cancelled `start` may have begun its run.
+    Cancelling one of its methods also cancels it on the system's thread, and returns when it has ended there. What was
+    saved before that stays: a cancelled `start` may have started its run.
     """
 
     __slots__ = ()
 
     def run(self, run_id: str) -> AsyncioRun:
-        """A handle on a run, whether it exists or not: its methods will tell."""
+        """Returns a handle on a run, without checking that the run exists: the handle's methods do."""
         return AsyncioRun(self.thread, self.inner.run(run_id))
 
     def asgi(self, app: Callable[[ActorSystem], AsgiApp]) -> AsgiBridge:
-        """An ASGI app that runs on trio, as one for a server on asyncio: `api.mount("/agents", system.asgi(web_app))`.
+        """Makes a trio ASGI app usable in an asyncio server: `api.mount("/agents", system.asgi(web_app))`.
 
-        `app` is called once, on the system's thread, with the `ActorSystem`. To give it options:
+        `app` is called once, on the system's thread, with the `ActorSystem`. To pass options:
         `functools.partial(web_app, authenticator=...)`.
 
         Raises: what `app` raises; ShuttingDown, RuntimeError, as all methods here.

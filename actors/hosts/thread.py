@@ -1,4 +1,4 @@
-"""The thread of a system, which runs its trio loop, and the calls that other threads have it carry out."""
+"""A system's thread, which runs its trio loop, and calls from other threads into it."""
 
 import asyncio
 import os
@@ -21,31 +21,31 @@ __all__ = ["Call", "SystemThread"]
 
 T = TypeVar("T")
 
-LEAVING_S = 1.0  # for calls that are under way when the system is closed
+LEAVING_S = 1.0  # for calls in progress when the system is closed
 CLOSED = "this system is closed: its block was left. Open another one with open_threaded_system"
 
 
 class Call(Generic[T]):
-    """One call of an async function on the system's thread. `SystemThread.submit` makes it."""
+    """One call of an async function on the system's thread. Made by `SystemThread.submit`."""
 
     def __init__(self, function: Callable[[], Awaitable[T]], soon: Callable[[Callable[[], object]], None]) -> None:
         self._function, self._soon = function, soon
         self._scope = trio.CancelScope()
         self._is_cut_off = False
-        self.ended: Future[T] = Future()  # its exception is concurrent.futures.CancelledError where it was cancelled
+        self.ended: Future[T] = Future()  # if cancelled, its exception is concurrent.futures.CancelledError
 
     def cancel(self) -> None:
-        """Cancel the call, from any thread. `ended` tells when it is over."""
+        """Cancels the call, from any thread. `ended` is done when the call is over."""
         with suppress(ShuttingDown):
             self._soon(self._scope.cancel)
 
     def cut_off(self, at: float) -> None:
-        """Cancel the call at a time of trio's clock, since the system is closed. For the system's thread."""
+        """Cancels the call at a time on trio's clock, because the system is closing. Only on the system's thread."""
         self._is_cut_off = not self._scope.cancel_called
         self._scope.deadline = at
 
     async def carry_out(self) -> None:
-        """Call the function, on the system's thread. Raises nothing."""
+        """Calls the function, on the system's thread. Raises nothing."""
         try:
             with self._scope:
                 self.ended.set_result(await self._function())
@@ -58,7 +58,8 @@ class Call(Generic[T]):
 class SystemThread:
     """A thread with a trio loop, in which a system is open from `start` until `leave`.
 
-    `opened(thread)` opens the system. `host_loop`: the asyncio loop in which tools may execute. It must not be blocked.
+    `opened(thread)` opens the system. `host_loop`: the asyncio loop in which tools may execute; blocking calls in it
+    are refused.
     """
 
     def __init__(
@@ -75,55 +76,55 @@ class SystemThread:
         self._open: set[Call[Any]] = set()
         self._is_closed = False
         self._thread: threading.Thread
-        self.ready: Future[ActorSystem] = Future()  # or what opening raises
-        self.ended: Future[None] = Future()  # after `ready`; or what ended the system before it was left
+        self.ready: Future[ActorSystem] = Future()  # or the error of opening
+        self.ended: Future[None] = Future()  # done after `ready`; has the error if one ended the system early
 
     def start(self) -> None:
-        """Start the thread. It sees the context variables of who starts it."""
+        """Starts the thread, with the caller's context variables."""
         run = partial(copy_context().run, self._run)
-        # A daemon: a program that forgets to leave must end nevertheless; the store recovers its runs.
+        # A daemon thread, so that a program that never leaves the block can still end; the store recovers its runs.
         self._thread = threading.Thread(target=run, name="adjourn", daemon=True)
         self._thread.start()
         self._token.result()
 
     def leave(self, *, at_once: bool) -> None:
-        """Have the system close, from any thread. `ended` tells when it is closed.
+        """Tells the system to close, from any thread. `ended` is done when it is closed.
 
-        `at_once`: as when a system's block is left by an error: nothing under way gets time to come to rest.
+        `at_once`: as if an error had left the system's block: work in progress gets no time to finish.
         """
         with suppress(ShuttingDown):
             self.soon(self._scope.cancel if at_once else self._stop.set)
 
     def join(self) -> None:
-        """Wait for the thread itself, for a moment, after `ended` is done."""
+        """Waits for the thread itself to end, shortly after `ended` is done."""
         self._thread.join()
 
     @property
     def is_of_this_process(self) -> bool:
-        """Whether this process has the thread: a fork of it has not."""
+        """Whether the thread runs in this process, not in the process that this one was forked from."""
         return os.getpid() == self._process
 
     # Calls.
 
     def block(self, function: Callable[[], Awaitable[T]]) -> T:
-        """Carry out an async function on the system's thread, and block until it has ended. As `wait_blocking`.
+        """Calls an async function on the system's thread, and blocks until it has ended. As `wait_blocking`.
 
-        Raises: what the function raises; ShuttingDown when the system is closed; RuntimeError in a fork, in the
-            system's own thread, and in the asyncio loop that the system's tools need.
+        Raises: what the function raises; ShuttingDown if the system is closed; RuntimeError in a fork, on the system's
+            own thread, and in the asyncio loop that the system's tools need.
         """
         self._check_may_block()
         return self.block_briefly(function)
 
     def block_briefly(self, function: Callable[[], Awaitable[T]]) -> T:
-        """As `block`, for a function that never waits: allowed in the asyncio loop that tools execute in."""
+        """As `block`, for a function that never waits: also allowed in the asyncio loop that tools execute in."""
         call = self.submit(function)
         return wait_blocking(call.ended, call.cancel)
 
     async def awaited(self, function: Callable[[], Awaitable[T]]) -> T:
-        """Carry out an async function on the system's thread, and wait for it in asyncio. As `wait_asyncio`.
+        """Calls an async function on the system's thread, and awaits it in asyncio. As `wait_asyncio`.
 
-        Raises: what the function raises; ShuttingDown when the system is closed; RuntimeError in a fork, and where no
-            asyncio loop runs.
+        Raises: what the function raises; ShuttingDown if the system is closed; RuntimeError in a fork, and without an
+            asyncio loop.
         """
         if _running_loop() is None:
             raise RuntimeError(
@@ -134,13 +135,13 @@ class SystemThread:
         return await wait_asyncio(call.ended, call.cancel)
 
     def submit(self, function: Callable[[], Awaitable[T]]) -> Call[T]:
-        """Begin a call, with this thread's context variables, and don't wait. Raises: ShuttingDown, RuntimeError."""
+        """Starts a call, with this thread's context variables, without waiting. Raises: ShuttingDown, RuntimeError."""
         call = Call(function, self.soon)
         self.soon(partial(self._begin, call, copy_context()))
         return call
 
     def soon(self, function: Callable[[], object]) -> None:
-        """Call a sync function on the system's thread, later; it must not raise. Raises: ShuttingDown, RuntimeError."""
+        """Schedules a sync function on the system's thread; it must not raise. Raises: ShuttingDown, RuntimeError."""
         if not self.is_of_this_process:
             raise RuntimeError(
                 f"this system was opened in process {self._process}, and process {os.getpid()} is a fork of that, "
@@ -199,7 +200,8 @@ class SystemThread:
             try:
                 with self._scope:
                     async with self._opened(self) as system:
-                        # The host's threads need Python's global lock at any time, not only while they wait for a call.
+                        # The host's threads may need Python's global lock at any time, not only while they wait for a
+                        # call.
                         with system.runtime.thread_friendly():
                             self.ready.set_result(system)
                             await self._stop.wait()
@@ -208,8 +210,8 @@ class SystemThread:
                 self._cut_off_calls(patience_s)
 
     def _cut_off_calls(self, patience_s: float) -> None:
-        """Refuse new calls, and cancel those under way after `patience_s`. Readers and streamed responses end by
-        themselves before that, as the system is closed."""
+        """Refuses new calls, and cancels those in progress after `patience_s`. Readers and streamed responses end by
+        themselves before that, because the system closes."""
         self._is_closed = True
         for call in self._open:
             call.cut_off(trio.current_time() + patience_s)

@@ -1,6 +1,6 @@
-"""Carries the methods of `Run` and `ActorSystem` to other threads: one wrapper for blocking code, one for asyncio.
+"""Offers the methods of `Run` and `ActorSystem` to other threads: one wrapper for blocking code, one for asyncio.
 
-The wrapped methods keep the signature, for type checkers and `inspect.signature`, and the docstring.
+The wrapped methods keep their docstring and, for type checkers and `inspect.signature`, their signature.
 """
 
 from collections.abc import Awaitable, Callable, Coroutine
@@ -17,20 +17,20 @@ T = TypeVar("T")
 
 
 class Hosted(Generic[S]):
-    """A stand-in, in other threads, for an object of the system's thread."""
+    """Represents, in other threads, an object of the system's thread."""
 
     __slots__ = ("inner", "thread")
 
     def __init__(self, thread: SystemThread, inner: S) -> None:
         self.thread = thread
-        self.inner = inner  # for use on the system's thread alone
+        self.inner = inner  # for use on the system's thread only
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} of {self.inner!r}>"
 
 
 def blocking(method: Callable[Concatenate[S, P], Awaitable[T]]) -> Callable[Concatenate[Hosted[S], P], T]:
-    """The async method, for code that blocks. Raises: what it raises, and as `SystemThread.block`."""
+    """Makes an async method blocking. Raises: what the method raises, and as `SystemThread.block`."""
 
     @wraps(method)
     def blocked(self: Hosted[S], /, *args: P.args, **options: P.kwargs) -> T:
@@ -42,7 +42,7 @@ def blocking(method: Callable[Concatenate[S, P], Awaitable[T]]) -> Callable[Conc
 def awaited(
     method: Callable[Concatenate[S, P], Awaitable[T]],
 ) -> Callable[Concatenate[Hosted[S], P], Coroutine[Any, Any, T]]:
-    """The async method, to be awaited in asyncio. Raises: what it raises, and as `SystemThread.awaited`."""
+    """Makes an async method awaitable in asyncio. Raises: what the method raises, and as `SystemThread.awaited`."""
 
     @wraps(method)
     async def carried(self: Hosted[S], /, *args: P.args, **options: P.kwargs) -> T:

@@ -1,4 +1,4 @@
-"""How a thread of the host waits for a future that the system's thread completes: blocking, or in asyncio."""
+"""Waits in a host's thread for a future that the system's thread completes: blocking, or in asyncio."""
 
 import asyncio
 from collections.abc import Callable
@@ -12,10 +12,10 @@ T = TypeVar("T")
 
 
 def wait_blocking(future: Future[T], cancel: Callable[[], None]) -> T:
-    """Block until the future is done; return its result.
+    """Blocks until the future is done; returns its result.
 
-    Interrupted, by Ctrl-C for one, call `cancel`, wait until the future is done, and raise the interruption. A second
-    interruption ends that waiting too.
+    On an interrupt such as Ctrl-C, calls `cancel`, waits until the future is done, and raises the interrupt. A second
+    interrupt ends that wait too.
     """
     try:
         wait([future])
@@ -27,10 +27,10 @@ def wait_blocking(future: Future[T], cancel: Callable[[], None]) -> T:
 
 
 async def wait_asyncio(future: Future[T], cancel: Callable[[], None]) -> T:
-    """Wait in asyncio until the future is done; return its result.
+    """Waits in asyncio until the future is done; returns its result.
 
-    Cancelled, however often, call `cancel`, and raise `asyncio.CancelledError` only once the future is done; or the
-    error that the future has, if what it stands for failed while it was stopped.
+    On each cancellation, calls `cancel`. Raises `asyncio.CancelledError` only once the future is done; or the future's
+    error, if the call failed while it was being cancelled.
     """
     done = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -49,11 +49,11 @@ async def wait_asyncio(future: Future[T], cancel: Callable[[], None]) -> T:
         raise cancelled if failure is None or isinstance(failure, CancelledError) else failure
     finally:
         # An error refers to this frame. If the frame referred to the error, both would stay until Python's garbage
-        # collector finds them, and with them the reader of a run, for which the run waits.
+        # collector finds them, and so would the reader that the run waits for.
         del cancelled, future, cancel
 
 
 def soon_in(loop: asyncio.AbstractEventLoop, function: Callable[[], Any]) -> None:
-    """Call the function in the loop, from any thread. Nothing happens if the loop is closed."""
+    """Calls the function in the loop, from any thread. Does nothing if the loop is closed."""
     with suppress(RuntimeError):
         loop.call_soon_threadsafe(function)
