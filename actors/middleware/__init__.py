@@ -1,4 +1,4 @@
-"""Middleware: what may stand around an agent's model and tool calls and watch its events; some of it ready to use.
+"""Middleware: wraps an agent's model and tool calls, and watches its events. Some ready-made ones.
 
 `adjourn.actors.middleware.telemetry` loads on its own: it needs the extra `otel`.
 """

@@ -1,4 +1,4 @@
-"""A budget over many runs, in this process. What one run may use stands in its `Limits`, which outlive the process."""
+"""A budget shared by many runs of one process. `Limits` bounds a single run, also across restarts."""
 
 from ..models.language_model import ModelRequest
 from .interface import CallModel, EndRun, Middleware, ModelOutcome
@@ -7,11 +7,12 @@ __all__ = ["Budget"]
 
 
 class Budget(Middleware):
-    """A budget that all runs share whose agents carry this very object. Where it is used up, a run that wants another
-    model call ends as failed with the reason `maxCost`, `maxTokens` or `maxTurns`.
+    """A budget shared by all runs whose agents have this object as middleware. Once it is used up, a run that wants
+    another model call ends as failed, with the reason `maxCost`, `maxTokens` or `maxTurns`.
 
-    Calls that are under way when it runs out are let finish, so it may be overdrawn by as many. Inside of a `Retry`
-    each attempt counts, also as a model call; outside of it a call counts once, with what its last attempt has used.
+    Calls in progress at that moment finish, so the budget may be exceeded by their usage. Inside a `Retry`, each
+    attempt counts as a model call with its own usage. Outside a `Retry`, the whole call counts once, with its last
+    attempt's usage.
 
     Raises: ValueError.
     """
@@ -19,8 +20,8 @@ class Budget(Middleware):
     def __init__(
         self,
         *,
-        max_cost: float | None = None,  # in the currency of the models' prices; a model without prices costs nothing
-        max_tokens: int | None = None,  # read, written and cached
+        max_cost: float | None = None,  # in the currency of the models' prices; 0 for a model without prices
+        max_tokens: int | None = None,  # input, output and cached tokens
         max_turns: int | None = None,  # model calls
     ) -> None:
         self.limits = {"maxCost": max_cost, "maxTokens": max_tokens, "maxTurns": max_turns}
@@ -30,7 +31,7 @@ class Budget(Middleware):
                 raise ValueError(f"Budget: {reason} must be positive, got {limit}")
 
     async def model_call(self, request: ModelRequest, call_next: CallModel) -> ModelOutcome:
-        """The call's own outcome. Raises: EndRun."""
+        """Makes the call, if budget is left. Raises: EndRun."""
         for reason, limit in self.limits.items():
             if limit is not None and self.used[reason] >= limit:
                 raise EndRun(reason, f"the budget of {limit:g} {_UNITS[reason]} is used up")

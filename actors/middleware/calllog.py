@@ -1,4 +1,4 @@
-"""A structured log of model and tool calls: one record each, when it ends. Middleware; never what was said."""
+"""A structured log of model and tool calls: one record at the end of each call, without its content. Middleware."""
 
 import json
 import logging
@@ -14,10 +14,10 @@ __all__ = ["CallLog"]
 
 
 class CallLog(Middleware):
-    """Logs every model call and every tool call as it ends: INFO, WARNING if it failed, DEBUG if it was cancelled.
+    """Logs every model call and tool call when it ends: INFO, WARNING if it failed, DEBUG if it was cancelled.
 
-    The record's message is `model_call` or `tool_call` with `key=value` pairs; the same pairs stand in the record's
-    `adjourn` attribute, as a dict, for handlers that write JSON. Neither prompts nor answers, arguments or results.
+    The record's message is `model_call` or `tool_call` with `key=value` pairs; its `adjourn` attribute has the same
+    pairs as a dict, for handlers that write JSON. Prompts, answers, arguments and results are not logged.
     """
 
     observes = True
@@ -26,7 +26,7 @@ class CallLog(Middleware):
         self._logger = logging.getLogger(logger) if isinstance(logger, str) else logger
 
     async def model_call(self, request: ModelRequest, call_next: CallModel) -> ModelOutcome:
-        """The call's own outcome."""
+        """Makes the call, and logs it."""
         fields: dict[str, object] = {
             "run_id": request.run_id,
             "call_id": request.call_id,
@@ -58,7 +58,7 @@ class CallLog(Middleware):
         return outcome
 
     async def tool_call(self, request: ToolRequest, call_next: CallTool) -> ToolOutcome:
-        """The call's own outcome."""
+        """Makes the call, and logs it."""
         fields: dict[str, object] = {
             "run_id": request.run_id,
             "tool_call_id": request.tool_call_id,

@@ -1,7 +1,7 @@
-"""How an agent's middleware is called: the chain around one model call or one tool call.
+"""The chain of middleware around one model call or one tool call.
 
-What middleware does wrong ends here: it is logged, and `middleware_error` tells the watchers. What a call is, and what
-is shown of it, is `model_call.py`'s and `tool_call.py`'s business; what looks at events alone is in `taps.py`.
+Errors of middleware end here: they are logged, and `middleware_error` tells the watchers. `model_call.py` and
+`tool_call.py` make the calls themselves and show their events; `taps.py` has middleware that only watches events.
 """
 
 import logging
@@ -34,21 +34,21 @@ Outcome = TypeVar("Outcome")
 
 
 def around(middleware: Iterable[Middleware], hook: Hook) -> list[Middleware]:
-    """Those that do something there, in their order."""
+    """Returns the middleware that overrides this hook, in order."""
     inherited = getattr(Middleware, hook)
     return [each for each in middleware if getattr(getattr(each, hook), "__func__", None) is not inherited]
 
 
 class _Link(Generic[Request, Outcome]):
-    """One middleware's `call_next`, for one call."""
+    """The `call_next` of one middleware, for one call."""
 
     def __init__(self, chain: "Chain[Request, Outcome]", place: int, request: Request) -> None:
         self._chain, self._place, self._request = chain, place, request
         self._busy = False
-        self.over = False  # the middleware is done
-        self.began = False  # it was called
-        self.outcome: Outcome | None = None  # of the latest time
-        self.end: EndRun | None = None  # what came of the latest time instead
+        self.over = False  # whether the middleware has returned or raised
+        self.began = False  # whether it was called
+        self.outcome: Outcome | None = None  # of the latest call_next
+        self.end: EndRun | None = None  # raised by the latest call_next, instead of an outcome
 
     async def __call__(self, given: Request) -> Outcome:
         if self._busy:
@@ -70,7 +70,7 @@ class _Link(Generic[Request, Outcome]):
         return self._chain.own(self.outcome)
 
     async def will_retry(self, wait_s: float) -> None:
-        """Tell the watchers that this will be called again. Of model calls only."""
+        """Tells the watchers that call_next will be called again. For model calls only."""
         if not self.began or self._busy:
             raise RuntimeError("will_retry is for when call_next has given an outcome")
         if not 0 <= wait_s < math.inf:
@@ -79,11 +79,11 @@ class _Link(Generic[Request, Outcome]):
 
 
 class Chain(Generic[Request, Outcome]):
-    """One call, with the middleware around it. Raises: EndRun, where `may_end`."""
+    """One call with the middleware around it. Raises: EndRun if `may_end`."""
 
     where: ClassVar[Literal["model", "tool"]]
-    once: ClassVar[bool]  # call_next may be called once at most
-    may_end: ClassVar[bool]  # the run, by EndRun
+    once: ClassVar[bool]  # whether call_next may be called only once
+    may_end: ClassVar[bool]  # whether middleware may end the run, by EndRun
 
     def __init__(
         self,
@@ -92,41 +92,43 @@ class Chain(Generic[Request, Outcome]):
         show: Show,
     ) -> None:
         self._middleware, self._innermost, self._show = middleware, innermost, show
-        self.answer: Outcome | None = None  # that whoever ended the run had before
+        self.answer: Outcome | None = None  # the outcome that the middleware which ended the run had got
 
-    # What differs between the two kinds.
+    # Different for model calls and tool calls.
 
     async def _enter(self, middleware: Middleware, request: Request, link: "_Link[Request, Outcome]") -> Outcome:
         raise NotImplementedError
 
     def call_id(self, request: Request) -> str:
-        """The correlation id."""
+        """Returns the correlation id."""
         raise NotImplementedError
 
     def own(self, value: Any) -> Any:
-        """The same request or outcome, so that a middleware which changes it in place changes nothing elsewhere."""
+        """Returns a copy of a request or outcome, so that a middleware that changes it changes nothing else."""
         raise NotImplementedError
 
     def accepted(self, given: Request, request: Request) -> Request:
-        """What goes further in where the middleware that got `request` calls on with `given`. Raises: ValueError."""
+        """Returns the request to pass inward, when a middleware that got `request` calls on with `given`. Raises:
+        ValueError.
+        """
         raise NotImplementedError
 
     def _checked(self, outcome: Outcome, link: "_Link[Request, Outcome]") -> Outcome:
-        """That middleware's outcome as it will be stored. Raises: CodecError, TypeError."""
+        """Returns the middleware's outcome as it will be stored. Raises: CodecError, TypeError."""
         raise NotImplementedError
 
     def _failed(self, text: str, link: "_Link[Request, Outcome]") -> Outcome:
-        """The outcome of a call that failed in that middleware."""
+        """Returns the outcome of a call whose middleware failed."""
         raise NotImplementedError
 
     async def announce(self, wait_s: float) -> None:
-        """Tell the watchers that the call is going to be made again."""
+        """Tells the watchers that the call will be made again."""
         raise NotImplementedError
 
-    # What doesn't.
+    # The same for both.
 
     async def run(self, request: Request, place: int = 0) -> Outcome:
-        """What comes of the call, from the middleware at `place` inward."""
+        """Makes the call, through the middleware from `place` inward, and returns its outcome."""
         if place == len(self._middleware):
             return await self._innermost(request)
         link = _Link(self, place, request)
@@ -141,7 +143,7 @@ class Chain(Generic[Request, Outcome]):
         finally:
             link.over = True
         if self.may_end and isinstance(error, EndRun):
-            if link.end is None:  # or it is another's, on its way out
+            if link.end is None:  # otherwise another middleware's EndRun passes through
                 self.answer = link.outcome
             raise error
         return await self._go_on(request, place, link, error, answered)
@@ -149,19 +151,21 @@ class Chain(Generic[Request, Outcome]):
     async def _go_on(
         self, request: Request, place: int, link: _Link[Request, Outcome], error: BaseException, answered: bool
     ) -> Outcome:
-        """After a middleware has failed: its call fails too. One that only observes is passed over."""
+        """Handles a failed middleware: its call fails too, unless it only observes; then the call goes on without
+        it.
+        """
         name = name_of(self._middleware[place])
         info = error_info(error, self._where(place, request))
         told = MiddlewareError(middleware=name, where=self.where, error=info, call_id=self.call_id(request))
         await self._show((told,))
-        if link.end is not None:  # the run ends, whatever went wrong on the way out
+        if link.end is not None:  # the run ends, whatever failed after that
             raise link.end
         if observes(self._middleware[place]):
             if link.outcome is not None:
                 return link.outcome
             if not link.began and not answered:
                 return await self.run(request, place + 1)
-            # It had cut the call short, or answered in its place: nobody may make the call in its stead.
+            # It had skipped the call or answered itself, so the call must not be made without it.
         return self._failed(f"middleware {name} failed: {info.message}", link)
 
     def _where(self, place: int, request: Request) -> str:
@@ -170,7 +174,7 @@ class Chain(Generic[Request, Outcome]):
 
 
 class ModelChain(Chain[ModelRequest, ModelOutcome]):
-    """Around a model call."""
+    """The chain around a model call."""
 
     where, once, may_end = "model", False, True
 
@@ -214,7 +218,7 @@ class ModelChain(Chain[ModelRequest, ModelOutcome]):
         if type(outcome) is not ModelOutcome:
             raise TypeError(f"model_call returns a ModelOutcome, not {type(outcome).__name__}")
         if link.outcome is not None and outcome.message is link.outcome.message:
-            return outcome  # it can't have changed: see `own`
+            return outcome  # unchanged: `own` made a copy
         return replace(outcome, message=self._check(outcome.message))
 
     def _failed(self, text: str, link: _Link[ModelRequest, ModelOutcome]) -> ModelOutcome:
@@ -226,7 +230,7 @@ class ModelChain(Chain[ModelRequest, ModelOutcome]):
 
 
 class ToolChain(Chain[ToolRequest, ToolOutcome]):
-    """Around the execution of a tool."""
+    """The chain around the execution of a tool."""
 
     where, once, may_end = "tool", True, False
 
@@ -243,7 +247,7 @@ class ToolChain(Chain[ToolRequest, ToolOutcome]):
         super().__init__(middleware, self._execute, show)
         self._carry_out, self._block = carry_out, block
         self._is_settled, self._max_result_bytes = is_settled, max_result_bytes
-        self._executed = False  # or may have been
+        self._executed = False  # whether the tool may have been executed
 
     async def _execute(self, request: ToolRequest) -> ToolOutcome:
         self._executed = True
@@ -294,7 +298,7 @@ class ToolChain(Chain[ToolRequest, ToolOutcome]):
 
 
 def name_of(middleware: Middleware) -> str:
-    """The name of a middleware, or that of its class where it has none that events can carry."""
+    """Returns a middleware's name, or its class's name if events can't carry that."""
     try:
         name: Any = middleware.name
         codec.check_value(name)
@@ -306,7 +310,7 @@ def name_of(middleware: Middleware) -> str:
 
 
 def observes(middleware: Middleware) -> bool:
-    """Whether a middleware says that it only observes. Where that is not plain, it doesn't: its errors fail calls."""
+    """Whether a middleware only observes. If it doesn't say True, its errors fail calls."""
     try:
         said: Any = middleware.observes
     except BaseException as error:  # noqa: ASYNC103  # nothing was awaited
@@ -316,6 +320,6 @@ def observes(middleware: Middleware) -> bool:
 
 
 def error_info(error: BaseException, where: str) -> ErrorInfo:
-    """An error of middleware as others are told of it; it is logged, with its traceback, under the same id."""
+    """Logs an error of middleware with its traceback under an id; returns what others may know of it, with this id."""
     told = internal_error(error, where, logger)
     return ErrorInfo(type=told.type, message=told.message, id=told.data["id"])

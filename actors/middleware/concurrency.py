@@ -1,4 +1,4 @@
-"""A bound on model calls at once, over many runs, in this process."""
+"""Limits concurrent model calls over many runs, in this process."""
 
 from collections.abc import Mapping
 
@@ -11,10 +11,10 @@ __all__ = ["ConcurrencyLimit"]
 
 
 class ConcurrencyLimit(Middleware):
-    """Bounds how many model calls are under way at once with each provider; the others wait, first come, first served.
-    `limits`: one number for each provider, or numbers by provider name (the others are not bounded).
+    """Limits concurrent model calls per provider; further calls wait, first come, first served.
 
-    An abort ends the wait at once. Inside of a `Retry` the slot is free while that waits, outside of it is not.
+    `limits`: one number for every provider, or numbers by provider name (others have no limit). An abort ends the wait
+    at once. Inside a `Retry`, the slot is free while the retry waits; outside, it is not.
 
     Raises: ValueError.
     """
@@ -27,7 +27,7 @@ class ConcurrencyLimit(Middleware):
         self._slots: trio.lowlevel.RunVar[dict[str, trio.Semaphore]] = trio.lowlevel.RunVar("slots")
 
     async def model_call(self, request: ModelRequest, call_next: CallModel) -> ModelOutcome:
-        """The call's own outcome, once it was its turn."""
+        """Waits for a free slot, then makes the call."""
         slots = self._slots_of(request.model.provider)
         if slots is None:
             return await call_next(request)

@@ -1,6 +1,6 @@
-"""What may stand around an agent's calls and watch its events: the interface, and how a chain of them is called.
+"""The interface of middleware: it wraps an agent's calls and watches its events.
 
-Ready-made ones are in modules of their own: `retry`, `budget`, `concurrency`, `calllog`, `telemetry`.
+The modules `retry`, `budget`, `concurrency`, `calllog` and `telemetry` have ready-made ones.
 """
 
 from collections.abc import Awaitable, Callable
@@ -20,35 +20,35 @@ __all__ = ["CallModel", "CallTool", "EndRun", "Middleware", "ModelOutcome", "Too
 
 @dataclass(frozen=True, slots=True)
 class ModelOutcome:
-    """What came of a model call."""
+    """The outcome of a model call."""
 
-    message: AssistantMessage  # whole, or as far as it came
-    failed: Failed | None = None  # of a call that failed: status and `retry_after_s`, where the provider gave them
-    shown: bool = False  # watchers have seen deltas of it: to call again voids what they saw
+    message: AssistantMessage  # complete, or what had arrived
+    failed: Failed | None = None  # if the call failed: status and `retry_after_s`, if the provider gave them
+    shown: bool = False  # whether watchers have seen deltas; calling again voids them
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ToolRequest:
-    """A tool call that is about to be carried out."""
+    """A tool call about to be executed."""
 
     run_id: str
-    agent: str  # its name
+    agent: str  # the agent's name
     tool: ToolSpec
     tool_call_id: str  # unique for ever: the correlation id
     arguments: dict[str, Any]  # valid under the tool's schema
-    decision: Any = None  # of a gated call
-    metadata: dict[str, Any] = field(default_factory=dict[str, Any])  # of the run
+    decision: Any = None  # for a gated call
+    metadata: dict[str, Any] = field(default_factory=dict[str, Any])  # the run's
 
 
 class CallModel(Protocol):
-    """`call_next` of a model call."""
+    """The `call_next` of a model call."""
 
     async def __call__(self, request: ModelRequest, /) -> ModelOutcome:
-        """Make the call, or what the next middleware makes of it."""
+        """Makes the call, through the middleware further inside."""
         ...
 
     async def will_retry(self, wait_s: float, /) -> None:
-        """Tell the watchers now, not only when it happens, that the call is made again once `wait_s` have passed."""
+        """Tells the watchers in advance that the call will be made again after `wait_s` seconds."""
         ...
 
 
@@ -56,12 +56,12 @@ CallTool = Callable[[ToolRequest], Awaitable[ToolOutcome]]
 
 
 class EndRun(ProgramError):
-    """Raised by a middleware around a model call: the run ends as `failed`, with this reason in `agent_end`.
+    """Raised by a middleware around a model call to end the run as `failed`, with this reason in `agent_end`.
 
-    Raised after the model has answered: the answer stays in the transcript and its usage counts, its tool calls are not
-    executed. Around a tool call, or out of a tap, it is an exception like any other.
+    If raised after the model has answered, the answer stays in the transcript and its usage counts, but its tool calls
+    are not executed. Around a tool call, or in `on_event`, it is an ordinary exception.
 
-    Raises: InvalidValue, TypeError for what an event can't carry.
+    Raises: InvalidValue, TypeError for texts that an event can't carry.
     """
 
     def __init__(self, reason: str, message: str) -> None:
@@ -75,49 +75,49 @@ class EndRun(ProgramError):
 
 
 class Middleware:
-    """The base of all middleware: it changes nothing. Override what you need.
+    """The base class of middleware; changes nothing. Override what you need.
 
-    One object serves any number of runs at once. In `Agent(middleware=[a, b])`, `a` stands outside of `b`. A run that
-    another process takes up has the middleware of today's agent; a model call that is made again there is another call.
+    One object serves any number of runs at once. In `Agent(middleware=[a, b])`, `a` is outside `b`. After a restart, a
+    run gets the middleware of today's agent, and a repeated model call is a new call for it.
 
-    What it raises, or returns that can't be stored, fails the call that it stood around, and nothing else: a guard that
-    breaks opens nothing. Before `call_next` nothing was executed; after it the tool was, and the model is told that it
-    may have taken effect. The error is logged (`adjourn.middleware`) and watchers are told (`middleware_error`).
-    Cancellation always passes, and so does the `EndRun` of another middleware further in.
+    If middleware raises, or returns what can't be stored, only the wrapped call fails: a broken guard opens nothing. If
+    the error comes before `call_next`, nothing was executed; if later, the tool was executed, and the model is told
+    that it may have taken effect. The error is logged (`adjourn.middleware`), and `middleware_error` tells the
+    watchers. Cancellation always passes, and so does `EndRun` from further inside.
 
-    One that only observes says so by `observes = True`. When that raises, the call goes on as if it were not there, and
-    what `call_next` has given stands; only a call that it has cut short, or answered itself, fails all the same.
+    Set `observes = True` for middleware that only observes. If it raises, the call goes on without it, and an outcome
+    of `call_next` stands. But if it had skipped the call or answered itself, the call still fails.
     """
 
-    observes: bool = False  # its errors are passed over: it is there to look, not to decide
+    observes: bool = False  # True: its errors don't fail calls, because it only observes
 
     @property
     def name(self) -> str:
-        """What it is called in events and logs."""
+        """Its name in events and logs."""
         return type(self).__name__
 
     async def model_call(self, request: ModelRequest, call_next: CallModel) -> ModelOutcome:
-        """Stand around a model call. The deltas go to the watchers while `call_next` is under way.
+        """Wraps a model call. During `call_next`, the deltas go to the watchers.
 
-        `call_next` may be given another request; it may not be called at all, or again: then what had been shown of the
-        message is void, and watchers are told (`agent_retry`). Two calls of it at once raise RuntimeError. It raises
-        nothing else but EndRun: what fails is an outcome whose message has the `stop_reason` error.
-        `request.call_id` is the correlation id.
+        `call_next` may get a changed request. It may be skipped, or called again: then the message that was shown is
+        void, and the watchers are told (`agent_retry`). Two concurrent calls raise RuntimeError. It raises nothing else
+        but EndRun: a failed call is an outcome whose message has the `stop_reason` error. `request.call_id` is the
+        correlation id.
         """
         return await call_next(request)
 
     async def tool_call(self, request: ToolRequest, call_next: CallTool) -> ToolOutcome:
-        """Stand around the execution of a tool here, once whoever had to decide has; clients' executions have none.
-        What fails is an outcome with `is_error`, not an exception.
+        """Wraps the execution of a tool in this process, after any decision. Not used for client-side calls.
 
-        Of what `call_next` is given, only the arguments count. They may be others, valid ones, unless somebody has
-        decided on these; else it raises ValueError and nothing is executed. A second call raises RuntimeError.
-        `request.tool_call_id` is the correlation id.
+        `call_next` uses only the arguments of its request. They may be changed to other valid ones, but not after a
+        decision on them: this raises ValueError, and nothing is executed. A second call raises RuntimeError. A failed
+        call is an outcome with `is_error`, not an exception. `request.tool_call_id` is the correlation id.
         """
         return await call_next(request)
 
     def on_event(self, envelope: Envelope) -> None:
-        """Look at an event that has just been published, in order, each once in a process. It must not wait.
+        """Sees each published event, in order, once per process. Must not wait.
 
-        One that raises sees what follows all the same; watchers are told of it once, until the run has left memory.
+        After an error it still gets later events; watchers are told of its first error only, until the run leaves
+        memory.
         """

@@ -1,4 +1,4 @@
-"""Retrying model calls: what is tried again, when, and until when. A middleware; without it nothing is retried."""
+"""Retries failed model calls. A middleware; without it nothing is retried."""
 
 import math
 
@@ -11,14 +11,15 @@ __all__ = ["Retry"]
 
 
 class Retry(Middleware):
-    """Makes a model call again while its failure is `transient` (statuses 408, 425, 429, 500, 502, 503, 504, 529, what
-    the provider says of itself in mid-stream, and the network), after a growing, jittered wait.
+    """Retries a model call while its failure is `transient`, after a growing wait with jitter. Transient are the
+    statuses 408, 425, 429, 500, 502, 503, 504, 529, a provider's own transient errors in mid-stream, and network
+    errors.
 
-    Where the provider says how long it wants to be left alone, that is how long it is. No attempt begins after
-    `deadline_s`; a call that has failed for good has the last attempt's message. Watchers are told of each new attempt
-    (`agent_retry`). An abort ends the wait at once.
+    If the provider asks for a wait, that wait is used. No attempt starts after `deadline_s`. The last attempt's message
+    is the outcome of a call that failed for good. Watchers are told of each new attempt (`agent_retry`). An abort ends
+    the wait at once.
 
-    Once watchers have seen a part of a message its failure is final, unless `restart`: then the message begins anew.
+    A failure after watchers have seen a part of the message is final, unless `restart`: then the message starts anew.
 
     Raises: ValueError.
     """
@@ -26,11 +27,11 @@ class Retry(Middleware):
     def __init__(
         self,
         *,
-        attempts: int = 5,  # of one call, the first included
-        deadline_s: float = 120.0,  # from the first attempt's start to the last one's
-        wait_initial_s: float = 0.5,  # before the second attempt; doubles with each
-        wait_max_s: float = 30.0,  # of a wait that the provider didn't ask for
-        jitter_s: float = 1.0,  # at most so much is added to a wait, at random
+        attempts: int = 5,  # per call, including the first
+        deadline_s: float = 120.0,  # from the start of the first attempt to the start of the last
+        wait_initial_s: float = 0.5,  # before the second attempt; doubles each time
+        wait_max_s: float = 30.0,  # limit of a wait that the provider did not ask for
+        jitter_s: float = 1.0,  # maximum random addition to a wait
         restart: bool = False,
     ) -> None:
         if attempts < 1:
@@ -47,11 +48,11 @@ class Retry(Middleware):
         self.restart = restart
 
     async def model_call(self, request: ModelRequest, call_next: CallModel) -> ModelOutcome:
-        """The outcome of the first attempt that does not fail, or of the last."""
-        import stamina  # only who retries pays for the import
+        """Returns the outcome of the first attempt that doesn't fail, or of the last one."""
+        import stamina  # only users of Retry pay for the import
 
         deadline = trio.current_time() + self.deadline_s
-        least_wait_s = 0.0  # before the next attempt, without the jitter
+        least_wait_s = 0.0  # minimum before the next attempt, without jitter
         outcome: ModelOutcome | None = None
 
         def backoff(error: Exception) -> bool | float:
@@ -68,7 +69,7 @@ class Retry(Middleware):
             async for attempt in stamina.retry_context(
                 on=backoff,
                 attempts=self.attempts,
-                timeout=None,  # on trio's clock, above
+                timeout=None,  # bounded above, on trio's clock
                 wait_initial=self.wait_initial_s,
                 wait_max=self.wait_max_s,
                 wait_jitter=self.jitter_s,
@@ -93,7 +94,7 @@ class Retry(Middleware):
 
 
 class _Failure(Exception):
-    """A call that failed, on its way through the retry library."""
+    """Carries a failed call through the retry library."""
 
     def __init__(self, outcome: ModelOutcome) -> None:
         super().__init__(outcome.message.error_message)

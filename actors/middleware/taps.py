@@ -1,4 +1,4 @@
-"""The taps of one run: middleware that looks at events as they are published. It never holds the run up."""
+"""Passes a run's published events to its middleware; the run never waits for this."""
 
 from collections.abc import Sequence
 
@@ -12,17 +12,17 @@ __all__ = ["Taps", "taps_of"]
 
 
 class Taps:
-    """Those of one run's middleware that look at its events."""
+    """The middleware of one run that watches its events."""
 
     __slots__ = ("_failed", "_run_id", "_taps", "untold")
 
     def __init__(self, taps: Sequence[Middleware], run_id: str) -> None:
         self._taps, self._run_id = taps, run_id
-        self._failed: set[int] = set()  # their places
-        self.untold: list[MiddlewareError] = []  # what watchers are to be told, one event for each tap at most
+        self._failed: set[int] = set()  # their places in `_taps`
+        self.untold: list[MiddlewareError] = []  # errors that watchers have still to be told, one for each tap at most
 
     def see(self, events: Sequence[Event], last: int, time: int) -> None:
-        """Let each see events that have just been published; `last` is the number of the last of them."""
+        """Passes on events that were just published; `last` is the seq of the last one."""
         for seq, event in enumerate(events, last - len(events) + 1):
             envelope = Envelope(run_id=self._run_id, seq=seq, time=time, event=event)
             for place, tap in enumerate(self._taps):
@@ -41,13 +41,13 @@ class Taps:
 
 
 def _own(envelope: Envelope) -> Envelope:
-    """The same, sharing nothing that can be changed: the arguments in an event are those that a tool executes with."""
-    if isinstance(envelope.event, MessageUpdate):  # the many; texts and numbers only
+    """Returns a copy: a tool executes with the very arguments that an event holds."""
+    if isinstance(envelope.event, MessageUpdate):  # the most frequent; only texts and numbers
         return envelope
     return codec.from_json(codec.to_json(envelope), Envelope)
 
 
 def taps_of(middleware: Sequence[Middleware], run_id: str) -> Taps | None:
-    """The taps of one run; None where there are none."""
+    """Returns the taps of one run; None if there are none."""
     taps = around(middleware, "on_event") if middleware else []
     return Taps(taps, run_id) if taps else None
