@@ -1,13 +1,12 @@
-"""The Store contract as a test suite, for any store that anyone writes. Needs trio alone, no test framework.
+"""The Store contract as a test suite for any store. Needs only trio, no test framework.
 
     @pytest.mark.parametrize("clause", clauses_for(MyStore.claims), ids=str)
     async def test_contract(clause, tmp_path):
         await clause.check(lambda: open_my_store(tmp_path / "runs"))
 
-`check_store` runs all of it at once. What a store claims (`StoreClaims`) decides which clauses it has to keep. A clause
-takes an empty store, and doesn't depend on how fast it is. One that fails says what it expected, and a note on the
-exception names it. A process killed in the middle of a save is beyond what runs inside a process: a durable store tests
-that by itself.
+`check_store` runs everything at once. A store's claims (`StoreClaims`) decide which clauses apply to it. A clause takes
+an empty store, and does not depend on speed. A failed clause says what it expected, and a note on the exception names
+it. Not covered: a process killed during a save; a durable store needs its own test for that.
 """
 
 from collections.abc import Callable
@@ -23,14 +22,14 @@ CLAUSES: tuple[Clause, ...] = tuple(clause for each in _FILES for clause in each
 
 
 def clauses_for(claims: StoreClaims) -> tuple[Clause, ...]:
-    """The clauses that a store with these claims has to keep."""
+    """Returns the clauses that apply to a store with these claims."""
     return tuple(clause for clause in CLAUSES if all(getattr(claims, need) for need in clause.needs))
 
 
 async def check_store(new: Callable[[], Opener]) -> None:
-    """Check all that the store claims. `new` gives the opener of another empty store each time.
+    """Checks everything that the store claims. Each call of `new` returns the opener of another empty store.
 
-    Raises: as `Clause.check`, from the first clause that is broken.
+    Raises: as `Clause.check`, from the first broken clause.
     """
     async with new()() as store:
         claims = store.claims

@@ -1,4 +1,4 @@
-"""How clauses call a store: for the error, all at once, page by page, or cancelled half way. No clauses here."""
+"""Ways in which clauses call a store: for its errors, concurrently, page by page, or cancelled. No clauses here."""
 
 from collections.abc import Awaitable, Sequence
 from typing import Any
@@ -13,7 +13,7 @@ __all__ = ["all_pages", "cancelled_at", "error_of", "errors_of", "lists_of", "sa
 
 
 async def error_of(call: Awaitable[object]) -> AdjournError | None:
-    """What the call raises, of ours."""
+    """Makes the call; returns its AdjournError, if any."""
     try:
         await call
     except AdjournError as error:
@@ -22,7 +22,7 @@ async def error_of(call: Awaitable[object]) -> AdjournError | None:
 
 
 async def errors_of(calls: Sequence[Awaitable[object]]) -> list[AdjournError | None]:
-    """What each of these calls raises, of ours, made all at once."""
+    """Makes all calls concurrently; returns each one's AdjournError, if any."""
     errors: list[AdjournError | None] = [None] * len(calls)
 
     async def one(n: int) -> None:
@@ -35,14 +35,14 @@ async def errors_of(calls: Sequence[Awaitable[object]]) -> list[AdjournError | N
 
 
 async def save_all(store: Store, heads: Sequence[Head]) -> None:
-    """Save these runs all at once, each for the first time."""
+    """Saves these runs concurrently, each for the first time."""
     errors = await errors_of([store.save(head, expected_version=0) for head in heads])
     refused = [f"{head.id}: {error!r}" for head, error in zip(heads, errors, strict=True) if error]
     assert not refused, f"each is a run of its own, but first saves were refused: {refused[:3]}"
 
 
 async def all_pages(store: Store, limit: int, **filters: Any) -> list[Head]:
-    """The heads of all pages of at most `limit`, each read with the cursor of the one before."""
+    """Returns the heads of all pages of at most `limit`, following the cursors."""
     asked = f"list(limit={limit}, {filters})"
     found: list[Head] = []
     after: str | None = None
@@ -59,7 +59,7 @@ async def all_pages(store: Store, limit: int, **filters: Any) -> list[Head]:
 
 
 async def lists_of(store: Store) -> dict[str, tuple[Head, ...]]:
-    """What the lists hold of runs that are running or paused, of agents a and b, and due at 1 or 2."""
+    """Returns the lists of running and paused runs, of agents a and b, of waiting runs, and of runs due at 1 or 2."""
     return {
         "all": (await store.list()).heads,
         "running": (await store.list(status="running")).heads,
@@ -73,7 +73,7 @@ async def lists_of(store: Store) -> dict[str, tuple[Head, ...]]:
 
 
 class _CancelAt(trio.abc.Instrument):
-    """Cancels a scope when a task stops to wait for the nth time."""
+    """Cancels a scope at a task's nth stop, that is, when the task waits for the nth time."""
 
     def __init__(self, stop: int, scope: trio.CancelScope) -> None:
         self._task = trio.lowlevel.current_task()
@@ -88,7 +88,10 @@ class _CancelAt(trio.abc.Instrument):
 
 
 async def cancelled_at(stop: int, call: Awaitable[object]) -> tuple[bool, bool]:
-    """Make the call, cancelled at its nth stop (0: before it begins): whether it returned, and got to that stop."""
+    """Makes the call, and cancels it at its nth stop (0: before it starts).
+
+    Returns whether the call returned, and whether it reached that stop.
+    """
     done = False
     scope = trio.CancelScope()
     watch = _CancelAt(stop, scope)

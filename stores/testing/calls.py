@@ -108,7 +108,7 @@ async def a_late_save_brings_no_deleted_run_back(opener: Opener) -> None:
 
 @clause()
 async def the_version_is_the_one_that_the_head_says(opener: Opener) -> None:
-    head = a_head(version=4, status="completed")  # a run that is over is not begun anew either
+    head = a_head(version=4, status="completed")  # a finished run, too, is not started again
     async with opener() as store:
         await store.save(head, expected_version=0)
         for version in (5, 9):

@@ -56,7 +56,7 @@ async def abort_during_a_save_leaves_no_orphan_and_no_stray_error(opener: Opener
         async with trio.open_nursery() as nursery:
             for record in records:
                 nursery.start_soon(lambda r: store.save(r.head, r.journal, expected_version=0), record)
-            await trio.lowlevel.checkpoint()  # some have begun
+            await trio.lowlevel.checkpoint()  # some calls have started
             nursery.cancel_scope.cancel()
         listed = {head.id for head in (await store.list()).heads}
         for record in records:
@@ -102,7 +102,7 @@ async def lists_agree_with_a_cancelled_call(opener: Opener) -> None:
 
 
 async def _listed_as_loaded(store: Store, run_id: str) -> Head | None:
-    """The store's one run, if it is there, which all lists and counts tell like `load`."""
+    """Returns the store's one run, if any. Checks that all lists and counts agree with `load`."""
     record = await store.load(run_id)
     head = record.head if record else None
     expected = {
@@ -136,7 +136,7 @@ async def a_cancelled_read_leaves_the_store_in_order(opener: Opener) -> None:
         ]
         for read in reads:
             for stop in count():
-                stops = [await cancelled_at(stop, read()) for _ in range(25)]  # more than a pool has connections
+                stops = [await cancelled_at(stop, read()) for _ in range(25)]  # more calls than a pool has connections
                 assert await store.load("run") == record, f"the record as it is, after a read cancelled at stop {stop}"
                 record = Record(head=next_head(record.head), journal=record.journal)
                 await store.save(record.head, expected_version=record.head.version - 1)

@@ -50,7 +50,7 @@ async def due_orders_times_as_numbers_to_the_millisecond(opener: Opener) -> None
 
 @clause()
 async def due_gives_runs_of_every_status(opener: Opener) -> None:
-    statuses = ("running", "paused", "completed", "failed", "aborted")  # those that are over fall due for deletion
+    statuses = ("running", "paused", "completed", "failed", "aborted")  # finished runs are due for deletion
     async with opener() as store:
         await save_all(store, [a_head(f"run-{n}", next_due=n, status=status) for n, status in enumerate(statuses)])
         found = [head.status for head in await store.due(9)]

@@ -1,4 +1,4 @@
-"""What clauses expect of a record that is too long to be printed: the first difference is named. No clauses here."""
+"""Compares records that are too long to print: names the first difference. No clauses here."""
 
 from collections.abc import Sequence
 
@@ -6,11 +6,11 @@ from ...protocol.record import Entry, Record
 
 __all__ = ["expect_record"]
 
-_SHOWN = 200  # characters of a value
+_SHOWN = 200  # characters of a value in a message
 
 
 def expect_record(found: Record | None, expected: Record, why: str) -> None:
-    """Nothing, if both are equal. Raises: AssertionError, which names the first difference."""
+    """Checks that both records are equal. Raises: AssertionError, which names the first difference."""
     assert found is not None, f"{why}: expected run {expected.head.id}, found none"
     assert found.head == expected.head, f"{why}: expected head {_short(expected.head)}, found {_short(found.head)}"
     assert found.journal == expected.journal, f"{why}: {_difference(found.journal, expected.journal)}"

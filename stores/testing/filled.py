@@ -1,4 +1,4 @@
-"""Heads and entries with no field at its default, made from their types, so that new fields are in them too."""
+"""Heads and entries without default values, made from their types, so that new fields are included."""
 
 from typing import Any
 
@@ -11,18 +11,18 @@ __all__ = ["every_entry", "full_head"]
 
 
 def full_head(run_id: str) -> Head:
-    """A head with a value in every field, fit to be the first of its run."""
+    """Returns a head with a value in every field, for the first save of its run."""
     (head,) = _values(inspect.type_info(Head), "head")
     return msgspec.structs.replace(head, id=run_id, schema_version=SCHEMA_VERSION, version=1, epoch=0)
 
 
 def every_entry() -> tuple[Entry, ...]:
-    """A journal entry of each kind, with a value in every field."""
+    """Returns a journal entry of each kind, with a value in every field."""
     return tuple(_values(inspect.type_info(Entry), "entry"))
 
 
 def _values(kind: inspect.Type, name: str) -> list[Any]:
-    """Values of that type, never None: one, or of a union one of each member. `name` makes them differ by field."""
+    """Returns values of this type, never None: one, or for a union one per member. `name` makes fields differ."""
     match kind:
         case inspect.StructType():
             return [kind.cls(**{field.name: _values(field.type, field.name)[0] for field in kind.fields})]

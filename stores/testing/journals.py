@@ -1,4 +1,4 @@
-"""The Store contract for long journals and large entries: as long and as large as a run's default limits allow."""
+"""The Store contract for long journals and large entries: up to a run's default limits."""
 
 from ...protocol.errors import VersionConflict
 from ...protocol.messages import AssistantMessage, Text, user
@@ -9,7 +9,7 @@ from .expecting import expect_record
 
 __all__ = ["CLAUSES"]
 
-LONG = 10_500  # more than a store gives at once that stops at 10,000
+LONG = 10_500  # finds a store that returns at most 10,000 at once
 
 
 @clause()
@@ -17,7 +17,7 @@ async def a_long_journal_comes_back_in_order(opener: Opener) -> None:
     journal = a_long_journal(LONG)
     head, done = a_head(version=0), 0
     async with opener() as store:
-        for ends in (1, 12, 12, 113, 1_213, LONG):  # the third appends nothing
+        for ends in (1, 12, 12, 113, 1_213, LONG):  # the third save appends nothing
             head = next_head(head)
             await store.save(head, list(journal[done:ends]), expected_version=head.version - 1)
             done = ends

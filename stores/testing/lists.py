@@ -1,4 +1,4 @@
-"""The Store contract for lists and counts of a few runs: their order, their filters, what they follow."""
+"""The Store contract for lists and counts of a few runs: order, filters, and changes."""
 
 from itertools import product
 from typing import Any
@@ -117,7 +117,7 @@ async def list_takes_filters_together_on_pages_of_any_size(opener: Opener) -> No
     heads: list[Head] = []
     for n, (status, agent, since) in enumerate(product(("paused", "running"), ("a", "b"), (None, 1, 2))):
         for copy in range(2):
-            run_id, at = f"run-{n:02}-{copy}", n % 3  # three times for all: many runs begin at the same moment
+            run_id, at = f"run-{n:02}-{copy}", n % 3  # only three times: many runs start at the same moment
             heads.append(a_head(run_id, status=status, agent=agent, waiting_since=since, created_at=at))
     async with opener() as store:
         for head in heads:
@@ -203,7 +203,7 @@ async def list_and_due_say_what_they_expected(opener: Opener) -> None:
 
 
 async def _ids(store: Store, limit: int, **filters: Any) -> list[str]:
-    """The ids of all pages of this size."""
+    """Returns the ids of all pages of this size."""
     return [head.id for head in await all_pages(store, limit, **filters)]
 
 

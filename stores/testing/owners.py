@@ -1,4 +1,4 @@
-"""The Store contract for owners: one after another, each with an epoch of its own, who leave in order or don't."""
+"""The Store contract for owners: one after another, each with its own epoch, with and without `release`."""
 
 from itertools import count
 
@@ -112,7 +112,7 @@ async def epochs_grow_when_opened_again(opener: Opener) -> None:
         assert (await store.acquire("two")).epoch > first.epoch, f"an epoch above {first.epoch}"
 
 
-# Leaving in order.
+# Owners that call `release`.
 
 
 @clause("fenced")

@@ -1,4 +1,4 @@
-"""The Store contract for many runs: pages of every size, however many runs begin or fall due at one moment."""
+"""The Store contract for many runs: pages of every size, even if many runs start or are due at the same moment."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from .contract import Clause, Opener, a_head, clause, next_head
 
 __all__ = ["CLAUSES"]
 
-MANY = 1_050  # more than a store gives at once that stops at 1,000
+MANY = 1_050  # finds a store that returns at most 1,000 at once
 
 
 @clause()
@@ -64,7 +64,7 @@ async def a_cursor_goes_on_where_it_was_while_runs_change(opener: Opener) -> Non
         assert [head.id for head in first.heads] == ["run-9", "run-8", "run-7"], "the first three of nine"
         for n, changed in (
             (8, {"updated_at": 99, "created_at": 1}),
-            (7, {"status": "completed"}),  # the run that the cursor was made at
+            (7, {"status": "completed"}),  # the run that the cursor points to
             (5, {"updated_at": 99, "created_at": 99}),
             (4, {"status": "running"}),
         ):
@@ -82,7 +82,7 @@ async def a_cursor_goes_on_where_it_was_while_runs_change(opener: Opener) -> Non
 
 
 def _many() -> list[Head]:
-    """Runs of few moments, 300 of each, and five among the oldest that a filter finds."""
+    """Returns runs with few start times, 300 at each; a filter finds five of the oldest."""
     rare: dict[str, Any] = {"agent": "rare", "status": "failed", "waiting_since": 1}
     return [
         a_head(f"run-{n:04}", created_at=n // 300, next_due=(n + 150) // 300, **(rare if n in range(3, 23, 4) else {}))

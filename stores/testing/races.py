@@ -1,4 +1,4 @@
-"""The Store contract for many callers at once."""
+"""The Store contract for many concurrent callers."""
 
 from collections.abc import Awaitable, Sequence
 from typing import Any
@@ -39,7 +39,7 @@ async def concurrent_saves_never_tear_when_they_are_large(opener: Opener) -> Non
 
 
 async def _write_and_read(store: Store, saves: int, append: Sequence[Entry]) -> None:
-    """Save a run again and again while others load it: what they get is of one save."""
+    """Saves a run again and again while other tasks load it: each load must return exactly one save."""
 
     async def write(scope: trio.CancelScope) -> None:
         for version in range(1, saves + 1):
@@ -106,7 +106,7 @@ async def lists_give_every_run_as_one_save_left_it(opener: Opener) -> None:
         async def write(run_id: str) -> None:
             for version in range(2, 14):
                 await store.save(_state_of(run_id, version), expected_version=version - 1)
-                for _ in range(version % 3):  # not in step with the readers
+                for _ in range(version % 3):  # gets out of step with the readers
                     await trio.lowlevel.checkpoint()
 
         async def read(expected: Sequence[str] | None, **filters: Any) -> None:
@@ -130,7 +130,7 @@ async def lists_give_every_run_as_one_save_left_it(opener: Opener) -> None:
 
 
 def _state_of(run_id: str, version: int) -> Head:
-    """The head of a run that is now running and an agent's, now paused and another's."""
+    """Returns the head of a run that alternates between running and paused, and between two agents."""
     status, agent = ("running", "a") if version % 2 else ("paused", "b")
     return a_head(run_id, version, status=status, agent=agent)
 

@@ -1,4 +1,4 @@
-"""The Store contract for stores that are closed and opened again, and for those that only one may have open."""
+"""The Store contract for stores that are closed and reopened, and for stores that only one process may open."""
 
 from itertools import product
 
@@ -40,7 +40,7 @@ async def what_was_saved_is_there_however_the_store_was_left(opener: Opener) -> 
             expect_record(await store.load("run"), record, "what was saved before its block was cancelled")
             await store.save(after.head, expected_version=1)
             raise _Left
-    except* _Left:  # alone, or in the group of a nursery that the store has open
+    except* _Left:  # alone, or in the group of the store's nursery
         pass
     async with opener() as store:
         expect_record(await store.load("run"), after, "what was saved before its block raised")
@@ -79,7 +79,7 @@ async def a_run_goes_on_when_opened_again(opener: Opener) -> None:
             for other in {0, stored + 1} - {stored}:
                 error = await error_of(store.save(head, journal, expected_version=other))
                 assert isinstance(error, VersionConflict), f"expected version {other}, stored is {stored}"
-            late = a_head(version=head.version, created_at=head.version)  # createdAt of the first save stays
+            late = a_head(version=head.version, created_at=head.version)  # the first save's createdAt must stay
             await store.save(late, journal[done:ends], expected_version=stored)
             whole = Record(head=head, journal=journal[:ends])
             expect_record(await store.load("run"), whole, "the saves of every opening")
@@ -115,7 +115,7 @@ async def lists_are_the_same_when_opened_again(opener: Opener) -> None:
 async def saves_beside_a_close_are_whole_or_refused(opener: Opener) -> None:
     records = [Record(head=a_head(f"run-{n}"), journal=a_journal()) for n in range(40)]
     async with opener() as store:
-        await store.save(records[0].head, records[0].journal, expected_version=0)  # one that is surely before it
+        await store.save(records[0].head, records[0].journal, expected_version=0)  # a save that surely comes before it
         saves = [store.save(record.head, record.journal, expected_version=0) for record in records[1:]]
         errors = [None, *await errors_of([*saves[:20], store.aclose(), *saves[20:]])]
     assert errors.pop(21) is None, "the close itself"

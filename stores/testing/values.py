@@ -1,4 +1,4 @@
-"""The Store contract for values: ids of every shape, and numbers and texts at the edges of their domain."""
+"""The Store contract for values: ids of every form, and numbers and texts at their limits."""
 
 from typing import Any
 
@@ -14,10 +14,10 @@ __all__ = ["CLAUSES", "IDS", "VALUES"]
 
 # Run ids are 1 to 128 letters, digits, _ and -.
 IDS = (
-    *("a", "A", "aa", "aA", "Aa", "AA"),  # case counts
-    *("a_b", "axb", "a-b", "ab", "a__", "___", "_", "-", "--", "-a", "a-"),  # no character stands for others
-    *("run", "run-1", "run-10", "run-1-0", "run_1", "run1", "1-run"),  # nor the beginning for the whole
-    *("0", "00", "7", "007", "-7", "1e3", "1000", "0x10", "16", "1_000", "9" * 30),  # all of them are text
+    *("a", "A", "aa", "aA", "Aa", "AA"),  # case matters
+    *("a_b", "axb", "a-b", "ab", "a__", "___", "_", "-", "--", "-a", "a-"),  # no character is a wildcard
+    *("run", "run-1", "run-10", "run-1-0", "run_1", "run1", "1-run"),  # no prefix stands for the whole id
+    *("0", "00", "7", "007", "-7", "1e3", "1000", "0x10", "16", "1_000", "9" * 30),  # all are text, not numbers
     *("null", "None", "true", "NaN", "__proto__"),
     *("x" * 128, "x" * 127, "x" * 127 + "X", "x" * 127 + "y", "-" * 128),
 )
@@ -27,7 +27,7 @@ def _nested(levels: int) -> Any:
     return [_nested(levels - 1)] if levels else "the end"
 
 
-# Of the whole domain in `protocol.codec`.
+# The whole value domain of `protocol.codec`.
 VALUES: dict[str, Any] = {
     "empty": [None, "", [], {}, [[]], [{}], {"": {"": ""}}],
     "plain": [True, False, 1, 0, -1],
@@ -37,7 +37,7 @@ VALUES: dict[str, Any] = {
     "unicode": ["é", "e\u0301", "ß", "İ", "\u2028\u2029", "\ufeff", "\uffff", "\ufffd", "\U0010ffff", "👩\u200d👧"],
     "not text": ["null", "true", "1", "1.0", "NaN", "2025-11-28", "{}", "[]"],
     "keys": {"": 1, " ": 2, "a.b": 3, "$set": 4, "a\x00b": 5, "A": 6, "a": 7, "é": 8, "e\u0301": 9, "1": 10},
-    "deep": _nested(MAX_DEPTH - 1),  # in an object
+    "deep": _nested(MAX_DEPTH - 1),  # inside an object
 }
 
 
