@@ -1,4 +1,4 @@
-"""The ASGI app: what it is made of, and what it refuses as HTTP. What its routes do is `routes.py`'s."""
+"""Builds the ASGI app, and turns errors into HTTP responses. `routes.py` has the handlers."""
 
 import logging
 from collections.abc import Iterable, Mapping
@@ -45,20 +45,21 @@ def web_app(
     limits: GatewayLimits | None = None,
     page: bool = True,
 ) -> Entry:
-    """The runs of a system over HTTP: an ASGI app, to serve alone or to mount in another. It runs on trio.
+    """Returns an ASGI app that serves a system's runs over HTTP, alone or mounted in another app. It runs on trio.
 
-    The gateway's own protocol is at `/ws`, a page for people at `/`. Call `leave()` of the app before a server of your
-    own stops.
+    The gateway's protocol is at `/ws`, a page for people at `/`. If you run it on a server of your own, call the app's
+    `leave()` before that server stops.
 
     Args:
-        authenticator: says who a client is, by `Authorization: Bearer`. None: anonymous access, from this machine only.
-        authorizer: says whether a client may do what it asks for, an `Action`; the gateway's. None: everything.
-        origins: of web pages that may use it, beside those of this machine, as `https://example.org`; they are CORS's
-            allow-list, and their host names are names of this server.
-        allow_credentials: let pages of other origins send cookies, for an authenticator that reads them.
-        host: another name of this server, where it is bound to one.
-        limits: the gateway's; of a message's size, here of a body's.
-        page: serve the page, at `/`, `/page/` and `/js/`, without authentication. It is the same for everyone.
+        authenticator: says who a client is, from `Authorization: Bearer`. None: anonymous access, from this machine
+            only.
+        authorizer: says whether a client may perform an `Action`, as for the gateway. None: everything is allowed.
+        origins: web pages that may use the app, besides those of this machine, as `https://example.org`. They are the
+            CORS allow-list, and their host names are names of this server.
+        allow_credentials: lets pages of other origins send cookies, for an authenticator that reads cookies.
+        host: another name of this server, if it is bound to one.
+        limits: the gateway's limits; the message size here limits a request's body.
+        page: serves the page, at `/`, `/page/` and `/js/`, without authentication. It is the same for everyone.
 
     Raises: InvalidParams.
     """
@@ -118,6 +119,6 @@ def _route(path: str, handlers: Mapping[str, Handler]) -> Route:
 
 
 async def _http_error(request: Request, error: Exception) -> Response:
-    """Starlette's own refusals, as problems: no such path, no such verb."""
+    """Turns Starlette's own refusals (no such path, no such verb) into problem documents."""
     found = cast(HTTPException, error)
     return refusal(HttpRefusal(HTTPStatus(found.status_code), found.detail, **(found.headers or {})))

@@ -1,6 +1,6 @@
-"""What a request says, as the params of the gateway's methods: its JSON body, its path, its query. Pure.
+"""Reads the gateway methods' params from a request: its JSON body, path and query. Pure.
 
-Of a body only the outermost members are read here, still encoded; they are weighed and built as the gateway's own.
+Reads only the outermost members of a body, still encoded. The gateway's own code checks and builds their values.
 """
 
 from collections.abc import Iterable, Mapping
@@ -27,7 +27,7 @@ _RESUME = frozenset({"runId", "toolCallId", "decision", "arguments", "digest"})
 
 
 def params_of_body(body: bytes, kind: type[P], run_id: str, bounds: Bounds) -> P:
-    """The params in a JSON object (none: an empty one), about the run that the path names.
+    """Returns the params in a JSON object (an empty body: an empty object), for the run named in the path.
 
     Raises: InvalidParams, LimitExceeded.
     """
@@ -38,8 +38,8 @@ def params_of_body(body: bytes, kind: type[P], run_id: str, bounds: Bounds) -> P
 
 
 def struct_of_body(body: bytes, kind: type[S], bounds: Bounds) -> S:
-    """What a JSON object says that is no method's params. Raises: InvalidParams, LimitExceeded."""
-    _members(body, bounds)  # refuses what isn't an object, or holds too much
+    """Returns a struct that is not a method's params, from a JSON object. Raises: InvalidParams, LimitExceeded."""
+    _members(body, bounds)  # refuses a body that is no object or has too many values
     try:
         return codec.from_plain(codec.parse_json(body), kind)
     except codec.CodecError as error:
@@ -47,7 +47,7 @@ def struct_of_body(body: bytes, kind: type[S], bounds: Bounds) -> S:
 
 
 def params_of_query(query: Iterable[tuple[str, str]], kind: type[P], **path: str) -> P:
-    """The params in a query, in which numbers and booleans are text. Raises: InvalidParams."""
+    """Returns the params in a query; numbers and booleans are text there. Raises: InvalidParams."""
     found = dict(path)
     for name, value in query:
         if name in found:
@@ -60,11 +60,12 @@ def params_of_query(query: Iterable[tuple[str, str]], kind: type[P], **path: str
 
 
 def start_or_resume(body: bytes, agents: Iterable[str], bounds: Bounds) -> RunStart | RunResume:
-    """What `POST /runs` asks for: a body with a `decision` resumes a run, any other starts one.
+    """Reads the body of `POST /runs`: with a `decision` it resumes a run, without one it starts a run.
 
-    `messages` is another name of `input`. Where there is one agent only, it need not be named. Unknown members are the
-    caller's own: they become metadata of a run that starts, and mean nothing to one that goes on, for a chat sends them
-    with each request. Raises: InvalidParams, LimitExceeded.
+    `messages` is another name of `input`. `agent` may be left out if there is only one. Unknown members become metadata
+    of a new run. On a resume they are ignored, because a chat sends them with each request.
+
+    Raises: InvalidParams, LimitExceeded.
     """
     members = _members(body, bounds)
     if "decision" in members:
@@ -102,7 +103,7 @@ def _metadata(given: Raw) -> dict[str, Raw]:
 
 
 def _members(body: bytes, bounds: Bounds) -> dict[str, Raw]:
-    """The members of an object, each still encoded."""
+    """Returns the members of an object, each still encoded."""
     if not body:
         raise _invalid("", "expected a JSON object, got nothing")
     if JSON.has_more(body, bounds.max_values):
@@ -115,7 +116,7 @@ def _members(body: bytes, bounds: Bounds) -> dict[str, Raw]:
     except codec.CodecError as error:
         fault = error
     try:
-        return JSON.decode(JSON.mended(body), dict[str, Raw])  # with text that is no Unicode, whose place is told later
+        return JSON.decode(JSON.mended(body), dict[str, Raw])  # invalid Unicode is reported later, with its place
     except codec.CodecError:
         raise _invalid(fault.path, fault.message) from fault
 
@@ -125,7 +126,7 @@ def _params(members: Mapping[str, Any], kind: type[P], bounds: Bounds) -> P:
 
 
 def _about_messages(error: InvalidParams) -> InvalidParams:
-    """The error, with the name that the caller knows its input by."""
+    """Returns the error with the caller's name for the input."""
     [fault] = error.data["errors"]
     path: str = fault["path"]
     is_input = path == "/input" or path.startswith("/input/")

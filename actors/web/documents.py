@@ -1,4 +1,4 @@
-"""`POST /markdown`: bounds of what is asked, and the thread that the parser works in."""
+"""`POST /markdown`: limits of a request, and the thread that parses."""
 
 from functools import partial
 from typing import Any
@@ -20,7 +20,7 @@ __all__ = ["Documents", "MarkdownDocuments", "MarkdownTexts"]
 MAX_TEXTS = 64
 MAX_TEXT_BYTES = 65_536
 MAX_TOTAL_BYTES = 262_144
-MAX_BODY_BYTES = 6 * MAX_TOTAL_BYTES + 16_384  # JSON may take six bytes for one
+MAX_BODY_BYTES = 6 * MAX_TOTAL_BYTES + 16_384  # JSON may need six bytes for one
 
 
 class MarkdownTexts(Wire, frozen=True, forbid_unknown_fields=True):
@@ -30,24 +30,24 @@ class MarkdownTexts(Wire, frozen=True, forbid_unknown_fields=True):
 
 
 class MarkdownDocuments(Wire, frozen=True):
-    """Their documents, in the same order."""
+    """The texts' documents, in the same order."""
 
     documents: tuple[list[Any], ...]  # of nodes: text, or an object with `tag` and `children`
 
 
 class Documents:
-    """Parses Markdown for all clients, one request at a time: together they take no more than one thread."""
+    """Parses Markdown for all clients, one request at a time: all clients together use one thread."""
 
     def __init__(self, system: ActorSystem) -> None:
         self._system = system
         self._place = trio.CapacityLimiter(1)
 
     async def parse(self, request: Request) -> Response:
-        """The documents of the texts in the body. Raises: InvalidParams, LimitExceeded, HttpRefusal."""
+        """Returns the documents of the texts in the body. Raises: InvalidParams, LimitExceeded, HttpRefusal."""
         body = await read_body(request, MAX_BODY_BYTES)
         texts = _bounded(struct_of_body(body, MarkdownTexts, self._system.bounds).texts)
         with self._system.runtime.thread_friendly():
-            # Given up with its client: the parser's steps are bounded, and it changes nothing.
+            # If the client disconnects, the thread may be abandoned: its steps are bounded, and it changes nothing.
             encoded = await trio.to_thread.run_sync(
                 partial(_encoded, texts), abandon_on_cancel=True, limiter=self._place
             )
@@ -59,7 +59,7 @@ def _encoded(texts: tuple[str, ...]) -> bytes:
 
 
 def _bounded(texts: tuple[str, ...]) -> tuple[str, ...]:
-    """The texts. Raises: LimitExceeded."""
+    """Returns the texts, if they are within the limits. Raises: LimitExceeded."""
     sizes = [len(text.encode()) for text in texts]
     for name, size, maximum in (
         ("maxTexts", len(texts), MAX_TEXTS),

@@ -1,7 +1,7 @@
-"""Who may come in over HTTP: the gateway's own rules, asked of each request before the app sees it. No routes here.
+"""Admission over HTTP: the gateway's rules, checked for each request before the app gets it. No routes here.
 
-A page of a strange origin, and a name that isn't this server's, are refused before anything else is looked at. Without
-an authenticator only this machine is served.
+Checks Origin and Host first: a page of a foreign origin, and a wrong server name, are refused. Without an authenticator
+only clients on this machine are served.
 """
 
 import logging
@@ -30,13 +30,13 @@ __all__ = ["OPEN_PATHS", "Entry", "principal_of", "refusal"]
 
 logger = logging.getLogger("adjourn.web")
 
-OPEN_PATHS = frozenset({"/healthz", "/openapi.json"})  # nothing of any run is told there
+OPEN_PATHS = frozenset({"/healthz", "/openapi.json"})  # these tell nothing about runs
 SOCKET_PATH = "/ws"
-PRINCIPAL = "adjourn.principal"  # where a request's scope has who sent it
+PRINCIPAL = "adjourn.principal"  # key of the request's principal in its scope
 
 
 def refusal(error: AdjournError | HttpRefusal) -> Response:
-    """The response that tells an error."""
+    """Returns the HTTP response for an error."""
     if isinstance(error, HttpRefusal):
         return Response(problem(error), error.status, error.headers, PROBLEM_TYPE)
     headers = {"www-authenticate": "Bearer"} if isinstance(error, Unauthorized) else {}
@@ -46,9 +46,9 @@ def refusal(error: AdjournError | HttpRefusal) -> Response:
 
 
 class Entry:
-    """An ASGI app around another: it passes on who is let in, and answers everyone else. WebSockets go to `sockets`.
+    """Wraps an ASGI app: passes admitted requests on, and answers all others. WebSockets go to `sockets`.
 
-    Requests for `open_paths` need no authentication. Raises: InvalidParams for `origins` that aren't any.
+    Requests for `open_paths` need no authentication. Raises: InvalidParams for invalid `origins`.
     """
 
     def __init__(
@@ -70,11 +70,11 @@ class Entry:
         self._log = SparseLog(logger, trio.current_time)
 
     def leave(self) -> None:
-        """Have all clients of WebSockets leave: the server is about to."""
+        """Closes all WebSockets, because the server is about to stop."""
         self._sockets.leave()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Let a request in, or refuse it. A request counts as a connection while it is answered."""
+        """Admits a request, or refuses it. Until it is answered, a request counts as a connection."""
         check_trio("web_app", MOUNTED)
         if scope["type"] not in ("http", "websocket"):
             await self._app(scope, receive, send)
@@ -108,15 +108,15 @@ class Entry:
             await self._app(scope, receive, send)
 
     def _refusal(self, address: str, scope: Scope) -> Refusal | None:
-        """Why a request may not come in, whoever sent it."""
+        """Returns why a request is refused before its sender is known; None if it is not."""
         if self._authenticator is None and not is_loopback(address):
-            return Refusal(HTTPStatus.FORBIDDEN, "without an authenticator only this machine is served")
+            return Refusal(HTTPStatus.FORBIDDEN, "without an authenticator, only clients on this machine are served")
         if scope["type"] == "websocket" and _path(scope) != SOCKET_PATH:
             return Refusal(HTTPStatus.NOT_FOUND, f"WebSockets are at {SOCKET_PATH}")
         return self._sources.refusal(scope["http_version"], scope["headers"])
 
     async def _identify(self, guest: Guest, address: str, scope: Scope) -> Principal | AdjournError | None:
-        """Who sent the request; None: anonymous; or the error that the client is told."""
+        """Returns who sent the request; None: anonymous; or the error for the client."""
         if self._authenticator is None or _path(scope) in self._open_paths:
             return None
         offered = scope.get("subprotocols", ())
@@ -136,7 +136,7 @@ def _told(refused: Refusal) -> Response:
 
 
 def principal_of(request: Request) -> Principal | None:
-    """Who sent a request that was let in; None: anonymous."""
+    """Returns who sent an admitted request; None: anonymous."""
     return request.scope[PRINCIPAL]
 
 

@@ -1,6 +1,6 @@
-"""Markdown as a tree of nodes, for the page. Pure: text in, plain data out; no HTML on the way.
+"""Turns Markdown into a tree of nodes, for the page. Pure: text in, plain data out, never HTML.
 
-A node is text, or an object: `{"tag": "p", "children": [node, …]}`. Some tags carry more: `a` its `href`, `ol` its
+A node is text, or an object: `{"tag": "p", "children": [node, …]}`. Some tags have more: `a` its `href`, `ol` its
 `start`, `pre` its `language`, `th` and `td` their `align`. HTML in Markdown is text, and an image becomes a link to it.
 """
 
@@ -15,9 +15,9 @@ __all__ = ["MAX_DEPTH", "MAX_STEPS", "Node", "documents_of"]
 
 Node: TypeAlias = str | dict[str, Any]
 
-MAX_DEPTH = 40  # elements in each other; emphasis that is nested deeper is left out, its words are not
-MAX_STEPS = 40_000  # of the parser, for all texts together: a second or two. 64 KB of prose take some 12,000
-MAX_NESTING = 20  # markdown-it's own bound; behind it, it would drop the text without a word
+MAX_DEPTH = 40  # nested elements; deeper emphasis is left out, but not its words
+MAX_STEPS = 40_000  # parser steps for all texts together: one or two seconds. 64 KB of prose take about 12,000
+MAX_NESTING = 20  # markdown-it's own limit; beyond it, markdown-it would silently drop text
 
 _SAFE_LINK = re.compile(r"(?:https?://|mailto:)\S", re.IGNORECASE)
 _ALIGNED = re.compile(r"text-align:(left|center|right)")
@@ -45,11 +45,11 @@ _PLAIN_TAGS = frozenset(
 
 
 class _TooMuch(Exception):
-    """The text is nested too deep, or would take the parser too long."""
+    """The text is nested too deep, or takes too many steps."""
 
 
 def _count_inline(state: Any, silent: bool) -> bool:
-    """A rule that matches nothing: it counts the parser's steps. Raises: _TooMuch."""
+    """Counts the parser's steps, as a rule that never matches. Raises: _TooMuch."""
     state.env["steps"] -= 1
     if state.env["steps"] < 0:
         raise _TooMuch
@@ -57,7 +57,7 @@ def _count_inline(state: Any, silent: bool) -> bool:
 
 
 def _count_block(state: Any, begin: int, end: int, silent: bool) -> bool:
-    """The same, for blocks: a list in the next level takes two."""
+    """The same for blocks. Keeps two levels free, because a list takes two."""
     if state.level >= MAX_NESTING - 2:
         raise _TooMuch
     return _count_inline(state, silent)
@@ -75,9 +75,9 @@ _PARSER = _parser()
 
 
 def documents_of(texts: Iterable[str], *, max_steps: int = MAX_STEPS) -> list[list[Node]]:
-    """Return each text's nodes. A text that is nested too deep, or takes too long, is one `pre` with all of it.
+    """Returns each text's nodes. A text that is nested too deep or takes too long becomes one `pre` with all of it.
 
-    The time that is taken is bounded by `max_steps`, for all texts together.
+    `max_steps` limits the time for all texts together.
     """
     env = {"steps": max_steps}
     return [_document(text, env) for text in texts]
@@ -101,11 +101,11 @@ def _element(tag: str, children: list[Node], **attributes: Any) -> dict[str, Any
 
 
 class _Tree:
-    """Builds nodes from the parser's tokens, in which elements open and close."""
+    """Builds nodes from the parser's tokens, which open and close elements."""
 
     def __init__(self, tokens: Iterable[Token]) -> None:
         self.nodes: list[Node] = []
-        self._open: list[list[Node]] = [self.nodes]  # the children of the elements that are open, outermost first
+        self._open: list[list[Node]] = [self.nodes]  # children of the open elements, outermost first
         self._add_all(tokens)
 
     def _add_all(self, tokens: Iterable[Token]) -> None:
@@ -120,7 +120,7 @@ class _Tree:
                 self._add(_leaf(token))
 
     def _begin(self, element: dict[str, Any] | None) -> None:
-        """Open an element. None, or one too deep: what is in it belongs to the element around it."""
+        """Opens an element. If it is None or too deep, its content goes into the element around it."""
         if element is None or len(self._open) >= MAX_DEPTH:
             self._open.append(self._open[-1])
         else:
@@ -137,7 +137,7 @@ class _Tree:
 
 
 def _opening(token: Token) -> dict[str, Any] | None:
-    """The element that a token opens. None: it has none of its own, as the paragraphs of a tight list."""
+    """Returns the element that a token opens; None for tokens without one, such as paragraphs of a tight list."""
     if token.hidden:
         return None
     if token.tag in _PLAIN_TAGS:
@@ -178,7 +178,7 @@ def _leaf(token: Token) -> Node:
 
 
 def _words(tokens: Iterable[Token]) -> str:
-    """The text of an image, without its emphasis."""
+    """Returns an image's text, without emphasis."""
     return "".join(_words(token.children) if token.children else token.content for token in tokens)
 
 

@@ -1,6 +1,6 @@
-"""The OpenAPI document: what HTTP takes, gives and refuses with, for programs. Pure; made of `operations` and structs.
+"""The OpenAPI document: requests, responses and errors of the HTTP interface. Pure; made from `operations` and structs.
 
-OpenAPI 3.1 (https://spec.openapis.org/oas/v3.1.0): its schemas are JSON Schema 2020-12, which is what msgspec writes.
+OpenAPI 3.1 (https://spec.openapis.org/oas/v3.1.0): its schemas are JSON Schema 2020-12, the kind that msgspec writes.
 """
 
 from collections.abc import Iterable
@@ -31,35 +31,35 @@ _Messages = Annotated[tuple[Message, ...], Meta(min_length=1)]
 
 
 class Problem(Wire, frozen=True):
-    """Why a request was refused (RFC 9457). What an error carries for programs stands beside these."""
+    """Why a request was refused (RFC 9457). May have further members with the error's data."""
 
-    type: str  # the error's, as on the gateway's wire; about:blank: HTTP's own
-    title: str  # the status, in words
+    type: str  # the error's type, as on the gateway's wire; about:blank: a plain HTTP error
+    title: str  # the status as text
     status: int
     detail: str  # for people
 
 
 class Accepted(Wire, frozen=True):
-    """The run goes on, without the client."""
+    """The run goes on without the client."""
 
     run_id: str
     status: Status
 
 
 class StartBody(Wire, frozen=True):
-    """Starts a run. Members that are not named here become metadata."""
+    """Starts a run. Members that are not listed here become metadata."""
 
-    messages: _Messages | UnsetType = UNSET  # either this,
+    messages: _Messages | UnsetType = UNSET  # either this
     input: str | _Messages | UnsetType = UNSET  # or this
-    agent: str | None = None  # its name; may be left out where there is one only
-    run_id: RunId | None = None  # with the same one again, the same run goes on: safe to retry
-    after: RunId | None = None  # a run whose transcript this one goes on from
+    agent: str | None = None  # the agent's name; may be left out if there is only one
+    run_id: RunId | None = None  # safe to retry: the same id finds the same run
+    after: RunId | None = None  # a run whose transcript this one continues
     metadata: dict[str, Any] | None = None
 
 
 @lru_cache(4)
 def openapi_document(version: str) -> bytes:
-    """Return the document as JSON, of this version of adjourn."""
+    """Returns the document as JSON, for this version of adjourn."""
     kinds = [kind for method in METHODS.values() for kind in (method.params, method.result)]
     found = component_schemas([*kinds, *_OWN, Envelope])
     schemas = {name: _closed(schema) for name, schema in found.items()} | {"Value": _VALUE}
@@ -73,7 +73,7 @@ def openapi_document(version: str) -> bytes:
     paths["/runs/{runId}/resume"] = {"post": _stream_of(RunResume, "Decide a gated call", resume, in_path=True)}
     paths["/runs/{runId}/events"] = {"get": _events(found[RunSubscribe.__name__])}
     paths["/markdown"] = {"post": _markdown()}
-    paths["/healthz"] = {"get": {"operationId": "health", "responses": _answers("Whether it takes requests", _OBJECT)}}
+    paths["/healthz"] = {"get": {"operationId": "health", "responses": _answers("Whether the server accepts requests", _OBJECT)}}
     paths["/openapi.json"] = {"get": {"operationId": "openapi", "responses": _answers("This document", _OBJECT)}}
     inlined = {method.params.__name__ for method in METHODS.values()}
     document: dict[str, Any] = {
@@ -90,13 +90,13 @@ def openapi_document(version: str) -> bytes:
 
 
 def _operation(operation: Operation, schemas: dict[str, Any]) -> dict[str, Any]:
-    """One that answers with JSON."""
+    """Describes an operation that answers with JSON."""
     params = schemas[operation.params.__name__]
     answers = _answers(operation.summary, _ref(operation.method.result))
     if operation.verb == "DELETE":
         answers = {"204": {"description": operation.summary}}
     if operation.params is RunGet:
-        answers["304"] = {"description": "The client has it already, by its If-None-Match"}
+        answers["304"] = {"description": "The client already has this version (If-None-Match)"}
     in_path = [_RUN_ID] if "{runId}" in operation.path else []
     found: dict[str, Any] = {
         "operationId": method_of(operation.params),
@@ -111,15 +111,15 @@ def _operation(operation: Operation, schemas: dict[str, Any]) -> dict[str, Any]:
 
 
 def _stream_of(params: type[Params], summary: str, body: dict[str, Any], *, in_path: bool = False) -> dict[str, Any]:
-    """One that answers with the events of a run until it rests."""
+    """Describes an operation that streams a run's events until it pauses or ends."""
     return {
         "operationId": method_of(params) + ("" if in_path else "OrResume"),
         "summary": summary,
         "parameters": [*([_RUN_ID] if in_path else []), _LAST_EVENT_ID],
         "requestBody": {"required": True, "content": {_JSON: {"schema": body}}},
         "responses": {
-            "200": _event_stream("The events until the run is parked or over"),
-            "202": {"description": "The same without a stream", "content": {_JSON: {"schema": _ref(Accepted)}}},
+            "200": _event_stream("The events until the run parks or ends"),
+            "202": {"description": "Accepted; the run goes on without a stream", "content": {_JSON: {"schema": _ref(Accepted)}}},
         }
         | _refusals(params),
     }
@@ -131,8 +131,8 @@ def _events(params: dict[str, Any]) -> dict[str, Any]:
         "summary": "Watch a run, from a snapshot on, or from the events behind the last one that the client has",
         "parameters": [_RUN_ID, _LAST_EVENT_ID, *_in_query(params)],
         "responses": {
-            "200": _event_stream("The events until the run is over"),
-            "204": {"description": "Nothing is left to come"},
+            "200": _event_stream("The events until the run ends"),
+            "204": {"description": "The client has all events"},
         }
         | _refusals(RunSubscribe),
     }
@@ -158,7 +158,7 @@ def _event_stream(summary: str) -> dict[str, Any]:
 
 
 def _refusals(params: type[Params]) -> dict[str, Any]:
-    """The problems of an operation, by status; those that any request may meet are the default."""
+    """Describes an operation's problems, by status. Problems that any request may get are the default."""
     return _refused_with(refusals(method_of(params)))
 
 
@@ -177,7 +177,7 @@ def _ref(kind: type[Wire]) -> dict[str, str]:
 
 
 def _body_about_a_run(params: dict[str, Any]) -> dict[str, Any]:
-    """The schema of params without the run's id, which the path has."""
+    """Returns the schema of params without the run's id, which is in the path."""
     properties = {name: schema for name, schema in params["properties"].items() if name != "runId"}
     required = [name for name in params["required"] if name != "runId"]
     return {"type": "object", "properties": properties, "required": required, "additionalProperties": False}
@@ -189,16 +189,16 @@ def _in_query(params: dict[str, Any], *, but: str | None = None) -> list[dict[st
 
 
 def _either(schemas: dict[str, Any]) -> dict[str, Any]:
-    """The body of `POST /runs`: of a start, or of a resume. Members of the caller's own are welcome in both."""
+    """Returns the schema of `POST /runs`: a start or a resume. Both may have further members."""
     start = schemas.pop(StartBody.__name__)
     start["properties"] |= {"decision": False}
-    start["additionalProperties"] = _ANY_VALUE  # becomes metadata
+    start["additionalProperties"] = _ANY_VALUE  # they become metadata
     start["oneOf"] = [{"required": ["messages"]}, {"required": ["input"]}]
     return {"anyOf": [start, {**schemas[RunResume.__name__], "additionalProperties": True}]}
 
 
 def _closed(schema: dict[str, Any]) -> dict[str, Any]:
-    """The schema, in which what is left open is a value that every wire carries."""
+    """Returns the schema; whatever it leaves open becomes a value that every wire format carries."""
     if not schema:
         return _ANY_VALUE
     found = dict(schema)
@@ -235,7 +235,7 @@ _RUN_ID = {
 _LAST_EVENT_ID = {
     "name": "Last-Event-ID",
     "in": "header",
-    "description": "The last event that the client has; it is heeded before `after`",
+    "description": "seq of the last event that the client has; takes precedence over `after`",
     "schema": {"type": "string", "pattern": "^[0-9]{0,16}$"},
 }
 _ANY_REQUEST = (

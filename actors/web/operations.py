@@ -1,4 +1,4 @@
-"""What HTTP offers on runs: path, verb, and the gateway's method behind each. Data only, for routes and OpenAPI."""
+"""The HTTP operations on runs: path, verb, and the gateway's method. Data only, for routes and OpenAPI."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -25,13 +25,13 @@ __all__ = ["OPERATIONS", "Operation", "method_of"]
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One request that is carried out as one method of the gateway, and answered with its result as JSON."""
+    """A request that calls one method of the gateway and returns its result as JSON."""
 
     verb: Literal["GET", "POST", "DELETE"]
     path: str
     params: type[Params]
     summary: str
-    cursor: str | None = None  # of its params, the one that only a `Link` brings
+    cursor: str | None = None  # the param that comes only from a `Link` header
 
     @property
     def method(self) -> Method:
@@ -40,27 +40,27 @@ class Operation:
 
     @property
     def has_body(self) -> bool:
-        """Whether the params, but for the run's id, come as a JSON object in the body; else they are in the query."""
+        """Whether the params, except the run's id, are a JSON object in the body; otherwise they are in the query."""
         return self.verb == "POST"
 
 
 OPERATIONS = (
-    Operation("GET", "/server", ServerInfo, "What this server is, and its limits"),
+    Operation("GET", "/server", ServerInfo, "The server's version and limits"),
     Operation("GET", "/agents", AgentsList, "The agents that can be started, with their tools"),
     Operation("GET", "/runs", RunList, "A page of runs, newest first; `Link` has the next page", "after"),
     Operation("GET", "/runs/{runId}", RunGet, "The whole visible state of a run"),
-    Operation("GET", "/runs/{runId}/timeline", RunTimeline, "What happened in a run; `Link` has the next page"),
-    Operation("DELETE", "/runs/{runId}", RunDelete, "Delete a run; one that isn't over is aborted first"),
-    Operation("POST", "/runs/{runId}/decline", RunDecline, "Say no to a gated call, or take back an offered one"),
-    Operation("POST", "/runs/{runId}/claim", RunClaim, "Take a client-side call, before executing it"),
-    Operation("POST", "/runs/{runId}/unclaim", RunUnclaim, "Give a claimed call back, not executed"),
-    Operation("POST", "/runs/{runId}/result", RunResult, "Give the result of a claimed call"),
-    Operation("POST", "/runs/{runId}/abort", RunAbort, "End a run; answers when it is over"),
+    Operation("GET", "/runs/{runId}/timeline", RunTimeline, "A run's timeline; `Link` has the next page"),
+    Operation("DELETE", "/runs/{runId}", RunDelete, "Delete a run; aborts it first if it has not ended"),
+    Operation("POST", "/runs/{runId}/decline", RunDecline, "Decline a gated or client-side call"),
+    Operation("POST", "/runs/{runId}/claim", RunClaim, "Claim a client-side call before executing it"),
+    Operation("POST", "/runs/{runId}/unclaim", RunUnclaim, "Release a claimed call without executing it"),
+    Operation("POST", "/runs/{runId}/result", RunResult, "Send the result of a claimed call"),
+    Operation("POST", "/runs/{runId}/abort", RunAbort, "Abort a run; answers when it has ended"),
 )
 
 _METHODS = {method.params: name for name, method in METHODS.items()}
 
 
 def method_of(params: type[Params]) -> str:
-    """The name of the gateway's method that takes these params."""
+    """Returns the name of the gateway's method that takes these params."""
     return _METHODS[params]

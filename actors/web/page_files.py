@@ -1,6 +1,6 @@
-"""The page's files, as HTTP serves them: a fixed table, read from the package once. A request's path is only looked up.
+"""Serves the page's files: a fixed table, read from the package once. A request's path is only looked up in it.
 
-The page is `page/`, the client that it imports is `js/`. They hold no data, so they need no authentication.
+`page/` has the page, `js/` the client that it imports. They hold no data, so they need no authentication.
 """
 
 import hashlib
@@ -17,7 +17,7 @@ from .received import has_already
 
 __all__ = ["PAGE_HEADERS", "PageFile", "page_files"]
 
-# Scripts and styles come from files only, never from words of a model, a tool or a person.
+# Scripts and styles come only from files, never from the text of a model, a tool or a person.
 CONTENT_SECURITY_POLICY = "; ".join(
     (
         "default-src 'none'",
@@ -31,7 +31,7 @@ CONTENT_SECURITY_POLICY = "; ".join(
     )
 )
 PAGE_HEADERS: Mapping[str, str] = {
-    "cache-control": "no-cache",  # browsers keep a file, but ask each time whether it has changed
+    "cache-control": "no-cache",  # browsers keep the file, but ask each time whether it has changed
     "content-security-policy": CONTENT_SECURITY_POLICY,
     "referrer-policy": "no-referrer",
     "x-content-type-options": "nosniff",
@@ -49,14 +49,14 @@ _INDEX = "index.html"
 
 @dataclass(frozen=True, slots=True)
 class PageFile:
-    """One file, in memory. Called with a request, it answers with the file, or with 304 if the client has it."""
+    """A file in memory. Answers a request with the file, or with 304 if the client has it."""
 
     content: bytes
     media_type: str
     etag: str
 
     async def __call__(self, request: Request) -> Response:
-        """Return the response."""
+        """Returns the response."""
         headers = {**PAGE_HEADERS, "etag": self.etag}
         if has_already(request, self.etag):
             return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
@@ -65,7 +65,7 @@ class PageFile:
 
 @lru_cache(1)
 def page_files() -> Mapping[str, PageFile]:
-    """Return the files of the page, by the path that serves them: `/`, `/page/app.js`, `/js/chat.js` …"""
+    """Returns the files of the page, by their paths: `/`, `/page/app.js`, `/js/chat.js` …"""
     pages = {("/" if path.name == _INDEX else f"/page/{path.name}"): path for path in _files("page", _TYPES)}
     modules = {f"/js/{path.name}": path for path in _files("js", [".js"])}
     return {served: _read(path) for served, path in {**pages, **modules}.items()}

@@ -1,6 +1,6 @@
-"""Errors as HTTP tells them: a status and a problem document (RFC 9457). Pure.
+"""Errors over HTTP: a status and a problem document (RFC 9457). Pure.
 
-A problem's `type` is the error's own, as on the gateway's wire; what the error carries for programs stands beside it.
+A problem's `type` is the error's type, as on the gateway's wire; further members have the error's data.
 """
 
 from http import HTTPStatus
@@ -35,7 +35,7 @@ PROBLEM_TYPE = "application/problem+json"
 _STATUS: dict[type[AdjournError], HTTPStatus] = {
     RunNotFound: HTTPStatus.NOT_FOUND,
     AgentNotFound: HTTPStatus.NOT_FOUND,
-    DecisionInvalid: HTTPStatus.CONFLICT,  # the request is well formed: what a call takes is the run's state
+    DecisionInvalid: HTTPStatus.CONFLICT,  # the request is well formed, but the run's call does not accept it
     ToolCallIdRequired: HTTPStatus.CONFLICT,
     DecisionConflict: HTTPStatus.CONFLICT,
     NotPending: HTTPStatus.CONFLICT,
@@ -48,11 +48,11 @@ _STATUS: dict[type[AdjournError], HTTPStatus] = {
     StoreUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
     ShuttingDown: HTTPStatus.SERVICE_UNAVAILABLE,
 }
-_TOO_BIG = "Bytes"  # how the names of limits on a size end; the others are on how many, or how often
+_TOO_BIG = "Bytes"  # ends the names of size limits; other limits are numbers or rates
 
 
 class HttpRefusal(ProgramError):
-    """A request that breaks a rule of HTTP, not one of the runs: another media type, another host, a body too long."""
+    """A request breaks a rule of HTTP: wrong media type, wrong host, too long a body."""
 
     def __init__(self, status: HTTPStatus, detail: str, **headers: str) -> None:
         super().__init__(detail)
@@ -62,7 +62,7 @@ class HttpRefusal(ProgramError):
 
 
 def status_of(error: AdjournError) -> HTTPStatus:
-    """The status of a response that tells this error."""
+    """Returns the status for this error."""
     if isinstance(error, LimitExceeded):
         too_big = str(error.data.get("limit", "")).endswith(_TOO_BIG)
         return HTTPStatus.REQUEST_ENTITY_TOO_LARGE if too_big else HTTPStatus.TOO_MANY_REQUESTS
@@ -71,7 +71,7 @@ def status_of(error: AdjournError) -> HTTPStatus:
 
 
 def problem(error: AdjournError | HttpRefusal) -> bytes:
-    """The problem document of an error, as JSON."""
+    """Returns the problem document of an error, as JSON."""
     if isinstance(error, HttpRefusal):
         return _document(error.status, {"type": "about:blank"}, error.detail)
     return _document(status_of(error), error.wire_data(), error.message)

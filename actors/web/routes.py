@@ -1,6 +1,6 @@
-"""What each request does: its params are asked of the guard, carried out as the gateway does, and answered.
+"""The handlers of requests: each asks the guard about the params, calls the gateway's method, and answers.
 
-What a request says is `bodies.py`'s to read; errors pass through, and the app tells them.
+`bodies.py` reads the requests. Errors pass through; the app turns them into responses.
 """
 
 from collections.abc import Awaitable, Callable
@@ -53,7 +53,7 @@ class Routes:
         self._documents = Documents(system)
 
     def table(self) -> dict[str, dict[str, Handler]]:
-        """The handlers, by path and verb."""
+        """Returns the handlers, by path and verb."""
         verbs: dict[str, dict[str, Handler]] = {}
         for operation in OPERATIONS:
             verbs.setdefault(operation.path, {})[operation.verb] = partial(self._carry_out, operation)
@@ -105,7 +105,7 @@ class Routes:
 
     async def _start_or_resume(self, request: Request) -> Response:
         params = start_or_resume(await self._body(request), self._system.agents, self._system.bounds)
-        last_event_id(request)  # a malformed one is refused here too
+        last_event_id(request)  # to refuse a malformed one
         if isinstance(params, RunResume):
             return await self._stream_resumed(request, params)
         procedures = self._procedures(request)
@@ -125,11 +125,11 @@ class Routes:
         was_paused, before = log.status == "paused", log.seq
         settled = cast(Settled, await procedures.carry_out(allowed))
         if after is None and was_paused and settled.seq > before:
-            after = before  # else it is a decision that was taken before: what followed may be long over
+            after = before  # otherwise an old decision was repeated: what followed it may be long past
         return self._answer(request, params.run_id, log.status, after=after)
 
     def _answer(self, request: Request, run_id: str, status: Status, *, after: int | None) -> Response:
-        """The run's events until it rests; or, where JSON is asked for, that it goes on without the client."""
+        """Streams the run's events until it pauses or ends; or answers 202 if the client wants JSON."""
         location = f"{request.scope.get('root_path', '')}/runs/{run_id}"  # where this app is mounted
         if wants_json(request):
             headers = {"location": location, "x-run-id": run_id}
@@ -160,7 +160,7 @@ class Routes:
 
 
 def _unless_known(request: Request, response: Response, result: RunSnapshot) -> Response:
-    """The response, or 304 for a client that has it already."""
+    """Returns the response, or 304 if the client already has it."""
     stranded = "" if result.stranded is None else "-stranded"
     etag = f'"{result.seq}{stranded}"'
     if has_already(request, etag):

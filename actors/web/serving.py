@@ -1,7 +1,7 @@
-"""Serves an ASGI app over HTTP/1.1 and HTTP/2 with Hypercorn. The only file that names the server.
+"""Serves an ASGI app over HTTP/1.1 and HTTP/2 with Hypercorn. Only this file uses Hypercorn.
 
-Hypercorn's own worker can't leave while a client doesn't read, for its sends are shielded. So the listening, the bounds
-and the end are here, and Hypercorn gets one connection at a time.
+Hypercorn's own worker shields its sends, so it can't stop while a client doesn't read. Therefore this file listens,
+applies the limits and stops the server; Hypercorn serves one connection at a time.
 """
 
 import logging
@@ -37,7 +37,7 @@ logger = logging.getLogger("adjourn.web")
 
 
 class WebServer(Listening):
-    """An HTTP server that listens; its `url` begins with `http://`."""
+    """A listening HTTP server; its `url` begins with `http://`."""
 
     scheme = "http"
 
@@ -53,11 +53,11 @@ async def serve_web(  # noqa: ASYNC128  # serve_app says when it has started
     limits: GatewayLimits | None = None,
     task_status: trio.TaskStatus[WebServer] = trio.TASK_STATUS_IGNORED,
 ) -> None:
-    """Serve a system's runs over HTTP until cancelled; `nursery.start` gives the `WebServer` once it listens.
+    """Serves a system's runs over HTTP until cancelled; `nursery.start` returns the `WebServer` once it listens.
 
-    The arguments are those of `serve_gateway` and `web_app`. Cancelled, it behaves as `serve_app`.
+    The arguments are those of `serve_gateway` and `web_app`. When cancelled, stops as `serve_app` does.
 
-    Raises: InvalidParams, before it listens; OSError, if it can't.
+    Raises: InvalidParams, before it listens; OSError if it can't listen.
     """
     check_host(host, authenticator)
     limits = limits or GatewayLimits()
@@ -73,12 +73,12 @@ async def serve_app(
     limits: GatewayLimits,
     task_status: trio.TaskStatus[WebServer] = trio.TASK_STATUS_IGNORED,
 ) -> None:
-    """Serve until cancelled; `nursery.start` gives the `WebServer` once it listens.
+    """Serves an app until cancelled; `nursery.start` returns the `WebServer` once it listens.
 
-    Cancelled, it stops listening, calls `app.leave()` if there is such a method, lets requests under way end, and
-    closes every connection within `limits.close_s`.
+    When cancelled, stops listening, calls `app.leave()` if the app has it, lets requests in progress finish, and closes
+    every connection within `limits.close_s`.
 
-    Raises: OSError, if it can't listen.
+    Raises: OSError if it can't listen.
     """
     check_trio("serve_app", MOUNTED)
     connections = _Connections(app, limits)
@@ -91,18 +91,18 @@ async def serve_app(
 
 
 class _Connection(Transport):
-    """The stream that Hypercorn is given: bytes go out in pieces, so that it shows when a client stops reading."""
+    """The stream under Hypercorn. Sends in pieces, to notice when a client stops reading."""
 
     def __init__(self, stream: trio.SocketStream) -> None:
         super().__init__(stream)
         self.socket = stream.socket
         self.send_eof = stream.send_eof
-        self.scope = trio.CancelScope(shield=True)  # of all that serves the connection
-        self._requests = 0  # that the app answers now
+        self.scope = trio.CancelScope(shield=True)  # around everything that serves the connection
+        self._requests = 0  # requests that the app is answering
         self._is_open = True
 
     async def answer(self, app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
-        """Have the app answer a request."""
+        """Lets the app answer a request."""
         self._requests += 1
         try:
             await app(scope, receive, send)
@@ -111,7 +111,7 @@ class _Connection(Transport):
             self._end_if_over()
 
     async def receive_some(self, max_bytes: int | None = None) -> bytes | bytearray:
-        """Bytes from the client, as they come; empty when it has gone."""
+        """Returns bytes from the client; empty once it has disconnected."""
         data: bytes | bytearray = b""
         try:
             data = await self._stream.receive_some(max_bytes)
@@ -122,23 +122,23 @@ class _Connection(Transport):
         return data
 
     async def aclose(self) -> None:
-        """Close the TCP connection."""
+        """Closes the TCP connection."""
         self._is_open = False
         self._end_if_over()
         await self._stream.aclose()
 
     def _end_if_over(self) -> None:
-        # Hypercorn would go on waiting for the time of its next ping.
+        # Otherwise Hypercorn would wait until its next ping.
         if not (self._is_open or self._requests):
             self.scope.cancel()
 
     async def break_off(self) -> None:
-        """Close now, also under a send."""
+        """Closes at once, even during a send."""
         await trio.aclose_forcefully(self._stream)
 
 
 class _Connections:
-    """The connections of one server, from the moment that they are accepted to their end."""
+    """The connections of one server, from accept to close."""
 
     def __init__(self, app: ASGIApp, limits: GatewayLimits) -> None:
         self._app = app
@@ -148,16 +148,16 @@ class _Connections:
         self._log = SparseLog(logger, trio.current_time)
         self._context = WorkerContext(None)
         self._config = Config()
-        self._config.keep_alive_timeout = limits.handshake_s  # also for the first request to come
+        self._config.keep_alive_timeout = limits.handshake_s  # also for the first request
         self._config.websocket_max_message_size = limits.max_message_bytes
         self._config.websocket_ping_interval = limits.ping_s
         self._config.include_server_header = False
         self._config.errorlog = self._config.accesslog = None
         self._open: set[_Connection] = set()
-        self._empty = trio.Event()  # set when the last one has gone, while the server leaves
+        self._empty = trio.Event()  # set when the last connection has closed, while the server stops
 
     async def look_after(self) -> None:
-        """Drop clients that don't read. Cancelled, it has all clients leave."""
+        """Drops clients that don't read. When cancelled, closes all connections."""
         try:
             while True:
                 await trio.sleep(self._limits.stall_s / 4)
@@ -168,7 +168,7 @@ class _Connections:
             if self._leave is not None:
                 self._leave()
             with trio.move_on_after(self._limits.close_s, shield=True):
-                await self._context.terminated.set()  # those that are idle close, those that are not do so after it
+                await self._context.terminated.set()  # idle connections close now, others after their requests
                 if self._open:
                     await self._empty.wait()
             with trio.CancelScope(shield=True):  # closing by force doesn't wait
@@ -180,7 +180,7 @@ class _Connections:
         return since is not None and trio.current_time() - since >= self._limits.stall_s
 
     async def receive(self, stream: trio.SocketStream) -> None:
-        """Serve one connection to its end. Shielded: only `look_after` ends it. Raises nothing."""
+        """Serves one connection to its end. Shielded: only `look_after` ends it. Raises nothing."""
         connection = _Connection(stream)
         guest = self._door.enter(connection.address)
         if isinstance(guest, Refusal):
@@ -192,11 +192,11 @@ class _Connections:
         guest.handshake_over()
         self._open.add(connection)
         try:
-            app = ASGIWrapper(cast(Any, partial(connection.answer, self._app)))  # the same protocol, in other types
+            app = ASGIWrapper(cast(Any, partial(connection.answer, self._app)))  # the same protocol with other types
             with connection.scope:
                 await TCPServer(app, self._config, self._context, ConnectionState({}), cast(Any, connection))
         except* (trio.BrokenResourceError, trio.ClosedResourceError):
-            pass  # the client went in the middle of something
+            pass  # the client disconnected
         except* Exception as group:
             internal_error(group, f"the connection of {connection.peer}", logger)
         finally:

@@ -1,23 +1,23 @@
 """The gateway's protocol over the WebSocket of an ASGI server: `/ws`.
 
-What each door keeps of the gateway's rules (the gateway's own is `gateway/server.py`, with trio-websocket):
+Which of the gateway's rules hold on its own port (`gateway/server.py`, with trio-websocket) and on `/ws`:
 
-| rule | its own door | `/ws` |
+| rule | own port | `/ws` |
 |---|---|---|
-| sources, tokens, 4401 after an error frame | yes | yes |
+| Host, Origin, tokens, 4401 after an error frame | yes | yes |
 | limits of connections, per peer, of failed logins | before the head is read | when the request is read |
-| limits of handshakes | yes | no: the server bounds the time that a head may take |
+| limits of handshakes | yes | no: the server limits the time for a head |
 | subprotocols, `batch`, `maxMessageBytes` | yes | yes |
 | max_message_bytes: 1009 | yes | by the server: Hypercorn closes with 1009 |
 | max_fragments | yes | no: the server joins them |
-| requests in flight, subscriptions, bytes that wait | yes | yes |
+| requests in flight, subscriptions, waiting bytes | yes | yes |
 | the wrong kind of frame: 1003 | yes | yes |
 | pings to silent clients | yes | by the server, each `ping_s` |
 | clients that don't read, or don't answer pings, are dropped | yes | those that don't read, by `serving.py` |
-| 1001 when the server leaves | yes | yes |
-| frames made once for all clients | yes | encodings are; each frame is made anew by the server |
+| 1001 when the server stops | yes | yes |
+| frames encoded once for all clients | yes | the content is; the server makes each frame |
 
-`tests/integration/test_gateway_sockets.py` runs at both doors.
+`tests/integration/test_gateway_sockets.py` tests both.
 """
 
 from collections.abc import Iterator
@@ -38,12 +38,12 @@ __all__ = ["AsgiWebSocket", "Sockets", "refuse_socket"]
 
 
 class AsgiWebSocket:
-    """As `gateway.websocket.WebSocket`, over what an ASGI server hands its app. It was accepted."""
+    """A `gateway.websocket.WebSocket` over an ASGI server's accepted WebSocket."""
 
     def __init__(self, receive: Receive, send: Send, *, binary: bool) -> None:
         self._receive, self._send, self._binary = receive, send, binary
         self._is_open = True
-        self.closed: tuple[int, str] | None = None  # the server has told its client already
+        self.closed: tuple[int, str] | None = None  # always None: the server has told its client
 
     async def receive(self) -> str | bytes:
         """As `WebSocket.receive`."""
@@ -70,7 +70,7 @@ class AsgiWebSocket:
             await self.send_message(payload)
 
     async def ping(self) -> None:
-        """Nothing: the server pings."""
+        """Does nothing: the server pings."""
         await trio.lowlevel.checkpoint()
 
     async def aclose(self, code: int, reason: str) -> None:
@@ -81,21 +81,21 @@ class AsgiWebSocket:
 
 
 class Sockets:
-    """An ASGI app for WebSockets of clients that were let in."""
+    """An ASGI app for the WebSockets of admitted clients."""
 
     def __init__(self, sessions: Sessions) -> None:
         self._sessions = sessions
         self._open: set[Connection] = set()
 
     def leave(self) -> None:
-        """Have all clients leave."""
+        """Closes all WebSockets."""
         for connection in self._open:
             connection.leave(1001, "the server is shutting down; reconnect later")
 
     async def serve(
         self, principal: Principal | AdjournError | None, peer: str, scope: Scope, receive: Receive, send: Send
     ) -> None:
-        """Serve one client to its end; or tell it why it isn't let in, in its own wire."""
+        """Serves one client to its end; or sends, in the client's wire format, why it is refused."""
         wanted = parse_wanted(scope["subprotocols"], scope["query_string"].decode("latin-1"))
         if isinstance(wanted, Refusal):
             await refuse_socket(wanted, scope, receive, send)
@@ -117,7 +117,7 @@ class Sockets:
 
 
 async def refuse_socket(refusal: Refusal, scope: Scope, receive: Receive, send: Send) -> None:
-    """Answer a request for a WebSocket with a status and a sentence; with 403 alone where the server can do no more."""
+    """Refuses a WebSocket request with a status and a sentence; only with 403 if the server can't send more."""
     await receive()  # websocket.connect
     if "websocket.http.response" not in scope.get("extensions", {}):
         await send({"type": "websocket.close", "code": 1008, "reason": refusal.message})
@@ -131,7 +131,7 @@ async def refuse_socket(refusal: Refusal, scope: Scope, receive: Receive, send: 
 
 
 def payloads_of(frames: bytes) -> Iterator[bytes]:
-    """The messages in whole frames, as `gateway.framing.message_frame` makes them."""
+    """Yields the messages of whole frames made by `gateway.framing.message_frame`."""
     at = 0
     while at < len(frames):
         short = frames[at + 1]

@@ -1,6 +1,6 @@
-"""A run as the body of an HTTP response: server-sent events, for as long as somebody reads them.
+"""A run as an HTTP response of server-sent events, while the client reads.
 
-Starlette's responses are ASGI apps; this one also notices when its reader goes or stops reading.
+Starlette's responses are ASGI apps. This one also notices when its client disconnects or stops reading.
 """
 
 from collections.abc import AsyncGenerator, Mapping
@@ -20,23 +20,23 @@ STALL_S = 120.0
 _HEADERS = {
     "content-type": "text/event-stream; charset=utf-8",
     "cache-control": "no-store",
-    "x-accel-buffering": "no",  # nginx would hold events back
+    "x-accel-buffering": "no",  # otherwise nginx would buffer events
 }
 
 
 class RunResponse(Response):
-    """A run's events as server-sent events: an ASGI app, and so a response of Starlette and FastAPI.
+    """A response with a run's events as server-sent events: an ASGI app, and a response for Starlette and FastAPI.
 
-    Each event is `id: <seq>` and `data: <envelope>`. The caller's own status and headers win over those given here.
-    Any number of responses may show one run; each has all events to itself. A reader that is slow gets a snapshot in
-    between; one that reads nothing for `stall_s` seconds is let go. The run goes on when its reader goes, unless
-    `abort_on_disconnect` says otherwise: then the run is aborted, and with it the model call under way.
+    Each event is `id: <seq>` and `data: <envelope>`. Status and headers of the caller override those set here. Any
+    number of responses may show one run; each gets all events. A slow reader gets a snapshot in place of missed events;
+    a connection that accepts no bytes for `stall_s` seconds is closed. The run goes on when its reader disconnects,
+    unless `abort_on_disconnect` is set: then the run and its current model call are aborted.
 
     Args:
-        run: must exist; else the response begins, and breaks off.
-        after: the last event that the reader has, as in `Run.events`; None begins with a snapshot.
-        until_rest: end when the run is parked, and not only when it is over.
-        abort_on_disconnect: abort the run when the reader goes before the response has ended.
+        run: must exist; otherwise the response starts and then breaks off.
+        after: seq of the last event that the reader has, as in `Run.events`; None starts with a snapshot.
+        until_rest: whether to end when the run parks, not only when it ends.
+        abort_on_disconnect: whether to abort the run if the reader disconnects before the response has ended.
     """
 
     def __init__(
@@ -58,7 +58,7 @@ class RunResponse(Response):
         self._stall_s = stall_s
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send the response. Returns when it has ended, or its reader has gone."""
+        """Sends the response. Returns when it has ended, or the reader has disconnected."""
         check_trio("RunResponse", "On asyncio, respond with starlette.responses.StreamingResponse(run.sse())")
         ended = False
         async with trio.open_nursery() as nursery:
@@ -73,10 +73,10 @@ class RunResponse(Response):
         if ended:
             await send({"type": "http.response.body", "body": b"", "more_body": False})
         elif self._abort_on_disconnect:
-            await self._run.abort("the reader of its response has gone")
+            await self._run.abort("the client of its response disconnected")
 
     async def _send(self, chunks: AsyncGenerator[bytes], send: Send) -> bool:
-        """Whether all of them were read."""
+        """Sends the chunks. Returns whether the client read all of them."""
         async for chunk in chunks:
             with trio.move_on_after(self._stall_s) as patience:
                 await send({"type": "http.response.body", "body": chunk, "more_body": True})

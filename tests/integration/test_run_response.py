@@ -58,7 +58,7 @@ async def test_a_run_goes_on_without_its_reader_unless_it_is_asked_to_stop(abort
                 await reader.event()
             if aborts:
                 snapshot = await system.run("r").wait()
-                assert (snapshot.status, snapshot.reason) == ("aborted", "the reader of its response has gone")
+                assert (snapshot.status, snapshot.reason) == ("aborted", "the client of its response disconnected")
             else:
                 await trio.testing.wait_all_tasks_blocked(0.05)
                 assert (await system.get("r")).snapshot.status == "running"
