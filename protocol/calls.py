@@ -77,16 +77,17 @@ def call_id(key: str, index: int) -> str:
 
 def with_ids(message: AssistantMessage, key: str) -> AssistantMessage:
     """The model's message with the runtime's ids in its calls, and arguments that every wire can carry."""
-    if all(call.id.startswith(f"call_{key}_") for call in message.calls):
-        return message
-    content = tuple([_with_id(block, key, index) for index, block in enumerate(message.content)])
-    return msgspec.structs.replace(message, content=content)
+    prefix = f"call_{key}_"
+    for block in message.content:
+        if type(block) is ToolCall and not block.id.startswith(prefix):
+            content = tuple([_with_id(block, key, index) for index, block in enumerate(message.content)])
+            return msgspec.structs.replace(message, content=content)
+    return message
 
 
 def _with_id(block: AssistantBlock, key: str, index: int) -> AssistantBlock:
-    if not isinstance(block, ToolCall):
-        return block
-    if block.id.startswith(f"call_{key}_"):  # a partial message has them already, from when it was shown
+    # A partial message has its ids already, from when it was shown.
+    if type(block) is not ToolCall or block.id.startswith(f"call_{key}_"):
         return block
     minted, provider_id = call_id(key, index), block.id or None
     try:

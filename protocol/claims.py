@@ -3,6 +3,8 @@
 Functions over the draft of one step (`step.Step`). What refused senders are told is in `refusals`. Pure.
 """
 
+from msgspec.structs import replace
+
 from .errors import ClaimTaken
 from .events import ToolClientClaimed
 from .gates import pass_gate
@@ -22,10 +24,10 @@ def claim(s: Step, given: ClaimCall) -> None:
     """
     call = s.calls.get(given.tool_call_id)
     if call is not None and call.phase == "offered" and not s.over:
-        timeout = s.history.tools[call.name].client_timeout_s
+        due_at = s.later(s.history.tools[call.name].client_timeout_s)
         taken = Claim(digest=given.digest, by=given.by)
-        s.put(call, phase="started", claim=taken, due_at=s.later(timeout))
-        s.emit(ToolClientClaimed(tool_call_id=call.id, by=given.by, due_at=s.calls[call.id].due_at))
+        s.put(replace(call, phase="started", claim=taken, due_at=due_at))
+        s.emit(ToolClientClaimed(tool_call_id=call.id, by=given.by, due_at=due_at))
         s.answer(call.id)
     elif s.over:
         s.reply = run_ended(s)

@@ -185,7 +185,7 @@ def _check_containers(root: object, *, takes_structs: bool = False) -> bool:
             if is_dict and (type(key) is not str or not (key.isascii() or _carries(key))):
                 raise InvalidValue(_path(trail), f"expected keys of valid Unicode text, got {type(key).__name__}")
             kind = _kind_of(item)
-            if kind is bool or (kind is str and item.isascii()):
+            if (kind is str and item.isascii()) or kind is bool:
                 continue  # nearly all items, with the finite floats
             if kind is float and -_INFINITY < item < _INFINITY:
                 has_floats = True
@@ -239,10 +239,10 @@ def _normal(value: Any) -> Any:
     # A float above 2^53 stays a float: no integer of the domain equals it.
     kind = _kind_of(value)
     if kind is dict:
-        return {key: _normal(item) for key, item in value.items()}
+        return {key: item if _kind_of(item) is str else _normal(item) for key, item in value.items()}
     if kind is list or kind is tuple:
-        return [_normal(item) for item in value]
-    if kind is float and value.is_integer() and abs(value) <= MAX_INT:
+        return [item if _kind_of(item) is str else _normal(item) for item in value]
+    if kind is float and value.is_integer() and -MAX_INT <= value <= MAX_INT:
         return int(value)
     return value
 

@@ -20,7 +20,7 @@ __all__ = ["end", "end_turn", "finish_abort", "request_abort"]
 
 def request_abort(s: Step, request: AbortRequest) -> None:
     """Start to abort the run: from now on nothing starts. Where nothing is under way, the run ends in this step."""
-    s.abort = request
+    s.abort, s.over = request, True
     s.touch()
     if s.model_call or any(call.executing for call in s.calls.values()):
         s.effects = [Stop()]
@@ -62,7 +62,7 @@ def end(
             effect = "; it may have taken effect" if call.phase == "started" else ""
             s.fail(call, f"The run ended before this call was done{effect}.")
     end_turn(s)
-    s.status, s.reason, s.error = status, reason, error
+    s.status, s.reason, s.error, s.over = status, reason, error, True
     s.model_call = None
     s.expires_at = s.later(s.history.spec.limits.retention_s)
     s.effects = []

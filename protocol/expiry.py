@@ -15,8 +15,6 @@ __all__ = ["expire"]
 
 def expire(s: Step) -> None:
     """Expire all that is due by now, in the order of its deadlines: gates, claims, the TTL of a parked run."""
-    if s.head.next_due is None or s.head.next_due > s.now:
-        return
     late = [(call.due_at, call) for call in s.calls.values() if call.due_at is not None]
     late = sorted((pair for pair in late if pair[0] <= s.now), key=lambda pair: pair[0])
     for due_at, call in late:

@@ -29,6 +29,8 @@ def first_words(text: str, max_chars: int) -> str:
 
 def _begin(text: str, max_chars: int) -> str:
     """The text on one line: all of it, or more than `max_chars` characters. A long text is not read to its end."""
+    if len(text) <= max_chars:
+        return " ".join(text.split())
     words: list[str] = []
     size = -1
     for found in _WORD.finditer(text):

@@ -6,9 +6,12 @@ Functions over the draft of one step (`step.Step`). Who may answer a gate, and w
 from collections.abc import Mapping
 from typing import Any, cast
 
+from msgspec.structs import replace
+
 from .calls import argument_fault
 from .codec import digest
 from .events import Outcome, ToolClientExecutePending, ToolDecisionResolved
+from .messages import ToolCall
 from .record import Call, DecisionEntry, ToolSpec
 from .step import Step
 from .transcript import decision_pending
@@ -16,19 +19,20 @@ from .transcript import decision_pending
 __all__ = ["declined", "open_call", "pass_gate", "refusal_reason", "refuses", "settle"]
 
 
-def open_call(s: Step, call: Call, gates: Mapping[int, bool], fault: str | None) -> None:
+def open_call(s: Step, index: int, block: ToolCall, gates: Mapping[int, bool], fault: str | None) -> None:
     """Gate a call that the model just made, offer it, let it wait for a slot, or close it with an error result.
 
     Args:
         gates: whether a call is gated, by content index; what is missing is gated if its tool takes a decision.
         fault: why the call can't be executed, in words for the model, if that is known already.
     """
-    fault = fault or argument_fault(s.history.tools, s.block(call))
+    call = Call(id=block.id, name=block.name, index=index, phase="ready")
+    fault = fault or argument_fault(s.history.tools, block)
     if fault is not None:
         s.fail(call, fault)
         return
-    tool = s.history.tools[call.name]
-    if tool.decision is not None and gates.get(call.index, True):
+    tool = s.history.tools[block.name]
+    if tool.decision is not None and gates.get(index, True):
         _close_gate(s, call, tool)
     elif tool.runs == "client":
         pass_gate(s, call)
@@ -39,18 +43,19 @@ def _close_gate(s: Step, call: Call, tool: ToolSpec) -> None:
     s.sole_gated = s.sole_gated or call.id
     arguments = s.block(call).arguments
     due_at = s.later(tool.decision_timeout_s)
-    call = s.put(call, phase="gated", due_at=due_at, args_digest=digest(arguments), since=s.now)
-    s.emit(decision_pending(call, tool, arguments))
+    gated = replace(call, phase="gated", due_at=due_at, args_digest=digest(arguments), since=s.now)
+    s.put(gated)
+    s.emit(decision_pending(gated, tool, arguments))
 
 
 def pass_gate(s: Step, call: Call) -> None:
     """Let `call` be executed: by a client (`offered`), or here when there is a free slot (`ready`)."""
     if s.history.tools[call.name].runs == "client":
-        s.put(call, phase="offered", due_at=None, claim=None, since=s.now)
+        s.put(replace(call, phase="offered", due_at=None, claim=None, since=s.now))
         arguments = s.arguments(call)
         s.emit(ToolClientExecutePending(tool_call_id=call.id, tool_name=call.name, input=arguments, since=s.now))
     else:
-        s.put(call, phase="ready", due_at=None, since=None)
+        s.put(replace(call, phase="ready", due_at=None, since=None))
 
 
 def settle(

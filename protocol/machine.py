@@ -26,7 +26,7 @@ from .expiry import expire
 from .firstwords import first_words
 from .gates import open_call
 from .messages import AssistantMessage, Message, ToolCall, ToolResultMessage, UserMessage
-from .record import FINAL, AbortRequest, Head, History, InputEntry, MessageEntry, SpecEntry, calls_from
+from .record import FINAL, AbortRequest, Head, History, InputEntry, MessageEntry, SpecEntry
 from .step import SEQ_RANGE, Step
 from .transitions import (
     Abort,
@@ -94,10 +94,11 @@ def begin(start: Begin, now: int) -> Transition:
 
 def step(head: Head, history: History, given: Input, *, now: int, seq: int) -> Transition:
     """Return what `given` does to the run. `now` in ms; `seq`: the last sequence number in use, saved or not."""
-    s = Step(head, history, now=now, seq=seq)
+    s = Step(head, history, now, seq)
     if type(given) is Recover:
         _recover(s, given)
-    expire(s)
+    if head.next_due is not None and head.next_due <= now:
+        expire(s)
     _STEPS[type(given)](s, given)
     return s.finish()
 
@@ -118,11 +119,11 @@ def closed(messages: tuple[Message, ...], now: int) -> tuple[Message, ...]:
     out: list[Message] = []
     waiting: dict[str, ToolCall] = {}  # of the last assistant message: providers may use an id again in a later one
     for message in messages:
-        if isinstance(message, ToolResultMessage):
+        if type(message) is ToolResultMessage:
             waiting.pop(message.tool_call_id, None)
         else:
             out += [error_result(call, "This call was never executed.", now) for call in waiting.values()]
-            waiting = {call.id: call for call in message.calls} if isinstance(message, AssistantMessage) else {}
+            waiting = {call.id: call for call in message.calls} if type(message) is AssistantMessage else {}
         out.append(message)
     out += [error_result(call, "This call was never executed.", now) for call in waiting.values()]
     return tuple(out)
@@ -162,11 +163,14 @@ def _answered(s: Step, answer: AssistantMessage, gates: Mapping[int, bool], faul
     s.append(MessageEntry(message=message))
     s.emit(MessageEnd(message=message))
     s.open_turn(message)
-    limit = s.history.spec.limits.max_calls_per_turn
-    too_many = f"This call was not executed: at most {limit} calls are allowed in a turn."
-    for place, call in enumerate(calls_from(message, 0)):
-        known = fault or cut_fault(message, s.block(call)) or (too_many if place >= limit else None)
-        open_call(s, call, gates, known)
+    limit, opened = s.history.spec.limits.max_calls_per_turn, 0
+    for index, block in enumerate(message.content):
+        if type(block) is ToolCall:
+            known = fault or cut_fault(message, block)
+            if known is None and opened >= limit:
+                known = f"This call was not executed: at most {limit} calls are allowed in a turn."
+            open_call(s, index, block, gates, known)
+            opened += 1
     return message
 
 

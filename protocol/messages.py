@@ -134,6 +134,8 @@ class Usage(Wire, frozen=True):
 
     def plus(self, other: "Usage") -> "Usage":
         """The sum of both."""
+        if self == _NO_USAGE:
+            return other
         a, b = self.cost, other.cost
         cost = a
         if b != _NO_COST:
@@ -154,6 +156,9 @@ class Usage(Wire, frozen=True):
             reasoning=self.reasoning + other.reasoning,
             provider_cost=_sum(self.provider_cost, other.provider_cost),
         )
+
+
+_NO_USAGE = Usage()
 
 
 def _sum(a: float | None, b: float | None) -> float | None:

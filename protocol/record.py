@@ -248,6 +248,7 @@ class History:
         "decisions",
         "input",
         "messages",
+        "open_calls",
         "results",
         "spec",
         "tools",
@@ -265,6 +266,7 @@ class History:
         self.results: dict[str, ResultEntry] = {}
         self.turn_message: AssistantMessage | None = None  # of the latest turn
         self.turn_calls: list[ToolCall] = []  # in it
+        self.open_calls = 0  # how many of these have no result yet
         self.turn_results: dict[str, ToolResultMessage] = {}  # of the latest turn, as they came
         self.extend(entries)
 
@@ -274,6 +276,7 @@ class History:
             if type(entry) is MessageEntry:
                 self.turn_message = entry.message
                 self.turn_calls = entry.message.calls
+                self.open_calls = len(self.turn_calls)
                 self.turn_results = {}
                 self.messages.append(entry.message)
             elif type(entry) is ResultEntry:
@@ -294,13 +297,9 @@ class History:
     def _result(self, entry: ResultEntry) -> None:
         self.results[entry.message.tool_call_id] = entry
         self.turn_results[entry.message.tool_call_id] = entry.message
-        if self.turn_is_over:
+        self.open_calls = len(self.turn_calls) - len(self.turn_results)
+        if not self.open_calls:
             self.messages.extend(self.turn_results[call.id] for call in self.turn_calls)
-
-    @property
-    def open_calls(self) -> int:
-        """How many calls of the latest turn have no result yet."""
-        return len(self.turn_calls) - len(self.turn_results)
 
     @property
     def turn_is_over(self) -> bool:

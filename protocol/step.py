@@ -53,6 +53,7 @@ class Step:
         "model_call",
         "now",
         "open",
+        "over",
         "ready_from",
         "reason",
         "recoveries",
@@ -66,9 +67,10 @@ class Step:
         "usage",
     )
 
-    def __init__(self, head: Head, history: History, *, now: int, seq: int) -> None:
+    def __init__(self, head: Head, history: History, now: int, seq: int) -> None:
         self.head, self.history, self.now, self.seq = head, history, now, seq
         self.status: Status = head.status
+        self.over = head.status in FINAL or head.abort is not None  # from then on the run takes no answers
         self.turn = head.turn
         self.model_call = head.model_call
         self.calls: dict[str, Call] = {call.id: call for call in head.calls}  # as in `Head`, in the model's order
@@ -92,11 +94,6 @@ class Step:
         self._answers = False
 
     # Read the draft.
-
-    @property
-    def over(self) -> bool:
-        """True once the run takes no more answers: it has ended, or an abort was requested."""
-        return self.status in FINAL or self.abort is not None
 
     def settled(self, tool_call_id: str) -> DecisionEntry | None:
         """Return how the gate of a call was settled, in this step or an earlier one; None if it was not."""
@@ -144,15 +141,13 @@ class Step:
         """Open the calls of `message`, none of which has a result yet."""
         self.message, self.calls, self.open, self.ready_from = message, {}, len(message.calls), 0
 
-    def put(self, call: Call, **changes: Any) -> Call:
-        """Change fields of an open call, which is in `calls` from then on; return the changed call."""
-        changed = _replace(call, **changes)
-        last = next(reversed(self.calls.values()), None)
-        self.calls[call.id] = changed
+    def put(self, call: Call) -> None:
+        """List an open call, in place of the one with its id if that is listed."""
+        last = None if call.id in self.calls else next(reversed(self.calls.values()), None)
+        self.calls[call.id] = call
         if last is not None and last.index > call.index:
             self.calls = {each.id: each for each in sorted(self.calls.values(), key=_place)}
         self.touched = True
-        return changed
 
     def close(
         self,
@@ -222,7 +217,7 @@ class Step:
             sole_gated=self.sole_gated,
             seq=self.seq,
             seq_ceiling=self.seq + SEQ_RANGE,
-            next_due=self._next_due(),
+            next_due=self._next_due() if self.calls or self.over else self.expires_at,
             expires_at=self.expires_at,
             recoveries=self.recoveries,
             usage=self.usage,
@@ -230,7 +225,7 @@ class Step:
             reason=self.reason,
             error=self.error,
             end_seq=self.end_seq,
-            waiting_since=self._waiting_since(),
+            waiting_since=self._waiting_since() if self.calls else None,
             updated_at=self.now,
         )
         return Transition(

@@ -5,6 +5,8 @@ Functions over the draft of one step (`step.Step`). How turns and runs end is in
 
 from itertools import islice
 
+from msgspec.structs import replace
+
 from .ends import end, end_turn
 from .events import AgentPaused, AgentResume, ErrorInfo, ToolExecutionStart, TurnStart
 from .record import Call
@@ -27,7 +29,10 @@ def go_on(s: Step, cause: Cause | None = None) -> None:
         return
     if s.over:
         return
-    executing = len([call for call in s.calls.values() if call.executing])
+    executing = 0
+    for call in s.calls.values():
+        if call.phase == "started" and call.claim is None:
+            executing += 1
     for call in _next_ready(s, s.history.spec.limits.max_concurrent_tools - executing):
         executing += 1
         _wake(s, cause)
@@ -41,10 +46,11 @@ def _next_ready(s: Step, slots: int) -> list[Call]:
     if slots <= 0:
         return []
     taken = [call for call in s.calls.values() if call.phase == "ready"][:slots]
-    unlisted = list(islice(s.ready_calls(), slots - len(taken)))
-    if unlisted:
-        s.ready_from = unlisted[-1].index + 1
-    return taken + unlisted
+    if s.open > len(s.calls) and len(taken) < slots:
+        for call in islice(s.ready_calls(), slots - len(taken)):
+            taken.append(call)
+            s.ready_from = call.index + 1
+    return taken
 
 
 def start_model(s: Step) -> None:
@@ -55,7 +61,7 @@ def start_model(s: Step) -> None:
 
 def _start_tool(s: Step, call: Call) -> None:
     """Execute the tool of `call` once this step is saved."""
-    s.put(call, phase="started")
+    s.put(replace(call, phase="started"))
     s.emit(ToolExecutionStart(tool_call_id=call.id, tool_name=call.name, args=s.arguments(call)))
     s.effects.append(StartTool(call.id))
 
