@@ -229,9 +229,14 @@ class Activation:
             self._services.refused(refusal)
             raise
         if is_new and not self._registry.is_closing:  # else it is saved, and begins when the next owner recovers it
-            state = RunState(self._services, agent, head, History(transition.append), EventLog(head.id, seq=first.seq))
+            watched = self._registry.logs.live.get(head.id)  # by who read the record as soon as it was saved
+            log = watched or EventLog(head.id, seq=first.seq)
+            state = RunState(self._services, agent, head, History(transition.append), log)
             state.pending = list(transition.effects)
-            state.publish(transition.events, now)
+            if watched is None:
+                state.publish(transition.events, now)
+            elif state.taps is not None:
+                state.taps.see(transition.events, log.seq, now)
             self._registry.enter(RunActor(state, own_bytes(agent, first.spec)))
             self._services.changed(head)
         return is_new
@@ -250,7 +255,8 @@ class Activation:
         self._registry.check_open()
         head = msgspec.structs.replace(record.head, epoch=self._epoch)
         history = History(record.journal)
-        log = self._registry.logs.revived(record)
+        logs = self._registry.logs
+        log = logs.revived(record)
         agent = self._contracts.agent_of(head, history)
         spec_bytes = 0
         if agent is not None and agent.spec_digest == head.spec_digest:
@@ -261,8 +267,13 @@ class Activation:
         state = RunState(self._services, agent, head, history, log)
         actor = RunActor(state, spec_bytes)
         log.skip_to(resume_seq(head))
-        if agent is not None and head.status == "running":
-            is_from_before = record.head.epoch != self._epoch
-            await state.commit(Recover(charged=is_from_before and not self._is_clean))
-        self._registry.enter(actor)
+        logs.keep(log)  # before the save: who begins to watch meanwhile watches this log
+        try:
+            if agent is not None and head.status == "running":
+                is_from_before = record.head.epoch != self._epoch
+                await state.commit(Recover(charged=is_from_before and not self._is_clean))
+            self._registry.enter(actor)
+        except BaseException:
+            logs.release(log)
+            raise
         return actor

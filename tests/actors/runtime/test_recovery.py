@@ -1,7 +1,8 @@
 """Runs whose process died, or whose actor crashed: they go on from their record, and nothing executes twice."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any
 
 import pytest
@@ -24,6 +25,7 @@ from runs import (
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from adjourn.actors import ActorSystem, Agent, Run, RunSnapshot
+from adjourn.actors.middleware import Middleware
 from adjourn.actors.models import ModelRequest
 from adjourn.actors.runtime import run_state
 from adjourn.actors.testing import ScriptedModel, calls, hangs, inspect, open_test_system, says
@@ -36,8 +38,9 @@ from adjourn.protocol.errors import (
     Stranded,
     VersionConflict,
 )
-from adjourn.protocol.events import AgentResume
+from adjourn.protocol.events import AgentResume, Envelope
 from adjourn.protocol.messages import AssistantMessage
+from adjourn.protocol.record import Entry, Head
 from adjourn.protocol.transcript import Transcript
 from adjourn.protocol.transitions import Decide, ModelDone, ToolDone
 from adjourn.stores.memory import MemoryStore
@@ -317,6 +320,52 @@ async def test_a_live_run_is_not_executed_twice_however_many_call_it() -> None:
             assert (await back.run("r1").wait_ended()).status == "completed"
             assert (await back.head("r1")).recoveries == 0
     assert len(second.model.requests) == 1  # type: ignore[attr-defined]
+
+
+class LateStore(FaultyStore):
+    """A store whose next acknowledgement comes when `acknowledged` is set."""
+
+    def __init__(self, inner: MemoryStore) -> None:
+        super().__init__(inner)
+        self.acknowledged = trio.Event()
+
+    async def save(self, head: Head, append: Sequence[Entry] = (), *, expected_version: int) -> None:
+        await super().save(head, append, expected_version=expected_version)
+        await self.acknowledged.wait()
+
+
+async def test_whoever_watches_a_run_while_its_recovery_is_saved_sees_its_end() -> None:
+    agent = agent_of(hangs("half"))
+    async with open_test_system(agent, drain_s=0) as system:
+        await started(system, agent)
+        store = LateStore(snapshot_of(system.runtime.store))
+    async with open_test_system(agent_of("the whole"), store=store) as back, trio.open_nursery() as nursery:
+        await wait_all_tasks_blocked()
+        nursery.start_soon(back.run("r1").wait_ended)
+        await wait_all_tasks_blocked()
+        store.acknowledged.set()
+        await wait_all_tasks_blocked()
+        assert not nursery.child_tasks
+
+
+async def test_whoever_watches_a_run_while_its_start_is_saved_sees_its_end_and_middleware_its_begin() -> None:
+    seen: list[str] = []
+
+    class Seeing(Middleware):
+        def on_event(self, envelope: Envelope) -> None:
+            seen.append(type(envelope.event).__name__)
+
+    agent = Agent(name="a", model=ScriptedModel(["done"]), middleware=[Seeing()])
+    store = LateStore(MemoryStore())
+    async with open_test_system(agent, store=store) as system, trio.open_nursery() as nursery:
+        nursery.start_soon(partial(system.start, agent, "go", run_id="r1"))
+        await wait_all_tasks_blocked()
+        nursery.start_soon(system.run("r1").wait_ended)
+        await wait_all_tasks_blocked()
+        store.acknowledged.set()
+        await wait_all_tasks_blocked()
+        assert not nursery.child_tasks
+    assert (seen[0], seen[-1]) == ("AgentStart", "AgentEnd")
 
 
 async def test_an_owner_that_was_replaced_saves_and_executes_nothing_more() -> None:
