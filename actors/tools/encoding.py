@@ -6,7 +6,7 @@ from typing import Any, cast
 
 import msgspec
 
-from ...protocol.codec import MAX_DEPTH, InvalidValue, check_value
+from ...protocol.codec import MAX_DEPTH, InvalidValue, check_value, paused_collector
 from .pydantic_types import dump, is_pydantic
 
 __all__ = ["checked", "copied", "is_large", "plain"]
@@ -31,7 +31,8 @@ def copied(value: Any) -> Any:
         return value
     try:
         value = _undressed(value) if "pydantic" in sys.modules else value
-        return msgspec.to_builtins(value, str_keys=True, enc_hook=_encode)
+        with paused_collector():
+            return msgspec.to_builtins(value, str_keys=True, enc_hook=_encode)
     except RecursionError as error:
         raise InvalidValue("", f"expected at most {MAX_DEPTH} levels of nesting") from error
 

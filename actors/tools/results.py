@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, cast
 
 import msgspec
 
-from ...protocol.codec import CodecError, check_value, from_json, to_json
+from ...protocol.codec import CodecError, check_value, from_json, paused_collector, to_json
 from ...protocol.events import ToolOutput
 from ...protocol.messages import Image, Text, UserBlock, text_of
 from ..core.faults import error_text, foreign_error
@@ -54,7 +54,7 @@ def returned(value: Any, tool_name: str, max_result_bytes: int) -> ToolOutcome:
         if type(value) is str and len(value) * MAX_CHAR_BYTES + TEXT_BYTES <= max_result_bytes:
             check_value(value)
             return ToolOutcome((Text(text=value),), None, False)  # nothing is shared, and it can't be too large
-        return _checked(_output(value), max_result_bytes)
+        return _outcome(value, plain, max_result_bytes)
     except BaseException as error:  # noqa: ASYNC103  # encoding calls other people's code, and awaits none
         return _not_carried(error, tool_name)  # noqa: ASYNC104
 
@@ -73,7 +73,7 @@ def taken(value: Any, tool_name: str) -> Any:
 def returned_copy(value: Any, tool_name: str, max_result_bytes: int) -> ToolOutcome:
     """The same as `returned`, of what `taken` gave. On any thread."""
     try:
-        return _checked(_output(value, checked), max_result_bytes)
+        return _outcome(value, checked, max_result_bytes)
     except BaseException as error:  # noqa: ASYNC103  # nothing is awaited
         return _not_carried(error, tool_name)  # noqa: ASYNC104
 
@@ -108,19 +108,30 @@ def carried(outcome: ToolOutcome, max_result_bytes: int) -> ToolOutcome:
     return _checked(output, max_result_bytes, is_error=bool(outcome.is_error))
 
 
-def _output(value: Any, as_data: Callable[[Any], Any] = plain) -> ToolOutput:
+def _outcome(value: Any, as_data: Callable[[Any], Any], max_result_bytes: int) -> ToolOutcome:
     if value is None:
-        return ToolOutput(content=(Text(text="done"),))
+        return ToolOutcome((Text(text="done"),), None, False)
     if isinstance(value, ToolOutput):
-        return ToolOutput(content=tuple(value.content), details=_details(value.details, as_data))
+        output = ToolOutput(content=tuple(value.content), details=_details(value.details, as_data))
+        return _checked(output, max_result_bytes)
     if isinstance(value, Text | Image):
-        return ToolOutput(content=(value,))
+        return _checked(ToolOutput(content=(value,)), max_result_bytes)
     if _are_blocks(value):
-        return ToolOutput(content=tuple(cast(list[UserBlock], value)))
-    data = as_data(value)
+        return _checked(ToolOutput(content=tuple(cast(list[UserBlock], value))), max_result_bytes)
+    return _outcome_of_data(as_data(value), max_result_bytes)
+
+
+def _outcome_of_data(data: Any, max_result_bytes: int) -> ToolOutcome:
+    """The outcome of data that is checked and shared with nobody: encoded once, for the model and for programs."""
     if type(data) is str:
-        return ToolOutput(content=(Text(text=data),))
-    return ToolOutput(content=(Text(text=to_json(data).decode()),), details=data)
+        content, details, encoded = (Text(text=data),), None, None
+    else:
+        encoded = to_json(data)
+        with paused_collector():
+            content, details = (Text(text=encoded.decode()),), from_json(encoded, Any)  # tuples have become lists
+    stored = to_json(ToolOutput(content=content, details=encoded and msgspec.Raw(encoded)))
+    _check_size(len(stored), max_result_bytes)
+    return ToolOutcome(content, details, False)
 
 
 def _are_blocks(value: Any) -> bool:
@@ -143,10 +154,14 @@ def _checked(output: ToolOutput, max_result_bytes: int, is_error: bool = False) 
     except CodecError:
         check_value(msgspec.to_builtins(output))  # finds the path
         raise
-    if len(encoded) > max_result_bytes:
-        raise ResultTooLarge("", f"it takes {len(encoded)} bytes, and at most {max_result_bytes} are allowed")
+    _check_size(len(encoded), max_result_bytes)
     own = from_json(encoded, ToolOutput)
     return ToolOutcome(own.content, own.details, is_error)
+
+
+def _check_size(size: int, most: int) -> None:
+    if size > most:
+        raise ResultTooLarge("", f"it takes {size} bytes, and at most {most} are allowed")
 
 
 def _reason(error: BaseException, tool_name: str) -> str:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from profiles import examples
 
-from adjourn.actors.runtime import eventlog
+from adjourn.actors.runtime import eventlog, weight
 from adjourn.actors.runtime.cursor import Cursor
 from adjourn.actors.runtime.eventlog import EventLog, EventLogStatistics
 from adjourn.actors.runtime.weight import EVENT
@@ -323,6 +323,29 @@ def test_no_event_weighs_less_than_its_json(event):
     log = EventLog("run" * 10, seq=2**52)
     log.publish([event], 1_700_000_000_000)
     assert log.statistics().bytes >= len(log.open_cursor(2**52).take()[0].encoded("json"))
+
+
+ROWS = [{"id": n, "name": f"customer {n}", "amount": n * 1.25, "tags": ["a", "b"]} for n in range(300)]
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        ROWS,
+        {row["name"]: row for row in ROWS},
+        list(range(1000, 3000)),
+        [{} for _ in ROWS],
+        [{"text": "naïve " * 20}] * 300,
+    ],
+    ids=["rows", "an object", "numbers", "nothing in them", "text that is not ASCII"],
+)
+def test_the_estimate_of_data_with_many_parts_is_about_its_weight(data, monkeypatch):
+    monkeypatch.setattr(weight, "MANY", 1_000_000)
+    weighed = weight.weigh(data)
+    monkeypatch.setattr(weight, "MANY", 100)
+    estimated = weight.weigh(data)
+    assert weighed != estimated
+    assert weighed / 2 < estimated < 2 * weighed
 
 
 def test_a_parked_run_that_nobody_watches_keeps_few_events():
