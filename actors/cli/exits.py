@@ -18,7 +18,7 @@ from ...protocol.errors import AdjournError, StaleEpoch, Unauthorized
 from ..core.faults import internal_error
 from .screen import clean
 
-__all__ = ["FAILED", "REFUSED", "WAITING", "after_interrupt", "complain", "exit_code", "set_up_log"]
+__all__ = ["FAILED", "OURS", "REFUSED", "WAITING", "after_interrupt", "complain", "exit_code", "set_up_log"]
 
 LOST = 4  # another process has become the owner of the store
 FAILED = 5  # a run failed, or was aborted
@@ -27,6 +27,8 @@ WAITING = 7  # a run waits for a decision, or for a client
 INTERRUPTED = 130  # 128 + SIGINT
 
 logger = logging.getLogger("adjourn.cli")
+
+OURS = "adjourn"  # the name of the handler that the command logs with
 
 
 def exit_code(app: typer.Typer, args: list[str]) -> int:
@@ -117,15 +119,20 @@ class _OneLine(logging.Formatter):
 
 
 def set_up_log(verbose: bool) -> None:
-    """Log to stderr: what people should know, on one line each; or else all, with tracebacks."""
+    """Log to stderr: what people should know, on one line each; or else all of ours, with tracebacks.
+
+    The root logger is left alone, for a module that is loaded later; until that gives it a handler, other libraries are
+    silent. `logs.py` replaces the handler where a module is served.
+    """
     handler = logging.StreamHandler()
+    handler.set_name(OURS)
     handler.setFormatter(logging.Formatter(logging.BASIC_FORMAT) if verbose else _OneLine())
     ours = logging.getLogger("adjourn")
     ours.handlers[:] = [handler]
     ours.setLevel(logging.DEBUG if verbose else logging.WARNING)
     logging.getLogger("adjourn.calls").setLevel(logging.INFO)  # whoever has a `CallLog` wants to see it
     ours.propagate = False
-    logging.getLogger().handlers[:] = [logging.NullHandler()]  # other libraries have nothing to say here
+    logging.lastResort = cast(Any, logging.NullHandler())
 
 
 def after_interrupt() -> str:

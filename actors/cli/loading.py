@@ -9,6 +9,7 @@ from typing import Any, cast
 
 from ...protocol.errors import InvalidParams
 from ..agent import Agent
+from .tracebacks import place_of
 
 __all__ = ["load_agents"]
 
@@ -80,5 +81,6 @@ def _kind(value: Any) -> str:
 
 
 def _one_line(error: BaseException) -> str:
-    text = " ".join(str(error).split())
-    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+    text, place = " ".join(str(error).split()), place_of(error)
+    words = f"{type(error).__name__}: {text}" if text else type(error).__name__
+    return f"{words} ({place})" if place else words

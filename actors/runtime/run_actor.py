@@ -25,6 +25,7 @@ from ..core.actor import ActorRef
 from ..core.faults import bare_error, internal_error
 from ..core.mail import Mail
 from ..core.mailbox import Mailbox
+from ..core.running import RUNNING
 from .model_call import ModelCall
 from .run_state import RunState, answer
 from .tool_call import call_tool
@@ -161,6 +162,7 @@ class RunActor:
     async def __call__(self, mailbox: Mailbox[Input]) -> None:
         """The actor: over when the run is, when it is asked to stop while parked, or when it is to `leave`."""
         self.mailbox, self._task = mailbox, trio.lowlevel.current_task()
+        RUNNING.set((self.state.head.id, self.state.head.agent))
         crashes = 0
         try:
             while True:

@@ -60,14 +60,14 @@ def test_an_agent_a_list_or_a_function_in_the_working_directory(name: str, agent
         ("a_shop.py:both", "there is no module 'a_shop.py'"),
         ("no_shop:both", "there is no module 'no_shop' in "),
         ("no.shop:both", "there is no module 'no.shop' in "),
-        ("a_broken_shop:both", "module 'a_broken_shop' fails: ModuleNotFoundError: No module named 'nowhere_to"),
-        ("a_raising_shop:both", "module 'a_raising_shop' fails: ZeroDivisionError: division by zero"),
+        ("a_broken_shop:both", "No module named 'nowhere_to_be_found' ("),
+        ("a_raising_shop:both", "a_raising_shop.py:1)"),
         ("a_shop:three", "module 'a_shop' has no 'three'; its agents: both, one, twice, two"),
         ("a_shop:number", "a_shop:number is of type int; expected module:name"),
         ("a_shop:mixed", "a_shop:mixed is a tuple with int in it; expected"),
         ("a_shop:nothing", "a_shop:nothing is an empty list; expected"),
         ("a_shop:twice", "a_shop:twice: two agents are called 'one'"),
-        ("a_shop:fails", "a_shop:fails: the function failed: RuntimeError: no such thing"),
+        ("a_shop:fails", "a_shop:fails: the function failed: RuntimeError: no such thing ("),
     ],
 )
 def test_a_bad_address_is_told_in_one_line_what_was_expected(address: str, words: str) -> None:

@@ -1,0 +1,115 @@
+"""Where the command's log goes, and how a line of it looks. A served module's own logging is left as it is."""
+
+import json
+import logging
+from datetime import UTC, datetime
+from typing import Literal
+
+from ..core.faults import bare_error, error_text
+from ..core.running import RUNNING
+from .exits import OURS
+from .screen import clean
+from .tracebacks import traceback_of
+
+__all__ = ["LogFormat", "log_of_server"]
+
+LogFormat = Literal["text", "json"]
+
+
+def log_of_server(format: LogFormat | None) -> None:  # noqa: A002  # the option's name
+    """Log what a server has to say, once its module is loaded.
+
+    Where the module has given the root logger a handler, that handler gets our records too, and nothing else is added,
+    unless a `format` is asked for: then our records go to stderr in it, and the module's own go where it wants them.
+    Where there is none, stderr gets what no handler of the module takes.
+    """
+    root, ours = logging.getLogger(), logging.getLogger("adjourn")
+    ours.handlers[:] = [handler for handler in ours.handlers if handler.name != OURS]
+    for name in list(logging.Logger.manager.loggerDict):
+        if name.partition(".")[0] == "adjourn":
+            logging.getLogger(name).disabled = False  # `dictConfig` disables whatever it does not name
+    verbose = ours.level == logging.DEBUG
+    handler = logging.StreamHandler()
+    handler.setFormatter(_Json() if format == "json" else _Text(verbose))
+    if root.handlers and format is not None:
+        ours.addHandler(handler)
+        return
+    ours.propagate = True
+    if not root.handlers:
+        handler.addFilter(_is_unhandled)
+        root.addHandler(handler)
+
+
+def _is_unhandled(record: logging.LogRecord) -> bool:
+    """Whether no handler below the root logger takes the record."""
+    logger = logging.getLogger(record.name)
+    while logger.parent is not None:
+        if logger.handlers:
+            return False
+        logger = logger.parent
+    return True
+
+
+class _Text(logging.Formatter):
+    """A record as time, level, logger, message, run and agent; below it the traceback of other people's code.
+
+    With `verbose`, tracebacks are whole.
+    """
+
+    def __init__(self, verbose: bool) -> None:
+        super().__init__()
+        self._verbose = verbose
+
+    def format(self, record: logging.LogRecord) -> str:
+        time = datetime.fromtimestamp(record.created).astimezone().isoformat(" ", "seconds")
+        run, agent = _run_of(record)
+        about = f" (run {run}, agent {agent})" if run else ""
+        head = _flat(f"{time} {record.levelname} {record.name}: {_message(record)}{about}")
+        return "\n".join([head, *map(clean, _traceback(self, record, whole=self._verbose))])
+
+
+class _Json(logging.Formatter):
+    """A record as one line of JSON."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        run, agent = _run_of(record)
+        fields = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": record.getMessage(),
+            "run": run,
+            "agent": agent,
+            "error": _error(record),
+            "traceback": list(_traceback(self, record, whole=True)) or None,
+            "call": getattr(record, "adjourn", None),  # the pairs of a `CallLog`
+        }
+        return json.dumps({name: value for name, value in fields.items() if value is not None}, default=str)
+
+
+def _run_of(record: logging.LogRecord) -> tuple[str | None, str | None]:
+    run, agent = RUNNING.get() or (None, None)
+    return getattr(record, "run", run), getattr(record, "agent", agent)
+
+
+def _message(record: logging.LogRecord) -> str:
+    error = _error(record)
+    return record.getMessage() if error is None else f"{record.getMessage()}: {error}"
+
+
+def _error(record: logging.LogRecord) -> str | None:
+    error = record.exc_info[1] if record.exc_info else None
+    if error is None:
+        return None
+    return error_text(bare_error(error))
+
+
+def _traceback(formatter: logging.Formatter, record: logging.LogRecord, *, whole: bool) -> list[str]:
+    error = record.exc_info[1] if record.exc_info else None
+    if record.exc_info is None or error is None:
+        return []
+    return formatter.formatException(record.exc_info).splitlines() if whole else traceback_of(error)
+
+
+def _flat(text: str) -> str:
+    return clean(" ".join(text.split()))

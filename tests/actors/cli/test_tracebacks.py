@@ -1,0 +1,54 @@
+"""Tracebacks of other people's code: from their file on, and with the file and line in one sentence."""
+
+import pytest
+import trio
+
+from adjourn.actors.cli.tracebacks import place_of, traceback_of
+from adjourn.protocol.codec import CodecError, parse_json
+
+SHOP = "def outer():\n    inner()\n\ndef inner():\n    raise KeyError('order')\n"
+
+
+def raised(source: str, name: str = "/shops/shop.py") -> BaseException:
+    """What a module raises when it is loaded, or when its function `outer` is called by trio."""
+    names: dict[str, object] = {}
+
+    async def call() -> None:
+        await trio.lowlevel.checkpoint()
+        function = names["outer"]
+        assert callable(function)
+        function()
+
+    try:
+        exec(compile(source, name, "exec"), names)
+        trio.run(call)
+    except Exception as error:
+        return error.with_traceback(error.__traceback__ and error.__traceback__.tb_next)  # without our frame
+    raise AssertionError("nothing was raised")
+
+
+def test_frames_that_lead_there_are_left_out() -> None:
+    lines = traceback_of(raised(SHOP))
+    frames = [line for line in lines if line.startswith("  File")]
+    assert not any("/trio/" in line or "/outcome/" in line for line in frames)
+    assert frames[-2:] == ['  File "/shops/shop.py", line 2, in outer', '  File "/shops/shop.py", line 5, in inner']
+    assert lines[-1] == "KeyError: 'order'"
+
+
+def test_an_error_of_ours_has_none() -> None:
+    with pytest.raises(CodecError) as found:
+        parse_json(b"{")
+    error = found.value
+    assert traceback_of(error.with_traceback(error.__traceback__ and error.__traceback__.tb_next)) == []
+
+
+def test_the_place_is_where_it_was_raised() -> None:
+    assert place_of(raised(SHOP)) == "/shops/shop.py:5"
+    assert place_of(raised("x = (\n")) == "/shops/shop.py:1"
+    assert place_of(KeyError("never raised")) == ""
+
+
+def test_what_does_not_compile_is_shown() -> None:
+    lines = traceback_of(raised("x = (\n"))
+    assert '  File "/shops/shop.py", line 1' in lines
+    assert lines[-1].startswith("SyntaxError: ")
