@@ -23,7 +23,7 @@ from ..runtime.system import ActorSystem
 from .entry import OPEN_PATHS, Entry, refusal
 from .page_files import page_files
 from .problems import HttpRefusal
-from .routes import Handler, Routes
+from .routes import Handler, Metrics, Routes
 from .socket import Sockets
 
 __all__ = ["web_app"]
@@ -44,6 +44,7 @@ def web_app(
     host: str | None = None,
     limits: GatewayLimits | None = None,
     page: bool = True,
+    metrics: Metrics | None = None,
 ) -> Entry:
     """Returns an ASGI app that serves a system's runs over HTTP, alone or mounted in another app. It runs on trio.
 
@@ -60,6 +61,8 @@ def web_app(
         host: another name of this server, if it is bound to one.
         limits: the gateway's limits; the message size here limits a request's body.
         page: serves the page, at `/`, `/page/` and `/js/`, without authentication. It is the same for everyone.
+        metrics: answers `/metrics`, such as a `PrometheusMetrics`. It is called with the request's `Accept` header and
+            returns the body and its content type. The authorizer is asked for the method `metrics`. None: no such path.
 
     Raises: InvalidParams.
     """
@@ -68,7 +71,7 @@ def web_app(
         raise InvalidParams("origins: expected each one by name: `*` would let any page decide")
     limits = limits or GatewayLimits()
     sessions = Sessions(system, authorizer, limits)
-    handlers = Routes(system, sessions, limits).table()
+    handlers = Routes(system, sessions, limits, metrics).table()
     files: Mapping[str, Handler] = page_files() if page else {}
     handlers |= {path: {"GET": file} for path, file in files.items()}
     cors = Middleware(

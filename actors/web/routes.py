@@ -22,6 +22,7 @@ from ...protocol.methods import (
     RunSnapshot,
     RunStart,
     RunSubscribe,
+    ServerInfo,
     Settled,
     Timeline,
 )
@@ -39,17 +40,20 @@ from .operations import OPERATIONS, Operation, method_of
 from .received import JSON_TYPE, has_already, last_event_id, read_body, wants_json
 from .stream import RunResponse
 
-__all__ = ["Handler", "Routes"]
+__all__ = ["Handler", "Metrics", "Routes"]
 
 P = TypeVar("P", bound=Params)
+Metrics: TypeAlias = Callable[[str], tuple[bytes, str]]
 Handler: TypeAlias = Callable[[Request], Awaitable[Response]]
 
 
 class Routes:
     """The handlers of one app."""
 
-    def __init__(self, system: ActorSystem, sessions: Sessions, limits: GatewayLimits) -> None:
-        self._system, self._sessions, self._limits = system, sessions, limits
+    def __init__(
+        self, system: ActorSystem, sessions: Sessions, limits: GatewayLimits, metrics: Metrics | None = None
+    ) -> None:
+        self._system, self._sessions, self._limits, self._metrics = system, sessions, limits, metrics
         self._documents = Documents(system)
 
     def table(self) -> dict[str, dict[str, Handler]]:
@@ -63,6 +67,8 @@ class Routes:
         verbs["/markdown"] = {"POST": self._documents.parse}
         verbs["/healthz"] = {"GET": self._health}
         verbs["/openapi.json"] = {"GET": self._openapi}
+        if self._metrics is not None:
+            verbs["/metrics"] = {"GET": partial(self._tell_metrics, self._metrics)}
         return verbs
 
     # JSON.
@@ -100,6 +106,11 @@ class Routes:
 
     async def _openapi(self, request: Request) -> Response:
         return Response(openapi_document(self._sessions.description.version), media_type=JSON_TYPE)
+
+    async def _tell_metrics(self, metrics: Metrics, request: Request) -> Response:
+        await self._procedures(request).guard.check("metrics", ServerInfo())
+        body, content_type = metrics(request.headers.get("accept", ""))
+        return Response(body, headers={"content-type": content_type})
 
     # Streams.
 

@@ -30,6 +30,7 @@ from ..gateway.sparse_log import SparseLog
 from ..gateway.transport import Transport
 from ..runtime.system import ActorSystem
 from .app import web_app
+from .routes import Metrics
 
 __all__ = ["WebServer", "serve_app", "serve_web"]
 
@@ -51,6 +52,7 @@ async def serve_web(  # noqa: ASYNC128  # serve_app says when it has started
     authorizer: Authorizer | None = None,
     origins: Iterable[str] = (),
     limits: GatewayLimits | None = None,
+    metrics: Metrics | None = None,
     task_status: trio.TaskStatus[WebServer] = trio.TASK_STATUS_IGNORED,
 ) -> None:
     """Serves a system's runs over HTTP until cancelled; `nursery.start` returns the `WebServer` once it listens.
@@ -61,7 +63,15 @@ async def serve_web(  # noqa: ASYNC128  # serve_app says when it has started
     """
     check_host(host, authenticator)
     limits = limits or GatewayLimits()
-    app = web_app(system, authenticator=authenticator, authorizer=authorizer, origins=origins, host=host, limits=limits)
+    app = web_app(
+        system,
+        authenticator=authenticator,
+        authorizer=authorizer,
+        origins=origins,
+        host=host,
+        limits=limits,
+        metrics=metrics,
+    )
     await serve_app(app, host=host, port=port, limits=limits, task_status=task_status)
 
 
