@@ -25,6 +25,7 @@ from .conversation import converse
 from .demo import make_support
 from .durations import kept_lines, parse_duration
 from .exits import after_interrupt, exit_code, set_up_log
+from .inbox import inbox
 from .leaving import end_lingering_threads
 from .loading import load_agents
 from .reaching import command, program
@@ -139,6 +140,7 @@ def serve_agents(
 
 
 app.command()(chat)
+app.command()(inbox)
 
 
 def _kept(agents: Sequence[Agent], retention_s: float | None, parked_ttl_s: float | None) -> list[Agent]:
@@ -215,7 +217,7 @@ def _found(found: Ready) -> Iterator[str]:
     if found.going_on:
         yield f"{_runs(found.going_on, 'goes', 'go')} on where the last process left off"
     if found.waiting:
-        yield f"{_runs(found.waiting, 'is', 'are')} waiting for a decision: {command(found.url, 'runs', 'list')}"
+        yield f"{_runs(found.waiting, 'is', 'are')} waiting for a decision: {command(found.url, 'inbox')}"
     if found.stranded:
         yield f"{_runs(found.stranded, 'is', 'are')} stranded: their agents, or a tool of them, are not loaded"
 

@@ -37,7 +37,7 @@ from .keyboard import Keyboard, open_keyboard
 from .listing import show_runs
 from .prompt import Decision, Declined, Later, Question
 from .quiet import AnswerView
-from .reaching import command
+from .reaching import command, find_run
 from .screen import Screen
 from .terminal import RunView
 
@@ -157,10 +157,17 @@ class _Conversation:
         self._screen.end_line()
         if self._chat.is_under_way:
             self._went_wrong(WAITING)
-            if self._come_back is not None:
-                state = "waits for a decision" if self._chat.pending_decisions else "goes on without you"
-                self._screen.line(f"Run {self._chat.run_id} {state}. To come back to it:")
-                self._screen.line(f"  {self._come_back} --run {self._chat.run_id}")
+            self._tell_what_is_left()
+
+    def _tell_what_is_left(self) -> None:
+        if self._held:
+            self._screen.line(f"Not sent, since the run waits: {len(self._held)} of the messages.")
+        if self._come_back is not None:
+            state = "goes on without you"
+            if self._chat.pending:
+                state = f"waits for a {'decision' if self._chat.pending_decisions else 'client'}"
+            self._screen.line(f"Run {self._chat.run_id} {state}. To come back to it:")
+            self._screen.line(f"  {self._come_back} --run {self._chat.run_id}")
 
     def _new_chat(self, agent: str) -> Chat:
         return Chat(self._client, agent, on_event=self._show)
@@ -175,7 +182,7 @@ class _Conversation:
             elif self._open is not None or self._aborting or not self._chat.is_under_way:
                 self._leaving.cancel()
             else:
-                self._screen.line("(stopping the run; Ctrl-C again leaves it to stop alone)", "yellow")
+                self._screen.hang("(stopping the run; Ctrl-C again leaves it to stop alone)", 1, "yellow")
                 nursery.start_soon(self._abort, "stopped by Ctrl-C")
 
     async def _abort(self, reason: str) -> None:
@@ -190,9 +197,9 @@ class _Conversation:
     async def _talk(self, agent: str | None, run_id: str | None) -> None:
         if run_id is None:
             self._chat.agent = await self._choose(agent)
-            self._small_talk.line(f"Talking to {self._chat.agent}. /help lists the commands, Ctrl-D leaves.", "dim")
+            self._small_talk.hang(f"Talking to {self._chat.agent}. /help lists the commands, Ctrl-D leaves.", 0, "dim")
         else:
-            found = await self._client.get(run_id)
+            found = await self._client.get(await find_run(self._client, run_id))
             self._chat.agent = found.snapshot.agent
             if found.stranded is not None:
                 RunView(self._screen).snapshot(found.snapshot, found.stranded)

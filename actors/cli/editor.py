@@ -97,30 +97,32 @@ class _Prompt:
         self._session = session
         self._loop: asyncio.AbstractEventLoop | None = None  # while the prompt is open
         self._is_cancelled = False
+        self._found: str | None = None
         self._above: list[str] = []  # lines that are to be printed above the prompt
 
     async def run(self, text: str) -> str | None:
-        found: str | None = None
+        """What is entered; None for the end of the input. Cancelled or interrupted, it removes the prompt."""
+        answered = trio.Event()
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(self._end_when_cancelled)
-            with trio.CancelScope(shield=True):  # it ends soon after `_end_when_cancelled`
-                found = await trio.to_thread.run_sync(self._ask, text)
-            self._loop = None
-            self._print_now()
-            nursery.cancel_scope.cancel()
-        return found
+            nursery.start_soon(self._run_thread, text, answered)
+            try:
+                await answered.wait()
+            finally:
+                self._is_cancelled = True
+                self._schedule(self._end)
+        return self._found
 
     def print(self, lines: str) -> None:
         """Print whole lines above the prompt."""
         self._above.append(lines)
         self._schedule(lambda: run_in_terminal(self._print_now))
 
-    async def _end_when_cancelled(self) -> None:
-        try:
-            await trio.sleep_forever()
-        finally:
-            self._is_cancelled = True
-            self._schedule(self._end)
+    async def _run_thread(self, text: str, answered: trio.Event) -> None:
+        with trio.CancelScope(shield=True):  # it ends soon after `_end`
+            self._found = await trio.to_thread.run_sync(self._ask, text)
+        self._loop = None
+        self._print_now()
+        answered.set()
 
     def _schedule(self, function: Callable[[], object]) -> None:
         loop = self._loop

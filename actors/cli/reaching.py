@@ -14,7 +14,19 @@ import typer
 from ...protocol.errors import AdjournError, Forbidden, InvalidParams
 from ..client.client import Client, open_client
 
-__all__ = ["DEFAULT_URL", "URL_VARIABLE", "Token", "Url", "at_gateway", "command", "find_run", "gateway_url", "program"]
+__all__ = [
+    "DEFAULT_URL",
+    "MAX_PAGES",
+    "PAGE",
+    "URL_VARIABLE",
+    "Token",
+    "Url",
+    "at_gateway",
+    "command",
+    "find_run",
+    "gateway_url",
+    "program",
+]
 
 DEFAULT_URL = "ws://127.0.0.1:8765"
 URL_VARIABLE = "ADJOURN_URL"

@@ -41,7 +41,7 @@ async def test_a_refund_parked_when_the_process_is_killed_is_decided_later_and_e
         run_id = await start_and_park(server.url, "refund order 7")
         await server.kill()
     async with serving(tmp_path) as server:
-        await server.output.until("1 run is waiting for a decision: .*adjourn runs list --url ws:")
+        await server.output.until("1 run is waiting for a decision: .*adjourn inbox --url ws:")
         assert re.search(
             rf"^{run_id} +support +paused .* refund_order since .*$", await server.adjourn("runs", "list"), re.MULTILINE
         )

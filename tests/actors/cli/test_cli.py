@@ -306,7 +306,7 @@ def test_an_interrupt_is_silent(adjourn: Adjourn, monkeypatch: pytest.MonkeyPatc
         (Ready(DEFAULT_URL, None, 0, 0, 0), []),
         (
             Ready(DEFAULT_URL, None, 1, 1, 1),
-            ["1 run goes on", "1 run is waiting for a decision: adjourn runs list", "1 run is stranded"],
+            ["1 run goes on", "1 run is waiting for a decision: adjourn inbox", "1 run is stranded"],
         ),
         (Ready(DEFAULT_URL, None, 2, 0, 3), ["2 runs go on", "3 runs are stranded"]),
     ],
