@@ -9,6 +9,7 @@ from typing import Any, cast
 
 from ...protocol.errors import InvalidParams
 from ..agent import Agent
+from ..tools.declaration import Tool
 from .tracebacks import place_of
 
 __all__ = ["load_agents"]
@@ -24,8 +25,11 @@ def load_agents(address: str) -> list[Agent]:
     module, _, name = address.partition(":")
     if not module or not name:
         raise InvalidParams(f"{address!r}: {EXPECTED}, as in shop:agents")
+    if module.endswith(".py") or "/" in module:
+        meant = module.removesuffix(".py").strip("./").replace("/", ".")
+        raise InvalidParams(f"{address!r} names a file; expected a module: {meant}:{name}")
     value = _attribute(_module(module), module, name)
-    if callable(value):
+    if callable(value) and not isinstance(value, Tool):
         try:
             value = value()
         except Exception as error:
@@ -74,6 +78,8 @@ def _items(value: Any) -> list[Any]:
 
 def _kind(value: Any) -> str:
     kind = type(value).__name__
+    if isinstance(value, Tool):
+        return f"a Tool, which an agent has: Agent(name=..., model=..., tools=[{value.spec.name}])"
     wrong = {type(item).__name__ for item in _items(value) if not isinstance(item, Agent)}
     if wrong:
         return f"a {kind} with {', '.join(sorted(wrong))} in it"

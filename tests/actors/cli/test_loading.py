@@ -10,7 +10,7 @@ from adjourn.actors.cli.loading import load_agents
 from adjourn.protocol.errors import InvalidParams
 
 SHOP = """
-from adjourn.actors import Agent
+from adjourn.actors import Agent, tools
 from adjourn.actors.testing import ScriptedModel
 
 one = Agent(name="one", model=ScriptedModel([]))
@@ -20,6 +20,7 @@ twice = [one, one]
 nothing = []
 mixed = (one, 3)
 number = 3
+tool = tools.tool(name="pay", description="Pays.")(lambda: "paid")
 
 def make():
     return both
@@ -57,7 +58,9 @@ def test_an_agent_a_list_or_a_function_in_the_working_directory(name: str, agent
         ("a_shop", "'a_shop': expected module:name, where name is an Agent"),
         (":both", "expected module:name"),
         ("a_shop:", "expected module:name"),
-        ("a_shop.py:both", "there is no module 'a_shop.py'"),
+        ("a_shop.py:both", "'a_shop.py:both' names a file; expected a module: a_shop:both"),
+        ("./shops/a_shop.py:both", "expected a module: shops.a_shop:both"),
+        ("a_shop:tool", "a_shop:tool is a Tool, which an agent has: Agent(name=..., model=..., tools=[pay]); expected"),
         ("no_shop:both", "there is no module 'no_shop' in "),
         ("no.shop:both", "there is no module 'no.shop' in "),
         ("a_broken_shop:both", "No module named 'nowhere_to_be_found' ("),
