@@ -104,8 +104,8 @@ class _Walk:
             outcome = await ask_about(self._client, run.run_id, call, self._screen, self._keyboard)
             if outcome == "end of input":
                 return outcome
-            if outcome == "settled elsewhere":
-                self._counts[outcome] += 1
+            if isinstance(outcome, str):
+                self._counts["settled elsewhere"] += 1
             elif not isinstance(outcome, Later):
                 try:
                     await settle(self._client, run.run_id, call, outcome)
