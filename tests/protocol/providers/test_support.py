@@ -30,7 +30,7 @@ from adjourn.protocol.providers.adapter import Context
 from adjourn.protocol.providers.ollama import read_models
 from adjourn.protocol.record import ToolSpec
 
-README = Path(__file__).parents[3] / "actors/models/README.md"
+README = Path(__file__).parents[3] / ".src/adjourn/actors/models/README.md"  # where an sdist has it too
 APIS = {  # the table's columns
     "Anthropic Messages": ModelDescriptor(id="claude-sonnet-4-6", provider="anthropic", api="anthropic-messages"),
     "OpenAI chat completions": ModelDescriptor(id="gpt-5.1", provider="openai", api="openai-completions"),
