@@ -1,4 +1,4 @@
-"""Writes what is generated in the pages: the wire, the reference, the table of the benchmark, the OpenRPC file.
+"""Writes what is generated in the pages: wire, names, commands, the benchmark's tables; and the OpenRPC file.
 
 Run it after a change of a public name, option, struct, method, event or error; a test compares:
 
@@ -15,6 +15,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 import bench_page
+import cli_page
 import js_page
 import wire_page
 from reference_page import reference
@@ -23,7 +24,14 @@ from adjourn.protocol import codec
 from adjourn.protocol.openrpc import openrpc_document
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGES = ("actors/REFERENCE.md", "actors/web/README.md", "bench/README.md", "protocol/README.md", "stores/README.md")
+PAGES = (
+    "actors/REFERENCE.md",
+    "actors/cli/README.md",
+    "actors/web/README.md",
+    "bench/README.md",
+    "protocol/README.md",
+    "stores/README.md",
+)
 ROOMS = {
     "adjourn.actors": "What a program needs for agents, tools, models, middleware and actors.",
     "adjourn.actors.core": "The actor core. Its other names are above.",
@@ -47,6 +55,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "stores": lambda: reference(STORES),
     "figures": bench_page.figures_part,
     "peers": bench_page.peers_part,
+    "commands": cli_page.commands_part,
     "chat": js_page.chat_part,
     "runlist": js_page.runlist_part,
     "reference": lambda: reference(ROOMS),
