@@ -6,12 +6,13 @@ import io
 import math
 import shlex
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 from urllib.parse import urlsplit
 
 import trio
@@ -19,7 +20,7 @@ import typer
 
 from ...protocol.loopback import is_loopback
 from ..agent import Agent
-from . import runs, upkeep
+from . import runs, served, upkeep
 from .chat import NoHistory, chat, history_file
 from .conversation import converse
 from .demo import make_support
@@ -27,8 +28,9 @@ from .durations import kept_lines, parse_duration
 from .exits import after_interrupt, exit_code, set_up_log
 from .inbox import inbox
 from .leaving import end_lingering_threads
-from .loading import load_agents
+from .logs import log_of_server
 from .reaching import command, program
+from .reloading import begin_anew, source_times, wait_changed
 from .serving import GRACE_S, Place, Ready, serve
 
 __all__ = ["main"]
@@ -46,9 +48,14 @@ app = typer.Typer(
 app.add_typer(runs.app, name="runs")
 app.add_typer(upkeep.app, name="store")
 
-Host = Annotated[str, typer.Option(help="Where to listen; beyond this machine it takes a token.")]
-Port = Annotated[int, typer.Option(min=0, max=65535, help="0 picks a free one.")]
-StoreAddress = Annotated[str, typer.Option("--store", help="memory:, sqlite:///relative.db or sqlite:////absolute.db")]
+Host = Annotated[
+    str, typer.Option(envvar="ADJOURN_HOST", help="Where to listen; beyond this machine it takes a token.")
+]
+Port = Annotated[int, typer.Option(envvar="ADJOURN_PORT", min=0, max=65535, help="0 picks a free one.")]
+StoreAddress = Annotated[
+    str,
+    typer.Option("--store", envvar="ADJOURN_STORE", help="memory:, sqlite:///relative.db or sqlite:////absolute.db"),
+]
 OwnToken = Annotated[
     str | None,
     typer.Option("--token", envvar="ADJOURN_TOKEN", show_default=False, help="What clients have to show."),
@@ -56,6 +63,7 @@ OwnToken = Annotated[
 Retention = Annotated[
     float | None,
     typer.Option(
+        envvar="ADJOURN_RETENTION",
         parser=parse_duration,
         metavar="DURATION",
         show_default="as the agents say",
@@ -66,6 +74,7 @@ ParkedTTL = Annotated[
     float | None,
     typer.Option(
         "--parked-ttl",
+        envvar="ADJOURN_PARKED_TTL",
         parser=parse_duration,
         metavar="DURATION",
         show_default="as the agents say",
@@ -76,14 +85,18 @@ HttpPort = Annotated[
     int | None,
     typer.Option(
         "--http-port",
+        envvar="ADJOURN_HTTP_PORT",
         min=0,
         max=65535,
         show_default="the one after --port",
         help="Port for HTTP, with the extra `web`. 0 picks a free one.",
     ),
 ]
-NoHttp = Annotated[bool, typer.Option("--no-http", help="Serve over WebSocket only.")]
-Headless = Annotated[bool, typer.Option("--headless", help="Serve only, with no chat, also on a terminal.")]
+NoHttp = Annotated[bool, typer.Option("--no-http", envvar="ADJOURN_NO_HTTP", help="Serve over WebSocket only.")]
+Headless = Annotated[
+    bool,
+    typer.Option("--headless", envvar="ADJOURN_HEADLESS", help="Serve only, with no chat, also on a terminal."),
+]
 
 
 @app.callback(invoke_without_command=True)
@@ -123,7 +136,10 @@ def demo(
 @app.command("serve")
 def serve_agents(
     agents: Annotated[
-        str, typer.Argument(metavar="MODULE:NAME", help="An Agent, a list, or a function giving either.")
+        str,
+        typer.Argument(
+            metavar="MODULE:NAME", envvar="ADJOURN_AGENTS", help="An Agent, a list, or a function giving either."
+        ),
     ],
     host: Host = HOST,
     port: Port = PORT,
@@ -133,10 +149,19 @@ def serve_agents(
     parked_ttl: ParkedTTL = None,
     http_port: HttpPort = None,
     no_http: NoHttp = False,
+    origin: served.Origins = None,
+    log_format: served.Format = None,
+    reload: served.Reload = False,
+    metrics: served.WithMetrics = False,
 ) -> None:
     """Serve agents of your own."""
-    place = _place(host, port, token, http_port, http=not no_http)
-    _serve(_kept(load_agents(agents), retention, parked_ttl), store, place)
+    place = replace(_place(host, port, token, http_port, http=not no_http), origins=tuple(origin or ()))
+    before = source_times(Path.cwd()) if reload else {}
+    loaded = _kept(served.loaded(agents, before if reload else None), retention, parked_ttl)
+    log_of_server(log_format)
+    if metrics:
+        loaded, place = served.measured(loaded, place)
+    _serve(loaded, store, place, changed=partial(wait_changed, Path.cwd(), before) if reload else None)
 
 
 app.command()(chat)
@@ -176,7 +201,10 @@ def _serve(
     lines: Sequence[str] = (),
     to_try: str | None = None,
     history: Path | None = None,
+    changed: Callable[[], Awaitable[Path]] | None = None,
 ) -> None:
+    changes: list[Path] = []
+
     def ready(found: Ready) -> None:
         if found.http_url is not None:
             typer.echo(f"Open {found.http_url}/ in a browser")
@@ -203,10 +231,19 @@ def _serve(
         come_back = _served_again(url, place.host, store)
         await converse(url, agent=agents[0].name, token=place.token, come_back=come_back, history=history)
 
-    meanwhile = converse_here if chat else None
+    async def watch(url: str) -> None:
+        assert changed is not None
+        changes.append(await changed())
+        typer.echo(f"{changes[0]} has changed: beginning anew")
+
+    options: dict[str, Any] = {"meanwhile": converse_here if chat else watch if changed else None}
     trio.run(
-        partial(serve, agents, store=store, place=place, ready=ready, stopping=stopping, meanwhile=meanwhile),
+        partial(
+            serve, agents, store=store, place=place, ready=ready, stopping=stopping, takes_interrupts=chat, **options
+        ),
     )
+    if changes:
+        begin_anew()
     if not chat:
         typer.echo("Stopped")
     end_lingering_threads(GRACE_S)

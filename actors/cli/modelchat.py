@@ -44,5 +44,6 @@ async def chat_with(agent: Agent, *, history: Path | None = None, quiet: bool = 
         ready=lambda found: None,
         stopping=lambda: None,
         meanwhile=talk,
+        takes_interrupts=True,
     )
     return code

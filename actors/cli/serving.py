@@ -1,6 +1,7 @@
 """A process that serves: an actor system and its gateway, from start to a signal. What is printed is `app.py`'s."""
 
 import errno
+import logging
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Sequence
 from contextlib import contextmanager
@@ -11,13 +12,20 @@ import trio
 
 from ...protocol.errors import InvalidParams
 from ...protocol.events import Status
+from ...protocol.record import Head
 from ..agent import Agent
 from ..gateway.server import GatewayLimits, serve_gateway, token_authenticator
+from ..models.httpmodel import HTTPModel, ProviderError
 from ..runtime.system import ActorSystem, open_actor_system
 from .leaving import bounded_departure
 
-__all__ = ["GRACE_S", "Place", "Ready", "serve"]
+__all__ = ["GRACE_S", "Metrics", "Place", "Ready", "serve"]
 
+logger = logging.getLogger("adjourn.cli")
+
+Metrics = Callable[[str], tuple[bytes, str]]  # as `web_app` takes them
+
+CHECK_S = 2.0  # for an Ollama server to say which models it has, at the start
 MAX_COUNTED = 1000
 DRAIN_S = 5.0  # for what is under way to come to rest, when the process is asked to stop
 GRACE_S = 2.0  # beyond that, before the process ends by force
@@ -31,6 +39,8 @@ class Place:
     port: int  # 0: a free one
     token: str | None = field(default=None, repr=False)
     http_port: int | None = None  # for HTTP; 0: a free one; None: no HTTP. Needs the extra `web`
+    origins: tuple[str, ...] = ()  # of web pages that may connect, beside those of this machine
+    metrics: Metrics | None = None  # what HTTP answers at /metrics
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +62,12 @@ async def serve(
     ready: Callable[[Ready], None],
     stopping: Callable[[], None],
     meanwhile: Callable[[str], Awaitable[None]] | None = None,
+    takes_interrupts: bool = False,
     drain_s: float = DRAIN_S,
     grace_s: float = GRACE_S,
 ) -> None:
-    """Serve until SIGTERM or SIGINT, or, with `meanwhile(url)`, until that returns or SIGTERM comes.
+    """Serve until SIGTERM or SIGINT comes, or, with `meanwhile(url)`, until that returns. Where `meanwhile`
+    `takes_interrupts`, SIGINT is left to it.
 
     Then `stopping` is called, and at the same time the clients are told and what is under way gets `drain_s` seconds to
     come to rest; everything is saved. What would hold the process for `grace_s` seconds more is left behind: the
@@ -65,7 +77,7 @@ async def serve(
     Raises: what `open_actor_system` and `serve_gateway` raise; InvalidParams where it can't listen.
     """
     stop = trio.Event()
-    numbers = (signal.SIGTERM,) if meanwhile else (signal.SIGTERM, signal.SIGINT)
+    numbers = (signal.SIGTERM,) if takes_interrupts else (signal.SIGTERM, signal.SIGINT)
     with trio.open_signal_receiver(*numbers) as signals, bounded_departure(drain_s + grace_s, *numbers) as departure:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(_watch_signals, signals, stop, stopping)
@@ -73,6 +85,8 @@ async def serve(
             async with open_actor_system(agents, store=store, drain_s=drain_s) as system:
                 departure.of(system)
                 try:
+                    system.watch_changes(_tell_failed)
+                    await _check_models(agents)
                     counts = await _count(system)
                     listen = partial(_serve_clients, system, place, clients, close_s=drain_s)
                     # Outside of the system's block on purpose: the two are left at the same time.
@@ -98,6 +112,7 @@ async def _serve_clients(  # noqa: ASYNC114, ASYNC128  # says when both listen
         "host": place.host,
         "authenticator": token_authenticator(place.token) if place.token else None,
         "limits": GatewayLimits(close_s=close_s),
+        "origins": place.origins,
     }
     with scope:
         async with trio.open_nursery() as nursery:
@@ -108,7 +123,8 @@ async def _serve_clients(  # noqa: ASYNC114, ASYNC128  # says when both listen
                 from ..web import serve_web  # an extra
 
                 with _listening(place.host, place.http_port, "--http-port"):
-                    http = await nursery.start(partial(serve_web, system, port=place.http_port, **options))
+                    serve_http = partial(serve_web, system, port=place.http_port, metrics=place.metrics, **options)
+                    http = await nursery.start(serve_http)
                 http_url = http.url
             task_status.started((gateway.url, http_url))
 
@@ -143,6 +159,29 @@ async def _watch_signals(signals: AsyncIterator[int], stop: trio.Event, stopping
         if not stop.is_set():
             stop.set()
             stopping()
+
+
+def _tell_failed(head: Head, deleted: bool) -> None:
+    """Log a run that failed, with its cause."""
+    if head.status == "failed" and not deleted:
+        cause = "" if head.error is None else f": {head.error.message}"
+        logger.error("the run failed (%s)%s", head.reason, cause, extra={"run": head.id, "agent": head.agent})
+
+
+async def _check_models(agents: Sequence[Agent]) -> None:
+    """Log what keeps models from being asked, as far as it can be seen now: a missing key, a model that isn't there."""
+    async with trio.open_nursery() as nursery:
+        for agent in agents:
+            if isinstance(agent.language_model, HTTPModel):
+                nursery.start_soon(_check_model, agent.name, agent.language_model)
+
+
+async def _check_model(agent_name: str, model: HTTPModel) -> None:
+    with trio.move_on_after(CHECK_S):
+        try:
+            await model.check()
+        except ProviderError as error:
+            logger.warning("agent %s can't ask its model: %s", agent_name, error)
 
 
 async def _count(system: ActorSystem) -> tuple[int, int, int]:

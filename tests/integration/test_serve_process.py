@@ -311,6 +311,24 @@ async def test_a_thread_that_a_tool_has_started_does_not_keep_the_process(tmp_pa
         assert await server.ended() == (3, STOPPED, "adjourn: left by force; would not stop: thread 'lingers'\n")
 
 
+# Code that changes, and code that fails.
+
+
+@pytest.mark.slow
+async def test_a_changed_file_begins_the_process_anew_and_a_broken_one_is_waited_for(tmp_path: Path) -> None:
+    async with serving(tmp_path, "--reload") as server:
+        await server.start("ops")
+        (tmp_path / "agents.py").write_text(f"{AGENTS}\n1 / 0\n", encoding="utf-8")
+        await server.output.until(r"agents\.py has changed: beginning anew\n")
+        await server.errors.until(r"File \".*agents\.py\", line \d+, in <module>\n")
+        await server.errors.until(r"adjourn: module 'agents' fails: ZeroDivisionError: .*; waiting for a change\n")
+        (tmp_path / "agents.py").write_text(f"{AGENTS}\n", encoding="utf-8")
+        await server.output.until(r"adjourn serves .*\n(.*\n)*1 run is waiting for a decision")
+        server.process.send_signal(signal.SIGINT)
+        code, out, _ = await server.ended()
+        assert (code, out.splitlines()[-1]) == (0, "Stopped")
+
+
 # A store with another owner.
 
 
@@ -325,5 +343,5 @@ async def test_a_process_that_has_lost_its_store_says_so_and_ends(tmp_path: Path
         code, output, errors = await server.ended()
     assert (code, output) == (4, "")
     first, second = errors.splitlines()
-    assert first.startswith("adjourn: error: this process has lost its store, and leaves all runs to the new owner")
+    assert " ERROR adjourn.system: this process has lost its store, and leaves all runs to the new owner" in first
     assert second.startswith("adjourn: the store has a newer owner")

@@ -28,11 +28,13 @@ LOST = "(the connection is lost; reconnecting…)"
 def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """A working directory of its own, and the logging of the tests as it was, afterwards."""
     loggers = [logging.getLogger(name) for name in LOGGERS]
+    last_resort = logging.lastResort
     before = [(logger, logger.handlers[:], logger.level, logger.propagate) for logger in loggers]
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("ADJOURN_URL", raising=False)
     monkeypatch.delenv("ADJOURN_TOKEN", raising=False)
     yield
+    logging.lastResort = last_resort
     for logger, handlers, level, propagate in before:
         logger.handlers[:], logger.propagate = handlers, propagate
         logger.setLevel(level)
@@ -87,6 +89,8 @@ def test_help_goes_to_stdout_and_says_nothing_on_stderr(adjourn: Adjourn, args: 
         (["chat", "--model", "ollama:m", "--agent", "a", "--token", "t"], "leave out --agent, --token"),
         (["runs", "list", "--limit", "0"], "--limit"),
         (["runs", "show"], "RUN"),
+        (["serve", "a:b", "--log-format", "xml"], "--log-format"),
+        (["serve", "a:b", "--origin"], "--origin"),
         (["runs", "resume", "r", "{not json"], "expected JSON, such as '{\"approved\": true}' in quotes"),
     ],
 )
@@ -205,6 +209,30 @@ def test_how_long_runs_are_kept_can_be_said_for_all_agents(
 
 def test_there_is_no_coming_back_to_runs_in_memory() -> None:
     assert cli._served_again(NOBODY, "127.0.0.1", "memory:") is None
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "words"),
+    [
+        ("ADJOURN_PORT", "eighty", "ADJOURN_PORT"),
+        ("ADJOURN_HTTP_PORT", "-1", "ADJOURN_HTTP_PORT"),
+        ("ADJOURN_RETENTION", "soon", "ADJOURN_RETENTION"),
+        ("ADJOURN_PARKED_TTL", "soon", "ADJOURN_PARKED_TTL"),
+        ("ADJOURN_NO_HTTP", "perhaps", "ADJOURN_NO_HTTP"),
+        ("ADJOURN_LOG_FORMAT", "xml", "ADJOURN_LOG_FORMAT"),
+        ("ADJOURN_RELOAD", "perhaps", "ADJOURN_RELOAD"),
+        ("ADJOURN_HOST", "0.0.0.0", "clients must show a token"),
+        ("ADJOURN_AGENTS", "shop", "'shop': expected module:name"),
+    ],
+)
+def test_a_variable_that_says_nothing_useful_is_named(
+    adjourn: Adjourn, monkeypatch: pytest.MonkeyPatch, variable: str, value: str, words: str
+) -> None:
+    monkeypatch.setenv("ADJOURN_AGENTS", "no_such_shop:agents")
+    monkeypatch.setenv(variable, value)
+    code, out, err = adjourn("serve")
+    assert (code in (1, 2), out, err.count("\n")) == (True, "", 1)
+    assert words in err
 
 
 def test_where_nothing_answers_it_says_how_to_start_something(adjourn: Adjourn) -> None:

@@ -1,0 +1,79 @@
+"""What `adjourn serve` takes that `adjourn demo` does not, and how a person's module is loaded for it."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated
+
+import trio
+import typer
+
+from ...protocol.errors import InvalidParams
+from ..agent import Agent
+from .loading import load_agents
+from .logs import LogFormat
+from .reloading import begin_anew, wait_changed
+from .screen import clean
+from .serving import Place
+from .tracebacks import traceback_of
+
+__all__ = ["Format", "Origins", "Reload", "WithMetrics", "loaded", "measured"]
+
+Origins = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--origin",
+        envvar="ADJOURN_ORIGIN",
+        show_default=False,
+        help="A web page's origin that may connect, as https://example.org. Give it once for each; in the variable, "
+        "separate them by spaces.",
+    ),
+]
+Format = Annotated[
+    LogFormat | None,
+    typer.Option(
+        "--log-format",
+        envvar="ADJOURN_LOG_FORMAT",
+        show_default="text, or as the module says",
+        help="How our log lines look on stderr. Without it, a module that configures logging gets them.",
+    ),
+]
+Reload = Annotated[
+    bool,
+    typer.Option("--reload", envvar="ADJOURN_RELOAD", help="Begin anew when a Python file below this folder changes."),
+]
+WithMetrics = Annotated[
+    bool,
+    typer.Option("--metrics", envvar="ADJOURN_METRICS", help="Serve /metrics for Prometheus over HTTP."),
+]
+
+
+def loaded(address: str, before: dict[Path, float] | None) -> list[Agent]:
+    """Return the agents at an address.
+
+    `before`: when the files of a server that reloads were changed last. Where its module fails, it waits for the next
+    change and begins anew. None: it does not reload.
+    """
+    try:
+        return load_agents(address)
+    except InvalidParams as error:
+        for line in () if error.__cause__ is None else traceback_of(error.__cause__):
+            typer.echo(clean(line), err=True)
+        if before is None:
+            raise
+        typer.echo(f"adjourn: {clean(error.message)}; waiting for a change", err=True)
+        trio.run(wait_changed, Path.cwd(), before)
+    begin_anew()
+
+
+def measured(agents: Sequence[Agent], place: Place) -> tuple[list[Agent], Place]:
+    """Return the agents with a middleware that measures their runs, and the place with what it measures."""
+    if place.http_port is None:
+        raise typer.BadParameter("it is served over HTTP: install the extra `web`", param_hint="--metrics")
+    try:
+        from ..middleware.prometheus import PrometheusMetrics
+    except ImportError as error:
+        raise typer.BadParameter(str(error), param_hint="--metrics") from error
+    metrics = PrometheusMetrics()
+    measured = [replace(agent, middleware=(metrics.telemetry, *agent.middleware)) for agent in agents]
+    return measured, replace(place, metrics=metrics)
