@@ -370,6 +370,8 @@ class ToolDecisionResolved(Wire, frozen=True, tag="tool_decision_resolved", tag_
     reason: str | None = None  # why the call will not execute
     arguments: dict[str, Any] | None = None  # edited: they are executed in place of the model's
     digest: str | None = None  # of the edited arguments
+    tool_name: str = ""
+    since: int | None = None  # ms since the epoch: when the wait began
 
 
 class ToolClientExecutePending(Wire, frozen=True, tag="tool_client_execute_pending", tag_field="type"):

@@ -97,6 +97,8 @@ def settle(
             reason=reason,
             arguments=arguments,
             digest=edited,
+            tool_name=call.name,
+            since=call.since,
         )
     )
     if decision_digest is not None:

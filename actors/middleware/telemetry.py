@@ -1,38 +1,93 @@
-"""OpenTelemetry for runs, by its semantic conventions for generative AI (as of November 2026; status: development).
+"""OpenTelemetry for runs, by its semantic conventions for generative AI: see `conventions.py`.
 
-Middleware. Needs the extra `otel`; nothing else imports this module. What was said is in no span.
+Middleware. Needs the extra `otel`; only `prometheus.py` imports this module. What was said is in no span.
 """
 
+from collections import OrderedDict
 from collections.abc import Generator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 
 import trio
 
 try:
     from opentelemetry import metrics, trace
     from opentelemetry.context import Context
-    from opentelemetry.trace import Span, SpanKind, Status, StatusCode
+    from opentelemetry.trace import Link, NonRecordingSpan, Span, SpanContext, SpanKind, Status, StatusCode
     from opentelemetry.util.types import AttributeValue
 except ImportError as error:
     raise ImportError("OpenTelemetry is an extra: pip install 'adjourn[otel]'") from error
 
-from ...protocol.events import AgentEnd, AgentPaused, AgentResume, AgentStart, Envelope
+from ...protocol.events import (
+    AgentEnd,
+    AgentPaused,
+    AgentResume,
+    AgentStart,
+    Envelope,
+    MessageStart,
+    ToolDecisionResolved,
+)
+from ...protocol.messages import Usage
 from ..models.language_model import ModelRequest
 from ..tools.execution import ToolOutcome
+from .conventions import answered, asked, error_type, kind_of, tool_attributes, usage_attributes
+from .instruments import Instruments
 from .interface import CallModel, CallTool, Middleware, ModelOutcome, ToolRequest
 
 __all__ = ["Telemetry"]
 
-Attributes = dict[str, AttributeValue]
+MAX_RESTING = 10_000  # paused runs whose trace is remembered
+
+Values = dict[str, AttributeValue]
+
+
+@dataclass(slots=True)
+class _Trace:
+    """What a run in this process belongs to."""
+
+    caller: SpanContext  # of whoever started it; invalid where that is not known
+    latest: SpanContext  # of its latest stretch; invalid before the first
+
+    def context(self) -> Context:
+        """The context that the run's spans begin in: the caller's trace, or a new one."""
+        return trace.set_span_in_context(NonRecordingSpan(self.caller), Context())
+
+    def links(self) -> list[Link]:
+        """A link to the latest stretch."""
+        return [Link(self.latest)] if self.latest.is_valid else []
+
+
+@dataclass(slots=True)
+class _Stretch:
+    """A stretch of a run that is under way."""
+
+    span: Span
+    trace: _Trace
+    agent: str | None  # its name, once it is known
+    begun: float = field(default_factory=trio.current_time)
+    model_calls: int = 0
+    tool_calls: int = 0
+    usage: Usage = field(default_factory=Usage)
+    asked_at: float | None = None  # when the model was asked, until its answer begins
+    first_chunk_s: float | None = None  # how long the model call under way, or the latest, took until then
 
 
 class Telemetry(Middleware):
     """Spans and metrics of runs, towards the given providers, or the global ones.
 
-    `invoke_agent AGENT` spans a stretch of a run, from its start or resumption to its pause or end; inside it are
+    Spans: `invoke_agent AGENT` is a stretch of a run, from its start or resumption to its pause or end. Inside it are
     `chat MODEL` for each model call (kind CLIENT, with all its retries if it stands outside of `Retry`) and
-    `execute_tool TOOL` for each execution, within which spans of the tool's own nest. All carry the run's id as
-    `gen_ai.conversation.id`. Metrics: `gen_ai.client.operation.duration` (s) and `gen_ai.client.token.usage`.
+    `execute_tool TOOL` for each execution, within which spans of the tool's own nest. `await_decision TOOL` is the wait
+    for a decision, from when the call was announced, also if the process was another one then; it says how the wait
+    ended (`adjourn.decision.outcome`: decided, declined, expired or aborted) and who decided (`adjourn.decision.by`).
+    All carry the run's id as `gen_ai.conversation.id`.
+
+    A run belongs to the trace that is current where it is started. Each further stretch is linked to the one before.
+    After a restart, or beyond 10,000 paused runs, the trace is not known any more, and a new one begins.
+
+    Metrics: `gen_ai.client.inference.duration`, `.time_to_first_chunk` and `.usage.*`, `gen_ai.execute_tool.duration`,
+    `gen_ai.invoke_agent.duration`, `.inference_calls` and `.tool_calls`, each of a stretch; and our own
+    `adjourn.decision.duration`.
     """
 
     observes = True
@@ -44,128 +99,177 @@ class Telemetry(Middleware):
         meter_provider: metrics.MeterProvider | None = None,
     ) -> None:
         self._tracer = trace.get_tracer("adjourn", tracer_provider=tracer_provider)
-        meter = metrics.get_meter("adjourn", meter_provider=meter_provider)
-        self._duration = meter.create_histogram(
-            "gen_ai.client.operation.duration", unit="s", description="How long a call took."
-        )
-        self._tokens = meter.create_histogram(
-            "gen_ai.client.token.usage", unit="{token}", description="Tokens that a model call read and wrote."
-        )
-        self._stretches: dict[str, Span] = {}  # by run id
+        self._instruments = Instruments(metrics.get_meter("adjourn", meter_provider=meter_provider))
+        self._stretches: dict[str, _Stretch] = {}  # by run id
+        self._resting: OrderedDict[str, _Trace] = OrderedDict()  # of paused runs, by run id
 
     async def model_call(self, request: ModelRequest, call_next: CallModel) -> ModelOutcome:
         """The call's own outcome."""
-        kind: Attributes = {
-            "gen_ai.operation.name": "chat",
-            "gen_ai.provider.name": request.model.provider,
-            "gen_ai.request.model": request.model.id,
-        }
-        asked: Attributes = {"gen_ai.conversation.id": request.run_id, "gen_ai.agent.name": request.agent}
-        asked |= {"gen_ai.request.stream": True, "adjourn.call.id": request.call_id}
-        if request.options.max_tokens is not None:
-            asked["gen_ai.request.max_tokens"] = request.options.max_tokens
-        if request.options.temperature is not None:
-            asked["gen_ai.request.temperature"] = request.options.temperature
+        kind: Values = {**kind_of(request.model)}
+        stretch = self._stretch_of(request)
         begun = trio.current_time()
-        with self._span(f"chat {request.model.id}", SpanKind.CLIENT, {**kind, **asked}, request) as span:
-            outcome = await call_next(request)
-            span.set_attributes(_answered(outcome))
-            error = _error_type(outcome)
-            if error is not None:
-                _failed(span, error, outcome.message.error_message)
-        self._measure(kind if error is None else {**kind, "error.type": error}, begun, outcome)
-        return outcome
+        failed: str | None = None
+        try:
+            with self._span(f"chat {request.model.id}", SpanKind.CLIENT, {**kind, **asked(request)}, stretch) as span:
+                if stretch is not None:
+                    stretch.model_calls += 1
+                    stretch.asked_at, stretch.first_chunk_s = begun, None
+                outcome = await call_next(request)
+                failed = error_type(outcome)
+                self._answer(span, stretch, outcome, kind)
+            return outcome
+        except BaseException as raised:
+            failed = _kind_of(raised)
+            raise
+        finally:
+            ended: Values = kind if failed is None else {**kind, "error.type": failed}
+            self._instruments.inference.record(trio.current_time() - begun, ended)
+
+    def _answer(self, span: Span, stretch: _Stretch | None, outcome: ModelOutcome, kind: Values) -> None:
+        span.set_attributes(answered(outcome))
+        failed = error_type(outcome)
+        if failed is not None:
+            _fail(span, failed, outcome.message.error_message)
+        if outcome.message.model:
+            kind["gen_ai.response.model"] = outcome.message.model
+        self._instruments.count_tokens(outcome.message.usage, kind)
+        if stretch is not None:
+            stretch.usage = stretch.usage.plus(outcome.message.usage)
+            if stretch.first_chunk_s is not None:
+                span.set_attribute("gen_ai.response.time_to_first_chunk", stretch.first_chunk_s)
+                self._instruments.first_chunk.record(stretch.first_chunk_s, kind)
 
     async def tool_call(self, request: ToolRequest, call_next: CallTool) -> ToolOutcome:
         """The call's own outcome."""
-        attributes: Attributes = {
-            "gen_ai.operation.name": "execute_tool",
-            "gen_ai.tool.name": request.tool.name,
-            "gen_ai.tool.type": "function",
-            "gen_ai.tool.description": request.tool.description,
-            "gen_ai.tool.call.id": request.tool_call_id,
-            "gen_ai.conversation.id": request.run_id,
-            "gen_ai.agent.name": request.agent,
-        }
-        with self._span(f"execute_tool {request.tool.name}", SpanKind.INTERNAL, attributes, request) as span:
-            outcome = await call_next(request)
-            if outcome.is_error:
-                _failed(span, "tool_error", None)
-        return outcome
+        attributes: Values = {**tool_attributes(request)}
+        stretch = self._stretch_of(request)
+        if stretch is not None:
+            stretch.tool_calls += 1
+        begun = trio.current_time()
+        failed: str | None = None
+        try:
+            with self._span(f"execute_tool {request.tool.name}", SpanKind.INTERNAL, attributes, stretch) as span:
+                outcome = await call_next(request)
+                failed = "tool_error" if outcome.is_error else None
+                if failed is not None:
+                    _fail(span, failed, None)
+            return outcome
+        except BaseException as raised:
+            failed = _kind_of(raised)
+            raise
+        finally:
+            names = ("gen_ai.operation.name", "gen_ai.tool.name", "gen_ai.tool.type", "gen_ai.agent.name")
+            measured = {name: attributes[name] for name in names}
+            ended: Values = measured if failed is None else {**measured, "error.type": failed}
+            self._instruments.tool.record(trio.current_time() - begun, ended)
 
     def on_event(self, envelope: Envelope) -> None:
-        """Begin and end the spans of a run's stretches."""
-        event = envelope.event
-        if isinstance(event, AgentStart | AgentResume):
-            self._begin(envelope.run_id)
-        elif isinstance(event, AgentPaused | AgentEnd):
-            span = self._stretches.pop(envelope.run_id, None)
-            if span is not None:
-                if isinstance(event, AgentEnd) and event.error is not None:
-                    _failed(span, event.reason, event.error.message)
-                span.end()
+        """Begin and end the spans of a run's stretches and waits."""
+        event, run_id = envelope.event, envelope.run_id
+        match event:
+            case AgentStart():
+                caller = trace.get_current_span().get_span_context()
+                self._begin(run_id, _Trace(caller, trace.INVALID_SPAN_CONTEXT), event.agent)
+            case AgentResume():
+                left = self._stretches.pop(run_id, None)  # of an actor that crashed
+                if left is not None:
+                    left.span.end()
+                self._begin(run_id, self._trace_of(run_id) if left is None else left.trace, left and left.agent)
+            case AgentPaused() | AgentEnd():
+                self._end(run_id, event)
+            case MessageStart():
+                stretch = self._stretches.get(run_id)
+                if stretch is not None and stretch.asked_at is not None:
+                    stretch.first_chunk_s, stretch.asked_at = trio.current_time() - stretch.asked_at, None
+            case ToolDecisionResolved():
+                self._tell_wait(run_id, event, envelope.time)
+            case _:
+                pass
 
-    def _begin(self, run_id: str) -> None:
-        left = self._stretches.pop(run_id, None)
-        if left is not None:  # of an actor that crashed
-            left.end()
-        attributes: Attributes = {"gen_ai.operation.name": "invoke_agent", "gen_ai.conversation.id": run_id}
-        self._stretches[run_id] = self._tracer.start_span("invoke_agent", Context(), SpanKind.INTERNAL, attributes)
+    def _trace_of(self, run_id: str) -> _Trace:
+        """What the run belongs to, as far as it is known."""
+        if run_id in self._stretches:
+            return self._stretches[run_id].trace
+        unknown = _Trace(trace.INVALID_SPAN_CONTEXT, trace.INVALID_SPAN_CONTEXT)
+        return self._resting.get(run_id, unknown)
+
+    def _begin(self, run_id: str, belongs: _Trace, agent: str | None) -> None:
+        self._resting.pop(run_id, None)
+        attributes: Values = {"gen_ai.operation.name": "invoke_agent", "gen_ai.conversation.id": run_id}
+        name = "invoke_agent"
+        if agent is not None:
+            attributes["gen_ai.agent.name"] = agent
+            name = f"invoke_agent {agent}"
+        span = self._tracer.start_span(name, belongs.context(), SpanKind.INTERNAL, attributes, links=belongs.links())
+        belongs.latest = span.get_span_context()
+        self._stretches[run_id] = _Stretch(span, belongs, agent)
+
+    def _end(self, run_id: str, event: AgentPaused | AgentEnd) -> None:
+        stretch = self._stretches.pop(run_id, None)
+        self._resting.pop(run_id, None)
+        if stretch is None:
+            return
+        measured: Values = {"gen_ai.operation.name": "invoke_agent"}
+        if stretch.agent is not None:
+            measured["gen_ai.agent.name"] = stretch.agent
+        if isinstance(event, AgentPaused):
+            self._resting[run_id] = stretch.trace
+            if len(self._resting) > MAX_RESTING:
+                self._resting.popitem(last=False)
+        elif event.error is not None:
+            _fail(stretch.span, event.reason, event.error.message)
+            measured["error.type"] = event.reason
+        stretch.span.set_attributes(usage_attributes(stretch.usage))
+        stretch.span.end()
+        self._instruments.agent.record(trio.current_time() - stretch.begun, measured)
+        self._instruments.inference_calls.record(stretch.model_calls, measured)
+        self._instruments.tool_calls.record(stretch.tool_calls, measured)
+
+    def _tell_wait(self, run_id: str, event: ToolDecisionResolved, now: int) -> None:
+        """The span of a wait that is over, made afterwards. `now` in ms."""
+        since = now if event.since is None else event.since
+        measured: Values = {"gen_ai.tool.name": event.tool_name, "adjourn.decision.outcome": event.outcome}
+        told: Values = {"gen_ai.conversation.id": run_id, "gen_ai.tool.call.id": event.tool_call_id, **measured}
+        if event.by is not None:
+            told["adjourn.decision.by"] = event.by
+        belongs = self._trace_of(run_id)
+        span = self._tracer.start_span(
+            f"await_decision {event.tool_name}",
+            belongs.context(),
+            SpanKind.INTERNAL,
+            told,
+            links=belongs.links(),
+            start_time=since * 1_000_000,
+        )
+        span.end(now * 1_000_000)
+        self._instruments.wait.record((now - since) / 1000, measured)
+
+    def _stretch_of(self, request: ModelRequest | ToolRequest) -> _Stretch | None:
+        """The stretch that a call is in. It learns its agent's name here: events after a restart don't have it."""
+        stretch = self._stretches.get(request.run_id)
+        if stretch is not None and stretch.agent is None:
+            stretch.agent = request.agent
+            stretch.span.update_name(f"invoke_agent {request.agent}")
+            stretch.span.set_attribute("gen_ai.agent.name", request.agent)
+        return stretch
 
     @contextmanager
-    def _span(
-        self, name: str, kind: SpanKind, attributes: Attributes, request: ModelRequest | ToolRequest
-    ) -> Generator[Span]:
-        stretch = self._stretches.get(request.run_id)
-        if stretch is not None:
-            _name(stretch, request.agent)
-        parent = None if stretch is None else trace.set_span_in_context(stretch)
+    def _span(self, name: str, kind: SpanKind, attributes: Values, stretch: _Stretch | None) -> Generator[Span]:
+        parent = None if stretch is None else trace.set_span_in_context(stretch.span)
         with self._tracer.start_as_current_span(
             name, parent, kind, attributes, record_exception=False, set_status_on_exception=False
         ) as span:
             try:
                 yield span
             except BaseException as error:
-                _failed(span, "cancelled" if isinstance(error, trio.Cancelled) else type(error).__qualname__, None)
+                _fail(span, _kind_of(error), None)
                 raise
 
-    def _measure(self, attributes: Attributes, begun: float, outcome: ModelOutcome) -> None:
-        self._duration.record(trio.current_time() - begun, attributes)
-        usage = outcome.message.usage
-        tokens = {"input": usage.input + usage.cache_read + usage.cache_write, "output": usage.output}
-        for token_type, count in tokens.items():
-            if count:
-                self._tokens.record(count, {**attributes, "gen_ai.token.type": token_type})
+
+def _kind_of(error: BaseException) -> str:
+    return "cancelled" if isinstance(error, trio.Cancelled) else type(error).__qualname__
 
 
-def _name(stretch: Span, agent: str) -> None:
-    """Events don't say of which agent they are; the calls in between do."""
-    stretch.update_name(f"invoke_agent {agent}")
-    stretch.set_attribute("gen_ai.agent.name", agent)
-
-
-def _answered(outcome: ModelOutcome) -> Attributes:
-    message, usage = outcome.message, outcome.message.usage
-    attributes: Attributes = {
-        "gen_ai.response.finish_reasons": [message.stop_reason],
-        "gen_ai.usage.input_tokens": usage.input + usage.cache_read + usage.cache_write,
-        "gen_ai.usage.output_tokens": usage.output,
-        "gen_ai.usage.cache_read.input_tokens": usage.cache_read,
-        "gen_ai.usage.cache_creation.input_tokens": usage.cache_write,
-    }
-    if message.response_id is not None:
-        attributes["gen_ai.response.id"] = message.response_id
-    return attributes
-
-
-def _error_type(outcome: ModelOutcome) -> str | None:
-    """The HTTP status where there was one: few values, as the conventions want it."""
-    if outcome.message.stop_reason != "error":
-        return None
-    status = outcome.failed.status if outcome.failed is not None else None
-    return str(status) if status is not None else (outcome.message.error_kind or "error")
-
-
-def _failed(span: Span, error_type: str, description: str | None) -> None:
+def _fail(span: Span, error_type: str, description: str | None) -> None:
     span.set_attribute("error.type", error_type)
     span.set_status(Status(StatusCode.ERROR, description))

@@ -57,4 +57,5 @@ async def test_what_runs_have_done_is_told_to_prometheus(accept: str) -> None:
         answer = await client.get("/metrics", headers={"accept": accept})
     assert answer.headers["content-type"].startswith(accept.partition(";")[0] or "text/plain")
     assert 'gen_ai_operation_name="chat"' in answer.text
+    assert "gen_ai_client_inference_duration_seconds_count" in answer.text
     metrics.provider.shutdown()

@@ -413,6 +413,9 @@ export interface ToolDecisionResolved {
   arguments?: Record<string, any>;
   /** of the edited arguments */
   digest?: string;
+  toolName?: string;
+  /** ms since the epoch: when the wait began */
+  since?: number;
 }
 
 /** A client-side call is offered to whoever claims it first. */

@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from types import ModuleType
 
 import pytest
+import trio
 from opentelemetry import trace
 from opentelemetry.sdk.metrics import MeterProvider
-from opentelemetry.sdk.metrics.export import InMemoryMetricReader
+from opentelemetry.sdk.metrics.export import InMemoryMetricReader, Metric
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
@@ -21,6 +22,7 @@ from adjourn.actors.middleware import Retry
 from adjourn.actors.middleware.telemetry import Telemetry
 from adjourn.actors.testing import ScriptedModel, calls, hangs, open_test_system, says
 from adjourn.protocol import AssistantMessage, Failed, ModelOptions, Usage
+from adjourn.stores import MemoryStore
 
 
 @pytest.mark.parametrize("there", [None, ModuleType("opentelemetry")], ids=["nothing", "a part"])
@@ -54,11 +56,20 @@ class Collected:
         return found
 
     def points(self, name: str) -> list[tuple[dict[str, object], float]]:
-        data = self.reader.get_metrics_data()
-        metrics = [metric for each in data.resource_metrics for scope in each.scope_metrics for metric in scope.metrics]
+        found = [metric for metric in self._metrics() if metric.name == name]
         return [
-            (dict(p.attributes), p.sum) for metric in metrics if metric.name == name for p in metric.data.data_points
+            (dict(point.attributes), point.sum if hasattr(point, "sum") else point.value)
+            for metric in found
+            for point in metric.data.data_points
         ]
+
+    def buckets(self, name: str) -> list[float]:
+        (found,) = [metric for metric in self._metrics() if metric.name == name]
+        return list(found.data.data_points[0].explicit_bounds)
+
+    def _metrics(self) -> list[Metric]:
+        data = self.reader.get_metrics_data()
+        return [metric for each in data.resource_metrics for scope in each.scope_metrics for metric in scope.metrics]
 
 
 @pytest.fixture
@@ -96,13 +107,18 @@ async def test_a_run_with_a_pause_is_two_stretches_with_its_calls_inside(collect
         await run.wait()
     names = [span.name for span in collected.spans]
     stretch, call = "invoke_agent payer", "chat scripted"
-    assert names == [call, stretch, "execute_tool pay", call, stretch]
+    assert names == [call, stretch, "await_decision pay", "execute_tool pay", call, stretch]
     first, second = (span for span in collected.spans if span.name == stretch)
     parents = [span.parent and span.parent.span_id for span in collected.spans]
     one, two = first.context.span_id, second.context.span_id
-    assert parents == [one, None, two, two, None]
+    assert parents == [one, None, None, two, two, None]
+    assert [link.context.span_id for link in second.links] == [one]
     assert {span.attributes["gen_ai.conversation.id"] for span in collected.spans} == {run.id}
-    assert {span.attributes["gen_ai.agent.name"] for span in collected.spans} == {"payer"}
+    assert {span.attributes.get("gen_ai.agent.name") for span in collected.spans} == {"payer", None}
+    measured = {"gen_ai.operation.name": "invoke_agent", "gen_ai.agent.name": "payer"}
+    assert collected.points("gen_ai.invoke_agent.inference_calls") == [(measured, 2)]
+    assert collected.points("gen_ai.invoke_agent.tool_calls") == [(measured, 1)]
+    assert [attributes for attributes, _ in collected.points("gen_ai.invoke_agent.duration")] == [measured]
 
 
 async def test_a_model_call_has_the_attributes_of_the_conventions(collected: Collected) -> None:
@@ -124,14 +140,19 @@ async def test_a_model_call_has_the_attributes_of_the_conventions(collected: Col
         "gen_ai.usage.input_tokens": 15,
         "gen_ai.usage.output_tokens": 7,
         "gen_ai.usage.cache_read.input_tokens": 3,
-        "gen_ai.usage.cache_creation.input_tokens": 2,
+        "gen_ai.usage.cache_write.input_tokens": 2,
     }
     assert expected.items() <= dict(span.attributes).items()
     base = {"gen_ai.operation.name": "chat", "gen_ai.provider.name": "testing", "gen_ai.request.model": "scripted"}
-    tokens = collected.points("gen_ai.client.token.usage")
-    assert tokens == [({**base, "gen_ai.token.type": "input"}, 15), ({**base, "gen_ai.token.type": "output"}, 7)]
-    ((attributes, _),) = collected.points("gen_ai.client.operation.duration")
-    assert attributes == base
+    base["gen_ai.response.model"] = "scripted"
+    counted = {**base, "gen_ai.token.modality": "unknown"}
+    numbers = {"input": 15, "output": 7, "cache_read.input": 3, "cache_write.input": 2}
+    for name, number in numbers.items():
+        assert collected.points(f"gen_ai.client.inference.usage.{name}_tokens") == [(counted, number)]
+    for name in ("duration", "time_to_first_chunk"):
+        ((attributes, _),) = collected.points(f"gen_ai.client.inference.{name}")
+        assert attributes == base
+    assert collected.buckets("gen_ai.client.inference.duration") == pytest.approx([0.01 * 2**n for n in range(14)])
 
 
 async def test_an_execution_has_its_attributes_and_the_tool_nests_its_own_spans(collected: Collected) -> None:
@@ -173,7 +194,60 @@ async def test_what_fails_is_an_error_with_few_types(collected: Collected) -> No
     assert last.status.description == "HTTP 404: no"
     assert collected.span("execute_tool pay").attributes["error.type"] == "tool_error"
     assert collected.spans[-1].attributes["error.type"] == "modelError"
-    assert ("error.type", "404") in collected.points("gen_ai.client.operation.duration")[-1][0].items()
+    assert ("error.type", "404") in collected.points("gen_ai.client.inference.duration")[-1][0].items()
+
+
+async def test_the_first_chunk_is_timed(collected: Collected, autojump_clock: MockClock) -> None:
+    slow = Agent(name="payer", model=ScriptedModel(["Hello there"], delay_s=2), middleware=[collected.telemetry])
+    async with open_test_system(slow) as system:
+        await (await system.start("payer", "Hi")).wait()
+    span = collected.span("chat scripted")
+    assert span.attributes["gen_ai.response.time_to_first_chunk"] == 2
+    [(_, total)] = collected.points("gen_ai.client.inference.time_to_first_chunk")
+    assert total == 2
+
+
+async def test_a_run_belongs_to_the_trace_of_whoever_starts_it(collected: Collected) -> None:
+    async with open_test_system(agent(collected, calls(("pay", {"amount": 5})), "Done")) as system:
+        with collected.tracers.get_tracer("web").start_as_current_span("POST /pay") as caller:
+            run = await system.start("payer", "Pay 5")
+        await run.wait()
+        await run.resume(True)
+        await run.wait()
+    context = caller.get_span_context()
+    assert {span.context.trace_id for span in collected.spans} == {context.trace_id}
+    tops = [span for span in collected.spans if span.name.startswith(("invoke_agent", "await_decision"))]
+    assert [span.parent.span_id for span in tops] == [context.span_id] * 3
+
+
+async def test_a_wait_says_how_long_by_whom_and_how_it_ended(collected: Collected, autojump_clock: MockClock) -> None:
+    async with open_test_system(agent(collected, calls(("pay", {"amount": 5})), "Done")) as system:
+        run = await system.start("payer", "Pay 5")
+        await run.wait()
+        await trio.sleep(90)
+        await run.decline(reason="no", by="ann")
+        await run.wait()
+    wait = collected.span("await_decision pay")
+    assert (wait.end_time - wait.start_time) / 1e9 == 90
+    assert (wait.attributes["adjourn.decision.outcome"], wait.attributes["adjourn.decision.by"]) == ("declined", "ann")
+    measured = {"gen_ai.tool.name": "pay", "adjourn.decision.outcome": "declined"}
+    assert collected.points("adjourn.decision.duration") == [(measured, 90)]
+
+
+async def test_a_wait_that_outlives_its_process_is_told_whole(collected: Collected, autojump_clock: MockClock) -> None:
+    store = MemoryStore()
+    async with open_test_system(agent(collected, calls(("pay", {"amount": 5}))), store=store) as system:
+        run_id = (run := await system.start("payer", "Pay 5")).id
+        await run.wait()
+        await trio.sleep(30)
+    anew = Collected()
+    async with open_test_system(agent(anew, "Done"), store=store) as system:
+        await trio.sleep(30)
+        await system.resume(run_id, True)
+        await system.run(run_id).wait()
+    wait = anew.span("await_decision pay")
+    assert (wait.end_time - wait.start_time) / 1e9 == 60
+    assert [span.name for span in anew.spans][-1] == "invoke_agent payer"
 
 
 async def test_one_span_covers_a_call_with_all_its_retries(collected: Collected, autojump_clock: MockClock) -> None:
