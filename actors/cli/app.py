@@ -156,11 +156,13 @@ def serve_agents(
 ) -> None:
     """Serve agents of your own."""
     place = replace(_place(host, port, token, http_port, http=not no_http), origins=tuple(origin or ()))
+    measure = served.metrics_of(place) if metrics else None
     before = source_times(Path.cwd()) if reload else {}
     loaded = _kept(served.loaded(agents, before if reload else None), retention, parked_ttl)
     log_of_server(log_format)
-    if metrics:
-        loaded, place = served.measured(loaded, place)
+    if measure is not None:
+        place = replace(place, metrics=measure)
+        loaded = [replace(agent, middleware=(measure.telemetry, *agent.middleware)) for agent in loaded]
     _serve(loaded, store, place, changed=partial(wait_changed, Path.cwd(), before) if reload else None)
 
 

@@ -1,9 +1,7 @@
 """What `adjourn serve` takes that `adjourn demo` does not, and how a person's module is loaded for it."""
 
-from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import trio
 import typer
@@ -17,7 +15,10 @@ from .screen import clean
 from .serving import Place
 from .tracebacks import traceback_of
 
-__all__ = ["Format", "Origins", "Reload", "WithMetrics", "loaded", "measured"]
+if TYPE_CHECKING:
+    from ..middleware.prometheus import PrometheusMetrics
+
+__all__ = ["Format", "Origins", "Reload", "WithMetrics", "loaded", "metrics_of"]
 
 Origins = Annotated[
     list[str] | None,
@@ -66,14 +67,12 @@ def loaded(address: str, before: dict[Path, float] | None) -> list[Agent]:
     begin_anew()
 
 
-def measured(agents: Sequence[Agent], place: Place) -> tuple[list[Agent], Place]:
-    """Return the agents with a middleware that measures their runs, and the place with what it measures."""
+def metrics_of(place: Place) -> "PrometheusMetrics":
+    """Return what measures the runs of a server with /metrics. Raises: typer.BadParameter, where it can't have it."""
     if place.http_port is None:
         raise typer.BadParameter("it is served over HTTP: install the extra `web`", param_hint="--metrics")
     try:
         from ..middleware.prometheus import PrometheusMetrics
     except ImportError as error:
         raise typer.BadParameter(str(error), param_hint="--metrics") from error
-    metrics = PrometheusMetrics()
-    measured = [replace(agent, middleware=(metrics.telemetry, *agent.middleware)) for agent in agents]
-    return measured, replace(place, metrics=metrics)
+    return PrometheusMetrics()

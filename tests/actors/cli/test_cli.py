@@ -91,6 +91,7 @@ def test_help_goes_to_stdout_and_says_nothing_on_stderr(adjourn: Adjourn, args: 
         (["runs", "show"], "RUN"),
         (["serve", "a:b", "--log-format", "xml"], "--log-format"),
         (["serve", "a:b", "--origin"], "--origin"),
+        (["serve", "shop:agents", "--metrics", "--no-http"], "it is served over HTTP"),
         (["runs", "resume", "r", "{not json"], "expected JSON, such as '{\"approved\": true}' in quotes"),
     ],
 )
