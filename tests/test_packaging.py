@@ -56,7 +56,8 @@ assert adjourn.__version__ == distribution("adjourn").version
 RIGHT = '''# pyright: strict
 """A small server and a small client, with nothing in them for a type checker to report."""
 
-from typing import assert_type
+from dataclasses import dataclass
+from typing import Any, assert_type
 
 import trio
 
@@ -64,7 +65,7 @@ from adjourn import Agent, Limits, Run, ToolContext, __version__, open_actor_sys
 from adjourn import tool
 from adjourn.actors.hosts import AsyncioRun, BlockingRun
 from adjourn.actors.testing import ScriptedModel, says
-from adjourn.protocol import AssistantMessage, Envelope, Message
+from adjourn.protocol import AssistantMessage, Envelope, Message, ToolDecisionPending
 from adjourn.protocol.methods import RunSnapshot
 
 
@@ -74,7 +75,35 @@ async def refund(order_id: int, decision: bool, context: ToolContext) -> str:
     return f"{order_id}: {decision}, {context.tool_call_id}"
 
 
-agent = Agent(name="shop", model=ScriptedModel([says("Hello.")]), tools=[refund], limits=Limits(max_turns=3))
+@dataclass
+class Shop:
+    owner: str
+
+
+@tool
+async def owner(context: ToolContext[Shop]) -> str:
+    """Whose shop it is."""
+    return assert_type(context.deps, Shop).owner
+
+
+@tool(runs="client")
+async def time_zone() -> str:
+    """The time zone of the browser."""
+    raise NotImplementedError
+
+
+async def open_shop(metadata: dict[str, Any]) -> Shop:
+    return Shop(metadata["owner"])
+
+
+agent = Agent(
+    name="shop",
+    model=ScriptedModel([says("Hello.")]),
+    instructions=lambda metadata: f"You work for {metadata['owner']}.",
+    tools=[refund, owner, time_zone],
+    deps=open_shop,
+    limits=Limits(max_turns=3),
+)
 
 
 async def serve() -> str:
@@ -91,6 +120,10 @@ def serve_blocking() -> None:
         assert_type(run.resume({"approved": True}, by="bob").seq, int)
         for event in run.events():
             assert_type(event, Envelope | RunSnapshot)
+            if isinstance(event, RunSnapshot):
+                print(event.status == "paused")
+            elif event.event.type == "tool_decision_pending":
+                assert_type(event.event, ToolDecisionPending)
 
 
 async def serve_asyncio() -> None:
@@ -117,6 +150,8 @@ from adjourn import Agnet  # wrong
 
 agent = Agent(name=7, model="ollama:m")  # wrong
 limits = Limits(max_turns="three")  # wrong
+misspelt = Limits(max_turn=3)  # wrong
+shop = Agent(name="shop", model="ollama:m", deps=3)  # wrong
 
 
 async def serve() -> None:
