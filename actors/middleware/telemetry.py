@@ -104,7 +104,7 @@ class Telemetry(Middleware):
         self._resting: OrderedDict[str, _Trace] = OrderedDict()  # of paused runs, by run id
 
     async def model_call(self, request: ModelRequest, call_next: CallModel) -> ModelOutcome:
-        """The call's own outcome."""
+        """Makes the call, within its span."""
         kind: Values = {**kind_of(request.model)}
         stretch = self._stretch_of(request)
         begun = trio.current_time()
@@ -140,7 +140,7 @@ class Telemetry(Middleware):
                 self._instruments.first_chunk.record(stretch.first_chunk_s, kind)
 
     async def tool_call(self, request: ToolRequest, call_next: CallTool) -> ToolOutcome:
-        """The call's own outcome."""
+        """Executes the tool, within its span."""
         attributes: Values = {**tool_attributes(request)}
         stretch = self._stretch_of(request)
         if stretch is not None:
@@ -164,7 +164,7 @@ class Telemetry(Middleware):
             self._instruments.tool.record(trio.current_time() - begun, ended)
 
     def on_event(self, envelope: Envelope) -> None:
-        """Begin and end the spans of a run's stretches and waits."""
+        """Begins and ends the spans of a run's stretches and waits."""
         event, run_id = envelope.event, envelope.run_id
         match event:
             case AgentStart():
