@@ -14,15 +14,25 @@ BOUNDED = ("input", "metadata", "decision", "arguments", "result", "reason")  # 
 @names_options
 @dataclass(frozen=True)
 class Bounds:
-    """The most that values from outside may take. Bytes are those of a value as it is sent, or else of its JSON."""
+    """The most that values from outside may take. Bytes are those of a value as it is sent, or else of its JSON.
 
-    max_input_bytes: int = 4_000_000  # of a run. This and the result's: a gateway takes what its agents' `Limits` allow
-    max_metadata_bytes: int = 16_384  # of a run; they are saved again with each step
+    Attributes:
+        max_input_bytes: of a run's input. For this and for results a gateway takes what its agents' `Limits` allow.
+        max_metadata_bytes: of a run's metadata; they are saved again with each step.
+        max_decision_bytes: of a decision.
+        max_arguments_bytes: of arguments that a decider has edited.
+        max_result_bytes: of the result of a call that a client executes.
+        max_reason_bytes: of the reason of a decline or an abort.
+        max_values: items and members of all containers in a request together.
+    """
+
+    max_input_bytes: int = 4_000_000
+    max_metadata_bytes: int = 16_384
     max_decision_bytes: int = 65_536
-    max_arguments_bytes: int = 262_144  # edited by a decider
-    max_result_bytes: int = 1_000_000  # of a call that a client executes
-    max_reason_bytes: int = 16_384  # of a decline or an abort
-    max_values: int = 100_000  # items and members of all containers in a request together
+    max_arguments_bytes: int = 262_144
+    max_result_bytes: int = 1_000_000
+    max_reason_bytes: int = 16_384
+    max_values: int = 100_000
 
     def check(self, name: str, size: int) -> None:
         """Nothing, if `size` bytes are within the bound of the parameter `name`. Raises: LimitExceeded."""

@@ -59,10 +59,15 @@ FINAL: frozenset[str] = frozenset({"completed", "failed", "aborted"})
 
 
 class OnExpiry(Wire, frozen=True, metaclass=NamesOptions):
-    """What becomes of a gated call that nobody decided in time."""
+    """What becomes of a gated call that nobody decided in time.
+
+    Attributes:
+        action: `error`: the call gets an error result. `decide`: the `decision` is taken. `abort`: the run ends.
+        decision: the default decision, for `decide`; valid under the tool's decision schema.
+    """
 
     action: Literal["error", "decide", "abort"] = shown("error")
-    decision: Any = None  # for `decide`: valid under the tool's decision schema
+    decision: Any = None
 
 
 class ToolSpec(Wire, frozen=True):

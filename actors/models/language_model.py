@@ -44,18 +44,31 @@ __all__ = ["LanguageModel", "ModelRequest", "events_of"]
 
 @dataclass(frozen=True, slots=True)
 class ModelRequest:
-    """One model call."""
+    """One model call.
 
-    model: ModelDescriptor  # as recorded at begin, without headers
+    Attributes:
+        model: the model as recorded at begin, without headers.
+        instructions: the system prompt.
+        messages: the whole context; not to be changed.
+        tools: the tools that the model may call.
+        run_id: the run's id, for logs and caches on the provider's side.
+        options: how the model is to be asked.
+        call_id: the id of this model call with all its attempts; unique for ever.
+        agent: the agent's name.
+        turn: how often the model has been asked, this time included.
+        usage: what the run has used before this call.
+    """
+
+    model: ModelDescriptor
     instructions: str
-    messages: Sequence[Message]  # the whole context; not to be changed
+    messages: Sequence[Message]
     tools: Sequence[ToolSpec]
-    run_id: str  # for logs and caches on the provider's side
+    run_id: str
     options: ModelOptions = field(default_factory=ModelOptions)
-    call_id: str = ""  # of this model call, with all its attempts: unique for ever
-    agent: str = ""  # its name
-    turn: int = 0  # from 1
-    usage: Usage = field(default_factory=Usage)  # of the run before this call
+    call_id: str = ""
+    agent: str = ""
+    turn: int = 0
+    usage: Usage = field(default_factory=Usage)
 
 
 class LanguageModel(Protocol):

@@ -27,7 +27,7 @@ class ToolContext(msgspec.Struct, Generic[D], frozen=True, kw_only=True):
 
     A parameter annotated `ToolContext[Shop]` also brings what the agent's `deps` made, a `Shop`.
 
-    Fields:
+    Attributes:
         run_id: the run's id.
         tool_call_id: unique for ever: the idempotency key for the outside.
         tool_name: the tool's name.

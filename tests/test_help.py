@@ -1,0 +1,23 @@
+"""`help()` and editors show a docstring, and no comments: it has a word on every option."""
+
+import inspect
+import re
+from typing import Any
+
+import pytest
+
+from adjourn.actors import Agent, ModelRequest, ToolContext, ToolOptions, tool
+from adjourn.protocol.bounds import Bounds
+from adjourn.protocol.record import OnExpiry
+
+
+@pytest.mark.parametrize("kind", [Agent, Bounds, ModelRequest, OnExpiry, ToolContext], ids=lambda kind: kind.__name__)
+def test_the_docstring_of_a_class_describes_each_option(kind: Any) -> None:
+    described = re.findall(r"^    (\w+): .", inspect.getdoc(kind) or "", re.MULTILINE)
+    options = [name for name in inspect.signature(kind).parameters if name[0] != "_"]
+    assert [name for name in options if name not in described] == []
+
+
+def test_the_docstring_of_tool_describes_each_option() -> None:
+    described = re.findall(r"^    (\w+): .", inspect.getdoc(tool) or "", re.MULTILINE)
+    assert described == ["name", "description", *ToolOptions.__annotations__]
