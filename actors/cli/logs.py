@@ -30,7 +30,7 @@ def log_of_server(format: LogFormat | None) -> None:  # noqa: A002  # the option
             logging.getLogger(name).disabled = False  # `dictConfig` disables whatever it does not name
     verbose = ours.level == logging.DEBUG
     handler = logging.StreamHandler()
-    handler.setFormatter(_Json() if format == "json" else _Text(verbose))
+    handler.setFormatter(_Json(verbose) if format == "json" else _Text(verbose))
     if root.handlers and format is not None:
         ours.addHandler(handler)
         return
@@ -44,17 +44,14 @@ def _is_unhandled(record: logging.LogRecord) -> bool:
     """Whether no handler below the root logger takes the record."""
     logger = logging.getLogger(record.name)
     while logger.parent is not None:
-        if logger.handlers:
+        if any(not isinstance(handler, logging.NullHandler) for handler in logger.handlers):
             return False
         logger = logger.parent
     return True
 
 
 class _Text(logging.Formatter):
-    """A record as time, level, logger, message, run and agent; below it the traceback of other people's code.
-
-    With `verbose`, tracebacks are whole.
-    """
+    """A record as time, level, logger, message, run and agent, with the traceback below."""
 
     def __init__(self, verbose: bool) -> None:
         super().__init__()
@@ -71,6 +68,10 @@ class _Text(logging.Formatter):
 class _Json(logging.Formatter):
     """A record as one line of JSON."""
 
+    def __init__(self, verbose: bool) -> None:
+        super().__init__()
+        self._verbose = verbose
+
     def format(self, record: logging.LogRecord) -> str:
         run, agent = _run_of(record)
         fields = {
@@ -81,7 +82,7 @@ class _Json(logging.Formatter):
             "run": run,
             "agent": agent,
             "error": _error(record),
-            "traceback": list(_traceback(self, record, whole=True)) or None,
+            "traceback": _traceback(self, record, whole=self._verbose) or None,
             "call": getattr(record, "adjourn", None),  # the pairs of a `CallLog`
         }
         return json.dumps({name: value for name, value in fields.items() if value is not None}, default=str)
@@ -105,10 +106,11 @@ def _error(record: logging.LogRecord) -> str | None:
 
 
 def _traceback(formatter: logging.Formatter, record: logging.LogRecord, *, whole: bool) -> list[str]:
-    error = record.exc_info[1] if record.exc_info else None
-    if record.exc_info is None or error is None:
+    """The traceback from the author's own file on; whole where that is wanted, or where no other code is in it."""
+    if record.exc_info is None or record.exc_info[1] is None:
         return []
-    return formatter.formatException(record.exc_info).splitlines() if whole else traceback_of(error)
+    trimmed = [] if whole else traceback_of(record.exc_info[1])
+    return trimmed or formatter.formatException(record.exc_info).splitlines()
 
 
 def _flat(text: str) -> str:

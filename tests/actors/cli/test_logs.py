@@ -93,6 +93,7 @@ def test_a_handler_of_their_own_logger_is_enough(stderr: Stderr) -> None:
     stderr.begin()
     own = io.StringIO()
     logging.getLogger("shop").addHandler(logging.StreamHandler(own))
+    logging.getLogger("adjourn.tools").addHandler(logging.NullHandler())  # as libraries do
     log_of_server(None)
     speak()
     assert own.getvalue().splitlines() == ["no stock"]
