@@ -126,6 +126,7 @@ class _Conversation:
         self._aborting = False
         self._settled: set[str] = set()  # calls that need no answer of ours any more
         self._later: set[str] = set()  # calls that the person leaves waiting
+        self._is_told = False  # what can be done while they wait
         self._held: deque[str] = deque()  # messages of a pipe that came while a run waited
         self._moved = trio.Event()
         self._open: _Open | None = None
@@ -177,9 +178,9 @@ class _Conversation:
 
     async def _watch_interrupts(self, interrupts: AsyncIterator[int], nursery: trio.Nursery) -> None:
         async for _ in interrupts:
-            if self._open is not None and self._open.kind == "decision":
-                self._leave_waiting({call.tool_call_id for call in self._chat.pending_decisions})
-            elif self._open is not None or self._aborting or not self._chat.is_under_way:
+            if self._to_ask and not self._aborting:
+                self._leave_waiting({call.tool_call_id for call in self._to_ask})
+            elif self._rests or self._aborting or not self._chat.is_under_way:
                 self._leaving.cancel()
             else:
                 self._screen.hang("(stopping the run; Ctrl-C again leaves it to stop alone)", 1, "yellow")
@@ -347,6 +348,12 @@ class _Conversation:
             self._screen.line("  (settled elsewhere; no answer is needed any more)", "yellow")
 
     @property
+    def _to_ask(self) -> list[PendingCall]:
+        """The calls that the person is to decide now."""
+        done_with = self._settled | self._later
+        return [call for call in self._chat.pending_decisions if call.tool_call_id not in done_with]
+
+    @property
     def _rests(self) -> bool:
         """Whether the run waits for somebody, and nothing is to be asked here now."""
         waiting = [call for call in self._chat.pending if call.tool_call_id not in self._settled]
@@ -359,10 +366,8 @@ class _Conversation:
         while True:
             self._moved = trio.Event()
             await trio.sleep(TOGETHER_S)
-            done_with = self._settled | self._later
-            open_calls = [call for call in self._chat.pending_decisions if call.tool_call_id not in done_with]
-            if open_calls and not self._aborting:
-                await self._decide(open_calls[0])
+            if self._to_ask and not self._aborting:
+                await self._decide(self._to_ask[0])
             elif self._rests and not self._aborting and len(self._held) < MAX_HELD:
                 await self._rest()
             else:
@@ -370,6 +375,9 @@ class _Conversation:
 
     async def _rest(self) -> None:
         """Take commands while the run waits for somebody else, or for later."""
+        if self._later and self._keyboard.interactive and not self._is_told:
+            self._is_told = True
+            self._screen.hang(f"({AT_REST})", 1, "yellow")
         entry = None
         with trio.CancelScope() as scope:
             self._open = _Open("rest", scope)
@@ -407,8 +415,7 @@ class _Conversation:
             self._open = None
             self._screen.drop_prompt()
             self._screen.end_line()
-        if self._keyboard.interactive:
-            self._screen.hang(f"({AT_REST})", 1, "yellow")
+        self._is_told = False
 
     async def _hand_in(self, call: PendingCall, decided: Decision | Declined) -> bool:
         """Whether that settles it; where the run found the decision invalid, it doesn't."""
