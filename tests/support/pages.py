@@ -37,6 +37,7 @@ ROOMS = {
     "adjourn.actors.core": "The actor core. Its other names are above.",
     "adjourn.actors.tools": "Tools. Their other names are above.",
     "adjourn.actors.middleware.telemetry": "OpenTelemetry, with the extra `otel`.",
+    "adjourn.actors.middleware.prometheus": "Metrics for Prometheus, with the extra `metrics`.",
     "adjourn.actors.hosts": "The system inside a program on asyncio or in threads.",
     "adjourn.actors.gateway": "The WebSocket server.",
     "adjourn.actors.web": "The HTTP server, with the extra `web`.",
