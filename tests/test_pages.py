@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from functools import cache
 from pathlib import Path
 from typing import get_args
@@ -112,6 +113,11 @@ def test_the_readmes_figures_are_those_of_the_benchmark() -> None:
     said = re.search(r"takes (\d+) µs of CPU in memory, ([\d.]+) times", TEXTS["README.md"])
     assert said is not None
     assert said.groups() == (f"{run['ours']['median']:.0f}", f"{run['ratio']['median']:.1f}")
+
+
+def test_the_readme_names_every_extra_that_users_may_want() -> None:
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["optional-dependencies"]
+    assert {extra for extra in extras if f"`{extra}`" not in TEXTS["README.md"]} == {"dev", "browser", "lint"}
 
 
 def test_every_http_request_is_on_its_page() -> None:

@@ -73,7 +73,9 @@ def openapi_document(version: str) -> bytes:
     paths["/runs/{runId}/resume"] = {"post": _stream_of(RunResume, "Decide a gated call", resume, in_path=True)}
     paths["/runs/{runId}/events"] = {"get": _events(found[RunSubscribe.__name__])}
     paths["/markdown"] = {"post": _markdown()}
-    paths["/healthz"] = {"get": {"operationId": "health", "responses": _answers("Whether the server accepts requests", _OBJECT)}}
+    paths["/healthz"] = {
+        "get": {"operationId": "health", "responses": _answers("Whether the server accepts requests", _OBJECT)}
+    }
     paths["/openapi.json"] = {"get": {"operationId": "openapi", "responses": _answers("This document", _OBJECT)}}
     inlined = {method.params.__name__ for method in METHODS.values()}
     document: dict[str, Any] = {
@@ -119,7 +121,10 @@ def _stream_of(params: type[Params], summary: str, body: dict[str, Any], *, in_p
         "requestBody": {"required": True, "content": {_JSON: {"schema": body}}},
         "responses": {
             "200": _event_stream("The events until the run parks or ends"),
-            "202": {"description": "Accepted; the run goes on without a stream", "content": {_JSON: {"schema": _ref(Accepted)}}},
+            "202": {
+                "description": "Accepted; the run goes on without a stream",
+                "content": {_JSON: {"schema": _ref(Accepted)}},
+            },
         }
         | _refusals(params),
     }
