@@ -1,11 +1,11 @@
-/** How long to wait before the next attempt, and the waiting. */
+/** Waits between attempts. */
 
 /**
  * @typedef {object} BackoffOptions
  * @property {number} [firstMs] before the second attempt; doubled each time
  * @property {number} [maximumMs]
- * @property {number} [attempts] how often a request is made before it fails with `connectionLost`. A run that is
- *   watched is watched on for ever.
+ * @property {number} [attempts] how often a request is sent before it fails with `connectionLost`. Reading a run is
+ *   retried without limit
  */
 
 export class Backoff {

@@ -1,5 +1,6 @@
 /**
- * A conversation: one run after the other, folded into messages, with callbacks. No framework, and no wire of its own.
+ * A conversation: one run after the other, folded into messages, with callbacks. Independent of any
+ * framework or transport.
  */
 
 import { Backoff } from "./backoff.js";
@@ -19,31 +20,32 @@ import { ClientTools } from "./tools.js";
  */
 
 /**
- * What can be seen of a chat. A new object when anything has changed; parts that have not are the same objects.
+ * The visible state of a chat. A new object after each change; unchanged parts are the same objects.
  * @typedef {object} ChatState
  * @property {Message[]} messages complete messages only
- * @property {AssistantMessage | null} streamingMessage what the model has said so far of its next message
+ * @property {AssistantMessage | null} streamingMessage the message that the model is still writing, so far
  * @property {PendingCall[]} pending the calls that wait for a decision or a client, in the model's order
- * @property {PendingCall[]} pendingDecisions those that wait for a decision
- * @property {PendingCall | null} pendingDecision the first of these
- * @property {ToolView[]} tools the calls of this turn that execute, or are done
+ * @property {PendingCall[]} pendingDecisions the calls that wait for a decision
+ * @property {PendingCall | null} pendingDecision the first of `pendingDecisions`
+ * @property {ToolView[]} tools this turn's calls that execute or are done
  * @property {Snapshot["status"] | "idle"} status of the latest run; `idle` before the first
- * @property {boolean} isStreaming whether the run goes on without anybody's doing
- * @property {AdjournError | null} error of the latest action, of reading the run, or of a run that failed
+ * @property {boolean} isStreaming whether the run goes on without anyone's action
+ * @property {AdjournError | null} error of the latest action, of reading the run, or of a failed run
  * @property {string | null} runId of the latest run; null before the first
- * @property {Snapshot | null} run the latest run itself: its agent, its usage so far, how it ended; null before the first
+ * @property {Snapshot | null} run the latest run itself: its agent, its usage so far, how it ended; null before the
+ *   first
  */
 
-// The server can't go on from a run, or doesn't let us: then it is sent all that was said.
+// The server can't go on from such a run, or doesn't let us: the chat then sends the whole conversation.
 const UNREADABLE = ["runNotFound", "forbidden", "recordTooNew", "storeCorrupt"];
-const BUSY = "the run is not over yet: decide, or abort it";
+const BUSY = "the run has not ended yet: decide its calls, or abort it";
 
 /**
  * A conversation with one agent.
  *
- * Each action resolves as soon as the server has accepted it: to true, or to false where `error` says why not. None
- * rejects. What follows is read in the background, to the end of the run, whoever decides; `settled()` waits for it.
- * A run that nobody reads goes on all the same: only `abort` stops it.
+ * Each action resolves as soon as the server has accepted it: to true, or to false if `error` says why not. No action
+ * rejects. The chat then reads the run in the background, to its end, no matter who decides; `settled()` waits for
+ * this. A run goes on even if nobody reads it: only `abort` stops it.
  */
 export class Chat {
   #options;
@@ -59,7 +61,7 @@ export class Chat {
   /** @type {(() => void)[]} */
   #checks = [];
   #actions = 0;
-  /** Aborted by `close`: what was under way then says nothing any more. */
+  /** Aborted by `close`: later results of earlier actions are then dropped. */
   #life = new AbortController();
 
   /** @param {Options} [options] */
@@ -128,7 +130,7 @@ export class Chat {
   }
 
   /**
-   * Calls `listener` after each change; returns what ends that.
+   * Calls `listener` after each change; returns a function that ends this.
    * @param {() => void} listener
    */
   subscribe(listener) {
@@ -137,7 +139,7 @@ export class Chat {
   }
 
   /**
-   * Resolves when the run waits for somebody else, is over, or isn't read, and no action is under way.
+   * Resolves when no action is in progress, and the run waits for others, has ended, or isn't read.
    * @returns {Promise<void>}
    */
   settled() {
@@ -147,10 +149,10 @@ export class Chat {
   // Actions.
 
   /**
-   * Begin a run with a user message, or several; the conversation so far is its history. If it can't be begun, what was
-   * said is taken out of the conversation again.
+   * Starts a run with one or several user messages and the conversation as its history. If the run can't be started,
+   * the messages are removed from the conversation.
    *
-   * Refused with `busy` while a run is under way or waits: decide, or abort it.
+   * Refused with `busy` while a run has not ended: decide its calls, or abort it.
    * @param {string | Said | readonly Said[]} input
    */
   send(input) {
@@ -162,13 +164,15 @@ export class Chat {
   }
 
   /**
-   * Decide a call. It is named to the server, with the digest of its arguments: no other can be decided by mistake.
+   * Decides a call. The request names the call and carries the digest of its arguments, so no other call can be decided
+   * by mistake.
    *
-   * Refused with `notPending` if it doesn't wait, with `toolCallIdRequired` if several wait and none is named; by the
-   * server with `decisionInvalid`, whose `data.errors` say what is wrong at which path: then the call waits on.
-   * @param {unknown} decision as the call's `schema` wants it
-   * @param {{ toolCallId?: string, arguments?: Record<string, any> }} [options] `toolCallId`: which call; may be left
-   *   out while only one waits. `arguments`: edited ones, executed in place of the model's, where the tool allows it
+   * Refused with `notPending` if the call doesn't wait, with `toolCallIdRequired` if several wait and none is named.
+   * The server may refuse with `decisionInvalid`; its `data.errors` say what is wrong at which path, and the call still
+   * waits.
+   * @param {unknown} decision valid under the call's `schema`
+   * @param {{ toolCallId?: string, arguments?: Record<string, any> }} [options] `toolCallId`: the call; may be left out
+   *   while only one waits. `arguments`: executed in place of the model's, if the tool allows edited arguments
    */
   respondWithDecision(decision, { toolCallId, arguments: edited } = {}) {
     return this.#answer(toolCallId, (call) =>
@@ -177,7 +181,7 @@ export class Chat {
   }
 
   /**
-   * Say no to a call, whatever its schema. Which call, and refusals: as `respondWithDecision`.
+   * Declines a call, whatever its schema. Chooses the call, and is refused, as `respondWithDecision`.
    * @param {{ toolCallId?: string, reason?: string }} [options] the model reads the reason
    */
   decline({ toolCallId, reason } = {}) {
@@ -187,7 +191,7 @@ export class Chat {
   }
 
   /**
-   * End the run, if it isn't over; resolves when it is. What the model has said so far stays.
+   * Aborts the run, unless it has ended; resolves when it has. The model's text so far is kept.
    * @param {string} [reason]
    */
   abort(reason) {
@@ -203,7 +207,7 @@ export class Chat {
   }
 
   /**
-   * Go on with a run that exists; its messages become the conversation. If it can't be read, all is as it was.
+   * Reads an existing run; its messages become the conversation. If it can't be read, the chat stays as it was.
    * @param {string} runId
    */
   attach(runId) {
@@ -211,7 +215,7 @@ export class Chat {
     return this.#enter(run, () => this.#read(run));
   }
 
-  /** Read the run on, if one is under way that isn't read: `initialRun` or `runId`, or after `close` or an error. */
+  /** Reads the current run on, if it has not ended: `initialRun` or `runId`, or after `close` or an error. */
   follow() {
     const run = this.#run;
     if (!run.isUnderWay) return Promise.resolve(true);
@@ -222,7 +226,7 @@ export class Chat {
   }
 
   /**
-   * Replace the conversation. Refused with `busy` while a run is under way.
+   * Replaces the conversation. Refused with `busy` while a run has not ended.
    * @param {readonly Message[]} messages
    */
   setMessages(messages) {
@@ -232,12 +236,12 @@ export class Chat {
   }
 
   /**
-   * Execute client-side calls of a name here, while a run is read: each is claimed first, so that no other client
-   * executes it too. Returns what ends that.
+   * Executes client-side calls of this name here, while a run is read. Each call is claimed first, so that no other
+   * client executes it too. Returns a function that ends this.
    * @param {string} name
    * @param {Execute} execute
-   * @param {{ idempotent?: boolean }} [options] idempotent: a call that a reload of the page interrupted is executed
-   *   again; another is answered as interrupted
+   * @param {{ idempotent?: boolean }} [options] idempotent: whether a call that a reload of the page interrupted is
+   *   executed again; otherwise it is answered as interrupted
    */
   tool(name, execute, { idempotent = false } = {}) {
     const remove = this.#tools.add(name, execute, idempotent);
@@ -245,7 +249,7 @@ export class Chat {
     return remove;
   }
 
-  /** Stop reading, and let go of the network. Runs go on; `follow` reads on. */
+  /** Stops reading, and closes the connection. Runs go on; `follow` reads on. */
   close() {
     this.#life.abort();
     this.#life = new AbortController();
@@ -255,12 +259,12 @@ export class Chat {
     this.#check();
   }
 
-  // How actions are done.
+  // Carrying out actions.
 
   /**
-   * Whether it worked; if not, `error` says why.
+   * Resolves to whether the action succeeded; if not, `error` says why.
    * @param {() => Promise<unknown>} action
-   * @param {Progress} [run] what it is about: a run that is gone is history
+   * @param {Progress} [run] the action's run: if the server no longer has it, its messages stay as history
    */
   async #act(action, run) {
     const life = this.#life.signal;
@@ -285,7 +289,7 @@ export class Chat {
   }
 
   /**
-   * Make `run` the chat's, and take that back if the server refuses.
+   * Switches the chat to `run`, and back if the server refuses.
    * @param {Progress} run
    * @param {() => Promise<void>} begin
    */
@@ -346,7 +350,7 @@ export class Chat {
     const [call] = meant;
     if (runId === null || call === undefined) return this.#refuse("notPending", "no such call waits for a decision");
     const open = meant.map((each) => each.toolCallId);
-    if (open.length > 1) return this.#refuse("toolCallIdRequired", "several calls wait: say which", { open });
+    if (open.length > 1) return this.#refuse("toolCallIdRequired", "several calls wait: name one", { open });
     return this.#act(async () => {
       const { seq = 0 } = await send(present({ runId, toolCallId: call.toolCallId, digest: call.digest }));
       run.answered.add(call.toolCallId);
@@ -377,7 +381,7 @@ export class Chat {
         reading?.abort();
         return this.#end(run, malformed("an event", cause));
       }
-      // Nearly all events are parts of a message, and no news.
+      // Nearly all events are pieces of a message; callbacks don't need them.
       if (!("event" in item) || item.event.type !== "message_update") this.#tell(run);
       if (reading?.signal.aborted) return; // a callback has left the run
     }
@@ -458,7 +462,7 @@ export class Chat {
 }
 
 /**
- * What is there: a field that was not given stays off the wire.
+ * Removes undefined fields: they stay off the wire.
  * @template {object} T
  * @param {T} fields
  */
@@ -466,7 +470,7 @@ function present(fields) {
   return /** @type {T} */ (Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)));
 }
 
-/** What a callback throws surfaces in the program, and stops nothing here. @param {() => unknown} callback */
+/** Calls a callback; its errors surface in the program, but stop nothing here. @param {() => unknown} callback */
 function guarded(callback) {
   try {
     callback();

@@ -1,20 +1,20 @@
-/** What can go wrong: refusals as the server names them, and what only a client meets. No I/O. */
+/** Errors: the server's refusals by their types, and the client's own. No I/O. */
 
 /** @import { ErrorType } from "./protocol.js" */
 
 /**
- * A refusal of the server, a fault on the way, or a call that this client can't make.
+ * A refusal by the server, a lost connection, or a call that this client can't make.
  *
  * `type` is the server's (`decisionInvalid`, `runNotFound`, `forbidden`, …; see `ErrorType`), or the client's own:
- * `connectionLost`: no answer came; whether the request took effect is unknown. `malformed`: the server said what no
- * adjourn server says. `busy`: the run isn't over. Of a failed run, also `modelError` and `crashLoop`.
+ * `connectionLost`: there was no answer; whether the request took effect is unknown. `malformed`: the server sent
+ * something that no adjourn server sends. `busy`: the run has not ended. A failed run may also have `modelError` or
+ * `crashLoop`.
  */
 export class AdjournError extends Error {
   /**
    * @param {ErrorType | "malformed" | "busy" | (string & {})} type
    * @param {string} message for a person
-   * @param {Record<string, any>} [data] what a program may need: `errors` of `decisionInvalid`, `open` of
-   *   `toolCallIdRequired`, …
+   * @param {Record<string, any>} [data] for programs: `errors` of `decisionInvalid`, `open` of `toolCallIdRequired`, …
    */
   constructor(type, message, data = {}) {
     super(message);
@@ -27,7 +27,7 @@ export class AdjournError extends Error {
 }
 
 /**
- * The error that a JSON-RPC error object stands for.
+ * Makes an error from a JSON-RPC error object.
  * @param {{ code: number, message: string, data?: Record<string, any> }} fault
  */
 export function errorOfRpc({ code, message, data = {} }) {
@@ -36,9 +36,10 @@ export function errorOfRpc({ code, message, data = {} }) {
 }
 
 /**
- * The error that an HTTP refusal stands for: problem+json (RFC 9457), or just a status, whose type is `http404`, say.
+ * Makes an error from an HTTP refusal: problem+json (RFC 9457), or only a status; then the type is `http404`, for
+ * example.
  * @param {number} status
- * @param {unknown} problem the decoded body; anything but an object with a `type` is passed over
+ * @param {unknown} problem the decoded body; ignored unless it is an object with a `type`
  */
 export function errorOfHttp(status, problem) {
   const retryable = status === 429 || status === 503 ? { retryable: true } : {};
@@ -51,7 +52,7 @@ export function errorOfHttp(status, problem) {
 }
 
 /**
- * Whether a refusal was said by an adjourn server, and not by something on the way to it.
+ * Whether the refusal came from an adjourn server, not from a proxy in between.
  * @param {any} value
  * @returns {value is { type: string, title?: string, detail?: string, status?: number }}
  */
@@ -60,16 +61,16 @@ function isProblem(value) {
 }
 
 /**
- * @param {string} where what was said by whom
+ * @param {string} where what was malformed, and from where
  * @param {unknown} [cause]
  */
 export function malformed(where, cause) {
   const why = cause instanceof Error ? `: ${cause.message}` : "";
-  return new AdjournError("malformed", `${where} is not what an adjourn server says${why}`);
+  return new AdjournError("malformed", `${where} is not what an adjourn server sends${why}`);
 }
 
 /**
- * Whatever was thrown, as an AdjournError.
+ * Returns a thrown value as an AdjournError.
  * @param {unknown} thrown
  */
 export function asError(thrown) {

@@ -1,4 +1,4 @@
-/** Server-sent events (WHATWG HTML, 9.2): text to the data of each event. No I/O. */
+/** Parses server-sent events (WHATWG HTML, 9.2) into the data of each event. No I/O. */
 
 export class EventStreamParser {
   #rest = "";
@@ -7,14 +7,14 @@ export class EventStreamParser {
   #data = [];
 
   /**
-   * The data of the events that are complete with this text; one that the stream breaks off is dropped. `event:`,
-   * `retry:` and comments are passed over, and so is `[DONE]`. So is `id:`: what adjourn sends has its seq in the data.
+   * Returns the data of the events that this text completes; an incomplete event at the end of the stream is dropped.
+   * Ignores `event:`, `retry:`, comments and `[DONE]`, and also `id:`, because adjourn's data has the seq.
    * @param {string} text
    * @returns {string[]}
    */
   feed(text) {
     if (text === "") return [];
-    const fresh = this.#endedInCR && text.startsWith("\n") ? text.slice(1) : text; // the CR ended the line already
+    const fresh = this.#endedInCR && text.startsWith("\n") ? text.slice(1) : text; // the CR has ended the line
     this.#endedInCR = text.endsWith("\r");
     const lines = (this.#rest + fresh).split(/\r\n|\r|\n/);
     this.#rest = lines.pop() ?? "";

@@ -1,8 +1,8 @@
-/** One HTTP request: its answer, or what went wrong with it. */
+/** Sends one HTTP request; returns its response, or throws what went wrong. */
 
 import { AdjournError, errorOfHttp } from "./errors.js";
 
-// Of what stands between us and the server, unless a problem document says otherwise.
+// From a proxy in between, unless a problem document says otherwise.
 const GATEWAY_FAULTS = ["http408", "http502", "http503", "http504"];
 
 /** @param {Response} response */
@@ -11,8 +11,8 @@ export function isEventStream(response) {
 }
 
 /**
- * The headers of a request that is to be answered by a stream.
- * @param {number} [seq] of the last item that is known
+ * Returns the headers of a request for a stream.
+ * @param {number} [seq] of the last known item
  * @returns {Record<string, string>}
  */
 export function streamAfter(seq) {
@@ -21,13 +21,13 @@ export function streamAfter(seq) {
 }
 
 /**
- * The response to one request, once its head is there.
+ * Sends one request; resolves to its response once the head has come.
  * @param {typeof globalThis.fetch} fetch
  * @param {string} url
  * @param {RequestInit} request
- * @param {number} quietMs how long to wait for the head
+ * @param {number} quietMs limit for the head
  * @param {AbortSignal} signal
- * @throws {AdjournError} `connectionLost`, or what the server refuses with
+ * @throws {AdjournError} `connectionLost`, or the server's refusal
  */
 export async function answer(fetch, url, request, quietMs, signal) {
   const patience = new AbortController();

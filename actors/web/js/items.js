@@ -1,48 +1,48 @@
-/** What a server says of one run: events and snapshots, checked as far as all the rest relies on it. No I/O. */
+/** Events and snapshots of one run, checked as far as other modules rely on it. No I/O. */
 
 import { malformed } from "./errors.js";
 
 /**
  * @import { Envelope, RunSnapshot, Snapshot } from "./protocol.js"
  * @typedef {Envelope | RunSnapshot} Item
- * @typedef {RunSnapshot & { from?: number, next?: number }} Part of a snapshot: `from`: messages before its first one;
- *   `next`: `from` of the part that follows
+ * @typedef {RunSnapshot & { from?: number, next?: number }} Part of a snapshot: `from`: number of messages before it;
+ *   `next`: `from` of the next part
  */
 
 const FINAL = ["completed", "failed", "aborted"];
 
-/** @param {Snapshot["status"]} status whether a run in it is over */
+/** @param {Snapshot["status"]} status whether a run with this status has ended */
 export function isFinal(status) {
   return FINAL.includes(status);
 }
 
-/** @param {Item} item whether nothing follows it */
+/** @param {Item} item whether it is the run's last */
 export function isLast(item) {
   return "event" in item ? item.event.type === "agent_end" : isFinal(item.snapshot.status);
 }
 
-/** @param {Item} item whether the run waits for somebody, or is over, from it on */
+/** @param {Item} item whether the run waits for a person or a client, or has ended, after it */
 export function isRest(item) {
   return isLast(item) || ("event" in item ? item.event.type === "agent_paused" : item.snapshot.status === "paused");
 }
 
-/** The items of a run over one connection, from its cursor on. A snapshot in parts becomes one item. */
+/** Reads a run's items from one connection, after its cursor. Joins the parts of a snapshot. */
 export class ItemReader {
   /** @type {RunSnapshot & { next: number } | null} */
   #begun = null;
 
-  /** @param {number | undefined} cursor seq of the last item that is known; undefined: a snapshot will come first */
+  /** @param {number | undefined} cursor seq of the last known item; undefined: a snapshot comes first */
   constructor(cursor) {
     this.cursor = cursor;
   }
 
-  /** The part of a snapshot that came so far is void: another connection begins anew. */
+  /** Drops an incomplete snapshot: a new connection starts again. */
   reset() {
     this.#begun = null;
   }
 
   /**
-   * The item that this completes; null where it is old, or the part of a snapshot that isn't complete.
+   * Returns the item that this value completes; null if it is old, or the snapshot is still incomplete.
    * @param {any} value
    * @returns {Item | null}
    * @throws {AdjournError} `malformed`
@@ -62,7 +62,7 @@ export class ItemReader {
     return envelope;
   }
 
-  /** One that doesn't follow the part before is passed over. @param {Part} given */
+  /** Ignores a part that doesn't follow the previous one. @param {Part} given */
   #part({ from = 0, next, ...part }) {
     const before = this.#begun;
     const follows = before?.seq === part.seq && before.next === from;

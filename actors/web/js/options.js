@@ -1,4 +1,4 @@
-/** What a chat can be told at its making, and the transport that follows from it. */
+/** The options of a chat, and the transport that they choose. */
 
 import { SSETransport } from "./sse.js";
 import { WebSocketTransport } from "./websocket.js";
@@ -13,29 +13,29 @@ import { WebSocketTransport } from "./websocket.js";
  * @import { WebSocketOptions } from "./websocket.js"
  */
 
-/** @typedef {Pick<UserMessage, "role" | "content"> & Partial<UserMessage>} Said what a person says: text, images */
+/** @typedef {Pick<UserMessage, "role" | "content"> & Partial<UserMessage>} Said a person's message: text, images */
 
 /**
  * @typedef {object} ChatOptions
- * @property {string} [agent] name of the agent to talk to; over HTTP it may be left out where there is only one
+ * @property {string} [agent] name of the agent; over HTTP it may be left out if there is only one
  * @property {readonly Message[]} [initialMessages] the conversation so far
  * @property {string} [runId] a run to go on with: `follow()` fetches it
- * @property {RunSnapshot} [initialRun] the same with its state, as `GET /runs/{id}` and `run.get` give it
- * @property {Record<string, any>} [metadata] of each run that is begun
- * @property {Transport} [transport] in place of those that `url` and `api` name; the chat doesn't close it
- * @property {string} [claimant] by what the server knows this client's claims; by default an id of the page
- * @property {(message: Message) => void} [onMessage] a complete message is new, but not one that was sent from here
- * @property {(run: Snapshot) => void} [onFinish] a run is over, however it ended
- * @property {(call: PendingCall) => void} [onDecisionPending] a call waits for a decision; once a call
- * @property {(resolution: ToolDecisionResolved) => void} [onDecisionResolved] a call waits for a decision no longer:
- *   how that came about, and who decided. May be missing for a decision that was made while the run was not read
- * @property {(call: { toolCallId: string, toolName: string, args: any }) => void} [onToolCall] a call executes, or is
- *   offered to clients; once a call
- * @property {(error: AdjournError) => void} [onError] `error` was set
+ * @property {RunSnapshot} [initialRun] the same with its state, as `GET /runs/{id}` and `run.get` return it
+ * @property {Record<string, any>} [metadata] of each new run
+ * @property {Transport} [transport] in place of one made from `url` or `api`; the chat doesn't close it
+ * @property {string} [claimant] identifies this client's claims to the server; by default an id of the page
+ * @property {(message: Message) => void} [onMessage] called for each new complete message, except those sent from here
+ * @property {(run: Snapshot) => void} [onFinish] called when a run ends
+ * @property {(call: PendingCall) => void} [onDecisionPending] called once for each call that waits for a decision
+ * @property {(resolution: ToolDecisionResolved) => void} [onDecisionResolved] called when a call no longer waits for a
+ *   decision: says why, and who decided. May be missing if this happened while the run was not read
+ * @property {(call: { toolCallId: string, toolName: string, args: any }) => void} [onToolCall] called once for each
+ *   call that executes or is offered to clients
+ * @property {(error: AdjournError) => void} [onError] called when `error` is set
  */
 
 /**
- * With `api` a chat goes over HTTP; else over WebSocket, to `url`, or to `/ws` on the page's own server.
+ * With `api` a chat uses HTTP; otherwise a WebSocket, to `url`, or to `/ws` on the page's own server.
  * @typedef {ChatOptions & Partial<SSEOptions> & WebSocketOptions & { url?: string }} Options
  */
 

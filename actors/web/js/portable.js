@@ -1,4 +1,4 @@
-/** Which values every wire carries: finite numbers, integers within ±2^53, whole characters, at most 100 levels. Pure. */
+/** Which values every wire format carries: finite numbers, integers within ±2^53, valid Unicode, depth ≤ 100. Pure. */
 
 const MAX_DEPTH = 100;
 const MAX_INT = 2n ** 53n;
@@ -6,7 +6,7 @@ const STRING = /"(?:[^"\\]|\\.)*"/g;
 const NUMBER = /-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/g;
 
 /**
- * Whether a parsed JSON value can be sent. Integers need the text: see `hasPortableIntegers`.
+ * Whether a parsed JSON value can be sent. Integers need their text: see `hasPortableIntegers`.
  * @param {unknown} value
  * @param {number} [depth] of the value itself, from 1
  * @returns {boolean}
@@ -20,7 +20,7 @@ export function isPortable(value, depth = 1) {
 }
 
 /**
- * Whether all integers of a JSON text are within ±2^53. `JSON.parse` rounds larger ones, so only the text tells.
+ * Whether all integers in a JSON text are within ±2^53. Needs the text, because `JSON.parse` rounds larger ones.
  * @param {string} text
  */
 export function hasPortableIntegers(text) {

@@ -1,4 +1,4 @@
-/** How far a chat has come with one run: what is folded, and what was told of it. No I/O. */
+/** A chat's progress in one run: what is folded, and which callbacks were called. No I/O. */
 
 import { AdjournError } from "./errors.js";
 import { isFinal } from "./items.js";
@@ -11,24 +11,24 @@ import { Transcript } from "./transcript.js";
  */
 
 export class Progress {
-  /** Aborted when the run is not to be read any more; null: nobody reads it. @type {AbortController | null} */
+  /** Aborted to stop reading the run; null: the run isn't read. @type {AbortController | null} */
   reading = null;
-  /** Until the server has the run, or refused it. @type {Promise<unknown> | null} */
+  /** Pending until the server has accepted or refused the run. @type {Promise<unknown> | null} */
   starting = null;
-  /** Seq of our last request that the server accepted: rests before it don't count. */
+  /** Seq of our last accepted request: earlier pauses don't count. */
   due = 0;
-  /** Ids of the calls for which the server took our answer. @type {Set<string>} */
+  /** Ids of the calls for which the server accepted our answer. @type {Set<string>} */
   answered = new Set();
   /** What callbacks were called for. @type {Set<string>} */
   #told = new Set();
-  /** Not told yet. @type {ToolDecisionResolved[]} */
+  /** Resolutions for which the callback was not called yet. @type {ToolDecisionResolved[]} */
   #resolved = [];
   #toldMessages;
 
   /**
-   * @param {string | null} runId null: there is only history, no run yet
+   * @param {string | null} runId null: only history, no run yet
    * @param {Partial<Snapshot>} snapshot
-   * @param {number | undefined} seq of the last item that is folded; undefined: a snapshot comes first
+   * @param {number | undefined} seq of the last folded item; undefined: a snapshot comes first
    */
   constructor(runId, snapshot, seq) {
     this.runId = runId;
@@ -41,7 +41,7 @@ export class Progress {
   static initial({ initialMessages = [], initialRun, runId }) {
     if (initialRun !== undefined) {
       const { runId, seq, snapshot, next } = /** @type {Part} */ (initialRun);
-      return new Progress(runId, snapshot, next === undefined ? seq : undefined); // of a page the rest is still to come
+      return new Progress(runId, snapshot, next === undefined ? seq : undefined); // a page: its rest is still to come
     }
     return new Progress(runId ?? null, { messages: [...initialMessages] }, undefined);
   }
@@ -55,7 +55,7 @@ export class Progress {
     return this.runId !== null && !isFinal(this.fold.status);
   }
 
-  /** Whether it waits for somebody else, is over, or isn't read. */
+  /** Whether the run waits for others, has ended, or isn't read. */
   get isSettled() {
     if (!this.isUnderWay || this.reading === null) return true;
     const { status, pending } = this.fold.snapshot();
@@ -73,7 +73,7 @@ export class Progress {
     if ("event" in item) {
       this.fold.apply(item.event);
       if (item.event.type === "tool_decision_resolved") this.#resolved.push(item.event);
-      const isInput = item.event.type === "agent_start"; // of the chat's own messages
+      const isInput = item.event.type === "agent_start"; // with the chat's own messages
       if (isInput) this.#toldMessages = this.fold.messages.length;
     } else {
       this.fold = new Transcript(item.snapshot);
@@ -83,7 +83,7 @@ export class Progress {
   }
 
   /**
-   * The calls of callbacks that are due now, each only once.
+   * Returns the callbacks to call now, each only once.
    * @param {Options} options
    * @returns {(() => void)[]}
    */

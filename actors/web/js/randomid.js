@@ -1,6 +1,6 @@
-/** Ids that nobody else makes: 128 random bits. */
+/** Unique ids of 128 random bits. */
 
-/** 32 hexadecimal digits. Not `randomUUID`: a page that came over plain HTTP has none. */
+/** Returns 32 hexadecimal digits. Not `randomUUID`: a page loaded over plain HTTP lacks it. */
 export function randomId() {
   const bytes = crypto.getRandomValues(new Uint8Array(16));
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");

@@ -1,4 +1,4 @@
-/** React's `useChat`: a Chat of one component. React 18 or 19; the one module here that needs it. */
+/** React's `useChat`: a Chat of one component. For React 18 or 19; the only module that needs React. */
 
 import { useEffect, useInsertionEffect, useRef, useState, useSyncExternalStore } from "react";
 
@@ -9,12 +9,12 @@ import { Chat } from "./chat.js";
 /** @typedef {ReturnType<typeof actionsOf>} Actions */
 
 /**
- * A chat for as long as the component is mounted: its state, its actions, and the `chat` itself, for client-side tools:
- * `useEffect(() => chat.tool("locate", locate), [chat])`.
+ * Returns a chat that lives while the component is mounted: its state, its actions, and the `chat` itself, for
+ * client-side tools: `useEffect(() => chat.tool("locate", locate), [chat])`.
  *
- * Actions are stable, and resolve to whether they worked; none rejects. What is shown changes once a frame at most. The
- * chat is made at the first render: of later options, only callbacks, `body` and `fetch` count. Unmounting stops the
- * reading; the run goes on, and another component with its `runId` goes on with it.
+ * Actions are stable, and resolve to whether they succeeded; none rejects. The state changes at most once a frame. The
+ * first render makes the chat: of later options, only callbacks, `body` and `fetch` are used. Unmounting stops the
+ * reading; the run goes on, and another component with its `runId` continues it.
  * @param {Options} options
  * @returns {ChatState & Actions & { chat: Chat }}
  */
@@ -35,7 +35,7 @@ export function useChat(options) {
   return { ...state, ...actions, chat };
 }
 
-/** A chat's state as it was at the latest frame: tokens that come faster than frames cost no renders. */
+/** A chat's state at the latest frame: several changes within a frame cost one render. */
 class Shown {
   #chat;
   #state;
@@ -62,7 +62,7 @@ class Shown {
       isDue = true;
       cancel = atNextFrame(show);
     });
-    this.#state = this.#chat.state; // React looks at it again once it has subscribed
+    this.#state = this.#chat.state; // React reads it again after subscribing
     return () => {
       stop();
       cancel();
@@ -82,7 +82,7 @@ function atNextFrame(show) {
 }
 
 /**
- * The options, with those that are called looked up when they are called.
+ * Returns the options, with functions replaced by ones that call the latest render's.
  * @param {Options} options
  * @param {RefObject<Options>} latest
  * @returns {Options}

@@ -1,4 +1,4 @@
-/** A list of runs that stays up to date. No framework. */
+/** A live list of runs. Independent of any framework. */
 
 import { Backoff } from "./backoff.js";
 import { asError } from "./errors.js";
@@ -16,29 +16,29 @@ import { WebSocketTransport } from "./websocket.js";
  * @property {string} [url] `ws:` or `wss:`; by default `/ws` on the page's own server
  * @property {RunsFilter} [filter] which runs; by default all
  * @property {number} [limit] runs of a page, 1 to 1000; 100
- * @property {RunsTransport} [transport] in place of one of its own, shared with chats and other lists; the list doesn't
- *   close it
+ * @property {RunsTransport} [transport] in place of one of its own, to share it with chats and other lists; the list
+ *   doesn't close it
  */
 
 /**
- * What can be seen of a list. A new object when anything has changed; runs that have not are the same objects.
+ * The visible state of a list. A new object after each change; unchanged runs are the same objects.
  * @typedef {object} RunListState
- * @property {RunSummary[]} runs newest first; those that wait for a decision: the one that has waited longest first
+ * @property {RunSummary[]} runs newest first; with the filter `waiting`: the one that has waited longest first
  * @property {boolean} hasMore whether the server has older runs, for `more`
  * @property {AdjournError | null} error why the list isn't up to date; null: it is
  * @property {boolean} isConnected
  */
 
 const FRAME_MS = 16;
-const MAX_RUNS = 2_000; // in one list; `hasMore` tells of others
-const MAX_LATE = 10_000; // runs that change while pages are read; beyond, all pages are read again
-const MAX_PAGES = 50; // read at once: pages may be empty, where the server leaves out other people's runs
+const MAX_RUNS = 2_000; // in one list; `hasMore` tells whether there are others
+const MAX_LATE = 10_000; // changed runs while pages are read; beyond, all pages are read again
+const MAX_PAGES = 50; // read for one list; a page may be empty if its runs are hidden from this client
 
 /**
- * The runs of a server, live.
+ * A server's runs, live.
  *
- * It connects at once. It watches first and lists then, so it misses no change; after each reconnect it does both again.
- * With the filter `waiting` it lists all runs, up to 2,000; else one page, and another with each `more`.
+ * Connects at once. Watches first and lists then, so it misses no change; after each reconnect it does both again. With
+ * the filter `waiting` it lists all runs, up to 2,000; otherwise one page, and another with each `more`.
  */
 export class RunList {
   #transport;
@@ -51,11 +51,11 @@ export class RunList {
   #runs = new Map();
   /** `after` of the last page. Undefined: the server has no more pages. @type {string | undefined} */
   #after;
-  /** The last run of the last page. Older runs come with `more`. @type {RunSummary | null} */
+  /** The last run of the last page. `more` lists older ones. @type {RunSummary | null} */
   #floor = null;
-  /** Whether runs were dropped because the list was full. Then `after` doesn't follow its last run. */
+  /** Whether a full list dropped runs. Then `after` doesn't follow its last run. */
   #isCut = false;
-  /** The runs that changed while pages are read. Null: none are read. @type {Map<string, RunSummary> | null} */
+  /** The runs that changed while pages are read. Null: no page is being read. @type {Map<string, RunSummary> | null} */
   #late = null;
   #reading = 0;
   /** @type {AdjournError | null} */
@@ -104,7 +104,7 @@ export class RunList {
     return () => void this.#listeners.delete(listener);
   }
 
-  /** Lists another page. Resolves when it is there, also if there is none. A list holds at most 2,000 runs. */
+  /** Lists another page. Resolves when it has come, also if there is none. A list holds at most 2,000 runs. */
   async more() {
     if (!this.#hasMore || this.#late !== null || this.#runs.size >= MAX_RUNS) return;
     const wanted = this.#runs.size + this.#limit;
@@ -112,7 +112,7 @@ export class RunList {
     else await this.#read(new Map(this.#runs), this.#after, wanted);
   }
 
-  /** Ends the following. `state` stays as it is. */
+  /** Stops following changes. `state` stays as it is. */
   close() {
     this.#life.abort();
     this.#reading += 1;
@@ -133,8 +133,8 @@ export class RunList {
   }
 
   /**
-   * Reads pages until the list has `wanted` runs. Changes that come meanwhile are applied on top of them.
-   * @param {Map<string, RunSummary>} runs the runs of the pages before; they are added to
+   * Reads pages until the list has `wanted` runs. Changes that arrive meanwhile are applied on top of them.
+   * @param {Map<string, RunSummary>} runs the runs of earlier pages; new ones are added to it
    * @param {string | undefined} after
    * @param {number} wanted
    */
@@ -177,7 +177,7 @@ export class RunList {
   /** @param {AdjournError} error */
   #failed(error) {
     this.#late = null;
-    if (error.type === "connectionLost") return; // the next connection begins again
+    if (error.type === "connectionLost") return; // the next connection starts again
     this.#error = error;
     this.#changed();
     const again = () => !this.#life.signal.aborted && this.#isConnected && this.#late === null && this.#begin();
@@ -242,7 +242,7 @@ function byWait(one, other) {
   return (one.waitingSince ?? 0) - (other.waitingSince ?? 0) || -byAge(one, other);
 }
 
-/** Whether a change is older than what the list has. @param {RunSummary} run @param {RunSummary} known */
+/** Whether a change is older than the run in the list. @param {RunSummary} run @param {RunSummary} known */
 function isOlder(run, known) {
   return run.seq < known.seq || (run.seq === known.seq && run.updatedAt < known.updatedAt);
 }

@@ -1,4 +1,4 @@
-/** The followers of the list of runs. They share one `runs.watch`, since the server has one a connection. */
+/** The followers of the list of runs. They share one `runs.watch`, because a connection can have only one. */
 
 import { asError } from "./errors.js";
 
@@ -9,16 +9,16 @@ export class RunsWatch {
   /** @type {Set<RunsFollower>} */
   #followers = new Set();
   #isConnected = false;
-  /** The filter that was sent over this connection, as JSON; null: none was. @type {string | null} */
+  /** The filter sent over this connection, as JSON; null: none. @type {string | null} */
   #filter = null;
-  /** The server's answer to it. @type {Promise<unknown> | null} */
+  /** The server's answer to that filter. @type {Promise<unknown> | null} */
   #answer = null;
   #ask;
   #retryMs;
 
   /**
    * @param {(filter: RunsFilter) => Promise<unknown>} ask sends `runs.watch`, once
-   * @param {() => number} retryMs gives the wait before it is sent again, where that may help
+   * @param {() => number} retryMs returns the wait before a retry
    */
   constructor(ask, retryMs) {
     this.#ask = ask;
@@ -53,7 +53,7 @@ export class RunsWatch {
     for (const follower of [...this.#followers]) follower.change(run);
   }
 
-  /** The server has ended the watch, since this client lagged. */
+  /** Handles the end of the watch: this client lagged too far behind. */
   unwatched() {
     this.#forget();
     this.#watchLater();
@@ -66,7 +66,7 @@ export class RunsWatch {
     for (const follower of followers) follower.end(error);
   }
 
-  /** Removes all followers, without a call. */
+  /** Removes all followers without calling them. */
   clear() {
     this.#isConnected = false;
     this.#forget();
@@ -74,8 +74,8 @@ export class RunsWatch {
   }
 
   /**
-   * Sends `runs.watch` with the filter that all followers share, unless the server has that already. Then all followers
-   * begin; only the added one, if the server had the filter.
+   * Sends `runs.watch` with the filter that all followers share, unless the server already has it. Then calls `begin`
+   * of all followers; only of the added one if the server already had the filter.
    * @param {RunsFollower} [added]
    */
   async #watch(added) {
@@ -92,14 +92,14 @@ export class RunsWatch {
       if (answer === this.#answer) this.#refused(asError(thrown));
       return;
     }
-    if (answer !== this.#answer) return; // a later watch has replaced this one, and tells all
+    if (answer !== this.#answer) return; // a later watch has replaced this one, and calls all followers
     for (const follower of told) if (this.#followers.has(follower)) follower.begin();
   }
 
   /** @param {AdjournError} error */
   #refused(error) {
     this.#forget();
-    if (error.type === "connectionLost") return; // the next connection watches
+    if (error.type === "connectionLost") return; // the next connection watches again
     if (error.retryable) this.#watchLater();
     else this.end(error);
   }
@@ -114,7 +114,7 @@ export class RunsWatch {
   }
 }
 
-/** Gives the narrowest filter that leaves out no follower's runs. @param {RunsFollower[]} followers */
+/** Returns the narrowest filter that includes every follower's runs. @param {RunsFollower[]} followers */
 function sharedFilter(followers) {
   const [first, ...others] = followers.map(({ filter }) => filter);
   const shared = Object.entries(first ?? {}).filter(

@@ -1,4 +1,4 @@
-/** The HTTP wire: requests by fetch, and runs as server-sent events. How one run is read is `ssestream.js`'s. */
+/** The HTTP transport: requests by fetch, runs as server-sent events. `ssestream.js` reads one run. */
 
 import { Backoff, sleep } from "./backoff.js";
 import { asError } from "./errors.js";
@@ -13,12 +13,12 @@ const NEVER = new AbortController().signal;
 
 /**
  * @typedef {object} SSEOptions
- * @property {string} api where runs are started, such as `/runs`; what concerns run X is below it, at `/runs/X/…`
- * @property {() => Record<string, unknown>} [body] more fields for the request that starts a run
+ * @property {string} api where runs are started, such as `/runs`; run X is below it, at `/runs/X/…`
+ * @property {() => Record<string, unknown>} [body] returns more fields for the request that starts a run
  * @property {typeof globalThis.fetch} [fetch] in place of the global one: to add headers or credentials, for instance
  * @property {BackoffOptions} [backoff]
- * @property {number} [quietMs] a stream counts as broken after so long without a byte, keep-alive comments included; a
- *   request, when it isn't answered for so long. 60 s
+ * @property {number} [quietMs] a stream without a byte for so long, or a request without an answer, counts as broken.
+ *   Keep-alive comments count as bytes. 60 s
  * @property {(error: AdjournError | null) => void} [onConnection] called with the reason when a stream breaks or can't
  *   be opened, with null when there is one again
  */
@@ -40,8 +40,8 @@ export class SSETransport {
   async start({ input, ...params }, reader) {
     const given = typeof input === "string" ? { input } : { messages: input };
     const body = { ...this.#options.body?.(), ...params, ...given };
-    const response = await this.#post("", body, streamAfter()); // not cut off: the run is to begin
-    const runId = response.headers.get("x-run-id") ?? params.runId; // not every server takes ours
+    const response = await this.#post("", body, streamAfter()); // never aborted: the run must start
+    const runId = response.headers.get("x-run-id") ?? params.runId; // some servers choose the id themselves
     void this.#open(runId, 0, reader).read(response.status === 202 ? null : response);
     return { runId };
   }
@@ -57,7 +57,7 @@ export class SSETransport {
     }
   }
 
-  /** The answer is the stream that goes on. @param {RunResume} params */
+  /** The answer is the stream to read on. @param {RunResume} params */
   async resume(params) {
     const stream = this.#streams.get(params.runId);
     if (stream === undefined) return this.#json("", params);
@@ -107,7 +107,8 @@ export class SSETransport {
   }
 
   /**
-   * An accepted request's response. Repeated when no answer came: the server carries each out once.
+   * Sends a request; returns the response once it is accepted. Repeated if there is no answer: the server carries it
+   * out once.
    * @param {string} path @param {object} body @param {Record<string, string>} headers
    */
   #post(path, body, headers) {

@@ -1,5 +1,7 @@
-/** One run, read as server-sent events: over the response of a start or a decision, then of `GET …/events`, again and
- * again until the run is over. */
+/**
+ * Reads one run as server-sent events: from the response to a start or a decision, then from `GET …/events`, again and
+ * again until the run ends.
+ */
 
 import { sleep } from "./backoff.js";
 import { AdjournError, asError, malformed } from "./errors.js";
@@ -9,7 +11,7 @@ import { isLast, isRest, ItemReader } from "./items.js";
 
 /** @import { Backoff } from "./backoff.js" @import { Reader } from "./transport.js" */
 
-const NO_ROUTE = ["http404", "http405", "http501"]; // a refusal of adjourn's own has a name
+const NO_ROUTE = ["http404", "http405", "http501"]; // adjourn's own refusals have a type
 const BROKEN = new AdjournError("connectionLost", "the stream broke off");
 
 /**
@@ -27,7 +29,7 @@ export class SSEStream {
   #reader;
   #ended;
   #stop = new AbortController();
-  /** Fires when a decision's response has come, which goes on in place of what is read. */
+  /** Aborted when a decision's response has come; it replaces the current stream. */
   #turn = new AbortController();
   /** @type {Response | null} */
   #next = null;
@@ -35,9 +37,9 @@ export class SSEStream {
 
   /**
    * @param {Http} http
-   * @param {number | undefined} after seq of the last item that is known; undefined: a snapshot comes first
+   * @param {number | undefined} after seq of the last known item; undefined: a snapshot comes first
    * @param {Reader} reader
-   * @param {() => void} ended called when nothing more is read
+   * @param {() => void} ended called when reading has ended
    */
   constructor(http, after, reader, ended) {
     this.#http = http;
@@ -55,14 +57,14 @@ export class SSEStream {
     this.#stop.abort();
   }
 
-  /** Go on over this response, from where the reading is now. @param {Response} response */
+  /** Reads on from this response, from the current position. @param {Response} response */
   adopt(response) {
     if (this.#stop.signal.aborted) return void response.body?.cancel();
     this.#next = response;
     this.#turn.abort();
   }
 
-  /** The response of `GET …/events`. */
+  /** Requests `GET …/events`. */
   request() {
     const { fetch, url, quietMs } = this.#http;
     return answer(fetch, url, { headers: streamAfter(this.cursor) }, quietMs, this.#interrupt);
@@ -72,7 +74,7 @@ export class SSEStream {
     return AbortSignal.any([this.#stop.signal, this.#turn.signal]);
   }
 
-  /** Read to the end of the run. @param {Response | null} response the first, if there is one */
+  /** Reads to the end of the run. @param {Response | null} response the first one, if any */
   async read(response) {
     if (this.#stop.signal.aborted) return void response?.body?.cancel();
     try {
@@ -105,7 +107,7 @@ export class SSEStream {
     this.#reader.end(error);
   }
 
-  /** The events from the cursor on; null when a decision's response has come. @param {number} failures */
+  /** Resolves to the events after the cursor; null when a decision's response has come. @param {number} failures */
   async #reopen(failures) {
     for (; !this.#interrupt.aborted; failures += 1) {
       if (failures > 0) await sleep(this.#http.backoff.delayMs(failures), this.#interrupt);
@@ -125,7 +127,7 @@ export class SSEStream {
     return null;
   }
 
-  /** A server of one route, that gives streams to starts and decisions only. @returns {Promise<null>} */
+  /** For a server with one route, which streams only after starts and decisions. @returns {Promise<null>} */
   #waitForDecision() {
     return new Promise((resolve) => this.#interrupt.addEventListener("abort", () => resolve(null), { once: true }));
   }
@@ -160,7 +162,7 @@ export class SSEStream {
   }
 
   /**
-   * The next bytes; null when the stream is over, broke, or is silent for too long.
+   * Resolves to the next bytes; null if the stream has ended, is broken, or was silent for too long.
    * @param {ReadableStreamDefaultReader<Uint8Array>} body
    * @param {() => void} cancel
    */
@@ -175,7 +177,7 @@ export class SSEStream {
     }
   }
 
-  /** Hands on what is new; returns the last of it. @param {string[]} events */
+  /** Passes new items to the reader; returns the last one. @param {string[]} events */
   #hand(events) {
     const found = events.map((data) => this.#items.take(parse(data))).filter((item) => item !== null);
     const last = found.at(-1);

@@ -1,4 +1,4 @@
-/** Client-side calls: claiming them, executing them here, and reporting what came of them. */
+/** Client-side calls: claims them, executes them here, and sends the results. */
 
 import { sleep } from "./backoff.js";
 import { asError } from "./errors.js";
@@ -7,8 +7,8 @@ import { asError } from "./errors.js";
 /** @import { Transport } from "./transport.js" @import { PendingCall } from "./protocol.js" */
 
 /**
- * Executes a call: gets the model's (or the decider's) arguments, gives any value that JSON carries, or content blocks.
- * What it throws goes to the model as an error. The signal fires when nobody wants the result any more.
+ * Executes a call. Gets the arguments, as the model wrote or a person edited them. Returns any value that JSON carries,
+ * or content blocks. An error goes to the model. The signal is aborted when the result is no longer needed.
  * @callback Execute
  * @param {any} input
  * @param {{ signal: AbortSignal, runId: string, toolCallId: string }} context
@@ -16,18 +16,18 @@ import { asError } from "./errors.js";
  */
 
 /**
- * @typedef {object} Seat where the calls come from
+ * @typedef {object} Seat what all calls of one chat need
  * @property {Transport} transport
  * @property {string} claimant
  * @property {Backoff} backoff
  * @property {(error: AdjournError) => void} onError
  */
 
-const SETTLED = ["claimTaken", "notPending", "runEnded", "runNotFound"]; // somebody else has it, or nobody wants it
+const SETTLED = ["claimTaken", "notPending", "runEnded", "runNotFound"]; // another client has it, or it no longer waits
 const INTERRUPTED = "The page was left while it executed this call; it may have taken effect.";
 
 /**
- * The calls that any chat of this page is at: two chats on one run have the same claimant.
+ * The calls that all chats of this page are handling: two chats on one run have the same claimant.
  * @type {Map<string, AbortSignal>}
  */
 const atWork = new Map();
@@ -35,7 +35,7 @@ const atWork = new Map();
 export class ClientTools {
   /** @type {Map<string, { execute: Execute, idempotent: boolean }>} */
   #tools = new Map();
-  /** The calls that were taken up, each until it waits no longer. @type {Map<string, AbortController>} */
+  /** The calls being handled, until they no longer wait. @type {Map<string, AbortController>} */
   #taken = new Map();
   #seat;
 
@@ -52,7 +52,7 @@ export class ClientTools {
   }
 
   /**
-   * Take up what waits for a client, and let go of what waits no longer.
+   * Starts the calls that wait for a client, and aborts those that no longer wait.
    * @param {string} runId
    * @param {readonly PendingCall[]} pending
    */
@@ -74,7 +74,7 @@ export class ClientTools {
     }
   }
 
-  /** Nothing more is executed or reported; what is claimed stays so, for this page's next chat. */
+  /** Stops executing and reporting. Claims stay, for this page's next chat. */
   stop() {
     this.offer("", []);
   }
@@ -91,7 +91,7 @@ export class ClientTools {
     try {
       const claim = () => transport.claim({ runId, toolCallId, claimant });
       const { claimToken } = await this.#persist(claim, signal);
-      // Claimed before we asked, and given to us all the same: by this page, before it was loaded again.
+      // Already claimed, yet we got the claim: this page claimed it before it was reloaded.
       const isAgain = call.claimed === true && !tool.idempotent;
       const outcome = isAgain
         ? failure(INTERRUPTED)
@@ -115,13 +115,13 @@ export class ClientTools {
     } catch (thrown) {
       const error = asError(thrown);
       if (SETTLED.includes(error.type)) throw error;
-      await this.#persist(() => transport.result({ ...call, ...failure(error.message) }), signal); // too big, say
+      await this.#persist(() => transport.result({ ...call, ...failure(error.message) }), signal); // too large?
     }
   }
 
   /**
    * @template T
-   * @param {() => Promise<T>} attempt made again as long as that may help
+   * @param {() => Promise<T>} attempt repeated while its error is retryable
    * @param {AbortSignal} signal
    */
   async #persist(attempt, signal) {
@@ -138,7 +138,7 @@ export class ClientTools {
 }
 
 /**
- * A call that is offered again, after a claim that came to nothing, is another one.
+ * Returns a key of a call. A call that is offered again, after its claim ended, has a new key.
  * @param {string} runId
  * @param {PendingCall} call
  */

@@ -1,7 +1,7 @@
 /**
- * The fold of a run's events into its snapshot: as `protocol/transcript.py`, held to the same vectors. Pure.
+ * Folds a run's events into its snapshot, as `protocol/transcript.py` does; the same test vectors hold for both. Pure.
  *
- * Whatever order events come in, what makes no sense is passed over, and so are events of a newer server.
+ * Ignores events that make no sense in their place, and events of newer servers.
  */
 
 import { PartialMessage } from "./partial.js";
@@ -19,9 +19,9 @@ const NO_USAGE = { input: 0, output: 0, cacheRead: 0, cacheWrite: 0, totalTokens
 /** @type {Snapshot} */
 const EMPTY = { agent: "", status: "running", turn: 0, messages: [], pending: [], tools: [], usage: NO_USAGE };
 
-/** The state of a run, from a snapshot and the events after it. */
+/** A run's state, from a snapshot and the events after it. */
 export class Transcript {
-  /** All but `streaming`, `pending` and `tools`, which are kept as what can grow. @type {Snapshot} */
+  /** Everything except `streaming`, `pending` and `tools`, which can grow. @type {Snapshot} */
   #state = EMPTY;
   /** @type {PartialMessage | null} */
   #partial = null;
@@ -40,12 +40,12 @@ export class Transcript {
     return this.#state.status;
   }
 
-  /** Complete messages only. A new array whenever one is added. */
+  /** The complete messages. A new array whenever one is added. */
   get messages() {
     return this.#state.messages;
   }
 
-  /** @returns {Snapshot} the state now; the parts that haven't changed are the same objects as before */
+  /** @returns {Snapshot} the current state; unchanged parts are the same objects as before */
   snapshot() {
     if (this.#callsChanged) this.#orderCalls();
     const streaming = this.#partial === null ? {} : { streaming: this.#partial.message };
@@ -117,12 +117,12 @@ export class Transcript {
     this.#callsChanged = true;
   }
 
-  /** @param {Partial<Snapshot>} changes undefined takes a field away */
+  /** @param {Partial<Snapshot>} changes undefined removes a field */
   #set(changes) {
     this.#state = /** @type {Snapshot} */ (given({ ...this.#state, ...changes }));
   }
 
-  /** Neither who decides first nor which tool is quicker shows in the order: it is that of the model's calls. */
+  /** Orders calls as the model made them, not as they were decided or finished. */
   #orderCalls() {
     this.#callsChanged = false;
     const places = new Map(this.#calls().map((call, place) => [call.id, place]));
@@ -152,7 +152,7 @@ export class Transcript {
     this.#set({ error: undefined, expiresAt: undefined, ...end });
   }
 
-  /** @param {boolean} recovered what the process that died had half done is void */
+  /** @param {boolean} recovered whether to drop what the previous process left incomplete */
   #goOn(recovered) {
     this.#set({ status: "running", expiresAt: undefined });
     if (!recovered) return;
@@ -213,7 +213,7 @@ export class Transcript {
 }
 
 /**
- * The fields that are there: on the wire, those at their default are left out.
+ * Returns the fields that have a value: the wire leaves out defaults.
  * @param {Record<string, any>} fields
  */
 function given(fields) {
@@ -226,7 +226,7 @@ function sum(a, b) {
 }
 
 /**
- * The numbers of both, added.
+ * Returns the sums of the numbers in both.
  * @template {object} T
  * @param {T} a
  * @param {T} b

@@ -1,4 +1,4 @@
-/** What a Chat, and a RunList, need of the wire. Types only. */
+/** What Chat and RunList need from a transport. Types only. */
 
 /**
  * @import { Claimed, RunAbort, RunClaim, RunDecline, RunResult, RunResume, RunStart, RunUnclaim } from "./protocol.js"
@@ -8,40 +8,42 @@
  */
 
 /**
- * Who reads a run.
+ * A reader of a run.
  * @typedef {object} Reader
- * @property {AbortSignal} signal fires when nothing more is wanted; from then on neither `items` nor `end` is called
- * @property {(items: Item[]) => void} items called with what came: in order, each item once, across reconnects. A
- *   snapshot stands for all events up to its seq, and may come at any time
- * @property {(error?: AdjournError) => void} end called once: after the run's last item, or when it can't be read on
+ * @property {AbortSignal} signal aborted when the reader stops; then neither `items` nor `end` is called
+ * @property {(items: Item[]) => void} items called with new items: in order, each once, across reconnects. A snapshot
+ *   replaces all events up to its seq, and may come at any time
+ * @property {(error?: AdjournError) => void} end called once: after the run's last item, or when the run can't be read
+ *   on
  */
 
 /**
- * Every method resolves once the server has accepted, and rejects with an AdjournError. Each may be repeated by the
- * transport when its answer was lost: the server carries it out once.
+ * Every method resolves once the server has accepted, and rejects with an AdjournError. The transport may repeat a
+ * request whose answer was lost: the server carries it out once.
  * @typedef {object} Transport
- * @property {(params: RunStart & { runId: string }, reader: Reader) => Promise<{ runId: string }>} start begins a run,
+ * @property {(params: RunStart & { runId: string }, reader: Reader) => Promise<{ runId: string }>} start starts a run,
  *   and reads it from its first event on
  * @property {(runId: string, after: number | undefined, reader: Reader) => Promise<void>} watch reads a run from the
- *   item behind `after` on; without it, or if what came after is no longer kept, from a snapshot on
+ *   item after `after` on; without it, or if the later items are no longer kept, from a snapshot on
  * @property {(params: RunResume) => Promise<{ seq?: number }>} resume `seq`: of the last event of the decision's step
  * @property {(params: RunDecline) => Promise<{ seq?: number }>} decline
- * @property {(params: RunAbort) => Promise<{ seq?: number }>} abort resolves when the run is over
+ * @property {(params: RunAbort) => Promise<{ seq?: number }>} abort resolves when the run has ended
  * @property {(params: RunClaim) => Promise<Claimed>} claim
  * @property {(params: RunUnclaim) => Promise<unknown>} unclaim
  * @property {(params: RunResult) => Promise<unknown>} result
- * @property {() => void} close ends all readers in silence and lets go of the network; runs go on. It may be used again
+ * @property {() => void} close ends all readers without calling them, and closes the connection; runs go on. The
+ *   transport can be used again
  */
 
 /** @typedef {Pick<RunListParams, "status" | "agent" | "waiting">} RunsFilter which runs are listed and followed */
 
 /**
- * Who follows the list of runs.
+ * A follower of the list of runs.
  * @typedef {object} RunsFollower
  * @property {RunsFilter} filter
- * @property {AbortSignal} signal fires when nothing more is wanted; nothing is called from then on
- * @property {() => void} begin called when the server has begun to tell changes, at least once a connection: list the
- *   runs again
+ * @property {AbortSignal} signal aborted when the follower stops; then nothing is called
+ * @property {() => void} begin called when the server has started to report changes, at least once a connection: list
+ *   the runs again
  * @property {(run: RunSummary) => void} change called with each run that has changed, also with some outside the filter
  * @property {(error: AdjournError) => void} lost called when the connection is lost; `begin` follows on the next one
  * @property {(error: AdjournError) => void} end called when the server refuses; nothing follows

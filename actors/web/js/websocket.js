@@ -1,4 +1,4 @@
-/** The gateway's wire: JSON-RPC over one WebSocket, which reconnects by itself. What it carries: `methods.py`. */
+/** The WebSocket transport: JSON-RPC over one WebSocket, which reconnects by itself. `methods.py` has the methods. */
 
 import { Backoff } from "./backoff.js";
 import { AdjournError, asError, errorOfRpc, malformed } from "./errors.js";
@@ -16,7 +16,7 @@ const TOO_BIG = 1009;
  * @typedef {object} Call a request without a reply
  * @property {number} id
  * @property {string} frame
- * @property {number} attempts connections that it may still take
+ * @property {number} attempts connections that it may still use
  * @property {(result: any) => void} resolve
  * @property {(error: AdjournError) => void} reject
  */
@@ -25,9 +25,9 @@ const TOO_BIG = 1009;
 
 /**
  * @typedef {object} WebSocketOptions
- * @property {string} [token] sent as a subprotocol, the one way that browsers have
+ * @property {string} [token] sent as a subprotocol, the only way for browsers
  * @property {BackoffOptions} [backoff]
- * @property {number} [quietMs] after so long without a message the server is asked whether it is there; 30 s
+ * @property {number} [quietMs] after so long without a message the client pings the server; 30 s
  * @property {(error: AdjournError | null) => void} [onConnection] called with the reason when the connection is lost or
  *   can't be made, with null when there is one
  * @property {typeof WebSocket} [WebSocket] in place of the global one
@@ -133,7 +133,7 @@ export class WebSocketTransport {
     return watch;
   }
 
-  /** Whether it was the run's last. @param {string} runId @param {Watch} watch */
+  /** Removes a watch; returns whether it was the run's last. @param {string} runId @param {Watch} watch */
   #remove(runId, watch) {
     const watches = this.#watches.get(runId);
     return watches?.delete(watch) === true && watches.size === 0 && this.#watches.delete(runId);
@@ -146,7 +146,7 @@ export class WebSocketTransport {
   }
 
   /**
-   * All readers of a run share one subscription, which begins where the slowest stands.
+   * All readers of a run share one subscription, so it starts at the slowest reader's cursor.
    * @param {string} runId
    * @param {number} attempts
    */
@@ -166,7 +166,7 @@ export class WebSocketTransport {
     watch.reader.end(error);
   }
 
-  /** After a reconnect. @param {string} runId */
+  /** Subscribes after a reconnect. @param {string} runId */
   async #resubscribe(runId) {
     try {
       await this.#subscribe(runId, 1);
@@ -197,7 +197,7 @@ export class WebSocketTransport {
     this.#socket?.send(JSON.stringify(message));
   }
 
-  /** Every request and every reader ends with this. @param {AdjournError} error */
+  /** Ends every request and every reader with this error. @param {AdjournError} error */
   #fail(error) {
     const calls = [...this.#calls.values()];
     this.#calls.clear();
@@ -235,7 +235,7 @@ export class WebSocketTransport {
     this.#options.onConnection?.(null);
   }
 
-  /** A browser doesn't tell that a network is gone, nor show the server's pings. */
+  /** Pings the server: browsers report neither a lost network nor the server's own pings. */
   #checkPulse() {
     if (!this.#heard) return this.#lost(1006, "it does not answer");
     this.#heard = false;
@@ -270,7 +270,7 @@ export class WebSocketTransport {
     this.#redial = setTimeout(() => this.#dial(), this.#backoff.delayMs(this.#failures));
   }
 
-  /** Another attempt would be refused too. @param {AdjournError} error */
+  /** Gives up: another attempt would be refused too. @param {AdjournError} error */
   #refused(error) {
     this.#options.onConnection?.(error);
     this.#fail(error);
@@ -288,7 +288,7 @@ export class WebSocketTransport {
     call.reject(error);
   }
 
-  // What comes in.
+  // Incoming messages.
 
   /** @param {string} data */
   #heardOf(data) {
@@ -307,7 +307,7 @@ export class WebSocketTransport {
 
   /** @param {any} message @param {Map<Watch, Item[]>} found */
   #take(message, found) {
-    if (message.id !== null) this.#failures = 0; // null: a complaint, such as that there are too many connections
+    if (message.id !== null) this.#failures = 0; // null: an error without a request, such as too many connections
     if (message.method === "run.event" || message.method === "run.snapshot") {
       for (const watch of this.#watches.get(message.params?.runId) ?? []) {
         const item = watch.items.take(message.params);
@@ -317,7 +317,7 @@ export class WebSocketTransport {
         else items.push(item);
       }
     } else if (message.method === "run.unsubscribed") {
-      // of a run that is too big for this client, say
+      // for example, the run is too large for this client
       const { runId, error } = message.params;
       for (const watch of this.#watches.get(runId) ?? []) this.#end(runId, watch, errorOfRpc(error));
     } else if (message.method === "run.changed") {

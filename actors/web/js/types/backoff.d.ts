@@ -1,4 +1,4 @@
-/** How long to wait before the next attempt, and the waiting. */
+/** Waits between attempts. */
 export type BackoffOptions = {
     /**
      * before the second attempt; doubled each time
@@ -6,8 +6,8 @@ export type BackoffOptions = {
     firstMs?: number;
     maximumMs?: number;
     /**
-     * how often a request is made before it fails with `connectionLost`. A run that is
-     * watched is watched on for ever.
+     * how often a request is sent before it fails with `connectionLost`. Reading a run is
+     * retried without limit
      */
     attempts?: number;
 };
@@ -15,8 +15,8 @@ export type BackoffOptions = {
  * @typedef {object} BackoffOptions
  * @property {number} [firstMs] before the second attempt; doubled each time
  * @property {number} [maximumMs]
- * @property {number} [attempts] how often a request is made before it fails with `connectionLost`. A run that is
- *   watched is watched on for ever.
+ * @property {number} [attempts] how often a request is sent before it fails with `connectionLost`. Reading a run is
+ *   retried without limit
  */
 export declare class Backoff {
     firstMs: number;

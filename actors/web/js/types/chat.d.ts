@@ -1,5 +1,6 @@
 /**
- * A conversation: one run after the other, folded into messages, with callbacks. No framework, and no wire of its own.
+ * A conversation: one run after the other, folded into messages, with callbacks. Independent of any
+ * framework or transport.
  */
 import { AdjournError } from "./errors.js";
 import type { AssistantMessage, Message, PendingCall, Snapshot, ToolView } from "./protocol.js";
@@ -11,7 +12,7 @@ export type ChatState = {
      */
     messages: Message[];
     /**
-     * what the model has said so far of its next message
+     * the message that the model is still writing, so far
      */
     streamingMessage: AssistantMessage | null;
     /**
@@ -19,15 +20,15 @@ export type ChatState = {
      */
     pending: PendingCall[];
     /**
-     * those that wait for a decision
+     * the calls that wait for a decision
      */
     pendingDecisions: PendingCall[];
     /**
-     * the first of these
+     * the first of `pendingDecisions`
      */
     pendingDecision: PendingCall | null;
     /**
-     * the calls of this turn that execute, or are done
+     * this turn's calls that execute or are done
      */
     tools: ToolView[];
     /**
@@ -35,11 +36,11 @@ export type ChatState = {
      */
     status: Snapshot["status"] | "idle";
     /**
-     * whether the run goes on without anybody's doing
+     * whether the run goes on without anyone's action
      */
     isStreaming: boolean;
     /**
-     * of the latest action, of reading the run, or of a run that failed
+     * of the latest action, of reading the run, or of a failed run
      */
     error: AdjournError | null;
     /**
@@ -47,16 +48,17 @@ export type ChatState = {
      */
     runId: string | null;
     /**
-     * the latest run itself: its agent, its usage so far, how it ended; null before the first
+     * the latest run itself: its agent, its usage so far, how it ended; null before the
+     * first
      */
     run: Snapshot | null;
 };
 /**
  * A conversation with one agent.
  *
- * Each action resolves as soon as the server has accepted it: to true, or to false where `error` says why not. None
- * rejects. What follows is read in the background, to the end of the run, whoever decides; `settled()` waits for it.
- * A run that nobody reads goes on all the same: only `abort` stops it.
+ * Each action resolves as soon as the server has accepted it: to true, or to false if `error` says why not. No action
+ * rejects. The chat then reads the run in the background, to its end, no matter who decides; `settled()` waits for
+ * this. A run goes on even if nobody reads it: only `abort` stops it.
  */
 export declare class Chat {
     #private;
@@ -76,38 +78,40 @@ export declare class Chat {
     get runId(): string | null;
     get run(): Snapshot | null;
     /**
-     * Calls `listener` after each change; returns what ends that.
+     * Calls `listener` after each change; returns a function that ends this.
      * @param {() => void} listener
      */
     subscribe(listener: () => void): () => undefined;
     /**
-     * Resolves when the run waits for somebody else, is over, or isn't read, and no action is under way.
+     * Resolves when no action is in progress, and the run waits for others, has ended, or isn't read.
      * @returns {Promise<void>}
      */
     settled(): Promise<void>;
     /**
-     * Begin a run with a user message, or several; the conversation so far is its history. If it can't be begun, what was
-     * said is taken out of the conversation again.
+     * Starts a run with one or several user messages and the conversation as its history. If the run can't be started,
+     * the messages are removed from the conversation.
      *
-     * Refused with `busy` while a run is under way or waits: decide, or abort it.
+     * Refused with `busy` while a run has not ended: decide its calls, or abort it.
      * @param {string | Said | readonly Said[]} input
      */
     send(input: string | Said | readonly Said[]): Promise<boolean>;
     /**
-     * Decide a call. It is named to the server, with the digest of its arguments: no other can be decided by mistake.
+     * Decides a call. The request names the call and carries the digest of its arguments, so no other call can be decided
+     * by mistake.
      *
-     * Refused with `notPending` if it doesn't wait, with `toolCallIdRequired` if several wait and none is named; by the
-     * server with `decisionInvalid`, whose `data.errors` say what is wrong at which path: then the call waits on.
-     * @param {unknown} decision as the call's `schema` wants it
-     * @param {{ toolCallId?: string, arguments?: Record<string, any> }} [options] `toolCallId`: which call; may be left
-     *   out while only one waits. `arguments`: edited ones, executed in place of the model's, where the tool allows it
+     * Refused with `notPending` if the call doesn't wait, with `toolCallIdRequired` if several wait and none is named.
+     * The server may refuse with `decisionInvalid`; its `data.errors` say what is wrong at which path, and the call still
+     * waits.
+     * @param {unknown} decision valid under the call's `schema`
+     * @param {{ toolCallId?: string, arguments?: Record<string, any> }} [options] `toolCallId`: the call; may be left out
+     *   while only one waits. `arguments`: executed in place of the model's, if the tool allows edited arguments
      */
     respondWithDecision(decision: unknown, { toolCallId, arguments: edited }?: {
         toolCallId?: string;
         arguments?: Record<string, any>;
     }): Promise<boolean>;
     /**
-     * Say no to a call, whatever its schema. Which call, and refusals: as `respondWithDecision`.
+     * Declines a call, whatever its schema. Chooses the call, and is refused, as `respondWithDecision`.
      * @param {{ toolCallId?: string, reason?: string }} [options] the model reads the reason
      */
     decline({ toolCallId, reason }?: {
@@ -115,33 +119,33 @@ export declare class Chat {
         reason?: string;
     }): Promise<boolean>;
     /**
-     * End the run, if it isn't over; resolves when it is. What the model has said so far stays.
+     * Aborts the run, unless it has ended; resolves when it has. The model's text so far is kept.
      * @param {string} [reason]
      */
     abort(reason?: string): Promise<boolean>;
     /**
-     * Go on with a run that exists; its messages become the conversation. If it can't be read, all is as it was.
+     * Reads an existing run; its messages become the conversation. If it can't be read, the chat stays as it was.
      * @param {string} runId
      */
     attach(runId: string): Promise<boolean>;
-    /** Read the run on, if one is under way that isn't read: `initialRun` or `runId`, or after `close` or an error. */
+    /** Reads the current run on, if it has not ended: `initialRun` or `runId`, or after `close` or an error. */
     follow(): Promise<boolean>;
     /**
-     * Replace the conversation. Refused with `busy` while a run is under way.
+     * Replaces the conversation. Refused with `busy` while a run has not ended.
      * @param {readonly Message[]} messages
      */
     setMessages(messages: readonly Message[]): Promise<boolean>;
     /**
-     * Execute client-side calls of a name here, while a run is read: each is claimed first, so that no other client
-     * executes it too. Returns what ends that.
+     * Executes client-side calls of this name here, while a run is read. Each call is claimed first, so that no other
+     * client executes it too. Returns a function that ends this.
      * @param {string} name
      * @param {Execute} execute
-     * @param {{ idempotent?: boolean }} [options] idempotent: a call that a reload of the page interrupted is executed
-     *   again; another is answered as interrupted
+     * @param {{ idempotent?: boolean }} [options] idempotent: whether a call that a reload of the page interrupted is
+     *   executed again; otherwise it is answered as interrupted
      */
     tool(name: string, execute: Execute, { idempotent }?: {
         idempotent?: boolean;
     }): () => undefined;
-    /** Stop reading, and let go of the network. Runs go on; `follow` reads on. */
+    /** Stops reading, and closes the connection. Runs go on; `follow` reads on. */
     close(): void;
 }

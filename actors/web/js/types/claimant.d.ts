@@ -1,9 +1,9 @@
-/** By what the server knows this page's claims of client-side calls. */
+/** The id under which the server knows this page's claims of client-side calls. */
 /**
- * A random id of this page: it survives a reload, and no two pages have it.
+ * Returns a random id of this page. It survives a reload, and no two pages share it.
  *
- * It rests in sessionStorage only while its page is going: a duplicated tab gets a copy of sessionStorage, and must not
- * find there what a living page uses.
+ * The id is in sessionStorage only while the page is unloaded: a duplicated tab gets a copy of sessionStorage, and must
+ * not find the id of a living page there.
  * @param {{ sessionStorage?: Storage, addEventListener?: typeof globalThis.addEventListener }} [page]
  */
 export declare function pageClaimant(page?: {

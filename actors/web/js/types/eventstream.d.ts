@@ -1,9 +1,9 @@
-/** Server-sent events (WHATWG HTML, 9.2): text to the data of each event. No I/O. */
+/** Parses server-sent events (WHATWG HTML, 9.2) into the data of each event. No I/O. */
 export declare class EventStreamParser {
     #private;
     /**
-     * The data of the events that are complete with this text; one that the stream breaks off is dropped. `event:`,
-     * `retry:` and comments are passed over, and so is `[DONE]`. So is `id:`: what adjourn sends has its seq in the data.
+     * Returns the data of the events that this text completes; an incomplete event at the end of the stream is dropped.
+     * Ignores `event:`, `retry:`, comments and `[DONE]`, and also `id:`, because adjourn's data has the seq.
      * @param {string} text
      * @returns {string[]}
      */

@@ -1,19 +1,19 @@
-/** One HTTP request: its answer, or what went wrong with it. */
+/** Sends one HTTP request; returns its response, or throws what went wrong. */
 /** @param {Response} response */
 export declare function isEventStream(response: Response): boolean;
 /**
- * The headers of a request that is to be answered by a stream.
- * @param {number} [seq] of the last item that is known
+ * Returns the headers of a request for a stream.
+ * @param {number} [seq] of the last known item
  * @returns {Record<string, string>}
  */
 export declare function streamAfter(seq?: number): Record<string, string>;
 /**
- * The response to one request, once its head is there.
+ * Sends one request; resolves to its response once the head has come.
  * @param {typeof globalThis.fetch} fetch
  * @param {string} url
  * @param {RequestInit} request
- * @param {number} quietMs how long to wait for the head
+ * @param {number} quietMs limit for the head
  * @param {AbortSignal} signal
- * @throws {AdjournError} `connectionLost`, or what the server refuses with
+ * @throws {AdjournError} `connectionLost`, or the server's refusal
  */
 export declare function answer(fetch: typeof globalThis.fetch, url: string, request: RequestInit, quietMs: number, signal: AbortSignal): Promise<Response>;

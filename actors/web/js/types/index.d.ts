@@ -1,4 +1,4 @@
-/** The browser half of adjourn: a `Chat` over a WebSocket or HTTP, a live `RunList`, and what they are made of. */
+/** The browser client of adjourn: a `Chat` over a WebSocket or HTTP, a live `RunList`, and their parts. */
 export { Chat } from "./chat.js";
 export { AdjournError } from "./errors.js";
 export { RunList } from "./runlist.js";

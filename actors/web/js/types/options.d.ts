@@ -1,4 +1,4 @@
-/** What a chat can be told at its making, and the transport that follows from it. */
+/** The options of a chat, and the transport that they choose. */
 import type { AdjournError } from "./errors.js";
 import type { Message, PendingCall, RunSnapshot, Snapshot, ToolDecisionResolved, UserMessage } from "./protocol.js";
 import type { SSEOptions } from "./sse.js";
@@ -7,7 +7,7 @@ import type { WebSocketOptions } from "./websocket.js";
 export type Said = Pick<UserMessage, "role" | "content"> & Partial<UserMessage>;
 export type ChatOptions = {
     /**
-     * name of the agent to talk to; over HTTP it may be left out where there is only one
+     * name of the agent; over HTTP it may be left out if there is only one
      */
     agent?: string;
     /**
@@ -19,41 +19,41 @@ export type ChatOptions = {
      */
     runId?: string;
     /**
-     * the same with its state, as `GET /runs/{id}` and `run.get` give it
+     * the same with its state, as `GET /runs/{id}` and `run.get` return it
      */
     initialRun?: RunSnapshot;
     /**
-     * of each run that is begun
+     * of each new run
      */
     metadata?: Record<string, any>;
     /**
-     * in place of those that `url` and `api` name; the chat doesn't close it
+     * in place of one made from `url` or `api`; the chat doesn't close it
      */
     transport?: Transport;
     /**
-     * by what the server knows this client's claims; by default an id of the page
+     * identifies this client's claims to the server; by default an id of the page
      */
     claimant?: string;
     /**
-     * a complete message is new, but not one that was sent from here
+     * called for each new complete message, except those sent from here
      */
     onMessage?: (message: Message) => void;
     /**
-     * a run is over, however it ended
+     * called when a run ends
      */
     onFinish?: (run: Snapshot) => void;
     /**
-     * a call waits for a decision; once a call
+     * called once for each call that waits for a decision
      */
     onDecisionPending?: (call: PendingCall) => void;
     /**
-     * a call waits for a decision no longer:
-     * how that came about, and who decided. May be missing for a decision that was made while the run was not read
+     * called when a call no longer waits for a
+     * decision: says why, and who decided. May be missing if this happened while the run was not read
      */
     onDecisionResolved?: (resolution: ToolDecisionResolved) => void;
     /**
-     * a call executes, or is
-     * offered to clients; once a call
+     * called once for each
+     * call that executes or is offered to clients
      */
     onToolCall?: (call: {
         toolCallId: string;
@@ -61,7 +61,7 @@ export type ChatOptions = {
         args: any;
     }) => void;
     /**
-     * `error` was set
+     * called when `error` is set
      */
     onError?: (error: AdjournError) => void;
 };
@@ -77,27 +77,27 @@ export type Options = ChatOptions & Partial<SSEOptions> & WebSocketOptions & {
  * @import { Transport } from "./transport.js"
  * @import { WebSocketOptions } from "./websocket.js"
  */
-/** @typedef {Pick<UserMessage, "role" | "content"> & Partial<UserMessage>} Said what a person says: text, images */
+/** @typedef {Pick<UserMessage, "role" | "content"> & Partial<UserMessage>} Said a person's message: text, images */
 /**
  * @typedef {object} ChatOptions
- * @property {string} [agent] name of the agent to talk to; over HTTP it may be left out where there is only one
+ * @property {string} [agent] name of the agent; over HTTP it may be left out if there is only one
  * @property {readonly Message[]} [initialMessages] the conversation so far
  * @property {string} [runId] a run to go on with: `follow()` fetches it
- * @property {RunSnapshot} [initialRun] the same with its state, as `GET /runs/{id}` and `run.get` give it
- * @property {Record<string, any>} [metadata] of each run that is begun
- * @property {Transport} [transport] in place of those that `url` and `api` name; the chat doesn't close it
- * @property {string} [claimant] by what the server knows this client's claims; by default an id of the page
- * @property {(message: Message) => void} [onMessage] a complete message is new, but not one that was sent from here
- * @property {(run: Snapshot) => void} [onFinish] a run is over, however it ended
- * @property {(call: PendingCall) => void} [onDecisionPending] a call waits for a decision; once a call
- * @property {(resolution: ToolDecisionResolved) => void} [onDecisionResolved] a call waits for a decision no longer:
- *   how that came about, and who decided. May be missing for a decision that was made while the run was not read
- * @property {(call: { toolCallId: string, toolName: string, args: any }) => void} [onToolCall] a call executes, or is
- *   offered to clients; once a call
- * @property {(error: AdjournError) => void} [onError] `error` was set
+ * @property {RunSnapshot} [initialRun] the same with its state, as `GET /runs/{id}` and `run.get` return it
+ * @property {Record<string, any>} [metadata] of each new run
+ * @property {Transport} [transport] in place of one made from `url` or `api`; the chat doesn't close it
+ * @property {string} [claimant] identifies this client's claims to the server; by default an id of the page
+ * @property {(message: Message) => void} [onMessage] called for each new complete message, except those sent from here
+ * @property {(run: Snapshot) => void} [onFinish] called when a run ends
+ * @property {(call: PendingCall) => void} [onDecisionPending] called once for each call that waits for a decision
+ * @property {(resolution: ToolDecisionResolved) => void} [onDecisionResolved] called when a call no longer waits for a
+ *   decision: says why, and who decided. May be missing if this happened while the run was not read
+ * @property {(call: { toolCallId: string, toolName: string, args: any }) => void} [onToolCall] called once for each
+ *   call that executes or is offered to clients
+ * @property {(error: AdjournError) => void} [onError] called when `error` is set
  */
 /**
- * With `api` a chat goes over HTTP; else over WebSocket, to `url`, or to `/ws` on the page's own server.
+ * With `api` a chat uses HTTP; otherwise a WebSocket, to `url`, or to `/ws` on the page's own server.
  * @typedef {ChatOptions & Partial<SSEOptions> & WebSocketOptions & { url?: string }} Options
  */
 /** @param {Options} options @returns {Transport} */

@@ -1,4 +1,4 @@
-/** How far a chat has come with one run: what is folded, and what was told of it. No I/O. */
+/** A chat's progress in one run: what is folded, and which callbacks were called. No I/O. */
 import { AdjournError } from "./errors.js";
 import { Transcript } from "./transcript.js";
 import type { Item } from "./items.js";
@@ -14,18 +14,18 @@ export declare class Progress {
     runId: string | null;
     seq: number | undefined;
     fold: Transcript;
-    /** Aborted when the run is not to be read any more; null: nobody reads it. @type {AbortController | null} */
+    /** Aborted to stop reading the run; null: the run isn't read. @type {AbortController | null} */
     reading: AbortController | null;
-    /** Until the server has the run, or refused it. @type {Promise<unknown> | null} */
+    /** Pending until the server has accepted or refused the run. @type {Promise<unknown> | null} */
     starting: Promise<unknown> | null;
-    /** Seq of our last request that the server accepted: rests before it don't count. */
+    /** Seq of our last accepted request: earlier pauses don't count. */
     due: number;
-    /** Ids of the calls for which the server took our answer. @type {Set<string>} */
+    /** Ids of the calls for which the server accepted our answer. @type {Set<string>} */
     answered: Set<string>;
     /**
-     * @param {string | null} runId null: there is only history, no run yet
+     * @param {string | null} runId null: only history, no run yet
      * @param {Partial<Snapshot>} snapshot
-     * @param {number | undefined} seq of the last item that is folded; undefined: a snapshot comes first
+     * @param {number | undefined} seq of the last folded item; undefined: a snapshot comes first
      */
     constructor(runId: string | null, snapshot: Partial<Snapshot>, seq: number | undefined);
     /** @param {Options} options */
@@ -33,13 +33,13 @@ export declare class Progress {
     /** @param {readonly Message[]} messages */
     static history(messages: readonly Message[]): Progress;
     get isUnderWay(): boolean;
-    /** Whether it waits for somebody else, is over, or isn't read. */
+    /** Whether the run waits for others, has ended, or isn't read. */
     get isSettled(): boolean;
     leave(): void;
     /** @param {Item} item */
     take(item: Item): void;
     /**
-     * The calls of callbacks that are due now, each only once.
+     * Returns the callbacks to call now, each only once.
      * @param {Options} options
      * @returns {(() => void)[]}
      */

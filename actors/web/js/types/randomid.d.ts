@@ -1,3 +1,3 @@
-/** Ids that nobody else makes: 128 random bits. */
-/** 32 hexadecimal digits. Not `randomUUID`: a page that came over plain HTTP has none. */
+/** Unique ids of 128 random bits. */
+/** Returns 32 hexadecimal digits. Not `randomUUID`: a page loaded over plain HTTP lacks it. */
 export declare function randomId(): string;

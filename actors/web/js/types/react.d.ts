@@ -1,4 +1,4 @@
-/** React's `useChat`: a Chat of one component. React 18 or 19; the one module here that needs it. */
+/** React's `useChat`: a Chat of one component. For React 18 or 19; the only module that needs React. */
 import { Chat } from "./chat.js";
 import type { ChatState } from "./chat.js";
 import type { Options } from "./options.js";
@@ -6,12 +6,12 @@ export type Actions = ReturnType<typeof actionsOf>;
 /** @import { RefObject } from "react" @import { ChatState } from "./chat.js" @import { Options } from "./options.js" */
 /** @typedef {ReturnType<typeof actionsOf>} Actions */
 /**
- * A chat for as long as the component is mounted: its state, its actions, and the `chat` itself, for client-side tools:
- * `useEffect(() => chat.tool("locate", locate), [chat])`.
+ * Returns a chat that lives while the component is mounted: its state, its actions, and the `chat` itself, for
+ * client-side tools: `useEffect(() => chat.tool("locate", locate), [chat])`.
  *
- * Actions are stable, and resolve to whether they worked; none rejects. What is shown changes once a frame at most. The
- * chat is made at the first render: of later options, only callbacks, `body` and `fetch` count. Unmounting stops the
- * reading; the run goes on, and another component with its `runId` goes on with it.
+ * Actions are stable, and resolve to whether they succeeded; none rejects. The state changes at most once a frame. The
+ * first render makes the chat: of later options, only callbacks, `body` and `fetch` are used. Unmounting stops the
+ * reading; the run goes on, and another component with its `runId` continues it.
  * @param {Options} options
  * @returns {ChatState & Actions & { chat: Chat }}
  */

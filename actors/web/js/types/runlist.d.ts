@@ -1,4 +1,4 @@
-/** A list of runs that stays up to date. No framework. */
+/** A live list of runs. Independent of any framework. */
 import type { AdjournError } from "./errors.js";
 import type { RunSummary } from "./protocol.js";
 import type { RunsFilter, RunsTransport } from "./transport.js";
@@ -17,14 +17,14 @@ export type RunListOptions = {
      */
     limit?: number;
     /**
-     * in place of one of its own, shared with chats and other lists; the list doesn't
-     * close it
+     * in place of one of its own, to share it with chats and other lists; the list
+     * doesn't close it
      */
     transport?: RunsTransport;
 };
 export type RunListState = {
     /**
-     * newest first; those that wait for a decision: the one that has waited longest first
+     * newest first; with the filter `waiting`: the one that has waited longest first
      */
     runs: RunSummary[];
     /**
@@ -38,10 +38,10 @@ export type RunListState = {
     isConnected: boolean;
 };
 /**
- * The runs of a server, live.
+ * A server's runs, live.
  *
- * It connects at once. It watches first and lists then, so it misses no change; after each reconnect it does both again.
- * With the filter `waiting` it lists all runs, up to 2,000; else one page, and another with each `more`.
+ * Connects at once. Watches first and lists then, so it misses no change; after each reconnect it does both again. With
+ * the filter `waiting` it lists all runs, up to 2,000; otherwise one page, and another with each `more`.
  */
 export declare class RunList {
     #private;
@@ -54,8 +54,8 @@ export declare class RunList {
      * @param {() => void} listener
      */
     subscribe(listener: () => void): () => undefined;
-    /** Lists another page. Resolves when it is there, also if there is none. A list holds at most 2,000 runs. */
+    /** Lists another page. Resolves when it has come, also if there is none. A list holds at most 2,000 runs. */
     more(): Promise<void>;
-    /** Ends the following. `state` stays as it is. */
+    /** Stops following changes. `state` stays as it is. */
     close(): void;
 }

@@ -1,4 +1,4 @@
-/** The followers of the list of runs. They share one `runs.watch`, since the server has one a connection. */
+/** The followers of the list of runs. They share one `runs.watch`, because a connection can have only one. */
 import type { AdjournError } from "./errors.js";
 import type { RunSummary } from "./protocol.js";
 import type { RunsFilter, RunsFollower } from "./transport.js";
@@ -8,7 +8,7 @@ export declare class RunsWatch {
     #private;
     /**
      * @param {(filter: RunsFilter) => Promise<unknown>} ask sends `runs.watch`, once
-     * @param {() => number} retryMs gives the wait before it is sent again, where that may help
+     * @param {() => number} retryMs returns the wait before a retry
      */
     constructor(ask: (filter: RunsFilter) => Promise<unknown>, retryMs: () => number);
     get isEmpty(): boolean;
@@ -19,10 +19,10 @@ export declare class RunsWatch {
     lost(error: AdjournError): void;
     /** @param {RunSummary} run */
     changed(run: RunSummary): void;
-    /** The server has ended the watch, since this client lagged. */
+    /** Handles the end of the watch: this client lagged too far behind. */
     unwatched(): void;
     /** @param {AdjournError} error */
     end(error: AdjournError): void;
-    /** Removes all followers, without a call. */
+    /** Removes all followers without calling them. */
     clear(): void;
 }

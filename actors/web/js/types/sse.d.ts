@@ -1,15 +1,15 @@
-/** The HTTP wire: requests by fetch, and runs as server-sent events. How one run is read is `ssestream.js`'s. */
+/** The HTTP transport: requests by fetch, runs as server-sent events. `ssestream.js` reads one run. */
 import type { BackoffOptions } from "./backoff.js";
 import type { AdjournError } from "./errors.js";
 import type { Reader, Transport } from "./transport.js";
 import type { RunResume, RunStart } from "./protocol.js";
 export type SSEOptions = {
     /**
-     * where runs are started, such as `/runs`; what concerns run X is below it, at `/runs/X/…`
+     * where runs are started, such as `/runs`; run X is below it, at `/runs/X/…`
      */
     api: string;
     /**
-     * more fields for the request that starts a run
+     * returns more fields for the request that starts a run
      */
     body?: () => Record<string, unknown>;
     /**
@@ -18,8 +18,8 @@ export type SSEOptions = {
     fetch?: typeof globalThis.fetch;
     backoff?: BackoffOptions;
     /**
-     * a stream counts as broken after so long without a byte, keep-alive comments included; a
-     * request, when it isn't answered for so long. 60 s
+     * a stream without a byte for so long, or a request without an answer, counts as broken.
+     * Keep-alive comments count as bytes. 60 s
      */
     quietMs?: number;
     /**
@@ -30,12 +30,12 @@ export type SSEOptions = {
 };
 /**
  * @typedef {object} SSEOptions
- * @property {string} api where runs are started, such as `/runs`; what concerns run X is below it, at `/runs/X/…`
- * @property {() => Record<string, unknown>} [body] more fields for the request that starts a run
+ * @property {string} api where runs are started, such as `/runs`; run X is below it, at `/runs/X/…`
+ * @property {() => Record<string, unknown>} [body] returns more fields for the request that starts a run
  * @property {typeof globalThis.fetch} [fetch] in place of the global one: to add headers or credentials, for instance
  * @property {BackoffOptions} [backoff]
- * @property {number} [quietMs] a stream counts as broken after so long without a byte, keep-alive comments included; a
- *   request, when it isn't answered for so long. 60 s
+ * @property {number} [quietMs] a stream without a byte for so long, or a request without an answer, counts as broken.
+ *   Keep-alive comments count as bytes. 60 s
  * @property {(error: AdjournError | null) => void} [onConnection] called with the reason when a stream breaks or can't
  *   be opened, with null when there is one again
  */
@@ -52,7 +52,7 @@ export declare class SSETransport implements Transport {
     }>;
     /** @param {string} runId @param {number | undefined} after @param {Reader} reader */
     watch(runId: string, after: number | undefined, reader: Reader): Promise<void>;
-    /** The answer is the stream that goes on. @param {RunResume} params */
+    /** The answer is the stream to read on. @param {RunResume} params */
     resume(params: RunResume): Promise<any>;
     /** @type {Transport["decline"]} */
     decline: Transport["decline"];

@@ -1,5 +1,7 @@
-/** One run, read as server-sent events: over the response of a start or a decision, then of `GET …/events`, again and
- * again until the run is over. */
+/**
+ * Reads one run as server-sent events: from the response to a start or a decision, then from `GET …/events`, again and
+ * again until the run ends.
+ */
 import { AdjournError } from "./errors.js";
 import type { Backoff } from "./backoff.js";
 import type { Reader } from "./transport.js";
@@ -25,17 +27,17 @@ export declare class SSEStream {
     #private;
     /**
      * @param {Http} http
-     * @param {number | undefined} after seq of the last item that is known; undefined: a snapshot comes first
+     * @param {number | undefined} after seq of the last known item; undefined: a snapshot comes first
      * @param {Reader} reader
-     * @param {() => void} ended called when nothing more is read
+     * @param {() => void} ended called when reading has ended
      */
     constructor(http: Http, after: number | undefined, reader: Reader, ended: () => void);
     get cursor(): number | undefined;
     close(): void;
-    /** Go on over this response, from where the reading is now. @param {Response} response */
+    /** Reads on from this response, from the current position. @param {Response} response */
     adopt(response: Response): undefined;
-    /** The response of `GET …/events`. */
+    /** Requests `GET …/events`. */
     request(): Promise<Response>;
-    /** Read to the end of the run. @param {Response | null} response the first, if there is one */
+    /** Reads to the end of the run. @param {Response | null} response the first one, if any */
     read(response: Response | null): Promise<undefined>;
 }

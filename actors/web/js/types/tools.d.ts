@@ -1,4 +1,4 @@
-/** Client-side calls: claiming them, executing them here, and reporting what came of them. */
+/** Client-side calls: claims them, executes them here, and sends the results. */
 import type { Backoff } from "./backoff.js";
 import type { AdjournError } from "./errors.js";
 import type { Transport } from "./transport.js";
@@ -21,11 +21,11 @@ export declare class ClientTools {
     /** @param {string} name @param {Execute} execute @param {boolean} idempotent */
     add(name: string, execute: Execute, idempotent: boolean): () => undefined;
     /**
-     * Take up what waits for a client, and let go of what waits no longer.
+     * Starts the calls that wait for a client, and aborts those that no longer wait.
      * @param {string} runId
      * @param {readonly PendingCall[]} pending
      */
     offer(runId: string, pending: readonly PendingCall[]): void;
-    /** Nothing more is executed or reported; what is claimed stays so, for this page's next chat. */
+    /** Stops executing and reporting. Claims stay, for this page's next chat. */
     stop(): void;
 }

@@ -1,18 +1,18 @@
 /**
- * The fold of a run's events into its snapshot: as `protocol/transcript.py`, held to the same vectors. Pure.
+ * Folds a run's events into its snapshot, as `protocol/transcript.py` does; the same test vectors hold for both. Pure.
  *
- * Whatever order events come in, what makes no sense is passed over, and so are events of a newer server.
+ * Ignores events that make no sense in their place, and events of newer servers.
  */
 import type { Event, Snapshot } from "./protocol.js";
-/** The state of a run, from a snapshot and the events after it. */
+/** A run's state, from a snapshot and the events after it. */
 export declare class Transcript {
     #private;
     /** @param {Partial<Snapshot>} [snapshot] */
     constructor(snapshot?: Partial<Snapshot>);
     get status(): "aborted" | "completed" | "failed" | "paused" | "running";
-    /** Complete messages only. A new array whenever one is added. */
+    /** The complete messages. A new array whenever one is added. */
     get messages(): import("./protocol.js").Message[];
-    /** @returns {Snapshot} the state now; the parts that haven't changed are the same objects as before */
+    /** @returns {Snapshot} the current state; unchanged parts are the same objects as before */
     snapshot(): Snapshot;
     /** @param {Event} event */
     apply(event: Event): void;

@@ -1,4 +1,4 @@
-/** The gateway's wire: JSON-RPC over one WebSocket, which reconnects by itself. What it carries: `methods.py`. */
+/** The WebSocket transport: JSON-RPC over one WebSocket, which reconnects by itself. `methods.py` has the methods. */
 import { AdjournError } from "./errors.js";
 import { ItemReader } from "./items.js";
 import type { BackoffOptions } from "./backoff.js";
@@ -8,7 +8,7 @@ export type Call = {
     id: number;
     frame: string;
     /**
-     * connections that it may still take
+     * connections that it may still use
      */
     attempts: number;
     resolve: (result: any) => void;
@@ -21,12 +21,12 @@ export type Watch = {
 };
 export type WebSocketOptions = {
     /**
-     * sent as a subprotocol, the one way that browsers have
+     * sent as a subprotocol, the only way for browsers
      */
     token?: string;
     backoff?: BackoffOptions;
     /**
-     * after so long without a message the server is asked whether it is there; 30 s
+     * after so long without a message the client pings the server; 30 s
      */
     quietMs?: number;
     /**
@@ -43,16 +43,16 @@ export type WebSocketOptions = {
  * @typedef {object} Call a request without a reply
  * @property {number} id
  * @property {string} frame
- * @property {number} attempts connections that it may still take
+ * @property {number} attempts connections that it may still use
  * @property {(result: any) => void} resolve
  * @property {(error: AdjournError) => void} reject
  */
 /** @typedef {{ reader: Reader, items: ItemReader, started: boolean }} Watch `started`: a reconnect subscribes again */
 /**
  * @typedef {object} WebSocketOptions
- * @property {string} [token] sent as a subprotocol, the one way that browsers have
+ * @property {string} [token] sent as a subprotocol, the only way for browsers
  * @property {BackoffOptions} [backoff]
- * @property {number} [quietMs] after so long without a message the server is asked whether it is there; 30 s
+ * @property {number} [quietMs] after so long without a message the client pings the server; 30 s
  * @property {(error: AdjournError | null) => void} [onConnection] called with the reason when the connection is lost or
  *   can't be made, with null when there is one
  * @property {typeof WebSocket} [WebSocket] in place of the global one
