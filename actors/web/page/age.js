@@ -1,4 +1,4 @@
-/** Times in words. Ages on the page are kept up to date. */
+/** Times as text. The ages on the page are updated. */
 
 import { element } from "./element.js";
 
@@ -13,7 +13,7 @@ const relative = new Intl.RelativeTimeFormat("en", { numeric: "auto" });
 const full = new Intl.DateTimeFormat("en", { dateStyle: "medium", timeStyle: "medium" });
 const clock = new Intl.DateTimeFormat("en", { timeStyle: "medium", hourCycle: "h23" });
 
-/** "4 minutes ago", "in 2 hours", "just now". @param {number} at ms since the epoch @param {number} now */
+/** Returns "4 minutes ago", "in 2 hours" or "just now". @param {number} at ms since the epoch @param {number} now */
 export function ageOf(at, now) {
   const distance = at - now;
   for (const [unit, length] of UNITS) {
@@ -22,7 +22,7 @@ export function ageOf(at, now) {
   return distance > 0 ? "in less than a minute" : "just now";
 }
 
-/** "1.2 s", "3 min 5 s", "2 h 10 min". @param {number} ms */
+/** Returns "1.2 s", "3 min 5 s" or "2 h 10 min". @param {number} ms */
 export function durationOf(ms) {
   if (ms < 1000) return `${Math.round(ms)} ms`;
   const seconds = ms / 1000;
@@ -33,18 +33,21 @@ export function durationOf(ms) {
   return hours < 48 ? `${hours} h ${minutes % 60} min` : `${Math.floor(hours / 24)} days`;
 }
 
-/** An element with an age, such as "4 minutes ago". `keepAges` updates it. @param {number} at ms since the epoch */
+/**
+ * Makes an element with an age, such as "4 minutes ago". `keepAges` updates it.
+ * @param {number} at ms since the epoch
+ */
 export function age(at) {
   const text = ageOf(at, Date.now());
   return element("time", { datetime: stamp(at), title: full.format(at), "data-at": at }, text);
 }
 
-/** A time of day. @param {number} at ms since the epoch */
+/** Makes an element with a time of day. @param {number} at ms since the epoch */
 export function timeOfDay(at) {
   return element("time", { datetime: stamp(at), title: full.format(at) }, clock.format(at));
 }
 
-/** Update all ages on the page, every 15 seconds from now on. */
+/** Updates all ages on the page, every 15 seconds from now on. */
 export function keepAges() {
   setInterval(refreshAges, REFRESH_MS);
   document.addEventListener("visibilitychange", refreshAges);

@@ -1,4 +1,4 @@
-/** The choice of an agent, where the server has several. */
+/** Lets the person choose an agent, if the server has several. */
 
 import { element, fill } from "./element.js";
 import { Notice } from "./notice.js";

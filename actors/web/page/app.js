@@ -16,7 +16,7 @@ import { Session } from "./session.js";
 /** @import { Route } from "./route.js" @import { AdjournError } from "../js/errors.js" */
 
 /**
- * A part of the page that fills `main`. `opened` is called once it is there, `close` when another view replaces it.
+ * A view: fills `main`. `opened` is called once it is on the page, `close` when another view replaces it.
  * @typedef {{ element: HTMLElement, title: string, opened: () => void, close: () => void }} View
  */
 
@@ -45,23 +45,23 @@ export class App {
     this.#show();
   }
 
-  /** Have screen readers say these words after what they are reading now. @param {string} words */
+  /** Lets screen readers say this text after what they are reading now. @param {string} words */
   announce(words) {
     find("announcements").textContent = words;
   }
 
-  /** Show another view. In the browser's history it replaces the present one. @param {Route} route */
+  /** Shows another view, and replaces the current entry of the browser's history. @param {Route} route */
   replace(route) {
     history.replaceState(null, "", hashOf(route));
     this.#show();
   }
 
-  /** Show the view of the present address anew. */
+  /** Shows the current address's view again. */
   restart() {
     this.#show();
   }
 
-  /** Tell the browser the title of the view, and the number of decisions that wait. */
+  /** Shows the view's title and the number of waiting decisions as the browser's title. */
   showTitle() {
     const { runs, hasMore } = this.waiting.state;
     const waiting = runs.flatMap(waitingOf).length;
@@ -80,7 +80,7 @@ export class App {
     const view = (this.#view = this.#viewOf(route));
     const hadFocus = document.activeElement !== document.body;
     this.#main.replaceChildren(view.element);
-    if (hadFocus && document.activeElement === document.body) this.#main.focus(); // a link of the view before had it
+    if (hadFocus && document.activeElement === document.body) this.#main.focus(); // the focus was in the old view
     scrollTo(0, 0);
     for (const link of document.querySelectorAll("nav [data-view]")) {
       const isHere = link.getAttribute("data-view") === (route.view === "run" ? "runs" : route.view);
@@ -123,7 +123,7 @@ export class App {
   }
 }
 
-/** An element of `index.html`. @param {string} id */
+/** Returns an element of `index.html`. @param {string} id */
 function find(id) {
   return /** @type {HTMLElement} */ (document.getElementById(id));
 }

@@ -1,4 +1,4 @@
-/** The card of one call that waits for a decision: what would be executed, and the form of the answer. */
+/** The card of a call that waits for a decision: what would be executed, and the form for the decision. */
 
 import { age } from "./age.js";
 import { element, fill, setText } from "./element.js";
@@ -18,8 +18,8 @@ const NARROW = 32; // characters in a line of a field, on a narrow screen
  * @typedef {object} CardOptions
  * @property {PendingCall} call
  * @property {Chat} chat of the call's run
- * @property {(toolCallId: string) => void} [onDecided] the server took the decision of this card
- * @property {(error: AdjournError) => void} [onRefused] the server refused it; the card shows why
+ * @property {(toolCallId: string) => void} [onDecided] called when the server has accepted the decision of this card
+ * @property {(error: AdjournError) => void} [onRefused] called when the server has refused it; the card shows why
  */
 
 export class DecisionCard {
@@ -36,9 +36,12 @@ export class DecisionCard {
   #decline;
   #buttons;
   #reason;
-  /** The ends of the arguments and of the form, until each was in sight: before, nothing can be approved. @type {Set<Element>} */
+  /**
+   * The ends of the arguments and of the form that were not in sight yet. Until then nothing can be approved.
+   * @type {Set<Element>}
+   */
   #unread;
-  /** A decision was sent, and the server has not answered. */
+  /** Whether a decision was sent and the server has not answered. */
   isBusy = false;
   /** @type {IntersectionObserver} */
   #reader;
@@ -69,7 +72,7 @@ export class DecisionCard {
       this.#readOnly(ends[0]),
       element(
         "form",
-        // Enter in a field decides nothing: only the button does.
+        // Enter in a field must not decide; only the button does.
         { novalidate: true, submit: (/** @type {Event} */ event) => event.preventDefault() },
         this.#form.element,
         ends[1],
@@ -77,7 +80,7 @@ export class DecisionCard {
         this.#hint,
         this.#buttons,
       ),
-      approval ? null : this.#reason.element, // an approval has the reason in its form
+      approval ? null : this.#reason.element, // an approval's form has its own field for the reason
     );
     for (const text of this.#form.element.querySelectorAll("textarea")) text.rows = Math.max(text.rows, linesOf(text));
     this.#unread = new Set(ends);
@@ -86,7 +89,7 @@ export class DecisionCard {
     this.show(call);
   }
 
-  /** Show the call's deadline, which may change while it waits. @param {PendingCall} call */
+  /** Shows the call's deadline, which may change while the call waits. @param {PendingCall} call */
   show(call) {
     this.#call = call;
     const due = call.dueAt === undefined ? [] : [icon("clock"), "Expires ", age(call.dueAt)];
@@ -116,7 +119,7 @@ export class DecisionCard {
     );
   }
 
-  /** The arguments that are no fields of the form. @param {Element} end what follows them */
+  /** Draws the arguments that are not fields of the form. @param {Element} end what follows them */
   #readOnly(end) {
     const { toolCallId, toolName, input, editable } = this.#call;
     const isField = (/** @type {string} */ name) =>
@@ -142,8 +145,8 @@ export class DecisionCard {
   #enable() {
     this.#send.disabled = this.#unread.size > 0;
     this.#hint.hidden = !this.#send.disabled;
-    setText(this.#hint, this.#send.disabled ? UNREAD : ""); // a screen reader would read it though it is hidden
-    // `disabled` would take the focus away from the button that was pressed.
+    setText(this.#hint, this.#send.disabled ? UNREAD : ""); // screen readers would read it even while it is hidden
+    // `disabled` would take the focus away from the pressed button.
     for (const button of [this.#send, this.#decline]) button.setAttribute("aria-disabled", String(this.isBusy));
     this.element.setAttribute("aria-busy", String(this.isBusy));
   }
@@ -157,7 +160,7 @@ export class DecisionCard {
     void this.#act(() => this.#chat.respondWithDecision(decision, { toolCallId, arguments: edited }));
   }
 
-  /** The decision and the edited arguments; null if the form shows what is missing. */
+  /** Returns the decision and the edited arguments; null if the form shows what is missing. */
   #entered() {
     try {
       return { decision: this.#form.value("approve"), edited: this.#form.arguments() };
@@ -167,7 +170,7 @@ export class DecisionCard {
     }
   }
 
-  /** An approval's form has a field for the reason; for other decisions it is asked for now. */
+  /** Declines the call. An approval's form has a field for the reason; for other decisions this asks for it. */
   #sayNo() {
     if (this.#call.approval) this.#sendDecline(this.#form.reason());
     else this.#reason.open(this.#decline, this.#buttons);
@@ -203,7 +206,7 @@ export class DecisionCard {
   }
 }
 
-/** Lines that a text takes at most, on a narrow screen. @param {HTMLTextAreaElement} text */
+/** Returns how many lines a text takes at most on a narrow screen. @param {HTMLTextAreaElement} text */
 function linesOf({ value }) {
   return value.split("\n").reduce((sum, line) => sum + Math.ceil((line.length + 1) / NARROW), 0);
 }

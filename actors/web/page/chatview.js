@@ -18,7 +18,7 @@ import { Welcome } from "./welcome.js";
 /** @import { ChatState } from "../js/chat.js" @import { AdjournError } from "../js/errors.js" */
 /** @import { AssistantMessage, Message, UserBlock } from "../js/protocol.js" @import { App } from "./app.js" */
 
-const CHANNEL = "adjourn.chat"; // on it, a tab tells the others which run continues theirs
+const CHANNEL = "adjourn.chat"; // channel on which a tab tells other tabs which run continues their conversation
 const MAX_SPOKEN = 600; // characters of a message that are announced to screen readers
 
 export class ChatView {
@@ -78,7 +78,7 @@ export class ChatView {
 
   opened() {
     this.#show();
-    if (matchMedia("(hover: hover)").matches) this.#composer.focus(); // on a touch screen, a keyboard would open
+    if (matchMedia("(hover: hover)").matches) this.#composer.focus(); // elsewhere it would open a keyboard
   }
 
   close() {
@@ -105,7 +105,7 @@ export class ChatView {
     if (await this.#chat.attach(runId)) await this.#loadDecisions(runId);
   }
 
-  /** Read who decided what before this page was opened. @param {string} runId */
+  /** Reads the decisions made before this page was opened. @param {string} runId */
   async #loadDecisions(runId) {
     const entries = await timelineOf(this.#app.session, runId, 0).catch(() => []);
     for (const entry of entries) if (entry.kind === "decision") this.#scene.resolved(entry);
@@ -121,7 +121,7 @@ export class ChatView {
     return isSent;
   }
 
-  /** Another tab has sent a message in this conversation. @param {{ after?: unknown, runId?: unknown }} data */
+  /** Follows another tab's message in this conversation. @param {{ after?: unknown, runId?: unknown }} data */
   #follow({ after, runId }) {
     if (after === this.#chat.runId && typeof runId === "string") void this.#open(runId);
   }
@@ -138,10 +138,10 @@ export class ChatView {
     this.#composer.show(isBusy, hintOf(state.status, state.pendingDecisions.length));
     setText(this.#spent, spentText(spentOn(state.messages)));
     this.#keepAddress(state.runId);
-    this.#revealCards(state.pendingDecisions.map(({ toolCallId }) => toolCallId)); // last: it measures
+    this.#revealCards(state.pendingDecisions.map(({ toolCallId }) => toolCallId)); // last, because it measures the page
   }
 
-  /** Go to the chat of the run's own agent, where the address names another one. @param {ChatState} state */
+  /** Goes to the chat of the run's own agent if the address names another agent. @param {ChatState} state */
   #isOfAnother({ run, runId }) {
     if (run === null || runId === null || run.agent === "" || run.agent === this.#agent) return false;
     this.#app.replace({ view: "chat", agent: run.agent, runId });
@@ -156,7 +156,7 @@ export class ChatView {
     this.#notice.show(error, ...others);
   }
 
-  /** Scroll to the first card, if a call is new among those that wait. @param {string[]} ids of all of them */
+  /** Scrolls to the first card if a call has started to wait. @param {string[]} ids of all waiting calls */
   #revealCards(ids) {
     const isNew = ids.some((id) => !this.#revealed.has(id));
     for (const id of ids) this.#revealed.add(id);
@@ -164,7 +164,7 @@ export class ChatView {
     if (isNew && card !== null) this.#scroll.reveal(card);
   }
 
-  /** Keep the run's id in the address, for a reload and for other tabs. @param {string | null} runId */
+  /** Keeps the run's id in the address, for a reload and for other tabs. @param {string | null} runId */
   #keepAddress(runId) {
     const hash = hashOf({ view: "chat", agent: this.#agent, ...(runId === null ? {} : { runId }) });
     if (location.hash !== hash && this.element.isConnected && (runId !== null || this.#chat.error === null))
@@ -179,14 +179,14 @@ export class ChatView {
   }
 }
 
-/** Says why nothing can be sent now. @param {string} status @param {number} waiting calls that need a decision */
+/** Returns why nothing can be sent now. @param {string} status @param {number} waiting calls that need a decision */
 function hintOf(status, waiting) {
   if (status === "running") return "You can write when the run is over, or stop it.";
   if (status !== "paused") return "";
   return waiting > 0 ? "The run waits for a decision." : "The run waits for a client.";
 }
 
-/** The text of a message, cut to what is announced. @param {AssistantMessage} message */
+/** Returns a message's text, cut to the length that is announced. @param {AssistantMessage} message */
 function wordsOf({ content }) {
   const words = content
     .map((block) => (block.type === "text" ? block.text : ""))

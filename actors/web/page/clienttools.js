@@ -2,7 +2,7 @@
 
 /** @import { Execute } from "../js/tools.js" */
 
-/** By name. They only read, so each may be executed again after a reload. @type {Record<string, Execute>} */
+/** By name. They only read, so they may be executed again after a reload. @type {Record<string, Execute>} */
 export const CLIENT_TOOLS = {
   time_zone: () => {
     const { timeZone } = Intl.DateTimeFormat().resolvedOptions();

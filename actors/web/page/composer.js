@@ -1,4 +1,4 @@
-/** The form for a message: text, images, and the buttons to send it and to stop the run. */
+/** The form for a message: text, images, and the buttons that send it and stop the run. */
 
 import { element, fill, setText } from "./element.js";
 import { icon } from "./icon.js";
@@ -8,12 +8,13 @@ import { imageOf, refusalOf, TYPES } from "./picture.js";
 
 /**
  * @typedef {object} ComposerOptions
- * @property {(content: string | UserBlock[]) => Promise<boolean>} send resolves to whether the server took it; if not, the message stays in the form
+ * @property {(content: string | UserBlock[]) => Promise<boolean>} send resolves to whether the server accepted it; if
+ *   not, the message stays in the form
  * @property {() => void} stop
  * @property {() => Promise<Record<string, number>>} limits of the server, by name
  */
 
-const MARGIN_BYTES = 20_000; // of a message, for its text
+const MARGIN_BYTES = 20_000; // of a message, kept free for its text
 const DEFAULT_BYTES = 4_000_000;
 
 export class Composer {
@@ -36,7 +37,7 @@ export class Composer {
   /** @type {{ image: Image, item: HTMLElement }[]} */
   #attached = [];
   #isBusy = false;
-  /** Enter was pressed while the run was under way: the message is sent when it is over, unless it is edited. */
+  /** Whether Enter was pressed during a run: the message is sent when the run has ended, unless it is edited. */
   #isQueued = false;
   #whyNot = "";
 
@@ -69,7 +70,7 @@ export class Composer {
   }
 
   /**
-   * @param {boolean} isBusy the run is under way: it can be stopped, and nothing can be sent
+   * @param {boolean} isBusy whether the run goes on: it can be stopped, and nothing can be sent
    * @param {string} hint why nothing can be sent
    */
   show(isBusy, hint) {
@@ -92,19 +93,19 @@ export class Composer {
       this.#fit();
     });
     this.#text.addEventListener("keydown", (event) => {
-      if (event.key !== "Enter" || event.shiftKey || event.isComposing) return; // while composing, Enter chooses a character
+      if (event.key !== "Enter" || event.shiftKey || event.isComposing) return; // composing: Enter chooses a character
       event.preventDefault();
       this.element.requestSubmit();
     });
     this.#text.addEventListener("paste", (event) => {
-      const isText = event.clipboardData?.types.includes("text/plain"); // an office program adds a picture of it
+      const isText = event.clipboardData?.types.includes("text/plain"); // office programs add a picture of the text
       if (!isText) this.#take([...(event.clipboardData?.files ?? [])], event);
     });
     this.element.addEventListener("dragover", (event) => event.preventDefault());
     this.element.addEventListener("drop", (event) => this.#take([...(event.dataTransfer?.files ?? [])], event));
     this.#file.addEventListener("change", () => {
       const files = [...(this.#file.files ?? [])];
-      this.#file.value = ""; // the same file may be chosen again
+      this.#file.value = ""; // lets the same file be chosen again
       void this.#attach(files);
     });
   }
@@ -190,7 +191,7 @@ export class Composer {
     this.#problem.hidden = what === "";
   }
 
-  /** Give the field the height of its text, in browsers whose CSS can't. */
+  /** Sets the field's height to fit its text, in browsers whose CSS can't. */
   #fit() {
     if (CSS.supports("field-sizing", "content")) return;
     this.#text.rows = Math.min(8, this.#text.value.split("\n").length);

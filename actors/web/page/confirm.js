@@ -1,10 +1,10 @@
-/** Asks before something that can't be undone. */
+/** Asks for confirmation before something that can't be undone. */
 
 import { element } from "./element.js";
 
 /**
  * @param {string} title @param {string} words what will happen @param {string} verb text of the button that does it
- * @returns {Promise<boolean>} whether to do it; Escape is a no
+ * @returns {Promise<boolean>} whether to do it; Escape means no
  */
 export function confirm(title, words, verb) {
   const { promise, resolve } = Promise.withResolvers();

@@ -1,4 +1,4 @@
-/** The transcript of a chat. Each change redraws only the messages that it concerns. */
+/** The transcript of a chat. A change redraws only the messages that it affects. */
 
 import { element, fill } from "./element.js";
 import { AssistantView, OrphanView, UserView } from "./message.js";
@@ -27,7 +27,7 @@ export class Conversation {
     "Working",
   );
 
-  /** @param {Scene} scene @param {string} agent name of the agent until the run says it */
+  /** @param {Scene} scene @param {string} agent name of the agent, until the run names it */
   constructor(scene, agent) {
     this.#scene = scene;
     this.#agent = agent;
@@ -66,14 +66,22 @@ export class Conversation {
     this.#views = [];
   }
 
-  /** The array of messages stays the same while the model speaks, so this is seldom done. @param {readonly Message[]} messages */
+  /**
+   * Reads calls and results. Rare: the array stays the same while the model writes.
+   * @param {readonly Message[]} messages
+   */
   #index(messages) {
     this.#messages = messages;
     this.#results = resultsOf(messages);
     this.#calls = callsOf(messages);
   }
 
-  /** The view at a place, or a new one if that is of another kind. @param {Message} message @param {number} place @param {string} agent */
+  /**
+   * Returns the view at a place, or a new one if the kind differs.
+   * @param {Message} message
+   * @param {number} place
+   * @param {string} agent
+   */
   #viewOf(message, place, agent) {
     const there = this.#views[place];
     if (message.role === "user") return there instanceof UserView ? there : new UserView();

@@ -1,14 +1,14 @@
 /** Makes elements. Text always becomes a text node: the page never parses text as HTML. */
 
-/** @typedef {Node | string | number | null | undefined | false} Child absent ones are left out */
+/** @typedef {Node | string | number | null | undefined | false} Child null, undefined and false are left out */
 
 /**
- * An element with attributes and children.
+ * Makes an element with attributes and children.
  * @template {keyof HTMLElementTagNameMap} T
  * @param {T} tag
  * @param {Record<string, string | number | boolean | null | undefined | ((event: any) => unknown)>} [attributes] a
  *   function listens to the event of that name; `true` is an attribute without a value; `false`, null and undefined
- *   leave the attribute away
+ *   omit the attribute
  * @param {...Child} children
  * @returns {HTMLElementTagNameMap[T]}
  */
@@ -24,7 +24,7 @@ export function element(tag, attributes = {}, ...children) {
 }
 
 /**
- * Give a parent these children. Children that stay are not touched, so they keep focus and scroll position.
+ * Gives a parent these children. Children that stay are not touched, so they keep focus and scroll position.
  * @param {Element} parent
  * @param {Child[]} children
  */
@@ -50,7 +50,7 @@ function nodeOf(child) {
 }
 
 /**
- * Set an element's text, if it isn't that already: a screen reader reads a live region again when it is touched.
+ * Sets an element's text, unless it is the same: touching a live region makes screen readers read it again.
  * @param {Element} target
  * @param {string} text
  */

@@ -1,4 +1,4 @@
-/** The form of a decision, drawn from its JSON Schema: fields, what is entered in them, errors beside them. */
+/** The form of a decision, drawn from its JSON Schema: fields, their values, and errors beside them. */
 
 import { make } from "./formdom.js";
 import { drawRoot } from "./formdraw.js";
@@ -8,13 +8,13 @@ import { stepsOf } from "./formpointer.js";
 /** @import { Fault, Field } from "./formfield.js" @import { Schema } from "./formmerge.js" */
 
 /**
- * @typedef {object} DecisionFormOptions the first five as a pending call has them
+ * @typedef {object} DecisionFormOptions the first five as in a pending call
  * @property {Schema | boolean} [schema] JSON Schema of the decision
- * @property {boolean} [approval] the decision is a yes or no: there is only a reason to enter
+ * @property {boolean} [approval] whether the decision is a yes or no: then only a reason can be entered
  * @property {Record<string, any>} [input] the model's arguments
- * @property {boolean | string[]} [editable] which of them are fields
+ * @property {boolean | string[]} [editable] which arguments are fields
  * @property {Schema} [parameters] JSON Schema of the arguments
- * @property {string} idPrefix of all ids in the form: another one for each form in the document
+ * @property {string} idPrefix of all ids in the form; unique in the document
  */
 
 /** @typedef {{ path: string, message: string }} FormFault `path`: JSON pointer, `/arguments/…` for an edited argument */
@@ -25,7 +25,7 @@ const REASON = {
   additionalProperties: false,
 };
 
-/** What is entered can't be sent. The reasons stand beside the fields already. */
+/** The values can't be sent. The reasons are already shown beside the fields. */
 export class FormError extends Error {
   /** @param {FormFault[]} errors */
   constructor(errors) {
@@ -36,7 +36,8 @@ export class FormError extends Error {
 }
 
 /**
- * Draws the form of one call that waits for a decision. It checks what it can, and the server checks all again.
+ * Draws the form of one call that waits for a decision. The form checks what it can; the server checks everything
+ * again.
  * @param {DecisionFormOptions} options
  */
 export function decisionForm(options) {
@@ -83,11 +84,11 @@ export class DecisionForm {
   }
 
   /**
-   * Gives the decision as it is entered.
+   * Returns the decision that was entered.
    * @param {"approve" | "decline"} [action] of an approval: which button was pressed
    * @returns {any}
-   * @throws {FormError} something is missing or wrong, also in the arguments: it is shown beside its fields, of which
-   *   the first gets the focus
+   * @throws {FormError} if something is missing or wrong, also in the arguments. The errors are shown beside their
+   *   fields, and the first of these gets the focus
    */
   value(action) {
     const { decision } = this.#read();
@@ -95,7 +96,7 @@ export class DecisionForm {
   }
 
   /**
-   * Gives all arguments, as they were edited. Undefined: nothing was edited.
+   * Returns all arguments, as edited. Undefined: nothing was edited.
    * @returns {Record<string, any> | undefined}
    * @throws {FormError} as `value`
    */
@@ -104,13 +105,13 @@ export class DecisionForm {
     return edited === undefined || isEqual(edited, this.#input) ? undefined : edited;
   }
 
-  /** Gives the reason that is entered for an approval, if there is one. Errors elsewhere don't matter: for `decline`. */
+  /** Returns an approval's reason, if one was entered. For `decline`, so errors in other fields don't matter. */
   reason() {
     return this.#isApproval ? this.#decision.read([], "")?.reason : undefined;
   }
 
   /**
-   * Enters a decision, in place of what is entered.
+   * Fills the form with a decision.
    * @param {any} decision
    */
   fill(decision) {
@@ -118,7 +119,8 @@ export class DecisionForm {
   }
 
   /**
-   * Shows the server's errors: each beside its field, or above all fields if it has none. The first field gets the focus.
+   * Shows the server's errors: each beside its field, or above all fields if it has none. The first field gets the
+   * focus.
    * @param {FormFault[]} errors `errors` of a `decisionInvalid`
    */
   showErrors(errors) {
@@ -147,7 +149,7 @@ export class DecisionForm {
     return { decision, edited: this.#arguments === null ? undefined : this.#whole(edited) };
   }
 
-  /** Gives the arguments that have fields. */
+  /** Returns the arguments that have fields. */
   #shown() {
     return pick(this.#input, (name) => this.#isEditable(name));
   }
@@ -169,7 +171,7 @@ export class DecisionForm {
     return found ?? this.#decision.at(stepsOf(path));
   }
 
-  /** @param {Fault[]} faults in place of those that were shown */
+  /** @param {Fault[]} faults replace those shown before */
   #show(faults) {
     for (const field of this.#marked) field.clearError();
     this.#marked = faults.flatMap(({ field }) => field ?? []);
@@ -192,7 +194,7 @@ function titleOf(schema) {
 }
 
 /**
- * Gives the schema of the arguments that may be edited. Null: none may.
+ * Returns the schema of the editable arguments. Null: no argument is editable.
  * @param {boolean | string[]} editable
  * @param {Schema} [parameters]
  */

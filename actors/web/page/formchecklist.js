@@ -1,4 +1,4 @@
-/** A list of different values among few: one checkbox each. */
+/** A list of distinct values out of a few: one checkbox each. */
 
 import { make } from "./formdom.js";
 import { isEqual } from "./formequal.js";
@@ -8,7 +8,7 @@ import { Field } from "./formfield.js";
 
 export class ChecklistField extends Field {
   #boxes;
-  /** The list that was filled in. Its order is kept until a box changes. @type {any[] | undefined} */
+  /** The list that was filled in. Keeps its order until a box changes. @type {any[] | undefined} */
   #given;
 
   /** @param {Form} form @param {Shape} shape @param {Place} place */
@@ -43,7 +43,7 @@ export class ChecklistField extends Field {
     return ticked;
   }
 
-  /** Its items have no fields of their own. */
+  /** Returns itself: its items have no fields of their own. */
   at() {
     return this;
   }
@@ -57,7 +57,7 @@ export class ChecklistField extends Field {
   }
 }
 
-/** @param {unknown[]} one @param {unknown[]} other each without repetition */
+/** @param {unknown[]} one @param {unknown[]} other each without duplicates */
 function isSameSet(one, other) {
   return one.length === other.length && one.every((value) => other.some((each) => isEqual(each, value)));
 }

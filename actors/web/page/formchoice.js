@@ -1,4 +1,6 @@
-/** A choice of one value among few: radio buttons up to four, a select beyond. And a constant, which is no choice. */
+/**
+ * A choice of one value out of a few: radio buttons up to four, a select beyond. Also a constant, which is no choice.
+ */
 
 import { make } from "./formdom.js";
 import { isEqual } from "./formequal.js";
@@ -9,7 +11,7 @@ import { Field } from "./formfield.js";
 const MAX_RADIOS = 4;
 
 /**
- * Which of several labels is chosen, as an index; -1: none.
+ * Shows labels and knows which one is chosen, as an index; -1: none.
  * @typedef {object} Picker
  * @property {HTMLElement} element
  * @property {HTMLElement[]} controls
@@ -68,7 +70,7 @@ function select(field, labels) {
   };
 }
 
-/** One of the schema's values; where it may stay away, that is an option of its own. */
+/** A choice of one of the schema's values. If the value may be absent, that is one more option. */
 export class ChoiceField extends Field {
   #options;
   #picker;
@@ -110,7 +112,7 @@ export class ChoiceField extends Field {
   }
 }
 
-/** The one value that the schema allows: shown, not asked for. */
+/** The only value that the schema allows: shown, but not editable. */
 export class ConstantField extends Field {
   /** @param {Form} form @param {Shape} shape @param {Place} place */
   constructor(form, shape, place) {

@@ -1,4 +1,4 @@
-/** Codecs: a value as the text of a control, and back. Pure, but for the browser's time zone. */
+/** Codecs between a value and the text of its control. Pure, except for the browser's time zone. */
 
 import { hasPortableIntegers, isPortable } from "../js/portable.js";
 import { momentCodec, timeCodec } from "./formmoments.js";
@@ -8,17 +8,17 @@ import { momentCodec, timeCodec } from "./formmoments.js";
 /**
  * @typedef {object} Codec
  * @property {string} type of the `input` element
- * @property {boolean} [isLong] the text needs several lines
- * @property {boolean} [isCode] the text needs a fixed-width font
+ * @property {boolean} [isLong] whether the text needs several lines
+ * @property {boolean} [isCode] whether the text needs a fixed-width font
  * @property {string} [inputMode] which keyboard a phone shows
- * @property {() => string} note says what the field expects; "" where its label is enough
- * @property {(value: any) => string} show gives the text of a value
- * @property {(text: string) => any} parse gives the value of a text; throws an Error that says what was expected
+ * @property {() => string} note returns what the field expects; "" if its label is enough
+ * @property {(value: any) => string} show returns the text of a value
+ * @property {(text: string) => any} parse returns the value of a text; throws an Error that says what was expected
  * @property {(value: any) => void} check throws such an Error if the schema doesn't allow the value
  */
 
 const LONG = 120; // characters; a longer text needs several lines
-const NOTABLE = 1000; // characters; a higher limit isn't worth a note
+const NOTABLE = 1000; // characters; a higher limit needs no note
 const NUMBER = /^-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?$/;
 const MAX_INT = 2 ** 53;
 
@@ -38,7 +38,7 @@ export function codecOf(shape) {
 
 // Text.
 
-/** By format: type of the input, what a text must look like, an example. @type {Record<string, [string, RegExp, string]>} */
+/** By format: the input's type, the text's pattern, an example. @type {Record<string, [string, RegExp, string]>} */
 const FORMATS = {
   date: ["date", /^\d{4}-\d\d-\d\d$/, "a date, such as 2026-11-28"],
   email: ["email", /^[^\s@]+@[^\s@]+$/, "an e-mail address, such as ada@example.com"],
@@ -67,7 +67,11 @@ function textCodec(schema) {
   };
 }
 
-/** A pattern that this browser can't compile is left to the server. @param {string} pattern @param {string} text */
+/**
+ * Whether a text matches. If this browser can't compile the pattern, the server checks it.
+ * @param {string} pattern
+ * @param {string} text
+ */
 function matches(pattern, text) {
   try {
     return new RegExp(pattern, "u").test(text);
@@ -88,7 +92,7 @@ function characters(count) {
   return count === 1 ? "1 character" : `${count} characters`;
 }
 
-// Numbers have text inputs: an input of type "number" gives "" for all that it can't read.
+// Numbers have text inputs: an input of type "number" returns "" for any text that it can't read.
 
 /** @param {Schema} schema @returns {Codec} */
 function numberCodec(schema) {
@@ -107,7 +111,7 @@ function numberCodec(schema) {
   };
 }
 
-/** Gives the number that a text is. Refuses an integer that would be rounded. @param {string} text */
+/** Returns a text's number. Refuses an integer that would be rounded. @param {string} text */
 function parseNumber(text) {
   if (/^-?0\d/.test(text)) throw new Error("Expected a number without leading zeros.");
   if (/^-?\d+,\d+$/.test(text)) throw new Error(`Expected a point, not a comma: ${text.replace(",", ".")}`);
@@ -132,7 +136,7 @@ function checkBounds(value, { minimum, maximum, exclusiveMinimum, exclusiveMaxim
     throw new Error(`Expected a multiple of ${multipleOf}.`);
 }
 
-/** 0.3 is a multiple of 0.1, whatever binary fractions say. @param {number} quotient */
+/** Whether a quotient is whole, up to rounding: 0.3 is a multiple of 0.1. @param {number} quotient */
 function isMultiple(quotient) {
   return Math.abs(quotient - Math.round(quotient)) <= 1e-9 * Math.max(1, Math.abs(quotient));
 }
@@ -152,7 +156,7 @@ function boundsNote({ minimum, maximum, exclusiveMinimum, exclusiveMaximum, mult
   return text === "" ? "" : `${text[0].toUpperCase()}${text.slice(1)}.`;
 }
 
-// JSON, where no fields can be drawn.
+// JSON, for schemas without drawable fields.
 
 /** @param {Shape} shape @returns {Codec} */
 function jsonCodec({ why }) {

@@ -1,10 +1,14 @@
-/** The small parts of forms. Text becomes text nodes, never HTML. */
+/** Small parts of forms. Text becomes text nodes, never HTML. */
 
 import { element as make } from "./element.js";
 
 export { make };
 
-/** @param {string} text @param {string} name for screen readers, where the text alone doesn't say enough @param {() => void} action */
+/**
+ * @param {string} text
+ * @param {string} name for screen readers, if the text alone is not enough
+ * @param {() => void} action
+ */
 export function button(text, name, action) {
   const made = make("button", { type: "button", class: "form-button", "aria-label": name }, text);
   made.addEventListener("click", action);

@@ -13,7 +13,7 @@ import { VariantsField } from "./formvariants.js";
 
 /** @import { Form, Place } from "./formfield.js" @import { Shape } from "./formschema.js" */
 
-const MAX_DEPTH = 8; // levels that are drawn at once: a schema that requires itself has no last one
+const MAX_DEPTH = 8; // levels drawn at once: a schema that requires itself would have no end
 
 const PARTS = ["object", "list", "variants"]; // optional ones have a checkbox
 
@@ -30,7 +30,7 @@ const FIELDS = {
 };
 
 /**
- * Gives the field of a whole document.
+ * Draws the field of a whole document.
  * @param {Record<string, any> | boolean} root
  * @param {Place} place
  * @param {() => string} newId

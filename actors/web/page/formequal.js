@@ -1,4 +1,4 @@
-/** Whether two values are the same JSON: the order of an object's members doesn't matter. Pure. */
+/** Whether two values are equal JSON: the order of an object's members doesn't matter. Pure. */
 
 /**
  * @param {unknown} one

@@ -1,22 +1,22 @@
-/** What all fields of a form share: label, hint and error, and the methods that read, fill and find them. */
+/** The base of all fields: label, hint and error, and methods that read, fill and find fields. */
 
 import { make } from "./formdom.js";
 
 /** @import { Shape, SchemaReader } from "./formschema.js" */
 
 /**
- * @typedef {object} Place where a field stands
+ * @typedef {object} Place where a field is in the form
  * @property {string} label
  * @property {boolean} required
- * @property {boolean} [isRoot] it is the whole form
- * @property {boolean} [isBranch] the choice or checkbox above it names it already: it needs no frame and no legend
- * @property {string} [told] of a branch: the property whose value the choice above names already
+ * @property {boolean} [isRoot] whether it is the whole form
+ * @property {boolean} [isBranch] whether the choice or checkbox above already names it: it needs no frame and no legend
+ * @property {string} [told] for a branch: the property whose value the choice above already shows
  */
 
 /**
  * @typedef {object} Form what the fields of one form share
  * @property {SchemaReader} reader
- * @property {() => string} newId unique in the document
+ * @property {() => string} newId returns an id unique in the document
  * @property {(schema: unknown, place: Place) => Field} draw
  * @property {(shape: Shape, place: Place) => Field} drawShape
  */
@@ -25,9 +25,9 @@ import { make } from "./formdom.js";
 
 /** A field of a form. Subclasses draw its control. */
 export class Field {
-  /** What is put into the page. @type {HTMLElement} */
+  /** The element for the page. @type {HTMLElement} */
   element;
-  /** Whether the field is drawn. A constant that a choice above it names already isn't. */
+  /** Whether the field is drawn. A constant that the choice above already shows isn't. */
   isShown = true;
   #label;
   #words = "";
@@ -49,12 +49,12 @@ export class Field {
     this.hint();
   }
 
-  /** Whether a person may enter nothing. */
+  /** Whether the person may leave the field empty. */
   get mayBeAbsent() {
     return !this.place.required || this.shape.nullable;
   }
 
-  /** The value where nothing is entered: null where the field is required, else undefined, which is left out. */
+  /** The value of an empty field: null if the field is required, otherwise undefined, which is left out. */
   get absent() {
     return this.place.required && this.shape.nullable ? null : undefined;
   }
@@ -69,12 +69,12 @@ export class Field {
     this.#label.replaceChildren(text, ...(this.mayBeAbsent && !this.place.isRoot ? [mark] : []));
   }
 
-  /** The elements that each subclass puts in their places. */
+  /** The elements that each subclass places. */
   get parts() {
     return { label: this.#label, hint: this.#hint, error: this.#error };
   }
 
-  /** Ids of hint and error, for `aria-describedby`. */
+  /** The ids of hint and error, for `aria-describedby`. */
   get describedBy() {
     return `${this.#hint.id} ${this.#error.id}`;
   }
@@ -84,7 +84,7 @@ export class Field {
     return this.mayBeAbsent ? null : "true";
   }
 
-  /** Show the description with a note behind it. */
+  /** Shows the description, followed by a note. */
   hint(note = "") {
     const { description } = this.shape.schema;
     const text = [typeof description === "string" ? description : "", note].filter((part) => part !== "").join(" ");
@@ -97,7 +97,7 @@ export class Field {
     return [];
   }
 
-  /** Shows an error until the field is edited, behind those that it shows already. @param {string} message */
+  /** Shows an error until the field is edited, after earlier ones. @param {string} message */
   showError(message) {
     const before = this.#error.textContent;
     this.#error.textContent = before === "" || before === message ? message : `${before} ${message}`;
@@ -111,21 +111,21 @@ export class Field {
     for (const control of this.controls) control.removeAttribute("aria-invalid");
   }
 
-  /** Moves the keyboard's focus to the field's first control. */
+  /** Moves the keyboard focus to the field's first control. */
   focus() {
     this.controls[0]?.focus();
   }
 
   /**
-   * Gives the value that is entered. Undefined: the field is left out, or something is wrong, which `faults` then has.
-   * @param {Fault[]} faults is added to
+   * Returns the value that was entered. Undefined: the field is left out, or `faults` has an error of it.
+   * @param {Fault[]} faults new errors are added to it
    * @param {string} path JSON pointer to this field
    * @returns {any}
    */
   read(faults, path) {}
 
   /**
-   * Enters a value, in place of what is entered. Undefined: the field is left out.
+   * Fills the field with a value. Undefined: the field is left out.
    * @param {any} value
    */
   fill(value) {}
@@ -139,7 +139,7 @@ export class Field {
     return steps.length === 0 && this.isShown ? this : null;
   }
 
-  /** Tells that a bubbling edit has happened which no control tells of itself: rows that came, went or moved. */
+  /** Dispatches an input event for an edit without one: rows that were added, removed or moved. */
   edited() {
     this.element.dispatchEvent(new Event("input", { bubbles: true }));
   }

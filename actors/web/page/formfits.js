@@ -1,4 +1,4 @@
-/** Tells whether a value fits a schema, to find its branch of a choice. What is checked is enough for that. Pure. */
+/** Checks whether a value fits a schema, to find its branch of a choice. Checks only what this needs. Pure. */
 
 import { codecOf } from "./formcodecs.js";
 import { isEqual } from "./formequal.js";
@@ -65,7 +65,7 @@ function isList(value, { schema }, reader) {
 }
 
 /**
- * Gives the schemas of a list's first items, and the one of all others. False: there are no others.
+ * Returns the schemas of a list's first items, and the schema of all others. False: no others are allowed.
  * @param {Record<string, any>} schema
  * @returns {{ prefix: unknown[], rest: unknown }}
  */

@@ -1,4 +1,4 @@
-/** Rows of a name and a value each, for the properties that a schema allows without naming them. */
+/** Rows with a name and a value each, for properties that a schema allows without naming them. */
 
 import { button, make } from "./formdom.js";
 import { below } from "./formpointer.js";
@@ -17,7 +17,7 @@ export class FreeRows {
   #schema;
   #taken;
 
-  /** @param {Form} form @param {unknown} schema of each value @param {string[]} taken names that have fields of their own */
+  /** @param {Form} form @param {unknown} schema of each value @param {string[]} taken names that already have fields */
   constructor(form, schema, taken) {
     this.#form = form;
     this.#schema = schema;
@@ -63,7 +63,7 @@ export class FreeRows {
   /**
    * @param {Fault[]} faults
    * @param {string} path of the object
-   * @param {Field} owner shows what is wrong with the names
+   * @param {Field} owner shows errors of the names
    * @returns {[string, any][]}
    */
   read(faults, path, owner) {

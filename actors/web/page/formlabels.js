@@ -1,4 +1,4 @@
-/** Words for what a schema only names: properties, values, types. Pure. */
+/** Labels for the names in a schema: properties, values, types. Pure. */
 
 /** @type {Record<string, string>} */
 const TYPES = {
@@ -12,7 +12,7 @@ const TYPES = {
 };
 
 /**
- * A property's name as a label: `order_id` and `orderId` become "Order id".
+ * Returns a property's name as a label: `order_id` and `orderId` become "Order id".
  * @param {string} name
  */
 export function readable(name) {
@@ -24,7 +24,7 @@ export function readable(name) {
 }
 
 /**
- * A value of an enum as a label.
+ * Returns a value of an enum as a label.
  * @param {unknown} value
  */
 export function labelOfValue(value) {
@@ -35,7 +35,7 @@ export function labelOfValue(value) {
 }
 
 /**
- * A type's name for people.
+ * Returns a type's name for people.
  * @param {unknown} type
  */
 export function labelOfType(type) {
@@ -43,7 +43,7 @@ export function labelOfType(type) {
 }
 
 /**
- * The same labels, numbered where two are equal.
+ * Returns the labels, with numbers added to equal ones.
  * @param {string[]} labels
  */
 export function distinct(labels) {

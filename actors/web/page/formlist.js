@@ -1,4 +1,4 @@
-/** A list: rows that a person adds, moves and removes. The first ones may each have a schema of their own. */
+/** A list: rows that a person adds, moves and removes. The first rows may each have a schema of their own. */
 
 import { button, make } from "./formdom.js";
 import { isEqual } from "./formequal.js";
@@ -8,7 +8,7 @@ import { below } from "./formpointer.js";
 
 /** @import { Fault, Form, Place } from "./formfield.js" @import { Shape } from "./formschema.js" */
 
-const MAX_DRAWN = 20; // rows of an empty list that needs more; a person adds the others
+const MAX_DRAWN = 20; // rows drawn for an empty list that needs more; a person adds the others
 
 /** @typedef {{ field: Field, element: HTMLElement, buttons: HTMLButtonElement[] }} Row */
 
@@ -67,7 +67,7 @@ export class ListField extends Field {
     return row;
   }
 
-  /** Buttons of a row. @param {() => number} index */
+  /** Makes the buttons of a row. @param {() => number} index */
   #tools(index) {
     return [
       button("Up", "Move up", () => this.#move(index(), -1)),
@@ -96,7 +96,7 @@ export class ListField extends Field {
     (remove === undefined || remove.disabled ? this.#add : remove).focus();
   }
 
-  /** Puts the rows into the page in their order, with their numbers, and enables the buttons that make sense. */
+  /** Puts the rows into the page in order, with their numbers, and enables the buttons that can be used. */
   #number() {
     this.#body.replaceChildren(...this.#rows.map(({ element }) => element));
     this.#rows.forEach(({ field, buttons }, index) => {
@@ -126,7 +126,7 @@ export class ListField extends Field {
     this.fault(faults, path, wrong);
   }
 
-  /** What is wrong with the list as a whole; null: nothing. @param {unknown[]} values */
+  /** Returns what is wrong with the list as a whole; null: nothing. @param {unknown[]} values */
   #wrong(values) {
     if (values.length < this.#minItems) return `Expected at least ${items(this.#minItems)}.`;
     if (values.length > this.#maxItems) return `Expected at most ${items(this.#maxItems)}.`;

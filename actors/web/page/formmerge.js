@@ -1,4 +1,4 @@
-/** Merges two JSON Schemas of which both hold, as far as a form needs it. The server checks both. Pure. */
+/** Merges two JSON Schemas that both apply, as far as a form needs it. The server checks both. Pure. */
 
 import { isEqual } from "./formequal.js";
 
@@ -8,7 +8,8 @@ const HIGHER = ["minimum", "exclusiveMinimum", "minLength", "minItems", "minProp
 const LOWER = ["maximum", "exclusiveMaximum", "maxLength", "maxItems", "maxProperties"];
 
 /**
- * Where both have a keyword that can't be joined, such as `title` or `pattern`, the first one's is kept.
+ * Returns both schemas in one. If both have a keyword that can't be joined, such as `title` or `pattern`, keeps the
+ * first.
  * @param {Schema} first
  * @param {Schema} second
  * @returns {Schema}

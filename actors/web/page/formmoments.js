@@ -12,7 +12,7 @@ export function momentCodec() {
     note: () => `In the time zone of this browser, ${Intl.DateTimeFormat().resolvedOptions().timeZone}.`,
     show: (value) => (MOMENT.test(value) ? localText(new Date(value.replace(" ", "T"))) : String(value)),
     parse(text) {
-      if (MOMENT.test(text)) return text; // a control of type "text" takes the whole form
+      if (MOMENT.test(text)) return text; // a control of type "text" accepts the complete form
       const date = new Date(text);
       if (Number.isNaN(date.getTime())) throw new Error("Expected a date and a time, such as 2026-11-28T10:30:00Z.");
       const [day, time] = text.split("T");
@@ -22,7 +22,7 @@ export function momentCodec() {
   };
 }
 
-/** The offset is that of the value that was filled in, else the browser's. @returns {Codec} */
+/** Uses the offset of the value that was filled in, otherwise the browser's. @returns {Codec} */
 export function timeCodec() {
   let offset = offsetOf(new Date());
   return {
@@ -48,7 +48,7 @@ function checkForm(value, form, what) {
   if (typeof value !== "string" || !form.test(value)) throw new Error(`Expected ${what}.`);
 }
 
-/** Gives the offset of the browser's time zone at a moment, such as `+01:00`. @param {Date} date */
+/** Returns the offset of the browser's time zone at this time, such as `+01:00`. @param {Date} date */
 function offsetOf(date) {
   const minutes = -date.getTimezoneOffset();
   const [hours, rest] = [Math.floor(Math.abs(minutes) / 60), Math.abs(minutes) % 60];

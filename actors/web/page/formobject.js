@@ -1,4 +1,4 @@
-/** An object: a field for each property, and rows of a name and a value where the schema allows others. */
+/** An object: a field for each property, and rows of name and value if the schema allows others. */
 
 import { make } from "./formdom.js";
 import { Field } from "./formfield.js";
@@ -75,7 +75,8 @@ export class ObjectField extends Field {
 }
 
 /**
- * A title counts only if it is the property's own: that of a schema which several refer to would name them all the same.
+ * Returns a property's label. Uses a title only if it is the property's own, not that of a schema which several
+ * properties share.
  * @param {string} name
  * @param {any} schema
  */

@@ -1,4 +1,4 @@
-/** A part that may be left out: a checkbox, and below it the part's fields, drawn when it is first ticked. */
+/** An optional part: a checkbox, and below it the part's fields, drawn when it is first ticked. */
 
 import { make } from "./formdom.js";
 import { Field } from "./formfield.js";
@@ -10,7 +10,7 @@ export class OptionalField extends Field {
   #body;
   /** @type {Field | null} */
   #part = null;
-  /** Whether null was filled in. It is the value until the box is ticked. */
+  /** Whether null was filled in. Null is the value until the box is ticked. */
   #isNull = false;
 
   /** @param {Form} form @param {Shape} shape @param {Place} place */

@@ -1,6 +1,10 @@
 /** JSON pointers (RFC 6901). Pure. */
 
-/** @param {string} path @param {string | number} step the pointer to a member or an item of what `path` points to */
+/**
+ * @param {string} path
+ * @param {string | number} step
+ * @returns the pointer to a member or an item of what `path` points to
+ */
 export function below(path, step) {
   return `${path}/${String(step).replace(/~/g, "~0").replace(/\//g, "~1")}`;
 }

@@ -1,4 +1,4 @@
-/** Reads a JSON Schema as shapes that a form can draw, one level at a time, so that recursion needs no care. Pure. */
+/** Reads a JSON Schema as shapes that a form can draw, one level at a time, so recursion is no problem. Pure. */
 
 import { isEqual } from "./formequal.js";
 import { distinct, labelOfType, labelOfValue, readable } from "./formlabels.js";
@@ -12,23 +12,26 @@ import { merge } from "./formmerge.js";
  * @property {any} value
  */
 
-/** @typedef {{ label: string, schema: Schema }} Variant one branch of `oneOf` or `anyOf`, merged with the keywords beside them */
+/**
+ * @typedef {{ label: string, schema: Schema }} Variant one branch of `oneOf` or `anyOf`, merged with its sibling
+ *   keywords
+ */
 
 /**
  * @typedef {object} Shape
  * @property {"constant" | "choice" | "checklist" | "text" | "number" | "object" | "list" | "variants" | "json"} kind
- * @property {Schema} schema with its references and `allOf` resolved; those of its children are not
+ * @property {Schema} schema with its references and `allOf` resolved, but not those of its children
  * @property {boolean} nullable whether null is valid too
  * @property {Option[]} [options] of a choice or a checklist
  * @property {Variant[]} [variants]
  * @property {string} [discriminator] of variants: the property whose constant tells them apart
  * @property {any} [value] of a constant
- * @property {string} [why] of json: the reason why no fields can be drawn
+ * @property {string} [why] of json: why no fields can be drawn
  */
 
-const MAX_HOPS = 32; // references that are followed one after the other
+const MAX_HOPS = 32; // references followed one after the other
 const UNDRAWN = ["if", "patternProperties", "dependentSchemas", "unevaluatedProperties", "$dynamicRef"];
-/** Keywords that show the type of a schema without `type`. @type {[string, string[]][]} */
+/** Keywords that imply a type in a schema without `type`. @type {[string, string[]][]} */
 const HINTS = [
   ["object", ["properties", "required", "additionalProperties", "minProperties", "maxProperties"]],
   ["array", ["items", "prefixItems", "minItems", "maxItems", "uniqueItems"]],
@@ -46,7 +49,7 @@ export class SchemaReader {
   }
 
   /**
-   * Gives the shape of a schema; `json`, with the reason, where no fields can be drawn.
+   * Returns a schema's shape; `json`, with the reason, if no fields can be drawn.
    * @param {unknown} given
    * @returns {Shape}
    */
@@ -61,7 +64,7 @@ export class SchemaReader {
   }
 
   /**
-   * Gives a schema with its reference followed and its `allOf` merged. Throws an Error that says why it can't.
+   * Returns a schema with its reference followed and its `allOf` merged. Throws an Error that says why it can't.
    * @param {unknown} given
    * @param {number} [hops]
    * @returns {Schema}
@@ -118,7 +121,7 @@ export class SchemaReader {
     }
   }
 
-  /** A list of different values, each among few, is a checklist. @param {Schema} schema */
+  /** Returns `checklist` for a list of distinct values out of a few, otherwise `list`. @param {Schema} schema */
   #list(schema) {
     if (schema.uniqueItems !== true || !isSchema(schema.items)) return { kind: /** @type {const} */ ("list") };
     const item = this.read(schema.items);
@@ -159,7 +162,7 @@ export class SchemaReader {
   }
 
   /**
-   * Gives the property that tells the branches apart, if there is one: each branch has another constant there.
+   * Returns the property that tells the branches apart, if any: each branch has a different constant there.
    * @param {Schema[]} branches
    */
   #discriminator(branches) {
@@ -173,7 +176,11 @@ export class SchemaReader {
     });
   }
 
-  /** Gives the only value that a property may have. Undefined: there are more. @param {Schema} branch @param {string} name */
+  /**
+   * Returns the only value that a property may have. Undefined: there are several.
+   * @param {Schema} branch
+   * @param {string} name
+   */
   #constant(branch, name) {
     const property = branch.properties?.[name];
     const values = property === undefined ? null : valuesOf(this.resolve(property));
@@ -193,13 +200,17 @@ function choice(options) {
   return { kind: /** @type {const} */ ("choice"), options };
 }
 
-/** Gives the values that a schema lists. Null: it lists none. @param {Schema} schema @returns {any[] | null} */
+/** Returns the values that a schema lists. Null: it lists none. @param {Schema} schema @returns {any[] | null} */
 function valuesOf(schema) {
   if ("const" in schema) return [schema.const];
   return Array.isArray(schema.enum) ? schema.enum : null;
 }
 
-/** Gives the options of a union whose branches only list values. Null: a branch allows more. @param {Schema[]} branches @returns {Option[] | null} */
+/**
+ * Returns the options of a union whose branches only list values. Null: a branch allows more.
+ * @param {Schema[]} branches
+ * @returns {Option[] | null}
+ */
 function optionsOf(branches) {
   const found = branches.map((branch) => {
     const values = valuesOf(branch);
@@ -226,7 +237,10 @@ function typeVariants(schema) {
   }));
 }
 
-/** Tells whether null is valid, and gives a schema of the other values. Where only null is valid, it stays. @param {Schema} schema */
+/**
+ * Returns whether null is valid, and a schema of the other values. If only null is valid, it stays.
+ * @param {Schema} schema
+ */
 function withoutNull(schema) {
   const { type, enum: values } = schema;
   if (Array.isArray(values) && values.length > 1 && values.includes(null)) {

@@ -1,4 +1,4 @@
-/** A field with a text control: text, numbers, dates, JSON. Its codec turns the text into the value. */
+/** A field with a text control: text, numbers, dates, JSON. Its codec converts between text and value. */
 
 import { codecOf } from "./formcodecs.js";
 import { make } from "./formdom.js";
@@ -7,15 +7,15 @@ import { codeOf, unseenIn } from "./unseen.js";
 
 /** @import { Fault, Form, Place } from "./formfield.js" @import { Shape } from "./formschema.js" */
 
-const LONG = 120; // characters that need more than one line
+const LONG = 120; // characters; longer text needs several lines
 
 export class TextField extends Field {
   #codec;
   /** @type {HTMLInputElement | HTMLTextAreaElement} */
   #control;
-  /** The value that was filled in: given back as it is, until its text is edited. @type {any} */
+  /** The value that was filled in. Returned unchanged until its text is edited. @type {any} */
   #given = undefined;
-  /** The text that stands for it. */
+  /** The text of that value. */
   #shown = "";
 
   /** @param {Form} form @param {Shape} shape @param {Place} place */
@@ -53,7 +53,7 @@ export class TextField extends Field {
   /** @param {Fault[]} faults @param {string} path */
   read(faults, path) {
     const { value: text, validity } = this.#control;
-    if (validity.badInput) return this.fault(faults, path, "This is incomplete."); // a date, which reads as ""
+    if (validity.badInput) return this.fault(faults, path, "This is incomplete."); // an incomplete date reads as ""
     if (text === this.#shown && this.#given !== undefined) return this.#given; // the server has checked it
     try {
       const value = this.#entered(text);
@@ -65,11 +65,11 @@ export class TextField extends Field {
     }
   }
 
-  /** Gives the value of a text. Undefined: nothing is entered. @param {string} text */
+  /** Returns a text's value. Undefined: nothing was entered. @param {string} text */
   #entered(text) {
     if (text.trim() !== "") return this.#codec.parse(text);
     if (this.shape.kind !== "text") return undefined;
-    const isEmptied = this.place.required && typeof this.#given === "string"; // a person has deleted the words
+    const isEmptied = this.place.required && typeof this.#given === "string"; // the person has deleted the text
     return text !== "" || isEmptied ? this.#codec.parse(text) : undefined;
   }
 
@@ -86,14 +86,14 @@ export class TextField extends Field {
     if (this.#control.tagName === "INPUT" && (text.length > LONG || /[\r\n]/.test(text))) this.#replace(true);
     this.#control.value = text;
     if (this.#control.value !== text && this.#control instanceof HTMLInputElement) {
-      this.#control.type = "text"; // a date control shows nothing of what is no date
+      this.#control.type = "text"; // a date control would show nothing for a value that is no date
       this.#control.value = text;
     }
     this.#shown = this.#control.value;
     this.hint([this.#codec.note(), unseenNote(text)].filter((note) => note !== "").join(" "));
   }
 
-  /** JSON has no fields for its parts. @param {string[]} steps @returns {Field | null} */
+  /** Returns itself for JSON, whose parts have no fields. @param {string[]} steps @returns {Field | null} */
   at(steps) {
     return this.shape.kind === "json" ? this : super.at(steps);
   }
@@ -106,10 +106,13 @@ export class TextField extends Field {
   }
 }
 
-/** Names characters that a control doesn't show, such as those that turn the direction of writing. @param {string} text */
+/**
+ * Names characters that a control doesn't show, such as those that reverse the writing direction.
+ * @param {string} text
+ */
 function unseenNote(text) {
   const codes = unseenIn(text)
-    .filter((char) => char !== "\r") // of a line's end
+    .filter((char) => char !== "\r") // end of a line
     .map(codeOf);
   return codes.length === 0 ? "" : `It holds characters that can't be seen: ${codes.slice(0, 5).join(", ")}.`;
 }

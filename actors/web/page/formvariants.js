@@ -11,7 +11,7 @@ export class VariantsField extends Field {
   #variants;
   #picker;
   #body = make("div", { class: "form-variant" });
-  /** The fields by the branch's index. @type {Map<number, Field>} */
+  /** The drawn fields, by the branch's index. @type {Map<number, Field>} */
   #drawn = new Map();
 
   /** @param {Form} form @param {Shape} shape @param {Place} place */

@@ -1,7 +1,7 @@
 /** Redraws after changes, at most once a frame. */
 
 /**
- * Calls `show` after changes, once a frame at most, until what it returns is called.
+ * Calls `show` after changes, at most once a frame. Returns a function that ends this.
  * @param {{ subscribe: (listener: () => void) => () => void }} source
  * @param {() => void} show
  */

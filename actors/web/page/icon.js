@@ -1,4 +1,4 @@
-/** The page's icons: lines on a grid of 16, in the colour of the text around them. Screen readers don't see them. */
+/** The page's icons: lines on a grid of 16, in the colour of the surrounding text. Hidden from screen readers. */
 
 const SVG = "http://www.w3.org/2000/svg";
 const PATHS = {

@@ -1,4 +1,4 @@
-/** One call of the inbox. When it is opened, it reads the run and shows the decision card. */
+/** One call of the inbox. When opened, it reads the run and shows the decision card. */
 
 import { Chat } from "../js/chat.js";
 import { age } from "./age.js";
@@ -13,12 +13,12 @@ import { visible } from "./value.js";
 /** @import { ToolDecisionResolved } from "../js/protocol.js" @import { App } from "./app.js" */
 /** @import { Waiting } from "./inboxview.js" */
 
-const LINGER_MS = 6_000; // a decided call stays so long, with the decision
+const LINGER_MS = 6_000; // how long a decided call stays, with its decision
 
 export class InboxItem {
   element;
   since;
-  /** The call was decided, and the item shows the decision for a while. */
+  /** Whether the call was decided and the item still shows the decision. */
   isLingering = false;
   #app;
   #waiting;
@@ -63,13 +63,13 @@ export class InboxItem {
     this.element = element("li", {}, this.#details);
   }
 
-  /** @param {{ focus?: boolean }} [options] focus: move the focus here */
+  /** @param {{ focus?: boolean }} [options] focus: whether to move the focus here */
   open({ focus = false } = {}) {
     this.#details.open = true;
     if (focus) this.#details.querySelector("summary")?.focus();
   }
 
-  /** The item stays in the inbox although its call no longer waits: this window decides it, or shows the decision. */
+  /** Whether the item stays although its call no longer waits: this window decides it, or shows the decision. */
   get isStaying() {
     return this.isLingering || this.#isOurs || this.#card?.isBusy === true;
   }
@@ -122,7 +122,7 @@ export class InboxItem {
     this.#body.querySelector(".loading")?.replaceWith(this.#card.element);
   }
 
-  /** The server took the decision of this card. */
+  /** Notes that the server accepted the decision of this card. */
   #decided() {
     this.#isOurs = true;
     this.#tell();
@@ -133,14 +133,14 @@ export class InboxItem {
   #resolved(resolution) {
     if (resolution.toolCallId !== this.#waiting.call.toolCallId) return;
     this.#resolution = resolution;
-    // The server's answer to this card's own decision can be later than the event: only the answer tells whose it is.
+    // The answer to this card's own decision may come after the event, and only the answer tells that it is ours.
     if (this.#card?.isBusy !== true) this.#tell();
   }
 
-  /** Show who decided and how, once that is known. */
+  /** Shows who decided and how, once that is known. */
   #tell() {
     if (this.#resolution !== null) this.#settle(this.#words(this.#resolution));
-    else this.#show(); // the event is still to come, or a snapshot came in its place
+    else this.#show(); // the event is still to come, or a snapshot replaced it
   }
 
   /** @param {ToolDecisionResolved} resolution */
@@ -149,7 +149,7 @@ export class InboxItem {
     return resolutionText({ ...resolution, approval, isOurs: this.#isOurs });
   }
 
-  /** Show the decision, and leave the inbox after a while. @param {string} words */
+  /** Shows the decision, and removes the item after a while. @param {string} words */
   #settle(words) {
     this.#leave();
     fill(this.#body, [element("p", { class: "note" }, ...visible(words))]);

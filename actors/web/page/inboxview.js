@@ -1,4 +1,4 @@
-/** The inbox: the calls of all runs that wait for a decision, oldest first. They can be decided here. */
+/** The inbox: all calls that wait for a decision, oldest first. They can be decided here. */
 
 import { element, fill, setText } from "./element.js";
 import { InboxItem } from "./inboxitem.js";
@@ -10,7 +10,7 @@ import { hashOf } from "./route.js";
 
 /** @typedef {{ run: RunSummary, call: WaitingCall }} Waiting */
 
-/** The calls of a run that wait for a decision. @param {RunSummary} run @returns {Waiting[]} */
+/** Returns a run's calls that wait for a decision. @param {RunSummary} run @returns {Waiting[]} */
 export function waitingOf(run) {
   return (run.calls ?? []).filter(({ kind }) => kind === "decision").map((call) => ({ run, call }));
 }
@@ -86,7 +86,7 @@ export class InboxView {
       ({ run, call }) => fits(run.agent, this.#filter["agent"]) && fits(call.toolName, this.#filter["tool"]),
     );
     this.#showItems(wanted);
-    this.#notice.show(error?.type === "connectionLost" ? null : error); // the bar above tells that
+    this.#notice.show(error?.type === "connectionLost" ? null : error); // the bar above says it
     this.#more.hidden = !hasMore;
     this.#empty.hidden = this.#items.size > 0 || error !== null || !isConnected;
     setText(this.#empty, all.length > 0 ? "No call that fits the filter waits." : "Nothing waits for a decision.");
@@ -123,7 +123,7 @@ export class InboxView {
     return item;
   }
 
-  /** Open the call after one that was decided here. @param {string} toolCallId */
+  /** Opens the next call after one that was decided here. @param {string} toolCallId */
   #openNext(toolCallId) {
     const items = [...this.#items].sort(([, one], [, other]) => one.since - other.since);
     const place = items.findIndex(([id]) => id === toolCallId);
@@ -137,7 +137,7 @@ function fits(value, wanted) {
   return !wanted || value === wanted;
 }
 
-/** A select with the values that occur. @param {string} label */
+/** Makes a select with the values that occur. @param {string} label */
 function select(label) {
   const control = element("select", { id: `filter-${label.toLowerCase()}` });
   const offer = (/** @type {string[]} */ values, /** @type {string} */ chosen) => {

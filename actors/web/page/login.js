@@ -1,4 +1,4 @@
-/** Asks for an access token when the server demands one. */
+/** Asks for an access token when the server requires one. */
 
 import { element, setText } from "./element.js";
 
@@ -36,10 +36,10 @@ export class Login {
         element("div", { class: "actions" }, element("button", { class: "primary", type: "submit" }, "Continue")),
       ),
     );
-    this.#dialog.addEventListener("cancel", (event) => event.preventDefault()); // the page can do nothing without a token
+    this.#dialog.addEventListener("cancel", (event) => event.preventDefault()); // the page needs a token
   }
 
-  /** Open the dialog, unless it is open. */
+  /** Opens the dialog, unless it is open. */
   ask() {
     if (this.#dialog.open) return;
     setText(this.#refusal, this.#asked > 0 ? "The server does not accept this token." : "");

@@ -1,4 +1,4 @@
-/** Has the server parse Markdown: several texts in a request, and a cache of what was parsed. */
+/** Lets the server parse Markdown: several texts in one request, with a cache. */
 
 import { asError } from "../js/errors.js";
 
@@ -9,7 +9,7 @@ import { asError } from "../js/errors.js";
  *   align?: string }} MarkdownNode
  */
 
-// The bounds of `POST /markdown`; sizes in bytes of UTF-8.
+// The limits of `POST /markdown`; sizes in bytes of UTF-8.
 const MAX_TEXTS = 64;
 export const MAX_TEXT_BYTES = 64_000;
 const MAX_BYTES = 256_000;
@@ -31,14 +31,14 @@ export class Markdown {
     this.#session = session;
   }
 
-  /** The nodes of a text, if the cache has them. @param {string} text */
+  /** Returns a text's nodes, if the cache has them. @param {string} text */
   known(text) {
     return this.#known.get(text);
   }
 
   /**
-   * The nodes of a text; null if it is too long, or if the server refuses: it stays plain then. Never rejects. While the
-   * server can't be reached, the request is repeated every 3 seconds.
+   * Resolves to a text's nodes; null if the text is too long or the server refuses: it then stays plain. Never rejects.
+   * While the server can't be reached, the request is repeated every 3 seconds.
    * @param {string} text
    * @returns {Promise<MarkdownNode[] | null>}
    */
@@ -55,7 +55,7 @@ export class Markdown {
 
   async #work() {
     this.#isBusy = true;
-    await Promise.resolve(); // other texts of this moment join the request
+    await Promise.resolve(); // other texts of the same moment join the request
     while (this.#queue.length > 0) await this.#ask(this.#takeBatch());
     this.#isBusy = false;
   }

@@ -1,4 +1,4 @@
-/** One message of a transcript: of a person, of the model, or a tool result without its call. */
+/** One message of a transcript: from a person, from the model, or a tool result without its call. */
 
 import { element, fill, setText } from "./element.js";
 import { icon } from "./icon.js";
@@ -14,7 +14,7 @@ import { visible } from "./value.js";
 
 /** @typedef {{ state: ChatState, results: ReadonlyMap<string, ToolResultMessage>, isLatest: boolean, isStreaming: boolean }} Around */
 
-/** A message of a person: text and images. */
+/** A message from a person: text and images. */
 export class UserView {
   element = element("article", { class: "message user", "aria-label": "You" });
   /** @type {UserMessage | null} */
@@ -37,7 +37,7 @@ export class UserView {
   close() {}
 }
 
-/** A message of the model: text, thinking and tool calls, in the model's order. */
+/** A message from the model: text, thinking and tool calls, in the model's order. */
 export class AssistantView {
   element;
   #scene;
@@ -46,7 +46,7 @@ export class AssistantView {
   #problem = element("p", { class: "note" });
   /** @type {(Prose | ThoughtView | OpaqueView | ToolBlock)[]} */
   #blocks = [];
-  /** What an older message was drawn from: it is not drawn again until that changes. @type {unknown[]} */
+  /** What an older message was drawn from; it is redrawn only if that changes. @type {unknown[]} */
   #settled = [];
 
   /** @param {Scene} scene @param {string} agent */
@@ -114,7 +114,7 @@ export class AssistantView {
   }
 }
 
-/** A model's thinking, folded away. */
+/** The model's thinking, collapsed. */
 class ThoughtView {
   #words = element("div", { class: "words", dir: "auto" });
   #title = element("span", {}, "Thought");
@@ -127,7 +127,7 @@ class ThoughtView {
   }
 }
 
-/** What the model's provider did by itself: a note, for only the provider can read the block. */
+/** A note about what the model's provider did by itself; only the provider can read such a block. */
 class OpaqueView {
   element = element("p", { class: "note" });
 
@@ -137,14 +137,14 @@ class OpaqueView {
   }
 }
 
-/** Says why a message ended early; empty for a normal end. @param {AssistantMessage} message */
+/** Returns why a message ended early; empty for a normal end. @param {AssistantMessage} message */
 function endingOf({ stopReason, errorMessage }) {
   if (stopReason === "aborted") return "Stopped";
   if (stopReason === "length") return "Cut off: the message reached the model's limit of length.";
   return stopReason === "error" ? `The model failed: ${errorMessage ?? "no reason was given"}` : "";
 }
 
-/** A tool result whose call isn't in the transcript. */
+/** A tool result whose call is not in the transcript. */
 export class OrphanView {
   element = element("article", { class: "message orphan", "aria-label": "Tool result" });
 

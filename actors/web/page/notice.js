@@ -13,7 +13,7 @@ export class Notice {
 
   /** @param {AdjournError | null} error null: none @param {...HTMLElement} actions buttons and links that may help */
   show(error, ...actions) {
-    if (error?.type === "unauthorized") return; // the page asks for a token
+    if (error?.type === "unauthorized") return; // the page asks for a token instead
     if (error === this.#shown) return;
     this.#shown = error;
     this.element.hidden = error === null;

@@ -1,4 +1,4 @@
-/** Images in messages: showing them, and reading those that a person attaches. */
+/** Images in messages: shows them, and reads those that a person attaches. */
 
 import { element } from "./element.js";
 
@@ -15,7 +15,7 @@ export function pictureOf({ data, mimeType }, alt) {
 }
 
 /**
- * A file as an image block.
+ * Reads a file as an image block.
  * @param {File} file
  * @returns {Promise<Image>}
  */
@@ -28,9 +28,9 @@ export async function imageOf(file) {
 }
 
 /**
- * Why a file can't be sent, for a person; null where it can.
+ * Returns why a file can't be sent, for a person; null if it can.
  * @param {{ name: string, type: string, size: number }} file
- * @param {number} room bytes of base64 that the server still takes
+ * @param {number} room bytes of base64 that the server still accepts
  */
 export function refusalOf({ name, type, size }, room) {
   if (!TYPES.includes(type)) return `${name} is not an image that models read: send PNG, JPEG, GIF or WebP.`;

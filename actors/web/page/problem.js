@@ -2,7 +2,7 @@
 
 /** @import { AdjournError } from "../js/errors.js" */
 
-/** @type {Record<string, string>} what a person can do about an error of that type */
+/** @type {Record<string, string>} what a person can do about an error of this type */
 const ADVICE = {
   agentNotFound: "The server no longer has this agent. Choose another one.",
   claimTaken: "Another client executes this call.",
@@ -26,7 +26,11 @@ const ADVICE = {
   unauthorized: "The server asks for an access token.",
 };
 
-/** `what` is the server's message, as a sentence. @param {AdjournError} error @returns {{ what: string, advice: string }} */
+/**
+ * Returns the server's message as a sentence, and advice.
+ * @param {AdjournError} error
+ * @returns {{ what: string, advice: string }}
+ */
 export function problemOf({ type, message }) {
   const what = message.charAt(0).toUpperCase() + message.slice(1);
   return {

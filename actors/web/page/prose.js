@@ -1,4 +1,4 @@
-/** A text of a model: shown as plain text at once, and as Markdown when the server has parsed it. */
+/** A text of the model: shown as plain text at once, and as Markdown when the server has parsed it. */
 
 import { element } from "./element.js";
 import { MAX_TEXT_BYTES } from "./markdown.js";
@@ -10,9 +10,9 @@ const TAGS = "p h1 h2 h3 h4 h5 h6 ul ol li blockquote pre code em strong s a hr 
 );
 const HEADING = /^h([1-6])$/;
 const LINK = /^(https?:|mailto:)/i;
-const LOWEST = 6; // level of a heading
+const LOWEST = 6; // lowest level of a heading
 const MAX_DEPTH = 50;
-const STREAM_MS = 350; // between two requests for the same text while it grows; longer where the server needs long
+const STREAM_MS = 350; // between two requests for a growing text; longer if the server is slow
 
 /** One text. It may grow. */
 export class Prose {
@@ -20,7 +20,7 @@ export class Prose {
   #markdown;
   /** @type {string | null} */
   #text = null;
-  /** The nodes that the first children of `element` were drawn from. @type {MarkdownNode[]} */
+  /** The nodes that the first children of `element` show. @type {MarkdownNode[]} */
   #shown = [];
   #isBusy = false;
   #isStreaming = false;
@@ -30,7 +30,7 @@ export class Prose {
     this.#markdown = markdown;
   }
 
-  /** @param {string} text all of it so far @param {boolean} isStreaming whether there will be more */
+  /** @param {string} text all of it so far @param {boolean} isStreaming whether more will come */
   show(text, isStreaming) {
     if (text === this.#text && isStreaming === this.#isStreaming) return;
     const before = this.#text;
@@ -43,7 +43,7 @@ export class Prose {
     void this.#parse();
   }
 
-  /** Append new words to the last paragraph, until the server has parsed them too. @param {string} more */
+  /** Appends new words to the last paragraph, until the server has parsed them too. @param {string} more */
   #append(more) {
     if (more === "") return;
     const leaf = lastLeaf(this.element);
@@ -76,7 +76,7 @@ export class Prose {
     this.#isBusy = false;
   }
 
-  /** Draw from the first difference on: a selection in the text above it stays. @param {MarkdownNode[]} nodes */
+  /** Draws from the first difference on, so that a selection above it stays. @param {MarkdownNode[]} nodes */
   #draw(nodes) {
     const difference = nodes.findIndex((node, place) => !isSame(node, this.#shown[place]));
     const kept = difference === -1 ? nodes.length : difference;
@@ -99,8 +99,8 @@ function lastLeaf(parent) {
 }
 
 /**
- * The level of each heading among the nodes: one below the heading that contains it, and 2 at the top, since the page's
- * own is 1. So no level is skipped, whatever the model wrote.
+ * Returns each heading's level: one below the heading that contains it, and 2 at the top, because the page's own
+ * heading has level 1. So no level is skipped, whatever the model wrote.
  * @param {readonly MarkdownNode[]} nodes
  */
 function levelsOf(nodes) {
@@ -116,7 +116,7 @@ function levelsOf(nodes) {
 }
 
 /**
- * The element of a node. Of an unknown tag only the text is drawn.
+ * Makes a node's element. For an unknown tag, draws only the text.
  * @param {MarkdownNode} node
  * @param {number} [level] of a heading
  * @param {number} [depth]

@@ -1,8 +1,8 @@
-/** Asks for the reason when a call is declined. It takes the place of the card's buttons meanwhile. */
+/** Asks for the reason when a call is declined. Replaces the card's buttons while it is open. */
 
 import { element } from "./element.js";
 
-/** A small form that is hidden until it is opened. */
+/** A small form, hidden until it is opened. */
 export class Reason {
   element;
   #text;
@@ -39,7 +39,7 @@ export class Reason {
     );
   }
 
-  /** @param {HTMLElement} button gets the focus back @param {HTMLElement} row of buttons, hidden meanwhile */
+  /** @param {HTMLElement} button gets the focus back @param {HTMLElement} row of buttons, hidden while this is open */
   open(button, row) {
     this.#opener = { button, row };
     row.hidden = true;

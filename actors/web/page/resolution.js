@@ -1,11 +1,11 @@
-/** Who decided a call, and how, in words. Pure. */
+/** Describes who decided a call, and how. Pure. */
 
 /** @import { ToolDecisionResolved } from "../js/protocol.js" */
 
 /** @typedef {Omit<ToolDecisionResolved, "type"> & { approval?: boolean, isOurs?: boolean }} Resolution */
 
 /**
- * Such as "Approved by ann", or "Declined by you: too much".
+ * Returns a text such as "Approved by ann", or "Declined by you: too much".
  * @param {Resolution} resolution `approval`: the decision is a yes or a no; `isOurs`: it was made in this window
  */
 export function resolutionText({ outcome, by, reason, arguments: edited, approval = false, isOurs = false }) {

@@ -1,15 +1,15 @@
-/** Reads and writes the part of the address behind `#`, which names a view. Pure. */
+/** Reads and writes the part of the address after `#`, which names a view. Pure. */
 
 /**
  * @typedef {object} Route
  * @property {"chat" | "inbox" | "runs" | "run"} view
- * @property {string} [agent] of a chat; without it the visitor chooses one
- * @property {string} [runId] of a run, or of a chat that goes on
+ * @property {string} [agent] of a chat; without it the person chooses one
+ * @property {string} [runId] of a run, or of a chat to continue
  * @property {"conversation" | "timeline"} [part] of a run
  * @property {Record<string, string>} [filter] of a list
  */
 
-/** The route of a `location.hash`. An unknown one leads to the chat. @param {string} hash @returns {Route} */
+/** Returns the route of a `location.hash`. An unknown one leads to the chat. @param {string} hash @returns {Route} */
 export function routeOf(hash) {
   const [path = "", query = ""] = hash.replace(/^#\/?/, "").split("?", 2);
   const [view, first, second] = path.split("/").map(decoded);
@@ -21,7 +21,7 @@ export function routeOf(hash) {
   return { view: "chat", ...(first ? { agent: first } : {}), ...(first && second ? { runId: second } : {}) };
 }
 
-/** The hash of a route. @param {Route} route */
+/** Returns the hash of a route. @param {Route} route */
 export function hashOf({ view, agent, runId, part, filter = {} }) {
   const wanted = Object.entries(filter).filter(([, value]) => value !== "");
   const query = wanted.length === 0 ? "" : `?${new URLSearchParams(wanted)}`;
@@ -42,6 +42,6 @@ function decoded(part) {
   try {
     return decodeURIComponent(part);
   } catch {
-    return part; // no valid escape
+    return part; // invalid escape
   }
 }

@@ -1,4 +1,4 @@
-/** The list of runs, newest first. It follows each change. */
+/** The list of runs, newest first. It is live. */
 
 import { RunList } from "../js/runlist.js";
 import { age } from "./age.js";
@@ -11,7 +11,7 @@ import { visible } from "./value.js";
 
 /** @import { RunSummary } from "../js/protocol.js" @import { App } from "./app.js" */
 
-const PAGE = 50; // runs
+const PAGE = 50; // runs of a page
 
 export class RunsView {
   title = "Runs";
@@ -26,7 +26,7 @@ export class RunsView {
   #notice = new Notice();
   #runs;
   #stop;
-  /** By run id. A run that has not changed keeps its row. @type {Map<string, { run: RunSummary, row: HTMLElement }>} */
+  /** By run id. An unchanged run keeps its row. @type {Map<string, { run: RunSummary, row: HTMLElement }>} */
   #rows = new Map();
 
   /** @param {App} app @param {Record<string, string>} filter */
@@ -69,7 +69,7 @@ export class RunsView {
       this.#list,
       [...this.#rows.values()].map(({ row }) => row),
     );
-    this.#notice.show(error?.type === "connectionLost" ? null : error); // the bar above tells that
+    this.#notice.show(error?.type === "connectionLost" ? null : error); // the bar above says it
     this.#more.hidden = !hasMore;
     this.#empty.hidden = runs.length > 0 || error !== null || !isConnected;
   }

@@ -1,4 +1,4 @@
-/** One run: its transcript, its timeline, and the buttons to stop and to delete it. */
+/** One run: its transcript, its timeline, and the buttons that stop and delete it. */
 
 import { Chat } from "../js/chat.js";
 import { asError } from "../js/errors.js";
@@ -150,7 +150,7 @@ export class RunView {
   }
 }
 
-/** The first words of the last message of a person. @param {readonly Message[]} messages */
+/** Returns the first words of a person's last message. @param {readonly Message[]} messages */
 function titleOf(messages) {
   const asked = messages.findLast(({ role }) => role === "user");
   if (asked?.role !== "user") return "Run";

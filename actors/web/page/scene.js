@@ -6,9 +6,9 @@
 /** @import { Resolution } from "./resolution.js" */
 
 export class Scene {
-  /** Called when a decision's words change without a change of the chat. */
+  /** Called when a decision's text changes without a change of the chat. */
   onChange = () => {};
-  /** Grows with each decision that becomes known: views compare it. */
+  /** Increases with each decision that becomes known; views compare it. */
   version = 0;
   /** Ids of the calls that were decided in this window. @type {Set<string>} */
   #ours = new Set();
@@ -36,12 +36,12 @@ export class Scene {
     return this.#executes.includes(name);
   }
 
-  /** Remember a call that waits: its decision is told in other words if it is an approval. @param {PendingCall} call */
+  /** Keeps a waiting call: a decision's text depends on whether it is an approval. @param {PendingCall} call */
   waits(call) {
     this.#seen.set(call.toolCallId, call);
   }
 
-  /** The server took a decision that was made in this window. @param {string} toolCallId */
+  /** Notes that the server accepted a decision of this window. @param {string} toolCallId */
   decidedHere(toolCallId) {
     this.#ours.add(toolCallId);
     const known = this.#resolutions.get(toolCallId);
@@ -51,7 +51,10 @@ export class Scene {
     this.onChange();
   }
 
-  /** An event or the timeline tells how a call was decided. @param {Omit<ToolDecisionResolved, "type">} resolution */
+  /**
+   * Notes how a call was decided, from an event or the timeline.
+   * @param {Omit<ToolDecisionResolved, "type">} resolution
+   */
   resolved(resolution) {
     this.version += 1;
     const { toolCallId, decision } = resolution;
@@ -59,7 +62,7 @@ export class Scene {
     this.#resolutions.set(toolCallId, { ...resolution, approval, isOurs: this.#ours.has(toolCallId) });
   }
 
-  /** A card shows this error already, so nothing else needs to. @param {AdjournError} error */
+  /** Notes that a card already shows this error. @param {AdjournError} error */
   toldByCard(error) {
     this.#told.add(error);
   }
@@ -70,8 +73,9 @@ export class Scene {
   }
 
   /**
-   * What the run tells of a call. @param {string} id @param {ChatState} state
-   * @param {ReadonlyMap<string, ToolResultMessage>} results @param {boolean} isLatest of the run's latest turn
+   * Returns what the run knows of a call. @param {string} id @param {ChatState} state
+   * @param {ReadonlyMap<string, ToolResultMessage>} results @param {boolean} isLatest whether it is in the run's latest
+   *   turn
    * @returns {CallState}
    */
   stateOf(id, state, results, isLatest) {

@@ -3,7 +3,7 @@
 import { element } from "./element.js";
 import { icon } from "./icon.js";
 
-const NEAR_PX = 120; // so near to its end, a page counts as scrolled to the end
+const NEAR_PX = 120; // this near to the end counts as scrolled to the end
 const BAR_PX = 64; // height of the bar at the top, with a margin
 
 export class BottomScroll {
@@ -30,14 +30,14 @@ export class BottomScroll {
     this.#size.observe(document.body);
   }
 
-  /** Scroll to the end again after something was drawn, if the end was in sight. */
+  /** Scrolls to the end again after drawing, if the end was in sight. */
   follow() {
     this.#hasContent = true;
     if (this.#isFollowing) this.#jump();
     else this.#look();
   }
 
-  /** Scroll so that the top of an element is in sight, unless the reader has scrolled up. @param {Element} target */
+  /** Scrolls to the top of an element, unless the reader has scrolled up. @param {Element} target */
   reveal(target) {
     if (!this.#isFollowing) return;
     this.#jump();
@@ -46,7 +46,7 @@ export class BottomScroll {
     this.hold();
   }
 
-  /** Stay at this position until the reader scrolls to the end. */
+  /** Stays at this position until the reader scrolls to the end. */
   hold() {
     this.#isFollowing = false;
     this.#heldAt = scrollY;

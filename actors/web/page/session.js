@@ -1,4 +1,4 @@
-/** The connection to the server: one WebSocket, HTTP requests, and the access token of both. */
+/** The connection to the server: one WebSocket, HTTP requests, and the access token for both. */
 
 import { asError } from "../js/errors.js";
 import { answer } from "../js/http.js";
@@ -11,7 +11,7 @@ const PATIENCE_MS = 20_000;
 const BACKOFF = { maximumMs: 5_000 }; // short, because a person waits
 const NEVER = new AbortController().signal;
 
-/** The server's root, or where its app is mounted: the page is there. */
+/** The server's root, or the path where its app is mounted: the page is there. */
 const BASE = new URL(".", document.baseURI);
 
 export class Session {
@@ -19,7 +19,7 @@ export class Session {
   transport;
   /** Called with the reason when the connection is lost, and with null when it is back. @type {(error: AdjournError | null) => void} */
   onConnection = () => {};
-  /** Called when the server demands a token, or another one. */
+  /** Called when the server requires a token, or another one. */
   onUnauthorized = () => {};
   #token = storage()?.getItem(KEY) ?? null;
   /** @type {Promise<AgentInfo[]> | null} */
@@ -31,7 +31,7 @@ export class Session {
     this.transport = this.#dial();
   }
 
-  /** Use this token from now on. It ends all that read over the transport before. @param {string} token */
+  /** Uses this token from now on. Ends everything that was read over the old transport. @param {string} token */
   useToken(token) {
     this.#token = token;
     storage()?.setItem(KEY, token);
@@ -56,7 +56,11 @@ export class Session {
     });
   }
 
-  /** The JSON at a path below the server's root. Raises: AdjournError. @param {string} path @returns {Promise<any>} */
+  /**
+   * Returns the JSON at a path below the server's root. Raises: AdjournError.
+   * @param {string} path
+   * @returns {Promise<any>}
+   */
   async get(path) {
     return (await this.#fetch(path, {})).json();
   }
@@ -67,7 +71,7 @@ export class Session {
     return (await this.#fetch(path, { method: "POST", headers, body: JSON.stringify(body) })).json();
   }
 
-  /** Raises: AdjournError. @param {string} path */
+  /** Deletes what a path names. Raises: AdjournError. @param {string} path */
   async delete(path) {
     await this.#fetch(path, { method: "DELETE" });
   }
@@ -105,13 +109,13 @@ export class Session {
 
   /** @param {AdjournError | null} error */
   #heard(error) {
-    if (error === null) this.#agents = this.#limits = null; // the server may be another one
+    if (error === null) this.#agents = this.#limits = null; // it may be another server now
     if (error?.type === "unauthorized") this.onUnauthorized();
     else this.onConnection(error);
   }
 }
 
-/** Null where the browser lets no page store anything: then a reload asks for the token again. */
+/** Returns null if the browser lets the page store nothing: a reload then asks for the token again. */
 function storage() {
   try {
     return sessionStorage;

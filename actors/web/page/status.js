@@ -1,4 +1,4 @@
-/** The states of a run: their names, and a mark for each. */
+/** The statuses of a run: their names, and a mark for each. */
 
 import { element } from "./element.js";
 

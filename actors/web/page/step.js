@@ -1,4 +1,4 @@
-/** The steps of a timeline, in words. */
+/** Describes the steps of a timeline. */
 
 import { element } from "./element.js";
 import { icon } from "./icon.js";
@@ -23,7 +23,7 @@ import { fieldsOf, valueOf, visible } from "./value.js";
  * @typedef {{ kind: "end", at: number, status: "completed" | "failed" | "aborted", reason: string, error?: ErrorInfo,
  *   usage: Usage }} EndEntry
  */
-/** @typedef {InputEntry | MessageEntry | DecisionEntry | ResultEntry | EndEntry} TimelineEntry as `run.timeline` has them */
+/** @typedef {InputEntry | MessageEntry | DecisionEntry | ResultEntry | EndEntry} TimelineEntry as in `run.timeline` */
 
 /** @param {TimelineEntry} entry */
 export function stepOf(entry) {

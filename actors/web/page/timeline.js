@@ -1,4 +1,4 @@
-/** The timeline of a run: the steps in its record, and what happens now. */
+/** The timeline of a run: the steps in its record, and its current activity. */
 
 import { asError } from "../js/errors.js";
 import { durationOf, timeOfDay } from "./age.js";
@@ -10,10 +10,10 @@ import { stepOf } from "./step.js";
 /** @import { TimelineEntry } from "./step.js" */
 
 const REST_MS = 250; // between two requests
-const RETRY_MS = 3_000; // after one that failed
+const RETRY_MS = 3_000; // after a failed request
 
 /**
- * The entries of a run's timeline, oldest first, without the first `from`. Raises: AdjournError.
+ * Resolves to the entries of a run's timeline, oldest first, without the first `from`. Raises: AdjournError.
  * @param {Pick<Session, "get">} session @param {string} runId @param {number} from
  * @returns {Promise<TimelineEntry[]>}
  */
@@ -60,7 +60,7 @@ export class Timeline {
     this.#isClosed = true;
   }
 
-  /** Show what happens now, and read new entries if the run has gone on. @param {ChatState} state */
+  /** Shows the current activity, and reads new entries if the run has gone on. @param {ChatState} state */
   show(state) {
     const words = nowOf(state);
     this.#now.hidden = words === "";
@@ -77,7 +77,7 @@ export class Timeline {
     void this.load();
   }
 
-  /** Read the entries that are new. */
+  /** Reads the new entries. */
   async load() {
     this.#isStale = true;
     if (this.#isLoading) return;
@@ -118,7 +118,7 @@ export class Timeline {
   }
 }
 
-/** What happens now, in words; empty where nothing does. @param {ChatState} state */
+/** Describes the current activity; empty if there is none. @param {ChatState} state */
 function nowOf({ status, streamingMessage, pending, tools }) {
   if (streamingMessage !== null) return "The model is speaking";
   const names = tools.filter(({ result }) => result == null).map(({ toolName }) => toolName);

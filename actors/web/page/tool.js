@@ -1,4 +1,4 @@
-/** One tool call of a transcript: its arguments, its progress, its result, and the decision card while it waits. */
+/** One tool call of a transcript: its arguments, progress and result, and the decision card while it waits. */
 
 import { DecisionCard } from "./card.js";
 import { element, fill, setText } from "./element.js";
@@ -11,13 +11,13 @@ import { fieldsOf, summaryOf, valueOf, visible } from "./value.js";
 /** @import { Scene } from "./scene.js" @import { Resolution } from "./resolution.js" */
 
 /**
- * What the run tells of a call, beside the block in the model's message.
+ * What the run knows of a call, besides the block in the model's message.
  * @typedef {object} CallState
  * @property {PendingCall | undefined} pending
  * @property {ToolView | undefined} tool
  * @property {ToolResultMessage | undefined} result
  * @property {Resolution | undefined} resolution
- * @property {boolean} isOpen the call belongs to the latest turn of a run that is not over
+ * @property {boolean} isOpen whether the call belongs to the latest turn of a run that has not ended
  */
 
 /** @typedef {"writing" | "waiting" | "client" | "running" | "done" | "refused" | "failed"} Stage */
@@ -87,7 +87,10 @@ export class ToolBlock {
     this.#card?.close();
   }
 
-  /** The arguments that the call executes with: those of a decision, else the model's. @param {CallState} state */
+  /**
+   * Returns the arguments that the call executes with: a decision's, otherwise the model's.
+   * @param {CallState} state
+   */
   #input({ tool, result, resolution }) {
     return result?.arguments ?? resolution?.arguments ?? tool?.args ?? this.#call.arguments;
   }
@@ -143,7 +146,7 @@ export class ToolBlock {
     if (hadFocus) this.#details.querySelector("summary")?.focus();
   }
 
-  /** Results may be long, so they are drawn only while they can be seen. */
+  /** Draws the body. Results may be long, so they are drawn only while they can be seen. */
   #drawBody() {
     const state = this.#state;
     if (!this.#details.open || state === null) return;
@@ -168,7 +171,7 @@ function stageOf({ pending, tool, result, resolution, isOpen }, isStreaming) {
   return isOpen ? "running" : "failed";
 }
 
-/** The progress that a tool reports. An object with `done` and `total` becomes a bar. @param {any} partial */
+/** Draws the progress that a tool reports. An object with `done` and `total` becomes a bar. @param {any} partial */
 function progressOf(partial) {
   const isCounted = Number.isFinite(partial?.done) && Number.isFinite(partial?.total) && partial.total > 0;
   if (!isCounted) return [...(typeof partial === "string" ? visible(partial) : [valueOf(partial)])];

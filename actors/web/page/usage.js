@@ -1,4 +1,4 @@
-/** Tokens and cost in words. Pure. */
+/** Tokens and cost as text. Pure. */
 
 /** @import { Message, Usage } from "../js/protocol.js" */
 
@@ -7,7 +7,11 @@ const money = new Intl.NumberFormat("en", { maximumSignificantDigits: 2 });
 
 /** @typedef {{ tokens: number, cost: number }} Spent */
 
-/** The tokens and cost of all model calls of a conversation. @param {readonly Message[]} messages @returns {Spent} */
+/**
+ * Returns the tokens and cost of all model calls of a conversation.
+ * @param {readonly Message[]} messages
+ * @returns {Spent}
+ */
 export function spentOn(messages) {
   let [tokens, cost] = [0, 0];
   for (const message of messages) {
@@ -24,8 +28,8 @@ export function spentOf(usage) {
 }
 
 /**
- * "1,204 tokens · cost 0.0031"; empty where nothing was counted. The currency is that of the model's prices, which the
- * server doesn't name.
+ * Returns "1,204 tokens · cost 0.0031"; empty if nothing was counted. The currency is that of the model's prices, which
+ * the server doesn't name.
  * @param {Spent} spent
  */
 export function spentText({ tokens, cost }) {

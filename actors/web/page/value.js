@@ -1,9 +1,9 @@
-/** Shows arguments and results: texts in full, all other values as JSON, and no character hidden. */
+/** Shows arguments and results: texts in full, other values as JSON, and invisible characters as their codes. */
 
 import { element } from "./element.js";
 import { codeOf, piecesOf, unseenIn } from "./unseen.js";
 
-/** A list of an object's fields, with their names. @param {Record<string, any>} fields */
+/** Makes a list of an object's fields, with their names. @param {Record<string, any>} fields */
 export function fieldsOf(fields) {
   const entries = Object.entries(fields);
   if (entries.length === 0) return element("p", { class: "quiet" }, "No arguments");
@@ -20,7 +20,7 @@ export function valueOf(value) {
   return element("code", { class: "json" }, ...visible(JSON.stringify(value, null, 2) ?? "null"));
 }
 
-/** The fields' values in a line of at most 80 characters. @param {Record<string, any>} fields */
+/** Returns the fields' values in one line of at most 80 characters. @param {Record<string, any>} fields */
 export function summaryOf(fields) {
   const words = Object.values(fields).map((value) => (typeof value === "string" ? value : JSON.stringify(value)));
   const line = words.join(", ").replace(/\s+/g, " ");
@@ -28,7 +28,7 @@ export function summaryOf(fields) {
 }
 
 /**
- * The nodes of a text in which invisible characters appear as their code, such as U+202E.
+ * Returns a text's nodes; invisible characters appear as their code, such as U+202E.
  * @param {string} text
  * @returns {(Node | string)[]}
  */

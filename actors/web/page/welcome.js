@@ -1,4 +1,4 @@
-/** An empty chat: what the agent does, messages to try, and its tools. */
+/** An empty chat: what the agent does, example messages, and its tools. */
 
 import { element, fill } from "./element.js";
 
@@ -15,7 +15,7 @@ export class Welcome {
       const agent = agents.find((each) => each.name === name);
       if (agent !== undefined) fill(this.element, drawn(agent, say));
     };
-    app.session.agents().then(show, () => {}); // without it one can talk all the same
+    app.session.agents().then(show, () => {}); // the chat works without it
   }
 }
 
