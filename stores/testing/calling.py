@@ -38,7 +38,7 @@ async def save_all(store: Store, heads: Sequence[Head]) -> None:
     """Saves these runs concurrently, each for the first time."""
     errors = await errors_of([store.save(head, expected_version=0) for head in heads])
     refused = [f"{head.id}: {error!r}" for head, error in zip(heads, errors, strict=True) if error]
-    assert not refused, f"each is a run of its own, but first saves were refused: {refused[:3]}"
+    assert not refused, f"first saves of different runs succeed; refused: {refused[:3]}"
 
 
 async def all_pages(store: Store, limit: int, **filters: Any) -> list[Head]:
@@ -48,14 +48,14 @@ async def all_pages(store: Store, limit: int, **filters: Any) -> list[Head]:
     after: str | None = None
     while True:
         page = await store.list(limit=limit, after=after, **filters)
-        assert len(page.heads) <= limit, f"{asked}: no page holds more than it was asked for"
+        assert len(page.heads) <= limit, f"{asked}: a page has at most {limit} runs"
         repeated = {head.id for head in found} & {head.id for head in page.heads}
-        assert not repeated, f"{asked}: each run once, but these are on two pages: {sorted(repeated)}"
+        assert not repeated, f"{asked}: each run is on one page; on two: {sorted(repeated)}"
         found += page.heads
         after = page.after
         if after is None:
             return found
-        assert page.heads, f"{asked}: a page with a cursor to more has a run in it"
+        assert page.heads, f"{asked}: a page with a cursor is not empty"
 
 
 async def lists_of(store: Store) -> dict[str, tuple[Head, ...]]:

@@ -13,7 +13,7 @@ __all__ = ["CLAUSES"]
 @clause()
 async def a_missing_run_is_none(opener: Opener) -> None:
     async with opener() as store:
-        assert await store.load("missing") is None, "load of a run that never was"
+        assert await store.load("missing") is None, "load returns None for a run that never existed"
 
 
 @clause()
@@ -24,7 +24,9 @@ async def a_record_comes_back_as_it_was_saved(opener: Opener) -> None:
     async with opener() as store:
         await store.save(first, journal[:2], expected_version=0)
         await store.save(last, journal[2:], expected_version=1)
-        assert await store.load("run") == Record(head=last, journal=journal), "the last head and every entry, in order"
+        assert await store.load("run") == Record(head=last, journal=journal), (
+            "load returns the last head, and every entry in order"
+        )
 
 
 @clause()
@@ -39,13 +41,13 @@ async def load_is_the_callers_own_copy(opener: Opener) -> None:
         journal.clear()
         whole = Record(head=a_head(metadata={"n": 1}), journal=a_journal())
         record = await store.load("run")
-        assert record == whole, "the saver's later changes stay its own"
+        assert record == whole, "changing a saved object later does not change the store"
         assert record is not None
         record.head.metadata["n"] = 3
         message = record.journal[2]
         assert isinstance(message, MessageEntry)
         message.message.calls[0].arguments.clear()
-        assert await store.load("run") == whole, "so do a loader's"
+        assert await store.load("run") == whole, "changing a loaded record does not change the store"
 
 
 @clause()
@@ -56,10 +58,10 @@ async def created_at_is_kept_on_re_pause(opener: Opener) -> None:
         await store.save(next_head(head, created_at=2_000, updated_at=2_000), expected_version=1)
         record = await store.load("run")
         page = await store.list()
-    assert record is not None, "the run is there"
-    assert record.head.created_at == 1_000, "createdAt of the first save"
-    assert (record.head.version, record.head.updated_at) == (2, 2_000), "and the rest of the second"
-    assert page.heads == (record.head,), "list tells the same"
+    assert record is not None, "load finds the run"
+    assert record.head.created_at == 1_000, "createdAt stays as in the first save"
+    assert (record.head.version, record.head.updated_at) == (2, 2_000), "the other fields are those of the second save"
+    assert page.heads == (record.head,), "list returns the same head"
 
 
 @clause()
@@ -69,8 +71,8 @@ async def delete_is_idempotent(opener: Opener) -> None:
         await store.save(a_head(next_due=1), a_journal(), expected_version=0)
         await store.delete("run", epoch=0)
         await store.delete("run", epoch=0)
-        assert await store.load("run") is None, "the run is gone"
-        assert (await store.list()).heads == await store.due(9) == (), "from the lists too"
+        assert await store.load("run") is None, "a deleted run is not loaded"
+        assert (await store.list()).heads == await store.due(9) == (), "a deleted run is not listed"
 
 
 @clause()
@@ -80,10 +82,12 @@ async def a_deleted_run_may_begin_anew(opener: Opener) -> None:
         await store.delete("run", epoch=0)
         anew = a_head(created_at=5_000, status="running")
         await store.save(anew, a_journal()[:1], expected_version=0)
-        assert await store.load("run") == Record(head=anew, journal=a_journal()[:1]), "nothing of the old run is left"
+        assert await store.load("run") == Record(head=anew, journal=a_journal()[:1]), (
+            "load returns nothing of the deleted run"
+        )
         for asked, heads in (await lists_of(store)).items():
-            assert heads == ((anew,) if asked in ("all", "running") else ()), f"{asked}: the new run alone"
-        assert (await store.count("running"), await store.count("paused")) == (1, 0), "nor is the old one counted"
+            assert heads == ((anew,) if asked in ("all", "running") else ()), f"{asked}: lists only the new run"
+        assert (await store.count("running"), await store.count("paused")) == (1, 0), "counts only the new run"
 
 
 @clause()
@@ -96,14 +100,14 @@ async def a_late_save_brings_no_deleted_run_back(opener: Opener) -> None:
         for expected in (1, 2):
             error = await error_of(store.save(late, a_journal(), expected_version=expected))
             assert isinstance(error, VersionConflict), f"a deleted run has version 0, not {expected}"
-            assert await store.load("run") is None, "a refused save leaves no run"
-            assert (await store.list()).heads == await store.due(9) == (), "not in the lists either"
-            assert await store.count("running") == await store.count("paused") == 0, "nor in the counts"
+            assert await store.load("run") is None, "a refused save creates no run"
+            assert (await store.list()).heads == await store.due(9) == (), "a refused save lists no run"
+            assert await store.count("running") == await store.count("paused") == 0, "a refused save counts no run"
         anew = a_head(version=3, created_at=7)
         await store.save(anew, expected_version=0)
         error = await error_of(store.save(late, a_journal(), expected_version=1))
-        assert isinstance(error, VersionConflict), "nor does it go on from what the run was before it began anew"
-        assert await store.load("run") == Record(head=anew, journal=()), "which stays as it began"
+        assert isinstance(error, VersionConflict), "a save for the deleted run is refused after a new run has its id"
+        assert await store.load("run") == Record(head=anew, journal=()), "the new run stays unchanged"
 
 
 @clause()
@@ -117,8 +121,8 @@ async def the_version_is_the_one_that_the_head_says(opener: Opener) -> None:
                 assert isinstance(error, VersionConflict), f"expected version {expected}, stored is {head.version}"
             after, head = head.version, a_head(version=version)
             await store.save(head, expected_version=after)
-            assert await store.load("run") == Record(head=head, journal=()), f"version {version}, as saved"
-            assert (await store.list()).heads == (head,), "list tells the same"
+            assert await store.load("run") == Record(head=head, journal=()), f"load returns version {version}, as saved"
+            assert (await store.list()).heads == (head,), "list returns the same head"
 
 
 @clause()
@@ -126,15 +130,15 @@ async def a_save_on_another_version_is_refused_and_changes_nothing(opener: Opene
     head = a_head()
     async with opener() as store:
         error = await error_of(store.save(next_head(head), a_journal(), expected_version=1))
-        assert isinstance(error, VersionConflict), "a run that isn't there has version 0"
-        assert await store.load("run") is None, "a refused save leaves no run"
+        assert isinstance(error, VersionConflict), "a missing run has version 0"
+        assert await store.load("run") is None, "a refused save creates no run"
         await store.save(head, expected_version=0)
         for expected in (0, 2):
             other = a_head(version=9, next_due=3, status="running")
             error = await error_of(store.save(other, a_journal(), expected_version=expected))
             assert isinstance(error, VersionConflict), f"expected version {expected}, stored is 1"
         assert await store.load("run") == Record(head=head, journal=()), "a refused save changes nothing"
-        assert await store.due(9) == (), "not even when it is due"
+        assert await store.due(9) == (), "a refused save does not change when the run is due"
 
 
 @clause()
@@ -145,8 +149,8 @@ async def a_save_repeated_after_a_lost_acknowledgement_is_refused_and_load_tells
         await store.save(head, expected_version=0)
         await store.save(record.head, record.journal, expected_version=1)
         error = await error_of(store.save(record.head, record.journal, expected_version=1))
-        assert isinstance(error, VersionConflict), "the save has happened already"
-        assert await store.load("run") == record, "and only once"
+        assert isinstance(error, VersionConflict), "the repeated save is refused"
+        assert await store.load("run") == record, "the save happened only once"
 
 
 @clause()
@@ -167,7 +171,7 @@ async def a_closed_store_is_unavailable(opener: Opener) -> None:
             lambda: store.release(epoch),
         ]
         for call in calls:
-            assert isinstance(await error_of(call()), StoreUnavailable), "StoreUnavailable after aclose"
+            assert isinstance(await error_of(call()), StoreUnavailable), "a closed store raises StoreUnavailable"
 
 
 CLAUSES = tuple(value for value in list(globals().values()) if isinstance(value, Clause))

@@ -24,8 +24,10 @@ async def a_cancelled_save_has_happened_or_has_not(opener: Opener) -> None:
             await store.save(head, expected_version=0)
             done, reached = await cancelled_at(stop, store.save(after.head, after.journal, expected_version=1))
             found = await store.load(head.id)
-            assert found is not None, f"the run of before is there, cancelled at stop {stop}"
-            assert found == after or (found == before and not done), f"before or after, cancelled at stop {stop}"
+            assert found is not None, f"load finds the run, save cancelled at stop {stop}"
+            assert found == after or (found == before and not done), (
+                f"the save happened completely or not at all, cancelled at stop {stop}"
+            )
             version = found.head.version
             await store.save(a_head(head.id, version=version + 1), expected_version=version)
             if not reached:
@@ -61,7 +63,9 @@ async def abort_during_a_save_leaves_no_orphan_and_no_stray_error(opener: Opener
         listed = {head.id for head in (await store.list()).heads}
         for record in records:
             found = await store.load(record.head.id)
-            assert found == (record if record.head.id in listed else None), "whole and listed, or not there at all"
+            assert found == (record if record.head.id in listed else None), (
+                "a cancelled first save is complete and listed, or absent"
+            )
 
 
 @clause()
@@ -78,7 +82,7 @@ async def a_cancelled_save_is_whole_or_not_at_all_when_it_is_large(opener: Opene
             expect_record(found, expected, f"a large save cancelled at stop {stop}")
             last = Record(head=next_head(expected.head), journal=expected.journal + a_journal())
             await store.save(last.head, a_journal(), expected_version=expected.head.version)
-            expect_record(await store.load(last.head.id), last, "the save after it appends behind what was there")
+            expect_record(await store.load(last.head.id), last, "the next save appends after the existing entries")
             if not reached:
                 break
 
@@ -117,9 +121,11 @@ async def _listed_as_loaded(store: Store, run_id: str) -> Head | None:
     }
     for asked, heads in (await lists_of(store)).items():
         told = expected[asked]
-        assert heads == ((told,) if told else ()), f"{asked}: as load has it, which is {head}"
+        assert heads == ((told,) if told else ()), f"{asked}: agrees with load, which returned {head}"
     counts = await store.count("running"), await store.count("paused")
-    assert counts == (bool(expected["running"]), bool(expected["paused"])), f"counts of what load has, which is {head}"
+    assert counts == (bool(expected["running"]), bool(expected["paused"])), (
+        f"counts agree with load, which returned {head}"
+    )
     return head
 
 
@@ -137,12 +143,14 @@ async def a_cancelled_read_leaves_the_store_in_order(opener: Opener) -> None:
         for read in reads:
             for stop in count():
                 stops = [await cancelled_at(stop, read()) for _ in range(25)]  # more calls than a pool has connections
-                assert await store.load("run") == record, f"the record as it is, after a read cancelled at stop {stop}"
+                assert await store.load("run") == record, (
+                    f"load returns the record after a read cancelled at stop {stop}"
+                )
                 record = Record(head=next_head(record.head), journal=record.journal)
                 await store.save(record.head, expected_version=record.head.version - 1)
                 if not any(reached for _, reached in stops):
                     break
-        assert (await store.list()).heads == await store.due(1) == (record.head,), "lists too"
+        assert (await store.list()).heads == await store.due(1) == (record.head,), "list and due still return the head"
 
 
 @clause()
@@ -152,11 +160,15 @@ async def a_cancelled_acquire_has_happened_or_has_not(opener: Opener) -> None:
             old = await store.acquire("old")
             done, reached = await cancelled_at(stop, store.acquire("cancelled"))
             error = await error_of(store.release(old.epoch))
-            assert error is None or isinstance(error, StaleEpoch), "a release by the owner, or by the one before"
-            assert error or not done, f"it has happened if it returned, cancelled at stop {stop}"
+            assert error is None or isinstance(error, StaleEpoch), (
+                "the release succeeds, or is refused because the owner has changed"
+            )
+            assert error or not done, f"acquire has happened if it returned, cancelled at stop {stop}"
             new = await store.acquire("new")
-            assert new.epoch > old.epoch, "an epoch above those before"
-            assert new.is_clean == (error is None), f"the owner before new left as it did, cancelled at stop {stop}"
+            assert new.epoch > old.epoch, "the epoch is greater than all earlier ones"
+            assert new.is_clean == (error is None), (
+                f"is_clean tells whether the previous owner released, cancelled at stop {stop}"
+            )
             if not reached:
                 break
 

@@ -51,7 +51,7 @@ class Clause:
         try:
             with trio.move_on_after(PATIENCE_S) as patience:
                 await self.promise(opener)
-            assert not patience.cancelled_caught, f"expected every call to return; one waits, after {PATIENCE_S} s"
+            assert not patience.cancelled_caught, f"every call returns; one still waits after {PATIENCE_S} s"
         except Exception as error:
             error.add_note(f"The clause of the Store contract: {self.name}")
             raise

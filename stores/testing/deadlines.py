@@ -16,8 +16,12 @@ async def due_gives_what_is_due_now_earliest_first(opener: Opener) -> None:
             await store.save(a_head(run_id, next_due=next_due), expected_version=0)
         assert await store.due(9) == (), "nothing is due before its time"
         for _ in range(2):
-            assert [head.id for head in await store.due(30)] == ["b", "d", "a"], "up to now, however often asked"
-        assert [head.id for head in await store.due(30, limit=2)] == ["b", "d"], "the earliest of them"
+            assert [head.id for head in await store.due(30)] == ["b", "d", "a"], (
+                "due returns all runs up to now, also when asked again"
+            )
+        assert [head.id for head in await store.due(30, limit=2)] == ["b", "d"], (
+            "with a limit, the earliest runs come first"
+        )
 
 
 @clause()
@@ -29,11 +33,11 @@ async def due_follows_every_save_and_delete(opener: Opener) -> None:
             head = next_head(head, next_due=next_due)
             await store.save(head, expected_version=head.version - 1)
             found = () if next_due is None or next_due > 10 else (head,)
-            assert await store.due(10) == found, f"due at 10, nextDue is {next_due}"
+            assert await store.due(10) == found, f"due at 10 with nextDue {next_due}"
             found = () if next_due is None else (head,)
-            assert await store.due(25) == found, f"due at 25, nextDue is {next_due}"
+            assert await store.due(25) == found, f"due at 25 with nextDue {next_due}"
         await store.delete("run", epoch=0)
-        assert await store.due(25) == (), "a run that is gone"
+        assert await store.due(25) == (), "a deleted run is not due"
 
 
 @clause()
@@ -54,7 +58,7 @@ async def due_gives_runs_of_every_status(opener: Opener) -> None:
     async with opener() as store:
         await save_all(store, [a_head(f"run-{n}", next_due=n, status=status) for n, status in enumerate(statuses)])
         found = [head.status for head in await store.due(9)]
-        assert found == list(statuses), f"runs that are over too: {found}"
+        assert found == list(statuses), f"finished runs are due too; got {found}"
 
 
 @clause()
@@ -66,15 +70,15 @@ async def due_goes_on_behind_a_head_whatever_became_of_its_run(opener: Opener) -
         await save_all(store, list(heads.values()))
         for n, run_id in enumerate(order):
             found = [head.id for head in await store.due(30, after=heads[run_id])]
-            assert found == order[n + 1 :], f"what is due behind {run_id}: {found}"
+            assert found == order[n + 1 :], f"runs due after {run_id}; got {found}"
         found = [head.id for head in await store.due(20, 2, after=heads["d"])]
-        assert found == ["a", "c"], f"two of them, up to now: {found}"
+        assert found == ["a", "c"], f"the first two runs up to now; got {found}"
         await store.save(next_head(heads["a"], next_due=99), expected_version=1)
         await store.save(next_head(heads["c"], next_due=5), expected_version=1)
         await store.delete("e", epoch=0)
         for run_id in "ace":
             found = [head.id for head in await store.due(30, after=heads[run_id])]
-            assert found == ["f"], f"behind the place that {run_id} had: {found}"
+            assert found == ["f"], f"runs due after the old place of {run_id}; got {found}"
 
 
 CLAUSES = tuple(value for value in list(globals().values()) if isinstance(value, Clause))

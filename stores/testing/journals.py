@@ -23,7 +23,7 @@ async def a_long_journal_comes_back_in_order(opener: Opener) -> None:
             done = ends
             if done < 200:
                 expect_record(await store.load("run"), Record(head=head, journal=journal[:done]), f"{done} entries")
-        expect_record(await store.load("run"), Record(head=head, journal=journal), "in the order of the saves")
+        expect_record(await store.load("run"), Record(head=head, journal=journal), "entries in the order of the saves")
 
 
 @clause()
@@ -32,9 +32,9 @@ async def a_long_journal_is_deleted_whole(opener: Opener) -> None:
     async with opener() as store:
         await store.save(a_head(), a_long_journal(LONG), expected_version=0)
         await store.delete("run", epoch=0)
-        assert await store.load("run") is None, "the run is gone"
+        assert await store.load("run") is None, "a deleted run is not loaded"
         await store.save(anew.head, anew.journal, expected_version=0)
-        expect_record(await store.load("run"), anew, "a run that begins anew under the id")
+        expect_record(await store.load("run"), anew, "a new run under the same id")
 
 
 @clause()
@@ -58,7 +58,7 @@ async def a_large_head_comes_back_whole(opener: Opener) -> None:
     async with opener() as store:
         await store.save(head, expected_version=0)
         expect_record(await store.load("run"), Record(head=head, journal=()), "a head of 1,500 open calls")
-        assert (await store.list()).heads == await store.due(1) == (head,), "list and due tell the same"
+        assert (await store.list()).heads == await store.due(1) == (head,), "list and due return the same head"
 
 
 @clause()
@@ -70,7 +70,7 @@ async def what_a_refused_save_would_append_never_comes_up(opener: Opener) -> Non
         assert isinstance(error, VersionConflict), "expected version 2, stored is 1"
         await store.save(next_head(head), a_long_journal(3, start=7_000), expected_version=1)
         whole = Record(head=next_head(head), journal=a_journal() + a_long_journal(3, start=7_000))
-        expect_record(await store.load("run"), whole, "the entries of the saves that were not refused")
+        expect_record(await store.load("run"), whole, "only the entries of accepted saves")
 
 
 CLAUSES = tuple(value for value in list(globals().values()) if isinstance(value, Clause))

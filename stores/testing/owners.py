@@ -17,7 +17,7 @@ async def each_owner_has_a_greater_epoch(opener: Opener) -> None:
         last = 0
         for name in ("one", "two", "two", "one", "", "zoë" * 100):
             epoch = (await store.acquire(name)).epoch
-            assert epoch > last, f"an epoch above {last}, also for one that comes again by the same name; got {epoch}"
+            assert epoch > last, f"each epoch is greater than {last}, also for an owner with the same name; got {epoch}"
             last = epoch
 
 
@@ -31,14 +31,14 @@ async def owners_that_come_at_once_have_epochs_of_their_own(opener: Opener) -> N
             acquired.append(await store.acquire(name))
 
         errors = await errors_of([come(f"owner {n}") for n in range(10)])
-        assert errors == [None] * 10, "nobody is refused"
+        assert errors == [None] * 10, "no acquire is refused"
         epochs = sorted(each.epoch for each in acquired)
-        assert len(set(epochs)) == 10, f"ten owners, ten epochs, and got {epochs}"
+        assert len(set(epochs)) == 10, f"ten owners get ten epochs; got {epochs}"
         clean = [each.epoch for each in acquired if each.is_clean]
-        assert clean == epochs[:1], f"only the first comes after one that left in order, and got {clean}"
+        assert clean == epochs[:1], f"only the first owner follows a release; got {clean}"
         for epoch in epochs[:-1]:
             error = await error_of(store.release(epoch))
-            assert isinstance(error, StaleEpoch), f"the owner is {epochs[-1]}, not {epoch}"
+            assert isinstance(error, StaleEpoch), f"epoch {epoch} is refused: the owner has {epochs[-1]}"
         await store.release(epochs[-1])
 
 
@@ -50,8 +50,8 @@ async def an_older_epoch_may_not_save(opener: Opener) -> None:
         await store.save(head, expected_version=0)
         new = (await store.acquire("new")).epoch
         error = await error_of(store.save(next_head(head), a_journal(), expected_version=1))
-        assert isinstance(error, StaleEpoch), "the old owner's save"
-        assert await store.load("run") == Record(head=head, journal=()), "it changed nothing"
+        assert isinstance(error, StaleEpoch), "the old owner's save is refused"
+        assert await store.load("run") == Record(head=head, journal=()), "a refused save changes nothing"
         await store.save(next_head(head, epoch=new), expected_version=1)
 
 
@@ -64,9 +64,9 @@ async def however_old_an_epoch_is_it_may_not_save(opener: Opener) -> None:
         for epoch in older:
             for late, expected in ((next_head(head, epoch=epoch), 1), (a_head("late", epoch=epoch), 0)):
                 error = await error_of(store.save(late, a_journal(), expected_version=expected))
-                assert isinstance(error, StaleEpoch), f"epoch {epoch} ended when {older[-1]} did, and earlier"
-        assert await store.load("run") == Record(head=head, journal=()), "refused saves changed nothing"
-        assert (await store.list()).heads == (head,), "and brought no other run"
+                assert isinstance(error, StaleEpoch), f"epoch {epoch} is refused: it ended with {older[-1]} or before"
+        assert await store.load("run") == Record(head=head, journal=()), "refused saves change nothing"
+        assert (await store.list()).heads == (head,), "refused saves create no run"
 
 
 @clause("fenced")
@@ -78,12 +78,16 @@ async def an_older_epoch_may_not_delete(opener: Opener) -> None:
         record = Record(head=a_head("other", epoch=new), journal=a_journal())
         await store.save(record.head, record.journal, expected_version=0)
         for run_id in ("run", "other", "never was"):
-            assert isinstance(await error_of(store.delete(run_id, epoch=old)), StaleEpoch), f"the old owner's: {run_id}"
+            assert isinstance(await error_of(store.delete(run_id, epoch=old)), StaleEpoch), (
+                f"the old owner's delete of {run_id} is refused"
+            )
         assert await store.load("other") == record, "a refused delete deletes nothing"
-        assert await store.load("run") is not None, "not even what the old owner saved"
+        assert await store.load("run") is not None, "a refused delete keeps the old owner's run"
         await store.delete("run", epoch=new)
         await store.release(new)
-        assert isinstance(await error_of(store.delete("other", epoch=new)), StaleEpoch), "after its release"
+        assert isinstance(await error_of(store.delete("other", epoch=new)), StaleEpoch), (
+            "a delete after the release is refused"
+        )
         assert await store.load("other") == record
 
 
@@ -96,12 +100,12 @@ async def saves_beside_a_change_of_owner_are_whole_or_refused(opener: Opener) ->
         results = await errors_of([*saves[:20], store.acquire("new"), *saves[20:]])
         del results[20]
         for head, error in zip(heads, results, strict=True):
-            assert error is None or isinstance(error, StaleEpoch), "a save comes before the new owner, or too late"
+            assert error is None or isinstance(error, StaleEpoch), "a save happens before the new owner, or is refused"
             found = await store.load(head.id)
-            assert (found is None) == (error is not None), "refused saves are not there, the others are"
+            assert (found is None) == (error is not None), "exactly the accepted saves are loaded"
         late = await error_of(store.save(a_head("late", epoch=old), expected_version=0))
-        assert isinstance(late, StaleEpoch), "none after the new owner was told its epoch"
-        assert await store.load("late") is None, "and nothing of it"
+        assert isinstance(late, StaleEpoch), "a save after the new owner got its epoch is refused"
+        assert await store.load("late") is None, "a refused save creates no run"
 
 
 @clause("durable")
@@ -109,7 +113,7 @@ async def epochs_grow_when_opened_again(opener: Opener) -> None:
     async with opener() as store:
         first = await store.acquire("one")
     async with opener() as store:
-        assert (await store.acquire("two")).epoch > first.epoch, f"an epoch above {first.epoch}"
+        assert (await store.acquire("two")).epoch > first.epoch, f"the epoch is greater than {first.epoch}"
 
 
 # Owners that call `release`.
@@ -118,7 +122,7 @@ async def epochs_grow_when_opened_again(opener: Opener) -> None:
 @clause("fenced")
 async def a_store_that_never_had_an_owner_is_clean(opener: Opener) -> None:
     async with opener() as store:
-        assert (await store.acquire("first")).is_clean, "nobody has left it in disorder"
+        assert (await store.acquire("first")).is_clean, "a store without an earlier owner is clean"
 
 
 @clause()
@@ -129,9 +133,11 @@ async def a_release_makes_the_store_clean_for_one_owner(opener: Opener) -> None:
         await store.release(first.epoch)
         await store.release(first.epoch)  # idempotent
         second = await store.acquire("two")
-        assert second.is_clean, "the one before has left in order"
-        assert second.epoch > first.epoch, f"an epoch above {first.epoch}"
-        assert not (await store.acquire("three")).is_clean, "the one before hasn't, and its predecessor doesn't count"
+        assert second.is_clean, "the previous owner has released"
+        assert second.epoch > first.epoch, f"the epoch is greater than {first.epoch}"
+        assert not (await store.acquire("three")).is_clean, (
+            "the previous owner has not released; earlier ones don't count"
+        )
 
 
 @clause()
@@ -140,15 +146,15 @@ async def an_owner_that_does_not_release_leaves_the_store_unclean(opener: Opener
         first = await store.acquire("one")
         await store.save(a_head(epoch=first.epoch), expected_version=0)
         for name in ("two", "three"):
-            assert not (await store.acquire(name)).is_clean, "however many there were since"
+            assert not (await store.acquire(name)).is_clean, "a missing release stays known for all later owners"
 
 
 @clause()
 async def only_the_present_owner_may_release(opener: Opener) -> None:
     async with opener() as store:
-        assert isinstance(await error_of(store.release(0)), StaleEpoch), "there is no owner"
+        assert isinstance(await error_of(store.release(0)), StaleEpoch), "a release without an owner is refused"
         old, new = (await store.acquire("old")).epoch, (await store.acquire("new")).epoch
-        for epoch, whose in ((old, "the one before's"), (new + 1, "nobody's"), (0, "nobody's")):
+        for epoch, whose in ((old, "the previous owner's"), (new + 1, "no owner's"), (0, "no owner's")):
             assert isinstance(await error_of(store.release(epoch)), StaleEpoch), f"epoch {epoch} is {whose}"
         await store.save(a_head(epoch=new), expected_version=0)
         assert not (await store.acquire("next")).is_clean, "a refused release changes nothing"
@@ -163,11 +169,11 @@ async def who_has_released_saves_no_more(opener: Opener) -> None:
         await store.release(old)
         for late, expected in ((next_head(head), 1), (a_head("late", epoch=old), 0)):
             error = await error_of(store.save(late, a_journal(), expected_version=expected))
-            assert isinstance(error, StaleEpoch), "its epoch has ended"
+            assert isinstance(error, StaleEpoch), "a save after the release is refused"
         assert await store.load("run") == Record(head=head, journal=()), "a refused save changes nothing"
-        assert await store.load("late") is None, "nor does it make a run"
+        assert await store.load("late") is None, "a refused save creates no run"
         acquired = await store.acquire("new")
-        assert acquired.is_clean, "so what the release said still holds"
+        assert acquired.is_clean, "the release still counts"
         await store.save(next_head(head, epoch=acquired.epoch), expected_version=1)
 
 
@@ -184,15 +190,15 @@ async def saves_beside_a_release_are_whole_or_refused(opener: Opener) -> None:
             at_rest.update(head.id for head in (await store.list()).heads)
 
         results = await errors_of([*saves[:20], leave(), *saves[20:]])
-        assert results.pop(20) is None, "the release itself"
+        assert results.pop(20) is None, "the release succeeds"
         assert all(error is None or isinstance(error, StaleEpoch) for error in results), (
-            "before the release, or too late"
+            "a save happens before the release, or is refused"
         )
         saved = {head.id for head, error in zip(heads, results, strict=True) if error is None}
         found = {head.id for head in (await store.list()).heads}
-        assert found == saved, "refused saves are not there, the others are"
-        assert found == at_rest, "none happens once the release has returned"
-        assert (await store.acquire("new")).is_clean, "the one before has left in order"
+        assert found == saved, "exactly the accepted saves are loaded"
+        assert found == at_rest, "no save happens after the release has returned"
+        assert (await store.acquire("new")).is_clean, "the previous owner has released"
 
 
 @clause()
@@ -204,8 +210,10 @@ async def a_cancelled_release_has_happened_or_has_not(opener: Opener) -> None:
             head = a_head(f"run-{stop}", epoch=epoch)
             refused = await error_of(store.save(head, expected_version=0))
             is_clean = (await store.acquire("new")).is_clean
-            assert is_clean == (refused is not None), f"it ends the epoch or does nothing, cancelled at stop {stop}"
-            assert is_clean or not done, "it has happened if it returned"
+            assert is_clean == (refused is not None), (
+                f"the release ends the epoch or does nothing, cancelled at stop {stop}"
+            )
+            assert is_clean or not done, "the release has happened if it returned"
             if not reached:
                 break
 
@@ -215,9 +223,9 @@ async def how_the_last_owner_left_is_known_when_opened_again(opener: Opener) -> 
     async with opener() as store:
         await store.release((await store.acquire("in order")).epoch)
     async with opener() as store:
-        assert (await store.acquire("not in order")).is_clean, "the one before has left in order"
+        assert (await store.acquire("not in order")).is_clean, "the previous owner has released"
     async with opener() as store:
-        assert not (await store.acquire("last")).is_clean, "closing the store is not releasing it"
+        assert not (await store.acquire("last")).is_clean, "closing the store does not release it"
 
 
 CLAUSES = tuple(value for value in list(globals().values()) if isinstance(value, Clause))

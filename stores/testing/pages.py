@@ -18,11 +18,11 @@ async def pages_give_every_run_of_many_once(opener: Opener) -> None:
     async with opener() as store:
         await save_all(store, heads)
         first = await store.list()
-        assert [head.id for head in first.heads] == expected[:100], "100 runs where no limit is given"
-        assert first.after is not None, "a cursor, as there are more"
+        assert [head.id for head in first.heads] == expected[:100], "the default limit is 100 runs"
+        assert first.after is not None, "the page has a cursor, because there are more runs"
         for limit in (100, 999, MANY, 5 * MANY):
             found = [head.id for head in await all_pages(store, limit)]
-            assert found == expected, f"{MANY} runs in pages of {limit}, and got {_differs(found, expected)}"
+            assert found == expected, f"{MANY} runs in pages of {limit}; got {_differs(found, expected)}"
 
 
 @clause()
@@ -34,9 +34,9 @@ async def pages_find_the_few_runs_that_pass_a_filter(opener: Opener) -> None:
         for limit in (1, 2, 100, MANY):
             page = await store.list(agent="rare", status="failed", waiting=True, limit=limit)
             found = [head.id for head in page.heads]
-            assert found == expected[:limit], f"the filters come before the limit of {limit}, and got {found}"
+            assert found == expected[:limit], f"filters apply before the limit of {limit}; got {found}"
         found = [head.id for head in await all_pages(store, 2, agent="rare")]
-        assert found == expected, f"all of them in pages of 2, and got {found}"
+        assert found == expected, f"all filtered runs in pages of 2; got {found}"
 
 
 @clause()
@@ -45,14 +45,14 @@ async def count_and_due_take_many_runs(opener: Opener) -> None:
     async with opener() as store:
         await save_all(store, heads)
         counts = await store.count("paused"), await store.count("failed")
-        assert counts == (MANY - 5, 5), f"{MANY - 5} runs are paused and 5 failed, and got {counts}"
-        assert len(await store.due(9)) == 100, "100 runs where no limit is given"
+        assert counts == (MANY - 5, 5), f"{MANY - 5} runs are paused and 5 failed; got {counts}"
+        assert len(await store.due(9)) == 100, "the default limit is 100 runs"
         for limit in (1, 99, 999, MANY, 5 * MANY):
             found = await store.due(9, limit=limit)
-            assert len(found) == min(limit, MANY), f"{MANY} runs are due, and up to {limit} were asked for"
-            assert len({head.id for head in found}) == len(found), "each of them once"
+            assert len(found) == min(limit, MANY), f"of {MANY} due runs, at most {limit} are returned"
+            assert len({head.id for head in found}) == len(found), "due returns each run once"
             dues = [head.next_due or 0 for head in found]
-            assert dues == sorted(head.next_due or 0 for head in heads)[: len(dues)], "the earliest of them"
+            assert dues == sorted(head.next_due or 0 for head in heads)[: len(dues)], "due returns the earliest runs"
 
 
 @clause()
@@ -73,12 +73,12 @@ async def a_cursor_goes_on_where_it_was_while_runs_change(opener: Opener) -> Non
         await store.save(a_head("run-0", created_at=6), expected_version=0)
         second = await store.list(status="paused", limit=3, after=first.after)
         found = [head.id for head in second.heads]
-        assert found == ["run-5", "run-3", "run-2"], f"what comes behind run-7 now: {found}"
+        assert found == ["run-5", "run-3", "run-2"], f"the runs after run-7; got {found}"
         again = await store.list(status="paused", limit=3, after=first.after)
-        assert again == second, "the same for the same cursor"
+        assert again == second, "the same cursor returns the same page"
         last = await store.list(status="paused", limit=3, after=second.after)
-        assert [head.id for head in last.heads] == ["run-1"], "and the rest"
-        assert last.after is None, "no cursor where nothing is left"
+        assert [head.id for head in last.heads] == ["run-1"], "the last page has the rest"
+        assert last.after is None, "the last page has no cursor"
 
 
 def _many() -> list[Head]:

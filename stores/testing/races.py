@@ -20,10 +20,12 @@ async def of_many_writers_one_wins_and_the_others_are_told(opener: Opener) -> No
         for version in range(3):
             heads = [a_head(version=version + 1, metadata={"writer": n}) for n in range(10)]
             results = await errors_of([store.save(head, a_journal()[:1], expected_version=version) for head in heads])
-            assert [type(error) for error in results if error] == [VersionConflict] * 9, "all but one are refused"
+            assert [type(error) for error in results if error] == [VersionConflict] * 9, "all saves but one are refused"
             record = await store.load("run")
             winner = heads[results.index(None)]
-            assert record == Record(head=winner, journal=a_journal()[:1] * (version + 1)), "the winner's save alone"
+            assert record == Record(head=winner, journal=a_journal()[:1] * (version + 1)), (
+                "only the accepted save is stored"
+            )
 
 
 @clause()
@@ -62,7 +64,9 @@ async def _write_and_read(store: Store, saves: int, append: Sequence[Entry]) -> 
         for _ in range(3):
             nursery.start_soon(read, torn)
         nursery.start_soon(write, nursery.cancel_scope)
-    assert torn == [], f"head and journal of one save, each appending {len(append)} entries, and got {torn[0]}"
+    assert torn == [], (
+        f"load returns head and journal of the same save, each with {len(append)} more entries; got {torn[0]}"
+    )
 
 
 @clause()
@@ -71,9 +75,9 @@ async def saves_of_many_runs_at_once_all_land(opener: Opener) -> None:
         heads = [a_head(f"run-{n:03}", created_at=n) for n in range(100)]
         errors = await errors_of([store.save(head, a_journal(), expected_version=0) for head in heads])
         assert errors == [None] * 100, "no save is refused"
-        assert (await store.list()).heads == tuple(reversed(heads)), "all are listed"
+        assert (await store.list()).heads == tuple(reversed(heads)), "all runs are listed"
         for head in heads[::10]:
-            assert await store.load(head.id) == Record(head=head, journal=a_journal()), "each with its own journal"
+            assert await store.load(head.id) == Record(head=head, journal=a_journal()), "each run has its own journal"
 
 
 @clause()
@@ -86,14 +90,16 @@ async def a_save_beside_a_delete_brings_nothing_back(opener: Opener) -> None:
             pair = (store.save(next_head(head), a_journal(), expected_version=1), store.delete(head.id, epoch=0))
             calls += pair if n % 2 else reversed(pair)
         for n, error in enumerate(await errors_of(calls)):
-            assert error is None or isinstance(error, VersionConflict), f"run-{n // 2}: a save comes before or too late"
+            assert error is None or isinstance(error, VersionConflict), (
+                f"run-{n // 2}: a save happens before the delete, or is refused"
+            )
         for head in heads:
-            assert await store.load(head.id) is None, f"{head.id} is deleted, whichever came first"
-        assert (await store.list()).heads == await store.due(9) == (), "from the lists too"
-        assert await store.count("paused") == 0, "and from the counts"
+            assert await store.load(head.id) is None, f"{head.id} is deleted in either order"
+        assert (await store.list()).heads == await store.due(9) == (), "deleted runs are not listed"
+        assert await store.count("paused") == 0, "deleted runs are not counted"
         anew = Record(head=a_head("run-0"), journal=a_journal()[:1])
         await store.save(anew.head, anew.journal, expected_version=0)
-        assert await store.load("run-0") == anew, "nothing of the old run is left"
+        assert await store.load("run-0") == anew, "load returns nothing of the deleted run"
 
 
 @clause()
@@ -126,7 +132,7 @@ async def lists_give_every_run_as_one_save_left_it(opener: Opener) -> None:
                 writers.start_soon(write, "run-1")
                 writers.start_soon(write, "run-3")
             readers.cancel_scope.cancel()
-        assert wrong == [], f"lists of runs, each as one of its saves left it: {wrong[0]}"
+        assert wrong == [], f"lists show each run as one of its saves left it; {wrong[0]}"
 
 
 def _state_of(run_id: str, version: int) -> Head:

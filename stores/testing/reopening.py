@@ -22,8 +22,10 @@ async def what_was_saved_is_there_when_opened_again(opener: Opener) -> None:
         await store.save(a_head("gone"), expected_version=0)
         await store.delete("gone", epoch=0)
     async with opener() as store:
-        assert await store.load("run") == record, "what was saved before the store was closed"
-        assert (await store.list()).heads == await store.due(7) == (record.head,), "the one run that was not deleted"
+        assert await store.load("run") == record, "saves before the close are still there"
+        assert (await store.list()).heads == await store.due(7) == (record.head,), (
+            "only the run that was not deleted is listed"
+        )
 
 
 @clause("durable")
@@ -37,13 +39,13 @@ async def what_was_saved_is_there_however_the_store_was_left(opener: Opener) -> 
     after = Record(head=next_head(record.head), journal=record.journal)
     try:
         async with opener() as store:
-            expect_record(await store.load("run"), record, "what was saved before its block was cancelled")
+            expect_record(await store.load("run"), record, "saves before the block was cancelled")
             await store.save(after.head, expected_version=1)
             raise _Left
     except* _Left:  # alone, or in the group of the store's nursery
         pass
     async with opener() as store:
-        expect_record(await store.load("run"), after, "what was saved before its block raised")
+        expect_record(await store.load("run"), after, "saves before the block raised")
 
 
 class _Left(Exception):
@@ -61,10 +63,10 @@ async def only_one_may_have_it_open(opener: Opener) -> None:
                     pass
             except StoreInUse as refused:
                 error = refused
-            assert error is not None, "StoreInUse for each other one"
+            assert error is not None, "every other opening raises StoreInUse"
             head = next_head(head)
             await store.save(head, expected_version=head.version - 1)
-            assert (await store.list()).heads == (head,), "and nothing changes for the one that has it"
+            assert (await store.list()).heads == (head,), "the first opening still works"
     async with opener():
         pass
 
@@ -82,8 +84,8 @@ async def a_run_goes_on_when_opened_again(opener: Opener) -> None:
             late = a_head(version=head.version, created_at=head.version)  # the first save's createdAt must stay
             await store.save(late, journal[done:ends], expected_version=stored)
             whole = Record(head=head, journal=journal[:ends])
-            expect_record(await store.load("run"), whole, "the saves of every opening")
-            assert (await store.list()).heads == (head,), "list tells the same"
+            expect_record(await store.load("run"), whole, "the saves of all openings")
+            assert (await store.list()).heads == (head,), "list returns the same head"
         done = ends
 
 
@@ -108,7 +110,7 @@ async def lists_are_the_same_when_opened_again(opener: Opener) -> None:
     async with opener() as store:
         after = await lists_of(store)
         for asked, found in before.items():
-            assert after[asked] == found, f"{asked}: the same as before the store was closed"
+            assert after[asked] == found, f"{asked}: same as before the close"
 
 
 @clause("durable")
@@ -118,10 +120,12 @@ async def saves_beside_a_close_are_whole_or_refused(opener: Opener) -> None:
         await store.save(records[0].head, records[0].journal, expected_version=0)  # a save that surely comes before it
         saves = [store.save(record.head, record.journal, expected_version=0) for record in records[1:]]
         errors = [None, *await errors_of([*saves[:20], store.aclose(), *saves[20:]])]
-    assert errors.pop(21) is None, "the close itself"
+    assert errors.pop(21) is None, "the close succeeds"
     async with opener() as store:
         for record, error in zip(records, errors, strict=True):
-            assert error is None or isinstance(error, StoreUnavailable), "a save comes before the close or too late"
+            assert error is None or isinstance(error, StoreUnavailable), (
+                "a save happens before the close, or is refused"
+            )
             if (found := await store.load(record.head.id)) or error is None:
                 expect_record(found, record, "a save that returned before the store was closed")
 
@@ -133,12 +137,12 @@ async def older_epochs_are_refused_when_opened_again(opener: Opener) -> None:
         await store.save(a_head(epoch=epochs[2]), expected_version=0)
     async with opener() as store:
         for epoch in epochs[:2]:
-            await _expect_stale(store, epoch, "an owner before the last one")
+            await _expect_stale(store, epoch, "an owner before the last")
         epochs.append((await store.acquire("three")).epoch)
         await store.release(epochs[3])
     async with opener() as store:
         for epoch in epochs:
-            await _expect_stale(store, epoch, "one that was replaced or has left")
+            await _expect_stale(store, epoch, "an owner that was replaced or has released")
 
 
 async def _expect_stale(store: Store, epoch: int, whose: str) -> None:

@@ -50,13 +50,13 @@ async def ids_are_told_apart_whatever_they_look_like(opener: Opener) -> None:
             record = records[record.head.id] = Record(head=next_head(record.head), journal=record.journal)
             await store.save(record.head, record.journal, expected_version=1)
         found = [head.id for head in await all_pages(store, 7)]
-        assert found == sorted(IDS, reverse=True), f"where createdAt is equal, by the id's characters: {found}"
+        assert found == sorted(IDS, reverse=True), f"with equal createdAt, ordered by the id's characters; got {found}"
         for run_id in IDS[::3]:
             await store.delete(run_id, epoch=0)
             del records[run_id]
         for run_id in IDS:
             if record := records.get(run_id):
-                expect_record(await store.load(run_id), record, "a run beside deleted ones")
+                expect_record(await store.load(run_id), record, "a run that was not deleted")
             else:
                 assert await store.load(run_id) is None, f"run {run_id} is deleted"
         found = {head.id for head in await all_pages(store, 7)}
@@ -90,8 +90,10 @@ async def every_field_comes_back(opener: Opener) -> None:
     record = Record(head=full_head("run"), journal=every_entry())
     async with opener() as store:
         await store.save(record.head, record.journal, expected_version=0)
-        expect_record(await store.load("run"), record, "all that a record may hold")
-        assert (await store.list()).heads == await store.due(MAX_INT) == (record.head,), "list and due give whole heads"
+        expect_record(await store.load("run"), record, "a record with every field")
+        assert (await store.list()).heads == await store.due(MAX_INT) == (record.head,), (
+            "list and due return whole heads"
+        )
 
 
 @clause()
@@ -102,7 +104,7 @@ async def an_empty_text_is_not_an_absent_one(opener: Opener) -> None:
             entry = DecisionEntry(tool_call_id="", outcome="declined", at=0, args_digest="", by=text, reason=text)
             await store.save(head, (entry,), expected_version=0)
             expect_record(await store.load(run_id), Record(head=head, journal=(entry,)), f"{run_id} texts")
-            assert head in (await store.list(agent="")).heads, "an agent of no name is asked for like any other"
+            assert head in (await store.list(agent="")).heads, "an empty agent name can be filtered for"
 
 
 def _record_of(run_id: str) -> Record:
