@@ -22,10 +22,12 @@ __all__ = [
     "Message",
     "ModelDescriptor",
     "Opaque",
+    "ReasoningFormat",
     "StopReason",
     "Text",
     "Thinking",
     "ToolCall",
+    "ToolChoiceKind",
     "ToolResultMessage",
     "Usage",
     "UserBlock",
@@ -230,17 +232,32 @@ class ToolResultMessage(Wire, frozen=True, tag="toolResult", tag_field="role"):
 Message = UserMessage | AssistantMessage | ToolResultMessage
 
 
+ToolChoiceKind = Literal["auto", "none", "required", "tool"]  # `tool`: one tool, by its name
+ReasoningFormat = Literal["none", "openai", "openrouter", "thinking", "together", "chat_template"]
+
+
 class Compat(Wire, frozen=True, metaclass=NamesOptions):
-    """How a server that speaks one of OpenAI's APIs differs from OpenAI's own; None: it doesn't. Of Ollama's models,
-    only `supports_reasoning_effort` counts."""
+    """How a server that speaks one of OpenAI's APIs differs from OpenAI's own. None: as the server's host is known to
+    do (`actors/models/presets.py`), else as OpenAI does. Of Ollama's models, only `supports_reasoning_effort` counts.
+
+    `reasoning_format` says how a chat completions server is asked to think:
+    - `none`: it can't be asked. `openai`: `reasoning_effort`. `openrouter`: `reasoning.effort`.
+    - `thinking`: `thinking.type`, on or off, and `reasoning_effort` unless `supports_reasoning_effort` is False.
+    - `together`: `reasoning.enabled`, and `reasoning_effort`.
+    - `chat_template`: `chat_template_kwargs.enable_thinking`, on or off.
+    """
 
     max_tokens_field: Literal["max_completion_tokens", "max_tokens"] | None = None  # what bounds the answer
-    reasoning_format: Literal["none", "openai"] | None = None  # how reasoning is asked for
+    reasoning_format: ReasoningFormat | None = None
     supports_reasoning_effort: bool | None = None  # how hard to think; of Ollama's, None: gpt-oss's do
+    reasoning_efforts: tuple[str, ...] | None = None  # the words it takes, from least to most; None: as they are asked
     supports_strict_tool_schema: bool | None = None
     supports_usage_in_streaming: bool | None = None
     tool_call_id_format: Literal["passthrough", "safe64", "mistral9"] | None = None  # of the ids it takes
     requires_tool_result_name: bool | None = None  # a result must name its tool
+    tool_choices: tuple[ToolChoiceKind, ...] | None = None  # those it takes; None: all
+    seed_field: Literal["seed", "random_seed"] | None = None
+    refused_fields: tuple[str, ...] | None = None  # of the body, by OpenAI's names: never sent
 
 
 class ModelDescriptor(Wire, frozen=True, metaclass=NamesOptions):

@@ -21,9 +21,10 @@ from ..messages import (
     UserBlock,
     UserMessage,
 )
-from ..options import ModelOptions
+from ..options import ModelOptions, NamedTool
 from .adapter import Context, HTTPRequest
 from .anthropic_thinking import takes_temperature, think
+from .extra import with_extra
 from .handover import GO_ON, NO_OUTPUT, Rules, hand_over, longest, opaque_json
 
 __all__ = ["API", "DEFAULT_MAX_TOKENS", "build_request"]
@@ -51,17 +52,27 @@ def build_request(model: ModelDescriptor, context: Context, options: ModelOption
     """A streaming call of `POST /v1/messages`.
 
     - `max_tokens`: the options', else the model's maximum, else `DEFAULT_MAX_TOKENS`.
-    - `reasoning`: see `anthropic_thinking`. `temperature` is left out where the model thinks or doesn't take one.
+    - `reasoning`: see `anthropic_thinking`. `temperature` and `top_p` are left out where the model thinks or doesn't
+      take them.
+    - `tool_choice`: a model that must call a tool isn't asked to think, and gets no thinking back: the API refuses
+      both at once.
     - Cache marks: at most four, the latest ones; one that is to live long makes those before it live as long, because
       the API wants them in that order. `cache` of the options marks tools, system prompt and the last message.
     - A transcript with tool calls, and no tools any more: those it names are declared, and the model may not call them.
     """
     max_tokens = options.max_tokens or model.max_output_tokens or DEFAULT_MAX_TOKENS
     handed = hand_over(context.messages, model, Rules())
-    thought = think(model.id, options.reasoning, max_tokens, replays=_replays(handed), resumes=_resumes(handed))
+    forced = options.forces_tool
+    thought = think(
+        model.id,
+        None if forced else options.reasoning,
+        max_tokens,
+        replays=_replays(handed) and not forced,
+        resumes=_resumes(handed),
+    )
     tools, callable_ = _tools(model, context, handed)
     system: list[_Block] = [_text(context.instructions)] if context.instructions.strip() else []
-    messages = _messages(handed, with_thinking=not thought.off, resumes=context.resumes)
+    messages = _messages(handed, with_thinking=not (thought.off or forced), resumes=context.resumes)
     _mark(tools, options.cache_tools)
     _mark(system, options.cache_instructions)
     _settle_breakpoints(tools, system, messages, options)
@@ -73,17 +84,52 @@ def build_request(model: ModelDescriptor, context: Context, options: ModelOption
         body["tools"] = tools
     if not callable_:
         body["tool_choice"] = {"type": "none"}
+    elif tools and (choice := _tool_choice(options)):
+        body["tool_choice"] = choice
     body |= thought.params
+    body |= _options(options)
+    if options.response_schema is not None:
+        answer = {"type": "json_schema", "schema": options.response_schema}
+        body["output_config"] = {**body.get("output_config", {}), "format": answer}
     version = VERSION
-    if options.temperature is not None and not thought.on and takes_temperature(model.id):
-        body["temperature"] = options.temperature
+    if not thought.on and takes_temperature(model.id) and (sampling := _sampling(options)):
+        body |= sampling
         version = VERSION_WITH_TEMPERATURE
-    if options.user_id:
-        body["metadata"] = {"user_id": options.user_id}
     headers = {"content-type": "application/json", "accept": "text/event-stream", "anthropic-version": version}
     if thought.betas:
         headers["anthropic-beta"] = ",".join(thought.betas)
-    return HTTPRequest("POST", "/v1/messages", headers, codec.to_json(body))
+    return HTTPRequest("POST", "/v1/messages", headers, codec.to_json(with_extra(body, options)))
+
+
+def _options(options: ModelOptions) -> dict[str, Any]:
+    fields: dict[str, Any] = {}
+    if options.user_id:
+        fields["metadata"] = {"user_id": options.user_id}
+    if options.stop:
+        fields["stop_sequences"] = list(options.stop)
+    if options.service_tier is not None:
+        fields["service_tier"] = options.service_tier
+    return fields
+
+
+def _sampling(options: ModelOptions) -> dict[str, Any]:
+    """`temperature`, else `top_p`: models refuse both at once."""
+    if options.temperature is not None:
+        return {"temperature": options.temperature}
+    return {} if options.top_p is None else {"top_p": options.top_p}
+
+
+def _tool_choice(options: ModelOptions) -> _Block | None:
+    """Which tool to call, and whether at most one; None where nothing is asked for."""
+    choice = options.tool_choice
+    if choice == "none":
+        return {"type": "none"}
+    if choice is None and options.parallel_tool_calls is None:
+        return None
+    named = {"type": "tool", "name": choice.name} if isinstance(choice, NamedTool) else None
+    chosen: _Block = named or {"type": "any" if choice == "required" else "auto"}
+    alone = {"disable_parallel_tool_use": True} if options.parallel_tool_calls is False else {}
+    return chosen | alone
 
 
 def _replays(handed: Sequence[Message]) -> bool:

@@ -45,6 +45,7 @@ def think(model_id: str, reasoning: Reasoning | None, max_tokens: int, *, replay
 
     Asking is enough: whether the descriptor says that the model can reason doesn't matter, as one made from a bare
     name doesn't know. What is no Claude, but speaks this API, is asked as the oldest thinking models are."""
+    reasoning = None if reasoning == "none" else reasoning  # as little as can be is what nothing asked for gets
     version = _version(model_id)
     if version is None or version < _FIRST_ADAPTIVE:
         return _budgeted(version, reasoning, max_tokens, resumes=resumes)

@@ -30,6 +30,7 @@ from ..record import ToolSpec
 from .adapter import Adapter, Context, HTTPRequest
 from .decoding import StreamDecoder, arguments_text, parse, priced
 from .error_words import reported
+from .extra import with_extra
 from .finish_reasons import stop_reason
 from .handover import GO_ON, Rules, hand_over
 from .message_writer import WireError
@@ -40,12 +41,14 @@ __all__ = ["ADAPTER", "Decoder", "build_request", "list_request", "read_models"]
 _API = "ollama-chat"
 _RULES = Rules(call_ids="passthrough", unsigned_thinking=True)
 _LEVELS = {"minimal": "low", "low": "low", "medium": "medium", "high": "high", "xhigh": "max"}
-_GPT_OSS_LEVELS = _LEVELS | {"xhigh": "high"}  # it knows three; for others the server falls back to the middle one
+# It always thinks, and knows three levels; for others the server falls back to the middle one.
+_GPT_OSS_LEVELS = _LEVELS | {"none": "low", "xhigh": "high"}
 _PARAGRAPH = "\n\n"  # between the blocks of a message: the wire has one text a message
 
 
 def build_request(model: ModelDescriptor, context: Context, options: ModelOptions) -> HTTPRequest:
-    """A streaming call. Tools are left out for a model that can't call them: the server would refuse the request.
+    """A streaming call. Tools are left out for a model that can't call them (the server would refuse the request), and
+    where `tool_choice` is `none`: the API has no other choice of tools.
 
     `think` is sent only where `options.reasoning` asks for it; without it a model that can think does so, as the server
     decides, and `false` would let some models' thinking leak into their text. Most models take `true`, whatever
@@ -56,7 +59,7 @@ def build_request(model: ModelDescriptor, context: Context, options: ModelOption
     and the default is 4k tokens below 24 GiB of video memory (docs.ollama.com, "Context length"; `truncate` and `shift`
     in `api/types.go`)."""
     body: dict[str, Any] = {"model": model.id, "messages": _messages(model, context), "stream": True}
-    if context.tools and model.tools:
+    if context.tools and model.tools and options.tool_choice != "none":
         body["tools"] = [_tool(tool) for tool in context.tools]
     if model.context_window is not None:
         body |= {"truncate": False, "shift": False}
@@ -66,16 +69,23 @@ def build_request(model: ModelDescriptor, context: Context, options: ModelOption
         "num_ctx": model.context_window,
         "num_predict": options.max_tokens,
         "temperature": options.temperature,
+        "top_p": options.top_p,
+        "seed": options.seed,
+        "stop": list(options.stop) or None,
     }
     if settings := {name: value for name, value in wishes.items() if value is not None}:
         body["options"] = settings
+    if options.response_schema is not None:
+        body["format"] = options.response_schema
     headers = {"content-type": "application/json", "accept": "application/x-ndjson"}
-    return HTTPRequest("POST", "/api/chat", headers, codec.to_json(body))
+    return HTTPRequest("POST", "/api/chat", headers, codec.to_json(with_extra(body, options)))
 
 
 def _think(model: ModelDescriptor, reasoning: str) -> bool | str:
     if "gpt-oss" in model.id.lower():
         return _GPT_OSS_LEVELS[reasoning]
+    if reasoning == "none":
+        return False
     return _LEVELS[reasoning] if model.compat and model.compat.supports_reasoning_effort else True
 
 

@@ -35,9 +35,11 @@ from ..messages import (
 )
 from ..options import ModelOptions
 from .adapter import Context, HTTPRequest
+from .extra import with_extra
 from .handover import GO_ON, Rules, hand_over, longest
 from .openai_caching import breakpoint_of, cache_fields, cache_key, cache_wish, has_breakpoints
-from .openai_models import at_openai, data_url, effort_of, generation, never_reasons, reasons
+from .openai_chat_options import option_fields, reasoning_fields, sampling_fields
+from .openai_models import at_openai, data_url, generation
 from .reasoning_details import FIELD, details_in
 from .strict_schema import is_strict
 
@@ -55,7 +57,6 @@ _UNSIGNED = {"extra_content": {"google": {"thought_signature": "skip_thought_sig
 
 _IMAGES_BELOW = "(The images are in the next user message.)"
 _RESULTS_READ = "(I have read the results.)"
-_NO_REASONING_WITH_TOOLS_FROM = (5, 4)
 
 _JSON = dict[str, Any]
 _Block = TypeVar("_Block", bound=Text | Image | Thinking | ToolCall)
@@ -78,18 +79,20 @@ def build_request(model: ModelDescriptor, context: Context, options: ModelOption
     }
     if compat.supports_usage_in_streaming is not False:
         body["stream_options"] = {"include_usage": True}
-    if options.max_tokens is not None:
-        body[compat.max_tokens_field or "max_completion_tokens"] = options.max_tokens
     body |= _tools(model, context, compat)
-    body |= _reasoning(model, options, compat, with_tools="tools" in body)
+    with_tools = "tools" in body
+    body |= option_fields(options, compat, with_tools=with_tools)
+    body |= reasoning_fields(model, options, compat, with_tools=with_tools)
     known_at_openai = at_openai(model) or generation(model) > (0, 0)
     body |= cache_fields(model, options, wish, keyed=wish is not None and known_at_openai)
-    # OpenAI's own models refuse it while they reason; what others do is theirs.
-    thinks = at_openai(model) and reasons(model) and body.get("reasoning_effort") != "none"
-    if options.temperature is not None and not thinks:
-        body["temperature"] = options.temperature
+    body |= sampling_fields(model, options, body.get("reasoning_effort"))
     if at_openai(model):
         body |= _for_openai(options)
+    for refused in compat.refused_fields or ():
+        body.pop(refused, None)
+    if "seed" in body and compat.seed_field:
+        body[compat.seed_field] = body.pop("seed")
+    body = with_extra(body, options)
     headers = {"content-type": "application/json", "accept": "text/event-stream"}
     return HTTPRequest("POST", "/chat/completions", headers, codec.to_json(body))
 
@@ -104,19 +107,6 @@ def _tools(model: ModelDescriptor, context: Context, compat: Compat) -> _JSON:
             function["strict"] = is_strict(tool.parameters)
         tools.append({"type": "function", "function": function})
     return {"tools": tools}
-
-
-def _reasoning(model: ModelDescriptor, options: ModelOptions, compat: Compat, *, with_tools: bool) -> _JSON:
-    if compat.reasoning_format == "none" or compat.supports_reasoning_effort is False or never_reasons(model):
-        return {}
-    # From gpt-5.4 on, this API refuses tools together with reasoning, and from gpt-5.5 on reasoning is the default: so
-    # that tools work at all, it has to be switched off. For both at once there is the Responses API.
-    # github.com/openai/openai-openapi/issues/541, and the words of the error (as of September 2026).
-    if generation(model) >= _NO_REASONING_WITH_TOOLS_FROM and (
-        with_tools or (reasons(model) and options.reasoning is None)
-    ):
-        return {"reasoning_effort": "none"}
-    return {"reasoning_effort": effort_of(model, options.reasoning)} if options.reasoning and reasons(model) else {}
 
 
 def _for_openai(options: ModelOptions) -> _JSON:

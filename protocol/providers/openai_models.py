@@ -43,6 +43,8 @@ def effort_of(model: ModelDescriptor, reasoning: Reasoning) -> str:
     """How hard to think, in the nearest word that one of OpenAI's models knows: it refuses others. What isn't called
     like one gets the word as it stands."""
     known, older = generation(model), _O_SERIES.match(model.id) is not None
+    if reasoning == "none" and (older or known == (5, 0)):  # which can't be kept from it
+        reasoning = "minimal"
     if reasoning == "minimal" and (older or known > (5, 0)):  # which alone knows it
         return "low"
     if reasoning == "xhigh" and (older or (5, 0) <= known < _XHIGH_FROM) and "codex-max" not in model.id:

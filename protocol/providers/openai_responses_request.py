@@ -34,11 +34,13 @@ from ..messages import (
     ToolResultMessage,
     UserBlock,
 )
-from ..options import ModelOptions
+from ..options import ModelOptions, NamedTool
 from ..record import ToolSpec
 from .adapter import Context, HTTPRequest
+from .extra import with_extra
 from .handover import Rules, hand_over, longest, opaque_json
 from .openai_caching import breakpoint_of, cache_fields, cache_wish, has_breakpoints
+from .openai_chat_options import schema_name
 from .openai_models import data_url, effort_of, reasons
 from .strict_schema import is_strict
 
@@ -74,8 +76,8 @@ _KEPT = msgspec.json.Decoder(Kept)
 
 
 def build_request(model: ModelDescriptor, context: Context, options: ModelOptions) -> HTTPRequest:
-    """A streaming call. Wishes that the model can't have are left out: `temperature` of one that reasons, `reasoning`
-    of one that doesn't, images, tools."""
+    """A streaming call. Wishes that the model can't have are left out: `temperature` and `top_p` of one that reasons,
+    `reasoning` of one that doesn't, images, tools. The API has no `stop` and no `seed`."""
     compat = model.compat or Compat()
     messages = hand_over(context.messages, model, RULES)
     breakpoints = has_breakpoints(model) and options.cache != "none"
@@ -96,14 +98,27 @@ def build_request(model: ModelDescriptor, context: Context, options: ModelOption
         body["input"].insert(0, {"type": "message", "role": "developer", "content": [part]})
     elif context.instructions.strip():
         body["instructions"] = context.instructions
-    if options.max_tokens is not None:
-        body["max_output_tokens"] = options.max_tokens
-    if options.temperature is not None and not reasons(model):
-        body["temperature"] = options.temperature
-    if metadata := _metadata(options.metadata):
-        body["metadata"] = metadata
+    body |= _options(model, options, with_tools="tools" in body)
     headers = {"accept": "text/event-stream", "content-type": "application/json"}
-    return HTTPRequest("POST", "/responses", headers, codec.to_json(body))
+    return HTTPRequest("POST", "/responses", headers, codec.to_json(with_extra(body, options)))
+
+
+def _options(model: ModelDescriptor, options: ModelOptions, *, with_tools: bool) -> _Json:
+    wishes: _Json = {"max_output_tokens": options.max_tokens, "service_tier": options.service_tier}
+    if not reasons(model) or options.reasoning == "none":
+        wishes |= {"temperature": options.temperature, "top_p": options.top_p}
+    if with_tools:
+        wishes |= {"tool_choice": _tool_choice(options), "parallel_tool_calls": options.parallel_tool_calls}
+    if (schema := options.response_schema) is not None:
+        form = {"type": "json_schema", "name": schema_name(schema), "schema": schema, "strict": is_strict(schema)}
+        wishes["text"] = {"format": form}
+    wishes["metadata"] = _metadata(options.metadata) or None
+    return {name: value for name, value in wishes.items() if value is not None}
+
+
+def _tool_choice(options: ModelOptions) -> str | _Json | None:
+    choice = options.tool_choice
+    return {"type": "function", "name": choice.name} if isinstance(choice, NamedTool) else choice
 
 
 def _tools(model: ModelDescriptor, context: Context, compat: Compat) -> _Json:
@@ -129,7 +144,9 @@ def _reasoning(model: ModelDescriptor, options: ModelOptions, compat: Compat) ->
     if not reasons(model) or compat.reasoning_format == "none":
         return {}
     asked: _Json = {"include": ["reasoning.encrypted_content"]}
-    if options.reasoning is not None:
+    if options.reasoning == "none":
+        asked["reasoning"] = {"effort": effort_of(model, "none")}
+    elif options.reasoning is not None:
         effort = {} if compat.supports_reasoning_effort is False else {"effort": effort_of(model, options.reasoning)}
         asked["reasoning"] = {**effort, "summary": "auto"}
     return asked

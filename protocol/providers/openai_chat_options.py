@@ -1,0 +1,100 @@
+"""What a chat completions request says of the options of a model call, in the words of the server that gets it. Pure.
+
+How a server differs is in `Compat`. Source of the fields: the types of OpenAI's Python SDK 3.54.0 (October 2026); of
+other servers' words: `actors/models/presets.py`.
+"""
+
+from typing import Any
+
+from ..messages import Compat, ModelDescriptor
+from ..options import ModelOptions, NamedTool, Reasoning
+from .openai_models import at_openai, effort_of, generation, never_reasons, reasons
+from .strict_schema import is_strict
+
+__all__ = ["option_fields", "reasoning_fields", "sampling_fields", "schema_name"]
+
+_LEVELS: tuple[Reasoning, ...] = ("none", "minimal", "low", "medium", "high", "xhigh")
+_NO_REASONING_WITH_TOOLS_FROM = (5, 4)
+
+_JSON = dict[str, Any]
+
+
+def option_fields(options: ModelOptions, compat: Compat, *, with_tools: bool) -> _JSON:
+    """All fields but those of reasoning and caching. Fields that the server refuses are among them."""
+    fields: _JSON = {}
+    if options.max_tokens is not None:
+        fields[compat.max_tokens_field or "max_completion_tokens"] = options.max_tokens
+    if options.stop:
+        fields["stop"] = list(options.stop)
+    wishes = {"seed": options.seed, "service_tier": options.service_tier}
+    if with_tools:  # OpenAI refuses both without tools
+        wishes |= {"tool_choice": _tool_choice(options), "parallel_tool_calls": options.parallel_tool_calls}
+    fields |= {name: value for name, value in wishes.items() if value is not None}
+    if options.response_schema is not None:
+        fields["response_format"] = _response_format(options.response_schema, compat)
+    return fields
+
+
+def reasoning_fields(model: ModelDescriptor, options: ModelOptions, compat: Compat, *, with_tools: bool) -> _JSON:
+    """How hard to think. Left out where the model can't, or can't be asked."""
+    form = compat.reasoning_format or "openai"
+    takes_effort = compat.supports_reasoning_effort is not False
+    if form == "none" or never_reasons(model) or (form == "openai" and not takes_effort):
+        return {}
+    # From gpt-5.4 on, this API refuses tools together with reasoning, and from gpt-5.5 on reasoning is the default: so
+    # that tools work at all, it has to be switched off. For both at once there is the Responses API.
+    # github.com/openai/openai-openapi/issues/541, and the words of the error (as of September 2026).
+    if generation(model) >= _NO_REASONING_WITH_TOOLS_FROM and (
+        with_tools or (reasons(model) and options.reasoning is None)
+    ):
+        return {"reasoning_effort": "none"}
+    if options.reasoning is None or not reasons(model):
+        return {}
+    thinks = options.reasoning != "none"
+    effort = _nearest(effort_of(model, options.reasoning), compat.reasoning_efforts)
+    with_effort: _JSON = {"reasoning_effort": effort} if takes_effort and thinks else {}
+    match form:
+        case "openai":
+            return {"reasoning_effort": effort}
+        case "openrouter":
+            return {"reasoning": {"effort": effort}}
+        case "thinking":
+            return {"thinking": {"type": "enabled" if thinks else "disabled"}, **with_effort}
+        case "together":
+            return {"reasoning": {"enabled": thinks}, **with_effort}
+        case "chat_template":
+            return {"chat_template_kwargs": {"enable_thinking": thinks}}
+
+
+def sampling_fields(model: ModelDescriptor, options: ModelOptions, effort: str | None) -> _JSON:
+    """`temperature` and `top_p`. OpenAI's own models refuse both while they reason; what others do is theirs."""
+    if at_openai(model) and reasons(model) and effort != "none":
+        return {}
+    wishes = {"temperature": options.temperature, "top_p": options.top_p}
+    return {name: value for name, value in wishes.items() if value is not None}
+
+
+def schema_name(schema: _JSON) -> str:
+    """What the API calls a response schema: it wants a name of 1 to 64 letters, digits, _ and -."""
+    title = schema.get("title")
+    name = "".join(char if char.isascii() and (char.isalnum() or char in "_-") else "_" for char in str(title))[:64]
+    return name if isinstance(title, str) and title else "answer"
+
+
+def _tool_choice(options: ModelOptions) -> str | _JSON | None:
+    choice = options.tool_choice
+    return {"type": "function", "function": {"name": choice.name}} if isinstance(choice, NamedTool) else choice
+
+
+def _response_format(schema: _JSON, compat: Compat) -> _JSON:
+    strict = {} if compat.supports_strict_tool_schema is False else {"strict": is_strict(schema)}
+    return {"type": "json_schema", "json_schema": {"name": schema_name(schema), "schema": schema, **strict}}
+
+
+def _nearest(effort: str, known: tuple[str, ...] | None) -> str:
+    """The word that asks for as much, or for the next less. Thinking that is asked for is never switched off."""
+    if not known or effort in known or effort not in _LEVELS:
+        return effort
+    words = known if effort == "none" else tuple(word for word in known if word != "none")
+    less = [word for word in words if word in _LEVELS and _LEVELS.index(word) < _LEVELS.index(effort)]
+    return less[-1] if less else words[0]
