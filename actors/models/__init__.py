@@ -3,7 +3,8 @@
 from .catalogue import find_model, register_model
 from .httpmodel import HTTPModel, ProviderError
 from .language_model import LanguageModel, ModelRequest, events_of
-from .providers import Provider, find_provider, register_provider
+from .provider import Provider
+from .providers import find_provider, register_provider
 
 __all__ = [
     "HTTPModel",

@@ -26,7 +26,7 @@ from ...protocol.loopback import is_loopback
 from ...protocol.messages import ErrorKind
 from ...protocol.providers.adapter import HTTPRequest
 from .inflater import Inflater
-from .providers import Provider
+from .provider import Provider
 
 if TYPE_CHECKING:
     import httpcore

@@ -13,16 +13,19 @@ import trio
 from ...protocol.errors import ProgramError
 from ...protocol.events import Failed, StreamEvent
 from ...protocol.messages import AssistantMessage, ModelDescriptor
+from ...protocol.options import ModelOptions
 from ...protocol.providers import ADAPTERS
 from ...protocol.providers.adapter import Adapter, Context, HTTPRequest
 from ...protocol.providers.decoding import StreamDecoder
 from ...protocol.providers.faults import MAX_BODY_BYTES, Fault, fault_of
 from ...protocol.providers.message_writer import MessageWriter, WireError
 from ...protocol.providers.ollama import list_request, read_models
+from ...protocol.providers.unsupported import unsupported
 from .httpclient import CLOSE_S, Exchange, NetworkFault, keep_clients
 from .keys import Refused, Scrubber, check_headers, key_headers, key_scrubber, variable_headers
 from .language_model import ModelRequest
-from .providers import Provider, find_provider, provider_of
+from .provider import Provider
+from .providers import compat_at, find_provider, provider_of
 
 __all__ = ["HTTPModel", "ProviderError", "RequestHook", "list_models"]
 
@@ -94,6 +97,18 @@ class HTTPModel:
             known = f"there are: {', '.join(sorted(there))}" if there else "there are none"
             raise ProviderError(f"the server has no model {own.id!r}; {known}. `ollama pull {own.id}` would get it")
 
+    def check_options(self, options: ModelOptions) -> None:
+        """Check that the model's API has what these options ask for, as far as that can be told without asking.
+
+        Raises: ValueError for a `tool_choice` or a `response_schema` that would be left out."""
+        own = self.descriptor
+        try:
+            base_url = own.base_url or self.provider.address(own.id)
+        except ValueError:  # the call will tell
+            return
+        if lacking := unsupported(_as_served(own, self.provider, base_url), options):
+            raise ValueError(lacking)
+
     def __repr__(self) -> str:
         return f"HTTPModel({self.descriptor!r})"
 
@@ -144,7 +159,11 @@ class HTTPModel:
         provider, base_url, secret = self.route(model, options.headers or {})
         options = msgspec.structs.replace(options, session_id=options.session_id or request.run_id)
         context = Context(request.messages, request.instructions, request.tools, resumes)
-        built = adapter.build_request(msgspec.structs.replace(model, base_url=base_url), context, options)
+        told = _as_served(model, provider, base_url)
+        if lacking := unsupported(told, options):
+            raise Refused(lacking)
+        built = adapter.build_request(told, context, options)
+        built = replace(built, path=built.path + provider.query())
         if _BETA in built.headers and _BETA in secret:
             secret[_BETA] = f"{built.headers[_BETA]},{secret[_BETA]}"
         wanted = built if self.on_request is None else self.on_request(built) or built
@@ -160,10 +179,13 @@ class HTTPModel:
         is_own = (model.provider, model.base_url) == (own.provider, own.base_url)
         try:
             provider = self.provider if model.provider == own.provider else provider_of(model)
-            base_url = model.base_url.strip().rstrip("/") or provider.address()
-            at_home = base_url == provider.address()  # where the keys of the environment belong
+            home = provider.address(model.id)  # where the keys of the environment belong
         except ValueError as error:
             raise Refused(str(error)) from None
+        base_url = model.base_url.strip().rstrip("/") or home
+        if not base_url:
+            raise Refused(f"there is no address for provider {provider.name!r}: set {provider.base_url_variable}")
+        at_home = base_url == home
         given = _lower({**(own.headers or {}), **headers} if is_own else {}) | _lower(model.headers or {})
         return provider, base_url, _secrets(provider, self._key if is_own else None, given, at_home=at_home)
 
@@ -204,6 +226,14 @@ def _resumed(request: ModelRequest, said: AssistantMessage, pauses: int) -> Mode
     """The request that lets the model go on with a message that it paused."""
     call_id = f"{request.call_id}-{pauses}" if request.call_id else ""
     return replace(request, messages=(*request.messages, said), call_id=call_id)
+
+
+def _as_served(model: ModelDescriptor, provider: Provider, base_url: str) -> ModelDescriptor:
+    """The model with its address, and with all that is known of how chat completions differ there."""
+    compat = model.compat
+    if model.api == "openai-completions":
+        compat = compat_at(provider, base_url, compat)
+    return msgspec.structs.replace(model, base_url=base_url, compat=compat)
 
 
 def _adapter(model: ModelDescriptor) -> Adapter:

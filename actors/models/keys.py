@@ -5,7 +5,7 @@ import re
 from collections.abc import Mapping
 
 from ...protocol.errors import ProgramError
-from .providers import Provider
+from .provider import Provider
 
 __all__ = ["Refused", "Scrubber", "check_headers", "key_headers", "key_scrubber", "variable_headers"]
 

@@ -84,7 +84,7 @@ def test_help_goes_to_stdout_and_says_nothing_on_stderr(adjourn: Adjourn, args: 
         (["demo", "--retention", "soon"], "--retention"),
         (["demo", "--parked-ttl", "0"], "no run could wait at all; expected more than 0, or forever"),
         (["runs", "list", "--status", "asleep"], "asleep"),
-        (["chat", "--model", "qwen3:8b"], "expected 'PROVIDER:NAME' (known providers: anthropic, ollama, openai) (see"),
+        (["chat", "--model", "qwen3:8b"], "expected 'PROVIDER:NAME' (known providers: anthropic, azure"),
         (["chat", NOBODY, "--model", "ollama:m", "--run", "r"], "it needs no gateway; leave out URL, --run"),
         (["chat", "--model", "ollama:m", "--agent", "a", "--token", "t"], "leave out --agent, --token"),
         (["runs", "list", "--limit", "0"], "--limit"),
