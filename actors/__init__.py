@@ -8,7 +8,7 @@ its own: `adjourn.actors.gateway`, `adjourn.actors.client`, `adjourn.actors.cli`
 from ..protocol.bounds import Bounds
 from ..protocol.messages import Compat, Cost, ModelDescriptor
 from ..protocol.methods import Aborted, RunSnapshot
-from ..protocol.options import ModelOptions
+from ..protocol.options import ModelOptions, NamedTool
 from ..protocol.record import Limits
 from .agent import Agent
 from .core import (
@@ -100,6 +100,7 @@ __all__ = [
     "ModelOutcome",
     "ModelRequest",
     "NameTaken",
+    "NamedTool",
     "Provider",
     "ProviderError",
     "RestartIntensityExceeded",

@@ -11,7 +11,7 @@ import msgspec
 from ..protocol.codec import to_json
 from ..protocol.messages import Message, ModelDescriptor
 from ..protocol.misspelt import names_options, unknown_option
-from ..protocol.options import ModelOptions
+from ..protocol.options import ModelOptions, check_options
 from ..protocol.record import Limits, Spec
 from ..protocol.transcript import PendingCall, Snapshot
 from .middleware.interface import Middleware
@@ -83,22 +83,27 @@ class Agent:
         self._check_options()
         object.__setattr__(self, "middleware", self._check_middleware())
         object.__setattr__(self, "_tools", {tool.spec.name: tool for tool in self.tools})
+        spec, digest = self.spec_with(self.options)
+        object.__setattr__(self, "_spec", spec)
+        object.__setattr__(self, "spec_digest", digest)
+
+    def spec(self) -> Spec:
+        """What a run records of the agent when it begins; the same object each time. Instructions that a function makes
+        are empty here. No headers: they hold secrets."""
+        return self._spec
+
+    def spec_with(self, options: ModelOptions) -> tuple[Spec, str]:
+        """What a run with these options records of the agent, and the digest of that, hex."""
         spec = Spec(
             agent=self.name,
             model=msgspec.structs.replace(self.language_model.descriptor, headers=None),
             instructions=self.instructions if isinstance(self.instructions, str) else "",
             tools=tuple(tool.spec for tool in self.tools),
             limits=self.limits,
-            options=msgspec.structs.replace(self.options, headers=None),
+            options=msgspec.structs.replace(options, headers=None),
         )
-        object.__setattr__(self, "_spec", spec)
         source = b"" if isinstance(self.instructions, str) else b"+function"  # "" and a function are not the same
-        object.__setattr__(self, "spec_digest", hashlib.sha256(to_json(spec) + source).hexdigest())
-
-    def spec(self) -> Spec:
-        """What a run records of the agent when it begins; the same object each time. Instructions that a function makes
-        are empty here. No headers: they hold secrets."""
-        return self._spec
+        return spec, hashlib.sha256(to_json(spec) + source).hexdigest()
 
     def with_limits(self, **changes: Any) -> Self:
         """The same agent with some of its limits changed, by name: `agent.with_limits(retention_s=None)`.
@@ -133,6 +138,15 @@ class Agent:
     def tool(self, name: str) -> Tool | None:
         """The tool of that name."""
         return self._tools.get(name)
+
+    def check_options(self, options: ModelOptions) -> None:
+        """Check that the agent's model can be asked with these options, and that they fit its tools.
+
+        Raises: TypeError, ValueError."""
+        check_options(options, [tool.spec.name for tool in self.tools])
+        check_model: Callable[[ModelOptions], None] | None = getattr(self.language_model, "check_options", None)
+        if check_model is not None:
+            check_model(options)
 
     def _check_model(self) -> LanguageModel:
         model: Any = self.model
@@ -187,9 +201,9 @@ class Agent:
         if not isinstance(given, ModelOptions):
             raise TypeError(f"agent {self.name!r}: options must be ModelOptions, got {type(given).__name__}")
         try:
-            msgspec.convert(msgspec.to_builtins(given), ModelOptions)
-        except (msgspec.ValidationError, TypeError) as error:
-            raise TypeError(f"agent {self.name!r}: options: {error}") from error
+            self.check_options(given)
+        except (TypeError, ValueError) as error:
+            raise type(error)(f"agent {self.name!r}: options: {error}") from error
 
     def _check_limits(self) -> None:
         given: Any = self.limits

@@ -95,7 +95,7 @@ from .messages import (
     UserMessage,
     user,
 )
-from .options import ModelOptions
+from .options import ModelOptions, NamedTool
 from .partial import PartialMessage
 from .record import (
     SCHEMA_VERSION,
@@ -157,6 +157,7 @@ __all__ = [
     "MiddlewareError",
     "ModelDescriptor",
     "ModelOptions",
+    "NamedTool",
     "NotPending",
     "OnExpiry",
     "Opaque",

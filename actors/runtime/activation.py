@@ -16,13 +16,14 @@ from ...protocol.bounds import Bounds
 from ...protocol.errors import LimitExceeded, RunIdConflict, RunNotFound, StaleEpoch, Stranded
 from ...protocol.machine import begin, resume_seq, step
 from ...protocol.messages import Message
+from ...protocol.options import ModelOptions
 from ...protocol.record import FINAL, Head, History, Record
 from ...protocol.transcript import Snapshot
 from ...protocol.transitions import Abort, Begin, Input, Recover, Reply, Tick
 from ..agent import Agent
 from ..core.errors import ActorCrashed, ActorEnded
 from ..core.faults import internal_error
-from .admission import check_given, check_history, check_start, messages_of
+from .admission import check_given, check_history, check_start, messages_of, spec_of
 from .contracts import Contracts
 from .eventlog import EventLog
 from .instructions import begun_spec, own_bytes, shared_spec
@@ -71,13 +72,15 @@ class Activation:
         metadata: Mapping[str, Any],
         by: str | None,
         after: str | None,
+        options: ModelOptions | None,
     ) -> str:
         """Begin a run and return its id; it is saved then. Raises: as `ActorSystem.start`."""
         registry = self._registry
         registry.check_open()
         now = self._services.now()
         messages = messages_of(given, now)
-        digest = check_start(agent, given, messages, metadata, run_id, by, after, self._bounds)
+        spec, spec_digest = spec_of(agent, options)
+        digest = check_start(agent, given, messages, metadata, run_id, by, after, options, self._bounds)
         key = run_id or secrets.token_hex(16)
         while key in registry.opening:
             await registry.opening[key].wait()
@@ -93,12 +96,12 @@ class Activation:
                 first = Begin(
                     run_id=key,
                     nonce=secrets.token_hex(8),
-                    spec=await begun_spec(agent, metadata),
+                    spec=await begun_spec(agent, spec, metadata),
                     input=messages,
                     metadata=dict(metadata),
                     owner=by,
                     start_digest=digest,
-                    spec_digest=agent.spec_digest,
+                    spec_digest=spec_digest,
                     epoch=self._epoch,
                     seq=0 if run_id is None else registry.seq_above_namesakes(now),
                 )

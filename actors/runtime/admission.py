@@ -1,7 +1,7 @@
 """What callers bring to a run, checked where it enters: inputs, metadata, decisions, results. Nothing is kept here."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 
@@ -9,11 +9,13 @@ from ...protocol import codec
 from ...protocol.bounds import Bounds
 from ...protocol.errors import InvalidParams, LimitExceeded
 from ...protocol.messages import AssistantMessage, Message, Text, ToolResultMessage, UserBlock, UserMessage
+from ...protocol.options import ModelOptions, merge_options
+from ...protocol.record import Spec
 from ...protocol.transitions import Abort, Decide, Decline, Input
 from ..agent import Agent
 from .records import RUN_ID
 
-__all__ = ["check_given", "check_history", "check_result", "check_start", "messages_of"]
+__all__ = ["check_given", "check_history", "check_result", "check_start", "messages_of", "spec_of"]
 
 
 def messages_of(given: str | Sequence[Message], now: int) -> tuple[Message, ...]:
@@ -90,6 +92,7 @@ def check_start(
     run_id: str | None,
     by: str | None,
     after: str | None,
+    options: ModelOptions | None,
     bounds: Bounds,
 ) -> str:
     """What a start must not be; returns its digest, which only a start with a run id needs."""
@@ -109,4 +112,22 @@ def check_start(
         raise LimitExceeded(text, limit="maxInputBytes", maximum=maximum)
     if run_id is None:
         return ""
-    return codec.digest([by, agent.name, plain, *([] if after is None else [after])])
+    told = [] if options is None else [msgspec.to_builtins(options)]
+    return codec.digest([by, agent.name, plain, *([] if after is None and not told else [after]), *told])
+
+
+def spec_of(agent: Agent, options: ModelOptions | None) -> tuple[Spec, str]:
+    """What a run with these options records of its agent, and its digest. Raises: InvalidParams."""
+    if options is None:
+        return agent.spec(), agent.spec_digest
+    if not isinstance(cast(Any, options), ModelOptions):
+        raise InvalidParams(f"options: expected ModelOptions, got {type(options).__name__}")
+    if options.headers:
+        raise InvalidParams("options: headers are never recorded; they belong to the agent's options")
+    merged = merge_options(agent.options, options)
+    try:
+        agent.check_options(merged)
+        codec.check_value(msgspec.to_builtins(merged))
+    except (TypeError, ValueError, codec.CodecError) as error:
+        raise InvalidParams(f"options: {error}") from error
+    return agent.spec_with(merged)

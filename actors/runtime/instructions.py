@@ -13,20 +13,21 @@ from ...protocol import codec
 from ...protocol.record import Spec
 from ..agent import Agent
 from ..core.faults import foreign_error, internal_error
+from .weight import weigh
 
 __all__ = ["begun_spec", "own_bytes", "shared_spec"]
 
 logger = logging.getLogger("adjourn.runs")
 
 
-async def begun_spec(agent: Agent, metadata: Mapping[str, Any]) -> Spec:
-    """Return the spec for a run that begins with this metadata.
+async def begun_spec(agent: Agent, spec: Spec, metadata: Mapping[str, Any]) -> Spec:
+    """Return the spec for a run that begins with this metadata: `spec`, with the text that a function makes.
 
     Not a checkpoint where the agent's instructions are a text. Raises: InternalError, where their function fails; the
     log has the cause.
     """
     if isinstance(agent.instructions, str):
-        return agent.spec()
+        return spec
     task = trio.lowlevel.current_task()
     where = f"the instructions of agent {agent.name}"
     try:
@@ -36,7 +37,7 @@ async def begun_spec(agent: Agent, metadata: Mapping[str, Any]) -> Spec:
     except BaseException as raised:  # noqa: ASYNC103  # foreign_error raises what must pass
         error = foreign_error(raised, where, logger, task=task)
         raise internal_error(error, where, logger) from error  # noqa: ASYNC104
-    return msgspec.structs.replace(agent.spec(), instructions=text)
+    return msgspec.structs.replace(spec, instructions=text)
 
 
 def _check(text: Any, max_bytes: int) -> None:
@@ -56,4 +57,7 @@ def shared_spec(agent: Agent, recorded: Spec) -> Spec:
 
 def own_bytes(agent: Agent, spec: Spec) -> int:
     """Return about how many bytes of memory a run's spec takes beside its agent's."""
-    return 0 if spec is agent.spec() else getsizeof(spec.instructions)
+    agents = agent.spec()
+    if spec is agents:
+        return 0
+    return getsizeof(spec.instructions) if spec.options is agents.options else weigh(spec)

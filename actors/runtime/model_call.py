@@ -131,13 +131,14 @@ class ModelCall:
 
     def _request(self, messages: Sequence[Message]) -> ModelRequest:
         spec, head, headers = self._history.spec, self._head, self._agent.options.headers
+        options = spec.options.for_turn(head.turn)
         return ModelRequest(
             model=spec.model,
             instructions=spec.instructions,
             messages=messages,
             tools=spec.tools,
             run_id=head.id,
-            options=msgspec.structs.replace(spec.options, headers=headers) if headers else spec.options,
+            options=msgspec.structs.replace(options, headers=headers) if headers else options,
             call_id=self._key,
             agent=head.agent,
             turn=head.turn,

@@ -18,6 +18,7 @@ from ...protocol.errors import AgentNotFound, InvalidParams, StaleEpoch
 from ...protocol.events import Status
 from ...protocol.messages import Message
 from ...protocol.methods import Aborted, RunSnapshot, Timeline
+from ...protocol.options import ModelOptions
 from ...protocol.parts import PART_BYTES
 from ...protocol.record import Head
 from ...protocol.transitions import Reply
@@ -70,19 +71,23 @@ class ActorSystem:
         metadata: Mapping[str, Any] | None = None,
         by: str | None = None,
         after: str | None = None,
+        options: ModelOptions | None = None,
     ) -> Run:
         """Begin a run; it is saved when this returns. Text stands for one user message.
 
-        With a `run_id` of your own the call may be repeated: the same agent, input, `by` and `after` give the same run.
+        With a `run_id` of your own the call may be repeated: the same agent, input, `by`, `after` and `options` give
+        the same run.
         `after`: the id of a run that this one goes on from: all that was said in it stands before the input, at most
         the system's `max_history_bytes`.
+        `options`: of this run's model calls. What they leave at its default is the agent's. They are recorded, so they
+        hold after a restart too; headers are not recorded, and so not taken here.
 
         Raises: AgentNotFound, InvalidParams, LimitExceeded, RunIdConflict, RunNotFound (of `after`), StoreUnavailable,
             ShuttingDown.
         """
         self.runtime.registry.check_open()
         begun = await self.runtime.activation.start(
-            self._agent(agent), input, run_id=run_id, metadata=metadata or {}, by=by, after=after
+            self._agent(agent), input, run_id=run_id, metadata=metadata or {}, by=by, after=after, options=options
         )
         return self.run(begun)
 

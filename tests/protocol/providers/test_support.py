@@ -24,10 +24,11 @@ from adjourn.protocol.messages import (
     UserMessage,
     user,
 )
-from adjourn.protocol.options import ModelOptions
+from adjourn.protocol.options import ModelOptions, NamedTool
 from adjourn.protocol.providers import ADAPTERS
 from adjourn.protocol.providers.adapter import Context
 from adjourn.protocol.providers.ollama import read_models
+from adjourn.protocol.providers.unsupported import unsupported
 from adjourn.protocol.record import ToolSpec
 
 README = Path(__file__).parents[3] / ".src/adjourn/actors/models/README.md"  # where an sdist has it too
@@ -129,6 +130,16 @@ def asked(**options: Any) -> Callable[[str], str]:
     return lambda api: yes(sent(api) != sent(api, **options))
 
 
+def tool_choices(api: str) -> str:
+    own = model(api)
+    lacking = [choice for choice in ("required", NamedTool(name="look")) if unsupported(own, with_choice(choice))]
+    return "`auto`, `none`" if lacking else asked(tool_choice="required")(api)
+
+
+def with_choice(choice: Any) -> ModelOptions:
+    return ModelOptions(tool_choice=choice)
+
+
 def failures_keep_what_was_said(api: str) -> str:
     ends = [heard(api, name)[-1] for name in golden_names(api)]
     return yes(any(isinstance(end, Failed) and end.error.text and end.error.error_message for end in ends))
@@ -152,9 +163,16 @@ ROWS: dict[str, Callable[[str], str]] = {
     "images, for a model without vision": images_without_vision,
     "`reasoning`": asked(reasoning="high"),
     "`max_tokens`": asked(max_tokens=99),
-    "`temperature`, where it doesn't think": lambda api: yes(
-        sent(api, thinks=False) != sent(api, thinks=False, temperature=0.5)
+    "`temperature`, `top_p`, where it doesn't think": lambda api: yes(
+        sent(api, thinks=False) not in (sent(api, thinks=False, temperature=0.5), sent(api, thinks=False, top_p=0.5))
     ),
+    "`seed`": asked(seed=7),
+    "`stop`": asked(stop=("END",)),
+    "`tool_choice`": tool_choices,
+    "`parallel_tool_calls`": asked(parallel_tool_calls=False),
+    "`response_schema`": asked(response_schema=SCHEMA),
+    "`service_tier`": asked(service_tier="auto"),
+    "`extra`: fields of the request's body": asked(extra={"verbosity": "low"}),
     "`cache`": cache_wish,
     "cache reads counted": lambda api: yes(any_golden(api, lambda _, said: said.usage.cache_read)),
     "cache writes counted": lambda api: yes(any_golden(api, lambda _, said: said.usage.cache_write)),
