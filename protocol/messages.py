@@ -14,10 +14,14 @@ from .misspelt import NamesOptions
 __all__ = [
     "AssistantBlock",
     "AssistantMessage",
+    "Audio",
     "Compat",
     "Cost",
     "ErrorKind",
+    "File",
     "Image",
+    "ImageURL",
+    "InputPart",
     "Lifetime",
     "Message",
     "ModelDescriptor",
@@ -32,6 +36,7 @@ __all__ = [
     "Usage",
     "UserBlock",
     "UserMessage",
+    "label_of",
     "text_of",
     "user",
 ]
@@ -73,6 +78,31 @@ class Image(Wire, frozen=True, tag="image", tag_field="type"):
     cache: Lifetime | None = None
 
 
+class ImageURL(Wire, frozen=True, tag="imageUrl", tag_field="type"):
+    """An image at an address. The provider loads it from there, not this program."""
+
+    url: str  # http or https; other addresses become a note to the model
+    cache: Lifetime | None = None
+
+
+class File(Wire, frozen=True, tag="file", tag_field="type"):
+    """A document, as PDF. It has `data`, or a `url` that the provider loads it from; where it has both, data counts."""
+
+    mime_type: str  # application/pdf, text/plain, ...
+    data: str = ""  # base64
+    url: str = ""  # http or https
+    name: str = ""  # of the file, as report.pdf
+    cache: Lifetime | None = None
+
+
+class Audio(Wire, frozen=True, tag="audio", tag_field="type"):
+    """A recording."""
+
+    data: str  # base64
+    mime_type: str  # audio/wav, audio/mpeg
+    cache: Lifetime | None = None
+
+
 class Thinking(Wire, frozen=True, tag="thinking", tag_field="type"):
     """A model's reasoning, with the provider's signature where it gave one."""
 
@@ -100,13 +130,28 @@ class Opaque(Wire, frozen=True, tag="opaque", tag_field="type"):
     raw: str  # the provider's block, as JSON text
 
 
-UserBlock = Text | Image
+UserBlock = Text | Image | ImageURL | File | Audio
 AssistantBlock = Text | Thinking | ToolCall | Opaque
 
 
 def text_of(blocks: Iterable[UserBlock | AssistantBlock]) -> str:
     """The text blocks among these, joined."""
     return "".join([block.text for block in blocks if isinstance(block, Text)])
+
+
+def label_of(block: UserBlock) -> str:
+    """A block in one line or more for a person: the text of a text, else what it is, in brackets."""
+    match block:
+        case Text():
+            return block.text
+        case Image():
+            return "[image]"
+        case ImageURL():
+            return f"[image at {block.url}]"
+        case File():
+            return f"[file {block.name or block.url or block.mime_type}]"
+        case Audio():
+            return "[audio]"
 
 
 class Cost(Wire, frozen=True):
@@ -232,6 +277,7 @@ class ToolResultMessage(Wire, frozen=True, tag="toolResult", tag_field="role"):
 Message = UserMessage | AssistantMessage | ToolResultMessage
 
 
+InputPart = Literal["imageUrl", "file", "fileUrl", "audio"]  # what a message may hold beside text and inline images
 ToolChoiceKind = Literal["auto", "none", "required", "tool"]  # `tool`: one tool, by its name
 ReasoningFormat = Literal["none", "openai", "openrouter", "thinking", "together", "chat_template"]
 
@@ -257,6 +303,7 @@ class Compat(Wire, frozen=True, metaclass=NamesOptions):
     requires_tool_result_name: bool | None = None  # a result must name its tool
     tool_choices: tuple[ToolChoiceKind, ...] | None = None  # those it takes; None: all
     seed_field: Literal["seed", "random_seed"] | None = None
+    input_parts: tuple[InputPart, ...] | None = None  # of chat completions; None: `imageUrl`, `file` and `audio`
     refused_fields: tuple[str, ...] | None = None  # of the body, by OpenAI's names: never sent
 
 
@@ -268,7 +315,7 @@ class ModelDescriptor(Wire, frozen=True, metaclass=NamesOptions):
     api: str = shown("")  # which wire it speaks
     provider: str = shown("")  # who serves it
     base_url: str = ""  # of the API
-    input: tuple[Literal["text", "image"], ...] = ("text",)  # what it takes
+    input: tuple[Literal["text", "image", "file", "audio"], ...] = ("text",)  # what it takes
     reasoning: bool = False  # it can think first
     tools: bool = True  # it can call them
     context_window: int | None = None  # tokens; Ollama is asked for so many, and decides itself where it is None

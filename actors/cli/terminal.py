@@ -26,7 +26,7 @@ from ...protocol.events import (
     ToolExecutionUpdate,
     TurnEnd,
 )
-from ...protocol.messages import AssistantMessage, Message, Text, ToolResultMessage, UserMessage
+from ...protocol.messages import AssistantMessage, Message, ToolResultMessage, UserMessage, label_of
 from ...protocol.methods import RunSnapshot
 from ...protocol.rendering import render_call, visible
 from ...protocol.transcript import PendingCall, Snapshot
@@ -196,7 +196,7 @@ class RunView:
     def _result(self, key: str, content: Sequence[Any], is_error: bool) -> None:
         if key not in self._results:
             self._results.add(key)
-            text = "\n".join(block.text if isinstance(block, Text) else "[image]" for block in content)
+            text = "\n".join(label_of(block) for block in content)
             self._of(key, f"{'failed: ' if is_error else '-> '}{_cut(text)}", "red" if is_error else "dim")
 
     def _of(self, key: str, text: str, style: str) -> None:
@@ -235,7 +235,7 @@ def _by(who: str | None) -> str:
 
 
 def _text(message: UserMessage) -> str:
-    return " ".join(block.text if isinstance(block, Text) else "[image]" for block in message.blocks)
+    return " ".join(label_of(block) for block in message.blocks)
 
 
 def _shown(value: Any) -> str:

@@ -29,7 +29,8 @@ def find_model(
     """A model to ask, by `PROVIDER:NAME` (the name may hold colons) or by what describes it.
 
     `API:NAME` chooses another of a provider's APIs than its first, as `openai-responses:NAME` does. A model that
-    nobody registered is taken to read images and to be able to think; the provider will say so if not.
+    nobody registered is taken to read images and files, to hear, and to be able to think; the provider will say so if
+    not.
 
     Args:
         key: sent to this model's address, and nowhere else. None: the provider's own, or the environment's, and only
@@ -69,7 +70,11 @@ def _named(text: str) -> ModelDescriptor:
     if found is not None:
         return msgspec.structs.replace(found, api=api) if api else found
     return ModelDescriptor(
-        id=name, api=api or provider.apis[0], provider=provider.name, input=("text", "image"), reasoning=True
+        id=name,
+        api=api or provider.apis[0],
+        provider=provider.name,
+        input=("text", "image", "file", "audio"),
+        reasoning=True,
     )
 
 

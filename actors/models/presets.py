@@ -3,6 +3,8 @@
 A field that no source confirms is not sent. `NARROWEST` is for chat completions at a host that nobody knows: what all
 of these servers take. Of what a caller asks for in `ModelOptions`, only a host's `refused_fields` are left out.
 
+`input_parts` names what a message may hold beside text and inline images; where no source says more, nothing.
+
 Options are refused or left out by the names of OpenAI's fields: `stop`, `top_p`, `seed`, `service_tier`,
 `parallel_tool_calls`, `response_format`.
 """
@@ -18,6 +20,7 @@ NARROWEST = Compat(
     max_tokens_field="max_tokens",
     supports_strict_tool_schema=False,
     supports_usage_in_streaming=False,
+    input_parts=(),
 )
 
 PRESETS = (
@@ -76,7 +79,9 @@ PRESETS = (
         base_url="https://api.cerebras.ai/v1",
         base_url_variable="CEREBRAS_BASE_URL",
         path="/v1",
-        compat=Compat(reasoning_efforts=("none", "low", "medium", "high"), supports_strict_tool_schema=False),
+        compat=Compat(
+            input_parts=(), reasoning_efforts=("none", "low", "medium", "high"), supports_strict_tool_schema=False
+        ),
         key_variables=("CEREBRAS_API_KEY",),
         sources=("Python SDK 1.91.0, November 2026; `strict` beside tools that are not strict: no source",),
     ),
@@ -87,6 +92,7 @@ PRESETS = (
         path="/serving-endpoints",
         hosts=(".cloud.databricks.com", ".gcp.databricks.com", ".azuredatabricks.net"),
         compat=Compat(
+            input_parts=(),
             max_tokens_field="max_tokens",
             supports_strict_tool_schema=False,
             supports_usage_in_streaming=False,
@@ -105,6 +111,7 @@ PRESETS = (
         base_url="https://api.deepseek.com",
         base_url_variable="DEEPSEEK_BASE_URL",
         compat=Compat(
+            input_parts=(),
             max_tokens_field="max_tokens",
             reasoning_format="thinking",
             supports_strict_tool_schema=False,
@@ -121,6 +128,7 @@ PRESETS = (
         apis=_CHAT,
         base_url="https://generativelanguage.googleapis.com/v1beta/openai",
         compat=Compat(
+            input_parts=(),
             max_tokens_field="max_tokens",
             supports_strict_tool_schema=False,
             reasoning_efforts=("none", "low", "medium", "high"),
@@ -140,7 +148,11 @@ PRESETS = (
         base_url="https://api.groq.com/openai/v1",
         base_url_variable="GROQ_BASE_URL",
         path="/openai/v1",
-        compat=Compat(reasoning_efforts=("none", "low", "medium", "high"), supports_strict_tool_schema=False),
+        compat=Compat(
+            input_parts=("imageUrl",),
+            reasoning_efforts=("none", "low", "medium", "high"),
+            supports_strict_tool_schema=False,
+        ),
         key_variables=("GROQ_API_KEY",),
         sources=(
             "console.groq.com/docs/openai, and the Python SDK 1.7.0, November 2026",
@@ -153,6 +165,7 @@ PRESETS = (
         apis=_CHAT,
         base_url="https://router.huggingface.co/v1",
         compat=Compat(
+            input_parts=("imageUrl",),
             max_tokens_field="max_tokens",
             reasoning_format="none",
             supports_strict_tool_schema=False,
@@ -166,7 +179,11 @@ PRESETS = (
         apis=_CHAT,
         base_url="http://127.0.0.1:4000",
         base_url_variable="LITELLM_PROXY_API_BASE",
-        compat=Compat(max_tokens_field="max_tokens", supports_strict_tool_schema=False),
+        compat=Compat(
+            input_parts=("imageUrl",),
+            max_tokens_field="max_tokens",
+            supports_strict_tool_schema=False,
+        ),
         key_variables=("LITELLM_PROXY_API_KEY",),
         needs_key=False,
         when_unreachable="Is the LiteLLM proxy running?",
@@ -180,7 +197,10 @@ PRESETS = (
         apis=_CHAT,
         base_url="http://127.0.0.1:8080/v1",
         compat=Compat(
-            max_tokens_field="max_tokens", reasoning_format="chat_template", supports_strict_tool_schema=False
+            input_parts=("imageUrl", "audio"),
+            max_tokens_field="max_tokens",
+            reasoning_format="chat_template",
+            supports_strict_tool_schema=False,
         ),
         key_variables=("LLAMA_API_KEY",),
         needs_key=False,
@@ -192,6 +212,7 @@ PRESETS = (
         apis=_CHAT,
         base_url="http://127.0.0.1:1234/v1",
         compat=Compat(
+            input_parts=(),
             max_tokens_field="max_tokens",
             supports_strict_tool_schema=False,
             tool_choices=("auto", "none", "required"),
@@ -210,6 +231,7 @@ PRESETS = (
         base_url="https://api.mistral.ai/v1",
         hosts=("api.eu.mistral.ai", "api.us.mistral.ai"),
         compat=Compat(
+            input_parts=("imageUrl",),
             max_tokens_field="max_tokens",
             seed_field="random_seed",
             supports_strict_tool_schema=False,
@@ -226,7 +248,11 @@ PRESETS = (
         name="openrouter",
         apis=_CHAT,
         base_url="https://openrouter.ai/api/v1",
-        compat=Compat(reasoning_format="openrouter", supports_strict_tool_schema=False),
+        compat=Compat(
+            input_parts=("imageUrl", "file", "fileUrl", "audio"),
+            reasoning_format="openrouter",
+            supports_strict_tool_schema=False,
+        ),
         key_variables=("OPENROUTER_API_KEY",),
         sources=(
             "openrouter.ai/docs, and the Python SDK 1.3.84, November 2026",
@@ -241,6 +267,7 @@ PRESETS = (
         path="/v1",
         hosts=("api.together.xyz",),
         compat=Compat(
+            input_parts=("imageUrl", "audio"),
             max_tokens_field="max_tokens",
             reasoning_format="together",
             reasoning_efforts=("low", "medium", "high"),
@@ -257,7 +284,10 @@ PRESETS = (
         apis=_CHAT,
         base_url="http://127.0.0.1:8000/v1",
         compat=Compat(
-            max_tokens_field="max_tokens", reasoning_format="chat_template", supports_strict_tool_schema=False
+            input_parts=("imageUrl", "audio"),
+            max_tokens_field="max_tokens",
+            reasoning_format="chat_template",
+            supports_strict_tool_schema=False,
         ),
         key_variables=("VLLM_API_KEY",),
         needs_key=False,
@@ -269,6 +299,7 @@ PRESETS = (
         apis=_CHAT,
         base_url="https://api.x.ai/v1",
         compat=Compat(
+            input_parts=(),
             max_tokens_field="max_tokens",
             reasoning_efforts=("low", "medium", "high"),
             supports_strict_tool_schema=False,
@@ -286,6 +317,7 @@ PRESETS = (
         base_url="https://api.z.ai/api/paas/v4",
         base_url_variable="ZAI_BASE_URL",
         compat=Compat(
+            input_parts=(),
             max_tokens_field="max_tokens",
             reasoning_format="thinking",
             supports_reasoning_effort=False,  # only some of its models

@@ -31,7 +31,10 @@ from ...protocol.events import (
 )
 from ...protocol.messages import (
     AssistantBlock,
+    Audio,
+    File,
     Image,
+    ImageURL,
     Message,
     Opaque,
     Text,
@@ -120,8 +123,16 @@ def _thinking(block: Thinking) -> int:
     return BLOCK + getsizeof(block.thinking) + len(block.signature or "")
 
 
-def _image(block: Image) -> int:
+def _image(block: Image | Audio) -> int:
     return BLOCK + getsizeof(block.data)
+
+
+def _image_url(block: ImageURL) -> int:
+    return BLOCK + getsizeof(block.url)
+
+
+def _file(block: File) -> int:
+    return BLOCK + getsizeof(block.data) + len(block.url) + len(block.name)
 
 
 def _tool_call(block: ToolCall) -> int:
@@ -177,7 +188,10 @@ _SCHEMAS: dict[int, tuple[dict[str, Any], int]] = {}  # by id
 _BLOCKS: dict[type, Callable[[Any], int]] = {
     Text: _text,
     Thinking: _thinking,
+    Audio: _image,
+    File: _file,
     Image: _image,
+    ImageURL: _image_url,
     ToolCall: _tool_call,
     Opaque: _opaque,
 }

@@ -11,7 +11,7 @@ import msgspec
 
 from ...protocol.codec import CodecError, check_value, from_json, paused_collector, to_json
 from ...protocol.events import ToolOutput
-from ...protocol.messages import Image, Text, UserBlock, text_of
+from ...protocol.messages import Text, UserBlock, text_of
 from ..core.faults import error_text, foreign_error
 from .encoding import checked, copied, plain
 from .errors import ToolError
@@ -114,7 +114,7 @@ def _outcome(value: Any, as_data: Callable[[Any], Any], max_result_bytes: int) -
     if isinstance(value, ToolOutput):
         output = ToolOutput(content=tuple(value.content), details=_details(value.details, as_data))
         return _checked(output, max_result_bytes)
-    if isinstance(value, Text | Image):
+    if isinstance(value, UserBlock):
         return _checked(ToolOutput(content=(value,)), max_result_bytes)
     if _are_blocks(value):
         return _checked(ToolOutput(content=tuple(cast(list[UserBlock], value))), max_result_bytes)
@@ -136,7 +136,7 @@ def _outcome_of_data(data: Any, max_result_bytes: int) -> ToolOutcome:
 
 def _are_blocks(value: Any) -> bool:
     items = cast(Any, value) if isinstance(value, list | tuple) else ()
-    return len(items) > 0 and all(isinstance(item, Text | Image) for item in items)
+    return len(items) > 0 and all(isinstance(item, UserBlock) for item in items)
 
 
 def _details(value: Any, as_data: Callable[[Any], Any]) -> Any:

@@ -10,6 +10,10 @@ from typing import Any
 from .. import codec
 from ..messages import (
     AssistantMessage,
+    Audio,
+    File,
+    Image,
+    ImageURL,
     Lifetime,
     Message,
     ModelDescriptor,
@@ -25,7 +29,7 @@ from ..options import ModelOptions, NamedTool
 from .adapter import Context, HTTPRequest
 from .anthropic_thinking import takes_temperature, think
 from .extra import with_extra
-from .handover import GO_ON, NO_OUTPUT, Rules, hand_over, longest, opaque_json
+from .handover import GO_ON, NO_OUTPUT, Rules, hand_over, longest, opaque_json, text_of_file
 
 __all__ = ["API", "DEFAULT_MAX_TOKENS", "build_request"]
 
@@ -44,6 +48,8 @@ _NEVER_OPAQUE = frozenset(
     {"document", "image", "redacted_thinking", "search_result", "text", "thinking", "tool_result", "tool_use"}
 )
 
+_RULES = Rules(parts=frozenset({"imageUrl", "file", "fileUrl"}), file_types=("application/pdf", "text/"))
+
 _Block = dict[str, Any]
 _MARK = "cache_control"  # until the breakpoints are settled, it holds a Lifetime
 
@@ -61,7 +67,7 @@ def build_request(model: ModelDescriptor, context: Context, options: ModelOption
     - A transcript with tool calls, and no tools any more: those it names are declared, and the model may not call them.
     """
     max_tokens = options.max_tokens or model.max_output_tokens or DEFAULT_MAX_TOKENS
-    handed = hand_over(context.messages, model, Rules())
+    handed = hand_over(context.messages, model, _RULES)
     forced = options.forces_tool
     thought = think(
         model.id,
@@ -200,18 +206,18 @@ def _asked(message: UserMessage | ToolResultMessage) -> list[_Block]:
 
 
 def _result(message: ToolResultMessage) -> list[_Block]:
-    """The block of a tool's result; behind it, the images of a failed one: in there, the API takes text only."""
+    """The block of a tool's result; behind it, what a failed one holds beside text: the API wants only text inside."""
     inner = [_block(each) for each in message.content]
     marks = [each.pop(_MARK, None) for each in inner]
     result: _Block = {"type": "tool_result", "tool_use_id": message.tool_call_id, "content": inner}
-    images: list[_Block] = []
+    others: list[_Block] = []
     if message.is_error:
-        images = [each for each in inner if each["type"] == "image"]
+        others = [each for each in inner if each["type"] != "text"]
         result["content"] = [each for each in inner if each["type"] == "text"] or [_text(NO_OUTPUT)]
         result["is_error"] = True
     for lifetime in (*marks, message.cache):
         _mark([result], lifetime)
-    return [result, *images]
+    return [result, *others]
 
 
 def _said(message: AssistantMessage, *, with_thinking: bool) -> list[_Block]:
@@ -235,13 +241,29 @@ def _said(message: AssistantMessage, *, with_thinking: bool) -> list[_Block]:
 
 
 def _block(block: UserBlock) -> _Block:
-    if isinstance(block, Text):
-        made = _text(block.text) | ({"citations": list(block.citations)} if block.citations else {})
-    else:
-        source = {"type": "base64", "media_type": block.mime_type, "data": block.data}
-        made = {"type": "image", "source": source}
+    match block:
+        case Text():
+            made = _text(block.text) | ({"citations": list(block.citations)} if block.citations else {})
+        case Image():
+            source = {"type": "base64", "media_type": block.mime_type, "data": block.data}
+            made = {"type": "image", "source": source}
+        case ImageURL():
+            made = {"type": "image", "source": {"type": "url", "url": block.url}}
+        case File():
+            made = {"type": "document", "source": _document(block), **({"title": block.name} if block.name else {})}
+        case Audio():
+            raise AssertionError("the hand-over leaves no audio")
     _mark([made], block.cache)
     return made
+
+
+def _document(file: File) -> _Block:
+    """The source of a document. Of text, the API wants the text itself."""
+    if not file.data:
+        return {"type": "url", "url": file.url}
+    if file.mime_type == "application/pdf":
+        return {"type": "base64", "media_type": file.mime_type, "data": file.data}
+    return {"type": "text", "media_type": "text/plain", "data": text_of_file(file)}
 
 
 def _text(text: str) -> _Block:

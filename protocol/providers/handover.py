@@ -5,6 +5,7 @@ results) its adapter does. What comes out for a transcript that has grown begins
 result that comes late takes the place of the synthetic one. So a provider's cache of the beginning stays good.
 """
 
+import base64
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -16,6 +17,11 @@ from ..calls import error_result
 from ..messages import (
     AssistantBlock,
     AssistantMessage,
+    Audio,
+    File,
+    Image,
+    ImageURL,
+    InputPart,
     Lifetime,
     Message,
     ModelDescriptor,
@@ -31,6 +37,9 @@ from ..messages import (
 from .call_ids import CallIdForm, CallIds
 
 __all__ = [
+    "AUDIO_FORMATS",
+    "AUDIO_NOTE",
+    "FILE_NOTE",
     "GO_ON",
     "IMAGE_NOTE",
     "NO_OUTPUT",
@@ -40,13 +49,22 @@ __all__ = [
     "hand_over",
     "longest",
     "opaque_json",
+    "text_of_file",
 ]
 
 GO_ON = "(Go on.)"  # what a user says where somebody has to
 IMAGE_NOTE = "(Here was an image that this model can't be shown.)"
+FILE_NOTE = "(Here was a file that this model can't read.)"
+AUDIO_NOTE = "(Here was a recording that this model can't hear.)"
 NO_OUTPUT = "(no output)"
 OPAQUE_NOTE = "(Here was a step that another provider took by itself.)"
 NO_RESULT = "No result was recorded for this call."
+
+AUDIO_FORMATS = {
+    **dict.fromkeys(("audio/wav", "audio/x-wav", "audio/wave", "audio/vnd.wave"), "wav"),
+    **dict.fromkeys(("audio/mpeg", "audio/mp3"), "mp3"),
+}
+"""What OpenAI's API takes, by media type (the types of its Python SDK 3.54)."""
 
 # What Anthropic and OpenAI both take (their guides to vision, 2026); the first is what people write for the second.
 _MEDIA_TYPES = {"image/jpg": "image/jpeg"} | {
@@ -54,6 +72,8 @@ _MEDIA_TYPES = {"image/jpg": "image/jpeg"} | {
 }
 _OPAQUE = Text(text=OPAQUE_NOTE)
 _UNSAFE = re.compile(r"[^A-Za-z0-9_-]")
+_ADDRESS = re.compile(r"https?://\S+\Z", re.IGNORECASE)
+_NOTES: dict[type[UserBlock], str] = {Image: IMAGE_NOTE, ImageURL: IMAGE_NOTE, File: FILE_NOTE, Audio: AUDIO_NOTE}
 
 _replace = msgspec.structs.replace
 
@@ -65,6 +85,8 @@ class Rules:
     call_ids: CallIdForm = "safe64"
     unsigned_thinking: bool = False  # it takes back its own thinking without a signature
     thinking_anywhere: bool = False  # thinking may also be the last of a message that has something else
+    parts: frozenset[InputPart] = frozenset()  # it takes these beside text and inline images
+    file_types: tuple[str, ...] = ("",)  # how the media types of files begin that it takes
 
 
 def hand_over(messages: Sequence[Message], target: ModelDescriptor, rules: Rules) -> list[Message]:
@@ -79,7 +101,8 @@ def hand_over(messages: Sequence[Message], target: ModelDescriptor, rules: Rules
       its message (or stands in it, with `thinking_anywhere`). Elsewhere it is text, and texts come before calls; what
       can't be read is gone.
     - What a provider did by itself goes back to it. Another gets a note in its place, one for several in a row.
-    - Images that the target can't take are notes. Nothing is blank: a tool result with nothing in it says so.
+    - Images, files and audio that the target or its API can't take are notes. Nothing is blank: a tool result with
+      nothing in it says so.
     - There is at least one message.
     """
     out: list[Message] = []
@@ -88,7 +111,7 @@ def hand_over(messages: Sequence[Message], target: ModelDescriptor, rules: Rules
     for message in messages:
         match message:
             case UserMessage():
-                if (said := _user(message, target)) is not None:
+                if (said := _user(message, target, rules)) is not None:
                     out.append(said)
             case AssistantMessage():
                 if (kept := _assistant(message, target, rules, ids)) is None:
@@ -102,7 +125,7 @@ def hand_over(messages: Sequence[Message], target: ModelDescriptor, rules: Rules
             case ToolResultMessage():
                 if places := unanswered.get(message.tool_call_id):
                     place = places.pop(0)
-                    out[place] = _result(message, out[place], target)
+                    out[place] = _result(message, out[place], target, rules)
     return out or [user(GO_ON)]
 
 
@@ -125,10 +148,19 @@ def opaque_json(block: Opaque, never: frozenset[str]) -> list[dict[str, Any]]:
     return [fields] if is_models_own and "role" not in fields else []
 
 
-def _user(message: UserMessage, target: ModelDescriptor) -> UserMessage | None:
+def text_of_file(file: File) -> str:
+    """The text in a file of text. What is no UTF-8 is replaced, and what is no base64 is no text."""
+    try:
+        text = base64.b64decode(file.data).decode("utf-8", "replace")
+    except ValueError:
+        return NO_OUTPUT
+    return NO_OUTPUT if _blank(text) else text
+
+
+def _user(message: UserMessage, target: ModelDescriptor, rules: Rules) -> UserMessage | None:
     if isinstance(message.content, str):
         return None if _blank(message.content) else message
-    content = _shown(message.content, target)
+    content = _shown(message.content, target, rules)
     return _replace(message, content=content) if content else None
 
 
@@ -197,29 +229,51 @@ def _call(call: ToolCall, ids: CallIds, *, same_provider: bool, own: bool) -> To
     )
 
 
-def _result(message: ToolResultMessage, placeholder: Message, target: ModelDescriptor) -> ToolResultMessage:
+def _result(
+    message: ToolResultMessage, placeholder: Message, target: ModelDescriptor, rules: Rules
+) -> ToolResultMessage:
     assert isinstance(placeholder, ToolResultMessage)
-    content = _shown(message.content, target) or (Text(text=NO_OUTPUT),)
+    content = _shown(message.content, target, rules) or (Text(text=NO_OUTPUT),)
     return _replace(message, tool_call_id=placeholder.tool_call_id, tool_name=placeholder.tool_name, content=content)
 
 
-def _shown(content: tuple[UserBlock, ...], target: ModelDescriptor) -> tuple[UserBlock, ...]:
-    """Without what is blank; images that can't be taken as notes, several in a row as one."""
+def _shown(content: tuple[UserBlock, ...], target: ModelDescriptor, rules: Rules) -> tuple[UserBlock, ...]:
+    """Without what is blank; what can't be taken as notes, several of one kind in a row as one."""
     shown: list[UserBlock] = []
-    in_notes = False  # the last of `shown` is a note
+    note = ""  # the last of `shown`, where that is one
     for block in content:
-        if isinstance(block, Text):
-            if not _blank(block.text):
-                shown.append(block)
-                in_notes = False
-        elif "image" in target.input and block.data and block.mime_type in _MEDIA_TYPES:
-            shown.append(_replace(block, mime_type=_MEDIA_TYPES[block.mime_type]))
-            in_notes = False
-        else:
-            cache = longest(shown.pop().cache, block.cache) if in_notes else block.cache
-            shown.append(Text(text=IMAGE_NOTE, cache=cache))
-            in_notes = True
+        kept = _taken(block, target, rules)
+        if kept is not None:
+            shown.append(kept)
+            note = ""
+        elif not isinstance(block, Text):
+            cache = block.cache
+            if note == _NOTES[type(block)]:
+                cache = longest(shown.pop().cache, cache)
+            note = _NOTES[type(block)]
+            shown.append(Text(text=note, cache=cache))
     return tuple(shown)
+
+
+def _taken(block: UserBlock, target: ModelDescriptor, rules: Rules) -> UserBlock | None:
+    """The block as the target takes it; None for one that it can't take, or that is blank."""
+    match block:
+        case Text():
+            return None if _blank(block.text) else block
+        case Image():
+            takes = "image" in target.input and block.data and block.mime_type in _MEDIA_TYPES
+            return _replace(block, mime_type=_MEDIA_TYPES[block.mime_type]) if takes else None
+        case ImageURL():
+            takes = "image" in target.input and "imageUrl" in rules.parts and _ADDRESS.match(block.url)
+        case File(data=""):
+            takes = "file" in target.input and "fileUrl" in rules.parts and _ADDRESS.match(block.url)
+            takes = takes and block.mime_type == "application/pdf"
+        case File():
+            takes = "file" in target.input and "file" in rules.parts and block.mime_type.startswith(rules.file_types)
+        case Audio():
+            takes = "audio" in target.input and "audio" in rules.parts and block.data
+            takes = takes and block.mime_type in AUDIO_FORMATS
+    return block if takes else None
 
 
 def _blank(text: str) -> bool:

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from .. import codec
-from ..messages import Image, Lifetime, Message, ModelDescriptor, Text, UserMessage
+from ..messages import Lifetime, Message, ModelDescriptor, UserBlock, UserMessage
 from ..options import ModelOptions
 from .handover import longest
 from .openai_models import generation
@@ -40,7 +40,7 @@ def cache_wish(options: ModelOptions, messages: Iterable[Message]) -> Lifetime |
     wishes: list[str | None] = [options.cache, options.cache_instructions, options.cache_tools]
     for message in messages:
         blocks = message.blocks if isinstance(message, UserMessage) else message.content
-        wishes += [message.cache, *(block.cache for block in blocks if isinstance(block, Text | Image))]
+        wishes += [message.cache, *(block.cache for block in blocks if isinstance(block, UserBlock))]
     return longest(*wishes)
 
 

@@ -14,16 +14,19 @@ Caching. The beginning of a prompt is cached without being asked. A wish for mor
 """
 
 from collections.abc import Sequence
-from typing import Any, TypeVar, cast
+from typing import Any, cast
 
 import msgspec
 
 from .. import codec
 from ..messages import (
     AssistantMessage,
+    Audio,
     Compat,
+    File,
     Image,
-    Lifetime,
+    ImageURL,
+    InputPart,
     Message,
     ModelDescriptor,
     Text,
@@ -36,10 +39,11 @@ from ..messages import (
 from ..options import ModelOptions
 from .adapter import Context, HTTPRequest
 from .extra import with_extra
-from .handover import GO_ON, Rules, hand_over, longest
+from .handover import AUDIO_FORMATS, Rules, hand_over, longest
 from .openai_caching import breakpoint_of, cache_fields, cache_key, cache_wish, has_breakpoints
 from .openai_chat_options import option_fields, reasoning_fields, sampling_fields
-from .openai_models import at_openai, data_url, generation
+from .openai_chat_turns import marked, turns_of
+from .openai_models import at_openai, data_url, file_name, generation
 from .reasoning_details import FIELD, details_in
 from .strict_schema import is_strict
 
@@ -55,11 +59,9 @@ SIGNED_FIELDS = ("extra_content", "provider_specific_fields")
 # For a call that another model made. Google's guide to thought signatures names this value for it (November 2026).
 _UNSIGNED = {"extra_content": {"google": {"thought_signature": "skip_thought_signature_validator"}}}
 
-_IMAGES_BELOW = "(The images are in the next user message.)"
-_RESULTS_READ = "(I have read the results.)"
 
 _JSON = dict[str, Any]
-_Block = TypeVar("_Block", bound=Text | Image | Thinking | ToolCall)
+_PARTS: tuple[InputPart, ...] = ("imageUrl", "file", "audio")
 
 
 def build_request(model: ModelDescriptor, context: Context, options: ModelOptions) -> HTTPRequest:
@@ -67,10 +69,9 @@ def build_request(model: ModelDescriptor, context: Context, options: ModelOption
     `user_id` in it is the `safety_identifier`."""
     compat = model.compat or Compat()
     ids = compat.tool_call_id_format or "openai40"
-    handed = hand_over(context.messages, model, Rules(call_ids=ids, thinking_anywhere=True))
-    turns = _turns(handed)
-    if ids == "mistral9":
-        turns = _for_mistral(turns)
+    parts = frozenset(_PARTS if compat.input_parts is None else compat.input_parts)
+    handed = hand_over(context.messages, model, Rules(call_ids=ids, thinking_anywhere=True, parts=parts))
+    turns = turns_of(handed, for_mistral=ids == "mistral9")
     wish = cache_wish(options, handed)
     body: _JSON = {
         "model": model.id,
@@ -124,78 +125,13 @@ def _messages(model: ModelDescriptor, context: Context, options: ModelOptions, t
         names=bool(model.compat and model.compat.requires_tool_result_name),
     )
     if options.cache == "long" and turns:
-        turns = [*turns[:-1], _marked_message(turns[-1], "long")]
+        turns = [*turns[:-1], marked(turns[-1], "long")]
     messages = [writer.message(turn) for turn in turns]
     if context.instructions and not context.instructions.isspace():
         # "developer" is the word for reasoning models, which read "system" as that; other servers know no other.
         text = Text(text=context.instructions, cache=longest(options.cache_instructions, options.cache_tools))
         messages.insert(0, {"role": "system", "content": writer.content([text])})
     return messages
-
-
-def _turns(messages: Sequence[Message]) -> list[Message]:
-    """The messages as this API is told them: images in users' messages only, and those in a row as one. Marks of whole
-    messages are on their last block."""
-    turns: list[Message] = []
-    images: list[UserBlock] = []  # of the tool results just passed
-    for message in messages:
-        match message:
-            case ToolResultMessage():
-                images += _images(message)
-                texts = [block for block in message.content if isinstance(block, Text)]
-                content = tuple(texts) or (Text(text=_IMAGES_BELOW),)
-                turns.append(_marked_message(msgspec.structs.replace(message, content=content), message.cache))
-            case UserMessage():
-                _say(turns, [*images, *_marked(message.blocks, message.cache)])
-                images = []
-            case AssistantMessage():
-                _say(turns, images)
-                images = []
-                turns.append(_marked_message(message, message.cache))
-    _say(turns, images)
-    return turns
-
-
-def _for_mistral(turns: Sequence[Message]) -> list[Message]:
-    """In the order of roles that Mistral's servers demand: no user just after a tool, no assistant at the end.
-    github.com/mistralai/mistral-common/issues/169 (as of December 2025)."""
-    ordered: list[Message] = []
-    for turn in turns:
-        if isinstance(turn, UserMessage) and ordered and isinstance(ordered[-1], ToolResultMessage):
-            ordered.append(AssistantMessage(content=(Text(text=_RESULTS_READ),)))
-        ordered.append(turn)
-    if ordered and isinstance(ordered[-1], AssistantMessage):
-        ordered.append(UserMessage(content=(Text(text=GO_ON),)))
-    return ordered
-
-
-def _say(turns: list[Message], blocks: Sequence[UserBlock]) -> None:
-    if blocks and turns and isinstance(last := turns[-1], UserMessage):
-        turns[-1] = UserMessage(content=(*last.blocks, *blocks))
-    elif blocks:
-        turns.append(UserMessage(content=tuple(blocks)))
-
-
-def _images(message: ToolResultMessage) -> list[UserBlock]:
-    images = [block for block in message.content if isinstance(block, Image)]
-    note = Text(text=f"Images that {message.tool_name} ({message.tool_call_id}) gave back:")
-    return [note, *images] if images else []
-
-
-def _marked_message(message: Message, mark: Lifetime | None) -> Message:
-    content = cast("tuple[Text, ...]", message.content)  # for the checker; `_marked` looks for itself
-    return msgspec.structs.replace(message, content=tuple(_marked(content, mark)))
-
-
-def _marked(blocks: Sequence[_Block], mark: Lifetime | None) -> list[_Block]:
-    """The blocks, with the mark on the last one that can carry it."""
-    marked = list(blocks)
-    for index in reversed(range(len(marked) if mark else 0)):
-        block = marked[index]
-        if isinstance(block, Text | Image):
-            marked[index] = msgspec.structs.replace(block, cache=longest(block.cache, mark))
-            break
-    return marked
 
 
 class _Writer:
@@ -251,6 +187,14 @@ class _Writer:
                 part: _JSON = {"type": "text", "text": block.text}
             case Image():
                 part = {"type": "image_url", "image_url": {"url": data_url(block)}}
+            case ImageURL():
+                part = {"type": "image_url", "image_url": {"url": block.url}}
+            case File():
+                file = {"filename": file_name(block), "file_data": data_url(block) if block.data else block.url}
+                part = {"type": "file", "file": file}
+            case Audio():
+                audio = {"data": block.data, "format": AUDIO_FORMATS[block.mime_type]}
+                part = {"type": "input_audio", "input_audio": audio}
         return part | breakpoint_of(block.cache) if self._breakpoints else part
 
 

@@ -8,11 +8,21 @@ from typing import Any, cast
 
 import msgspec
 
-from ..messages import Image, ModelDescriptor, Usage
+from ..messages import File, Image, ModelDescriptor, Usage
 from ..options import Reasoning
 from .decoding import priced
 
-__all__ = ["at_openai", "cost_of", "data_url", "effort_of", "generation", "never_reasons", "reasons", "usage_of"]
+__all__ = [
+    "at_openai",
+    "cost_of",
+    "data_url",
+    "effort_of",
+    "file_name",
+    "generation",
+    "never_reasons",
+    "reasons",
+    "usage_of",
+]
 
 _GPT = re.compile(r"gpt-(\d)(?:\.(\d{1,2}))?")  # at the beginning: not what a router calls openai/gpt-5
 _O_SERIES = re.compile(r"o[1-4](-|$)")
@@ -58,9 +68,15 @@ def at_openai(model: ModelDescriptor) -> bool:
     return model.provider == "openai" and _OPENAI.match(model.base_url) is not None
 
 
-def data_url(image: Image) -> str:
-    """An image as these APIs take it."""
-    return f"data:{image.mime_type};base64,{image.data}"
+def data_url(block: Image | File) -> str:
+    """An image or a file as these APIs take it."""
+    return f"data:{block.mime_type};base64,{block.data}"
+
+
+def file_name(file: File) -> str:
+    """The name of a file. These APIs want one, and tell its type by it."""
+    endings = {"application/pdf": "file.pdf", "text/plain": "file.txt"}
+    return file.name or endings.get(file.mime_type, "file")
 
 
 def usage_of(

@@ -24,7 +24,11 @@ import msgspec
 from .. import codec
 from ..messages import (
     AssistantMessage,
+    Audio,
     Compat,
+    File,
+    Image,
+    ImageURL,
     Lifetime,
     Message,
     ModelDescriptor,
@@ -41,12 +45,12 @@ from .extra import with_extra
 from .handover import Rules, hand_over, longest, opaque_json
 from .openai_caching import breakpoint_of, cache_fields, cache_wish, has_breakpoints
 from .openai_chat_options import schema_name
-from .openai_models import data_url, effort_of, reasons
+from .openai_models import data_url, effort_of, file_name, reasons
 from .strict_schema import is_strict
 
 __all__ = ["RULES", "Kept", "build_request"]
 
-RULES = Rules(call_ids="safe64")
+RULES = Rules(call_ids="safe64", parts=frozenset({"imageUrl", "file", "fileUrl"}))
 
 _MAX_METADATA = (16, 64, 512)  # pairs, characters of a key, characters of a value
 
@@ -242,6 +246,16 @@ def _parts(blocks: Sequence[UserBlock], mark: Lifetime | None, *, breakpoints: b
 
 
 def _part(block: UserBlock) -> _Json:
-    if isinstance(block, Text):
-        return {"type": "input_text", "text": block.text}
-    return {"type": "input_image", "image_url": data_url(block), "detail": "auto"}
+    match block:
+        case Text():
+            return {"type": "input_text", "text": block.text}
+        case Image():
+            return {"type": "input_image", "image_url": data_url(block), "detail": "auto"}
+        case ImageURL():
+            return {"type": "input_image", "image_url": block.url, "detail": "auto"}
+        case File(data=""):
+            return {"type": "input_file", "file_url": block.url}
+        case File():
+            return {"type": "input_file", "filename": file_name(block), "file_data": data_url(block)}
+        case Audio():
+            raise AssertionError("the hand-over leaves no audio")

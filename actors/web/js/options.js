@@ -13,7 +13,7 @@ import { WebSocketTransport } from "./websocket.js";
  * @import { WebSocketOptions } from "./websocket.js"
  */
 
-/** @typedef {Pick<UserMessage, "role" | "content"> & Partial<UserMessage>} Said a person's message: text, images */
+/** @typedef {Pick<UserMessage, "role" | "content"> & Partial<UserMessage>} Said a person's message: text, images, files */
 
 /**
  * @typedef {object} ChatOptions

@@ -2,7 +2,7 @@
 
 export type Message = UserMessage | AssistantMessage | ToolResultMessage;
 
-export type UserBlock = Text | Image;
+export type UserBlock = Text | Image | ImageURL | File | Audio;
 
 export type AssistantBlock = Text | Thinking | ToolCall | Opaque;
 
@@ -27,6 +27,38 @@ export interface Image {
   /** base64 */
   data: string;
   /** image/png, ... */
+  mimeType: string;
+  cache?: "short" | "long";
+}
+
+/** An image at an address. The provider loads it from there, not this program. */
+export interface ImageURL {
+  type: "imageUrl";
+  /** http or https; other addresses become a note to the model */
+  url: string;
+  cache?: "short" | "long";
+}
+
+/** A document, as PDF. It has `data`, or a `url` that the provider loads it from; where it has both, data counts. */
+export interface File {
+  type: "file";
+  /** application/pdf, text/plain, ... */
+  mimeType: string;
+  /** base64 */
+  data?: string;
+  /** http or https */
+  url?: string;
+  /** of the file, as report.pdf */
+  name?: string;
+  cache?: "short" | "long";
+}
+
+/** A recording. */
+export interface Audio {
+  type: "audio";
+  /** base64 */
+  data: string;
+  /** audio/wav, audio/mpeg */
   mimeType: string;
   cache?: "short" | "long";
 }

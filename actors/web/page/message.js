@@ -1,8 +1,8 @@
 /** One message of a transcript: from a person, from the model, or a tool result without its call. */
 
+import { attachmentOf, labelOf } from "./attachment.js";
 import { element, fill, setText } from "./element.js";
 import { icon } from "./icon.js";
-import { pictureOf } from "./picture.js";
 import { Prose } from "./prose.js";
 import { ToolBlock } from "./tool.js";
 import { spentOf, spentText } from "./usage.js";
@@ -14,7 +14,7 @@ import { visible } from "./value.js";
 
 /** @typedef {{ state: ChatState, results: ReadonlyMap<string, ToolResultMessage>, isLatest: boolean, isStreaming: boolean }} Around */
 
-/** A message from a person: text and images. */
+/** A message from a person: text, images, files. */
 export class UserView {
   element = element("article", { class: "message user", "aria-label": "You" });
   /** @type {UserMessage | null} */
@@ -29,7 +29,7 @@ export class UserView {
     const parts = blocks.map((block) =>
       block.type === "text"
         ? element("p", { class: "words", dir: "auto" }, block.text)
-        : pictureOf(block, "Image that was sent"),
+        : attachmentOf(block, "Image that was sent"),
     );
     fill(this.element, [element("div", { class: "bubble" }, ...parts)]);
   }
@@ -150,7 +150,7 @@ export class OrphanView {
 
   /** @param {ToolResultMessage} message */
   show({ toolName, content }) {
-    const words = content.map((block) => (block.type === "text" ? block.text : "[image]")).join("\n");
+    const words = content.map(labelOf).join("\n");
     fill(this.element, [
       element(
         "details",

@@ -1,9 +1,9 @@
 /** One tool call of a transcript: its arguments, progress and result, and the decision card while it waits. */
 
+import { attachmentOf } from "./attachment.js";
 import { DecisionCard } from "./card.js";
 import { element, fill, setText } from "./element.js";
 import { icon } from "./icon.js";
-import { pictureOf } from "./picture.js";
 import { resolutionText } from "./resolution.js";
 import { fieldsOf, summaryOf, valueOf, visible } from "./value.js";
 
@@ -183,7 +183,7 @@ function progressOf(partial) {
 function blocksOf(content) {
   if (content.length === 0) return [element("p", { class: "quiet" }, "Nothing")];
   return content.map((block) =>
-    block.type === "text" ? valueOf(block.text) : pictureOf(block, "Image from the tool"),
+    block.type === "text" ? valueOf(block.text) : attachmentOf(block, "Image from the tool"),
   );
 }
 

@@ -36,7 +36,7 @@ def _registered(monkeypatch: pytest.MonkeyPatch) -> None:  # pyright: ignore[rep
 def test_a_model_is_found_by_name(name: str, provider: str, api: str, model: str) -> None:
     found = find_model(name).descriptor
     assert (found.provider, found.api, found.id, found.base_url) == (provider, api, model, "")
-    assert found.input == ("text", "image")
+    assert found.input == ("text", "image", "file", "audio")
     assert found.reasoning
 
 

@@ -13,7 +13,10 @@ from decoding_checks import decode, golden, golden_body, golden_names
 from adjourn.protocol.events import Done, Failed, StreamEvent, TextDelta, ThinkingDelta
 from adjourn.protocol.messages import (
     AssistantMessage,
+    Audio,
+    File,
     Image,
+    ImageURL,
     Message,
     ModelDescriptor,
     Opaque,
@@ -21,6 +24,7 @@ from adjourn.protocol.messages import (
     Thinking,
     ToolCall,
     ToolResultMessage,
+    UserBlock,
     UserMessage,
     user,
 )
@@ -46,7 +50,7 @@ CAT = Image(data="aGVsbG8gY2F0", mime_type="image/png")
 
 def model(api: str, *, vision: bool = True, thinks: bool = True) -> ModelDescriptor:
     (found,) = [each for each in APIS.values() if each.api == api]
-    kinds = ("text", "image") if vision else ("text",)
+    kinds = ("text", "image", "file", "audio") if vision else ("text",)
     return ModelDescriptor(id=found.id, provider=found.provider, api=api, input=kinds, reasoning=thinks)
 
 
@@ -130,6 +134,14 @@ def asked(**options: Any) -> Callable[[str], str]:
     return lambda api: yes(sent(api) != sent(api, **options))
 
 
+def shown(block: UserBlock, marker: str) -> Callable[[str], str]:
+    def is_shown(api: str) -> str:
+        written = json.dumps(turns(api, UserMessage(content=(block,))))
+        return "yes" if marker in written else "a note" if "(Here was a" in written else "no"
+
+    return is_shown
+
+
 def tool_choices(api: str) -> str:
     own = model(api)
     lacking = [choice for choice in ("required", NamedTool(name="look")) if unsupported(own, with_choice(choice))]
@@ -161,6 +173,10 @@ ROWS: dict[str, Callable[[str], str]] = {
     "images from users": lambda api: yes(CAT.data in json.dumps(turns(api, UserMessage(content=(CAT,))))),
     "images from tools": images_in_results,
     "images, for a model without vision": images_without_vision,
+    "images by URL": shown(ImageURL(url="https://example.test/cat.png"), "cat.png"),
+    "files: PDF": shown(File(data="JVBERi0=", mime_type="application/pdf"), "JVBERi0="),
+    "files by URL: PDF": shown(File(url="https://example.test/cat.pdf", mime_type="application/pdf"), "cat.pdf"),
+    "audio: WAV, MP3": shown(Audio(data="UklGRg==", mime_type="audio/wav"), "UklGRg=="),
     "`reasoning`": asked(reasoning="high"),
     "`max_tokens`": asked(max_tokens=99),
     "`temperature`, `top_p`, where it doesn't think": lambda api: yes(

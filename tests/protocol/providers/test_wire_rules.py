@@ -229,7 +229,7 @@ BROKEN: list[tuple[str, str, list[tuple[str, Any]]]] = [
     ("no content", "openai-responses", [("input.0.content", [])]),
     ("blank text", "openai-responses", [("input.4.output", "")]),
     ("blank text", "openai-responses", [("input.2.content.0.text", "\n")]),
-    ("no data URL", "openai-responses", [("input.0.content.1.image_url", "https://example.com/a.png")]),
+    ("no data URL", "openai-responses", [("input.0.content.1.image_url", "file:///a.png")]),
     (
         "in a message of",
         "openai-responses",

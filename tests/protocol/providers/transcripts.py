@@ -10,8 +10,11 @@ from hypothesis import strategies as st
 
 from adjourn.protocol.messages import (
     AssistantMessage,
+    Audio,
     Compat,
+    File,
     Image,
+    ImageURL,
     Message,
     ModelDescriptor,
     Text,
@@ -24,7 +27,7 @@ from adjourn.protocol.options import ModelOptions
 from adjourn.protocol.providers.call_ids import CallIds
 from adjourn.protocol.record import ToolSpec
 
-_SEES: Any = ("text", "image")
+_SEES: Any = ("text", "image", "file", "audio")
 _BLIND: Any = ("text",)
 
 
@@ -110,7 +113,20 @@ calls = st.builds(
     raw_arguments=st.sampled_from([None, None, "{oops"]),
     provider_id=st.none() | IDS,
 )
-contents = st.lists(texts | images, max_size=4).map(tuple)
+addresses = st.sampled_from(["https://example.test/cat.png", "file:///cat.png", ""])
+image_urls = st.builds(ImageURL, url=addresses, cache=LIFETIMES)
+files = st.builds(
+    File,
+    mime_type=st.sampled_from(["application/pdf", "text/plain", "application/zip"]),
+    data=st.sampled_from([PIXEL, "SGk=", ""]),
+    url=addresses,
+    name=st.sampled_from(["", "report.pdf"]),
+    cache=LIFETIMES,
+)
+recordings = st.builds(
+    Audio, data=st.sampled_from([PIXEL, ""]), mime_type=st.sampled_from(["audio/wav", "audio/ogg"]), cache=LIFETIMES
+)
+contents = st.lists(texts | images | image_urls | files | recordings, max_size=4).map(tuple)
 users = st.builds(UserMessage, content=TEXTS | contents, cache=LIFETIMES)
 results = st.builds(
     ToolResultMessage,

@@ -12,7 +12,7 @@ from typing import Any
 
 from anthropic.types.beta.message_create_params import MessageCreateParamsStreaming as BetaParams
 from anthropic.types.message_create_params import MessageCreateParamsStreaming
-from wire_rules_common import Body, base64_fault, blank, named_wrongly, repeated
+from wire_rules_common import Body, address_fault, base64_fault, blank, named_wrongly, repeated
 from wire_rules_shapes import faults
 
 TOOL_USE_ID = re.compile(r"[a-zA-Z0-9_-]+")
@@ -81,13 +81,25 @@ def _tool_uses(messages: list[dict[str, Any]]) -> Iterator[str]:
         yield f"messages: nothing follows the calls {asked}"
 
 
+def _source(path: str, source: Any) -> Iterator[str]:
+    """The guides to vision and to PDF support: base64, a web address, or (of a document) plain text."""
+    match source["type"]:
+        case "url":
+            yield from address_fault(path, source["url"])
+        case "text":
+            if blank(source["data"]):
+                yield f"{path}: blank text"
+        case _:
+            yield from base64_fault(path, source["data"])
+
+
 def _texts(body: Body) -> Iterator[str]:
-    """ "text content blocks must contain non-whitespace text"; images are base64."""
+    """ "text content blocks must contain non-whitespace text"; images and documents have a source."""
     for path, block in _all_blocks(body):
         if block.get("type") == "text" and blank(block["text"]):
             yield f"{path}: blank text"
-        if block.get("type") == "image":
-            yield from base64_fault(path, block["source"].get("data"))
+        if block.get("type") in ("image", "document"):
+            yield from _source(path, block["source"])
         if block.get("type") == "tool_result":
             inner = block.get("content")
             if inner in ("", []):

@@ -8,6 +8,8 @@ from typing import Any
 
 TOOL_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 DATA_URL = re.compile(r"data:image/(png|jpeg|gif|webp);base64,(.*)", re.DOTALL)
+FILE_URL = re.compile(r"data:[a-z]+/[a-z]+;base64,(.*)", re.DOTALL)
+ADDRESS = re.compile(r"https?://\S+")
 
 Body = dict[str, Any]
 
@@ -27,8 +29,25 @@ def base64_fault(path: str, data: object) -> Iterator[str]:
     yield f"{path}: no base64 of an image"
 
 
+def address_fault(path: str, url: object) -> Iterator[str]:
+    """What a provider can load: a web address."""
+    if not isinstance(url, str) or not ADDRESS.fullmatch(url):
+        yield f"{path}: no web address"
+
+
+def file_data_fault(path: str, url: object) -> Iterator[str]:
+    """OpenAI's guide to file inputs: a data URL."""
+    match = FILE_URL.fullmatch(url) if isinstance(url, str) else None
+    if match is None:
+        yield f"{path}: no data URL of a file"
+    else:
+        yield from base64_fault(path, match[1])
+
+
 def data_url_fault(path: str, url: object) -> Iterator[str]:
-    """OpenAI's guide to images: PNG, JPEG, WEBP and GIF, as a data URL."""
+    """OpenAI's guide to images: PNG, JPEG, WEBP and GIF, as a data URL; or a web address."""
+    if isinstance(url, str) and ADDRESS.fullmatch(url):
+        return
     match = DATA_URL.fullmatch(url) if isinstance(url, str) else None
     if match is None:
         yield f"{path}: no data URL of a known media type"

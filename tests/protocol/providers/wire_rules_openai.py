@@ -14,7 +14,16 @@ from typing import Any
 
 from openai.types.chat.completion_create_params import CompletionCreateParamsStreaming
 from openai.types.responses.response_create_params import ResponseCreateParamsStreaming
-from wire_rules_common import Body, blank, data_url_fault, named_wrongly, repeated
+from wire_rules_common import (
+    Body,
+    address_fault,
+    base64_fault,
+    blank,
+    data_url_fault,
+    file_data_fault,
+    named_wrongly,
+    repeated,
+)
 from wire_rules_shapes import faults
 
 from adjourn.protocol.messages import Compat
@@ -103,6 +112,10 @@ def _chat_contents(messages: list[dict[str, Any]]) -> Iterator[str]:
                 yield f"messages[{at}]: blank text"
             elif part["type"] == "image_url":
                 yield from data_url_fault(f"messages[{at}]", part["image_url"]["url"])
+            elif part["type"] == "file":
+                yield from file_data_fault(f"messages[{at}]", part["file"]["file_data"])
+            elif part["type"] == "input_audio":
+                yield from base64_fault(f"messages[{at}]", part["input_audio"]["data"])
 
 
 def _mistral_roles(roles: list[str]) -> Iterator[str]:
@@ -194,6 +207,10 @@ def _response_contents(path: str, item: dict[str, Any]) -> Iterator[str]:
             yield f"{path}: blank text"
         elif part["type"] == "input_image":
             yield from data_url_fault(path, part["image_url"])
+        elif part["type"] == "input_file" and "file_url" in part:
+            yield from address_fault(path, part["file_url"])
+        elif part["type"] == "input_file":
+            yield from file_data_fault(path, part["file_data"])
         # "Supported values are: 'output_text' and 'refusal'", and the other way round
         if part["type"] != "text" and part["type"].startswith("output") != (item.get("role") == "assistant"):
             yield f"{path}: {part['type']} in a message of {item.get('role')}"

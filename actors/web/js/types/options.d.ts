@@ -77,7 +77,7 @@ export type Options = ChatOptions & Partial<SSEOptions> & WebSocketOptions & {
  * @import { Transport } from "./transport.js"
  * @import { WebSocketOptions } from "./websocket.js"
  */
-/** @typedef {Pick<UserMessage, "role" | "content"> & Partial<UserMessage>} Said a person's message: text, images */
+/** @typedef {Pick<UserMessage, "role" | "content"> & Partial<UserMessage>} Said a person's message: text, images, files */
 /**
  * @typedef {object} ChatOptions
  * @property {string} [agent] name of the agent; over HTTP it may be left out if there is only one

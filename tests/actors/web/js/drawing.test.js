@@ -5,6 +5,7 @@ import test from "node:test";
 
 import "./dom.js";
 
+import { attachmentOf, labelOf } from "../../../../actors/web/page/attachment.js";
 import { element, fill } from "../../../../actors/web/page/element.js";
 import { Markdown } from "../../../../actors/web/page/markdown.js";
 import { Prose } from "../../../../actors/web/page/prose.js";
@@ -119,4 +120,32 @@ test("filling an element leaves alone what stays", () => {
   };
   fill(parent, [a, false, c, null, b]);
   assert.deepEqual([parent.textContent, moved], ["acb", ["c"]]);
+});
+
+test("an image or a file at an address is a link, and is not loaded", () => {
+  const image = attachmentOf({ type: "imageUrl", url: "https://example.org/cat.png" }, "Image");
+  const file = attachmentOf(
+    { type: "file", mimeType: "application/pdf", name: "a.pdf", url: "https://example.org/a.pdf" },
+    "File",
+  );
+  for (const drawn of [image, file]) {
+    assert.equal(drawn.querySelector("img, iframe, object, embed"), null);
+    assert.match(drawn.querySelector("a").getAttribute("href"), /^https:/);
+    assert.equal(drawn.querySelector("a").getAttribute("rel"), "noopener noreferrer nofollow");
+  }
+  assert.equal(file.textContent, "File a.pdf (application/pdf)");
+});
+
+test("an address that is no web address is not a link", () => {
+  for (const url of ["javascript:alert(1)", "data:text/html,x", "file:///etc/passwd", ""])
+    assert.equal(attachmentOf({ type: "imageUrl", url }, "Image").querySelector("a"), null);
+  assert.equal(
+    attachmentOf({ type: "file", mimeType: "text/html", name: HOSTILE, data: "" }, "File").querySelector("img"),
+    null,
+  );
+});
+
+test("a recording and an unknown block are notes", () => {
+  assert.equal(attachmentOf({ type: "audio", data: "", mimeType: "audio/wav" }, "").textContent, "Recording (audio/wav)");
+  assert.equal(labelOf({ type: "smell" }), "Something that this page can't show");
 });
