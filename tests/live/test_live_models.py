@@ -6,7 +6,7 @@ import msgspec
 import pytest
 import trio
 from asking import answer, events, failure
-from wires import WIRES, Wire
+from wires import HOSTS, WIRES, Wire
 
 from adjourn.actors.models import LanguageModel
 from adjourn.protocol.events import TextDelta, ThinkingDelta
@@ -24,7 +24,8 @@ NUMBER = ToolSpec(
 QUESTION = user("Look up the secret numbers of Ada and of Bob, then tell me just the two numbers.")
 NUMBERS = {"Ada": "4711", "Bob": "8128"}
 EACH = pytest.mark.parametrize("wire", [pytest.param(wire, id=wire.api) for wire in WIRES])
-RING = zip(WIRES, [*WIRES[1:], WIRES[0]], strict=True)  # each is handed a conversation, and hands one over
+EACH_HOST = pytest.mark.parametrize("wire", [pytest.param(wire, id=wire.api) for wire in [*WIRES, *HOSTS]])
+RING = zip(WIRES, [*WIRES[1:], *WIRES[:1]], strict=True)  # each is handed a conversation, and hands one over
 PAIRS = [pytest.param(one, other, id=f"{one.api} to {other.api}") for one, other in RING]
 
 
@@ -63,7 +64,7 @@ def tells_numbers(message: Message) -> bool:
     return isinstance(message, AssistantMessage) and all(number in message.text for number in NUMBERS.values())
 
 
-@EACH
+@EACH_HOST
 async def test_text_streams(wire: Wire) -> None:
     with trio.fail_after(PATIENCE_S):
         heard = await events(wire.open(), [user("Count from 1 to 30, in digits, with spaces between.")])
@@ -75,7 +76,7 @@ async def test_text_streams(wire: Wire) -> None:
     assert message.stop_reason == "stop"
 
 
-@EACH
+@EACH_HOST
 async def test_a_bound_on_the_answer_is_told(wire: Wire) -> None:
     with trio.fail_after(PATIENCE_S):
         heard = await events(
@@ -84,9 +85,24 @@ async def test_a_bound_on_the_answer_is_told(wire: Wire) -> None:
     assert answer(heard).stop_reason == "length"
 
 
-@EACH
+@EACH_HOST
 async def test_tools_are_called_and_their_results_taken(wire: Wire) -> None:
     assert tells_numbers((await use_tool(wire.open(), [QUESTION]))[-1])
+
+
+@EACH_HOST
+async def test_no_host_refuses_an_option(wire: Wire) -> None:
+    options = ModelOptions(
+        max_tokens=4000,
+        temperature=0.5,
+        top_p=0.9,
+        seed=7,
+        stop=("THE END",),
+        reasoning="low",
+        parallel_tool_calls=False,
+        tool_choice="auto",
+    )
+    assert tells_numbers((await use_tool(wire.open(), [QUESTION], options))[-1])
 
 
 @EACH

@@ -15,7 +15,7 @@ class Wire:
     api: str  # as it stands before the colon of a model's name
     gate: str  # the variable without which it takes no part
     override: str  # the variable that names another model
-    default: str  # a cheap one that thinks and calls tools
+    default: str  # a cheap one that thinks and calls tools; empty: only `override` tells
 
     def open(self, name: str | None = None) -> LanguageModel:
         """The model, or another one of that API."""
@@ -23,12 +23,38 @@ class Wire:
         return find_model(f"{self.api}:{name}")
 
 
-ALL = (
+def _host(name: str, key: str, default: str) -> Wire:
+    return Wire(name, key, f"ADJOURN_LIVE_{name.upper()}", default)
+
+
+def _local(name: str) -> Wire:
+    """A server at its usual port of this machine. Nobody can know which model it has."""
+    return Wire(name, f"ADJOURN_LIVE_{name.upper()}", f"ADJOURN_LIVE_{name.upper()}", "")
+
+
+APIS = (
     Wire("anthropic", "ANTHROPIC_API_KEY", "ADJOURN_LIVE_ANTHROPIC", "claude-haiku-5-5"),
     Wire("openai", "OPENAI_API_KEY", "ADJOURN_LIVE_OPENAI", "gpt-5.4-mini"),
     Wire("openai-responses", "OPENAI_API_KEY", "ADJOURN_LIVE_OPENAI", "gpt-5.4-mini"),
     Wire("ollama", "OLLAMA_HOST", "ADJOURN_LIVE_OLLAMA", "qwen3"),
 )
-WIRES = [wire for wire in ALL if os.environ.get(wire.gate)]
-if not WIRES:
-    raise pytest.UsageError(f"ADJOURN_LIVE=1 needs one of {', '.join(sorted({wire.gate for wire in ALL}))}")
+PRESETS = (
+    _host("azure", "ADJOURN_LIVE_AZURE", ""),  # the name of a deployment
+    _host("cerebras", "CEREBRAS_API_KEY", "gpt-oss-120b"),
+    _host("databricks", "DATABRICKS_TOKEN", "databricks-gpt-oss-20b"),
+    _host("deepseek", "DEEPSEEK_API_KEY", "deepseek-v4-flash"),
+    _host("google", "GEMINI_API_KEY", "gemini-3.8-flash"),
+    _host("groq", "GROQ_API_KEY", "openai/gpt-oss-20b"),
+    _host("huggingface", "HF_TOKEN", "openai/gpt-oss-20b"),
+    _host("mistral", "MISTRAL_API_KEY", "mistral-small-latest"),
+    _host("openrouter", "OPENROUTER_API_KEY", "openai/gpt-oss-20b"),
+    _host("together", "TOGETHER_API_KEY", "openai/gpt-oss-20b"),
+    _host("xai", "XAI_API_KEY", "grok-4.6"),
+    _host("zai", "ZAI_API_KEY", "glm-5.1"),
+    *(_local(name) for name in ("litellm", "llamacpp", "lmstudio", "vllm")),
+)
+WIRES = [wire for wire in APIS if os.environ.get(wire.gate)]
+HOSTS = [wire for wire in PRESETS if os.environ.get(wire.gate)]
+if not WIRES + HOSTS:
+    gates = sorted({wire.gate for wire in (*APIS, *PRESETS)})
+    raise pytest.UsageError(f"ADJOURN_LIVE=1 needs one of {', '.join(gates)}")
