@@ -15,8 +15,11 @@ __all__ = ["argument_fault", "call_id", "cut_fault", "error_result", "with_ids"]
 _MAX_DIGITS = 20  # of an integer that is worth reading
 
 
-def argument_fault(tools: Mapping[str, ToolSpec], block: ToolCall) -> str | None:
-    """Why a call can't be executed as the model made it, in words for the model; None if it can."""
+def argument_fault(tools: Mapping[str, ToolSpec], block: ToolCall, is_checked: bool = False) -> str | None:
+    """Why a call can't be executed as the model made it, in words for the model; None if it can.
+
+    `is_checked`: the arguments are known to be in the value domain, as all those that `with_ids` gives.
+    """
     tool = tools.get(block.name)
     if tool is None:
         known = ", ".join(sorted(tools)) or "none"
@@ -24,7 +27,8 @@ def argument_fault(tools: Mapping[str, ToolSpec], block: ToolCall) -> str | None
     if block.raw_arguments is not None:
         return f"The arguments of {block.name!r} {_raw_fault(block.raw_arguments)}"
     try:
-        errors = compile_schema(tool.parameters).validate(block.arguments)
+        schema = compile_schema(tool.parameters)
+        errors = schema.validate_checked(block.arguments) if is_checked else schema.validate(block.arguments)
     except SchemaInvalid as error:  # taken by an earlier version
         return f"{block.name!r} can't be called: the recorded schema of its parameters can't be used today: {error}"
     if errors:

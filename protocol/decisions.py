@@ -5,7 +5,7 @@ Functions over the draft of one step (`step.Step`). What refused senders are tol
 
 from typing import Any
 
-from .codec import InvalidValue, digest
+from .codec import InvalidValue, digest, digest_checked
 from .edits import edit_faults
 from .errors import DecisionConflict, NotPending, ToolCallIdRequired
 from .gates import declined, refusal_reason, refuses, settle
@@ -93,12 +93,12 @@ def _edited(s: Step, call: Call, given: Decide, answer: Answer) -> dict[str, Any
     """Return the arguments that a decision edits; None if it leaves them as they are, or lets nothing be executed."""
     if given.arguments is None or refuses(s.history.tools[call.name], given.decision):
         return None
-    return None if answer.arguments == digest(s.block(call).arguments) else given.arguments
+    return None if answer.arguments == digest_checked(s.block(call).arguments) else given.arguments
 
 
 def _decision_faults(tool: ToolSpec, decision: Any) -> list[tuple[str, str]]:
     assert tool.decision is not None
-    return [(error.path, error.message) for error in compile_schema(tool.decision).validate(decision)]
+    return [(error.path, error.message) for error in compile_schema(tool.decision).validate_checked(decision)]
 
 
 def _meant(s: Step, wanted: str | None) -> str | None:

@@ -9,7 +9,7 @@ from typing import Any, cast
 from msgspec.structs import replace
 
 from .calls import argument_fault
-from .codec import digest
+from .codec import digest_checked
 from .events import Outcome, ToolClientExecutePending, ToolDecisionResolved
 from .messages import ToolCall
 from .record import Call, DecisionEntry, ToolSpec
@@ -27,7 +27,7 @@ def open_call(s: Step, index: int, block: ToolCall, gates: Mapping[int, bool], f
         fault: why the call can't be executed, in words for the model, if that is known already.
     """
     call = Call(id=block.id, name=block.name, index=index, phase="ready")
-    fault = fault or argument_fault(s.history.tools, block)
+    fault = fault or argument_fault(s.history.tools, block, True)
     if fault is not None:
         s.fail(call, fault)
         return
@@ -43,7 +43,7 @@ def _close_gate(s: Step, call: Call, tool: ToolSpec) -> None:
     s.sole_gated = s.sole_gated or call.id
     arguments = s.block(call).arguments
     due_at = s.later(tool.decision_timeout_s)
-    gated = replace(call, phase="gated", due_at=due_at, args_digest=digest(arguments), since=s.now)
+    gated = replace(call, phase="gated", due_at=due_at, args_digest=digest_checked(arguments), since=s.now)
     s.put(gated)
     s.emit(decision_pending(gated, tool, arguments))
 
@@ -73,7 +73,7 @@ def settle(
 
     `arguments`: edited by the decider; they are executed in place of the model's.
     """
-    edited = None if arguments is None else digest(arguments)
+    edited = None if arguments is None else digest_checked(arguments)
     entry = DecisionEntry(
         tool_call_id=call.id,
         outcome=outcome,

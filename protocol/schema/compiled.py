@@ -34,9 +34,14 @@ class CompiledSchema:
         that as its error."""
         try:
             check_value(value)  # jsonschema-rs raises for some of what is outside, and takes the rest for valid
-            return [] if self._judge.fits(value) else watched(self._explain, value)
         except InvalidValue as error:
             return [SchemaError(error.path, error.message)]
+        return self.validate_checked(value)
+
+    def validate_checked(self, value: Any) -> list[SchemaError]:
+        """The same for a value that is known to be in the value domain."""
+        try:
+            return [] if self._judge.fits(value) else watched(self._explain, value)
         except Undecided as error:
             return [SchemaError("", str(error))]
 

@@ -17,6 +17,7 @@ from adjourn.protocol.codec import (
     canonical_json,
     check_value,
     digest,
+    digest_checked,
     from_json,
     from_msgpack,
     parse_json,
@@ -199,6 +200,12 @@ def test_equal_values_have_equal_digests_and_true_is_not_one():
 @given(VALUES)
 def test_a_digest_survives_both_wires(value):
     assert digest(parse_json(to_json(value))) == digest(parse_msgpack(to_msgpack(value))) == digest(value)
+    assert digest_checked(value) == digest(value)
+
+
+@pytest.mark.parametrize("value", [*(float(2**n) for n in range(55)), *(-float(10**n) for n in range(17)), 1e300, 0.5])
+def test_a_float_has_the_same_digest_whether_it_was_checked_before_or_not(value):
+    assert digest_checked({"n": [value]}) == digest({"n": [value]})
 
 
 def test_only_values_of_the_domain_have_a_digest():
