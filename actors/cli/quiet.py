@@ -1,4 +1,8 @@
-"""A run for scripts: the agent's answers go to standard output, what a person must see to another screen."""
+"""A chat for scripts: the agent's answers go to standard output, what a person must see to standard error."""
+
+from dataclasses import dataclass
+
+from rich.console import Console
 
 from ...protocol.events import AgentEnd, Envelope, MessageEnd, ToolClientExecutePending, TurnEnd
 from ...protocol.messages import AssistantMessage, Message
@@ -6,7 +10,28 @@ from ...protocol.methods import RunSnapshot
 from ...protocol.rendering import visible
 from .screen import Screen
 
-__all__ = ["AnswerView"]
+__all__ = ["AnswerView", "Screens"]
+
+
+@dataclass(frozen=True, slots=True)
+class Screens:
+    """Where what is said in a chat goes, by its kind."""
+
+    answers: Screen
+    notes: Screen  # what a person must see: questions, what went wrong
+    small_talk: Screen  # what a script has no use for: greetings, the prompt for a message
+    are_quiet: bool = False
+
+    @classmethod
+    def usual(cls) -> "Screens":
+        """All goes to standard output."""
+        screen = Screen()
+        return cls(screen, screen, screen)
+
+    @classmethod
+    def quiet(cls) -> "Screens":
+        """Answers to standard output, notes to standard error, small talk nowhere."""
+        return cls(Screen(), Screen(_console(stderr=True)), Screen(_console(quiet=True)), are_quiet=True)
 
 
 class AnswerView:
@@ -42,3 +67,7 @@ class AnswerView:
     def _message(self, message: Message) -> None:
         if isinstance(message, AssistantMessage) and message.text:
             self._answers.line(message.text)
+
+
+def _console(*, stderr: bool = False, quiet: bool = False) -> Console:
+    return Console(stderr=stderr, quiet=quiet, highlight=False, markup=False, emoji=False, soft_wrap=True)
