@@ -110,6 +110,13 @@ class Master(trio.abc.ReceiveStream):
     def type(self, text: str) -> None:
         os.write(self.fd, text.encode())
 
+    async def type_all(self, text: str) -> None:
+        """Type more than the terminal takes at once."""
+        data = text.encode()
+        while data:
+            await trio.lowlevel.wait_writable(self.fd)
+            data = data[os.write(self.fd, data[:512]) :]
+
     async def aclose(self) -> None:
         await trio.lowlevel.checkpoint()
 
@@ -128,10 +135,12 @@ def terminal() -> Iterator[tuple[int, Master, Output]]:
 
 
 @asynccontextmanager
-async def on_terminal(*args: str, cwd: Path | None = None) -> AsyncIterator[tuple[trio.Process, Master, Output]]:
+async def on_terminal(
+    *args: str, cwd: Path | None = None, **environment: str
+) -> AsyncIterator[tuple[trio.Process, Master, Output]]:
     with terminal() as (theirs, master, output):
         process = await trio.lowlevel.open_process(
-            [*ADJOURN, *args], stdin=theirs, stdout=theirs, stderr=theirs, cwd=cwd, env=ENVIRONMENT,
+            [*ADJOURN, *args], stdin=theirs, stdout=theirs, stderr=theirs, cwd=cwd, env={**ENVIRONMENT, **environment},
             start_new_session=True, preexec_fn=own_terminal,
         )  # fmt: skip
         try:
