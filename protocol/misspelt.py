@@ -1,14 +1,15 @@
 """What is said of an option that does not exist: the nearest name, and all names there are. Pure."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import fields
 from functools import wraps
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast
 
 import msgspec
 
-__all__ = ["NamesOptions", "names_options", "unknown_option"]
+__all__ = ["NamesOptions", "names_options", "names_parameters", "unknown_option"]
 
+P = ParamSpec("P")
 T = TypeVar("T")
 
 
@@ -38,6 +39,20 @@ def names_options(kind: type[T]) -> type[T]:
 
     cast(Any, kind).__init__ = __init__
     return kind
+
+
+def names_parameters(function: Callable[P, T]) -> Callable[P, T]:
+    """Decorate a function: a misspelt option raises a TypeError that lists the options."""
+    code = cast(Any, getattr(function, "__wrapped__", function)).__code__
+    known = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+
+    @wraps(function)
+    def call(*args: P.args, **options: P.kwargs) -> T:
+        if said := unknown_option(options, known):
+            raise TypeError(f"{function.__name__}: {said}")
+        return function(*args, **options)
+
+    return call
 
 
 class NamesOptions(msgspec.StructMeta):

@@ -48,6 +48,7 @@ from ...protocol.methods import (
     Started,
     Timeline,
 )
+from ...protocol.misspelt import names_parameters
 from ...protocol.rpc import JSON, MSGPACK
 from ...protocol.timeline import TimelineEntry
 from ..core.loops import IN_THREAD, check_trio
@@ -336,6 +337,7 @@ def _start_of(
     )
 
 
+@names_parameters
 @asynccontextmanager
 async def open_client(
     url: str = "ws://127.0.0.1:8765",

@@ -12,6 +12,7 @@ from functools import partial
 import trio
 from trio_websocket import ConnectionClosed
 
+from ...protocol.misspelt import names_parameters
 from ..core.faults import internal_error
 from ..core.loops import MOUNTED, check_trio
 from ..runtime.system import ActorSystem
@@ -47,6 +48,7 @@ class Gateway(Listening):
     scheme = "ws"
 
 
+@names_parameters
 async def serve_gateway(
     system: ActorSystem,
     *,

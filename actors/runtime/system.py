@@ -18,6 +18,7 @@ from ...protocol.errors import AgentNotFound, InvalidParams, StaleEpoch
 from ...protocol.events import Status
 from ...protocol.messages import Message
 from ...protocol.methods import Aborted, RunSnapshot, Timeline
+from ...protocol.misspelt import names_parameters
 from ...protocol.options import ModelOptions
 from ...protocol.parts import PART_BYTES
 from ...protocol.record import Head
@@ -272,6 +273,7 @@ async def _release(store: Store, tenure: Tenure) -> None:
             logger.warning("the store does not take note that this process leaves in order: %s", error)
 
 
+@names_parameters
 @asynccontextmanager
 async def open_actor_system(
     agents: Iterable[Agent] = (),

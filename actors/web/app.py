@@ -15,6 +15,7 @@ from starlette.routing import Route
 
 from ...protocol import codec
 from ...protocol.errors import AdjournError, InvalidParams
+from ...protocol.misspelt import names_parameters
 from ..core.faults import internal_error
 from ..gateway.access import Authenticator, Authorizer
 from ..gateway.limits import GatewayLimits
@@ -34,6 +35,7 @@ LOOPBACK = r"https?://(localhost|127\.\d{1,3}\.\d{1,3}\.\d{1,3}|\[::1\])(:\d{1,5
 EXPOSED = ("X-Run-Id", "Location", "Link", "ETag", "Retry-After")
 
 
+@names_parameters
 def web_app(
     system: ActorSystem,
     *,

@@ -18,6 +18,7 @@ from hypercorn.trio.worker_context import WorkerContext
 from hypercorn.typing import ConnectionState
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from ...protocol.misspelt import names_parameters
 from ..core.faults import internal_error
 from ..core.loops import MOUNTED, check_trio
 from ..gateway.access import Authenticator, Authorizer
@@ -43,6 +44,7 @@ class WebServer(Listening):
     scheme = "http"
 
 
+@names_parameters
 async def serve_web(  # noqa: ASYNC128  # serve_app says when it has started
     system: ActorSystem,
     *,

@@ -1,14 +1,19 @@
 """An option that does not exist: the error names the nearest one, and all others."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import msgspec
 import pytest
 
+from adjourn.actors import open_actor_system
+from adjourn.actors.client import open_client
+from adjourn.actors.gateway import serve_gateway
+from adjourn.actors.web import serve_web, web_app
 from adjourn.protocol.bounds import Bounds
-from adjourn.protocol.misspelt import names_options, unknown_option
+from adjourn.protocol.misspelt import names_options, names_parameters, unknown_option
 from adjourn.protocol.options import ModelOptions
 from adjourn.protocol.record import Limits, OnExpiry
 
@@ -36,6 +41,26 @@ def test_the_nearest_name_is_told_where_there_is_one() -> None:
 def test_a_misspelt_field_names_the_right_one(make: Callable[..., Any], wrong: str, right: str) -> None:
     with pytest.raises(TypeError, match=rf"there is no option '{wrong}'. Did you mean '{right}'\? Options: "):
         make(**{wrong: 1})
+
+
+def test_a_misspelt_parameter_names_the_right_one_also_of_a_wrapped_function() -> None:
+    @names_parameters
+    @contextmanager
+    def opened(path: str, *, max_bytes: int = 1) -> Iterator[int]:
+        yield len(path) + max_bytes
+
+    with opened("abc", max_bytes=2) as value:
+        assert value == 5
+    wrong: dict[str, Any] = {"max_byte": 2}
+    said = r"^opened: there is no option 'max_byte'. Did you mean 'max_bytes'\? Options: max_bytes, path$"
+    with pytest.raises(TypeError, match=said):
+        opened("abc", **wrong)
+
+
+@pytest.mark.parametrize("function", [open_actor_system, open_client, serve_gateway, serve_web, web_app])
+def test_what_opens_and_serves_tells_its_options(function: Callable[..., Any]) -> None:
+    with pytest.raises(TypeError, match=f"^{function.__name__}: there is no option 'stroe'"):
+        function(stroe="memory:")
 
 
 def test_a_struct_is_decoded_and_changed_as_before() -> None:
