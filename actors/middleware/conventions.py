@@ -38,7 +38,6 @@ _PROVIDERS = {
     "mistral": "mistral_ai",
     "moonshot": "moonshot_ai",
     "vertex": "gcp.vertex_ai",
-    "x.ai": "x_ai",
     "xai": "x_ai",
 }
 """Our names of providers that have another one there."""
@@ -61,12 +60,15 @@ def _server(base_url: str) -> dict[str, str | int]:
     return {"server.address": parts.hostname, "server.port": parts.port or (443 if parts.scheme == "https" else 80)}
 
 
-def asked(request: ModelRequest) -> dict[str, str | bool | int | float]:
+def asked(request: ModelRequest) -> Attributes:
     """Return what the span of a model call says of the request."""
     options = request.options
     given = {
         "gen_ai.request.max_tokens": options.max_tokens,
         "gen_ai.request.temperature": options.temperature,
+        "gen_ai.request.top_p": options.top_p,
+        "gen_ai.request.seed": options.seed,
+        "gen_ai.request.stop_sequences": list(options.stop) or None,
         "gen_ai.request.reasoning.level": options.reasoning,
     }
     return {

@@ -91,7 +91,7 @@ async def pay(amount: int, decision: bool) -> str:
 
 def agent(collected: Collected, *responses: object, middleware: tuple[object, ...] = ()) -> Agent:
     model = ScriptedModel(responses)
-    options = ModelOptions(max_tokens=100, temperature=0.5)
+    options = ModelOptions(max_tokens=100, temperature=0.5, stop=("END",))
     return Agent(name="payer", model=model, tools=[pay], options=options, middleware=[collected.telemetry, *middleware])
 
 
@@ -134,6 +134,7 @@ async def test_a_model_call_has_the_attributes_of_the_conventions(collected: Col
         "gen_ai.request.model": "scripted",
         "gen_ai.request.max_tokens": 100,
         "gen_ai.request.temperature": 0.5,
+        "gen_ai.request.stop_sequences": ("END",),
         "gen_ai.request.stream": True,
         "gen_ai.response.id": "msg_1",
         "gen_ai.response.finish_reasons": ("stop",),
