@@ -308,20 +308,36 @@ class Compat(Wire, frozen=True, metaclass=NamesOptions):
 
 
 class ModelDescriptor(Wire, frozen=True, metaclass=NamesOptions):
-    """Which model, where, and what it can do."""
+    """Which model, where, and what it can do.
 
-    id: str  # as the API calls it
-    name: str = ""  # for people
-    api: str = shown("")  # which wire it speaks
-    provider: str = shown("")  # who serves it
-    base_url: str = ""  # of the API
-    input: tuple[Literal["text", "image", "file", "audio"], ...] = ("text",)  # what it takes
-    reasoning: bool = False  # it can think first
-    tools: bool = True  # it can call them
-    context_window: int | None = None  # tokens; Ollama is asked for so many, and decides itself where it is None
-    max_output_tokens: int | None = None  # in one answer
-    cost: Cost | None = None  # per million tokens
-    headers: dict[str, str] | None = None  # may hold secrets: never recorded
+    Attributes:
+        id: the model's name, as the API calls it.
+        name: a name for people.
+        api: the API that it is asked by, as `anthropic-messages`. Empty: the provider's first.
+        provider: the name of whoever serves it.
+        base_url: the address of the API. Empty: the provider's own.
+        input: what the model takes.
+        reasoning: True: the model can think first.
+        tools: True: the model can call tools.
+        context_window: tokens. Ollama is asked for so many, and decides itself where it is None.
+        max_output_tokens: tokens of one answer, at most.
+        cost: prices, per million tokens.
+        headers: headers that are sent with each request. They may hold secrets, and are never recorded.
+        compat: how its server differs from OpenAI's own.
+    """
+
+    id: str
+    name: str = ""
+    api: str = shown("")
+    provider: str = shown("")
+    base_url: str = ""
+    input: tuple[Literal["text", "image", "file", "audio"], ...] = ("text",)
+    reasoning: bool = False
+    tools: bool = True
+    context_window: int | None = None
+    max_output_tokens: int | None = None
+    cost: Cost | None = None
+    headers: dict[str, str] | None = None
     compat: Compat | None = None
 
     def __repr__(self) -> str:

@@ -30,25 +30,46 @@ class ModelOptions(Wire, frozen=True, metaclass=NamesOptions):
 
     An option that an API or a host doesn't have is left out of the request, without an error; but `tool_choice` and
     `response_schema` are refused when the agent is declared, because without them the answer would be another one.
+
+    Attributes:
+        max_tokens: tokens of one answer, thinking included.
+        temperature: how freely the model chooses its words. Left out where the model thinks and doesn't take it.
+        top_p: 0 to 1: from how much of all likely words the model chooses. Left out as `temperature` is.
+        seed: makes answers repeatable, as far as the provider can. Anthropic's API and OpenAI's Responses have
+            none.
+        stop: texts that end the answer. OpenAI's Responses has none.
+        reasoning: how hard the model is to think first. `none`: not at all, or as little as it can.
+        tool_choice: `auto`: the model may call a tool; `none`: it may not; `required`: it must; a `NamedTool`: it
+            must call that one. A must holds for the run's first model call only.
+        parallel_tool_calls: False: at most one call in a message. Ollama's API has no such option.
+        response_schema: JSON Schema that the text of the answer must follow.
+        service_tier: in the provider's own words. Ollama's API has none.
+        cache: how long the provider is to cache the whole request, up to its last message. `none`: no caching.
+        cache_instructions: how long it is to cache the system prompt.
+        cache_tools: how long it is to cache the tools.
+        session_id: what the provider's caches are keyed by. None: the run's id.
+        metadata: the caller's own. OpenAI's Responses API takes what is text; others its `user_id`, or nothing.
+        extra: fields of the request's body, as the API calls them. Recorded, so put no secrets there.
+        headers: headers that are sent with each request. They may hold secrets, and are never recorded.
     """
 
-    max_tokens: int | None = None  # of one answer, thinking included
+    max_tokens: int | None = None
     temperature: float | None = None
-    top_p: float | None = None  # 0 to 1; left out, like `temperature`, where the model thinks and doesn't take it
-    seed: int | None = None  # Anthropic's API and OpenAI's Responses have none
-    stop: tuple[str, ...] = ()  # texts that end the answer; OpenAI's Responses has none
-    reasoning: Reasoning | None = None  # how hard to think first; none: not at all, or as little as the model can
-    tool_choice: Literal["auto", "none", "required"] | NamedTool | None = None  # see `for_turn`
-    parallel_tool_calls: bool | None = None  # False: at most one call a message. Ollama's API has no such option
-    response_schema: dict[str, Any] | None = None  # JSON Schema that the text of the answer must follow
-    service_tier: str | None = None  # in the provider's own words. Ollama's API has none
-    cache: Literal["none", "short", "long"] | None = None  # the whole request, up to its last message; none: no caching
-    cache_instructions: Lifetime | None = None  # the system prompt
+    top_p: float | None = None
+    seed: int | None = None
+    stop: tuple[str, ...] = ()
+    reasoning: Reasoning | None = None
+    tool_choice: Literal["auto", "none", "required"] | NamedTool | None = None
+    parallel_tool_calls: bool | None = None
+    response_schema: dict[str, Any] | None = None
+    service_tier: str | None = None
+    cache: Literal["none", "short", "long"] | None = None
+    cache_instructions: Lifetime | None = None
     cache_tools: Lifetime | None = None
-    session_id: str | None = None  # what the provider's caches are keyed by; None: the run's id
-    metadata: dict[str, Any] = {}  # OpenAI's Responses API takes what is text; others its `user_id`, or nothing
-    extra: dict[str, Any] = {}  # fields of the request's body, as the API calls them; recorded, so without secrets
-    headers: dict[str, str] | None = None  # sent with each request; may hold secrets: never recorded
+    session_id: str | None = None
+    metadata: dict[str, Any] = {}
+    extra: dict[str, Any] = {}
+    headers: dict[str, str] | None = None
 
     @property
     def user_id(self) -> str | None:

@@ -6,12 +6,14 @@ from typing import Any
 
 import pytest
 
-from adjourn.actors import Agent, ModelRequest, ToolContext, ToolOptions, tool
+from adjourn.actors import Agent, ModelDescriptor, ModelOptions, ModelRequest, Provider, ToolContext, ToolOptions, tool
 from adjourn.protocol.bounds import Bounds
 from adjourn.protocol.record import OnExpiry
 
+KINDS = [Agent, Bounds, ModelDescriptor, ModelOptions, ModelRequest, OnExpiry, Provider, ToolContext]
 
-@pytest.mark.parametrize("kind", [Agent, Bounds, ModelRequest, OnExpiry, ToolContext], ids=lambda kind: kind.__name__)
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
 def test_the_docstring_of_a_class_describes_each_option(kind: Any) -> None:
     described = re.findall(r"^    (\w+): .", inspect.getdoc(kind) or "", re.MULTILINE)
     options = [name for name in inspect.signature(kind).parameters if name[0] != "_"]

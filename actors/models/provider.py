@@ -25,32 +25,58 @@ _DATE = re.compile(r"\d{4}-\d\d-\d\d")
 class Provider:
     """Who serves models: where, through which APIs, and how a key is sent there. Data, without any connection.
 
+    Attributes:
+        name: the name, as in `PROVIDER:NAME`.
+        apis: as in `ModelDescriptor.api`; the first is meant where none is named.
+        base_url: the address of the API. Empty: only `base_url_variable` tells.
+        base_url_variable: a variable of the environment that goes before `base_url`.
+        path: what follows the address in `base_url_variable`, unless that ends with it.
+        hosts: other hosts that it serves from, or their ends, as `.openai.azure.com`.
+        compat: how its chat completions differ from OpenAI's; None: unknown.
+        version_variable: of the environment; where set, each request has it as `?api-version`.
+        dated_path: in place of `path` where that version is a date; `{model}` is the model's id.
+        key: the key. None: the environment's.
+        key_variables: variables that may hold the key; the first that is set counts.
+        key_header: the header that carries the key. In `authorization` it stands after "Bearer", in any other by
+            itself.
+        token_variables: variables asked after `key_variables`; a token is always sent as a bearer.
+        needs_key: False: it may be asked without a key.
+        headers: headers that are sent with each request.
+        header_variables: header to variable: sent where the variable is set.
+        call_id_header: the header that takes the caller's own id of a call.
+        connect_timeout_s: seconds for a connection to open.
+        write_timeout_s: seconds for the provider to take a piece of the request.
+        idle_timeout_s: seconds without a byte, before the answer begins or within it.
+        http2: True: HTTP/2, and nothing else. Needs the extra `http2`; `httpclient.py` says what it costs.
+        when_unreachable: what a person may do when nothing listens there.
+        sources: where these facts are from, each with its date.
+
     Raises: ValueError for a base URL that can't be one.
     """
 
     name: str
-    apis: tuple[str, ...]  # as in `ModelDescriptor.api`; the first is meant where none is named
-    base_url: str = ""  # empty: only `base_url_variable` tells
-    base_url_variable: str = ""  # of the environment; goes before `base_url`
-    path: str = ""  # follows the address in `base_url_variable`, unless that ends with it
-    hosts: tuple[str, ...] = ()  # other hosts that it serves from, or their ends, as `.openai.azure.com`
-    compat: Compat | None = None  # how its chat completions differ from OpenAI's; None: unknown
-    version_variable: str = ""  # of the environment; where set, each request has it as `?api-version`
-    dated_path: str = ""  # in place of `path` where that version is a date; `{model}` is the model's id
-    key: str | None = field(default=None, repr=False)  # None: as the environment says
-    key_variables: tuple[str, ...] = ()  # the first that is set counts
-    key_header: str = "authorization"  # there a key stands after "Bearer", in any other header by itself
-    token_variables: tuple[str, ...] = ()  # asked after `key_variables`; a token is always sent as a bearer
+    apis: tuple[str, ...]
+    base_url: str = ""
+    base_url_variable: str = ""
+    path: str = ""
+    hosts: tuple[str, ...] = ()
+    compat: Compat | None = None
+    version_variable: str = ""
+    dated_path: str = ""
+    key: str | None = field(default=None, repr=False)
+    key_variables: tuple[str, ...] = ()
+    key_header: str = "authorization"
+    token_variables: tuple[str, ...] = ()
     needs_key: bool = True
-    headers: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)  # sent with each request
-    header_variables: Mapping[str, str] = field(default_factory=dict[str, str])  # header -> variable; sent where set
-    call_id_header: str = ""  # takes the caller's own id of a call
+    headers: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
+    header_variables: Mapping[str, str] = field(default_factory=dict[str, str])
+    call_id_header: str = ""
     connect_timeout_s: float = 5.0
-    write_timeout_s: float = TIMEOUT_S  # for the provider to take a piece of the request
-    idle_timeout_s: float = TIMEOUT_S  # without a byte, before the answer begins or within it
-    http2: bool = False  # HTTP/2, and nothing else; wants the extra `http2`. See `httpclient.py` for what it costs
-    when_unreachable: str = ""  # what a person may do when nothing listens there
-    sources: tuple[str, ...] = ()  # where these facts are from, each with its date
+    write_timeout_s: float = TIMEOUT_S
+    idle_timeout_s: float = TIMEOUT_S
+    http2: bool = False
+    when_unreachable: str = ""
+    sources: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.base_url or not self.base_url_variable:
