@@ -71,7 +71,7 @@ async function waiting(ids = ["a"], on = {}) {
 
 const button = (card, name) => [...card.querySelectorAll("button")].find(({ textContent }) => textContent === name);
 
-test("a call is approved only when its arguments were in sight to their end", async () => {
+test("a call can be approved only after its arguments were in sight to their end", async () => {
   const { cards, transport } = await waiting();
   const [card] = cards();
   assert.equal(button(card, "Approve").disabled, true);
@@ -103,7 +103,7 @@ test("each card closes when its call is decided, and says by whom", async () => 
   assert.match(element.querySelector('[data-call="a"]').textContent, /Approved by ann/);
 });
 
-test("a decision that is made here is told as ours", async () => {
+test("a decision made here is shown as ours", async () => {
   const { cards, transport, element } = await waiting();
   button(cards()[0], "Decline").click();
   await until(() => transport.asked("decline").length === 1);
@@ -111,7 +111,7 @@ test("a decision that is made here is told as ours", async () => {
   await until(() => element.textContent.includes("Declined by you (ann)"));
 });
 
-test("a refusal of the server stands in its card, which stays", async () => {
+test("a refusal of the server is shown in its card, which stays", async () => {
   const errors = [{ path: "", message: "not today" }];
   const resume = () => Promise.reject(refusal("decisionInvalid", { errors }));
   const { cards } = await waiting(["a"], { resume });
@@ -122,7 +122,7 @@ test("a refusal of the server stands in its card, which stays", async () => {
   assert.equal(button(cards()[0], "Approve").getAttribute("aria-disabled"), "false");
 });
 
-test("a decision that becomes known later is told in a turn that is long over", async () => {
+test("a decision that becomes known later is shown in its old turn", async () => {
   const { transport, element, scene, show } = await waiting();
   const result = { role: "toolResult", toolCallId: "a", toolName: "refund", content: [], isError: false, timestamp: 0 };
   transport.say(

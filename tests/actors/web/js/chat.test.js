@@ -39,7 +39,7 @@ async function parked(ids = ["a"], options = {}, on = {}) {
   return opened;
 }
 
-test("a decision that anybody made is told once, with who made it", async () => {
+test("any client's decision is announced once, with who made it", async () => {
   const heard = [];
   const { transport } = await parked(["a"], { onDecisionResolved: (resolution) => heard.push(resolution) });
   const resolution = { type: "tool_decision_resolved", toolCallId: "a", outcome: "declined", by: "ann", reason: "no" };
@@ -48,7 +48,7 @@ test("a decision that anybody made is told once, with who made it", async () => 
   assert.deepEqual(heard, [resolution]);
 });
 
-test("the run itself is there: its agent, its usage, how it ended", async () => {
+test("the state has the run itself: its agent, its usage, how it ended", async () => {
   const { chat, transport } = open();
   assert.equal(chat.run, null);
   await chat.send("Hello");
@@ -81,7 +81,7 @@ test("a message begins a run, is shown at once, and its answer as it comes", asy
   assert.deepEqual([chat.status, chat.isStreaming, chat.streamingMessage], ["completed", false, null]);
 });
 
-test("a page that came over plain HTTP, and so has no randomUUID, can send too", async (t) => {
+test("a page loaded over plain HTTP, which lacks randomUUID, can send too", async (t) => {
   t.mock.method(crypto, "randomUUID", () => assert.fail("there is none"));
   const { chat } = open();
   assert.equal(await chat.send("Hello"), true);
@@ -144,7 +144,7 @@ test("nothing is sent while a run is under way", async () => {
   assert.equal(transport.asked("start").length, 1);
 });
 
-test("an error is gone with the next action", async () => {
+test("the next action clears the error", async () => {
   let isDown = true;
   const { chat } = open({}, { start: () => isDown && Promise.reject(refusal("storeUnavailable")) });
   await chat.send("Hello");
@@ -173,7 +173,7 @@ test("setMessages replaces the conversation, and the next run doesn't go on from
   );
 });
 
-test("the id that the server gave a run counts", async () => {
+test("the server's run id replaces the client's", async () => {
   const { chat, transport } = open({}, { start: () => ({ runId: "theirs" }) });
   await chat.send("Hello");
   assert.equal(chat.runId, "theirs");
@@ -203,7 +203,7 @@ test("edited arguments go with the decision", async () => {
   assert.deepEqual(transport.asked("resume")[0].arguments, { n: 8 });
 });
 
-test("of several calls that wait, one has to be named", async () => {
+test("if several calls wait, one must be named", async () => {
   const { chat, transport } = await parked(["a", "b"]);
   assert.deepEqual(
     chat.pendingDecisions.map(({ toolCallId }) => toolCallId),
@@ -224,7 +224,7 @@ test("a call that doesn't wait is not decided", async () => {
   assert.equal(transport.asked("resume").length, 0);
 });
 
-test("a decision that breaks its schema is told with paths, and the call waits on", async () => {
+test("an invalid decision is refused with paths, and the call still waits", async () => {
   const errors = [{ path: "/approved", message: "expected a boolean" }];
   const { chat } = await parked(["a"], {}, { resume: () => Promise.reject(refusal("decisionInvalid", { errors })) });
   assert.equal(await chat.respondWithDecision({ approved: "yes" }), false);
@@ -232,13 +232,13 @@ test("a decision that breaks its schema is told with paths, and the call waits o
   assert.equal(chat.pendingDecision.toolCallId, "a");
 });
 
-test("a decision of somebody else closes the card", async () => {
+test("another client's decision closes the card", async () => {
   const { chat, transport } = await parked();
   transport.say(resolved("a"), 5);
   assert.deepEqual([chat.pendingDecisions, chat.status], [[], "running"]);
 });
 
-test("settled waits until the run rests after the decision, and not for the rest before it", async () => {
+test("settled waits for the pause after the decision, not for the one before it", async () => {
   const { chat, transport } = await parked(["a", "b"], {}, { resume: () => ({ seq: 7 }) });
   await chat.settled();
   await chat.respondWithDecision(true, { toolCallId: "a" });
@@ -252,7 +252,7 @@ test("settled waits until the run rests after the decision, and not for the rest
   assert.equal(chat.pendingDecision.toolCallId, "b");
 });
 
-test("without a seq of the decision, settled waits until its call waits no longer", async () => {
+test("without a seq of the decision, settled waits until its call no longer waits", async () => {
   const { chat, transport } = await parked();
   await chat.respondWithDecision(true);
   let isSettled = false;
@@ -302,7 +302,7 @@ test("an abort of a run that isn't read reads its end", async () => {
   assert.deepEqual([await aborted, chat.status], [true, "aborted"]);
 });
 
-test("where nothing runs, an abort does nothing", async () => {
+test("without a run, an abort does nothing", async () => {
   const { chat, transport } = open();
   assert.equal(await chat.abort(), true);
   assert.equal(transport.requests.length, 0);
@@ -380,14 +380,14 @@ test("a runId shows initialMessages until the run has come", async () => {
   ]);
 });
 
-test("a run that is gone leaves its messages as history", async () => {
+test("a deleted run leaves its messages as history", async () => {
   const { chat, transport } = await parked();
   transport.reader.end(refusal("runNotFound"));
   assert.deepEqual([chat.status, chat.runId, chat.error.type, chat.messages.length], ["idle", null, "runNotFound", 2]);
   assert.equal(await chat.send("again"), true);
 });
 
-test("a reader's error is told, and follow reads on from where it was", async () => {
+test("a reader's error is shown, and follow reads on from the same position", async () => {
   const { chat, transport } = await parked();
   transport.reader.end(refusal("limitExceeded"));
   assert.deepEqual([chat.status, chat.error.type], ["paused", "limitExceeded"]);
@@ -406,7 +406,7 @@ test("after close nothing changes any more, and follow goes on", async () => {
   assert.deepEqual(transport.asked("watch"), [{ runId: chat.runId, after: 4 }]);
 });
 
-test("an action that close cuts off says nothing", async () => {
+test("an action interrupted by close sets no error", async () => {
   const heard = [];
   const answered = later();
   const { chat } = await parked(["a"], { onError: (error) => heard.push(error) }, { resume: () => answered.promise });
@@ -445,7 +445,7 @@ test("callbacks come once each, in the order of the events, when the chat has ch
   ]);
 });
 
-test("what the server adds to the history is no news", async () => {
+test("onMessage is not called for history that the server adds", async () => {
   const heard = [];
   const { chat, transport } = open({ onMessage: (message) => heard.push(message.content[0].text) });
   await chat.send("Hello");
@@ -472,7 +472,7 @@ test("a failed run is an error with the server's words", async () => {
   assert.equal(chat.messages.length, 1);
 });
 
-test("an event that can't be folded is told as malformed, and the messages stay whole", async () => {
+test("an event that can't be folded is malformed, and the messages stay complete", async () => {
   const { chat, transport } = open();
   await chat.send("Hello");
   transport.say([start(user("Hello")), said("Hi"), { type: "message_end" }]);
@@ -488,7 +488,7 @@ test("a callback may leave the run: nothing more of it is folded", async () => {
   assert.equal(chat.messages.length, 2);
 });
 
-test("what a listener throws surfaces in the program, and stops nothing else", async (t) => {
+test("an error of a listener surfaces in the program, and stops nothing else", async (t) => {
   const raised = [];
   t.mock.method(globalThis, "queueMicrotask", (task) => raised.push(task));
   const { chat, transport } = open();

@@ -30,14 +30,14 @@ class Page extends EventTarget {
   }
 }
 
-test("a reload keeps it", () => {
+test("a reload keeps the claimant", () => {
   const page = new Page();
   const claimant = takeClaimant(page);
   assert.ok(claimant.length >= 16);
   assert.equal(takeClaimant(page.reload()), claimant);
 });
 
-test("a duplicated tab, which gets a copy of sessionStorage, has its own", () => {
+test("a duplicated tab, which gets a copy of sessionStorage, has its own claimant", () => {
   const page = new Page();
   const claimant = takeClaimant(page);
   const reloaded = page.reload();
@@ -45,7 +45,7 @@ test("a duplicated tab, which gets a copy of sessionStorage, has its own", () =>
   assert.notEqual(takeClaimant(reloaded.duplicate()), claimant);
 });
 
-test("a page that comes back from the browser's cache takes it up again", () => {
+test("a page that comes back from the browser's cache has the same claimant", () => {
   const page = new Page();
   takeClaimant(page);
   page.dispatchEvent(new Event("pagehide"));
@@ -53,7 +53,7 @@ test("a page that comes back from the browser's cache takes it up again", () => 
   assert.equal(page.sessionStorage.getItem("adjourn.claimant"), null);
 });
 
-test("where sessionStorage is forbidden there is one all the same", () => {
+test("without sessionStorage there is still a claimant", () => {
   const page = new Page();
   Object.defineProperty(page, "sessionStorage", {
     get: () => {

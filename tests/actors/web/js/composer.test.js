@@ -64,7 +64,7 @@ test("a message that is sent during a run waits for its end, unless it is edited
   assert.deepEqual([sent, text.value], [["Two"], ""]);
 });
 
-test("nothing is sent where nothing is written, and half an emoji is not sent", () => {
+test("an empty message is not sent, nor half an emoji", () => {
   const { sent, text, submit } = composer();
   submit();
   enter(text, "  ");

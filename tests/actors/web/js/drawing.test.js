@@ -29,7 +29,7 @@ async function shown(documents, text = "text") {
   return view.element;
 }
 
-test("words are never parsed as HTML", async () => {
+test("text is never parsed as HTML", async () => {
   const made = element("p", { title: HOSTILE }, HOSTILE);
   fill(made, [HOSTILE, element("b", {}, HOSTILE)]);
   const drawn = await shown({
@@ -69,7 +69,7 @@ test("nodes become elements, with their links and languages", async () => {
   );
 });
 
-test("headings stand below the page's own, and skip no level", async () => {
+test("headings are below the page's own, and skip no level", async () => {
   const headings = ["h3", "h5", "h4", "h2", "h6"].map((tag) => ({ tag, children: [tag] }));
   const drawn = await shown({ text: headings });
   assert.deepEqual(
@@ -102,14 +102,14 @@ test("a text that grows keeps what is drawn above its end", async () => {
   assert.deepEqual([view.element.children[0], view.element.textContent], [kept, "First.Second"]);
 });
 
-test("characters that show nothing, or turn the order around, are shown by their code", () => {
+test("characters that are invisible or reverse the order are shown by their code", () => {
   const drawn = fieldsOf({ to: "ann\u202e@evil\u200b.org\u0000" });
   assert.equal(drawn.querySelector("dd").textContent, "annU+202E@evilU+200B.orgU+0000");
   assert.equal(drawn.querySelectorAll("mark").length, 3);
   assert.equal(fieldsOf({ to: "two\nlines\tand 👍" }).querySelector("mark"), null);
 });
 
-test("filling an element leaves alone what stays", () => {
+test("filling an element doesn't touch children that stay", () => {
   const [a, b, c] = ["a", "b", "c"].map((name) => element("i", {}, name));
   const parent = element("div", {}, a, b);
   const moved = [];

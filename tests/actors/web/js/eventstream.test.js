@@ -10,7 +10,7 @@ function parsed(...chunks) {
   return chunks.flatMap((chunk) => parser.feed(chunk));
 }
 
-test("any cut of the text gives the same events", () => {
+test("any split of the text gives the same events", () => {
   const whole = ': hi\r\nid: 1\r\ndata: {"a":1}\r\n\r\nevent: x\ndata:two\r\ndata: lines\r\n\r\nretry: 5\r\rdata\r\r';
   const expected = ['{"a":1}', "two\nlines", ""];
   assert.deepEqual(parsed(whole), expected);
@@ -20,7 +20,7 @@ test("any cut of the text gives the same events", () => {
   }
 });
 
-test("comments, ids, [DONE] and an event that is broken off say nothing", () => {
+test("comments, ids, [DONE] and an incomplete event are ignored", () => {
   assert.deepEqual(parsed(": keep-alive\n\nid: 4\n\ndata: [DONE]\n\ndata: {}"), []);
 });
 

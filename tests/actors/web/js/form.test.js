@@ -294,27 +294,27 @@ test("a default that the schema does not allow is left out", () => {
   assert.deepEqual(made.value(), {});
 });
 
-test("a type in brackets is that type", () => {
+test("a type in an array of one is that type", () => {
   const made = form(object({ n: { type: ["integer"] } }));
   enter(labelled(made.element, "N"), "1.5");
   assert.deepEqual(refused(made), [["/n", "Expected a whole number."]]);
 });
 
-test("a field says what it holds that can't be seen", () => {
+test("a field names its invisible characters", () => {
   const made = form(object({ t: { type: "string" }, u: { type: "string" } }));
   made.fill({ t: "a\u202eb\u0000", u: "👩‍🚀 é\n\t" });
   assert.match(made.element.textContent, /can't be seen: U\+202E, U\+0000\./);
   assert.equal(made.element.textContent.split("can't be seen").length, 2);
 });
 
-test("an optional text that is cleared stays away; a required one that had words may be empty", () => {
+test("an optional text that is cleared is left out; a required one that had text may be empty", () => {
   const made = form(object({ a: { type: "string" }, b: { type: "string" } }, ["b"]));
   made.fill({ a: "x", b: "y" });
   for (const label of ["A", "B"]) enter(labelled(made.element, label), "");
   assert.deepEqual(made.value(), { b: "" });
 });
 
-test("nothing is chosen for a person: a decision needs each required field", () => {
+test("no default is chosen: a decision needs each required field", () => {
   const made = form(object({ ok: { type: "boolean" }, why: { type: "string" }, how: PAYMENT, n: { type: "integer" } }));
   assert.deepEqual(refused(made), [
     ["/ok", "Choose one."],
@@ -375,7 +375,7 @@ test("the items of a list are added, moved and removed, and the focus stays with
   assert.deepEqual([document.activeElement.ariaLabel, made.value()], ["Remove Item 1", { l: ["c", "b"] }]);
 });
 
-test("a list draws the items that it needs, and wants each only once", () => {
+test("a list draws its required items, and refuses duplicates", () => {
   const made = form(
     object({ l: { type: "array", items: { type: "string" }, uniqueItems: true, minItems: 2, maxItems: 3 } }),
   );
@@ -390,7 +390,7 @@ test("a list draws the items that it needs, and wants each only once", () => {
   assert.equal(errorOf(labelled(made.element, "L")), "");
 });
 
-test("a part that may stay away is drawn when it is ticked, however deep a schema goes on", () => {
+test("an optional part is drawn when it is ticked, at any depth of the schema", () => {
   const made = form(TREE);
   enter(labelled(made.element, "Name"), "root");
   enter(labelled(made.element, "Children"), true);
@@ -400,12 +400,12 @@ test("a part that may stay away is drawn when it is ticked, however deep a schem
   assert.deepEqual(made.value(), { name: "root", children: [{ name: "leaf" }] });
 });
 
-test("a schema that needs itself ends as JSON", () => {
+test("a schema that requires itself ends as JSON", () => {
   const made = form({ $ref: "#/$defs/a", $defs: { a: object({ a: { $ref: "#/$defs/a" } }) } });
   assert.match(made.element.textContent, /Write it as JSON: it is nested too deep/);
 });
 
-test("a choice shows the fields of what is chosen, and says what tells them apart only once", () => {
+test("a choice shows the fields of the chosen branch, and its discriminator only once", () => {
   const made = form(object({ how: PAYMENT }));
   enter(labelled(made.element, "Transfer"), true);
   assert.doesNotMatch(made.element.textContent, /Kind/);
@@ -428,7 +428,7 @@ test("free properties are rows of a name and a value", () => {
 
 // Errors of the server.
 
-test("errors of the server stand beside their fields, also in a choice, and the rest on top", () => {
+test("errors of the server are shown beside their fields, also in a choice, and others on top", () => {
   const made = form(object({ how: PAYMENT, l: { type: "array", items: ADDRESS } }));
   made.fill({ how: { kind: "card", number: "4" }, l: [{ street: "a" }, { street: "b" }] });
   made.showErrors([
@@ -453,7 +453,7 @@ test("errors of the server stand beside their fields, also in a choice, and the 
   assert.deepEqual([notes.hidden, errorOf(labelled(made.element, "Number"))], [true, ""]);
 });
 
-test("errors of the server within JSON and a checklist stand beside these, with their path", () => {
+test("errors of the server within JSON and a checklist are shown beside these, with their path", () => {
   const made = form(object({ j: {}, l: { type: "array", items: { enum: ["a", "b"] }, uniqueItems: true } }));
   made.showErrors([
     { path: "/j/a/0", message: "expected integer" },
@@ -463,7 +463,7 @@ test("errors of the server within JSON and a checklist stand beside these, with 
   assert.equal(errorOf(labelled(made.element, "L")), "not this one");
 });
 
-test("an error about a whole decision that is one field stands beside it", () => {
+test("an error about a whole decision that is one field is shown beside that field", () => {
   const made = form({ type: "integer", title: "How many" });
   made.showErrors([{ path: "", message: "too many" }]);
   assert.equal(errorOf(labelled(made.element, "How many")), "too many");
@@ -515,7 +515,7 @@ test("where all arguments are editable, those that the schema does not describe 
   assert.deepEqual(made.arguments(), { ...CALL.input, tags: ["b"] });
 });
 
-test("wrong arguments and a missing decision are told at once, whichever is asked for", () => {
+test("wrong arguments and a missing decision are shown at once, whichever is read", () => {
   const made = form(object({ ok: { type: "boolean" } }), { ...CALL, approval: false, editable: ["amount"] });
   enter(labelled(made.element, "Amount"), "-1");
   assert.deepEqual(refused(made), [
@@ -525,13 +525,13 @@ test("wrong arguments and a missing decision are told at once, whichever is aske
   assert.throws(() => made.arguments(), FormError);
 });
 
-test("an error of the server about an argument stands beside it", () => {
+test("an error of the server about an argument is shown beside it", () => {
   const made = form(undefined, { ...CALL, editable: ["amount"] });
   made.showErrors([{ path: "/arguments/amount", message: "over the limit" }]);
   assert.equal(errorOf(labelled(made.element, "Amount")), "over the limit");
 });
 
-test("every control has a label, and every id is there once", () => {
+test("every control has a label, and every id is unique", () => {
   for (const [, schema, ...values] of SCHEMAS) {
     const made = form(schema);
     made.fill(values.at(-1));
@@ -543,7 +543,7 @@ test("every control has a label, and every id is there once", () => {
   }
 });
 
-test("words of a schema are text, never HTML", () => {
+test("texts of a schema are never parsed as HTML", () => {
   const hostile = "<img src=x onerror=alert(1)>";
   const made = form(
     object({ [hostile]: { type: "string", title: hostile, description: hostile, examples: [hostile] } }),

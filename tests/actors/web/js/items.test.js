@@ -20,7 +20,7 @@ const part = (seq, from, count, next, more = {}) => ({
   },
 });
 
-test("an event that came before is passed over", () => {
+test("an old event is ignored", () => {
   const reader = new ItemReader(0);
   const envelopes = script("run", [start(), said("Hi"), end()]);
   assert.deepEqual(
@@ -29,7 +29,7 @@ test("an event that came before is passed over", () => {
   );
 });
 
-test("events wait for the snapshot where nothing is known yet", () => {
+test("without a cursor, events before the snapshot are ignored", () => {
   const reader = new ItemReader(undefined);
   assert.equal(reader.take(script("run", [said("Hi")], 5)[0]), null);
   assert.equal(reader.take(part(6, 0, 1)).seq, 6);
@@ -59,7 +59,7 @@ test("a first part without messages goes on with the rest", () => {
   );
 });
 
-test("parts of a snapshot that was broken off are void", () => {
+test("parts of an interrupted snapshot are dropped", () => {
   const reader = new ItemReader(undefined);
   reader.take(part(9, 0, 2, 2));
   reader.reset();
@@ -67,7 +67,7 @@ test("parts of a snapshot that was broken off are void", () => {
   assert.equal(reader.take(part(12, 0, 1)).snapshot.messages.length, 1);
 });
 
-test("a snapshot below the cursor counts: the run was begun anew under its name", () => {
+test("a snapshot below the cursor counts: the id belongs to a new run", () => {
   const reader = new ItemReader(40);
   assert.equal(reader.take(part(2, 0, 1)).seq, 2);
   assert.equal(reader.take(script("run", [said("Hi")], 3)[0]).seq, 3);

@@ -28,12 +28,12 @@ test("an address leads back to its route", () => {
   for (const route of routes) assert.deepEqual(routeOf(hashOf(route)), route);
 });
 
-test("an address that nobody made leads to the chat", () => {
+test("an unknown address leads to the chat", () => {
   for (const hash of ["", "#", "#/", "#/nowhere/at/all", "#main"]) assert.equal(routeOf(hash).view, "chat");
   assert.deepEqual(routeOf("#/chat/%zz"), { view: "chat", agent: "%zz" });
 });
 
-test("times are told in words that fit their distance", () => {
+test("times are shown in units that fit their distance", () => {
   const told = (ms) => ageOf(1_000_000_000 + ms, 1_000_000_000);
   assert.deepEqual([-5, -59_999, -60_000, -3_600_000, -86_400_000].map(told), [
     "just now",
@@ -52,14 +52,14 @@ test("times are told in words that fit their distance", () => {
   ]);
 });
 
-test("tokens and cost are told where there are any", () => {
+test("tokens and cost are shown if there are any", () => {
   assert.equal(spentText({ tokens: 0, cost: 0 }), "");
   assert.equal(spentText({ tokens: 1204, cost: 0 }), "1,204 tokens");
   assert.equal(spentText({ tokens: 1, cost: 0.00312 }), "1 token · cost 0.0031");
   assert.equal(spentText({ tokens: 1, cost: 12.345 }), "1 token · cost 12.35");
 });
 
-test("a decision's words say who made it, and how", () => {
+test("a decision's text says who made it, and how", () => {
   const words = [
     [{ outcome: "decided", approval: true, by: "ann" }, "Approved by ann"],
     [{ outcome: "decided", isOurs: true }, "Decided by you"],
@@ -72,7 +72,7 @@ test("a decision's words say who made it, and how", () => {
   for (const [resolution, expected] of words) assert.equal(resolutionText(resolution), expected);
 });
 
-test("an error is told as a sentence, with what to do", () => {
+test("an error is shown as a sentence, with advice", () => {
   const told = problemOf(new AdjournError("connectionLost", "it does not answer"));
   assert.deepEqual(told, {
     what: "It does not answer.",
@@ -81,7 +81,7 @@ test("an error is told as a sentence, with what to do", () => {
   assert.match(problemOf(new AdjournError("neverHeardOf", "No!")).advice, /^Try again/);
 });
 
-test("an agent's description ends with what to try", () => {
+test("an agent's description ends with example messages", () => {
   assert.deepEqual(suggestionsOf("Helps. Try: refund order 7; count to 50."), {
     about: "Helps.",
     suggestions: ["refund order 7", "count to 50"],
@@ -108,7 +108,7 @@ function parser(answer = (texts) => texts.map((text) => [text])) {
   return { asked, markdown: new Markdown({ post }) };
 }
 
-test("texts of one moment go in one request, within the server's bounds, and are remembered", async () => {
+test("texts of one moment go in one request, within the server's limits, and are cached", async () => {
   const { asked, markdown } = parser();
   const texts = Array.from({ length: 70 }, (_, n) => `text ${n}`);
   const parsed = await Promise.all(texts.map((text) => markdown.parse(text)));
@@ -140,7 +140,7 @@ test("a text that is too long, or that the server refuses, stays plain", async (
   assert.equal(await parser(refuses).markdown.parse("text"), null);
 });
 
-test("while the server is away, a text is asked for again", async (context) => {
+test("while the server is unreachable, the request is repeated", async (context) => {
   context.mock.timers.enable({ apis: ["setTimeout"] });
   const failures = [new AdjournError("connectionLost", "gone")];
   const { asked, markdown } = parser((texts) => {

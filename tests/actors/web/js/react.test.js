@@ -69,7 +69,7 @@ async function mounted(t, steps, options = {}, { wrapper } = {}) {
 const words = ({ messages }) =>
   messages.map(({ content }) => (typeof content === "string" ? content : content[0].text));
 
-test("with nothing but an api it streams, pauses and resumes", async (t) => {
+test("with only an api it streams, pauses and resumes", async (t) => {
   const { chat, server } = await mounted(t, [begun, watched, finished]);
   assert.deepEqual([chat().status, chat().messages, chat().isStreaming], ["idle", [], false]);
   await act(() => chat().send("refund"));
@@ -94,7 +94,7 @@ test("messages and the body's fields are posted, those of the latest render", as
   assert.deepEqual([messages.map(({ content }) => content), page], [["Hi"], 2]);
 });
 
-test("what the model says shows as it comes", async (t) => {
+test("the model's text is shown while it streams", async (t) => {
   const { chat } = await mounted(t, [
     stream((body) => script(body.runId, [start(user("Hi")), ...streamed("Hel", "lo")]), { then: "hold" }),
   ]);
@@ -103,7 +103,7 @@ test("what the model says shows as it comes", async (t) => {
   assert.deepEqual([chat().isStreaming, words(chat())], [true, ["Hi"]]);
 });
 
-test("tokens that come faster than frames cost no renders", async (t) => {
+test("tokens that come faster than frames cost no extra renders", async (t) => {
   const tokens = Array.from({ length: 500 }, (_, n) => `${n} `);
   const { chat, seen } = await mounted(t, [
     stream((body) => script(body.runId, [start(user("count")), ...streamed(...tokens), said(tokens.join("")), end()])),
@@ -113,7 +113,7 @@ test("tokens that come faster than frames cost no renders", async (t) => {
   assert.ok(seen.length < 50, `${seen.length} renders`);
 });
 
-test("an abort reaches the server, and what was said stays", async (t) => {
+test("an abort reaches the server, and the text so far stays", async (t) => {
   let streaming;
   const { chat, server } = await mounted(t, [
     (response, request) => {
@@ -155,7 +155,7 @@ test("after it is unmounted nothing is updated, and nothing more is read", async
   assert.deepEqual([seen.length, heard], [renders, []]);
 });
 
-test("refusals and a network that fails set the error and leave the messages whole", async (t) => {
+test("refusals and network errors set the error and keep the messages complete", async (t) => {
   const heard = [];
   const options = { initialMessages: [user("before")], onError: ({ type }) => heard.push(type) };
   const { chat } = await mounted(t, [problem(400, "invalidParams"), cut(), cut(), cut(), greeted], options);
@@ -169,7 +169,7 @@ test("refusals and a network that fails set the error and leave the messages who
   assert.deepEqual([chat().error, heard], [null, ["invalidParams", "connectionLost"]]);
 });
 
-test("a malformed event surfaces", async (t) => {
+test("a malformed event sets the error", async (t) => {
   const { chat } = await mounted(t, [
     (response) => response.writeHead(200, { "content-type": "text/event-stream" }).end("data: {]\n\n"),
   ]);
@@ -178,7 +178,7 @@ test("a malformed event surfaces", async (t) => {
   assert.deepEqual(words(chat()), ["Hi"]);
 });
 
-test("a decision that breaks its schema is told, and the card stays", async (t) => {
+test("an invalid decision sets the error, and the card stays", async (t) => {
   const errors = [{ path: "/approved", message: "expected a boolean" }];
   const { chat } = await mounted(t, [begun, watched, problem(422, "decisionInvalid", { errors })]);
   await act(() => chat().send("refund"));

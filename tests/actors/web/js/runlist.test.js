@@ -69,7 +69,7 @@ test("a run that changes, begins or is deleted is so in the list, newest first",
   assert.deepEqual(ids(), ["c", "a"]);
 });
 
-test("what comes while pages are on their way counts more than they do", async () => {
+test("changes during the reading of pages win over the pages", async () => {
   const { transport, page, ids, list } = listed();
   const { begin, change } = transport.follower;
   begin();
@@ -80,14 +80,14 @@ test("what comes while pages are on their way counts more than they do", async (
   assert.deepEqual([ids(), list.state.runs[1].status], [["new", "a"], "completed"]);
 });
 
-test("news that is older than what is known is passed over", async () => {
+test("an older change is ignored", async () => {
   const { change, list } = await begun([later(run("a", 1), { status: "completed" })]);
   const { state } = list;
   change(run("a", 1));
   assert.equal(list.state, state);
 });
 
-test("a run that the filter doesn't mean, or not any more, is not listed", async () => {
+test("a run that no longer fits the filter, or never did, is not listed", async () => {
   const { change, ids, list } = await begun([run("a", 1)], { filter: { status: "running", agent: "support" } });
   const { state } = list;
   change(run("other", 2, { agent: "billing" }));
@@ -97,7 +97,7 @@ test("a run that the filter doesn't mean, or not any more, is not listed", async
   assert.deepEqual(ids(), []);
 });
 
-test("those that wait for a decision are all listed, the longest wait first", async () => {
+test("with the filter waiting, all runs are listed, the longest wait first", async () => {
   const { transport, page, ids } = listed({ filter: { waiting: true } });
   const { begin, change } = transport.follower;
   begin();
@@ -136,7 +136,7 @@ test("after a reconnect as many runs are listed anew, and those that did not cha
   assert.equal(list.state.runs[1], kept);
 });
 
-test("pages that were asked for before a reconnect don't count", async () => {
+test("pages requested before a reconnect are ignored", async () => {
   const { transport, requests, page, ids } = listed();
   transport.follower.begin();
   transport.follower.begin();
@@ -145,7 +145,7 @@ test("pages that were asked for before a reconnect don't count", async () => {
   assert.deepEqual(ids(), ["new"]);
 });
 
-test("a refusal that will pass is asked again, another is told", async () => {
+test("a retryable refusal is retried, another one is shown", async () => {
   const { list, transport, requests } = listed();
   transport.follower.begin();
   requests.shift().reject(new AdjournError("storeUnavailable", "soon", { retryable: true }));
@@ -184,7 +184,7 @@ test("a full list drops its oldest run, and says that there are more", async () 
   assert.deepEqual(requests[0].params, { limit: 1000 });
 });
 
-test("empty pages are read on only so often", async () => {
+test("reading stops after a number of empty pages", async () => {
   const { transport, page, requests, list } = listed();
   transport.follower.begin();
   for (let count = 1; count <= 50; count += 1) await page([], `cursor${count}`);

@@ -83,7 +83,7 @@ test("the seed's shape: a POST streams until it parks, a POST with the decision 
   assert.deepEqual(server.asked, ["POST /runs", `GET /runs/${runId}/events`, "POST /runs"]);
 });
 
-test("while the run is parked its events are watched: somebody else's decision closes the card", async (t) => {
+test("while the run is parked its events are watched: another client's decision closes the card", async (t) => {
   const { chat, server } = await open(t, [
     stream((body) => script(OF(body), BEGUN)),
     (response, { url }) =>
@@ -95,7 +95,7 @@ test("while the run is parked its events are watched: somebody else's decision c
   assert.equal(chat.error, null);
 });
 
-test("the answer of a decision goes on in place of the watched events, and nothing comes twice", async (t) => {
+test("a decision's response replaces the watched stream, and no event comes twice", async (t) => {
   const { chat, server } = await open(t, [
     stream((body) => script(OF(body), BEGUN)),
     stream([], { then: "hold" }),
@@ -111,7 +111,7 @@ test("the answer of a decision goes on in place of the watched events, and nothi
   assert.equal(chat.pending.length, 0);
 });
 
-test("a decision that is refused leaves the stream as it is", async (t) => {
+test("a refused decision leaves the stream as it is", async (t) => {
   const errors = [{ path: "", message: "expected an object" }];
   const { chat, server } = await open(t, [
     stream((body) => script(OF(body), BEGUN)),
@@ -128,7 +128,7 @@ test("a decision that is refused leaves the stream as it is", async (t) => {
   assert.equal(chat.pendingDecision.toolCallId, "a");
 });
 
-test("a start whose answer never came is sent again under the same id", async (t) => {
+test("a start without an answer is sent again with the same id", async (t) => {
   const { chat, server } = await open(t, [cut(), stream((body) => script(OF(body), [start(user("Hi")), end()]))]);
   assert.equal(await chat.send("Hi"), true);
   await chat.settled();
@@ -145,7 +145,7 @@ test("a server that can't be reached is an error after some attempts, and the me
   );
 });
 
-test("what a proxy says for a server that is away counts as no answer", async (t) => {
+test("a proxy's error for an unreachable server counts as no answer", async (t) => {
   const { chat } = await open(t, [
     (response) => response.writeHead(502, { "content-type": "text/html" }).end("<h1>Bad gateway</h1>"),
     stream((body) => script(OF(body), [start(user("Hi")), end()])),
@@ -171,7 +171,7 @@ for (const [status, type] of [
   });
 }
 
-test("a refusal without a problem document is known by its status", async (t) => {
+test("a refusal without a problem document has a type made from its status", async (t) => {
   const { chat } = await open(t, [(response) => response.writeHead(418).end("short and stout")]);
   await chat.send("Hi");
   assert.equal(chat.error.type, "http418");
@@ -288,7 +288,7 @@ test("without a cursor a snapshot comes first; in parts, it survives a cut in be
   );
 });
 
-test("a snapshot that was cut before its first message begins anew", async (t) => {
+test("a snapshot interrupted before its first message starts again", async (t) => {
   const snapshot = { status: "completed", messages: [], pending: [{ toolCallId: "a", kind: "decision" }], tools: [] };
   const { collector } = await watch(
     t,
@@ -302,7 +302,7 @@ test("a snapshot that was cut before its first message begins anew", async (t) =
   assert.equal(collector.items[0].snapshot.pending.length, 1);
 });
 
-test("204 says that nothing is left to come", async (t) => {
+test("204 ends the reading", async (t) => {
   const { collector } = await watch(t, [json({}, 204)], 9);
   assert.equal(await collector.ended, undefined);
 });
@@ -313,7 +313,7 @@ test("a snapshot of a run that is over is its end", async (t) => {
   assert.equal(await collector.ended, undefined);
 });
 
-test("a run that is gone ends the reading with the server's word", async (t) => {
+test("a deleted run ends the reading with the server's error", async (t) => {
   const { collector } = await watch(
     t,
     [stream(script("run", [start()]), { then: "cut" }), problem(404, "runNotFound")],
@@ -322,7 +322,7 @@ test("a run that is gone ends the reading with the server's word", async (t) => 
   assert.equal((await collector.ended).type, "runNotFound");
 });
 
-test("a refusal that will pass is waited out", async (t) => {
+test("a retryable refusal is retried", async (t) => {
   const heard = [];
   const { collector } = await watch(
     t,
@@ -339,7 +339,7 @@ test("a refusal that will pass is waited out", async (t) => {
   assert.deepEqual(heard, ["connectionLost", "storeUnavailable", "limitExceeded", null]);
 });
 
-test("a stream that falls silent counts as broken", async (t) => {
+test("a silent stream counts as broken", async (t) => {
   t.mock.timers.enable({ apis: ["setTimeout"] });
   const { collector } = await watch(
     t,
@@ -354,7 +354,7 @@ test("a stream that falls silent counts as broken", async (t) => {
   assert.deepEqual(collector.seqs, [1, 2]);
 });
 
-test("a reader that stops hears nothing more, and its request is given up", async (t) => {
+test("a reader that stops gets nothing more, and its request is aborted", async (t) => {
   const gone = later();
   const { collector, server } = await watch(
     t,
@@ -399,14 +399,14 @@ test("requests that answer with JSON go below the run's own address", async (t) 
   assert.deepEqual(server.requests[4].body, { reason: "no" });
 });
 
-test("a decision on a run that isn't read here wants no stream", async (t) => {
+test("a decision on a run that isn't read here asks for no stream", async (t) => {
   const server = await ScriptedServer.open(t, json({ seq: 5 }, 202));
   const transport = new SSETransport({ api: server.api });
   assert.deepEqual(await transport.resume({ runId: "run", decision: true }), { seq: 5 });
   assert.equal(server.requests[0].headers.accept, "application/json");
 });
 
-test("a fetch of one's own adds what a server wants to know", async (t) => {
+test("a custom fetch can add headers", async (t) => {
   const own = (url, request) => fetch(url, { ...request, headers: { ...request.headers, authorization: "Bearer me" } });
   const { chat, server } = await open(t, [stream((body) => script(OF(body), [start(), end()]))], { fetch: own });
   await chat.send("Hi");

@@ -67,7 +67,7 @@ test("a call that another client has claimed is not executed here", async () => 
   assert.equal(transport.asked("claim").length, 2);
 });
 
-test("what the function throws goes to the model", async () => {
+test("an error of the function goes to the model", async () => {
   const { transport, chat } = await offering({
     execute: () => {
       throw new Error("no GPS here");
@@ -147,7 +147,7 @@ test("two chats of one page on the same run execute a call once", async () => {
   assert.deepEqual([executions, other.transport.asked("claim")], [1, []]);
 });
 
-test("a chat that is closed executes no more, and takes its call up again when it follows", async () => {
+test("a closed chat executes nothing more, and handles its call again when it follows", async () => {
   const contexts = [];
   const on = { watch: () => {} };
   const { chat, transport } = await offering({

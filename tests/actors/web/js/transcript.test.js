@@ -27,7 +27,7 @@ for (const name of readdirSync(VECTORS).filter((name) => name.startsWith("transc
   });
 }
 
-test("an event of a newer server is passed over", () => {
+test("an event of a newer server is ignored", () => {
   const transcript = new Transcript();
   const before = transcript.snapshot();
   transcript.apply({ type: "agent_sang", song: "la" });

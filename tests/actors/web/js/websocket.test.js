@@ -78,7 +78,7 @@ async function started(options) {
   return { ...dialled, collector };
 }
 
-test("it speaks the gateway's subprotocol, takes batches, and says who it is the way browsers can", async () => {
+test("it uses the gateway's subprotocol, takes batches, and sends the token as a subprotocol", async () => {
   const { transport, latest } = wire({ token: "grün" });
   transport.abort({ runId: "run" }).catch(() => {});
   assert.equal(latest().url, "ws://shop.test/ws?batch=1");
@@ -134,7 +134,7 @@ test("a run that ended meanwhile, with nothing left to come, ends its reader", a
   assert.equal(await collector.ended, undefined);
 });
 
-test("a snapshot that was cut before its first message begins anew", async () => {
+test("a snapshot interrupted before its first message starts again", async () => {
   const { transport, latest, dialled } = wire();
   const collector = new Collector();
   const watching = transport.watch("run", undefined, collector.reader());
@@ -154,7 +154,7 @@ test("a snapshot that was cut before its first message begins anew", async () =>
   assert.equal(collector.items[0].snapshot.pending.length, 1);
 });
 
-test("a request whose reply got lost is sent again over the next connection", async () => {
+test("a request whose reply was lost is sent again over the next connection", async () => {
   const { transport, latest, dialled } = wire();
   const decided = transport.resume({ runId: "run", toolCallId: "a", decision: true });
   await until(() => latest().sent.length === 1);
@@ -180,7 +180,7 @@ test("a request fails when several connections broke before its reply; a reader 
   collector.stop();
 });
 
-test("a start that is sent again isn't subscribed to beside", async () => {
+test("a repeated start sends no extra subscribe", async () => {
   const { transport, latest, dialled } = wire();
   const collector = new Collector();
   const begun = transport.start({ runId: "run", input: "Hi" }, collector.reader());
@@ -196,7 +196,7 @@ test("a start that is sent again isn't subscribed to beside", async () => {
   await begun;
 });
 
-test("a server that complains at once is dialled less and less often", async (t) => {
+test("a server that refuses at once is dialled less and less often", async (t) => {
   const waits = [];
   const { transport, latest, dialled } = wire({ backoff: { firstMs: 100, maximumMs: 400, attempts: 9 } });
   t.mock.method(Math, "random", () => 1);
@@ -225,7 +225,7 @@ test("an unknown token is final, with the server's words", async () => {
   assert.equal(sockets.length, 1);
 });
 
-test("of a frame that is too large its request is told, and others go on", async () => {
+test("a too large frame fails its request, and others go on", async () => {
   const { transport, latest, dialled } = wire();
   const large = transport.result({ runId: "run", toolCallId: "c", claimToken: "t", result: "x".repeat(1000) });
   const small = transport.abort({ runId: "other" });
@@ -238,7 +238,7 @@ test("of a frame that is too large its request is told, and others go on", async
   assert.equal((await small).seq, 3);
 });
 
-test("a server that says nonsense ends everything, and is not asked again", async () => {
+test("a malformed message ends everything, without a retry", async () => {
   const { collector, latest, sockets } = await started();
   latest().onmessage({ data: "<html>" });
   assert.equal((await collector.ended).type, "malformed");
@@ -252,7 +252,7 @@ test("a subscription that the server ends ends its reader", async () => {
   assert.equal((await collector.ended).type, "limitExceeded");
 });
 
-test("a run that is gone after a reconnect ends its reader, one that will pass is asked for again", async () => {
+test("after a reconnect a deleted run ends its reader, and a retryable error is retried", async () => {
   const { collector, latest, dialled } = await started();
   latest().drop();
   await dialled(2);
@@ -263,7 +263,7 @@ test("a run that is gone after a reconnect ends its reader, one that will pass i
   assert.equal((await collector.ended).type, "runNotFound");
 });
 
-test("two readers of a run share a subscription from where the slower one stands", async () => {
+test("two readers of a run share a subscription from the slower one's cursor", async () => {
   const { transport, latest, collector } = await started();
   latest().say(...events(script("run", [start(user("Hi")), said("Hello")])));
   const other = new Collector();
@@ -280,7 +280,7 @@ test("two readers of a run share a subscription from where the slower one stands
   );
 });
 
-test("the last reader that stops takes the subscription with it", async () => {
+test("when the last reader stops, it unsubscribes", async () => {
   const { collector, latest } = await started();
   collector.stop();
   assert.deepEqual(latest().sent.at(-1), { jsonrpc: "2.0", method: "run.unsubscribe", params: { runId: "run" } });
@@ -288,7 +288,7 @@ test("the last reader that stops takes the subscription with it", async () => {
   assert.deepEqual(collector.items, []);
 });
 
-test("a server that is silent is asked whether it is there, and given up", async (t) => {
+test("a silent server is pinged, and given up", async (t) => {
   t.mock.timers.enable({ apis: ["setInterval"] });
   const { latest, sockets } = await started({ quietMs: 1000 });
   t.mock.timers.tick(1000);
@@ -301,7 +301,7 @@ test("a server that is silent is asked whether it is there, and given up", async
   await until(() => sockets.length === 2);
 });
 
-test("close ends readers in silence, fails requests, and a later request dials anew", async () => {
+test("close ends readers without a call, fails requests, and a later request dials anew", async () => {
   const { collector, transport, latest, sockets } = await started();
   const asked = transport.abort({ runId: "run" });
   transport.close();
@@ -330,7 +330,7 @@ function follower(filter = {}) {
 const changed = (runId) => ({ jsonrpc: "2.0", method: "run.changed", params: { runId } });
 const watched = (socket) => socket.sent.filter(({ method }) => method === "runs.watch").map(({ params }) => params);
 
-test("a follower of the list is told from the answer on, and anew over each connection", async () => {
+test("a follower of the list gets changes from the answer on, and again after each reconnect", async () => {
   const { transport, latest, dialled } = wire();
   const one = follower({ waiting: true });
   transport.follow(one);
@@ -347,7 +347,7 @@ test("a follower of the list is told from the answer on, and anew over each conn
   assert.deepEqual(one.told.toSorted(), ["a", "b", "begin", "begin", "connectionLost"]);
 });
 
-test("followers share one watch, for what they all want", async () => {
+test("followers share one watch with the filter that fits all", async () => {
   const { transport, latest } = wire();
   const [one, same, other] = [
     follower({ agent: "a", waiting: true }),
@@ -370,7 +370,7 @@ test("followers share one watch, for what they all want", async () => {
   assert.deepEqual([one.told.length, other.told], [2, ["begin", "x"]]);
 });
 
-test("a watch that the server ends, or can't begin yet, is asked for again; a refusal ends it", async () => {
+test("a watch that the server ends, or can't start yet, is requested again; a refusal ends it", async () => {
   const { transport, latest } = wire();
   const one = follower();
   transport.follow(one);
