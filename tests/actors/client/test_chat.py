@@ -1,4 +1,4 @@
-"""The chat, over a real gateway with scripted models: what it folds, what it tells, and what stays whole."""
+"""The chat over a real gateway with scripted models: folding, callbacks, and messages that stay complete."""
 
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
@@ -53,7 +53,7 @@ async def chatting(*responses: Any, **options: Any) -> AsyncGenerator[tuple[Acto
 
 
 class Told:
-    """What the callbacks of a chat were told, in order."""
+    """The calls of a chat's callbacks, in order."""
 
     def __init__(self) -> None:
         self.all: list[tuple[str, Any]] = []
@@ -94,7 +94,7 @@ async def test_send_passes_the_conversation_so_far_and_folds_the_answer() -> Non
         assert told.all[1][1].messages == tuple(chat.messages[:3])
 
 
-async def test_a_conversation_that_no_request_could_carry_goes_on() -> None:
+async def test_a_conversation_larger_than_any_request_goes_on() -> None:
     digging = calls(*[("dig", {"depth": 900_000}) for _ in range(6)])
     async with chatting(digging, "done", "and on") as (system, client, model):
         chat = Chat(client, "a")
@@ -106,7 +106,7 @@ async def test_a_conversation_that_no_request_could_carry_goes_on() -> None:
         assert tuple(chat.messages) == (await system.get(chat.run_id or "")).snapshot.messages
 
 
-async def test_what_was_said_is_not_sent_again() -> None:
+async def test_earlier_messages_are_not_sent_again() -> None:
     limits = GatewayLimits(max_message_bytes=3_000)
     async with chatting("x" * 2_000, "y" * 2_000, "z", limits=limits) as (_, client, _model):
         chat = Chat(client, "a")
@@ -116,12 +116,14 @@ async def test_what_was_said_is_not_sent_again() -> None:
 
 
 async def deny(principal: object, action: Action) -> bool:
-    """Nobody may read a run."""
+    """Forbids reading any run."""
     return action.method != "run.get"
 
 
 @pytest.mark.parametrize("options", [{}, {"authorizer": deny}], ids=["deleted", "forbidden"])
-async def test_all_is_sent_where_the_server_does_not_go_on_from_the_run_before(options: dict[str, Any]) -> None:
+async def test_the_whole_conversation_is_sent_if_the_server_cannot_continue_the_previous_run(
+    options: dict[str, Any],
+) -> None:
     async with chatting("one", "two", **options) as (system, client, model):
         chat = Chat(client, "a")
         await chat.send("first")
@@ -166,7 +168,7 @@ async def test_a_pending_decision_surfaces_and_its_answer_continues_the_stream()
         assert told.all[1][1] == call
 
 
-async def test_of_several_pending_each_is_decided_by_its_id() -> None:
+async def test_several_pending_calls_are_decided_by_their_ids() -> None:
     wanted = calls(("refund", {"order": 1}), ("refund", {"order": 2}), ("refund", {"order": 3}))
     told = Told()
     async with chatting(wanted, "done") as (_, client, _model):
@@ -213,7 +215,7 @@ async def test_a_callback_may_decide_and_the_stream_that_called_it_goes_on() -> 
         assert texts(chat)[-3:] == ["refund of 1: True", "refund of 2: False", "done"]
 
 
-async def test_a_call_that_was_answered_counts_no_more_for_a_decision_without_an_id() -> None:
+async def test_a_decision_without_an_id_ignores_answered_calls() -> None:
     wanted = calls(("refund", {"order": 1}), ("refund", {"order": 2}))
     async with chatting(wanted, "done") as (_, client, _model):
 
@@ -253,7 +255,7 @@ async def test_an_invalid_decision_sets_the_error_and_the_call_still_waits() -> 
         assert chat.status == "completed"
 
 
-async def test_a_decision_without_a_pending_call_is_told_so() -> None:
+async def test_a_decision_without_a_pending_call_is_refused() -> None:
     async with chatting("hello") as (_, client, _model):
         chat = Chat(client, "a")
         with pytest.raises(NotPending):
@@ -290,7 +292,7 @@ async def test_a_snapshot_announces_what_is_pending_as_the_events_would_and_only
         assert [call.input for kind, call in told.all if kind == "pending"] == [{"order": 1}, {"order": 2}]
         await chat.attach("r")
         await chat.respond_with_decision({"ok": True}, chat.pending[0].tool_call_id)
-        assert told.kinds.count("pending") == 4  # attaching again is a new look at the run
+        assert told.kinds.count("pending") == 4  # attaching again announces the calls again
 
 
 async def test_abort_keeps_the_partial_message_and_nothing_comes_after_it() -> None:
@@ -363,7 +365,7 @@ async def test_a_chat_that_cannot_attach_stays_as_it_was() -> None:
 
 
 @pytest.mark.parametrize("call", ["follow", "abort", "respond_with_decision"])
-async def test_a_run_that_is_gone_leaves_its_messages_and_a_chat_that_goes_on(call: str) -> None:
+async def test_a_deleted_run_leaves_its_messages_and_the_chat_goes_on(call: str) -> None:
     async with chatting(calls(("refund", {"order": 7})), "fine") as (system, client, _model):
         chat = Chat(client, "a")
         await chat.send("refund 7")
@@ -413,7 +415,7 @@ async def test_one_run_at_a_time() -> None:
         assert chat.error is None
 
 
-async def test_what_a_callback_raises_comes_out_bare_and_the_run_can_be_followed_on() -> None:
+async def test_an_error_of_a_callback_comes_out_ungrouped_and_the_run_can_be_followed_again() -> None:
     async with chatting(calls(("refund", {"order": 7})), "done") as (_, client, _model):
         raised: list[str] = []
 
@@ -457,7 +459,7 @@ async def test_a_message_may_carry_images_and_several_are_sent_at_once() -> None
         assert model.requests[0].messages[0] == picture
 
 
-async def test_calls_that_execute_are_told_once_and_can_be_seen() -> None:
+async def test_on_tool_call_is_called_once_for_each_executing_call() -> None:
     told: list[ToolView] = []
     seen: list[tuple[ToolView, ...]] = []
     wanted = calls(("dig", {"depth": 2}), ("refund", {"order": 7}))
@@ -476,7 +478,7 @@ async def test_calls_that_execute_are_told_once_and_can_be_seen() -> None:
         assert chat.tools == ()
 
 
-async def test_a_call_that_is_done_when_a_chat_attaches_is_not_told() -> None:
+async def test_on_tool_call_is_not_called_for_calls_done_before_attach() -> None:
     told: list[ToolView] = []
     wanted = calls(("dig", {"depth": 2}), ("refund", {"order": 7}))
     async with chatting(wanted) as (system, client, _model):
@@ -488,7 +490,7 @@ async def test_a_call_that_is_done_when_a_chat_attaches_is_not_told() -> None:
         assert told == []
 
 
-async def test_each_error_is_told_once() -> None:
+async def test_on_error_is_called_once_for_each_error() -> None:
     told: list[object] = []
     async with chatting(calls(("refund", {"order": 7})), ValueError("out of order")) as (_, client, _model):
         chat = Chat(client, "a", on_error=told.append)
@@ -501,7 +503,7 @@ async def test_each_error_is_told_once() -> None:
         assert isinstance(chat.error, ErrorInfo)
 
 
-async def test_what_a_callback_had_raised_in_it_is_told_once() -> None:
+async def test_on_error_is_called_once_for_an_error_inside_a_callback() -> None:
     told: list[object] = []
     async with chatting(calls(("refund", {"order": 7}))) as (_, client, _model):
 
@@ -514,7 +516,7 @@ async def test_what_a_callback_had_raised_in_it_is_told_once() -> None:
         assert told == [refused.value]
 
 
-async def test_a_run_before_that_cannot_be_gone_on_from_is_no_error() -> None:
+async def test_a_previous_run_that_cannot_be_continued_is_no_error() -> None:
     told: list[object] = []
     async with chatting("one", "two") as (system, client, _model):
         chat = Chat(client, "a", on_error=told.append)
@@ -540,7 +542,7 @@ async def test_set_messages_replaces_the_conversation() -> None:
         assert texts(chat)[0] == "instead"
 
 
-async def test_who_watches_sees_the_latest_state_after_each_change() -> None:
+async def test_changes_yields_the_latest_state_after_each_change() -> None:
     async with chatting("one") as (_, client, _model), trio.open_nursery() as nursery:
         chat = Chat(client, "a")
         seen: list[tuple[str, bool, int]] = []
@@ -559,7 +561,7 @@ async def test_who_watches_sees_the_latest_state_after_each_change() -> None:
     assert seen[-1] == ("completed", False, 2)
 
 
-async def test_who_watches_a_chat_that_does_not_change_waits() -> None:
+async def test_changes_waits_while_the_chat_does_not_change() -> None:
     async with chatting("one") as (_, client, _model), trio.open_nursery() as nursery:
         chat = Chat(client, "a")
         changes = chat.changes()

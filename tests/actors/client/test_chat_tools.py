@@ -1,4 +1,4 @@
-"""Client-side tools of the chat, over a real gateway: executed by one client, once, and answered whatever happens."""
+"""Client-side tools of the chat over a real gateway: each call is executed by one client, once, and always answered."""
 
 import math
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
@@ -85,7 +85,7 @@ async def test_an_offered_call_is_executed_and_answered_and_the_run_goes_on(is_a
         assert [(call.tool_name, call.input) for call in given] == [("locate", {"n": 7})]
 
 
-async def test_what_the_function_raises_goes_to_the_model() -> None:
+async def test_an_exception_of_the_function_goes_to_the_model() -> None:
     def stumble(call: PendingCall) -> None:
         raise LookupError("no GPS here")
 
@@ -97,7 +97,7 @@ async def test_what_the_function_raises_goes_to_the_model() -> None:
         assert (chat.status, chat.error) == ("completed", None)
 
 
-async def test_a_result_that_cannot_be_carried_is_reported_as_an_error() -> None:
+async def test_an_unencodable_result_is_reported_as_an_error() -> None:
     async with chatting(calls(("locate", {"n": 7})), "sorry") as (_, client):
         chat = Chat(client, "a")
         chat.tool("locate", lambda call: math.nan)
@@ -132,7 +132,7 @@ async def test_a_call_that_no_tool_here_executes_waits_visibly() -> None:
         assert results(chat) == [("here", False)]
 
 
-async def test_a_tool_added_while_the_run_is_followed_takes_up_what_waits() -> None:
+async def test_a_tool_added_while_the_run_is_followed_executes_waiting_calls() -> None:
     async with chatting(calls(("locate", {"n": 7})), "there") as (_, client), trio.open_nursery() as nursery:
         chat = Chat(client, "a")
         await chat.send("where am I?")
@@ -143,7 +143,7 @@ async def test_a_tool_added_while_the_run_is_followed_takes_up_what_waits() -> N
         assert results(chat) == [("here", False)]
 
 
-async def test_a_run_that_is_followed_again_has_its_calls_taken_up_though_no_event_comes() -> None:
+async def test_following_again_executes_waiting_calls_without_a_new_event() -> None:
     found = trio.Event()
 
     @tool
@@ -163,7 +163,7 @@ async def test_a_run_that_is_followed_again_has_its_calls_taken_up_though_no_eve
         assert chat.status == "completed"
 
 
-async def test_a_call_that_is_offered_is_told_once() -> None:
+async def test_on_tool_call_is_called_once_for_an_offered_call() -> None:
     told: list[tuple[str, dict[str, Any]]] = []
     async with chatting(calls(("locate", {"n": 7})), "there") as (_, client):
         chat = Chat(client, "a", on_tool_call=lambda view: told.append((view.tool_name, view.args)))
@@ -210,7 +210,7 @@ async def test_while_a_decision_waits_too_the_chat_returns_once_the_tool_is_done
         assert chat.status == "completed"
 
 
-async def test_a_call_that_another_client_has_claimed_is_left_to_it() -> None:
+async def test_a_call_claimed_by_another_client_is_not_executed() -> None:
     executed: list[str] = []
     async with chatting(calls(("locate", {"n": 7})), "there") as (system, client):
         await system.start("a", "where am I?", run_id="r")
@@ -253,7 +253,7 @@ async def test_an_abort_cancels_the_function() -> None:
         assert (chat.status, hanging.cancelled, chat.error) == ("aborted", 1, None)
 
 
-async def test_a_call_that_ends_elsewhere_is_cancelled_and_the_run_is_followed_on() -> None:
+async def test_a_call_settled_elsewhere_is_cancelled_and_the_run_is_followed_on() -> None:
     hanging = Hanging()
     async with chatting(calls(("locate", {"n": 7})), "done") as (system, client), trio.open_nursery() as nursery:
         chat = Chat(client, "a")
@@ -265,7 +265,7 @@ async def test_a_call_that_ends_elsewhere_is_cancelled_and_the_run_is_followed_o
         assert (hanging.cancelled, chat.status) == (1, "completed")
 
 
-async def test_a_call_that_ends_elsewhere_is_cancelled_and_the_chat_returns_for_what_still_waits() -> None:
+async def test_a_call_settled_elsewhere_is_cancelled_and_the_chat_returns_for_the_next_decision() -> None:
     hanging = Hanging()
     wanted = calls(("locate", {"n": 7}), ("pay", {"n": 7}))
     async with chatting(wanted, "done") as (system, client), trio.open_nursery() as nursery:
@@ -304,7 +304,7 @@ async def test_a_cancelled_call_is_executed_again_only_if_the_tool_is_idempotent
 
 
 async def deny_claims(principal: object, action: Action) -> bool:
-    """Nobody may claim a call."""
+    """Forbids claiming any call."""
     return action.method != "run.claim"
 
 

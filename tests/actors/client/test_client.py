@@ -1,4 +1,4 @@
-"""The client against a real gateway for what it offers, and against scripted servers for what may go wrong."""
+"""The client against a real gateway for its methods, and against scripted servers for failures."""
 
 import json
 import socket
@@ -48,7 +48,7 @@ AT_ONCE = Backoff(first_s=0.0)
 
 @asynccontextmanager
 async def gateway(*agents: Agent, **options: Any) -> AsyncGenerator[tuple[ActorSystem, str]]:
-    """A system behind a gateway: the system and the URL."""
+    """Yields a system behind a gateway, and the gateway's URL."""
     async with open_actor_system(agents or [make_support(delay_s=0)]) as system, trio.open_nursery() as nursery:
         served = await nursery.start(partial(serve_gateway, system, port=0, **options))
         yield system, served.url
@@ -89,8 +89,9 @@ Script = Callable[[Line], Awaitable[None]]
 
 @asynccontextmanager
 async def scripted(*scripts: Script) -> AsyncGenerator[tuple[str, list[WebSocketRequest]]]:
-    """A server that plays one script a connection, and closes it then: its URL, and the connections so far. Beyond the
-    scripts it refuses with 410."""
+    """Yields a server's URL, and its connections so far. Each connection plays one script and is then closed; further
+    connections are refused with 410.
+    """
     came: list[WebSocketRequest] = []
 
     async def serve(request: WebSocketRequest) -> None:
@@ -123,7 +124,7 @@ async def rejecting(status: int, body: bytes = b"") -> AsyncGenerator[tuple[str,
 
 @asynccontextmanager
 async def plain_tcp(answer: bytes) -> AsyncGenerator[str]:
-    """A server that says `answer` to whatever comes first, and closes."""
+    """A server that sends `answer` after the first bytes, and closes."""
 
     async def serve(stream: trio.SocketStream) -> None:
         await stream.receive_some()
@@ -137,14 +138,14 @@ async def plain_tcp(answer: bytes) -> AsyncGenerator[str]:
 
 @asynccontextmanager
 async def silent_tcp() -> AsyncGenerator[str]:
-    """A listener whose connections nobody serves."""
+    """A listener that serves no connection."""
     [listener] = await trio.open_tcp_listeners(0, host="127.0.0.1")
     async with listener:
         yield f"ws://127.0.0.1:{listener.socket.getsockname()[1]}"
 
 
 async def until_closed(line: Line) -> None:
-    """Greet, and take whatever comes until the client goes."""
+    """Answers the greeting, then reads until the client disconnects."""
     await line.greet()
     await line.ws._close_handshake.wait()
 
@@ -160,7 +161,7 @@ async def seqs(client: Client, run_id: str, after: int | None = 0) -> list[int]:
         return [item.seq async for item in events]
 
 
-# What a gateway offers.
+# The gateway's methods.
 
 
 @pytest.mark.parametrize("subprotocol", ["json", "msgpack"])
@@ -220,7 +221,7 @@ async def test_a_client_claims_a_call_and_gives_its_result() -> None:
         assert (await system.run(run_id).wait_ended()).status == "completed"
 
 
-async def test_errors_come_back_as_the_classes_that_they_were() -> None:
+async def test_errors_have_the_same_class_at_the_client() -> None:
     async with gateway() as (system, url), open_client(url) as client:
         with pytest.raises(AgentNotFound):
             await client.start("nobody", "hello")
@@ -240,14 +241,14 @@ async def test_errors_come_back_as_the_classes_that_they_were() -> None:
 
 
 @pytest.mark.parametrize("decision", [float("nan"), 2**60, object(), {1: 2}, "\ud800"])
-async def test_what_no_wire_can_carry_is_refused_before_it_is_sent(decision: Any) -> None:
+async def test_values_that_no_wire_carries_are_refused_before_sending(decision: Any) -> None:
     async with scripted(until_closed) as (url, _), open_client(url) as client:
         with pytest.raises(InvalidParams, match=r"run\.resume"):
             await client.resume("r", decision)
         assert client.is_connected
 
 
-async def test_events_go_on_behind_a_cursor_and_are_over_behind_the_last() -> None:
+async def test_events_continue_after_a_cursor_and_end_after_the_last() -> None:
     async with gateway() as (_, url), open_client(url) as client:
         run_id = (await client.start("support", "hello")).run_id
         every = await seqs(client, run_id)
@@ -297,7 +298,7 @@ async def test_two_clients_see_the_same_events_and_one_decides_for_both() -> Non
         assert "ToolDecisionResolved" in [type(item.event).__name__ for item in seen["one"]]
 
 
-async def test_a_reader_that_does_not_read_gets_a_snapshot_and_holds_nobody_up() -> None:
+async def test_a_slow_reader_gets_a_snapshot_and_delays_nobody() -> None:
     async with gateway() as (_, url), open_client(url) as client:
         run_id = (await client.start("support", "count to 3000")).run_id
         async with client.events(run_id, after=0) as idle:
@@ -332,7 +333,7 @@ async def test_more_requests_at_once_than_the_server_allows_wait_for_their_turn(
                 nursery.start_soon(client.get, run_id)
 
 
-async def test_a_request_that_the_server_would_not_take_is_not_sent() -> None:
+async def test_a_request_over_the_servers_limit_is_not_sent() -> None:
     async with gateway(limits=GatewayLimits(max_message_bytes=10_000)) as (_, url), open_client(url) as client:
         with pytest.raises(LimitExceeded, match="more than the server allows"):
             await client.start("support", "x" * 20_000)
@@ -369,10 +370,10 @@ async def test_a_cancelled_call_leaves_the_connection_in_order() -> None:
         assert (await client.abort(run_id)).status == "aborted"
 
 
-# Being let in, or not.
+# Connecting.
 
 
-async def test_a_token_opens_the_door() -> None:
+async def test_a_token_authenticates() -> None:
     async with gateway(authenticator=token_authenticator("secret")) as (_, url):
         async with open_client(url, token="secret") as client:
             await client.info()
@@ -381,7 +382,7 @@ async def test_a_token_opens_the_door() -> None:
                 pass
 
 
-async def test_nothing_listens_and_the_error_says_what_was_tried() -> None:
+async def test_the_error_names_the_url_if_nothing_listens() -> None:
     url = f"ws://127.0.0.1:{unused_port()}"
     with pytest.raises(ConnectionLost, match=f"nothing answers at {url}.*refused"):
         async with open_client(url):
@@ -404,7 +405,7 @@ async def test_the_first_connection_is_tried_again_when_asked() -> None:
         await nursery.start(partial(serve_gateway, system, port=port))
 
 
-async def test_it_gives_up_after_the_attempts_that_were_granted() -> None:
+async def test_the_client_gives_up_after_its_attempts() -> None:
     url = f"ws://127.0.0.1:{unused_port()}"
     with pytest.raises(ConnectionLost, match="nothing answers"):
         async with open_client(url, wait_for_server=True, reconnect=Backoff(first_s=0.0, attempts=3)):
@@ -423,7 +424,7 @@ async def test_a_refusal_is_typed_and_not_tried_again(status: int, error: type[A
         assert came == [status]
 
 
-async def test_a_server_in_trouble_is_tried_again() -> None:
+async def test_a_server_error_is_retried() -> None:
     async with rejecting(503) as (url, came):
         with pytest.raises(ConnectionLost, match="503"):
             async with open_client(url, wait_for_server=True, reconnect=Backoff(first_s=0.0, attempts=4)):
@@ -443,7 +444,7 @@ async def test_the_reason_given_with_4401_is_the_error() -> None:
         assert len(came) == 1
 
 
-async def test_who_is_refused_on_coming_back_is_told_so_in_every_call() -> None:
+async def test_a_refused_reconnect_fails_every_call_with_the_reason() -> None:
     async def close(line: Line) -> None:
         await line.greet()
         await line.hear()
@@ -475,14 +476,14 @@ async def test_a_bad_url_is_an_invalid_argument(url: str, words: str) -> None:
 
 
 @pytest.mark.parametrize("port", ["1", "notaport"])
-async def test_a_url_that_holds_a_password_is_refused_and_not_repeated(port: str) -> None:
+async def test_a_url_with_a_password_is_refused_and_not_shown(port: str) -> None:
     with pytest.raises(InvalidParams, match="token") as caught:
         async with open_client(f"ws://someone:hunter2@127.0.0.1:{port}"):
             pass
     assert "hunter2" not in str(caught.value)
 
 
-def test_what_a_client_is_set_to_shows_no_token() -> None:
+def test_the_repr_of_settings_shows_no_token() -> None:
     settings = Settings("ws://h", JSON, "hunter2", None, None, False, 1.0, 1.0, 1.0, 1)
     assert "hunter2" not in repr(settings)
 
@@ -508,14 +509,14 @@ async def test_a_server_that_does_not_answer_the_handshake_is_given_up() -> None
 
 
 @pytest.mark.parametrize("answer", [b"", b"SSH-2.0-OpenSSH\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi"])
-async def test_what_is_no_websocket_server_is_found_out_at_once(answer: bytes) -> None:
+async def test_a_server_without_websockets_is_detected_at_once(answer: bytes) -> None:
     async with plain_tcp(answer) as url:
         with pytest.raises(ConnectionLost):
             async with open_client(url):
                 pass
 
 
-async def test_a_websocket_server_of_another_kind_is_found_out() -> None:
+async def test_another_kind_of_websocket_server_is_detected() -> None:
     async def serve(request: WebSocketRequest) -> None:
         ws = await request.accept()
         await ws._close_handshake.wait()
@@ -538,7 +539,7 @@ GREETING = '{"id": 1, "result": {"name": "x", "version": "1", "protocol": [], "l
         *(GREETING % limit for limit in ('"many"', "null", "6.5", "[]")),
     ],
 )
-async def test_a_server_that_sends_nonsense_is_left_for_good(frame: str | bytes) -> None:
+async def test_a_malformed_message_ends_the_client_for_good(frame: str | bytes) -> None:
     async def talk(line: Line) -> None:
         await line.hear()
         await line.ws.send_message(frame)
@@ -551,7 +552,7 @@ async def test_a_server_that_sends_nonsense_is_left_for_good(frame: str | bytes)
         assert len(came) == 1
 
 
-async def test_a_server_that_sends_too_much_is_left_for_good() -> None:
+async def test_a_too_large_message_ends_the_client_for_good() -> None:
     async def flood(line: Line) -> None:
         await line.greet()
         await line.answer(await line.hear(), {"agents": [{"name": "x" * 500_000}]})
@@ -563,7 +564,7 @@ async def test_a_server_that_sends_too_much_is_left_for_good() -> None:
         assert len(came) == 1
 
 
-# What is sent again, and what isn't.
+# Sending again after a lost connection.
 
 
 async def test_a_request_whose_reply_was_lost_is_sent_again_and_begins_one_run() -> None:
@@ -615,7 +616,7 @@ async def test_a_request_that_ends_every_connection_is_given_up() -> None:
         assert len(came) <= 10
 
 
-async def test_of_the_requests_in_flight_at_1009_only_the_largest_fails() -> None:
+async def test_at_close_1009_only_the_largest_request_fails() -> None:
     async def refuse(line: Line) -> None:
         await line.greet()
         await line.hear()
@@ -654,16 +655,16 @@ async def test_without_reconnecting_a_lost_connection_stays_lost() -> None:
     assert [type(state) for state in states] == [type(None), ConnectionLost]
 
 
-async def test_a_server_that_gives_no_sign_of_life_is_lost(mock_clock: MockClock) -> None:
+async def test_a_server_that_answers_no_ping_is_lost(mock_clock: MockClock) -> None:
     async def deaf(line: Line) -> None:
         await line.greet()
-        await trio.sleep_forever()  # what comes is not read, nor a ping behind it
+        await trio.sleep_forever()  # reads nothing, neither messages nor a ping
 
     async def answer(line: Line) -> None:
         await line.greet()
         for _ in range(5):
             await line.answer(await line.hear(), {"agents": []})
-        await trio.sleep_forever()  # the client goes first: a server that is closing fails when a ping comes
+        await trio.sleep_forever()  # the client leaves first: a closing server fails when a ping comes
 
     async with (
         scripted(deaf, answer) as (url, _),
@@ -678,17 +679,17 @@ async def test_a_server_that_gives_no_sign_of_life_is_lost(mock_clock: MockClock
             mock_clock.jump(20)
 
 
-# The stream of events, against a server that breaks off anywhere.
+# The stream of events, against a server that disconnects at any point.
 
 
-async def test_a_reader_comes_back_with_its_cursor_and_drops_what_it_has() -> None:
+async def test_a_reader_resubscribes_at_its_cursor_and_drops_duplicates() -> None:
     asked: list[dict[str, Any]] = []
 
     def showing(*numbers: int, end: int | None = None) -> Script:
         async def script(line: Line) -> None:
             await line.greet()
             asked.append(await line.hear())
-            await line.show("r", 1)  # of an older subscription: the reply comes first
+            await line.show("r", 1)  # from an older subscription: the reply comes first
             await line.answer(asked[-1], {"runId": "r", "status": "running", "seq": 9})
             await line.show("r", *numbers)
             if end is not None:
@@ -794,7 +795,7 @@ async def test_a_reader_waits_out_a_store_that_does_not_answer() -> None:
         assert await seqs(client, "r") == [1]
 
 
-async def test_at_the_door_a_retryable_error_is_the_callers_to_handle() -> None:
+async def test_a_retryable_error_of_the_first_subscription_is_raised() -> None:
     async def stumble(line: Line) -> None:
         await line.greet()
         error = {"code": 1101, "message": "later", "data": {"type": "storeUnavailable"}}
@@ -830,7 +831,7 @@ async def test_a_run_that_is_gone_when_its_reader_comes_back_ends_the_reader() -
             await anext(events)
 
 
-async def test_after_too_much_was_left_unread_only_a_snapshot_is_asked_for() -> None:
+async def test_after_an_overflow_the_reader_asks_for_a_snapshot() -> None:
     asked: list[dict[str, Any]] = []
     shown = trio.Event()
 
@@ -842,7 +843,7 @@ async def test_after_too_much_was_left_unread_only_a_snapshot_is_asked_for() -> 
         await line.answer(await line.hear(), {"agents": []})
         shown.set()
         asked.append(await line.hear())
-        await line.show("r", 1100)  # of the old subscription still
+        await line.show("r", 1100)  # still from the old subscription
         await line.answer(asked[-1], {"runId": "r", "status": "completed", "seq": 1200})
         await line.show_snapshot("r", 1200, status="completed")
         await line.ws._close_handshake.wait()
@@ -854,7 +855,7 @@ async def test_after_too_much_was_left_unread_only_a_snapshot_is_asked_for() -> 
     assert ["after" in request["params"] for request in asked] == [True, False]
 
 
-async def test_a_second_reader_begins_the_common_subscription_where_the_last_of_them_stands() -> None:
+async def test_a_shared_subscription_starts_at_the_slowest_reader() -> None:
     asked: list[dict[str, Any]] = []
 
     async def show(line: Line) -> None:
@@ -893,7 +894,7 @@ async def test_a_message_of_any_size_fits_an_empty_buffer() -> None:
 # Leaving.
 
 
-async def test_the_callers_own_error_comes_out_bare() -> None:
+async def test_the_callers_own_error_comes_out_ungrouped() -> None:
     async with gateway() as (_, url):
         with pytest.raises(KeyError, match="mine"):
             async with open_client(url) as client:
@@ -932,7 +933,7 @@ async def test_leaving_does_not_wait_for_a_server_that_ignores_the_closing_hands
                 pass
 
 
-async def test_cancelled_from_outside_it_closes_all_the_same() -> None:
+async def test_a_cancelled_client_still_closes_its_websocket() -> None:
     closed = trio.Event()
 
     async def watch(line: Line) -> None:
@@ -950,7 +951,7 @@ async def test_cancelled_from_outside_it_closes_all_the_same() -> None:
             await closed.wait()
 
 
-async def test_calls_on_a_client_that_was_left_say_so() -> None:
+async def test_calls_on_a_closed_client_raise() -> None:
     async with scripted(until_closed) as (url, _):
         async with open_client(url) as client:
             pass

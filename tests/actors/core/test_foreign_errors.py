@@ -1,4 +1,4 @@
-"""The border to other people's code: all that it raises is its own call's error, but for what is really ours."""
+"""Errors of users' code become the error of one call, except real interrupts and cancellations."""
 
 import asyncio
 import logging
@@ -15,7 +15,7 @@ log = logging.getLogger("adjourn.test")
 
 
 async def guarded(code: Callable[[], Awaitable[Any]]) -> BaseException | None:
-    """What is other people's fault of what `code` raises."""
+    """Returns the error of `code` that counts as the users'."""
     task = trio.lowlevel.current_task()
     try:
         await code()
@@ -25,7 +25,7 @@ async def guarded(code: Callable[[], Awaitable[Any]]) -> BaseException | None:
 
 
 async def verdict(code: Callable[[], Awaitable[Any]]) -> BaseException | type[BaseException] | None:
-    """The same; or the class of what passes. (What passes as a cancellation would end a test without a word.)"""
+    """The same, or the class of an error that passes. (A passing cancellation would silently end a test.)"""
     try:
         return await guarded(code)
     except BaseException as error:  # noqa: ASYNC103
@@ -44,7 +44,7 @@ def raising(error: BaseException) -> Callable[[], Awaitable[None]]:
     [ValueError("no"), SystemExit(2), asyncio.CancelledError(), GeneratorExit(), BaseException("bare")],
     ids=lambda error: type(error).__name__,
 )
-async def test_whatever_other_peoples_code_raises_is_its_error(error: BaseException) -> None:
+async def test_any_error_of_users_code_is_returned(error: BaseException) -> None:
     assert await verdict(raising(error)) is error
     assert await verdict(raising(BaseExceptionGroup("nursery", [BaseExceptionGroup("inner", [error])]))) is error
 
@@ -54,7 +54,7 @@ async def test_a_group_of_several_errors_stays_a_group() -> None:
     assert await verdict(raising(group)) is group
 
 
-async def test_a_cancelled_that_no_scope_here_wants_is_an_error_like_any_other() -> None:
+async def test_a_cancelled_without_a_cancelled_scope_is_an_ordinary_error() -> None:
     kept = await kept_cancelled()
     assert await verdict(raising(kept)) is kept
     group = BaseExceptionGroup("nursery", [kept, SystemExit(1)])
@@ -77,7 +77,9 @@ async def test_cancellation_passes_where_a_scope_around_is_cancelled() -> None:
     assert scope.cancelled_caught
 
 
-async def test_cancellation_wins_over_what_came_beside_it_which_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+async def test_cancellation_wins_over_other_errors_of_its_group_which_are_logged(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     async def stumbles() -> None:
         try:
             await trio.sleep_forever()
@@ -130,8 +132,8 @@ class Pause:
         yield
 
 
-def test_a_coroutine_that_is_being_closed_is_let_go() -> None:
-    """As when the program's loop is gone: nothing may be awaited there any more."""
+def test_generator_exit_passes_while_a_coroutine_is_closed() -> None:
+    """This happens when the program's loop has ended: nothing may be awaited any more."""
     told: list[Any] = []
 
     async def actor() -> None:

@@ -1,4 +1,4 @@
-"""Whoever opens something of ours where trio doesn't run is told what it needs and what to use."""
+"""Opening something outside trio raises an error that says what to use instead."""
 
 import asyncio
 from contextlib import AbstractAsyncContextManager
@@ -37,6 +37,6 @@ def test_in_an_asyncio_loop_it_says_what_to_use(attempt: Any, words: str) -> Non
         asyncio.run(attempt())
 
 
-async def test_on_trio_nothing_is_said() -> None:
+async def test_on_trio_the_check_passes() -> None:
     check_trio("this")
     await trio.lowlevel.checkpoint()

@@ -1,4 +1,4 @@
-"""The mailbox: order, room, answers, and that nothing is lost when anyone is cancelled or ends."""
+"""The mailbox: order, room, answers, and that no cancellation or end loses mail."""
 
 import gc
 import random
@@ -43,7 +43,7 @@ async def test_a_full_mailbox_refuses_at_once_and_lets_senders_wait_in_order(nur
         await wait_all_tasks_blocked()
     assert mailbox.statistics().waiting_senders == 3
     received = [mailbox.receive_nowait().body]
-    with pytest.raises(MailboxFull):  # the freed place belongs to the first who waits
+    with pytest.raises(MailboxFull):  # the free place belongs to the first waiting sender
         mailbox.put_nowait(9)
     received += [mailbox.receive_nowait().body for _ in range(3)]
     assert received == [0, 1, 2, 3]
@@ -64,7 +64,7 @@ async def test_completions_have_room_of_their_own() -> None:
     mailbox.put_nowait("from outside again")
     assert [mailbox.receive_nowait().body for _ in range(3)] == ["effect 1", "effect 2", "from outside again"]
     mailbox.put_reserved_nowait("effect 3")
-    with pytest.raises(MailboxFull):  # what was freed twice is room for outsiders once
+    with pytest.raises(MailboxFull):  # only one place is for ordinary mail
         [mailbox.put_nowait("more") for _ in range(2)]
 
 
@@ -167,7 +167,7 @@ async def test_an_answer_that_comes_before_the_asker_wakes_is_not_lost(nursery: 
     nursery.start_soon(outcome_of, lambda: mailbox.ask("second"), outcomes)
     await wait_all_tasks_blocked()
     mailbox.receive_nowait()
-    mailbox.receive_nowait().reply("answered")  # in the step that let it in
+    mailbox.receive_nowait().reply("answered")  # the asker has not woken yet
     await wait_all_tasks_blocked()
     assert outcomes == ["answered"]
 
@@ -189,7 +189,7 @@ async def test_an_answer_after_the_asker_was_cancelled_is_harmless(nursery: trio
     mail.reply(1)
 
 
-async def test_a_mail_put_off_whose_asker_was_cancelled_is_owed_no_more(nursery: trio.Nursery) -> None:
+async def test_a_deferred_mail_whose_asker_was_cancelled_is_not_owed(nursery: trio.Nursery) -> None:
     mailbox = Mailbox[int](1)
     scope = trio.CancelScope()
 
@@ -217,7 +217,7 @@ async def test_a_put_that_is_cancelled_too_late_returns(nursery: trio.Nursery) -
 
     nursery.start_soon(cancel_the_sender)
     returned = 0
-    for _ in range(20):  # whether the receiver or the sender wakes first is up to the scheduler
+    for _ in range(20):  # the scheduler decides whether the receiver or the sender wakes first
         await wait_all_tasks_blocked()
         with trio.CancelScope() as scope:
             await mailbox.put(scope)
@@ -296,7 +296,7 @@ async def test_closing_answers_everyone_and_counts_what_is_lost(nursery: trio.Nu
         await mailbox.receive()
 
 
-async def test_mail_on_its_way_to_a_receiver_at_the_end_is_received_by_nobody(nursery: trio.Nursery) -> None:
+async def test_mail_in_transit_at_the_end_is_not_received(nursery: trio.Nursery) -> None:
     mailbox = Mailbox[int](1)
     outcomes: list[Any] = []
     nursery.start_soon(outcome_of, mailbox.receive, outcomes)
@@ -308,7 +308,7 @@ async def test_mail_on_its_way_to_a_receiver_at_the_end_is_received_by_nobody(nu
     assert mailbox.is_idle
 
 
-async def test_who_comes_after_the_end_is_told_of_the_end_and_not_of_the_stop() -> None:
+async def test_a_sender_after_the_end_gets_the_reason_of_the_end() -> None:
     mailbox = Mailbox[int](1)
     mailbox.drain("it is stopping")
     mailbox.close("it is over")
@@ -316,7 +316,7 @@ async def test_who_comes_after_the_end_is_told_of_the_end_and_not_of_the_stop() 
         mailbox.put_nowait(1)
 
 
-async def test_a_teller_let_in_and_lost_in_one_step_hears_of_it(nursery: trio.Nursery) -> None:
+async def test_a_tell_that_gets_room_as_the_actor_ends_raises(nursery: trio.Nursery) -> None:
     mailbox = Mailbox[str](1)
     mailbox.put_nowait("first")
     outcomes: list[Any] = []
@@ -346,7 +346,7 @@ async def test_a_crash_fails_the_mail_in_hand_and_those_put_off_but_keeps_the_qu
     assert outcomes[2] == "served by the next incarnation"
 
 
-async def test_a_mail_put_off_and_answered_later_is_owed_no_more(nursery: trio.Nursery) -> None:
+async def test_a_deferred_mail_that_is_answered_is_not_owed(nursery: trio.Nursery) -> None:
     mailbox = Mailbox[int](2)
     outcomes: list[Any] = []
     nursery.start_soon(outcome_of, lambda: mailbox.ask(1), outcomes)
@@ -361,7 +361,7 @@ async def test_a_mail_put_off_and_answered_later_is_owed_no_more(nursery: trio.N
     assert outcomes == ["later"]
 
 
-async def test_statistics_say_what_is_where(nursery: trio.Nursery) -> None:
+async def test_statistics(nursery: trio.Nursery) -> None:
     mailbox = Mailbox[int](2, reserved=1)
     nursery.start_soon(mailbox.ask, 1)
     await wait_all_tasks_blocked()
@@ -413,7 +413,7 @@ async def test_a_parked_mailbox_keeps_no_container(nursery: trio.Nursery) -> Non
         serving.cancel_scope.cancel()
 
 
-async def test_a_mail_that_the_actor_holds_on_to_keeps_no_answer_alive(nursery: trio.Nursery) -> None:
+async def test_a_mail_kept_by_the_actor_keeps_no_answer_alive(nursery: trio.Nursery) -> None:
     mailbox = Mailbox[int](1)
     held: list[Mail[int]] = []
 
@@ -449,7 +449,7 @@ async def test_a_failed_ask_leaves_no_reference_cycle(nursery: trio.Nursery) -> 
 async def test_many_senders_under_cancellation_lose_and_repeat_nothing(
     seed: int, autojump_clock: trio.testing.MockClock
 ) -> None:
-    """What was put is received once, what was cancelled never; each sender's order holds; every asker is answered."""
+    """Accepted mail is received once, cancelled mail never; each sender's order holds; every asker gets an answer."""
     chance = random.Random(seed)
     mailbox = Mailbox[tuple[int, int]](chance.randint(1, 4), reserved=1)
     received: list[tuple[int, int]] = []
@@ -476,7 +476,7 @@ async def test_many_senders_under_cancellation_lose_and_repeat_nothing(
                     cancelled.add(body)
 
     async def serve() -> None:
-        """A receiver that is cancelled again and again."""
+        """Receives mail, and is cancelled again and again."""
         while True:
             with trio.move_on_after(chance.random()):
                 async for mail in mailbox:

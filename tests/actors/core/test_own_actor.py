@@ -52,7 +52,7 @@ async def test_tell_ask_monitor_and_restart() -> None:
 
             with pytest.raises(ActorCrashed, match="nothing to add"):
                 await actor.ask(Add(0))
-            assert await actor.ask(Total()) == 100  # the same reference, the next incarnation
+            assert await actor.ask(Total()) == 100  # the same reference, after a restart
             assert actor.statistics().restarts == 1
             assert seen == []  # a restart is not an end
 

@@ -1,4 +1,4 @@
-"""The supervisor: who is restarted, who notices, in which order all stop, and what comes out of the block."""
+"""The supervisor: restarts, isolation, the order of stopping, and the errors that come out of the block."""
 
 import logging
 import random
@@ -41,7 +41,7 @@ async def deaf(mailbox: Mailbox[Any]) -> None:
 
 
 class Interrupt(BaseException):
-    """Stands for KeyboardInterrupt, which pytest would take as its own."""
+    """Stands for KeyboardInterrupt, which pytest would handle itself."""
 
 
 async def outcome_of(call: Callable[[], Awaitable[Any]], outcomes: list[Any]) -> None:
@@ -93,7 +93,7 @@ async def test_mail_queued_at_a_crash_is_served_by_the_next_incarnation(nursery:
         ("temporary", ValueError("boom"), 0, "crashed: ValueError('boom')"),
     ],
 )
-async def test_who_is_started_again(
+async def test_which_ends_are_restarted(
     restart: Literal["permanent", "transient", "temporary"], message: Any, restarts: int, ended: str | None
 ) -> None:
     async with open_supervisor(ChildSpec("echo", echo, restart)) as supervisor:
@@ -125,7 +125,7 @@ async def test_a_crash_is_logged_with_its_traceback(caplog: pytest.LogCaptureFix
     assert "in echo" in record.exc_text
 
 
-async def test_messages_that_nobody_will_read_are_logged(caplog: pytest.LogCaptureFixture) -> None:
+async def test_unread_messages_are_logged(caplog: pytest.LogCaptureFixture) -> None:
     async with open_supervisor(ChildSpec("echo", echo, "temporary")) as supervisor:
         (ref,) = supervisor.children()
         ref.tell_nowait(None)
@@ -210,7 +210,7 @@ async def test_a_group_raised_by_the_body_is_not_wrapped_again() -> None:
             raise ExceptionGroup("mine", [ValueError()])
 
 
-async def test_an_error_of_the_body_goes_before_the_supervisors_failure() -> None:
+async def test_an_error_of_the_body_wins_over_the_supervisors_failure() -> None:
     async def block() -> None:
         async with open_supervisor(ChildSpec("echo", echo), max_restarts=0) as supervisor:
             try:

@@ -1,4 +1,4 @@
-"""The door: how many may come in, from where, how often a login may fail; and a log that strangers can't fill."""
+"""The door: limits of connections, handshakes and failed logins per peer and in total; and the rate-limited log."""
 
 import logging
 
@@ -22,7 +22,7 @@ class Clock:
 
 
 def limit_of(found: Guest | Refusal) -> str | None:
-    """The limit that a client ran into; None if it was let in."""
+    """Returns the limit that a client ran into; None if it was accepted."""
     return found.limit if isinstance(found, Refusal) else None
 
 
@@ -31,7 +31,7 @@ def let_in(found: Guest | Refusal) -> Guest:
     return found
 
 
-# How many.
+# Connections and handshakes.
 
 
 @pytest.mark.parametrize(
@@ -43,7 +43,7 @@ def let_in(found: Guest | Refusal) -> Guest:
         (GatewayLimits(max_handshakes_per_peer=1), "10.0.0.1", "max_handshakes_per_peer", 429),
     ],
 )
-def test_one_too_many_is_told_which_limit_and_when_to_come_back(
+def test_a_client_over_a_limit_gets_the_limit_and_retry_after(
     limits: GatewayLimits, second: str, limit: str, status: int
 ) -> None:
     entrance = Door(limits, Clock())
@@ -61,13 +61,13 @@ def test_one_too_many_is_told_which_limit_and_when_to_come_back(
     let_in(entrance.enter(second))
 
 
-def test_without_a_bound_for_a_peer_there_is_that_of_all() -> None:
+def test_without_a_limit_per_peer_the_total_limit_holds() -> None:
     limits = GatewayLimits(max_connections=3, max_connections_per_peer=None, max_handshakes_per_peer=None)
     entrance = Door(limits, Clock())
     assert [limit_of(entrance.enter("127.0.0.1")) for _ in range(4)] == [None, None, None, "max_connections"]
 
 
-def test_a_guest_leaves_once_whatever_it_says() -> None:
+def test_a_guest_is_counted_out_only_once() -> None:
     entrance = Door(GatewayLimits(max_connections=2), Clock())
     guests = [let_in(entrance.enter("::1")) for _ in range(2)]
     for _ in range(2):
@@ -78,7 +78,7 @@ def test_a_guest_leaves_once_whatever_it_says() -> None:
     assert entrance.connections.by_peer == entrance.handshakes.by_peer == {}
 
 
-def test_a_client_can_not_be_many_peers_by_the_addresses_of_its_network() -> None:
+def test_all_addresses_of_an_ipv6_network_are_one_peer() -> None:
     assert peer_of("2001:db8::1") == peer_of("2001:db8:0:0:ffff::2") != peer_of("2001:db8:0:1::1")
     assert peer_of("::ffff:192.0.2.1") == peer_of("192.0.2.1") != peer_of("192.0.2.2")
     assert peer_of("fe80::1%eth0") == peer_of("fe80::2%eth1")
@@ -87,7 +87,7 @@ def test_a_client_can_not_be_many_peers_by_the_addresses_of_its_network() -> Non
 
 @given(st.lists(st.tuples(st.sampled_from(["enter", "settle", "leave", "fail"]), st.integers(0, 3))))
 @examples(500)
-def test_no_order_of_coming_and_going_gets_past_a_limit_or_loses_count(steps: list[tuple[str, int]]) -> None:
+def test_limits_and_counts_hold_in_any_order_of_connects_and_disconnects(steps: list[tuple[str, int]]) -> None:
     limits = GatewayLimits(max_connections=4, max_connections_per_peer=3, max_handshakes=3, max_handshakes_per_peer=2)
     entrance = Door(limits, Clock())
     here: list[tuple[str, Guest]] = []
@@ -118,7 +118,7 @@ def test_no_order_of_coming_and_going_gets_past_a_limit_or_loses_count(steps: li
         assert (entrance.connections.total, entrance.handshakes.total) == (len(here), len(shaking))
 
 
-# How often.
+# Failed logins.
 
 
 def test_after_too_many_failed_logins_a_peer_waits_and_others_do_not() -> None:
@@ -137,7 +137,7 @@ def test_after_too_many_failed_logins_a_peer_waits_and_others_do_not() -> None:
     assert limit_of(entrance.enter("10.0.0.1")) == "max_failed_logins"
 
 
-def test_failed_logins_may_be_left_uncounted() -> None:
+def test_failed_logins_have_no_limit_if_it_is_none() -> None:
     entrance = Door(GatewayLimits(max_failed_logins=None), Clock())
     for _ in range(100):
         guest = let_in(entrance.enter("10.0.0.1"))
@@ -149,7 +149,7 @@ def test_failed_logins_may_be_left_uncounted() -> None:
 
 @given(st.lists(st.floats(0, 30), max_size=60), st.integers(1, 5))
 @examples(300)
-def test_no_rhythm_gets_more_tries_than_at_first_and_then_one_each_time(pauses: list[float], maximum: int) -> None:
+def test_no_timing_of_logins_gets_past_the_rate_limit(pauses: list[float], maximum: int) -> None:
     clock = Clock()
     failed, tries = FailedLogins(maximum, 60, clock), 0
     for pause in pauses:
@@ -160,15 +160,15 @@ def test_no_rhythm_gets_more_tries_than_at_first_and_then_one_each_time(pauses: 
     assert tries <= maximum + sum(pauses) * maximum / 60 + 1e-6
 
 
-def test_attempts_at_once_are_paid_for_afterwards() -> None:
+def test_concurrent_failed_logins_lengthen_the_wait() -> None:
     clock = Clock()
     failed = FailedLogins(10, 60, clock)
-    for _ in range(100):  # all were let in before the first of them failed
+    for _ in range(100):  # all were accepted before the first one failed
         failed.note("a")
     assert failed.wait_s("a") == pytest.approx(600 - 54)
 
 
-def test_ever_so_many_addresses_take_only_so_much_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_many_failing_addresses_take_bounded_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(door, "MAX_PEERS", 3)
     failed = FailedLogins(1, 60, Clock())
     for peer in "abacd":
@@ -180,7 +180,7 @@ def test_ever_so_many_addresses_take_only_so_much_memory(monkeypatch: pytest.Mon
 # The log.
 
 
-def test_of_each_kind_of_line_one_in_a_while_is_written_with_the_number_of_those_left_out(
+def test_warnings_of_one_kind_are_rate_limited_and_counted(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     clock = Clock()

@@ -1,4 +1,4 @@
-"""The frames of a WebSocket, followed in its bytes however these are cut."""
+"""WebSocket frames are followed for any split of the bytes."""
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -7,7 +7,7 @@ from adjourn.actors.gateway.fragments import FRAMES_AT_ONCE, Fragments
 
 
 def frame(opcode: int, size: int, *, is_final: bool = True) -> bytes:
-    """A masked frame, as clients send it."""
+    """Makes a masked frame, as clients send it."""
     short = size if size < 126 else 126 if size < 65_536 else 127
     length = b"" if short < 126 else size.to_bytes(2 if short == 126 else 8)
     return bytes((0x80 * is_final | opcode, 0x80 | short)) + length + bytes(4) + b"\x00" * size
@@ -27,7 +27,9 @@ def expected(frames: list[tuple[int, int, bool]]) -> int:
 
 
 @given(FRAMES, st.lists(st.integers(1, 70_000), min_size=1))
-def test_fragments_are_counted_however_the_bytes_are_cut(frames: list[tuple[int, int, bool]], sizes: list[int]) -> None:
+def test_fragments_are_counted_for_any_split_of_the_bytes(
+    frames: list[tuple[int, int, bool]], sizes: list[int]
+) -> None:
     data = b"".join(frame(opcode, size, is_final=is_final) for opcode, size, is_final in frames)
     fragments = Fragments()
     fragments.skip(3)
@@ -49,7 +51,7 @@ def test_fragments_are_counted_byte_by_byte(frames: list[tuple[int, int, bool]])
     assert fragments.unfinished == expected(small)
 
 
-def test_only_so_many_frames_are_handed_on_at_once() -> None:
+def test_the_number_of_frames_passed_on_at_once_is_bounded() -> None:
     fragments = Fragments()
     empty = frame(1, 0, is_final=False) + frame(0, 0, is_final=False) * 999
     assert fragments.cut(empty) == FRAMES_AT_ONCE * 6
@@ -57,7 +59,7 @@ def test_only_so_many_frames_are_handed_on_at_once() -> None:
     assert fragments.cut(empty[FRAMES_AT_ONCE * 6 :]) == FRAMES_AT_ONCE * 6
 
 
-def test_one_large_frame_is_handed_on_whole() -> None:
+def test_one_large_frame_is_passed_on_whole() -> None:
     fragments = Fragments()
     large = frame(1, 100_000)
     assert fragments.cut(large) == len(large)

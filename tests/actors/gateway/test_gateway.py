@@ -1,4 +1,4 @@
-"""The gateway's parts that need no socket: who is who, whose turn it is, what a list has not been told."""
+"""The gateway's parts that need no socket: tokens, the order of subscriptions, frames, changes of the run list."""
 
 from typing import Any
 
@@ -55,13 +55,13 @@ class Woken:
         ({}, ["adjourn.token.a"], None),
     ],
 )
-def test_a_token_is_found_where_clients_may_put_it(
+def test_a_token_is_read_from_the_header_or_the_subprotocol(
     headers: dict[str, str], offered: list[str], token: str | None
 ) -> None:
     assert token_of(headers, offered) == token
 
 
-async def test_only_the_whole_token_is_known() -> None:
+async def test_only_the_exact_token_is_accepted() -> None:
     authenticate = token_authenticator("secret", name="ops")
     known = await authenticate(Credentials("secret", {}, "peer"))
     assert known is not None
@@ -77,16 +77,16 @@ def test_credentials_keep_their_secrets_when_printed() -> None:
 
 
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "127.8.9.1", "::1"])
-def test_these_hosts_are_this_machine_alone(host: str) -> None:
+def test_loopback_hosts(host: str) -> None:
     assert is_loopback(host)
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "", None, "example.org", "localhost.example.org"])
-def test_these_hosts_are_not(host: str | None) -> None:
+def test_other_hosts(host: str | None) -> None:
     assert not is_loopback(host)
 
 
-def test_a_gateway_says_where_to_connect() -> None:
+def test_a_gateway_has_its_url() -> None:
     assert Gateway((("127.0.0.1", 1), ("::1", 2))).url == "ws://127.0.0.1:1"
     assert Gateway((("::1", 2),)).url == "ws://[::1]:2"
 
@@ -111,7 +111,7 @@ def test_runs_are_taken_in_turn_a_slice_each() -> None:
     assert take_all(subscriptions, 2) == expected
 
 
-def test_a_subscription_wakes_once_until_it_is_taken_dry() -> None:
+def test_a_subscription_wakes_once_until_everything_is_taken() -> None:
     wake = Woken()
     subscriptions = Subscriptions(9, framing(), wake)
     watched = log("a", 0)
@@ -123,7 +123,7 @@ def test_a_subscription_wakes_once_until_it_is_taken_dry() -> None:
     assert take_all(subscriptions, 9) == [("a", 1), ("a", 2), ("a", 3)]
 
 
-def test_nothing_is_taken_before_begin_after_close_or_of_one_that_was_replaced() -> None:
+def test_a_subscription_sends_nothing_before_begin_after_close_or_once_replaced() -> None:
     subscriptions = Subscriptions(9, framing(), Woken())
     watched = log("a", 2)
     first = subscriptions.open(watched, 0)
@@ -159,7 +159,7 @@ def framing(form: rpc.Format = rpc.JSON, *, takes_batches: bool = False, max_bat
 
 
 def payloads(frames: bytes) -> list[bytes]:
-    """What is in these unmasked frames of up to 65,535 bytes."""
+    """Returns the payloads of these unmasked frames of up to 65,535 bytes."""
     found: list[bytes] = []
     while frames:
         size, start = (frames[1], 2) if frames[1] < 126 else (int.from_bytes(frames[2:4]), 4)
@@ -205,7 +205,7 @@ def drain(watched: Changes) -> list[Any]:
     return found
 
 
-def test_of_each_run_the_latest_change_waits() -> None:
+def test_only_the_latest_change_of_each_run_waits() -> None:
     watched, wake, _ = watching()
     watched.note(head("a"), False)
     watched.note(head("b"), False)
@@ -215,7 +215,7 @@ def test_of_each_run_the_latest_change_waits() -> None:
     assert wake.times == 4
 
 
-def test_a_watch_of_one_status_tells_who_is_in_it_and_who_leaves_it_once() -> None:
+def test_a_watch_of_one_status_reports_a_run_that_leaves_it_once() -> None:
     watched, _, _ = watching("paused")
     seen: list[str] = []
     for status in ("running", "running", "paused", "paused", "completed", "completed"):
@@ -224,7 +224,7 @@ def test_a_watch_of_one_status_tells_who_is_in_it_and_who_leaves_it_once() -> No
     assert seen == ["running", "paused", "paused", "completed"]
 
 
-def test_too_many_changes_are_reported_and_let_go(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_too_many_changes_overflow_and_are_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(changes, "MAX_WAITING", 2)
     watched, _, overflow = watching()
     for run_id in "aab":

@@ -1,4 +1,4 @@
-"""The guard: what the authorizer is shown, that nothing else is acted on, and that whatever goes wrong forbids."""
+"""The guard: what the authorizer sees, that nothing else is acted on, and that every fault forbids."""
 
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -46,7 +46,7 @@ def scripted(*responses: Response, delay_s: float = 0.0) -> Agent:
 
 
 class Asked:
-    """An authorizer that keeps what it is asked, and answers with `answer`; about `run.get`, with `sees`."""
+    """An authorizer that keeps its actions, and answers with `answer`, but about `run.get` with `sees`."""
 
     def __init__(self, answer: Any = True, *, sees: bool = True) -> None:
         self.answer, self.sees = answer, sees
@@ -62,14 +62,14 @@ class Asked:
 
 @asynccontextmanager
 async def paused(*responses: Response, **options: Any) -> AsyncGenerator[tuple[ActorSystem, str]]:
-    """A system with run `r`, which ada started and which waits at a call; and the call's id."""
+    """Yields a system with run `r`, which ada started and which waits at a call; and the call's id."""
     async with open_actor_system([scripted(*responses)], drain_s=0, **options) as system:
         await (await system.start("shop", "hello", run_id="r", metadata={"tags": ["a"]}, by="ada")).wait()
         pending = (await system.get("r")).snapshot.pending
         yield system, pending[0].tool_call_id
 
 
-# What the authorizer is shown.
+# What the authorizer sees.
 
 
 @pytest.mark.parametrize("is_named", [True, False])
@@ -80,7 +80,7 @@ async def paused(*responses: Response, **options: Any) -> AsyncGenerator[tuple[A
         ("run.decline", RunDecline(run_id="r", reason="too much"), {"reason": "too much"}),
     ],
 )
-async def test_a_decision_is_shown_with_its_call_and_who_started_the_run(
+async def test_the_authorizer_sees_a_decision_with_its_call_and_the_runs_owner(
     method: str, params: Any, shown: dict[str, Any], is_named: bool
 ) -> None:
     asked = Asked()
@@ -112,7 +112,7 @@ async def test_a_decision_is_shown_with_its_call_and_who_started_the_run(
         lambda call: ("run.result", RunResult(run_id="r", tool_call_id=call, claim_token="t", result="x")),
     ],
 )
-async def test_what_a_client_does_with_its_call_is_shown_with_that_call(
+async def test_the_authorizer_sees_the_call_of_a_client_side_action(
     method_and_params: Callable[[str], tuple[str, Params]],
 ) -> None:
     asked = Asked()
@@ -124,7 +124,7 @@ async def test_what_a_client_does_with_its_call_is_shown_with_that_call(
         assert shown == (method, "ada", call, "ring", {})
 
 
-async def test_a_call_that_is_done_is_shown_too_for_its_decision_may_be_repeated() -> None:
+async def test_the_authorizer_sees_a_finished_call_when_its_decision_is_repeated() -> None:
     asked = Asked()
     async with paused(REFUND, says("bye")) as (system, call):
         await system.resume("r", YES, by="bob")
@@ -134,9 +134,9 @@ async def test_a_call_that_is_done_is_shown_too_for_its_decision_may_be_repeated
     assert (action.tool_call_id, action.tool_name, action.arguments) == (call, "refund", {"order": 7})
 
 
-async def test_a_look_at_the_call_brings_no_run_into_memory(autojump_clock: MockClock) -> None:
+async def test_checking_a_call_activates_no_run(autojump_clock: MockClock) -> None:
     async def is_in_memory() -> bool:
-        return await system.log("r") is await system.log("r")  # else each look reads the record anew
+        return await system.log("r") is await system.log("r")  # otherwise each look reads the record anew
 
     asked = Asked()
     async with paused(REFUND, passivate_after_s=1) as (system, call):
@@ -147,7 +147,7 @@ async def test_a_look_at_the_call_brings_no_run_into_memory(autojump_clock: Mock
         assert not await is_in_memory()
 
 
-async def test_a_start_is_shown_with_agent_input_and_metadata() -> None:
+async def test_the_authorizer_sees_a_start_with_agent_input_and_metadata() -> None:
     asked = Asked()
     async with paused(REFUND) as (system, _):
         params = RunStart(agent="shop", input="hello", run_id="r", metadata={"a": 1})
@@ -155,7 +155,7 @@ async def test_a_start_is_shown_with_agent_input_and_metadata() -> None:
     assert asked.actions == [Action(method="run.start", run_id="r", agent="shop", input="hello", metadata={"a": 1})]
 
 
-async def test_other_methods_are_shown_with_their_run_if_they_have_one(autojump_clock: MockClock) -> None:
+async def test_the_authorizer_sees_the_run_of_other_methods(autojump_clock: MockClock) -> None:
     asked = Asked()
     async with paused(REFUND) as (system, _):
         guard = Guard(system, BOB, asked)
@@ -172,7 +172,7 @@ async def test_other_methods_are_shown_with_their_run_if_they_have_one(autojump_
     ]
 
 
-async def test_an_authorizer_that_writes_into_what_it_is_shown_changes_nothing() -> None:
+async def test_an_authorizer_that_changes_its_action_changes_nothing_else() -> None:
     async def meddle(principal: Principal | None, action: Action) -> bool:
         assert action.arguments is not None
         assert action.metadata is not None
@@ -197,7 +197,7 @@ async def test_an_authorizer_that_writes_into_what_it_is_shown_changes_nothing()
 
 
 @pytest.mark.parametrize("is_named", [True, False])
-async def test_a_call_that_came_while_the_authorizer_was_asked_is_not_decided(
+async def test_a_call_that_appears_while_the_authorizer_decides_is_not_decided(
     is_named: bool, autojump_clock: MockClock
 ) -> None:
     answer = trio.Event()
@@ -212,7 +212,7 @@ async def test_a_call_that_came_while_the_authorizer_was_asked_is_not_decided(
     async with open_actor_system([agent], drain_s=0) as system, trio.open_nursery() as nursery:
         run = await system.start("shop", "hello", run_id="r")
         head = await system.head("r")
-        call = call_id(f"{head.nonce}_{head.seq}", 0)  # whoever knows one id of a run can guess the next
+        call = call_id(f"{head.nonce}_{head.seq}", 0)  # a client that knows one call id of a run can guess the next
         params = RunResume(run_id="r", decision=YES, tool_call_id=call if is_named else None)
         nursery.start_soon(_is_refused, Guard(system, BOB, slow), params, NotPending)
         await wait_all_tasks_blocked()
@@ -226,7 +226,7 @@ async def _is_refused(guard: Guard, params: Params, error: type[AdjournError]) -
         await guard.check("run.resume", params)
 
 
-async def test_who_means_no_call_is_told_so_once_it_is_allowed() -> None:
+async def test_an_allowed_action_without_a_matching_call_is_refused_as_by_the_run() -> None:
     asked = Asked()
     both = calls(("refund", {"order": 7}), ("refund", {"order": 8}))
     async with paused(both) as (system, call):
@@ -246,10 +246,10 @@ async def test_who_means_no_call_is_told_so_once_it_is_allowed() -> None:
     assert [action.tool_name for action in asked.actions] == [None] * 4
 
 
-# Whatever goes wrong forbids.
+# Every fault forbids.
 
 
-async def test_no_authorizer_allows_everything_and_looks_nothing_up() -> None:
+async def test_without_an_authorizer_everything_is_allowed_and_nothing_is_looked_up() -> None:
     async with open_actor_system() as system:
         params = RunGet(run_id="unknown")
         assert await Guard(system, None, None).check("run.get", params) is params
@@ -284,7 +284,7 @@ async def test_an_authorizer_that_fails_or_gives_no_bool_forbids(
 
 
 @pytest.mark.parametrize("authorizer", [fails, not_async])
-async def test_where_it_can_not_be_said_who_may_see_a_run_nobody_does(
+async def test_an_unreadable_run_is_hidden_from_everyone(
     authorizer: Callable[[Principal | None, Action], Awaitable[bool]],
     caplog: pytest.LogCaptureFixture,
     autojump_clock: MockClock,
@@ -297,7 +297,7 @@ async def test_where_it_can_not_be_said_who_may_see_a_run_nobody_does(
         assert "asked whether bob may run.abort on run 'r'" in caplog.text
 
 
-async def test_a_plain_no_forbids_and_is_no_fault(caplog: pytest.LogCaptureFixture) -> None:
+async def test_false_forbids_and_logs_no_error(caplog: pytest.LogCaptureFixture) -> None:
     async with paused(REFUND) as (system, _):
         with pytest.raises(Forbidden, match=r"bob may not run.resume on run 'r'"):
             await Guard(system, BOB, Asked(False)).check("run.resume", RunResume(run_id="r", decision=YES))

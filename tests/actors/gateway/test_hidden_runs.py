@@ -1,4 +1,4 @@
-"""Runs that a principal may not see: to it they don't exist, whatever it asks, also by the time of the answer."""
+"""Hidden runs: to a principal that may not see a run, it looks missing, also by the time of the answer."""
 
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
@@ -38,13 +38,13 @@ async def refund(order: int, decision: dict[str, Any]) -> str:
 
 
 async def own_runs(principal: Principal | None, action: Action) -> bool:
-    """An authorizer that takes its time: everybody may do everything, with runs of their own."""
+    """A slow authorizer: everyone may do everything, but only with their own runs."""
     await trio.sleep(0.03)
     return action.head is None or (principal is not None and action.owner == principal.name)
 
 
 async def own_ids(principal: Principal | None, action: Action) -> bool:
-    """The same, where everybody also starts runs under ids of their own alone."""
+    """The same, but everyone may also start runs only under their own ids."""
     if action.method == "run.start":
         await trio.sleep(0.03)
         return action.run_id is None or action.run_id.startswith("bob-")
@@ -52,7 +52,7 @@ async def own_ids(principal: Principal | None, action: Action) -> bool:
 
 
 class Slow(MemoryStore):
-    """A store that takes its time for what is there, and can't read one of its records."""
+    """A slow store; one of its records can't be read."""
 
     async def load(self, run_id: str) -> Record | None:
         record = await super().load(run_id)
@@ -64,9 +64,9 @@ class Slow(MemoryStore):
 
 @asynccontextmanager
 async def hidden(**options: Any) -> AsyncGenerator[ActorSystem]:
-    """A system with runs of ada's, `ada`, which waits, and `over`, and runs of bob's, `bob` and `new`.
+    """Yields a system with two runs of ada (`ada` waits, `over` has ended) and two of bob (`bob`, `new`).
 
-    All are in memory yet, if they aren't over: for a second at most.
+    Runs that have not ended stay in memory for at most a second.
     """
     agent = Agent(name="shop", model=ScriptedModel([calls(("refund", {"order": 7}))] * 4), tools=(refund,))
     async with open_actor_system([agent], drain_s=0, store=Slow(), passivate_after_s=1, **options) as system:
@@ -78,7 +78,7 @@ async def hidden(**options: Any) -> AsyncGenerator[ActorSystem]:
 
 
 async def answer(system: ActorSystem, method: str, run_id: str, authorizer: Authorizer = own_runs) -> Any:
-    """How bob's request is refused, with the run's id taken out, and after how long."""
+    """Returns how bob's request is refused, without the run's id, and after how long."""
     kind = METHODS[method].params
     given = {name: value for name, value in FIELDS.items() if name in kind.__struct_encode_fields__}
     params = msgspec.convert({"runId": run_id, **given}, kind)
@@ -89,23 +89,23 @@ async def answer(system: ActorSystem, method: str, run_id: str, authorizer: Auth
 
 
 def told(error: AdjournError, run_id: str) -> tuple[int, str, Any]:
-    """All that a client reads of an error, with the run's id taken out."""
+    """Returns everything that a client reads of an error, without the run's id."""
     return error.code, error.message.replace(repr(run_id), "ID"), {**error.wire_data(), "runId": None}
 
 
 @pytest.mark.parametrize("method", ABOUT_A_RUN)
-async def test_each_method_answers_as_for_a_run_that_does_not_exist(method: str, autojump_clock: MockClock) -> None:
+async def test_every_method_treats_a_hidden_run_as_missing(method: str, autojump_clock: MockClock) -> None:
     async with hidden() as system:
         unknown = await answer(system, method, "unknown")
         assert unknown[2]["type"] == "runNotFound"
         assert await answer(system, method, "ada") == unknown
         assert await answer(system, method, "over") == unknown
-        await trio.sleep(5)  # it has left memory
+        await trio.sleep(5)  # the run has left memory
         assert await answer(system, method, "ada") == unknown
         assert await answer(system, method, "new") == unknown
 
 
-async def test_who_may_see_a_run_is_told_what_is_forbidden_there(autojump_clock: MockClock) -> None:
+async def test_a_principal_that_may_see_a_run_gets_forbidden_for_other_actions(autojump_clock: MockClock) -> None:
     async def only_looks(principal: Principal | None, action: Action) -> bool:
         return action.method == "run.get"
 
@@ -120,7 +120,7 @@ async def test_who_may_see_a_run_is_told_what_is_forbidden_there(autojump_clock:
 
 
 async def start(system: ActorSystem, authorizer: Authorizer | None, **params: Any) -> Any:
-    """Bob's start: how it is refused, with the id taken out, and after how long."""
+    """Starts a run as bob; returns how it is refused, without the id, and after how long."""
     guard = Guard(system, BOB, authorizer)
     procedures = Procedures(system, ServerDescription("", "", (), {}), guard, None)
     wanted = RunStart(agent="shop", input="hello", **params)
@@ -137,7 +137,7 @@ async def start(system: ActorSystem, authorizer: Authorizer | None, **params: An
 
 
 @pytest.mark.parametrize("taken", ["ada", "over", "new"])
-async def test_a_start_under_a_hidden_runs_id_is_forbidden_as_the_authorizer_would(
+async def test_a_start_with_a_hidden_runs_id_is_forbidden_as_if_by_the_authorizer(
     taken: str, autojump_clock: MockClock
 ) -> None:
     async with hidden() as system:
@@ -151,14 +151,14 @@ async def test_a_start_under_a_hidden_runs_id_is_forbidden_as_the_authorizer_wou
         assert await start(system, own_ids, run_id=taken) == forbidden
 
 
-async def test_who_may_see_the_run_is_told_that_its_id_is_taken(autojump_clock: MockClock) -> None:
+async def test_a_principal_that_may_see_the_run_gets_run_id_conflict(autojump_clock: MockClock) -> None:
     async with hidden() as system:
         for authorizer in (own_runs, None):
             code, *_ = await start(system, authorizer, run_id="bob", metadata={}, after="bob")
             assert code == RunIdConflict.code
 
 
-async def test_where_no_run_may_begin_a_taken_id_is_told_so_too(autojump_clock: MockClock) -> None:
+async def test_a_full_server_answers_a_taken_id_as_a_free_one(autojump_clock: MockClock) -> None:
     async with hidden(max_runs=3) as system:
         full = await start(system, own_runs, run_id="free")
         assert full[0] == LimitExceeded.code
@@ -166,7 +166,7 @@ async def test_where_no_run_may_begin_a_taken_id_is_told_so_too(autojump_clock: 
             assert (await start(system, own_runs, run_id=taken))[:3] == full[:3]
 
 
-async def test_no_run_goes_on_from_a_hidden_one(autojump_clock: MockClock) -> None:
+async def test_no_run_continues_a_hidden_run(autojump_clock: MockClock) -> None:
     async with hidden() as system:
         await trio.sleep(5)
         unknown = await start(system, own_runs, after="unknown")
@@ -192,7 +192,7 @@ async def test_lists_and_their_cursors_show_nothing_of_hidden_runs(autojump_cloc
                 named.append(cursors.open(after).partition(".")[2])
                 assert named[-1] not in after
         assert after is None
-        assert {"ada", "over"} & set(named)  # the store's own cursors name them
+        assert {"ada", "over"} & set(named)  # the store's own cursors name hidden runs
         assert sorted(shown) == ["bob", "new"]
         with pytest.raises(InvalidParams):
             await procedures.carry_out(RunList(after=(await system.list(limit=1)).after))
@@ -200,7 +200,7 @@ async def test_lists_and_their_cursors_show_nothing_of_hidden_runs(autojump_cloc
 
 @given(st.text(st.characters(exclude_categories=["Cs"])), st.binary(min_size=32, max_size=32))
 @examples(300)
-def test_a_sealed_cursor_is_opened_by_its_key_alone(cursor: str, key: bytes) -> None:
+def test_a_sealed_cursor_opens_only_with_its_key(cursor: str, key: bytes) -> None:
     sealed = SealedCursors(key).seal(cursor)
     assert SealedCursors(key).open(sealed) == cursor
     assert sealed.isascii()
@@ -210,10 +210,10 @@ def test_a_sealed_cursor_is_opened_by_its_key_alone(cursor: str, key: bytes) -> 
 
 @given(st.text(), st.integers(0), st.characters(exclude_categories=["Cs"]))
 @examples(300)
-def test_what_was_not_sealed_or_was_changed_is_no_cursor(text: str, at: int, other: str) -> None:
+def test_a_forged_or_changed_cursor_is_refused(text: str, at: int, other: str) -> None:
     cursors = SealedCursors(bytes(32))
     sealed = cursors.seal("1.ada")
-    at %= len(sealed) - 1  # the last character has bits that mean nothing
+    at %= len(sealed) - 1  # the last character has unused bits
     changed = sealed[:at] + other + sealed[at + 1 :]
     for given_back in (text, changed, sealed[:-2], "1.ada"):
         if given_back != sealed:

@@ -1,4 +1,4 @@
-"""What waits for a gateway's clients: who is to read first."""
+"""The limits of bytes that wait for a gateway's clients."""
 
 from adjourn.actors.gateway.load import Load, TotalLoad
 
@@ -19,17 +19,17 @@ def test_a_client_is_full_at_its_own_bound() -> None:
     assert full(loads(99, 100, 5_000, max_total=1_000_000)) == [False, True, True]
 
 
-def test_above_the_total_those_with_more_than_their_share_are_full() -> None:
+def test_above_the_total_clients_over_their_share_are_full() -> None:
     assert full(loads(90, 40, 10, 0, max_total=100)) == [True, True, False, False]
     assert full(loads(90, 5, max_total=100)) == [False, False]
 
 
-def test_a_client_for_whom_nothing_waits_is_never_full() -> None:
+def test_a_client_with_no_waiting_bytes_is_never_full() -> None:
     made = loads(0, *[1] * 200, max_total=100)
     assert full(made) == [False] + [True] * 200
 
 
-def test_what_waited_for_a_client_that_went_counts_no_more() -> None:
+def test_the_waiting_bytes_of_a_disconnected_client_stop_counting() -> None:
     heavy, light = loads(99, 60, max_total=100)
     assert light.is_full(light.bytes)
     heavy.close()

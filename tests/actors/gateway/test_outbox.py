@@ -1,4 +1,4 @@
-"""The gateway's writer: replies before events, room for a bounded number of replies, and its end."""
+"""The gateway's writer: replies before events, bounded room for replies, and its end."""
 
 from typing import Any, cast
 
@@ -14,10 +14,10 @@ from adjourn.protocol.events import TurnStart
 
 
 class Wire:
-    """A WebSocket that keeps what is sent; a gate holds each send up."""
+    """A WebSocket that keeps what is sent; a gate blocks each send."""
 
     def __init__(self) -> None:
-        self.sent: list[str] = []  # replies as they are, slices of events as "events"
+        self.sent: list[str] = []  # replies unchanged, slices of events as "events"
         self.gate = trio.CapacityLimiter(1)
 
     async def send_message(self, payload: bytes) -> None:
@@ -59,14 +59,14 @@ async def test_all_replies_are_sent_before_the_next_slice_of_events() -> None:
         outbox.finish()
 
 
-async def test_there_is_room_again_each_time_a_reply_is_sent() -> None:
+async def test_each_sent_reply_makes_room() -> None:
     wire = Wire()
     outbox = outbox_of(wire, max_replies=2)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(outbox.write)
         for _ in range(3):
             async with wire.gate:
-                outbox.put([b"1", b"2", b"3"])  # the first of them is the writer's
+                outbox.put([b"1", b"2", b"3"])  # the writer has taken the first
                 await wait_all_tasks_blocked()
                 with trio.move_on_after(0) as patience:
                     await outbox.wait_room()
@@ -93,13 +93,13 @@ async def test_there_is_no_room_while_too_many_bytes_wait_and_one_message_of_any
         outbox.finish()
 
 
-async def test_what_a_batch_holds_back_counts_until_it_is_let_go() -> None:
+async def test_replies_held_for_a_batch_count_until_it_is_sent() -> None:
     outbox = outbox_of(Wire(), max_bytes=10)
     outbox.hold(9)
     assert not outbox.is_held_up
     outbox.hold(1)
     assert outbox.is_held_up
-    await outbox.wait_room()  # a batch waits for nobody, so nobody waits for it
+    await outbox.wait_room()  # a batch waits for nothing, so nothing waits for it
     outbox.hold(-10)
     assert not outbox.is_held_up
 

@@ -1,4 +1,4 @@
-"""The gateway's door on paper: what heads of requests it reads, and from which hosts and origins it takes them."""
+"""Request heads, and the checks of Host and Origin; without sockets."""
 
 import pytest
 from hypothesis import given
@@ -16,7 +16,7 @@ APP = "https://app.example"
 def status(
     *headers: tuple[str, str], version: str = "1.1", host: str | None = "127.0.0.1", origins: list[str] | None = None
 ) -> int | None:
-    """With which status these sources refuse a request with these headers; None: it may come in."""
+    """Returns the status with which a request with these headers is refused; None: it is allowed."""
     sources = Sources(host, [APP] if origins is None else origins)
     refusal = sources.refusal(version, [(name.lower().encode(), value.encode()) for name, value in headers])
     return None if refusal is None else refusal.status
@@ -33,11 +33,11 @@ def test_its_own_names_and_any_address_are_hosts(host: str) -> None:
 @pytest.mark.parametrize(
     "host", ["", "evil.com", "localhost.evil.com", "127.0.0.1.evil.com", "[::1].evil.com", "evil.com@localhost", "null"]
 )
-def test_other_names_and_what_is_no_name_are_not(host: str) -> None:
+def test_other_names_and_invalid_names_are_refused(host: str) -> None:
     assert status(("Host", host)) == 403
 
 
-def test_the_name_that_it_is_bound_to_is_one_of_its_own() -> None:
+def test_the_bound_host_is_one_of_the_servers_names() -> None:
     assert status(("Host", "box.lan"), host="Box.lan") is None
     assert status(("Host", "box.lan"), host=None) == 403
     assert status(("Host", ""), host="") == 403
@@ -66,7 +66,7 @@ def test_pages_of_this_machine_and_of_configured_origins_are_welcome(origin: str
         "http://192.0.2.7",
     ],
 )
-def test_others_are_not(origin: str) -> None:
+def test_pages_of_other_origins_are_refused(origin: str) -> None:
     assert status(HERE, ("Origin", origin)) == 403
 
 
@@ -82,7 +82,7 @@ def test_others_are_not(origin: str) -> None:
         [HERE, ("Authorization", "Bearer a"), ("Authorization", "Bearer b")],
     ],
 )
-def test_no_host_and_headers_that_come_twice_are_bad_requests(headers: list[tuple[str, str]]) -> None:
+def test_a_missing_host_and_repeated_headers_are_bad_requests(headers: list[tuple[str, str]]) -> None:
     assert status(*headers) == 400
 
 
@@ -121,7 +121,7 @@ def test_an_origin_may_be_configured_as_people_write_it(configured: str, sent: s
         "https://a.example//",
     ],
 )
-def test_what_is_no_origin_is_not_configured(given: str) -> None:
+def test_an_invalid_origin_is_refused_at_configuration(given: str) -> None:
     with pytest.raises(InvalidParams, match="origins"):
         Sources(None, [given])
 
@@ -145,7 +145,7 @@ def test_a_head_is_read() -> None:
     assert (b"host", b"localhost") in head.headers
     assert not isinstance(
         parse_head(head_of(b"Host: localhost", first=b"GET / HTTP/1.0")), Refusal
-    )  # `Sources` does it
+    )  # `Sources` checks it
 
 
 @pytest.mark.parametrize(
@@ -176,7 +176,7 @@ def test_a_head_is_read() -> None:
         head_of(b"Host: localhost", b"Transfer-Encoding: chunked"),
     ],
 )
-def test_what_could_be_read_in_two_ways_is_a_bad_request(head: bytes) -> None:
+def test_an_ambiguous_head_is_a_bad_request(head: bytes) -> None:
     refusal = parse_head(head)
     assert isinstance(refusal, Refusal)
     assert refusal.status == 400
@@ -195,7 +195,7 @@ LINES = st.lists(
 
 @given(LINES, st.sampled_from([b"\r\n", b"\n", b"\r"]))
 @examples(2000)
-def test_no_head_does_more_than_be_read_or_refused(lines: list[bytes], end: bytes) -> None:
+def test_every_head_is_either_parsed_or_refused(lines: list[bytes], end: bytes) -> None:
     text = end.join(lines).partition(b"\r\n\r\n")[0]
     head = parse_head(b"GET / HTTP/1.1\r\n" + text + b"\r\n\r\n")
     if isinstance(head, RequestHead):
@@ -207,7 +207,7 @@ def test_no_head_does_more_than_be_read_or_refused(lines: list[bytes], end: byte
         assert head.response().startswith(b"HTTP/1.1 400 ")
 
 
-# What a refusal looks like.
+# Refusals as responses.
 
 
 def test_a_refusal_is_a_whole_response() -> None:

@@ -1,4 +1,4 @@
-"""An ASGI app that runs on trio, in a server on asyncio: requests, streams, clients that go, servers that cancel."""
+"""A trio ASGI app in an asyncio server: requests, streams, disconnects, cancelled requests."""
 
 import asyncio
 import json
@@ -53,7 +53,7 @@ def test_an_app_with_options_is_given_by_partial() -> None:
 
 
 class Client:
-    """What an ASGI server hands to an app of one client: a GET, and whatever comes of it."""
+    """An ASGI server's `receive` and `send` for one GET request; keeps what was sent."""
 
     def __init__(self, path: str) -> None:
         self.scope = {
@@ -85,7 +85,7 @@ class Client:
 
 
 async def streaming(system: AsyncioSystem, app: Any) -> tuple[Client, "asyncio.Task[None]"]:
-    """A client that has read the first event of a run that goes on, and the request that serves it."""
+    """Returns a client that has read a run's first event, and the task that serves it; the run goes on."""
     run = await system.start("talker", "Hello.")
     client = Client(f"/runs/{run.id}/events")
     request = asyncio.create_task(app(client.scope, client.receive, client.send))
@@ -147,7 +147,7 @@ def test_the_gateways_wire_is_at_ws() -> None:
 
 
 def test_slow_clients_hold_up_the_app_as_on_trio() -> None:
-    """`send` returns when the server's own has."""
+    """`send` returns only when the server's own `send` has."""
 
     async def main() -> None:
         sent: list[str] = []

@@ -1,4 +1,4 @@
-"""A system in a thread of its own, for asyncio: its verbs, cancellation across the threads, and how it is left."""
+"""A system in its own thread, used from asyncio: methods, cancellation across the threads, and closing."""
 
 import asyncio
 import gc
@@ -53,7 +53,7 @@ def test_a_run_waits_for_a_reader_in_asyncio_and_goes_on_when_it_is_dropped() ->
     run_asyncio(main)
 
 
-def test_a_reader_whose_patience_ends_loses_no_event() -> None:
+def test_a_reader_that_times_out_loses_no_event() -> None:
     async def main() -> None:
         async with open_threaded_system([shop()]) as system:
             run = await system.start("shop", "Refund order 7.")
@@ -125,7 +125,7 @@ def test_a_task_that_is_cancelled_while_it_waits_for_an_event_reads_no_longer() 
 
 
 async def cancelled_twice(system: AsyncioSystem, call: Stubborn) -> asyncio.Task[None]:
-    """A task that waits for the call, and was cancelled twice; the call has begun, and may not end yet."""
+    """Returns a task that waits for the call and was cancelled twice; the call has started and can't end yet."""
     task = asyncio.create_task(system.thread.awaited(call))
     await system.thread.awaited(call.began.wait)
     for _ in range(2):
@@ -174,7 +174,7 @@ def test_a_timeout_of_asyncio_bounds_a_wait() -> None:
     run_asyncio(main)
 
 
-def test_what_raises_there_raises_here() -> None:
+def test_errors_cross_to_the_caller() -> None:
     async def main() -> None:
         async with open_threaded_system([talker()]) as system:
             with pytest.raises(RunNotFound):
@@ -209,7 +209,7 @@ def test_the_loop_that_tools_need_is_not_blocked() -> None:
     run_asyncio(main)
 
 
-def test_a_tool_on_trio_can_not_await_what_is_for_asyncio() -> None:
+def test_a_trio_tool_can_not_await_asyncio_methods() -> None:
     async def main() -> None:
         @tool
         async def nested() -> str:
@@ -225,7 +225,7 @@ def test_a_tool_on_trio_can_not_await_what_is_for_asyncio() -> None:
     run_asyncio(main)
 
 
-def test_leaving_ends_the_thread_and_what_is_used_later_says_so() -> None:
+def test_leaving_ends_the_thread_and_later_calls_raise() -> None:
     async def main() -> None:
         async with open_threaded_system([talker()]) as system:
             run = await system.start("talker", "Hello.")
@@ -256,7 +256,7 @@ def test_a_cancelled_block_is_left_and_the_thread_has_ended() -> None:
     run_asyncio(main)
 
 
-def test_what_opening_raises_comes_out_of_async_with() -> None:
+def test_errors_of_opening_come_out_of_async_with() -> None:
     async def main() -> None:
         with pytest.raises(ValueError, match="two agents"):
             async with open_threaded_system([talker(), talker()]):
@@ -286,8 +286,8 @@ def test_opening_that_is_cancelled_leaves_no_thread() -> None:
     assert [thread.name for thread in threading.enumerate() if thread.name == "adjourn"] == []
 
 
-def test_asyncio_is_not_held_up_while_the_system_is_busy() -> None:
-    """A call is handed over without waiting for the other loop, which may be in the middle of something long."""
+def test_a_busy_system_does_not_block_asyncio() -> None:
+    """Submitting a call does not wait for the other loop, which may be busy for long."""
 
     async def main() -> None:
         async with open_threaded_system() as system:

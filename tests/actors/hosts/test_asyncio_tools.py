@@ -1,4 +1,4 @@
-"""Tools that are written for asyncio: where they execute, how they are cancelled, and where they are refused."""
+"""Tools for asyncio: where they execute, how they are cancelled, and where they are refused."""
 
 import asyncio
 import contextvars
@@ -25,7 +25,7 @@ async def started(system: AsyncioSystem) -> AsyncioRun:
 
 
 def result_of(work: Tool) -> str:
-    """What the model is told of one call of the tool."""
+    """Returns the result that the model gets for one call of the tool."""
 
     async def main() -> str:
         async with open_threaded_system([agent_of(work)]) as system:
@@ -34,7 +34,7 @@ def result_of(work: Tool) -> str:
     return run_asyncio(main)
 
 
-def test_it_executes_in_the_loop_that_the_system_was_opened_in() -> None:
+def test_an_asyncio_tool_executes_in_the_loop_of_the_block() -> None:
     loops: list[asyncio.AbstractEventLoop] = []
 
     @tool(loop="asyncio")
@@ -54,7 +54,7 @@ def test_it_executes_in_the_loop_that_the_system_was_opened_in() -> None:
     assert loops[0] is loops[1]
 
 
-def test_it_shows_progress_from_asyncio() -> None:
+def test_an_asyncio_tool_reports_progress() -> None:
     @tool(loop="asyncio")
     async def work(context: ToolContext) -> str:
         """Work."""
@@ -87,7 +87,7 @@ def cancels() -> None:
     ("fails", "text"),
     [(exits, "SystemExit: 2"), (divides, "ZeroDivisionError: no"), (cancels, "CancelledError")],
 )
-def test_what_it_raises_is_an_error_result_and_nothing_else_ends(fails: Callable[[], None], text: str) -> None:
+def test_an_exception_of_an_asyncio_tool_is_only_its_error_result(fails: Callable[[], None], text: str) -> None:
     @tool(loop="asyncio")
     async def work() -> None:
         """Work."""
@@ -97,7 +97,7 @@ def test_what_it_raises_is_an_error_result_and_nothing_else_ends(fails: Callable
     assert text in result_of(work)
 
 
-def test_it_sees_the_context_variables_of_who_opened_the_system() -> None:
+def test_an_asyncio_tool_sees_the_context_variables_of_the_opener() -> None:
     tenant = contextvars.ContextVar("tenant", default="none")
 
     @tool(loop="asyncio")
@@ -113,7 +113,7 @@ def test_it_sees_the_context_variables_of_who_opened_the_system() -> None:
 
 
 class Hanging:
-    """A tool that hangs until it is cancelled, and takes note of that."""
+    """A tool that hangs until it is cancelled, and notes that it was."""
 
     def __init__(self, **options: object) -> None:
         self.began = asyncio.Event()
@@ -126,14 +126,14 @@ class Hanging:
             try:
                 await asyncio.Event().wait()
             except asyncio.CancelledError:
-                await asyncio.sleep(0)  # it may clean up
+                await asyncio.sleep(0)  # it may still await in its cleanup
                 self.ended = "cancelled"
                 raise
 
         self.tool = work
 
 
-def test_an_abort_cancels_it_and_waits_until_it_has_ended() -> None:
+def test_an_abort_cancels_an_asyncio_tool_and_waits_for_its_end() -> None:
     async def main() -> None:
         hanging = Hanging()
         async with open_threaded_system([agent_of(hanging.tool)]) as system:
@@ -145,7 +145,7 @@ def test_an_abort_cancels_it_and_waits_until_it_has_ended() -> None:
     run_asyncio(main)
 
 
-def test_its_timeout_cancels_it() -> None:
+def test_a_timeout_cancels_an_asyncio_tool() -> None:
     async def main() -> None:
         hanging = Hanging(timeout_s=0.01)
         async with open_threaded_system([agent_of(hanging.tool)]) as system:
@@ -156,7 +156,7 @@ def test_its_timeout_cancels_it() -> None:
     run_asyncio(main)
 
 
-def test_leaving_cancels_it() -> None:
+def test_leaving_cancels_an_asyncio_tool() -> None:
     async def main() -> None:
         hanging = Hanging()
         async with open_threaded_system([agent_of(hanging.tool)], drain_s=0) as system:
@@ -167,7 +167,7 @@ def test_leaving_cancels_it() -> None:
     run_asyncio(main)
 
 
-def test_a_result_in_spite_of_a_cancellation_counts() -> None:
+def test_a_result_despite_cancellation_counts() -> None:
     async def main() -> None:
         began = asyncio.Event()
 
@@ -195,18 +195,18 @@ async def work() -> None:
     """Work."""
 
 
-async def test_on_plain_trio_its_agent_is_refused() -> None:
+async def test_plain_trio_refuses_an_agent_with_asyncio_tools() -> None:
     with pytest.raises(InvalidParams, match=REFUSAL):
         async with open_actor_system([agent_of(work)]):
             pass
 
 
-def test_in_a_synchronous_host_its_agent_is_refused() -> None:
+def test_a_blocking_host_refuses_an_agent_with_asyncio_tools() -> None:
     with pytest.raises(InvalidParams, match=REFUSAL), open_threaded_system([agent_of(work)]):
         pass
 
 
-async def test_executed_without_a_loop_it_is_an_error_result() -> None:
+async def test_an_asyncio_tool_without_a_loop_is_an_error_result() -> None:
     outcome = await execute(work, {}, None, tool_context("work"), max_result_bytes=1000)
     assert outcome.is_error
     assert outcome.text == "work was not executed: it needs an asyncio loop, and there is none"
@@ -223,7 +223,7 @@ def test_only_async_functions_are_declared_for_asyncio() -> None:
         tool(loop="curio")(work.function)  # type: ignore[call-overload]
 
 
-def test_clients_have_no_loop_of_ours() -> None:
+def test_a_client_side_tool_can_not_name_a_loop() -> None:
     with pytest.raises(ToolDefinitionError, match="for async functions"):
 
         @tool(loop="asyncio", runs="client")

@@ -1,4 +1,4 @@
-"""A system in a thread of its own, for code that blocks: its verbs, its readers, and how it is left."""
+"""A system in its own thread, used from blocking code: methods, readers, and closing."""
 
 import contextvars
 import inspect
@@ -82,7 +82,7 @@ def test_server_sent_events_are_bytes_for_a_response() -> None:
     assert b'"type":"agent_end"' in body
 
 
-def test_what_raises_there_raises_here() -> None:
+def test_errors_cross_to_the_caller() -> None:
     with open_threaded_system([talker()]) as system:
         with pytest.raises(RunNotFound):
             system.get("nowhere")
@@ -107,7 +107,7 @@ def test_many_threads_share_a_system() -> None:
     assert ended == ["completed"] * 8
 
 
-def test_leaving_ends_the_thread_and_what_is_used_later_says_so() -> None:
+def test_leaving_ends_the_thread_and_later_calls_raise() -> None:
     with open_threaded_system([talker()]) as system:
         run = system.start("talker", "Hello.")
         events = iter(run.events())
@@ -119,7 +119,7 @@ def test_leaving_ends_the_thread_and_what_is_used_later_says_so() -> None:
     events.close()
 
 
-def test_leaving_wakes_who_waits_in_another_thread() -> None:
+def test_leaving_wakes_callers_in_other_threads() -> None:
     raised: list[BaseException] = []
     began = threading.Event()
     with open_threaded_system([talker(hangs())], drain_s=0) as system:
@@ -152,7 +152,7 @@ def test_an_error_of_the_block_comes_out_and_the_thread_has_ended() -> None:
     assert threads_of_systems() == []
 
 
-def test_what_opening_raises_comes_out_of_with() -> None:
+def test_errors_of_opening_come_out_of_with() -> None:
     with pytest.raises(ValueError, match="two agents are called 'talker'"):
         open_threaded_system([talker(), talker()]).__enter__()
     assert threads_of_systems() == []
@@ -181,7 +181,7 @@ def test_an_error_that_ends_the_system_is_raised_when_it_is_left() -> None:
     assert threads_of_systems() == []
 
 
-def test_a_tool_sees_the_context_variables_of_who_opened_the_system() -> None:
+def test_a_tool_sees_the_context_variables_of_the_opener() -> None:
     tenant = contextvars.ContextVar("tenant", default="none")
 
     @tool
@@ -295,7 +295,7 @@ def test_ctrl_c_leaves_in_order() -> None:
     assert python(INTERRUPTED) == "['MainThread']\n"
 
 
-def test_thread_survives_what_its_calls_raise() -> None:
+def test_the_thread_survives_errors_of_its_calls() -> None:
     async def exits() -> None:
         raise SystemExit(3)
 
@@ -305,7 +305,7 @@ def test_thread_survives_what_its_calls_raise() -> None:
         assert system.list().heads == ()
 
 
-def test_a_call_that_comes_while_the_system_is_left_is_refused() -> None:
+def test_a_call_while_the_system_closes_is_refused() -> None:
     with open_threaded_system() as system:
         call = Stubborn()
         system.thread.submit(call)
@@ -317,7 +317,7 @@ def test_a_call_that_comes_while_the_system_is_left_is_refused() -> None:
         system.thread.soon(call.may_end.set)
 
 
-def test_a_call_that_leaving_cuts_off_says_that_the_system_is_closed() -> None:
+def test_a_call_cancelled_by_closing_raises_shutting_down() -> None:
     with open_threaded_system() as system:
         call = system.thread.submit(trio.sleep_forever)
     with pytest.raises(ShuttingDown):

@@ -1,4 +1,4 @@
-"""What runs may use together: the shared budget, and the bound on calls at once."""
+"""The budget shared by several runs."""
 
 import pytest
 
@@ -24,7 +24,7 @@ async def answer(request: ModelRequest) -> ModelOutcome:
         (Budget(max_turns=4), 4, "maxTurns", "the budget of 4 model calls is used up"),
     ],
 )
-async def test_a_used_up_budget_ends_whoever_asks_next(budget: Budget, calls: int, reason: str, said: str) -> None:
+async def test_a_used_up_budget_ends_the_next_run_that_asks(budget: Budget, calls: int, reason: str, said: str) -> None:
     for _ in range(calls):
         await budget.model_call(request(), answer)
     with pytest.raises(EndRun) as ended:
@@ -40,6 +40,6 @@ async def test_a_budget_without_limits_only_counts() -> None:
 
 
 @pytest.mark.parametrize("limits", [{"max_cost": 0}, {"max_tokens": -1}, {"max_turns": 0}, {"max_cost": float("nan")}])
-def test_a_budget_of_nothing_is_refused(limits: dict[str, float]) -> None:
+def test_a_budget_of_zero_is_refused(limits: dict[str, float]) -> None:
     with pytest.raises(ValueError, match="must be positive"):
         Budget(**limits)  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""The structured log: one record for each call, with what a program needs and nothing of what was said."""
+"""The structured log: one record for each call, with data for programs and none of the content."""
 
 import logging
 
@@ -58,7 +58,7 @@ async def test_the_message_has_the_same_pairs(caplog: pytest.LogCaptureFixture) 
     assert " outcome=stop input_tokens=0 " in caplog.messages[0]
 
 
-async def test_what_failed_is_a_warning(caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_failed_call_is_a_warning(caplog: pytest.LogCaptureFixture) -> None:
     failed = AssistantMessage(
         content=(), stop_reason="error", error_message="HTTP 400: no\nsuch model", error_kind="terminal"
     )
@@ -71,14 +71,14 @@ async def test_what_failed_is_a_warning(caplog: pytest.LogCaptureFixture) -> Non
     assert {record.levelname for record in caplog.records} == {"WARNING"}
 
 
-async def test_what_a_provider_says_makes_no_pairs_of_its_own(caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_providers_text_can_not_forge_pairs(caplog: pytest.LogCaptureFixture) -> None:
     failed = AssistantMessage(content=(), stop_reason="error", error_message='" outcome="stop', error_kind="terminal")
     with caplog.at_level(logging.WARNING, "adjourn.calls"):
         await run(failed)
     assert caplog.messages[-1].endswith(' error="\\" outcome=\\"stop"')
 
 
-async def test_what_was_cancelled_is_for_debugging(caplog: pytest.LogCaptureFixture, autojump_clock: MockClock) -> None:
+async def test_a_cancelled_call_is_logged_at_debug(caplog: pytest.LogCaptureFixture, autojump_clock: MockClock) -> None:
     agent = Agent(name="reader", model=ScriptedModel([hangs()]), middleware=[CallLog("mine")])
     with caplog.at_level(logging.DEBUG, "mine"):
         async with open_test_system(agent) as system:
@@ -89,7 +89,7 @@ async def test_what_was_cancelled_is_for_debugging(caplog: pytest.LogCaptureFixt
     assert (record.levelname, record.adjourn["outcome"]) == ("DEBUG", "cancelled")
 
 
-async def test_a_logger_that_listens_to_none_of_it_costs_nothing(caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_disabled_logger_costs_nothing(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.ERROR, "adjourn.calls"):
         await run("Hello")
     assert records(caplog) == []

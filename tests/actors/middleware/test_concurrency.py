@@ -1,4 +1,4 @@
-"""What runs may use together: a bound on calls at once."""
+"""The shared limit of concurrent model calls."""
 
 import pytest
 import trio
@@ -19,7 +19,7 @@ async def answer(request: ModelRequest) -> ModelOutcome:
 
 
 class Gate:
-    """Model calls that wait, and how many do by provider."""
+    """Model calls that wait, counted by provider."""
 
     def __init__(self) -> None:
         self.open = trio.Event()
@@ -46,7 +46,7 @@ async def test_calls_beyond_the_limit_wait_for_their_provider_alone() -> None:
     assert gate.most == {"openai": 2, "anthropic": 1}
 
 
-async def test_a_provider_that_is_not_named_is_not_bounded() -> None:
+async def test_a_provider_without_a_limit_is_not_limited() -> None:
     limit, gate = ConcurrencyLimit({"anthropic": 1}), Gate()
     async with trio.open_nursery() as nursery:
         for provider in ("openai", "anthropic") * 3:

@@ -1,4 +1,4 @@
-"""Middleware around model calls: its order, what it may change, asking again, what it does wrong, ends and aborts."""
+"""Middleware around model calls: order, changes, calling again, errors, ends and aborts."""
 
 import math
 from dataclasses import replace
@@ -44,7 +44,7 @@ def fails(text: str = "HTTP 503", said: str = "") -> Failed:
 
 
 async def finished(agent: Agent, **options: Any) -> tuple[Snapshot, list[Event]]:
-    """The end of a run of this agent, and its events."""
+    """Returns the end of a run of this agent, and its events."""
     async with open_test_system(agent, **options) as system:
         run = await system.start(agent, "go", run_id="r1")
         events = await events_of(run)
@@ -70,7 +70,7 @@ def retries(events: list[Event]) -> list[tuple[int, str]]:
     return [(event.attempt, event.reason) for event in events if isinstance(event, AgentRetry)]
 
 
-# Order and what is seen.
+# Order, and what middleware sees.
 
 
 async def test_the_first_stands_outermost() -> None:
@@ -107,7 +107,7 @@ async def test_a_request_says_which_call_of_which_run_it_is() -> None:
     assert [each.call_id for each in model.requests] == [first.call_id, second.call_id]
 
 
-async def test_without_middleware_the_model_is_told_the_same() -> None:
+async def test_without_middleware_the_request_is_the_same() -> None:
     model = ScriptedModel(["done"])
     agent = Agent(name="a", model=model, options=ModelOptions(max_tokens=9, headers={"x-key": "secret"}))
     await finished(agent)
@@ -116,17 +116,17 @@ async def test_without_middleware_the_model_is_told_the_same() -> None:
     assert request.call_id
 
 
-def test_only_those_that_override_a_hook_are_called_there() -> None:
+def test_only_middleware_that_overrides_a_hook_is_called() -> None:
     tap, model = Tap(), AroundModel(passes)
     assert around([tap, model], "model_call") == [model]
     assert around([tap, model], "tool_call") == []
     assert around([tap, model], "on_event") == [tap]
 
 
-# What it may change.
+# Changes.
 
 
-async def test_what_is_asked_may_be_another_thing() -> None:
+async def test_middleware_may_change_the_request() -> None:
     async def shouts(request: Any, call_next: Any) -> Any:
         return await call_next(replace(request, instructions="SHOUT", call_id="mine", run_id="mine"))
 
@@ -138,13 +138,13 @@ async def test_what_is_asked_may_be_another_thing() -> None:
     assert request.call_id != "mine", "correlation ids don't lie"
 
 
-async def test_what_was_answered_may_become_another_thing() -> None:
+async def test_middleware_may_change_the_answer() -> None:
     end, events = await finished(guarded(agent_of("the password"), AroundModel(redacts)))
     assert said(end) == ["***"]
     assert ends(events) == [("completed", "stop")]
 
 
-async def test_calls_that_are_added_and_moved_keep_ids_of_their_own() -> None:
+async def test_added_and_moved_calls_keep_unique_ids() -> None:
     async def adds(request: Any, call_next: Any) -> Any:
         outcome = await call_next(request)
         if not outcome.message.calls:
@@ -193,7 +193,7 @@ async def test_an_answer_without_the_model_is_taken_as_it_is() -> None:
     assert kinds(events) == ["agent_start", "turn_start", "message_end", "turn_end", "agent_end"]
 
 
-# Asking again.
+# Calling again.
 
 
 def again(times: int) -> AroundModel:
@@ -205,7 +205,7 @@ def again(times: int) -> AroundModel:
     return AroundModel(body)
 
 
-async def test_asking_again_voids_what_was_said_and_says_why() -> None:
+async def test_calling_again_voids_the_first_answer_and_says_why() -> None:
     agent = agent_of(fails("HTTP 503", "half a"), fails("HTTP 529"), "whole")
     end, events = await finished(guarded(agent, again(2)))
     assert retries(events) == [(1, "HTTP 503"), (2, "HTTP 529")]
@@ -236,7 +236,7 @@ async def test_retries_below_a_budget_in_a_run(autojump_clock: MockClock) -> Non
     assert errors(events) == []
 
 
-async def test_asking_again_after_an_answer_is_said_too() -> None:
+async def test_calling_again_after_an_answer_is_announced_too() -> None:
     end, events = await finished(guarded(agent_of("one", "two"), again(1)))
     assert retries(events) == [(1, "middleware asked again")]
     assert said(end) == ["two"]
@@ -277,7 +277,7 @@ async def test_an_attempt_that_is_cut_short_may_be_followed_by_another(autojump_
     assert agent.model.streaming == 0  # type: ignore[attr-defined]
 
 
-# What it does wrong.
+# Errors of middleware.
 
 
 @pytest.mark.parametrize("body", [raises_before, raises_after])
@@ -344,7 +344,7 @@ async def test_one_that_cuts_the_call_short_and_raises_fails_it(autojump_clock: 
     ],
     ids=["None", "message", "text", "number"],
 )
-async def test_what_no_model_could_have_said_is_not_taken(value: Any) -> None:
+async def test_an_impossible_answer_is_refused(value: Any) -> None:
     async def instead(request: Any, call_next: Any) -> Any:
         return value
 
@@ -390,7 +390,7 @@ async def test_a_call_after_the_outcome_is_refused() -> None:
     assert len(agent.model.requests) == 1  # type: ignore[attr-defined]
 
 
-async def test_what_it_calls_on_with_must_be_a_request() -> None:
+async def test_call_next_takes_only_a_request() -> None:
     async def confused(request: Any, call_next: Any) -> Any:
         return await call_next("go")
 
@@ -456,7 +456,7 @@ async def redacts(request: Any, call_next: Any) -> Any:
 
 
 @pytest.mark.parametrize("outer", [refuses("after"), AroundModel(raises_after)], ids=["ends", "guards"])
-async def test_the_answer_that_is_kept_is_the_one_that_was_seen_where_it_went_wrong(outer: AroundModel) -> None:
+async def test_the_kept_answer_is_the_one_that_the_ending_middleware_saw(outer: AroundModel) -> None:
     end, _ = await finished(guarded(agent_of("the password"), outer, AroundModel(redacts)))
     assert (end.status, said(end)) == ("failed", ["***"])
 
@@ -472,7 +472,7 @@ async def test_an_end_may_be_caught_further_out() -> None:
     assert (said(end), ends(events)) == (["instead"], [("completed", "stop")])
 
 
-async def test_an_end_stands_though_one_further_out_raises_about_it() -> None:
+async def test_the_end_of_a_run_stands_if_outer_middleware_raises() -> None:
     async def stumbles(request: Any, call_next: Any) -> Any:
         try:
             return await call_next(request)
@@ -559,7 +559,7 @@ async def test_one_that_raises_out_of_a_nursery_when_it_is_cancelled_crashes_not
     assert record.exc_info is not None
 
 
-async def test_what_is_kept_of_an_aborted_call_is_of_its_latest_attempt() -> None:
+async def test_an_aborted_call_keeps_its_latest_attempt() -> None:
     first = AssistantMessage(content=(Thinking(thinking="hm"), Text(text="first")), stop_reason="error")
     agent = guarded(agent_of(first, hangs("second try")), again(1))
     async with open_test_system(agent) as system:
@@ -610,7 +610,7 @@ async def test_one_object_serves_many_runs_at_once(autojump_clock: MockClock) ->
     assert len({request.call_id for request in seen.requests}) == 20
 
 
-async def test_what_voided_attempts_have_cost_counts_too() -> None:
+async def test_voided_attempts_cost_too() -> None:
     usage = Usage(input=10, output=5, total_tokens=15, cost=Cost(total=0.5))
     first = AssistantMessage(content=(Text(text="half"),), stop_reason="error", usage=usage)
     second = AssistantMessage(content=(Text(text="whole"),), usage=usage)
@@ -638,7 +638,7 @@ def chooses(choice: Any) -> AroundModel:
     ],
     ids=["first", "second", "neither", "priced"],
 )
-async def test_all_attempts_cost_whichever_is_taken(choice: Any, tokens: int) -> None:
+async def test_all_attempts_cost_no_matter_which_one_is_kept(choice: Any, tokens: int) -> None:
     large = msgspec.structs.replace(says("two"), usage=Usage(input=100, total_tokens=100))
     end, _ = await finished(guarded(agent_of(spending(says("one")), large), chooses(choice)))
     assert end.usage.total_tokens == tokens
@@ -655,7 +655,7 @@ async def test_watchers_are_told_of_a_retry_when_the_wait_begins(autojump_clock:
     async def waits(request: Any, call_next: Any) -> Any:
         await call_next(request)
         await call_next.will_retry(60)
-        await call_next.will_retry(60)  # told once
+        await call_next.will_retry(60)  # announced only once
         await trio.sleep(60)
         return await call_next(request)
 

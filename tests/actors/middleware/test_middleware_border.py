@@ -1,4 +1,4 @@
-"""Nothing that middleware raises leaves the call that it stood around, and nothing that it gets is the run's own."""
+"""Errors of middleware stay within the wrapped call, and middleware gets only copies."""
 
 import asyncio
 import sys
@@ -46,7 +46,7 @@ def raises(error: BaseException, when: str) -> Any:
 
 
 async def finished(agent: Agent) -> tuple[Snapshot, list[Event]]:
-    """The end of a run beside another that streams all the while."""
+    """Returns the end of a run; another run streams meanwhile."""
     async with open_test_system(agent, agent_of_another()) as system:
         other = await system.start("other", "go")
         run = await system.start(agent, "go")
@@ -70,12 +70,12 @@ def ended(events: list[Event]) -> str:
     return events[-1].status
 
 
-# What it raises.
+# Errors.
 
 
 @pytest.mark.parametrize("error", ERRORS.values(), ids=ERRORS)
 @pytest.mark.parametrize(("when", "executed"), [("before", 0), ("after", 1)])
-async def test_whatever_a_guard_raises_around_a_tool_is_the_calls_error(
+async def test_any_error_of_a_guard_around_a_tool_is_the_calls_error(
     when: str, executed: int, error: BaseException, caplog: pytest.LogCaptureFixture
 ) -> None:
     ledger = Ledger()
@@ -90,14 +90,14 @@ async def test_whatever_a_guard_raises_around_a_tool_is_the_calls_error(
 
 @pytest.mark.parametrize("error", ERRORS.values(), ids=ERRORS)
 @pytest.mark.parametrize("when", ["before", "after"])
-async def test_whatever_a_guard_raises_around_a_model_call_is_the_calls_error(when: str, error: BaseException) -> None:
+async def test_any_error_of_a_guard_around_a_model_call_is_the_calls_error(when: str, error: BaseException) -> None:
     _, events = await finished(guarded(agent_of("hello"), AroundModel(raises(error, when))))
     assert (ended(events), errors(events)) == ("failed", ["model"])
 
 
 @pytest.mark.parametrize("error", ERRORS.values(), ids=ERRORS)
 @pytest.mark.parametrize("when", ["before", "after"])
-async def test_whatever_an_observer_raises_changes_nothing(when: str, error: BaseException) -> None:
+async def test_errors_of_an_observer_change_nothing(when: str, error: BaseException) -> None:
     ledger = Ledger()
     agent = agent_of(calls(("work", {})), "done", tools=[ledger.tool()])
     body = raises(error, when)
@@ -107,7 +107,7 @@ async def test_whatever_an_observer_raises_changes_nothing(when: str, error: Bas
     assert (results(end), len(ledger.done)) == (["work"], 1)
 
 
-async def test_a_cancelled_that_middleware_had_kept_cancels_nothing() -> None:
+async def test_a_stored_cancelled_raised_by_middleware_cancels_nothing() -> None:
     kept = await kept_cancelled()
     ledger = Ledger()
     agent = agent_of(calls(("work", {})), "done", tools=[ledger.tool()])
@@ -117,7 +117,7 @@ async def test_a_cancelled_that_middleware_had_kept_cancels_nothing() -> None:
     assert (ended(events), errors(events)) == ("failed", ["model"])
 
 
-async def test_an_abort_passes_through_what_middleware_raises_beside_it(caplog: pytest.LogCaptureFixture) -> None:
+async def test_an_abort_passes_through_errors_of_middleware(caplog: pytest.LogCaptureFixture) -> None:
     async def stumbles() -> None:
         try:
             await trio.sleep_forever()
@@ -153,7 +153,7 @@ async def test_ctrl_c_in_middleware_passes() -> None:
 
 
 @pytest.mark.parametrize("error", ERRORS.values(), ids=ERRORS)
-async def test_whatever_a_tap_raises_disturbs_nobody(error: BaseException) -> None:
+async def test_errors_of_a_tap_disturb_nothing(error: BaseException) -> None:
     class Broken(Middleware):
         def on_event(self, envelope: Envelope) -> None:
             raise error
@@ -188,10 +188,10 @@ async def test_a_tap_can_not_cancel_the_run_that_is_being_aborted() -> None:
         assert (await run.snapshot()).status == "aborted"
 
 
-# Whose errors are passed over.
+# Observers.
 
 
-def test_only_those_that_look_observe() -> None:
+def test_only_middleware_with_observes_true_observes() -> None:
     look: list[Middleware] = [CallLog(), Telemetry()]
     decide: list[Middleware] = [Middleware(), Budget(max_turns=1), Retry(), ConcurrencyLimit(1)]
     assert [observes(each) for each in look] == [True, True]
@@ -212,14 +212,14 @@ class Vague(Middleware):
     observes: Any = "yes"
 
 
-def test_what_does_not_plainly_observe_guards() -> None:
+def test_observes_must_be_exactly_true() -> None:
     assert not observes(Evasive())
     assert not observes(Vague())
     assert name_of(Evasive()) == "Evasive"
 
 
 async def test_an_observer_that_cuts_a_call_short_fails_it(autojump_clock: MockClock) -> None:
-    """It was not only observing: what came of the call is not known."""
+    """By cutting the call short it decided the outcome, so the call fails."""
 
     async def impatient(request: Any, call_next: Any) -> Any:
         with trio.fail_after(5):
@@ -235,7 +235,7 @@ async def test_an_observer_that_cuts_a_call_short_fails_it(autojump_clock: MockC
 
 
 @pytest.mark.parametrize("observing", [False, True])
-async def test_the_end_of_a_run_stands_whatever_raises_about_it(observing: bool) -> None:
+async def test_the_end_of_a_run_stands_whatever_outer_middleware_raises(observing: bool) -> None:
     async def refuses(request: Any, call_next: Any) -> Any:
         raise EndRun("maxCost", "enough")
 
@@ -261,11 +261,11 @@ async def test_of_several_guards_the_one_that_raised_is_named() -> None:
     assert ledger.begun == []
 
 
-# What it gets.
+# Copies.
 
 
-async def test_what_a_tap_does_to_an_event_changes_nothing() -> None:
-    """What is shown to people, what is recorded and what is executed are the model's arguments."""
+async def test_a_tap_that_changes_an_event_changes_nothing_else() -> None:
+    """People see, the record has and the tool gets the model's arguments."""
     executed: list[Any] = []
 
     class Meddler(Middleware):

@@ -1,4 +1,4 @@
-"""Taps on a run's events: all of them, in order, once; and one that raises disturbs nobody."""
+"""Taps see all of a run's events, in order, once; an error of a tap disturbs nothing."""
 
 from typing import Any
 
@@ -26,7 +26,7 @@ def told(envelopes: list[Envelope]) -> list[tuple[str, str, str | None]]:
 
 
 async def watched(agent: Agent, *, decide: bool = False) -> list[Envelope]:
-    """All envelopes of a run."""
+    """Returns all envelopes of a run."""
     async with open_test_system(agent) as system:
         run = await system.start(agent, "go", run_id="r1")
         async with run.events() as events:
@@ -42,7 +42,7 @@ async def shows(arguments: Any, context: Any) -> str:
 
 
 def busy_agent() -> Agent:
-    """One whose run has nearly every kind of event."""
+    """Returns an agent whose run has nearly every kind of event."""
     tools = [Ledger().tool(body=shows), Ledger().gated()]
     return agent_of(calls(("work", {}), ("refund", {}), text="let me see"), "all is done", tools=tools)
 
@@ -57,7 +57,7 @@ async def test_a_tap_sees_the_runs_own_events_in_their_order() -> None:
 
 
 async def test_a_tap_sees_an_event_before_anything_else_happens() -> None:
-    """Also a delta that no save has covered yet."""
+    """Also a delta that is not saved yet."""
     tap = Tap()
     agent = guarded(agent_of(hangs("half a word")), tap)
     async with open_test_system(agent) as system:
@@ -79,7 +79,7 @@ async def test_a_long_chunk_is_seen_event_by_event() -> None:
 
 
 @pytest.mark.parametrize("middleware", [(), (AroundTool(raises_after),)])
-async def test_without_a_tap_there_is_nothing_in_the_way(middleware: tuple[Middleware, ...]) -> None:
+async def test_a_run_without_taps_is_not_tapped(middleware: tuple[Middleware, ...]) -> None:
     agent = guarded(agent_of(hangs()), *middleware)
     async with open_test_system(agent) as system:
         run = await system.start(agent, "go")
@@ -117,7 +117,7 @@ async def test_nothing_follows_the_end_though_a_tap_raises_at_it() -> None:
     assert isinstance(envelopes[-1].event, AgentEnd)
 
 
-async def test_what_a_tap_raises_at_the_news_of_another_is_not_told(caplog: pytest.LogCaptureFixture) -> None:
+async def test_an_error_of_a_tap_at_a_middleware_error_is_not_announced(caplog: pytest.LogCaptureFixture) -> None:
     class Nervous(Tap):
         pass
 
@@ -127,8 +127,8 @@ async def test_what_a_tap_raises_at_the_news_of_another_is_not_told(caplog: pyte
     assert "in middleware Nervous" in caplog.text
 
 
-async def test_a_parked_run_tells_of_it_when_it_goes_on(autojump_clock: MockClock) -> None:
-    """Numbers beyond a parked run's record are given out again when it comes back: none may have been shown."""
+async def test_a_parked_run_announces_a_taps_error_when_it_goes_on(autojump_clock: MockClock) -> None:
+    """After a parked run is activated again, numbers beyond its record are reused: none may have been shown."""
     tap = Tap(lambda envelope: isinstance(envelope.event, AgentPaused))
     agent = guarded(agent_of(calls(("refund", {})), "done", tools=[Ledger().gated()]), tap)
     async with open_test_system(agent, passivate_after_s=1) as system:

@@ -1,4 +1,4 @@
-"""Middleware around tool calls: after the gate, one execution at most, never other arguments than were decided on."""
+"""Middleware around tool calls: after the gate, at most one execution, only the arguments that were decided on."""
 
 from dataclasses import replace
 from typing import Any
@@ -23,7 +23,7 @@ NUMBER = {"type": "object", "properties": {"n": {"type": "integer"}}, "required"
 
 
 class Numbers:
-    """A tool that takes `n`, and keeps what it was given."""
+    """A tool that takes `n`, and keeps the values."""
 
     def __init__(self) -> None:
         self.given: list[int] = []
@@ -70,7 +70,7 @@ async def changes_in_place(request: Any, call_next: Any) -> Any:
     return await call_next(request)
 
 
-# Order and what is seen.
+# Order, and what middleware sees.
 
 
 async def test_the_first_stands_outermost_and_each_knows_the_call() -> None:
@@ -108,7 +108,7 @@ async def test_the_gate_comes_first() -> None:
     assert ledger.done == [seen.requests[0].tool_call_id]
 
 
-async def test_a_call_that_is_declined_or_invalid_has_none() -> None:
+async def test_a_declined_or_invalid_call_has_no_middleware() -> None:
     seen = AroundTool(passes)
     agent = agent_of(calls(("work", {"n": "x"}), ("refund", {})), "done", tools=[Numbers().tool(), Ledger().gated()])
     async with open_test_system(guarded(agent, seen)) as system:
@@ -119,7 +119,7 @@ async def test_a_call_that_is_declined_or_invalid_has_none() -> None:
     assert seen.requests == []
 
 
-async def test_what_clients_execute_has_none() -> None:
+async def test_client_side_calls_have_no_middleware() -> None:
     seen = AroundTool(passes)
     tool = client_tool("browse", "Browses.", {"type": "object"})
     agent = guarded(agent_of(calls(("browse", {})), "done", tools=[tool]), seen)
@@ -189,7 +189,7 @@ async def test_edited_arguments_are_never_executed_under_an_old_approval(body: A
     assert told == ["somebody has decided on these arguments: others may not be executed in their place"] * 2
 
 
-async def test_nor_under_a_decision_by_default(autojump_clock: MockClock) -> None:
+async def test_edited_arguments_are_never_executed_under_a_default_decision(autojump_clock: MockClock) -> None:
     numbers = Numbers()
     tool = numbers.tool(decision=APPROVAL, decision_timeout_s=5, on_expiry=OnExpiry(action="decide", decision=YES))
     agent = agent_of(calls(("work", {"n": 1})), "done", tools=[tool])
@@ -308,7 +308,7 @@ async def test_details_changed_in_place_count_only_when_they_are_given_back() ->
     assert (result(end).details, len(errors(events))) == ({"n": 1}, 1)
 
 
-# What it does wrong.
+# Errors of middleware.
 
 
 @pytest.mark.parametrize("body", [raises_before, raises_after])
@@ -330,7 +330,7 @@ async def test_one_that_only_observes_is_passed_over_when_it_raises(body: Any) -
     ],
 )
 async def test_a_guard_that_raises_gives_the_model_an_error(body: Any, executed: int, effect: str) -> None:
-    """It opens nothing, and what it had let happen is not told as if it had not."""
+    """An error of a guard opens no gate, and the model is told whether the tool was executed."""
     ledger = Ledger()
     agent = agent_of(calls(("work", {})), "done", tools=[ledger.tool()])
     end, events = await finished(guarded(agent, AroundTool(passes), AroundTool(body), AroundTool(passes)))
@@ -359,7 +359,7 @@ async def test_a_second_execution_is_refused() -> None:
     assert (len(ledger.begun), len(told), results(end)) == (1, 1, ["work"])
 
 
-async def test_one_that_cuts_the_tool_short_and_raises_has_it_reported(autojump_clock: MockClock) -> None:
+async def test_middleware_that_cancels_the_tool_and_raises_has_the_effect_reported(autojump_clock: MockClock) -> None:
     async def impatient(request: Any, call_next: Any) -> Any:
         with trio.fail_after(5):
             return await call_next(request)

@@ -1,4 +1,4 @@
-"""Which failed model calls are made again, after how long, and until when."""
+"""Which failed model calls are retried, after how long, and until when."""
 
 import math
 
@@ -25,7 +25,7 @@ def failure(kind: str = "transient", *, shown: bool = False, retry_after_s: floa
 
 
 class Provider:
-    """Gives the outcomes one by one, the last for ever, and notes when it was asked."""
+    """Returns the outcomes one by one, the last one for ever, and notes the times of the calls."""
 
     def __init__(self, *outcomes: ModelOutcome, takes_s: float = 0.0) -> None:
         self.outcomes = list(outcomes)
@@ -98,18 +98,18 @@ async def test_a_model_that_was_aborted_is_not_asked_again() -> None:
     assert len(provider.asked) == 1
 
 
-async def test_what_was_shown_is_not_said_again() -> None:
+async def test_a_call_with_shown_deltas_is_not_retried() -> None:
     provider = Provider(failure(shown=True))
     assert (await Retry().model_call(REQUEST, provider)).shown
     assert len(provider.asked) == 1
 
 
-async def test_what_was_shown_is_said_anew_where_the_policy_is_to_restart(autojump_clock: MockClock) -> None:
+async def test_with_restart_a_call_with_shown_deltas_is_retried(autojump_clock: MockClock) -> None:
     provider = Provider(failure(shown=True), GOOD)
     assert await Retry(restart=True).model_call(REQUEST, provider) is GOOD
 
 
-async def test_the_provider_is_left_alone_for_as_long_as_it_wants(autojump_clock: MockClock) -> None:
+async def test_the_wait_is_the_one_that_the_provider_asks_for(autojump_clock: MockClock) -> None:
     provider = Provider(failure(retry_after_s=42), failure(retry_after_s=0), GOOD)
     assert await Retry(wait_initial_s=1, wait_max_s=5).model_call(REQUEST, provider) is GOOD
     assert provider.waits == provider.told == [42, 0]

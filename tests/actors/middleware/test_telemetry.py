@@ -36,7 +36,7 @@ def test_without_the_extra_it_says_how_to_install_it(there: ModuleType | None, m
 
 @dataclass
 class Collected:
-    """What a collector would get."""
+    """The spans and metrics that a collector would get."""
 
     exporter: InMemorySpanExporter = field(default_factory=InMemorySpanExporter)
     reader: InMemoryMetricReader = field(default_factory=InMemoryMetricReader)

@@ -1,4 +1,4 @@
-"""What HTTP requests say, as the gateway's params."""
+"""The gateway's params, as read from HTTP requests."""
 
 from typing import Any
 
@@ -52,7 +52,7 @@ def test_a_decision_resumes_whatever_else_a_chat_sends_with_each_request() -> No
         (b'{"decision":1}', "", "runId"),
     ],
 )
-def test_a_bad_body_is_told_where_and_what_was_expected(body: bytes, path: str, expected: str) -> None:
+def test_the_error_of_a_bad_body_says_where_and_what_was_expected(body: bytes, path: str, expected: str) -> None:
     with pytest.raises(InvalidParams, match=expected) as caught:
         start_or_resume(body, ["shop"], Bounds())
     assert caught.value.data["errors"][0]["path"] == path

@@ -1,4 +1,4 @@
-"""Markdown as nodes: which elements there are, that nothing in it is dangerous, and that hostile text is bounded."""
+"""Markdown as nodes: the elements, their safety, and bounded work for hostile text."""
 
 import json
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""The page's source: no words of others may reach an HTML parser, and every name leads to a file."""
+"""The page's source: no foreign text reaches an HTML parser, and every name leads to a file."""
 
 import re
 from pathlib import Path
@@ -7,7 +7,7 @@ from tracked import ROOT
 
 PAGE = ROOT / "actors/web/page"
 MODULES = sorted(PAGE.glob("*.js"))
-# All that parses text as HTML, or runs text as a script.
+# Everything that parses text as HTML or runs text as a script.
 PARSERS = re.compile(
     r"innerHTML|outerHTML|insertAdjacentHTML|setHTML|srcdoc|parseFromString|createContextualFragment"
     r"|document\.write|\beval\(|new Function|\bon\w+\s*=\s*[\"'`]|setAttribute\(\s*[\"']on"
