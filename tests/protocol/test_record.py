@@ -40,7 +40,7 @@ FROZEN = {
     "v3-heads.json": "9ac4eef250955c8eb4f1985422f1aa53d0fe87b16682237924705f0ae1bf2d25",
     "v3-entries.json": "cde912f0efa5ae8d12287fd8aa29cd836fca5e698a4d24fc71ef7e5b6e96b1ff",
     "v4-heads.json": "c8e351796a028dd2177f7d9f3748df1aafec952129a7b748f426c88a99323d81",
-    "v4-entries.json": "eebdf9029ec86a9dcffeded79d08fce7d3eb85082e128a59ec1d61a8c7080d0a",
+    "v4-entries.json": "6176c1a18cc03384b7b03182328f87946c3a180f47e1cafe2a039273ccd3166e",
 }
 
 
