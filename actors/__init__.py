@@ -9,7 +9,7 @@ from ..protocol.bounds import Bounds
 from ..protocol.messages import Compat, Cost, ModelDescriptor
 from ..protocol.methods import Aborted, RunSnapshot
 from ..protocol.options import ModelOptions, NamedTool
-from ..protocol.record import Limits
+from ..protocol.record import Limits, RunLimits
 from .agent import Agent
 from .core import (
     ActorCrashed,
@@ -106,6 +106,7 @@ __all__ = [
     "RestartIntensityExceeded",
     "Retry",
     "Run",
+    "RunLimits",
     "RunSnapshot",
     "Supervisor",
     "SystemStatistics",

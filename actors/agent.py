@@ -213,7 +213,8 @@ class Agent:
             msgspec.convert(msgspec.to_builtins(given), Limits)
         except (msgspec.ValidationError, TypeError) as error:
             raise TypeError(f"agent {self.name!r}: limits: {error}") from error
-        for name, value in msgspec.structs.asdict(given).items():
+        bounds = {name: value for name, value in msgspec.structs.asdict(given).items() if name != "on_limit"}
+        for name, value in bounds.items():
             least_ok = value is None or 0 < value < math.inf or (name == "retention_s" and value == 0)
             if not least_ok:
                 raise ValueError(f"agent {self.name!r}: limits: {name} must be positive and finite, got {value}")

@@ -109,6 +109,7 @@ from .record import (
     Limits,
     OnExpiry,
     Record,
+    RunLimits,
     Spec,
     ToolSpec,
 )
@@ -175,6 +176,7 @@ __all__ = [
     "RecordTooNew",
     "RunEnded",
     "RunIdConflict",
+    "RunLimits",
     "RunNotFound",
     "SSETooLarge",
     "SchemaInvalid",

@@ -64,7 +64,7 @@ def end(
     end_turn(s)
     s.status, s.reason, s.error, s.over = status, reason, error, True
     s.model_call = None
-    s.expires_at = s.later(s.history.spec.limits.retention_s)
+    s.expires_at = s.later(s.limits.retention_s)
     s.effects = []
     s.emit(AgentEnd(status=status, reason=reason, usage=s.usage, error=error, expires_at=s.expires_at))
     s.end_seq = s.seq

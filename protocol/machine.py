@@ -48,12 +48,14 @@ from .transitions import (
     Transition,
     UnclaimCall,
 )
-from .turns import go_on, restart_tool, start_model
+from .turns import go_on, is_last_turn, restart_tool, start_model
 
 __all__ = ["MAX_RECOVERIES", "begin", "resume_seq", "step"]
 
 MAX_TITLE_CHARS = 100
 MAX_RECOVERIES = 3  # without progress between them; the next one ends the run
+_FAILED = "This call was not executed: the model's answer failed."
+_NO_TOOLS = "This call was not executed: the run is near its limits, and the model was asked without tools."
 
 
 def begin(start: Begin, now: int) -> Transition:
@@ -73,6 +75,7 @@ def begin(start: Begin, now: int) -> Transition:
         seq=seq,
         seq_ceiling=seq + SEQ_RANGE,
         metadata=start.metadata,
+        limits=start.limits,
         title=_title(messages),
         owner=start.owner,
         start_digest=start.start_digest,
@@ -133,7 +136,7 @@ def _model_done(s: Step, given: ModelDone) -> None:
     if given.key != s.model_call or s.abort:
         return  # the answer to a model call that is no longer the run's
     failed = given.message.stop_reason in ("error", "aborted")
-    fault = "This call was not executed: the model's answer failed." if failed else None
+    fault = _FAILED if failed else _NO_TOOLS if is_last_turn(s.head, s.history) else None
     message = _answered(s, given.message, given.gates, fault)
     if failed:
         text = message.error_message or "the model call failed"
@@ -163,7 +166,7 @@ def _answered(s: Step, answer: AssistantMessage, gates: Mapping[int, bool], faul
     s.append(MessageEntry(message=message))
     s.emit(MessageEnd(message=message))
     s.open_turn(message)
-    limit, opened = s.history.spec.limits.max_calls_per_turn, 0
+    limit, opened = s.limits.max_calls_per_turn, 0
     for index, block in enumerate(message.content):
         if type(block) is ToolCall:
             known = fault or cut_fault(message, block)

@@ -11,6 +11,7 @@ from msgspec import Meta
 
 from .codec import MAX_INT
 from .events import Envelope, Status
+from .limits import RunLimits
 from .messages import Message, Wire, shown
 from .timeline import TimelineEntry
 from .transcript import Snapshot
@@ -100,6 +101,7 @@ class RunStart(Params, frozen=True):
     run_id: RunId | None = None  # None: the server makes one
     metadata: dict[str, Any] | None = None  # comes back in snapshots
     after: RunId | None = None  # a run whose transcript this one goes on from
+    limits: RunLimits | None = None  # of this run alone, as tight as its agent's or tighter
 
 
 class RunSubscribe(Params, frozen=True):

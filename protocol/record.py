@@ -11,10 +11,10 @@ from typing import Any, Literal
 
 import msgspec
 
-from .bounds import Bounds
 from .codec import ENCODER_JSON
 from .errors import RecordTooNew, StoreCorrupt
 from .events import ErrorInfo, Outcome, Status
+from .limits import Limits, RunLimits
 from .messages import AssistantMessage, Message, ModelDescriptor, ToolCall, ToolResultMessage, Usage, Wire, shown
 from .misspelt import NamesOptions
 from .options import ModelOptions
@@ -38,6 +38,7 @@ __all__ = [
     "Phase",
     "Record",
     "ResultEntry",
+    "RunLimits",
     "Spec",
     "SpecEntry",
     "ToolSpec",
@@ -84,21 +85,6 @@ class ToolSpec(Wire, frozen=True):
     decision_timeout_s: float | None = None  # how long a gate waits; None: while the run may wait
     on_expiry: OnExpiry = OnExpiry()
     client_timeout_s: float | None = None  # how long a claim holds; None: while the run may wait
-
-
-class Limits(Wire, frozen=True, metaclass=NamesOptions):
-    """Bounds of one run. Each has a default; None means unbounded."""
-
-    max_turns: int = shown(100)
-    max_calls_per_turn: int = shown(64)
-    max_concurrent_tools: int = shown(8)
-    max_result_bytes: int = shown(Bounds().max_result_bytes)  # of one tool result, as JSON
-    max_input_bytes: int = shown(Bounds().max_input_bytes)  # of a run's input, as JSON
-    # Who has used these up makes no further model call; the call that does so is let finish.
-    max_cost: float | None = None  # in the currency of the model descriptor; without prices there it bounds nothing
-    max_tokens: int | None = None  # of all model calls together, cached ones included
-    parked_ttl_s: float | None = shown(30 * 24 * 3600.0)  # from each pause on
-    retention_s: float | None = shown(30 * 24 * 3600.0)  # of a run that is over; 0 = deleted at the end, None = never
 
 
 class Spec(Wire, frozen=True):
@@ -174,6 +160,7 @@ class Head(Wire, frozen=True):
     recoveries: int = 0  # since the last progress
     usage: Usage = shown(Usage())  # of all turns so far
     metadata: dict[str, Any] = {}  # the starter's own
+    limits: RunLimits | None = None  # the starter's own; None: the spec's alone
     title: str | None = None  # the first words of the last user message; None: it has no text, or the head is older
     owner: str | None = None  # the principal that started it
     spec_digest: str = ""  # of the recorded spec; empty in heads that were written before it was kept

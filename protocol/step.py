@@ -14,6 +14,7 @@ import msgspec
 from .codec import MAX_INT, to_json
 from .errors import AdjournError
 from .events import Event, Status, ToolExecutionEnd, ToolOutput
+from .limits import tightened
 from .messages import AssistantMessage, Text, ToolCall, ToolResultMessage, UserBlock
 from .record import FINAL, Call, DecisionEntry, Entry, Head, History, ResultEntry, calls_from
 from .transitions import Effect, Reply, Transition
@@ -49,6 +50,7 @@ class Step:
         "gated",
         "head",
         "history",
+        "limits",
         "message",
         "model_call",
         "now",
@@ -69,6 +71,7 @@ class Step:
 
     def __init__(self, head: Head, history: History, now: int, seq: int) -> None:
         self.head, self.history, self.now, self.seq = head, history, now, seq
+        self.limits = history.spec.limits if head.limits is None else tightened(history.spec.limits, head.limits)
         self.status: Status = head.status
         self.over = head.status in FINAL or head.abort is not None  # from then on the run takes no answers
         self.turn = head.turn

@@ -10,6 +10,7 @@ import msgspec
 
 from .errors import AdjournError
 from .events import Event, Status
+from .limits import RunLimits
 from .messages import AssistantMessage, Message, Usage, UserBlock
 from .record import Entry, Head, Spec
 
@@ -47,6 +48,7 @@ class Begin(msgspec.Struct, frozen=True, kw_only=True):
     spec: Spec
     input: tuple[Message, ...]
     metadata: dict[str, Any] = {}
+    limits: RunLimits | None = None
     owner: str | None = None
     start_digest: str = ""
     spec_digest: str = ""

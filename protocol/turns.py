@@ -9,11 +9,12 @@ from msgspec.structs import replace
 
 from .ends import end, end_turn
 from .events import AgentPaused, AgentResume, ErrorInfo, ToolExecutionStart, TurnStart
-from .record import Call
+from .limits import tightened
+from .record import Call, Head, History
 from .step import Cause, Step
 from .transitions import StartModel, StartTool
 
-__all__ = ["go_on", "restart_tool", "start_model"]
+__all__ = ["go_on", "is_last_turn", "restart_tool", "start_model"]
 
 
 def go_on(s: Step, cause: Cause | None = None) -> None:
@@ -33,7 +34,7 @@ def go_on(s: Step, cause: Cause | None = None) -> None:
     for call in s.calls.values():
         if call.phase == "started" and call.claim is None:
             executing += 1
-    for call in _next_ready(s, s.history.spec.limits.max_concurrent_tools - executing):
+    for call in _next_ready(s, s.limits.max_concurrent_tools - executing):
         executing += 1
         _wake(s, cause)
         _start_tool(s, call)
@@ -84,23 +85,47 @@ def _wake(s: Step, cause: Cause | None) -> None:
 
 def _pause(s: Step) -> None:
     s.status = "paused"
-    s.expires_at = s.later(s.history.spec.limits.parked_ttl_s)
+    s.expires_at = s.later(s.limits.parked_ttl_s)
     s.emit(AgentPaused(tool_call_ids=tuple(s.calls), expires_at=s.expires_at))
 
 
 def _next_turn(s: Step) -> None:
     """Start the next turn, or end the run as failed where one of its limits is reached."""
-    limits = s.history.spec.limits
+    limits = s.limits
     if s.turn >= limits.max_turns:
         text = f"the run reached its limit of {limits.max_turns} turns"
         end(s, "failed", "maxTurns", ErrorInfo(type="limitExceeded", message=text))
-    elif limits.max_cost is not None and s.usage.cost.total >= limits.max_cost:
+    elif _reached(limits.max_cost, s.usage.cost.total):
         text = f"the run reached its limit of {limits.max_cost} in cost"
         end(s, "failed", "maxCost", ErrorInfo(type="limitExceeded", message=text))
-    elif limits.max_tokens is not None and s.usage.total_tokens >= limits.max_tokens:
+    elif _reached(limits.max_tokens, s.usage.total_tokens):
         text = f"the run reached its limit of {limits.max_tokens} tokens"
         end(s, "failed", "maxTokens", ErrorInfo(type="limitExceeded", message=text))
     else:
         s.turn += 1
         s.emit(TurnStart(turn=s.turn))
         start_model(s)
+
+
+def is_last_turn(head: Head, history: History) -> bool:
+    """Return whether the turn whose model call is under way is to be the run's last, and is made without tools.
+
+    Only with `on_limit="answer"`. Turns are counted. Whether a call will use up the cost or the tokens is estimated:
+    it uses what the call before did, and that call's output once more, for the prompt now has that too. Where the
+    estimate was too low, the run fails at the limit; where it was too high, the run ends a turn early.
+    """
+    limits = tightened(history.spec.limits, head.limits)
+    if limits.on_limit != "answer":
+        return False
+    if head.turn >= limits.max_turns:
+        return True
+    if history.turn_message is None:
+        return False  # the first turn: nothing is known yet
+    spent, before = head.usage, history.turn_message.usage
+    return _reached(limits.max_cost, spent.cost.total + before.cost.total + before.cost.output) or _reached(
+        limits.max_tokens, spent.total_tokens + before.total_tokens + before.output
+    )
+
+
+def _reached(limit: float | None, used: float) -> bool:
+    return limit is not None and used >= limit

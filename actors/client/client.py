@@ -15,6 +15,7 @@ from msgspec import structs
 
 from ...protocol.errors import AdjournError
 from ...protocol.events import Envelope, Status
+from ...protocol.limits import RunLimits
 from ...protocol.messages import Message
 from ...protocol.methods import (
     Aborted,
@@ -102,12 +103,14 @@ class Client:
         run_id: str | None = None,
         metadata: Mapping[str, Any] | None = None,
         after: str | None = None,
+        limits: RunLimits | None = None,
     ) -> Started:
         """Starts a run without watching it; the run is saved when this returns. `run` starts and watches one.
 
         Safe to repeat with a `run_id` of your own.
 
         `after`: the id of a run to go on from. Its transcript comes before the input, and is not sent again.
+        `limits`: of this run alone; they only tighten the agent's.
 
         Raises: AgentNotFound, InvalidParams, RunIdConflict; for `after` also RunNotFound, LimitExceeded.
         """
@@ -118,9 +121,8 @@ class Client:
             watched.detach()  # the start's subscription has replaced the readers' one
 
         try:
-            return await self._link.request(
-                "run.start", _start_of(agent, input, key, metadata, after), Started, then=began
-            )
+            params = _start_of(agent, input, key, metadata, after, limits)
+            return await self._link.request("run.start", params, Started, then=began)
         finally:
             with trio.move_on_after(GOODBYE_S, shield=True):
                 await self._release(watched, unsubscribe=True)  # run.start has subscribed, but nobody here watches
@@ -251,6 +253,7 @@ class Client:
         run_id: str | None = None,
         metadata: Mapping[str, Any] | None = None,
         after: str | None = None,
+        limits: RunLimits | None = None,
     ) -> AsyncGenerator[AsyncIterator[Envelope | RunSnapshot]]:
         """Starts a run and opens its events from the first on: `start` and `events` in one request.
 
@@ -265,7 +268,8 @@ class Client:
             reader.session = session
 
         async with self._reading(watched, reader):
-            await self._link.request("run.start", _start_of(agent, input, key, metadata, after), Started, then=began)
+            params = _start_of(agent, input, key, metadata, after, limits)
+            await self._link.request("run.start", params, Started, then=began)
             yield reader
 
     @asynccontextmanager
@@ -327,6 +331,7 @@ def _start_of(
     run_id: str,
     metadata: Mapping[str, Any] | None,
     after: str | None,
+    limits: RunLimits | None,
 ) -> RunStart:
     return RunStart(
         agent=agent,
@@ -334,6 +339,7 @@ def _start_of(
         run_id=run_id,
         metadata=None if metadata is None else {**metadata},
         after=after,
+        limits=limits,
     )
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from ...protocol.errors import InvalidParams
+from ...protocol.limits import RunLimits
 from ...protocol.messages import Message
 from ...protocol.record import Head
 from ...protocol.rpc import AUTH_SUBPROTOCOL
@@ -76,6 +77,8 @@ class Action:
     """For `run.start`: the run's input. Text stands for one user message."""
     metadata: dict[str, Any] | None = None
     """The run's metadata; for `run.start`, the metadata that the client sent."""
+    limits: RunLimits | None = None
+    """For `run.start`: the run's own limits. They can only tighten the agent's."""
     head: Head | None = None
     """The run's current head; None for `run.start` and for methods that name no run."""
 

@@ -188,6 +188,7 @@ def _action(method: str, params: Params) -> Action:
         reason=given("reason"),
         input=given("input"),
         metadata=given("metadata"),
+        limits=given("limits"),
     )
 
 

@@ -117,6 +117,7 @@ class Procedures:
                 metadata=params.metadata,
                 by=self._by,
                 after=params.after,
+                limits=params.limits,
             )
             return await self._system.log(run.id)
         except (RunIdConflict, RecordTooNew, StoreCorrupt) as error:

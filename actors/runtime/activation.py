@@ -14,6 +14,7 @@ import trio
 
 from ...protocol.bounds import Bounds
 from ...protocol.errors import LimitExceeded, RunIdConflict, RunNotFound, StaleEpoch, Stranded
+from ...protocol.limits import RunLimits
 from ...protocol.machine import begin, resume_seq, step
 from ...protocol.messages import Message
 from ...protocol.options import ModelOptions
@@ -23,7 +24,7 @@ from ...protocol.transitions import Abort, Begin, Input, Recover, Reply, Tick
 from ..agent import Agent
 from ..core.errors import ActorCrashed, ActorEnded
 from ..core.faults import internal_error
-from .admission import check_given, check_history, check_start, messages_of, spec_of
+from .admission import check_given, check_history, check_limits, check_start, messages_of, spec_of
 from .contracts import Contracts
 from .eventlog import EventLog
 from .instructions import begun_spec, own_bytes, shared_spec
@@ -73,14 +74,16 @@ class Activation:
         by: str | None,
         after: str | None,
         options: ModelOptions | None,
+        limits: RunLimits | None,
     ) -> str:
         """Begin a run and return its id; it is saved then. Raises: as `ActorSystem.start`."""
         registry = self._registry
         registry.check_open()
         now = self._services.now()
         messages = messages_of(given, now)
+        check_limits(agent, limits)
         spec, spec_digest = spec_of(agent, options)
-        digest = check_start(agent, given, messages, metadata, run_id, by, after, options, self._bounds)
+        digest = check_start(agent, given, messages, metadata, run_id, by, after, options, limits, self._bounds)
         key = run_id or secrets.token_hex(16)
         while key in registry.opening:
             await registry.opening[key].wait()
@@ -99,6 +102,7 @@ class Activation:
                     spec=await begun_spec(agent, spec, metadata),
                     input=messages,
                     metadata=dict(metadata),
+                    limits=limits,
                     owner=by,
                     start_digest=digest,
                     spec_digest=spec_digest,

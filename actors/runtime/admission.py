@@ -8,6 +8,7 @@ import msgspec
 from ...protocol import codec
 from ...protocol.bounds import Bounds
 from ...protocol.errors import InvalidParams, LimitExceeded
+from ...protocol.limits import RunLimits, looser
 from ...protocol.messages import AssistantMessage, Message, Text, ToolResultMessage, UserBlock, UserMessage
 from ...protocol.options import ModelOptions, merge_options
 from ...protocol.record import Spec
@@ -15,7 +16,7 @@ from ...protocol.transitions import Abort, Decide, Decline, Input
 from ..agent import Agent
 from .records import RUN_ID
 
-__all__ = ["check_given", "check_history", "check_result", "check_start", "messages_of", "spec_of"]
+__all__ = ["check_given", "check_history", "check_limits", "check_result", "check_start", "messages_of", "spec_of"]
 
 
 def messages_of(given: str | Sequence[Message], now: int) -> tuple[Message, ...]:
@@ -84,6 +85,26 @@ def check_history(messages: Iterable[Message], max_bytes: int) -> None:
             raise LimitExceeded(text, limit="maxHistoryBytes", maximum=max_bytes)
 
 
+def check_limits(agent: Agent, limits: RunLimits | None) -> None:
+    """Nothing, if a run of the agent may have these limits of its own. Raises: InvalidParams."""
+    if limits is None:
+        return
+    try:
+        msgspec.convert(msgspec.to_builtins(limits), RunLimits)
+        codec.check_value(msgspec.to_builtins(limits))
+    except (msgspec.ValidationError, codec.CodecError, TypeError) as error:
+        raise InvalidParams(f"limits: {error}") from error
+    for name, allowed in looser(agent.limits, limits).items():
+        text = f"expected at most {allowed:g}, the limit of agent {agent.name!r}: a run's own limits only tighten it"
+        raise _about_limit(name, text)
+
+
+def _about_limit(name: str, text: str) -> InvalidParams:
+    [wire_name] = [field.encode_name for field in msgspec.structs.fields(RunLimits) if field.name == name]
+    path = f"/limits/{wire_name}"
+    return InvalidParams(f"{text} (at {path})", errors=[{"path": path, "message": text}])
+
+
 def check_start(
     agent: Agent,
     given: str | Sequence[Message],
@@ -93,6 +114,7 @@ def check_start(
     by: str | None,
     after: str | None,
     options: ModelOptions | None,
+    limits: RunLimits | None,
     bounds: Bounds,
 ) -> str:
     """What a start must not be; returns its digest, which only a start with a run id needs."""
@@ -113,6 +135,8 @@ def check_start(
     if run_id is None:
         return ""
     told = [] if options is None else [msgspec.to_builtins(options)]
+    if limits is not None:
+        told.append({"limits": msgspec.to_builtins(limits)})
     return codec.digest([by, agent.name, plain, *([] if after is None and not told else [after]), *told])
 
 

@@ -32,6 +32,7 @@ from ...protocol.messages import AssistantBlock, AssistantMessage, Message, Tool
 from ...protocol.partial import PartialMessage
 from ...protocol.record import Head, History
 from ...protocol.transitions import ModelDone, ModelRefused
+from ...protocol.turns import is_last_turn
 from ..agent import Agent
 from ..core.faults import foreign_error, internal_error
 from ..middleware.chain import ModelChain, Show, around
@@ -132,13 +133,17 @@ class ModelCall:
     def _request(self, messages: Sequence[Message]) -> ModelRequest:
         spec, head, headers = self._history.spec, self._head, self._agent.options.headers
         options = spec.options.for_turn(head.turn)
+        if headers:
+            options = msgspec.structs.replace(options, headers=headers)
+        if is_last_turn(head, self._history):
+            options = msgspec.structs.replace(options, tool_choice="none")
         return ModelRequest(
             model=spec.model,
             instructions=spec.instructions,
             messages=messages,
             tools=spec.tools,
             run_id=head.id,
-            options=msgspec.structs.replace(options, headers=headers) if headers else options,
+            options=options,
             call_id=self._key,
             agent=head.agent,
             turn=head.turn,

@@ -16,6 +16,7 @@ import trio
 from ...protocol.bounds import Bounds
 from ...protocol.errors import AgentNotFound, InvalidParams, StaleEpoch
 from ...protocol.events import Status
+from ...protocol.limits import RunLimits
 from ...protocol.messages import Message
 from ...protocol.methods import Aborted, RunSnapshot, Timeline
 from ...protocol.misspelt import names_parameters
@@ -73,22 +74,31 @@ class ActorSystem:
         by: str | None = None,
         after: str | None = None,
         options: ModelOptions | None = None,
+        limits: RunLimits | None = None,
     ) -> Run:
         """Begin a run; it is saved when this returns. Text stands for one user message.
 
-        With a `run_id` of your own the call may be repeated: the same agent, input, `by`, `after` and `options` give
-        the same run.
+        With a `run_id` of your own the call may be repeated: the same agent, input, `by`, `after`, `options` and
+        `limits` give the same run.
         `after`: the id of a run that this one goes on from: all that was said in it stands before the input, at most
         the system's `max_history_bytes`.
         `options`: of this run's model calls. What they leave at its default is the agent's. They are recorded, so they
         hold after a restart too; headers are not recorded, and so not taken here.
+        `limits`: of this run alone, recorded with it. They only tighten the agent's: looser ones are InvalidParams.
 
         Raises: AgentNotFound, InvalidParams, LimitExceeded, RunIdConflict, RunNotFound (of `after`), StoreUnavailable,
             ShuttingDown.
         """
         self.runtime.registry.check_open()
         begun = await self.runtime.activation.start(
-            self._agent(agent), input, run_id=run_id, metadata=metadata or {}, by=by, after=after, options=options
+            self._agent(agent),
+            input,
+            run_id=run_id,
+            metadata=metadata or {},
+            by=by,
+            after=after,
+            options=options,
+            limits=limits,
         )
         return self.run(begun)
 

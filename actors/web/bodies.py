@@ -22,7 +22,7 @@ __all__ = ["params_of_body", "params_of_query", "start_or_resume", "struct_of_bo
 S = TypeVar("S", bound=Wire)
 P = TypeVar("P", bound=Params)
 
-_START = frozenset({"agent", "input", "messages", "runId", "after", "metadata"})
+_START = frozenset({"agent", "input", "messages", "runId", "after", "metadata", "limits"})
 _RESUME = frozenset({"runId", "toolCallId", "decision", "arguments", "digest"})
 
 

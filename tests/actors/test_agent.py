@@ -79,6 +79,7 @@ def test_an_agent_does_not_change() -> None:
         ({"limits": Limits(max_turns="5")}, TypeError, "agent 'a': limits: Expected `int`"),  # type: ignore[arg-type]
         ({"limits": Limits(max_turns=0)}, ValueError, "agent 'a': limits: max_turns must be positive"),
         ({"limits": Limits(max_cost=-1.0)}, ValueError, "agent 'a': limits: max_cost must be positive"),
+        ({"limits": Limits(on_limit="stop")}, TypeError, "agent 'a': limits: Invalid enum value"),  # type: ignore[arg-type]
         ({"limits": Limits(retention_s=-1.0)}, ValueError, "agent 'a': limits: retention_s must be positive"),
         ({"limits": Limits(parked_ttl_s=float("inf"))}, ValueError, "parked_ttl_s must be positive and finite"),
         ({"limits": Limits(parked_ttl_s=float("nan"))}, ValueError, "parked_ttl_s must be positive and finite"),

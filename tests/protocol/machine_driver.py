@@ -29,6 +29,7 @@ from adjourn.protocol.record import (
     History,
     Limits,
     Record,
+    RunLimits,
     Spec,
     ToolSpec,
     decode_entry,
@@ -87,10 +88,16 @@ def call(name: str, raw: str | None = None, **arguments: Any) -> ToolCall:
     return ToolCall(id="provider-1", name=name, arguments=arguments, raw_arguments=raw)
 
 
-def said(*calls: ToolCall, text: str = "", cost: float = 0.0, stop_reason: StopReason = "stop") -> AssistantMessage:
-    """A model's message: text first, if any, then calls."""
+def said(
+    *calls: ToolCall,
+    text: str = "",
+    cost: float = 0.0,
+    tokens: tuple[int, int] = (0, 1),
+    stop_reason: StopReason = "stop",
+) -> AssistantMessage:
+    """A model's message: text first, if any, then calls. `tokens`: input and output."""
     words = (Text(text=text),) if text else ()
-    usage = Usage(output=1, total_tokens=1, cost=Cost(total=cost))
+    usage = Usage(input=tokens[0], output=tokens[1], total_tokens=sum(tokens), cost=Cost(total=cost))
     return AssistantMessage(content=(*words, *calls), usage=usage, stop_reason=stop_reason)
 
 
@@ -98,7 +105,12 @@ class Driver:
     """One run, from its begin on."""
 
     def __init__(
-        self, *tools: ToolSpec, limits: Limits = NO_LIMITS, given: tuple[Message, ...] = GO, seq: int = 0
+        self,
+        *tools: ToolSpec,
+        limits: Limits = NO_LIMITS,
+        own: RunLimits | None = None,
+        given: tuple[Message, ...] = GO,
+        seq: int = 0,
     ) -> None:
         self.now = 1_000_000
         self.head: Head
@@ -113,7 +125,8 @@ class Driver:
         self.down = False
         self.executed: list[str] = []  # every execution that was ever started
         spec = Spec(agent="a", model=ModelDescriptor(id="m"), tools=tools, limits=limits)
-        start = Begin(run_id="r", nonce="f00d", spec=spec, input=given, metadata={"k": [1, {"x": None}]}, seq=seq)
+        metadata = {"k": [1, {"x": None}]}
+        start = Begin(run_id="r", nonce="f00d", spec=spec, input=given, metadata=metadata, limits=own, seq=seq)
         self.carry_out(begin(start, self.now), None)
 
     # What the actor does.

@@ -72,6 +72,7 @@ LIMITS = st.builds(
     max_concurrent_tools=st.sampled_from([1, 2, 8]),
     max_cost=st.sampled_from([None, 5.0]),
     parked_ttl_s=st.sampled_from([None, 45.0, 1000.0]),
+    on_limit=st.sampled_from(["fail", "fail", "answer"]),
 )
 CRASH = st.sampled_from([None] * 12 + ["before", "after"])
 DECISION = st.sampled_from([YES, YES, YES, YES, NO, {"approved": True, "reason": "x"}, {}, {"approved": 1}, 2**60])

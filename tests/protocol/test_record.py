@@ -39,8 +39,8 @@ FROZEN = {
     "v2-entries.json": "cde912f0efa5ae8d12287fd8aa29cd836fca5e698a4d24fc71ef7e5b6e96b1ff",
     "v3-heads.json": "9ac4eef250955c8eb4f1985422f1aa53d0fe87b16682237924705f0ae1bf2d25",
     "v3-entries.json": "cde912f0efa5ae8d12287fd8aa29cd836fca5e698a4d24fc71ef7e5b6e96b1ff",
-    "v4-heads.json": "c8e351796a028dd2177f7d9f3748df1aafec952129a7b748f426c88a99323d81",
-    "v4-entries.json": "6176c1a18cc03384b7b03182328f87946c3a180f47e1cafe2a039273ccd3166e",
+    "v4-heads.json": "d756e8ce5b20460d1df85053ec49e7222a8ea3cb711da4e75bbac073c1fe227b",
+    "v4-entries.json": "a3b6d2fe4de98e53d2419aedb11ebc9c7ee5b1310a6cb9c2b8c5bda33598dec0",
 }
 
 

@@ -39,6 +39,8 @@ def _of(info: inspect.Type) -> st.SearchStrategy[Any]:
         case inspect.IntType():
             low, high = info.ge, info.le
             return st.integers(-(2**53) if low is None else low, 2**53 if high is None else high)
+        case inspect.FloatType() if info.gt is not None:
+            return st.floats(info.gt, 1e300, exclude_min=True)
         case _:
             return _PLAIN[type(info)]
 

@@ -16,10 +16,10 @@ import msgspec
 from msgspec.structs import FieldInfo, fields
 from sources import comments_of
 
-from adjourn.protocol import errors, events, messages, methods, timeline, transcript
+from adjourn.protocol import errors, events, limits, messages, methods, timeline, transcript
 
 TARGET = Path(__file__).parents[2] / "actors/web/js/protocol.d.ts"
-MODULES = (messages, events, transcript, timeline, methods)
+MODULES = (messages, events, transcript, timeline, limits, methods)
 UNIONS = {
     "Message": messages.Message,
     "UserBlock": messages.UserBlock,
@@ -34,6 +34,7 @@ UNSEEN = (
     events.Done,
     events.Failed,
     events.UsageSoFar,
+    limits.Limits,
 )  # clients don't meet them
 PLAIN = {str: "string", int: "number", float: "number", bool: "boolean", type(None): "null", Any: "any"}
 HEAD = "/** What travels between a client and an adjourn server. Made from the structs by `wire_types.py`. */"

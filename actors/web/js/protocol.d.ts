@@ -631,6 +631,19 @@ export interface TimelineEnd {
   by?: string;
 }
 
+/** Limits of one run, each as tight as its agent's or tighter. None: the agent's own. */
+export interface RunLimits {
+  maxTurns?: number;
+  /** in the currency of the model's prices */
+  maxCost?: number;
+  /** of all model calls together, cached ones included */
+  maxTokens?: number;
+  /** seconds from each pause on */
+  parkedTtlS?: number;
+  /** either may be chosen: it allows no more than the limits do */
+  onLimit?: "fail" | "answer";
+}
+
 /** server.info: what is this server? */
 export interface ServerInfo {
 }
@@ -655,6 +668,8 @@ export interface RunStart {
   metadata?: Record<string, any>;
   /** a run whose transcript this one goes on from */
   after?: string;
+  /** of this run alone, as tight as its agent's or tighter */
+  limits?: RunLimits;
 }
 
 /** run.subscribe: watch a run, from a snapshot on, or from the events behind `after`. */

@@ -15,6 +15,7 @@ from adjourn.actors.gateway.guard import Guard
 from adjourn.actors.testing import Response, ScriptedModel, calls, says
 from adjourn.protocol.calls import call_id
 from adjourn.protocol.errors import AdjournError, Forbidden, NotPending, RunEnded, RunNotFound, ToolCallIdRequired
+from adjourn.protocol.limits import RunLimits
 from adjourn.protocol.methods import (
     AgentsList,
     Params,
@@ -147,12 +148,14 @@ async def test_checking_a_call_activates_no_run(autojump_clock: MockClock) -> No
         assert not await is_in_memory()
 
 
-async def test_the_authorizer_sees_a_start_with_agent_input_and_metadata() -> None:
-    asked = Asked()
+async def test_the_authorizer_sees_a_start_with_agent_input_metadata_and_limits() -> None:
+    asked, limits = Asked(), RunLimits(max_turns=2)
     async with paused(REFUND) as (system, _):
-        params = RunStart(agent="shop", input="hello", run_id="r", metadata={"a": 1})
+        params = RunStart(agent="shop", input="hello", run_id="r", metadata={"a": 1}, limits=limits)
         assert await Guard(system, BOB, asked).check("run.start", params) == params
-    assert asked.actions == [Action(method="run.start", run_id="r", agent="shop", input="hello", metadata={"a": 1})]
+    assert asked.actions == [
+        Action(method="run.start", run_id="r", agent="shop", input="hello", metadata={"a": 1}, limits=limits)
+    ]
 
 
 async def test_the_authorizer_sees_the_run_of_other_methods(autojump_clock: MockClock) -> None:

@@ -41,8 +41,17 @@ from adjourn.protocol.events import (
     ToolDecisionPending,
     ToolExecutionUpdate,
 )
-from adjourn.protocol.messages import AssistantMessage, Cost, Text, ToolCall, ToolResultMessage, Usage, user
-from adjourn.protocol.record import Limits
+from adjourn.protocol.limits import Limits, RunLimits
+from adjourn.protocol.messages import (
+    AssistantMessage,
+    Cost,
+    ModelDescriptor,
+    Text,
+    ToolCall,
+    ToolResultMessage,
+    Usage,
+    user,
+)
 
 # From start to end.
 
@@ -639,6 +648,54 @@ async def test_cost_is_limited() -> None:
     async with open_test_system(agent) as system:
         end = await (await system.start(agent, "go")).wait_ended()
     assert (end.status, end.reason, end.turn) == ("failed", "maxCost", 2)
+
+
+async def test_a_run_may_have_tighter_limits_of_its_own() -> None:
+    agent = agent_of(*[calls(("work", {}))] * 9, tools=[Ledger().tool()], max_turns=5)
+    async with open_test_system(agent) as system:
+        own = RunLimits(max_turns=2)
+        run = await system.start(agent, "go", run_id="r", limits=own)
+        end = await run.wait_ended()
+        assert (end.status, end.reason, end.turn) == ("failed", "maxTurns", 2)
+        assert (await system.head("r")).limits == own
+        await system.start(agent, "go", run_id="r", limits=own)
+        with pytest.raises(RunIdConflict):
+            await system.start(agent, "go", run_id="r")
+
+
+@pytest.mark.parametrize(
+    ("own", "path", "said"),
+    [
+        (RunLimits(max_turns=6), "/limits/maxTurns", "expected at most 5, the limit of agent 'agent'"),
+    ],
+)
+async def test_a_runs_own_limits_only_tighten_the_agents(own: RunLimits, path: str, said: str) -> None:
+    model = ScriptedModel([], descriptor=ModelDescriptor(id="bare", api="scripted", provider="testing"))
+    agent = Agent(name="agent", model=model, limits=Limits(max_turns=5))
+    async with open_test_system(agent) as system:
+        with pytest.raises(InvalidParams, match=said) as refused:
+            await system.start(agent, "go", limits=own)
+        assert refused.value.data["errors"][0]["path"] == path
+
+
+@pytest.mark.parametrize(
+    "own", [RunLimits(max_turns=0), RunLimits(max_cost=float("inf")), RunLimits(max_turns="5"), {"max_turns": 5}]
+)
+async def test_limits_that_are_none_are_refused(own: Any) -> None:
+    agent = agent_of(says("done"))
+    async with open_test_system(agent) as system:
+        with pytest.raises(InvalidParams, match="limits"):
+            await system.start(agent, "go", limits=own)
+
+
+async def test_with_on_limit_the_last_turn_is_made_without_tools_and_ends_the_run_with_words() -> None:
+    model = ScriptedModel([calls(("work", {})), says("This is what I have.")])
+    limits = Limits(max_turns=2, on_limit="answer")
+    agent = Agent(name="agent", model=model, tools=[Ledger().tool()], limits=limits)
+    async with open_test_system(agent) as system:
+        end = await (await system.start(agent, "go")).wait_ended()
+    assert (end.status, end.messages[-1].text) == ("completed", "This is what I have.")
+    assert [request.options.tool_choice for request in model.requests] == [None, "none"]
 
 
 async def test_result_bytes_are_limited_for_tools_and_for_clients() -> None:

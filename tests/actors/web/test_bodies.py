@@ -8,6 +8,7 @@ from adjourn.actors.web.bodies import params_of_body, params_of_query, start_or_
 from adjourn.protocol.bounds import Bounds
 from adjourn.protocol.codec import to_json
 from adjourn.protocol.errors import InvalidParams
+from adjourn.protocol.limits import RunLimits
 from adjourn.protocol.messages import UserMessage
 from adjourn.protocol.methods import RunDecline, RunList, RunResume, RunStart
 
@@ -30,6 +31,11 @@ def test_members_of_the_callers_own_become_metadata_and_those_given_as_metadata_
     assert given == RunStart(agent="shop", input="hello", metadata={"user": "u", "page": 3})
 
 
+def test_limits_are_the_runs_own_and_no_metadata() -> None:
+    given = asked(input="hello", limits={"maxTurns": 3, "onLimit": "answer"})
+    assert given == RunStart(agent="shop", input="hello", limits=RunLimits(max_turns=3, on_limit="answer"))
+
+
 def test_a_decision_resumes_whatever_else_a_chat_sends_with_each_request() -> None:
     given = asked(runId="r", decision=None, toolCallId="c", digest="d", arguments={"a": 1}, user="u", metadata={"a": 1})
     assert given == RunResume(run_id="r", decision=None, tool_call_id="c", digest="d", arguments={"a": 1})
@@ -49,6 +55,8 @@ def test_a_decision_resumes_whatever_else_a_chat_sends_with_each_request() -> No
         (b'{"input":"a","runId":"a b"}', "/runId", "1 to 128"),
         (b'{"input":"a","metadata":1,"own":1}', "/metadata", "object"),
         (b'{"input":"a","agent":1}', "/agent", "str"),
+        (b'{"input":"a","limits":{"maxTurn":1}}', "/limits", "maxTurn"),
+        (b'{"input":"a","limits":{"maxCost":0}}', "/limits/maxCost", "> 0"),
         (b'{"decision":1}', "", "runId"),
     ],
 )

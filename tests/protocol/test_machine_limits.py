@@ -1,0 +1,108 @@
+"""A run's own limits, and what becomes of its last turn."""
+
+from typing import Any
+
+from machine_driver import Driver, call, tool
+
+from adjourn.protocol.limits import Limits, RunLimits, looser, tightened
+from adjourn.protocol.turns import is_last_turn
+
+LOOK = tool("look")
+
+
+def is_last(d: Driver) -> bool:
+    return is_last_turn(d.head, d.history)
+
+
+def looked(d: Driver, **message: Any) -> None:
+    """The model calls a tool, which executes."""
+    d.says(call("look"), **message)
+    d.done(d.ids[0])
+
+
+# A run's own limits.
+
+
+def test_a_runs_own_limits_hold_in_place_of_the_agents_also_after_a_restart():
+    d = Driver(LOOK, limits=Limits(max_turns=5), own=RunLimits(max_turns=2))
+    d.kill()
+    d.restart()
+    looked(d)
+    looked(d)
+    assert (d.head.status, d.head.reason, d.head.turn) == ("failed", "maxTurns", 2)
+    assert d.history.spec.limits.max_turns == 5
+
+
+def test_a_runs_own_cost_is_what_ends_it():
+    d = Driver(LOOK, limits=Limits(max_cost=9.0), own=RunLimits(max_cost=1.0))
+    looked(d, cost=1.0)
+    assert (d.head.status, d.head.reason) == ("failed", "maxCost")
+
+
+def test_what_a_run_leaves_out_is_the_agents():
+    limits = Limits(max_turns=5, max_cost=2.0, parked_ttl_s=None)
+    assert tightened(limits, None) is limits
+    assert tightened(limits, RunLimits(max_turns=3, on_limit="answer")) == Limits(
+        max_turns=3, max_cost=2.0, parked_ttl_s=None, on_limit="answer"
+    )
+
+
+def test_what_is_looser_than_the_agents_is_found():
+    limits = Limits(max_turns=5, max_cost=2.0, parked_ttl_s=None, on_limit="answer")
+    as_tight = RunLimits(max_turns=5, max_cost=2.0, max_tokens=10, parked_ttl_s=1e9, on_limit="fail")
+    assert looser(limits, as_tight) == {}
+    assert looser(limits, RunLimits(max_turns=6, max_cost=2.5)) == {"max_turns": 5, "max_cost": 2.0}
+    assert looser(limits, RunLimits(max_cost=float("nan"))) == {"max_cost": 2.0}
+
+
+# The last turn.
+
+
+def test_without_the_wish_no_turn_is_the_last():
+    d = Driver(LOOK, limits=Limits(max_turns=1, max_cost=1.0))
+    assert not is_last(d)
+
+
+def test_the_last_of_the_turns_is_the_last_also_after_a_restart():
+    d = Driver(LOOK, limits=Limits(max_turns=2, on_limit="answer"))
+    assert not is_last(d)
+    looked(d)
+    assert is_last(d)
+    d.kill()
+    d.restart()
+    assert is_last(d)
+    d.says(text="so far")
+    assert (d.head.status, d.head.reason) == ("completed", "stop")
+
+
+def test_a_turn_that_would_use_up_the_cost_is_the_last():
+    d = Driver(LOOK, limits=Limits(max_cost=3.0, on_limit="answer"))
+    looked(d, cost=1.0)
+    assert not is_last(d)
+    looked(d, cost=1.0)
+    assert is_last(d)
+
+
+def test_a_turn_that_would_use_up_the_tokens_is_the_last_counting_the_output_before_it_twice():
+    d = Driver(LOOK, limits=Limits(max_tokens=100, on_limit="answer"))
+    looked(d, tokens=(35, 9))
+    assert not is_last(d)  # 44 are used, and 44 + 9 more make 97
+    d = Driver(LOOK, limits=Limits(max_tokens=100, on_limit="answer"))
+    looked(d, tokens=(36, 10))
+    assert is_last(d)
+
+
+def test_a_call_in_the_last_turn_is_not_executed():
+    d = Driver(LOOK, limits=Limits(max_turns=1, on_limit="answer"))
+    d.says(call("look"))
+    assert d.executed == []
+    assert d.results == [
+        "This call was not executed: the run is near its limits, and the model was asked without tools."
+    ]
+    assert (d.head.status, d.head.reason) == ("failed", "maxTurns")
+
+
+def test_what_is_used_up_by_one_call_still_fails_the_run():
+    d = Driver(LOOK, limits=Limits(max_cost=1.0, on_limit="answer"))
+    looked(d, cost=1.0)
+    assert (d.head.status, d.head.reason) == ("failed", "maxCost")
