@@ -6,7 +6,7 @@ its own: `adjourn.actors.gateway`, `adjourn.actors.client`, `adjourn.actors.cli`
 """
 
 from ..protocol.bounds import Bounds
-from ..protocol.messages import Compat, Cost, ModelDescriptor
+from ..protocol.messages import Compat, Cost, LongPrompt, ModelDescriptor
 from ..protocol.methods import Aborted, RunSnapshot
 from ..protocol.options import ModelOptions, NamedTool
 from ..protocol.record import Limits, RunLimits
@@ -90,6 +90,7 @@ __all__ = [
     "HTTPModel",
     "LanguageModel",
     "Limits",
+    "LongPrompt",
     "Mail",
     "Mailbox",
     "MailboxFull",

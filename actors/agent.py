@@ -17,6 +17,7 @@ from ..protocol.transcript import PendingCall, Snapshot
 from .middleware.interface import Middleware
 from .models.catalogue import find_model
 from .models.language_model import LanguageModel
+from .models.prices import unpriced
 from .tools.declaration import NAME, Tool
 
 __all__ = ["Agent"]
@@ -218,6 +219,8 @@ class Agent:
             least_ok = value is None or 0 < value < math.inf or (name == "retention_s" and value == 0)
             if not least_ok:
                 raise ValueError(f"agent {self.name!r}: limits: {name} must be positive and finite, got {value}")
+        if given.max_cost is not None and (fault := unpriced(self.language_model.descriptor)):
+            raise ValueError(f"agent {self.name!r}: limits: max_cost: {fault}")
 
 
 def _name_of(kind: Any) -> str:

@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 import trio
 
 from ..protocol.events import Failed, Start, StreamEvent
-from ..protocol.messages import AssistantBlock, AssistantMessage, ModelDescriptor, Text, ToolCall
+from ..protocol.messages import AssistantBlock, AssistantMessage, Cost, ModelDescriptor, Text, ToolCall
 from ..protocol.record import Head, Limits, Record
 from ..protocol.sse import encode_event
 from .agent import Agent
@@ -38,7 +38,8 @@ __all__ = [
     "trio_clock",
 ]
 
-DESCRIPTOR = ModelDescriptor(id="scripted", api="scripted", provider="testing")
+# A scripted message costs what its `usage` says, so the model itself has prices, of 0.
+DESCRIPTOR = ModelDescriptor(id="scripted", api="scripted", provider="testing", cost=Cost())
 
 
 @dataclass(frozen=True, slots=True)

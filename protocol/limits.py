@@ -23,7 +23,7 @@ class Limits(Wire, frozen=True, metaclass=NamesOptions):
     max_result_bytes: int = shown(Bounds().max_result_bytes)  # of one tool result, as JSON
     max_input_bytes: int = shown(Bounds().max_input_bytes)  # of a run's input, as JSON
     # A run that has used these up makes no further model call; the call that does so is let finish.
-    max_cost: float | None = None  # in the currency of the model descriptor; without prices there it bounds nothing
+    max_cost: float | None = None  # in the currency of the model's prices, which must be known
     max_tokens: int | None = None  # of all model calls together, cached ones included
     parked_ttl_s: float | None = shown(30 * 24 * 3600.0)  # from each pause on
     retention_s: float | None = shown(30 * 24 * 3600.0)  # of a run that is over; 0 = deleted at the end, None = never

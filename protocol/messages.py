@@ -23,6 +23,7 @@ __all__ = [
     "ImageURL",
     "InputPart",
     "Lifetime",
+    "LongPrompt",
     "Message",
     "ModelDescriptor",
     "Opaque",
@@ -307,6 +308,13 @@ class Compat(Wire, frozen=True, metaclass=NamesOptions):
     refused_fields: tuple[str, ...] | None = None  # of the body, by OpenAI's names: never sent
 
 
+class LongPrompt(Wire, frozen=True):
+    """Other prices for a whole call, where its prompt is long."""
+
+    above: int  # tokens of the prompt, cached ones included
+    cost: Cost  # per million tokens
+
+
 class ModelDescriptor(Wire, frozen=True, metaclass=NamesOptions):
     """Which model, where, and what it can do.
 
@@ -321,7 +329,9 @@ class ModelDescriptor(Wire, frozen=True, metaclass=NamesOptions):
         tools: True: the model can call tools.
         context_window: tokens. Ollama is asked for so many, and decides itself where it is None.
         max_output_tokens: tokens of one answer, at most.
-        cost: prices, per million tokens.
+        cost: prices, per million tokens. None: not known, so a limit in cost is refused.
+        long_prompts: other prices for calls with long prompts, the longest last. Of several that apply, the last counts.
+        prices_from: the catalogue that the prices were looked up in, with its date. None: they were stated by hand.
         headers: headers that are sent with each request. They may hold secrets, and are never recorded.
         compat: how its server differs from OpenAI's own.
     """
@@ -337,6 +347,8 @@ class ModelDescriptor(Wire, frozen=True, metaclass=NamesOptions):
     context_window: int | None = None
     max_output_tokens: int | None = None
     cost: Cost | None = None
+    long_prompts: tuple[LongPrompt, ...] = ()
+    prices_from: str | None = None
     headers: dict[str, str] | None = None
     compat: Compat | None = None
 

@@ -26,7 +26,8 @@ FILES = {"CHANGELOG.md", "CONTRIBUTING.md", "LICENSE", "MANIFEST.in", "README.md
 # What a program declares, or is handed by what it declares.
 DECLARED = """
     Agent Limits RunLimits ModelOptions NamedTool Tool ToolContext ToolOptions ToolOutcome client_tool make_tool tool
-    Compat Cost LanguageModel ModelDescriptor ModelRequest Provider events_of register_model register_provider
+    Compat Cost LongPrompt ModelDescriptor
+    LanguageModel ModelRequest Provider events_of register_model register_provider
     Budget CallLog CallModel CallTool ConcurrencyLimit EndRun Middleware ModelOutcome Retry ToolRequest
     ActorRef ChildSpec Ended Mail Mailbox NameTaken RestartIntensityExceeded Supervisor open_supervisor
 """

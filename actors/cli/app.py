@@ -29,6 +29,7 @@ from .exits import after_interrupt, exit_code, set_up_log
 from .inbox import inbox
 from .leaving import end_lingering_threads
 from .logs import log_of_server
+from .prices import price_lines
 from .reaching import command, program
 from .reloading import begin_anew, source_times, wait_changed
 from .serving import GRACE_S, Place, Ready, serve
@@ -216,7 +217,7 @@ def _serve(
         typer.echo(
             f"Runs are kept in {store}" if store != "memory:" else "Runs are kept in memory, for this process only"
         )
-        for line in (*kept_lines(agents), *lines):
+        for line in (*kept_lines(agents), *price_lines(agents), *lines):
             typer.echo(line)
         if to_try is not None:
             typer.echo("Try:" if chat else f"Try, in {command(found.url, 'chat')}:")

@@ -11,6 +11,7 @@ import typer
 
 from .conversation import converse
 from .modelchat import chat_with, default_agent
+from .prices import price_lines
 from .reaching import DEFAULT_URL, Token, Url, command, gateway_url
 
 __all__ = ["NoHistory", "chat", "history_file"]
@@ -76,4 +77,7 @@ def _chat_with(model: str, beside: Sequence[str], history: Path | None, quiet: b
         agent = default_agent(model)
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="--model") from error
+    if not quiet:
+        for line in price_lines([agent]):
+            typer.echo(line)
     return trio.run(partial(chat_with, agent, history=history, quiet=quiet))

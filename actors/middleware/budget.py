@@ -1,6 +1,7 @@
 """A budget shared by many runs of one process. `Limits` bounds a single run, also across restarts."""
 
 from ..models.language_model import ModelRequest
+from ..models.prices import unpriced
 from .interface import CallModel, EndRun, Middleware, ModelOutcome
 
 __all__ = ["Budget"]
@@ -10,7 +11,9 @@ class Budget(Middleware):
     """A budget shared by all runs whose agents have this object as middleware. Once it is used up, a run that wants
     another model call ends as failed, with the reason `maxCost`, `maxTokens` or `maxTurns`.
 
-    Calls in progress at that moment finish, so the budget may be exceeded by their usage. Inside a `Retry`, each
+    With `max_cost`, a run whose model has no prices ends at its first model call: its cost can't be counted.
+
+    Calls in progress when the budget is used up finish, so it may be exceeded by their usage. Inside a `Retry`, each
     attempt counts as a model call with its own usage. Outside a `Retry`, the whole call counts once, with its last
     attempt's usage.
 
@@ -20,7 +23,7 @@ class Budget(Middleware):
     def __init__(
         self,
         *,
-        max_cost: float | None = None,  # in the currency of the models' prices; 0 for a model without prices
+        max_cost: float | None = None,  # in the currency of the models' prices, which must be known
         max_tokens: int | None = None,  # input, output and cached tokens
         max_turns: int | None = None,  # model calls
     ) -> None:
@@ -32,6 +35,8 @@ class Budget(Middleware):
 
     async def model_call(self, request: ModelRequest, call_next: CallModel) -> ModelOutcome:
         """Makes the call, if budget is left. Raises: EndRun."""
+        if self.limits["maxCost"] is not None and (fault := unpriced(request.model)):
+            raise EndRun("maxCost", fault)
         for reason, limit in self.limits.items():
             if limit is not None and self.used[reason] >= limit:
                 raise EndRun(reason, f"the budget of {limit:g} {_UNITS[reason]} is used up")

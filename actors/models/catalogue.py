@@ -8,6 +8,7 @@ from ...protocol.messages import ModelDescriptor
 from ...protocol.providers import ADAPTERS
 from .baseurl import check_base_url
 from .httpmodel import HTTPModel, RequestHook
+from .prices import with_prices
 from .providers import find_provider, known_names, provider_by_api, provider_of
 
 __all__ = ["find_model", "register_model"]
@@ -32,6 +33,11 @@ def find_model(
     nobody registered is taken to read images and files, to hear, and to be able to think; the provider will say so if
     not.
 
+    With the extra `prices`, a model found by name has the prices and the context window that the catalogue of
+    `genai-prices` knows for it at that address; `descriptor.prices_from` tells the catalogue's version and its latest
+    price. The catalogue is read from the installed package, never from the network, when it is first needed. What was
+    registered goes before it.
+
     Args:
         key: sent to this model's address, and nowhere else. None: the provider's own, or the environment's, and only
             to the provider's own address.
@@ -50,6 +56,8 @@ def find_model(
     if base_url:
         descriptor = msgspec.structs.replace(descriptor, base_url=base_url)
     descriptor = _completed(descriptor)
+    if isinstance(given, str):
+        descriptor = _priced(descriptor)
     if descriptor.api not in ADAPTERS:
         raise ValueError(
             f"model {descriptor.id!r}: API {descriptor.api!r} is not known ({', '.join(sorted(ADAPTERS))})"
@@ -76,6 +84,14 @@ def _named(text: str) -> ModelDescriptor:
         input=("text", "image", "file", "audio"),
         reasoning=True,
     )
+
+
+def _priced(descriptor: ModelDescriptor) -> ModelDescriptor:
+    try:
+        address = descriptor.base_url or provider_of(descriptor).address()
+    except ValueError:
+        return descriptor  # the environment is wrong; whoever asks the model is told
+    return with_prices(descriptor, address)
 
 
 def _completed(descriptor: ModelDescriptor) -> ModelDescriptor:

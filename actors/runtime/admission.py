@@ -14,6 +14,7 @@ from ...protocol.options import ModelOptions, merge_options
 from ...protocol.record import Spec
 from ...protocol.transitions import Abort, Decide, Decline, Input
 from ..agent import Agent
+from ..models.prices import unpriced
 from .records import RUN_ID
 
 __all__ = ["check_given", "check_history", "check_limits", "check_result", "check_start", "messages_of", "spec_of"]
@@ -97,6 +98,8 @@ def check_limits(agent: Agent, limits: RunLimits | None) -> None:
     for name, allowed in looser(agent.limits, limits).items():
         text = f"expected at most {allowed:g}, the limit of agent {agent.name!r}: a run's own limits only tighten it"
         raise _about_limit(name, text)
+    if limits.max_cost is not None and (fault := unpriced(agent.language_model.descriptor)):
+        raise _about_limit("max_cost", fault)
 
 
 def _about_limit(name: str, text: str) -> InvalidParams:

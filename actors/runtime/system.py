@@ -84,7 +84,8 @@ class ActorSystem:
         the system's `max_history_bytes`.
         `options`: of this run's model calls. What they leave at its default is the agent's. They are recorded, so they
         hold after a restart too; headers are not recorded, and so not taken here.
-        `limits`: of this run alone, recorded with it. They only tighten the agent's: looser ones are InvalidParams.
+        `limits`: of this run alone, recorded with it. They only tighten the agent's: looser ones are InvalidParams, as
+        is a `max_cost` for a model without prices.
 
         Raises: AgentNotFound, InvalidParams, LimitExceeded, RunIdConflict, RunNotFound (of `after`), StoreUnavailable,
             ShuttingDown.

@@ -26,7 +26,7 @@ from .anthropic_wire import (
     Message,
     StopDetails,
 )
-from .decoding import MAX_TOKENS, arguments_text, json_text, parse, priced
+from .decoding import MAX_TOKENS, arguments_text, json_text, parse, priced, prices_of
 from .error_words import reported
 from .event_stream import EventStreamDecoder
 from .faults import MAX_BODY_BYTES
@@ -251,13 +251,16 @@ class Decoder(EventStreamDecoder):
 
     def _priced(self) -> Usage:
         written = self._usage.get("cache_creation_input_tokens", 0)
+        read = self._usage.get("cache_read_input_tokens", 0)
+        fresh = self._usage.get("input_tokens", 0)
+        prices = prices_of(self.writer.model, fresh + read + written)
         return priced(
             self.writer.model,
-            input=self._usage.get("input_tokens", 0),
+            input=fresh,
             output=self._usage.get("output_tokens", 0),
-            cache_read=self._usage.get("cache_read_input_tokens", 0),
+            cache_read=read,
             cache_write=written,
-            cache_write_cost=_write_cost(self.writer.model, written, self._usage.get("hour", 0)),
+            cache_write_cost=_write_cost(prices, written, self._usage.get("hour", 0)),
             reasoning=self._usage.get("thinking", 0),
         )
 
@@ -272,10 +275,9 @@ class Decoder(EventStreamDecoder):
     }
 
 
-def _write_cost(model: ModelDescriptor, written: int, for_an_hour: int) -> float:
+def _write_cost(prices: Cost, written: int, for_an_hour: int) -> float:
     """For five minutes a cache write costs what the descriptor says, or else 1.25 times the price of input; for an
     hour, twice the price of input ("Prompt caching", Pricing)."""
-    prices = model.cost or Cost()
     for_an_hour = min(for_an_hour, written)
     for_minutes = (written - for_an_hour) * (prices.cache_write or 1.25 * prices.input)
     return (for_minutes + for_an_hour * 2 * prices.input) / 1_000_000

@@ -17,7 +17,7 @@ from .loose import read, read_as
 from .message_writer import MessageWriter, WireError
 from .streamed_calls import StreamedCalls
 
-__all__ = ["MAX_TOKENS", "StreamDecoder", "arguments_text", "json_text", "parse", "priced"]
+__all__ = ["MAX_TOKENS", "StreamDecoder", "arguments_text", "json_text", "parse", "priced", "prices_of"]
 
 MAX_TOKENS = 2**50  # of one kind: then their sum is still a number that every reader of JSON can hold
 
@@ -124,6 +124,15 @@ def json_text(value: Any) -> str:
         return ""
 
 
+def prices_of(model: ModelDescriptor, prompt: int) -> Cost:
+    """What a call costs whose prompt has so many tokens, cached ones included; per million tokens."""
+    prices = model.cost or Cost()
+    for each in model.long_prompts:
+        if prompt > each.above:
+            prices = each.cost
+    return prices
+
+
 def priced(
     model: ModelDescriptor,
     *,
@@ -141,7 +150,7 @@ def priced(
     counts = [min(max(each, 0), MAX_TOKENS) for each in (input, output, cache_read, cache_write)]
     if provider_cost is not None and not 0 <= provider_cost < math.inf:
         provider_cost = None
-    prices = model.cost or Cost()
+    prices = prices_of(model, counts[0] + counts[2] + counts[3])
     rates = (prices.input, prices.output, prices.cache_read, prices.cache_write)
     costs = [count * rate / 1_000_000 for count, rate in zip(counts, rates, strict=True)]
     if cache_write_cost is not None:

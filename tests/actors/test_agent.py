@@ -59,6 +59,9 @@ def test_an_agent_does_not_change() -> None:
         agent.name = "b"  # type: ignore[misc]
 
 
+BARE = ScriptedModel([], descriptor=ModelDescriptor(id="bare", api="scripted", provider="testing"))
+
+
 @pytest.mark.parametrize(
     ("wrong", "error", "said"),
     [
@@ -80,6 +83,7 @@ def test_an_agent_does_not_change() -> None:
         ({"limits": Limits(max_turns=0)}, ValueError, "agent 'a': limits: max_turns must be positive"),
         ({"limits": Limits(max_cost=-1.0)}, ValueError, "agent 'a': limits: max_cost must be positive"),
         ({"limits": Limits(on_limit="stop")}, TypeError, "agent 'a': limits: Invalid enum value"),  # type: ignore[arg-type]
+        ({"model": BARE, "limits": Limits(max_cost=1.0)}, ValueError, "limits: max_cost: .*model 'bare' states none"),
         ({"limits": Limits(retention_s=-1.0)}, ValueError, "agent 'a': limits: retention_s must be positive"),
         ({"limits": Limits(parked_ttl_s=float("inf"))}, ValueError, "parked_ttl_s must be positive and finite"),
         ({"limits": Limits(parked_ttl_s=float("nan"))}, ValueError, "parked_ttl_s must be positive and finite"),

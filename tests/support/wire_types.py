@@ -30,6 +30,7 @@ UNIONS = {
 BASES = (messages.Wire, methods.Params)
 UNSEEN = (
     messages.Compat,
+    messages.LongPrompt,
     messages.ModelDescriptor,
     events.Done,
     events.Failed,

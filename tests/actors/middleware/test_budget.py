@@ -7,8 +7,8 @@ from adjourn.actors.models import ModelRequest
 from adjourn.protocol import AssistantMessage, Cost, ModelDescriptor, Usage
 
 
-def request(provider: str = "openai") -> ModelRequest:
-    return ModelRequest(ModelDescriptor(id="m", provider=provider), "", (), (), "run-1")
+def request(cost: Cost | None = Cost()) -> ModelRequest:  # noqa: B008  # frozen
+    return ModelRequest(ModelDescriptor(id="m", provider="openai", cost=cost), "", (), (), "run-1")
 
 
 async def answer(request: ModelRequest) -> ModelOutcome:
@@ -30,6 +30,13 @@ async def test_a_used_up_budget_ends_the_next_run_that_asks(budget: Budget, call
     with pytest.raises(EndRun) as ended:
         await budget.model_call(request(), answer)
     assert (ended.value.reason, ended.value.message) == (reason, said)
+
+
+async def test_a_budget_in_cost_ends_a_run_whose_model_has_no_prices() -> None:
+    with pytest.raises(EndRun, match="the descriptor of model 'm' states none") as ended:
+        await Budget(max_cost=0.5).model_call(request(cost=None), answer)
+    assert ended.value.reason == "maxCost"
+    await Budget(max_tokens=500).model_call(request(cost=None), answer)
 
 
 async def test_a_budget_without_limits_only_counts() -> None:

@@ -667,6 +667,7 @@ async def test_a_run_may_have_tighter_limits_of_its_own() -> None:
     ("own", "path", "said"),
     [
         (RunLimits(max_turns=6), "/limits/maxTurns", "expected at most 5, the limit of agent 'agent'"),
+        (RunLimits(max_cost=0.5), "/limits/maxCost", "model 'bare' states none"),
     ],
 )
 async def test_a_runs_own_limits_only_tighten_the_agents(own: RunLimits, path: str, said: str) -> None:

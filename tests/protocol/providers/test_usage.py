@@ -7,7 +7,7 @@ import pytest
 from wire_bodies import MODELS, anthropic, chat, chunk, ollama, responses, sse
 
 from adjourn.protocol.events import UsageSoFar
-from adjourn.protocol.messages import Cost, Usage
+from adjourn.protocol.messages import Cost, LongPrompt, Usage
 from adjourn.protocol.providers import ADAPTERS
 
 PRICED = msgspec.structs.replace(MODELS["openai-completions"], cost=Cost(input=1e6, output=1e6))
@@ -115,3 +115,33 @@ def test_what_is_told_before_the_end_is_told_at_once() -> None:
     decoder = ADAPTERS["openai-completions"].decoder(MODELS["openai-completions"])
     running = chunk(content="4") | {"usage": {"prompt_tokens": 9000, "completion_tokens": 1}}
     assert UsageSoFar in [type(event) for event in decoder.feed(sse(running))]
+
+
+# Prices for long prompts hold for the whole call; the prompt is counted with what is cached.
+
+
+@pytest.mark.parametrize(("prompt", "cost"), [(100, 101.0), (101, 203.0)])
+def test_a_long_prompt_has_other_prices(prompt: int, cost: float) -> None:
+    longer = LongPrompt(above=100, cost=Cost(input=2e6, output=1e6, cache_read=2e6, cache_write=2e6))
+    rates = Cost(input=1e6, output=1e6, cache_read=1e6, cache_write=1e6)
+    for api, body in (
+        ("openai-completions", usage_of_chat(prompt)),
+        ("anthropic-messages", usage_of_anthropic(prompt)),
+    ):
+        model = msgspec.structs.replace(MODELS[api], cost=rates, long_prompts=(longer,))
+        decoder = ADAPTERS[api].decoder(model)
+        decoder.feed(body)
+        decoder.close()
+        assert decoder.writer.message.usage.cost.total == cost, api
+
+
+def usage_of_chat(prompt: int) -> bytes:
+    details = {"cached_tokens": 40}
+    counts = {"prompt_tokens": prompt, "completion_tokens": 1, "prompt_tokens_details": details}
+    return sse(chunk("stop", content="4") | {"usage": counts})
+
+
+def usage_of_anthropic(prompt: int) -> bytes:
+    counts = {"cache_read_input_tokens": 40, "cache_creation_input_tokens": 30, "input_tokens": prompt - 70}
+    started = {"type": "message_start", "message": {"usage": {**counts, "output_tokens": 1}}}
+    return sse(started, {"type": "message_delta", "delta": {"stop_reason": "end_turn"}}, {"type": "message_stop"})
