@@ -285,7 +285,8 @@ ReasoningFormat = Literal["none", "openai", "openrouter", "thinking", "together"
 
 class Compat(Wire, frozen=True, metaclass=NamesOptions):
     """How a server that speaks one of OpenAI's APIs differs from OpenAI's own. None: as the server's host is known to
-    do (`actors/models/presets.py`), else as OpenAI does. Of Ollama's models, only `supports_reasoning_effort` counts.
+    do (`actors/models/presets.py`), else as OpenAI does. Of Ollama's models, only `supports_reasoning_effort` and the
+    tags of thinking count.
 
     `reasoning_format` says how a chat completions server is asked to think:
     - `none`: it can't be asked. `openai`: `reasoning_effort`. `openrouter`: `reasoning.effort`.
@@ -306,6 +307,9 @@ class Compat(Wire, frozen=True, metaclass=NamesOptions):
     seed_field: Literal["seed", "random_seed"] | None = None
     input_parts: tuple[InputPart, ...] | None = None  # of chat completions; None: `imageUrl`, `file` and `audio`
     refused_fields: tuple[str, ...] | None = None  # of the body, by OpenAI's names: never sent
+    # Of chat completions and Ollama: the model puts its thinking into its text, between <TAG> and </TAG>.
+    thinking_tag: str | None = None  # the TAG: "think"
+    thinks_at_once: bool | None = None  # its text begins inside the tag: the opening one is in its prompt
 
 
 class LongPrompt(Wire, frozen=True):
@@ -330,7 +334,7 @@ class ModelDescriptor(Wire, frozen=True, metaclass=NamesOptions):
         context_window: tokens. Ollama is asked for so many, and decides itself where it is None.
         max_output_tokens: tokens of one answer, at most.
         cost: prices, per million tokens. None: not known, so a limit in cost is refused.
-        long_prompts: other prices for calls with long prompts, the longest last. Of several that apply, the last counts.
+        long_prompts: other prices for long prompts, the longest last. Of several that apply, the last counts.
         prices_from: the catalogue that the prices were looked up in, with its date. None: they were stated by hand.
         headers: headers that are sent with each request. They may hold secrets, and are never recorded.
         compat: how its server differs from OpenAI's own.

@@ -35,6 +35,7 @@ from .finish_reasons import stop_reason
 from .handover import GO_ON, Rules, hand_over
 from .message_writer import WireError
 from .ndjson import LineSplitter
+from .thinking_tags import thinking_tags
 
 __all__ = ["ADAPTER", "Decoder", "build_request", "list_request", "read_models"]
 
@@ -200,6 +201,7 @@ class Decoder(StreamDecoder):
         self._kind = ""  # of the open block: text or thinking
         self._index = -1  # of the open block
         self._called = 0  # how many calls came
+        self._tags = thinking_tags(model)
 
     def receive(self, data: bytes) -> None:
         for line in self._lines.feed(data):
@@ -223,11 +225,21 @@ class Decoder(StreamDecoder):
             if message.thinking:
                 self._grow("thinking", message.thinking)
             if message.content:
-                self._grow("text", message.content)
+                self._say(message.content)
             for call in message.tool_calls or ():
                 self._call(call)
         if line.done:
             self._finish(line)
+
+    def _say(self, text: str) -> None:
+        for is_thinking, piece in [(False, text)] if self._tags is None else self._tags.feed(text):
+            self._grow("thinking" if is_thinking else "text", piece)
+
+    def _end_text(self) -> None:
+        for is_thinking, piece in [] if self._tags is None else self._tags.end():
+            self._grow("thinking" if is_thinking else "text", piece)
+        self.writer.end(self._index)
+        self._kind = ""
 
     def _grow(self, kind: str, delta: str) -> None:
         if kind != self._kind:
@@ -237,14 +249,14 @@ class Decoder(StreamDecoder):
         self.writer.grow(self._index, delta)
 
     def _call(self, call: _Call) -> None:
-        self.writer.end(self._index)
-        self._kind = ""
+        self._end_text()
         arguments = arguments_text(call.function.arguments)
         self._called += 1  # the wire's own index is 0 for all calls of some servers
         self.calls.piece(self._called, call.id or "", call.function.name or "", arguments)
         self.calls.end(self._called)
 
     def _finish(self, line: _Line) -> None:
+        self._end_text()
         prompt = line.prompt_eval_count or 0
         cached = min(line.prompt_eval_cached_count or 0, prompt)
         self.writer.usage = priced(

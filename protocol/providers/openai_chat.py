@@ -20,6 +20,7 @@ from .opaque_blocks import carried
 from .openai_chat_request import IN_CONTENT, SIGNED_FIELDS, build_request
 from .openai_models import cost_of, usage_of
 from .reasoning_details import FIELD, ReasoningDetails
+from .thinking_tags import ThinkingTags, thinking_tags
 
 __all__ = ["ADAPTER", "Decoder"]
 
@@ -122,7 +123,8 @@ class Decoder(EventStreamDecoder):
         self._detailed: int | None = None  # the thinking block that has the details as its signature; it stays open
         self._field = ""  # the source of that block
         self._finish = ""  # the reason, once it came
-        self.calls.before_call = self._end_block
+        self._tags = thinking_tags(model)
+        self.calls.before_call = self._end_text
 
     def take(self, event: SSEEvent) -> None:
         chunk = parse(_CHUNKS, event.data, "a chunk")
@@ -172,7 +174,7 @@ class Decoder(EventStreamDecoder):
         elif shown:
             self._write(FIELD, shown)
         if isinstance(delta.content, str):
-            self._write("", delta.content)
+            self._say(delta.content)
         elif delta.content:
             self._grow_by_parts(delta.content)
         if delta.refusal:
@@ -191,7 +193,17 @@ class Decoder(EventStreamDecoder):
             for thought in part.thinking or ():
                 self._write(IN_CONTENT, thought.text or "")
             if part.type == "text":
-                self._write("", part.text or "")
+                self._say(part.text or "")
+
+    def _say(self, text: str) -> None:
+        if self._tags is None:
+            self._write("", text)
+        else:
+            self._write_told_apart(self._tags.feed(text), self._tags)
+
+    def _write_told_apart(self, pieces: list[tuple[bool, str]], tags: ThinkingTags) -> None:
+        for is_thinking, piece in pieces:
+            self._write(tags.opening if is_thinking else "", piece)
 
     def _write(self, source: str, text: str) -> None:
         if not text:
@@ -207,6 +219,11 @@ class Decoder(EventStreamDecoder):
         shown = self._details.add(pieces)
         self.writer.count(self._details.chars - before)
         return shown
+
+    def _end_text(self) -> None:
+        if self._tags is not None:
+            self._write_told_apart(self._tags.end(), self._tags)
+        self._end_block()
 
     def _end_block(self) -> None:
         if self._block is None:
@@ -234,7 +251,7 @@ class Decoder(EventStreamDecoder):
         self.calls.piece(delta.index, delta.id or "", function.name or "", function.arguments or "", signature)
 
     def _end_blocks(self) -> None:
-        self._end_block()
+        self._end_text()
         self._end_details()
 
 

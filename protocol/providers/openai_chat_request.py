@@ -20,6 +20,7 @@ import msgspec
 
 from .. import codec
 from ..messages import (
+    AssistantBlock,
     AssistantMessage,
     Audio,
     Compat,
@@ -51,6 +52,7 @@ __all__ = ["IN_CONTENT", "SIGNED_FIELDS", "build_request"]
 
 # Where a server shows reasoning, and gets it back: a field of the message, or (Mistral's) parts of its content. The
 # name is the signature of the thinking block. DeepSeek's guide to thinking mode, and Mistral's to reasoning, 2026.
+# Thinking that came between tags in the text is signed with the opening tag.
 REASONING_FIELDS = ("reasoning_content", "reasoning")
 IN_CONTENT = "content"
 
@@ -155,11 +157,7 @@ class _Writer:
 
     def _assistant(self, message: AssistantMessage) -> _JSON:
         thoughts = [block for block in message.content if isinstance(block, Thinking)]
-        said = [
-            block
-            for block in message.content
-            if isinstance(block, Text) or (isinstance(block, Thinking) and block.signature == IN_CONTENT)
-        ]
+        said = [said for block in message.content if (said := _in_content(block)) is not None]
         written: _JSON = {"role": "assistant", "content": self.content(said) if said else None}
         for thought in thoughts:
             _write_thought(written, thought)
@@ -196,6 +194,20 @@ class _Writer:
                 audio = {"data": block.data, "format": AUDIO_FORMATS[block.mime_type]}
                 part = {"type": "input_audio", "input_audio": audio}
         return part | breakpoint_of(block.cache) if self._breakpoints else part
+
+
+def _in_content(block: AssistantBlock) -> Text | Thinking | None:
+    """The block as a part of the content; None if it goes elsewhere. Thinking that came in the text goes back there,
+    between its tags: servers that want it take it out themselves."""
+    match block:
+        case Text():
+            return block
+        case Thinking(signature=signature) if signature == IN_CONTENT:
+            return block
+        case Thinking(signature=str(tag)) if tag.startswith("<"):
+            return Text(text=f"{tag}\n{block.thinking}\n</{tag[1:]}")
+        case _:
+            return None
 
 
 def _call(call: ToolCall) -> _JSON:

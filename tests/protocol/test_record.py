@@ -40,7 +40,7 @@ FROZEN = {
     "v3-heads.json": "9ac4eef250955c8eb4f1985422f1aa53d0fe87b16682237924705f0ae1bf2d25",
     "v3-entries.json": "cde912f0efa5ae8d12287fd8aa29cd836fca5e698a4d24fc71ef7e5b6e96b1ff",
     "v4-heads.json": "d756e8ce5b20460d1df85053ec49e7222a8ea3cb711da4e75bbac073c1fe227b",
-    "v4-entries.json": "37cddefeeeb6b253d83be8c991e4e5264af6d3f7fe09f07c746462748149f7b8",
+    "v4-entries.json": "8e2732913f5ea7341c45593129392837d0be7c503abdf5be3090adb85abf414a",
 }
 
 
