@@ -19,7 +19,7 @@ from .loose import read_or_none
 from .opaque_blocks import carried
 from .openai_chat_request import IN_CONTENT, SIGNED_FIELDS, build_request
 from .openai_models import cost_of, usage_of
-from .reasoning_details import FIELD, ReasoningDetails
+from .reasoning_details import BLOCKS, FIELD, ReasoningDetails
 from .thinking_tags import ThinkingTags, thinking_tags
 
 __all__ = ["ADAPTER", "Decoder"]
@@ -52,6 +52,7 @@ class _Delta(msgspec.Struct, frozen=True, gc=False):
     reasoning_content: str | None = None  # DeepSeek, vLLM, llama.cpp, Qwen
     reasoning: str | None = None  # OpenRouter, Groq, later vLLM; some send both, with the same text
     reasoning_details: list[Any] | None = None  # OpenRouter, Vercel
+    thinking_blocks: list[Any] | None = None  # LiteLLM
     annotations: list[dict[str, Any]] | None = None  # what the text rests on
     tool_calls: list[_CallDelta] | None = None
     extra_content: dict[str, Any] | None = None  # Google's: the signature of a text may be in it
@@ -166,13 +167,17 @@ class Decoder(EventStreamDecoder):
                 self._finish = choice.finish_reason or self._finish
 
     def _grow(self, delta: _Delta) -> None:
-        shown = self._detail(delta.reasoning_details) if delta.reasoning_details else ""
+        shown = ""
+        if delta.reasoning_details:
+            shown = self._detail(FIELD, delta.reasoning_details)
+        if delta.thinking_blocks:
+            shown = self._detail(BLOCKS, delta.thinking_blocks) or shown
         if delta.reasoning_content:
             self._write("reasoning_content", delta.reasoning_content)
         elif delta.reasoning:
             self._write("reasoning", delta.reasoning)
         elif shown:
-            self._write(FIELD, shown)
+            self._write(FIELD, shown)  # of either field: it goes back in the details alone
         if isinstance(delta.content, str):
             self._say(delta.content)
         elif delta.content:
@@ -214,9 +219,9 @@ class Decoder(EventStreamDecoder):
             self._source = source
         self.writer.grow(self._block, text)
 
-    def _detail(self, pieces: list[Any]) -> str:
+    def _detail(self, field: str, pieces: list[Any]) -> str:
         before = self._details.chars
-        shown = self._details.add(pieces)
+        shown = self._details.add(field, pieces)
         self.writer.count(self._details.chars - before)
         return shown
 

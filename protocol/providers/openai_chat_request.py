@@ -45,7 +45,7 @@ from .openai_caching import breakpoint_of, cache_fields, cache_key, cache_wish, 
 from .openai_chat_options import option_fields, reasoning_fields, sampling_fields
 from .openai_chat_turns import marked, turns_of
 from .openai_models import at_openai, data_url, file_name, generation
-from .reasoning_details import FIELD, details_in
+from .reasoning_details import details_in
 from .strict_schema import is_strict
 
 __all__ = ["IN_CONTENT", "SIGNED_FIELDS", "build_request"]
@@ -220,8 +220,8 @@ def _write_thought(written: _JSON, thought: Thinking) -> None:
     field, details = details_in(thought.signature)
     if field in REASONING_FIELDS and thought.thinking:
         written[field] = written.get(field, "") + thought.thinking
-    if details:
-        written[FIELD] = written.get(FIELD, []) + details
+    for name, each in details.items():
+        written[name] = written.get(name, []) + each
 
 
 def _signed_fields(signature: str | None) -> _JSON:

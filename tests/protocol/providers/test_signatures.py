@@ -156,3 +156,44 @@ def test_details_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("adjourn.protocol.providers.message_writer.MAX_MESSAGE_CHARS", 300)
     message = chat(*[chunk(reasoning_details=[ENCRYPTED | {"data": str(at) * 99}]) for at in range(9)], model=ROUTED)
     assert message.error_message == "the model's message has more than 300 characters"
+
+
+# LiteLLM's thinking blocks: reasoning of Anthropic's models, signed, in a field of their own.
+
+LITELLM = ModelDescriptor(id="claude", api="openai-completions", provider="litellm", base_url="http://127.0.0.1:4000")
+
+
+def thought(text: str, signature: str | None = None, **delta: Any) -> dict[str, Any]:
+    return chunk(thinking_blocks=[{"type": "thinking", "thinking": text, "signature": signature}], **delta)
+
+
+def test_thinking_blocks_go_back_whole_and_signed() -> None:
+    message = chat(
+        thought("Let me ", reasoning_content="Let me "),
+        thought("look.", reasoning_content="look."),
+        thought("", "c2ln"),
+        thought("And again.", reasoning_content="And again."),
+        thought("", "c2ln2"),
+        chunk(thinking_blocks=[{"type": "redacted_thinking", "data": "aGlkZGVu"}]),
+        chunk(tool_calls=[called(0)]),
+        chunk("tool_calls"),
+        "[DONE]",
+        model=LITELLM,
+    )
+    [thinking] = [block for block in message.content if isinstance(block, Thinking)]
+    assert thinking.thinking == "Let me look.And again."
+    back = turn(message, LITELLM)
+    assert back["thinking_blocks"] == [
+        {"type": "thinking", "thinking": "Let me look.", "signature": "c2ln"},
+        {"type": "thinking", "thinking": "And again.", "signature": "c2ln2"},
+        {"type": "redacted_thinking", "data": "aGlkZGVu"},
+    ]
+    assert back["reasoning_content"] == "Let me look.And again."
+    assert "thinking_blocks" not in turn(message, ROUTED)
+
+
+def test_thinking_that_stands_only_in_thinking_blocks_is_shown() -> None:
+    message = chat(thought("Let me look."), thought("", "c2ln"), chunk("stop", content="four"), model=LITELLM)
+    assert [type(block) for block in message.content] == [Thinking, Text]
+    assert "reasoning_content" not in turn(message, LITELLM)
+    assert turn(message, LITELLM)["thinking_blocks"][0]["signature"] == "c2ln"
