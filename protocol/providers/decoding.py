@@ -60,7 +60,7 @@ class StreamDecoder(ABC):
     def feed(self, data: bytes) -> list[StreamEvent]:
         """What `data` makes."""
         try:
-            if not self.ended and not self.paused:
+            if not (self.writer.ended or self.paused):
                 self.receive(data)
         except WireError as error:
             self.writer.fail(str(error), error.kind)

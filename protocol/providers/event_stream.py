@@ -35,7 +35,7 @@ class EventStreamDecoder(StreamDecoder):
 
     def receive(self, data: bytes) -> None:
         for event in self._sse.feed(data):
-            if self.ended or self.paused:
+            if self.writer.ended or self.paused:
                 return
             self._receive_event(event)
 

@@ -139,7 +139,9 @@ class MessageWriter:
         if index != self._growing:
             self._join()
             self._growing = index
-        self.count(len(delta))
+        self._chars += len(delta)
+        if self._chars > MAX_MESSAGE_CHARS:
+            self.count(0)
         self._pieces.append(delta)
 
     def count(self, chars: int) -> None:
@@ -224,7 +226,9 @@ class MessageWriter:
     def _join(self) -> None:
         if self._pieces:
             pieces, self._pieces = self._pieces, []
-            self._put(self._open[self._growing](content_index=self._growing, delta="".join(pieces)))
+            event = self._open[self._growing](content_index=self._growing, delta="".join(pieces))
+            self._partial.apply(event)
+            self._events.append(event)
 
     def _put(self, event: StreamDelta) -> None:
         self._partial.apply(event)

@@ -179,7 +179,10 @@ class Decoder(EventStreamDecoder):
         elif shown:
             self._write(FIELD, shown)  # of either field: it goes back in the details alone
         if isinstance(delta.content, str):
-            self._say(delta.content)
+            if self._tags is None:
+                self._write("", delta.content)
+            else:
+                self._say(delta.content)
         elif delta.content:
             self._grow_by_parts(delta.content)
         if delta.refusal:
@@ -252,7 +255,9 @@ class Decoder(EventStreamDecoder):
 
     def _grow_call(self, delta: _CallDelta) -> None:
         function = delta.function or _Function()
-        signature = _signature(delta.extra_content, delta.provider_specific_fields)
+        signature = None
+        if delta.extra_content or delta.provider_specific_fields:
+            signature = _signature(delta.extra_content, delta.provider_specific_fields)
         self.calls.piece(delta.index, delta.id or "", function.name or "", function.arguments or "", signature)
 
     def _end_blocks(self) -> None:
