@@ -47,6 +47,7 @@ from .openai_chat_turns import marked, turns_of
 from .openai_models import at_openai, data_url, file_name, generation
 from .reasoning_details import details_in
 from .strict_schema import is_strict
+from .unsupported import unsupported
 
 __all__ = ["IN_CONTENT", "SIGNED_FIELDS", "build_request"]
 
@@ -82,7 +83,7 @@ def build_request(model: ModelDescriptor, context: Context, options: ModelOption
     }
     if compat.supports_usage_in_streaming is not False:
         body["stream_options"] = {"include_usage": True}
-    body |= _tools(model, context, compat)
+    body |= _tools(model, context, options, compat)
     with_tools = "tools" in body
     body |= option_fields(options, compat, with_tools=with_tools)
     body |= reasoning_fields(model, options, compat, with_tools=with_tools)
@@ -100,9 +101,11 @@ def build_request(model: ModelDescriptor, context: Context, options: ModelOption
     return HTTPRequest("POST", "/chat/completions", headers, codec.to_json(body))
 
 
-def _tools(model: ModelDescriptor, context: Context, compat: Compat) -> _JSON:
+def _tools(model: ModelDescriptor, context: Context, options: ModelOptions, compat: Compat) -> _JSON:
     if not context.tools or not model.tools:
         return {}
+    if options.tool_choice == "none" and unsupported(model, options):
+        return {}  # the last turn of a run near its limits asks for it, whatever the server takes
     tools: list[_JSON] = []
     for tool in context.tools:
         function: _JSON = {"name": tool.name, "description": tool.description, "parameters": tool.parameters}

@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from adjourn.protocol.messages import AssistantMessage, ModelDescriptor, Text, ToolCall, ToolResultMessage, user
+from adjourn.protocol.messages import AssistantMessage, Compat, ModelDescriptor, Text, ToolCall, ToolResultMessage, user
 from adjourn.protocol.options import ModelOptions
 from adjourn.protocol.providers import ADAPTERS
 from adjourn.protocol.providers.adapter import Context
@@ -38,11 +38,22 @@ def test_ollama_has_no_choice_so_it_gets_no_tools() -> None:
     assert "tools" in asked("ollama-chat", LOOK, options=ModelOptions())
 
 
+@pytest.mark.parametrize("compat", [Compat(tool_choices=("auto",)), Compat(refused_fields=("tool_choice",))])
+def test_a_server_that_has_no_such_choice_gets_no_tools(compat: Compat) -> None:
+    body = asked("openai-completions", LOOK, compat=compat)
+    assert not {"tools", "tool_choice"} & body.keys()
+
+
 @pytest.mark.parametrize("api", ["openai-completions", "openai-responses", "ollama-chat"])
 def test_without_tools_nothing_is_said_of_them(api: str) -> None:
     assert not {"tools", "tool_choice"} & asked(api).keys()
 
 
-def asked(api: str, *tools: ToolSpec, options: ModelOptions = ModelOptions(tool_choice="none")) -> dict[str, Any]:  # noqa: B008
-    model = ModelDescriptor(id="m", api=api, provider="p")
+def asked(
+    api: str,
+    *tools: ToolSpec,
+    options: ModelOptions = ModelOptions(tool_choice="none"),  # noqa: B008  # frozen
+    compat: Compat | None = None,
+) -> dict[str, Any]:
+    model = ModelDescriptor(id="m", api=api, provider="p", compat=compat)
     return msgspec.json.decode(ADAPTERS[api].build_request(model, Context(LOOKED, tools=tools), options).body)
