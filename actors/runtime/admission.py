@@ -35,7 +35,8 @@ def check_given(given: Input, bounds: Bounds) -> None:
     match given:
         case Decide():
             bounds.check("decision", _size(given.decision))
-            bounds.check("arguments", _size(given.arguments))
+            if given.arguments is not None:
+                bounds.check("arguments", _size(given.arguments))
         case Decline() | Abort():
             bounds.check("reason", _size(given.reason))
         case _:
@@ -126,8 +127,9 @@ def check_start(
     try:
         plain = given if isinstance(given, str) else msgspec.to_builtins(messages)
         codec.check_value(plain)
-        codec.check_value(dict(metadata))
-        bounds.check("metadata", _size(metadata))
+        if metadata:
+            codec.check_value(dict(metadata))
+            bounds.check("metadata", _size(metadata))
         size = len(codec.to_json([plain, metadata]))
     except (codec.CodecError, TypeError) as error:
         raise InvalidParams(f"input or metadata: {error}") from error

@@ -23,8 +23,9 @@ class Changes:
 
     def saved(self, head: Head) -> None:
         """Tell the watchers that a run was saved."""
-        for watcher in tuple(self._watchers):
-            watcher(head, False)
+        if self._watchers:
+            for watcher in tuple(self._watchers):
+                watcher(head, False)
 
     def deleted(self, head: Head) -> None:
         """Tell the watchers that a run was deleted."""

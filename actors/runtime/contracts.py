@@ -69,12 +69,14 @@ def check_code(agent: Agent, history: History, transition: Transition) -> None:
     """
     head = transition.head
     assert head is not None
-    decided = {
-        entry.tool_call_id: entry
-        for entry in transition.append
-        if type(entry) is DecisionEntry and entry.digest is not None
-    }
-    started = {effect.tool_call_id for effect in transition.effects if type(effect) is StartTool}
+    decided: dict[str, DecisionEntry] = {}
+    started: set[str] = set()
+    for entry in transition.append:
+        if type(entry) is DecisionEntry and entry.digest is not None:
+            decided[entry.tool_call_id] = entry
+    for effect in transition.effects:
+        if type(effect) is StartTool:
+            started.add(effect.tool_call_id)
     if not (decided or started):
         return
     message = _turn_message(history, transition)

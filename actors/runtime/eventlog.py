@@ -9,7 +9,6 @@ on from there. The numbers of the events in the ring have no gaps.
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from sys import getsizeof
 
 import trio
 
@@ -32,7 +31,7 @@ from .cursor import BELOW, Cursor
 from .item import Item
 from .memory_budget import Share
 from .ring import Ring
-from .weight import ALONE, EVENT, weigh_event, weigh_part, weigh_snapshot
+from .weight import ALONE, EVENT, weigh_event, weigh_snapshot
 
 __all__ = ["EventLog", "EventLogStatistics"]
 
@@ -48,6 +47,8 @@ MAX_LAG = 64  # events by which a lossless reader may trail before producers wai
 _TURNING = frozenset({AgentPaused, AgentResume, AgentEnd})
 _PIECES = frozenset({MessageStart, MessageUpdate})
 _VOIDING = frozenset({MessageStart, MessageEnd, AgentRetry, AgentResume, AgentEnd})  # what was streamed is kept no more
+
+_NOTED = _TURNING | _PIECES | _VOIDING | ALONE | {ToolExecutionEnd}  # kinds that change more than the log's sizes
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,40 +133,43 @@ class EventLog:
 
     # For the run.
 
-    def publish(self, events: Sequence[Event], time: int) -> None:
+    def publish(self, events: Sequence[Event], time: int, sizes: list[int] | None = None) -> None:
         """Add events, numbered on from the latest, and wake the watchers that wait for them. Never waits.
 
-        `time` is in ms since the epoch.
+        `time` is in ms since the epoch. `sizes`: what is to be booked for each, of pieces of one message.
         """
         if not events:
             return
         turning: Event | None = None
-        sizes: list[int] = []
         alone, kept, streamed, turn = 0, 0, self._streamed, self._turn_bytes
-        for event in events:
-            if type(event) is MessageUpdate:  # nearly all of them: weighed here, without a call
-                delta = event.assistant_message_event
-                text = getattr(delta, "delta", None)
-                keeps = weigh_part(delta) if text is None else getsizeof(text)
-                sizes.append(EVENT + keeps)
-                streamed += keeps
+        if sizes is not None:
+            if type(events[0]) is MessageStart:
+                kept, streamed = -streamed, 0
+            pieces = sum(sizes) - EVENT * len(sizes)
+            kept += pieces
+            streamed += pieces
+        else:
+            sizes = []
+            for event in events:
+                kind = type(event)
+                keeps, shown = (0, turn) if kind is TurnEnd and turn is not None else weigh_event(event)
+                sizes.append(EVENT + keeps + shown)
                 kept += keeps
-                continue
-            kind = type(event)
-            keeps, shown = (0, turn) if kind is TurnEnd and turn is not None else weigh_event(event)
-            sizes.append(EVENT + keeps + shown)
-            kept += keeps
-            if kind in ALONE:
-                alone += shown
-            if kind in _VOIDING:
-                kept -= streamed
-                streamed = keeps if kind is MessageStart else 0
-            if kind in _TURNING:
-                turning = event
-            elif kind is MessageEnd:
-                turn = keeps
-            elif kind is ToolExecutionEnd and turn is not None:
-                turn += keeps
+                if kind not in _NOTED:
+                    continue
+                if kind is MessageUpdate:
+                    streamed += keeps
+                elif kind in ALONE:
+                    alone += shown
+                if kind in _VOIDING:
+                    kept -= streamed
+                    streamed = keeps if kind is MessageStart else 0
+                if kind in _TURNING:
+                    turning = event
+                elif kind is MessageEnd:
+                    turn = keeps
+                elif kind is ToolExecutionEnd and turn is not None:
+                    turn += keeps
         # From here on nothing can fail.
         ring = self.ring
         self.seq += len(sizes)

@@ -15,10 +15,16 @@ class FairLock:
         self._held = False
         self._waiting: trio.lowlevel.ParkingLot | None = None
 
+    def acquire_nowait(self) -> bool:
+        """Take it if it is free; return whether it was."""
+        if self._held:
+            return False
+        self._held = True
+        return True
+
     async def acquire(self) -> None:
         """Wait for it; not a checkpoint where it is free. Cancelled, it was not taken."""
-        if not self._held:
-            self._held = True
+        if self.acquire_nowait():
             return
         if self._waiting is None:
             self._waiting = trio.lowlevel.ParkingLot()

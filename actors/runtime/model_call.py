@@ -7,9 +7,9 @@ business; where there is none, nothing of it is in the way.
 
 import logging
 from collections.abc import Sequence
-from contextlib import aclosing
 from functools import reduce
-from typing import Any
+from sys import getsizeof
+from typing import Any, Protocol
 
 import msgspec
 import trio
@@ -25,6 +25,9 @@ from ...protocol.events import (
     MessageUpdate,
     Start,
     StreamDelta,
+    TextDelta,
+    ThinkingDelta,
+    ToolcallDelta,
     ToolcallStart,
     UsageSoFar,
 )
@@ -35,10 +38,11 @@ from ...protocol.transitions import ModelDone, ModelRefused
 from ...protocol.turns import is_last_turn
 from ..agent import Agent
 from ..core.faults import foreign_error, internal_error
-from ..middleware.chain import ModelChain, Show, around
+from ..middleware.chain import ModelChain, around
 from ..middleware.interface import EndRun, ModelOutcome
 from ..models.language_model import ModelRequest
 from ..tools.gates import gate_of
+from .weight import EVENT, MESSAGE, TEXT, weigh_update
 
 __all__ = ["ModelCall"]
 
@@ -47,11 +51,21 @@ logger = logging.getLogger("adjourn.runs")
 CHECKPOINT_CHUNKS = 64
 MAX_SAID = 256  # events of a message that wait to be put together
 
+_TEXTS = frozenset({TextDelta, ThinkingDelta, ToolcallDelta})
+
+
+class ShowPieces(Protocol):
+    """Publishes events ahead of durability; `sizes` is what the run's log books for each, where that is known."""
+
+    async def __call__(self, events: Sequence[Event], sizes: list[int] | None = None) -> None:
+        """Publish them."""
+        ...
+
 
 class ModelCall:
     """One model call."""
 
-    def __init__(self, agent: Agent, head: Head, history: History, key: str, now: int, show: Show) -> None:
+    def __init__(self, agent: Agent, head: Head, history: History, key: str, now: int, show: ShowPieces) -> None:
         model = history.spec.model
         self._agent, self._head, self._history, self._key, self._show = agent, head, history, key, show
         self._opening = AssistantMessage(
@@ -184,13 +198,16 @@ class ModelCall:
         task = trio.lowlevel.current_task()
         where = f"the model of run {self._head.id}"
         try:
-            async with aclosing(self._agent.language_model.stream(request)) as stream:
+            stream = self._agent.language_model.stream(request)
+            try:
                 chunks = 0
                 async for chunk in stream:
                     await self._take(chunk)
                     chunks += 1
                     if chunks % CHECKPOINT_CHUNKS == 0:  # a model that never waits must not stop the process
                         await trio.lowlevel.checkpoint()
+            finally:
+                await stream.aclose()  # noqa: ASYNC102  # cleanup that awaits is shielded inside: see `LanguageModel`
             ended = self._final or self._failed("the model's stream ended before its message did")
             message = self._checked(ended)
         except BaseException as raised:  # noqa: ASYNC103  # foreign_error raises what is ours
@@ -203,34 +220,46 @@ class ModelCall:
     async def _take(self, chunk: Sequence[Any]) -> None:
         """Take in a chunk of the stream. It should hold `StreamEvent`s; other people's code may give anything."""
         events: list[Event] = []
+        sizes: list[int] = []
         # By exact type: an isinstance check that fails takes seven times as long.
         for event in chunk:
-            if type(event) is UsageSoFar:
+            kind: Any = type(event)
+            if kind in _TEXTS and self._begun and self._final is None:  # nearly all of them
+                text = event.delta
+                if type(text) is not str or type(event.content_index) is not int:
+                    raise TypeError(f"no event of a model's stream: {event!r}")  # found here, not when it is folded
+                sizes.append(EVENT + (TEXT + len(text) if text.isascii() else getsizeof(text)))
+                self._said.append(event)
+                events.append(MessageUpdate(assistant_message_event=event))
+            elif kind is UsageSoFar:
                 self._usage = event.usage
-            elif type(event) is Done:
+            elif kind is Done:
                 self._final = event.message
-            elif type(event) is Failed:
+            elif kind is Failed:
                 self._failure = event
                 self._final = msgspec.structs.replace(event.error, stop_reason=event.reason)
             elif self._final is None:
                 if not self._begun:
                     self._begun = True
                     events.append(MessageStart(message=self._opening))
-                if type(event) is Start:
+                    sizes.append(EVENT + MESSAGE)
+                if kind is Start:
                     continue
                 if type(event.content_index) is not int or type(getattr(event, "delta", "")) is not str:
-                    raise TypeError(f"no event of a model's stream: {event!r}")  # found here, not when it is folded
-                if type(event) is ToolcallStart:
+                    raise TypeError(f"no event of a model's stream: {event!r}")
+                if kind is ToolcallStart:
                     minted = call_id(self._key, event.content_index)
                     event = msgspec.structs.replace(event, id=minted, provider_id=event.id)
+                update = MessageUpdate(assistant_message_event=event)
+                sizes.append(EVENT + weigh_update(update))
                 self._said.append(event)
-                events.append(MessageUpdate(assistant_message_event=event))
+                events.append(update)
         if self._said:
             self._shown = True
             if len(self._said) >= MAX_SAID:
                 _ = self.partial
         if events:
-            await self._show(events)
+            await self._show(events, sizes)
 
     def _failed(self, text: str) -> AssistantMessage:
         return msgspec.structs.replace(

@@ -99,7 +99,8 @@ class RunState:
         """
         wait_s, longest = BACKOFF_S
         while True:
-            await self._lock.acquire()
+            if not self._lock.acquire_nowait():
+                await self._lock.acquire()
             try:
                 if self.doubt is not None:
                     await self._settle_doubt(self.doubt)
@@ -197,10 +198,10 @@ class RunState:
 
     # What is shown.
 
-    async def show(self, events: Sequence[Event]) -> None:
+    async def show(self, events: Sequence[Event], sizes: list[int] | None = None) -> None:
         """Publish ahead of durability: once lossless readers have room, between commits, with reserved numbers.
 
-        Raises: trio.ClosedResourceError, once the run is over or has left memory.
+        `sizes`: as in `EventLog.publish`. Raises: trio.ClosedResourceError, once the run is over or has left memory.
         """
         for at in range(0, len(events), MAX_SHOWN):
             part = events[at : at + MAX_SHOWN]
@@ -214,7 +215,7 @@ class RunState:
                 else:
                     await self.commit(Reserve(), insist=True)
                 self._check_showing()
-            self.publish(part, self.services.now())
+            self.publish(part, self.services.now(), sizes and sizes[at : at + MAX_SHOWN])
 
     def _check_showing(self) -> None:
         if self.head.status in FINAL or self.carrier is GONE:
@@ -224,9 +225,9 @@ class RunState:
         settled = self.doubt is None and not self._lock.locked()
         return settled and self.log.has_room and self.log.seq + count <= self.head.seq_ceiling
 
-    def publish(self, events: Sequence[Event], time: int) -> None:
-        """Add events to the run's log, and let the agent's taps see them. `time` in ms."""
-        self.log.publish(events, time)
+    def publish(self, events: Sequence[Event], time: int, sizes: list[int] | None = None) -> None:
+        """Add events to the run's log, and let its taps see them. `time`, `sizes`: as in `EventLog.publish`."""
+        self.log.publish(events, time, sizes)
         if self.taps is not None:
             self.taps.see(events, self.log.seq, time)
             self._tell_of_taps(self.taps, time)

@@ -144,7 +144,8 @@ class Runtime:
             await self.supervisor.stop_child(name)
 
     def _saved(self, head: Head) -> None:
-        self._alarm.note(head)
+        if head.next_due is not None:
+            self._alarm.note(head.next_due)
         self.changes.saved(head)
 
 

@@ -38,10 +38,10 @@ class Alarm:
         self._rung = False
         self._changed = trio.Event()
 
-    def note(self, head: Head) -> None:
-        """Note when a run that was saved falls due. A sweeper that is at work isn't disturbed."""
-        if head.next_due is not None and head.next_due < self.soonest:
-            self.soonest = head.next_due
+    def note(self, next_due: int) -> None:
+        """Note when a run falls due, in ms. A sweeper that is at work isn't disturbed."""
+        if next_due < self.soonest:
+            self.soonest = next_due
             self._changed.set()
 
     def ring(self) -> None:
@@ -113,7 +113,7 @@ class Sweeper:
         await self._bring_back()
         await self._do_due()
         for head in await self._store.due(MAX_INT, 1, after=self._reached):
-            self._alarm.note(head)
+            self._alarm.note(head.next_due or 0)
 
     async def _bring_back(self) -> None:
         """Activate runs that lost their actor."""
@@ -156,8 +156,8 @@ class Sweeper:
     async def _do_one(self, run_id: str, head: Head | None) -> None:
         try:
             left = await self._activation.do_due(run_id, head)
-            if left is not None:
-                self._alarm.note(left)
+            if left is not None and left.next_due is not None:
+                self._alarm.note(left.next_due)
         except StaleEpoch:
             pass  # the store's new owner does it
         except Exception as error:

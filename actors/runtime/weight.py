@@ -19,6 +19,7 @@ from ...protocol.events import (
     Event,
     MessageEnd,
     MessageStart,
+    MessageUpdate,
     MiddlewareError,
     OpaqueBlock,
     ToolClientExecutePending,
@@ -45,11 +46,12 @@ from ...protocol.messages import (
 )
 from ...protocol.transcript import Snapshot
 
-__all__ = ["ALONE", "EVENT", "EventWeight", "weigh", "weigh_event", "weigh_part", "weigh_snapshot"]
+__all__ = ["ALONE", "EVENT", "MESSAGE", "TEXT", "EventWeight", "weigh", "weigh_event", "weigh_snapshot", "weigh_update"]
 
 EVENT = 256  # an event with its item in the ring; also what surrounds it on the wire
 MESSAGE = 700  # a message without its content, in all the lists and dicts that have it; also its usage on the wire
 BLOCK = 100
+TEXT = getsizeof("")  # of a text in ASCII, beside its characters
 CALL = 400  # also a piece of a message that has no text
 MANY = 1_000  # parts of plain data that Python is asked for the size of
 PART = 48  # what each brace, bracket, comma and colon of JSON stands for: an object, its place in a container, or both
@@ -79,13 +81,17 @@ def weigh_snapshot(snapshot: Snapshot) -> int:
     return _messages(snapshot.messages) + calls + weigh(snapshot.metadata) + weigh(snapshot.error)
 
 
-def weigh_part(delta: Any) -> int:
-    """The weight of a `StreamDelta` that has no text."""
+def weigh_update(event: MessageUpdate) -> int:
+    """The weight of a piece of a message. The run's state keeps it until the message ends."""
+    delta = event.assistant_message_event
+    text = getattr(delta, "delta", None)
+    if text is not None:
+        return getsizeof(text)
     return CALL + (_opaque(delta.block) if type(delta) is OpaqueBlock else 0)
 
 
 def weigh_event(event: Event) -> EventWeight:
-    """The weight of an event that is no `message_update`, told apart by who holds what."""
+    """The weight of an event, told apart by who holds what."""
     weigh_it = _WEIGHTS.get(type(event))
     return _PLAIN if weigh_it is None else weigh_it(event)
 
@@ -146,10 +152,11 @@ def _opaque(block: Opaque) -> int:
 def _data(root: Any) -> int:
     size, parts = 0, [root]
     for part in parts:  # the list grows meanwhile
-        size += getsizeof(part)
         kind = part.__class__
-        if kind is str:
+        if kind is str and part.isascii():
+            size += TEXT + len(part)
             continue
+        size += getsizeof(part)
         if kind is dict:
             parts += part
             parts += part.values()
@@ -221,8 +228,12 @@ def _message_end(event: MessageEnd) -> EventWeight:
     return _message(event.message), 0
 
 
+def _message_update(event: MessageUpdate) -> EventWeight:
+    return weigh_update(event), 0
+
+
 def _tool_start(event: ToolExecutionStart) -> EventWeight:
-    return CALL, weigh(event.args)
+    return CALL, len(to_json(event.args))
 
 
 def _tool_update(event: ToolExecutionUpdate) -> EventWeight:
@@ -236,7 +247,7 @@ def _tool_end(event: ToolExecutionEnd) -> EventWeight:
 
 def _decision_pending(event: ToolDecisionPending) -> EventWeight:
     schemas = _schema(event.schema) + (0 if event.parameters is None else _schema(event.parameters))
-    return CALL, weigh(event.input) + schemas + len(event.description)
+    return CALL, len(to_json(event.input)) + schemas + len(event.description)
 
 
 def _decision_resolved(event: ToolDecisionResolved) -> EventWeight:
@@ -244,10 +255,11 @@ def _decision_resolved(event: ToolDecisionResolved) -> EventWeight:
 
 
 def _client_pending(event: ToolClientExecutePending) -> EventWeight:
-    return CALL, weigh(event.input)
+    return CALL, len(to_json(event.input))
 
 
 _WEIGHTS: dict[type, Callable[[Any], EventWeight]] = {
+    MessageUpdate: _message_update,
     AgentStart: _agent_start,
     AgentEnd: _agent_end,
     AgentRetry: _said,

@@ -31,7 +31,7 @@ def call_of(*chunks):
     agent, shown = Agent(name="a", model=Said(*chunks)), []
     begun = begin(Begin(run_id="r", nonce="n", spec=agent.spec(), input=(user("hi"),)), 1)
 
-    async def show(events):
+    async def show(events, sizes=None):
         shown.extend(events)
 
     return ModelCall(agent, begun.head, History(begun.append), "n_2", 1, show), shown
