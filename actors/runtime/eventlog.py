@@ -9,6 +9,7 @@ on from there. The numbers of the events in the ring have no gaps.
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Protocol
 
 import trio
 
@@ -73,6 +74,22 @@ class EventLogStatistics:
     """What all of it takes in memory, about: ring, fold, encodings, and the run itself if that is in memory."""
 
 
+class Keeper(Protocol):
+    """What keeps the logs of many runs, and hears of their watchers."""
+
+    def watched_first(self, log: "EventLog") -> None:
+        """Hear that the first watcher comes."""
+        ...
+
+    def up_to_date(self, log: "EventLog") -> None:
+        """Hear that a watcher has taken all there is."""
+        ...
+
+    def unwatched(self, log: "EventLog") -> None:
+        """Hear that the last watcher has gone."""
+        ...
+
+
 class EventLog:
     """The log of one run. It outlives the run's actor for as long as somebody watches.
 
@@ -94,14 +111,12 @@ class EventLog:
         "_turn_bytes",
         "_waiting",
         "is_loaded",
+        "keeper",
         "ring",
         "run_id",
         "seq",
         "share",
         "status",
-        "unwatched",
-        "up_to_date",
-        "watched_first",
     )
 
     def __init__(self, run_id: str, *, seq: int = 0, fold: Transcript | None = None) -> None:
@@ -121,9 +136,7 @@ class EventLog:
         self.status: Status = self._fold.status
         self._cursors: dict[Cursor, None] = {}  # in the order in which they were opened
         self._lossless: dict[Cursor, None] = {}  # the lossless ones among them
-        self.watched_first: Callable[[EventLog], None] | None = None  # called when the first watcher comes
-        self.unwatched: Callable[[EventLog], None] | None = None  # called when the last watcher goes
-        self.up_to_date: Callable[[EventLog], None] | None = None  # called when a watcher has taken all there is
+        self.keeper: Keeper | None = None
         self.is_loaded = True  # whether it has the run's state
         self._room: trio.Event | None = None  # set when lossless readers have caught up
         self._turn: trio.Event | None = None  # set when the status changes, or nothing will follow
@@ -263,8 +276,8 @@ class EventLog:
             after = self._begin
         place = BELOW if after is None or after > self.seq else self.ring.top - (self.seq - after)
         cursor = Cursor(self, place, lossless, wake)
-        if not self.watched and self.watched_first is not None:
-            self.watched_first(self)
+        if self.keeper is not None and not self.watched:
+            self.keeper.watched_first(self)
         self._cursors[cursor] = None
         if lossless:
             self._lossless[cursor] = None
@@ -274,8 +287,8 @@ class EventLog:
         """Wait until the status changes, or no event will follow. The waiting task counts as a watcher."""
         if self._turn is None:
             self._turn = trio.Event()
-        if not self.watched and self.watched_first is not None:
-            self.watched_first(self)
+        if self.keeper is not None and not self.watched:
+            self.keeper.watched_first(self)
         self._waiting += 1
         try:
             await self._turn.wait()
@@ -323,8 +336,8 @@ class EventLog:
 
     def cursor_waits(self) -> None:
         """Hear that a cursor has taken all there is."""
-        if self.up_to_date is not None:
-            self.up_to_date(self)
+        if self.keeper is not None:
+            self.keeper.up_to_date(self)
 
     def caught_up(self) -> None:
         """Evict what a lossless cursor has taken or let go, and wake producers if there is room again."""
@@ -401,8 +414,8 @@ class EventLog:
             cursor.notify()
 
     def _report_unwatched(self) -> None:
-        if not self.watched and self.unwatched is not None:
-            self.unwatched(self)
+        if self.keeper is not None and not self.watched:
+            self.keeper.unwatched(self)
 
     def _set_status(self, status: Status) -> None:
         self.status = status

@@ -6,7 +6,6 @@ Reading and watching never activate a run: where the run is not in memory, its l
 from collections import OrderedDict
 from collections.abc import Container, Generator
 from contextlib import contextmanager
-from functools import partial
 
 import trio
 
@@ -47,7 +46,7 @@ class LogCache:
             if run_id in self._loading:  # by somebody who may keep it for all: many at once would take its size each
                 await self._loading[run_id].wait()
             elif (log := await self._load(run_id, None if log is None else log.seq)) is not None:
-                self._up_to_date(log)  # who reads it without watching it needs it for no longer than this moment
+                self.up_to_date(log)  # who reads it without watching it needs it for no longer than this moment
                 break
         return log
 
@@ -99,9 +98,9 @@ class LogCache:
     def release(self, log: EventLog) -> None:
         """Let go of the log of a run that has left memory: where it is watched, of what its watchers don't need."""
         if log.watched:
-            self._up_to_date(log)
+            self.up_to_date(log)
         else:
-            self._unwatched(log)
+            self.unwatched(log)
 
     def forget(self, run_id: str) -> None:
         """Close the log of a deleted run; its watchers finish with what they have."""
@@ -127,13 +126,15 @@ class LogCache:
         return log
 
     def _listen(self, log: EventLog) -> None:
-        log.watched_first, log.up_to_date, log.unwatched = self._watched_first, self._up_to_date, self._unwatched
+        log.keeper = self
 
-    def _watched_first(self, log: EventLog) -> None:
+    def watched_first(self, log: EventLog) -> None:
+        """Hold the log for its watchers."""
         if self._known(log.run_id) in (None, log):
             self._hold(log)
 
-    def _unwatched(self, log: EventLog) -> None:
+    def unwatched(self, log: EventLog) -> None:
+        """Let go of the log, unless its run is in memory: that of an ended run is kept for a while."""
         if log.run_id not in self._active and self.live.get(log.run_id) is log:
             if log.status in FINAL and log.is_loaded:
                 del self.live[log.run_id]
@@ -141,13 +142,15 @@ class LogCache:
             else:
                 self._drop(log)
 
-    def _up_to_date(self, log: EventLog) -> None:
+    def up_to_date(self, log: EventLog) -> None:
+        """Note that nobody may want the state of a run that is not in memory."""
         if log.is_loaded and log.run_id not in self._active and self.live.get(log.run_id) is log:
-            self._resting.add(log.run_id, partial(self._unload, log))
+            self._resting.add(log.run_id, self._unload)
 
-    def _unload(self, log: EventLog) -> None:
+    def _unload(self, run_id: str) -> None:
         """Leave of a watched log what its watchers need when there is news of the run."""
-        if not log.is_needed and log.run_id not in self._active:
+        log = self.live.get(run_id)
+        if log is not None and not log.is_needed and run_id not in self._active:
             log.unload()
 
     def _hold(self, log: EventLog) -> None:
@@ -158,9 +161,14 @@ class LogCache:
 
     def _let_rest(self, log: EventLog) -> None:
         self.recent[log.run_id] = log
-        self._resting.add(log.run_id, partial(self._drop, log))
+        self._resting.add(log.run_id, self._forget_recent)
         if len(self.recent) > MAX_RECENT:
             self._drop(next(iter(self.recent.values())))
+
+    def _forget_recent(self, run_id: str) -> None:
+        log = self.recent.get(run_id)
+        if log is not None:
+            self._drop(log)
 
     def _drop(self, log: EventLog) -> None:
         self.live.pop(log.run_id, None)

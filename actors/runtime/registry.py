@@ -4,7 +4,6 @@ A run enters as a supervised child; it leaves when it is over, when it has been 
 """
 
 from collections.abc import Callable
-from functools import partial
 
 import trio
 
@@ -51,6 +50,7 @@ class Registry:
         self._deleted_seq = 0  # the largest number that a run deleted here had
         self._closing = False
         self._rested = trio.Event()  # a run has come to rest
+        self._leave_rested = self._passivate_rested  # bound once for all runs: each parked one holds it
 
     @property
     def is_closing(self) -> bool:
@@ -111,6 +111,11 @@ class Registry:
             actor.leave()
             self.left(actor)
 
+    def _passivate_rested(self, run_id: str) -> None:
+        actor = self.active.get(run_id)
+        if actor is not None:
+            self.passivate(actor)
+
     async def drain(self) -> None:
         """Refuse new work from now on, and wait until nothing is under way: no run on its way in, none that works."""
         self._closing = True
@@ -128,9 +133,8 @@ class Registry:
 
     def rested(self, run_id: str) -> None:
         """Note that a run has parked."""
-        actor = self.active.get(run_id)
-        if actor is not None:
-            self._resting.add(run_id, partial(self.passivate, actor))
+        if run_id in self.active:
+            self._resting.add(run_id, self._leave_rested)
         self._rested.set()
 
     def leave(self) -> None:

@@ -22,11 +22,11 @@ class Resting:
     def __init__(self, budget: MemoryBudget, after_s: float) -> None:
         self.budget = budget
         self._after_s = after_s
-        self._order: OrderedDict[str, tuple[float, Callable[[], None]]] = OrderedDict()
+        self._order: OrderedDict[str, tuple[float, Callable[[str], None]]] = OrderedDict()
         self._looks_at = float("-inf")  # when `run` looks next, on trio's clock; -inf before it has looked
 
-    def add(self, run_id: str, leave: Callable[[], None]) -> None:
-        """Note that something of a run begins to rest. `leave` takes it out of memory, if it still rests.
+    def add(self, run_id: str, leave: Callable[[str], None]) -> None:
+        """Note that something of a run begins to rest. `leave`, called with the id, takes it out of memory if it rests.
 
         `leave` is called at most once: what has gone on meanwhile is added again when it rests again.
         """
@@ -61,7 +61,7 @@ class Resting:
             if since + self._after_s > now and not self.budget.is_exceeded:
                 return False
             del self._order[run_id]
-            leave()
+            leave(run_id)
         return True
 
     def _next_at(self) -> float:

@@ -1,6 +1,7 @@
 """The event log: whatever comes in between, each stream folds to the state of all events, in bounded memory."""
 
 from sys import getsizeof
+from types import SimpleNamespace
 from unittest import mock
 
 import pytest
@@ -477,8 +478,11 @@ def test_a_watcher_is_finished_once_it_has_taken_the_last_event():
 
 def test_first_and_last_watcher_are_reported():
     log, reports = EventLog("run"), []
-    log.watched_first = lambda _: reports.append("first")
-    log.unwatched = lambda _: reports.append("last")
+    log.keeper = SimpleNamespace(
+        watched_first=lambda _: reports.append("first"),
+        up_to_date=lambda _: None,
+        unwatched=lambda _: reports.append("last"),
+    )
     one, two = log.open_cursor(0), log.open_cursor(0)
     one.close()
     one.close()

@@ -245,7 +245,7 @@ async def test_what_leaves_memory_leaves_in_batches_between_which_others_have_th
 
     async with trio.open_nursery() as nursery:
         for number in range(10 * BATCH):
-            resting.add(str(number), lambda number=number: gone.append(number))
+            resting.add(str(number), lambda run_id: gone.append(int(run_id)))
         nursery.start_soon(resting.run, None)
         nursery.start_soon(others)
         await wait_all_tasks_blocked()
