@@ -1,5 +1,7 @@
 """The JSON Schemas of wire types, as documents that describe an API hold them: under `#/components/schemas/`. Pure."""
 
+import re
+import textwrap
 from collections.abc import Iterable
 from typing import Any, cast
 
@@ -11,7 +13,20 @@ __all__ = ["component_schemas"]
 def component_schemas(kinds: Iterable[Any]) -> dict[str, Any]:
     """Return the JSON Schema (2020-12) of each of these types, and of those that they hold, by name."""
     _, components = msgspec.json.schema_components(kinds, ref_template="#/components/schemas/{name}")
-    return _portable(components)
+    return {name: _described(_portable(schema)) for name, schema in components.items()}
+
+
+def _described(schema: dict[str, Any]) -> dict[str, Any]:
+    """Return the schema of a struct with what its docstring says of each field where readers look: at the property."""
+    about, *fields = re.split(r"\n\n *Attributes:\n", schema.get("description", ""))
+    if not fields:
+        return schema
+    properties = dict(schema["properties"])
+    for name, text in re.findall(r"^(\w+): ((?:.|\n +)*)", textwrap.dedent(fields[0]), re.MULTILINE):
+        first, *others = name.strip("_").split("_")
+        key = first + "".join(other.capitalize() for other in others)
+        properties[key] = {**properties[key], "description": " ".join(text.split())}
+    return {**schema, "description": about, "properties": properties}
 
 
 def _portable(schema: Any) -> Any:

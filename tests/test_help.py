@@ -2,15 +2,17 @@
 
 import inspect
 import re
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
 from adjourn.actors import Agent, ModelDescriptor, ModelOptions, ModelRequest, Provider, ToolContext, ToolOptions, tool
 from adjourn.protocol.bounds import Bounds
+from adjourn.protocol.events import Envelope, ErrorInfo, Event, StreamEvent, ToolOutput
 from adjourn.protocol.record import OnExpiry
 
-KINDS = [Agent, Bounds, ModelDescriptor, ModelOptions, ModelRequest, OnExpiry, Provider, ToolContext]
+OPTIONS = [Agent, Bounds, ModelDescriptor, ModelOptions, ModelRequest, OnExpiry, Provider, ToolContext]
+KINDS = [*OPTIONS, Envelope, ErrorInfo, ToolOutput, *get_args(Event), *get_args(StreamEvent)]
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)

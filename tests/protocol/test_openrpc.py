@@ -98,6 +98,14 @@ def test_every_notification_is_there_with_its_params():
         assert {param["name"] for param in TOLD[name]["params"]} == {field.encode_name for field in fields(kind)}
 
 
+def test_what_is_said_of_a_field_stands_at_its_property():
+    schemas = DOCUMENT["components"]["schemas"]
+    envelope = schemas["Envelope"]
+    assert envelope["description"] == "One event on its way to a watcher."
+    assert envelope["properties"]["runId"]["description"] == "the run's id."
+    assert not any("Attributes:" in schema.get("description", "") for schema in schemas.values())
+
+
 def test_every_reference_leads_somewhere():
     found = [node["$ref"] for node in nodes(DOCUMENT) if isinstance(node, dict) and "$ref" in node]
     assert len(found) > 100

@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_typ
 
 import msgspec
 from msgspec.structs import FieldInfo, fields
-from sources import comments_of
+from sources import SECTION, comments_of
 
 from adjourn.protocol import errors, events, limits, messages, methods, timeline, transcript
 
@@ -138,7 +138,9 @@ def _methods() -> str:
 
 
 def paragraph(doc: str | None) -> str:
-    return re.sub(r"\s+", " ", doc or "").strip()
+    """A docstring on one line, without its section of fields."""
+    text = re.split(SECTION, inspect.cleandoc(doc or ""), maxsplit=1, flags=re.MULTILINE)[0]
+    return re.sub(r"\s+", " ", text).strip()
 
 
 def _comment(text: str, indent: str) -> str:

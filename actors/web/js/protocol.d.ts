@@ -182,302 +182,342 @@ export interface Start {
 /** A text block begins. */
 export interface TextStart {
   type: "text_start";
+  /** the block's place in the message, from 0. */
   contentIndex: number;
 }
 
 /** More of a text block. */
 export interface TextDelta {
   type: "text_delta";
+  /** the block's place in the message, from 0. */
   contentIndex: number;
+  /** the text that the block grows by. */
   delta: string;
 }
 
 /** A text block is complete. */
 export interface TextEnd {
   type: "text_end";
+  /** the block's place in the message, from 0. */
   contentIndex: number;
-  /** the provider's, of the whole block */
+  /** the provider's, of the whole block. */
   signature?: string;
+  /** what the text rests on, in the words of the model's API. */
   citations?: Record<string, any>[];
 }
 
 /** A thinking block begins. */
 export interface ThinkingStart {
   type: "thinking_start";
+  /** the block's place in the message, from 0. */
   contentIndex: number;
 }
 
 /** More of a thinking block. */
 export interface ThinkingDelta {
   type: "thinking_delta";
+  /** the block's place in the message, from 0. */
   contentIndex: number;
+  /** the text that the block grows by. */
   delta: string;
 }
 
 /** A thinking block is complete. */
 export interface ThinkingEnd {
   type: "thinking_end";
+  /** the block's place in the message, from 0. */
   contentIndex: number;
-  /** the provider's, of the whole block */
+  /** the provider's, of the whole block. */
   signature?: string;
-  /** there was nothing to read */
+  /** there was nothing to read. */
   redacted?: boolean;
 }
 
 /** A tool call begins. A provider gives its own id; watchers see the runtime's, with the provider's beside it. */
 export interface ToolcallStart {
   type: "toolcall_start";
+  /** the block's place in the message, from 0. */
   contentIndex: number;
+  /** the id of the call: the provider's, and for watchers the runtime's. */
   id: string;
-  /** of the tool */
+  /** the tool's name. */
   name: string;
+  /** the provider's id, for watchers. */
   providerId?: string;
 }
 
 /** More of a tool call's arguments, as JSON text. */
 export interface ToolcallDelta {
   type: "toolcall_delta";
+  /** the block's place in the message, from 0. */
   contentIndex: number;
+  /** the JSON text that the arguments grow by. */
   delta: string;
 }
 
 /** A tool call's arguments are complete. */
 export interface ToolcallEnd {
   type: "toolcall_end";
+  /** the block's place in the message, from 0. */
   contentIndex: number;
-  /** the provider's, of the whole call */
+  /** the provider's, of the whole call. */
   signature?: string;
 }
 
 /** A block that the provider made by itself, whole at once. */
 export interface OpaqueBlock {
   type: "opaque_block";
+  /** the block's place in the message, from 0. */
   contentIndex: number;
+  /** the block. */
   block: Opaque;
 }
 
 /** Why a run failed, for a person and for a program. */
 export interface ErrorInfo {
-  /** as an `AdjournError` names it, or `modelError` or `crashLoop` */
+  /** as an `AdjournError` names it, or `modelError` or `crashLoop`. */
   type: string;
-  /** for a person */
+  /** for a person. */
   message: string;
-  /** of an internal error: the log has the same id */
+  /** of an internal error: the log has the same id. */
   id?: string;
-  /** of a model call's */
+  /** of a model call's. */
   kind?: "transient" | "terminal";
 }
 
 /** What a tool gave back, or has so far. */
 export interface ToolOutput {
-  /** for the model */
+  /** for the model. */
   content: UserBlock[];
-  /** for programs; the model doesn't see them */
+  /** for programs; the model doesn't see them. */
   details?: any;
 }
 
 /** The run begins. At most once in its life, with its input. */
 export interface AgentStart {
   type: "agent_start";
-  /** its name */
+  /** the agent's name. */
   agent: string;
-  /** its open tool calls closed by synthetic results */
+  /** its open tool calls closed by synthetic results. */
   input: Message[];
-  /** the starter's own */
+  /** the starter's own. */
   metadata?: Record<string, any>;
-  /** who started it, where that is known */
+  /** who started it, where that is known. */
   by?: string;
 }
 
 /** The run is over. Exactly once, always the last event. */
 export interface AgentEnd {
   type: "agent_end";
+  /** how the run ended. */
   status: "completed" | "failed" | "aborted";
-  /** completed: the last message's stop reason. failed: modelError, maxTurns, maxTokens, maxCost, crashLoop, or as a middleware said. aborted: as whoever aborted it said; expired where a deadline did. */
+  /** completed: the last message's stop reason. failed: `modelError`, `maxTurns`, `maxTokens`, `maxCost`, `crashLoop`, or as a middleware said. aborted: as whoever aborted it said; `expired` where a deadline did. */
   reason: string;
-  /** of the whole run */
+  /** of the whole run. */
   usage: Usage;
-  /** of a failed run */
+  /** of a failed run. */
   error?: ErrorInfo;
-  /** ms since the epoch: when the run is deleted; None: never */
+  /** ms since the epoch: when the run is deleted; None: never. */
   expiresAt?: number;
 }
 
 /** Nothing goes on until somebody outside acts on one of the pending calls. */
 export interface AgentPaused {
   type: "agent_paused";
-  /** of the calls that wait, in the model's order */
+  /** of the calls that wait, in the model's order. */
   toolCallIds: string[];
-  /** ms since the epoch: when the run is aborted if nobody acts; None: never */
+  /** ms since the epoch: when the run is aborted if nobody acts; None: never. */
   expiresAt?: number;
 }
 
 /** The run goes on. With reason `recovered`, messages without `message_end` and partial tool results are void. */
 export interface AgentResume {
   type: "agent_resume";
+  /** what lets the run go on. */
   reason: "decided" | "declined" | "expired" | "result" | "recovered";
 }
 
 /** The model call begins anew; what it had streamed is void. */
 export interface AgentRetry {
   type: "agent_retry";
-  /** 1 = the first retry */
+  /** 1 = the first retry. */
   attempt: number;
-  /** what the attempt before failed of, for a person */
+  /** what the attempt before failed of, for a person. */
   reason: string;
-  /** how long it is going to be waited before, at least */
+  /** how long it is going to be waited before, at least. */
   waitS?: number;
 }
 
 /** A middleware raised. It was passed over if it only observes; else the call that it stood around has failed. */
 export interface MiddlewareError {
   type: "middleware_error";
-  /** its name */
+  /** its name. */
   middleware: string;
-  /** what it stood around */
+  /** what it stood around. */
   where: "model" | "tool" | "event";
+  /** what it raised. */
   error: ErrorInfo;
-  /** of the model call or the tool call */
+  /** of the model call or the tool call. */
   callId?: string;
 }
 
 /** The model is about to be asked. */
 export interface TurnStart {
   type: "turn_start";
-  /** from 1 */
+  /** the turn, from 1. */
   turn: number;
 }
 
 /** The turn's tool results have entered the transcript, in the order of the calls. */
 export interface TurnEnd {
   type: "turn_end";
+  /** the model's message of the turn. */
   message: AssistantMessage;
-  /** one a call of `message` */
+  /** one a call of `message`. */
   toolResults: ToolResultMessage[];
 }
 
 /** The model's message begins; `message` is still empty. */
 export interface MessageStart {
   type: "message_start";
+  /** the message, still empty. */
   message: AssistantMessage;
 }
 
 /** The model's message grows, by the delta only. */
 export interface MessageUpdate {
   type: "message_update";
+  /** what the message grows by. */
   assistantMessageEvent: StreamDelta;
 }
 
 /** A message is complete and in the transcript. */
 export interface MessageEnd {
   type: "message_end";
+  /** the whole message. */
   message: AssistantMessage;
 }
 
 /** A tool executes from now on. */
 export interface ToolExecutionStart {
   type: "tool_execution_start";
+  /** the runtime's id of the call. */
   toolCallId: string;
+  /** the tool that the model asked for. */
   toolName: string;
-  /** what it executes with: the decider's arguments, if they were edited, else the model's */
+  /** what it executes with: the decider's arguments, if they were edited, else the model's. */
   args: Record<string, any>;
 }
 
 /** What a tool shows before it is done; each replaces the one before. */
 export interface ToolExecutionUpdate {
   type: "tool_execution_update";
+  /** the runtime's id of the call. */
   toolCallId: string;
+  /** the tool that the model asked for. */
   toolName: string;
-  /** whatever the tool shows */
+  /** whatever the tool shows. */
   partialResult: any;
 }
 
 /** A call has its result. Also for calls that never executed. */
 export interface ToolExecutionEnd {
   type: "tool_execution_end";
+  /** the runtime's id of the call. */
   toolCallId: string;
+  /** the tool that the model asked for. */
   toolName: string;
+  /** what the tool gave back. */
   result: ToolOutput;
-  /** the tool failed, or never executed */
+  /** the tool failed, or never executed. */
   isError: boolean;
-  /** edited by the decider, in place of the model's; None: not edited */
+  /** edited by the decider, in place of the model's; None: not edited. */
   arguments?: Record<string, any>;
 }
 
 /** A gated call waits for a decision. */
 export interface ToolDecisionPending {
   type: "tool_decision_pending";
+  /** the runtime's id of the call. */
   toolCallId: string;
+  /** the tool that the model asked for. */
   toolName: string;
-  /** the model's arguments */
+  /** the model's arguments. */
   input: Record<string, any>;
-  /** JSON Schema of the decision */
+  /** JSON Schema of the decision. */
   schema: Record<string, any>;
-  /** of `input` (`codec.digest`); a decision may carry it back */
+  /** the digest of `input`; a decision may carry it back. */
   digest: string;
-  /** ms since the epoch: then it expires */
+  /** ms since the epoch: when the wait expires. */
   dueAt?: number;
-  /** ms since the epoch: when the wait began */
+  /** ms since the epoch: when the wait began. */
   since?: number;
-  /** which arguments a decision may change */
+  /** which arguments a decision may change. */
   editable?: boolean | string[];
-  /** the decision is {approved, reason?} */
+  /** the decision is {approved, reason?}. */
   approval?: boolean;
-  /** JSON Schema of the arguments, where some are editable */
+  /** JSON Schema of the arguments, where some are editable. */
   parameters?: Record<string, any>;
-  /** the tool's, for whoever decides */
+  /** the tool's description, for whoever decides. */
   description?: string;
 }
 
 /** A gated call no longer waits. */
 export interface ToolDecisionResolved {
   type: "tool_decision_resolved";
+  /** the runtime's id of the call. */
   toolCallId: string;
-  /** expired without a `reason`: the tool's default, in `decision`, was taken instead */
+  /** expired without a `reason`: the tool's default, in `decision`, was taken instead. */
   outcome: "decided" | "declined" | "expired" | "aborted";
-  /** who decided or declined, where that is known */
+  /** who decided or declined, where that is known. */
   by?: string;
-  /** what was decided */
+  /** what was decided. */
   decision?: any;
-  /** why the call will not execute */
+  /** why the call will not execute. */
   reason?: string;
-  /** edited: they are executed in place of the model's */
+  /** edited arguments; they are executed in place of the model's. */
   arguments?: Record<string, any>;
-  /** of the edited arguments */
+  /** the digest of the edited arguments. */
   digest?: string;
+  /** the tool that the model asked for. */
   toolName?: string;
-  /** ms since the epoch: when the wait began */
+  /** ms since the epoch: when the wait began. */
   since?: number;
 }
 
 /** A client-side call is offered to whoever claims it first. */
 export interface ToolClientExecutePending {
   type: "tool_client_execute_pending";
+  /** the runtime's id of the call. */
   toolCallId: string;
+  /** the tool that the model asked for. */
   toolName: string;
-  /** what it executes with */
+  /** what the call executes with. */
   input: Record<string, any>;
-  /** ms since the epoch: when it was offered */
+  /** ms since the epoch: when it was offered. */
   since?: number;
 }
 
 /** A client has taken a client-side call. It is offered again when the client gives it back. */
 export interface ToolClientClaimed {
   type: "tool_client_claimed";
+  /** the runtime's id of the call. */
   toolCallId: string;
-  /** who, where that is known */
+  /** who has taken it, where that is known. */
   by?: string;
-  /** ms since the epoch: when the claim ends without a result; None: with the run */
+  /** ms since the epoch: when the claim ends without a result; None: with the run. */
   dueAt?: number;
 }
 
 /** One event on its way to a watcher. */
 export interface Envelope {
+  /** the run's id. */
   runId: string;
-  /** grows strictly within the run, with gaps; where the caller chose the run's id, from its begin in µs on */
+  /** grows strictly within the run, with gaps; where the caller chose the run's id, from its begin in µs on. */
   seq: number;
-  /** ms since the epoch */
+  /** ms since the epoch. */
   time: number;
+  /** the event. */
   event: Event;
 }
 
