@@ -44,51 +44,93 @@ _NO_ARGS: dict[str, Any] = {}
 
 
 class PendingCall(Wire, frozen=True):
-    """A call that waits for the outside."""
+    """A call that waits for the outside.
+
+    Attributes:
+        tool_call_id: the runtime's id of the call.
+        tool_name: the tool that the model asked for.
+        input: the model's arguments.
+        kind: what the call waits for: somebody's decision, or a client that executes it.
+        schema: JSON Schema of the decision.
+        digest: the digest of `input`, where a decision is waited for; the decision may carry it back.
+        due_at: ms since the epoch: when the wait for a decision, or the claim, expires.
+        since: ms since the epoch: when the wait began.
+        editable: which arguments a decision may change.
+        approval: the decision is {approved, reason?}.
+        parameters: JSON Schema of the arguments, where some are editable.
+        claimed: a client has taken it.
+        claimed_by: who has claimed it, where that is known.
+        description: the tool's description, for whoever decides.
+    """
 
     tool_call_id: str
     tool_name: str
-    input: dict[str, Any]  # the model's arguments
-    kind: Literal["decision", "client"]  # what for: somebody's decision, or a client that executes it
-    schema: dict[str, Any] | None = None  # JSON Schema of the decision
-    digest: str | None = None  # of `input`, where a decision is waited for; that may carry it back
-    due_at: int | None = None  # ms since the epoch: when the wait for a decision, or the claim, expires
-    since: int | None = None  # ms since the epoch: when the wait began
-    editable: bool | tuple[str, ...] = False  # which arguments a decision may change
-    approval: bool = False  # the decision is {approved, reason?}
-    parameters: dict[str, Any] | None = None  # JSON Schema of the arguments, where some are editable
-    claimed: bool = False  # a client has taken it
-    claimed_by: str | None = None  # who, where that is known
-    description: str = ""  # the tool's, for whoever decides
+    input: dict[str, Any]
+    kind: Literal["decision", "client"]
+    schema: dict[str, Any] | None = None
+    digest: str | None = None
+    due_at: int | None = None
+    since: int | None = None
+    editable: bool | tuple[str, ...] = False
+    approval: bool = False
+    parameters: dict[str, Any] | None = None
+    claimed: bool = False
+    claimed_by: str | None = None
+    description: str = ""
 
 
 class ToolView(Wire, frozen=True):
-    """A call of the current turn that executes, or is done."""
+    """A call of the current turn that executes, or is done.
+
+    Attributes:
+        tool_call_id: the runtime's id of the call.
+        tool_name: the tool that the model asked for.
+        args: what it executes with: the decider's arguments, if they were edited, else the model's.
+        partial_result: the latest, while it executes.
+        result: None while it executes.
+        is_error: None while it executes.
+    """
 
     tool_call_id: str
     tool_name: str
-    args: dict[str, Any]  # what it executes with: the decider's arguments, if they were edited, else the model's
-    partial_result: Any = None  # the latest, while it executes
-    result: ToolOutput | None = None  # None while it executes
-    is_error: bool | None = None  # None while it executes
+    args: dict[str, Any]
+    partial_result: Any = None
+    result: ToolOutput | None = None
+    is_error: bool | None = None
 
 
 class Snapshot(Wire, frozen=True):
-    """The whole visible state of a run at one `seq`. `pending` and `tools` stand in the order of the model's calls."""
+    """The whole visible state of a run at one `seq`. `pending` and `tools` stand in the order of the model's calls.
 
-    agent: str = shown("")  # its name
+    Attributes:
+        agent: the agent's name.
+        status: the status of the run.
+        turn: 0: the model has not been asked yet.
+        messages: the input included.
+        streaming: what the model has said of its next message.
+        pending: the calls that wait for a decision or a client.
+        tools: the calls of the current turn that execute or are done.
+        usage: of the run's own turns so far.
+        reason: how it ended, as in `AgentEnd`.
+        error: of a failed run.
+        metadata: the starter's own.
+        by: who started it, where that is known.
+        expires_at: ms since the epoch: when a paused run is aborted, an ended one deleted; None: never.
+    """
+
+    agent: str = shown("")
     status: Status = shown("running")
-    turn: int = shown(0)  # 0: the model has not been asked yet
-    messages: tuple[Message, ...] = shown(())  # the input included
-    streaming: AssistantMessage | None = None  # what the model has said of its next message
+    turn: int = shown(0)
+    messages: tuple[Message, ...] = shown(())
+    streaming: AssistantMessage | None = None
     pending: tuple[PendingCall, ...] = shown(())
     tools: tuple[ToolView, ...] = shown(())
-    usage: Usage = shown(Usage())  # of the run's own turns so far
-    reason: str | None = None  # how it ended, as in `AgentEnd`
-    error: ErrorInfo | None = None  # of a failed run
-    metadata: dict[str, Any] = {}  # the starter's own
-    by: str | None = None  # who started it, where that is known
-    expires_at: int | None = None  # ms since the epoch: when a paused run is aborted, an ended one deleted; None: never
+    usage: Usage = shown(Usage())
+    reason: str | None = None
+    error: ErrorInfo | None = None
+    metadata: dict[str, Any] = {}
+    by: str | None = None
+    expires_at: int | None = None
 
 
 class Transcript:

@@ -20,24 +20,40 @@ __all__ = ["CallModel", "CallTool", "EndRun", "Middleware", "ModelOutcome", "Too
 
 @dataclass(frozen=True, slots=True)
 class ModelOutcome:
-    """The outcome of a model call."""
+    """The outcome of a model call.
 
-    message: AssistantMessage  # complete, or what had arrived
-    failed: Failed | None = None  # if the call failed: status and `retry_after_s`, if the provider gave them
-    shown: bool = False  # whether watchers have seen deltas; calling again voids them
+    Attributes:
+        message: the message: complete, or what had arrived.
+        failed: if the call failed: status and `retry_after_s`, if the provider gave them.
+        shown: whether watchers have seen deltas; calling again voids them.
+    """
+
+    message: AssistantMessage
+    failed: Failed | None = None
+    shown: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ToolRequest:
-    """A tool call about to be executed."""
+    """A tool call about to be executed.
+
+    Attributes:
+        run_id: the run's id.
+        agent: the agent's name.
+        tool: the tool, as the run has recorded it.
+        tool_call_id: the call's id, unique for ever: the correlation id.
+        arguments: the call's arguments, valid under the tool's schema.
+        decision: what was decided, for a gated call.
+        metadata: the run's metadata.
+    """
 
     run_id: str
-    agent: str  # the agent's name
+    agent: str
     tool: ToolSpec
-    tool_call_id: str  # unique for ever: the correlation id
-    arguments: dict[str, Any]  # valid under the tool's schema
-    decision: Any = None  # for a gated call
-    metadata: dict[str, Any] = field(default_factory=dict[str, Any])  # the run's
+    tool_call_id: str
+    arguments: dict[str, Any]
+    decision: Any = None
+    metadata: dict[str, Any] = field(default_factory=dict[str, Any])
 
 
 class CallModel(Protocol):

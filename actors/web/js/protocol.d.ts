@@ -523,72 +523,79 @@ export interface Envelope {
 
 /** A call that waits for the outside. */
 export interface PendingCall {
+  /** the runtime's id of the call. */
   toolCallId: string;
+  /** the tool that the model asked for. */
   toolName: string;
-  /** the model's arguments */
+  /** the model's arguments. */
   input: Record<string, any>;
-  /** what for: somebody's decision, or a client that executes it */
+  /** what the call waits for: somebody's decision, or a client that executes it. */
   kind: "decision" | "client";
-  /** JSON Schema of the decision */
+  /** JSON Schema of the decision. */
   schema?: Record<string, any>;
-  /** of `input`, where a decision is waited for; that may carry it back */
+  /** the digest of `input`, where a decision is waited for; the decision may carry it back. */
   digest?: string;
-  /** ms since the epoch: when the wait for a decision, or the claim, expires */
+  /** ms since the epoch: when the wait for a decision, or the claim, expires. */
   dueAt?: number;
-  /** ms since the epoch: when the wait began */
+  /** ms since the epoch: when the wait began. */
   since?: number;
-  /** which arguments a decision may change */
+  /** which arguments a decision may change. */
   editable?: boolean | string[];
-  /** the decision is {approved, reason?} */
+  /** the decision is {approved, reason?}. */
   approval?: boolean;
-  /** JSON Schema of the arguments, where some are editable */
+  /** JSON Schema of the arguments, where some are editable. */
   parameters?: Record<string, any>;
-  /** a client has taken it */
+  /** a client has taken it. */
   claimed?: boolean;
-  /** who, where that is known */
+  /** who has claimed it, where that is known. */
   claimedBy?: string;
-  /** the tool's, for whoever decides */
+  /** the tool's description, for whoever decides. */
   description?: string;
 }
 
 /** A call of the current turn that executes, or is done. */
 export interface ToolView {
+  /** the runtime's id of the call. */
   toolCallId: string;
+  /** the tool that the model asked for. */
   toolName: string;
-  /** what it executes with: the decider's arguments, if they were edited, else the model's */
+  /** what it executes with: the decider's arguments, if they were edited, else the model's. */
   args: Record<string, any>;
-  /** the latest, while it executes */
+  /** the latest, while it executes. */
   partialResult?: any;
-  /** None while it executes */
+  /** None while it executes. */
   result?: ToolOutput;
-  /** None while it executes */
+  /** None while it executes. */
   isError?: boolean;
 }
 
 /** The whole visible state of a run at one `seq`. `pending` and `tools` stand in the order of the model's calls. */
 export interface Snapshot {
-  /** its name */
+  /** the agent's name. */
   agent: string;
+  /** the status of the run. */
   status: "running" | "paused" | "completed" | "failed" | "aborted";
-  /** 0: the model has not been asked yet */
+  /** 0: the model has not been asked yet. */
   turn: number;
-  /** the input included */
+  /** the input included. */
   messages: Message[];
-  /** what the model has said of its next message */
+  /** what the model has said of its next message. */
   streaming?: AssistantMessage;
+  /** the calls that wait for a decision or a client. */
   pending: PendingCall[];
+  /** the calls of the current turn that execute or are done. */
   tools: ToolView[];
-  /** of the run's own turns so far */
+  /** of the run's own turns so far. */
   usage: Usage;
-  /** how it ended, as in `AgentEnd` */
+  /** how it ended, as in `AgentEnd`. */
   reason?: string;
-  /** of a failed run */
+  /** of a failed run. */
   error?: ErrorInfo;
-  /** the starter's own */
+  /** the starter's own. */
   metadata?: Record<string, any>;
-  /** who started it, where that is known */
+  /** who started it, where that is known. */
   by?: string;
-  /** ms since the epoch: when a paused run is aborted, an ended one deleted; None: never */
+  /** ms since the epoch: when a paused run is aborted, an ended one deleted; None: never. */
   expiresAt?: number;
 }
 
