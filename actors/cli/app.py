@@ -31,7 +31,7 @@ from .leaving import end_lingering_threads
 from .logs import log_of_server
 from .prices import price_lines
 from .reaching import command, program
-from .reloading import begin_anew, source_times, wait_changed
+from .reloading import restart_process, source_times, wait_changed
 from .serving import GRACE_S, Place, Ready, serve
 
 __all__ = ["main"]
@@ -237,7 +237,7 @@ def _serve(
     async def watch(url: str) -> None:
         assert changed is not None
         changes.append(await changed())
-        typer.echo(f"{changes[0]} has changed: beginning anew")
+        typer.echo(f"{changes[0]} has changed: restarting")
 
     options: dict[str, Any] = {"meanwhile": converse_here if chat else watch if changed else None}
     trio.run(
@@ -246,7 +246,7 @@ def _serve(
         ),
     )
     if changes:
-        begin_anew()
+        restart_process()
     if not chat:
         typer.echo("Stopped")
     end_lingering_threads(GRACE_S)

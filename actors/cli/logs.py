@@ -1,4 +1,4 @@
-"""Where the command's log goes, and how a line of it looks. A served module's own logging is left as it is."""
+"""Where the log of a server goes, and the format of its lines. The served module's own logging is left unchanged."""
 
 import json
 import logging
@@ -17,11 +17,12 @@ LogFormat = Literal["text", "json"]
 
 
 def log_of_server(format: LogFormat | None) -> None:  # noqa: A002  # the option's name
-    """Log what a server has to say, once its module is loaded.
+    """Sets up the log of a server, once its module is loaded.
 
-    Where the module has given the root logger a handler, that handler gets our records too, and nothing else is added,
-    unless a `format` is asked for: then our records go to stderr in it, and the module's own go where it wants them.
-    Where there is none, stderr gets what no handler of the module takes.
+    If the module gave the root logger a handler, adjourn's records go to that handler too. With a `format`, adjourn's
+    records go to stderr instead, in that format.
+
+    If the root logger has no handler, stderr gets every record that no handler of the module takes.
     """
     root, ours = logging.getLogger(), logging.getLogger("adjourn")
     ours.handlers[:] = [handler for handler in ours.handlers if handler.name != OURS]

@@ -1,4 +1,4 @@
-"""`adjourn serve --reload`: waits for a change of the Python files below the working directory, and begins anew."""
+"""`adjourn serve --reload`: waits for a change of the Python files below the working directory, then restarts."""
 
 import os
 import sys
@@ -8,7 +8,7 @@ from typing import NoReturn
 
 import trio
 
-__all__ = ["begin_anew", "source_times", "wait_changed"]
+__all__ = ["restart_process", "source_times", "wait_changed"]
 
 POLL_S = 0.5
 MAX_FILES = 10_000  # that are looked at
@@ -50,7 +50,7 @@ async def wait_changed(folder: Path, before: dict[Path, float]) -> Path:
         await trio.sleep(POLL_S)
 
 
-def begin_anew() -> NoReturn:
+def restart_process() -> NoReturn:
     """Replace this process by a new one with the same command line. Files, sockets and locks are closed."""
     sys.stdout.flush()
     sys.stderr.flush()

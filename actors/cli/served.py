@@ -1,4 +1,4 @@
-"""What `adjourn serve` takes that `adjourn demo` does not, and how a person's module is loaded for it."""
+"""The options that only `adjourn serve` has, and loading the module that it serves."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -10,7 +10,7 @@ from ...protocol.errors import InvalidParams
 from ..agent import Agent
 from .loading import load_agents
 from .logs import LogFormat
-from .reloading import begin_anew, wait_changed
+from .reloading import restart_process, wait_changed
 from .screen import clean
 from .serving import Place
 from .tracebacks import traceback_of
@@ -41,7 +41,7 @@ Format = Annotated[
 ]
 Reload = Annotated[
     bool,
-    typer.Option("--reload", envvar="ADJOURN_RELOAD", help="Begin anew when a Python file below this folder changes."),
+    typer.Option("--reload", envvar="ADJOURN_RELOAD", help="Restart when a Python file below this folder changes."),
 ]
 WithMetrics = Annotated[
     bool,
@@ -52,8 +52,8 @@ WithMetrics = Annotated[
 def loaded(address: str, before: dict[Path, float] | None) -> list[Agent]:
     """Return the agents at an address.
 
-    `before`: when the files of a server that reloads were changed last. Where its module fails, it waits for the next
-    change and begins anew. None: it does not reload.
+    `before`: when each file was changed last, for a server that reloads. If the module fails, the server waits for the
+    next change and restarts. None: the server does not reload.
     """
     try:
         return load_agents(address)
@@ -64,11 +64,11 @@ def loaded(address: str, before: dict[Path, float] | None) -> list[Agent]:
             raise
         typer.echo(f"adjourn: {clean(error.message)}; waiting for a change", err=True)
         trio.run(wait_changed, Path.cwd(), before)
-    begin_anew()
+    restart_process()
 
 
 def metrics_of(place: Place) -> "PrometheusMetrics":
-    """Return what measures the runs of a server with /metrics. Raises: typer.BadParameter, where it can't have it."""
+    """Return the metrics for a server's /metrics. Raises: typer.BadParameter, without HTTP or the extra."""
     if place.http_port is None:
         raise typer.BadParameter("it is served over HTTP: install the extra `web`", param_hint="--metrics")
     try:

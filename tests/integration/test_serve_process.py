@@ -315,11 +315,11 @@ async def test_a_thread_that_a_tool_has_started_does_not_keep_the_process(tmp_pa
 
 
 @pytest.mark.slow
-async def test_a_changed_file_begins_the_process_anew_and_a_broken_one_is_waited_for(tmp_path: Path) -> None:
+async def test_a_changed_file_restarts_the_process_and_a_broken_one_is_waited_for(tmp_path: Path) -> None:
     async with serving(tmp_path, "--reload") as server:
         await server.start("ops")
         (tmp_path / "agents.py").write_text(f"{AGENTS}\n1 / 0\n", encoding="utf-8")
-        await server.output.until(r"agents\.py has changed: beginning anew\n")
+        await server.output.until(r"agents\.py has changed: restarting\n")
         await server.errors.until(r"File \".*agents\.py\", line \d+, in <module>\n")
         await server.errors.until(r"adjourn: module 'agents' fails: ZeroDivisionError: .*; waiting for a change\n")
         (tmp_path / "agents.py").write_text(f"{AGENTS}\n", encoding="utf-8")
