@@ -5,13 +5,14 @@ shows nothing of what is typed, and keeps it for the next prompt. Unix only: els
 """
 
 import asyncio
+import logging
 import signal
 import sys
 import termios
 from collections.abc import Callable, Generator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias, cast
 
 import trio
 from prompt_toolkit import PromptSession
@@ -32,6 +33,9 @@ from .screen import Screen
 __all__ = ["Editor", "open_editor"]
 
 
+_StreamHandler: TypeAlias = "logging.StreamHandler[Any]"
+
+
 class Editor:
     """Entries that a person edits on a terminal. Get one from `open_editor`."""
 
@@ -45,15 +49,30 @@ class Editor:
         kept = InMemoryHistory() if history is None else MessageHistory(history)
         self._messages = _session(self._input, self._output, kept, is_message=True)
         self._answers = _session(self._input, self._output, DummyHistory(), is_message=False)
+        self._turn = trio.Lock()  # a prompt that was cancelled is gone before the next one opens
+        self._opened: _Prompt | None = None
 
     async def entry(self, screen: Screen, prompt: str, *, is_message: bool = False) -> str | None:
         """What is entered behind `prompt`; None for Ctrl-D on an empty line. Ctrl-C sends SIGINT to this process."""
-        opened = _Prompt(self._messages if is_message else self._answers)
-        with screen.above(opened.print):
-            try:
-                return await opened.run(prompt)
-            finally:
-                self.set_paste_marks(True)  # the editor has switched them off
+        async with self._turn:
+            opened = self._opened = _Prompt(self._messages if is_message else self._answers)
+            with screen.above(opened.print):
+                try:
+                    return await opened.run(prompt)
+                finally:
+                    self._opened = None
+                    self.set_paste_marks(True)  # the prompt has switched them off
+
+    def write(self, text: str) -> None:
+        """Print whole lines of the log: above the prompt, if one is open."""
+        if self._opened is None:
+            sys.stderr.write(text)
+        else:
+            self._opened.print(text)
+
+    def flush(self) -> None:
+        """Write out what `write` took; a prompt does so by itself."""
+        sys.stderr.flush()
 
     def forget(self) -> None:
         """Drop what was typed and is in no prompt yet."""
@@ -75,10 +94,32 @@ def open_editor(history: Path | None) -> Generator[Editor]:
     termios.tcsetattr(fd, termios.TCSADRAIN, _silent(before))
     editor.set_paste_marks(True)
     try:
-        yield editor
+        with _log_through(editor):
+            yield editor
     finally:
         editor.set_paste_marks(False)
         termios.tcsetattr(fd, termios.TCSADRAIN, before)
+
+
+@contextmanager
+def _log_through(editor: Editor) -> Generator[None]:
+    """Have the log's handlers that write to this terminal write through the editor."""
+    loggers = (logging.getLogger(), logging.getLogger("adjourn"))
+    streams = [handler for logger in loggers for handler in logger.handlers if _writes_here(handler)]
+    for handler in streams:
+        cast(_StreamHandler, handler).setStream(editor)
+    try:
+        yield
+    finally:
+        for handler in streams:
+            cast(_StreamHandler, handler).setStream(sys.stderr)
+
+
+def _writes_here(handler: logging.Handler) -> bool:
+    """Whether a handler writes to this terminal."""
+    if not isinstance(handler, logging.StreamHandler):
+        return False
+    return cast(_StreamHandler, handler).stream is sys.stderr and sys.stderr.isatty()
 
 
 def _silent(attributes: list[Any]) -> list[Any]:
