@@ -93,12 +93,35 @@ def open_editor(history: Path | None) -> Generator[Editor]:
     before = termios.tcgetattr(fd)
     termios.tcsetattr(fd, termios.TCSADRAIN, _silent(before))
     editor.set_paste_marks(True)
-    try:
-        with _log_through(editor):
-            yield editor
-    finally:
+
+    def restore() -> None:
         editor.set_paste_marks(False)
         termios.tcsetattr(fd, termios.TCSADRAIN, before)
+
+    try:
+        with _log_through(editor), _also_when_terminated(restore):
+            yield editor
+    finally:
+        restore()
+
+
+@contextmanager
+def _also_when_terminated(restore: Callable[[], None]) -> Generator[None]:
+    """Call `restore` also where SIGTERM ends the process, unless somebody else handles that signal."""
+    if signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
+        yield
+        return
+
+    def end(number: int, frame: object) -> None:
+        restore()
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        signal.raise_signal(signal.SIGTERM)
+
+    signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 @contextmanager

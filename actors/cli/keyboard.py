@@ -75,7 +75,7 @@ class Lines:
 async def open_keyboard(history: Path | None = None) -> AsyncGenerator[Keyboard]:
     """Standard input. `history`: the file in which messages are kept for the next time; None: they are not kept."""
     interactive = sys.stdin is not None and sys.stdin.isatty()
-    if interactive and sys.stdout.isatty() and os.environ.get("TERM") not in (None, "", "dumb"):
+    if interactive and sys.stdout.isatty() and sys.platform != "win32" and _terminal() not in ("", "dumb"):
         from .editor import open_editor  # its library is loaded only where it is used
 
         with open_editor(history) as editor:
@@ -87,6 +87,11 @@ async def open_keyboard(history: Path | None = None) -> AsyncGenerator[Keyboard]
         nursery.start_soon(_read_lines, into)
         yield Lines(lines, interactive)
         nursery.cancel_scope.cancel()
+
+
+def _terminal() -> str:
+    """The kind of terminal."""
+    return os.environ.get("TERM", "")
 
 
 def _flush() -> None:

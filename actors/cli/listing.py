@@ -9,7 +9,7 @@ from ...protocol.methods import RunSummary
 from .durations import ago_text, moment_text
 from .screen import Screen, clean
 
-__all__ = ["HEADER", "now", "run_row", "short_id", "show_runs"]
+__all__ = ["HEADER", "now", "short_id", "show_run", "show_runs"]
 
 HEADER = f"{'RUN':32}  {'AGENT':12}  {'STATUS':9}  {'CHANGED':11}  {'ABOUT':30}  WAITING FOR"
 SHORT_CHARS = 8  # of an id on a terminal, at least
@@ -20,13 +20,19 @@ def show_runs(screen: Screen, runs: Sequence[RunSummary]) -> None:
     """Show a list of runs; on a terminal with the shortest ids that differ in this list."""
     if not runs:
         screen.line("There are no runs.")
-    elif screen.width is None:
-        for line in (HEADER, *map(run_row, runs)):
-            screen.line(line)
+        return
+    if screen.width is None:
+        screen.line(HEADER)
+    for run in runs:
+        show_run(screen, run, [each.run_id for each in runs])
+
+
+def show_run(screen: Screen, run: RunSummary, ids: Sequence[str] = ()) -> None:
+    """Show a run of a list: a row of the table; on a terminal an entry with a short id that begins none of `ids`."""
+    if screen.width is None:
+        screen.line(_row(run))
     else:
-        ids = [run.run_id for run in runs]
-        for run in runs:
-            _show_run(screen, run, short_id(run.run_id, ids))
+        _show_entry(screen, run, short_id(run.run_id, ids))
 
 
 def short_id(run_id: str, ids: Sequence[str]) -> str:
@@ -36,8 +42,7 @@ def short_id(run_id: str, ids: Sequence[str]) -> str:
     return next((run_id[:n] for n in lengths if not any(other.startswith(run_id[:n]) for other in others)), run_id)
 
 
-def run_row(run: RunSummary) -> str:
-    """A run as a row of the table, with its whole id."""
+def _row(run: RunSummary) -> str:
     title = first_words(clean(run.title or ""), 30)
     changed = _stamp(run.updated_at)
     since = "" if run.waiting_since is None else f" since {_stamp(run.waiting_since)}"
@@ -50,7 +55,7 @@ def now() -> int:
     return int(time.time() * 1000)
 
 
-def _show_run(screen: Screen, run: RunSummary, short: str) -> None:
+def _show_entry(screen: Screen, run: RunSummary, short: str) -> None:
     changed = f"{ago_text(run.updated_at, now())} ago"
     about = first_words(clean(run.title or ""), ABOUT_CHARS)
     screen.hang(clean(f"{short}  {run.agent}  {_status(run)}  {changed}  {about}".rstrip()), 4)

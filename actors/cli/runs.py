@@ -16,7 +16,7 @@ from .conversation import connection_notes
 from .deciding import parsed, resume_asking, settle_one, waiting_client_call
 from .durations import moment_text
 from .exits import FAILED, WAITING, complain
-from .listing import HEADER, now, run_row, show_runs
+from .listing import HEADER, now, show_run, show_runs
 from .pager import paged
 from .prompt import Decision, Declined
 from .reaching import DEFAULT_URL, Token, Url, at_gateway, command, find_run
@@ -81,7 +81,9 @@ def _show_run(screen: Screen, got: RunSnapshot, url: str) -> None:
     found = got.snapshot
     started = f", started by {visible(found.by)}" if found.by else ""
     screen.line(f"{found.agent} {got.run_id}: {found.status}, turn {found.turn}{started}{_end(found)}")
-    RunView(screen).snapshot(found, got.stranded)
+    view = RunView(screen)
+    view.snapshot(found, got.stranded)
+    view.finish()
     waiting = [call for call in found.pending if call.kind == "decision" and not got.stranded]
     for call in waiting:
         which = ["--call", call.tool_call_id] if len(waiting) > 1 else []
@@ -102,7 +104,7 @@ def watch(
     screen = Screen()
     in_notes = partial(typer.echo, err=True) if as_json or run is None else partial(screen.line, style="yellow")
     if run is None:
-        at_gateway(url, token, partial(_watch_list, as_json), connection_notes(in_notes))
+        at_gateway(url, token, partial(_watch_list, screen, as_json), connection_notes(in_notes))
         return
     status: list[str] = []
     at_gateway(url, token, partial(_watch_run, run, screen, as_json, status), connection_notes(in_notes))
@@ -110,15 +112,15 @@ def watch(
         raise typer.Exit(FAILED)
 
 
-async def _watch_list(as_json: bool, client: Client) -> None:
+async def _watch_list(screen: Screen, as_json: bool, client: Client) -> None:
     async with client.watch_runs() as changes:
-        if not as_json:
-            typer.echo(HEADER)
+        if not as_json and screen.width is None:
+            screen.line(HEADER)
         async for summary in changes:
             if as_json:
                 print_json(summary)
             else:
-                typer.echo(run_row(summary))
+                show_run(screen, summary)
 
 
 async def _watch_run(run: str, screen: Screen, as_json: bool, status: list[str], client: Client) -> None:

@@ -127,6 +127,13 @@ class RunView:
             case _:
                 pass  # nothing that a person would miss
 
+    def finish(self) -> None:
+        """Show the rest of what was held back until its word or part is complete: nothing more comes."""
+        if self._answer is not None:
+            self._answer.end()
+            self._answer = None
+        self._screen.end_line()
+
     def _message(self, message: Message) -> None:
         match message:
             case UserMessage():
@@ -135,7 +142,7 @@ class RunView:
                 self._lines.update((call.id, call_line(call.name, call.arguments)) for call in message.calls)
                 self._catch_up(message)
                 self._said = ""
-                self._end_answer()
+                self.finish()
             case ToolResultMessage():
                 self._result(message.tool_call_id, message.content, message.is_error)
 
@@ -152,12 +159,6 @@ class RunView:
             self._answer.add(text)
         self._said += text
 
-    def _end_answer(self) -> None:
-        if self._answer is not None:
-            self._answer.end()
-            self._answer = None
-        self._screen.end_line()
-
     def _think(self) -> None:
         """Once a message: a sign of life, for it may take minutes."""
         if not self._thinks and not self._said:
@@ -167,7 +168,7 @@ class RunView:
     def _void(self, why: str) -> None:
         words = f"{why}; what was half said is void" if self._said else why
         self._said = ""
-        self._end_answer()
+        self.finish()
         self._screen.line(f"  ({words})", "yellow")
 
     def _call(self, key: str, name: str, arguments: Mapping[str, Any]) -> None:
@@ -205,7 +206,7 @@ class RunView:
         self._screen.hang(f"    {call}{text}", 7, style)
 
     def _end(self, status: str, reason: str, error: str | None) -> None:
-        self._end_answer()
+        self.finish()
         if status == "failed":
             self._screen.hang(f"  the run failed: {error or reason}", 4, "red")
         elif status == "aborted":
