@@ -435,7 +435,7 @@ def _is_delta(item: Envelope | RunSnapshot) -> bool:
 
 
 def _at_work(seen: Snapshot) -> list[ToolView]:
-    """The calls that execute, or are offered to clients."""
+    """Returns the calls that execute, or are offered to clients."""
     offered = [
         ToolView(tool_call_id=call.tool_call_id, tool_name=call.tool_name, args=call.input)
         for call in seen.pending

@@ -168,7 +168,7 @@ class Link:
 
 
 def _check(method: str, params: Params) -> None:
-    """Raises: InvalidParams if these params can't be sent."""
+    """Checks that these params can be sent. Raises: InvalidParams."""
     try:
         codec.check_value(msgspec.to_builtins(params))
     except codec.CodecError as error:

@@ -72,7 +72,7 @@ class Framing:
             yield group[0] if len(group) == 1 else rpc.batch(group, self.form)
 
     def check_size(self, size: int) -> None:
-        """Raises: LimitExceeded if a message of this size is too large for the client."""
+        """Checks that the client takes messages of this size. Raises: LimitExceeded."""
         maximum = self._max_message_bytes
         if maximum is not None and size > maximum:
             text = f"a message of {size} bytes was to be sent, and this client takes at most {maximum}"

@@ -136,9 +136,7 @@ class Guard:
         return wanted
 
     async def _demand(self, action: Action) -> None:
-        """Raises: Forbidden if the authorizer refuses the action; RunNotFound if the run is hidden from the
-        principal.
-        """
+        """Asks the authorizer. Raises: Forbidden if it refuses; RunNotFound if the run is hidden from the principal."""
         refusal = await self._ask(action)
         if refusal is None:
             return

@@ -27,7 +27,7 @@ class Subscription:
         self._log, self._framing, self._ready = log, framing, ready
         self._cursor = log.open_cursor(after, wake=self.begin)
         self._parts: Iterator[bytes] | None = None  # the unsent parts of a snapshot; None: nothing was sent yet
-        self.is_new = True  # until the first snapshot or backlog is sent
+        self.is_new = True  # until the first snapshot, or the backlog of events, is sent
 
     def begin(self) -> None:
         """Marks the run as ready to send, now and whenever new events arrive."""
@@ -81,7 +81,7 @@ class Subscriptions:
         self._turn: deque[Subscription] = deque()  # subscriptions with something to take, the next one first
 
     def check_room(self, run_id: str | None) -> None:
-        """Raises: LimitExceeded if this run would be one too many."""
+        """Checks that one more run may be watched. Raises: LimitExceeded."""
         if len(self._by_run) >= self._maximum and run_id not in self._by_run:
             text = f"a connection watches at most {self._maximum} runs at once; unsubscribe from one first"
             raise LimitExceeded(text, limit="maxSubscriptions", maximum=self._maximum)
@@ -116,7 +116,7 @@ class Subscriptions:
 
     @property
     def are_many_opened(self) -> bool:
-        """The same, also counting subscriptions not yet begun."""
+        """The same as `are_many_new`, also counting subscriptions that have not begun yet."""
         return sum(subscription.is_new for subscription in self._by_run.values()) >= MAX_NEW
 
     @property
