@@ -1,4 +1,4 @@
-/** A decision card in a transcript: when it may be answered, what is sent, and how it closes. */
+/** A decision card in a transcript: when it can be decided, what is sent, and how it closes. */
 
 import assert from "node:assert/strict";
 import test from "node:test";
@@ -24,7 +24,7 @@ import {
   user,
 } from "./script.js";
 
-/** One function a card: all that it observes has come into sight. */
+/** One function for each card: reports everything that the card observes as in sight. */
 const inSight = [];
 globalThis.IntersectionObserver = class {
   #targets = [];
@@ -43,7 +43,7 @@ const called = (...ids) => ({
   message: assistant(...ids.map((id) => call(id, "refund", { n: 7 }))),
 });
 
-/** A conversation whose run waits for these decisions. */
+/** Returns a conversation whose run waits for these decisions. */
 async function waiting(ids = ["a"], on = {}) {
   inSight.length = 0;
   const transport = new ScriptedTransport(on);
@@ -52,7 +52,7 @@ async function waiting(ids = ["a"], on = {}) {
     transport,
     onDecisionResolved: (resolution) => scene.resolved(resolution),
   });
-  const scene = new Scene(chat, { known: (text) => [text] }); // each text is parsed already
+  const scene = new Scene(chat, { known: (text) => [text] }); // every text is already parsed
   const conversation = new Conversation(scene, "support");
   const show = () => conversation.show(chat.state);
   document.body.replaceChildren(conversation.element);

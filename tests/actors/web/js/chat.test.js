@@ -1,4 +1,4 @@
-/** The conversation: what is shown, what is sent, and who is called, over a transport that follows a script. */
+/** The conversation: its state, its requests and its callbacks, over a scripted transport. */
 
 import assert from "node:assert/strict";
 import test from "node:test";
@@ -31,7 +31,7 @@ function open(options = {}, on = {}) {
 const words = (messages) =>
   messages.map(({ role, content }) => [role, typeof content === "string" ? content : content[0]?.text]);
 
-/** A chat whose run waits for these decisions. */
+/** Returns a chat whose run waits for these decisions. */
 async function parked(ids = ["a"], options = {}, on = {}) {
   const opened = open(options, on);
   await opened.chat.send("refund");
@@ -308,7 +308,7 @@ test("without a run, an abort does nothing", async () => {
   assert.equal(transport.requests.length, 0);
 });
 
-// Going on with a run.
+// Continuing a run.
 
 const snapshot = (more = {}) => ({
   agent: "support",
@@ -401,7 +401,7 @@ test("after close nothing changes any more, and follow goes on", async () => {
   const { reader } = transport;
   chat.close();
   assert.equal(reader.signal.aborted, true);
-  assert.equal(transport.isClosed, false); // it was given: others may use it
+  assert.equal(transport.isClosed, false); // the chat doesn't own it
   await chat.follow();
   assert.deepEqual(transport.asked("watch"), [{ runId: chat.runId, after: 4 }]);
 });

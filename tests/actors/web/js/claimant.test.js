@@ -1,4 +1,4 @@
-/** A page's name for its claims: kept over a reload, shared with no other page. */
+/** A page's claimant: kept over a reload, shared with no other page. */
 
 import assert from "node:assert/strict";
 import test from "node:test";

@@ -1,4 +1,4 @@
-/** The form for a message: what is sent when, and what stays in it. */
+/** The form for a message: when it sends, and what it keeps. */
 
 import assert from "node:assert/strict";
 import test from "node:test";
@@ -10,7 +10,7 @@ import { later, until } from "./script.js";
 
 globalThis.CSS = { supports: () => true };
 
-/** A composer that sends to `sent`, each with the answer of `answers`, by default that it was taken. */
+/** Returns a composer that sends to `sent`, and gets the answers of `answers`, by default true. */
 function composer(answers = []) {
   const sent = [];
   const send = (content) => {

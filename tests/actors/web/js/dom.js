@@ -6,7 +6,7 @@ const { window } = new JSDOM("<!doctype html><html lang=en><body></body></html>"
 for (const name of ["document", "Event", "Node", "HTMLElement", "HTMLInputElement"]) globalThis[name] = window[name];
 process.env.TZ = "Europe/Berlin";
 
-/** What a person does: types a text, ticks a box, chooses an option. */
+/** Acts as a person: types a text, ticks a box, chooses an option. */
 export function enter(control, value) {
   if (control.type === "checkbox" || control.type === "radio") control.checked = value;
   else if (control.tagName === "SELECT")
@@ -15,7 +15,7 @@ export function enter(control, value) {
   for (const type of ["input", "change"]) control.dispatchEvent(new Event(type, { bubbles: true }));
 }
 
-/** The control or group that a label names, at any depth. */
+/** Finds the control or group with this label, at any depth. */
 export function labelled(element, name) {
   const labels = [...element.querySelectorAll("label, legend")].filter((each) => wordsOf(each) === name);
   const [label] = labels;
@@ -24,7 +24,7 @@ export function labelled(element, name) {
   return label.querySelector("input") ?? element.querySelector(`[id="${label.htmlFor}"]`);
 }
 
-/** A button by its accessible name. */
+/** Finds a button by its accessible name. */
 export function pressed(element, name) {
   const found = [...element.querySelectorAll("button")].find((each) => (each.ariaLabel ?? each.textContent) === name);
   found.click();

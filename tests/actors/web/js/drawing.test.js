@@ -1,4 +1,4 @@
-/** What the page draws from the words of models, tools and people: elements and text, and only what has changed. */
+/** The page draws texts of models, tools and people as elements and text, and redraws only what has changed. */
 
 import assert from "node:assert/strict";
 import test from "node:test";
@@ -14,7 +14,7 @@ import { until } from "./script.js";
 
 const HOSTILE = "<img src=x onerror=alert(1)>";
 
-/** A prose whose texts are parsed to what `documents` has for them; later texts to one paragraph. */
+/** Returns a prose whose texts are parsed to their entry in `documents`; other texts become one paragraph. */
 function prose(documents = {}) {
   const post = async (path, { texts }) => ({
     documents: texts.map((text) => documents[text] ?? [{ tag: "p", children: [text] }]),
@@ -54,7 +54,7 @@ test("nodes become elements, with their links and languages", async () => {
       { tag: "p", children: [{ tag: "a", href: "https://example.org/", children: ["there"] }] },
     ],
   });
-  assert.equal(drawn.querySelector("h2").textContent, "Title"); // below the page's own headings
+  assert.equal(drawn.querySelector("h2").textContent, "Title"); // below the page's own heading
   assert.equal(drawn.querySelector("ol").start, 3);
   assert.deepEqual(
     [

@@ -1,4 +1,4 @@
-/** Text to server-sent events, however the network cuts it. */
+/** Text to server-sent events, for any split of the text. */
 
 import assert from "node:assert/strict";
 import test from "node:test";

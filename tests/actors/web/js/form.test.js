@@ -1,4 +1,4 @@
-/** The forms of decisions: from a JSON Schema to fields, from fields to a value, errors to their fields. */
+/** The forms of decisions: a JSON Schema becomes fields, fields a value, and errors reach their fields. */
 
 import assert from "node:assert/strict";
 import test from "node:test";
@@ -20,7 +20,7 @@ const object = (properties, required = Object.keys(properties), more = {}) => ({
 });
 const optional = (properties) => object(properties, []);
 
-/** What `value()` refuses, as [path, message]. */
+/** Returns the errors of `value()`, as [path, message]. */
 function refused(made) {
   try {
     made.value();
@@ -31,13 +31,13 @@ function refused(made) {
   return [];
 }
 
-/** The error beside a control, as assistive technology finds it. */
+/** Returns the error beside a control, as assistive technology finds it. */
 function errorOf(control) {
   const ids = control.getAttribute("aria-describedby").split(" ");
   return ids.map((id) => document.getElementById(id)).find((each) => each.className === "form-error").textContent;
 }
 
-// Every value that a schema allows can be filled in, and is read back the same.
+// Every value that a schema allows can be filled in, and is read back unchanged.
 
 const TREE = {
   $defs: {
@@ -231,7 +231,7 @@ for (const [what, schema, ...values] of SCHEMAS) {
   });
 }
 
-// What a person enters.
+// Values that a person enters.
 
 /** [what, schema, label, entry, value] */
 const ENTRIES = [

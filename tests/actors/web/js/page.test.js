@@ -1,4 +1,4 @@
-/** The page's plain parts: addresses, words, and what is asked of the server. Its looks are tested in a real browser. */
+/** The page's modules without DOM: addresses, texts, requests. Its looks are tested in a real browser. */
 
 import assert from "node:assert/strict";
 import test from "node:test";
@@ -96,9 +96,9 @@ test("a file that the server would refuse is refused with the reason", () => {
   assert.match(refusalOf(file("image/svg+xml", 1), 4_000_000), /^cat is not an image that models read/);
 });
 
-// What is asked of the server.
+// Requests to the server.
 
-/** A session whose `post` answers as `answer` says; `asked` has the texts of each request. */
+/** Returns a session whose `post` answers as `answer` does; `asked` has the texts of each request. */
 function parser(answer = (texts) => texts.map((text) => [text])) {
   const asked = [];
   const post = async (path, { texts }) => {

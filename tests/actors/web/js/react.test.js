@@ -1,4 +1,4 @@
-/** The hook in a page, with the React of the folder that was chosen: over HTTP, with a server that follows a script. */
+/** The hook with the chosen folder's React, over HTTP with a scripted server. */
 
 import assert from "node:assert/strict";
 import test, { afterEach } from "node:test";
@@ -50,10 +50,10 @@ console.error = (...words) => void complaints.push(words.join(" "));
 
 afterEach(() => {
   cleanup();
-  assert.deepEqual(complaints.splice(0), []); // React tells of late updates and the like there
+  assert.deepEqual(complaints.splice(0), []); // React reports late updates and similar faults there
 });
 
-/** The hook, mounted; `seen` has its value at each render. */
+/** Mounts the hook; `seen` has its value at each render. */
 async function mounted(t, steps, options = {}, { wrapper } = {}) {
   const server = await ScriptedServer.open(t, ...steps);
   const seen = [];

@@ -1,4 +1,4 @@
-/** The live list of runs, over a transport whose pages and changes the test gives. */
+/** The live list of runs, over a transport with scripted pages and changes. */
 
 import assert from "node:assert/strict";
 import test, { afterEach } from "node:test";
@@ -9,7 +9,7 @@ import { QUICK, until } from "./script.js";
 const opened = [];
 afterEach(() => opened.splice(0).forEach((list) => list.close()));
 
-/** A run, made at `at`. */
+/** Returns a run created at `at`. */
 const run = (runId, at, more = {}) => ({
   runId,
   agent: "support",
@@ -25,7 +25,7 @@ const waits = (runId, at, since, more = {}) =>
   run(runId, at, { status: "paused", pending: 1, waitingSince: since, ...more });
 const later = (known, more) => ({ ...known, seq: known.seq + 1, updatedAt: known.updatedAt + 1, ...more });
 
-/** A list and its far end: `requests` are those for pages, each answered by `page` or `refuse`. */
+/** Returns a list and its server's end: `requests` has the requests for pages, each answered by `page` or `refuse`. */
 function listed(options = {}) {
   const requests = [];
   const transport = {
@@ -43,7 +43,7 @@ function listed(options = {}) {
   return { list, requests, page, transport, ids: () => list.state.runs.map(({ runId }) => runId) };
 }
 
-/** A list that is connected and has its first page. */
+/** Returns a connected list with its first page. */
 async function begun(runs, { after, ...options } = {}) {
   const far = listed(options);
   far.transport.follower.begin();

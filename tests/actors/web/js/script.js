@@ -1,4 +1,4 @@
-/** What the tests here share: events as a server says them, and a transport and an HTTP server that follow a script. */
+/** Shared by the tests here: a server's events, and a scripted transport and HTTP server. */
 
 import { createServer } from "node:http";
 
@@ -31,7 +31,7 @@ export const text = (words) => ({ type: "text", text: words });
 
 export const call = (id, name, args = {}) => ({ type: "toolCall", id, name, arguments: args });
 
-/** Envelopes of one run, numbered by themselves from `seq` on. */
+/** Makes envelopes of one run, numbered from `seq` on. */
 export function script(runId, events, seq = 1) {
   return events.map((event, index) => ({ runId, seq: seq + index, time: 0, event }));
 }
@@ -96,7 +96,7 @@ export const refusal = (type, data) => new AdjournError(type, `refused: ${type}`
 /** A promise that the test settles. */
 export const later = () => Promise.withResolvers();
 
-/** Resolves when `isReached()` holds, which is asked after each turn of the event loop. */
+/** Resolves when `isReached()` is true; checks after each turn of the event loop. */
 export async function until(isReached, patienceMs = 20_000) {
   const deadline = performance.now() + patienceMs;
   while (!isReached()) {
@@ -106,8 +106,8 @@ export async function until(isReached, patienceMs = 20_000) {
 }
 
 /**
- * A transport whose answers `on[method]` gives, `{}` by default. `requests` has all that was asked; `reader` is that of
- * the latest run.
+ * A transport whose answers are `on[method]`, by default `{}`. `requests` has all requests; `reader` is the latest
+ * run's.
  */
 export class ScriptedTransport {
   requests = [];
@@ -135,12 +135,12 @@ export class ScriptedTransport {
     this.isClosed = true;
   }
 
-  /** What was asked by a method, in order. */
+  /** Returns the requests of a method, in order. */
   asked(method) {
     return this.requests.filter((request) => request.method === method).map(({ params }) => params);
   }
 
-  /** Say these events of the run that is read, from `seq` on. */
+  /** Sends these events of the run that is read, from `seq` on. */
   say(events, seq = 1) {
     this.reader.items(script(this.asked("start").at(-1)?.runId ?? "run", events, seq));
   }
@@ -151,7 +151,7 @@ export class ScriptedTransport {
   }
 }
 
-/** An HTTP server on loopback. The script's next step answers each request: `(response, request) => …`. */
+/** An HTTP server on loopback. Each step of the script answers one request: `(response, request) => …`. */
 export class ScriptedServer {
   requests = [];
   #steps = [];
@@ -189,7 +189,8 @@ export const sse = (envelopes) =>
   envelopes.map((each) => `id: ${each.seq}\ndata: ${JSON.stringify(each)}\n\n`).join("");
 
 /**
- * A step: a stream of these envelopes, which then ends; a cut has `then: "cut"`, one that stays open `then: "hold"`.
+ * Makes a step: a stream of these envelopes, which then ends; with `then: "cut"` it breaks off, with `then: "hold"` it
+ * stays open.
  */
 export function stream(envelopes, { then = "end", headers = {} } = {}) {
   return async (response, { body }) => {
@@ -217,13 +218,13 @@ export const json =
     response.end(JSON.stringify(value));
   };
 
-/** Collects what a transport says of a run. */
+/** Collects what a transport reports of a run. */
 export class Collector {
   items = [];
   #stop = new AbortController();
   #ended = later();
   signal = this.#stop.signal;
-  ended = this.#ended.promise; // resolves to the error, if there is one
+  ended = this.#ended.promise; // resolves to the error, if any
 
   reader() {
     return {

@@ -1,4 +1,4 @@
-/** Against real processes, over each wire that they have: the WebSocket, and HTTP where `ADJOURN_HTTP` is set. */
+/** Real processes, over each of their transports: the WebSocket, and HTTP if `ADJOURN_HTTP` is set. */
 
 import assert from "node:assert/strict";
 import test from "node:test";
@@ -10,7 +10,7 @@ import { later, until } from "./script.js";
 
 const PATIENCE_MS = 30_000;
 
-/** A demo server and a function that makes chats with it. */
+/** Starts a demo server; returns it and a function that makes chats with it. */
 async function demo(t, wire, ...args) {
   const server = await Server.open(t, ...(args.length > 0 ? args : ["demo", "--headless"]));
   const open = (options = {}) => {

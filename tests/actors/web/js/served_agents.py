@@ -1,4 +1,4 @@
-"""Agents for the tests of the browser half: one whose tool a client executes."""
+"""Agents for the tests of the browser client: a client executes the tool of one of them."""
 
 from adjourn.actors import Agent, tool
 from adjourn.actors.testing import ScriptedModel, calls, says

@@ -1,4 +1,4 @@
-/** A real `adjourn` process, which can be killed and started again on the same port and store. */
+/** A real `adjourn` process, which can be killed and restarted on the same port and store. */
 
 import { spawn } from "node:child_process";
 import { once } from "node:events";
@@ -6,7 +6,7 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-/** The wires that its processes serve: HTTP where `ADJOURN_HTTP` is set. */
+/** The transports that its processes serve: HTTP if `ADJOURN_HTTP` is set. */
 export const WIRES = process.env.ADJOURN_HTTP ? ["websocket", "http"] : ["websocket"];
 
 const COMMAND = JSON.parse(process.env.ADJOURN_COMMAND ?? '["adjourn"]');
@@ -52,7 +52,7 @@ export class Server {
     await once(this.#process, "exit");
   }
 
-  /** What a Chat needs to reach it over each wire. */
+  /** The options of a Chat for each transport. */
   get wires() {
     const { port, "http-port": httpPort } = this.#ports;
     return { websocket: { url: `ws://127.0.0.1:${port}` }, http: { api: `http://127.0.0.1:${httpPort}/runs` } };

@@ -1,7 +1,4 @@
-/**
- * The HTTP wire over a real socket: every cut and every refusal that a server and what stands between may come up
- * with.
- */
+/** The HTTP transport over a real socket, with every interruption and refusal that a server or proxy may cause. */
 
 import assert from "node:assert/strict";
 import test from "node:test";
@@ -41,7 +38,7 @@ async function open(test, steps, options = {}) {
   return { server, chat };
 }
 
-/** The transport alone, which watches a run from after seq `after` on. */
+/** Makes a transport that watches a run after seq `after`. */
 async function watch(test, steps, after, options = {}) {
   const server = await ScriptedServer.open(test, ...steps);
   const transport = new SSETransport({ api: server.api, backoff: QUICK, ...options });
@@ -56,7 +53,7 @@ test("the seed's shape: a POST streams until it parks, a POST with the decision 
     t,
     [
       stream((body) => script(OF(body), BEGUN)),
-      json({}, 404), // a server of one route
+      json({}, 404), // a server with one route
       stream((body) => script(OF(body), [...resolved("a"), executed("a"), said("Done."), end()], 5)),
     ],
     { agent: "support", body: () => ({ tenant: "acme" }) },
@@ -195,7 +192,7 @@ test("an event that is no JSON is malformed", async (t) => {
   assert.deepEqual([chat.error.type, chat.messages.length], ["malformed", 1]);
 });
 
-// Cuts.
+// Interruptions.
 
 test("a stream that is cut goes on from its last event, however often", async (t) => {
   const events = script("run", [start(user("count")), ...streamed("1 ", "2 ", "3"), said("1 2 3"), end()]);
@@ -204,7 +201,7 @@ test("a stream that is cut goes on from its last event, however often", async (t
     [
       stream(events.slice(0, 3), { then: "cut" }),
       cut(),
-      stream(events.slice(1, 5), { then: "cut" }), // what came before comes again
+      stream(events.slice(1, 5), { then: "cut" }), // earlier events come again
       stream(events.slice(5), { then: "end" }),
     ],
     0,

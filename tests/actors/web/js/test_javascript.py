@@ -1,4 +1,4 @@
-"""The browser half: its own tests under node, its types, and what is published of it."""
+"""The browser client: its own tests under node, its types, and the published files."""
 
 import json
 import os
@@ -133,7 +133,7 @@ def test_a_users_program_is_checked_against_the_published_types(tmp_path: Path) 
     assert len(re.findall(r"error TS", done.stdout)) == len(wrong), done.stdout
 
 
-# What is published.
+# The published files.
 
 
 def test_the_package_holds_its_modules_and_types_and_nothing_else() -> None:

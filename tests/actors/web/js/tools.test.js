@@ -1,4 +1,4 @@
-/** Client-side calls: executed by one client, once, and answered whatever happens. */
+/** Client-side calls: executed by one client, once, and always answered. */
 
 import assert from "node:assert/strict";
 import test from "node:test";
@@ -21,7 +21,7 @@ import {
 const CLAIMED = { type: "tool_client_claimed", toolCallId: "c" };
 let runs = 0;
 
-/** A chat whose run offers the call `c` of the tool `locate`; `more` events follow. */
+/** Returns a chat whose run offers the call `c` of the tool `locate`; `more` events follow. */
 async function offering({ execute, idempotent, on = {}, more = [], options = {} }) {
   const transport = new ScriptedTransport({
     claim: () => ({ claimToken: "token" }),
@@ -62,7 +62,7 @@ test("a call that another client has claimed is not executed here", async () => 
   transport.say([CLAIMED], 5);
   await new Promise(setImmediate);
   assert.deepEqual([transport.asked("claim").length, executions, heard], [1, 0, []]);
-  transport.say([offered("c", "locate", 2)], 6); // that client gave it back
+  transport.say([offered("c", "locate", 2)], 6); // the other client released it
   await new Promise(setImmediate);
   assert.equal(transport.asked("claim").length, 2);
 });

@@ -1,4 +1,4 @@
-/** The fold gives the same snapshots as Python's, on the vectors that both are held to. */
+/** The fold gives the same snapshots as Python's, for the same test vectors. */
 
 import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";

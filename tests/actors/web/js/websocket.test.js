@@ -1,4 +1,4 @@
-/** The gateway's wire, over a socket that the test holds the other end of. */
+/** The WebSocket transport, with a socket whose other end the test holds. */
 
 import assert from "node:assert/strict";
 import test, { afterEach } from "node:test";
@@ -9,7 +9,7 @@ import { Collector, end, QUICK, said, script, start, until, user } from "./scrip
 const opened = [];
 afterEach(() => opened.splice(0).forEach((transport) => transport.close()));
 
-/** Sockets that were dialled, newest last; `auto` opens them at once. */
+/** Dialled sockets, newest last; `auto` opens them at once. */
 function wire({ auto = true, ...options } = {}) {
   const sockets = [];
   class FakeSocket {
@@ -38,7 +38,7 @@ function wire({ auto = true, ...options } = {}) {
       this.onclose({ code, reason });
     }
 
-    /** The latest request of a method. */
+    /** Returns the latest request of a method. */
     asked(method) {
       return this.sent.findLast((frame) => frame.method === method);
     }
@@ -67,7 +67,7 @@ function wire({ auto = true, ...options } = {}) {
 
 const events = (envelopes) => envelopes.map((params) => ({ jsonrpc: "2.0", method: "run.event", params }));
 
-/** A transport that started the run `run`, and what was read of it. */
+/** Makes a transport that started the run `run`, and collects what it reports. */
 async function started(options) {
   const dialled = wire(options);
   const collector = new Collector();
@@ -313,7 +313,7 @@ test("close ends readers without a call, fails requests, and a later request dia
 
 // The list of runs.
 
-/** Follows the list of runs; `told` is what it was called for. */
+/** Follows the list of runs; `told` has the calls. */
 function follower(filter = {}) {
   const [stop, told] = [new AbortController(), []];
   return {
