@@ -203,8 +203,10 @@ class Agent:
             raise TypeError(f"agent {self.name!r}: options must be ModelOptions, got {type(given).__name__}")
         try:
             self.check_options(given)
-        except (TypeError, ValueError) as error:
-            raise type(error)(f"agent {self.name!r}: options: {error}") from error
+        except TypeError as error:
+            raise TypeError(f"agent {self.name!r}: options: {error}") from error
+        except ValueError as error:
+            raise ValueError(f"agent {self.name!r}: options: {error}") from error
 
     def _check_limits(self) -> None:
         given: Any = self.limits

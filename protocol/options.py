@@ -5,6 +5,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from . import codec
 from .messages import Lifetime, ToolChoiceKind, Wire, without_secrets
 from .misspelt import NamesOptions
 
@@ -109,11 +110,13 @@ def merge_options(own: ModelOptions, over: ModelOptions) -> ModelOptions:
 def check_options(options: ModelOptions, tools: Collection[str]) -> None:
     """Check what can be checked without knowing the model. `tools`: the names of the agent's tools.
 
-    Raises: TypeError for a wrong type, ValueError for a value."""
+    Raises: TypeError for a wrong type, ValueError for a value, also for one that no record can hold."""
+    plain = msgspec.to_builtins(options)
     try:
-        msgspec.convert(msgspec.to_builtins(options), ModelOptions)
+        msgspec.convert(plain, ModelOptions)
     except msgspec.ValidationError as error:
         raise TypeError(str(error)) from error
+    codec.check_value(plain)
     if reserved := sorted(RESERVED_FIELDS & options.extra.keys()):
         raise ValueError(f"extra can't set {', '.join(reserved)}: the run sets that itself")
     choice = options.tool_choice

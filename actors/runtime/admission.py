@@ -156,7 +156,6 @@ def spec_of(agent: Agent, options: ModelOptions | None) -> tuple[Spec, str]:
     merged = merge_options(agent.options, options)
     try:
         agent.check_options(merged)
-        codec.check_value(msgspec.to_builtins(merged))
-    except (TypeError, ValueError, codec.CodecError) as error:
+    except (TypeError, ValueError) as error:
         raise InvalidParams(f"options: {error}") from error
     return agent.spec_with(merged)

@@ -12,7 +12,7 @@ def unsupported(model: ModelDescriptor, options: ModelOptions) -> str | None:
     For chat completions, `model.compat` says what its server has."""
     kind = options.tool_choice_kind
     if model.api == "ollama-chat" and options.forces_tool:
-        return f"Ollama's API has no tool_choice: {kind!r} can't be asked for, only 'auto' or 'none'"
+        return "Ollama's API can't be told to call a tool: tool_choice may be 'auto' or 'none'"
     if model.api != "openai-completions":
         return None
     compat, at = model.compat or Compat(), f"the server of {model.provider or model.base_url!r}"

@@ -98,11 +98,12 @@ async def test_a_repeated_start_has_the_same_options() -> None:
 @pytest.mark.parametrize(
     ("model", "options", "text"),
     [
-        ("ollama:m", ModelOptions(tool_choice="required"), "Ollama's API has no tool_choice"),
+        ("ollama:m", ModelOptions(tool_choice="required"), "Ollama's API can't be told to call a tool"),
         ("zai:glm", ModelOptions(tool_choice="none"), r"the server of 'zai' doesn't take this tool_choice \(none\)"),
         ("lmstudio:m", ModelOptions(tool_choice=NamedTool(name="look")), r"tool_choice \(tool\); it takes: auto, none"),
         ("deepseek:m", ModelOptions(response_schema={}), "the server of 'deepseek' takes no response_schema"),
         ("openai:m", ModelOptions(extra={"messages": []}), "extra can't set messages"),
+        ("openai:m", ModelOptions(extra={"top_k": float("nan")}), "top_k"),
     ],
 )
 def test_what_a_model_lacks_is_refused_where_the_agent_is_declared(

@@ -65,7 +65,7 @@ def test_a_choice_of_tools(model: ModelDescriptor, auto: Any, required: Any, nam
 def test_ollama_has_no_choice_but_to_leave_the_tools_out() -> None:
     assert added(OLLAMA, tool_choice="auto") == {}
     assert "tools" not in asked(OLLAMA, tool_choice="none")
-    assert "can't be asked for" in (unsupported(OLLAMA, ModelOptions(tool_choice=NAMED)) or "")
+    assert "can't be told to call a tool" in (unsupported(OLLAMA, ModelOptions(tool_choice=NAMED)) or "")
     assert unsupported(OLLAMA, ModelOptions(tool_choice="none")) is None
 
 
