@@ -23,7 +23,7 @@ from adjourn.protocol.messages import (
     ToolResultMessage,
     UserMessage,
 )
-from adjourn.protocol.options import ModelOptions
+from adjourn.protocol.options import ModelOptions, NamedTool
 from adjourn.protocol.providers.call_ids import CallIds
 from adjourn.protocol.record import ToolSpec
 
@@ -229,7 +229,14 @@ options: Any = st.builds(
     ModelOptions,
     max_tokens=st.sampled_from([None, 1, 1000, 1025, 64_000]),
     temperature=st.sampled_from([None, 0.0, 0.7]),
-    reasoning=st.sampled_from([None, "minimal", "low", "medium", "high", "xhigh"]),
+    top_p=st.sampled_from([None, 0.5]),
+    seed=st.sampled_from([None, 7]),
+    stop=st.sampled_from([(), ("END",)]),
+    reasoning=st.sampled_from([None, "none", "minimal", "low", "medium", "high", "xhigh"]),
+    tool_choice=st.sampled_from([None, "auto", "none", "required", NamedTool(name="look")]),
+    parallel_tool_calls=st.sampled_from([None, True, False]),
+    response_schema=st.sampled_from([None, {"type": "object", "title": "Läuft"}]),
+    service_tier=st.sampled_from([None, "auto"]),
     cache=st.sampled_from([None, "none", "short", "long"]),
     cache_instructions=LIFETIMES,
     cache_tools=LIFETIMES,

@@ -20,12 +20,17 @@ MAX_BREAKPOINTS = 4
 THINKING = ("thinking", "redacted_thinking")
 
 
+SAMPLING = {"temperature", "top_p"}  # at most one of them
+
+
 def violations(body: Body) -> Iterator[str]:
     """All that the API would refuse."""
-    # The version of the API that the SDK is made for knows no temperature; the one before it does.
+    # The version of the API that the SDK is made for knows no temperature and no top_p; the one before it does.
     kind = BetaParams if "block_binding" in body.get("thinking", {}) else MessageCreateParamsStreaming
-    shape = faults({key: value for key, value in body.items() if key != "temperature"}, kind)
+    shape = faults({key: value for key, value in body.items() if key not in SAMPLING}, kind)
     yield from shape
+    if body.keys() >= SAMPLING:
+        yield "temperature, top_p: both"
     if not shape:
         yield from _turns(body["messages"])
         yield from _tool_uses(body["messages"])
@@ -124,6 +129,8 @@ def _thinking(body: Body) -> Iterator[str]:
         yield "thinking: budget_tokens is at least 1024, and less than max_tokens"
     if body.get("temperature", 1) != 1:
         yield "temperature: not with thinking"
+    if "top_p" in body or body.get("tool_choice", {}).get("type") in ("any", "tool"):
+        yield "top_p, a forced tool: not with thinking"
     last = blocks_of(messages[-1])
     if any(block["type"] == "tool_result" for block in last) and blocks_of(messages[-2])[0]["type"] not in THINKING:
         yield "messages: with thinking enabled, a turn that goes on after tool results begins with thinking"

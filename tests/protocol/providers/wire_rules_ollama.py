@@ -48,6 +48,9 @@ class _Options(TypedDict, total=False):
     num_ctx: int
     num_predict: int
     temperature: float
+    top_p: float
+    seed: int
+    stop: list[str]
 
 
 class _Request(TypedDict, total=False):
@@ -56,6 +59,7 @@ class _Request(TypedDict, total=False):
     stream: Literal[True]
     tools: list[_Tool]
     think: bool | Literal["low", "medium", "high", "max"]
+    format: Literal["json"] | dict[str, Any]
     truncate: bool
     shift: bool
     options: _Options
