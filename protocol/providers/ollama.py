@@ -198,7 +198,7 @@ class Decoder(StreamDecoder):
     def __init__(self, model: ModelDescriptor) -> None:
         super().__init__(model)
         self._lines = LineSplitter()
-        self._kind = ""  # of the open block: text or thinking
+        self._kind: str = ""  # of the open block: text or thinking
         self._index = -1  # of the open block
         self._called = 0  # how many calls came
         self._tags = thinking_tags(model)
