@@ -9,8 +9,8 @@ __all__ = ["price_lines"]
 
 def price_lines(agents: Iterable[Agent]) -> Iterator[str]:
     """A line for each model whose prices were looked up, with the catalogue and its date."""
-    models = {agent.language_model.descriptor.id: agent.language_model.descriptor for agent in agents}
-    for model in models.values():
+    models = [agent.language_model.descriptor for agent in agents]
+    for model in {(each.provider, each.id): each for each in models}.values():
         if model.cost is not None and model.prices_from is not None:
             longer = ", more for long prompts" if model.long_prompts else ""
             rates = f"{model.cost.input:g} per million tokens of input, {model.cost.output:g} of output{longer}"
