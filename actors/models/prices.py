@@ -7,7 +7,6 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from decimal import Decimal
 from functools import cache
-from importlib.metadata import version
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -73,6 +72,8 @@ def _catalogue() -> "DataSnapshot":
 @cache
 def _name() -> str:
     """The catalogue has no date of its own: its version is told, and the day of the latest price in it."""
+    from importlib.metadata import version  # slow to load
+
     from genai_prices.types import StartDateConstraint
 
     constraints = [
