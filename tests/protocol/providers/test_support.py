@@ -7,13 +7,16 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from decoding_checks import decode, golden, golden_body, golden_names
+from wire_bodies import chunk, ndjson, sse
 
 from adjourn.protocol.events import Done, Failed, StreamEvent, TextDelta, ThinkingDelta
 from adjourn.protocol.messages import (
     AssistantMessage,
     Audio,
+    Compat,
     File,
     Image,
     ImageURL,
@@ -103,6 +106,33 @@ def thinking_of_another(api: str) -> str:
     return "as text" if "Hmm" in foreign and "signature" not in foreign and "encrypted" not in foreign else "no"
 
 
+def thinking_in_tags(api: str) -> str:
+    said = "<think>Hmm</think>So."
+    parts = [{"type": "output_text", "text": said, "annotations": []}]
+    item = {"type": "message", "id": "msg_1", "role": "assistant", "content": parts, "status": "completed"}
+    bodies = {
+        "anthropic-messages": sse(
+            {"type": "message_start", "message": {"id": "msg_1"}},
+            {"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": said}},
+            {"type": "message_delta", "delta": {"stop_reason": "end_turn"}},
+            {"type": "message_stop"},
+        ),
+        "openai-completions": sse(chunk("stop", content=said)),
+        "openai-responses": sse({"type": "response.completed", "response": {"status": "completed", "output": [item]}}),
+        "ollama-chat": ndjson({"message": {"content": said}, "done": True, "done_reason": "stop"}),
+    }
+    tagged = msgspec.structs.replace(model(api), compat=Compat(thinking_tag="think"))
+    done = decode(ADAPTERS[api], tagged, [bodies[api]])[-1]
+    assert isinstance(done, Done)
+    return yes(done.message.text == "So.")
+
+
+def citations_given_back(api: str) -> str:
+    own, cited = model(api), Text(text="So.", citations=({"type": "url_citation", "url": "https://example.test"},))
+    message = AssistantMessage(content=(cited,), api=api, provider=own.provider, model=own.id)
+    return yes("url_citation" in json.dumps(turns(api, user("Hi"), message, user("And?"))))
+
+
 def images_in_results(api: str) -> str:
     written = [json.dumps(turn) for turn in turns(api, *answered(api, by="another"))]
     (result,) = [
@@ -163,11 +193,13 @@ ROWS: dict[str, Callable[[str], str]] = {
     "thinking that can't be read": lambda api: yes(
         any_golden(api, lambda _, said: any(isinstance(block, Thinking) and block.redacted for block in said.content))
     ),
+    "thinking between tags in the text (`Compat.thinking_tag`)": thinking_in_tags,
     "thinking given back to its model": thinking_given_back,
     "thinking of another model": thinking_of_another,
     "what the provider did by itself, given back": lambda api: yes(
         any_golden(api, lambda _, said: any(isinstance(block, Opaque) for block in said.content))
     ),
+    "citations on a text, given back": citations_given_back,
     "several tool calls at once": lambda api: yes(any_golden(api, lambda _, said: len(said.calls) > 1)),
     "strict tool schemas": lambda api: yes('"strict": true' in json.dumps(sent(api))),
     "images from users": lambda api: yes(CAT.data in json.dumps(turns(api, UserMessage(content=(CAT,))))),
