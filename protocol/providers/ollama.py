@@ -232,12 +232,18 @@ class Decoder(StreamDecoder):
             self._finish(line)
 
     def _say(self, text: str) -> None:
-        for is_thinking, piece in [(False, text)] if self._tags is None else self._tags.feed(text):
+        if self._tags is None:
+            self._grow("text", text)
+        else:
+            self._grow_by(self._tags.feed(text))
+
+    def _grow_by(self, pieces: list[tuple[bool, str]]) -> None:
+        for is_thinking, piece in pieces:
             self._grow("thinking" if is_thinking else "text", piece)
 
     def _end_text(self) -> None:
-        for is_thinking, piece in [] if self._tags is None else self._tags.end():
-            self._grow("thinking" if is_thinking else "text", piece)
+        if self._tags is not None:
+            self._grow_by(self._tags.end())
         self.writer.end(self._index)
         self._kind = ""
 
