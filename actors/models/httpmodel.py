@@ -232,7 +232,7 @@ def _as_served(model: ModelDescriptor, provider: Provider, base_url: str) -> Mod
     """The model with its address, and with all that is known of how chat completions differ there."""
     compat = model.compat
     if model.api == "openai-completions":
-        compat = compat_at(provider, base_url, compat)
+        compat = compat_at(provider, model, base_url)
     return msgspec.structs.replace(model, base_url=base_url, compat=compat)
 
 

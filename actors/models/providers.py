@@ -3,6 +3,7 @@
 import msgspec
 
 from ...protocol.messages import Compat, ModelDescriptor
+from ...protocol.providers.openai_models import named_by_openai
 from .baseurl import check_base_url
 from .presets import NARROWEST, PRESETS
 from .provider import Provider
@@ -37,14 +38,18 @@ def provider_of(descriptor: ModelDescriptor) -> Provider:
     )
 
 
-def compat_at(provider: Provider, base_url: str, own: Compat | None) -> Compat:
-    """How requests to this base URL differ from those to OpenAI: `own` where it says so, else as the host is known to
-    do; else as `provider` does; else the narrowest. `openai` names an API as well: at other hosts it says nothing."""
+def compat_at(provider: Provider, model: ModelDescriptor, base_url: str) -> Compat:
+    """How chat completions of this model at this base URL differ from OpenAI's.
+
+    What the descriptor's `compat` says comes first, then what is known of the host, then of the provider. `openai`
+    names an API as well: at other hosts it says something only of OpenAI's own models, which a proxy passes on. An
+    unknown host gets the narrowest request.
+    """
     at_host = [each.compat for each in (provider, *_providers.values()) if each.serves(base_url)]
-    by_name = None if provider.name == "openai" else provider.compat
+    by_name = provider.compat if provider.name != "openai" or named_by_openai(model) else None
     compat = next((each for each in (*at_host, by_name) if each is not None), NARROWEST)
-    stated = {} if own is None else {name: value for name, value in _fields(own).items() if value is not None}
-    return msgspec.structs.replace(compat, **stated)
+    stated = {} if model.compat is None else _fields(model.compat)
+    return msgspec.structs.replace(compat, **{name: value for name, value in stated.items() if value is not None})
 
 
 def provider_by_api(api: str) -> Provider | None:

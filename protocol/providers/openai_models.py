@@ -19,6 +19,7 @@ __all__ = [
     "effort_of",
     "file_name",
     "generation",
+    "named_by_openai",
     "never_reasons",
     "reasons",
     "usage_of",
@@ -26,6 +27,7 @@ __all__ = [
 
 _GPT = re.compile(r"gpt-(\d)(?:\.(\d{1,2}))?")  # at the beginning: not what a router calls openai/gpt-5
 _O_SERIES = re.compile(r"o[1-4](-|$)")
+_OPENAIS_NAME = re.compile(r"gpt-\d|chatgpt-|o[1-4](-|$)")
 _XHIGH_FROM = (5, 2)  # and gpt-5.1-codex-max
 _NEVER_REASONS = re.compile(r"(gpt-[34]|chatgpt-|gpt-5(\.\d+)?-chat)")
 _OPENAI = re.compile(r"$|https://([a-z]+\.)?api\.openai\.com(/|$)")  # no address: the API's own
@@ -37,6 +39,11 @@ def generation(model: ModelDescriptor) -> tuple[int, int]:
     """(5, 6) for gpt-5.6-mini; (0, 0) for what isn't called like one of OpenAI's."""
     found = _GPT.match(model.id)
     return (int(found[1]), int(found[2] or 0)) if found else (0, 0)
+
+
+def named_by_openai(model: ModelDescriptor) -> bool:
+    """Whether it is called like one of OpenAI's own models."""
+    return _OPENAIS_NAME.match(model.id) is not None
 
 
 def never_reasons(model: ModelDescriptor) -> bool:

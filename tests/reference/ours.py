@@ -10,19 +10,23 @@ from sdks import INSTRUCTIONS, OSLO, TOOLS, WEATHER_ASKED, WEATHER_TOLD, Sdk
 from adjourn.actors.models import find_model
 from adjourn.actors.models.httpmodel import HTTPModel
 from adjourn.protocol.events import StreamEvent
-from adjourn.protocol.messages import AssistantMessage, Message, Text, ToolCall, ToolResultMessage, user
+from adjourn.protocol.messages import AssistantMessage, Compat, Message, Text, ToolCall, ToolResultMessage, user
 from adjourn.protocol.options import ModelOptions
 from adjourn.protocol.record import ToolSpec
 
 SPECS = [ToolSpec(name=name, description=description, parameters=parameters) for name, description, parameters in TOOLS]
 KEY = "sk-test-0123456789"
+OPENAIS_OWN = Compat(
+    max_tokens_field="max_completion_tokens", supports_strict_tool_schema=True, supports_usage_in_streaming=True
+)
 ORDER = ("thinking", "text", "call")
 BASES = {"anthropic": "", "openai": "/v1", "openai-responses": "/v1", "ollama": ""}  # below the server's address
 
 
 def opened(sdk: Sdk, url: str) -> HTTPModel:
-    """The model on the SDK's wire."""
-    return find_model(sdk.model, base_url=url + BASES[sdk.model.split(":")[0]], key=KEY)
+    """The model on the SDK's wire. The server stands in for OpenAI's own, at an address that nobody knows."""
+    model = msgspec.structs.replace(find_model(sdk.model).descriptor, compat=OPENAIS_OWN)
+    return find_model(model, base_url=url + BASES[sdk.model.split(":")[0]], key=KEY)
 
 
 async def ask(sdk: Sdk, url: str, question: str, options: ModelOptions | None = None) -> list[StreamEvent]:

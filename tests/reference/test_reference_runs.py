@@ -191,7 +191,7 @@ async def test_a_chat_with_a_model_needs_no_code(server: MockServer) -> None:
     ("model", "complaint"),
     [
         ("ollama:none-such", "the server has no model 'none-such'; there are: "),
-        ("nobody:model", "expected 'PROVIDER:NAME' (known providers: anthropic, ollama, openai)"),
+        ("nobody:model", "expected 'PROVIDER:NAME' (known providers: anthropic, azure"),
     ],
 )
 async def test_a_chat_with_a_model_that_is_not_there_says_so(model: str, complaint: str, server: MockServer) -> None:

@@ -27,6 +27,7 @@ EVERYTHING = ModelOptions(
     cache="short",
 )
 CHAT_PRESETS = [each for each in PRESETS if each.apis[0] == "openai-completions"]
+SOME = ModelDescriptor(id="some-model")
 EACH = pytest.mark.parametrize("host", [pytest.param(host, id=host.name or "unknown") for host in HOSTS])
 
 
@@ -107,7 +108,7 @@ def test_a_preset_is_found_by_name_and_by_the_host_of_a_base_url(provider: Any) 
     assert openai is not None
     hosts = [f"https://{each.lstrip('.') if each[0] != '.' else 'my' + each}" for each in provider.hosts]
     for base_url in [provider.base_url, *hosts] if provider.base_url else hosts:
-        assert compat_at(openai, base_url, None) == provider.compat
+        assert compat_at(openai, SOME, base_url) == provider.compat
 
 
 def test_an_unknown_host_gets_the_narrowest_request() -> None:
@@ -115,16 +116,28 @@ def test_an_unknown_host_gets_the_narrowest_request() -> None:
     assert openai is not None
     assert mistral is not None
     for base_url in ("https://models.example.test/v1", "https://evil-api.mistral.ai.test", "http://127.0.0.1:9999/v1"):
-        assert compat_at(openai, base_url, None) == NARROWEST
-        assert compat_at(mistral, base_url, None) == mistral.compat  # its name says enough
-    assert compat_at(openai, "http://localhost:8000/v1", None) != NARROWEST  # vLLM's port
+        assert compat_at(openai, SOME, base_url) == NARROWEST
+        assert compat_at(mistral, SOME, base_url) == mistral.compat  # its name says enough
+    assert compat_at(openai, SOME, "http://localhost:8000/v1") != NARROWEST  # vLLM's port
+
+
+def test_openais_own_models_get_its_own_request_through_a_proxy() -> None:
+    openai = find_provider("openai")
+    assert openai is not None
+    for name in ("gpt-5.4-mini", "o3", "chatgpt-4o-latest"):
+        model = ModelDescriptor(id=name, provider="openai")
+        assert compat_at(openai, model, "https://proxy.example.test/v1") == Compat()
+        assert compat_at(openai, model, "https://api.x.ai/v1") != Compat()
+    for name in ("openai/gpt-oss-20b", "gpt-oss-20b", "o9", "olmo"):
+        assert compat_at(openai, ModelDescriptor(id=name), "https://proxy.example.test/v1") == NARROWEST
 
 
 def test_what_a_descriptor_says_goes_before_its_host() -> None:
     openai = find_provider("openai")
     assert openai is not None
     own = Compat(supports_usage_in_streaming=True, refused_fields=())
-    told = compat_at(openai, "https://api.x.ai/v1", own)
+    model = ModelDescriptor(id="m", provider="openai", compat=own)
+    told = compat_at(openai, model, "https://api.x.ai/v1")
     assert (told.supports_usage_in_streaming, told.refused_fields, told.max_tokens_field) == (True, (), "max_tokens")
 
 
