@@ -28,7 +28,7 @@ from onecall import OBJECT, Node, Point, result_of, run, said
 
 from adjourn.actors.tools import ToolContext, ToolDefinitionError, ToolError, ToolOutcome, make_tool, tool
 from adjourn.protocol.events import ToolOutput
-from adjourn.protocol.messages import Image, Text
+from adjourn.protocol.messages import Audio, File, Image, ImageURL, Text, UserBlock
 
 
 class Color(enum.Enum):
@@ -46,9 +46,14 @@ async def test_nothing_becomes_done() -> None:
 
 
 async def test_content_blocks_pass() -> None:
-    image = Image(data="aGk=", mime_type="image/png")
-    assert (await result_of(image)).content == (image,)
-    assert (await result_of([Text(text="see"), image])).content == (Text(text="see"), image)
+    for block in (
+        Image(data="aGk=", mime_type="image/png"),
+        ImageURL(url="https://example.test/cat.png"),
+        File(data="JVBERi0=", mime_type="application/pdf", name="report.pdf"),
+        Audio(data="UklGRg==", mime_type="audio/wav"),
+    ):
+        assert (await result_of(block)).content == (block,)
+        assert (await result_of([Text(text="see"), block])).content == (Text(text="see"), block)
 
 
 async def test_tool_output_passes_with_plain_details() -> None:
@@ -272,6 +277,8 @@ def test_a_result_type_that_cannot_be_carried_is_refused_at_declaration(annotati
         ToolOutput,
         Text | Image,
         list[Text | Image],
+        File,
+        list[UserBlock],
         Awaitable[str],
         Coroutine[Any, Any, str],
         Annotated[int, "of anything"],
