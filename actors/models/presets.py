@@ -3,7 +3,8 @@
 A field that no source confirms is not sent. `NARROWEST` is for chat completions at a host that nobody knows: what all
 of these servers take. Of what a caller asks for in `ModelOptions`, only a host's `refused_fields` are left out.
 
-`input_parts` names what a message may hold beside text and inline images; where no source says more, nothing.
+`input_parts` names what a message may hold beside text and inline images; where no source says more, nothing. Servers
+of your own get no addresses of images, though they take them: a client could make them load what only your network can.
 
 Options are refused or left out by the names of OpenAI's fields: `stop`, `top_p`, `seed`, `service_tier`,
 `parallel_tool_calls`, `response_format`.
@@ -180,7 +181,7 @@ PRESETS = (
         base_url="http://127.0.0.1:4000",
         base_url_variable="LITELLM_PROXY_API_BASE",
         compat=Compat(
-            input_parts=("imageUrl",),
+            input_parts=(),
             max_tokens_field="max_tokens",
             supports_strict_tool_schema=False,
         ),
@@ -197,7 +198,7 @@ PRESETS = (
         apis=_CHAT,
         base_url="http://127.0.0.1:8080/v1",
         compat=Compat(
-            input_parts=("imageUrl", "audio"),
+            input_parts=("audio",),
             max_tokens_field="max_tokens",
             reasoning_format="chat_template",
             supports_strict_tool_schema=False,
@@ -284,7 +285,7 @@ PRESETS = (
         apis=_CHAT,
         base_url="http://127.0.0.1:8000/v1",
         compat=Compat(
-            input_parts=("imageUrl", "audio"),
+            input_parts=("audio",),
             max_tokens_field="max_tokens",
             reasoning_format="chat_template",
             supports_strict_tool_schema=False,

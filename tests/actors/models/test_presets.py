@@ -97,6 +97,13 @@ async def test_a_server_is_as_strict_as_its_host(host: Host, monkeypatch: pytest
     assert "frequency_penalty" in snapshot.error.message
 
 
+def test_a_server_of_ones_own_is_not_told_to_load_an_address() -> None:
+    for provider in CHAT_PRESETS:
+        at_home = "//127.0.0.1" in provider.base_url
+        taken = (provider.compat or Compat()).input_parts or ()
+        assert not (at_home and {"imageUrl", "fileUrl"} & {*taken}), provider.name
+
+
 # Choosing one.
 
 
