@@ -17,6 +17,8 @@ and `claims`. `step` has the draft that all of them write to, and lists the modu
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from msgspec.structs import replace
+
 from .calls import cut_fault, error_result, with_ids
 from .claims import claim, take_result, unclaim
 from .decisions import decide, decline
@@ -63,17 +65,12 @@ def begin(start: Begin, now: int) -> Transition:
     messages = closed(start.input, now)
     seq = start.seq + 2
     key = f"{start.nonce}_{seq}"
-    head = Head(
+    before = Head(  # in two parts, as `Step` makes its heads
         id=start.run_id,
         status="running",
         agent=start.spec.agent,
         nonce=start.nonce,
-        version=1,
         epoch=start.epoch,
-        turn=1,
-        model_call=key,
-        seq=seq,
-        seq_ceiling=seq + SEQ_RANGE,
         metadata=start.metadata,
         limits=start.limits,
         title=_title(messages),
@@ -83,6 +80,7 @@ def begin(start: Begin, now: int) -> Transition:
         created_at=now,
         updated_at=now,
     )
+    head = replace(before, version=1, turn=1, model_call=key, seq=seq, seq_ceiling=seq + SEQ_RANGE)
     return Transition(
         head=head,
         append=(SpecEntry(spec=start.spec), InputEntry(messages=messages, at=now)),

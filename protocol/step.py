@@ -208,6 +208,16 @@ class Step:
         reply = Reply(seq=self.seq, status=self.status, tool_call_id=self._answer_for) if self._answers else self.reply
         if not (self.touched or self.entries or self.events):
             return Transition(reply=reply)
+        return Transition(
+            head=self._new_head(),
+            append=tuple(self.entries),
+            events=tuple(self.events),
+            reply=reply,
+            effects=tuple(self.effects),
+        )
+
+    def _new_head(self) -> Head:
+        # In parts: Python makes a dict of more than 14 named values, which takes longer than to replace them.
         head = _replace(
             self.head,
             status=self.status,
@@ -216,28 +226,20 @@ class Step:
             model_call=self.model_call,
             calls=tuple(self.calls.values()),
             ready_from=self.ready_from if self.open > len(self.calls) else 0,
-            gated=self.gated,
-            sole_gated=self.sole_gated,
             seq=self.seq,
             seq_ceiling=self.seq + SEQ_RANGE,
-            next_due=self._next_due() if self.calls or self.over else self.expires_at,
+            next_due=self._next_due(),
             expires_at=self.expires_at,
             recoveries=self.recoveries,
             usage=self.usage,
-            abort=self.abort,
-            reason=self.reason,
-            error=self.error,
-            end_seq=self.end_seq,
-            waiting_since=self._waiting_since() if self.calls else None,
+            waiting_since=self._waiting_since(),
             updated_at=self.now,
         )
-        return Transition(
-            head=head,
-            append=tuple(self.entries),
-            events=tuple(self.events),
-            reply=reply,
-            effects=tuple(self.effects),
-        )
+        if self.gated != head.gated:
+            head = _replace(head, gated=self.gated, sole_gated=self.sole_gated)
+        if self.over:
+            head = _replace(head, abort=self.abort, reason=self.reason, error=self.error, end_seq=self.end_seq)
+        return head
 
     def _waiting_since(self) -> int | None:
         since = [call.since for call in self.calls.values() if call.phase == "gated" and call.since is not None]
