@@ -249,7 +249,11 @@ class AssistantMessage(Wire, frozen=True, tag="assistant", tag_field="role"):
     @property
     def calls(self) -> list[ToolCall]:
         """The tool calls in it, in the model's order."""
-        return [block for block in self.content if type(block) is ToolCall]
+        found: list[ToolCall] = []
+        for block in self.content:
+            if type(block) is ToolCall:
+                found.append(block)
+        return found
 
     @property
     def text(self) -> str:

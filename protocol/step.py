@@ -76,7 +76,9 @@ class Step:
         self.over = head.status in FINAL or head.abort is not None  # from then on the run takes no answers
         self.turn = head.turn
         self.model_call = head.model_call
-        self.calls: dict[str, Call] = {call.id: call for call in head.calls}  # as in `Head`, in the model's order
+        self.calls: dict[str, Call] = {}  # as in `Head`, in the model's order
+        for call in head.calls:
+            self.calls[call.id] = call
         self.ready_from = head.ready_from
         self.open = history.open_calls  # calls of the turn without a result
         self.message = history.turn_message if self.open else None
@@ -242,8 +244,11 @@ class Step:
         return head
 
     def _waiting_since(self) -> int | None:
-        since = [call.since for call in self.calls.values() if call.phase == "gated" and call.since is not None]
-        return min(since) if since else None
+        since = None
+        for call in self.calls.values():
+            if call.phase == "gated" and call.since is not None and (since is None or call.since < since):
+                since = call.since
+        return since
 
     def _next_due(self) -> int | None:
         if self.abort and self.status not in FINAL:

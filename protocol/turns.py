@@ -46,8 +46,11 @@ def _next_ready(s: Step, slots: int) -> list[Call]:
     """Take up to `slots` calls that wait for a slot: first those whose gate was passed, then in the model's order."""
     if slots <= 0:
         return []
-    taken = [call for call in s.calls.values() if call.phase == "ready"][:slots]
-    if s.open > len(s.calls) and len(taken) < slots:
+    taken: list[Call] = []
+    for call in s.calls.values():
+        if call.phase == "ready" and len(taken) < slots:
+            taken.append(call)
+    if s.open > len(s.calls):
         for call in islice(s.ready_calls(), slots - len(taken)):
             taken.append(call)
             s.ready_from = call.index + 1
