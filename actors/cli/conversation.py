@@ -13,12 +13,7 @@ from pathlib import Path
 
 import trio
 
-from ...protocol.errors import (
-    AdjournError,
-    AgentNotFound,
-    ConnectionLost,
-    InvalidParams,
-)
+from ...protocol.errors import AdjournError, AgentNotFound, ConnectionLost, InvalidParams
 from ...protocol.events import Envelope
 from ...protocol.methods import RunSnapshot
 from ..client.chat import Chat
@@ -37,7 +32,7 @@ from .terminal import RunView
 __all__ = ["connection_notes", "converse"]
 
 RECONNECT = Backoff(maximum_s=2.0)  # somebody is watching
-MAX_HELD = 1000  # messages of a pipe that come while a run waits
+MAX_HELD = 1000  # entries of a pipe that come while a run waits
 SHOWN_RUNS = 10
 
 
@@ -101,7 +96,7 @@ class _Conversation:
         self.connection_changed = connection_notes(self._note)
         self.exit_code = 0  # of what went wrong first
         self._left = False
-        self._held: deque[str] = deque()  # messages of a pipe that came while a run waited
+        self._held: deque[str] = deque()  # entries that came while a run waited, for when it is over
 
     def _note(self, text: str) -> None:
         if not self._left:
@@ -183,6 +178,7 @@ class _Conversation:
                 self._screen.line(
                     "  (it can't be decided here; `adjourn runs decline` says no, `abort` stops it)", "yellow"
                 )
+                self._went_wrong(WAITING)
                 return
             await self._follow(partial(self._chat.attach, found.run_id), 0)
         while (entry := self._held.popleft() if self._held else await self.next_entry()) is not None:
@@ -199,6 +195,10 @@ class _Conversation:
     def leave(self) -> None:
         """As `Host.leave`."""
         self._leaving.cancel()
+
+    def hold_back(self, entry: str) -> None:
+        """As `Host.hold_back`."""
+        self._held.append(entry)
 
     async def take(self, entry: str) -> None:
         """Carry out a command, or send a message."""
@@ -218,8 +218,8 @@ class _Conversation:
                 await self._follow(partial(self._chat.send, text), len(self._chat.messages) + 1)
             case text if self._keyboard.interactive:
                 self._refuse(f"nothing was sent. {AT_REST}")
-            case text:
-                self._held.append(entry)
+            case _:
+                self.hold_back(entry)
 
     def _refuse(self, text: str) -> None:
         self._went_wrong(REFUSED)

@@ -43,8 +43,12 @@ class Host(Protocol):
         """Carry out what was entered."""
         ...
 
+    def hold_back(self, entry: str) -> None:
+        """Carry out what was entered when the run is over."""
+        ...
+
     def may_take(self) -> bool:
-        """Whether there is room for another entry while the run waits."""
+        """Whether there is room for another entry that is held back."""
         ...
 
     def leave(self) -> None:
@@ -173,10 +177,12 @@ class Dialogue:
             self._open = _Open("rest", scope)
             entry = await self._host.next_entry()
             self._open = None
-            if entry is None:
+        if entry is None:
+            if not scope.cancelled_caught:
                 self._host.leave()
-            await trio.lowlevel.checkpoint()
-        if entry is not None and not scope.cancelled_caught:
+        elif scope.cancel_called or not self.rests:  # the run went on at that moment, and may be over
+            self._host.hold_back(entry)
+        else:
             await self._host.take(entry)
 
     async def _decide(self, call: PendingCall) -> None:

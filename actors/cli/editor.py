@@ -32,7 +32,6 @@ from .screen import Screen
 
 __all__ = ["Editor", "open_editor"]
 
-
 _StreamHandler: TypeAlias = "logging.StreamHandler[Any]"
 
 
@@ -155,7 +154,7 @@ def _silent(attributes: list[Any]) -> list[Any]:
 
 
 class _Prompt:
-    """One prompt. `print` and the cancelling of `run` are trio's; `_opened` and what it schedules are the thread's."""
+    """One prompt. Trio calls `run` and `print`; a thread calls `_ask`, and its asyncio loop what stands below that."""
 
     def __init__(self, session: PromptSession[str]) -> None:
         self._session = session

@@ -28,7 +28,7 @@ def show_runs(screen: Screen, runs: Sequence[RunSummary]) -> None:
 
 
 def show_run(screen: Screen, run: RunSummary, ids: Sequence[str] = ()) -> None:
-    """Show a run of a list: a row of the table; on a terminal an entry with a short id that begins none of `ids`."""
+    """Show a run of a list: a row of the table, or on a terminal an entry with an id that is unique among `ids`."""
     if screen.width is None:
         screen.line(_row(run))
     else:
@@ -36,7 +36,7 @@ def show_run(screen: Screen, run: RunSummary, ids: Sequence[str] = ()) -> None:
 
 
 def short_id(run_id: str, ids: Sequence[str]) -> str:
-    """The shortest beginning of an id, of 8 characters or more, that no other id has."""
+    """The shortest prefix of an id, of 8 characters or more, that no other of `ids` has."""
     others = [other for other in ids if other != run_id]
     lengths = range(SHORT_CHARS, len(run_id))
     return next((run_id[:n] for n in lengths if not any(other.startswith(run_id[:n]) for other in others)), run_id)

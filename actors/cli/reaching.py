@@ -30,7 +30,7 @@ __all__ = [
 
 DEFAULT_URL = "ws://127.0.0.1:8765"
 URL_VARIABLE = "ADJOURN_URL"
-SHORTEST, LONGEST = 4, 32  # characters of the begin of an id; ids that the runtime makes have 32
+SHORTEST, LONGEST = 4, 32  # characters of a prefix; ids that the runtime makes have 32
 PAGE, MAX_PAGES = 1000, 10  # of runs that are looked through
 MAX_NAMED = 5  # ids in a message
 
@@ -71,9 +71,9 @@ def at_gateway(
 
 
 async def find_run(client: Client, given: str) -> str:
-    """The id of the run that is meant by an id or by the begin of one. What begins no id is returned as it is.
+    """The id of the run that is meant by an id or by a unique prefix of one. What is neither is returned as it is.
 
-    Looks through the newest 10,000 runs. Raises: InvalidParams, if several ids begin so.
+    Looks through the newest 10,000 runs. Raises: InvalidParams, if several ids have that prefix.
     """
     if not SHORTEST <= len(given) < LONGEST:
         return given

@@ -27,7 +27,7 @@ __all__ = ["Json", "app", "print_json"]
 
 app = typer.Typer(help="See the runs at a gateway; decide for them, stop them, delete them.", no_args_is_help=True)
 
-RunId = Annotated[str, typer.Argument(metavar="RUN", help="Its id, or the begin of it, from `adjourn runs list`.")]
+RunId = Annotated[str, typer.Argument(metavar="RUN", help="Its id, or a unique prefix, from `adjourn runs list`.")]
 Call = Annotated[str | None, typer.Option(help="The tool call's id, where several wait.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON lines, as the gateway sends them.")]
 
@@ -94,7 +94,8 @@ def _show_run(screen: Screen, got: RunSnapshot, url: str) -> None:
 @app.command()
 def watch(
     run: Annotated[
-        str | None, typer.Argument(metavar="[RUN]", help="Its id, or the begin of it; without it, the list is watched.")
+        str | None,
+        typer.Argument(metavar="[RUN]", help="Its id, or a unique prefix; without it, the list is watched."),
     ] = None,
     as_json: Json = False,
     url: Url = DEFAULT_URL,
