@@ -8,7 +8,7 @@ import pytest
 import trio
 from processes import PATIENCE_S, adjourn, on_terminal, serving
 
-from adjourn.actors.cli.exits import FAILED, REFUSED, WAITING
+from adjourn.actors.cli.exits import FAILED, WAITING
 from adjourn.actors.client import open_client
 from adjourn.protocol.messages import UserMessage
 
@@ -100,12 +100,9 @@ async def test_a_script_reads_json_shortens_ids_and_executes_a_call_for_a_client
         short = run["runId"][:6]
         token = (await server.adjourn("runs", "claim", short)).strip()
         await server.adjourn("runs", "result", short, '"CET"', "--claim-token", token)
-        events = (await server.adjourn("runs", "watch", short, "--json")).splitlines()
-        assert all(json.loads(line)["runId"] == run["runId"] for line in events)
-        shown = json.loads(await server.adjourn("runs", "show", short, "--json"))
-        assert shown["snapshot"]["messages"][-1]["content"][0]["text"] == "Your browser says: CET"
-        refused = await adjourn("chat", server.url, "-q", stdin="/nothing")
-        assert (refused.returncode, refused.stdout) == (REFUSED, b"")
+        events = [json.loads(line) for line in (await server.adjourn("runs", "watch", short, "--json")).splitlines()]
+        assert {event["runId"] for event in events} == {run["runId"]}
+        assert "Your browser says: CET" in json.dumps(events)
 
 
 @pytest.mark.slow
