@@ -45,7 +45,7 @@ async def said_by(command: list[str], folder: Path) -> str:
 @pytest.mark.slow
 @pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
 async def test_curl_starts_decides_and_watches(tmp_path: Path) -> None:
-    [lines] = blocks(PAGE, "sh")
+    [lines] = [block for block in blocks(PAGE, "sh") if "curl" in block]
     run = "RUN"
     async with serving(tmp_path) as server:
         found = re.search(r"http://127\.0\.0\.1:\d+", server.output.text)

@@ -20,7 +20,16 @@ from adjourn.protocol.messages import (
     UserMessage,
 )
 from adjourn.protocol.providers.call_ids import CallIds
-from adjourn.protocol.providers.handover import GO_ON, IMAGE_NOTE, NO_OUTPUT, NO_RESULT, Rules, hand_over
+from adjourn.protocol.providers.handover import (
+    AUDIO_NOTE,
+    FILE_NOTE,
+    GO_ON,
+    IMAGE_NOTE,
+    NO_OUTPUT,
+    NO_RESULT,
+    Rules,
+    hand_over,
+)
 
 TARGETS: Any = st.sampled_from(transcripts.MODELS)
 RULES = st.builds(
@@ -101,7 +110,7 @@ def test_nothing_is_blank_and_nothing_is_there_that_the_target_cannot_take(
 @given(transcripts.transcripts, TARGETS, RULES)
 def test_nothing_is_invented(messages: list[Message], target: ModelDescriptor, rules: Rules) -> None:
     thoughts = {block.thinking for each in messages for block in blocks_of(each) if isinstance(block, Thinking)}
-    notes = {GO_ON, IMAGE_NOTE, NO_OUTPUT, NO_RESULT}
+    notes = {GO_ON, AUDIO_NOTE, FILE_NOTE, IMAGE_NOTE, NO_OUTPUT, NO_RESULT}
     assert set(texts_of(hand_over(messages, target, rules))) <= set(texts_of(messages)) | thoughts | notes
 
 
