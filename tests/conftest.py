@@ -1,13 +1,17 @@
-"""Tests run alike everywhere: by the profiles of `support/profiles.py`, and, live tests apart, with no proxy between a
-test and its servers."""
+"""Tests run alike everywhere: by the profiles of `support/profiles.py`, with Python's own handling of Ctrl-C, and, live
+tests apart, with no proxy between a test and its servers."""
 
 import gc
 import os
+import signal
 from pathlib import Path
 
 from profiles import register_profiles
 
 register_profiles()
+
+# A shell script starts its background jobs with SIGINT ignored, and processes inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 if os.environ.get("ADJOURN_LIVE") != "1":
     for name in [name for name in os.environ if name.lower() in ("http_proxy", "https_proxy", "all_proxy")]:
