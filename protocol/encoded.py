@@ -1,6 +1,6 @@
-"""What encoded data shows before any value of it is built: JSON and MessagePack. No types of messages here. Pure.
+"""Checks encoded JSON and MessagePack before it is decoded. No message types here. Pure.
 
-A value that is built takes many times its bytes: an empty list of MessagePack is one byte, and 72 in memory.
+Decoded values take many times the memory of their bytes: an empty list is one byte of MessagePack, and 72 in Python.
 """
 
 import re
@@ -10,21 +10,22 @@ __all__ = ["Kind", "has_more_json", "has_more_msgpack", "kind_json", "kind_msgpa
 
 Kind: TypeAlias = Literal["object", "array", "scalar"]
 
-MOST_MENDED = 1000  # lone surrogates; each of these bounds the time
-MOST_ESCAPED = 100_000  # surrogates, lone or not
+# Bounds on the time that `mended_json` takes:
+MOST_MENDED = 1000  # lone surrogates that it replaces
+MOST_ESCAPED = 100_000  # escaped surrogates, lone or in pairs, above which it does nothing
 
 _SPACE_AND_FIRST = re.compile(rb"[ \t\r\n]*([\[{])")
 _TEXT = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
-# The escape of a high surrogate without a low one behind it, or the other way round. After an escaped backslash none is
-# found: too rare to be worth the time.
+# The escape of a high surrogate without a low surrogate after it, or of a low one without a high one before it. Escapes
+# right after an escaped backslash are not found: they are too rare to be worth the time.
 _LONE = re.compile(
     rb"\\u(?<=[^\\]\\u)(?:"
     rb"[dD][89abAB][0-9a-fA-F]{2}(?!\\u[dD][c-fC-F][0-9a-fA-F]{2})"
     rb"|(?<!\\u[dD][89abAB][0-9a-fA-F]{2}\\u)[dD][c-fC-F][0-9a-fA-F]{2})"
 )
 
-# By the first byte of a value of MessagePack:
-_PAYLOAD = {  # bytes that follow
+# These three tables are indexed by the first byte of a MessagePack value.
+_PAYLOAD = {  # number of bytes that follow
     0xCA: 4,
     0xCB: 8,
     0xCC: 1,
@@ -39,20 +40,20 @@ _PAYLOAD = {  # bytes that follow
     0xD5: 3,
     0xD6: 5,
     0xD7: 9,
-    0xD8: 17,  # extensions: their type, and 1 to 16 bytes
+    0xD8: 17,  # extensions: one byte for the type, and 1 to 16 bytes of data
 }
-_LENGTH = {0xC4: 1, 0xC5: 2, 0xC6: 4, 0xC7: 1, 0xC8: 2, 0xC9: 4, 0xD9: 1, 0xDA: 2, 0xDB: 4}  # bytes of a length
-_COUNT = {0xDC: 2, 0xDD: 4, 0xDE: 2, 0xDF: 4}  # bytes of a number of items or members
+_LENGTH = {0xC4: 1, 0xC5: 2, 0xC6: 4, 0xC7: 1, 0xC8: 2, 0xC9: 4, 0xD9: 1, 0xDA: 2, 0xDB: 4}  # size of the length field
+_COUNT = {0xDC: 2, 0xDD: 4, 0xDE: 2, 0xDF: 4}  # size of the count field
 
 
 def kind_json(data: bytes) -> Kind:
-    """What a JSON text begins to be."""
+    """Return the kind of the value in a JSON text, from its first characters."""
     found = _SPACE_AND_FIRST.match(data)
     return "scalar" if found is None else "object" if found[1] == b"{" else "array"
 
 
 def kind_msgpack(data: bytes) -> Kind:
-    """What a value of MessagePack begins to be."""
+    """Return the kind of a MessagePack value, from its first byte."""
     first = data[0] if len(data) else 0
     if first & 0xF0 == 0x80 or first in (0xDE, 0xDF):
         return "object"
@@ -60,22 +61,21 @@ def kind_msgpack(data: bytes) -> Kind:
 
 
 def has_more_json(data: bytes, most: int) -> bool:
-    """Whether a valid JSON text has more than `most` items and members, in all its containers.
+    """Check whether a valid JSON text has more than `most` items and members, in all its containers together.
 
-    Of `[ ]`, with a space in it, one is counted. Beside a look at each byte, this takes time for `most` values, however
-    many there are.
+    `[ ]`, with a space in it, counts as one item. Takes time O(bytes), plus time for at most `most` values.
     """
-    if len(data) <= most:  # each takes a byte, at the least
+    if len(data) <= most:  # each value takes a byte or more
         return False
-    bare = _TEXT.sub(b"0", data, count=2 * most + 2)  # if there are more texts, there are more values too
+    bare = _TEXT.sub(b"0", data, count=2 * most + 2)  # more texts mean too many values anyway
     containers = bare.count(b"[") + bare.count(b"{") - bare.count(b"[]") - bare.count(b"{}")
     return containers + bare.count(b",") > most
 
 
 def has_more_msgpack(data: bytes, most: int) -> bool:
-    """Whether a valid value of MessagePack has more than `most` items and members, in all its containers.
+    """Check whether a valid MessagePack value has more than `most` items and members, in all its containers together.
 
-    This takes time for `most` values, however many there are.
+    Takes time for at most `most` values.
     """
     at, values, end = 0, 0, len(data)
     if end <= most:
@@ -83,7 +83,7 @@ def has_more_msgpack(data: bytes, most: int) -> bool:
     while at < end and values <= most:
         first = data[at]
         at += 1
-        if 0x80 <= first < 0xA0:  # a map or an array of less than 16
+        if 0x80 <= first < 0xA0:  # a map or an array with less than 16 members or items
             values += first & 0x0F
         elif 0xA0 <= first < 0xC0:  # text of less than 32 bytes
             at += first & 0x1F
@@ -101,9 +101,9 @@ def has_more_msgpack(data: bytes, most: int) -> bool:
 
 
 def mended_json(data: bytes) -> bytes:
-    """The text with the first lone surrogates among its escapes made bytes that are no UTF-8.
+    """Return the JSON text with the first `MOST_MENDED` escapes of lone surrogates replaced by bytes that aren't UTF-8.
 
-    The decoder can pass over those, and so read what stands beside them; the escapes stop it at once.
+    The decoder can ignore invalid UTF-8 and read the other fields. A lone surrogate's escape makes it fail at once.
     """
     if data.count(b"\\ud") + data.count(b"\\uD") > MOST_ESCAPED:
         return data

@@ -1,7 +1,7 @@
-"""What can happen: the model's stream, the run's events, and the envelope that carries one. Data only.
+"""The events of the model's stream, the run's events, and the envelope around each event. Data only.
 
-A stream event never leaves the run on its own: it travels inside `message_update`. Every event travels in an
-`Envelope`, whose `seq` grows strictly within a run, is never reused, and may have gaps.
+A stream event never leaves the run alone: clients get it inside a `message_update`. Every event is sent in an
+`Envelope`. Its `seq` strictly increases within a run, is never reused, and may have gaps.
 """
 
 from typing import Any, ClassVar, Literal
@@ -66,8 +66,8 @@ Status = Literal["running", "paused", "completed", "failed", "aborted"]
 Outcome = Literal["decided", "declined", "expired", "aborted"]
 
 
-# The model's stream. A provider yields: Start, then blocks (start, deltas, end), then exactly one Done or Failed; and
-# `UsageSoFar` anywhere before that.
+# The model's stream. A provider yields Start, then blocks (start, deltas, end), then exactly one Done or Failed.
+# `UsageSoFar` may come anywhere before that last event.
 
 
 class Start(Wire, frozen=True, tag="start", tag_field="type"):
@@ -88,11 +88,11 @@ class TextStart(Wire, frozen=True, tag="text_start", tag_field="type"):
 
 
 class TextDelta(Wire, frozen=True, tag="text_delta", tag_field="type"):
-    """More of a text block.
+    """A text block grows.
 
     Attributes:
         content_index: the block's place in the message, from 0.
-        delta: the text that the block grows by.
+        delta: the text to append to the block.
     """
 
     type: ClassVar[Literal["text_delta"]] = "text_delta"
@@ -105,8 +105,8 @@ class TextEnd(Wire, frozen=True, tag="text_end", tag_field="type"):
 
     Attributes:
         content_index: the block's place in the message, from 0.
-        signature: the provider's, of the whole block.
-        citations: what the text rests on, in the words of the model's API.
+        signature: the provider's signature of the whole block.
+        citations: the sources of the text, as the model's API gives them.
     """
 
     type: ClassVar[Literal["text_end"]] = "text_end"
@@ -127,11 +127,11 @@ class ThinkingStart(Wire, frozen=True, tag="thinking_start", tag_field="type"):
 
 
 class ThinkingDelta(Wire, frozen=True, tag="thinking_delta", tag_field="type"):
-    """More of a thinking block.
+    """A thinking block grows.
 
     Attributes:
         content_index: the block's place in the message, from 0.
-        delta: the text that the block grows by.
+        delta: the text to append to the block.
     """
 
     type: ClassVar[Literal["thinking_delta"]] = "thinking_delta"
@@ -144,8 +144,8 @@ class ThinkingEnd(Wire, frozen=True, tag="thinking_end", tag_field="type"):
 
     Attributes:
         content_index: the block's place in the message, from 0.
-        signature: the provider's, of the whole block.
-        redacted: there was nothing to read.
+        signature: the provider's signature of the whole block.
+        redacted: the provider sent no readable text.
     """
 
     type: ClassVar[Literal["thinking_end"]] = "thinking_end"
@@ -155,13 +155,13 @@ class ThinkingEnd(Wire, frozen=True, tag="thinking_end", tag_field="type"):
 
 
 class ToolcallStart(Wire, frozen=True, tag="toolcall_start", tag_field="type"):
-    """A tool call begins. A provider gives its own id; watchers see the runtime's, with the provider's beside it.
+    """A tool call begins. In a provider's stream it has the provider's id. Watchers get the runtime's id.
 
     Attributes:
         content_index: the block's place in the message, from 0.
-        id: the id of the call: the provider's, and for watchers the runtime's.
+        id: the runtime's id of the call; in a provider's stream, the provider's.
         name: the tool's name.
-        provider_id: the provider's id, for watchers.
+        provider_id: the provider's id of the call; only watchers get it.
     """
 
     type: ClassVar[Literal["toolcall_start"]] = "toolcall_start"
@@ -172,11 +172,11 @@ class ToolcallStart(Wire, frozen=True, tag="toolcall_start", tag_field="type"):
 
 
 class ToolcallDelta(Wire, frozen=True, tag="toolcall_delta", tag_field="type"):
-    """More of a tool call's arguments, as JSON text.
+    """The arguments of a tool call grow.
 
     Attributes:
         content_index: the block's place in the message, from 0.
-        delta: the JSON text that the arguments grow by.
+        delta: the JSON text to append to the arguments.
     """
 
     type: ClassVar[Literal["toolcall_delta"]] = "toolcall_delta"
@@ -189,7 +189,7 @@ class ToolcallEnd(Wire, frozen=True, tag="toolcall_end", tag_field="type"):
 
     Attributes:
         content_index: the block's place in the message, from 0.
-        signature: the provider's, of the whole call.
+        signature: the provider's signature of the whole call.
     """
 
     type: ClassVar[Literal["toolcall_end"]] = "toolcall_end"
@@ -198,7 +198,7 @@ class ToolcallEnd(Wire, frozen=True, tag="toolcall_end", tag_field="type"):
 
 
 class OpaqueBlock(Wire, frozen=True, tag="opaque_block", tag_field="type"):
-    """A block that the provider made by itself, whole at once.
+    """A complete block that only the provider understands, such as a search that ran on its side.
 
     Attributes:
         content_index: the block's place in the message, from 0.
@@ -211,8 +211,9 @@ class OpaqueBlock(Wire, frozen=True, tag="opaque_block", tag_field="type"):
 
 
 class UsageSoFar(Wire, frozen=True, tag="usage", tag_field="type"):
-    """What the call has taken so far, where the provider tells before the end. The latest one counts if the call is
-    aborted. It goes to the run alone, not to watchers.
+    """The usage of the model call so far, from providers that report it early. Watchers don't get it.
+
+    If the call is aborted, the latest one counts.
 
     Attributes:
         usage: the usage so far.
@@ -236,13 +237,13 @@ class Done(Wire, frozen=True, tag="done", tag_field="type"):
 
 
 class Failed(Wire, frozen=True, tag="error", tag_field="type"):
-    """The model call failed. `error` is the partial message, with `stopReason`, `errorMessage` and `errorKind` set.
+    """The model call failed.
 
     Attributes:
-        reason: `error`, or `aborted` where the call was stopped.
+        reason: `error`, or `aborted` if the call was cancelled.
         error: the partial message, with `stopReason`, `errorMessage` and `errorKind` set.
-        status: the status of the HTTP response, where that told of the failure.
-        retry_after_s: seconds that the provider wants to be left alone.
+        status: the status of the HTTP response; None: the failure came another way.
+        retry_after_s: seconds to wait before a retry, from the provider; None: it named none.
     """
 
     type: ClassVar[Literal["error"]] = "error"
@@ -275,10 +276,10 @@ class ErrorInfo(Wire, frozen=True):
     """Why a run failed, for a person and for a program.
 
     Attributes:
-        type: as an `AdjournError` names it, or `modelError` or `crashLoop`.
+        type: the type of an `AdjournError`, or `modelError` or `crashLoop`.
         message: for a person.
-        id: of an internal error: the log has the same id.
-        kind: of a model call's.
+        id: only of internal errors: the log has the same id.
+        kind: only of failed model calls: what kind of failure.
     """
 
     type: str
@@ -288,7 +289,7 @@ class ErrorInfo(Wire, frozen=True):
 
 
 class ToolOutput(Wire, frozen=True):
-    """What a tool gave back, or has so far.
+    """What a tool returned.
 
     Attributes:
         content: for the model.
@@ -300,13 +301,13 @@ class ToolOutput(Wire, frozen=True):
 
 
 class AgentStart(Wire, frozen=True, tag="agent_start", tag_field="type"):
-    """The run begins. At most once in its life, with its input.
+    """The run begins. Sent at most once in a run.
 
     Attributes:
         agent: the agent's name.
-        input: its open tool calls closed by synthetic results.
-        metadata: the starter's own.
-        by: who started it, where that is known.
+        input: the messages that the run was started with; open tool calls have got synthetic results.
+        metadata: given when the run was started.
+        by: the principal that started the run; None: unknown.
     """
 
     type: ClassVar[Literal["agent_start"]] = "agent_start"
@@ -317,15 +318,15 @@ class AgentStart(Wire, frozen=True, tag="agent_start", tag_field="type"):
 
 
 class AgentEnd(Wire, frozen=True, tag="agent_end", tag_field="type"):
-    """The run is over. Exactly once, always the last event.
+    """The run has ended. Sent exactly once, always as the last event.
 
     Attributes:
         status: how the run ended.
         reason: completed: the last message's stop reason. failed: `modelError`, `maxTurns`, `maxTokens`, `maxCost`,
-            `crashLoop`, or as a middleware said. aborted: as whoever aborted it said; `expired` where a deadline
-            did.
-        usage: of the whole run.
-        error: of a failed run.
+            `crashLoop`, or a middleware's reason. aborted: the reason in the abort request; `expired` after a
+            deadline.
+        usage: the total of the run.
+        error: only of a failed run.
         expires_at: ms since the epoch: when the run is deleted; None: never.
     """
 
@@ -338,10 +339,10 @@ class AgentEnd(Wire, frozen=True, tag="agent_end", tag_field="type"):
 
 
 class AgentPaused(Wire, frozen=True, tag="agent_paused", tag_field="type"):
-    """Nothing goes on until somebody outside acts on one of the pending calls.
+    """The run waits: all open calls need a decision or a client.
 
     Attributes:
-        tool_call_ids: of the calls that wait, in the model's order.
+        tool_call_ids: ids of the waiting calls, in the model's order.
         expires_at: ms since the epoch: when the run is aborted if nobody acts; None: never.
     """
 
@@ -351,10 +352,10 @@ class AgentPaused(Wire, frozen=True, tag="agent_paused", tag_field="type"):
 
 
 class AgentResume(Wire, frozen=True, tag="agent_resume", tag_field="type"):
-    """The run goes on. With reason `recovered`, messages without `message_end` and partial tool results are void.
+    """The run goes on. After `recovered`, discard messages without `message_end` and partial tool results.
 
     Attributes:
-        reason: what lets the run go on.
+        reason: why the run goes on.
     """
 
     type: ClassVar[Literal["agent_resume"]] = "agent_resume"
@@ -362,12 +363,12 @@ class AgentResume(Wire, frozen=True, tag="agent_resume", tag_field="type"):
 
 
 class AgentRetry(Wire, frozen=True, tag="agent_retry", tag_field="type"):
-    """The model call begins anew; what it had streamed is void.
+    """The model call is retried. Discard what it has streamed.
 
     Attributes:
         attempt: 1 = the first retry.
-        reason: what the attempt before failed of, for a person.
-        wait_s: how long it is going to be waited before, at least.
+        reason: why the last attempt failed, for a person.
+        wait_s: seconds until the retry, at least.
     """
 
     type: ClassVar[Literal["agent_retry"]] = "agent_retry"
@@ -377,13 +378,13 @@ class AgentRetry(Wire, frozen=True, tag="agent_retry", tag_field="type"):
 
 
 class MiddlewareError(Wire, frozen=True, tag="middleware_error", tag_field="type"):
-    """A middleware raised. It was passed over if it only observes; else the call that it stood around has failed.
+    """A middleware raised an exception. The model or tool call has failed; an `event` middleware is only skipped.
 
     Attributes:
-        middleware: its name.
-        where: what it stood around.
-        error: what it raised.
-        call_id: of the model call or the tool call.
+        middleware: the middleware's name.
+        where: what the middleware was handling.
+        error: the exception.
+        call_id: id of the model call or the tool call.
     """
 
     type: ClassVar[Literal["middleware_error"]] = "middleware_error"
@@ -405,11 +406,11 @@ class TurnStart(Wire, frozen=True, tag="turn_start", tag_field="type"):
 
 
 class TurnEnd(Wire, frozen=True, tag="turn_end", tag_field="type"):
-    """The turn's tool results have entered the transcript, in the order of the calls.
+    """The turn is over. Its tool results have entered the transcript, in the order of the calls.
 
     Attributes:
-        message: the model's message of the turn.
-        tool_results: one a call of `message`.
+        message: the model's message in the turn.
+        tool_results: one for each call in `message`.
     """
 
     type: ClassVar[Literal["turn_end"]] = "turn_end"
@@ -418,7 +419,7 @@ class TurnEnd(Wire, frozen=True, tag="turn_end", tag_field="type"):
 
 
 class MessageStart(Wire, frozen=True, tag="message_start", tag_field="type"):
-    """The model's message begins; `message` is still empty.
+    """The model's message begins.
 
     Attributes:
         message: the message, still empty.
@@ -429,10 +430,10 @@ class MessageStart(Wire, frozen=True, tag="message_start", tag_field="type"):
 
 
 class MessageUpdate(Wire, frozen=True, tag="message_update", tag_field="type"):
-    """The model's message grows, by the delta only.
+    """The model's message grows.
 
     Attributes:
-        assistant_message_event: what the message grows by.
+        assistant_message_event: the stream event to apply to the message; a delta only, never the whole message.
     """
 
     type: ClassVar[Literal["message_update"]] = "message_update"
@@ -440,7 +441,7 @@ class MessageUpdate(Wire, frozen=True, tag="message_update", tag_field="type"):
 
 
 class MessageEnd(Wire, frozen=True, tag="message_end", tag_field="type"):
-    """A message is complete and in the transcript.
+    """The model's message is complete and in the transcript.
 
     Attributes:
         message: the whole message.
@@ -451,12 +452,12 @@ class MessageEnd(Wire, frozen=True, tag="message_end", tag_field="type"):
 
 
 class ToolExecutionStart(Wire, frozen=True, tag="tool_execution_start", tag_field="type"):
-    """A tool executes from now on.
+    """A tool begins to execute.
 
     Attributes:
         tool_call_id: the runtime's id of the call.
         tool_name: the tool that the model asked for.
-        args: what it executes with: the decider's arguments, if they were edited, else the model's.
+        args: the arguments it executes with: the edited ones, if any, else the model's.
     """
 
     type: ClassVar[Literal["tool_execution_start"]] = "tool_execution_start"
@@ -466,12 +467,12 @@ class ToolExecutionStart(Wire, frozen=True, tag="tool_execution_start", tag_fiel
 
 
 class ToolExecutionUpdate(Wire, frozen=True, tag="tool_execution_update", tag_field="type"):
-    """What a tool shows before it is done; each replaces the one before.
+    """A tool reports progress. Each report replaces the last one.
 
     Attributes:
         tool_call_id: the runtime's id of the call.
         tool_name: the tool that the model asked for.
-        partial_result: whatever the tool shows.
+        partial_result: any JSON value that the tool reports.
     """
 
     type: ClassVar[Literal["tool_execution_update"]] = "tool_execution_update"
@@ -481,14 +482,14 @@ class ToolExecutionUpdate(Wire, frozen=True, tag="tool_execution_update", tag_fi
 
 
 class ToolExecutionEnd(Wire, frozen=True, tag="tool_execution_end", tag_field="type"):
-    """A call has its result. Also for calls that never executed.
+    """A call has its result. Calls that never executed get one too.
 
     Attributes:
         tool_call_id: the runtime's id of the call.
         tool_name: the tool that the model asked for.
-        result: what the tool gave back.
+        result: what the tool returned.
         is_error: the tool failed, or never executed.
-        arguments: edited by the decider, in place of the model's; None: not edited.
+        arguments: the edited arguments, used in place of the model's; None: not edited.
     """
 
     type: ClassVar[Literal["tool_execution_end"]] = "tool_execution_end"
@@ -513,7 +514,7 @@ class ToolDecisionPending(Wire, frozen=True, tag="tool_decision_pending", tag_fi
         editable: which arguments a decision may change.
         approval: the decision is {approved, reason?}.
         parameters: JSON Schema of the arguments, where some are editable.
-        description: the tool's description, for whoever decides.
+        description: the tool's description, for people who decide.
     """
 
     type: ClassVar[Literal["tool_decision_pending"]] = "tool_decision_pending"
@@ -535,11 +536,11 @@ class ToolDecisionResolved(Wire, frozen=True, tag="tool_decision_resolved", tag_
 
     Attributes:
         tool_call_id: the runtime's id of the call.
-        outcome: expired without a `reason`: the tool's default, in `decision`, was taken instead.
-        by: who decided or declined, where that is known.
-        decision: what was decided.
+        outcome: `expired` without a `reason`: the tool's default decision applied; `decision` has it.
+        by: the principal that decided or declined; None: unknown.
+        decision: the decision.
         reason: why the call will not execute.
-        arguments: edited arguments; they are executed in place of the model's.
+        arguments: the edited arguments, which the tool gets in place of the model's.
         digest: the digest of the edited arguments.
         tool_name: the tool that the model asked for.
         since: ms since the epoch: when the wait began.
@@ -558,13 +559,13 @@ class ToolDecisionResolved(Wire, frozen=True, tag="tool_decision_resolved", tag_
 
 
 class ToolClientExecutePending(Wire, frozen=True, tag="tool_client_execute_pending", tag_field="type"):
-    """A client-side call is offered to whoever claims it first.
+    """A client-side call waits for a client. The first client that claims it executes it.
 
     Attributes:
         tool_call_id: the runtime's id of the call.
         tool_name: the tool that the model asked for.
-        input: what the call executes with.
-        since: ms since the epoch: when it was offered.
+        input: the arguments it executes with.
+        since: ms since the epoch: when the call was offered.
     """
 
     type: ClassVar[Literal["tool_client_execute_pending"]] = "tool_client_execute_pending"
@@ -575,12 +576,12 @@ class ToolClientExecutePending(Wire, frozen=True, tag="tool_client_execute_pendi
 
 
 class ToolClientClaimed(Wire, frozen=True, tag="tool_client_claimed", tag_field="type"):
-    """A client has taken a client-side call. It is offered again when the client gives it back.
+    """A client has claimed a client-side call. If the client gives the call back, it is offered again.
 
     Attributes:
         tool_call_id: the runtime's id of the call.
-        by: who has taken it, where that is known.
-        due_at: ms since the epoch: when the claim ends without a result; None: with the run.
+        by: the principal that claimed it; None: unknown.
+        due_at: ms since the epoch: when the claim expires; None: when the run ends.
     """
 
     type: ClassVar[Literal["tool_client_claimed"]] = "tool_client_claimed"
@@ -612,11 +613,12 @@ Event = (
 
 
 class Envelope(Wire, frozen=True):
-    """One event on its way to a watcher.
+    """An event as it is sent to watchers.
 
     Attributes:
         run_id: the run's id.
-        seq: grows strictly within the run, with gaps; where the caller chose the run's id, from its begin in µs on.
+        seq: strictly increases within the run, with gaps. Starts at 1; if the caller chose the run's id, at about the
+            start time in µs.
         time: ms since the epoch.
         event: the event.
     """

@@ -1,17 +1,18 @@
 """The run as a state machine: (head, history, input) -> transition. Pure: time and randomness come in as arguments.
 
 The rules of this file:
-1. A step changes nothing. All changes are in the `Transition`; whoever adopts it extends the history.
-2. What is due by `now` expires before the input is looked at. Only `Recover` comes before that: it must tell the calls
-   that were executing when the process died from those that this very step starts.
-3. Every call gets exactly one result. A turn ends when all its calls have one; results enter in the order of the calls.
+1. A step changes nothing. All changes are in the `Transition`; the caller adopts it and extends the history.
+2. What is due by `now` expires before the input is handled. Only `Recover` comes earlier: it must tell apart the calls
+   that were executing when the process died and the calls that this step starts.
+3. Every call gets exactly one result. A turn ends when all its calls have one. Results enter the transcript in the
+   order of the calls.
 4. A tool call is saved as `started` before its effect begins. Only `Recover` may start it again, and only if its tool
    is idempotent.
 5. After an abort request nothing starts, and `Stopped` ends the run. Where nothing is under way, it ends at once.
 6. Only `agent_paused` and `agent_resume` mark the changes of the derived status.
 
-Here are the inputs of the run's own effects, of the clock and of the process. Inputs from outside are in `decisions`
-and `claims`. `step` has the draft that all of them write to, and lists the modules with the rules of calls and turns.
+This module handles the inputs of the run's own effects, of the clock and of the process. `decisions` and `claims`
+handle inputs from outside. `step` has the draft that all of them write to, and lists the modules with the other rules.
 """
 
 from collections.abc import Callable, Mapping
@@ -55,7 +56,7 @@ from .turns import go_on, is_last_turn, restart_tool, start_model
 __all__ = ["MAX_RECOVERIES", "begin", "resume_seq", "step"]
 
 MAX_TITLE_CHARS = 100
-MAX_RECOVERIES = 3  # without progress between them; the next one ends the run
+MAX_RECOVERIES = 3  # recoveries without progress between them; one more ends the run
 _FAILED = "This call was not executed: the model's answer failed."
 _NO_TOOLS = "This call was not executed: the run is near its limits, and the model was asked without tools."
 
@@ -65,7 +66,7 @@ def begin(start: Begin, now: int) -> Transition:
     messages = closed(start.input, now)
     seq = start.seq + 2
     key = f"{start.nonce}_{seq}"
-    before = Head(  # in two parts, as `Step` makes its heads
+    before = Head(  # in two parts: see `Step._new_head`
         id=start.run_id,
         status="running",
         agent=start.spec.agent,
@@ -94,7 +95,12 @@ def begin(start: Begin, now: int) -> Transition:
 
 
 def step(head: Head, history: History, given: Input, *, now: int, seq: int) -> Transition:
-    """Return what `given` does to the run. `now` in ms; `seq`: the last sequence number in use, saved or not."""
+    """Return the transition that the input `given` causes.
+
+    Args:
+        now: in ms since the epoch.
+        seq: the last sequence number in use, whether it was saved or not.
+    """
     s = Step(head, history, now, seq)
     if type(given) is Recover:
         _recover(s, given)
@@ -105,20 +111,23 @@ def step(head: Head, history: History, given: Input, *, now: int, seq: int) -> T
 
 
 def resume_seq(head: Head) -> int:
-    """Return the sequence number after which a loaded run goes on: events above `head.seq` may have been shown."""
+    """Return the sequence number after which a loaded run goes on.
+
+    In a running run this is the ceiling: events above `head.seq` may have been published without being saved.
+    """
     return head.seq_ceiling if head.status == "running" else head.seq
 
 
 def _title(messages: tuple[Message, ...]) -> str | None:
-    """The first words of the last user message, for lists of runs."""
+    """Return the first words of the last user message, for lists of runs."""
     said = next((message for message in reversed(messages) if isinstance(message, UserMessage)), None)
     return None if said is None else first_words(said.text, MAX_TITLE_CHARS) or None
 
 
 def closed(messages: tuple[Message, ...], now: int) -> tuple[Message, ...]:
-    """Return a caller's messages with a synthetic result for every open tool call: history opens no gate."""
+    """Return a caller's messages with a synthetic result for every open tool call. Old calls never execute."""
     out: list[Message] = []
-    waiting: dict[str, ToolCall] = {}  # of the last assistant message: providers may use an id again in a later one
+    waiting: dict[str, ToolCall] = {}  # only of the last assistant message: providers may reuse ids in later ones
     for message in messages:
         if type(message) is ToolResultMessage:
             waiting.pop(message.tool_call_id, None)
@@ -132,7 +141,7 @@ def closed(messages: tuple[Message, ...], now: int) -> tuple[Message, ...]:
 
 def _model_done(s: Step, given: ModelDone) -> None:
     if given.key != s.model_call or s.abort:
-        return  # the answer to a model call that is no longer the run's
+        return  # the answer of an outdated model call
     failed = given.message.stop_reason in ("error", "aborted")
     fault = _FAILED if failed else _NO_TOOLS if is_last_turn(s.head, s.history) else None
     message = _answered(s, given.message, given.gates, fault)
@@ -155,7 +164,7 @@ def _model_refused(s: Step, given: ModelRefused) -> None:
 
 
 def _answered(s: Step, answer: AssistantMessage, gates: Mapping[int, bool], fault: str | None) -> AssistantMessage:
-    """Add the model's answer to the transcript and open its calls. With a `fault` none of them is executed."""
+    """Add the model's answer to the transcript and open its calls. With a `fault`, no call executes."""
     assert s.model_call is not None
     message = with_ids(answer, s.model_call)
     s.model_call = None
@@ -201,7 +210,7 @@ def _reserve(s: Step, given: Reserve) -> None:
 
 
 def _nothing(s: Step, given: Tick | Recover) -> None:
-    """All that they bring is done before: what was due has expired, and the run is recovered."""
+    """Do nothing more: `step` has already expired what was due, and recovered the run."""
 
 
 def _recover(s: Step, given: Recover) -> None:
@@ -213,7 +222,7 @@ def _recover(s: Step, given: Recover) -> None:
     executing = [call for call in s.calls.values() if call.executing]
     charged = given.error is not None or (given.charged and bool(executing))
     if charged and s.recoveries >= MAX_RECOVERIES:
-        text = given.error or "the process ended in the middle of it each time"
+        text = given.error or "the process ended each time while a tool was executing"
         message = f"{MAX_RECOVERIES} recoveries without progress: {text}"
         end(s, "failed", "crashLoop", ErrorInfo(type="crashLoop", message=message))
         return

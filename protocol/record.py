@@ -1,8 +1,8 @@
-"""The record of a run: a small head, rewritten at each save, and a journal that only grows. Data and migrations only.
+"""The record of a run: a small head, rewritten at each save, and an append-only journal. Data and migrations only.
 
-Head and journal are everything: from them a run goes on in any process. A call's arguments stand in the journal's
-assistant message and its result in a `ResultEntry`. The head has the phases of the calls that wait for the outside or
-execute. So a save costs what is new, however many calls a turn has.
+A run can continue in any process from its head and journal alone. The journal holds a call's arguments (in the
+assistant message) and its result (in a `ResultEntry`). The head holds only the phases of the open calls. So the cost
+of a save depends on what is new, not on the number of calls in a turn.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -50,20 +50,21 @@ __all__ = [
 ]
 
 SCHEMA_VERSION = 4
-MAX_SPECS = 64  # specs whose encoding is kept
+MAX_SPECS = 64  # specs whose encoded bytes are cached
 
 Phase = Literal["gated", "offered", "ready", "started"]
 FINAL: frozenset[str] = frozenset({"completed", "failed", "aborted"})
 
 
-# The spec: what was agreed at begin. Today's code adds only `execute` and middleware.
+# The spec: the agent's declaration, recorded when the run begins. After a restart, only the tools' functions and the
+# middleware come from the program.
 
 
 class OnExpiry(Wire, frozen=True, metaclass=NamesOptions):
-    """What becomes of a gated call that nobody decided in time.
+    """What happens to a gated call when its decision timeout expires.
 
     Attributes:
-        action: `error`: the call gets an error result. `decide`: the `decision` is taken. `abort`: the run ends.
+        action: `error`: the call gets an error result. `decide`: the default `decision` applies. `abort`: the run ends.
         decision: the default decision, for `decide`; valid under the tool's decision schema.
     """
 
@@ -72,168 +73,171 @@ class OnExpiry(Wire, frozen=True, metaclass=NamesOptions):
 
 
 class ToolSpec(Wire, frozen=True):
-    """A tool as the model and the deciders see it."""
+    """A tool as the model and the people who decide see it."""
 
     name: str
     description: str  # for the model
     parameters: dict[str, Any]  # JSON Schema of the arguments
     decision: dict[str, Any] | None = None  # JSON Schema of the decision: the tool is gated
-    approval: bool = False  # the decision is {approved, reason?}; a no is a decline
+    approval: bool = False  # the decision is {approved, reason?}; `approved: false` is a decline
     editable: bool | tuple[str, ...] = False  # which arguments a decision may change
     runs: Literal["server", "client"] = "server"
     idempotent: bool = False  # may execute again after a crash
-    decision_timeout_s: float | None = None  # how long a gate waits; None: while the run may wait
+    decision_timeout_s: float | None = None  # how long a call waits for its decision; None: as long as the run may wait
     on_expiry: OnExpiry = OnExpiry()
-    client_timeout_s: float | None = None  # how long a claim holds; None: while the run may wait
+    client_timeout_s: float | None = None  # how long a claim is valid; None: as long as the run may wait
 
 
 class Spec(Wire, frozen=True):
     """The agent as it was when the run began."""
 
-    agent: str  # its name
+    agent: str  # the agent's name
     model: ModelDescriptor
     instructions: str = ""  # the system prompt
     tools: tuple[ToolSpec, ...] = ()
     limits: Limits = Limits()
-    options: ModelOptions = ModelOptions()  # without headers
+    options: ModelOptions = ModelOptions()  # `headers` left out: they may hold secrets
 
 
 # The head.
 
 
 class Claim(Wire, frozen=True):
-    """Who has taken a client-side call."""
+    """A client's claim of a client-side call."""
 
-    digest: str  # SHA-256 of the token, hex: the token itself is never stored
-    by: str | None = None  # who, where that is known
+    digest: str  # SHA-256 of the claim's token, hex: the token itself is never stored
+    by: str | None = None  # the client's principal; None: unknown
 
 
 class Call(Wire, frozen=True):
-    """A call of the current turn that has no result yet, where it stands."""
+    """The state of an open call: a call of the current turn that has no result yet."""
 
     id: str
-    name: str  # of the tool
-    index: int  # of its block in the turn's assistant message
+    name: str  # the tool's name
+    index: int  # index of the call's block in the turn's assistant message
     phase: Phase
     due_at: int | None = None  # ms: when the wait for a decision, or the claim, expires
-    claim: Claim | None = None  # of a client that executes it
-    args_digest: str = ""  # of a gated call: of the arguments that deciders are shown
+    claim: Claim | None = None  # the claim of the client that executes the call
+    args_digest: str = ""  # gated calls: digest of the arguments that people see when they decide
     since: int | None = None  # ms: when the call began to wait for a decision or a client
 
     @property
     def executing(self) -> bool:
-        """Whether a tool executes it here, not a client elsewhere."""
+        """Whether the call executes in this process, not in a client."""
         return self.phase == "started" and self.claim is None
 
 
 class AbortRequest(Wire, frozen=True):
-    """Somebody wants the run to end; from here on it does nothing else."""
+    """A request to abort the run. Once it is saved, the run only stops what is under way, then ends."""
 
     at: int  # ms
-    by: str | None = None  # who, where that is known
-    reason: str = shown("aborted")  # becomes that of the run's end
+    by: str | None = None  # the principal that asked; None: unknown, or the run's own limits
+    reason: str = shown("aborted")  # becomes the `reason` of `AgentEnd`
 
 
 class Head(Wire, frozen=True):
-    """The state of a run, but for what the journal has."""
+    """The state of a run, except what the journal holds."""
 
     id: str
     status: Status
-    agent: str  # its name
-    nonce: str  # random, from begin: makes tool call ids unique for ever
+    agent: str  # the agent's name
+    nonce: str  # random, created with the run: makes tool call ids globally unique
     schema_version: int = shown(SCHEMA_VERSION)
     version: int = shown(0)  # grows by one at each save
-    epoch: int = shown(0)  # of the owner that saved it
-    turn: int = shown(0)  # from 1: how often the model has been asked
-    model_call: str | None = None  # the model call under way, if any
-    # Calls of the turn under way that were gated, offered or started, and have no result yet; in the model's order. The
-    # turn's other calls without a result wait for a free slot.
+    epoch: int = shown(0)  # epoch of the store's owner that saved this head
+    turn: int = shown(0)  # number of the current turn, from 1
+    model_call: str | None = None  # key of the model call under way, if any
+    # The open calls of the current turn that are gated, offered or started, in the model's order. Its other open calls
+    # are "ready": they wait for a free slot.
     calls: tuple[Call, ...] = ()
-    ready_from: int = 0  # index in the turn's assistant message: none of those other calls stands before it
-    gated: int = shown(0)  # how many calls have ever been gated
-    sole_gated: str | None = None  # the first of them
-    seq: int = shown(0)  # of the last event that this save covers
-    seq_ceiling: int = shown(0)  # no event beyond it was shown before the next save
-    next_due: int | None = None  # ms: when the sweeper must look at it
-    waiting_since: int | None = None  # ms: since when a call has waited for a decision; None: none does
-    expires_at: int | None = None  # ms: end of the TTL while paused, of retention when over
-    recoveries: int = 0  # since the last progress
-    usage: Usage = shown(Usage())  # of all turns so far
-    metadata: dict[str, Any] = {}  # the starter's own
-    limits: RunLimits | None = None  # the starter's own; None: the spec's alone
-    title: str | None = None  # the first words of the last user message; None: it has no text, or the head is older
-    owner: str | None = None  # the principal that started it
-    spec_digest: str = ""  # of the recorded spec; empty in heads that were written before it was kept
-    start_digest: str = shown("")  # of principal, agent and input
+    ready_from: int = 0  # index in the turn's assistant message: no ready call stands before it
+    gated: int = shown(0)  # number of calls gated since the run began
+    sole_gated: str | None = None  # id of the first gated call
+    seq: int = shown(0)  # sequence number of the last event that this save covers
+    seq_ceiling: int = shown(0)  # until the next save, no published event has a higher sequence number
+    next_due: int | None = None  # ms: the earliest deadline in this head; the sweeper wakes the run then
+    waiting_since: int | None = None  # ms: start of the longest wait for a decision; None: no call waits for one
+    expires_at: int | None = None  # ms: paused: when the run is aborted; ended: when it is deleted
+    recoveries: int = 0  # recoveries since the last progress
+    usage: Usage = shown(Usage())  # total of all turns so far
+    metadata: dict[str, Any] = {}  # given when the run was started
+    limits: RunLimits | None = None  # given when the run was started; None: only the spec's limits apply
+    title: str | None = None  # first words of the last user message; None: no text, or a head from before schema 3
+    owner: str | None = None  # the principal that started the run
+    spec_digest: str = ""  # digest of the recorded spec; empty in heads of earlier versions
+    start_digest: str = shown("")  # digest of principal, agent and input
     abort: AbortRequest | None = None
-    reason: str | None = None  # how it ended, as in `AgentEnd`
-    error: ErrorInfo | None = None  # of a failed run
-    end_seq: int | None = None  # of agent_end
+    reason: str | None = None  # why the run ended, as in `AgentEnd`
+    error: ErrorInfo | None = None  # only of a failed run
+    end_seq: int | None = None  # sequence number of `agent_end`
     created_at: int = shown(0)  # ms, set once
     updated_at: int = shown(0)  # ms
 
 
-# The journal. Entries are never changed; the first is always the spec, the second the input.
+# The journal. Entries never change. The first entry is the spec, the second the input.
 
 
 class SpecEntry(Wire, frozen=True, tag="spec", tag_field="kind"):
-    """What was agreed at begin."""
+    """The agent as it was when the run began."""
 
     spec: Spec
 
 
 class InputEntry(Wire, frozen=True, tag="input", tag_field="kind"):
-    """What the caller passed in."""
+    """The messages that the run was started with."""
 
-    messages: tuple[Message, ...]  # open tool calls closed
+    messages: tuple[Message, ...]  # open tool calls have got synthetic results
     at: int  # ms
 
 
 class MessageEntry(Wire, frozen=True, tag="message", tag_field="kind"):
-    """The model's message of a turn."""
+    """The model's message in a turn."""
 
     message: AssistantMessage
 
 
 class DecisionEntry(Wire, frozen=True, tag="decision", tag_field="kind"):
-    """How a gate was settled: who, when, what, and on which arguments. With a `digest` the call may execute, be that
-    by somebody's decision or, `expired`, by the tool's default; without one it never will, and `reason` says why."""
+    """The outcome of a gate: who decided what, when, and for which arguments.
+
+    With a `digest` the call may execute: a decision was made, or the tool's default applied (`expired`). Without a
+    `digest` the call never executes, and `reason` says why.
+    """
 
     tool_call_id: str
     outcome: Outcome
     at: int  # ms
-    args_digest: str  # of the arguments that deciders were shown
-    by: str | None = None  # who decided or declined, where that is known
+    args_digest: str  # digest of the arguments that were shown for the decision
+    by: str | None = None  # the principal that decided or declined; None: unknown
     decision: Any = None
-    digest: str | None = None  # of the decision
-    reason: str | None = None  # the decliner's own, or ours
-    arguments: dict[str, Any] | None = None  # the decider's own, which are executed in place of the model's
-    arguments_digest: str | None = None  # of these
+    digest: str | None = None  # digest of the decision
+    reason: str | None = None  # given with the decline, or written by the runtime
+    arguments: dict[str, Any] | None = None  # edited arguments: they are executed in place of the model's
+    arguments_digest: str | None = None  # digest of the edited arguments
 
 
 class ResultEntry(Wire, frozen=True, tag="result", tag_field="kind"):
     """The one result of a call."""
 
     message: ToolResultMessage
-    claim_digest: str | None = None  # of the token that a client's result came with
-    by: str | None = None  # the client, or who declined the call after its gate; where that is known
-    declined: bool = False  # the call was taken back from the clients that it was offered to
+    claim_digest: str | None = None  # of a client's result: digest of its claim's token
+    by: str | None = None  # the principal that sent the result or declined the offered call; None: unknown
+    declined: bool = False  # the call was offered to clients, and then declined
 
 
 Entry = SpecEntry | InputEntry | MessageEntry | DecisionEntry | ResultEntry
 
 
 class Record(Wire, frozen=True):
-    """All of a run."""
+    """The whole stored state of a run."""
 
     head: Head
     journal: tuple[Entry, ...]
 
 
 class History:
-    """The journal, folded: what the machine and the model need to know of it. It grows by `extend` and never forgets.
+    """Holds what the state machine and the model need from the journal. `extend` adds new entries.
 
-    Tool results enter `messages` when the last of their turn is there, in the order of the calls.
+    The tool results of a turn enter `messages` together, in the order of the calls, once the turn's last result exists.
     """
 
     __slots__ = (
@@ -256,14 +260,14 @@ class History:
         self.messages: list[Message] = []
         self.decisions: dict[str, DecisionEntry] = {}
         self.results: dict[str, ResultEntry] = {}
-        self.turn_message: AssistantMessage | None = None  # of the latest turn
-        self.turn_calls: list[ToolCall] = []  # in it
-        self.open_calls = 0  # how many of these have no result yet
-        self.turn_results: dict[str, ToolResultMessage] = {}  # of the latest turn, as they came
+        self.turn_message: AssistantMessage | None = None  # the model's message in the latest turn
+        self.turn_calls: list[ToolCall] = []  # the calls in `turn_message`
+        self.open_calls = 0  # number of calls in `turn_calls` without a result
+        self.turn_results: dict[str, ToolResultMessage] = {}  # results of the latest turn, in order of arrival
         self.extend(entries)
 
     def extend(self, entries: Iterable[Entry]) -> None:
-        """Take in what a save appended."""
+        """Add the entries that a save appended to the journal."""
         for entry in entries:
             if type(entry) is MessageEntry:
                 self.turn_message = entry.message
@@ -282,7 +286,7 @@ class History:
                 self.messages.extend(entry.messages)
 
     def share(self, spec: Spec) -> None:
-        """Refer to a spec that others have too, in place of an equal one that only this journal has."""
+        """Replace the spec by an equal object that other runs use too, to save memory."""
         self.spec = spec
         self.tools = {tool.name: tool for tool in spec.tools}
 
@@ -299,7 +303,7 @@ class History:
         return not self.open_calls
 
     def ready_calls(self, head: Head) -> Iterator[Call]:
-        """The calls that wait for a free slot and that the head does not list, in the model's order."""
+        """Yield the open calls that `head` does not list because they wait for a free slot, in the model's order."""
         listed = {call.id for call in head.calls}
         if self.turn_message is not None and self.open_calls > len(listed):
             for call in calls_from(self.turn_message, head.ready_from):
@@ -307,14 +311,14 @@ class History:
                     yield call
 
     def tool_call(self, call: Call) -> ToolCall:
-        """The model's own block behind an open call."""
+        """Return the content block in which the model made an open call."""
         assert self.turn_message is not None
         block = self.turn_message.content[call.index]
         assert isinstance(block, ToolCall)
         return block
 
     def arguments(self, call: Call) -> dict[str, Any]:
-        """What an open call executes with: the decider's arguments, if they were edited, else the model's."""
+        """Return the arguments that an open call executes with: the edited ones, if any, else the model's."""
         entry = self.decisions.get(call.id)
         if entry is not None and entry.arguments is not None:
             return entry.arguments
@@ -322,27 +326,27 @@ class History:
 
 
 def calls_from(message: AssistantMessage, start: int) -> Iterator[Call]:
-    """Give the calls of `message` from content index `start` on, each as it is before anything has become of it."""
+    """Yield the calls of `message` from content index `start` on, each in phase `ready`."""
     for index in range(start, len(message.content)):
         block = message.content[index]
         if type(block) is ToolCall:
             yield Call(id=block.id, name=block.name, index=index, phase="ready")
 
 
-# Writing and reading, also what was written long ago. An entry is stored with the schema version of its time, for a
-# journal may have been written by several.
+# Encoding and decoding, including data of earlier versions. The store keeps a schema version beside each entry, because
+# several versions of adjourn may have written one journal.
 
 
 @dataclass(frozen=True)
 class Migration:
-    """From one schema version to the next, on plain data. Kept for ever."""
+    """Migrates heads and entries, as plain data, from one schema version to the next. Never removed."""
 
     head: Callable[[dict[str, Any]], dict[str, Any]]
     entry: Callable[[dict[str, Any]], dict[str, Any]]
 
 
 def _since(head: dict[str, Any]) -> dict[str, Any]:
-    """Version 2 keeps when a wait began. Older heads say only when they were saved last: it began then, or earlier."""
+    """Add `since` and `waitingSince`, new in version 2. The last save is the best known start of a wait."""
     saved = head.get("updatedAt", 0)
     calls = [
         {**call, "since": saved} if call.get("phase") in ("gated", "offered") or call.get("claim") else call
@@ -353,7 +357,7 @@ def _since(head: dict[str, Any]) -> dict[str, Any]:
 
 
 def _open_calls(head: dict[str, Any]) -> dict[str, Any]:
-    """Version 4 lists no calls that have their result. Calls that wait for a slot may stay listed."""
+    """Remove calls that have a result, which version 4 doesn't list. Calls that wait for a slot may stay listed."""
     return {**head, "calls": [call for call in head.get("calls", ()) if call.get("phase") != "done"]}
 
 
@@ -364,8 +368,8 @@ def _same(plain: dict[str, Any]) -> dict[str, Any]:
 # MIGRATIONS[n] leads from schema version n to n + 1.
 MIGRATIONS: dict[int, Migration] = {
     1: Migration(head=_since, entry=_same),
-    2: Migration(head=_same, entry=_same),  # version 3 has titles
-    3: Migration(head=_open_calls, entry=_same),  # entries of version 4 have opaque blocks, citations, more of usage
+    2: Migration(head=_same, entry=_same),  # version 3 added titles
+    3: Migration(head=_open_calls, entry=_same),  # version 4 added opaque blocks, citations and usage fields to entries
 }
 
 _HEAD = msgspec.json.Decoder(Head)
@@ -378,38 +382,38 @@ class _Peek(Wire, frozen=True):
 
 
 _PEEK = msgspec.json.Decoder(_Peek)
-_SPECS: dict[int, tuple[Spec, bytes]] = {}  # by id
-# What decoders, and migrations of damaged data, raise. Ours, RecordTooNew among them, are none of these.
+_SPECS: dict[int, tuple[Spec, bytes]] = {}  # by `id()` of the spec
+# Exceptions of the decoders, and of migrations that meet damaged data. No `AdjournError` is among them.
 _UNREADABLE = (msgspec.MsgspecError, LookupError, TypeError, ValueError, RecursionError)
 
 
 def encode_head(head: Head) -> bytes:
-    """The head as JSON."""
+    """Return `head` as JSON."""
     return ENCODER_JSON.encode(head)
 
 
 def encode_entry(entry: Entry) -> bytes:
-    """A journal entry as JSON, in the current schema version."""
+    """Return a journal entry as JSON, in the current schema version."""
     return _encode_spec(entry) if type(entry) is SpecEntry else ENCODER_JSON.encode(entry)
 
 
 def _encode_spec(entry: SpecEntry) -> bytes:
-    """A spec is encoded once: all runs of an agent begin with the same object."""
+    """Return the entry's JSON, cached per spec: all runs of an agent begin with the same `Spec` object."""
     known = _SPECS.get(id(entry.spec))
     if known is None:
         if len(_SPECS) >= MAX_SPECS:
             _SPECS.clear()
-        # The spec is kept beside its bytes, so that no other object gets its id.
+        # The cache also keeps the spec itself, so that Python gives its `id()` to no other object.
         known = _SPECS[id(entry.spec)] = (entry.spec, ENCODER_JSON.encode(entry))
     return known[1]
 
 
 def decode_head(data: bytes, migrations: Mapping[int, Migration] = MIGRATIONS, current: int = SCHEMA_VERSION) -> Head:
-    """A head from JSON, migrated to the current schema version.
+    """Decode a head from JSON, and migrate it to the current schema version.
 
     Raises:
-        RecordTooNew: a newer adjourn wrote it.
-        StoreCorrupt: it can't be read.
+        RecordTooNew: a newer adjourn wrote the head.
+        StoreCorrupt: the head can't be decoded.
     """
     try:
         version = _PEEK.decode(data).schema_version
@@ -427,7 +431,10 @@ def decode_head(data: bytes, migrations: Mapping[int, Migration] = MIGRATIONS, c
 def decode_entry(
     data: bytes, version: int, migrations: Mapping[int, Migration] = MIGRATIONS, current: int = SCHEMA_VERSION
 ) -> Entry:
-    """A journal entry from JSON of schema version `version`, migrated to the current one. Raises as `decode_head`."""
+    """Decode a journal entry from JSON of schema version `version`, and migrate it to the current version.
+
+    Raises: as `decode_head`.
+    """
     try:
         steps = _path(version, migrations, current)
         if not steps:
@@ -445,5 +452,5 @@ def _path(version: int, migrations: Mapping[int, Migration], current: int) -> li
         raise RecordTooNew(f"the record has schema version {version}; this adjourn reads up to {current}")
     missing = [n for n in range(version, current) if n not in migrations]
     if missing:
-        raise StoreCorrupt(f"the record has schema version {version}, which never was")
+        raise StoreCorrupt(f"the record has schema version {version}, which no adjourn has ever used")
     return [migrations[n] for n in range(version, current)]

@@ -1,8 +1,8 @@
-"""The draft of one step: the state of the run while an input is being carried out, and what will come of it.
+"""The draft of one step: the run's state while the machine handles one input, and the changes made so far. Pure.
 
-A draft lives for one call of `machine.step`. Here is only how it is written to and how it becomes a `Transition`.
-The rules stand beside it, as functions over the draft: `gates` (calls open, and are decided), `turns` (what may start
-next), `ends` (turns and runs end), `expiry` (what is due), `decisions` and `claims` (inputs from outside). Pure.
+A draft lives for one call of `machine.step`. This module only has the draft's own methods, and turns the draft into a
+`Transition`. The rules are functions over the draft, in other modules: `gates` (opening and deciding calls), `turns`
+(what may start next), `ends` (turns and runs end), `expiry` (deadlines), `decisions` and `claims` (external inputs).
 """
 
 from collections.abc import Iterator
@@ -24,7 +24,7 @@ __all__ = ["SEQ_RANGE", "Cause", "Step"]
 SEQ_RANGE = 65_536  # sequence numbers that a save reserves beyond its own events
 
 Cause = Literal["decided", "declined", "expired", "result"]
-"""What can wake a paused run."""
+"""Why a paused run resumes."""
 
 _replace = msgspec.structs.replace
 
@@ -33,7 +33,7 @@ _EDITED = "When this call was decided, its arguments were changed to: "
 
 
 class Step:
-    """The draft. Its attributes start with the values of the old head and end as those of the new head."""
+    """Collects the changes of one step. The attributes start with the old head's values and become the new head's."""
 
     __slots__ = (
         "_answer_for",
@@ -73,7 +73,7 @@ class Step:
         self.head, self.history, self.now, self.seq = head, history, now, seq
         self.limits = history.spec.limits if head.limits is None else tightened(history.spec.limits, head.limits)
         self.status: Status = head.status
-        self.over = head.status in FINAL or head.abort is not None  # from then on the run takes no answers
+        self.over = head.status in FINAL or head.abort is not None  # then the run accepts no decisions and no results
         self.turn = head.turn
         self.model_call = head.model_call
         self.calls: dict[str, Call] = {}  # as in `Head`, in the model's order
@@ -101,7 +101,7 @@ class Step:
     # Read the draft.
 
     def settled(self, tool_call_id: str) -> DecisionEntry | None:
-        """Return how the gate of a call was settled, in this step or an earlier one; None if it was not."""
+        """Return the outcome of a call's gate, from this step or an earlier one; None while the gate is open."""
         return self.settled_now.get(tool_call_id) or self.history.decisions.get(tool_call_id)
 
     def block(self, call: Call) -> ToolCall:
@@ -112,7 +112,7 @@ class Step:
         return block
 
     def arguments(self, call: Call) -> dict[str, Any]:
-        """Return what `call` executes with: the decider's arguments, if they were edited, else the model's."""
+        """Return the arguments that `call` executes with: the edited ones, if any, else the model's."""
         entry = self.settled(call.id)
         return self.block(call).arguments if entry is None or entry.arguments is None else entry.arguments
 
@@ -121,7 +121,7 @@ class Step:
         return None if seconds is None else self.now + int(min(seconds * 1000, MAX_INT - self.now))
 
     def ready_calls(self) -> Iterator[Call]:
-        """Give the calls that wait for a free slot and are not in `calls`, in the model's order."""
+        """Yield the open calls that are not in `calls` because they wait for a free slot, in the model's order."""
         if self.message is not None and self.open > len(self.calls):
             for call in calls_from(self.message, self.ready_from):
                 if not (call.id in self.calls or call.id in self.closed_now or call.id in self.history.results):
@@ -147,7 +147,7 @@ class Step:
         self.message, self.calls, self.open, self.ready_from = message, {}, len(message.calls), 0
 
     def put(self, call: Call) -> None:
-        """List an open call, in place of the one with its id if that is listed."""
+        """Add an open call to `calls`, or replace the one with the same id."""
         last = None if call.id in self.calls else next(reversed(self.calls.values()), None)
         self.calls[call.id] = call
         if last is not None and last.index > call.index:
@@ -169,7 +169,7 @@ class Step:
 
         Args:
             claim_digest: the digest of the claim token that came with the result.
-            declined: the call was taken back from the clients that it was offered to.
+            declined: the call was offered to clients, and then declined.
         """
         entry = self.settled(call.id)
         edited = None if entry is None else entry.arguments
@@ -219,7 +219,7 @@ class Step:
         )
 
     def _new_head(self) -> Head:
-        # In parts: Python makes a dict of more than 14 named values, which takes longer than to replace them.
+        # Several calls are faster than one: for more than 14 keyword arguments, Python builds a dict.
         head = _replace(
             self.head,
             status=self.status,

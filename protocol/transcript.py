@@ -1,7 +1,7 @@
-"""The fold of a run's events into its snapshot: the one reducer behind the server's snapshots and every client. Pure.
+"""Folds a run's events into its snapshot. The server and all clients use this one reducer. Pure.
 
-Whatever order well-typed events come in, folding never raises: what makes no sense is passed over. All state is in the
-snapshot, so a fold that starts from one goes on as the fold that gave it would have.
+Folding never raises, whatever the order of well-typed events: an event that makes no sense is ignored. The snapshot
+holds all state of the fold. So a fold may start from a snapshot, and goes on as the first fold would.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -44,23 +44,23 @@ _NO_ARGS: dict[str, Any] = {}
 
 
 class PendingCall(Wire, frozen=True):
-    """A call that waits for the outside.
+    """A call that waits for a decision or a client.
 
     Attributes:
         tool_call_id: the runtime's id of the call.
         tool_name: the tool that the model asked for.
         input: the model's arguments.
-        kind: what the call waits for: somebody's decision, or a client that executes it.
+        kind: what the call waits for: a decision, or a client that executes it.
         schema: JSON Schema of the decision.
-        digest: the digest of `input`, where a decision is waited for; the decision may carry it back.
+        digest: the digest of `input`, for kind `decision`; a decision may carry it back.
         due_at: ms since the epoch: when the wait for a decision, or the claim, expires.
         since: ms since the epoch: when the wait began.
         editable: which arguments a decision may change.
         approval: the decision is {approved, reason?}.
         parameters: JSON Schema of the arguments, where some are editable.
-        claimed: a client has taken it.
-        claimed_by: who has claimed it, where that is known.
-        description: the tool's description, for whoever decides.
+        claimed: a client has claimed the call.
+        claimed_by: the principal that claimed it; None: unknown.
+        description: the tool's description, for people who decide.
     """
 
     tool_call_id: str
@@ -85,8 +85,8 @@ class ToolView(Wire, frozen=True):
     Attributes:
         tool_call_id: the runtime's id of the call.
         tool_name: the tool that the model asked for.
-        args: what it executes with: the decider's arguments, if they were edited, else the model's.
-        partial_result: the latest, while it executes.
+        args: the arguments it executes with: the edited ones, if any, else the model's.
+        partial_result: the latest progress report of the tool.
         result: None while it executes.
         is_error: None while it executes.
     """
@@ -100,22 +100,22 @@ class ToolView(Wire, frozen=True):
 
 
 class Snapshot(Wire, frozen=True):
-    """The whole visible state of a run at one `seq`. `pending` and `tools` stand in the order of the model's calls.
+    """The whole visible state of a run at one `seq`. `pending` and `tools` are in the order of the model's calls.
 
     Attributes:
         agent: the agent's name.
         status: the status of the run.
-        turn: 0: the model has not been asked yet.
-        messages: the input included.
-        streaming: what the model has said of its next message.
+        turn: the current turn, from 1; 0: the model has not been asked yet.
+        messages: all complete messages, including the input.
+        streaming: the message that the model is streaming, as far as it has come; None: no message is under way.
         pending: the calls that wait for a decision or a client.
         tools: the calls of the current turn that execute or are done.
-        usage: of the run's own turns so far.
-        reason: how it ended, as in `AgentEnd`.
-        error: of a failed run.
-        metadata: the starter's own.
-        by: who started it, where that is known.
-        expires_at: ms since the epoch: when a paused run is aborted, an ended one deleted; None: never.
+        usage: the total of the run's turns so far.
+        reason: why the run ended, as in `AgentEnd`.
+        error: only of a failed run.
+        metadata: given when the run was started.
+        by: the principal that started the run; None: unknown.
+        expires_at: ms since the epoch: when a paused run is aborted, or an ended run deleted; None: never.
     """
 
     agent: str = shown("")
@@ -134,10 +134,10 @@ class Snapshot(Wire, frozen=True):
 
 
 class Transcript:
-    """Folds events, one by one, into a snapshot. Its attributes are for reading.
+    """Folds events, one by one, into a snapshot. Read its attributes, but don't set them.
 
     `agent`, `status`, `turn`, `messages`, `usage`, `reason`, `error`, `metadata`, `by` and `expires_at` are as in
-    `Snapshot`, always up to date; the rest takes a `snapshot()`.
+    `Snapshot`, and always up to date. For the other fields, call `snapshot()`.
     """
 
     __slots__ = (
@@ -177,15 +177,15 @@ class Transcript:
         self._called: dict[str, dict[str, Any]] | None = None
 
     def apply(self, event: Event) -> None:
-        """Fold one event in."""
-        if type(event) is MessageUpdate:  # nearly all of them
+        """Apply one event."""
+        if type(event) is MessageUpdate:  # first, because nearly all events are updates
             if self._partial is not None:
                 self._partial.apply(event.assistant_message_event)
         else:
             self._FOLDS[type(event)](self, event)
 
     def snapshot(self) -> Snapshot:
-        """The state now. Costs O(messages + what was streamed since the last one)."""
+        """Return the state now. Takes time O(messages + deltas since the last snapshot)."""
         return Snapshot(
             agent=self.agent,
             status=self.status,
@@ -203,7 +203,7 @@ class Transcript:
         )
 
     def _in_call_order(self, items: Iterable[Any]) -> list[Any]:
-        # Neither who decides first nor which tool is quicker may show in the order: watchers and replays agree on it.
+        # The model's order, not the order of decisions or results: live watchers and replays must see the same.
         found = list(items)
         if len(found) > 1:
             places = {call.id: place for place, call in enumerate(self._calls())}
@@ -240,7 +240,7 @@ class Transcript:
             self._tools = {key: tool for key, tool in self._tools.items() if tool.result is not None}
 
     def _nothing(self, event: MiddlewareError) -> None:
-        """Something for the log, not for the transcript."""
+        """Ignore the event: it is for logs, and changes no transcript."""
 
     def _agent_retry(self, event: AgentRetry) -> None:
         self._partial = None
@@ -293,7 +293,7 @@ class Transcript:
             return tool.args
         if pending := self._pending.get(key):
             return pending.input
-        if self._called is None:  # made when first wanted: most calls are told of before they end
+        if self._called is None:  # built lazily: most calls are in `_tools` or `_pending` before they end
             self._called = {call.id: call.arguments for call in reversed(self._calls())}
         return self._called.get(key, _NO_ARGS)
 
@@ -353,7 +353,7 @@ class Transcript:
 
 
 def replay(record: Record) -> Iterator[Event]:
-    """The events that a record stands for: folded, they give the snapshot of the events that led to it."""
+    """Yield events made from a record. Folded, they give the same snapshot as the run's original events."""
     head = record.head
     history = History()
     turn = 0
@@ -407,7 +407,7 @@ def _turn_over(history: History) -> Iterator[Event]:
 
 
 def _open_call(call: Call, history: History) -> Iterator[Event]:
-    if call.phase == "ready":  # it waits for a slot: nothing to show
+    if call.phase == "ready":  # waits for a free slot: no event yet
         return
     key, name, args = call.id, call.name, history.arguments(call)
     if call.phase == "gated":
@@ -421,7 +421,7 @@ def _open_call(call: Call, history: History) -> Iterator[Event]:
 
 
 def decision_pending(call: Call, tool: ToolSpec, arguments: dict[str, Any]) -> ToolDecisionPending:
-    """The event that announces a gated call to whoever may decide it."""
+    """Return the event that asks for a decision about a gated call."""
     return ToolDecisionPending(
         tool_call_id=call.id,
         tool_name=call.name,

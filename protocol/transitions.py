@@ -1,6 +1,6 @@
-"""What goes into the run's state machine and what comes out. Data only; the rules are in `machine`.
+"""The inputs and outputs of the run's state machine. Data only; the rules are in `machine`.
 
-Every input may be repeated: one that finds nothing to do gives a transition without a save.
+Every input may be repeated: an input without effect gives a transition without a save.
 """
 
 from collections.abc import Mapping
@@ -40,11 +40,10 @@ __all__ = [
 
 
 class Begin(msgspec.Struct, frozen=True, kw_only=True):
-    """A run begins. `nonce` is random hex; `epoch` the store owner's; `seq` the number before that of the first event;
-    the rest as in `Head`."""
+    """A run begins. The other fields are as in `Head`."""
 
     run_id: str
-    nonce: str
+    nonce: str  # random, hex
     spec: Spec
     input: tuple[Message, ...]
     metadata: dict[str, Any] = {}
@@ -52,29 +51,29 @@ class Begin(msgspec.Struct, frozen=True, kw_only=True):
     owner: str | None = None
     start_digest: str = ""
     spec_digest: str = ""
-    epoch: int = 0
-    seq: int = 0
+    epoch: int = 0  # of the store's owner
+    seq: int = 0  # one less than the sequence number of the first event
 
 
 # From the run's own effects.
 
 
 class ModelDone(msgspec.Struct, frozen=True, kw_only=True):
-    """The model call `key` is over. `gates`: what `decision_when` said, by content index; absent, the gate closes."""
+    """The model call `key` is over."""
 
     key: str
     message: AssistantMessage
-    gates: Mapping[int, bool] = {}
+    gates: Mapping[int, bool] = {}  # what `decision_when` returned, by content index; missing: a decision is needed
 
 
 class ModelRefused(msgspec.Struct, frozen=True, kw_only=True):
-    """The model call `key` is not made, or nothing may follow from its `answer`: the run ends as failed."""
+    """The runtime or a middleware refused the model call `key`, or its `answer`: the run fails."""
 
     key: str
     reason: str  # as in `AgentEnd`
     message: str  # for people
-    answer: AssistantMessage | None = None  # what the model had said by then, whole: it is kept, and its usage counts
-    usage: Usage = Usage()  # of attempts that have left no answer
+    answer: AssistantMessage | None = None  # the model's whole answer, if any: it is kept, and its usage counts
+    usage: Usage = Usage()  # of attempts without an answer
 
 
 class ToolDone(msgspec.Struct, frozen=True, kw_only=True):
@@ -87,26 +86,26 @@ class ToolDone(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Stopped(msgspec.Struct, frozen=True, kw_only=True):
-    """All that `Stop` asked to end has ended, or was left behind. `partial`: what the model had said so far."""
+    """Everything that `Stop` cancelled has ended, or was abandoned."""
 
-    partial: AssistantMessage | None = None
+    partial: AssistantMessage | None = None  # the model's message so far
 
 
 # From outside.
 
 
 class Decide(msgspec.Struct, frozen=True, kw_only=True):
-    """A decision. `digest`: the digest of the arguments that the decider was shown; None: not checked."""
+    """A decision about a gated call."""
 
     decision: Any
     tool_call_id: str | None = None
     by: str | None = None
-    digest: str | None = None
+    digest: str | None = None  # of the arguments that were shown for the decision; None: not checked
     arguments: dict[str, Any] | None = None  # edited: executed in place of the model's; then `digest` is required
 
 
 class Decline(msgspec.Struct, frozen=True, kw_only=True):
-    """A no, under any schema."""
+    """A refusal of a call, possible under any decision schema."""
 
     tool_call_id: str | None = None
     by: str | None = None
@@ -114,27 +113,26 @@ class Decline(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ClaimCall(msgspec.Struct, frozen=True, kw_only=True):
-    """A client wants to execute a call that is offered. `digest` is that of the token it will be given: a client that
-    claims again with the same token still has its claim."""
+    """A client wants to execute an offered call. A client that claims again with the same token keeps its claim."""
 
     tool_call_id: str
-    digest: str
+    digest: str  # of the claim's token
     by: str | None = None
 
 
 class UnclaimCall(msgspec.Struct, frozen=True, kw_only=True):
-    """A client gives a claimed call back, not executed. `digest` is that of its claim's token."""
+    """A client gives back a claimed call without having executed it."""
 
     tool_call_id: str
-    digest: str
+    digest: str  # of the claim's token
     by: str | None = None
 
 
 class ClientResult(msgspec.Struct, frozen=True, kw_only=True):
-    """The result of a claimed call. `digest` is that of its claim's token."""
+    """The result of a claimed call."""
 
     tool_call_id: str
-    digest: str
+    digest: str  # of the claim's token
     content: tuple[UserBlock, ...]
     details: Any = None
     is_error: bool = False
@@ -142,7 +140,7 @@ class ClientResult(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Abort(msgspec.Struct, frozen=True, kw_only=True):
-    """Stop for good."""
+    """A request to abort the run."""
 
     by: str | None = None
     reason: str = "aborted"
@@ -156,13 +154,10 @@ class Tick(msgspec.Struct, frozen=True):
 
 
 class Recover(msgspec.Struct, frozen=True, kw_only=True):
-    """The record was loaded after its process or its actor died. `error`: what the actor died of, if known.
+    """The record was loaded after the run's process or actor died."""
 
-    `charged`: whether this counts against a run whose tool was executing then. An orderly stop is not charged.
-    """
-
-    error: str | None = None
-    charged: bool = True
+    error: str | None = None  # the exception that ended the actor; None: unknown
+    charged: bool = True  # counts as a crash if a tool was executing; False after an orderly stop
 
 
 class Reserve(msgspec.Struct, frozen=True):
@@ -187,7 +182,7 @@ Input = (
 
 
 class StartModel(msgspec.Struct, frozen=True):
-    """Ask the model with the transcript as it is; its answer comes as `ModelDone(key)`."""
+    """Call the model with the current transcript; its answer comes as `ModelDone(key)`."""
 
     key: str
 
@@ -199,14 +194,14 @@ class StartTool(msgspec.Struct, frozen=True):
 
 
 class Stop(msgspec.Struct, frozen=True):
-    """Cancel all that is under way, then say `Stopped`."""
+    """Cancel everything that is under way, then send `Stopped`."""
 
 
 Effect = StartModel | StartTool | Stop
 
 
 class Reply(msgspec.Struct, frozen=True, kw_only=True):
-    """What the sender of an input is told, once it is saved."""
+    """The answer to the sender of an input, sent once the step is saved."""
 
     seq: int
     status: Status
@@ -214,9 +209,9 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Transition(msgspec.Struct, frozen=True, kw_only=True):
-    """What an input does. Carried out in this order: save, adopt and publish, reply, effects.
+    """What an input causes, to be carried out in this order: save, adopt and publish, reply, effects.
 
-    Without a `head` nothing is saved, nothing published and nothing started: there is but a reply.
+    Without a `head` nothing is saved, published or started; only `reply` may be set.
     """
 
     head: Head | None = None

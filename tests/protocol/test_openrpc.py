@@ -101,7 +101,7 @@ def test_every_notification_is_there_with_its_params():
 def test_what_is_said_of_a_field_stands_at_its_property():
     schemas = DOCUMENT["components"]["schemas"]
     envelope = schemas["Envelope"]
-    assert envelope["description"] == "One event on its way to a watcher."
+    assert envelope["description"] == "An event as it is sent to watchers."
     assert envelope["properties"]["runId"]["description"] == "the run's id."
     assert not any("Attributes:" in schema.get("description", "") for schema in schemas.values())
 

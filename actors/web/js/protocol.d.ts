@@ -186,12 +186,12 @@ export interface TextStart {
   contentIndex: number;
 }
 
-/** More of a text block. */
+/** A text block grows. */
 export interface TextDelta {
   type: "text_delta";
   /** the block's place in the message, from 0. */
   contentIndex: number;
-  /** the text that the block grows by. */
+  /** the text to append to the block. */
   delta: string;
 }
 
@@ -200,9 +200,9 @@ export interface TextEnd {
   type: "text_end";
   /** the block's place in the message, from 0. */
   contentIndex: number;
-  /** the provider's, of the whole block. */
+  /** the provider's signature of the whole block. */
   signature?: string;
-  /** what the text rests on, in the words of the model's API. */
+  /** the sources of the text, as the model's API gives them. */
   citations?: Record<string, any>[];
 }
 
@@ -213,12 +213,12 @@ export interface ThinkingStart {
   contentIndex: number;
 }
 
-/** More of a thinking block. */
+/** A thinking block grows. */
 export interface ThinkingDelta {
   type: "thinking_delta";
   /** the block's place in the message, from 0. */
   contentIndex: number;
-  /** the text that the block grows by. */
+  /** the text to append to the block. */
   delta: string;
 }
 
@@ -227,31 +227,31 @@ export interface ThinkingEnd {
   type: "thinking_end";
   /** the block's place in the message, from 0. */
   contentIndex: number;
-  /** the provider's, of the whole block. */
+  /** the provider's signature of the whole block. */
   signature?: string;
-  /** there was nothing to read. */
+  /** the provider sent no readable text. */
   redacted?: boolean;
 }
 
-/** A tool call begins. A provider gives its own id; watchers see the runtime's, with the provider's beside it. */
+/** A tool call begins. In a provider's stream it has the provider's id. Watchers get the runtime's id. */
 export interface ToolcallStart {
   type: "toolcall_start";
   /** the block's place in the message, from 0. */
   contentIndex: number;
-  /** the id of the call: the provider's, and for watchers the runtime's. */
+  /** the runtime's id of the call; in a provider's stream, the provider's. */
   id: string;
   /** the tool's name. */
   name: string;
-  /** the provider's id, for watchers. */
+  /** the provider's id of the call; only watchers get it. */
   providerId?: string;
 }
 
-/** More of a tool call's arguments, as JSON text. */
+/** The arguments of a tool call grow. */
 export interface ToolcallDelta {
   type: "toolcall_delta";
   /** the block's place in the message, from 0. */
   contentIndex: number;
-  /** the JSON text that the arguments grow by. */
+  /** the JSON text to append to the arguments. */
   delta: string;
 }
 
@@ -260,11 +260,11 @@ export interface ToolcallEnd {
   type: "toolcall_end";
   /** the block's place in the message, from 0. */
   contentIndex: number;
-  /** the provider's, of the whole call. */
+  /** the provider's signature of the whole call. */
   signature?: string;
 }
 
-/** A block that the provider made by itself, whole at once. */
+/** A complete block that only the provider understands, such as a search that ran on its side. */
 export interface OpaqueBlock {
   type: "opaque_block";
   /** the block's place in the message, from 0. */
@@ -275,17 +275,17 @@ export interface OpaqueBlock {
 
 /** Why a run failed, for a person and for a program. */
 export interface ErrorInfo {
-  /** as an `AdjournError` names it, or `modelError` or `crashLoop`. */
+  /** the type of an `AdjournError`, or `modelError` or `crashLoop`. */
   type: string;
   /** for a person. */
   message: string;
-  /** of an internal error: the log has the same id. */
+  /** only of internal errors: the log has the same id. */
   id?: string;
-  /** of a model call's. */
+  /** only of failed model calls: what kind of failure. */
   kind?: "transient" | "terminal";
 }
 
-/** What a tool gave back, or has so far. */
+/** What a tool returned. */
 export interface ToolOutput {
   /** for the model. */
   content: UserBlock[];
@@ -293,71 +293,71 @@ export interface ToolOutput {
   details?: any;
 }
 
-/** The run begins. At most once in its life, with its input. */
+/** The run begins. Sent at most once in a run. */
 export interface AgentStart {
   type: "agent_start";
   /** the agent's name. */
   agent: string;
-  /** its open tool calls closed by synthetic results. */
+  /** the messages that the run was started with; open tool calls have got synthetic results. */
   input: Message[];
-  /** the starter's own. */
+  /** given when the run was started. */
   metadata?: Record<string, any>;
-  /** who started it, where that is known. */
+  /** the principal that started the run; None: unknown. */
   by?: string;
 }
 
-/** The run is over. Exactly once, always the last event. */
+/** The run has ended. Sent exactly once, always as the last event. */
 export interface AgentEnd {
   type: "agent_end";
   /** how the run ended. */
   status: "completed" | "failed" | "aborted";
-  /** completed: the last message's stop reason. failed: `modelError`, `maxTurns`, `maxTokens`, `maxCost`, `crashLoop`, or as a middleware said. aborted: as whoever aborted it said; `expired` where a deadline did. */
+  /** completed: the last message's stop reason. failed: `modelError`, `maxTurns`, `maxTokens`, `maxCost`, `crashLoop`, or a middleware's reason. aborted: the reason in the abort request; `expired` after a deadline. */
   reason: string;
-  /** of the whole run. */
+  /** the total of the run. */
   usage: Usage;
-  /** of a failed run. */
+  /** only of a failed run. */
   error?: ErrorInfo;
   /** ms since the epoch: when the run is deleted; None: never. */
   expiresAt?: number;
 }
 
-/** Nothing goes on until somebody outside acts on one of the pending calls. */
+/** The run waits: all open calls need a decision or a client. */
 export interface AgentPaused {
   type: "agent_paused";
-  /** of the calls that wait, in the model's order. */
+  /** ids of the waiting calls, in the model's order. */
   toolCallIds: string[];
   /** ms since the epoch: when the run is aborted if nobody acts; None: never. */
   expiresAt?: number;
 }
 
-/** The run goes on. With reason `recovered`, messages without `message_end` and partial tool results are void. */
+/** The run goes on. After `recovered`, discard messages without `message_end` and partial tool results. */
 export interface AgentResume {
   type: "agent_resume";
-  /** what lets the run go on. */
+  /** why the run goes on. */
   reason: "decided" | "declined" | "expired" | "result" | "recovered";
 }
 
-/** The model call begins anew; what it had streamed is void. */
+/** The model call is retried. Discard what it has streamed. */
 export interface AgentRetry {
   type: "agent_retry";
   /** 1 = the first retry. */
   attempt: number;
-  /** what the attempt before failed of, for a person. */
+  /** why the last attempt failed, for a person. */
   reason: string;
-  /** how long it is going to be waited before, at least. */
+  /** seconds until the retry, at least. */
   waitS?: number;
 }
 
-/** A middleware raised. It was passed over if it only observes; else the call that it stood around has failed. */
+/** A middleware raised an exception. The model or tool call has failed; an `event` middleware is only skipped. */
 export interface MiddlewareError {
   type: "middleware_error";
-  /** its name. */
+  /** the middleware's name. */
   middleware: string;
-  /** what it stood around. */
+  /** what the middleware was handling. */
   where: "model" | "tool" | "event";
-  /** what it raised. */
+  /** the exception. */
   error: ErrorInfo;
-  /** of the model call or the tool call. */
+  /** id of the model call or the tool call. */
   callId?: string;
 }
 
@@ -368,70 +368,70 @@ export interface TurnStart {
   turn: number;
 }
 
-/** The turn's tool results have entered the transcript, in the order of the calls. */
+/** The turn is over. Its tool results have entered the transcript, in the order of the calls. */
 export interface TurnEnd {
   type: "turn_end";
-  /** the model's message of the turn. */
+  /** the model's message in the turn. */
   message: AssistantMessage;
-  /** one a call of `message`. */
+  /** one for each call in `message`. */
   toolResults: ToolResultMessage[];
 }
 
-/** The model's message begins; `message` is still empty. */
+/** The model's message begins. */
 export interface MessageStart {
   type: "message_start";
   /** the message, still empty. */
   message: AssistantMessage;
 }
 
-/** The model's message grows, by the delta only. */
+/** The model's message grows. */
 export interface MessageUpdate {
   type: "message_update";
-  /** what the message grows by. */
+  /** the stream event to apply to the message; a delta only, never the whole message. */
   assistantMessageEvent: StreamDelta;
 }
 
-/** A message is complete and in the transcript. */
+/** The model's message is complete and in the transcript. */
 export interface MessageEnd {
   type: "message_end";
   /** the whole message. */
   message: AssistantMessage;
 }
 
-/** A tool executes from now on. */
+/** A tool begins to execute. */
 export interface ToolExecutionStart {
   type: "tool_execution_start";
   /** the runtime's id of the call. */
   toolCallId: string;
   /** the tool that the model asked for. */
   toolName: string;
-  /** what it executes with: the decider's arguments, if they were edited, else the model's. */
+  /** the arguments it executes with: the edited ones, if any, else the model's. */
   args: Record<string, any>;
 }
 
-/** What a tool shows before it is done; each replaces the one before. */
+/** A tool reports progress. Each report replaces the last one. */
 export interface ToolExecutionUpdate {
   type: "tool_execution_update";
   /** the runtime's id of the call. */
   toolCallId: string;
   /** the tool that the model asked for. */
   toolName: string;
-  /** whatever the tool shows. */
+  /** any JSON value that the tool reports. */
   partialResult: any;
 }
 
-/** A call has its result. Also for calls that never executed. */
+/** A call has its result. Calls that never executed get one too. */
 export interface ToolExecutionEnd {
   type: "tool_execution_end";
   /** the runtime's id of the call. */
   toolCallId: string;
   /** the tool that the model asked for. */
   toolName: string;
-  /** what the tool gave back. */
+  /** what the tool returned. */
   result: ToolOutput;
   /** the tool failed, or never executed. */
   isError: boolean;
-  /** edited by the decider, in place of the model's; None: not edited. */
+  /** the edited arguments, used in place of the model's; None: not edited. */
   arguments?: Record<string, any>;
 }
 
@@ -458,7 +458,7 @@ export interface ToolDecisionPending {
   approval?: boolean;
   /** JSON Schema of the arguments, where some are editable. */
   parameters?: Record<string, any>;
-  /** the tool's description, for whoever decides. */
+  /** the tool's description, for people who decide. */
   description?: string;
 }
 
@@ -467,15 +467,15 @@ export interface ToolDecisionResolved {
   type: "tool_decision_resolved";
   /** the runtime's id of the call. */
   toolCallId: string;
-  /** expired without a `reason`: the tool's default, in `decision`, was taken instead. */
+  /** `expired` without a `reason`: the tool's default decision applied; `decision` has it. */
   outcome: "decided" | "declined" | "expired" | "aborted";
-  /** who decided or declined, where that is known. */
+  /** the principal that decided or declined; None: unknown. */
   by?: string;
-  /** what was decided. */
+  /** the decision. */
   decision?: any;
   /** why the call will not execute. */
   reason?: string;
-  /** edited arguments; they are executed in place of the model's. */
+  /** the edited arguments, which the tool gets in place of the model's. */
   arguments?: Record<string, any>;
   /** the digest of the edited arguments. */
   digest?: string;
@@ -485,35 +485,35 @@ export interface ToolDecisionResolved {
   since?: number;
 }
 
-/** A client-side call is offered to whoever claims it first. */
+/** A client-side call waits for a client. The first client that claims it executes it. */
 export interface ToolClientExecutePending {
   type: "tool_client_execute_pending";
   /** the runtime's id of the call. */
   toolCallId: string;
   /** the tool that the model asked for. */
   toolName: string;
-  /** what the call executes with. */
+  /** the arguments it executes with. */
   input: Record<string, any>;
-  /** ms since the epoch: when it was offered. */
+  /** ms since the epoch: when the call was offered. */
   since?: number;
 }
 
-/** A client has taken a client-side call. It is offered again when the client gives it back. */
+/** A client has claimed a client-side call. If the client gives the call back, it is offered again. */
 export interface ToolClientClaimed {
   type: "tool_client_claimed";
   /** the runtime's id of the call. */
   toolCallId: string;
-  /** who has taken it, where that is known. */
+  /** the principal that claimed it; None: unknown. */
   by?: string;
-  /** ms since the epoch: when the claim ends without a result; None: with the run. */
+  /** ms since the epoch: when the claim expires; None: when the run ends. */
   dueAt?: number;
 }
 
-/** One event on its way to a watcher. */
+/** An event as it is sent to watchers. */
 export interface Envelope {
   /** the run's id. */
   runId: string;
-  /** grows strictly within the run, with gaps; where the caller chose the run's id, from its begin in µs on. */
+  /** strictly increases within the run, with gaps. Starts at 1; if the caller chose the run's id, at about the start time in µs. */
   seq: number;
   /** ms since the epoch. */
   time: number;
@@ -521,7 +521,7 @@ export interface Envelope {
   event: Event;
 }
 
-/** A call that waits for the outside. */
+/** A call that waits for a decision or a client. */
 export interface PendingCall {
   /** the runtime's id of the call. */
   toolCallId: string;
@@ -529,11 +529,11 @@ export interface PendingCall {
   toolName: string;
   /** the model's arguments. */
   input: Record<string, any>;
-  /** what the call waits for: somebody's decision, or a client that executes it. */
+  /** what the call waits for: a decision, or a client that executes it. */
   kind: "decision" | "client";
   /** JSON Schema of the decision. */
   schema?: Record<string, any>;
-  /** the digest of `input`, where a decision is waited for; the decision may carry it back. */
+  /** the digest of `input`, for kind `decision`; a decision may carry it back. */
   digest?: string;
   /** ms since the epoch: when the wait for a decision, or the claim, expires. */
   dueAt?: number;
@@ -545,11 +545,11 @@ export interface PendingCall {
   approval?: boolean;
   /** JSON Schema of the arguments, where some are editable. */
   parameters?: Record<string, any>;
-  /** a client has taken it. */
+  /** a client has claimed the call. */
   claimed?: boolean;
-  /** who has claimed it, where that is known. */
+  /** the principal that claimed it; None: unknown. */
   claimedBy?: string;
-  /** the tool's description, for whoever decides. */
+  /** the tool's description, for people who decide. */
   description?: string;
 }
 
@@ -559,9 +559,9 @@ export interface ToolView {
   toolCallId: string;
   /** the tool that the model asked for. */
   toolName: string;
-  /** what it executes with: the decider's arguments, if they were edited, else the model's. */
+  /** the arguments it executes with: the edited ones, if any, else the model's. */
   args: Record<string, any>;
-  /** the latest, while it executes. */
+  /** the latest progress report of the tool. */
   partialResult?: any;
   /** None while it executes. */
   result?: ToolOutput;
@@ -569,33 +569,33 @@ export interface ToolView {
   isError?: boolean;
 }
 
-/** The whole visible state of a run at one `seq`. `pending` and `tools` stand in the order of the model's calls. */
+/** The whole visible state of a run at one `seq`. `pending` and `tools` are in the order of the model's calls. */
 export interface Snapshot {
   /** the agent's name. */
   agent: string;
   /** the status of the run. */
   status: "running" | "paused" | "completed" | "failed" | "aborted";
-  /** 0: the model has not been asked yet. */
+  /** the current turn, from 1; 0: the model has not been asked yet. */
   turn: number;
-  /** the input included. */
+  /** all complete messages, including the input. */
   messages: Message[];
-  /** what the model has said of its next message. */
+  /** the message that the model is streaming, as far as it has come; None: no message is under way. */
   streaming?: AssistantMessage;
   /** the calls that wait for a decision or a client. */
   pending: PendingCall[];
   /** the calls of the current turn that execute or are done. */
   tools: ToolView[];
-  /** of the run's own turns so far. */
+  /** the total of the run's turns so far. */
   usage: Usage;
-  /** how it ended, as in `AgentEnd`. */
+  /** why the run ended, as in `AgentEnd`. */
   reason?: string;
-  /** of a failed run. */
+  /** only of a failed run. */
   error?: ErrorInfo;
-  /** the starter's own. */
+  /** given when the run was started. */
   metadata?: Record<string, any>;
-  /** who started it, where that is known. */
+  /** the principal that started the run; None: unknown. */
   by?: string;
-  /** ms since the epoch: when a paused run is aborted, an ended one deleted; None: never. */
+  /** ms since the epoch: when a paused run is aborted, or an ended run deleted; None: never. */
   expiresAt?: number;
 }
 
