@@ -1,4 +1,4 @@
-"""Where records live: the Store contract and its implementations. Storage only: nothing here knows what a run does."""
+"""Stores for the records of runs: the Store contract and its implementations. Storage only, nothing about running."""
 
 from .address import open_store
 from .base import Acquired, Page, Store, StoreClaims

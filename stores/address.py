@@ -1,4 +1,4 @@
-"""Stores by address: one line of text, as it stands on a command line, to an open store."""
+"""Opens a store by its address, as given on a command line."""
 
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
@@ -11,16 +11,16 @@ from .sqlite import SqliteStore
 __all__ = ["open_store"]
 
 _FORMS = (
-    "expected memory: (nothing outlives the process), sqlite:///runs.db (a file below the working directory), "
+    "expected memory: (lost when the process ends), sqlite:///runs.db (a file below the working directory), "
     "or sqlite:////var/lib/runs.db (four slashes: an absolute path)"
 )
 
 
 @asynccontextmanager
 async def open_store(address: str) -> AsyncGenerator[Store]:
-    """The store at `memory:`, `sqlite:///relative.db` or `sqlite:////absolute.db`; closed when the block is left.
+    """Open the store at `memory:`, `sqlite:///relative.db` or `sqlite:////absolute.db`, and close it after the block.
 
-    Raises: InvalidParams for any other address, and what opening raises (`SqliteStore.open`).
+    Raises: InvalidParams for any other address, and what `SqliteStore.open` raises.
     """
     path = _sqlite_path(address)
     async with MemoryStore() if path is None else await SqliteStore.open(path) as store:
@@ -28,7 +28,7 @@ async def open_store(address: str) -> AsyncGenerator[Store]:
 
 
 def _sqlite_path(address: str) -> str | None:
-    """The file's path; None for the memory store."""
+    """Return the file's path; None for the memory store."""
     if address == "memory:":
         return None
     path = address.removeprefix("sqlite:///")

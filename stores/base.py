@@ -1,9 +1,9 @@
-"""The Store contract: where records live, for one owner at a time. No implementation here.
+"""The Store contract: a store holds the records of runs, for one owner at a time. No implementation here.
 
-A store keeps, per run, the latest head and every journal entry ever appended. It knows a head's id, version, epoch,
-status, agent, `nextDue`, `waitingSince` and times; the rest is opaque to it. Ids and agents' names are compared and
-ordered by code points. A journal grows to tens of thousands of entries, an entry to some megabytes. `check_store` in
-`adjourn.stores.testing` is this contract as a test suite.
+For each run, a store keeps the latest head and the whole journal. It may look at a head's id, version, epoch, status,
+agent, `nextDue`, `waitingSince` and times, and at nothing else. Ids and agents' names are compared and ordered by code
+points. A journal may have tens of thousands of entries, an entry several megabytes. `check_store` in
+`adjourn.stores.testing` tests this contract.
 """
 
 from collections.abc import Sequence
@@ -19,87 +19,99 @@ __all__ = ["Acquired", "Page", "Store", "StoreClaims"]
 
 @dataclass(frozen=True, slots=True)
 class Acquired:
-    """What a new owner learns."""
+    """The result of `Store.acquire`."""
 
-    epoch: int  # its own, greater than all before
-    is_clean: bool  # the last owner called `release`, or there never was one; False where the store can't know
+    epoch: int  # the new owner's epoch, greater than all earlier ones
+    is_clean: bool  # the last owner called `release`, or the store had no owner yet; False if the store can't know
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Some heads, newest `createdAt` first (of equal ones the greater id), and the cursor to the next page.
+    """A page of heads, newest `createdAt` first (for equal times, greater id first), and the cursor of the next page.
 
-    A page may have fewer heads than were asked for and yet a cursor, but none at all only if they can't be read.
+    A page may have fewer heads than its limit, although more pages follow. It is empty only if no run is left, or if
+    none of its heads can be read.
     """
 
     heads: tuple[Head, ...]
-    after: str | None  # opaque; None: no more
+    after: str | None  # opaque cursor; None: this is the last page
 
 
 @dataclass(frozen=True, slots=True)
 class StoreClaims:
-    """What a store promises beyond the sequential contract; decides which clauses of the suite apply."""
+    """A store's promises beyond the contract within one process. `check_store` tests those that are made."""
 
-    durable: bool  # what was saved is there after the process was killed
-    fenced: bool  # a save or delete with an older epoch is refused, also across processes
-    exclusive: bool  # a second process can't open it
+    durable: bool  # saved data survives when the process is killed
+    fenced: bool  # saves and deletes with an older epoch are refused, also across processes
+    exclusive: bool  # a second process can't open the store
 
 
 class Store(Protocol):
-    """One method a verb; every method is a checkpoint unless the store says otherwise.
+    """Stores the records of runs. Every method is a checkpoint unless the store says otherwise.
 
-    A save has happened or has not: cancellation and errors leave no half save. What `load` returns is the caller's own.
-    Any method raises `StoreUnavailable` when the medium fails; after a failed `save` the caller doesn't know whether
-    it happened, and must load.
+    A save is atomic, also when it is cancelled or fails. The record that `load` returns is a copy of the caller's own.
+    Every method raises `StoreUnavailable` when the medium fails. After a failed `save` the caller doesn't know whether
+    the data was saved, and must load.
 
-    A medium may also hang. Nobody puts a deadline around a call, and a save may be shielded from cancellation; but a
-    system looks at its store now and then, and calls `give_up` for what takes too long.
+    A medium may also hang. Callers set no deadlines, and may shield a save from cancellation. Instead, the system
+    calls `give_up` at intervals, which ends calls that take too long.
     """
 
     @property
     def claims(self) -> StoreClaims:
-        """What this store promises."""
+        """The promises of this store."""
         ...
 
     async def acquire(self, owner: str) -> Acquired:
         """Become the owner. From now on, saves and deletes with an older epoch are refused.
 
-        `is_clean` tells how the last owner left. The transaction that reads it clears it, so a process that is killed
-        leaves nothing behind: the owner after it is told False. A store that can't know says False too, because the
-        guard that stops a run which kills its process again and again counts such starts, and must fail closed.
+        `Acquired.is_clean` says whether the last owner called `release`. Reading and clearing this mark is one
+        transaction, so it is False after a process that was killed. It is also False if the store can't know: a run
+        that kills its process at each start is stopped by counting unclean starts, and this guard must fail closed.
+
+        Args:
+            owner: the owner's name, for people.
         """
         ...
 
     async def release(self, epoch: int) -> None:
-        """Leave in order: the next owner is told `is_clean`, unless another one has come in between. Idempotent.
+        """Give up ownership in an orderly stop: the next owner gets `is_clean`. Idempotent.
 
-        It is an owner's last write: saves accepted before it are stored before it, and it ends the epoch, so that later
-        saves and deletes are refused and the mark stays true. To go on, acquire again. `aclose` alone releases nothing.
+        This is the owner's last write. Saves accepted earlier are stored first; later saves and deletes with this epoch
+        are refused. To go on, acquire again. `aclose` alone doesn't release the ownership.
 
-        Raises: StaleEpoch for an epoch that isn't the present owner's; then nothing changes.
+        Raises: StaleEpoch for an epoch that isn't the current owner's; then nothing changes.
         """
         ...
 
     async def save(self, head: Head, append: Sequence[Entry] = (), *, expected_version: int) -> None:
-        """Write `head` and append to its journal, both or neither.
+        """Write `head` and append to the run's journal, both or neither.
 
-        `expected_version`: the version that is stored now, 0 = the run must not exist; `head.version` is the new one,
-        `head.epoch` the writer's; both are kept as they are. `createdAt` of the first save stays, whatever `head` says.
+        Args:
+            head: with the new version and the writer's epoch, which are stored unchanged. `createdAt` of the first
+                save is kept, whatever `head` says.
+            append: the new entries.
+            expected_version: the version that is stored now; 0: the run must not exist.
 
         Raises:
-            VersionConflict: something else is stored.
+            VersionConflict: another version is stored.
             StaleEpoch: the store has a newer owner, or this one has called `release`.
         """
         ...
 
     async def load(self, run_id: str) -> Record | None:
-        """The record, or None. Raises `RecordTooNew` or `StoreCorrupt` where it can't be read."""
+        """Return the record, or None if the run doesn't exist.
+
+        Raises:
+            RecordTooNew: a newer adjourn wrote the record.
+            StoreCorrupt: the record can't be decoded.
+        """
         ...
 
     async def delete(self, run_id: str, *, epoch: int) -> None:
         """Delete the run, as the owner with that epoch. Idempotent.
 
-        Raises: StaleEpoch as `save`, whether the run exists or not; then nothing is deleted.
+        Raises: StaleEpoch as in `save`, whether the run exists or not; then nothing is deleted.
         """
         ...
 
@@ -112,47 +124,48 @@ class Store(Protocol):
         limit: int = 100,
         after: str | None = None,
     ) -> Page:
-        """A page of the heads that pass all filters given. A head that can't be read is left out, and logged.
+        """Return a page of the heads that pass all given filters. Heads that can't be read are skipped and logged.
 
         Args:
-            status: only runs that have it now.
-            agent: only runs of the agent with that name.
-            waiting: only runs with `waitingSince`, that is, in which a call waits for somebody's decision; False asks
-                for nothing, so it gives waiting runs too.
-            limit: how many heads at most, from 1.
-            after: the cursor of the page before, read with the same filters; None: the first page.
+            status: only runs with this status now.
+            agent: only runs of the agent with this name.
+            waiting: only runs with `waitingSince`: a call waits for a decision. False: no filter.
+            limit: maximum number of heads, at least 1.
+            after: the cursor of the last page, which was read with the same filters; None: the first page.
 
-        Raises: InvalidParams for a limit below 1, or a cursor that no store gave out.
+        Raises: InvalidParams for a limit below 1, or an invalid cursor.
         """
         ...
 
     async def count(self, status: Status) -> int:
-        """How many runs have the status now, those with unreadable heads too."""
+        """Count the runs with this status now, including runs whose heads can't be read."""
         ...
 
     async def due(self, now: int, limit: int = 100, *, after: Head | None = None) -> tuple[Head, ...]:
-        """The first `limit` heads with `nextDue` <= now (ms), earliest first, of equal ones the smaller id: fewer only
-        if no more are due.
+        """Return the heads with `nextDue` <= `now` (ms), earliest first; for equal times, smaller id first.
 
-        A head that can't be read is left out, and logged; it hides none of those behind it.
+        Heads that can't be read are skipped and logged; the next ones take their places.
 
         Args:
-            after: a head that `due` gave before: only heads behind it in that order, whatever became of its run. None:
-                from the earliest.
+            limit: maximum number of heads. Fewer come only if no more are due.
+            after: a head that `due` returned earlier: only heads after its place in that order, even if its run has
+                changed or was deleted. None: from the earliest.
         """
         ...
 
     def give_up(self, after_s: float) -> bool:
-        """Let every call that has been under way for more than `after_s` seconds raise StoreUnavailable, soon.
+        """Make every call that has been under way for more than `after_s` seconds raise StoreUnavailable, soon.
 
-        Returns whether there was one. It never waits. What was given up has happened, will happen or never happens: a
-        save is still whole and still compares versions and epochs, however late it is made, and the calls after it are
-        made as if it had raised that by itself. Once calls were given up, `aclose` waits for them no longer.
+        Never waits. The work of such a call may have happened, may happen later, or never. However late it happens, a
+        save is still atomic and still checks versions and epochs. Other calls go on as usual. `aclose` no longer waits
+        for calls that were given up.
+
+        Returns: whether any call was given up.
         """
         ...
 
     async def aclose(self) -> None:
-        """Finish what was accepted, then release everything. Idempotent, and bounded also where the medium hangs."""
+        """Finish the accepted calls, then free all resources. Idempotent. Bounded in time, even if the medium hangs."""
         ...
 
     async def __aenter__(self) -> Self: ...

@@ -1,4 +1,4 @@
-"""One process at a time: an operating system's lock on a file, released when the process ends, however it ends."""
+"""A file lock of the operating system: one process holds it, and loses it when it ends for whatever reason."""
 
 import os
 import sys
@@ -9,11 +9,11 @@ __all__ = ["FileLock"]
 
 
 class FileLock:
-    """Held from its construction until `release`. POSIX only.
+    """Locks the file at `path` until `release`. POSIX only.
 
     Raises:
-        StoreInUse: another process, or this one, holds it.
-        StoreUnavailable: the lock file can't be made.
+        StoreInUse: another process, or this one, holds the lock.
+        StoreUnavailable: the lock file can't be created.
     """
 
     def __init__(self, path: str) -> None:
@@ -22,9 +22,9 @@ class FileLock:
         import fcntl
 
         try:
-            self._fd = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)  # closed on exec
+            self._fd = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
         except OSError as error:
-            raise StoreUnavailable(f"{path}: can't make the lock file: {error.strerror}") from error
+            raise StoreUnavailable(f"{path}: can't create the lock file: {error.strerror}") from error
         try:
             fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
@@ -35,8 +35,8 @@ class FileLock:
             store = path.removesuffix(".lock")
             raise StoreInUse(f"{store} is open already, in process {owner or 'unknown'}", path=store) from None
         os.ftruncate(self._fd, 0)
-        os.pwrite(self._fd, str(os.getpid()).encode(), 0)  # for the message above, nothing else
+        os.pwrite(self._fd, str(os.getpid()).encode(), 0)  # only for the message above
 
     def release(self) -> None:
-        """Let another process have it. The file stays: removing it would let two processes lock two files."""
+        """Unlock the file. The file stays: if it were removed, two processes could lock two different files."""
         os.close(self._fd)

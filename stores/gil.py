@@ -1,12 +1,11 @@
-"""Lets other threads run while a trio loop is busy. No threads here, only the remedies for all who use them.
+"""Lets other threads get the GIL while a trio loop is busy. Starts no threads.
 
-A loop whose tasks are always ready releases the GIL once a tick, to look for I/O, and takes it back before a waiting
-thread has woken up. So a thread that needs the GIL waits for seconds beside a few dozen busy tasks, whatever
-`sys.setswitchinterval` says. While thread work is outstanding, the loop therefore naps for a moment at each tick at
-which it would not have slept anyway.
+A busy loop releases the GIL once a tick, to poll for I/O, and takes it back before a waiting thread has woken up. So
+with a few dozen busy tasks, a thread may wait for the GIL for seconds, whatever `sys.setswitchinterval` says. As a
+remedy, the loop sleeps for a moment at the end of each busy tick, as long as a thread has work to do.
 
-A thread that is woken in mid-tick gets one job and waits for the GIL with it. So jobs of one tick are handed over at
-its end, all at once.
+A thread that is woken in the middle of a tick takes one job and then waits for the GIL. So the jobs of a tick are
+handed over together, at its end.
 """
 
 import time
@@ -21,7 +20,7 @@ NAP_S = 10e-6  # long enough for a thread on another core to wake up; the kernel
 
 
 class ThreadFriendly(trio.abc.Instrument):
-    """A context manager, reentrant and shared by all tasks of a loop: inside it, threads get the GIL."""
+    """A context manager inside which threads get the GIL. Reentrant, and shared by all tasks of a loop."""
 
     def __init__(self) -> None:
         self._inside = 0
@@ -35,14 +34,14 @@ class ThreadFriendly(trio.abc.Instrument):
         self._inside -= 1
 
     def at_tick_end(self, work: Callable[[], None]) -> None:
-        """Call `work` once, when all tasks that are ready now have had their turn. It must neither wait nor raise.
+        """Call `work` once, at the end of this tick. It must neither wait nor raise.
 
-        Trio calls instruments before it looks for I/O, also where it is a guest in another loop or its clock is a mock.
+        Trio calls instruments before it polls for I/O, also in guest mode and with a mock clock.
         """
         self._at_tick_end.append(work)
 
     def before_io_wait(self, timeout: float) -> None:
-        """Called by trio at the end of each tick; `timeout` is 0 where tasks are ready."""
+        """Trio calls this at the end of each tick. `timeout` is 0 if tasks are ready."""
         if self._at_tick_end:
             works, self._at_tick_end = self._at_tick_end, []
             for work in works:
@@ -55,12 +54,13 @@ _CURRENT: trio.lowlevel.RunVar[ThreadFriendly] = trio.lowlevel.RunVar("adjourn.t
 
 
 def thread_friendly() -> ThreadFriendly:
-    """A context manager for awaiting what another thread does, so that busy tasks don't keep it from running.
+    """Return a context manager inside which busy tasks don't keep other threads from running.
 
         with thread_friendly():
             await trio.to_thread.run_sync(blocking)
 
-    Its price is a slower loop meanwhile, where ticks are short; an idle loop pays nothing. Call it in a trio task.
+    Meanwhile a busy loop is slower, above all if its ticks are short. An idle loop loses nothing. Call this in a trio
+    task.
     """
     try:
         return _CURRENT.get()

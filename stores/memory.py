@@ -1,4 +1,4 @@
-"""Runs kept in this process's memory, gone with it: for tests, and for runs that need not outlive their process."""
+"""A store in this process's memory, for tests and for runs that may be lost when the process ends."""
 
 from bisect import bisect_left, insort
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ __all__ = ["MemoryStore"]
 
 
 class _Run:
-    """One run: encoded, so that nobody shares its values, with what the store itself must know beside it."""
+    """One run: its encoded record, so that no caller shares its values, and the fields that the store searches by."""
 
     __slots__ = ("agent", "created_at", "head", "journal", "next_due", "status", "version", "waiting_since")
 
@@ -35,7 +35,7 @@ class _Run:
         self.journal: list[bytes] = []
 
     def passes(self, status: Status | None, agent: str | None, waiting: bool) -> bool:
-        """Whether it is one of those that `list` was asked for."""
+        """Check whether the run passes the filters of `list`."""
         return (
             (status is None or self.status == status)
             and (agent is None or self.agent == agent)
@@ -44,11 +44,10 @@ class _Run:
 
 
 class MemoryStore:
-    """The Store contract in memory. `save` is the one method that is not a checkpoint: it never waits, and so is
-    never cancelled.
+    """Implements the Store contract in memory. Only `save` is not a checkpoint: it never waits and is never cancelled.
 
-    `count`, and `list` with filters that few runs pass, look at all runs; `save`, `load` and `due` don't. An owner is
-    known for as long as the object lives: so is whether the last one left in order.
+    `count` looks at all runs, and so does `list` if few runs pass its filters; `save`, `load` and `due` don't. The
+    owner and the `is_clean` mark live as long as the object.
     """
 
     claims = StoreClaims(durable=False, fenced=True, exclusive=False)
@@ -56,25 +55,25 @@ class MemoryStore:
     def __init__(self) -> None:
         self._runs: dict[str, _Run] = {}
         self._order: list[tuple[int, str]] = []  # (createdAt, id) of every run
-        self._due: list[tuple[int, str]] = []  # heap of (nextDue, id); also pairs that no longer hold
+        self._due: list[tuple[int, str]] = []  # heap of (nextDue, id); may have outdated pairs
         self._ownership = Ownership()
         self._closed = False
 
     async def acquire(self, owner: str) -> Acquired:
-        """A new epoch, and how the last owner left; earlier epochs may not save any more."""
+        """Become the owner: start a new epoch, and refuse writes of earlier ones."""
         await trio.lowlevel.checkpoint()
         self._check_open()
         self._ownership, acquired = self._ownership.acquired()
         return acquired
 
     async def release(self, epoch: int) -> None:
-        """Leave in order: the epoch may not save any more, and the next owner is told `is_clean`."""
+        """Give up ownership: refuse later writes of this epoch. The next owner gets `is_clean`."""
         await trio.lowlevel.checkpoint()
         self._check_open()
         self._ownership = self._ownership.released(epoch)
 
     async def save(self, head: Head, append: Sequence[Entry] = (), *, expected_version: int) -> None:
-        """As the contract says, without a checkpoint."""
+        """Save as in the contract, without a checkpoint."""
         self._check_open()
         self._ownership.check_write(head.epoch)
         run = self._runs.get(head.id)
@@ -83,7 +82,7 @@ class MemoryStore:
             raise VersionConflict(f"run {head.id}: expected version {expected_version}, stored is {stored}")
         if run and head.created_at != run.created_at:
             head = msgspec.structs.replace(head, created_at=run.created_at)
-        # All that can fail comes before the first change.
+        # Encode before the first change, because encoding may fail.
         data, entries = encode_head(head), [encode_entry(entry) for entry in append]
         if run is None:
             run = self._runs[head.id] = _Run(head.created_at)
@@ -96,7 +95,7 @@ class MemoryStore:
             self._note_due(head.id, head.next_due)
 
     async def load(self, run_id: str) -> Record | None:
-        """A fresh copy of the record, or None."""
+        """Return a new copy of the record, or None."""
         await trio.lowlevel.checkpoint()
         self._check_open()
         run = self._runs.get(run_id)
@@ -123,7 +122,7 @@ class MemoryStore:
         limit: int = 100,
         after: str | None = None,
     ) -> Page:
-        """A page of the heads that pass the filters, newest first."""
+        """Return a page of the heads that pass the filters, newest first."""
         await trio.lowlevel.checkpoint()
         self._check_open()
         check_limit(limit)
@@ -139,13 +138,13 @@ class MemoryStore:
         return Page(tuple(heads), None)
 
     async def count(self, status: Status) -> int:
-        """How many runs have the status now."""
+        """Count the runs with this status now."""
         await trio.lowlevel.checkpoint()
         self._check_open()
         return sum(run.status == status for run in self._runs.values())
 
     async def due(self, now: int, limit: int = 100, *, after: Head | None = None) -> tuple[Head, ...]:
-        """Heads with `nextDue` <= now (ms), earliest first. Passing those up to `after` takes time for each of them."""
+        """Return heads with `nextDue` <= now (ms), earliest first. Skipping the heads up to `after` takes O(n)."""
         await trio.lowlevel.checkpoint()
         self._check_open()
         check_limit(limit)
@@ -155,18 +154,18 @@ class MemoryStore:
         while len(found) < limit and (first := self._first_due()) is not None and first[0] <= now:
             heappop(self._due)
             group = passed if first <= start else found
-            if not group or group[-1] != first:  # the same pair twice: set, unset and set again
+            if not group or group[-1] != first:  # a deadline that was set, cleared and set again is in the heap twice
                 group.append(first)
         for pair in passed + found:
             heappush(self._due, pair)
         return tuple(decode_head(self._runs[run_id].head) for _, run_id in found)
 
     def give_up(self, after_s: float) -> bool:
-        """False: no call here waits."""
+        """Return False: no call ever waits."""
         return False
 
     async def aclose(self) -> None:
-        """Drop everything. Idempotent."""
+        """Drop all data. Idempotent."""
         self._closed = True
         self._runs, self._order, self._due = {}, [], []
         await trio.lowlevel.checkpoint()
@@ -177,7 +176,7 @@ class MemoryStore:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        with trio.CancelScope(shield=True):  # aclose only passes a checkpoint
+        with trio.CancelScope(shield=True):  # aclose has only a checkpoint
             await self.aclose()
 
     def _check_open(self) -> None:
@@ -187,7 +186,7 @@ class MemoryStore:
     def _note_due(self, run_id: str, next_due: int | None) -> None:
         if next_due is not None:
             heappush(self._due, (next_due, run_id))
-        if len(self._due) > 2 * len(self._runs) + 64:  # mostly stale: build it anew, at O(1) a save on average
+        if len(self._due) > 2 * len(self._runs) + 64:  # mostly outdated: rebuild the heap, on average O(1) a save
             self._due = [(run.next_due, key) for key, run in self._runs.items() if run.next_due is not None]
             heapify(self._due)
 

@@ -1,4 +1,4 @@
-"""Who owns a store, and how the last owner left: the rules that all stores here share. Pure; no storage."""
+"""The rules of ownership that all stores here share: epochs, and the mark of an orderly stop. Pure; no storage."""
 
 from dataclasses import dataclass
 
@@ -10,25 +10,28 @@ __all__ = ["Ownership"]
 
 @dataclass(frozen=True, slots=True)
 class Ownership:
-    """The present owner. Each method gives the ownership after it, or refuses."""
+    """The current state of a store's ownership."""
 
-    epoch: int = 0  # of the present owner; 0: there never was one
-    is_clean: bool = True  # it has released the store, or there never was one
+    epoch: int = 0  # the current owner's epoch; 0: the store has had no owner yet
+    is_clean: bool = True  # the owner has released the store, or the store has had no owner yet
 
     def acquired(self) -> tuple["Ownership", Acquired]:
-        """A new owner's, and what that one is told."""
+        """Return the ownership after a new owner has acquired the store, and the answer for that owner."""
         epoch = self.epoch + 1
         return Ownership(epoch, is_clean=False), Acquired(epoch, self.is_clean)
 
     def released(self, epoch: int) -> "Ownership":
-        """The same, left in order. Raises: StaleEpoch unless `epoch` is the present owner's."""
+        """Return the ownership after its release. Raises: StaleEpoch unless `epoch` is the current owner's."""
         if epoch != self.epoch or epoch == 0:
             raise StaleEpoch(f"epoch {epoch} can't release the store, which is at {self.epoch}")
         return Ownership(epoch, is_clean=True)
 
     def check_write(self, epoch: int) -> None:
-        """Raises: StaleEpoch for a write of an owner before the present one, or of this one after its release."""
+        """Check that an owner with this epoch may write.
+
+        Raises: StaleEpoch if the store has a newer owner, or this owner has released it.
+        """
         if epoch < self.epoch:
             raise StaleEpoch(f"epoch {epoch} has ended: the store is at {self.epoch}")
-        if epoch == self.epoch > 0 and self.is_clean:  # at 0 there is no owner: such writes are for tests and tools
+        if epoch == self.epoch > 0 and self.is_clean:  # epoch 0 may write without an owner, for tests and tools
             raise StaleEpoch(f"epoch {epoch} has released the store: acquire it again")

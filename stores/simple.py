@@ -1,8 +1,7 @@
-"""The full Store over anything that can save, load and delete one record: three methods, the last write wins.
+"""A full Store over a backend with three methods: save, load and delete one record, where the last write wins.
 
-What such a backend can't do is done here, for as long as this process lives: versions are compared before each save,
-lists and deadlines cover the runs seen since the store was made, and owners are known since then. It can promise
-nothing across processes.
+The store does in memory what the backend can't: it compares versions before each save, keeps the heads that it has
+seen for lists and deadlines, and knows the owner. So it promises nothing across processes.
 """
 
 import math
@@ -27,30 +26,30 @@ CLOSE_S = 30.0
 
 
 class SimpleBackend(Protocol):
-    """What a user brings. Each method does all or nothing, cancelled too; `load` gives the caller's own copy."""
+    """The interface that a user implements. Each method is atomic, also when cancelled. `load` returns a new copy."""
 
     async def save(self, record: Record) -> None:
-        """Keep the record under `record.head.id`, in place of any other."""
+        """Store the record under `record.head.id`, replacing any other."""
         ...
 
     async def load(self, run_id: str) -> Record | None:
-        """The record, or None."""
+        """Return the record, or None."""
         ...
 
     async def delete(self, run_id: str) -> None:
-        """Delete it. Idempotent."""
+        """Delete the record. Idempotent."""
         ...
 
 
 class SimpleStore:
-    """The Store contract over a backend. A save costs the whole record, so a run of n turns costs O(n²).
+    """Implements the Store contract over a backend. A save writes the whole record, so a run of n turns costs O(n²).
 
-    After a restart it knows of a run only once that is loaded by its id: `list`, `due` and recovery don't see it
-    before. One call at a time reaches the backend, and isn't cancelled unless it is given up.
+    After a restart, the store doesn't know a run until it is loaded by its id: until then `list`, `due` and recovery
+    don't see the run. The store makes one backend call at a time, and cancels it only in `give_up`.
 
-    A backend has no place to keep how the last process ended, so the first owner in a process is told that it did not
-    end in order. That charges a run whose tool was executing with one crash, also after an orderly stop. The other
-    answer would never stop a run that kills its process each time.
+    A backend can't keep the mark of an orderly stop, so the first owner in a process always gets `is_clean` False.
+    After any restart, a run whose tool was executing is therefore charged with one crash. Otherwise a run that kills
+    its process at each start would never be stopped.
     """
 
     claims = StoreClaims(durable=False, fenced=False, exclusive=False)
@@ -59,26 +58,26 @@ class SimpleStore:
         self._backend = backend
         self._seen = MemoryStore()  # the heads, without journals, for lists and deadlines
         self._turn = trio.Lock()
-        self._under_way: tuple[float, trio.CancelScope] | None = None  # since when on trio's clock, and what ends it
-        self._given_up_before = -math.inf  # calls from before that time are not made any more
-        self._ownership = Ownership(is_clean=False)  # nothing is known of processes before this one
+        self._under_way: tuple[float, trio.CancelScope] | None = None  # start on trio's clock; cancels it
+        self._given_up_before = -math.inf  # queued calls from before this time raise instead of being made
+        self._ownership = Ownership(is_clean=False)  # how the last process ended is unknown
         self._closed = False
 
     async def acquire(self, owner: str) -> Acquired:
-        """An epoch above those before in this process, which alone it fences off."""
+        """Become the owner: start a new epoch. Only writes of earlier epochs in this process are refused."""
         async with self._turn:
             self._check_open()
             self._ownership, acquired = self._ownership.acquired()
             return acquired
 
     async def release(self, epoch: int) -> None:
-        """Leave in order, behind the call under way. The next owner is told of it if it is in this process."""
+        """Give up ownership, after the call under way. A next owner in this process gets `is_clean`."""
         async with self._turn:
             self._check_open()
             self._ownership = self._ownership.released(epoch)
 
     async def save(self, head: Head, append: Sequence[Entry] = (), *, expected_version: int) -> None:
-        """As the contract says, within this process."""
+        """Save as in the contract, within this process."""
         new = _copy(Record(head=head, journal=tuple(append)))
         async with self._alone():
             self._ownership.check_write(head.epoch)
@@ -93,7 +92,7 @@ class SimpleStore:
             await self._see(head.id, new)
 
     async def load(self, run_id: str) -> Record | None:
-        """The record, or None."""
+        """Return the record, or None."""
         async with self._alone():
             found = await self._backend.load(run_id)
             await self._see(run_id, found)
@@ -115,19 +114,19 @@ class SimpleStore:
         limit: int = 100,
         after: str | None = None,
     ) -> Page:
-        """A page of the heads seen that pass the filters, newest first."""
+        """Return a page of the known heads that pass the filters, newest first."""
         return await self._seen.list(status=status, agent=agent, waiting=waiting, limit=limit, after=after)
 
     async def count(self, status: Status) -> int:
-        """How many of the runs seen have the status now."""
+        """Count the known runs with this status now."""
         return await self._seen.count(status)
 
     async def due(self, now: int, limit: int = 100, *, after: Head | None = None) -> tuple[Head, ...]:
-        """Of the heads seen, those with `nextDue` <= now (ms), earliest first."""
+        """Return the known heads with `nextDue` <= now (ms), earliest first."""
         return await self._seen.due(now, limit, after=after)
 
     def give_up(self, after_s: float) -> bool:
-        """Cancel the backend's call that takes too long; of those behind it, the ones as old are not made any more."""
+        """Cancel a backend call that takes too long. Queued calls that are as old raise StoreUnavailable too."""
         before = trio.current_time() - after_s
         if self._under_way is None or self._under_way[0] > before:
             return False
@@ -136,10 +135,7 @@ class SimpleStore:
         return True
 
     async def aclose(self) -> None:
-        """Wait for the call under way, half a minute at most, and take no more. Idempotent.
-
-        Closing the backend is up to who made it.
-        """
+        """Wait for the call under way, at most 30 s, and refuse later ones. Idempotent. Doesn't close the backend."""
         with trio.move_on_after(CLOSE_S, shield=True):
             async with self._turn:
                 self._closed = True
@@ -159,7 +155,7 @@ class SimpleStore:
 
     @asynccontextmanager
     async def _alone(self) -> AsyncGenerator[None]:
-        """The backend to oneself: not cancelled, and what it raises is StoreUnavailable."""
+        """Give the block exclusive, uncancelled use of the backend. Its exceptions become StoreUnavailable."""
         since = trio.current_time()
         async with self._turn:
             self._check_open()
@@ -185,6 +181,6 @@ class SimpleStore:
 
 
 def _copy(record: Record) -> Record:
-    """The same values, shared with nobody, so that a backend may be as simple as a dict."""
+    """Return a deep copy, so that a backend may be as simple as a dict."""
     journal = tuple(decode_entry(encode_entry(entry), SCHEMA_VERSION) for entry in record.journal)
     return Record(head=decode_head(encode_head(record.head)), journal=journal)

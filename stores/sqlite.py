@@ -1,7 +1,7 @@
-"""Runs in one SQLite file: the durable default. The Store contract here; the file and the writing beside it.
+"""The durable default store: all runs in one SQLite file. This module implements the Store contract.
 
-Two threads of the store's own, each with a connection: one writes, committing all saves that wait for it in one
-transaction; one reads. WAL and `synchronous=FULL`: what `save` has returned from survives a power cut.
+The store has two threads, each with its own connection. One writes, and commits all waiting saves in one transaction.
+The other reads. With WAL and `synchronous=FULL`, a save survives a power cut once `save` has returned.
 """
 
 import logging
@@ -36,10 +36,10 @@ _Read = Callable[[sqlite3.Connection], Any]
 
 
 class SqliteStore:
-    """The Store contract in an SQLite file. Opened by `open`, or by its address with `open_store`.
+    """Implements the Store contract in an SQLite file. Open it with `open`, or by its address with `open_store`.
 
-    A call that has been handed to a thread isn't cancelled any more: it comes back with what happened, unless it is
-    given up. A save that was given up may still be made when the disk comes back.
+    Once a thread has a call, the call can't be cancelled: it returns its outcome, unless `give_up` ends it. A save
+    that was given up may still happen when the disk answers again.
     """
 
     claims = StoreClaims(durable=True, fenced=True, exclusive=True)
@@ -55,32 +55,32 @@ class SqliteStore:
 
     @classmethod
     async def open(cls, path: str | os.PathLike[str]) -> Self:
-        """The store in that file, made if it isn't there.
+        """Open the store in that file, and create the file if it doesn't exist.
 
-        Opening takes the same time however many runs it holds, but for the first time after an update of adjourn that
-        changes the layout of its tables: half a minute then for a million runs, and as much free disk as the heads
-        take. Killed meanwhile, it leaves the old layout.
+        Opening takes constant time. Only after an update of adjourn that changes the table layout, the first opening
+        migrates the file: this takes half a minute for a million runs, and as much free disk as the heads take. If the
+        process is killed meanwhile, the file keeps the old layout.
 
         Raises:
-            StoreInUse: another process has it open.
-            StoreUnavailable: it can't be opened or made.
-            StoreCorrupt: it is damaged, or not ours; it is left as it is.
-            StoreTooNew: a newer adjourn made it; it is left as it is.
+            StoreInUse: another process has the file open.
+            StoreUnavailable: the file can't be opened or created.
+            StoreCorrupt: the file is damaged, or no adjourn store. It is left unchanged.
+            StoreTooNew: a newer adjourn made the file. It is left unchanged.
         """
         with thread_friendly():
             opened = await trio.to_thread.run_sync(_open, path, limiter=trio.CapacityLimiter(1))
         return cls(*opened)
 
     async def acquire(self, owner: str) -> Acquired:
-        """A new epoch, and how the last owner left; earlier epochs may not save any more."""
+        """Become the owner: start a new epoch, and refuse writes of earlier ones."""
         return await self._writer.run(Acquire(owner))
 
     async def release(self, epoch: int) -> None:
-        """Leave in order, behind all saves accepted before: the epoch may not save any more. It is on the disk then."""
+        """Give up ownership, after all accepted saves; refuse later writes of this epoch. Returns once on the disk."""
         await self._writer.run(Release(epoch))
 
     async def save(self, head: Head, append: Sequence[Entry] = (), *, expected_version: int) -> None:
-        """As the contract says. It comes back when the save is on the disk."""
+        """Save as in the contract. Returns when the save is on the disk."""
         entries = tuple([encode_entry(entry) for entry in append])
         await self._writer.run(
             Save(
@@ -99,7 +99,7 @@ class SqliteStore:
         )
 
     async def load(self, run_id: str) -> Record | None:
-        """The record, or None."""
+        """Return the record, or None."""
         return await self._reader.run(partial(sqlite_reads.load, run_id=run_id))
 
     async def delete(self, run_id: str, *, epoch: int) -> None:
@@ -115,7 +115,7 @@ class SqliteStore:
         limit: int = 100,
         after: str | None = None,
     ) -> Page:
-        """A page of the heads that pass the filters, newest first; each combination of filters has its index."""
+        """Return a page of the heads that pass the filters, newest first. Each combination of filters has an index."""
         check_limit(limit)
         cursor = None if after is None else read_cursor(after)
         return await self._reader.run(
@@ -123,29 +123,29 @@ class SqliteStore:
         )
 
     async def count(self, status: Status) -> int:
-        """How many runs have the status now."""
+        """Count the runs with this status now."""
         return await self._reader.run(partial(sqlite_reads.count, status=status))
 
     async def due(self, now: int, limit: int = 100, *, after: Head | None = None) -> tuple[Head, ...]:
-        """Heads with `nextDue` <= now (ms), earliest first."""
+        """Return heads with `nextDue` <= now (ms), earliest first."""
         check_limit(limit)
         return await self._reader.run(partial(sqlite_reads.due, now=now, limit=limit, cursor=due_place(after)))
 
     def give_up(self, after_s: float) -> bool:
-        """End the calls that a hanging disk holds; what of them a thread has not begun never happens."""
+        """End the calls that wait for a hanging disk. Calls that no thread has begun never happen."""
         return self._reader.give_up(after_s) | self._writer.give_up(after_s)
 
     async def aclose(self) -> None:
-        """Finish what was accepted, close the file, let another process have it. Idempotent; not cancelled.
+        """Finish the accepted calls, close the file and unlock it. Idempotent. Can't be cancelled.
 
-        Where the disk hangs, it leaves the file open and locked, for as long as this process lives.
+        If the disk hangs, the file stays open and locked until this process ends.
         """
         with trio.CancelScope(shield=True):
             async with self._closing:
                 if self._closed:
                     return
                 self._closed = True
-                # The writer's is the last connection: closing it moves what the log holds into the file.
+                # The writer's connection closes last: SQLite then moves the write-ahead log into the file.
                 if all([await each.aclose() for each in (self._reader, self._writer)]):
                     self._files.close()
                 else:
@@ -161,7 +161,7 @@ class SqliteStore:
 
 
 def _open(name: str | os.PathLike[str]) -> tuple[str, StoreFiles, sqlite3.Connection, sqlite3.Connection]:
-    path = os.path.realpath(name)  # one lock for all names of the file
+    path = os.path.realpath(name)  # so that a file with several names has one lock
     check_place(path)
     files = StoreFiles(path)
     connections: list[sqlite3.Connection] = []
@@ -179,16 +179,18 @@ def _open(name: str | os.PathLike[str]) -> tuple[str, StoreFiles, sqlite3.Connec
 
 
 class _Writing:
-    """Writes for as long as the files are those that were opened. The log tells when writing begins and ceases to
-    fail: what callers are told of it need not reach whoever can help."""
+    """Writes as long as the files are unchanged by others. Logs when writing begins to fail and when it works again.
+
+    The errors go to callers too, but operators may not see those.
+    """
 
     def __init__(self, connection: sqlite3.Connection, path: str, files: StoreFiles) -> None:
         self._connection, self._path, self._files = connection, path, files
         self._patience = Patience(connection)
         self._told: str | None = None
-        self._may_be_free = True  # pages of the file, more than are kept
-        self.fault: str | None = None  # what happened to the files
-        self._is_lasting = False  # it can't be put right while this process has them open
+        self._may_be_free = True  # the file may have free pages to give back
+        self.fault: str | None = None  # what is wrong with the files, for people
+        self._is_lasting = False  # the fault lasts until the store is opened again
 
     def __call__(self, writes: Sequence[Write]) -> Sequence[Any]:
         outcomes: Sequence[Any] = ()
@@ -196,14 +198,14 @@ class _Writing:
             outcomes = write_group(self._connection, self._path, writes)
             self._patience.note(outcomes[-1])
             self._may_be_free = self._may_be_free or any(isinstance(write, Delete) for write in writes)
-        if not self.is_sound():  # nothing is acknowledged that may not be on the disk
+        if not self.is_sound():  # an acknowledged save must be on the disk
             outcomes = [StoreUnavailable(f"{self._path}: {self.fault}", path=self._path) for _ in writes]
         faults = [str(each) for each in outcomes if isinstance(each, StoreUnavailable | StoreCorrupt)]
         self._tell(faults[0] if faults else None)
         return outcomes
 
     def is_sound(self) -> bool:
-        """Whether the files are all right now. What they lost is saved once."""
+        """Check whether the files are intact. If they have lost data, rescue it, once."""
         if not self._is_lasting:
             trouble = self._files.check()
             self.fault = trouble and trouble.value
@@ -212,11 +214,11 @@ class _Writing:
         return self.fault is None
 
     def refusal(self) -> str | None:
-        """Why nothing is read at this moment, as far as it is known. For the other thread."""
+        """Return why reading must fail now; None if it may go on. The reader's thread calls this."""
         return self.fault if self._is_lasting or (self.fault and self._files.check()) else None
 
     def spare(self) -> bool:
-        """Give back some of what deletes have freed; returns whether there may be more."""
+        """Give some freed pages back to the disk. Returns: whether there may be more."""
         if not (self._may_be_free and self.is_sound()):
             return False
         try:
@@ -239,7 +241,7 @@ class _Writing:
 
 
 class _Reading:
-    """Reads, unless the files are known to be other ones: what isn't on the disk is not shown as saved."""
+    """Reads, unless the files were moved, replaced or cut: no reader may see as saved what isn't on the disk."""
 
     def __init__(self, connection: sqlite3.Connection, path: str, writing: _Writing) -> None:
         self._connection, self._path, self._writing = connection, path, writing

@@ -1,4 +1,4 @@
-"""An adjourn store's SQLite file: opening and checking it, and what SQLite's errors mean. No tables, no runs here."""
+"""Opens and checks an adjourn store's SQLite file, and translates SQLite's errors. No tables, no runs here."""
 
 import logging
 import os
@@ -11,18 +11,18 @@ __all__ = ["Patience", "check_place", "connect", "connect_reader", "translated"]
 
 _LOG = logging.getLogger("adjourn.stores")
 
-BUSY_MS = 5_000  # how long another program's lock is waited for
+BUSY_MS = 5_000  # how long a statement waits for another program's lock
 
 
 def connect(path: str) -> sqlite3.Connection:
-    """A connection for writing, in autocommit mode. Blocks; for any thread.
+    """Return a connection for writing, in autocommit mode. Blocks; works on any thread.
 
-    In a new file it makes the tables; those of an older layout it brings to today's.
+    Creates the tables in a new file, and migrates an older layout to the current one.
 
     Raises:
-        StoreUnavailable: the file can't be opened or made.
-        StoreCorrupt: it is not a store of ours, or damaged; it is left as it is.
-        StoreTooNew: a newer adjourn made it; it is left as it is.
+        StoreUnavailable: the file can't be opened or created.
+        StoreCorrupt: the file is damaged, or no adjourn store. It is left unchanged.
+        StoreTooNew: a newer adjourn made the file. It is left unchanged.
     """
     try:
         connection = _open(path)
@@ -34,8 +34,8 @@ def connect(path: str) -> sqlite3.Connection:
                 _LOG.info("%s: migrating layout %d to %d", path, layout, LAYOUT_VERSION)
                 migrate(connection, layout)
             if connection.execute("PRAGMA journal_mode = WAL").fetchone() != ("wal",):
-                raise StoreUnavailable(f"{path}: its file system can't carry a write-ahead log")
-            connection.execute("SELECT epoch FROM store").fetchall()  # fails where the tables are damaged
+                raise StoreUnavailable(f"{path}: its file system doesn't support a write-ahead log")
+            connection.execute("SELECT epoch FROM store").fetchall()  # fails if the tables are damaged
         except BaseException:
             connection.close()
             raise
@@ -45,7 +45,7 @@ def connect(path: str) -> sqlite3.Connection:
 
 
 def connect_reader(path: str) -> sqlite3.Connection:
-    """Another connection to a file that `connect` has opened, for reading only. Raises as `connect`."""
+    """Return a read-only connection to a file that `connect` has opened. Raises as `connect`."""
     try:
         return _open(path, "PRAGMA query_only = ON")
     except sqlite3.Error as error:
@@ -53,11 +53,11 @@ def connect_reader(path: str) -> sqlite3.Connection:
 
 
 def translated(error: Exception, path: str) -> Exception:
-    """The error that callers get for one of SQLite's; any other stays what it is. This is the one place for it."""
+    """Return the error that callers get for an SQLite error. Other exceptions are returned unchanged."""
     if isinstance(error, AdjournError) or not isinstance(error, sqlite3.Error):
         return error
     code = _primary_code(error)
-    # SQLITE_ERROR is a statement that doesn't fit the file: tables are missing or different.
+    # SQLITE_ERROR: a statement doesn't fit the file, because tables are missing or different.
     if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR):
         found: AdjournError = StoreCorrupt(f"{path} is damaged, or no adjourn store: {error}", path=path)
     else:
@@ -74,21 +74,23 @@ _WORDS = {
     sqlite3.SQLITE_FULL: "the disk is full",
     sqlite3.SQLITE_IOERR: "reading or writing the disk failed",
     sqlite3.SQLITE_READONLY: "the file or its directory is read-only",
-    sqlite3.SQLITE_CANTOPEN: "the file, or one that SQLite keeps beside it, can't be opened",
+    sqlite3.SQLITE_CANTOPEN: "the file, its write-ahead log or its -shm file can't be opened",
     sqlite3.SQLITE_BUSY: "another program has locked the file",
 }
 
 
 class Patience:
-    """How long a connection waits for another program's lock: once, and as long as that lasts, not again. So what
-    had to wait for its turn meanwhile is told at once."""
+    """Makes a connection wait only once for another program's lock. Until it is free, later statements fail at once.
+
+    So the calls in the queue don't wait one after another.
+    """
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
         self._is_spent = False
 
     def note(self, outcome: object) -> None:
-        """Note what a use of the connection has come to."""
+        """Note the outcome of a use of the connection."""
         cause = outcome.__cause__ if isinstance(outcome, StoreUnavailable) else None
         is_busy = isinstance(cause, sqlite3.Error) and _primary_code(cause) == sqlite3.SQLITE_BUSY
         if is_busy != self._is_spent:
@@ -97,9 +99,9 @@ class Patience:
 
 
 def check_place(path: str) -> None:
-    """Nothing, if a store may be at that path. SQLite would say no more than that it can't open it.
+    """Check that a store may be at that path. SQLite's own error would give no cause.
 
-    Raises: StoreUnavailable, which says why not.
+    Raises: StoreUnavailable, with the cause.
     """
     folder = os.path.dirname(path) or "."
     if not os.path.isdir(folder):
@@ -112,7 +114,7 @@ def check_place(path: str) -> None:
 
 
 def _open(path: str, *settings: str) -> sqlite3.Connection:
-    # Made on one thread, used on another, closed on that.
+    # One thread opens the connection, another uses and closes it.
     connection = sqlite3.connect(path, timeout=BUSY_MS / 1000, isolation_level=None, check_same_thread=False)
     try:
         for setting in ("PRAGMA synchronous = FULL", *settings):

@@ -1,6 +1,7 @@
-"""The files of an open SQLite store: locked for one process, and looked at while they are in use. No SQL here.
+"""Locks the files of an open SQLite store for one process, and checks them while they are in use. No SQL here.
 
-SQLite goes on writing into files that were deleted or replaced, and what they hold then ends with the process.
+The checks are needed because SQLite goes on writing into deleted or replaced files, whose content is lost when the
+process ends.
 """
 
 import os
@@ -15,19 +16,19 @@ from .filelock import FileLock
 __all__ = ["StoreFiles", "Trouble"]
 
 _LOCK_BYTE = 2**62  # far from the bytes that SQLite locks
-_SHARED_BYTES = (2**30 + 2, 510)  # SQLite: each connection holds a read lock on them, an exclusive one locks them all
-_INDEX_HEADER = struct.Struct("=12xBBHII24x")  # https://sqlite.org/walformat.html, 2.1; there are two copies of it
+_SHARED_BYTES = (2**30 + 2, 510)  # SQLite's read locks are in this range; an exclusive lock covers all of it
+_INDEX_HEADER = struct.Struct("=12xBBHII24x")  # https://sqlite.org/walformat.html, 2.1; the file has two copies
 _WAL_HEADER, _FRAME_HEADER = 32, 24  # bytes
 
-_open_files: set[tuple[int, int]] = set()  # those of this process
+_open_files: set[tuple[int, int]] = set()  # identities of the main files that this process has open
 _guard = threading.Lock()
 
 
 class Trouble(Enum):
-    """What happened to the files of a store while it was open, in words for the log."""
+    """What is wrong with the files of an open store. The values are texts for the log."""
 
     MOVED = "the file was moved away or replaced while it was in use; put it back, or start again without it"
-    OUT_OF_REACH = "its files can't be looked at"
+    OUT_OF_REACH = "its files can't be checked: their directory can't be read"
     DELETED = "the file was deleted or replaced while it was in use"
     LOG_REMOVED = "its write-ahead log, the file -wal beside it, was removed while it was in use"
     LOG_REPLACED = "its write-ahead log, the file -wal beside it, was replaced while it was in use"
@@ -36,33 +37,33 @@ class Trouble(Enum):
 
     @property
     def passes(self) -> bool:
-        """Whether the store can go on once its files are back."""
+        """Whether the store can go on once its files are back in place."""
         return self in (Trouble.MOVED, Trouble.OUT_OF_REACH)
 
     @property
     def is_cut(self) -> bool:
-        """Whether the files that SQLite has open lack a part of what was saved."""
+        """Whether saved data is missing in the files that SQLite has open."""
         return self in (Trouble.LOG_CUT, Trouble.CUT)
 
 
 class StoreFiles:
-    """The main file, locked under whatever name; and, once `watch` was called, the log beside it.
+    """Locks the main file, whatever its name, and checks it; after `watch`, checks the write-ahead log too.
 
-    Create it before SQLite opens the file, and close it after SQLite has closed it: when a process closes any
-    descriptor of a file, SQLite's own locks on that file are gone. For the same reason nothing else may open it.
+    Create this before SQLite opens the file, and close it after SQLite has closed the file: when a process closes any
+    descriptor of a file, it loses SQLite's locks on that file. For the same reason nothing else may open the file.
 
-    The lock is an open file description's, so it collides neither with SQLite's nor with other descriptors. Where the
-    operating system or the file system has none (anything but Linux), only the lock file beside the main file excludes
-    other processes, and a hard link opens the store twice.
+    The lock is an open file description lock, so it conflicts neither with SQLite's locks nor with other descriptors.
+    Systems other than Linux, and some file systems, have no such locks. There, only the lock file beside the main file
+    excludes other processes, and a store can be opened twice by way of a hard link.
 
     Raises:
         StoreInUse: another process, or this one, has the file open, maybe under another name.
-        StoreUnavailable: the file can't be opened or made.
+        StoreUnavailable: the file can't be opened or created.
     """
 
     def __init__(self, path: str) -> None:
         self._path = path
-        self._lock = FileLock(path + ".lock")  # which also excludes older versions
+        self._lock = FileLock(path + ".lock")  # also excludes older versions of adjourn
         self._index = -1
         try:
             self._main, self._identity = _open_main(path)
@@ -71,17 +72,19 @@ class StoreFiles:
             raise
 
     def watch(self) -> None:
-        """Begin to look at the log too; SQLite has made it by now. Raises: StoreUnavailable."""
+        """Begin to check the write-ahead log too, which SQLite must have created. Raises: StoreUnavailable."""
         try:
             self._index = os.open(self._path + "-shm", os.O_RDONLY)
             self._log_identity = _identity(os.stat(self._path + "-wal"))
             self._size = os.stat(self._path).st_size
         except OSError as error:
-            raise StoreUnavailable(f"{self._path}: can't open its log: {error.strerror}", path=self._path) from error
+            raise StoreUnavailable(
+                f"{self._path}: can't open its write-ahead log: {error.strerror}", path=self._path
+            ) from error
 
     def check(self) -> Trouble | None:
-        """What happened to the files. Takes a few µs; not while SQLite writes."""
-        header = _header(self._index)  # before the sizes: these only grow
+        """Return what is wrong with the files, or None. Takes a few µs. Don't call this while SQLite writes."""
+        header = _header(self._index)  # read before the sizes: sizes only grow
         try:
             main, log = _stat(self._path), _stat(self._path + "-wal")
         except OSError:
@@ -96,18 +99,18 @@ class StoreFiles:
             page_bytes, frames, pages = header
             if frames and log.st_size < _WAL_HEADER + frames * (_FRAME_HEADER + page_bytes):
                 return Trouble.LOG_CUT
-            # Until the log is moved into it, the file may be smaller than its content, but it doesn't shrink.
+            # The file may be smaller than its content until the log is moved into the file, but it must not shrink.
             if main.st_size < min(self._size, pages * page_bytes):
                 return Trouble.CUT
         self._size = main.st_size
         return None
 
     def leave_as_it_is(self) -> None:
-        """Keep SQLite from moving what a cut log still holds into the file when it closes it: that would damage it."""
+        """Keep SQLite from moving the rest of a cut log into the file on closing: that would damage the file."""
         _try_lock(self._main, _SHARED_BYTES, shared=True)
 
     def close(self) -> None:
-        """Let another process have the store. Only when SQLite has closed it."""
+        """Unlock the store. Call this after SQLite has closed the file."""
         if self._index >= 0:
             os.close(self._index)
         with _guard:
@@ -117,10 +120,10 @@ class StoreFiles:
 
 
 def _open_main(path: str) -> tuple[int, tuple[int, int]]:
-    """A locked descriptor of the file, and which file it is."""
+    """Open and lock the file. Return its descriptor and its identity (device, inode)."""
     with _guard:
         found = _stat(path)
-        if found is not None and _identity(found) in _open_files:  # before it is opened: closing it would do harm
+        if found is not None and _identity(found) in _open_files:  # checked first: closing it again would drop locks
             raise StoreInUse(f"{path} is open already in this process, under another name", path=path)
         try:
             main = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
@@ -135,7 +138,10 @@ def _open_main(path: str) -> tuple[int, tuple[int, int]]:
 
 
 def _try_lock(descriptor: int, span: tuple[int, int], *, shared: bool = False) -> bool:
-    """Whether nobody else has locked those bytes (start, count): they are now, unless there are no such locks here."""
+    """Lock the bytes `span` (start, count). Return False if another descriptor has them locked.
+
+    Returns True without a lock on systems that have no open file description locks.
+    """
     if sys.platform != "linux":
         return True
     import fcntl
@@ -145,13 +151,16 @@ def _try_lock(descriptor: int, span: tuple[int, int], *, shared: bool = False) -
         fcntl.fcntl(descriptor, fcntl.F_OFD_SETLK, struct.pack("hhqqi4x", kind, os.SEEK_SET, *span, 0))
     except (BlockingIOError, PermissionError):
         return False
-    except OSError:  # a file system without such locks
+    except OSError:  # the file system has no such locks
         return True
     return True
 
 
 def _header(index: int) -> tuple[int, int, int] | None:
-    """From SQLite's index of the log: bytes a page, frames that count, pages of the database. None: being written."""
+    """Read SQLite's index of the log. Return bytes per page, valid frames and pages of the database.
+
+    Returns None while SQLite is writing the index.
+    """
     first, second = os.pread(index, 48, 0), os.pread(index, 48, 48)
     if len(first) < 48 or first != second:
         return None

@@ -1,4 +1,4 @@
-"""The tables of an adjourn store's SQLite file, how older files get them, and the marks in its header. No runs here."""
+"""The table layout of an adjourn store's SQLite file, its version in the header, and migrations. No runs here."""
 
 import sqlite3
 
@@ -6,10 +6,10 @@ from ..protocol.errors import StoreCorrupt, StoreTooNew
 
 __all__ = ["LAYOUT_VERSION", "lay_out", "layout_of", "migrate"]
 
-APPLICATION_ID = 0x61646A6E  # "adjn", in the file's header: this file is ours
-LAYOUT_VERSION = 2  # in the header as user_version
+APPLICATION_ID = 0x61646A6E  # "adjn": marks the file as an adjourn store, in its header
+LAYOUT_VERSION = 2  # `user_version` in the header
 
-# Heads and journal entries are JSON text. What the store must search by stands beside it in columns.
+# Heads and journal entries are JSON text in `data`. Columns beside it hold the fields that the store searches by.
 _LAYOUT = """
 CREATE TABLE store (
     one INTEGER PRIMARY KEY CHECK (one = 1),
@@ -49,8 +49,8 @@ CREATE TABLE journal (
 ) WITHOUT ROWID;
 """
 
-# A gated call in a head of schema version 1 waits for a decision, at the latest since the head was saved. How the last
-# owner left is not known: not in order, unless there never was one.
+# In a head of schema version 1, a gated call waits for a decision, and has waited since the last save or longer. How
+# the last owner stopped is unknown: assume a crash, unless the store never had an owner.
 _FROM_1 = """
 ALTER TABLE store ADD COLUMN is_clean INTEGER NOT NULL DEFAULT 0;
 UPDATE store SET is_clean = 1 WHERE epoch = 0;
@@ -73,17 +73,17 @@ CREATE INDEX waiting_by_agent ON heads (agent, created_at, id) WHERE waiting_sin
 CREATE INDEX waiting_by_agent_and_status ON heads (agent, status, created_at, id) WHERE waiting_since IS NOT NULL;
 """
 
-# MIGRATIONS[n] leads from layout n to n + 1. Kept for ever. Whatever a damaged head holds must not fail them, and they
-# hold no more than SQLite's page cache in memory, however many runs there are.
+# MIGRATIONS[n] leads from layout n to n + 1. Never remove one. A migration must not fail on damaged heads, and needs no
+# more memory than SQLite's page cache, whatever the number of runs.
 MIGRATIONS: dict[int, str] = {1: _FROM_1}
 
 
 def layout_of(connection: sqlite3.Connection, path: str) -> int:
-    """The layout that the file has; 0 for a new one.
+    """Return the file's layout version; 0 for a new file.
 
     Raises:
-        StoreTooNew: a newer adjourn made it.
-        StoreCorrupt: another program made it, or no adjourn ever made such a one.
+        StoreTooNew: a newer adjourn made the file.
+        StoreCorrupt: another program made the file, or no adjourn has ever used its layout version.
     """
     (application_id,) = connection.execute("PRAGMA application_id").fetchone()
     (layout,) = connection.execute("PRAGMA user_version").fetchone()
@@ -95,23 +95,23 @@ def layout_of(connection: sqlite3.Connection, path: str) -> int:
     if layout > LAYOUT_VERSION:
         raise StoreTooNew(f"{path} has layout {layout}; this adjourn reads up to {LAYOUT_VERSION}", path=path)
     if layout < 1:
-        raise StoreCorrupt(f"{path} has layout {layout}, which never was", path=path)
+        raise StoreCorrupt(f"{path} has layout {layout}, which no adjourn has ever used", path=path)
     return layout
 
 
 def lay_out(connection: sqlite3.Connection) -> None:
-    """Makes the tables in a new file. A process that dies in it leaves an empty file, which is a new one."""
-    connection.execute("PRAGMA auto_vacuum = INCREMENTAL")  # now or never: it can give back what is freed in it
+    """Create the tables in a new file. If the process dies meanwhile, the file stays empty, that is, new."""
+    connection.execute("PRAGMA auto_vacuum = INCREMENTAL")  # works only in a new file; lets freed pages be given back
     _execute(connection, _LAYOUT, f"PRAGMA application_id = {APPLICATION_ID};")
 
 
 def migrate(connection: sqlite3.Connection, layout: int) -> None:
-    """Brings the tables from an older layout to today's. A process that dies in it leaves the older layout."""
+    """Migrate the tables from an older layout to the current one. If the process dies meanwhile, the old one stays."""
     _execute(connection, *[MIGRATIONS[n] for n in range(layout, LAYOUT_VERSION)])
-    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # the log holds all that was rewritten: make it small again
+    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # the log has all rewritten pages: shrink it
 
 
 def _execute(connection: sqlite3.Connection, *scripts: str) -> None:
-    # One transaction. Where a statement fails, closing the connection rolls it back.
+    # One transaction. If a statement fails, closing the connection rolls it back.
     version = f"PRAGMA user_version = {LAYOUT_VERSION};"
     connection.executescript("\n".join(["BEGIN IMMEDIATE;", *scripts, version, "COMMIT;"]))

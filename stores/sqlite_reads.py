@@ -1,8 +1,8 @@
 """The queries of an SQLite store. Blocking; run on the reader's thread.
 
-Each statement gives one row: every row that SQLite steps to gives up the GIL, which a busy loop is slow to give back.
-So rows come as one JSON array, and a head or entry in it as hex, which survives whatever bytes a damaged file may hold.
-What must be of one state of the file is one statement.
+Each statement returns one row, because SQLite releases the GIL at each row and a busy loop is slow to give it back. So
+the rows come as one JSON array. Heads and entries in it are hex, because a damaged file may hold any bytes. Data that
+must come from one state of the file is read by one statement.
 """
 
 import logging
@@ -21,7 +21,7 @@ from .paging import cursor_after
 __all__ = ["count", "due", "load", "page"]
 
 _LOG = logging.getLogger(__name__)
-_END = (2**63 - 1, "")  # behind every run
+_END = (2**63 - 1, "")  # sorts after every run
 
 _LOAD = """
 SELECT hex(data), entries,
@@ -43,7 +43,7 @@ SELECT json_group_array(json_array(next_due, id, hex(data))) FROM (
 
 
 def load(connection: sqlite3.Connection, run_id: str) -> Record | None:
-    """The record, or None. Raises: RecordTooNew, StoreCorrupt."""
+    """Return the record, or None. Raises: RecordTooNew, StoreCorrupt."""
     row = connection.execute(_LOAD, (run_id,)).fetchone()
     if row is None:
         return None
@@ -66,7 +66,7 @@ def page(
     limit: int,
     cursor: tuple[int, str] | None,
 ) -> Page:
-    """A page of heads; one that can't be read is left out, so a page may be short and yet not the last."""
+    """Return a page of heads. Heads that can't be read are skipped, so a short page may not be the last."""
     asked = [(column, value) for column, value in (("status", status), ("agent", agent)) if value is not None]
     filters = [f"{column} = ?" for column, _ in asked] + ["waiting_since IS NOT NULL"] * waiting
     query = _PAGE.format(filters="".join(f"{each} AND " for each in filters))
@@ -78,13 +78,13 @@ def page(
 
 
 def count(connection: sqlite3.Connection, status: Status) -> int:
-    """How many runs have the status, from the index alone: under 0.1 s for a million that are in the cache."""
+    """Count the runs with this status. Reads only the index: under 0.1 s for a million runs in the cache."""
     return connection.execute("SELECT count(*) FROM heads WHERE status = ?", (status,)).fetchone()[0]
 
 
 def due(connection: sqlite3.Connection, now: int, limit: int, cursor: tuple[int, str]) -> tuple[Head, ...]:
-    """The first `limit` heads that are due and can be read, earliest first. Holds at most twice as many at a time."""
-    found: dict[str, Head] = {}  # by id: a run saved between two statements may be met again
+    """Return the first `limit` readable heads that are due, earliest first. Holds at most 2 * `limit` in memory."""
+    found: dict[str, Head] = {}  # by id: a run that is saved between two statements may appear twice
     while True:
         row = connection.execute(_DUE, (*cursor, now, limit)).fetchone()
         rows = sorted(msgspec.json.decode(row[0]))

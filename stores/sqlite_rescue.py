@@ -1,4 +1,4 @@
-"""Brings what an SQLite store holds to safety when its files were removed or cut under it. Blocking."""
+"""Rescues the data of an open SQLite store whose files were removed or cut. Blocking."""
 
 import os
 import sqlite3
@@ -11,16 +11,17 @@ __all__ = ["rescue"]
 
 
 def rescue(connection: sqlite3.Connection, path: str, trouble: Trouble) -> str:
-    """Save what the connection can still read, and return where it is and what to do, in words.
+    """Save what the connection can still read. Return a text that says where it is and what to do.
 
-    Where only the log is gone, what it held is moved into the file. Otherwise a copy is written beside the file.
+    If only the write-ahead log is missing, its content is moved into the file. Otherwise a copy is written beside the
+    file.
     """
     try:
         if trouble is Trouble.LOG_REMOVED or (trouble is Trouble.LOG_REPLACED and _is_empty(path + "-wal")):
             return _fold(connection)
         return f"all that was saved is in {_copy(connection, path)}: put it in the file's place, and start again"
     except (sqlite3.Error, OSError) as error:
-        return f"what the files lack could not be saved: {error}; restore a backup, or start with what is there"
+        return f"the missing data could not be saved: {error}; restore a backup, or start with the files as they are"
 
 
 def _fold(connection: sqlite3.Connection) -> str:
@@ -34,7 +35,7 @@ def _copy(connection: sqlite3.Connection, path: str) -> str:
     copy = next(name for n in count(1) if not os.path.exists(name := f"{path}.rescued-{n}"))
     try:
         connection.execute("VACUUM INTO ?", (copy,))
-        for name in (copy, os.path.dirname(copy)):  # SQLite leaves the copy to the operating system
+        for name in (copy, os.path.dirname(copy)):  # SQLite doesn't fsync the copy
             descriptor = os.open(name, os.O_RDONLY)
             os.fsync(descriptor)
             os.close(descriptor)

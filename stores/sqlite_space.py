@@ -1,4 +1,4 @@
-"""The pages of an SQLite store's file that deletes have freed: given back to the disk, a slice at a time. Blocking."""
+"""Gives pages that deletes have freed in an SQLite store's file back to the disk, a slice at a time. Blocking."""
 
 import logging
 import os
@@ -13,23 +13,24 @@ __all__ = ["Compacted", "compact_store", "give_back", "offer_compacting"]
 
 _LOG = logging.getLogger("adjourn.stores")
 
-SLICE = 256  # pages at once: 1 MB, a few ms, for which a save may have to wait
-RESERVE = 256  # free pages that stay, for the next saves
-WORTH_PAGES, WORTH_SHARE = 4096, 4  # free pages of an old file worth a line in the log: 16 MB, and a quarter of it
+SLICE = 256  # pages given back at once: 1 MB; a save may have to wait for it, a few ms
+RESERVE = 256  # free pages kept in the file, for the next saves
+WORTH_PAGES, WORTH_SHARE = 4096, 4  # log a warning about an old file with 16 MB and a quarter of its pages free
 _INCREMENTAL = 2
 
 
 @dataclass(frozen=True, slots=True)
 class Compacted:
-    """What compacting a store came to, in bytes of its file."""
+    """The result of compacting a store."""
 
-    before: int
-    after: int
+    before: int  # bytes of the file
+    after: int  # bytes of the file
 
 
 def give_back(connection: sqlite3.Connection) -> bool:
-    """Give some free pages of the file back; returns whether there are more. Files of old have no way to do so.
+    """Give up to `SLICE` free pages back to the disk. Does nothing in files of old versions, which can't give back.
 
+    Returns: whether more can be given back.
     Raises: sqlite3.Error.
     """
     spare = _pragma(connection, "freelist_count") - RESERVE
@@ -37,12 +38,12 @@ def give_back(connection: sqlite3.Connection) -> bool:
         return False
     connection.executescript(f"PRAGMA incremental_vacuum({min(spare, SLICE)})")  # `execute` would stop after one page
     if spare <= SLICE:
-        connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()  # only then the file becomes smaller
+        connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()  # only this shrinks the file
     return spare > SLICE
 
 
 def offer_compacting(connection: sqlite3.Connection, path: str) -> None:
-    """Say in the log where much of a file is free that can't give it back by itself. Raises: as opening the store."""
+    """Log a warning if much of an old file is free and can't be given back. Raises: as `SqliteStore.open`."""
     names = ("freelist_count", "page_count", "page_size", "auto_vacuum")
     try:
         free, pages, page_bytes, kind = [_pragma(connection, name) for name in names]
@@ -50,20 +51,20 @@ def offer_compacting(connection: sqlite3.Connection, path: str) -> None:
         raise translated(error, path) from error
     if kind != _INCREMENTAL and free >= max(WORTH_PAGES, pages // WORTH_SHARE):
         megabytes = free * page_bytes // 1_000_000
-        text = "%s: %d MB of the file are free; once no process has it open, `adjourn store compact %s` gives them back"
+        text = "%s: %d MB of the file are unused; stop the process, then run `adjourn store compact %s` to free them"
         _LOG.warning(text, path, megabytes, path)
 
 
 def compact_store(path: str) -> Compacted:
-    """Write an SQLite store's file anew, without what is free in it; later it gives back by itself what is freed.
+    """Rewrite an SQLite store's file without its free space. From then on, the file gives freed space back by itself.
 
-    It takes as much free disk as the runs take, twice, and some seconds a gigabyte. Killed meanwhile, the file is as
-    it was. A store of an older layout is brought to today's.
+    This needs free disk space of twice the size of the runs, and some seconds a gigabyte. If the process is killed
+    meanwhile, the file stays as it was. An older layout is migrated to the current one.
 
     Raises:
-        StoreInUse: a process has it open.
-        StoreUnavailable: there is no such file, or no room.
-        StoreCorrupt, StoreTooNew: as opening it.
+        StoreInUse: a process has the store open.
+        StoreUnavailable: the file doesn't exist, or the disk is full.
+        StoreCorrupt, StoreTooNew: as in `SqliteStore.open`.
     """
     path = os.path.realpath(path)
     check_place(path)

@@ -1,7 +1,7 @@
-"""All waiting writes as one SQLite transaction, each with an outcome of its own. Blocking; runs on the writer's thread.
+"""Makes all waiting writes in one SQLite transaction, with an outcome for each. Blocking; runs on the writer's thread.
 
-What each write comes to is decided in plain Python over the stored versions, read within the transaction; then a few
-statements of many rows write it. Few, because each one gives up the GIL and must get it back.
+The transaction reads the stored versions, and plain Python decides the outcome of each write. Then a few statements
+write many rows each: few, because each statement releases the GIL and must wait to get it back.
 """
 
 import sqlite3
@@ -21,13 +21,13 @@ __all__ = ["Acquire", "Delete", "Release", "Save", "Write", "write_group"]
 
 
 class Acquire(msgspec.Struct, frozen=True):
-    """A new owner; its outcome is an `Acquired`."""
+    """A new owner acquires the store. Its outcome is an `Acquired`."""
 
     owner: str
 
 
 class Release(msgspec.Struct, frozen=True):
-    """The owner leaves in order."""
+    """The owner releases the store."""
 
     epoch: int
 
@@ -40,7 +40,7 @@ class Delete(msgspec.Struct, frozen=True):
 
 
 class Save(msgspec.Struct, frozen=True):
-    """A head, encoded, with the entries to append."""
+    """Save an encoded head and the entries to append."""
 
     id: str
     version: int
@@ -59,7 +59,7 @@ Write = Acquire | Release | Delete | Save
 
 
 class _Stored(msgspec.Struct):
-    """What of a run counts for the next write to it."""
+    """The stored fields of a run that decide the next write to it."""
 
     version: int
     created_at: int
@@ -67,18 +67,18 @@ class _Stored(msgspec.Struct):
 
 
 class _Group:
-    """The writes of a group, decided one after another; then what is to be written of them all."""
+    """Decides the writes of a group one after another, and collects the rows to write."""
 
     def __init__(self, ownership: Ownership, stored: dict[str, _Stored]) -> None:
         self.read = self.ownership = ownership
-        self.owner: str | None = None  # the name of a new one
+        self.owner: str | None = None  # the name of the new owner, if there is one
         self.stored = stored
         self.deleted: set[str] = set()
         self.heads: dict[str, tuple[Any, ...]] = {}
         self.journal: dict[str, list[tuple[Any, ...]]] = {}
 
     def decide(self, write: Write) -> Acquired | Exception | None:
-        """What the write comes to, if the transaction commits."""
+        """Return the outcome of the write, valid if the transaction commits."""
         try:
             match write:
                 case Save():
@@ -122,7 +122,7 @@ class _Group:
             known.pop(delete.id, None)
 
     def write(self, connection: sqlite3.Connection) -> None:
-        """Everything into the open transaction. Deletions first: what was saved after one must stay."""
+        """Write everything into the open transaction. Deletions first: a run may be saved again after its deletion."""
         if self.ownership != self.read:
             sql = "UPDATE store SET epoch = ?, is_clean = ?, owner = coalesce(?, owner)"
             connection.execute(sql, (self.ownership.epoch, self.ownership.is_clean, self.owner))
@@ -134,7 +134,7 @@ class _Group:
         _insert(connection, _INTO_JOURNAL, [row for rows in self.journal.values() for row in rows])
 
 
-# Before a row's values, its values, after all rows.
+# The parts of a statement: before the rows, one row's values, after the rows.
 _INTO_HEADS = (
     "INSERT INTO heads (id, version, epoch, status, agent, waiting_since, next_due, created_at, entries, data) VALUES ",
     "(?, ?, ?, ?, ?, ?, ?, ?, ?, CAST(? AS TEXT))",
@@ -147,22 +147,22 @@ _INTO_JOURNAL = (
     "(?, ?, ?, CAST(? AS TEXT))",
     "",
 )
-_MOST_ROWS = 512  # a statement; times 10 values, far below SQLite's 32,766
+_MOST_ROWS = 512  # rows in a statement; times 10 values, far below SQLite's limit of 32,766
 
 
 def write_group(connection: sqlite3.Connection, path: str, writes: Sequence[Write]) -> list[Any]:
-    """For each write, in their order, what it came to: None, an `Acquired`, or the exception to raise."""
+    """Make the writes. Return the outcome of each, in order: None, an `Acquired`, or the exception to raise."""
     try:
         connection.execute("BEGIN IMMEDIATE")
     except sqlite3.Error as error:
         return [translated(error, path) for _ in writes]
     try:
         outcomes = _fill(connection, writes)
-    except Exception as error:  # also what SQLite can't bind
+    except Exception as error:  # also values that SQLite can't bind
         _roll_back(connection)
         if len(writes) == 1:
             return [translated(error, path)]
-        return [write_group(connection, path, [write])[0] for write in writes]  # one may be bad, the others not
+        return [write_group(connection, path, [write])[0] for write in writes]  # one bad write must not fail the others
     try:
         connection.execute("COMMIT")
     except sqlite3.Error as error:
@@ -186,7 +186,7 @@ def _fill(connection: sqlite3.Connection, writes: Sequence[Write]) -> list[Any]:
 
 
 def _insert(connection: sqlite3.Connection, sql: tuple[str, str, str], rows: Sequence[tuple[Any, ...]]) -> None:
-    # By powers of two: few statements, of so few shapes that all stay in the connection's cache, compiled.
+    # Row counts are powers of two, so there are few different statements, and the connection caches them all compiled.
     before, values, after = sql
     done, most = 0, _MOST_ROWS
     while done < len(rows):
@@ -198,7 +198,7 @@ def _insert(connection: sqlite3.Connection, sql: tuple[str, str, str], rows: Seq
 
 
 def _roll_back(connection: sqlite3.Connection) -> None:
-    if connection.in_transaction:  # some errors have ended it already
+    if connection.in_transaction:  # some errors have already rolled it back
         connection.execute("ROLLBACK")
 
 

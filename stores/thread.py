@@ -1,7 +1,7 @@
-"""A thread of a store's own, that takes all jobs waiting for it at once. Knows nothing of what the jobs are.
+"""A store's own thread, which takes all waiting jobs at once. Knows nothing about the jobs.
 
-The jobs of one tick of the loop are handed over together, at its end. A thousand runs that save in one tick are so one
-group of a thousand; handed over one by one, they wake the thread for each few of them.
+The loop hands over the jobs of a tick together, at the tick's end. So a thousand runs that save in one tick make one
+group of a thousand jobs, and the thread wakes up once.
 """
 
 import logging
@@ -20,13 +20,13 @@ from .gil import thread_friendly
 __all__ = ["GroupThread"]
 
 Job = TypeVar("Job")
-# Does all these jobs and gives, for each, what it came to: a value, or the exception to raise.
+# Does all the jobs, and returns for each its result: a value, or the exception to raise.
 Work = Callable[[Sequence[Job]], Sequence[Any]]
 
 _LOG = logging.getLogger(__name__)
 
-CLOSE_S = 30.0  # for the thread to do what was accepted, and to end
-STUCK_S = 1.0  # the same where a job was given up, and the thread still doesn't come back from it
+CLOSE_S = 30.0  # how long `aclose` waits for the thread to finish its jobs and end
+STUCK_S = 1.0  # the same if the thread hangs in a job that was given up
 
 
 class _Ticket(Generic[Job]):
@@ -43,10 +43,12 @@ class _Ticket(Generic[Job]):
 
 
 class GroupThread(Generic[Job]):
-    """Hands jobs to `work` on a thread of its own, in order, together with all others that wait by then.
+    """Runs jobs on its own thread, in order, and all waiting jobs in one call.
 
-    `work` and `end` (the last thing that happens there) run on that thread. So does `spare`, what can be done while no
-    job waits: a little at each call, and it returns whether there is more.
+    Args:
+        work: does a group of jobs.
+        end: called last, when the thread ends.
+        spare: called while no job waits. Does a little work at each call, and returns whether more is left.
     """
 
     def __init__(
@@ -54,21 +56,21 @@ class GroupThread(Generic[Job]):
     ) -> None:
         self._work, self._spare = work, spare
         self._end = end
-        self._tick: list[_Ticket[Job]] = []  # of this tick, not handed over yet
+        self._tick: list[_Ticket[Job]] = []  # jobs of this tick, not handed over yet
         self._queue: SimpleQueue[list[_Ticket[Job]] | None] = SimpleQueue()
         self._token = trio.lowlevel.current_trio_token()
         self._friendly = thread_friendly()
         self._closed = False
         self._under_way: dict[_Ticket[Job], None] = {}  # jobs whose tasks wait, the oldest first
-        self._is_stuck = False  # a job was given up, and the thread has not come back since
-        # A daemon: a process whose loop crashed, or whose disk hangs, must be able to end.
+        self._is_stuck = False  # a job was given up, and the thread has finished no job since
+        # A daemon thread, so that the process can end after a crash of the loop, or while the disk hangs.
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._thread.start()
 
     async def run(self, job: Job) -> Any:
-        """What the job came to. Cancelled before it is handed over: nothing happens; after that it can't be cancelled.
+        """Run the job and return its result. Once this has begun to wait, it can't be cancelled.
 
-        Raises: StoreUnavailable once closed, or given up; and whatever the job does.
+        Raises: StoreUnavailable after `aclose` or `give_up`; and what the job raises.
         """
         await trio.lowlevel.checkpoint_if_cancelled()
         if self._closed:
@@ -85,9 +87,11 @@ class GroupThread(Generic[Job]):
         return ticket.result
 
     def give_up(self, after_s: float) -> bool:
-        """Let every job that is older raise StoreUnavailable now; returns whether there was one.
+        """Make every job that has waited longer than `after_s` seconds raise StoreUnavailable now.
 
-        Those that the thread has not begun never happen. What it is at may still happen.
+        Jobs that the thread has not begun never happen. The group that it is working on may still happen.
+
+        Returns: whether any job was given up.
         """
         before, old = time.monotonic() - after_s, list[_Ticket[Job]]()
         for ticket in self._under_way:
@@ -101,9 +105,9 @@ class GroupThread(Generic[Job]):
         return bool(old)
 
     async def aclose(self) -> bool:
-        """Take no more jobs, finish those accepted, end the thread. Idempotent; not cancelled once begun.
+        """Refuse new jobs, finish the accepted ones, end the thread. Idempotent. Can't be cancelled.
 
-        False where the thread does not end within `CLOSE_S`, or hangs already: it is left behind.
+        Returns: False if the thread hangs, or doesn't end within `CLOSE_S`. Then the thread is abandoned.
         """
         if not self._closed:
             self._closed = True
@@ -112,11 +116,11 @@ class GroupThread(Generic[Job]):
         bound_s = STUCK_S if self._is_stuck else CLOSE_S
         with trio.CancelScope(shield=True), self._friendly:
             await trio.to_thread.run_sync(self._thread.join, bound_s, limiter=trio.CapacityLimiter(1))
-        self.give_up(0)  # nothing, where the thread has ended: it has told all before
+        self.give_up(0)  # no effect if the thread has ended: all jobs have their results
         return not self._thread.is_alive()
 
     def _hand_over(self) -> None:
-        if self._tick:  # else closing has done it
+        if self._tick:  # empty if `aclose` was faster
             self._queue.put(self._tick)
             self._tick = []
 
@@ -129,7 +133,7 @@ class GroupThread(Generic[Job]):
             for ticket, result in zip(tickets, results, strict=True):
                 ticket.result = result
             if taken:
-                with suppress(trio.RunFinishedError):  # it was left behind, and comes back when the loop is over
+                with suppress(trio.RunFinishedError):  # the thread was abandoned, and the loop has ended
                     self._token.run_sync_soon(self._back, tickets)
             while not ended and self._queue.empty() and self._spared():
                 pass
@@ -139,7 +143,7 @@ class GroupThread(Generic[Job]):
             _LOG.exception("closing a store failed")
 
     def _take(self) -> tuple[list[_Ticket[Job]], bool]:
-        """All jobs that wait, at least one, and whether they are the last."""
+        """Wait for jobs. Return all waiting ones, and whether they are the last."""
         tickets: list[_Ticket[Job]] = []
         item = self._queue.get()
         while item is not None:
@@ -174,5 +178,5 @@ class GroupThread(Generic[Job]):
 
 
 def _no_abort(_: Callable[[], BaseException]) -> trio.lowlevel.Abort:
-    # A job handed over is going to happen: whoever asked for it must learn what it came to.
+    # A job that was handed over will happen, and its caller must get the result.
     return trio.lowlevel.Abort.FAILED

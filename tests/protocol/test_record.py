@@ -235,9 +235,9 @@ def test_a_newer_record_is_left_alone() -> None:
 
 @pytest.mark.parametrize("version", [0, -1])
 def test_a_version_that_never_was_is_corrupt(version: int) -> None:
-    with pytest.raises(StoreCorrupt, match="never was"):
+    with pytest.raises(StoreCorrupt, match="no adjourn has ever used"):
         decode_head(as_json({**OLD_HEAD, "schemaVersion": version}))
-    with pytest.raises(StoreCorrupt, match="never was"):
+    with pytest.raises(StoreCorrupt, match="no adjourn has ever used"):
         decode_entry(as_json(OLD_ENTRY), version)
 
 

@@ -219,7 +219,7 @@ async def test_files_that_cant_be_looked_at_take_no_saves_until_they_can(
     async with await SqliteStore.open(tmp_path / "runs.db") as store:
         with monkeypatch.context() as patch:
             patch.setattr(sqlite_files.os, "stat", refuse)
-            with pytest.raises(StoreUnavailable, match="its files can't be looked at"):
+            with pytest.raises(StoreUnavailable, match="its files can't be checked"):
                 await store.save(a_head(), expected_version=0)
         await store.save(a_head(), expected_version=0)
         assert await store.load("run") is not None

@@ -222,7 +222,7 @@ async def test_a_layout_that_never_was_is_refused_and_stays_as_it_is(tmp_path: P
     connection.execute("PRAGMA user_version = 0")
     connection.close()
     before = path.read_bytes()
-    with pytest.raises(StoreCorrupt, match="has layout 0, which never was"):
+    with pytest.raises(StoreCorrupt, match="has layout 0, which no adjourn has ever used"):
         await SqliteStore.open(path)
     assert path.read_bytes() == before
 

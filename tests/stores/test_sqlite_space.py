@@ -104,7 +104,7 @@ async def test_an_old_file_stays_as_it_is_and_compacting_is_offered(
     assert (free_pages(path), path.stat().st_size) == (free, size)
     (said,) = [record.getMessage() for record in caplog.records]
     assert said.startswith(f"{path}: ")
-    assert f"free; once no process has it open, `adjourn store compact {path}` gives them back" in said
+    assert f"unused; stop the process, then run `adjourn store compact {path}` to free them" in said
 
 
 async def test_compacting_an_old_file_makes_it_small_and_a_new_one(
