@@ -1,7 +1,7 @@
 """Messages, events, errors, records and the transcript: all the data of a run. Pure: no I/O, no clock, no trio.
 
-The rest is imported by module: the journal's entries from `record`, and `rpc`, `requests`, `sse`, `schema`, `codec`,
-`machine`; of the latter only the errors are here.
+Import everything else from its module: the journal's entries from `record`, and the contents of `rpc`, `requests`,
+`sse`, `schema`, `codec` and `machine`, except their errors, which are here too.
 """
 
 from .bounds import Bounds

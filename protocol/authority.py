@@ -1,9 +1,9 @@
-"""Which host and port a Host or an Origin header names. No lookups, and no opinion on who is welcome.
+"""Parses the host and port in Host and Origin headers. No lookups, and no decision about access.
 
-The grammars are RFC 9110, 7.2 (Host) and RFC 6454, 7 (Origin), for what browsers and programs send of them, and nothing
-else: a header that two readers could read differently is one that nobody reads. So there is no user info, no
-percent-encoding, no empty port, no trailing dot, no address but in its usual form (`127.0.0.1`, `[::1]`), no
-character beyond ASCII (`idna` names are fine), and one origin, of scheme http or https.
+The grammars are RFC 9110, 7.2 (Host) and RFC 6454, 7 (Origin), restricted to what browsers and programs really send,
+so that no two parsers can read a header differently. Refused are: user info, percent-encoding, empty ports, trailing
+dots, addresses in an unusual form (`127.0.0.1` and `[::1]` are usual), characters outside ASCII (`idna` names are
+fine), lists of origins, and origins of a scheme other than http or https.
 """
 
 import re
@@ -14,7 +14,7 @@ __all__ = ["Authority", "Origin", "parse_authority", "parse_origin"]
 
 _AUTHORITY = re.compile(r"(?:\[([0-9a-f:.]{2,45})\]|([a-z0-9._-]{1,253}))(?::([0-9]{1,5}))?")
 _LABEL = re.compile(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?")
-_NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*")  # a name that ends in one is an address: WHATWG URL, "ends in a number"
+_NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*")  # such a last label marks an address: WHATWG URL, "ends in a number"
 _PORTS = {"http": 80, "https": 443}
 
 
@@ -26,7 +26,7 @@ class Authority(NamedTuple):
 
 
 class Origin(NamedTuple):
-    """Where a web page is from. Equal ones are the same origin: a port that goes without saying is said."""
+    """The origin of a web page. `port` is always set, so two values are equal if the origins are the same."""
 
     scheme: str  # http or https
     host: str  # as in `Authority`
@@ -34,7 +34,7 @@ class Origin(NamedTuple):
 
 
 def parse_authority(text: str) -> Authority | None:
-    """The host and port in `host` or `host:port`, such as a Host header; None if that isn't what it is."""
+    """Parse `host` or `host:port`, such as a Host header. Return None if the text is anything else."""
     found = _AUTHORITY.fullmatch(text.lower()) if text.isascii() else None
     if found is None:
         return None
@@ -46,7 +46,7 @@ def parse_authority(text: str) -> Authority | None:
 
 
 def parse_origin(text: str) -> Origin | None:
-    """The one http or https origin in an Origin header; None for anything else, `null` included."""
+    """Parse an Origin header with one http or https origin. Return None for anything else, including `null`."""
     scheme, _, rest = text.partition("://")
     default = _PORTS.get(scheme.lower())
     authority = parse_authority(rest)

@@ -1,4 +1,4 @@
-"""How much a caller's free-form values may take: names, defaults, refusal. Pure."""
+"""Bounds on the size of a caller's free-form values: names, defaults, and the check. Pure."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -8,22 +8,22 @@ from .misspelt import names_options
 
 __all__ = ["BOUNDED", "Bounds"]
 
-BOUNDED = ("input", "metadata", "decision", "arguments", "result", "reason")  # parameters, by their names on the wire
+BOUNDED = ("input", "metadata", "decision", "arguments", "result", "reason")  # wire names of the parameters
 
 
 @names_options
 @dataclass(frozen=True)
 class Bounds:
-    """The most that values from outside may take. Bytes are those of a value as it is sent, or else of its JSON.
+    """Size limits for values from outside. A size is the value's bytes as sent, or else as JSON.
 
     Attributes:
-        max_input_bytes: of a run's input. For this and for results a gateway takes what its agents' `Limits` allow.
-        max_metadata_bytes: of a run's metadata; they are saved again with each step.
-        max_decision_bytes: of a decision.
-        max_arguments_bytes: of arguments that a decider has edited.
-        max_result_bytes: of the result of a call that a client executes.
-        max_reason_bytes: of the reason of a decline or an abort.
-        max_values: items and members of all containers in a request together.
+        max_input_bytes: size of a run's input. A gateway uses its agents' `Limits` for inputs and results instead.
+        max_metadata_bytes: size of a run's metadata, which is saved again with each step.
+        max_decision_bytes: size of a decision.
+        max_arguments_bytes: size of the edited arguments in a decision.
+        max_result_bytes: size of the result of a call that a client executes.
+        max_reason_bytes: size of the reason of a decline or an abort.
+        max_values: number of items and members in all containers of a request together.
     """
 
     max_input_bytes: int = 4_000_000
@@ -35,7 +35,7 @@ class Bounds:
     max_values: int = 100_000
 
     def check(self, name: str, size: int) -> None:
-        """Nothing, if `size` bytes are within the bound of the parameter `name`. Raises: LimitExceeded."""
+        """Check that `size` bytes are within the bound of the parameter `name`. Raises: LimitExceeded."""
         maximum = self._maximum(name)
         if size > maximum:
             text = f"{name} takes {size} bytes, and at most {maximum} are allowed"
@@ -43,11 +43,11 @@ class Bounds:
 
     @cached_property
     def least(self) -> int:
-        """What takes no more bytes than this is within all bounds."""
+        """The smallest of the size limits, in bytes: a request of this size or less is within all of them."""
         return min(self.announced().values())
 
     def announced(self) -> dict[str, int]:
-        """All of them, by their names on the wire."""
+        """Return all bounds by their wire names."""
         return {**{_limit(name): self._maximum(name) for name in BOUNDED}, "maxValues": self.max_values}
 
     def _maximum(self, name: str) -> int:

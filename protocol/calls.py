@@ -1,4 +1,4 @@
-"""A model's tool calls before the run takes them up: ids, faults, and results for those without one. Pure."""
+"""Prepares a model's tool calls for the run: ids, faults, and synthetic results. Pure."""
 
 import json
 from collections.abc import Mapping
@@ -12,13 +12,13 @@ from .schema import SchemaInvalid, compile_schema
 
 __all__ = ["argument_fault", "call_id", "cut_fault", "error_result", "with_ids"]
 
-_MAX_DIGITS = 20  # of an integer that is worth reading
+_MAX_DIGITS = 20  # integers with more digits are not parsed
 
 
 def argument_fault(tools: Mapping[str, ToolSpec], block: ToolCall, is_checked: bool = False) -> str | None:
-    """Why a call can't be executed as the model made it, in words for the model; None if it can.
+    """Return why the call's arguments can't be executed, as a text for the model; None if they can.
 
-    `is_checked`: the arguments are known to be in the value domain, as all those that `with_ids` gives.
+    `is_checked`: the arguments are known to be in the value domain, as after `with_ids`.
     """
     tool = tools.get(block.name)
     if tool is None:
@@ -29,7 +29,7 @@ def argument_fault(tools: Mapping[str, ToolSpec], block: ToolCall, is_checked: b
     try:
         schema = compile_schema(tool.parameters)
         errors = schema.validate_checked(block.arguments) if is_checked else schema.validate(block.arguments)
-    except SchemaInvalid as error:  # taken by an earlier version
+    except SchemaInvalid as error:  # an earlier version accepted the schema
         return f"{block.name!r} can't be called: the recorded schema of its parameters can't be used today: {error}"
     if errors:
         lines = "; ".join(f"{error.path or '/'}: {error.message}" for error in errors)
@@ -38,9 +38,9 @@ def argument_fault(tools: Mapping[str, ToolSpec], block: ToolCall, is_checked: b
 
 
 def _raw_fault(text: str) -> str:
-    """Why arguments that were kept as text can't be taken, in words for the model."""
+    """Return why raw arguments, which were kept as text, can't be used, as a text for the model."""
     try:
-        # Python's own parser takes what our codec refuses, so that the path can be told.
+        # Python's own parser accepts more than our codec. So `check_value` can name the path of the fault.
         check_value(json.loads(text, parse_int=_integer))
     except InvalidValue as error:
         hint = "; send it as text" if "integer" in error.message else ""
@@ -53,13 +53,16 @@ def _raw_fault(text: str) -> str:
 
 
 def _integer(digits: str) -> int:
-    """The integer, or another one that is too large: Python refuses to read thousands of digits."""
+    """Parse an integer. Very long ones become another integer outside the domain: Python may refuse to parse them."""
     return int(digits) if len(digits) < _MAX_DIGITS else MAX_INT + 1
 
 
 def cut_fault(message: AssistantMessage, block: ToolCall) -> str | None:
-    """Why the last call of an answer that was too long can't be executed, in words for the model; None if it can. What
-    is cut off within its arguments is no JSON; but where there are none, nobody knows whether there should be some."""
+    """Return why the last call of a cut-off answer can't be executed, as a text for the model; None if it can.
+
+    Arguments that were cut in the middle are not JSON, and fail anyway. Only if there are no arguments at all can't
+    anybody tell whether some were cut off.
+    """
     told = block.arguments or block.raw_arguments is not None
     if message.stop_reason != "length" or block is not message.content[-1] or told:
         return None
@@ -69,18 +72,18 @@ def cut_fault(message: AssistantMessage, block: ToolCall) -> str | None:
 
 
 def error_result(call: ToolCall, text: str, now: int) -> ToolResultMessage:
-    """A synthetic result for a call that has none."""
+    """Return a synthetic error result for a call without a result."""
     content = (Text(text=text),)
     return ToolResultMessage(tool_call_id=call.id, tool_name=call.name, content=content, is_error=True, timestamp=now)
 
 
 def call_id(key: str, index: int) -> str:
-    """The runtime's id of the call at content index `index` of model call `key`: unique for ever, as `key` is."""
+    """Return the runtime's id of the call at content index `index` of model call `key`. Globally unique, like `key`."""
     return f"call_{key}_{index}"
 
 
 def with_ids(message: AssistantMessage, key: str) -> AssistantMessage:
-    """The model's message with the runtime's ids in its calls, and arguments that every wire can carry."""
+    """Return the model's message with the runtime's ids in its calls, and with arguments in the value domain."""
     prefix = f"call_{key}_"
     for block in message.content:
         if type(block) is ToolCall and not block.id.startswith(prefix):
@@ -90,7 +93,7 @@ def with_ids(message: AssistantMessage, key: str) -> AssistantMessage:
 
 
 def _with_id(block: AssistantBlock, key: str, index: int) -> AssistantBlock:
-    # A partial message has its ids already, from when it was shown.
+    # A partial message already has its ids, because it was streamed to watchers.
     if type(block) is not ToolCall or block.id.startswith(f"call_{key}_"):
         return block
     minted, provider_id = call_id(key, index), block.id or None
@@ -103,7 +106,7 @@ def _with_id(block: AssistantBlock, key: str, index: int) -> AssistantBlock:
 
 
 def _as_said(arguments: object, error: InvalidValue) -> str:
-    """The model's own words, as text that every wire can carry: JSON with escapes."""
+    """Return the model's arguments as escaped JSON text, which every wire can carry."""
     try:
         return json.dumps(arguments)
     except (TypeError, ValueError, RecursionError):

@@ -1,6 +1,6 @@
 """Claims: how one client takes a call that is offered to clients, and reports its result.
 
-Functions over the draft of one step (`step.Step`). What refused senders are told is in `refusals`. Pure.
+Functions over the draft of one step (`step.Step`). `refusals` has the errors for senders. Pure.
 """
 
 from msgspec.structs import replace
@@ -18,7 +18,7 @@ __all__ = ["claim", "take_result", "unclaim"]
 
 
 def claim(s: Step, given: ClaimCall) -> None:
-    """Give an offered call to the client that claims it first; others are refused.
+    """Give an offered call to the first client that claims it, and refuse the others.
 
     A client that claims again with the same token keeps its claim.
     """
@@ -40,7 +40,7 @@ def claim(s: Step, given: ClaimCall) -> None:
 
 
 def unclaim(s: Step, given: UnclaimCall) -> None:
-    """Offer a claimed call to all clients again. Only the client that has claimed it may give it back."""
+    """Offer a claimed call to all clients again. Only the client that holds the claim may do this."""
     call = s.calls.get(given.tool_call_id)
     if s.over:
         s.reply = run_ended(s)
@@ -56,7 +56,7 @@ def unclaim(s: Step, given: UnclaimCall) -> None:
 
 
 def take_result(s: Step, given: ClientResult) -> None:
-    """Close a claimed call with its client's result, and go on. The same client may repeat its result."""
+    """Close a claimed call with its client's result, and go on. The client may safely send its result again."""
     call = s.calls.get(given.tool_call_id)
     earlier = s.history.results.get(given.tool_call_id)
     if earlier is not None and earlier.claim_digest == given.digest:

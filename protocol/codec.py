@@ -1,7 +1,7 @@
-"""Bytes to values and back (JSON, MessagePack), and the domain of values that both carry alike. No message types here.
+"""Encodes and decodes values (JSON, MessagePack), and checks the value domain of both. No message types here.
 
-The domain (one for both wires, checked once where data enters): None, booleans, finite floats, integers within ±2^53,
-strings that UTF-8 can carry, lists, tuples, and dicts with string keys, nested at most `MAX_DEPTH` deep.
+The domain, checked once where data enters: None, booleans, finite floats, integers within ±2^53, strings that are
+valid Unicode, lists, tuples, and dicts with string keys, nested at most `MAX_DEPTH` deep.
 """
 
 import gc
@@ -19,25 +19,28 @@ from .errors import ProgramError
 MAX_DEPTH = 100
 MAX_INT = 2**53
 _INFINITY = float("inf")
-_MAX_FLOAT = float(MAX_INT)  # to compare a float with a large integer takes longer
+_MAX_FLOAT = float(MAX_INT)  # comparing floats with a float is faster than with an integer
 
 ENCODER_JSON = msgspec.json.Encoder()
 ENCODER_MSGPACK = msgspec.msgpack.Encoder()
 
 _CANONICAL = msgspec.json.Encoder(order="deterministic")
-_UNENCODABLE = (TypeError, ValueError, OverflowError, RecursionError)  # all that msgspec raises for what it can't carry
+_UNENCODABLE = (TypeError, ValueError, OverflowError, RecursionError)  # all that msgspec raises when it can't encode
 
-_kind_of: Callable[[object], Any] = type  # as `type`, which a type checker would take for that of an unknown
+_kind_of: Callable[[object], Any] = type  # the built-in `type`, but untyped
 
 _T = TypeVar("_T")
-# A path by which a value was reached: (path of the parent, key or index); None is the root. Built backwards, so that
-# walking costs one tuple a container and the text is made only for a fault.
+# The path of a value: (path of its parent, key or index); None is the root. This costs one tuple a container. The text
+# is built only if there is a fault.
 _Trail = tuple[Any, str | int] | None
 
 
 class CodecError(ProgramError, ValueError):
-    """Bytes or a value are not what was expected. `path` is a JSON pointer ("" is the root), `message` says what was
-    expected there. A `*` in the path stands for a dict key or item that the decoder did not name."""
+    """Bytes or a value are not what was expected.
+
+    `path` is a JSON pointer ("" is the root), and `message` says what was expected there. A `*` in the path stands for
+    a dict key or item that the decoder did not name.
+    """
 
     def __init__(self, path: str, message: str) -> None:
         super().__init__(f"{message} (at {path})" if path else message)
@@ -46,16 +49,16 @@ class CodecError(ProgramError, ValueError):
 
 
 class InvalidValue(CodecError):
-    """A value lies outside the domain of this module's docstring, or bytes can carry no value of it."""
+    """A value, or encoded bytes, are outside the value domain, which this module's docstring defines."""
 
 
 def pointer(*parts: str | int) -> str:
-    """The JSON pointer (RFC 6901) through these keys and indexes; "" for none."""
+    """Return the JSON pointer (RFC 6901) made of these keys and indexes; "" for none."""
     return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in parts)
 
 
 def to_json(obj: object) -> bytes:
-    """`obj` (structs or plain data) as JSON. NaN would become null: data from outside goes through `check_value` first.
+    """Return `obj` (structs or plain data) as JSON. Check outside data with `check_value` first: NaN becomes null.
 
     Raises: CodecError for what JSON can't carry."""
     try:
@@ -65,7 +68,7 @@ def to_json(obj: object) -> bytes:
 
 
 def to_msgpack(obj: object) -> bytes:
-    """`obj` (structs or plain data) as MessagePack. Raises: CodecError for what MessagePack can't carry."""
+    """Return `obj` (structs or plain data) as MessagePack. Raises: CodecError for what MessagePack can't carry."""
     try:
         return ENCODER_MSGPACK.encode(obj)
     except _UNENCODABLE as error:
@@ -77,9 +80,9 @@ def from_json(data: bytes | str, kind: type[_T]) -> _T: ...
 @overload
 def from_json(data: bytes | str, kind: Any) -> Any: ...
 def from_json(data: bytes | str, kind: Any) -> Any:
-    """`data` decoded as `kind` (any type that msgspec knows). Of a key given twice, the last value wins.
+    """Decode JSON as `kind` (any type that msgspec knows). If a key appears twice, the last value wins.
 
-    What a type leaves open (`Any`) is not checked against the value domain. Raises: CodecError, with path."""
+    Values typed `Any` are not checked against the value domain. Raises: CodecError, with path."""
     return _decode(_json_decoder(kind), data)
 
 
@@ -88,12 +91,12 @@ def from_msgpack(data: bytes, kind: type[_T]) -> _T: ...
 @overload
 def from_msgpack(data: bytes, kind: Any) -> Any: ...
 def from_msgpack(data: bytes, kind: Any) -> Any:
-    """`data` decoded as `kind`, like `from_json`. Raises: CodecError, with path."""
+    """Decode MessagePack as `kind`, like `from_json`. Raises: CodecError, with path."""
     return _decode(_msgpack_decoder(kind), data)
 
 
 def from_text(values: Mapping[str, str], kind: type[_T]) -> _T:
-    """Named texts (of a query, say) as `kind`, numbers and booleans among them. Raises: CodecError, with path."""
+    """Convert named texts, as of a query string, to `kind`; parse numbers, booleans. Raises: CodecError, with path."""
     try:
         return msgspec.convert(values, kind, strict=False)
     except msgspec.ValidationError as error:
@@ -101,9 +104,9 @@ def from_text(values: Mapping[str, str], kind: type[_T]) -> _T:
 
 
 def from_plain(value: object, kind: type[_T]) -> _T:
-    """Plain data as `kind`, numbers without a fraction taken as integers: to JSON, `1.0` is one.
+    """Convert plain data to `kind`. A float without a fraction may become an integer: in JSON, `1.0` is one.
 
-    What a type leaves open (`Any`) is not checked against the value domain. Raises: CodecError, with path."""
+    Values typed `Any` are not checked against the value domain. Raises: CodecError, with path."""
     try:
         return msgspec.convert(_normal(value), kind)
     except msgspec.ValidationError as error:
@@ -113,34 +116,36 @@ def from_plain(value: object, kind: type[_T]) -> _T:
 
 
 def parse_json(data: bytes | str) -> Any:
-    """The value in an untrusted JSON text, checked against the domain. Of a key given twice, the last value wins.
+    """Decode an untrusted JSON text and check the value's domain. If a key appears twice, the last value wins.
 
-    Raises: InvalidValue for what is outside the domain, deep nesting and bad UTF-8 included; CodecError for what isn't
-    JSON at all, `NaN` and `Infinity` included."""
+    Raises: InvalidValue for values outside the domain, including deep nesting and bad UTF-8; CodecError for text that
+    isn't JSON, including `NaN` and `Infinity`."""
     value = from_json(data, Any)
     check_value(value)
     return value
 
 
 def check_value(value: object) -> None:
-    """Nothing, if `value` is in the domain. A scalar has depth 0, `[]` has 1; a cycle counts as too deep.
+    """Check that `value` is in the domain. A scalar has depth 0, `[]` has depth 1; a cycle counts as too deep.
 
-    Types are matched exactly: a subclass (an IntEnum, a defaultdict) would come back from a store as another type.
-    Raises: InvalidValue with the path of a fault; which one, where there are several, is not defined."""
+    Types must match exactly: a subclass (an IntEnum, a defaultdict) would come back from a store as another type.
+    Raises: InvalidValue with the path of a fault. If there are several faults, it may be any of them."""
     _check(value)
 
 
 def check_struct(struct: msgspec.Struct) -> None:
-    """Nothing, if all that `struct` holds is in the domain, other structs in it taken for objects.
+    """Check that all values in `struct` are in the domain. Nested structs count as objects.
 
-    Raises: InvalidValue with the path of a fault, by the names of the wire."""
+    Raises: InvalidValue with the path of a fault, in wire names."""
     _check_containers(struct, True)
 
 
 @contextmanager
 def paused_collector() -> Generator[None]:
-    """A block without garbage collection. A decoder builds no cycles, but the collector would walk through all that is
-    built, again and again while it is being built."""
+    """Pause the garbage collector inside the block.
+
+    A decoder builds no cycles, but meanwhile the collector would walk again and again through all values built so far.
+    """
     was_enabled = gc.isenabled()
     gc.disable()
     try:
@@ -151,27 +156,29 @@ def paused_collector() -> Generator[None]:
 
 
 def canonical_json(value: object) -> bytes:
-    """The one JSON text of `value`: keys sorted by code point, no spaces, `1.0` written as `1`; so equal values have
-    equal bytes, and `True` is not `1`. Raises: InvalidValue outside the domain."""
+    """Return the canonical JSON of `value`: keys sorted by code point, no spaces, `1.0` written as `1`.
+
+    Equal values give equal bytes; `True` and `1` differ. Raises: InvalidValue outside the domain.
+    """
     has_floats = _check(value)
     return _CANONICAL.encode(_normal(value) if has_floats else value)
 
 
 def digest(value: object) -> str:
-    """SHA-256 of the canonical JSON of `value`, in hex. Raises: InvalidValue outside the domain."""
+    """Return the SHA-256 of the canonical JSON of `value`, in hex. Raises: InvalidValue outside the domain."""
     return hashlib.sha256(canonical_json(value)).hexdigest()
 
 
 def digest_checked(value: object) -> str:
-    """The `digest` of a value that is known to be in the domain."""
+    """Return the `digest` of a value that is known to be in the domain."""
     text = _CANONICAL.encode(value)
-    if text.find(b".0") >= 0:  # each float without a fraction is written with it, up to 2^53
+    if text.find(b".0") >= 0:  # up to 2^53, msgspec writes `.0` after a float without a fraction
         text = _CANONICAL.encode(_normal(value))
     return hashlib.sha256(text).hexdigest()
 
 
 def _check(value: object) -> bool:
-    """`check_value`, and on the way: whether there are floats in it."""
+    """Check `value` as `check_value` does. Return whether it contains floats."""
     if type(value) in (dict, list, tuple):
         return _check_containers(value)
     if fault := _scalar_fault(value):
@@ -180,14 +187,14 @@ def _check(value: object) -> bool:
 
 
 def _check_containers(root: object, takes_structs: bool = False) -> bool:
-    # Iterative: deep values must not meet Python's recursion limit. Depth first: a cycle ends at MAX_DEPTH.
+    # Iterative, because deep values would exceed Python's recursion limit. Depth first, so a cycle ends at MAX_DEPTH.
     has_floats = False
     stack: list[tuple[Any, int, _Trail]] = [(root, 1, None)]
     while stack:
         container, depth, trail = stack.pop()
         if depth > MAX_DEPTH:
             raise InvalidValue(_path(trail), f"expected at most {MAX_DEPTH} levels of nesting")
-        is_deepest = depth == MAX_DEPTH  # then an empty container in it is too deep; elsewhere it needs no look
+        is_deepest = depth == MAX_DEPTH  # here even an empty container is too deep
         is_dict = _kind_of(container) is dict
         pairs: Iterable[tuple[Any, Any]] = container.items() if is_dict else _pairs(container)
         for key, item in pairs:
@@ -195,7 +202,7 @@ def _check_containers(root: object, takes_structs: bool = False) -> bool:
                 raise InvalidValue(_path(trail), f"expected keys of valid Unicode text, got {type(key).__name__}")
             kind = _kind_of(item)
             if (kind is str and item.isascii()) or kind is bool:
-                continue  # nearly all items, with the finite floats
+                continue  # nearly all items end here, or as finite floats
             if kind is float and -_INFINITY < item < _INFINITY:
                 has_floats = True
                 continue
@@ -244,8 +251,8 @@ def _path(trail: _Trail) -> str:
 
 
 def _normal(value: Any) -> Any:
-    # Recursive: callers bound the depth, or catch RecursionError.
-    # A float above 2^53 stays a float: no integer of the domain equals it.
+    # Recursive: callers bound the depth, or catch RecursionError. A float above 2^53 stays a float, because no integer
+    # in the domain equals it.
     kind = _kind_of(value)
     if kind is dict:
         return {key: item if _kind_of(item) is str else _normal(item) for key, item in value.items()}
@@ -277,7 +284,7 @@ def _decode(decoder: Any, data: bytes | str) -> Any:
         raise InvalidValue("", "expected valid Unicode, got a lone surrogate or bytes that are no UTF-8") from error
     except RecursionError as error:
         raise InvalidValue("", f"expected at most {MAX_DEPTH} levels of nesting") from error
-    except (ValueError, ArithmeticError) as error:  # of a timestamp out of the range of Python's own, say
+    except (ValueError, ArithmeticError) as error:  # for example, a timestamp outside Python's range
         raise InvalidValue("", f"expected a value that JSON can carry: {error}") from error
 
 
@@ -287,7 +294,7 @@ def _misfit(error: msgspec.ValidationError) -> CodecError:
 
 
 def _pointer_of(where: str) -> str:
-    # msgspec writes `$.items[0].name` and `key in $.items`; [...] is a dict's value or a set's member.
+    # msgspec's form is `$.items[0].name` or `key in $.items`; `[...]` is a dict's value or a set's member.
     found: list[tuple[str, str]] = re.findall(r"\.([^.\[\]`]+)|\[(\d+|\.\.\.)\]", where)
     return pointer(*(name or ("*" if index == "..." else index) for name, index in found))
 

@@ -1,4 +1,4 @@
-"""The JSON Schemas of wire types, as documents that describe an API hold them: under `#/components/schemas/`. Pure."""
+"""Makes the JSON Schemas of wire types for API descriptions, under `#/components/schemas/`. Pure."""
 
 import re
 import textwrap
@@ -11,13 +11,13 @@ __all__ = ["component_schemas"]
 
 
 def component_schemas(kinds: Iterable[Any]) -> dict[str, Any]:
-    """Return the JSON Schema (2020-12) of each of these types, and of those that they hold, by name."""
+    """Return the JSON Schemas (2020-12) of these types, and of all types in their fields, by name."""
     _, components = msgspec.json.schema_components(kinds, ref_template="#/components/schemas/{name}")
     return {name: _described(_portable(schema)) for name, schema in components.items()}
 
 
 def _described(schema: dict[str, Any]) -> dict[str, Any]:
-    """Return the schema of a struct with what its docstring says of each field where readers look: at the property."""
+    """Return the struct's schema with the docstring's text on each field moved to its property."""
     about, *fields = re.split(r"\n\n *Attributes:\n", schema.get("description", ""))
     if not fields:
         return schema
@@ -30,7 +30,7 @@ def _described(schema: dict[str, Any]) -> dict[str, Any]:
 
 
 def _portable(schema: Any) -> Any:
-    """Return the schema with patterns that mean the same to every reader: `\\Z` is Python's own, and `$` its like."""
+    """Return the schema with portable patterns: Python's `\\Z` becomes `$`."""
     if isinstance(schema, dict):
         members = cast("dict[str, Any]", schema)
         return {

@@ -1,6 +1,6 @@
-"""Decisions: what a decision or a decline from outside does to the gated call that it means.
+"""Decisions: applies a decision or a decline from outside to its gated call.
 
-Functions over the draft of one step (`step.Step`). What refused senders are told is in `refusals`. Pure.
+Functions over the draft of one step (`step.Step`). `refusals` has the errors for senders. Pure.
 """
 
 from typing import Any
@@ -22,7 +22,7 @@ __all__ = ["decide", "decline"]
 def decide(s: Step, given: Decide) -> None:
     """Settle a gate with a decision that is valid under the schema recorded in the run, and go on.
 
-    Any other decision consumes nothing: the call still waits, and the sender gets a typed error.
+    An invalid decision changes nothing: the call still waits, and the sender gets a typed error.
     """
     try:
         answer = _answer(given)
@@ -38,7 +38,7 @@ def decide(s: Step, given: Decide) -> None:
         faults = _decision_faults(tool, given.decision)
         if not faults and arguments is not None:
             faults = edit_faults(tool, s.block(call).arguments, arguments, digest=given.digest)
-    except SchemaInvalid as error:  # taken by an earlier version
+    except SchemaInvalid as error:  # an earlier version accepted the schema
         s.reply = schema_unusable(s, call.id, error)
         return
     if faults:
@@ -62,9 +62,9 @@ def decide(s: Step, given: Decide) -> None:
 
 
 def decline(s: Step, given: Decline) -> None:
-    """Settle a gate with a no, or take a call back from the clients that it is offered to, and go on.
+    """Decline a gated call, or one that is offered to clients, and go on.
 
-    The tool is not executed; a client that has claimed the call is told when it brings its result.
+    The tool is not executed. A client that has claimed the call gets an error when it sends its result.
     """
     key = _meant(s, given.tool_call_id)
     call = s.calls.get(key or "")
@@ -90,7 +90,7 @@ def _answer(given: Decide) -> Answer:
 
 
 def _edited(s: Step, call: Call, given: Decide, answer: Answer) -> dict[str, Any] | None:
-    """Return the arguments that a decision edits; None if it leaves them as they are, or lets nothing be executed."""
+    """Return the edited arguments of a decision; None if they are unchanged, or if the call won't execute."""
     if given.arguments is None or refuses(s.history.tools[call.name], given.decision):
         return None
     return None if answer.arguments == digest_checked(s.block(call).arguments) else given.arguments
@@ -102,14 +102,14 @@ def _decision_faults(tool: ToolSpec, decision: Any) -> list[tuple[str, str]]:
 
 
 def _meant(s: Step, wanted: str | None) -> str | None:
-    """Return the id of the call that is meant. It may be left out while the run has had exactly one gated call."""
+    """Return the id of the call to decide. The sender may leave it out while the run has had only one gated call."""
     return s.sole_gated if wanted is None and s.gated == 1 else wanted
 
 
 def _gated_call(s: Step, wanted: str | None, given: Answer | None, args_digest: str | None) -> Call | None:
-    """Return the gated call that the sender means, or None and set `s.reply` to say why there is none.
+    """Return the gated call to decide. If there is none, set `s.reply` to the error, and return None.
 
-    `given`: None stands for a decline. `args_digest`: of the arguments that the sender was shown, if given.
+    `given`: None means a decline. `args_digest`: digest of the arguments that the sender has seen, if given.
     """
     key = _meant(s, wanted)
     if key is not None and (entry := s.settled(key)):

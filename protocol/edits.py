@@ -1,4 +1,4 @@
-"""Edited arguments: whether a decision may execute a call with arguments of its own. Pure."""
+"""Edited arguments: checks whether a decision may change a call's arguments. Pure."""
 
 from typing import Any
 
@@ -15,9 +15,9 @@ def edit_faults(
 ) -> list[tuple[str, str]]:
     """Return why `edited` may not replace `original`, as (JSON pointer, what was expected); empty if it may.
 
-    `digest`: of the arguments that the decider was shown. It is required: whoever edits must have seen what.
+    `digest`: of the arguments that were shown for the decision. Required, because nobody may edit unseen arguments.
 
-    Raises: SchemaInvalid, for a recorded schema that only an earlier version could use.
+    Raises: SchemaInvalid for a recorded schema that only an earlier version could use.
     """
     if not tool.editable:
         return [("/arguments", f"expected none: tool {tool.name!r} takes no edited arguments")]

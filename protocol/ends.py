@@ -1,6 +1,6 @@
-"""Ends: how a turn ends, how a run ends, and how an abort gets there.
+"""Ends turns and runs, and aborts runs.
 
-Functions over the draft of one step (`step.Step`). What follows a turn that is not the last is in `turns`. Pure.
+Functions over the draft of one step (`step.Step`). `turns` starts the next turn. Pure.
 """
 
 from typing import Literal
@@ -19,7 +19,7 @@ __all__ = ["end", "end_turn", "finish_abort", "request_abort"]
 
 
 def request_abort(s: Step, request: AbortRequest) -> None:
-    """Start to abort the run: from now on nothing starts. Where nothing is under way, the run ends in this step."""
+    """Begin to abort the run: from now on nothing starts. If nothing is under way, the run ends in this step."""
     s.abort, s.over = request, True
     s.touch()
     if s.model_call or any(call.executing for call in s.calls.values()):

@@ -1,9 +1,9 @@
 """The two trees of errors.
 
-The first: errors that may cross the wire. What went wrong, whose fault it is, and the code that says so.
+First tree: errors that may cross the wire, each with its code. The branches say who can fix the problem.
 
     AdjournError
-    ├── CallerError              the caller can put it right
+    ├── CallerError              the caller can fix it
     │   ├── InvalidParams        -32602
     │   ├── RunNotFound           1001
     │   ├── AgentNotFound         1002
@@ -17,24 +17,24 @@ The first: errors that may cross the wire. What went wrong, whose fault it is, a
     │   ├── Unauthorized          1010
     │   ├── Forbidden             1011
     │   └── LimitExceeded         1012   with limit, maximum
-    ├── WorldError               time, an operator or other hardware can put it right
+    ├── WorldError               an operator can fix it, or it passes with time
     │   ├── StoreUnavailable      1101   retryable
     │   ├── ShuttingDown          1102   retryable
     │   ├── Stranded              1103   the code that the run needs is not loaded
     │   ├── RecordTooNew          1104   written by a newer adjourn; left untouched
     │   ├── ConnectionLost        1105   retryable; raised by clients, never sent
-    │   └── StoreError           the store itself, towards whoever opens or writes it
-    │       ├── VersionConflict   1111   somebody else saved first
+    │   └── StoreError           raised to code that opens a store or writes to it
+    │       ├── VersionConflict   1111   another writer saved first
     │       ├── StaleEpoch        1112   the store has a newer owner
     │       ├── StoreInUse        1113   another process owns it
-    │       ├── StoreCorrupt      1114   what is there cannot be read
+    │       ├── StoreCorrupt      1114   the stored data can't be read
     │       └── StoreTooNew       1115   the whole store was written by a newer adjourn
-    └── InternalError            -32603  ours; its id is in the log
+    └── InternalError            -32603  a defect in adjourn or the program; the log has its id and cause
 
-An error goes over the wire as JSON-RPC's `{code, message, data: {type, ...}}`; `from_wire` gives the same class back.
+An error goes over the wire as JSON-RPC's `{code, message, data: {type, ...}}`; `from_wire` returns the same class.
 
-The second: errors that only the program meets that uses the library. They never cross the wire and have no code; each
-is defined where it is raised. "Inside" are those that the library catches itself: no program meets them.
+Second tree: errors for the program that uses the library. They never cross the wire and have no code. Each is defined
+in the module that raises it. Those marked "inside" are caught by the library itself, so no program sees them.
 
     ProgramError
     ├── CodecError               also ValueError; protocol.codec: bytes or a value are not what was expected
@@ -46,22 +46,22 @@ is defined where it is raised. "Inside" are those that the library catches itsel
     ├── SSETooLarge              also ValueError; protocol.sse: an event or a line is over its bound
     ├── WireError                protocol.providers: a model provider's stream can't go on
     ├── ActorError               actors.core
-    │   ├── ActorEnded           the actor takes no mail any more
-    │   ├── ActorCrashed         the actor crashed while it owed this answer
-    │   ├── MailboxFull          there is no room for this mail now
+    │   ├── ActorEnded           the actor accepts no more messages
+    │   ├── ActorCrashed         the actor crashed before it answered
+    │   ├── MailboxFull          the mailbox has no room now
     │   ├── NameTaken            a living child of the supervisor has this name
     │   └── RestartIntensityExceeded   children crashed too often: the supervisor gave up
     ├── ToolError                actors.tools; raised by a tool: the model reads the message
-    ├── ToolCallOver             also RuntimeError; actors.tools: a tool shows progress of a call that is over
+    ├── ToolCallOver             also RuntimeError; actors.tools: a tool reports progress after its call has ended
     ├── ToolDefinitionError      also TypeError; actors.tools: a tool's declaration can't work
-    ├── DecisionNeeded           actors.runtime: `Agent.run_sync` came to a call that waits for somebody
+    ├── DecisionNeeded           actors.runtime: in `Agent.run_sync`, a call waits for a decision or a client
     ├── EndRun                   actors.middleware; raised by a middleware: the run ends as failed
     ├── ProviderError            actors.models: a provider gave no answer
-    ├── NotStarted               inside actors.tools: no thread was free, or too many were left behind
-    ├── RaisedInThread           inside actors.tools: a thread raised what is no Exception
+    ├── NotStarted               inside actors.tools: no thread was free, or too many were abandoned
+    ├── RaisedInThread           inside actors.tools: a thread raised a BaseException that is no Exception
     ├── NetworkFault             inside actors.models: an HTTP exchange failed
-    ├── Refused                  inside actors.models: a request can't be made, for want of a key, say
-    ├── SocketClosed             inside actors.gateway: the WebSocket is closed, or its client gone
+    ├── Refused                  inside actors.models: a request can't be made, for example because a key is missing
+    ├── SocketClosed             inside actors.gateway: the WebSocket is closed, or the connection broke
     └── HttpRefusal              inside actors.web: a request breaks a rule of HTTP
 """
 
@@ -102,9 +102,9 @@ __all__ = [
 
 
 class AdjournError(Exception):
-    """An error that may cross the wire. `data` is what a program may need, plain and JSON-able."""
+    """An error that may cross the wire. `data` holds plain JSON values for programs."""
 
-    code: ClassVar[int] = 0  # 0: a branch, never sent
+    code: ClassVar[int] = 0  # 0: a branch of the tree, never sent
     type: ClassVar[str] = ""
     retryable: ClassVar[bool] = False
 
@@ -114,53 +114,53 @@ class AdjournError(Exception):
         self.data: dict[str, Any] = data
 
     def wire_data(self) -> dict[str, Any]:
-        """The `data` member of a JSON-RPC error."""
+        """Return the `data` member of a JSON-RPC error."""
         retry = {"retryable": True} if self.retryable else {}
         return {"type": self.type, **retry, **self.data}
 
 
 class ProgramError(Exception):
-    """An error that only the program meets that uses the library; it never crosses the wire."""
+    """An error for the program that uses the library. It never crosses the wire."""
 
 
 class CallerError(AdjournError):
-    """The caller's fault: the same call will fail again, another may not."""
+    """The caller's fault. The same call will fail again."""
 
 
 class WorldError(AdjournError):
-    """Nobody's fault here: the same call may well succeed later."""
+    """Neither the caller's fault nor a defect: the same call may succeed later."""
 
 
 class InternalError(AdjournError):
-    """Ours. The message says no more than an id, under which the log has the cause."""
+    """A defect in adjourn or in the program around it. The message has only an id; the log has the cause with it."""
 
     code = -32603
     type = "internal"
 
 
 class InvalidParams(CallerError):
-    """An argument is not what was expected; the message says which and what was."""
+    """An argument is invalid. The message says which one, and what was expected."""
 
     code = -32602
     type = "invalidParams"
 
 
 class RunNotFound(CallerError):
-    """No such run, or no longer, or none that the caller may see."""
+    """The run doesn't exist, was deleted, or the caller may not see it."""
 
     code = 1001
     type = "runNotFound"
 
 
 class AgentNotFound(CallerError):
-    """No agent of that name."""
+    """No agent has that name."""
 
     code = 1002
     type = "agentNotFound"
 
 
 class DecisionInvalid(CallerError):
-    """The decision, or its edited arguments, break their schema. Nothing was consumed: the call still waits."""
+    """The decision, or its edited arguments, break their schema. Nothing has changed: the call still waits."""
 
     code = 1003
     type = "decisionInvalid"
@@ -170,70 +170,70 @@ class DecisionInvalid(CallerError):
 
 
 class DecisionConflict(CallerError):
-    """Another decision was taken already, or this one was made on other arguments."""
+    """Another decision was made already, or this one was made for other arguments."""
 
     code = 1004
     type = "decisionConflict"
 
 
 class NotPending(CallerError):
-    """That call waits for nothing (`reason`: `expired`, `unknown`, `done`, `decided`, `notGated`, `notClaimed`)."""
+    """The call doesn't wait for this (`reason`: `expired`, `unknown`, `done`, `decided`, `notGated`, `notClaimed`)."""
 
     code = 1005
     type = "notPending"
 
 
 class ToolCallIdRequired(CallerError):
-    """The run has had more than one gated call: say which (`open` lists those that wait)."""
+    """The run has had more than one gated call, so the call's id is required. `open` lists the waiting calls."""
 
     code = 1006
     type = "toolCallIdRequired"
 
 
 class RunEnded(CallerError):
-    """The run is over, or about to be; `status` says how."""
+    """The run has ended or is being aborted. `status` says how it ends."""
 
     code = 1007
     type = "runEnded"
 
 
 class RunIdConflict(CallerError):
-    """That run id is taken by a run with another agent, input or principal."""
+    """A run with another agent, input or principal already has this id."""
 
     code = 1008
     type = "runIdConflict"
 
 
 class ClaimTaken(CallerError):
-    """Another client has claimed that call."""
+    """Another client has claimed the call."""
 
     code = 1009
     type = "claimTaken"
 
 
 class Unauthorized(CallerError):
-    """Who are you?"""
+    """The caller is not authenticated."""
 
     code = 1010
     type = "unauthorized"
 
 
 class Forbidden(CallerError):
-    """You may not do that."""
+    """The caller is not allowed to do this."""
 
     code = 1011
     type = "forbidden"
 
 
 class LimitExceeded(CallerError):
-    """Too much of something; `limit` names it, `maximum` is its value."""
+    """A limit is exceeded. `limit` is its name, `maximum` its value."""
 
     code = 1012
     type = "limitExceeded"
 
 
 class StoreUnavailable(WorldError):
-    """The store doesn't answer; the run waits in safety."""
+    """The store doesn't answer. Saved runs are safe, and wait until it does."""
 
     code = 1101
     type = "storeUnavailable"
@@ -241,7 +241,7 @@ class StoreUnavailable(WorldError):
 
 
 class ShuttingDown(WorldError):
-    """This process is about to leave; what it holds is saved."""
+    """This process is shutting down. Its runs are saved."""
 
     code = 1102
     type = "shuttingDown"
@@ -249,14 +249,14 @@ class ShuttingDown(WorldError):
 
 
 class Stranded(WorldError):
-    """The agent or a tool of the run isn't loaded in this process; the run stays as it is."""
+    """The run's agent or one of its tools isn't loaded in this process. The run stays unchanged."""
 
     code = 1103
     type = "stranded"
 
 
 class RecordTooNew(WorldError):
-    """The record was written by a newer adjourn; it stays as it is."""
+    """A newer adjourn wrote the record. The record stays unchanged."""
 
     code = 1104
     type = "recordTooNew"
@@ -271,18 +271,18 @@ class ConnectionLost(WorldError):
 
 
 class StoreError(WorldError):
-    """The store, towards whoever opens it or writes to it."""
+    """An error of the store, raised to code that opens it or writes to it."""
 
 
 class VersionConflict(StoreError):
-    """The run was saved by somebody else since it was loaded."""
+    """Another writer has saved the run since it was loaded."""
 
     code = 1111
     type = "versionConflict"
 
 
 class StaleEpoch(StoreError):
-    """The store has a newer owner; this one may not write any more."""
+    """The store has a newer owner, or this one has released it. This owner may no longer write."""
 
     code = 1112
     type = "staleEpoch"
@@ -296,14 +296,14 @@ class StoreInUse(StoreError):
 
 
 class StoreCorrupt(StoreError):
-    """What is stored there can't be read."""
+    """The stored data can't be read."""
 
     code = 1114
     type = "storeCorrupt"
 
 
 class StoreTooNew(StoreError):
-    """The store's own layout is from a newer adjourn; nothing was changed."""
+    """A newer adjourn made the store's layout. The store stays unchanged."""
 
     code = 1115
     type = "storeTooNew"
@@ -320,7 +320,7 @@ BY_CODE: dict[int, type[AdjournError]] = {cls.code: cls for cls in _leaves(Adjou
 
 
 def from_wire(code: int, message: str, data: Mapping[str, Any] | None = None) -> AdjournError:
-    """The error that a JSON-RPC error object stands for; an unknown code gives a plain `AdjournError`."""
+    """Return the exception for a JSON-RPC error object; for an unknown code, a plain `AdjournError`."""
     cls = BY_CODE.get(code, AdjournError)
     error = cls.__new__(cls)
     rest = {key: value for key, value in (data or {}).items() if key not in ("type", "retryable")}

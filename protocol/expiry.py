@@ -1,4 +1,4 @@
-"""Expiry: what happens to gates, claims and parked runs when their time is over.
+"""Expires gates, claims and parked runs.
 
 Functions over the draft of one step (`step.Step`). The time is the step's `now`; there is no clock here. Pure.
 """
@@ -14,7 +14,7 @@ __all__ = ["expire"]
 
 
 def expire(s: Step) -> None:
-    """Expire all that is due by now, in the order of its deadlines: gates, claims, the TTL of a parked run."""
+    """Expire gates, claims and the TTL of a parked run that are due by now, in the order of their deadlines."""
     late = [(call.due_at, call) for call in s.calls.values() if call.due_at is not None]
     late = sorted((pair for pair in late if pair[0] <= s.now), key=lambda pair: pair[0])
     for due_at, call in late:
@@ -28,7 +28,7 @@ def expire(s: Step) -> None:
 
 def _expire_parked(s: Step, before: int) -> None:
     """Abort the run if it is parked and its TTL was over before `before` (ms)."""
-    # A call that is ready will wake the run, though `go_on` has not marked that yet.
+    # A ready call will wake the run, but `go_on` has not changed the status yet.
     waits = s.status == "paused" and not any(call.phase == "ready" for call in s.calls.values())
     if waits and not s.over and s.expires_at is not None and s.expires_at < before:
         request_abort(s, AbortRequest(at=s.now, reason="expired"))

@@ -6,14 +6,14 @@ import unicodedata
 __all__ = ["first_words"]
 
 _WORD = re.compile(r"\S+")
-_JOINER = "\u200d"  # makes one sign of the two around it, as in emoji of families
+_JOINER = "\u200d"  # zero-width joiner: joins two emoji into one, as in families
 
 
 def first_words(text: str, max_chars: int) -> str:
-    """Return the text on one line, cut to at most `max_chars` characters, with … where something is left out.
+    """Return the text on one line, cut to at most `max_chars` characters, with … if something was cut off.
 
-    It is cut between words, or within one that is longer than half of the line; never within an emoji or a letter
-    with its accents.
+    The cut is between words, or inside a word longer than half of the line. Emoji, and letters with accents, are never
+    cut.
     """
     line = _begin(text, max_chars)
     if len(line) <= max_chars:
@@ -28,7 +28,7 @@ def first_words(text: str, max_chars: int) -> str:
 
 
 def _begin(text: str, max_chars: int) -> str:
-    """The text on one line: all of it, or more than `max_chars` characters. A long text is not read to its end."""
+    """Return the text on one line: all of it, or its beginning with more than `max_chars` characters."""
     if len(text) <= max_chars:
         return " ".join(text.split())
     words: list[str] = []
@@ -42,7 +42,7 @@ def _begin(text: str, max_chars: int) -> str:
 
 
 def _goes_on(line: str, at: int) -> bool:
-    """Whether the characters before and behind `at` are one sign: an accent, a skin colour, a joined emoji, a flag."""
+    """Check whether the characters around `at` belong together: an accent, a skin colour, a joined emoji, a flag."""
     before, behind = line[at - 1], line[at]
     if _is_flag(before) and _is_flag(behind):
         return _flags_before(line, at) % 2 == 1
@@ -54,7 +54,7 @@ def _goes_on(line: str, at: int) -> bool:
 
 
 def _is_flag(char: str) -> bool:
-    return "\U0001f1e6" <= char <= "\U0001f1ff"  # half of one
+    return "\U0001f1e6" <= char <= "\U0001f1ff"  # a flag is two of these
 
 
 def _flags_before(line: str, at: int) -> int:

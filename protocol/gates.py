@@ -1,6 +1,6 @@
-"""Gates: how a call that the model made is opened, waits for a decision, and is let through or not.
+"""Gates: opens the model's calls, makes gated ones wait for a decision, and lets them execute or fail.
 
-Functions over the draft of one step (`step.Step`). Who may answer a gate, and with what, is in `decisions`. Pure.
+Functions over the draft of one step (`step.Step`). `decisions` checks the answers to gates. Pure.
 """
 
 from collections.abc import Mapping
@@ -20,11 +20,11 @@ __all__ = ["declined", "open_call", "pass_gate", "refusal_reason", "refuses", "s
 
 
 def open_call(s: Step, index: int, block: ToolCall, gates: Mapping[int, bool], fault: str | None) -> None:
-    """Gate a call that the model just made, offer it, let it wait for a slot, or close it with an error result.
+    """Gate a new call of the model, offer it to clients, let it wait for a slot, or close it with an error result.
 
     Args:
-        gates: whether a call is gated, by content index; what is missing is gated if its tool takes a decision.
-        fault: why the call can't be executed, in words for the model, if that is known already.
+        gates: whether a call is gated, by content index. A missing call is gated if its tool has a decision schema.
+        fault: why the call can't be executed, as a text for the model; None if no fault is known yet.
     """
     call = Call(id=block.id, name=block.name, index=index, phase="ready")
     fault = fault or argument_fault(s.history.tools, block, True)
@@ -49,7 +49,7 @@ def _close_gate(s: Step, call: Call, tool: ToolSpec) -> None:
 
 
 def pass_gate(s: Step, call: Call) -> None:
-    """Let `call` be executed: by a client (`offered`), or here when there is a free slot (`ready`)."""
+    """Let `call` execute: in a client (`offered`), or in this process once a slot is free (`ready`)."""
     if s.history.tools[call.name].runs == "client":
         s.put(replace(call, phase="offered", due_at=None, claim=None, since=s.now))
         arguments = s.arguments(call)
@@ -71,7 +71,7 @@ def settle(
 ) -> None:
     """Settle the gate of `call` for good. With `decision_digest` the call passes; without it the call fails.
 
-    `arguments`: edited by the decider; they are executed in place of the model's.
+    `arguments`: the edited arguments, executed in place of the model's.
     """
     edited = None if arguments is None else digest_checked(arguments)
     entry = DecisionEntry(
@@ -110,7 +110,7 @@ def settle(
 
 
 def refuses(tool: ToolSpec, decision: Any) -> bool:
-    """Tell whether a decision on an approval tool is a no: everything but `{approved: true, ...}` is."""
+    """Check whether a decision on an approval tool is a decline: everything except `{approved: true, ...}` is."""
     return tool.approval and _members(decision).get("approved") is not True
 
 
@@ -125,5 +125,5 @@ def _members(decision: Any) -> dict[str, Any]:
 
 
 def declined(reason: str | None) -> str:
-    """Return what the model reads as the result of a declined call."""
+    """Return the text that the model gets as the result of a declined call."""
     return "This call was declined" + (f": {reason}" if reason else ".")

@@ -1,4 +1,4 @@
-"""Which host names and addresses reach only this machine, by what they say. No lookups."""
+"""Recognises host names and addresses that reach only this machine. No lookups."""
 
 from ipaddress import ip_address
 
@@ -6,7 +6,7 @@ __all__ = ["is_loopback"]
 
 
 def is_loopback(host: str | None) -> bool:
-    """Whether a host name or address reaches only this machine."""
+    """Check whether a host name or address reaches only this machine."""
     if host == "localhost":
         return True
     try:

@@ -1,7 +1,7 @@
-"""What a conversation is made of: content blocks, messages, usage, model descriptors. Data only, camelCase on the wire.
+"""The data of a conversation: content blocks, messages, usage, model descriptors. Data only, camelCase on the wire.
 
-Every struct here is frozen. Wire names are the camelCase forms of the field names; an optional
-field at its default is left out. Timestamps are milliseconds since the epoch.
+Every struct here is frozen. Wire names are the field names in camelCase. An optional field that has its default value
+is left out. Timestamps are milliseconds since the epoch.
 """
 
 from collections.abc import Iterable
@@ -43,22 +43,22 @@ __all__ = [
 ]
 
 StopReason = Literal["stop", "length", "toolUse", "error", "aborted"]
-ErrorKind = Literal["transient", "terminal"]  # the same call may succeed later | it will fail again
-Lifetime = Literal["short", "long"]  # of a prompt cache: a marker says that all up to here is worth keeping that long
+ErrorKind = Literal["transient", "terminal"]  # transient: a retry may succeed; terminal: it will fail again
+Lifetime = Literal["short", "long"]  # how long a provider keeps a cached prompt
 
 
 T = TypeVar("T")
 
 
 def shown(default: T) -> T:
-    """A default that is written on the wire all the same, because readers count on the field."""
+    """Declare a field's default that is written on the wire too, because readers expect the field."""
     return msgspec.field(default_factory=lambda: default)
 
 
 class Wire(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True, kw_only=True, gc=False):
-    """The base of all wire data: frozen, camelCase, a field at its default left out unless it is `shown`.
+    """The base of all wire data: frozen, camelCase. A field with its default value is left out unless it is `shown`.
 
-    What it holds has no cycles, so the garbage collector need not look (a twentieth of a run's time).
+    Wire data has no cycles, so the garbage collector skips it. This saves a twentieth of a run's time.
     """
 
 
@@ -66,8 +66,8 @@ class Text(Wire, frozen=True, tag="text", tag_field="type"):
     """Plain text."""
 
     text: str
-    signature: str | None = None  # of a model's text: the provider's word on it, of use to the same model only
-    citations: tuple[dict[str, Any], ...] = ()  # of a model's text: what it rests on, in the words of its `api`
+    signature: str | None = None  # the provider's signature of a model's text; only the same model accepts it
+    citations: tuple[dict[str, Any], ...] = ()  # sources of a model's text, in the format of its `api`
     cache: Lifetime | None = None
 
 
@@ -87,17 +87,17 @@ class ImageURL(Wire, frozen=True, tag="imageUrl", tag_field="type"):
 
 
 class File(Wire, frozen=True, tag="file", tag_field="type"):
-    """A document, as PDF. It has `data`, or a `url` that the provider loads it from; where it has both, data counts."""
+    """A document, such as a PDF. It has `data`, or a `url` from which the provider loads it. `data` wins over `url`."""
 
     mime_type: str  # application/pdf, text/plain, ...
     data: str = ""  # base64
     url: str = ""  # http or https
-    name: str = ""  # of the file, as report.pdf
+    name: str = ""  # file name, such as report.pdf
     cache: Lifetime | None = None
 
 
 class Audio(Wire, frozen=True, tag="audio", tag_field="type"):
-    """A recording."""
+    """A sound recording."""
 
     data: str  # base64
     mime_type: str  # audio/wav, audio/mpeg
@@ -105,28 +105,28 @@ class Audio(Wire, frozen=True, tag="audio", tag_field="type"):
 
 
 class Thinking(Wire, frozen=True, tag="thinking", tag_field="type"):
-    """A model's reasoning, with the provider's signature where it gave one."""
+    """A model's reasoning, with the provider's signature if it sent one."""
 
     thinking: str
-    signature: str | None = None  # the provider's: without it, it doesn't take the block back
-    redacted: bool = False  # there is nothing to read; the signature is all of it
+    signature: str | None = None  # the provider's; without it, the provider refuses the block in later requests
+    redacted: bool = False  # no readable text, only the signature
 
 
 class ToolCall(Wire, frozen=True, tag="toolCall", tag_field="type"):
-    """The model asks for a tool."""
+    """A tool call of the model."""
 
-    id: str  # minted by the runtime, unique for ever: the idempotency key for the outside
-    name: str  # of the tool
+    id: str  # made by the runtime, globally unique: use it as an idempotency key in other systems
+    name: str  # the tool's name
     arguments: dict[str, Any]
-    raw_arguments: str | None = None  # the model's own words, where they are no JSON object that every wire can carry
-    provider_id: str | None = None  # the id that the provider gave
-    signature: str | None = None  # the provider's, of use to the same model only
+    raw_arguments: str | None = None  # the model's text, if it isn't a JSON object in the value domain
+    provider_id: str | None = None  # the provider's id of the call
+    signature: str | None = None  # the provider's; only the same model accepts it
 
 
 class Opaque(Wire, frozen=True, tag="opaque", tag_field="type"):
-    """What a provider did by itself, as searching the web: it goes back as it came. Other providers see a note."""
+    """A provider's own block, such as a web search. It is sent back unchanged. Other providers get a note instead."""
 
-    api: str  # as in the `ModelDescriptor`: whose words `raw` are
+    api: str  # as in the `ModelDescriptor`: the API that `raw` belongs to
     kind: str  # the provider's own type of the block
     raw: str  # the provider's block, as JSON text
 
@@ -136,12 +136,12 @@ AssistantBlock = Text | Thinking | ToolCall | Opaque
 
 
 def text_of(blocks: Iterable[UserBlock | AssistantBlock]) -> str:
-    """The text blocks among these, joined."""
+    """Return the texts of the text blocks, joined."""
     return "".join([block.text for block in blocks if isinstance(block, Text)])
 
 
 def label_of(block: UserBlock) -> str:
-    """A block in one line or more for a person: the text of a text, else what it is, in brackets."""
+    """Describe a block for a person: a text block's text; else the kind of block, in brackets."""
     match block:
         case Text():
             return block.text
@@ -156,7 +156,7 @@ def label_of(block: UserBlock) -> str:
 
 
 class Cost(Wire, frozen=True):
-    """Money, in the currency of the model descriptor's prices; for a descriptor: per million tokens."""
+    """Amounts of money, in the currency of the model's prices. In a model descriptor: prices per million tokens."""
 
     input: float = shown(0.0)
     output: float = shown(0.0)
@@ -171,17 +171,17 @@ _NO_COST = Cost()
 class Usage(Wire, frozen=True):
     """Tokens of one model call, or of a run so far. `total_tokens` is the sum of the four."""
 
-    input: int = shown(0)  # without those that came from, or went into, the provider's cache
+    input: int = shown(0)  # without tokens read from, or written to, the provider's cache
     output: int = shown(0)
     cache_read: int = shown(0)
     cache_write: int = shown(0)
     total_tokens: int = shown(0)
     cost: Cost = shown(Cost())
-    reasoning: int = 0  # of `output`: the tokens of the model's reasoning, where the provider tells
-    provider_cost: float | None = None  # what the provider says that it charges, in its currency; None: not said
+    reasoning: int = 0  # the part of `output` that is the model's reasoning, if the provider reports it
+    provider_cost: float | None = None  # the cost that the provider reports, in its currency; None: not reported
 
     def plus(self, other: "Usage") -> "Usage":
-        """The sum of both."""
+        """Return the sum of both."""
         if self == _NO_USAGE:
             return other
         a, b = self.cost, other.cost
@@ -214,7 +214,7 @@ def _sum(a: float | None, b: float | None) -> float | None:
 
 
 class UserMessage(Wire, frozen=True, tag="user", tag_field="role"):
-    """What a person said."""
+    """A message from a person."""
 
     content: str | tuple[UserBlock, ...]
     timestamp: int = shown(0)  # ms
@@ -222,33 +222,33 @@ class UserMessage(Wire, frozen=True, tag="user", tag_field="role"):
 
     @property
     def blocks(self) -> tuple[UserBlock, ...]:
-        """The content, in which a string is one block of text."""
+        """The content as blocks: a string becomes one text block."""
         return (Text(text=self.content),) if isinstance(self.content, str) else self.content
 
     @property
     def text(self) -> str:
-        """All its text blocks, joined."""
+        """The texts of its text blocks, joined."""
         return text_of(self.blocks)
 
 
 class AssistantMessage(Wire, frozen=True, tag="assistant", tag_field="role"):
-    """What the model said, whole, with how it ended."""
+    """A complete message from the model, and how it ended."""
 
     content: tuple[AssistantBlock, ...]
-    api: str = shown("")  # these three as in the `ModelDescriptor` that was asked
+    api: str = shown("")  # as in the `ModelDescriptor` of the call, like `provider` and `model`
     provider: str = shown("")
-    model: str = shown("")  # its id
-    usage: Usage = shown(Usage())  # of this call, with all its attempts
+    model: str = shown("")  # the model's id
+    usage: Usage = shown(Usage())  # of this model call, including all attempts
     stop_reason: StopReason = shown("stop")
-    error_message: str | None = None  # of a call that failed, for a person
-    error_kind: ErrorKind | None = None  # of a call that failed
-    response_id: str | None = None  # the provider's, for its support
+    error_message: str | None = None  # only if the call failed: for a person
+    error_kind: ErrorKind | None = None  # only if the call failed
+    response_id: str | None = None  # the provider's id of the response, for its support
     timestamp: int = shown(0)  # ms
     cache: Lifetime | None = None
 
     @property
     def calls(self) -> list[ToolCall]:
-        """The tool calls in it, in the model's order."""
+        """The message's tool calls, in the model's order."""
         found: list[ToolCall] = []
         for block in self.content:
             if type(block) is ToolCall:
@@ -257,91 +257,92 @@ class AssistantMessage(Wire, frozen=True, tag="assistant", tag_field="role"):
 
     @property
     def text(self) -> str:
-        """All its text blocks, joined."""
+        """The texts of its text blocks, joined."""
         return text_of(self.content)
 
 
 class ToolResultMessage(Wire, frozen=True, tag="toolResult", tag_field="role"):
-    """What a tool gave back."""
+    """The result of a tool call."""
 
     tool_call_id: str
     tool_name: str
     content: tuple[UserBlock, ...]  # for the model
     is_error: bool = shown(False)  # the tool failed, or never executed
-    details: Any = None  # for programs; the model sees content only
+    details: Any = None  # for programs; the model sees only `content`
     timestamp: int = shown(0)  # ms
     cache: Lifetime | None = None
-    arguments: dict[str, Any] | None = None  # edited by the decider, in place of the model's; None: not edited
+    arguments: dict[str, Any] | None = None  # the edited arguments, used in place of the model's; None: not edited
 
     @property
     def text(self) -> str:
-        """All its text blocks, joined."""
+        """The texts of its text blocks, joined."""
         return text_of(self.content)
 
 
 Message = UserMessage | AssistantMessage | ToolResultMessage
 
 
-InputPart = Literal["imageUrl", "file", "fileUrl", "audio"]  # what a message may hold beside text and inline images
-ToolChoiceKind = Literal["auto", "none", "required", "tool"]  # `tool`: one tool, by its name
+InputPart = Literal["imageUrl", "file", "fileUrl", "audio"]  # besides text and inline images
+ToolChoiceKind = Literal["auto", "none", "required", "tool"]  # `tool`: one named tool
 ReasoningFormat = Literal["none", "openai", "openrouter", "thinking", "together", "chat_template"]
 
 
 class Compat(Wire, frozen=True, metaclass=NamesOptions):
-    """How a server that speaks one of OpenAI's APIs differs from OpenAI's own. None: as the server's host is known to
-    do (`actors/models/presets.py`), else as OpenAI does. Of Ollama's models, only `supports_reasoning_effort` and the
-    tags of thinking count.
+    """How a server with one of OpenAI's APIs differs from OpenAI's own server.
 
-    `reasoning_format` says how a chat completions server is asked to think:
-    - `none`: it can't be asked. `openai`: `reasoning_effort`. `openrouter`: `reasoning.effort`.
+    None: the known behaviour of the server's host (`actors/models/presets.py`), else OpenAI's. For Ollama, only
+    `supports_reasoning_effort`, `thinking_tag` and `thinks_at_once` have an effect.
+
+    `reasoning_format` says how to ask a chat completions server for reasoning:
+    - `none`: not possible. `openai`: `reasoning_effort`. `openrouter`: `reasoning.effort`.
     - `thinking`: `thinking.type`, on or off, and `reasoning_effort` unless `supports_reasoning_effort` is False.
     - `together`: `reasoning.enabled`, and `reasoning_effort`.
     - `chat_template`: `chat_template_kwargs.enable_thinking`, on or off.
     """
 
-    max_tokens_field: Literal["max_completion_tokens", "max_tokens"] | None = None  # what bounds the answer
+    max_tokens_field: Literal["max_completion_tokens", "max_tokens"] | None = None  # field that limits the answer
     reasoning_format: ReasoningFormat | None = None
-    supports_reasoning_effort: bool | None = None  # how hard to think; of Ollama's, None: gpt-oss's do
-    reasoning_efforts: tuple[str, ...] | None = None  # the words it takes, from least to most; None: as they are asked
+    supports_reasoning_effort: bool | None = None  # Ollama: None means only gpt-oss models do
+    reasoning_efforts: tuple[str, ...] | None = None  # accepted values, lowest first; None: sent unchanged
     supports_strict_tool_schema: bool | None = None
     supports_usage_in_streaming: bool | None = None
-    tool_call_id_format: Literal["passthrough", "safe64", "mistral9"] | None = None  # of the ids it takes
+    tool_call_id_format: Literal["passthrough", "safe64", "mistral9"] | None = None  # format of the ids it accepts
     requires_tool_result_name: bool | None = None  # a result must name its tool
-    tool_choices: tuple[ToolChoiceKind, ...] | None = None  # those it takes; None: all
+    tool_choices: tuple[ToolChoiceKind, ...] | None = None  # accepted kinds; None: all
     seed_field: Literal["seed", "random_seed"] | None = None
-    input_parts: tuple[InputPart, ...] | None = None  # of chat completions; None: `imageUrl`, `file` and `audio`
-    refused_fields: tuple[str, ...] | None = None  # of the body, by OpenAI's names: never sent
-    # Of chat completions and Ollama: the model puts its thinking into its text, between <TAG> and </TAG>.
+    input_parts: tuple[InputPart, ...] | None = None  # chat completions only; None: `imageUrl`, `file` and `audio`
+    refused_fields: tuple[str, ...] | None = None  # body fields, by OpenAI's names, that are never sent
+    # Chat completions and Ollama: the model writes its thinking into its text, between <TAG> and </TAG>.
     thinking_tag: str | None = None  # the TAG: "think"
-    thinks_at_once: bool | None = None  # its text begins inside the tag: the opening one is in its prompt
+    thinks_at_once: bool | None = None  # the text begins inside the tag, because the prompt ends with <TAG>
 
 
 class LongPrompt(Wire, frozen=True):
-    """Other prices for a whole call, where its prompt is long."""
+    """Other prices, for a whole call with a long prompt."""
 
-    above: int  # tokens of the prompt, cached ones included
+    above: int  # these prices apply to prompts of more tokens than this, cached ones included
     cost: Cost  # per million tokens
 
 
 class ModelDescriptor(Wire, frozen=True, metaclass=NamesOptions):
-    """Which model, where, and what it can do.
+    """Describes a model: its name, its API's address, its abilities and its prices.
 
     Attributes:
-        id: the model's name, as the API calls it.
+        id: the model's name in the API.
         name: a name for people.
-        api: the API that it is asked by, as `anthropic-messages`. Empty: the provider's first.
-        provider: the name of whoever serves it.
+        api: the API to use, such as `anthropic-messages`. Empty: the provider's first.
+        provider: the name of the provider, the company or server that runs the model.
         base_url: the address of the API. Empty: the provider's own.
-        input: what the model takes.
-        reasoning: True: the model can think first.
+        input: the kinds of input that the model accepts.
+        reasoning: True: the model can reason before it answers.
         tools: True: the model can call tools.
-        context_window: tokens. Ollama is asked for so many, and decides itself where it is None.
-        max_output_tokens: tokens of one answer, at most.
-        cost: prices, per million tokens. None: not known, so a limit in cost is refused.
-        long_prompts: other prices for long prompts, the longest last. Of several that apply, the last counts.
-        prices_from: the catalogue that the prices were looked up in, with its date. None: they were stated by hand.
-        headers: headers that are sent with each request. They may hold secrets, and are never recorded.
-        compat: how its server differs from OpenAI's own.
+        context_window: size in tokens. Ollama gets this size in each request; with None it uses its own default.
+        max_output_tokens: maximum tokens of one answer.
+        cost: prices, per million tokens. None: unknown; then a limit in cost is refused.
+        long_prompts: other prices for long prompts, the longest last. If several apply, the last one counts.
+        prices_from: the catalogue that the prices come from, with its date. None: they were set by hand.
+        headers: HTTP headers for each request. They may hold secrets, and are never recorded.
+        compat: how the server differs from OpenAI's own.
     """
 
     id: str
@@ -365,7 +366,7 @@ class ModelDescriptor(Wire, frozen=True, metaclass=NamesOptions):
 
 
 def without_secrets(struct: msgspec.Struct, name: str) -> str:
-    """A repr with the names of its `headers`, and not what they hold."""
+    """Return a repr that has the names of `headers` but not their values."""
     values = msgspec.structs.asdict(struct)
     if values.get("headers"):
         values["headers"] = dict.fromkeys(values["headers"], "***")
@@ -373,5 +374,5 @@ def without_secrets(struct: msgspec.Struct, name: str) -> str:
 
 
 def user(content: str, timestamp: int = 0) -> UserMessage:
-    """A user message of plain text."""
+    """Return a user message with plain text."""
     return UserMessage(content=content, timestamp=timestamp)

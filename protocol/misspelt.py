@@ -1,4 +1,4 @@
-"""What is said of an option that does not exist: the nearest name, and all names there are. Pure."""
+"""Error messages for unknown options, with the nearest name and all known names. Pure."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import fields
@@ -14,12 +14,12 @@ T = TypeVar("T")
 
 
 def unknown_option(given: Iterable[str], known: Iterable[str]) -> str | None:
-    """Return a sentence on the first name in `given` that is not `known`; None where all are known."""
+    """Return an error message for the first name in `given` that is not in `known`; None if all are known."""
     names = sorted(known)
     wrong = next((name for name in given if name not in names), None)
     if wrong is None:
         return None
-    from difflib import get_close_matches  # only mistakes need it
+    from difflib import get_close_matches  # imported late, because only mistakes need it
 
     nearest = get_close_matches(wrong, names, 1)
     hint = f"Did you mean {nearest[0]!r}? " if nearest else ""
@@ -58,7 +58,7 @@ def names_parameters(function: Callable[P, T]) -> Callable[P, T]:
 class NamesOptions(msgspec.StructMeta):
     """The metaclass of structs that people write by hand: a misspelt field raises a TypeError that lists the fields."""
 
-    if not TYPE_CHECKING:  # else type checkers would take this for the constructor of those structs
+    if not TYPE_CHECKING:  # otherwise type checkers would use this signature as the structs' constructor
 
         def __call__(cls, *args: Any, **options: Any) -> Any:
             said = unknown_option(options, cls.__struct_fields__)

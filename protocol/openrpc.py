@@ -1,7 +1,7 @@
-"""The OpenRPC document: what a gateway takes, gives, refuses with and says unasked, for programs. Pure.
+"""Makes the OpenRPC document: a gateway's methods, errors and notifications, for programs. Pure.
 
-Made from `methods` and `errors`, after the specification of OpenRPC 1.3.2 (https://spec.open-rpc.org). Which method
-refuses with which errors is said here alone. Notifications, which OpenRPC doesn't know, stand under `x-notifications`.
+It is made from `methods` and `errors`, following OpenRPC 1.3.2 (https://spec.open-rpc.org). Only this module says which
+method raises which errors. OpenRPC has no notifications, so they are under `x-notifications`.
 """
 
 from functools import lru_cache
@@ -62,13 +62,13 @@ _REFUSALS: dict[str, _Errors] = {
 
 
 def refusals(method: str) -> _Errors:
-    """Return the errors that a method may refuse with, beside those of JSON-RPC itself, in the order of their codes."""
+    """Return the errors that a method may raise, besides JSON-RPC's own, in the order of their codes."""
     return tuple(sorted({*_ANY_METHOD, *_REFUSALS.get(method, ())}, key=lambda error: error.code))
 
 
 @lru_cache(4)
 def openrpc_document(version: str) -> OpenRPCDocument:
-    """Return the document; the same object again for the same `version` (of adjourn), so it must not be changed."""
+    """Return the document for a `version` of adjourn. It is cached, so don't change it."""
     schemas = _schemas()
     inlined = {method.params.__name__ for method in METHODS.values()}
     refused = sorted({error for name in METHODS for error in refusals(name)}, key=lambda error: error.code)
@@ -121,7 +121,7 @@ def _params(kind: type[Wire], schemas: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def _description(kind: type[Wire], schemas: dict[str, Any]) -> str:
-    return schemas[kind.__name__].get("description", "")  # there is none where Python was told to drop docstrings
+    return schemas[kind.__name__].get("description", "")  # `python -OO` drops docstrings
 
 
 def _error(error: type[AdjournError]) -> dict[str, Any]:

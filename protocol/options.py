@@ -1,4 +1,4 @@
-"""How a model is to be asked: what a caller may wish for beyond the conversation itself. Data, and its checks."""
+"""Options of a model call, such as the temperature, and their checks."""
 
 from collections.abc import Collection
 from typing import Any, Literal
@@ -13,7 +13,7 @@ __all__ = ["RESERVED_FIELDS", "ModelOptions", "NamedTool", "Reasoning", "check_o
 
 Reasoning = Literal["none", "minimal", "low", "medium", "high", "xhigh"]
 
-# What `extra` may not say: the conversation, the model and its tools are the run's, and answers are read as one stream.
+# Fields that `extra` may not set: the run sets the conversation, model and tools, and needs one streamed answer.
 RESERVED_FIELDS = frozenset(
     {"background", "conversation", "functions", "input", "instructions", "messages", "model", "n"}
     | {"previous_response_id", "prompt", "stream", "system", "tools"}
@@ -27,31 +27,32 @@ class NamedTool(Wire, frozen=True):
 
 
 class ModelOptions(Wire, frozen=True, metaclass=NamesOptions):
-    """What an agent wishes of its model calls. None: as the provider does by itself.
+    """The options of an agent's model calls. None: the provider's default.
 
-    An option that an API or a host doesn't have is left out of the request, without an error; but `tool_choice` and
-    `response_schema` are refused when the agent is declared, because without them the answer would be another one.
+    An option that an API or a host doesn't support is left out of the request, without an error. Only `tool_choice` and
+    `response_schema` are refused then, when the agent is declared, because the answer would not be what was asked for.
 
     Attributes:
-        max_tokens: tokens of one answer, thinking included.
-        temperature: how freely the model chooses its words. Left out where the model thinks and doesn't take it.
-        top_p: 0 to 1: from how much of all likely words the model chooses. Left out as `temperature` is.
-        seed: makes answers repeatable, as far as the provider can. Anthropic's API and OpenAI's Responses have
-            none.
-        stop: texts that end the answer. OpenAI's Responses has none.
-        reasoning: how hard the model is to think first. `none`: not at all, or as little as it can.
+        max_tokens: maximum tokens of one answer, including reasoning.
+        temperature: randomness of the answer. Left out if the model reasons and then doesn't accept it.
+        top_p: 0 to 1: the model chooses among the most likely words with this total probability. Left out like
+            `temperature`.
+        seed: makes answers repeatable, as far as the provider can. Anthropic's API and OpenAI's Responses API don't
+            have it.
+        stop: texts that end the answer. OpenAI's Responses API doesn't have it.
+        reasoning: how much the model reasons first. `none`: not at all, or as little as the model allows.
         tool_choice: `auto`: the model may call a tool; `none`: it may not; `required`: it must; a `NamedTool`: it
-            must call that one. A must holds for the run's first model call only.
-        parallel_tool_calls: False: at most one call in a message. Ollama's API has no such option.
+            must call that tool. The last two apply only to the run's first model call.
+        parallel_tool_calls: False: at most one call in a message. Ollama's API doesn't have it.
         response_schema: JSON Schema that the text of the answer must follow.
-        service_tier: in the provider's own words. Ollama's API has none.
-        cache: how long the provider is to cache the whole request, up to its last message. `none`: no caching.
-        cache_instructions: how long it is to cache the system prompt.
-        cache_tools: how long it is to cache the tools.
-        session_id: what the provider's caches are keyed by. None: the run's id.
-        metadata: the caller's own. OpenAI's Responses API takes what is text; others its `user_id`, or nothing.
-        extra: fields of the request's body, as the API calls them. Recorded, so put no secrets there.
-        headers: headers that are sent with each request. They may hold secrets, and are never recorded.
+        service_tier: the provider's name of the tier. Ollama's API doesn't have it.
+        cache: how long the provider caches the whole request, up to its last message. `none`: no caching.
+        cache_instructions: how long the provider caches the system prompt.
+        cache_tools: how long the provider caches the tools.
+        session_id: the key of the provider's caches. None: the run's id.
+        metadata: data for the provider. OpenAI's Responses API accepts texts; other APIs only `user_id`, or nothing.
+        extra: more fields of the request's body, by the API's names. They are recorded, so put no secrets there.
+        headers: HTTP headers for each request. They may hold secrets, and are never recorded.
     """
 
     max_tokens: int | None = None
@@ -74,18 +75,18 @@ class ModelOptions(Wire, frozen=True, metaclass=NamesOptions):
 
     @property
     def user_id(self) -> str | None:
-        """The one in `metadata`, if it is a string and not empty."""
+        """Return the `user_id` in `metadata`, if it is a string and not empty."""
         user_id = self.metadata.get("user_id")
         return user_id if isinstance(user_id, str) and user_id else None
 
     @property
     def tool_choice_kind(self) -> ToolChoiceKind | None:
-        """The kind of `tool_choice`; None where there is none."""
+        """Return the kind of `tool_choice`; None if it isn't set."""
         return "tool" if isinstance(self.tool_choice, NamedTool) else self.tool_choice
 
     @property
     def forces_tool(self) -> bool:
-        """Whether the model must call a tool."""
+        """Check whether the model must call a tool."""
         return self.tool_choice_kind in ("required", "tool")
 
     def for_turn(self, turn: int) -> "ModelOptions":
@@ -98,7 +99,7 @@ class ModelOptions(Wire, frozen=True, metaclass=NamesOptions):
 
 
 def merge_options(own: ModelOptions, over: ModelOptions) -> ModelOptions:
-    """The options `own`, with those of `over` in their place that are not at their default."""
+    """Return the options `own`, overridden by those options of `over` that differ from their defaults."""
     changes = {
         field.name: value
         for field in msgspec.structs.fields(ModelOptions)
@@ -108,9 +109,9 @@ def merge_options(own: ModelOptions, over: ModelOptions) -> ModelOptions:
 
 
 def check_options(options: ModelOptions, tools: Collection[str]) -> None:
-    """Check what can be checked without knowing the model. `tools`: the names of the agent's tools.
+    """Check the options as far as possible without knowing the model. `tools`: the names of the agent's tools.
 
-    Raises: TypeError for a wrong type, ValueError for a value, also for one that no record can hold."""
+    Raises: TypeError for a wrong type; ValueError for a wrong value, or one that a record can't hold."""
     plain = msgspec.to_builtins(options)
     try:
         msgspec.convert(plain, ModelOptions)

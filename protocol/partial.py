@@ -1,4 +1,4 @@
-"""One assistant message, put together from the deltas of its stream. Pure."""
+"""Builds one assistant message from the deltas of its stream. Pure."""
 
 from typing import Any, cast
 
@@ -24,15 +24,15 @@ __all__ = ["PartialMessage"]
 
 
 class _Growing:
-    """A block that may still grow: its last whole form, and the pieces of its text."""
+    """A block that may still grow: the block as last built, and the pieces of its text."""
 
     __slots__ = ("block", "ended", "pieces")
 
     def __init__(self, block: AssistantBlock) -> None:
         self.block = block
-        # A call whose arguments are parsed has no raw text left, and grows no more.
+        # A call with parsed arguments has no raw text, and no longer grows.
         self.ended = isinstance(block, Opaque) or (isinstance(block, ToolCall) and block.raw_arguments is None)
-        self.pieces = [] if self.ended else [_text(block)]  # never none of one that may grow
+        self.pieces = [] if self.ended else [_text(block)]  # never empty if the block may grow
 
     def whole(self) -> AssistantBlock:
         if len(self.pieces) > 1:
@@ -56,10 +56,10 @@ _GROWS: dict[type, type] = {TextDelta: Text, ThinkingDelta: Thinking, ToolcallDe
 
 
 class PartialMessage:
-    """One assistant message, put together from its deltas. A delta costs O(1), `message` what is new since the last.
+    """Builds one assistant message from its deltas. `apply` costs O(1), `message` O(deltas since the last call).
 
-    While a call's arguments stream, its block has `arguments` {} and the text so far as `raw_arguments`. At its end
-    the text is parsed; if it is not a JSON object, `raw_arguments` stays. No text at all means no arguments.
+    While a call's arguments stream, its block has `arguments` {} and the text so far in `raw_arguments`. When the call
+    ends, the text is parsed. If it isn't a JSON object, `raw_arguments` stays. Empty text means no arguments.
     """
 
     __slots__ = ("_blocks", "_message")
@@ -69,8 +69,8 @@ class PartialMessage:
         self._blocks = [_Growing(block) for block in message.content]
 
     def apply(self, delta: StreamDelta) -> None:
-        """Take in one delta. One that fits no block is passed over."""
-        # Exact types: to find that a struct is an instance of one of these classes takes several times as long.
+        """Apply one delta. A delta that fits no block is ignored."""
+        # Exact types, because `isinstance` takes several times as long here.
         if type(delta) is TextDelta or type(delta) is ThinkingDelta or type(delta) is ToolcallDelta:
             growing = self._at(delta.content_index, _GROWS[type(delta)])
             if growing is not None and growing.pieces:
@@ -106,7 +106,7 @@ class PartialMessage:
                 pass
 
     def message(self, *, keep_incomplete_calls: bool) -> AssistantMessage:
-        """The message so far, with or without the calls whose arguments have not ended."""
+        """Return the message so far, with or without the calls whose arguments are still streaming."""
         content = tuple(
             growing.whole()
             for growing in self._blocks

@@ -1,6 +1,6 @@
-"""Snapshots in parts: cut between messages where they go out, and joined again where they come in. Pure.
+"""Cuts snapshots into parts for sending, and joins received parts again. Pure.
 
-So a transcript of any length travels in messages of bounded size. One message of a conversation is never cut.
+So a transcript of any length is sent in messages of bounded size. A single message of a conversation is never cut.
 """
 
 from collections.abc import Iterable, Iterator
@@ -18,17 +18,17 @@ from .transcript import PendingCall, ToolView
 
 __all__ = ["PAGE_BYTES", "PART_BYTES", "Joiner", "page_of", "parts_of", "timeline_page"]
 
-PART_BYTES = 256_000  # of what is listed in a part, as JSON; a single message may take more
-PAGE_BYTES = 1_000_000  # the same, of a page: for each the run may have to be read from its store
+PART_BYTES = 256_000  # size of the lists in a part, as JSON; a single message may be larger
+PAGE_BYTES = 1_000_000  # the same for a page; larger, because each page may read the run from the store
 
 T = TypeVar("T")
 
 
 def parts_of(whole: RunSnapshot, max_bytes: int = PART_BYTES) -> Iterator[RunSnapshot]:
-    """A snapshot as parts, each made when it is asked for; one that is short enough is its only part.
+    """Yield the parts of a snapshot, each made on demand. A short snapshot is one part.
 
-    Messages come first, then calls that wait, then calls that execute. What is no list comes with the first part;
-    status, turn and usage stand in all of them. A part whose `next` is None is the last.
+    Messages come first, then waiting calls, then executing calls. The first part has all other fields; every part has
+    status, turn and usage. The last part has no `next`.
     """
     snapshot = whole.snapshot
     begin_pending = len(snapshot.messages)
@@ -52,10 +52,10 @@ def parts_of(whole: RunSnapshot, max_bytes: int = PART_BYTES) -> Iterator[RunSna
 
 
 def page_of(whole: RunSnapshot, start: int, max_bytes: int = PAGE_BYTES) -> RunSnapshot:
-    """The page of a snapshot that begins with message number `start`.
+    """Return the page of a snapshot that begins with message number `start`.
 
-    The last page, whose `next` is None, has no more than the last messages, and beside them all that is no message:
-    the run may have gone on since the page before.
+    The last page, without `next`, has the last messages and also all other fields, because the run may have gone on
+    since the page before.
     """
     snapshot = whole.snapshot
     start = min(start, len(snapshot.messages))
@@ -68,7 +68,7 @@ def page_of(whole: RunSnapshot, start: int, max_bytes: int = PAGE_BYTES) -> RunS
 
 
 def timeline_page(record: Record, start: int, max_bytes: int = PART_BYTES) -> Timeline:
-    """The page of a run's timeline that begins with entry number `start`."""
+    """Return the page of a run's timeline that begins with entry number `start`."""
     entries: list[TimelineEntry] = []
     size, following = 0, None
     for entry in timeline_of(record, start):
@@ -81,7 +81,7 @@ def timeline_page(record: Record, start: int, max_bytes: int = PART_BYTES) -> Ti
 
 
 class Joiner:
-    """Joins the parts of one run's snapshots again."""
+    """Joins the parts of one run's snapshots."""
 
     __slots__ = ("_first", "_messages", "_next", "_pending", "_tools")
 
@@ -89,7 +89,7 @@ class Joiner:
         self.clear()
 
     def clear(self) -> None:
-        """Drop the parts so far: those that are missing will not come."""
+        """Drop the parts so far, because the missing ones will not come."""
         self._first: RunSnapshot | None = None
         self._next: int | None = None
         self._messages: list[Message] = []
@@ -97,7 +97,7 @@ class Joiner:
         self._tools: list[ToolView] = []
 
     def add(self, part: RunSnapshot) -> RunSnapshot | None:
-        """The whole snapshot, if this is its last part. A part that doesn't follow the one before is passed over."""
+        """Add a part. Return the whole snapshot if this was the last part. A part out of order is ignored."""
         first = self._first
         if first is None or (first.seq, self._next) != (part.seq, part.from_):
             self.clear()
@@ -121,7 +121,7 @@ class Joiner:
 
 
 def _count(items: Iterable[Wire], max_bytes: int) -> int:
-    """How many of the items, at least one if there are any, fit into a part."""
+    """Return how many of the items fit into a part; at least one if there are any."""
     count = size = 0
     for item in items:
         size += len(codec.to_json(item))

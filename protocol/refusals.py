@@ -1,4 +1,4 @@
-"""Refusals: the typed errors that the sender of an answer gets when the run can't take it.
+"""Refusals: the typed errors for senders of decisions, claims and results that the run can't accept.
 
 Functions over the draft of one step (`step.Step`); they change nothing. Pure.
 """
@@ -16,7 +16,7 @@ __all__ = ["Answer", "already_settled", "decision_invalid", "not_pending", "run_
 
 
 def decision_invalid(s: Step, tool_call_id: str | None, errors: list[tuple[str, str]]) -> DecisionInvalid:
-    """Say why a decision or its edited arguments are refused. `errors`: (JSON pointer, what was expected there)."""
+    """Refuse a decision or its edited arguments. `errors`: (JSON pointer, what was expected there)."""
     return DecisionInvalid(
         "the decision can't be taken: " + "; ".join(f"{path or '/'}: {message}" for path, message in errors),
         errors=[{"path": path, "message": message} for path, message in errors],
@@ -26,16 +26,16 @@ def decision_invalid(s: Step, tool_call_id: str | None, errors: list[tuple[str, 
 
 
 class Answer(NamedTuple):
-    """The digests of what somebody decides: the decision, and the arguments if they were edited."""
+    """The digests of a decision, and of its edited arguments, if any."""
 
     decision: str
     arguments: str | None
 
 
 def already_settled(s: Step, entry: DecisionEntry, given: Answer | None) -> Reply | AdjournError:
-    """Answer a second decision on one gate: the same decision with the same arguments is acknowledged, another refused.
+    """Answer a second decision on one gate. An equal decision with equal arguments is acknowledged, another refused.
 
-    `given`: None stands for a decline.
+    `given`: None means a decline.
     """
     where: dict[str, Any] = {"runId": s.head.id, "toolCallId": entry.tool_call_id}
     if entry.outcome == "expired":
@@ -50,20 +50,20 @@ def already_settled(s: Step, entry: DecisionEntry, given: Answer | None) -> Repl
 def _is_same(entry: DecisionEntry, given: Answer | None) -> bool:
     if given is None:
         return entry.outcome == "declined"
-    if entry.outcome == "declined":  # an approval that was refused: the answer is kept, and opens nothing
+    if entry.outcome == "declined":  # the decision `approved: false` is kept in the entry
         return entry.decision is not None and digest(entry.decision) == given.decision
     arguments = given.arguments or entry.args_digest
     return entry.digest == given.decision and (entry.arguments_digest or entry.args_digest) == arguments
 
 
 def run_ended(s: Step) -> RunEnded:
-    """Say that the run is over, or that an abort of it is under way."""
+    """Refuse because the run has ended or is being aborted."""
     status = s.status if s.status in FINAL else "aborted"  # a run with an abort request can only end as aborted
     return RunEnded(f"the run is over: {status}", runId=s.head.id, status=status)
 
 
 def not_pending(s: Step, tool_call_id: str, what: str, reason: str) -> NotPending:
-    """Say why that call takes no such answer: done, unknown, or `what` (for people) with `reason` (for programs)."""
+    """Refuse because the call doesn't wait for this: it is done, unknown, or `what` (text) with `reason` (code)."""
     if tool_call_id in s.history.results or tool_call_id in s.closed_now:
         reason, what = "done", "is done"
     elif not (tool_call_id in s.calls or any(call.id == tool_call_id for call in s.ready_calls())):
@@ -72,6 +72,6 @@ def not_pending(s: Step, tool_call_id: str, what: str, reason: str) -> NotPendin
 
 
 def schema_unusable(s: Step, tool_call_id: str, error: SchemaInvalid) -> Stranded:
-    """Say that no answer to the call can be judged, as this version can't use a schema that the run has recorded."""
+    """Refuse because this version of adjourn can't use the schema that the run has recorded."""
     text = f"a schema that was recorded with the call can't be used today: {error}; the call still waits"
     return Stranded(text, runId=s.head.id, toolCallId=tool_call_id)

@@ -1,5 +1,6 @@
-"""A tool call as lines of text, for a person who decides on it: all that is in it, and nothing that passes for
-something else. Pure: no width, no colour, no paging, and nothing is ever cut.
+"""Renders a tool call as lines of text, for a person who decides on it. It shows the whole call, unambiguously.
+
+Pure: no width, no colour, no paging, and nothing is ever cut.
 
     run_script
       # Runs a script on the build machine.
@@ -12,9 +13,9 @@ something else. Pure: no width, no colour, no paging, and nothing is ever cut.
         [0]: "nightly"
         [1]: "cleanup"
 
-Line breaks and tabs inside a text are real; each of its lines stands behind a bar. What can't be seen is written out:
-`‹U+202E›` is one such character, `‹U+200B×3›` three in a row. So a text can neither look like another argument, nor
-hide a part of itself.
+Line breaks and tabs in a text are shown as they are, with a bar before each line. Invisible characters are escaped:
+`‹U+202E›` is one, `‹U+200B×3›` is three in a row. So a text can neither look like another argument nor hide a part of
+itself.
 """
 
 import re
@@ -25,32 +26,32 @@ from typing import Any, cast
 
 __all__ = ["render_call", "visible"]
 
-MAX_INLINE_CHARS = 60  # of a text in quotes, or of a list of numbers, that stands behind its name
-MAX_INDENTS = 12  # what is nested deeper is not indented further, but says how deep it is
-MAX_MARKS = 4  # accents and the like on one letter; what comes on top of them could reach into other lines
+MAX_INLINE_CHARS = 60  # longest quoted text or list of numbers on the line of its name
+MAX_INDENTS = 12  # deeper values are not indented further; their lines say how deep they are
+MAX_MARKS = 4  # accents and other marks on one letter; more could cover other lines
 
-# Characters that Python calls printable, and that show nothing.
+# Invisible characters that Python calls printable.
 _BLANK = frozenset(
     "\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u180f\u2800\u3164\uffa0\U00016fe4\U0001d159"
     + "".join(map(chr, (*range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0))))
 )
-_WIDE_GAP = re.compile(r"[ \t]{40,}")  # what stands behind one could be taken for the end of the line
-_LOOKALIKE = re.compile(r"‹(?=U\+)")  # in a text, what looks like a character written out
+_WIDE_GAP = re.compile(r"[ \t]{40,}")  # text after such a gap could be overlooked
+_LOOKALIKE = re.compile(r"‹(?=U\+)")  # text that looks like an escaped character
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 _NEEDS_BLOCK = re.compile(r'[\n\t"\\]')
 
 
 def render_call(name: str, description: str, arguments: Mapping[str, Any]) -> tuple[str, ...]:
-    """The call, a line each: the tool's name, its description behind `#`, then each argument, whole.
+    """Return the lines for a call: the tool's name, its description after `#`, then each argument in full.
 
-    `arguments` is plain data, however deep. No line holds a control character but tab, or any other that would change
-    how the rest is shown; from the lines, the arguments can be told exactly.
+    `arguments` is plain data of any depth. No line has control characters, except tabs, or other characters that change
+    how the rest is shown. Different arguments give different lines.
     """
     return (_name(name), *(f"  # {_shown(line)}".rstrip() for line in _lines(description)), *_arguments(arguments))
 
 
 def visible(text: str) -> str:
-    """`text` on one line, all that can't be seen in it written out, line breaks and tabs too."""
+    """Return `text` on one line, with all invisible characters escaped, including line breaks and tabs."""
     return _written_out(text, keep="")
 
 
@@ -60,7 +61,7 @@ def visible(text: str) -> str:
 def _arguments(arguments: Mapping[str, Any]) -> Iterator[str]:
     if not arguments:
         yield "  (no arguments)"
-    left = _members(arguments, 1)  # the next one stands last; no recursion: how deep values go is the sender's choice
+    left = _members(arguments, 1)  # a stack, the next one last; no recursion, because the sender chooses the depth
     while left:
         depth, name, value = left.pop()
         head = f"{_indent(depth)}{name}:"
@@ -86,7 +87,7 @@ def _indent(depth: int) -> str:
 
 
 def _text(head: str, depth: int, text: str) -> Iterator[str]:
-    """A text behind its name if it is short and simple, else line by line below."""
+    """Return a short and simple text on the line of its name, any other text line by line below."""
     if len(text) <= MAX_INLINE_CHARS and not _NEEDS_BLOCK.search(text):
         yield f"{head} {_quoted(text)}"
         return
@@ -106,13 +107,13 @@ def _quoted(text: str) -> str:
 
 
 def _is_short(items: list[Any]) -> bool:
-    """Whether a list has nothing but numbers and the like, and few of them."""
+    """Check whether a list has only a few numbers, booleans and nulls."""
     simple = all(item is None or isinstance(item, bool | int | float) for item in items[:MAX_INLINE_CHARS])
     return simple and len(items) <= MAX_INLINE_CHARS and len(_literal(items)) <= MAX_INLINE_CHARS
 
 
 def _literal(value: Any) -> str:
-    """What is not text, as in JSON."""
+    """Return a value that is not text as JSON."""
     if isinstance(value, list | tuple):
         return f"[{', '.join(map(_literal, cast(list[Any], value)))}]"
     if isinstance(value, Mapping):
@@ -125,12 +126,12 @@ def _literal(value: Any) -> str:
 
 
 def _lines(text: str) -> list[str]:
-    """The lines of a description: what is blank around it shows nothing."""
+    """Return the lines of a description, without blank space around it."""
     return [line.rstrip() for line in text.strip().split("\n")] if text.strip() else []
 
 
 def _shown(line: str) -> str:
-    """One line of a text: tabs are real, blanks at its end are written out."""
+    """Return one line of a text, with tabs unchanged, and with blanks at its end escaped."""
     body = line.rstrip(" \t")
     return _written_out(body, keep="\t") + _runs((char, True) for char in line[len(body) :])
 
@@ -144,7 +145,7 @@ def _written_out(text: str, keep: str) -> str:
 
 
 def _is_plain(text: str, keep: str) -> bool:
-    """Whether nothing has to be written out: nearly always, so this takes no look at each place."""
+    """Check quickly whether nothing has to be escaped, as in nearly all texts."""
     plain = (text.isascii() and text.isprintable()) or all(
         (char.isprintable() and char not in _BLANK and unicodedata.category(char)[0] != "M") or char in keep
         for char in set(text)
@@ -153,8 +154,8 @@ def _is_plain(text: str, keep: str) -> bool:
 
 
 def _judged(text: str, keep: str, hidden: set[int]) -> Iterator[tuple[str, bool]]:
-    """Each character, and whether it is to be written out. `hidden`: the places of those that are in any case."""
-    marks = MAX_MARKS  # on the letter before; as if there were as many as there may be where there is no letter
+    """Yield each character, and whether to escape it. `hidden`: indexes of characters to escape in any case."""
+    marks = MAX_MARKS  # marks on the last letter; at the maximum while there is no letter to carry one
     for place, char in enumerate(text):
         is_mark = unicodedata.category(char)[0] == "M"
         is_hidden = place in hidden or char in _BLANK or not (char.isprintable() or char in keep)

@@ -1,8 +1,8 @@
-"""A client's frames as requests, each judged on its own. No I/O.
+"""Parses a client's frames into requests, and checks each request on its own. No I/O.
 
-What bounds work comes before the work: a frame is split and its members counted; of each member the envelope is read
-and the method judged; its params are weighed, then their values counted; only what is left is built. Nothing raises,
-whatever a frame holds, and where an id can be read, the answer goes under it.
+Each limit is checked before the work that it bounds. A frame is split and its members are counted. For each member, the
+envelope is decoded, the method checked, the size of the params checked, and their values counted. Only then are the
+params decoded. Nothing raises, whatever a frame holds. If a request's id can be read, the answer has that id.
 """
 
 from dataclasses import dataclass
@@ -29,24 +29,24 @@ from .rpc import (
 
 __all__ = ["Frame", "Rejected", "Request", "parse_frame", "parse_params", "rejection"]
 
-PATH_LEVELS = 8  # down which a fault's place is looked for: each level costs a decoding
-TOLD_CHARS = 300  # of what a client is told of a fault, and of its path: both may quote what the client sent
+PATH_LEVELS = 8  # how deep the search for a fault's path goes: each level costs one decoding
+TOLD_CHARS = 300  # longest error text and path sent to a client: both may quote what the client sent
 
 _ID = str | Annotated[int, Meta(ge=-codec.MAX_INT, le=codec.MAX_INT)] | None
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A good request. Its id is UNSET where the caller wants no reply."""
+    """A valid request. Its id is UNSET if the caller wants no reply."""
 
     id: RequestId | UnsetType
     method: str
-    params: Params  # of the type that METHODS names
+    params: Params  # of the type in METHODS
 
 
 @dataclass(frozen=True, slots=True)
 class Rejected:
-    """A bad one. Its id is UNSET where the caller gets no reply: then the error is for the log alone."""
+    """An invalid request. Its id is UNSET if the caller gets no reply; then the error is only for the log."""
 
     id: RequestId | UnsetType
     error: ErrorObject
@@ -54,16 +54,16 @@ class Rejected:
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """What a client sent: one member, or the members of a batch, whose replies go back as one batch."""
+    """A client's frame: one member, or the members of a batch, whose replies are sent as one batch."""
 
     members: tuple[Request | Rejected, ...]
     batch: bool = False
 
 
 def parse_frame(data: bytes | str, form: Format, *, max_batch: int, bounds: Bounds) -> Frame:
-    """The requests in a frame, each judged on its own. Never raises.
+    """Parse the requests in a frame, and check each on its own. Never raises.
 
-    A batch of more than `max_batch` requests is refused as a whole, and so is one of none.
+    An empty batch, or one of more than `max_batch` requests, is refused as a whole.
     """
     encoded = data if isinstance(data, bytes) else data.encode("utf-8", "surrogatepass")
     with codec.paused_collector():
@@ -75,7 +75,7 @@ def parse_frame(data: bytes | str, form: Format, *, max_batch: int, bounds: Boun
 
 
 def parse_params(method: str, given: bytes, form: Format, bounds: Bounds) -> Params:
-    """The params of a method of METHODS, encoded alone. Raises: InvalidParams, LimitExceeded."""
+    """Decode the params of a method in METHODS, encoded without an envelope. Raises: InvalidParams, LimitExceeded."""
     with codec.paused_collector():
         try:
             return _params(method, given, form, bounds)
@@ -84,7 +84,7 @@ def parse_params(method: str, given: bytes, form: Format, bounds: Bounds) -> Par
 
 
 def rejection(rejected: Rejected, form: Format) -> bytes | None:
-    """The reply to a bad request; None where it gets none."""
+    """Return the reply to an invalid request; None if it gets no reply."""
     return None if isinstance(rejected.id, UnsetType) else error_reply(rejected.id, rejected.error, form)
 
 
@@ -109,7 +109,7 @@ def _rejected(request_id: RequestId | UnsetType, error: _Refusal | AdjournError)
 
 
 class _Envelope(msgspec.Struct, frozen=True, gc=False):
-    """A request whose members are still encoded. Those that are missing are empty."""
+    """A request whose members are still encoded. A missing member is empty."""
 
     jsonrpc: Raw = Raw()
     id: Raw = Raw()
@@ -119,7 +119,7 @@ class _Envelope(msgspec.Struct, frozen=True, gc=False):
 
 @lru_cache(16)
 def _batch_of(size: int) -> type[msgspec.Struct]:
-    """The type of a list's first `size` items, each still encoded. The decoder passes over all behind them."""
+    """Return a type for a list's first `size` items, each still encoded. The decoder skips all later items."""
     fields = [(f"member{number}", Raw, Raw()) for number in range(size)]
     return msgspec.defstruct("Batch", fields, array_like=True, frozen=True, gc=False)
 
@@ -138,9 +138,9 @@ def _split_or_mend(data: bytes, form: Format, max_batch: int) -> tuple[list[byte
 
 
 def _split(data: bytes, form: Format, max_batch: int) -> tuple[list[bytes | _Envelope], bool]:
-    """The members of a frame, as envelopes or still encoded, and whether they came as a batch.
+    """Split a frame into its members, as envelopes or still encoded, and tell whether it is a batch.
 
-    Raises: CodecError for what can't be decoded; _Refusal, LimitExceeded for too few members, and for too many.
+    Raises: CodecError for frames that can't be decoded; _Refusal for an empty batch; LimitExceeded for a large one.
     """
     kind = form.kind(data)
     if kind == "object":
@@ -162,7 +162,7 @@ def _judge(member: bytes | _Envelope, form: Format, bounds: Bounds) -> Request |
     try:
         envelope = _envelope(member, form) if isinstance(member, bytes) else member
         given = _request_id(envelope.id, form)
-        request_id = None if given is UNSET else given  # what is no request at all is no notification either
+        request_id = None if given is UNSET else given  # an invalid request without an id still gets a reply
         method = _method(envelope, form)
         request_id = given
         if method not in METHODS:
@@ -211,7 +211,7 @@ def _text(given: Raw, form: Format) -> str | None:
 # Params.
 
 
-# The free-form values among params, still encoded. The decoder passes over all others.
+# The free-form values among params, still encoded. The decoder skips all other params.
 _Bounded = msgspec.defstruct("_Bounded", [(name, Raw, Raw()) for name in BOUNDED], frozen=True, gc=False)
 
 
@@ -233,7 +233,7 @@ def _params(method: str, given: bytes, form: Format, bounds: Bounds) -> Params:
 
 
 def _weigh(params: bytes, form: Format, bounds: Bounds) -> None:
-    """Nothing, if params are within their bounds. Raises: LimitExceeded, CodecError."""
+    """Check that params are within their bounds. Raises: LimitExceeded, CodecError."""
     if len(params) <= bounds.least:
         return
     bounded = form.decode(params, _Bounded)
@@ -245,19 +245,19 @@ def _weigh(params: bytes, form: Format, bounds: Bounds) -> None:
 
 
 def _build(given: bytes, kind: type[Params], form: Format) -> Params:
-    """Raises: CodecError, with a path where the fault has a place."""
+    """Decode params as `kind`. Raises: CodecError, with a path if it is known."""
     try:
         params = form.decode(given, kind)
     except codec.CodecError as error:
         if not error.message.endswith("got `float`"):
             raise codec.CodecError(error.path or _place_of_fault(given, form), error.message) from error
-        params = codec.from_plain(form.decode(given, Any), kind)  # a float without a fraction is an integer too
+        params = codec.from_plain(form.decode(given, Any), kind)  # accepts a float without a fraction as an integer
     codec.check_struct(params)
     return params
 
 
 def _place_of_fault(data: bytes, form: Format) -> str:
-    """The path to what can't be decoded: text that is no Unicode, say. msgspec doesn't tell."""
+    """Return the path to a value that can't be decoded, such as invalid Unicode. msgspec's error has no path."""
     path: list[str | int] = []
     for _ in range(PATH_LEVELS):
         found = _faulty_child(data, form)

@@ -1,6 +1,6 @@
-"""JSON-RPC 2.0 frames, as JSON or MessagePack: what a server sends, and what a client sends and reads. No I/O.
+"""JSON-RPC 2.0 frames, as JSON or MessagePack: encodes a server's and a client's frames, parses a server's. No I/O.
 
-What a client sent is read by `requests`.
+`requests` parses a client's frames.
 """
 
 from collections.abc import Callable, Sequence
@@ -51,7 +51,7 @@ PARSE_ERROR = -32700
 INVALID_REQUEST = -32600
 METHOD_NOT_FOUND = -32601
 UNAUTHORIZED_CLOSE = 4401  # the close code after failed authentication
-AUTH_SUBPROTOCOL = "adjourn.token."  # + base64url: how a browser says who it is; never echoed
+AUTH_SUBPROTOCOL = "adjourn.token."  # + base64url of the token: how a browser authenticates; never echoed
 
 RequestId: TypeAlias = str | int | None
 Notice: TypeAlias = Envelope | RunSnapshot | RunUnsubscribed | RunSummary | RunsUnwatched  # params of NOTIFICATIONS
@@ -59,16 +59,16 @@ Notice: TypeAlias = Envelope | RunSnapshot | RunUnsubscribed | RunSummary | Runs
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """One of the two wires."""
+    """One of the two encodings of frames."""
 
     subprotocol: str
-    binary: bool  # its frames are binary ones
+    binary: bool  # frames are sent as binary WebSocket messages
     encode: Callable[[object], bytes]
     decode: Callable[[Any, Any], Any]  # (data, type); raises CodecError
-    kind: Callable[[bytes], encoded.Kind]  # of what data holds
-    has_more: Callable[[bytes, int], bool]  # values in valid data than so many
-    mended: Callable[[bytes], bytes]  # data that can't be decoded, so that at least its other parts can, if possible
-    event_head: bytes  # a run.event notification up to its params ...
+    kind: Callable[[bytes], encoded.Kind]  # kind of the value in the data
+    has_more: Callable[[bytes, int], bool]  # whether valid data has more values than a limit
+    mended: Callable[[bytes], bytes]  # repairs undecodable data, if possible, so that its other parts can be decoded
+    event_head: bytes  # a run.event notification, up to its params ...
     event_tail: bytes  # ... and after them
 
 
@@ -90,7 +90,7 @@ MSGPACK = Format(
     codec.from_msgpack,
     encoded.kind_msgpack,
     encoded.has_more_msgpack,
-    bytes,  # nothing inside of a value keeps the decoder from passing over it
+    bytes,  # nothing to repair: the decoder can skip any value
     b"\x83\xa7jsonrpc\xa32.0\xa6method\xa9run.event\xa6params",
     b"",
 )
@@ -120,33 +120,33 @@ class _Call(Wire, frozen=True):
 
 
 def reply(request_id: RequestId, result: Wire, form: Format) -> bytes:
-    """A reply with a result."""
+    """Return a reply with a result."""
     return form.encode(_Result(jsonrpc="2.0", id=request_id, result=result))
 
 
 def error_reply(request_id: RequestId, error: AdjournError | ErrorObject, form: Format) -> bytes:
-    """A reply with an error."""
+    """Return a reply with an error."""
     told = error_object(error) if isinstance(error, AdjournError) else error
     return form.encode(_Error(jsonrpc="2.0", id=request_id, error=told))
 
 
 def error_object(error: AdjournError) -> ErrorObject:
-    """An error of the tree as JSON-RPC has it."""
+    """Return an error of the tree as a JSON-RPC error object."""
     return ErrorObject(code=error.code, message=error.message, data=error.wire_data())
 
 
 def notification(method: str, params: Wire | Raw, form: Format) -> bytes:
-    """One of NOTIFICATIONS. Params that are encoded already are taken as they are."""
+    """Return one of NOTIFICATIONS. `params` may be encoded already."""
     return form.encode(_Call(jsonrpc="2.0", method=method, params=params))
 
 
 def event_notification(envelope: bytes, form: Format) -> bytes:
-    """A run.event around an envelope that is encoded already: one encoding serves every watcher."""
+    """Return a run.event with an encoded envelope, so that the envelope is encoded once for all watchers."""
     return form.event_head + envelope + form.event_tail
 
 
 def batch(messages: Sequence[bytes], form: Format) -> bytes:
-    """Encoded messages, at least one, as one JSON-RPC batch."""
+    """Join one or more encoded messages into a JSON-RPC batch."""
     if not form.binary:
         return b"[" + b",".join(messages) + b"]"
     count = len(messages)
@@ -164,10 +164,10 @@ def batch(messages: Sequence[bytes], form: Format) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What a request led to: a result, still encoded (its type is the method's), or an error."""
+    """The reply to a request: a result, still encoded (METHODS has its type), or an error."""
 
     id: RequestId
-    result: Raw  # empty beside an error
+    result: Raw  # empty if there is an error
     error: AdjournError | None = None
 
 
@@ -180,14 +180,14 @@ class _ServerMessage(Wire, frozen=True):
 
 
 def request(request_id: RequestId | UnsetType, method: str, params: Params, form: Format) -> bytes:
-    """A request; with UNSET as its id, one that gets no reply."""
+    """Return a request. With the id UNSET, it gets no reply."""
     return form.encode(_Call(jsonrpc="2.0", method=method, params=params, id=request_id))
 
 
 def parse_server_frame(data: bytes | str, form: Format) -> list[Reply | Notice]:
-    """What a server sent, in its order. A notification is its params; unknown ones, of a newer server, are left out.
+    """Parse a server's frame into replies and the params of notifications, in order. Unknown notifications are skipped.
 
-    Raises: CodecError for what no server sends.
+    Raises: CodecError for a frame that no server would send.
     """
     decoded = form.decode(data, _ServerMessage | list[_ServerMessage])
     messages = cast(list[_ServerMessage], decoded if isinstance(decoded, list) else [decoded])

@@ -1,7 +1,7 @@
 """Server-sent events: an encoder, and an incremental parser (WHATWG HTML, section 9.2). No I/O, no reconnecting.
 
-What the data says is not looked at here: `[DONE]`, with which some model APIs end a stream, comes out as an ordinary
-event, and their adapters leave it aside.
+The parser doesn't interpret the data. `[DONE]`, with which some model APIs end a stream, is an ordinary event here; the
+APIs' adapters handle it.
 """
 
 import re
@@ -15,11 +15,11 @@ MAX_EVENT_BYTES = 16 * 1024 * 1024
 _BOM = b"\xef\xbb\xbf"
 _NEWLINE = re.compile(rb"\r\n|\r|\n")
 _FIELDS = frozenset({b"id", b"event", b"retry"})
-_RETRY = re.compile(r"[0-9]{1,15}")  # the standard sets no bound; int() does, and 15 digits are 30,000 years
+_RETRY = re.compile(r"[0-9]{1,15}")  # bounded, because int() fails on very long texts; 15 digits are 30,000 years
 
 
 class SSETooLarge(ProgramError, ValueError):
-    """An event, or a line, has more bytes than the parser may hold."""
+    """An event or a line is larger than the parser's bound."""
 
 
 class SSEEvent(msgspec.Struct, frozen=True, gc=False):
@@ -28,7 +28,7 @@ class SSEEvent(msgspec.Struct, frozen=True, gc=False):
     data: str  # the data lines, joined by "\n"
     event: str = "message"
     id: str = ""  # the last event id when this event was dispatched: it may come from an earlier one
-    retry_ms: int | None = None  # the reconnection time, where this event set one
+    retry_ms: int | None = None  # the reconnection time; None: this event didn't set it
 
 
 def encode_event(
@@ -38,7 +38,7 @@ def encode_event(
     event: str | None = None,
     retry_ms: int | None = None,
 ) -> bytes:
-    """One event as bytes, blank line included. `data` is UTF-8; a newline in it (CRLF, CR, LF) is read back as "\\n".
+    """Encode one event, with its blank line. `data` is UTF-8. Readers get each newline in it (CRLF, CR, LF) as "\\n".
 
     Raises: ValueError for an id or event name that holds a newline or NUL."""
     head = b""
@@ -56,7 +56,7 @@ def encode_event(
 
 
 def encode_comment(text: str = "") -> bytes:
-    """A comment, which readers ignore: what keeps an idle connection alive. May hold newlines."""
+    """Encode a comment, which readers ignore. Use it to keep an idle connection alive. It may contain newlines."""
     return b": " + b"\n: ".join(_NEWLINE.split(text.encode())) + b"\n\n"
 
 
@@ -67,34 +67,34 @@ def _one_line(name: str, value: str) -> bytes:
 
 
 class SSEParser:
-    """Turns bytes into events, however they are cut: `feed` gives back the events that a chunk completed.
+    """Parses bytes, in chunks of any size, into events. `feed` returns the events that a chunk completes.
 
-    Invalid UTF-8 becomes U+FFFD. At most `max_event_bytes` of an unfinished event are held; time is linear in the bytes
-    fed, whatever the size of chunks. `last_event_id` is what to reconnect with, `retry_ms` the reconnection time that
-    the stream last asked for (None: it did not).
+    Invalid UTF-8 becomes U+FFFD. The parser holds at most `max_event_bytes` of an unfinished event. Time is linear in
+    the bytes fed, whatever the size of chunks. `last_event_id` is the id to reconnect with, `retry_ms` the reconnection
+    time that the stream set last (None: it set none).
 
-    With `max_stray_bytes`, lines that are no field of the standard are kept, up to so many bytes: see `stray`. A field
-    `error`, with which some model servers tell of a failure, is then the data of an event of that name."""
+    With `max_stray_bytes`, lines that are not fields of the standard are kept, up to so many bytes: see `stray`. Some
+    model servers report failures in a field `error`, which then becomes an event named `error`."""
 
     def __init__(self, *, max_event_bytes: int = MAX_EVENT_BYTES, max_stray_bytes: int = 0) -> None:
         self.last_event_id = ""
         self.retry_ms: int | None = None
         self._max_bytes = max_event_bytes
-        self._at_start = True  # a byte order mark may come
-        self._after_cr = False  # a LF now belongs to the CR that ended the last chunk
+        self._at_start = True  # a byte order mark may follow
+        self._after_cr = False  # the last chunk ended with CR: a LF now belongs to it
         self._partial = bytearray()  # a line without its end
         self._stray, self._max_stray = bytearray(), max_stray_bytes
-        self._id = ""  # outlives the event; seen from outside once that is dispatched
+        self._id = ""  # kept after the event; public once the event is dispatched
         self._clear_event()
 
     def feed(self, chunk: bytes) -> list[SSEEvent]:
-        """The events that `chunk` completes, in order.
+        """Return the events that `chunk` completes, in order.
 
-        Raises: SSETooLarge; the parser is of no use after it, and events completed by the same chunk are lost."""
+        Raises: SSETooLarge. After it, the parser can't be used, and events completed by the same chunk are lost."""
         if self._after_cr and chunk:
             self._after_cr = False
             chunk = chunk.removeprefix(b"\n")
-        lines = chunk.splitlines()  # of bytes: at CR, LF and CRLF only
+        lines = chunk.splitlines()  # bytes split only at CR, LF and CRLF
         if not lines:
             return []
         rest = b"" if chunk.endswith((b"\n", b"\r")) else lines.pop()
@@ -127,7 +127,7 @@ class SSEParser:
 
     @property
     def stray(self) -> bytes:
-        """The lines that are no fields, and the line that has not ended."""
+        """Return the lines that are not fields, and the unfinished line."""
         return bytes(self._stray + self._partial)
 
     def _keep(self, name: bytes, line: bytes, value: bytes) -> None:
@@ -139,7 +139,7 @@ class SSEParser:
             self._stray += line + b"\n"
 
     def close(self) -> None:
-        """Ends the stream: an event without its blank line is dropped, as the standard wants it."""
+        """End the stream. An event without its blank line is dropped, as the standard requires."""
         self._partial.clear()
         self._clear_event()
 
@@ -161,7 +161,7 @@ class SSEParser:
 
     def _clear_event(self) -> None:
         self._data: list[bytes] = []
-        # Room for another line, whatever it says and complete or not: the answer must not depend on where chunks end.
+        # Check the size before looking at the line, so that the result doesn't depend on where chunks end.
         self._room = self._max_bytes
         self._event = ""
         self._retry_ms: int | None = None

@@ -1,6 +1,6 @@
-"""The timeline of a run: what its record knows, one entry a step, oldest first. Pure.
+"""The timeline of a run: its record's steps as entries for people, oldest first. Pure.
 
-A timeline is for people who want to know what happened. It has the first words of what was said; `run.get` has all.
+Texts are cut to their first words. `run.get` has the full texts.
 """
 
 from collections.abc import Iterator, Mapping
@@ -30,7 +30,7 @@ class TimelineInput(Wire, frozen=True, tag="input", tag_field="kind"):
     """The run began."""
 
     at: int  # ms since the epoch
-    messages: int  # how many the caller passed in, history included
+    messages: int  # number of input messages, including history
     text: str  # the first words of the last user message
 
 
@@ -45,7 +45,7 @@ class TimelineMessage(Wire, frozen=True, tag="message", tag_field="kind"):
     """The model answered."""
 
     at: int  # ms since the epoch
-    model: str  # its id
+    model: str  # the model's id
     stop_reason: str
     usage: Usage
     text: str  # the first words
@@ -59,10 +59,10 @@ class TimelineDecision(Wire, frozen=True, tag="decision", tag_field="kind"):
     tool_call_id: str
     tool_name: str
     outcome: Outcome
-    by: str | None = None  # who decided or declined, where that is known
+    by: str | None = None  # the principal that decided or declined; None: unknown
     decision: Any = None
     reason: str | None = None  # why it was declined, expired or aborted
-    arguments: dict[str, Any] | None = None  # the decider's own, executed in place of the model's
+    arguments: dict[str, Any] | None = None  # the edited arguments, executed in place of the model's
 
 
 class TimelineResult(Wire, frozen=True, tag="result", tag_field="kind"):
@@ -73,27 +73,27 @@ class TimelineResult(Wire, frozen=True, tag="result", tag_field="kind"):
     tool_name: str
     is_error: bool
     text: str  # the first words
-    by: str | None = None  # the client that executed it, or who declined it, where that is known
-    declined: bool = False  # the call was taken back from the clients that it was offered to
+    by: str | None = None  # the principal that executed or declined the call; None: unknown
+    declined: bool = False  # the call was offered to clients, and then declined
 
 
 class TimelineEnd(Wire, frozen=True, tag="end", tag_field="kind"):
-    """The run is over."""
+    """The run has ended."""
 
     at: int  # ms since the epoch
     status: Status
     reason: str
-    usage: Usage  # of the whole run
-    error: ErrorInfo | None = None  # of a failed run
-    by: str | None = None  # who aborted it, where that is known
+    usage: Usage  # the run's total
+    error: ErrorInfo | None = None  # only of a failed run
+    by: str | None = None  # the principal that aborted the run; None: unknown
 
 
 TimelineEntry: TypeAlias = TimelineInput | TimelineMessage | TimelineDecision | TimelineResult | TimelineEnd
 
 
 def timeline_of(record: Record, start: int = 0) -> Iterator[TimelineEntry]:
-    """Give the entries from number `start` on; each is made when it is asked for."""
-    tools: dict[str, str] = {}  # of the calls so far: names, by call id
+    """Yield the entries from number `start` on, each made on demand."""
+    tools: dict[str, str] = {}  # names of the called tools, by call id
     number = 0
     for entry in record.journal:
         if isinstance(entry, SpecEntry):

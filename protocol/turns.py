@@ -1,6 +1,6 @@
-"""Turns: what starts next. Tools while a turn is open, the model once it is complete; else the run pauses.
+"""Turns: decides what starts next: tools in an open turn, the model after a complete one. Else the run pauses.
 
-Functions over the draft of one step (`step.Step`). How turns and runs end is in `ends`. Pure.
+Functions over the draft of one step (`step.Step`). `ends` ends turns and runs. Pure.
 """
 
 from itertools import islice
@@ -18,9 +18,9 @@ __all__ = ["go_on", "is_last_turn", "restart_tool", "start_model"]
 
 
 def go_on(s: Step, cause: Cause | None = None) -> None:
-    """Start what may start, end the turn if it is complete, and mark a change of status.
+    """Start calls that may start, end the turn if it is complete, and record a change of status.
 
-    `cause`: what wakes the run if it is paused; None where it can't be paused.
+    `cause`: why a paused run resumes; None if the run can't be paused here.
     """
     if s.message is not None and not s.open:
         _wake(s, cause)
@@ -43,7 +43,7 @@ def go_on(s: Step, cause: Cause | None = None) -> None:
 
 
 def _next_ready(s: Step, slots: int) -> list[Call]:
-    """Take up to `slots` calls that wait for a slot: first those whose gate was passed, then in the model's order."""
+    """Take up to `slots` ready calls: first those that passed a gate, then the others in the model's order."""
     if slots <= 0:
         return []
     taken: list[Call] = []
@@ -71,7 +71,7 @@ def _start_tool(s: Step, call: Call) -> None:
 
 
 def restart_tool(s: Step, call: Call) -> None:
-    """Execute a call again that was interrupted by a crash, if its tool is idempotent; else close it with an error."""
+    """Restart a call that a crash interrupted, if its tool is idempotent; else close the call with an error."""
     if s.history.tools[call.name].idempotent:
         _start_tool(s, call)
     else:
@@ -93,7 +93,7 @@ def _pause(s: Step) -> None:
 
 
 def _next_turn(s: Step) -> None:
-    """Start the next turn, or end the run as failed where one of its limits is reached."""
+    """Start the next turn, or fail the run if it has reached one of its limits."""
     limits = s.limits
     if s.turn >= limits.max_turns:
         text = f"the run reached its limit of {limits.max_turns} turns"
@@ -111,11 +111,11 @@ def _next_turn(s: Step) -> None:
 
 
 def is_last_turn(head: Head, history: History) -> bool:
-    """Return whether the turn whose model call is under way is to be the run's last, and is made without tools.
+    """Check whether the current turn must be the run's last, so that the model gets no tools.
 
-    Only with `on_limit="answer"`. Turns are counted. Whether a call will use up the cost or the tokens is estimated:
-    it uses what the call before did, and that call's output once more, for the prompt now has that too. Where the
-    estimate was too low, the run fails at the limit; where it was too high, the run ends a turn early.
+    True only with `on_limit="answer"`. Turns are counted; cost and tokens of the next call are estimated. The estimate
+    is the last call's usage plus that call's output once more, because the prompt now includes it. If the estimate is
+    too low, the run fails at the limit. If it is too high, the run ends a turn early.
     """
     limits = tightened(history.spec.limits, head.limits)
     if limits.on_limit != "answer":
@@ -123,7 +123,7 @@ def is_last_turn(head: Head, history: History) -> bool:
     if head.turn >= limits.max_turns:
         return True
     if history.turn_message is None:
-        return False  # the first turn: nothing is known yet
+        return False  # the first turn: nothing to estimate from
     spent, before = head.usage, history.turn_message.usage
     return _reached(limits.max_cost, spent.cost.total + before.cost.total + before.cost.output) or _reached(
         limits.max_tokens, spent.total_tokens + before.total_tokens + before.output

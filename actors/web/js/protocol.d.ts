@@ -14,9 +14,9 @@ export type StreamDelta = Start | TextStart | TextDelta | TextEnd | ThinkingStar
 export interface Text {
   type: "text";
   text: string;
-  /** of a model's text: the provider's word on it, of use to the same model only */
+  /** the provider's signature of a model's text; only the same model accepts it */
   signature?: string;
-  /** of a model's text: what it rests on, in the words of its `api` */
+  /** sources of a model's text, in the format of its `api` */
   citations?: Record<string, any>[];
   cache?: "short" | "long";
 }
@@ -39,7 +39,7 @@ export interface ImageURL {
   cache?: "short" | "long";
 }
 
-/** A document, as PDF. It has `data`, or a `url` that the provider loads it from; where it has both, data counts. */
+/** A document, such as a PDF. It has `data`, or a `url` from which the provider loads it. `data` wins over `url`. */
 export interface File {
   type: "file";
   /** application/pdf, text/plain, ... */
@@ -48,12 +48,12 @@ export interface File {
   data?: string;
   /** http or https */
   url?: string;
-  /** of the file, as report.pdf */
+  /** file name, such as report.pdf */
   name?: string;
   cache?: "short" | "long";
 }
 
-/** A recording. */
+/** A sound recording. */
 export interface Audio {
   type: "audio";
   /** base64 */
@@ -63,36 +63,36 @@ export interface Audio {
   cache?: "short" | "long";
 }
 
-/** A model's reasoning, with the provider's signature where it gave one. */
+/** A model's reasoning, with the provider's signature if it sent one. */
 export interface Thinking {
   type: "thinking";
   thinking: string;
-  /** the provider's: without it, it doesn't take the block back */
+  /** the provider's; without it, the provider refuses the block in later requests */
   signature?: string;
-  /** there is nothing to read; the signature is all of it */
+  /** no readable text, only the signature */
   redacted?: boolean;
 }
 
-/** The model asks for a tool. */
+/** A tool call of the model. */
 export interface ToolCall {
   type: "toolCall";
-  /** minted by the runtime, unique for ever: the idempotency key for the outside */
+  /** made by the runtime, globally unique: use it as an idempotency key in other systems */
   id: string;
-  /** of the tool */
+  /** the tool's name */
   name: string;
   arguments: Record<string, any>;
-  /** the model's own words, where they are no JSON object that every wire can carry */
+  /** the model's text, if it isn't a JSON object in the value domain */
   rawArguments?: string;
-  /** the id that the provider gave */
+  /** the provider's id of the call */
   providerId?: string;
-  /** the provider's, of use to the same model only */
+  /** the provider's; only the same model accepts it */
   signature?: string;
 }
 
-/** What a provider did by itself, as searching the web: it goes back as it came. Other providers see a note. */
+/** A provider's own block, such as a web search. It is sent back unchanged. Other providers get a note instead. */
 export interface Opaque {
   type: "opaque";
-  /** as in the `ModelDescriptor`: whose words `raw` are */
+  /** as in the `ModelDescriptor`: the API that `raw` belongs to */
   api: string;
   /** the provider's own type of the block */
   kind: string;
@@ -100,7 +100,7 @@ export interface Opaque {
   raw: string;
 }
 
-/** Money, in the currency of the model descriptor's prices; for a descriptor: per million tokens. */
+/** Amounts of money, in the currency of the model's prices. In a model descriptor: prices per million tokens. */
 export interface Cost {
   input: number;
   output: number;
@@ -111,20 +111,20 @@ export interface Cost {
 
 /** Tokens of one model call, or of a run so far. `total_tokens` is the sum of the four. */
 export interface Usage {
-  /** without those that came from, or went into, the provider's cache */
+  /** without tokens read from, or written to, the provider's cache */
   input: number;
   output: number;
   cacheRead: number;
   cacheWrite: number;
   totalTokens: number;
   cost: Cost;
-  /** of `output`: the tokens of the model's reasoning, where the provider tells */
+  /** the part of `output` that is the model's reasoning, if the provider reports it */
   reasoning?: number;
-  /** what the provider says that it charges, in its currency; None: not said */
+  /** the cost that the provider reports, in its currency; None: not reported */
   providerCost?: number;
 }
 
-/** What a person said. */
+/** A message from a person. */
 export interface UserMessage {
   role: "user";
   content: string | UserBlock[];
@@ -133,30 +133,30 @@ export interface UserMessage {
   cache?: "short" | "long";
 }
 
-/** What the model said, whole, with how it ended. */
+/** A complete message from the model, and how it ended. */
 export interface AssistantMessage {
   role: "assistant";
   content: AssistantBlock[];
-  /** these three as in the `ModelDescriptor` that was asked */
+  /** as in the `ModelDescriptor` of the call, like `provider` and `model` */
   api: string;
   provider: string;
-  /** its id */
+  /** the model's id */
   model: string;
-  /** of this call, with all its attempts */
+  /** of this model call, including all attempts */
   usage: Usage;
   stopReason: "stop" | "length" | "toolUse" | "error" | "aborted";
-  /** of a call that failed, for a person */
+  /** only if the call failed: for a person */
   errorMessage?: string;
-  /** of a call that failed */
+  /** only if the call failed */
   errorKind?: "transient" | "terminal";
-  /** the provider's, for its support */
+  /** the provider's id of the response, for its support */
   responseId?: string;
   /** ms */
   timestamp: number;
   cache?: "short" | "long";
 }
 
-/** What a tool gave back. */
+/** The result of a tool call. */
 export interface ToolResultMessage {
   role: "toolResult";
   toolCallId: string;
@@ -165,12 +165,12 @@ export interface ToolResultMessage {
   content: UserBlock[];
   /** the tool failed, or never executed */
   isError: boolean;
-  /** for programs; the model sees content only */
+  /** for programs; the model sees only `content` */
   details?: any;
   /** ms */
   timestamp: number;
   cache?: "short" | "long";
-  /** edited by the decider, in place of the model's; None: not edited */
+  /** the edited arguments, used in place of the model's; None: not edited */
   arguments?: Record<string, any>;
 }
 
@@ -604,7 +604,7 @@ export interface TimelineInput {
   kind: "input";
   /** ms since the epoch */
   at: number;
-  /** how many the caller passed in, history included */
+  /** number of input messages, including history */
   messages: number;
   /** the first words of the last user message */
   text: string;
@@ -621,7 +621,7 @@ export interface TimelineMessage {
   kind: "message";
   /** ms since the epoch */
   at: number;
-  /** its id */
+  /** the model's id */
   model: string;
   stopReason: string;
   usage: Usage;
@@ -638,12 +638,12 @@ export interface TimelineDecision {
   toolCallId: string;
   toolName: string;
   outcome: "decided" | "declined" | "expired" | "aborted";
-  /** who decided or declined, where that is known */
+  /** the principal that decided or declined; None: unknown */
   by?: string;
   decision?: any;
   /** why it was declined, expired or aborted */
   reason?: string;
-  /** the decider's own, executed in place of the model's */
+  /** the edited arguments, executed in place of the model's */
   arguments?: Record<string, any>;
 }
 
@@ -657,76 +657,76 @@ export interface TimelineResult {
   isError: boolean;
   /** the first words */
   text: string;
-  /** the client that executed it, or who declined it, where that is known */
+  /** the principal that executed or declined the call; None: unknown */
   by?: string;
-  /** the call was taken back from the clients that it was offered to */
+  /** the call was offered to clients, and then declined */
   declined?: boolean;
 }
 
-/** The run is over. */
+/** The run has ended. */
 export interface TimelineEnd {
   kind: "end";
   /** ms since the epoch */
   at: number;
   status: "running" | "paused" | "completed" | "failed" | "aborted";
   reason: string;
-  /** of the whole run */
+  /** the run's total */
   usage: Usage;
-  /** of a failed run */
+  /** only of a failed run */
   error?: ErrorInfo;
-  /** who aborted it, where that is known */
+  /** the principal that aborted the run; None: unknown */
   by?: string;
 }
 
-/** Limits of one run, each as tight as its agent's or tighter. None: the agent's own. */
+/** The limits of one run, each as tight as its agent's or tighter. None: the agent's limit. */
 export interface RunLimits {
   maxTurns?: number;
   /** in the currency of the model's prices */
   maxCost?: number;
-  /** of all model calls together, cached ones included */
+  /** sum of all model calls, including cached tokens */
   maxTokens?: number;
-  /** seconds from each pause on */
+  /** how long a pause may last before the run is aborted */
   parkedTtlS?: number;
-  /** either may be chosen: it allows no more than the limits do */
+  /** may differ from the agent's: neither choice exceeds the limits */
   onLimit?: "fail" | "answer";
 }
 
-/** server.info: what is this server? */
+/** server.info: describe the server. */
 export interface ServerInfo {
 }
 
-/** agents.list: what can run here? */
+/** agents.list: list the agents that can be started. */
 export interface AgentsList {
 }
 
-/** rpc.discover: describe all of this, for programs. */
+/** rpc.discover: describe all methods, as an OpenRPC document. */
 export interface RpcDiscover {
 }
 
-/** run.start: begin a run. With a known `run_id` and the same agent and input it gives that run: safe to retry. */
+/** run.start: start a run. Safe to retry with a `run_id`: the same agent and input give the same run again. */
 export interface RunStart {
-  /** its name */
+  /** the agent's name */
   agent: string;
   /** text: one user message */
   input: string | Message[];
-  /** None: the server makes one */
+  /** None: the server makes an id */
   runId?: string;
-  /** comes back in snapshots */
+  /** kept with the run, and part of its snapshots */
   metadata?: Record<string, any>;
-  /** a run whose transcript this one goes on from */
+  /** continue the transcript of this run */
   after?: string;
-  /** of this run alone, as tight as its agent's or tighter */
+  /** for this run only; as tight as the agent's limits, or tighter */
   limits?: RunLimits;
 }
 
-/** run.subscribe: watch a run, from a snapshot on, or from the events behind `after`. */
+/** run.subscribe: watch a run. The stream begins with a snapshot, or with the events after `after`. */
 export interface RunSubscribe {
   runId: string;
-  /** the last seq that the client has; 0: none */
+  /** the last `seq` that the client has; 0: none */
   after?: number;
 }
 
-/** run.unsubscribe: watch it no longer. */
+/** run.unsubscribe: stop watching a run. */
 export interface RunUnsubscribe {
   runId: string;
 }
@@ -734,17 +734,17 @@ export interface RunUnsubscribe {
 /** run.resume: decide a gated call. */
 export interface RunResume {
   runId: string;
-  /** required; null is a decision too, if the schema says so */
+  /** required; null is valid if the schema allows it */
   decision: any;
   /** may be left out while the run has had exactly one gated call */
   toolCallId?: string;
-  /** of the input that the decider saw; required with `arguments` */
+  /** of the arguments that were shown; required with `arguments` */
   digest?: string;
-  /** edited: executed in place of the model's, where the tool allows it */
+  /** edited arguments, if the tool allows it; executed in place of the model's */
   arguments?: Record<string, any>;
 }
 
-/** run.decline: say no to a gated call, under any schema, or take back a call that is offered to clients. */
+/** run.decline: decline a gated call, whatever its schema, or a call that is offered to clients. */
 export interface RunDecline {
   runId: string;
   /** as in run.resume */
@@ -753,99 +753,99 @@ export interface RunDecline {
   reason?: string;
 }
 
-/** run.claim: take a client-side call, before executing it. */
+/** run.claim: claim a client-side call before executing it. */
 export interface RunClaim {
   runId: string;
   toolCallId: string;
-  /** A random id of one client, kept secret: it survives a reload and isn't shared by two. The client that claimed a call gets its token again. Without it each claim has a token of its own, which is lost with the reply. */
+  /** A random, secret id of one client. It should survive a reload of the page. With it, a repeated claim returns the same token. Without it, each claim has a new token, and a claim whose reply is lost can't be repeated. */
   claimant?: string;
 }
 
-/** run.unclaim: give a claimed call back, not executed; it is offered to all clients again. */
+/** run.unclaim: give back a claimed call that was not executed. It is offered to all clients again. */
 export interface RunUnclaim {
   runId: string;
   toolCallId: string;
-  /** that run.claim gave */
+  /** from run.claim */
   claimToken: string;
 }
 
-/** run.result: what the client-side call gave. */
+/** run.result: report the result of a claimed call. */
 export interface RunResult {
   runId: string;
   toolCallId: string;
-  /** that run.claim gave */
+  /** from run.claim */
   claimToken: string;
   /** content blocks, or any value */
   result: any;
-  /** the result says what went wrong */
+  /** the call failed, and the result says why */
   isError?: boolean;
 }
 
-/** run.abort: end the run. The reply comes when it is over. */
+/** run.abort: abort the run. The reply comes when the run has ended. */
 export interface RunAbort {
   runId: string;
-  /** becomes that of the run's end */
+  /** becomes the `reason` of `agent_end` */
   reason?: string;
 }
 
-/** run.get: a page of the run as it is now. Ask for the pages one by one, until one has no `next`. */
+/** run.get: read a page of the run's current state. Read page after page, until one has no `next`. */
 export interface RunGet {
   runId: string;
-  /** messages before the page's first one */
+  /** number of messages to skip */
   from?: number;
 }
 
-/** run.timeline: a page of what happened in the run, a step an entry, oldest first. */
+/** run.timeline: read a page of the run's history, one entry a step, oldest first. */
 export interface RunTimeline {
   runId: string;
-  /** entries before the page's first one */
+  /** number of entries to skip */
   from?: number;
 }
 
-/** run.list: a page of runs, newest first. */
+/** run.list: read a page of runs, newest first. */
 export interface RunList {
-  /** only runs in it */
+  /** only runs with this status */
   status?: "running" | "paused" | "completed" | "failed" | "aborted";
-  /** only runs of it, by name */
+  /** only runs of the agent with this name */
   agent?: string;
-  /** only runs that wait for somebody's decision */
+  /** only runs that wait for a decision */
   waiting?: boolean;
   limit?: number;
-  /** `after` of the page before */
+  /** the `after` of the last page */
   after?: string;
 }
 
-/** run.delete: forget the run. Idempotent. */
+/** run.delete: delete the run. Idempotent. */
 export interface RunDelete {
   runId: string;
 }
 
-/** runs.watch: be told of every change in the list of runs, from now on. */
+/** runs.watch: get a notification of every change in the list of runs, from now on. */
 export interface RunsWatch {
-  /** only of runs in it, or that leave it */
+  /** only runs that have this status, or have just left it */
   status?: "running" | "paused" | "completed" | "failed" | "aborted";
-  /** only of runs of it, by name */
+  /** only runs of the agent with this name */
   agent?: string;
-  /** only of runs that wait for somebody's decision, or cease to */
+  /** only runs that wait for a decision, or have just stopped waiting */
   waiting?: boolean;
 }
 
-/** Done; there is nothing to say. */
+/** The result of methods that return nothing. */
 export interface Empty {
 }
 
-/** Of server.info. */
+/** The result of server.info. */
 export interface ServerDescription {
   name: string;
   /** of adjourn */
   version: string;
-  /** the subprotocols */
+  /** the WebSocket subprotocols that the server speaks */
   protocol: string[];
   /** name: maximum */
   limits: Record<string, any>;
 }
 
-/** A tool, as whoever decides or executes for it must know it. */
+/** A tool, described for clients that decide its calls or execute them. */
 export interface ToolInfo {
   name: string;
   description: string;
@@ -853,7 +853,7 @@ export interface ToolInfo {
   parameters: Record<string, any>;
   /** JSON Schema of the decision: the tool is gated */
   decision?: Record<string, any>;
-  /** who executes it */
+  /** where its calls execute */
   runs: "server" | "client";
   /** the decision is {approved, reason?} */
   approval?: boolean;
@@ -865,19 +865,19 @@ export interface ToolInfo {
 export interface AgentInfo {
   name: string;
   description: string;
-  /** its id */
+  /** the model's id */
   model: string;
   tools: ToolInfo[];
 }
 
-/** Of agents.list. */
+/** The result of agents.list. */
 export interface AgentList {
   agents: AgentInfo[];
 }
 
-/** Of rpc.discover: what can be asked here, in the terms of OpenRPC, https://spec.open-rpc.org. */
+/** The result of rpc.discover: all methods, as in https://spec.open-rpc.org. */
 export interface OpenRPCDocument {
-  /** the version of that specification */
+  /** version of the OpenRPC specification */
   openrpc: string;
   /** title, version of adjourn */
   info: Record<string, any>;
@@ -887,14 +887,14 @@ export interface OpenRPCDocument {
   "x-notifications"?: Record<string, any>[];
 }
 
-/** Of run.start. The caller is subscribed: events behind `seq` follow. */
+/** The result of run.start. The caller is subscribed: the events after `seq` follow. */
 export interface Started {
   runId: string;
-  /** 0: all events follow, whatever the number of the first */
+  /** 0: all events follow, even if the first one has a large `seq` */
   seq: number;
 }
 
-/** Of run.subscribe and run.unsubscribe: where the run is. */
+/** The result of run.subscribe and run.unsubscribe: the run's current position. */
 export interface Position {
   runId: string;
   status: "running" | "paused" | "completed" | "failed" | "aborted";
@@ -904,7 +904,7 @@ export interface Position {
   stranded?: string;
 }
 
-/** Of run.resume and run.decline: the decision is saved, and counts. */
+/** The result of run.resume and run.decline: the decision is saved and valid. */
 export interface Settled {
   runId: string;
   toolCallId: string;
@@ -912,39 +912,39 @@ export interface Settled {
   seq: number;
 }
 
-/** Of run.claim. */
+/** The result of run.claim. */
 export interface Claimed {
-  /** comes back with the result */
+  /** to be sent with run.result */
   claimToken: string;
-  /** ms since the epoch: when the claim ends without a result; None: with the run */
+  /** ms since the epoch: when the claim expires; None: when the run ends */
   dueAt?: number;
 }
 
-/** Of run.result and run.unclaim: it is saved. */
+/** The result of run.result and run.unclaim: the change is saved. */
 export interface ResultTaken {
   /** of the last event so far */
   seq: number;
 }
 
-/** Of run.abort: how the run ended. */
+/** The result of run.abort: how the run ended. */
 export interface Aborted {
   runId: string;
   status: "running" | "paused" | "completed" | "failed" | "aborted";
   /** of the last event, agent_end */
   seq: number;
-  /** tool calls that would not stop in time */
+  /** ids of tool calls that did not stop in time */
   abandoned: string[];
 }
 
-/** A call that waits, in a list of runs. */
+/** A waiting call, in a list of runs. */
 export interface WaitingCall {
   toolCallId: string;
   toolName: string;
-  /** what for: somebody's decision, or a client that executes it */
+  /** waits for a decision, or for a client that executes it */
   kind: "decision" | "client";
   /** ms since the epoch */
   since?: number;
-  /** ms since the epoch: when the wait, or the claim, expires; None: with the run */
+  /** ms since the epoch: when the wait or the claim expires; None: when the run ends */
   dueAt?: number;
 }
 
@@ -957,76 +957,76 @@ export interface RunSummary {
   createdAt: number;
   /** ms since the epoch */
   updatedAt: number;
-  /** of the last event that is saved */
+  /** of the last saved event */
   seq: number;
   /** first words of the last user message, one line of at most 100 characters */
   title?: string;
   /** calls that wait for a decision or a client */
   pending: number;
-  /** the first of them, at most MAX_LISTED_CALLS */
+  /** the first pending calls, at most MAX_LISTED_CALLS */
   calls?: WaitingCall[];
-  /** ms since the epoch: since when a call has waited for a decision */
+  /** ms since the epoch: start of the longest wait for a decision */
   waitingSince?: number;
-  /** ms since the epoch: when the first of these waits expires */
+  /** ms since the epoch: when the first wait or claim expires */
   dueAt?: number;
   /** ms since the epoch: when a paused run is aborted, an ended one deleted; None: never */
   expiresAt?: number;
-  /** who started it, where that is known */
+  /** the principal that started the run; None: unknown */
   startedBy?: string;
-  /** the code it needs is not loaded */
+  /** the server has not loaded the code that the run needs */
   stranded: boolean;
-  /** it is in no list any more */
+  /** the run was deleted */
   deleted?: boolean;
 }
 
-/** Of run.list. */
+/** The result of run.list. */
 export interface RunPage {
   runs: RunSummary[];
-  /** absent: no more */
+  /** cursor of the next page; absent: this is the last */
   after?: string;
 }
 
-/** Of run.get, and the params of run.snapshot: the state after event `seq`, or a part of it, where it is long. The parts of run.snapshot follow each other, with nothing else of that run in between; a client joins their `messages`, `pending` and `tools` until one has no `next`. All else is in the first. The pages of run.get may differ in `seq`: a client joins their `messages`, which are only ever added to, and takes all else from the last page. */
+/** The result of run.get, and the params of run.snapshot: the state after event `seq`, or a part of a long state. The parts of a run.snapshot come one after another, without other notifications of that run between them. A client joins their `messages`, `pending` and `tools` until a part has no `next`. The first part has all other fields. The pages of run.get may differ in `seq`. A client joins their `messages`, which only grow, and takes all other fields from the last page. */
 export interface RunSnapshot {
   runId: string;
   seq: number;
   snapshot: Snapshot;
-  /** messages before the first one in it */
+  /** number of messages before this part */
   from?: number;
-  /** `from` of the part or page that follows; absent: the last */
+  /** `from` of the next part or page; absent: this is the last */
   next?: number;
-  /** of run.get: why the run can't go on in this server, for people */
+  /** only in run.get: why the run can't go on in this server, for people */
   stranded?: string;
 }
 
-/** Of run.timeline: a page of entries. They are only ever added to. */
+/** The result of run.timeline: a page of entries. Later entries are added, and existing ones never change. */
 export interface Timeline {
   runId: string;
   entries: (TimelineInput | TimelineMessage | TimelineDecision | TimelineResult | TimelineEnd)[];
-  /** entries before the first one in it */
+  /** number of entries before this page */
   from: number;
-  /** `from` of the page that follows; absent: the last */
+  /** `from` of the next page; absent: this is the last */
   next?: number;
 }
 
 /** JSON-RPC's error member. */
 export interface ErrorObject {
-  /** JSON-RPC's own, or as in `errors` */
+  /** JSON-RPC's own code, or one of `errors` */
   code: number;
   /** for a person */
   message: string;
-  /** for a program: `type`, and what that error carries */
+  /** for a program: `type`, and the error's other fields */
   data?: Record<string, any>;
 }
 
-/** The params of run.unsubscribed: the server has ended a subscription, whose run goes on. */
+/** The params of run.unsubscribed: the server has ended a subscription. The run itself goes on. */
 export interface RunUnsubscribed {
   runId: string;
   /** why */
   error: ErrorObject;
 }
 
-/** The params of runs.unwatched: the server has ended `runs.watch`. Watch again, and list the runs anew. */
+/** The params of runs.unwatched: the server has ended `runs.watch`. Watch again, and read the list of runs again. */
 export interface RunsUnwatched {
   /** why */
   error: ErrorObject;
