@@ -1,4 +1,4 @@
-"""The runtime: the actor system, its runs, and all that brings them into memory, carries them on and lets them rest."""
+"""The runtime: the actor system and its runs, from activation and recovery to passivation."""
 
 from .alone import DecisionNeeded
 from .run import Run

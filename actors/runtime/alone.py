@@ -1,4 +1,4 @@
-"""One run of an agent, in a system of its own: what `Agent.run_sync` does."""
+"""Implements `Agent.run_sync`: one run of an agent, in an actor system of its own."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -15,7 +15,7 @@ __all__ = ["DecisionNeeded", "run_alone"]
 
 
 class DecisionNeeded(ProgramError):
-    """The run of `Agent.run_sync` waits for a decision or a client, and is lost. `pending`: the calls that wait."""
+    """The run of `Agent.run_sync` needs a decision or a client's result, and is lost. `pending`: the waiting calls."""
 
     def __init__(self, pending: Sequence[PendingCall]) -> None:
         names = ", ".join(call.tool_name for call in pending)
@@ -29,7 +29,7 @@ class DecisionNeeded(ProgramError):
 def run_alone(
     agent: Agent, given: str | Sequence[Message], decide: Callable[[PendingCall], Any] | None = None, /
 ) -> Snapshot:
-    """As `Agent.run_sync`."""
+    """Runs an agent and returns the final state. As `Agent.run_sync`."""
     if trio.lowlevel.in_trio_run():
         raise RuntimeError("run_sync blocks, and a trio loop runs in this thread: use open_actor_system")
     return trio.run(_run, agent, given, decide)

@@ -1,4 +1,4 @@
-"""What a program holds of a run: to watch it, to wait for it, to answer and to stop it. No state of its own."""
+"""The handle on one run: watches it, waits for it, decides its calls and ends it. Has no state of its own."""
 
 import hashlib
 import hmac
@@ -31,12 +31,12 @@ from .runtime import Runtime
 __all__ = ["Run"]
 
 KEEPALIVE_S = 15.0
-ABORT_TRIES = 3  # where the actor of an aborted run ends without it
-GRACE_S = 0.5  # beyond the time in which a thread may stop
+ABORT_TRIES = 3  # an actor may end before it finishes the abort
+GRACE_S = 0.5  # waited beyond `cleanup_s`, the time that a thread has to stop
 
 
 class Run:
-    """A handle on a run, live or not. Any number of them may exist, in any task; dropping one changes nothing."""
+    """A handle on a run, in memory or not. A run may have any number of handles; dropping one changes nothing."""
 
     __slots__ = ("_runtime", "id")
 
@@ -46,17 +46,19 @@ class Run:
 
     @asynccontextmanager
     async def events(self, after: int | None = 0) -> AsyncGenerator[AsyncIterator[Envelope | RunSnapshot]]:
-        """The run's events, in order, each exactly once: `async with run.events() as events: async for ...`.
+        """Yields the run's events in order, each exactly once: `async with run.events() as events: async for ...`.
 
-        Lossless from the first line of the block on: the run waits for a reader that falls about a hundred events
-        behind (the model and `update` do; decisions and aborts don't, so a reader may decide or abort from inside its
-        loop). Leaving the block frees the run; a cancelled reader leaves it so, and the run goes on. Each block has
-        all events to itself; its iterator is for one task.
+        Lossless from the first line of the block: when the reader is about a hundred events behind, the model's
+        stream and `update` wait for it. Decisions and aborts don't wait, so a reader may decide or abort inside its
+        loop. Leaving the block, also by cancellation, lets the run continue. Each block gets all events; its iterator
+        is for one task.
 
-        The iterator ends after `agent_end`, and when the system closes or the run is deleted; it raises StaleEpoch when
-        the store has another owner. Where the events after
-        `after` are no longer kept (0 = all; None = not wanted), the first item is a `RunSnapshot`, which stands
-        for all events up to its `seq`; so does one in between, after a crash or another owner of the store.
+        `after`: the `seq` of the last event already seen; 0: none seen; None: begin with a snapshot. If the events
+        after it are no longer kept, the first item is a `RunSnapshot`, which replaces all events up to its `seq`.
+        A snapshot may also come later, after a crash or when another owner has changed the run.
+
+        The iterator ends after `agent_end`, when the system closes, and when the run is deleted. It raises StaleEpoch
+        when the store has another owner.
 
         Raises: RunNotFound, RecordTooNew, StoreUnavailable.
         """
@@ -68,23 +70,26 @@ class Run:
             reader.close()
 
     async def open_reader(self, after: int | None = 0) -> Reader:
-        """A lossless reader of the run's events in batches, that the caller must close. As `events`.
+        """Returns a lossless reader of the run's events in batches; the caller must close it. `after`: as in `events`.
 
         Raises: RunNotFound, RecordTooNew, StoreUnavailable.
         """
         log = await self.log()
-        # Watched at once: the log of a run that is not in memory lives by its watchers.
+        # No await in between: the log of a run that is not in memory is dropped while nobody watches it.
         return Reader(log, log.open_cursor(after, lossless=True), self._runtime.tenure)
 
     async def sse(
         self, after: int | None = None, *, keepalive_s: float = KEEPALIVE_S, until_rest: bool = False
     ) -> AsyncGenerator[bytes]:
-        """The events as server-sent events, `id: <seq>` and `data: <envelope>`, for one live reader; a reader that is
-        slow gets a snapshot in between (an envelope with `snapshot` instead of `event`; a long one in parts, of which
-        only the last has an id, as `adjourn.protocol.parts` joins them). `after` as in `events`; None
-        begins with a snapshot. A comment comes first, and whenever nothing else has for `keepalive_s`, half a second
-        more or less. Ends as `events` does; with `until_rest` also when the reader is up to date with a run that is
-        parked. Close it (`aclosing`) when leaving early.
+        """Yields the run's events as server-sent events: `id: <seq>` and `data: <envelope>`.
+
+        The run does not wait for this reader: a slow one gets a snapshot (an envelope with `snapshot` instead of
+        `event`). A long snapshot comes in parts, of which only the last has an id; `adjourn.protocol.parts` joins them.
+        The first chunk is a comment; another one comes whenever nothing was sent for `keepalive_s` seconds, within
+        half a second. `after`: as in `events`.
+
+        Ends as `events` does; with `until_rest` also when the run is parked and all its events are sent. Close it
+        (`aclosing`) when leaving early.
 
         Raises: RunNotFound, RecordTooNew, StoreUnavailable.
         """
@@ -107,14 +112,14 @@ class Run:
             cursor.close()
 
     async def log(self) -> EventLog:
-        """The run's event log, for watching it. Watch it at once, without an await in between.
+        """Returns the run's event log. Watch the log at once, without an await in between.
 
         Raises: RunNotFound, RecordTooNew, StoreUnavailable.
         """
         return await self._runtime.registry.logs.open(self.id)
 
     async def head(self) -> Head:
-        """Where the run stands, without what was said in it.
+        """Returns the run's head: its status, open calls and counters, without its messages.
 
         Raises: RunNotFound, RecordTooNew, StoreUnavailable, StaleEpoch.
         """
@@ -123,15 +128,15 @@ class Run:
         return actor.state.head if actor is not None else (await load_record(self._runtime.store, self.id)).head
 
     async def get(self) -> RunSnapshot:
-        """The whole visible state, and the `seq` that it is of. Raises: RunNotFound, RecordTooNew, StoreUnavailable."""
+        """Returns the whole visible state with its `seq`. Raises: RunNotFound, RecordTooNew, StoreUnavailable."""
         item = (await self.log()).snapshot()
         assert isinstance(item.envelope, RunSnapshot)
         stranded = None if item.envelope.snapshot.status in FINAL else await self.stranded()
         return item.envelope if stranded is None else msgspec.structs.replace(item.envelope, stranded=stranded)
 
     async def timeline(self, start: int = 0, *, max_bytes: int = PART_BYTES) -> Timeline:
-        """What happened in the run, from entry number `start` on: as many entries as fit into `max_bytes` of JSON, at
-        least one if there is any. It comes from the store; the run is not activated.
+        """Returns what happened in the run, from entry number `start` on: as many entries as fit into `max_bytes` of
+        JSON, but at least one if there is one. Reads the store; does not activate the run.
 
         Raises: RunNotFound, RecordTooNew, StoreUnavailable, StaleEpoch.
         """
@@ -139,7 +144,7 @@ class Run:
         return timeline_page(await load_record(self._runtime.store, self.id), start, max_bytes)
 
     async def stranded(self) -> str | None:
-        """Why the run can't go on here, in words for people; None if it can.
+        """Returns why the run can't continue in this process, as text for people; None if it can.
 
         Raises: RunNotFound, RecordTooNew, StoreUnavailable, StaleEpoch.
         """
@@ -151,15 +156,16 @@ class Run:
         return self._runtime.contracts.fault(record.head, History(record.journal))
 
     async def snapshot(self) -> Snapshot:
-        """The whole visible state, now. Raises: RunNotFound, RecordTooNew, StoreUnavailable."""
+        """Returns the whole visible state. Raises: RunNotFound, RecordTooNew, StoreUnavailable."""
         return (await self.get()).snapshot
 
     async def wait(self) -> Snapshot:
-        """Wait until the run pauses or is over; at once if it is. Raises: RunNotFound, ShuttingDown, StaleEpoch."""
+        """Waits until the run is paused or over, and returns its state. Raises: RunNotFound, ShuttingDown,
+        StaleEpoch."""
         return await self._wait(paused=True)
 
     async def wait_ended(self) -> Snapshot:
-        """Wait until the run is over, however long. Raises: RunNotFound, ShuttingDown, StaleEpoch."""
+        """Waits until the run is over, and returns its state. Raises: RunNotFound, ShuttingDown, StaleEpoch."""
         return await self._wait(paused=False)
 
     def __await__(self) -> Generator[Any, Any, Snapshot]:
@@ -168,9 +174,9 @@ class Run:
     # Decisions.
 
     async def give(self, given: Input) -> Reply:
-        """Give the run an input from outside; its effect is saved when this returns.
+        """Gives the run an input from outside, and returns its reply once the change is saved.
 
-        Raises: RunNotFound, Stranded, RunEnded, StoreUnavailable, ShuttingDown, and what the input is answered with.
+        Raises: RunNotFound, Stranded, RunEnded, StoreUnavailable, ShuttingDown, and the errors of that input.
         """
         reply, _ = await self._runtime.activation.deliver(self.id, given)
         return reply
@@ -184,14 +190,14 @@ class Run:
         digest: str | None = None,
         arguments: dict[str, Any] | None = None,
     ) -> Reply:
-        """Decide a gated call. Saved when this returns; the tool executes after that.
+        """Decides a gated call. The decision is saved when this returns; the tool executes after that.
 
-        `tool_call_id` may be left out while the run has had exactly one gated call. `digest`: of the input that the
-        decider was shown, from `tool_decision_pending`. `arguments`: edited by the decider, executed in place of the
-        model's, where the tool is `editable`; then `digest` is required.
+        `tool_call_id` may be omitted while the run has had exactly one gated call. `digest`: the digest of the input
+        that was shown, from `tool_decision_pending`. `arguments`: edited arguments, executed instead of the model's,
+        if the tool is `editable`; they require `digest`.
 
         Raises: RunNotFound, DecisionInvalid, DecisionConflict, NotPending, ToolCallIdRequired, RunEnded, Stranded,
-            StoreUnavailable, ShuttingDown. After any of them the call still waits, if it did before.
+            StoreUnavailable, ShuttingDown. None of these errors ends the call's wait.
         """
         given = Decide(decision=decision, tool_call_id=tool_call_id, by=by, digest=digest, arguments=arguments)
         return await self.give(given)
@@ -199,17 +205,18 @@ class Run:
     async def decline(
         self, tool_call_id: str | None = None, *, reason: str | None = None, by: str | None = None
     ) -> Reply:
-        """Say no to a gated call, whatever its schema, or take a call back from clients: it gets an error result.
+        """Declines a gated call, whatever its schema, or withdraws a call offered to clients: the call gets an error
+        result.
 
         Raises: as `resume`.
         """
         return await self.give(Decline(tool_call_id=tool_call_id, by=by, reason=reason))
 
     async def claim(self, tool_call_id: str, *, claimant: str | None = None, by: str | None = None) -> str:
-        """Take a client-side call; returns the token that its result must carry.
+        """Claims a client-side call, and returns the token that its result must carry.
 
-        `claimant`: a random id of one client, kept secret. The client that has claimed a call gets its token again;
-        without it every claim has a token of its own.
+        `claimant`: a random, secret id of one client. The same claimant gets the same token again, so the claim is safe
+        to repeat. None: each claim has a new token.
 
         Raises: RunNotFound, ClaimTaken, NotPending, RunEnded, Stranded, StoreUnavailable, ShuttingDown.
         """
@@ -218,7 +225,7 @@ class Run:
         return token
 
     async def unclaim(self, tool_call_id: str, token: str, *, by: str | None = None) -> Reply:
-        """Give a claimed call back, not executed: it is offered to all clients again.
+        """Gives a claimed call back without a result: the call is offered to all clients again.
 
         Raises: RunNotFound, ClaimTaken, NotPending, RunEnded, Stranded, StoreUnavailable, ShuttingDown.
         """
@@ -227,7 +234,7 @@ class Run:
     async def result(
         self, tool_call_id: str, token: str, result: Any, *, is_error: bool = False, by: str | None = None
     ) -> Reply:
-        """Give the result of a claimed call: text, content blocks, or plain data (for the model as JSON text).
+        """Gives the result of a claimed call: text, content blocks, or plain data, which the model sees as JSON.
 
         Raises: RunNotFound, ClaimTaken, NotPending, RunEnded, InvalidParams, LimitExceeded, Stranded,
             StoreUnavailable, ShuttingDown.
@@ -246,9 +253,9 @@ class Run:
     # The end.
 
     async def abort(self, reason: str = "aborted", *, by: str | None = None) -> Aborted:
-        """Stop the run for good; returns when it is over. Idempotent; of an ended run it tells how it ended.
+        """Ends the run, and returns when it is over. Idempotent: for an ended run, returns how it ended.
 
-        A tool that doesn't stop is left behind after the system's `cleanup_s`; `abandoned` has the id of its call.
+        A tool that does not stop is abandoned after the system's `cleanup_s`; `abandoned` has the id of its call.
 
         Raises: RunNotFound, StoreUnavailable, ShuttingDown.
         """
@@ -264,13 +271,16 @@ class Run:
         raise StoreUnavailable("the run could not be carried to its end; its abort is saved", runId=self.id)
 
     async def delete(self) -> None:
-        """Delete the run; one that isn't over is aborted first. Raises: RunNotFound, StoreUnavailable, ShuttingDown."""
+        """Deletes the run, after aborting it if it is not over.
+
+        Raises: RunNotFound, StoreUnavailable, ShuttingDown.
+        """
         await self.abort("deleted")
-        with suppress(RunNotFound):  # with no retention it is gone by now
+        with suppress(RunNotFound):  # without retention, the abort has deleted it
             await self._runtime.registry.delete((await load_record(self._runtime.store, self.id)).head)
 
     async def _wait(self, *, paused: bool) -> Snapshot:
-        """Wait until the run is over, or else (with `paused`) parked."""
+        """Waits until the run is over or, with `paused`, parked."""
         log = await self.log()
         while not (log.closed or (paused and log.status == "paused")):
             await log.wait_status()
@@ -278,15 +288,15 @@ class Run:
         if log.status not in FINAL:
             self._runtime.tenure.check()
         elif actor is not None:
-            await actor.ref.wait_ended()  # a status is not an end: its task is to be over too
+            await actor.ref.wait_ended()  # the status is final before the actor's task has ended
         if log.status not in FINAL and not (paused and log.status == "paused"):
-            raise ShuttingDown("the process leaves; the run goes on when it is back", runId=self.id)
+            raise ShuttingDown("the process shuts down; the run continues after the restart", runId=self.id)
         snapshot = (log if log.is_loaded else await self.log()).snapshot().envelope
         assert isinstance(snapshot, RunSnapshot)
         return snapshot.snapshot
 
     async def _wait_stopped(self, actor: RunActor) -> None:
-        """Wait for the end of an aborted run; a tool that shields itself from cancellation is left behind in time."""
+        """Waits for the end of an aborted run; after a bound, abandons a tool that is shielded from cancellation."""
         with trio.move_on_after(self._runtime.services.cleanup_s + GRACE_S):
             await actor.ref.wait_ended()
             return
@@ -305,14 +315,14 @@ class Run:
 
 
 async def _envelopes(reader: Reader) -> AsyncGenerator[Envelope | RunSnapshot]:
-    await trio.lowlevel.checkpoint()  # the one: what is there already comes without any
+    await trio.lowlevel.checkpoint()  # the only one: `take` does not checkpoint while events are ready
     while batch := await reader.take():
         for envelope in batch:
             yield envelope
 
 
 def _chunks(items: Sequence[Item]) -> Iterator[bytes]:
-    """Server-sent events, joined but for the parts of snapshots."""
+    """Yields server-sent events: all events joined into one chunk, a snapshot's parts one by one."""
     if not items[0].is_snapshot:
         yield b"".join([encode_event(item.encoded("json"), id=item.seq) for item in items])
         return
@@ -324,7 +334,7 @@ def _chunks(items: Sequence[Item]) -> Iterator[bytes]:
 
 
 def _token_of(claimant: str, run_id: str, tool_call_id: str, by: str | None) -> str:
-    """The token of a claimant's claim: the same each time, so that it need not be stored to be given again."""
+    """Returns the token of a claimant's claim. It is the same each time, so no token is stored."""
     said = json.dumps(["claim", run_id, tool_call_id, by])
     return hmac.new(claimant.encode(), said.encode(), hashlib.sha256).hexdigest()
 

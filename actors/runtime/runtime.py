@@ -1,4 +1,4 @@
-"""The parts of one actor system, put together: the handles in `run.py` and `system.py` reach the runs through them."""
+"""Builds the parts of one actor system and connects them. The handles in `run.py` and `system.py` use them."""
 
 import logging
 from collections.abc import Callable, Iterable, Mapping
@@ -33,13 +33,13 @@ __all__ = ["Runtime"]
 
 logger = logging.getLogger("adjourn.system")
 
-LEAVING_S = 1.0  # for cancelled runs to end, before those are named that don't
+LEAVING_S = 1.0  # for cancelled runs to end; the log then names those that don't
 
 
 class Runtime:
     """All parts of one system, for its handles and for tests.
 
-    `is_clean` says that the store's owner before left in order.
+    `is_clean`: the store's previous owner shut down in order.
     """
 
     def __init__(
@@ -106,7 +106,7 @@ class Runtime:
         self.thread_friendly = thread_friendly  # for other rooms that wait for a thread
 
     async def open(self) -> None:
-        """Count the runs, and start what works beside them. Raises: StoreUnavailable."""
+        """Counts the runs, and starts the background actors. Raises: StoreUnavailable."""
         await self.count.read()
         recovery = Recovery(self.store, self.activation, self.contracts, self.changes, is_clean=self._is_clean)
         for spec in (
@@ -119,7 +119,7 @@ class Runtime:
             self.supervisor.start_child(spec)
 
     async def close(self, drain_s: float) -> None:
-        """Refuse new work, wait up to `drain_s` until nothing is under way, and take every run out of memory."""
+        """Refuses new work, waits up to `drain_s` seconds for running runs, and takes every run out of memory."""
         with trio.move_on_after(drain_s, shield=True):
             await self.registry.drain()
         self.registry.leave()
@@ -127,18 +127,18 @@ class Runtime:
             await self.registry.wait_empty()
         for actor in self.registry.active.values():
             tools = ", ".join(actor.executing) or "no tool"
-            logger.warning("this system can't leave yet: run %s does not stop (%s)", actor.state.head.id, tools)
+            logger.warning("this system can't close yet: run %s does not stop (%s)", actor.state.head.id, tools)
 
     def thread_friendly(self) -> AbstractContextManager[object]:
-        """A context manager in which other threads get Python's global lock, however busy this loop is."""
+        """Returns a context manager in which other threads get Python's global lock even if this loop is busy."""
         return thread_friendly()
 
     def now(self) -> int:
-        """The time, ms since the epoch."""
+        """Returns the time, in ms since the epoch."""
         return int(self._clock() * 1000)
 
     async def _stop_chores(self, mailbox: Mailbox[None]) -> None:
-        """The actor that stops the others once the store has another owner."""
+        """The actor that stops the sweeper and recovery when the store gets another owner."""
         await self.tenure.wait_over()
         for name in ("sweeper", "recovery"):
             await self.supervisor.stop_child(name)
@@ -150,7 +150,7 @@ class Runtime:
 
 
 def _widened(bounds: Bounds, agents: Iterable[Agent]) -> Bounds:
-    """The bounds, with those of inputs and results as wide as the widest of the agents' own."""
+    """Returns the bounds, with the largest input and result bounds of any agent."""
     limits = [agent.limits for agent in agents] or [Limits()]
     return replace(
         bounds,

@@ -1,6 +1,6 @@
-"""The actor system: the verbs by which a program, or a gateway, reaches any run, in memory or not.
+"""The actor system: what a program or the gateway calls to start, list and reach runs, in memory or not.
 
-Each verb on a run is the one of its handle in `run.py`; which runs are in memory is `registry.py`'s business.
+A method on one run calls the same method of its handle, in `run.py`. `registry.py` has the runs in memory.
 """
 
 import logging
@@ -42,13 +42,13 @@ __all__ = ["ActorSystem", "open_actor_system"]
 
 logger = logging.getLogger("adjourn.system")
 
-RELEASE_S = 5.0  # for the store to take note that its owner leaves
+RELEASE_S = 5.0  # for the store to save that its owner left in order
 
 
 class ActorSystem:
-    """The runs of one store, and the agents that they may be of. Open it with `open_actor_system`.
+    """The runs of one store, and the agents that they may use. Open it with `open_actor_system`.
 
-    `runtime` has the parts that it is made of, for tests and for who looks inside; they may change with any version.
+    `runtime` has the system's parts, for tests and debugging; they may change with any version.
     """
 
     def __init__(self, runtime: Runtime) -> None:
@@ -56,12 +56,12 @@ class ActorSystem:
 
     @property
     def agents(self) -> Mapping[str, Agent]:
-        """The agents that runs may be of, by name."""
+        """The loaded agents, by name."""
         return self.runtime.agents
 
     @property
     def bounds(self) -> Bounds:
-        """The most that values from outside may take; of inputs and results, the most that any agent here allows."""
+        """The size bounds of values from outside. For inputs and results: the largest bound of any loaded agent."""
         return self.runtime.bounds
 
     async def start(
@@ -76,16 +76,16 @@ class ActorSystem:
         options: ModelOptions | None = None,
         limits: RunLimits | None = None,
     ) -> Run:
-        """Begin a run; it is saved when this returns. Text stands for one user message.
+        """Begins a run and returns its handle; the run is saved then. A text `input` is one user message.
 
-        With a `run_id` of your own the call may be repeated: the same agent, input, `by`, `after`, `options` and
-        `limits` give the same run.
-        `after`: the id of a run that this one goes on from: all that was said in it stands before the input, at most
-        the system's `max_history_bytes`.
-        `options`: of this run's model calls. What they leave at its default is the agent's. They are recorded, so they
-        hold after a restart too; headers are not recorded, and so not taken here.
-        `limits`: of this run alone, recorded with it. They only tighten the agent's: looser ones are InvalidParams, as
-        is a `max_cost` for a model without prices.
+        `run_id`: makes the call safe to repeat: the same agent, input, `by`, `after`, `options` and `limits` return the
+        same run.
+        `after`: the id of a run to continue from. Its messages, at most the system's `max_history_bytes`, come before
+        the input.
+        `options`: for this run's model calls; fields left at their default come from the agent's options. They are
+        recorded, so they also apply after a restart. Headers are never recorded, so they are refused here.
+        `limits`: for this run alone, recorded with it. Limits looser than the agent's raise InvalidParams, and so does
+        `max_cost` if the model has no prices.
 
         Raises: AgentNotFound, InvalidParams, LimitExceeded, RunIdConflict, RunNotFound (of `after`), StoreUnavailable,
             ShuttingDown.
@@ -104,7 +104,7 @@ class ActorSystem:
         return self.run(begun)
 
     def run(self, run_id: str) -> Run:
-        """A handle on a run, whether it exists or not: its methods will tell."""
+        """Returns the handle on a run without looking it up: its methods raise RunNotFound if there is no such run."""
         return Run(self.runtime, run_id)
 
     async def resume(
@@ -117,21 +117,21 @@ class ActorSystem:
         digest: str | None = None,
         arguments: dict[str, Any] | None = None,
     ) -> Reply:
-        """Decide a gated call. As `Run.resume`."""
+        """Decides a gated call. As `Run.resume`."""
         return await self.run(run_id).resume(decision, tool_call_id, by=by, digest=digest, arguments=arguments)
 
     async def decline(
         self, run_id: str, tool_call_id: str | None = None, *, reason: str | None = None, by: str | None = None
     ) -> Reply:
-        """Say no to a gated call. As `Run.decline`."""
+        """Declines a gated call. As `Run.decline`."""
         return await self.run(run_id).decline(tool_call_id, reason=reason, by=by)
 
     async def claim(self, run_id: str, tool_call_id: str, *, claimant: str | None = None, by: str | None = None) -> str:
-        """Take a client-side call. As `Run.claim`."""
+        """Claims a client-side call. As `Run.claim`."""
         return await self.run(run_id).claim(tool_call_id, claimant=claimant, by=by)
 
     async def unclaim(self, run_id: str, tool_call_id: str, token: str, *, by: str | None = None) -> Reply:
-        """Give a claimed call back. As `Run.unclaim`."""
+        """Gives a claimed call back. As `Run.unclaim`."""
         return await self.run(run_id).unclaim(tool_call_id, token, by=by)
 
     async def result(
@@ -144,31 +144,31 @@ class ActorSystem:
         is_error: bool = False,
         by: str | None = None,
     ) -> Reply:
-        """Give the result of a claimed call. As `Run.result`."""
+        """Gives the result of a claimed call. As `Run.result`."""
         return await self.run(run_id).result(tool_call_id, token, result, is_error=is_error, by=by)
 
     async def abort(self, run_id: str, reason: str = "aborted", *, by: str | None = None) -> Aborted:
-        """Stop a run for good. As `Run.abort`."""
+        """Ends a run. As `Run.abort`."""
         return await self.run(run_id).abort(reason, by=by)
 
     async def delete(self, run_id: str) -> None:
-        """Delete a run; one that isn't over is aborted first. As `Run.delete`."""
+        """Deletes a run, after aborting it if it is not over. As `Run.delete`."""
         await self.run(run_id).delete()
 
     async def get(self, run_id: str) -> RunSnapshot:
-        """The whole visible state of a run. As `Run.get`."""
+        """Returns the whole visible state of a run. As `Run.get`."""
         return await self.run(run_id).get()
 
     async def timeline(self, run_id: str, start: int = 0, *, max_bytes: int = PART_BYTES) -> Timeline:
-        """A page of what happened in a run. As `Run.timeline`."""
+        """Returns a page of what happened in a run. As `Run.timeline`."""
         return await self.run(run_id).timeline(start, max_bytes=max_bytes)
 
     async def head(self, run_id: str) -> Head:
-        """Where a run stands, without what was said in it. As `Run.head`."""
+        """Returns a run's head, without its messages. As `Run.head`."""
         return await self.run(run_id).head()
 
     async def log(self, run_id: str) -> EventLog:
-        """A run's event log, for watching it at once. As `Run.log`."""
+        """Returns a run's event log, to be watched at once. As `Run.log`."""
         return await self.run(run_id).log()
 
     async def list(
@@ -180,7 +180,8 @@ class ActorSystem:
         limit: int = 100,
         after: str | None = None,
     ) -> Page:
-        """A page of heads, newest first: of runs in a status, of an agent, that wait for somebody's decision.
+        """Returns a page of heads, newest first. Filters: `status`; `agent`; `waiting`: only runs with a call that
+        waits for a decision or a client.
 
         Raises: InvalidParams, StoreUnavailable, StaleEpoch.
         """
@@ -189,9 +190,9 @@ class ActorSystem:
         return await store.list(status=status, agent=agent, waiting=waiting, limit=limit, after=after)
 
     async def stranded(self, head: Head) -> str | None:
-        """Why a run can't go on here, in words for people; None if it can.
+        """Returns why a run can't continue in this process, as text for people; None if it can.
 
-        The record is loaded only where the agent has changed since the run began.
+        Loads the record only if the agent has changed since the run began.
 
         Raises: RunNotFound, RecordTooNew, StoreUnavailable, StaleEpoch.
         """
@@ -200,14 +201,17 @@ class ActorSystem:
         return fault if is_known else await self.run(head.id).stranded()
 
     def watch_changes(self, watcher: Callable[[Head, bool], None]) -> Callable[[], None]:
-        """Call `watcher(head, deleted)` after each save; returns what ends it. The watcher must not wait."""
+        """Calls `watcher(head, deleted)` after each save and deletion; returns the function that stops this.
+
+        The watcher must neither wait nor raise.
+        """
         return self.runtime.changes.watch(watcher)
 
     async def wait_lost(self) -> None:
-        """Wait until another process has become the store's owner; this system is of no use then.
+        """Waits until another process has become the store's owner, which makes this system useless.
 
-        It is noticed at the first write that the store refuses. From then on everything here raises StaleEpoch,
-        watchers and waiters too, and all runs have left memory.
+        The system notices this when the store refuses a write. From then on all methods, watchers and waiting tasks
+        raise StaleEpoch, and no run is in memory.
 
         Raises: StaleEpoch, always.
         """
@@ -215,12 +219,12 @@ class ActorSystem:
         self.runtime.tenure.check()
 
     def under_way(self) -> tuple[Head, ...]:
-        """The runs in memory that have not come to rest: what leaving the block waits for. Any thread may ask."""
+        """Returns the heads of the runs that shutting down would wait for. Safe to call from any thread."""
         actors = tuple(self.runtime.registry.active.values())
         return tuple(actor.state.head for actor in actors if not actor.at_rest)
 
     def statistics(self) -> SystemStatistics:
-        """What the system holds in memory now."""
+        """Returns what the system holds in memory now."""
         registry, budget = self.runtime.registry, self.runtime.resting.budget
         logs = registry.logs.live.keys() | registry.logs.recent.keys()
         return SystemStatistics(
@@ -231,7 +235,7 @@ class ActorSystem:
         )
 
     async def close_store(self) -> None:
-        """Close the store under what is under way, for a process that ends by force: nothing is saved any more."""
+        """Closes the store without waiting for runs, for a forced exit: nothing is saved any more."""
         await self.runtime.store.aclose()
 
     def _agent(self, agent: Agent | str) -> Agent:
@@ -252,7 +256,7 @@ def _by_name(agents: Iterable[Agent]) -> dict[str, Agent]:
 
 
 def _check_loops(agents: Iterable[Agent]) -> None:
-    """Raises: InvalidParams for an agent with a tool that needs an asyncio loop, of which there is none."""
+    """Checks that no tool needs an asyncio loop. Raises: InvalidParams."""
     for agent in agents:
         for tool in agent.tools:
             if tool.loop is not None:
@@ -264,7 +268,7 @@ def _check_loops(agents: Iterable[Agent]) -> None:
 
 
 async def _open_models(agents: Iterable[Agent], stack: AsyncExitStack) -> None:
-    """Give the models what they keep between calls, for as long as the stack."""
+    """Opens what models keep between calls, such as connections, until the stack closes."""
     for model in {id(agent.language_model): agent.language_model for agent in agents}.values():
         opened: Callable[[], AbstractAsyncContextManager[object]] | None = getattr(model, "opened", None)
         if opened is not None:
@@ -272,7 +276,7 @@ async def _open_models(agents: Iterable[Agent], stack: AsyncExitStack) -> None:
 
 
 async def _release(store: Store, tenure: Tenure) -> None:
-    """Leave the store in order, so that what goes on in its runs is no crash to the next owner."""
+    """Releases the store in order, so that the next owner does not count running runs as crashed."""
     if tenure.is_over:
         return
     with trio.move_on_after(RELEASE_S, shield=True):
@@ -281,7 +285,7 @@ async def _release(store: Store, tenure: Tenure) -> None:
         except StaleEpoch as refusal:
             tenure.end(refusal)
         except Exception as error:
-            logger.warning("the store does not take note that this process leaves in order: %s", error)
+            logger.warning("could not save that this process left the store in order: %s", error)
 
 
 @names_parameters
@@ -302,33 +306,35 @@ async def open_actor_system(
     clock: Callable[[], float] | None = None,
     host_loop: HostLoop | None = None,
 ) -> AsyncGenerator[ActorSystem]:
-    """The runs of a store, alive for as long as the block.
+    """Opens a store and carries on its runs until the block ends.
 
-    Runs that were live when the last owner died go on by themselves; parked ones cost nothing until they are called.
-    Leaving the block refuses new work, gives what is under way `drain_s` seconds to come to rest, and leaves the rest
-    to the next owner's recovery. Left by an error or a cancellation, it doesn't wait. No task is left after it.
+    Runs that were running when the last owner died continue by themselves; parked ones stay in the store until a
+    message comes. Leaving the block refuses new work, waits up to `drain_s` seconds for running runs to park or end,
+    and leaves the others to the next owner's recovery. Leaving it by an error or cancellation does not wait. No task
+    is left running.
 
-    Where another process becomes the store's owner, everything raises StaleEpoch: see `ActorSystem.wait_lost`.
+    If another process becomes the store's owner, everything raises StaleEpoch: see `ActorSystem.wait_lost`.
 
     Args:
-        agents: all that runs may be of; a stored run whose agent isn't here stays put, as `stranded`.
+        agents: the agents that runs may use. A stored run whose agent is missing is `stranded`: it stays unchanged.
         store: an open store, or an address (`memory:`, `sqlite:///runs.db`) to open for the block.
-        passivate_after_s: how long a parked run stays in memory, and the log of an ended one for who reconnects.
-        cleanup_s: how long an aborted run waits for a blocking tool's thread before it leaves it behind.
+        drain_s: seconds that leaving the block waits for running runs.
+        passivate_after_s: seconds that a parked run, or the log of an ended one, stays in memory.
+        cleanup_s: seconds that an aborted run waits for a blocking tool's thread before it abandons it.
         max_threads: how many blocking tools execute at once.
-        max_runs: how many runs there may be that are not over, parked ones included; then no new one begins.
-        memory_budget_bytes: how much the runs in memory and their logs may take, about. Above it, what has been at rest
-            longest leaves memory at once. What is under way, or watched, stays, but it counts.
-        max_history_bytes: how long the transcript may be that a run goes on from (`after`), as JSON.
-        store_timeout_s: how long a call of the store may take, and a quarter of that more; then it raises
-            StoreUnavailable, and what hangs holds nobody, on leaving the block neither.
-        bounds: how much metadata, decisions, edited arguments and reasons may take. Inputs and results are bounded by
-            their agent's `Limits`.
-        clock: seconds since the epoch, for tests: it is taken as it is. None: the machine's, as a `WallClock`, which
-            believes a jump by more than a minute only after three minutes.
-        host_loop: where tools execute that were declared with `loop="asyncio"`; `open_threaded_system` gives it.
+        max_runs: how many runs may be unfinished, parked ones included; above it, no new run begins.
+        memory_budget_bytes: about how much memory runs and their logs may take. Above it, parked runs and logs of ended
+            ones leave memory at once, the longest at rest first. Running and watched runs count, but stay.
+        max_history_bytes: the largest transcript, as JSON, that a run may continue from (`after`).
+        store_timeout_s: seconds after which a call of the store raises StoreUnavailable, up to a quarter late. A
+            store that hangs can't block the program, not even when the block ends.
+        bounds: the largest metadata, decisions, edited arguments and reasons. The agent's `Limits` bound inputs and
+            results.
+        clock: returns seconds since the epoch, for tests. None: the machine's clock through a `WallClock`, which
+            ignores a jump of more than a minute until it has lasted three minutes.
+        host_loop: executes tools declared with `loop="asyncio"`; `open_threaded_system` provides it.
 
-    Raises: InvalidParams, for a tool whose loop is missing or an address that is none; RuntimeError outside of trio;
+    Raises: InvalidParams for a tool whose loop is missing or an invalid address; RuntimeError outside of trio;
         StoreInUse, StoreUnavailable, StoreCorrupt, StoreTooNew.
     """
     check_trio("open_actor_system")
@@ -338,10 +344,10 @@ async def open_actor_system(
     async with AsyncExitStack() as stack:
         if isinstance(store, str):
             store = await stack.enter_async_context(open_store(store))
-        await stack.enter_async_context(watched(store, store_timeout_s))  # also while the store is left
+        await stack.enter_async_context(watched(store, store_timeout_s))  # first, so also while the store is released
         acquired = await store.acquire(f"{platform.node()}:{os.getpid()}")
         tenure = Tenure(acquired.epoch)
-        stack.push_async_callback(_release, store, tenure)  # when all runs have left
+        stack.push_async_callback(_release, store, tenure)  # called when no run is in memory any more
         await _open_models(known.values(), stack)
         supervisor = await stack.enter_async_context(open_supervisor())
         runtime = Runtime(

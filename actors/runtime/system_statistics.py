@@ -1,4 +1,4 @@
-"""What an actor system holds in memory. Data only."""
+"""The figures of an actor system's memory. Data only."""
 
 from dataclasses import dataclass
 
@@ -10,10 +10,10 @@ class SystemStatistics:
     """What a system held at one moment."""
 
     active_runs: int
-    """Runs in memory: under way, or parked for less than `passivate_after_s`."""
+    """Runs in memory: running, or parked for less than `passivate_after_s`."""
     kept_logs: int
-    """Event logs of runs that are not in memory: they are watched, or the run has ended a short while ago."""
+    """Event logs of runs that are not in memory: the run is watched, or ended a short while ago."""
     held_bytes: int
-    """What all of these take in memory, about."""
+    """About how many bytes of memory these runs and all logs take."""
     budget_bytes: int
-    """What they may take before what is at rest leaves."""
+    """`memory_budget_bytes`: above it, parked runs and unwatched logs leave memory."""

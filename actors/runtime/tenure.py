@@ -1,4 +1,4 @@
-"""Whether this system still owns its store. Another owner is noticed when it refuses a write; then all of this ends."""
+"""Whether this system still owns its store. It learns of a new owner when the store refuses a write, and then stops."""
 
 import logging
 from collections.abc import Callable
@@ -13,7 +13,7 @@ logger = logging.getLogger("adjourn.system")
 
 
 class Tenure:
-    """The time for which this system owns the store, with its `epoch`. `lost` is called once, when that is over."""
+    """This system's ownership of the store, with its `epoch`. Calls `lost` once, when the ownership is over."""
 
     def __init__(self, epoch: int) -> None:
         self.epoch = epoch
@@ -22,23 +22,23 @@ class Tenure:
 
     @property
     def is_over(self) -> bool:
-        """Whether the store has another owner, as far as is known."""
+        """Whether this system knows that the store has another owner."""
         return self._over.is_set()
 
     def check(self) -> None:
-        """Check that what is in memory still counts. Raises: StaleEpoch."""
+        """Checks that this system still owns the store, as far as it knows. Raises: StaleEpoch."""
         if self.is_over:
-            raise StaleEpoch("the store has a newer owner: this process neither shows nor changes its runs any more")
+            raise StaleEpoch("the store has a new owner: this process can't read or change its runs any more")
 
     def end(self, refusal: StaleEpoch) -> None:
-        """Note that the store has refused a write. Idempotent."""
+        """Notes that the store has refused a write. Idempotent."""
         if not self.is_over:
-            logger.error("this process has lost its store, and leaves all runs to the new owner: %s", refusal)
+            logger.error("this process has lost its store; the new owner carries on all runs: %s", refusal)
             self._over.set()
             self.lost()
 
     async def wait_over(self) -> None:
-        """Wait until the store has another owner."""
+        """Waits until this system knows that the store has another owner."""
         await self._over.wait()
 
 

@@ -149,7 +149,7 @@ async def test_a_system_that_cannot_leave_says_which_tool_holds_it(
         async with open_test_system(agent, drain_s=1) as system:
             await system.start(agent, "go", run_id="r1")
             await wait_all_tasks_blocked()
-    (said,) = [record.getMessage() for record in caplog.records if "can't leave" in record.getMessage()]
+    (said,) = [record.getMessage() for record in caplog.records if "can't close" in record.getMessage()]
     assert "r1" in said
     assert "migrate" in said
 
