@@ -1,4 +1,4 @@
-"""Who is told of runs that were saved or deleted. No I/O."""
+"""The watchers that are called when runs are saved or deleted. No I/O."""
 
 from collections.abc import Callable
 from functools import partial
@@ -17,17 +17,17 @@ class Changes:
         self._watchers: set[Watcher] = set()
 
     def watch(self, watcher: Watcher) -> Callable[[], None]:
-        """Call `watcher(head, deleted)` after each save and deletion; returns the function that ends it."""
+        """Calls `watcher(head, deleted)` after each save and deletion; returns the function that stops this."""
         self._watchers.add(watcher)
         return partial(self._watchers.discard, watcher)
 
     def saved(self, head: Head) -> None:
-        """Tell the watchers that a run was saved."""
+        """Tells the watchers that a run was saved."""
         if self._watchers:
             for watcher in tuple(self._watchers):
                 watcher(head, False)
 
     def deleted(self, head: Head) -> None:
-        """Tell the watchers that a run was deleted."""
+        """Tells the watchers that a run was deleted."""
         for watcher in tuple(self._watchers):
             watcher(head, True)

@@ -1,4 +1,4 @@
-"""One watcher of an event log: its place in the ring. What a log keeps for its watchers is `eventlog.py`'s business."""
+"""A cursor: one watcher's place in the ring of an event log (`eventlog.py`)."""
 
 from collections.abc import Callable
 from typing import Protocol
@@ -11,11 +11,11 @@ from .ring import Ring
 __all__ = ["BELOW", "Cursor"]
 
 BELOW = -1  # a place below every ring
-MAX_TAKEN = 1024  # items at once, unless the watcher says how many
+MAX_TAKEN = 1024  # the default limit of `take`
 
 
 class Watched(Protocol):
-    """What a cursor needs of the log that it is a place in."""
+    """The part of an event log that its cursors use."""
 
     ring: Ring
 
@@ -25,47 +25,47 @@ class Watched(Protocol):
         ...
 
     def items(self, first: int, limit: int) -> list[Item]:
-        """The items of the ring from index `first` on, at most `limit`."""
+        """Returns the ring's items from index `first` on, at most `limit`."""
         ...
 
     def snapshot(self) -> Item:
-        """The state at the latest event."""
+        """Returns the state at the latest event."""
         ...
 
     def cursor_waits(self) -> None:
-        """Hear that a cursor has taken all there is."""
+        """Notes that a cursor has taken all items."""
         ...
 
     def caught_up(self) -> None:
-        """Hear that a lossless cursor has moved on."""
+        """Notes that a lossless cursor has advanced."""
         ...
 
     def remove_cursor(self, cursor: "Cursor") -> None:
-        """Take a cursor off the watchers."""
+        """Removes a cursor from the watchers."""
         ...
 
 
 class Cursor:
     """One watcher's place in a log. `EventLog.watch` and `EventLog.open_cursor` make it.
 
-    `after`: the last event that the watcher has seen; 0: it has seen none. Within the ring, the watcher gets exactly
-    the events that follow; below the floor, above the latest, or None: a snapshot first.
+    `after`: the `seq` of the last event that the watcher has seen; 0: none seen. If the ring has all later events, the
+    watcher gets exactly those. If not, if `after` is above the latest `seq`, or None: it gets a snapshot first.
 
-    `wake`: called once, after `take` gave nothing, when there is something to take again or no event will follow. It
-    must neither wait nor raise.
+    `wake`: called once after `take` returned nothing, when there is something to take or no event will follow. It must
+    neither wait nor raise.
     """
 
     __slots__ = ("_armed", "_log", "_wake", "lossless", "place")
 
     def __init__(self, log: "Watched", place: int, lossless: bool, wake: Callable[[], None] | None) -> None:
         self._log = log
-        self.place = place  # in the log's ring, of the next event to take
+        self.place = place  # of the next event to take, in the log's ring
         self.lossless = lossless
         self._wake = wake
         self._armed = False
 
     def take(self, limit: int = MAX_TAKEN) -> list[Item]:
-        """The next items, at most `limit`; empty when the watcher is up to date, and then `wake` is armed."""
+        """Returns the next items, at most `limit`. If there are none, `wake` will be called at the next change."""
         log = self._log
         ring = log.ring
         first = self.place - ring.base
@@ -83,9 +83,10 @@ class Cursor:
         return items
 
     async def wait_more(self) -> None:
-        """Wait, after `take` gave nothing, until it is worth another call. For a cursor without a `wake` of its own.
+        """Waits, after `take` returned nothing, until `take` has something or no event will follow. For a cursor
+        without its own `wake`.
 
-        Cancelled, it has taken nothing.
+        If cancelled, nothing was taken.
         """
         if self._armed:
             woken = trio.Event()
@@ -94,16 +95,16 @@ class Cursor:
 
     @property
     def finished(self) -> bool:
-        """Whether all events have been taken and no other will follow."""
+        """Whether all events have been taken and none will follow."""
         return self._log.closed and self.place == self._log.ring.top
 
     def notify(self) -> None:
-        """Call `wake`, if the watcher waits for it."""
+        """Calls `wake`, if the watcher waits for it."""
         if self._armed and self._wake is not None:
             self._armed = False
             self._wake()
 
     def close(self) -> None:
-        """Stop watching; `wake` isn't called any more. Idempotent."""
+        """Stops watching; `wake` is not called any more. Idempotent."""
         self._armed = False
         self._log.remove_cursor(self)

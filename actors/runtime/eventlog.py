@@ -1,9 +1,9 @@
-"""The bounded log of one run's events: their fold into a snapshot, and their watchers. No I/O; publishing never waits.
+"""The bounded log of one run's events, with its snapshot and its watchers. No I/O; publishing never waits.
 
-The log keeps the latest events in a ring (`ring.py`), and a fold of all events that have left it. A watcher is a cursor
-into the ring (`cursor.py`), not a queue of its own. A *lossless* cursor holds events in the ring until it has taken
-them, and `wait_room` makes producers wait for it; a *live* cursor that falls behind the ring gets a snapshot and goes
-on from there. The numbers of the events in the ring have no gaps.
+The log keeps the latest events in a ring (`ring.py`), and folds events into a snapshot before they leave it. A watcher
+is a cursor into the ring (`cursor.py`), not a queue. A *lossless* cursor keeps events in the ring until it has taken
+them, and `wait_room` makes producers wait for it. A *live* cursor that falls behind the ring continues from a snapshot.
+The `seq` of the events in the ring has no gaps.
 """
 
 from collections.abc import Callable, Generator, Sequence
@@ -37,19 +37,19 @@ from .weight import ALONE, EVENT, weigh_event, weigh_snapshot
 __all__ = ["EventLog", "EventLogStatistics"]
 
 MAX_EVENTS = 1024
-MAX_BYTES = 1_000_000  # of the events, about as they are on the wire
-IDLE_EVENTS = 8  # of a parked run without watchers: there may be very many of those
+MAX_BYTES = 1_000_000  # about the events' size on the wire
+IDLE_EVENTS = 8  # for a parked run without watchers, as there may be very many of them
 IDLE_BYTES = 8_000
-AT_ONCE = 64  # events that are folded together, before they leave the ring
-LOG_BYTES = 2_000  # of a log and a fold with nothing in them
-MAX_LAG = 64  # events by which a lossless reader may trail before producers wait for it
+AT_ONCE = 64  # events folded together with those that leave the ring
+LOG_BYTES = 2_000  # the memory of an empty log and fold
+MAX_LAG = 64  # events by which a lossless reader may lag before producers wait for it
 
 # Sets of exact types: an isinstance check against three classes that fails takes seven times as long.
 _TURNING = frozenset({AgentPaused, AgentResume, AgentEnd})
 _PIECES = frozenset({MessageStart, MessageUpdate})
-_VOIDING = frozenset({MessageStart, MessageEnd, AgentRetry, AgentResume, AgentEnd})  # what was streamed is kept no more
+_VOIDING = frozenset({MessageStart, MessageEnd, AgentRetry, AgentResume, AgentEnd})  # the fold drops streamed pieces
 
-_NOTED = _TURNING | _PIECES | _VOIDING | ALONE | {ToolExecutionEnd}  # kinds that change more than the log's sizes
+_NOTED = _TURNING | _PIECES | _VOIDING | ALONE | {ToolExecutionEnd}  # kinds that need more than booking their size
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,11 +59,11 @@ class EventLogStatistics:
     events: int
     """Events in the ring."""
     bytes: int
-    """The size that the ring books for them, about that on the wire."""
+    """The size that the ring books for its events, about their size on the wire."""
     unfolded: int
-    """Those of them that are not in the fold yet."""
+    """Events in the ring that are not in the fold yet."""
     encoded_bytes: int
-    """Encodings of them that are kept, in all wire formats."""
+    """The size of the events' kept encodings, in all wire formats."""
     cursors: int
     """Open cursors, live and lossless."""
     lossless_cursors: int
@@ -71,29 +71,30 @@ class EventLogStatistics:
     status_waiters: int
     """Tasks in `wait_status`."""
     held_bytes: int
-    """What all of it takes in memory, about: ring, fold, encodings, and the run itself if that is in memory."""
+    """About how much memory ring, fold and encodings take, and the run itself if it is in memory."""
 
 
 class Keeper(Protocol):
-    """What keeps the logs of many runs, and hears of their watchers."""
+    """Keeps the logs of many runs, and is told about their watchers."""
 
     def watched_first(self, log: "EventLog") -> None:
-        """Hear that the first watcher comes."""
+        """Called before the first watcher is added."""
         ...
 
     def up_to_date(self, log: "EventLog") -> None:
-        """Hear that a watcher has taken all there is."""
+        """Called when a watcher has taken all events."""
         ...
 
     def unwatched(self, log: "EventLog") -> None:
-        """Hear that the last watcher has gone."""
+        """Called when the last watcher has gone."""
         ...
 
 
 class EventLog:
-    """The log of one run. It outlives the run's actor for as long as somebody watches.
+    """The log of one run. While somebody watches, it outlives the run's actor.
 
-    `seq`: of the latest event, which is in the `fold`; without a fold, the run begins here, with the next number.
+    `seq`: the latest event's, up to which `fold` has the state. Without a `fold` the run is new, and its first event
+    gets the next number.
     """
 
     __slots__ = (
@@ -122,12 +123,12 @@ class EventLog:
     def __init__(self, run_id: str, *, seq: int = 0, fold: Transcript | None = None) -> None:
         self.run_id = run_id
         self.seq = seq  # of the latest event
-        self.ring = Ring()  # for cursors to read
-        self.share = Share()  # what the log takes in memory; its run adds what itself takes beside
-        self._begin = seq if fold is None else 0  # the number before the run's first event, where it is known
+        self.ring = Ring()  # cursors read it
+        self.share = Share()  # the memory of the log, and of its run while that is in memory
+        self._begin = seq if fold is None else 0  # the `seq` before the run's first event; 0: unknown
         self._fold = fold or Transcript()
         self._folded = 0  # events of the ring that are in the fold
-        self._kept = self._streamed = 0  # bytes of the run's state, and those of them that a message streams now
+        self._kept = self._streamed = 0  # bytes of the run's state; bytes in it of the message now being streamed
         self._turn_bytes: int | None = None  # of the turn's message and results; None: the turn began before this log
         if fold is None:
             self._kept = self.share.held = LOG_BYTES
@@ -135,11 +136,11 @@ class EventLog:
             self._weigh_fold()
         self.status: Status = self._fold.status
         self._cursors: dict[Cursor, None] = {}  # in the order in which they were opened
-        self._lossless: dict[Cursor, None] = {}  # the lossless ones among them
+        self._lossless: dict[Cursor, None] = {}  # the lossless ones of `_cursors`
         self.keeper: Keeper | None = None
-        self.is_loaded = True  # whether it has the run's state
+        self.is_loaded = True  # whether the fold has the run's state
         self._room: trio.Event | None = None  # set when lossless readers have caught up
-        self._turn: trio.Event | None = None  # set when the status changes, or nothing will follow
+        self._turn: trio.Event | None = None  # set when the status changes, or no event will follow
         self._waiting = 0  # tasks that wait for `_turn`
         self._snapshot: Item | None = None  # at the latest event
         self._closed = False
@@ -147,9 +148,9 @@ class EventLog:
     # For the run.
 
     def publish(self, events: Sequence[Event], time: int, sizes: list[int] | None = None) -> None:
-        """Add events, numbered on from the latest, and wake the watchers that wait for them. Never waits.
+        """Adds events with the next numbers, and wakes the watchers. Never waits.
 
-        `time` is in ms since the epoch. `sizes`: what is to be booked for each, of pieces of one message.
+        `time` is in ms since the epoch. `sizes`: the bytes to book for each event; only for pieces of one message.
         """
         if not events:
             return
@@ -199,33 +200,33 @@ class EventLog:
             self._wake()
 
     def skip_to(self, seq: int) -> None:
-        """Never use numbers up to `seq` again; watchers that stand below it get a snapshot."""
+        """Makes the next event's number larger than `seq`; watchers below `seq` get a snapshot."""
         if seq > self.seq:
             self._fold_ring()
             self._empty(seq)
 
     def restart(self, seq: int, fold: Transcript) -> None:
-        """Go on from another state, after changes that were not published here; watchers get a snapshot."""
-        self._empty(max(seq, self.seq))  # numbers that were shown ahead of a save are used, even if the save failed
-        self.ring.base += 1  # so that no cursor is up to date
+        """Replaces the state, after changes that were not published here; watchers get a snapshot."""
+        self._empty(max(seq, self.seq))  # numbers published ahead of a save stay used, even if the save failed
+        self.ring.base += 1  # puts every cursor below the ring
         self.load(fold)
         self._set_status(fold.status)
         self._wake()
 
     def unload(self) -> None:
-        """Let go of the run's state and of its events, which must all be saved; `load` brings the state back."""
+        """Drops the run's state and events, which must all be saved; `load` brings the state back."""
         self._empty(self.seq)
         self.load(Transcript())
         self.is_loaded = False
 
     def load(self, fold: Transcript) -> None:
-        """Take in the run's state at the latest event."""
+        """Sets the run's state at the latest event."""
         self._fold = fold
         self._weigh_fold()
         self.is_loaded = True
 
     def close(self) -> None:
-        """Let every watcher finish with what is in the log: the run was deleted, or the process leaves."""
+        """Ends the log, as the run was deleted or the system closes. Watchers still get the events already in it."""
         self._closed = True
         self._set_status(self.status)
         self._wake()
@@ -237,19 +238,19 @@ class EventLog:
 
     @property
     def floor(self) -> int:
-        """The ring has all events after this one."""
+        """The `seq` after which the ring has all events."""
         return self.seq - len(self.ring.events)
 
     @property
     def has_room(self) -> bool:
-        """Whether no lossless reader trails by too much."""
+        """Whether all lossless readers lag by little enough for a producer to publish."""
         if not self._lossless:
             return True
         slowest = min(cursor.place for cursor in self._lossless)
         return self.ring.top - slowest < MAX_LAG and self.ring.size <= MAX_BYTES
 
     async def wait_room(self) -> None:
-        """Wait until every lossless reader has caught up enough. Not a checkpoint when they have."""
+        """Waits until `has_room`. No checkpoint if there is room already."""
         while not self.has_room:
             if self._room is None:
                 self._room = trio.Event()
@@ -261,7 +262,7 @@ class EventLog:
     def watch(
         self, after: int | None = None, *, lossless: bool = False, wake: Callable[[], None] | None = None
     ) -> Generator[Cursor]:
-        """A cursor for the block; see `Cursor` for what `after` and `wake` do."""
+        """Returns a cursor that the block's end closes. `after`, `wake`: see `Cursor`."""
         cursor = self.open_cursor(after, lossless=lossless, wake=wake)
         try:
             yield cursor
@@ -271,7 +272,7 @@ class EventLog:
     def open_cursor(
         self, after: int | None, *, lossless: bool = False, wake: Callable[[], None] | None = None
     ) -> Cursor:
-        """A cursor that the caller must close."""
+        """Returns a cursor that the caller must close. `after`, `wake`: see `Cursor`."""
         if after == 0:
             after = self._begin
         place = BELOW if after is None or after > self.seq else self.ring.top - (self.seq - after)
@@ -284,7 +285,7 @@ class EventLog:
         return cursor
 
     async def wait_status(self) -> None:
-        """Wait until the status changes, or no event will follow. The waiting task counts as a watcher."""
+        """Waits until the status changes, or no event will follow. The waiting task counts as a watcher."""
         if self._turn is None:
             self._turn = trio.Event()
         if self.keeper is not None and not self.watched:
@@ -303,12 +304,12 @@ class EventLog:
 
     @property
     def is_needed(self) -> bool:
-        """Whether somebody may want the state, or the events in the ring, before there is a new event."""
+        """Whether a watcher may need the state, or an event in the ring, before the next event comes."""
         behind = any(cursor.place != self.ring.top for cursor in self._cursors)
         return behind or bool(self._lossless) or self._waiting > 0
 
     def snapshot(self) -> Item:
-        """The snapshot at the latest event; made once for all who want it at that event. The log must be loaded."""
+        """Returns the snapshot at the latest event, cached until the next event. The log must be loaded."""
         assert self.is_loaded
         if self._snapshot is None:
             self._fold_ring()
@@ -316,7 +317,7 @@ class EventLog:
         return self._snapshot
 
     def statistics(self) -> EventLogStatistics:
-        """What the log holds now. Costs O(events in the ring)."""
+        """Returns what the log holds now. Costs O(events in the ring)."""
         return EventLogStatistics(
             events=len(self.ring.events),
             bytes=self.ring.size,
@@ -331,29 +332,29 @@ class EventLog:
     # For the cursors.
 
     def items(self, first: int, limit: int) -> list[Item]:
-        """The items of the ring from index `first` on, at most `limit`."""
+        """Returns the ring's items from index `first` on, at most `limit`."""
         return self.ring.items(first, limit, self.run_id, self.seq, self.share)
 
     def cursor_waits(self) -> None:
-        """Hear that a cursor has taken all there is."""
+        """Notes that a cursor has taken all items."""
         if self.keeper is not None:
             self.keeper.up_to_date(self)
 
     def caught_up(self) -> None:
-        """Evict what a lossless cursor has taken or let go, and wake producers if there is room again."""
+        """Evicts events that no lossless cursor needs any more, and wakes producers if there is room again."""
         self._evict()
         if self._room is not None and self.has_room:
             self._room.set()
             self._room = None
 
     def remove_cursor(self, cursor: Cursor) -> None:
-        """Take a cursor off the watchers. Idempotent."""
+        """Removes a cursor from the watchers. Idempotent."""
         if cursor not in self._cursors:
             return
         del self._cursors[cursor]
         self._lossless.pop(cursor, None)
         if not self._cursors:
-            self._cursors.clear()  # which also gives its memory back, as deleting the last does not
+            self._cursors.clear()  # frees the dict's memory, which `del` of its last key does not
             self._lossless.clear()
             self._drop_snapshot()
         self.caught_up()
@@ -395,7 +396,7 @@ class EventLog:
         if len(ring.events) <= max_events and ring.size <= max_bytes:
             return
         if idle:
-            self._fold_ring()  # or the fold would keep the pieces of a message whose end is still in the ring
+            self._fold_ring()  # otherwise the fold keeps a message's pieces while its end is in the ring
         evicted, held = ring.evict(max_events, max_bytes, self._evictable() if self._lossless else len(ring.events))
         self.share.add(-held)
         self._folded -= len(evicted)
@@ -405,7 +406,8 @@ class EventLog:
             self._folded = len(ahead)
 
     def _evictable(self) -> int:
-        """How many events no lossless reader holds. A reader below the ring gets a snapshot anyway, and holds none."""
+        """Returns how many of the oldest events no lossless reader needs. A reader below the ring gets a snapshot, so
+        it needs none."""
         ring = self.ring
         return min((c.place for c in self._lossless if c.place >= ring.base), default=ring.top) - ring.base
 
@@ -425,7 +427,7 @@ class EventLog:
 
 
 def _without_void(events: list[Event]) -> list[Event]:
-    """The events without the pieces of messages whose end is among them: `message_end` brings the whole message."""
+    """Returns the events without pieces of messages that end among them: `message_end` brings the whole message."""
     for at in range(len(events) - 1, -1, -1):
         if type(events[at]) is MessageEnd:
             return [event for event in events[:at] if type(event) not in _PIECES] + events[at:]

@@ -1,4 +1,4 @@
-"""One entry of an event log, an event or a snapshot, and its encodings. Data only."""
+"""An event or snapshot for the watchers of an event log, with its encodings. Data only."""
 
 from typing import Literal, TypeAlias
 
@@ -16,14 +16,14 @@ Format: TypeAlias = Literal["json", "msgpack"]
 
 
 class Item(msgspec.Struct, eq=False, gc=False):
-    """An event or a snapshot of a run. It is encoded once per wire format, when first wanted, for all watchers."""
+    """An event or a snapshot of a run. It is encoded once for all watchers, in each wire format that one needs."""
 
     run_id: str
     seq: int
     time: int  # ms since the epoch
     content: Event | Snapshot
-    share: Share | None = None  # where its encodings count, for as long as its log has it
-    frames: dict[Format, bytes] | None = None  # the WebSocket frames that the gateway made of it, for all its clients
+    share: Share | None = None  # counts the encodings' bytes while the log has this item
+    frames: dict[Format, bytes] | None = None  # WebSocket frames of this item, which the gateway's clients share
     _json: bytes | None = None
     _msgpack: bytes | None = None
 
@@ -34,13 +34,13 @@ class Item(msgspec.Struct, eq=False, gc=False):
 
     @property
     def envelope(self) -> Envelope | RunSnapshot:
-        """The content with run id, seq and time, as on the wire. Made anew each time: few events are asked for it."""
+        """The content with run id, seq and time, as on the wire. Not cached, as few items need it."""
         if isinstance(self.content, Snapshot):
             return RunSnapshot(run_id=self.run_id, seq=self.seq, snapshot=self.content)
         return Envelope(run_id=self.run_id, seq=self.seq, time=self.time, event=self.content)
 
     def encoded(self, form: Format) -> bytes:
-        """The envelope in a wire format."""
+        """Returns the envelope in a wire format."""
         if form == "json":
             if self._json is None:
                 self._json = self._counted(codec.to_json(self.envelope))
@@ -50,14 +50,14 @@ class Item(msgspec.Struct, eq=False, gc=False):
         return self._msgpack
 
     def keep_frame(self, form: Format, frame: bytes) -> bytes:
-        """Keep a frame that was made of it, and return it."""
+        """Keeps a WebSocket frame of this item, and returns it."""
         if self.frames is None:
             self.frames = {}
         self.frames[form] = frame
         return self._counted(frame)
 
     def release(self) -> int:
-        """Count no encoding any more: the log is about to let go of it. Returns how many bytes were counted so far."""
+        """Stops counting encodings, as the log is about to drop this item. Returns the bytes counted so far."""
         self.share = None
         return self.encoded_bytes
 

@@ -1,7 +1,7 @@
-"""Readers who have waited for long are let go on with nothing, to tell their clients that they are still there.
+"""Wakes readers that have waited a while without an event, so that they can send a keep-alive to their clients.
 
-One task does it for all readers of a system. A cancel scope with a deadline around each wait would do it too, and take
-a quarter of the time that a token takes from the model to a reader.
+One task serves all readers of a system. A cancel scope with a deadline around each wait would cost a quarter of the
+time that a token takes from the model to a reader.
 """
 
 import trio
@@ -15,16 +15,16 @@ TICK_S = 1.0
 
 
 class KeepAlive:
-    """Waits of many readers, each with a bound that is kept to half a second. `run` must be running."""
+    """Waits of many readers, each with a timeout that is kept within half a second. `run` must be running."""
 
     __slots__ = ("_due", "_somebody")
 
     def __init__(self) -> None:
-        self._due: dict[Cursor, float] = {}  # of those who wait, when they have waited for long
-        self._somebody = trio.Event()  # set when one of them comes
+        self._due: dict[Cursor, float] = {}  # when each waiting reader times out, on trio's clock
+        self._somebody = trio.Event()  # set when a reader begins to wait
 
     async def wait_more(self, cursor: Cursor, seconds: float) -> bool:
-        """As `cursor.wait_more`, but not for longer than that. False: so long, and nothing came."""
+        """Waits as `cursor.wait_more` does, but at most `seconds`. False: timed out."""
         self._due[cursor] = trio.current_time() + seconds
         self._somebody.set()
         try:
@@ -34,7 +34,7 @@ class KeepAlive:
         return in_time
 
     async def run(self, mailbox: Mailbox[None]) -> None:
-        """The actor that keeps the time."""
+        """The actor that wakes readers at their timeout."""
         while True:
             if not self._due:
                 self._somebody = trio.Event()

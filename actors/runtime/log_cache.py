@@ -1,6 +1,6 @@
-"""The event logs of a system's runs, also of runs that are not in memory: whoever watches or reads a run uses its log.
+"""Caches the event logs of a system's runs, for reading and watching them.
 
-Reading and watching never activate a run: where the run is not in memory, its log is folded from the record.
+Reading or watching a run never activates it: the log of a run that is not in memory is folded from the record.
 """
 
 from collections import OrderedDict
@@ -22,38 +22,38 @@ MAX_RECENT = 128  # logs of ended runs, kept for clients that reconnect
 
 
 class LogCache:
-    """The logs of runs that are in memory or watched, and the latest logs of ended runs.
+    """The logs of runs that are in memory or watched, and of runs that ended recently.
 
-    `active`: the ids of the runs in memory; their logs stay. `resting` takes logs of ended runs out of memory.
+    `active`: the ids of the runs in memory; their logs stay. `resting` takes other logs out of memory.
     """
 
     def __init__(self, store: Store, active: Container[str], resting: Resting, tenure: Tenure) -> None:
         self.live: dict[str, EventLog] = {}
         self.recent: OrderedDict[str, EventLog] = OrderedDict()
         self._store, self._active, self._resting, self._tenure = store, active, resting, tenure
-        self._loading: dict[str, trio.Event] = {}  # of runs whose record is being loaded, or changed, the end of that
+        self._loading: dict[str, trio.Event] = {}  # runs whose record is being loaded or changed; set at the end
         self._closed = False
 
     async def open(self, run_id: str) -> EventLog:
-        """The run's event log: the live one, or one folded from its record.
+        """Returns the run's event log: the live one, or one folded from its record.
 
-        Watch it at once, without an await in between.
+        Watch the log at once, without an await in between.
 
         Raises: RunNotFound, RecordTooNew, StoreUnavailable, StaleEpoch.
         """
         self._tenure.check()
         while (log := self._known(run_id)) is None or not log.is_loaded:
-            if run_id in self._loading:  # by somebody who may keep it for all: many at once would take its size each
+            if run_id in self._loading:  # load once for all callers, as each load takes the record's size in memory
                 await self._loading[run_id].wait()
             elif (log := await self._load(run_id, None if log is None else log.seq)) is not None:
-                self.up_to_date(log)  # who reads it without watching it needs it for no longer than this moment
+                self.up_to_date(log)  # a caller that only reads needs the state for just this moment
                 break
         return log
 
     async def _load(self, run_id: str, seq: int | None) -> EventLog | None:
-        """The log with the state of the run's record; None where the record may be older than the log.
+        """Returns the log with the state of the run's record; None if the record may be older than the log.
 
-        `seq`: of the log before.
+        `seq`: the latest `seq` of the existing log, if there is one.
         """
         self._loading[run_id] = trio.Event()
         try:
@@ -66,9 +66,9 @@ class LogCache:
 
     @contextmanager
     def kept_away(self, run_id: str) -> Generator[bool]:
-        """A block in which whoever wants the run's log waits until its end, and then gets the record as it is then.
+        """Returns a block in which `open` waits for a run's log until the block ends, and then loads the new record.
 
-        False where somebody has the log already, or is about to: then nobody waits.
+        The block gets False if somebody already has or loads the log; then `open` does not wait.
         """
         is_unwatched = self._known(run_id) is None and run_id not in self._loading
         if is_unwatched:
@@ -80,7 +80,7 @@ class LogCache:
                 self._loading.pop(run_id).set()
 
     def revived(self, record: Record) -> EventLog:
-        """The log of a run, with the state of this record; watchers of an older state get a snapshot."""
+        """Returns a run's log with the state of this record; watchers of an older state get a snapshot."""
         log = self.live.get(record.head.id)
         if log is None:
             return self._folded(record)
@@ -91,26 +91,26 @@ class LogCache:
         return log
 
     def keep(self, log: EventLog) -> None:
-        """Keep the log of a run that has entered memory."""
+        """Keeps the log of a run that has entered memory."""
         self._listen(log)
         self._hold(log)
 
     def release(self, log: EventLog) -> None:
-        """Let go of the log of a run that has left memory: where it is watched, of what its watchers don't need."""
+        """Drops the log of a run that has left memory; of a watched log, only what its watchers don't need."""
         if log.watched:
             self.up_to_date(log)
         else:
             self.unwatched(log)
 
     def forget(self, run_id: str) -> None:
-        """Close the log of a deleted run; its watchers finish with what they have."""
+        """Closes the log of a deleted run; its watchers still get the events already in the log."""
         log = self._known(run_id)
         if log is not None:
             self._drop(log)
             log.close()
 
     def close(self) -> None:
-        """Let all watchers finish with what is there; nothing will follow."""
+        """Closes all logs; their watchers still get the events already in them."""
         self._closed = True
         for log in tuple(self.live.values()):
             log.close()
@@ -129,12 +129,12 @@ class LogCache:
         log.keeper = self
 
     def watched_first(self, log: EventLog) -> None:
-        """Hold the log for its watchers."""
+        """Keeps the log for its watchers."""
         if self._known(log.run_id) in (None, log):
             self._hold(log)
 
     def unwatched(self, log: EventLog) -> None:
-        """Let go of the log, unless its run is in memory: that of an ended run is kept for a while."""
+        """Drops the log, unless its run is in memory. The log of an ended run is kept for a while."""
         if log.run_id not in self._active and self.live.get(log.run_id) is log:
             if log.status in FINAL and log.is_loaded:
                 del self.live[log.run_id]
@@ -143,12 +143,12 @@ class LogCache:
                 self._drop(log)
 
     def up_to_date(self, log: EventLog) -> None:
-        """Note that nobody may want the state of a run that is not in memory."""
+        """Lets the state of a run that is not in memory leave memory soon: its watchers may not need it."""
         if log.is_loaded and log.run_id not in self._active and self.live.get(log.run_id) is log:
             self._resting.add(log.run_id, self._unload)
 
     def _unload(self, run_id: str) -> None:
-        """Leave of a watched log what its watchers need when there is news of the run."""
+        """Drops a watched log's state; the watchers keep only their places."""
         log = self.live.get(run_id)
         if log is not None and not log.is_needed and run_id not in self._active:
             log.unload()

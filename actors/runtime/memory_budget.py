@@ -1,6 +1,6 @@
-"""How many bytes the runs and logs of a system take in memory, against what they may take. Plain counting, in O(1).
+"""Counts the bytes of memory that a system's runs and logs take, against a budget. Each count is O(1).
 
-Who leaves memory when it is too much, and in which order, is `resting.py`'s business.
+`resting.py` decides what leaves memory when the budget is exceeded.
 """
 
 import trio
@@ -9,7 +9,7 @@ __all__ = ["MemoryBudget", "Share"]
 
 
 class MemoryBudget:
-    """The bytes that are held of `max_bytes`. `alarm` is set when something may have to leave memory."""
+    """The bytes in use, of `max_bytes`. `alarm` is set when something may have to leave memory."""
 
     def __init__(self, max_bytes: int) -> None:
         self.max_bytes = max_bytes
@@ -18,18 +18,18 @@ class MemoryBudget:
 
     @property
     def is_exceeded(self) -> bool:
-        """Whether more is held than may be."""
+        """Whether more than `max_bytes` are in use."""
         return self.held > self.max_bytes
 
     def add(self, size: int) -> None:
-        """Count `size` bytes more, or fewer where it is negative."""
+        """Adds `size` bytes; a negative size subtracts."""
         self.held += size
         if self.held > self.max_bytes:
             self.alarm.set()
 
 
 class Share:
-    """What one log, and its run, take: counted in a budget from `enter` to `leave`."""
+    """The bytes of one log and its run, counted in a budget from `enter` to `leave`."""
 
     __slots__ = ("_budget", "held")
 
@@ -38,22 +38,22 @@ class Share:
         self._budget: MemoryBudget | None = None
 
     def add(self, size: int) -> None:
-        """Count `size` bytes more, or fewer where it is negative."""
+        """Adds `size` bytes; a negative size subtracts."""
         self.held += size
         budget = self._budget
-        if budget is not None:  # not by its `add`: that doubles what this takes
+        if budget is not None:  # without calling its `add`, which would double the time
             budget.held += size
             if budget.held > budget.max_bytes:
                 budget.alarm.set()
 
     def enter(self, budget: MemoryBudget) -> None:
-        """Count in this budget from now on. Idempotent."""
+        """Counts in this budget from now on. Idempotent."""
         if self._budget is None:
             self._budget = budget
             budget.add(self.held)
 
     def leave(self) -> None:
-        """Count no longer in a budget: what is held is about to go. Idempotent."""
+        """Stops counting in the budget, as the memory is about to be freed. Idempotent."""
         if self._budget is not None:
             self._budget.add(-self.held)
             self._budget = None

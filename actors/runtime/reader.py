@@ -11,7 +11,7 @@ from .tenure import Tenure
 
 __all__ = ["Reader"]
 
-BATCH = 32  # events that a lossless reader takes at once; until it asks for more, the run takes them for read
+BATCH = 32  # events taken at once; the run counts them as read from then on
 
 
 class Reader:
@@ -23,9 +23,9 @@ class Reader:
         self._log, self._cursor, self._tenure = log, cursor, tenure
 
     async def take(self) -> Sequence[Envelope | RunSnapshot]:
-        """The next events, as soon as there are any; empty when no other will follow.
+        """Waits for events and returns them; empty if none will follow.
 
-        Cancelled, it has taken nothing. Not a checkpoint where it need not wait. Raises: StaleEpoch.
+        If cancelled, nothing was taken. No checkpoint if events are ready. Raises: StaleEpoch.
         """
         while not self._cursor.finished:
             items = self._cursor.take(BATCH)
@@ -37,5 +37,5 @@ class Reader:
         return ()
 
     def close(self) -> None:
-        """Free the run. Idempotent."""
+        """Ends the reader: the run does not wait for it any more. Idempotent."""
         self._cursor.close()

@@ -1,6 +1,6 @@
-"""What is in memory and at rest: parked runs, and the logs of ended ones. When it leaves memory is decided here.
+"""Decides when parked runs and unused event logs leave memory.
 
-It leaves when it has been at rest for long; while the memory budget is exceeded at once, the longest at rest first.
+They leave after a time at rest. While the memory budget is exceeded they leave at once, the longest at rest first.
 """
 
 from collections import OrderedDict
@@ -13,11 +13,11 @@ from .memory_budget import MemoryBudget
 
 __all__ = ["Resting"]
 
-BATCH = 100  # that leave memory before others get their turn
+BATCH = 100  # runs and logs that leave memory before a checkpoint
 
 
 class Resting:
-    """All that rests, by run id. `after_s`: how long it may."""
+    """The runs and logs at rest, by run id. `after_s`: seconds until they leave memory."""
 
     def __init__(self, budget: MemoryBudget, after_s: float) -> None:
         self.budget = budget
@@ -26,9 +26,9 @@ class Resting:
         self._looks_at = float("-inf")  # when `run` looks next, on trio's clock; -inf before it has looked
 
     def add(self, run_id: str, leave: Callable[[str], None]) -> None:
-        """Note that something of a run begins to rest. `leave`, called with the id, takes it out of memory if it rests.
+        """Notes that a run or its log is at rest from now on. `leave(run_id)` takes it out of memory, if still at rest.
 
-        `leave` is called at most once: what has gone on meanwhile is added again when it rests again.
+        `leave` is called at most once. A run that was active in between is added again when it rests again.
         """
         now = trio.current_time()
         if self.budget.is_exceeded or now + self._after_s < self._looks_at:
@@ -37,11 +37,11 @@ class Resting:
         self._order.move_to_end(run_id)
 
     def remove(self, run_id: str) -> None:
-        """Note that nothing of a run rests any more. Idempotent."""
+        """Notes that neither the run nor its log is at rest. Idempotent."""
         self._order.pop(run_id, None)
 
     async def run(self, mailbox: Mailbox[None]) -> None:
-        """The actor that takes out of memory what has to leave."""
+        """The actor that takes runs and logs out of memory when their time has come."""
         while True:
             self.budget.alarm = trio.Event()
             if self._let_go():
@@ -52,7 +52,7 @@ class Resting:
                 await self.budget.alarm.wait()
 
     def _let_go(self) -> bool:
-        """Take out of memory what has to leave, at most a batch. Whether there may be more."""
+        """Takes what is due out of memory, at most a batch. Returns whether more may be due."""
         now = trio.current_time()
         for _ in range(BATCH):
             if not self._order:
@@ -65,7 +65,7 @@ class Resting:
         return True
 
     def _next_at(self) -> float:
-        """When the longest at rest has been so for long, on trio's clock."""
+        """Returns when the run or log that is longest at rest is due, on trio's clock."""
         for since, _ in self._order.values():
             return since + self._after_s
         return float("inf")

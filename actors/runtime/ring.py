@@ -1,6 +1,6 @@
-"""The latest events of a run, for as long as the log's bounds let them stay. Plain data; what a bound is, its log says.
+"""The latest events of a run, within bounds that its log gives. Plain data.
 
-An event's *place* is how many events were ever added before it. It stays the same while older events leave.
+An event's *place* is the number of events that were ever added before it. It does not change when older events leave.
 """
 
 from collections.abc import Sequence
@@ -14,36 +14,36 @@ __all__ = ["Ring"]
 
 
 class Ring:
-    """A list of events with the place of its first and the bytes of all. Only its log adds to it.
+    """A list of events with their sizes. Only the log adds events.
 
-    Most events are never read, so an event's item is made when a watcher first reads up to it.
+    Most events are never read, so an event's item is made when a watcher first reads that far.
     """
 
     __slots__ = ("_items", "_sizes", "_times", "base", "events", "size")
 
     def __init__(self) -> None:
-        # Lists are as quick as deques at this size, and smaller when they hold little.
+        # Lists are as fast as deques at this size, and smaller when short.
         self.events: list[Event] = []
         self._times: list[int] = []  # of each event, in ms since the epoch
-        self._sizes: list[int] = []  # bytes that are booked for each event, about those that it takes on the wire
-        self._items: list[Item] = []  # of the first events, as far as they were read
-        self.base = 0  # the place of the first event: how many events have left
-        self.size = 0  # bytes of the events: the sum of their sizes
+        self._sizes: list[int] = []  # bytes booked for each event, about its size on the wire
+        self._items: list[Item] = []  # of the first events, up to the last one that was read
+        self.base = 0  # the place of the first event: the number of events that have left
+        self.size = 0  # the sum of `_sizes`
 
     @property
     def top(self) -> int:
-        """The place of the next event to come."""
+        """The place of the next event to be added."""
         return self.base + len(self.events)
 
     def add(self, events: Sequence[Event], time: int, sizes: list[int]) -> None:
-        """Add events of one time, with the bytes that are booked for each."""
+        """Adds events of one time, with the bytes to book for each."""
         self.events += events
         self._times += [time] * len(sizes)
         self._sizes += sizes
         self.size += sum(sizes)
 
     def items(self, first: int, limit: int, run_id: str, seq: int, share: Share) -> list[Item]:
-        """The items from index `first` on, at most `limit`. `seq`: of the latest event; the numbers have no gaps."""
+        """Returns the items from index `first` on, at most `limit`. `seq`: of the latest event; it has no gaps."""
         events, items = self.events, self._items
         if first == len(events):
             return []
@@ -53,9 +53,9 @@ class Ring:
         return items[first : first + limit]
 
     def evict(self, max_events: int, max_bytes: int, most: int) -> tuple[list[Event], int]:
-        """Remove the oldest events that exceed either bound, at most `most` of them.
+        """Removes the oldest events while a bound is exceeded, at most `most` of them.
 
-        Returns them, and how many bytes they alone have held, their encodings included.
+        Returns them, and how many bytes of memory this frees, their encodings included.
         """
         size, sizes = self.size, self._sizes
         count, excess = 0, len(sizes) - max_events
@@ -65,7 +65,7 @@ class Ring:
         return self._remove(count, size)
 
     def clear(self) -> int:
-        """Remove all events. Returns how many bytes they alone have held, their encodings included."""
+        """Removes all events. Returns how many bytes of memory this frees, their encodings included."""
         return self._remove(len(self.events), 0)[1]
 
     @property

@@ -1,8 +1,7 @@
-"""About how many bytes messages, events and plain data take in memory. Pure.
+"""Estimates how many bytes of memory messages, events and plain data take. Pure.
 
-Python tells the true size of strings and of plain data; structs count as a constant. What occurs twice counts twice.
-Plain data with very many parts is encoded instead, and the size of it in memory estimated from its JSON: that takes a
-tenth of the time.
+Python reports the size of strings and plain data; structs count as a constant. A value that occurs twice counts twice.
+For plain data with very many parts, the size is estimated from its JSON, which takes a tenth of the time.
 """
 
 from collections.abc import Callable, Iterable
@@ -48,41 +47,41 @@ from ...protocol.transcript import Snapshot
 
 __all__ = ["ALONE", "EVENT", "MESSAGE", "TEXT", "EventWeight", "weigh", "weigh_event", "weigh_snapshot", "weigh_update"]
 
-EVENT = 256  # an event with its item in the ring; also what surrounds it on the wire
-MESSAGE = 700  # a message without its content, in all the lists and dicts that have it; also its usage on the wire
+EVENT = 256  # bytes of an event without its content, with its item in the ring; also of its envelope on the wire
+MESSAGE = 700  # bytes of a message without its content, with its places in lists and dicts; also of usage on the wire
 BLOCK = 100
-TEXT = getsizeof("")  # of a text in ASCII, beside its characters
-CALL = 400  # also a piece of a message that has no text
-MANY = 1_000  # parts of plain data that Python is asked for the size of
-PART = 48  # what each brace, bracket, comma and colon of JSON stands for: an object, its place in a container, or both
-WIDE = 2  # times the bytes of JSON: text that is not ASCII takes up to 4 bytes a character, and rarely more than 2
-MAX_SCHEMAS = 256  # schemas whose weight is kept
+TEXT = getsizeof("")  # bytes of an ASCII text, beside its characters
+CALL = 400  # bytes of a tool call, or of a piece of a message without text
+MANY = 1_000  # plain data with more parts is estimated from its JSON
+PART = 48  # bytes for each brace, bracket, comma and colon of JSON: an object, its place in a container, or both
+WIDE = 2  # bytes of memory a byte of JSON that is not ASCII: a character takes up to 4 bytes, but rarely more than 2
+MAX_SCHEMAS = 256  # schemas whose weight is cached
 
-# What events of these kinds show is not in the run's state, or not for long.
+# Events whose content is not in the run's state, or only for a short time.
 ALONE = frozenset({AgentRetry, MiddlewareError, ToolExecutionUpdate})
 
 EventWeight: TypeAlias = tuple[int, int]
-"""What an event takes beside `EVENT`, in bytes; on the wire it takes about the sum of the three.
+"""The bytes of an event beside `EVENT`; on the wire it takes about the sum of all three.
 
-1. What it brings to the run's state: that stays when the event has left the ring.
-2. What else it shows. Events of the kinds in `ALONE` hold that alone, for as long as they are in the ring. What others
-   show is in the run's state, so it is in memory only once.
+1. What the event adds to the run's state. This stays when the event has left the ring.
+2. The rest of its content. Events of the kinds in `ALONE` hold it in the ring. The content of others is in the run's
+   state anyway, so it takes no memory of its own.
 """
 
 
 def weigh(value: Any) -> int:
-    """The weight of plain data, or of a struct of it. 0 of None, and of what is empty."""
+    """Returns the weight of plain data, or of a struct of plain data. 0 for None and empty values."""
     return _data(value) if value else 0
 
 
 def weigh_snapshot(snapshot: Snapshot) -> int:
-    """The weight of all that a run's state holds."""
+    """Returns the weight of a run's state."""
     calls = weigh(snapshot.pending) + weigh(snapshot.tools)
     return _messages(snapshot.messages) + calls + weigh(snapshot.metadata) + weigh(snapshot.error)
 
 
 def weigh_update(event: MessageUpdate) -> int:
-    """The weight of a piece of a message. The run's state keeps it until the message ends."""
+    """Returns the weight of a piece of a message. The run's state keeps the piece until the message ends."""
     delta = event.assistant_message_event
     text = getattr(delta, "delta", None)
     if text is not None:
@@ -91,7 +90,7 @@ def weigh_update(event: MessageUpdate) -> int:
 
 
 def weigh_event(event: Event) -> EventWeight:
-    """The weight of an event, told apart by who holds what."""
+    """Returns the weight of an event: what it adds to the run's state, and the rest."""
     weigh_it = _WEIGHTS.get(type(event))
     return _PLAIN if weigh_it is None else weigh_it(event)
 
@@ -151,7 +150,7 @@ def _opaque(block: Opaque) -> int:
 
 def _data(root: Any) -> int:
     size, parts = 0, [root]
-    for part in parts:  # the list grows meanwhile
+    for part in parts:  # the loop appends to this list
         kind = part.__class__
         if kind is str and part.isascii():
             size += TEXT + len(part)
@@ -170,28 +169,28 @@ def _data(root: Any) -> int:
 
 
 def _estimate(data: Any) -> int:
-    """The weight of data with many parts, from its JSON."""
+    """Returns the weight of data with many parts, estimated from its JSON."""
     encoded = to_json(data)
     parts = len(encoded) - len(encoded.translate(None, b"{[,:"))
     return len(encoded) * (1 if encoded.isascii() else WIDE) + PART * parts
 
 
 def _schema(schema: dict[str, Any]) -> int:
-    """The weight of a schema. It is weighed once: a schema never changes, and the runs of an agent share it."""
+    """Returns the weight of a schema, cached: a schema never changes, and the runs of an agent share it."""
     known = _SCHEMAS.get(id(schema))
     if known is None:
         if len(_SCHEMAS) >= MAX_SCHEMAS:
             _SCHEMAS.clear()
-        # The schema is kept beside its weight, so that no other object gets its id.
+        # Caches the schema too, so that no other object can get its id.
         known = _SCHEMAS[id(schema)] = (schema, _data(schema))
     return known[1]
 
 
-_STRUCTS = type(msgspec.Struct)  # the class of all classes of structs: an isinstance check that fails takes very long
+_STRUCTS = type(msgspec.Struct)  # the metaclass of structs: a failing isinstance check is much slower
 
 _SCHEMAS: dict[int, tuple[dict[str, Any], int]] = {}  # by id
 
-# By exact type: a chain of isinstance checks takes many times as long.
+# By exact type: a chain of isinstance checks is many times slower.
 _BLOCKS: dict[type, Callable[[Any], int]] = {
     Text: _text,
     Thinking: _thinking,
