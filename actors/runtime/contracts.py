@@ -1,7 +1,7 @@
-"""Whether today's code can go on with what a run has recorded. What differs is told in words for people.
+"""Checks whether today's code can continue a recorded run, and explains differences as text for people.
 
-A gate belongs to the record, not to today's code: a call executes only in code that takes the arguments and the
-decision that were recorded. Comparisons over plain data; no run is loaded, and no tool is called.
+A gate belongs to the record, not to today's code: a call executes only in code that accepts the recorded arguments and
+decision. Compares plain data; loads no run and calls no tool.
 """
 
 from collections import OrderedDict
@@ -19,26 +19,26 @@ from ..tools.gates import type_fault
 
 __all__ = ["Contracts", "check_code", "contract_fault"]
 
-MAX_KNOWN = 4096  # runs whose faults are remembered
+MAX_KNOWN = 4096  # runs whose faults are cached
 _UNDECIDED: Any = object()
 
 
 class Contracts:
-    """What the loaded agents can do of recorded runs."""
+    """Checks which recorded runs the loaded agents can continue."""
 
     def __init__(self, agents: Mapping[str, Agent]) -> None:
         self.agents = agents
         self._known: OrderedDict[tuple[str, int], str | None] = OrderedDict()  # by run and version
 
     def agent_of(self, head: Head, history: History) -> Agent | None:
-        """The agent that can carry the run on; None where its code is missing, or can't execute what was decided."""
+        """Returns the agent that can continue the run; None if its code is missing, or can't execute a decided call."""
         agent = self.agents.get(head.agent)
         if agent is None or _missing(agent, history) or _first_fault(agent, head, history, ("ready", "started")):
             return None
         return agent
 
     def quick_fault(self, head: Head) -> tuple[bool, str | None]:
-        """Whether the head alone tells if the run can go on here, and if so, why it can't."""
+        """Returns whether the answer is known without the record, and if it is, the same as `fault`."""
         if head.status in FINAL:
             return True, None
         agent = self.agents.get(head.agent)
@@ -50,7 +50,7 @@ class Contracts:
         return key in self._known, self._known.get(key)
 
     def fault(self, head: Head, history: History) -> str | None:
-        """Why the run, or a call of it that waits, can't go on here; None if it can."""
+        """Returns why the run, or a waiting call of it, can't continue in this process; None if all can."""
         is_known, fault = self.quick_fault(head)
         if not is_known:
             agent = self.agents[head.agent]
@@ -62,10 +62,10 @@ class Contracts:
 
 
 def check_code(agent: Agent, history: History, transition: Transition) -> None:
-    """Check that today's code can execute what a transition is about to let through.
+    """Checks that today's code can execute the calls that a transition decides or starts.
 
-    Raises: Stranded, where its contract is another one than the record's; DecisionInvalid, where only the Python type
-        of a decision or of edited arguments refuses the value.
+    Raises: Stranded if the tool's contract differs from the recorded one; DecisionInvalid if the value fits the schema
+        but not the Python type of the decision or of the edited arguments.
     """
     head = transition.head
     assert head is not None
@@ -93,12 +93,15 @@ def _check_call(
     decided: DecisionEntry | None,
     **where: Any,
 ) -> None:
-    """`decided`: the decision that the transition brings; None where the call only starts now."""
+    """Checks one call. `decided`: the transition's decision on it; None if the call was decided earlier or needs none.
+
+    Raises: as `check_code`.
+    """
     recorded, tool = history.tools[call.name], agent.tool(call.name)
     if tool is None:
         raise Stranded(f"tool {call.name!r} is not loaded in this process", **where)
     if decided is None and recorded is tool.spec:
-        return  # nearly all calls: the run was begun by this very code
+        return  # nearly all calls: the tool is unchanged since the run began
     entry = decided or history.decisions.get(call.id)
     arguments, decision = _arguments(message, call, entry), entry.decision if entry else _UNDECIDED
     fault = contract_fault(recorded, tool, arguments, decision)
@@ -113,7 +116,7 @@ def _check_call(
 
 
 def _turn_message(history: History, transition: Transition) -> AssistantMessage:
-    """The assistant message of the turn under way; it may come with this very transition."""
+    """Returns the assistant message of the current turn, which this transition may have brought."""
     new = [entry.message for entry in transition.append if isinstance(entry, MessageEntry)]
     message = new[-1] if new else history.turn_message
     assert message is not None
@@ -141,7 +144,7 @@ def _first_fault(agent: Agent, head: Head, history: History, phases: Iterable[st
         if call.phase not in phases or call.claim or recorded is None or tool is None:
             continue
         if call.phase == "started" and not recorded.idempotent:
-            continue  # it is not executed again
+            continue  # recovery does not execute it again
         entry = history.decisions.get(call.id)
         assert history.turn_message is not None
         arguments = _arguments(history.turn_message, call, entry)
@@ -151,9 +154,9 @@ def _first_fault(agent: Agent, head: Head, history: History, phases: Iterable[st
 
 
 def contract_fault(recorded: ToolSpec, tool: Tool, arguments: dict[str, Any], decision: Any = _UNDECIDED) -> str | None:
-    """Why a call that was made under the `recorded` spec can't be executed by today's `tool`; None if it can.
+    """Returns why today's `tool` can't execute a call made under the `recorded` spec; None if it can.
 
-    Without a `decision` only what no decision can change is told.
+    Without a `decision`, returns only faults that every decision would have.
     """
     today = tool.spec
     if recorded is today or recorded == today:
@@ -180,7 +183,7 @@ def contract_fault(recorded: ToolSpec, tool: Tool, arguments: dict[str, Any], de
 
 
 def _unusable(recorded: dict[str, Any]) -> str | None:
-    """Why no decision can be judged under a schema that an earlier version took; None where one can."""
+    """Returns why a schema that an earlier version recorded can't be used to validate; None if it can."""
     try:
         compile_schema(recorded)
     except SchemaInvalid as error:
@@ -193,7 +196,7 @@ def _kind(spec: ToolSpec) -> str:
 
 
 def _clash(recorded: dict[str, Any], today: dict[str, Any]) -> str | None:
-    """Why no decision can fit both schemas, where their outermost level shows it; None where one may."""
+    """Returns why no decision can fit both schemas, judged by their top level only; None if one may."""
     then, now = _types(recorded), _types(today)
     if then and now and not then & now and not ({"integer", "number"} <= then | now):
         return f"{' or '.join(sorted(now))}, where {' or '.join(sorted(then))} was asked for"

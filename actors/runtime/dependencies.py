@@ -1,4 +1,4 @@
-"""What an agent's `deps` makes for the tools of one run. It lives while the run is in memory; no record has it."""
+"""The dependencies that an agent's `deps` makes for one run's tools. They are kept in memory only, never recorded."""
 
 import inspect
 import logging
@@ -21,7 +21,7 @@ _NOT_MADE: Any = object()
 
 
 class Dependencies:
-    """The dependencies of one run: `make` is called when a tool first asks for them, and what it gave is kept."""
+    """The dependencies of one run. `make` is called when a tool first needs them; its value is kept."""
 
     __slots__ = ("_head", "_lock", "_make", "_value")
 
@@ -31,9 +31,9 @@ class Dependencies:
         self._lock = trio.Lock()
 
     async def given_to(self, context: ToolContext[Any]) -> ToolContext[Any] | ToolOutcome:
-        """Return the context with the dependencies in it, or the error result of a call that can't have them.
+        """Returns the context with the dependencies, or an error result if they could not be made.
 
-        After an error the next call tries again.
+        After an error, the next tool call tries again.
         """
         async with self._lock:
             if self._value is _NOT_MADE:

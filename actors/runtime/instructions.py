@@ -1,4 +1,4 @@
-"""The spec that a run records when it begins: its agent's, with the text that a function made of its instructions."""
+"""The spec that a run records when it begins: its agent's, with instructions that a function made, if they are one."""
 
 import inspect
 import logging
@@ -21,10 +21,9 @@ logger = logging.getLogger("adjourn.runs")
 
 
 async def begun_spec(agent: Agent, spec: Spec, metadata: Mapping[str, Any]) -> Spec:
-    """Return the spec for a run that begins with this metadata: `spec`, with the text that a function makes.
+    """Returns the spec for a run with this metadata: `spec`, with the text that an `instructions` function returns.
 
-    Not a checkpoint where the agent's instructions are a text. Raises: InternalError, where their function fails; the
-    log has the cause.
+    No checkpoint if the instructions are a text. Raises: InternalError if the function fails; the log has the cause.
     """
     if isinstance(agent.instructions, str):
         return spec
@@ -49,14 +48,14 @@ def _check(text: Any, max_bytes: int) -> None:
 
 
 def shared_spec(agent: Agent, recorded: Spec) -> Spec:
-    """Return the agent's spec in place of an equal recorded one; with the recorded text, where a function made it."""
+    """Returns the agent's spec to replace an equal recorded one; keeps the recorded text if a function made it."""
     if isinstance(agent.instructions, str):
         return agent.spec()
     return msgspec.structs.replace(agent.spec(), instructions=recorded.instructions)
 
 
 def own_bytes(agent: Agent, spec: Spec) -> int:
-    """Return about how many bytes of memory a run's spec takes beside its agent's."""
+    """Returns about how many bytes of memory a run's spec takes beside its agent's."""
     agents = agent.spec()
     if spec is agents:
         return 0

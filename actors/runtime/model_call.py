@@ -1,8 +1,7 @@
-"""One model call: the stream, with the middleware around it. What comes of it is an input for the machine, never an
-exception.
+"""One model call: the stream, with the middleware around it (`chain.py`). Its outcome is always an input for the
+machine, never an exception.
 
-`show` publishes events ahead of durability and waits for whoever must keep up. How middleware is called is `chain.py`'s
-business; where there is none, nothing of it is in the way.
+`show` publishes events ahead of durability, and waits for lossless readers. Without middleware, no chain is built.
 """
 
 import logging
@@ -49,21 +48,21 @@ __all__ = ["ModelCall"]
 logger = logging.getLogger("adjourn.runs")
 
 CHECKPOINT_CHUNKS = 64
-MAX_SAID = 256  # events of a message that wait to be put together
+MAX_SAID = 256  # events of a message that are kept before they are folded into it
 
 _TEXTS = frozenset({TextDelta, ThinkingDelta, ToolcallDelta})
 
 
 class ShowPieces(Protocol):
-    """Publishes events ahead of durability; `sizes` is what the run's log books for each, where that is known."""
+    """Publishes events ahead of durability. `sizes`: the bytes that the run's log books for each, if known."""
 
     async def __call__(self, events: Sequence[Event], sizes: list[int] | None = None) -> None:
-        """Publish them."""
+        """Publishes the events."""
         ...
 
 
 class ModelCall:
-    """One model call."""
+    """One model call. With middleware it may take several attempts."""
 
     def __init__(self, agent: Agent, head: Head, history: History, key: str, now: int, show: ShowPieces) -> None:
         model = history.spec.model
@@ -71,23 +70,25 @@ class ModelCall:
         self._opening = AssistantMessage(
             content=(), api=model.api, provider=model.provider, model=model.id, timestamp=now
         )
-        self._attempts = 0  # with middleware
-        self._announced = False  # that another one follows the latest
-        self._spent: list[Usage] = []  # by each attempt that has ended
+        self._attempts = 0  # counted only with middleware
+        self._announced = False  # agent_retry was sent after the latest attempt
+        self._spent: list[Usage] = []  # the usage of each ended attempt
         # Of the latest attempt:
-        self._begun = False  # shown to have
-        self._shown = False  # also some of what was said
-        self._final: AssistantMessage | None = None  # the model's own
+        self._begun = False  # message_start was sent
+        self._shown = False  # message_update was sent
+        self._final: AssistantMessage | None = None  # the model's final message
         self._failure: Failed | None = None
-        self._ended: AssistantMessage | None = None  # as it can be stored
+        self._ended: AssistantMessage | None = None  # the final message as it can be stored
         self._partial: PartialMessage | None = None
-        self._usage = Usage()  # as far as the model has told
-        self._said: list[StreamDelta] = []  # what is not in it yet
+        self._usage = Usage()  # as reported so far
+        self._said: list[StreamDelta] = []  # events that are not in `_partial` yet
 
     @property
     def partial(self) -> PartialMessage:
-        """What has been said so far, also when it was cancelled. Nobody wants it of a call that ends well, so it is put
-        together late: that saves such a call 10 of 25 µs."""
+        """The message so far, also after a cancellation.
+
+        It is folded only when needed: a call that ends well doesn't need it, and saves 10 of 25 µs.
+        """
         if self._partial is None:
             self._partial = PartialMessage(self._opening)
         said, self._said = self._said, []
@@ -96,8 +97,8 @@ class ModelCall:
         return self._partial
 
     def cut_short(self) -> AssistantMessage:
-        """What is kept of the latest attempt when the call is cancelled: what it said, without incomplete calls, and
-        the usage, if that was known already."""
+        """Returns the message to keep when the call is cancelled: the latest attempt's content without incomplete tool
+        calls, and the usage reported so far by all attempts."""
         if self._ended is None:
             message = self._message_so_far()
             return msgspec.structs.replace(message, usage=reduce(Usage.plus, self._spent, message.usage))
@@ -108,19 +109,21 @@ class ModelCall:
         return msgspec.structs.replace(self.partial.message(keep_incomplete_calls=False), usage=self._usage)
 
     def _counted(self, message: AssistantMessage) -> AssistantMessage:
-        """With what the other attempts have cost. Its own usage is that of the attempt which it came of; one that has
-        none came of no attempt."""
+        """Returns the message with the usage of the other attempts added.
+
+        A message with the usage of an attempt comes from that attempt; one without usage comes from none.
+        """
         others = list(self._spent)
         if message.usage in others:
             others.remove(message.usage)
-        elif others and message.usage != Usage():  # middleware has changed it: the latest, most likely
+        elif others and message.usage != Usage():  # middleware changed the usage: most likely of the latest attempt
             others.pop()
         if not others:
             return message
         return msgspec.structs.replace(message, usage=reduce(Usage.plus, others, message.usage))
 
     async def run(self) -> ModelDone | ModelRefused:
-        """Stream the answer to its end, showing it as it comes. What stands around it may ask again, or refuse."""
+        """Streams the answer to its end, publishing it as it comes. Middleware may retry or end the run."""
         given = self._agent.middleware
         middleware = around(given, "model_call") if given else given
         if not middleware:
@@ -165,7 +168,7 @@ class ModelCall:
         )
 
     async def _ask(self, request: ModelRequest) -> ModelOutcome:
-        """One attempt. Another one begins by voiding what was said in the one before."""
+        """Makes one attempt. Discards what an earlier attempt has streamed."""
         if self._attempts > 0:
             await self._announce(0.0)
             self._begun = self._shown = False
@@ -178,7 +181,7 @@ class ModelCall:
         return self._so_far()
 
     async def _announce(self, wait_s: float) -> None:
-        """Tell that there will be another attempt, and why; once."""
+        """Publishes agent_retry with its reason, once for each attempt."""
         if self._announced:
             return
         self._announced = True
@@ -187,7 +190,7 @@ class ModelCall:
         await self._show((AgentRetry(attempt=self._attempts, wait_s=wait_s, reason=reason),))
 
     def _so_far(self) -> ModelOutcome:
-        """What has come of the latest attempt."""
+        """Returns the latest attempt's outcome so far."""
         message = self._ended or self._message_so_far()
         if message.stop_reason != "error" and message.stop_reason != "aborted":
             return ModelOutcome(message, None, self._shown)
@@ -204,13 +207,13 @@ class ModelCall:
                 async for chunk in stream:
                     await self._take(chunk)
                     chunks += 1
-                    if chunks % CHECKPOINT_CHUNKS == 0:  # a model that never waits must not stop the process
+                    if chunks % CHECKPOINT_CHUNKS == 0:  # a model that never waits must not block the loop
                         await trio.lowlevel.checkpoint()
             finally:
                 await stream.aclose()  # noqa: ASYNC102  # cleanup that awaits is shielded inside: see `LanguageModel`
             ended = self._final or self._failed("the model's stream ended before its message did")
             message = self._checked(ended)
-        except BaseException as raised:  # noqa: ASYNC103  # foreign_error raises what is ours
+        except BaseException as raised:  # noqa: ASYNC103  # foreign_error raises trio's own cancellation
             error = foreign_error(raised, where, logger, task=task)
             told = internal_error(error, where, logger)
             message = self._failed(f"the model raised: {told}")
@@ -218,16 +221,19 @@ class ModelCall:
         return message
 
     async def _take(self, chunk: Sequence[Any]) -> None:
-        """Take in a chunk of the stream. It should hold `StreamEvent`s; other people's code may give anything."""
+        """Handles a chunk of the stream and publishes its events. Foreign code may yield anything, so checks types.
+
+        Raises: TypeError, AttributeError for values that are no `StreamEvent`.
+        """
         events: list[Event] = []
         sizes: list[int] = []
-        # By exact type: an isinstance check that fails takes seven times as long.
+        # By exact type: a failing isinstance check takes seven times as long.
         for event in chunk:
             kind: Any = type(event)  # pyright: ignore[reportUnknownVariableType]
-            if kind in _TEXTS and self._begun and self._final is None:  # nearly all of them
+            if kind in _TEXTS and self._begun and self._final is None:  # nearly all events
                 text = event.delta
                 if type(text) is not str or type(event.content_index) is not int:
-                    raise TypeError(f"no event of a model's stream: {event!r}")  # found here, not when it is folded
+                    raise TypeError(f"no event of a model's stream: {event!r}")  # here, as folding comes later
                 sizes.append(EVENT + (TEXT + len(text) if text.isascii() else getsizeof(text)))
                 self._said.append(event)
                 events.append(MessageUpdate(assistant_message_event=event))
@@ -267,9 +273,9 @@ class ModelCall:
         )
 
     def _checked(self, message: AssistantMessage) -> AssistantMessage:
-        """The message as any store will give it back, with api, provider, model and time where the model left them out.
+        """Returns the message as a store gives it back, with missing api, provider, model and timestamp filled in.
 
-        Raises: CodecError where it can't be stored, or is no such message.
+        Raises: CodecError if it can't be stored.
         """
         opening = self._opening
         signed = msgspec.structs.replace(
@@ -282,7 +288,7 @@ class ModelCall:
         return codec.from_json(codec.to_json(signed), AssistantMessage)
 
     def _taken(self, message: AssistantMessage) -> AssistantMessage:
-        """A middleware's message, checked as the model's own. Its calls get the ids of the places where they are."""
+        """Returns a middleware's message, checked like the model's. Its tool calls get ids by their place in it."""
         content = tuple([self._as_given(block) for block in message.content])
         return self._checked(msgspec.structs.replace(message, content=content))
 
@@ -292,7 +298,7 @@ class ModelCall:
         return block
 
     def _gates(self, message: AssistantMessage) -> dict[int, bool]:
-        """Which calls are gated, of the tools that decide it per call."""
+        """Returns which calls are gated, by content index, for tools with `decision_when`."""
         gates: dict[int, bool] = {}
         for index, block in enumerate(message.content):
             tool = self._agent.tool(block.name) if isinstance(block, ToolCall) else None

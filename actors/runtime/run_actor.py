@@ -1,14 +1,15 @@
-"""The run actor: the task that carries out what the state machine decides. Which runs are in memory is `registry.py`'s
-business, how a transition is saved and shown `run_state.py`'s.
+"""The run actor: the task that carries out what the state machine decides.
 
-Each transition goes the same way: save, adopt and publish, answer, start effects. The actor's one task carries the
-effects out: the model, and a tool that is the only open call, on the task itself; several tools in a nursery, while
-the task serves mail. While it is occupied with a single effect, the mailbox is not read; `ask` then makes the
-transition on the asker's task, in order, under the same lock. The lock is fair, so such a transition is always made
-before that of the effect's completion, and nobody has to wake the task for it.
+`registry.py` has the runs in memory; `run_state.py` saves and publishes transitions.
 
-A fault of a step or a save, whoever brought the input, cancels what is under way. The task then takes the run from its
-record again.
+Each transition takes the same steps: save, adopt and publish, answer, start effects. The actor's task carries the
+effects out. A model call, or a tool that is the only open call, runs on the task itself. Several tools run in a nursery
+while the task reads its mailbox. While a single effect occupies the task, it does not read the mailbox: `ask` then
+makes the transition on the asker's task, under the same lock. The lock is fair, so this transition comes before that of
+the effect's completion, and the task need not be woken for it.
+
+A fault in a step or a save cancels the run's effects, whatever input caused it. The task then reloads the run from its
+record.
 """
 
 import logging
@@ -34,13 +35,14 @@ __all__ = ["RunActor"]
 
 logger = logging.getLogger("adjourn.runs")
 
-RUN_BYTES = 7_000  # of a parked run, beside its log and its spec
-MAX_CRASHES = 5  # of the actor itself, in a row
+RUN_BYTES = 7_000  # the memory of a parked run, without its log and its spec
+MAX_CRASHES = 5  # crashes in a row, without a save in between
 
 
 class RunActor:
-    """The task that carries one run on, with its mailbox. `state` is the run as it is now, `spec_bytes` what its spec
-    takes in memory where it is not its agent's.
+    """The task that carries on one run, with its mailbox.
+
+    `state`: the run's current state. `spec_bytes`: the memory of its spec; 0 if it shares its agent's spec.
     """
 
     __slots__ = (
@@ -66,31 +68,31 @@ class RunActor:
 
     def __init__(self, state: RunState, spec_bytes: int = 0) -> None:
         self.state = state
-        self.weight = RUN_BYTES + spec_bytes  # about what it takes in memory, beside its log
+        self.weight = RUN_BYTES + spec_bytes  # about the run's memory, without its log
         state.carrier = self
         self.abandoned: tuple[str, ...] = ()
         self.parked_at: float | None = None  # on trio's clock
-        self.ref: ActorRef[Input]  # given by who starts the actor, as `ended`
-        self.ended: Callable[[RunActor], None]  # called as the last deed of the actor's task
-        self.mailbox: Mailbox[Input]  # known once the task has begun
-        self.is_lost = False  # it ended although the run goes on, and nobody else owns the store
+        self.ref: ActorRef[Input]  # set by the registry, as is `ended`
+        self.ended: Callable[[RunActor], None]  # called at the end of the actor's task
+        self.mailbox: Mailbox[Input]  # set when the task begins
+        self.is_lost = False  # the actor ended but the run is not over, and this system still owns the store
         self._task: trio.lowlevel.Task | None = None
-        # Shielded: the actor is stopped by `leave` and `cancel` alone. They may come before the task's first step.
+        # Shielded: only `leave` and `cancel` stop the actor. They may be called before the task's first step.
         self._scope = trio.CancelScope(shield=True)
         self._last_scope: trio.CancelScope | None = None  # of `_finish`
         self._is_leaving = self._is_cancelled = False
-        self._fault: Exception | None = None  # of a step or a save: the run is to be taken from its record again
-        self._is_occupied = False  # by an effect on the task itself
-        self._flying: set[Effect] = set()  # tools in the nursery, until what came of them is served
-        self._done: list[ToolDone] = []  # received while the store did not answer, and still to be saved
-        self._model: ModelCall | None = None  # the latest, until what came of it is saved
+        self._fault: Exception | None = None  # of a step or a save: the run must be reloaded from its record
+        self._is_occupied = False  # whether an effect runs on the task itself
+        self._flying: set[Effect] = set()  # tools in the nursery, until their results are served
+        self._done: list[ToolDone] = []  # results that came while the store did not answer, still to be saved
+        self._model: ModelCall | None = None  # the latest model call, until its outcome is saved
 
     # From outside.
 
     async def ask(self, given: Input) -> Reply:
-        """Give the run an input from outside and return its reply.
+        """Gives the run an input from outside, and returns its reply.
 
-        Raises: what the machine answers; StoreUnavailable; ActorEnded when the actor left memory meanwhile.
+        Raises: the machine's errors for the input; StoreUnavailable; ActorEnded if the run left memory meanwhile.
         """
         if self.state.store_down:
             raise self._unavailable()
@@ -98,22 +100,22 @@ class RunActor:
 
     @property
     def at_rest(self) -> bool:
-        """Whether the run waits in memory, with nothing under way."""
+        """Whether the run is parked in memory, with no mail to serve."""
         return self.parked_at is not None and self.mailbox.is_idle
 
     @property
     def is_idle(self) -> bool:
-        """Whether the run waits for the outside, with nothing under way and nothing unsaved."""
+        """Whether the run is parked, with no effect running and nothing unsaved."""
         busy = self._is_occupied or self._flying or self.state.pending or self.state.doubt or self.state.is_changing
         return self.at_rest and not busy
 
     def leave(self) -> None:
-        """Take the run out of memory, once its abort is finished if there is one. What is saved is all that remains."""
+        """Takes the run out of memory, after finishing its abort if one has begun. Saves nothing else."""
         self._is_leaving = True
         self._scope.cancel()
 
     def cancel(self) -> None:
-        """Take the run out of memory at once."""
+        """Takes the run out of memory at once."""
         self._is_cancelled = True
         self.leave()
         if self._last_scope is not None:
@@ -121,16 +123,16 @@ class RunActor:
 
     @property
     def executing(self) -> tuple[str, ...]:
-        """The names of the tools that execute here now."""
+        """The names of the tools that are executing."""
         return tuple(call.name for call in self.state.head.calls if call.executing)
 
     async def give_up(self) -> None:
-        """End an aborted run whose tool shields itself from cancellation: the tool is left behind, and its task too."""
+        """Ends an aborted run, abandoning the tool that is shielded from cancellation, and its task."""
         state = self.state
         if state.head.abort and state.head.status not in FINAL:
             self.abandoned = tuple(sorted(call.id for call in state.head.calls if call.executing))
             partial = self._model.cut_short() if self._model else None
-            logger.warning("run %s: left behind what does not stop: %s", state.head.id, ", ".join(self.executing))
+            logger.warning("run %s: abandoned tools that do not stop: %s", state.head.id, ", ".join(self.executing))
             await self._change(Stopped(partial=partial))
 
     # What transitions ask for.
@@ -143,7 +145,7 @@ class RunActor:
         logger.warning("run %s waits for the store: %s", self.state.head.id, reason)
         self.state.store_down = True
         with trio.move_on_after(wait_s):
-            while trio.lowlevel.current_task() is self._task:  # else the task reads its mailbox itself
+            while trio.lowlevel.current_task() is self._task:  # on another task, this actor's task reads the mailbox
                 try:
                     mail = await self.mailbox.receive()
                 except trio.EndOfChannel:
@@ -155,12 +157,12 @@ class RunActor:
             await trio.sleep_forever()
 
     def _unavailable(self) -> StoreUnavailable:
-        return StoreUnavailable("the store does not answer; the run waits in safety", runId=self.state.head.id)
+        return StoreUnavailable("the store does not answer; the run waits for it", runId=self.state.head.id)
 
     # The actor's task.
 
     async def __call__(self, mailbox: Mailbox[Input]) -> None:
-        """The actor: over when the run is, when it is asked to stop while parked, or when it is to `leave`."""
+        """The actor. Ends when the run is over, when asked to stop while parked, or after `leave`."""
         self.mailbox, self._task = mailbox, trio.lowlevel.current_task()
         RUNNING.set((self.state.head.id, self.state.head.agent))
         crashes = 0
@@ -178,7 +180,7 @@ class RunActor:
                 except Exception as group:
                     self._fault = bare_error(group)
                 if isinstance(self._fault, StaleEpoch):
-                    return  # the run is left to the store's new owner
+                    return  # the store's new owner carries on the run
                 logger.error("run %s crashed", self.state.head.id, exc_info=self._fault)
                 if self._is_leaving:
                     return
@@ -191,7 +193,7 @@ class RunActor:
             self.ended(self)
 
     async def _live(self) -> None:
-        """The loop: serve mail and carry out what is pending until the run is over, or no mail will come any more."""
+        """Serves mail and carries out pending effects until the run is over, or no mail will come any more."""
         state, mailbox = self.state, self.mailbox
         while not (self._fault or self._is_leaving):
             if state.pending:
@@ -214,7 +216,7 @@ class RunActor:
             finally:
                 self.parked_at = None
             await self._serve(mail)
-            del mail  # a parked frame keeps nothing alive
+            del mail  # a parked run must not keep its last mail in memory
 
     async def _carry_out_alone(self, effect: Effect) -> None:
         self._is_occupied = True
@@ -227,7 +229,7 @@ class RunActor:
             self._model = None
 
     async def _fly(self, effects: list[Effect]) -> None:
-        """Carry out several tools at once, serving mail until none is left."""
+        """Executes several tools at once, and serves mail until all of them have ended."""
         async with trio.open_nursery() as nursery:
             while self._fault is None:
                 for effect in effects:
@@ -246,7 +248,7 @@ class RunActor:
                     effects, self.state.pending = self.state.pending, []
                 elif not self._flying:
                     break
-            nursery.cancel_scope.cancel()  # what still executes is not wanted any more
+            nursery.cancel_scope.cancel()  # after a fault or an orderly stop, tools may still execute
 
     async def _fly_one(self, effect: Effect) -> None:
         try:
@@ -257,7 +259,7 @@ class RunActor:
         self.mailbox.put_reserved_nowait(given)
 
     async def _serve_all(self) -> None:
-        """Serve what is in, without waiting for more."""
+        """Serves the mail that has come, without waiting for more."""
         while self._done:
             await self._serve_done(self._done.pop(0))
         with suppress(trio.WouldBlock, trio.EndOfChannel):
@@ -281,15 +283,15 @@ class RunActor:
         await self.state.commit(given, insist=True)
 
     async def _change(self, given: Input) -> Reply:
-        """Make the transition of an input from outside, on the actor's task or the asker's, and return its reply.
+        """Makes the transition of an input from outside, on the actor's task or the asker's, and returns its reply.
 
-        Raises: AdjournError, what the asker is told.
+        Raises: AdjournError, for the asker.
         """
         try:
             return answer(await self.state.commit(given))
         except VersionConflict as error:
             self._fail(error)
-            text = "the run was saved by somebody else; it is loaded anew"
+            text = "the run was changed in the store by somebody else; it is being reloaded"
             raise StoreUnavailable(text, runId=self.state.head.id) from error
         except StaleEpoch as error:
             self._fail(error)
@@ -301,13 +303,13 @@ class RunActor:
             raise internal_error(error, f"run {self.state.head.id}", logger) from error
 
     def _fail(self, error: Exception) -> None:
-        """Cancel what is under way, and have the task take the run from its record again."""
+        """Cancels the run's effects, and makes the task reload the run from its record."""
         if self._fault is None:
             self._fault = error
             self._scope.cancel()
 
     async def _finish(self) -> None:
-        """After the loop: end an aborted run, and delete one that is not to be kept."""
+        """Finishes the run after the loop: ends an aborted one, and deletes one without retention."""
         state = self.state
         is_aborting = state.head.abort is not None and state.head.status not in FINAL
         is_kept = state.history.spec.limits.retention_s != 0
@@ -317,11 +319,11 @@ class RunActor:
             if is_aborting:
                 await self._finish_abort()
             if state.head.status in FINAL and not is_kept:
-                with suppress(AdjournError):  # then the sweeper does it
+                with suppress(AdjournError):  # if this fails, the sweeper deletes the run
                     await state.services.delete(state.head)
 
     async def _finish_abort(self) -> None:
-        """Wait for threads, answer what is left in the mailbox, and end the run."""
+        """Waits for threads, answers what is left in the mailbox, and ends the run."""
         services, history = self.state.services, self.state.history
         calls: set[str] = set() if history.turn_is_over else {call.id for call in history.turn_calls}
         with trio.move_on_after(services.cleanup_s):
@@ -330,15 +332,15 @@ class RunActor:
         for call_id in sorted(services.threads.take_unstarted(calls)):
             told = (Text(text="This call was not started: the run was aborted before."),)
             await self.state.commit(ToolDone(tool_call_id=call_id, content=told, is_error=True), insist=True)
-        await self._serve_all()  # also results that came in the last moment
+        await self._serve_all()  # results may have come during the wait
         partial = self._model.cut_short() if self._model else None
         await self.state.commit(Stopped(partial=partial), insist=True)
 
     async def _revive(self, fault: Exception) -> bool:
-        """After a fault: everything from the record. False when it is gone."""
+        """Reloads the run from its record after a fault. False: the record was deleted."""
         self._fault = None
         if not await self.state.reload():
-            logger.error("run %s is gone from the store", self.state.head.id)
+            logger.error("run %s is not in the store any more", self.state.head.id)
             return False
         self._model = None
         self._flying.clear()
@@ -353,7 +355,7 @@ class RunActor:
         state, agent = self.state, self.state.agent
         assert agent is not None
         if isinstance(effect, StartModel):
-            now = state.head.updated_at  # when the save was made that let the call start
+            now = state.head.updated_at  # the time of the save that started this call
             self._model = ModelCall(agent, state.head, state.history, effect.key, now, state.show)
             return await self._model.run()
         assert isinstance(effect, StartTool)

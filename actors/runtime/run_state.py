@@ -1,8 +1,9 @@
-"""One run in memory, and how it changes: a transition at a time, saved before it is shown. No task and no mail here;
-those are `run_actor.py`'s.
+"""The state of one run in memory, changed one transition at a time, each saved before it is published.
 
-A save whose outcome isn't known leaves the run in *doubt*: before anything else is stepped, saved or shown, the store
-is asked what happened.
+The task and the mailbox are in `run_actor.py`.
+
+A save whose outcome is unknown leaves the run in *doubt*: before its next transition or event, the run loads its record
+to learn the outcome.
 """
 
 from collections.abc import Sequence
@@ -27,29 +28,29 @@ from .services import BACKOFF_S, Services
 
 __all__ = ["GONE", "RunState", "answer"]
 
-MAX_SHOWN = 1024  # events published at once ahead of durability, well below the numbers that a save reserves
+MAX_SHOWN = 1024  # events published at once ahead of durability; a save reserves far more numbers
 
 
 class Carrier(Protocol):
-    """What carries a run on: the actor, towards its state."""
+    """The part of the run actor that the state calls."""
 
     def stop_effects(self) -> None:
-        """Cancel all that is under way."""
+        """Cancels all running effects."""
         ...
 
     async def wait_for_store(self, reason: str, wait_s: float) -> None:
-        """Hear that the store does not answer, and why; wait until it is asked again."""
+        """Waits `wait_s` seconds before the store is asked again. `reason`: why it failed, as text."""
         ...
 
 
 class Gone:
-    """The carrier of a run that has left memory: there is nothing to stop, and nobody to tell."""
+    """The carrier of a run without an actor: it has no effects to stop and no mail to answer."""
 
     def stop_effects(self) -> None:
-        """Do nothing."""
+        """Does nothing."""
 
     async def wait_for_store(self, reason: str, wait_s: float) -> None:
-        """Wait."""
+        """Waits `wait_s` seconds."""
         await trio.sleep(wait_s)
 
 
@@ -57,7 +58,7 @@ GONE = Gone()
 
 
 class RunState:
-    """What a run is at this moment. `agent` is None when its code isn't loaded: then it can only end."""
+    """The current state of a run. `agent` is None if its code isn't loaded; then the run can only be ended."""
 
     __slots__ = (
         "_lock",
@@ -76,26 +77,26 @@ class RunState:
 
     def __init__(self, services: Services, agent: Agent | None, head: Head, history: History, log: EventLog) -> None:
         self.services, self.agent = services, agent
-        self.carrier: Carrier = GONE  # the actor that has taken the run up
+        self.carrier: Carrier = GONE  # the run's actor, if it has one
         self.head, self.history, self.log = head, history, log
-        self.pending: list[Effect] = []  # that wait to be carried out
+        self.pending: list[Effect] = []  # effects still to be carried out
         self.store_down = False
-        self._lock = FairLock()  # held from step to adoption
-        self.doubt: Transition | None = None  # a save whose outcome is not known
+        self._lock = FairLock()  # held from a step until its transition is adopted
+        self.doubt: Transition | None = None  # the transition whose save has an unknown outcome
         self.dependencies = None if agent is None or agent.deps is None else Dependencies(agent.deps, head)
         self.taps: Taps | None = None if agent is None else taps_of(agent.middleware, head.id)
 
     @property
     def is_changing(self) -> bool:
-        """Whether a transition is under way."""
+        """Whether a transition is being saved or adopted."""
         return self._lock.locked()
 
     # Transitions.
 
     async def commit(self, given: Input, *, insist: bool = False) -> Transition:
-        """Make one transition: step, save, adopt. With `insist`, wait for a store that does not answer.
+        """Makes one transition: step, save, adopt. With `insist`, retries until the store answers.
 
-        Cancelled, it has happened or has not.
+        If cancelled, the transition happened completely or not at all.
         """
         wait_s, longest = BACKOFF_S
         while True:
@@ -125,7 +126,7 @@ class RunState:
             wait_s = min(2 * wait_s, longest)
 
     async def reload(self) -> bool:
-        """Take everything from the record, once the store answers. False when the run is gone from it."""
+        """Replaces the state by the stored record, once the store answers. False: the record was deleted."""
         wait_s, longest = BACKOFF_S
         while True:
             await self._lock.acquire()  # an asker may be in the middle of a commit
@@ -149,17 +150,17 @@ class RunState:
             raise Stranded(f"the code of agent {self.head.agent!r} is not loaded here", runId=self.head.id)
 
     def _not_saved(self, transition: Transition, error: BaseException) -> None:
-        """Note what is known of a save that raised. Raises: StoreUnavailable, for errors of the store's own."""
+        """Handles a save that raised. Raises: StoreUnavailable, for an error of the store itself."""
         if isinstance(error, StaleEpoch):
             self.services.refused(error)
         elif isinstance(error, trio.Cancelled):
-            self.doubt = transition  # not every store knows whether it has happened
+            self.doubt = transition  # a cancelled save may have happened
         elif isinstance(error, Exception) and not isinstance(error, VersionConflict):
             self.doubt = transition
             raise StoreUnavailable(f"the store did not save: {error}", runId=self.head.id) from error
 
     async def _settle_doubt(self, doubt: Transition) -> None:
-        """Find out whether a save happened whose acknowledgement did not come."""
+        """Finds out whether a save without acknowledgement happened, and adopts its transition if so."""
         record = await self._load()
         self.doubt, self.store_down = None, False
         if record is not None and doubt.head is not None:
@@ -168,7 +169,7 @@ class RunState:
                 self._adopt(doubt, doubt.head)
 
     async def _load(self) -> Record | None:
-        """The record. Raises: StoreUnavailable for any error of the store: a corrupt one may recover, too."""
+        """Returns the record. Raises: StoreUnavailable for any error of the store: even a corrupt one may recover."""
         try:
             return await self.services.store.load(self.head.id)
         except Exception as error:
@@ -199,9 +200,9 @@ class RunState:
     # What is shown.
 
     async def show(self, events: Sequence[Event], sizes: list[int] | None = None) -> None:
-        """Publish ahead of durability: once lossless readers have room, between commits, with reserved numbers.
+        """Publishes events ahead of durability, between commits, with reserved numbers. Waits for lossless readers.
 
-        `sizes`: as in `EventLog.publish`. Raises: trio.ClosedResourceError, once the run is over or has left memory.
+        `sizes`: as in `EventLog.publish`. Raises: trio.ClosedResourceError if the run is over or has left memory.
         """
         for at in range(0, len(events), MAX_SHOWN):
             part = events[at : at + MAX_SHOWN]
@@ -219,21 +220,21 @@ class RunState:
 
     def _check_showing(self) -> None:
         if self.head.status in FINAL or self.carrier is GONE:
-            raise trio.ClosedResourceError("the run is over, or has left memory: nothing more of it is shown")
+            raise trio.ClosedResourceError("the run is over or has left memory: it publishes nothing any more")
 
     def _may_show(self, count: int) -> bool:
         settled = self.doubt is None and not self._lock.locked()
         return settled and self.log.has_room and self.log.seq + count <= self.head.seq_ceiling
 
     def publish(self, events: Sequence[Event], time: int, sizes: list[int] | None = None) -> None:
-        """Add events to the run's log, and let its taps see them. `time`, `sizes`: as in `EventLog.publish`."""
+        """Adds events to the run's log, and gives them to its taps. `time`, `sizes`: as in `EventLog.publish`."""
         self.log.publish(events, time, sizes)
         if self.taps is not None:
             self.taps.see(events, self.log.seq, time)
             self._tell_of_taps(self.taps, time)
 
     def _tell_of_taps(self, taps: Taps, time: int) -> None:
-        # Only while the run goes on: numbers beyond the head's are kept for a running one, and `agent_end` comes last.
+        # Only while the run is running: only then are numbers reserved, and nothing may follow `agent_end`.
         errors = taps.untold
         if errors and self.head.status == "running" and self.log.seq + len(errors) <= self.head.seq_ceiling:
             taps.untold = []
@@ -242,7 +243,7 @@ class RunState:
 
 
 def answer(transition: Transition) -> Reply:
-    """What the sender is told; raised, if it is an error."""
+    """Returns the reply to the sender. Raises: the reply itself, if it is an error."""
     if isinstance(transition.reply, AdjournError):
         raise transition.reply
     return transition.reply  # pyright: ignore[reportReturnType]  # inputs from outside always have one

@@ -1,5 +1,5 @@
-"""One tool call: the tool, with the middleware around it. What comes of it is an input for the machine, never an
-exception. How middleware is called is `chain.py`'s business."""
+"""One tool call: the tool, with the middleware around it (`chain.py`). Its outcome is an input for the machine; what
+foreign code raises becomes an error result."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
@@ -35,7 +35,7 @@ async def call_tool(
     threads: Threads,
     host_loop: HostLoop | None,
 ) -> ToolDone:
-    """Execute an open call, with what stands around it."""
+    """Executes an open call, with its middleware, and returns its result."""
     tool = agent.tool(call.name)
     if tool is None:
         raise LookupError(f"tool {call.name!r} of agent {head.agent!r} is not loaded")
@@ -51,7 +51,7 @@ async def call_tool(
         run_id=head.id,
         tool_call_id=call.id,
         tool_name=call.name,
-        metadata=msgspec.to_builtins(head.metadata),  # a copy, as all that a tool gets: it may change what it has
+        metadata=msgspec.to_builtins(head.metadata),  # a copy, like all that a tool gets: the tool may change it
         publish=publish,
         started_by=head.owner,
         decided_by=entry.by if entry else None,
@@ -82,7 +82,7 @@ async def call_tool(
 
 
 def _is_as_decided(entry: DecisionEntry, arguments: dict[str, Any]) -> bool:
-    """Whether arguments and decision are those that were decided: nothing that shares them may have changed them."""
+    """Whether arguments and decision still have the recorded digests: shared data may have been changed by mistake."""
     shown = entry.arguments_digest or entry.args_digest
     return digest(arguments) == shown and digest(entry.decision) == entry.digest
 

@@ -297,7 +297,7 @@ async def test_a_slow_store_changes_nothing_but_the_time(slow: int) -> None:
 # Somebody else saved.
 
 
-async def test_a_version_conflict_loads_the_run_anew() -> None:
+async def test_a_version_conflict_reloads_the_run() -> None:
     store, ledger = FaultyStore(), Ledger()
     agent = agent_of(calls(("refund", {})), says("done"), tools=[ledger.gated()])
     async with open_test_system(agent, store=store) as system:
@@ -313,14 +313,14 @@ async def test_a_version_conflict_loads_the_run_anew() -> None:
     assert len(ledger.begun) == 1
 
 
-async def test_a_version_conflict_of_a_busy_run_loads_it_anew() -> None:
+async def test_a_version_conflict_of_a_busy_run_reloads_it() -> None:
     store = FaultyStore()
     agent = agent_of(hangs("half"), says("done"))
     async with open_test_system(agent, store=store) as system:
         run = await system.start(agent, "go")
         await wait_all_tasks_blocked()
         store.refuse = [VersionConflict("somebody else saved")]
-        with pytest.raises(StoreUnavailable, match="loaded anew"):
+        with pytest.raises(StoreUnavailable, match="being reloaded"):
             await run.abort()
         assert (await run.wait_ended()).status == "completed"
     assert len(agent.model.requests) == 2  # type: ignore[attr-defined]
@@ -351,7 +351,7 @@ async def test_a_step_that_raises_tells_the_asker_and_takes_the_run_from_its_rec
     assert len(agent.model.requests) == 2  # type: ignore[attr-defined]
 
 
-async def test_a_version_conflict_of_the_runs_own_save_loads_the_run_anew() -> None:
+async def test_a_version_conflict_of_the_runs_own_save_reloads_the_run() -> None:
     store = FaultyStore()
     agent = agent_of("one", "two")
     async with open_test_system(agent, store=store) as system:
