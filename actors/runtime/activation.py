@@ -1,5 +1,6 @@
-"""How runs come into memory: begun anew, or loaded from the record when a message needs them; and how a message finds
-its run, in memory or not. Which runs are there is `registry.py`'s business.
+"""Begins runs, activates stored ones when a message comes, and delivers messages to them.
+
+`registry.py` has the runs in memory.
 """
 
 import dataclasses
@@ -44,7 +45,7 @@ logger = logging.getLogger("adjourn.system")
 class Activation:
     """Begins runs, activates stored ones, and delivers inputs to them.
 
-    `epoch` is the store owner's; `is_clean` says that the owner before left in order: then no run is charged.
+    `epoch`: of this store owner. `is_clean`: the previous owner shut down in order, so no recovery counts as a crash.
     """
 
     def __init__(
@@ -76,7 +77,7 @@ class Activation:
         options: ModelOptions | None,
         limits: RunLimits | None,
     ) -> str:
-        """Begin a run and return its id; it is saved then. Raises: as `ActorSystem.start`."""
+        """Begins a run, saves it, and returns its id. Raises: as `ActorSystem.start`."""
         registry = self._registry
         registry.check_open()
         now = self._services.now()
@@ -110,7 +111,7 @@ class Activation:
                     seq=0 if run_id is None else registry.seq_above_namesakes(now),
                 )
                 is_new = await self._begin(agent, first, now)
-        except (LimitExceeded, RunNotFound) as error:  # a repeated start needs no room and no earlier run
+        except (LimitExceeded, RunNotFound) as error:  # raised below, unless this start is a repeated one
             refusal = error
         if is_new:
             return key
@@ -120,21 +121,22 @@ class Activation:
             raise refusal or error from None
 
     async def _transcript(self, run_id: str) -> Sequence[Message]:
-        """What was said in a run so far, its input included. Raises: RunNotFound, RecordTooNew, StoreUnavailable."""
+        """Returns a run's messages, its input included. Raises: RunNotFound, RecordTooNew, StoreUnavailable."""
         snapshot = (await self._registry.logs.open(run_id)).snapshot().content
         assert isinstance(snapshot, Snapshot)
         return snapshot.messages
 
     async def deliver(self, run_id: str, given: Input) -> tuple[Reply, RunActor | None]:
-        """The run's reply, and the actor that gave it; None where the record of an ended run did.
+        """Returns the run's reply, and the actor that gave it; None for an ended run, answered from its record.
 
-        Raises: what the machine answers; LimitExceeded, RunNotFound, Stranded, StoreUnavailable, ShuttingDown.
+        Raises: the machine's errors for the input; LimitExceeded, RunNotFound, Stranded, StoreUnavailable,
+            ShuttingDown.
         """
         check_given(given, self._bounds)
         while True:
             self._registry.check_open()
             actor = await self.activate(run_id)
-            if isinstance(actor, Record):  # over: the record answers
+            if isinstance(actor, Record):  # the run is over
                 head, history = actor.head, History(actor.journal)
                 return answer(step(head, history, given, now=self._services.now(), seq=head.seq)), None
             if actor.state.agent is None and not isinstance(given, Abort | Tick):
@@ -144,17 +146,17 @@ class Activation:
             try:
                 return await actor.ask(given), actor
             except ActorEnded:
-                await trio.lowlevel.checkpoint()  # it left memory meanwhile
+                await trio.lowlevel.checkpoint()  # the run has left memory: activate it again
             except ActorCrashed as error:
                 raise internal_error(error, f"run {run_id}", logger) from error
 
     async def do_due(self, run_id: str, head: Head | None = None) -> Head | None:
-        """Do what is due in a run, in memory or not: expire what has expired, delete what was kept for long enough.
+        """Does what is due in a run, in memory or not: expires its calls or its TTL, or deletes it after its retention.
 
-        Returns the head of a run that was not saved for it, as it is: it may be due only later, by a clock that was set
-        back. None where it was saved or deleted.
+        Returns None if the run was saved or deleted; otherwise its head: after the clock was set back, the run may be
+        due only later.
 
-        `head`: the run's, where it was read a moment ago. A run that is over is then deleted without being loaded.
+        `head`: the run's head, if just read: an ended run is then deleted without loading its record.
 
         Raises: as `deliver`.
         """
@@ -164,7 +166,7 @@ class Activation:
                 registry.check_open()
                 if run_id in registry.opening:
                     await registry.opening[run_id].wait()
-                    head = None  # the run may be another by now
+                    head = None  # out of date: the run may have changed
                     continue
                 with registry.single_flight(run_id):
                     if head is not None and head.status in FINAL:
@@ -184,9 +186,9 @@ class Activation:
         return None
 
     async def _do_due_stored(self, record: Record, now: int) -> bool:
-        """Do what is due in a run that is not in memory, and return True.
+        """Does what is due in a run that is not in memory, and returns True.
 
-        False where it must come into memory for that: a tool or the model is to be called, or somebody watches it.
+        False if the run must be activated for it: a tool or the model must be called, or the run is watched.
         """
         head = record.head
         if head.status in FINAL:
@@ -201,7 +203,7 @@ class Activation:
         return is_unwatched
 
     async def _expire_stored(self, head: Head, history: History, now: int) -> None:
-        """Make the transition without an actor. At `now`: a moment later something might have to be executed."""
+        """Commits the expiry without an actor. Uses the caller's `now`, at which the expiry starts no effect."""
         services = dataclasses.replace(self._services, now=lambda: now)
         agent = self._contracts.agent_of(head, history)
         head = msgspec.structs.replace(head, epoch=self._epoch)
@@ -210,7 +212,7 @@ class Activation:
         self._count.left(state.head)
 
     async def activate(self, run_id: str) -> RunActor | Record:
-        """The run's actor, brought into memory if need be; its record, if it is over.
+        """Returns the run's actor, activated if necessary; the record of a run that is over.
 
         Raises: RunNotFound, RecordTooNew, StoreUnavailable, ShuttingDown.
         """
@@ -226,7 +228,7 @@ class Activation:
                 return record if record.head.status in FINAL else await self._revive(record)
 
     async def _begin(self, agent: Agent, first: Begin, now: int) -> bool:
-        """Save the run and start its actor; False when there is a run of that id already."""
+        """Saves the run and starts its actor. False: the id is taken."""
         transition = begin(first, now)
         head = transition.head
         assert head is not None
@@ -235,8 +237,8 @@ class Activation:
         except StaleEpoch as refusal:
             self._services.refused(refusal)
             raise
-        if is_new and not self._registry.is_closing:  # else it is saved, and begins when the next owner recovers it
-            watched = self._registry.logs.live.get(head.id)  # by who read the record as soon as it was saved
+        if is_new and not self._registry.is_closing:  # otherwise the next owner's recovery starts the saved run
+            watched = self._registry.logs.live.get(head.id)  # set if somebody read the record right after the save
             log = watched or EventLog(head.id, seq=first.seq)
             state = RunState(self._services, agent, head, History(transition.append), log)
             state.pending = list(transition.effects)
@@ -249,11 +251,11 @@ class Activation:
         return is_new
 
     async def _same(self, run_id: str, digest: str) -> str:
-        """The run that a repeated start means, if it is the same start. Raises: RunIdConflict, LimitExceeded."""
+        """Returns the id of the existing run if this start repeats its start. Raises: RunIdConflict, LimitExceeded."""
         found = await self.activate(run_id)
         head: Head = found.head if isinstance(found, Record) else found.state.head
         if head.start_digest != digest:
-            self._count.check_room()  # comes first, as for an id that isn't taken: whose it is need not be known
+            self._count.check_room()  # before the conflict: a full system must not reveal which ids exist
             text = f"run id {run_id!r} is taken by a run with another agent, input or principal"
             raise RunIdConflict(text, runId=run_id)
         return run_id
@@ -274,7 +276,7 @@ class Activation:
         state = RunState(self._services, agent, head, history, log)
         actor = RunActor(state, spec_bytes)
         log.skip_to(resume_seq(head))
-        logs.keep(log)  # before the save: who begins to watch meanwhile watches this log
+        logs.keep(log)  # before the save, so that whoever starts watching during it gets this log
         try:
             if agent is not None and head.status == "running":
                 is_from_before = record.head.epoch != self._epoch

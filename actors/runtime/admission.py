@@ -1,4 +1,4 @@
-"""What callers bring to a run, checked where it enters: inputs, metadata, decisions, results. Nothing is kept here."""
+"""Checks what callers give to a run: inputs, metadata, options, limits, decisions, results. Keeps nothing."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, cast
@@ -21,7 +21,7 @@ __all__ = ["check_given", "check_history", "check_limits", "check_result", "chec
 
 
 def messages_of(given: str | Sequence[Message], now: int) -> tuple[Message, ...]:
-    """A run's input as messages; text is one user message. Raises: InvalidParams."""
+    """Returns a run's input as messages; a text is one user message. Raises: InvalidParams."""
     if isinstance(given, str):
         return (UserMessage(content=given, timestamp=now),)
     messages: tuple[Any, ...] = tuple(given)
@@ -31,7 +31,7 @@ def messages_of(given: str | Sequence[Message], now: int) -> tuple[Message, ...]
 
 
 def check_given(given: Input, bounds: Bounds) -> None:
-    """Nothing, if what a caller decides, declines or aborts with is within its bounds. Raises: LimitExceeded."""
+    """Checks the size of a caller's decision, edited arguments or reason. Raises: LimitExceeded."""
     match given:
         case Decide():
             bounds.check("decision", _size(given.decision))
@@ -44,7 +44,7 @@ def check_given(given: Input, bounds: Bounds) -> None:
 
 
 def _size(value: Any) -> int:
-    """Bytes of JSON. 0 for what JSON can't carry: the run itself refuses that, with its place."""
+    """Returns the bytes of the value's JSON. 0 if JSON can't carry it: the run refuses it later, naming the place."""
     try:
         return len(codec.to_json(value))
     except codec.CodecError:
@@ -52,7 +52,7 @@ def _size(value: Any) -> int:
 
 
 def check_result(result: Any, max_bytes: int) -> tuple[tuple[UserBlock, ...], Any]:
-    """A client's result as content blocks and details. Raises: InvalidParams, LimitExceeded."""
+    """Returns a client's result as content blocks and details. Raises: InvalidParams, LimitExceeded."""
     try:
         content, details = _content_of(result)
         size = len(codec.to_json([content, details]))
@@ -78,17 +78,17 @@ def _content_of(result: Any) -> tuple[tuple[UserBlock, ...], Any]:
 
 
 def check_history(messages: Iterable[Message], max_bytes: int) -> None:
-    """Raises: LimitExceeded for a transcript that is too long to be copied into a run that goes on from it."""
+    """Checks that a transcript is small enough for another run to continue from it. Raises: LimitExceeded."""
     size = 0
     for message in messages:
         size += len(codec.to_json(message))
         if size > max_bytes:
-            text = f"the transcript to go on from takes more than the {max_bytes} bytes that are allowed"
+            text = f"the transcript to continue from takes more than {max_bytes} bytes"
             raise LimitExceeded(text, limit="maxHistoryBytes", maximum=max_bytes)
 
 
 def check_limits(agent: Agent, limits: RunLimits | None) -> None:
-    """Nothing, if a run of the agent may have these limits of its own. Raises: InvalidParams."""
+    """Checks that a run of the agent may have these limits. Raises: InvalidParams."""
     if limits is None:
         return
     try:
@@ -121,7 +121,7 @@ def check_start(
     limits: RunLimits | None,
     bounds: Bounds,
 ) -> str:
-    """What a start must not be; returns its digest, which only a start with a run id needs."""
+    """Checks a start and returns its digest; an empty one without a run id. Raises: InvalidParams, LimitExceeded."""
     if run_id is not None and not RUN_ID.match(run_id):
         raise InvalidParams(f"runId: expected 1 to 128 of A-Z a-z 0-9 _ -, got {run_id!r}")
     try:
@@ -146,7 +146,7 @@ def check_start(
 
 
 def spec_of(agent: Agent, options: ModelOptions | None) -> tuple[Spec, str]:
-    """What a run with these options records of its agent, and its digest. Raises: InvalidParams."""
+    """Returns the spec that a run with these options records, and its digest. Raises: InvalidParams."""
     if options is None:
         return agent.spec(), agent.spec_digest
     if not isinstance(cast(Any, options), ModelOptions):

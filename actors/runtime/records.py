@@ -1,4 +1,4 @@
-"""How a run's record is read from the store, and folded into what a watcher of the run would see."""
+"""Loads a run's record from the store, and folds it into the state that a watcher would see."""
 
 import re
 
@@ -14,12 +14,12 @@ RUN_ID = re.compile(RUN_ID_PATTERN)
 
 
 def run_not_found(run_id: str) -> RunNotFound:
-    """What is said of a run that doesn't exist, and to whoever may not know that it does."""
+    """Returns the error for a run that doesn't exist, or that the caller must not know about."""
     return RunNotFound(f"there is no run {run_id!r}", runId=run_id)
 
 
 async def load_record(store: Store, run_id: str) -> Record:
-    """The run's record. Raises: RunNotFound, RecordTooNew, StoreUnavailable, StoreCorrupt."""
+    """Returns the run's record. Raises: RunNotFound, RecordTooNew, StoreUnavailable, StoreCorrupt."""
     record = await store.load(run_id) if RUN_ID.match(run_id) else None
     if record is None:
         raise run_not_found(run_id)
@@ -27,7 +27,7 @@ async def load_record(store: Store, run_id: str) -> Record:
 
 
 def folded(record: Record) -> Transcript:
-    """What a watcher of the run from its begin on would see."""
+    """Returns the state that a watcher of all the run's events would see."""
     transcript = Transcript()
     for event in replay(record):
         transcript.apply(event)

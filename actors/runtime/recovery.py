@@ -1,7 +1,7 @@
-"""Recovery: runs that were live when the last owner of the store died come back into memory, once, at the start.
+"""Recovery: at the start, activates the runs that were running when the store's last owner died.
 
-After a crash, runs whose tool was executing come back last and one by one: if one of these tools is what kills the
-process, it kills it alone, and no other run is charged for it.
+After a crash, runs whose tool was executing come last and one by one: if one of these tools crashes the process again,
+the crash counts against its run alone.
 """
 
 import logging
@@ -24,13 +24,13 @@ logger = logging.getLogger("adjourn.system")
 
 AT_ONCE = 32
 PAGE = 500  # heads
-ALONE_S = 30.0  # for a tool that is executed again to end, before the next run comes back
+ALONE_S = 30.0  # for a tool that executes again to end, before the next run is activated
 
 
 class Recovery:
-    """Brings live runs back, at most `AT_ONCE` at a time, for as long as the store takes to answer.
+    """Activates running runs, at most `AT_ONCE` at a time, and retries until the store answers.
 
-    `is_clean`: the last owner left in order, so that none of its runs is suspect.
+    `is_clean`: the last owner shut down in order, so none of its runs is suspected of the crash.
     """
 
     def __init__(
@@ -40,14 +40,14 @@ class Recovery:
         self._is_clean = is_clean
 
     async def run(self, mailbox: Mailbox[None]) -> None:
-        """The actor: over when every live run is in memory, or can't be."""
+        """The actor. Ends when every running run is in memory, or can't be activated."""
         wait_s, longest = BACKOFF_S
         while not await self._recover_all():
             await trio.sleep(wait_s)
             wait_s = min(2 * wait_s, longest)
 
     async def _recover_all(self) -> bool:
-        """Whether nothing is left to try again."""
+        """Activates all running runs. False: some must be tried again."""
         suspects: list[str] = []
         failed: set[str] = set()
         after: str | None = None
@@ -78,7 +78,7 @@ class Recovery:
             await self._activate(run_id, failed)
 
     async def _recover_alone(self, run_id: str, failed: set[str]) -> None:
-        """Bring a run back, and wait until what it executes again has ended."""
+        """Activates a run, and waits until no tool of it executes, at most `ALONE_S` seconds."""
         ended = trio.Event()
 
         def look(head: Head, deleted: bool) -> None:
@@ -95,14 +95,14 @@ class Recovery:
             unwatch()
 
     async def _activate(self, run_id: str, failed: set[str]) -> Head | None:
-        """Where the run stands in memory; None if it is not there."""
+        """Activates a run and returns its head; None if it failed, is over, or is stranded."""
         try:
             actor = await self._activation.activate(run_id)
         except StaleEpoch:
             return None  # the store's new owner does it
         except Exception as error:
             logger.warning("run %s is not recovered: %s", run_id, error)
-            if not isinstance(error, RecordTooNew | ShuttingDown):  # whatever else the store says may pass
+            if not isinstance(error, RecordTooNew | ShuttingDown):  # any other error may pass
                 failed.add(run_id)
             return None
         if isinstance(actor, Record):
@@ -115,5 +115,5 @@ class Recovery:
 
 
 def _executing(head: Head) -> bool:
-    """Whether a tool executes here."""
+    """Whether a tool of the run executes on the server."""
     return any(call.executing for call in head.calls)

@@ -1,6 +1,6 @@
-"""The registry: which runs are in memory, and which are on their way in. How one is brought in is `activation.py`'s.
+"""The registry of the runs in memory, and of those being activated (`activation.py`).
 
-A run enters as a supervised child; it leaves when it is over, when it has been parked for long, or with the system.
+A run enters as a supervised child. It leaves when it is over, has been parked for long, or the system closes.
 """
 
 from collections.abc import Callable
@@ -26,7 +26,7 @@ __all__ = ["Registry"]
 class Registry:
     """The runs in memory, by id. `resting` takes parked ones out of memory.
 
-    `tell_lost` is called when there is a new one in `lost`, `deleted` with the head of a run that was deleted.
+    Calls `tell_lost` after adding a run to `lost`, and `deleted` with the head of a deleted run.
     """
 
     def __init__(
@@ -41,42 +41,42 @@ class Registry:
         deleted: Callable[[Head], None],
     ) -> None:
         self.active: dict[str, RunActor] = {}
-        self.opening: dict[str, trio.Event] = {}  # runs on their way in; set when that is over
+        self.opening: dict[str, trio.Event] = {}  # runs being activated; the event is set at the end
         self.logs = LogCache(store, self.active, resting, tenure)
         self.activations = 0
         self._store, self._supervisor, self._count, self._resting = store, supervisor, count, resting
         self._tenure, self._tell_lost, self._deleted = tenure, tell_lost, deleted
-        self.lost: set[str] = set()  # runs whose actor has gone although they go on; the sweeper brings them back
-        self._deleted_seq = 0  # the largest number that a run deleted here had
+        self.lost: set[str] = set()  # unfinished runs whose actor ended; the sweeper activates them again
+        self._deleted_seq = 0  # the largest `seq` of any run deleted here
         self._closing = False
-        self._rested = trio.Event()  # a run has come to rest
-        self._leave_rested = self._passivate_rested  # bound once for all runs: each parked one holds it
+        self._rested = trio.Event()  # set when a run parks or leaves
+        self._leave_rested = self._passivate_rested  # one bound method for all parked runs, to save memory
 
     @property
     def is_closing(self) -> bool:
-        """Whether nothing enters memory any more."""
+        """Whether new runs and activations are refused."""
         return self._closing
 
     def check_open(self) -> None:
-        """Check that new work is taken. Raises: StaleEpoch, ShuttingDown."""
+        """Checks that new work is accepted. Raises: StaleEpoch, ShuttingDown."""
         self._tenure.check()
         if self._closing:
-            raise ShuttingDown("this process is leaving; what it holds is saved")
+            raise ShuttingDown("this process is shutting down; its runs are saved")
 
     def single_flight(self, run_id: str) -> "Flight":
-        """A block in which `run_id` is on its way in: others find it in `opening` and wait."""
+        """Returns a block that activates `run_id`: meanwhile others find the run in `opening` and wait."""
         return Flight(self.opening, run_id)
 
     def seq_above_namesakes(self, now: int) -> int:
-        """The number above which the events of a run begin whose id may have been that of a deleted one. `now` in ms.
+        """Returns the `seq` above which a run's events begin if its id may have belonged to a deleted run.
 
-        A watcher who knows the numbers of the deleted run must be below, and so gets a snapshot, after a restart too.
-        So it is the time in microseconds: no run has a thousand events a millisecond for long.
+        It is larger than any `seq` of the deleted run, so that a watcher of that run gets a snapshot. To hold after a
+        restart too, it is the time in microseconds (`now`: ms): no run has 1,000 events a millisecond for long.
         """
         return max(min(now * 1000, MAX_INT // 2), self._deleted_seq + 1)
 
     def enter(self, actor: RunActor) -> None:
-        """Start the run's actor. Raises: ShuttingDown."""
+        """Starts the run's actor. Raises: ShuttingDown, StaleEpoch."""
         self.check_open()
         head = actor.state.head
         self.activations += 1
@@ -95,7 +95,7 @@ class Registry:
         actor.state.log.share.add(actor.weight)
 
     async def delete(self, head: Head) -> None:
-        """Delete a run that is over. Its watchers finish with what they have."""
+        """Deletes a run that is over. Its watchers still get the events already in its log. Raises: StaleEpoch."""
         self._deleted_seq = max(self._deleted_seq, head.seq)
         try:
             await self._store.delete(head.id, epoch=self._tenure.epoch)
@@ -106,7 +106,7 @@ class Registry:
         self._deleted(head)
 
     def passivate(self, actor: RunActor) -> None:
-        """Take a run out of memory if it is parked and nothing is under way; else it will park again."""
+        """Takes a run out of memory if it is parked and idle. A busy run is added to `resting` when it parks again."""
         if actor.is_idle:
             actor.leave()
             self.left(actor)
@@ -117,7 +117,7 @@ class Registry:
             self.passivate(actor)
 
     async def drain(self) -> None:
-        """Refuse new work from now on, and wait until nothing is under way: no run on its way in, none that works."""
+        """Refuses new work from now on, and waits until no run is being activated and all are parked."""
         self._closing = True
         while self.opening:
             await next(iter(self.opening.values())).wait()
@@ -126,26 +126,26 @@ class Registry:
             await self._rested.wait()
 
     async def wait_empty(self) -> None:
-        """Wait until no run is in memory."""
+        """Waits until no run is in memory."""
         while self.active:
             self._rested = trio.Event()
             await self._rested.wait()
 
     def rested(self, run_id: str) -> None:
-        """Note that a run has parked."""
+        """Notes that a run has parked."""
         if run_id in self.active:
             self._resting.add(run_id, self._leave_rested)
         self._rested.set()
 
     def leave(self) -> None:
-        """Close all logs, and take every run out of memory: what is saved is what the next owner finds."""
+        """Closes all logs, and takes every run out of memory without further saves."""
         self._closing = True
         self.logs.close()
         for actor in tuple(self.active.values()):
             actor.leave()
 
     def _ended(self, actor: RunActor) -> None:
-        """Note that a run's actor has ended."""
+        """Notes that a run's actor has ended."""
         run_id = actor.state.head.id
         if actor.is_lost and not self._closing and self.active.get(run_id) is actor:
             self.lost.add(run_id)
@@ -153,8 +153,8 @@ class Registry:
         self.left(actor)
 
     def left(self, actor: RunActor) -> None:
-        """Note that a run is no longer in memory, also where its actor can't end yet (a tool shields itself)."""
-        actor.state.carrier = GONE  # else the two would keep each other alive
+        """Notes that a run is no longer in memory, even if a shielded tool keeps its actor from ending yet."""
+        actor.state.carrier = GONE  # breaks the reference cycle between the actor and its state
         head = actor.state.head
         if self.active.get(head.id) is actor:
             del self.active[head.id]
@@ -166,7 +166,7 @@ class Registry:
 
 
 class Flight:
-    """A run's way into memory, one at a time."""
+    """One activation of a run. While the block runs, nobody else may activate it."""
 
     __slots__ = ("_opened", "_opening", "_run_id")
 

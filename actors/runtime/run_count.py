@@ -1,4 +1,4 @@
-"""How many runs there are that are not over, and the first save of each: the bound on runs is kept here."""
+"""Counts the unfinished runs, makes the first save of each, and enforces `max_runs`."""
 
 from collections.abc import Sequence
 from contextlib import suppress
@@ -11,33 +11,33 @@ __all__ = ["RunCount"]
 
 
 class RunCount:
-    """Counts the runs that are not over, in memory or not, and those whose first save is under way."""
+    """Counts the unfinished runs, in memory or not, and those whose first save is pending."""
 
     def __init__(self, store: Store, maximum: int) -> None:
         self._store, self._maximum = store, maximum
         self._open = 0
 
     async def read(self) -> None:
-        """Take the count from the store. Raises: StoreUnavailable."""
+        """Reads the count from the store. Raises: StoreUnavailable."""
         self._open = await self._store.count("running") + await self._store.count("paused")
 
     def left(self, head: Head) -> None:
-        """Note that a run has left memory: one that is over counts no longer."""
+        """Notes that a run has left memory: if it is over, it does not count any more."""
         self._open -= head.status in FINAL
 
     def check_room(self) -> None:
-        """Raises: LimitExceeded, if no run may begin now."""
+        """Checks that one more run may begin. Raises: LimitExceeded."""
         if self._open >= self._maximum:
-            text = f"{self._maximum} runs are not over yet, and more may not begin"
+            text = f"the limit of {self._maximum} unfinished runs is reached: no new run can begin"
             raise LimitExceeded(text, limit="maxRuns", maximum=self._maximum)
 
     async def save_first(self, head: Head, append: Sequence[Entry]) -> bool:
-        """Save a run that begins; False when there is one of that id already.
+        """Saves a new run. False: the id is taken.
 
         Safe to repeat: a saved run is recognised by its nonce. Raises: LimitExceeded, StaleEpoch, StoreUnavailable.
         """
         self.check_room()
-        self._open += 1  # at once: others may begin during the save
+        self._open += 1  # before the save, as other runs may begin during it
         is_new = False
         try:
             is_new = await self._save(head, append)

@@ -1,4 +1,4 @@
-"""What the actor system gives to each of its runs. Data only."""
+"""The services that an actor system gives to each of its runs. Data only."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -11,19 +11,19 @@ from ..tools.threads import Threads
 
 __all__ = ["BACKOFF_S", "Services"]
 
-BACKOFF_S = (0.1, 5.0)  # first and longest wait for a store that does not answer
+BACKOFF_S = (0.1, 5.0)  # first and longest wait before a retry at the store
 
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """What the system gives to each run."""
+    """The services of one run; all runs of a system share them."""
 
     store: Store
     now: Callable[[], int]  # ms since the epoch
-    refused: Callable[[StaleEpoch], None]  # called when the store has another owner
+    refused: Callable[[StaleEpoch], None]  # called when the store refuses a write, as it has another owner
     changed: Callable[[Head], None]  # called after each save
-    rested: Callable[[str], None]  # called with its id when a run begins to wait for the outside
-    delete: Callable[[Head], Awaitable[None]]  # called with its head when a run is over and is not kept
+    rested: Callable[[str], None]  # called with a run's id when it parks
+    delete: Callable[[Head], Awaitable[None]]  # called with the head of an ended run without retention
     threads: Threads  # for blocking tools
-    host_loop: HostLoop | None  # for tools that are written for asyncio
-    cleanup_s: float  # how long a thread may take to stop before it is left behind
+    host_loop: HostLoop | None  # for tools written for asyncio
+    cleanup_s: float  # seconds that a thread has to stop before it is abandoned

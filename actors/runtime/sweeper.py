@@ -1,7 +1,7 @@
-"""The sweeper: what must happen at a certain time, to runs in memory and out of it. One for a system.
+"""The sweeper: does what is due at a certain time, in runs in memory and in the store. A system has one.
 
-Deadlines of decisions and claims, the TTL of parked runs and the retention of ended ones are all one thing to the
-store: `nextDue`. What leaves memory because it has been at rest for long is `resting.py`'s business.
+`nextDue` in the store covers the deadlines of decisions and claims, the TTL of parked runs and the retention of ended
+ones. `resting.py` takes runs out of memory.
 """
 
 import logging
@@ -23,10 +23,10 @@ __all__ = ["Alarm", "Sweeper"]
 
 logger = logging.getLogger("adjourn.system")
 
-PAGE = 100  # runs that are read, and taken up, together
-PAGES_AT_ONCE = 2  # one is loaded while another is saved
-MAX_RETRIES = 200  # runs that wait for another try and are known by name; the others are found again later
-CLOCK_S = 60.0  # until the wall clock is looked at again while a deadline is waited for: it may have been set
+PAGE = 100  # runs that are read and handled together
+PAGES_AT_ONCE = 2  # one page loads while another is saved
+MAX_RETRIES = 200  # failed runs kept for a retry; beyond that, a later pass over the store finds them
+CLOCK_S = 60.0  # longest sleep before a deadline: then reads the wall clock again, as it may have been set
 RETRY_S = 1.0
 
 
@@ -34,27 +34,27 @@ class Alarm:
     """Knows the soonest deadline, and wakes the sweeper at it."""
 
     def __init__(self) -> None:
-        self.soonest: float = inf  # ms; the soonest deadline that was noted since `clear`
+        self.soonest: float = inf  # the soonest deadline noted since `clear`, in ms since the epoch
         self._rung = False
         self._changed = trio.Event()
 
     def note(self, next_due: int) -> None:
-        """Note when a run falls due, in ms. A sweeper that is at work isn't disturbed."""
+        """Notes when a run is due, in ms since the epoch. Wakes only a sweeper that waits."""
         if next_due < self.soonest:
             self.soonest = next_due
             self._changed.set()
 
     def ring(self) -> None:
-        """Wake the sweeper at once."""
+        """Wakes the sweeper at once."""
         self._rung = True
         self._changed.set()
 
     def clear(self) -> None:
-        """Begin to look: what is noted from now on counts."""
+        """Forgets the deadlines noted so far: the sweeper is about to read the store."""
         self.soonest, self._rung = inf, False
 
     async def wait(self, now: Callable[[], int], longest_s: float) -> None:
-        """Wait until the soonest deadline, until `ring`, or for `longest_s` at most."""
+        """Waits until the soonest deadline or `ring`, but at most `longest_s` seconds."""
         latest = trio.current_time() + longest_s
         while not self._rung:
             self._changed = trio.Event()
@@ -68,7 +68,7 @@ class Alarm:
 
 
 class Sweeper:
-    """Does what is due. It survives a store that doesn't answer."""
+    """Does what is due. Retries while the store does not answer."""
 
     def __init__(
         self,
@@ -81,24 +81,24 @@ class Sweeper:
     ) -> None:
         self._store, self._registry, self._activation, self._alarm = store, registry, activation, alarm
         self._now = now
-        # All that is due up to this run has been taken up. What is still due there can't be done here, for want of code
-        # or because its record can't be read: it isn't asked again.
+        # All runs due up to this one were handled. Those still due there are not tried again: their code is missing in
+        # this process, or their record can't be read.
         self._reached: Head | None = None
-        self._retries: set[str] = set()  # runs that could not do it at that moment
-        self._is_full = False  # more of them than are remembered: this look goes no further
-        self._begins_anew = False  # some of them were not remembered: at the end, begin at the first run that is due
+        self._retries: set[str] = set()  # runs to try again
+        self._is_full = False  # `_retries` is full: the current pass stops
+        self._begins_anew = False  # a run did not fit into `_retries`: a later pass starts at the first due run
 
     async def run(self, mailbox: Mailbox[None]) -> None:
         """The actor."""
         while True:
             if self._reached is not None and self._alarm.soonest <= (self._reached.next_due or 0):
-                self._reached = None  # a run fell due there after the sweeper had passed
+                self._reached = None  # a run before this place has become due
             self._alarm.clear()
             try:
                 await self._look()
             except Exception as error:
                 logger.warning("the sweeper waits for the store: %s", bare_error(error))
-                self._reached = None  # some of the runs before it were perhaps not taken up
+                self._reached = None  # runs before this place were perhaps not handled
                 await trio.sleep(RETRY_S)
                 continue
             if self._begins_anew:
@@ -116,21 +116,21 @@ class Sweeper:
             self._alarm.note(head.next_due or 0)
 
     async def _bring_back(self) -> None:
-        """Activate runs that lost their actor."""
+        """Activates the runs whose actor was lost."""
         for run_id in tuple(self._registry.lost):
             try:
                 await self._activation.activate(run_id)
             except RunNotFound:
                 self._registry.lost.discard(run_id)
             except Exception as error:
-                logger.warning("run %s is not brought back yet: %s", run_id, error)
+                logger.warning("run %s could not be activated yet: %s", run_id, error)
             else:
                 self._registry.lost.discard(run_id)
 
     async def _do_due(self) -> None:
-        """Do what is due by now, first in the runs that wait for another try."""
+        """Does what is due by now, first in the runs to try again."""
         retries, self._retries = self._retries, set()
-        slots = trio.Semaphore(PAGES_AT_ONCE - 1)  # beside the page that is begun first
+        slots = trio.Semaphore(PAGES_AT_ONCE - 1)  # for the pages after the first
         async with trio.open_nursery() as nursery:
             page: Mapping[str, Head | None] = dict.fromkeys(retries) or await self._take_up()
             while page:
@@ -139,7 +139,7 @@ class Sweeper:
                 page = await self._take_up()
 
     async def _take_up(self) -> Mapping[str, Head | None]:
-        """The heads of some runs that are due; none where too many have failed in this look."""
+        """Returns the heads of the next due runs, by id; none if too many runs have failed in this pass."""
         if self._is_full:
             return {}
         heads = await self._store.due(self._now(), PAGE, after=self._reached)
@@ -147,7 +147,7 @@ class Sweeper:
         return {head.id: head for head in heads}
 
     async def _do_page(self, page: Mapping[str, Head | None], slots: trio.Semaphore) -> None:
-        # Begun in one tick, they are loaded and saved together too: a store may do that as one group.
+        # Started in one tick, so that a store can load and save them as one group.
         async with trio.open_nursery() as nursery:
             for run_id, head in page.items():
                 nursery.start_soon(self._do_one, run_id, head)
@@ -161,7 +161,7 @@ class Sweeper:
         except StaleEpoch:
             pass  # the store's new owner does it
         except Exception as error:
-            logger.warning("run %s can't do what is due: %s", run_id, error)
+            logger.warning("could not do what is due in run %s: %s", run_id, error)
             if not isinstance(error, AdjournError) or error.retryable:
                 self._try_again(run_id)
 

@@ -1,4 +1,4 @@
-"""What can be done to a store that no system has open. For the command line, which knows no stores."""
+"""Maintenance of a store that no system has open. For the command line, which must not import `stores`."""
 
 from ...stores.sqlite_space import Compacted, compact_store
 

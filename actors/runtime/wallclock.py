@@ -1,4 +1,4 @@
-"""The time of day that a system goes by: the machine's wall clock, guarded against jumps. Both clocks are passed in."""
+"""A system's time of day: the machine's wall clock, guarded against jumps. Both clocks are passed in."""
 
 import logging
 import time
@@ -12,40 +12,39 @@ logger = logging.getLogger("adjourn.system")
 
 JUMP_S = 60.0
 DOUBT_S = 180.0
-SLOWEST = 0.5  # seconds a second
+SLOWEST = 0.5  # the least that our time advances for each real second
 
 
 @dataclass(frozen=True, slots=True)
 class _Jump:
-    offset: float  # what the wall clock shows, less the steady one
-    since: float  # by the steady clock: when that was first seen
+    offset: float  # wall clock minus steady clock
+    since: float  # when the offset was first seen, on the steady clock
 
 
 class WallClock:
-    """Seconds since the epoch when called: the wall clock's, as long as it goes on like the steady one.
+    """Returns the wall clock's seconds since the epoch when called, but ignores short jumps.
 
-    A wall clock that leaves by more than `JUMP_S` seconds is not believed at first: time goes on as if it had not,
-    so that no deadline comes due by a clock that somebody, or a bad time server, sets for a moment. It is believed
-    when it has stayed there for `DOUBT_S` seconds. The log says when that begins, and how it ends. What it shows at the
-    start is believed.
+    A jump of the wall clock by more than `JUMP_S` seconds against the steady clock is ignored until it has lasted
+    `DOUBT_S` seconds: a clock set wrong for a moment, by a person or a bad time server, must not expire deadlines. A
+    warning is logged when a jump begins, and when it is accepted or over. The wall clock's first value is accepted.
 
-    Time never goes backwards, and it never stands still, for deadlines must come: where the wall clock was set back,
-    time goes at half its speed until the wall clock has caught up.
+    Time never goes backwards, and never stands still, so that every deadline comes: after the wall clock was set back,
+    time runs at half speed until the wall clock has caught up.
 
-    `wall`: seconds since the epoch. `steady`: seconds since anything, by a clock that nobody can set; if it counts the
-    machine's sleep, as `steady_clock` does where there is such a clock, sleep is no jump.
+    `wall`: returns seconds since the epoch. `steady`: returns seconds of a clock that nobody can set. If it counts the
+    machine's sleep, as `steady_clock` does where possible, sleep is no jump.
     """
 
     def __init__(self, wall: Callable[[], float], steady: Callable[[], float]) -> None:
         self._wall, self._steady = wall, steady
         self._told_at = steady()
         self._told = wall()
-        self._offset = self._told - self._told_at  # in use: the latest one that was no jump
-        self._believed = self._offset  # jumps are measured by it; small steps leave it, so that they don't add up
+        self._offset = self._told - self._told_at  # the offset in use
+        self._believed = self._offset  # jumps are measured from here; small steps don't change it, so can't add up
         self._doubted: _Jump | None = None
 
     def __call__(self) -> float:
-        """The time, in seconds since the epoch; at least what the call before this one has said."""
+        """Returns the time, in seconds since the epoch; never less than the previous call did."""
         steady = self._steady()
         offset = self._wall() - steady
         if self._doubted is None and -JUMP_S <= offset - self._believed <= JUMP_S:
@@ -57,26 +56,26 @@ class WallClock:
         return self._told
 
     def _judge(self, offset: float, steady: float) -> None:
-        """Take the offset into use, unless it is a jump that has to prove itself first."""
+        """Uses the offset, unless it is a jump that has not lasted `DOUBT_S` yet."""
         away, doubted = offset - self._believed, self._doubted
         if abs(away) <= JUMP_S:
             self._offset, self._doubted = offset, None
             if doubted is not None:
-                logger.warning("the wall clock is back; its jump was passed over")
+                logger.warning("the wall clock is back; its jump was ignored")
         elif doubted is None or abs(offset - doubted.offset) > JUMP_S:
             self._doubted = _Jump(offset, steady)
-            text = "the wall clock has jumped by %+.0f s; that is believed once it has lasted %.0f s"
+            text = "the wall clock has jumped by %+.0f s; ignored until the jump has lasted %.0f s"
             logger.warning(text, away, DOUBT_S)
         elif steady - doubted.since >= DOUBT_S:
             self._offset = self._believed = offset
             self._doubted = None
-            logger.warning("the wall clock's jump by %+.0f s has lasted: believed", away)
+            logger.warning("the wall clock's jump by %+.0f s has lasted: accepted", away)
 
 
 def steady_clock() -> Callable[[], float]:
-    """The best clock of this platform that nobody can set: one that counts the machine's sleep, where there is one.
+    """Returns this platform's best clock that nobody can set: if possible, one that counts the machine's sleep.
 
-    Linux has CLOCK_BOOTTIME. On macOS CLOCK_MONOTONIC counts sleep, and `time.monotonic` doesn't. Elsewhere sleep may
+    Linux has CLOCK_BOOTTIME. On macOS, CLOCK_MONOTONIC counts sleep; `time.monotonic` doesn't. Elsewhere, sleep may
     look like a jump of the wall clock.
     """
     for name in ("CLOCK_BOOTTIME", "CLOCK_MONOTONIC"):

@@ -1,5 +1,5 @@
-"""The bound on a store that hangs: one task looks at the oldest call under way. A scope around each call would cost
-more than a save."""
+"""Bounds the calls of a store that hangs: one task watches the oldest pending call. A cancel scope around each call
+would cost more than a save."""
 
 import logging
 from collections.abc import AsyncGenerator
@@ -17,14 +17,14 @@ __all__ = ["watched"]
 
 logger = logging.getLogger("adjourn.system")
 
-LOOKS = 4  # within the bound, so a call is given up a quarter of the bound late at most
+LOOKS = 4  # checks during the bound, so a call is given up at most a quarter of the bound late
 
 
 @asynccontextmanager
 async def watched(store: Store, bound_s: float) -> AsyncGenerator[None]:
-    """For as long as the block, cancelled or not, no call of the store takes much longer than `bound_s` seconds.
+    """Gives up the store's calls that take longer than `bound_s` seconds, until the block ends, also if cancelled.
 
-    The memory store's calls never wait, so nobody watches them.
+    Does not watch the memory store, whose calls never wait.
     """
     specs = [] if isinstance(store, MemoryStore) else [_spec(store, bound_s)]
     async with open_supervisor(*specs):
@@ -41,5 +41,5 @@ async def _watch(store: Store, bound_s: float, mailbox: Mailbox[None]) -> None:
         await trio.sleep(bound_s / LOOKS)
         hangs = store.give_up(bound_s)
         if hangs and not is_told:
-            logger.warning("the store has not answered for %g s; what waited for it is told so", bound_s)
+            logger.warning("the store has not answered for %g s; its waiting calls fail", bound_s)
         is_told = hangs
