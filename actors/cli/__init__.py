@@ -1,4 +1,4 @@
-"""The `adjourn` command: serving agents, talking to them in a terminal, seeing and deciding runs."""
+"""The `adjourn` command: serves agents, chats with them in a terminal, lists runs and decides their calls."""
 
 from .app import main
 

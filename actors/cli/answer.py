@@ -1,7 +1,7 @@
-"""An agent's message, as it comes. On a terminal no word is cut, and each part that is complete is drawn as Markdown.
+"""Shows an agent's message while it streams. On a terminal no word is cut, and complete parts are drawn as Markdown.
 
-A part is what blank lines separate: a paragraph, a list, a code block. It is shown as plain text while it comes, and
-drawn again in its place if it has markup, all of it is still on the screen, and nothing else was written meanwhile.
+Blank lines separate parts: paragraphs, lists, code blocks. A part streams as plain text. When it is complete, Markdown
+replaces the plain text, if the part has markup, is still whole on the screen, and nothing else was written meanwhile.
 """
 
 import re
@@ -27,17 +27,17 @@ class Answer:
         self._screen = screen
         self._label = label
         self._blocks = _Blocks()
-        self._word = ""  # of which more may come
+        self._word = ""  # the unfinished last word
         screen.end_line()
         self._begin_part()
         self._write(label, LABEL_STYLE)
 
     def add(self, text: str) -> None:
-        """Show more of the message."""
+        """Shows more of the message."""
         if self._width is None:
             self._screen.write(text)
             return
-        if self._screen.written != self._written:  # something else was, and ended the line
+        if self._screen.written != self._written:  # other text was written, and ended the line
             self._column, self._is_alone = 0, False
         for piece in _PIECES.findall(clean(text)):
             if self._blocks.begins_with(piece):
@@ -50,19 +50,19 @@ class Answer:
                 self._word += piece
 
     def end(self) -> None:
-        """The message is complete, or nothing comes any more."""
+        """Ends the message: it is complete or was cut off."""
         if self._width is not None:
             self._show_word()
             if self._column:
                 self._new_row()
             self._draw()
 
-    # As it comes.
+    # While the message streams.
 
     def _begin_part(self) -> None:
         self._width = self._screen.width
-        self._column = self._rows = 0  # where the cursor is, from the begin of the part
-        self._is_alone = True  # nothing else was written since then
+        self._column = self._rows = 0  # the cursor's place, counted from the start of the part
+        self._is_alone = True  # no other text was written since the start of the part
         self._written = self._screen.written
 
     def _show_word(self) -> None:
@@ -96,7 +96,7 @@ class Answer:
     # When a part is complete.
 
     def _draw(self) -> None:
-        """Draw the part that is complete as Markdown, and begin the next one."""
+        """Draws the complete part as Markdown, and begins the next one."""
         source, blank_rows = self._blocks.take()
         is_drawn = self._is_alone and self._screen.written == self._written and self._screen.width == self._width
         if _MARKUP.search(source) and is_drawn and self._screen.can_go_up(self._rows):
@@ -106,32 +106,32 @@ class Answer:
         self._begin_part()
 
     def _labelled(self, source: str) -> list[str]:
-        """The rows of a part, the first one behind the label; a list or the like begins below the label."""
+        """Returns the rows of a part with the label. A paragraph begins beside the label, anything else below it."""
         if not self._label:
             return self._screen.markdown(source, self._room)
         label = self._screen.styled(self._label, LABEL_STYLE)
         if not _PARAGRAPH.match(source):
             return [label, *self._screen.markdown(source, self._room)]
-        place = "x" * (len(self._label) - 1) + " "  # for the label, which is no Markdown
+        place = "x" * (len(self._label) - 1) + " "  # stands in for the label, which is not Markdown
         first, *others = self._screen.markdown(place + source, self._room)
         return [label + first.removeprefix(place), *others]
 
 
 class _Blocks:
-    """Where one part of a text in Markdown ends and another begins."""
+    """Cuts a Markdown text into its parts."""
 
     def __init__(self) -> None:
         self._text = ""
-        self._line = ""  # that is not complete yet
-        self._fence = ""  # of the code block that is open
-        self._is_blank = False  # the line before is
+        self._line = ""  # the unfinished last line
+        self._fence = ""  # opened the current code block, if any
+        self._is_blank = False  # whether the last complete line is blank
 
     def begins_with(self, piece: str) -> bool:
-        """Whether a piece begins another part: it stands at the left edge, below a blank line, in no code block."""
+        """Whether the piece begins a new part: at the left edge, below a blank line, outside code blocks."""
         return self._is_blank and not (self._line or self._fence or piece.isspace()) and bool(self._text.strip())
 
     def add(self, piece: str) -> None:
-        """Add a word, a line break, or other space."""
+        """Adds a word, a line break, or other space."""
         self._text += piece
         if piece != "\n":
             self._line += piece
@@ -145,7 +145,7 @@ class _Blocks:
         self._line = ""
 
     def take(self) -> tuple[str, int]:
-        """The text of the part, and how many blank lines follow it. The next part begins."""
+        """Returns the part's text and the number of blank lines after it, and begins the next part."""
         text = self._text.rstrip()
         blank_lines = max(0, self._text[len(text) :].count("\n") - 1)
         self.__init__()
@@ -153,7 +153,7 @@ class _Blocks:
 
 
 def _fitting(word: str, room: int) -> Iterator[str]:
-    """A word, cut only if it is longer than a row."""
+    """Yields the word, cut only if it is longer than a row."""
     part, width = "", 0
     for char in word:
         size = cells(char, 0)

@@ -1,5 +1,7 @@
-"""The `adjourn` command: its options, and what it says of its own. `adjourn runs` is `runs.py`'s, `adjourn
-store` `upkeep.py`'s, the serving `serving.py`'s, the chat `conversation.py`'s; how it fails `exits.py`'s.
+"""The `adjourn` command: its main options, `adjourn demo`, `adjourn serve`, and what they print.
+
+`runs.py` has `adjourn runs`, `upkeep.py` has `adjourn store`, `serving.py` runs the server, `conversation.py` the chat,
+and `exits.py` turns errors into messages and exit codes.
 """
 
 import io
@@ -50,7 +52,7 @@ app.add_typer(runs.app, name="runs")
 app.add_typer(upkeep.app, name="store")
 
 Host = Annotated[
-    str, typer.Option(envvar="ADJOURN_HOST", help="Where to listen; beyond this machine it takes a token.")
+    str, typer.Option(envvar="ADJOURN_HOST", help="Address to listen on. Other than loopback it needs a token.")
 ]
 Port = Annotated[int, typer.Option(envvar="ADJOURN_PORT", min=0, max=65535, help="0 picks a free one.")]
 StoreAddress = Annotated[
@@ -59,7 +61,7 @@ StoreAddress = Annotated[
 ]
 OwnToken = Annotated[
     str | None,
-    typer.Option("--token", envvar="ADJOURN_TOKEN", show_default=False, help="What clients have to show."),
+    typer.Option("--token", envvar="ADJOURN_TOKEN", show_default=False, help="Access token that clients must send."),
 ]
 Retention = Annotated[
     float | None,
@@ -68,7 +70,7 @@ Retention = Annotated[
         parser=parse_duration,
         metavar="DURATION",
         show_default="as the agents say",
-        help="How long ended runs are kept: 30d, 12h, 0 (deleted at once), forever. For runs that begin from now on.",
+        help="How long to keep ended runs: 30d, 12h, 0 (delete at once), forever. Applies to new runs.",
     ),
 ]
 ParkedTTL = Annotated[
@@ -79,7 +81,7 @@ ParkedTTL = Annotated[
         parser=parse_duration,
         metavar="DURATION",
         show_default="as the agents say",
-        help="After how long a waiting run is stopped: 30d, 12h, forever. For runs that begin from now on.",
+        help="How long a run may wait before it is stopped: 30d, 12h, forever. Applies to new runs.",
     ),
 ]
 HttpPort = Annotated[
@@ -103,9 +105,9 @@ Headless = Annotated[
 @app.callback(invoke_without_command=True)
 def options(
     show_version: Annotated[bool, typer.Option("--version", "-V", help="Show the version and exit.")] = False,
-    verbose: Annotated[bool, typer.Option("--verbose", help="Log all to stderr, with tracebacks.")] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", help="Log everything to stderr, with tracebacks.")] = False,
 ) -> None:
-    """Agents whose tools stop and ask: serve them, talk to them, decide for them."""
+    """Serve agents whose tools stop and ask, chat with them, decide their calls."""
     set_up_log(verbose)
     if show_version:
         typer.echo(f"adjourn {version('adjourn')}")
@@ -155,7 +157,7 @@ def serve_agents(
     reload: served.Reload = False,
     metrics: served.WithMetrics = False,
 ) -> None:
-    """Serve agents of your own."""
+    """Serve your own agents."""
     place = replace(_place(host, port, token, http_port, http=not no_http), origins=tuple(origin or ()))
     measure = served.metrics_of(place) if metrics else None
     before = source_times(Path.cwd()) if reload else {}
@@ -172,10 +174,10 @@ app.command()(inbox)
 
 
 def _kept(agents: Sequence[Agent], retention_s: float | None, parked_ttl_s: float | None) -> list[Agent]:
-    """The agents, with what was said of how long their runs are kept. None: nothing was said."""
+    """Returns the agents with the durations from the command line. None: the agent's own duration stays."""
     if parked_ttl_s == 0:
         raise typer.BadParameter(
-            "no run could wait at all; expected more than 0, or forever", param_hint="--parked-ttl"
+            "with 0 no run could wait; expected a longer duration, or forever", param_hint="--parked-ttl"
         )
     given = {"retention_s": retention_s, "parked_ttl_s": parked_ttl_s}
     limits = {name: None if value == math.inf else value for name, value in given.items() if value is not None}
@@ -183,9 +185,9 @@ def _kept(agents: Sequence[Agent], retention_s: float | None, parked_ttl_s: floa
 
 
 def _place(host: str, port: int, token: str | None, http_port: int | None, *, http: bool) -> Place:
-    """Where to listen. HTTP is served where its extra is installed."""
+    """Returns where to listen. HTTP is served if the extra `web` is installed."""
     if not (token or is_loopback(host)):
-        expected = "beyond this machine, clients must show a token: set ADJOURN_TOKEN, or give --token"
+        expected = "an address other than loopback needs an access token: set ADJOURN_TOKEN, or give --token"
         raise typer.BadParameter(expected, param_hint="--host")
     installed = all(find_spec(name) is not None for name in ("hypercorn", "markdown_it", "starlette"))
     if http_port is not None and not installed:
@@ -253,7 +255,7 @@ def _serve(
 
 
 def _found(found: Ready) -> Iterator[str]:
-    """What was in the store at the start."""
+    """Yields lines about the runs that were in the store at the start."""
     if found.going_on:
         yield f"{_runs(found.going_on, 'goes', 'go')} on where the last process left off"
     if found.waiting:
@@ -267,13 +269,13 @@ def _runs(count: int, singular: str, plural: str) -> str:
 
 
 def _beside(store: str, suffix: str) -> Path | None:
-    """A file beside the store's own; None where that is no file."""
+    """Returns the path of a file beside the store's file; None if the store has no file."""
     path = store.removeprefix("sqlite:///")
     return Path(path).with_suffix(suffix) if path not in (store, "", "/") else None
 
 
 def _served_again(url: str, host: str, store: str) -> str | None:
-    """The commands that bring the demo back, and then a chat with it; None where its runs go with the process."""
+    """Returns the commands to restart the demo and to chat with it again; None if its runs are only in memory."""
     options = (("--host", host, HOST), ("--port", str(urlsplit(url).port), str(PORT)), ("--store", store, DEMO_STORE))
     given = [word for name, value, usual in options if value != usual for word in (name, value)]
     again = f"{program()} {shlex.join(['demo', *given])}"
@@ -281,16 +283,16 @@ def _served_again(url: str, host: str, store: str) -> str | None:
 
 
 def main(args: Sequence[str] | None = None) -> None:
-    """Carry out a command line, and exit."""
+    """Runs the command line, and exits."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="replace")  # a terminal that can't show a character shows a ?
+            stream.reconfigure(errors="replace")  # shows "?" for characters that the terminal can't encode
     words = sys.argv[1:] if args is None else list(args)
     sys.exit(exit_code(app, _verbose_first(words)))
 
 
 def _verbose_first(words: list[str]) -> list[str]:
-    """The command line with `--verbose` where typer takes it: before the command."""
+    """Returns the command line with `--verbose` before the command, where typer accepts it."""
     end = words.index("--") if "--" in words else len(words)
     others = [word for word in words[:end] if word != "--verbose"]
     return [*["--verbose"][: end - len(others)], *others, *words[end:]]

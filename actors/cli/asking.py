@@ -1,5 +1,6 @@
-"""Asking a person at the terminal: a call that needs a decision is shown whole, page by page where the window is too
-small, and only then asked about. What follows from the answer is the caller's.
+"""Asks a person at the terminal to decide a call. The caller carries out the answer.
+
+The whole call is shown before the question, page by page if the window is too small.
 """
 
 import time
@@ -16,14 +17,14 @@ from .terminal import card_of
 
 __all__ = ["ask", "ask_decision"]
 
-UNSEEN = "There is more to see before you can decide."
+UNSEEN = "Read the rest before you decide."
 
 
 async def ask_decision(screen: Screen, keyboard: Keyboard, call: PendingCall) -> Answer | None:
-    """Show `call` whole and ask for its decision; None when the input ends first.
+    """Shows the whole `call` and returns the person's answer; None if the input ends first.
 
-    No decision is taken before the last line was shown; a no, or a "later", is taken at any page. May be cancelled at
-    any time: nothing has happened. What is typed before a question is shown doesn't answer it.
+    A decision is accepted only after the last line was shown; a decline or a "later" at any page. Text typed before
+    a question is shown does not answer it. Safe to cancel at any time: nothing has been sent.
     """
     questions = decide(call.schema or {})
     question = next(questions)
@@ -44,14 +45,17 @@ async def ask_decision(screen: Screen, keyboard: Keyboard, call: PendingCall) ->
 
 
 async def ask(screen: Screen, keyboard: Keyboard, question: Question, *, is_message: bool = False) -> str | None:
-    """What is entered behind a question; None when the input has ended. `is_message`: as in `Keyboard.entry`."""
+    """Asks the question and returns what the person enters; None at the end of the input.
+
+    `is_message`: as in `Keyboard.entry`.
+    """
     for line in question.lines:
         screen.hang(f"  {line}", 4)
     return await keyboard.entry(screen, visible(question.prompt), is_message=is_message)
 
 
 def _about(call: PendingCall) -> tuple[str, ...]:
-    """What there is to say before the first question."""
+    """Returns the lines to show before the first question."""
     expires = () if call.due_at is None else (f"Expires {moment_text(call.due_at, int(time.time() * 1000))}.",)
     return (*expires, f"({HELP})")
 
@@ -62,7 +66,7 @@ def _about(call: PendingCall) -> tuple[str, ...]:
 async def _show(
     screen: Screen, keyboard: Keyboard, pages: Pages, question: Question
 ) -> Literal["all"] | Declined | Later | None:
-    """Show the pages, so that the question has room below the last one. A pipe has no window: it gets all at once."""
+    """Shows the pages, and leaves room for the question below the last one. A pipe gets all lines at once."""
     while keyboard.interactive and not pages.fits(screen.width, max(0, screen.height - _rows(screen, question))):
         _print(screen, pages, max(1, screen.height - _rows(screen, _more(pages))))
         entry = await _ask_more(screen, keyboard, pages)
@@ -77,7 +81,7 @@ async def _show(
 
 
 async def _ask_more(screen: Screen, keyboard: Keyboard, pages: Pages) -> str | Declined | Later | None:
-    """What is entered between two pages: nothing, `/end`, `/again`, `/later`, or a no. Anything else is not taken."""
+    """Asks between two pages. Accepts an empty entry, `/end`, `/again`, `/later` or a decline, nothing else."""
     question = _more(pages)
     while True:
         entry = await ask(screen, keyboard, question)
@@ -103,6 +107,6 @@ def _print(screen: Screen, pages: Pages, height: int | None) -> None:
 
 
 def _rows(screen: Screen, question: Question) -> int:
-    """How many rows of the window a question takes, with the entry behind it."""
+    """Returns how many rows of the window the question takes, including the entry's row."""
     texts = (*(f"  {line}" for line in question.lines), question.prompt)
     return sum(hanging(text, screen.width, 4).count("\n") + 1 for text in texts)

@@ -1,4 +1,4 @@
-"""`adjourn chat`: its options. The talking itself is `conversation.py`'s, and `modelchat.py`'s without a gateway."""
+"""The options of `adjourn chat`. The chat itself is in `conversation.py`, or without a gateway in `modelchat.py`."""
 
 import os
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ __all__ = ["NoHistory", "chat", "history_file"]
 
 NoHistory = Annotated[
     bool,
-    typer.Option("--no-history", envvar="ADJOURN_NO_HISTORY", help="Keep no messages in the history file."),
+    typer.Option("--no-history", envvar="ADJOURN_NO_HISTORY", help="Save no messages to the history file."),
 ]
 
 
@@ -29,26 +29,26 @@ def chat(
         typer.Argument(parser=gateway_url, metavar="[URL]", show_default=False, help="The gateway; as --url."),
     ] = None,
     url: Url = DEFAULT_URL,
-    agent: Annotated[str | None, typer.Option(help="Agent to talk to, where there are several.")] = None,
-    run: Annotated[str | None, typer.Option(help="Go on with this run.")] = None,
+    agent: Annotated[str | None, typer.Option(help="Agent to talk to. Needed if there are several.")] = None,
+    run: Annotated[str | None, typer.Option(help="Continue this run.")] = None,
     token: Token = None,
     model: Annotated[
         str | None,
-        typer.Option(help="This model, no gateway: ollama:NAME, anthropic:NAME, openai:NAME, openai-responses:NAME."),
+        typer.Option(help="Model to talk to, with no gateway: ollama:, anthropic:, openai: or openai-responses:NAME."),
     ] = None,
     quiet: Annotated[
         bool, typer.Option("--quiet", "-q", help="Write only the answers to stdout; questions and errors to stderr.")
     ] = False,
     no_history: NoHistory = False,
 ) -> None:
-    """Talk to an agent, and decide what its tools ask; or, with --model, to a model as it is."""
+    """Chat with an agent and decide what its tools ask; with --model, chat with a bare model."""
     history = history_file(no_history)
     if model is not None:
         names = {"gateway": "URL", "url": "--url", "agent": "--agent", "run": "--run", "token": "--token"}
         code = _chat_with(model, _given(context, names), history, quiet)
     else:
         if gateway is not None and _given(context, {"url": "--url"}):
-            raise typer.BadParameter("expected the gateway once: as argument, or as --url", param_hint="URL")
+            raise typer.BadParameter("expected the gateway once: as the argument, or as --url", param_hint="URL")
         place = gateway or url
         talk = partial(converse, place, agent=agent, run_id=run, token=token, come_back=command(place, "chat"))
         code = trio.run(partial(talk, history=history, quiet=quiet))
@@ -56,7 +56,7 @@ def chat(
 
 
 def history_file(no_history: bool = False) -> Path | None:
-    """The file in which messages are kept for the next chat, in the user's state directory; None: they are not kept."""
+    """Returns the history file, in the user's state directory; None: the history is not saved."""
     if no_history:
         return None
     state = os.environ.get("XDG_STATE_HOME", "")
@@ -65,14 +65,14 @@ def history_file(no_history: bool = False) -> Path | None:
 
 
 def _given(context: typer.Context, names: dict[str, str]) -> list[str]:
-    """Which of these were typed; what the environment says may stand there for other commands."""
+    """Returns which options were typed. Environment variables don't count: they may be meant for other commands."""
     sources = {shown: context.get_parameter_source(name) for name, shown in names.items()}
     return [shown for shown, source in sources.items() if source is not None and source.name == "COMMANDLINE"]
 
 
 def _chat_with(model: str, beside: Sequence[str], history: Path | None, quiet: bool) -> int:
     if beside:
-        raise typer.BadParameter(f"it needs no gateway; leave out {', '.join(beside)}", param_hint="--model")
+        raise typer.BadParameter(f"a chat with a model has no gateway: omit {', '.join(beside)}", param_hint="--model")
     try:
         agent = default_agent(model)
     except ValueError as error:

@@ -1,4 +1,4 @@
-"""What may be typed in a chat beside messages: commands, which begin with a slash. Pure."""
+"""The slash commands of a chat, and how an entry is read. Pure."""
 
 from dataclasses import dataclass
 
@@ -6,24 +6,24 @@ __all__ = ["COMMANDS", "Command", "Unknown", "help_lines", "read"]
 
 COMMANDS = {
     "/help": "Show this list.",
-    "/show": "Show the conversation again; ask again for what waits for a decision.",
+    "/show": "Show the conversation again, and ask again for open decisions.",
     "/runs": "List the newest runs at the gateway.",
-    "/agent": "List the agents; with a name, go on with that one.",
-    "/new": "Begin a new conversation. A run that waits goes on waiting.",
+    "/agent": "List the agents; with a name, switch to that agent.",
+    "/new": "Begin a new conversation. A waiting run stays waiting.",
     "/abort": "Stop the run.",
     "/quit": "Leave.",
 }
 KEYS = {
-    "//TEXT": "Send TEXT with a slash before it.",
-    "Alt-Enter": "Begin another line of the message.",
-    "Ctrl-C": "Stop the run; at a decision, leave it waiting; at the prompt, leave.",
+    "//TEXT": "Send /TEXT as a message.",
+    "Alt-Enter": "Begin a new line in the message.",
+    "Ctrl-C": "Stop the run; at a decision, leave it waiting; at the prompt, leave the chat.",
     "Ctrl-D": "Leave.",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """A command, with the rest of its line."""
+    """A slash command and the rest of its line."""
 
     name: str
     rest: str
@@ -31,13 +31,13 @@ class Command:
 
 @dataclass(frozen=True, slots=True)
 class Unknown:
-    """What begins with a slash and is no command."""
+    """An entry that begins with a slash but names no command."""
 
     name: str
 
 
 def read(entry: str) -> Command | Unknown | str:
-    """What was entered: a command, or the message to send; empty if there is nothing to send."""
+    """Returns the command or message of an entry; empty text means that nothing is to be sent."""
     text = entry.strip()
     if text.startswith("//"):
         return text[1:]
@@ -48,5 +48,5 @@ def read(entry: str) -> Command | Unknown | str:
 
 
 def help_lines() -> list[str]:
-    """The commands and keys, a line each."""
+    """Returns the commands and keys, one a line."""
     return [f"{name:10} {text}" for name, text in (COMMANDS | KEYS).items()]

@@ -1,8 +1,8 @@
-"""A conversation on a terminal: what is typed goes to an agent, its run is shown, and what its tools ask is asked here.
+"""A conversation on a terminal: sends messages to an agent, shows its runs, and asks the person for decisions.
 
-A conversation is a row of runs: each begins with all the messages so far. What begins with a slash is a command, as
-`commands.py` lists them. Ctrl-C stops the run that is under way; at a decision it leaves the run waiting; at the prompt
-it leaves the chat. The end of the input leaves the chat too, and what waits goes on waiting.
+Each message starts a new run, with all the messages so far as its history. `commands.py` lists the slash commands.
+Ctrl-C stops the current run; at a decision it leaves the run waiting; at the prompt it leaves the chat. The end of the
+input leaves the chat too; a waiting run stays waiting.
 """
 
 import signal
@@ -31,8 +31,8 @@ from .terminal import RunView
 
 __all__ = ["connection_notes", "converse"]
 
-RECONNECT = Backoff(maximum_s=2.0)  # somebody is watching
-MAX_HELD = 1000  # entries of a pipe that come while a run waits
+RECONNECT = Backoff(maximum_s=2.0)  # short, because a person is watching
+MAX_HELD = 1000  # most entries of a pipe to hold while a run waits
 SHOWN_RUNS = 10
 
 
@@ -46,16 +46,16 @@ async def converse(
     history: Path | None = None,
     quiet: bool = False,
 ) -> int:
-    """Talk to an agent at a gateway, or go on with a run of one, until the person leaves.
+    """Chats with an agent at a gateway, or continues one of its runs, until the person leaves.
 
-    Returns the exit code: 0 on a terminal; where the input is a pipe, the code in `exits.py` of what went wrong first.
+    Returns the exit code: 0 on a terminal; for a pipe, the code (see `exits.py`) of the first thing that went wrong.
 
     Args:
-        come_back: the command that gets one back to a run, but for the run's id; None: the runs go with this process.
-        history: the file in which messages are kept for the next chat; None: they are not kept.
-        quiet: write nothing but the agent's answers to standard output.
+        come_back: the command that continues a run, without the run's id; None: the runs end with this process.
+            history: the file that keeps messages for the next chat; None: messages are not kept.
+            quiet: write only the agent's answers to standard output.
 
-    Raises: what `open_client` raises, AgentNotFound, RunNotFound.
+        Raises: as `open_client`; AgentNotFound, RunNotFound.
     """
     conversation = _Conversation(url, come_back, quiet)
     async with (
@@ -68,20 +68,20 @@ async def converse(
 
 
 def connection_notes(note: Callable[[str], None]) -> Callable[[AdjournError | None], None]:
-    """For a client's `on_connection`: notes that a connection, once there was one, is lost, and is back."""
+    """Returns an `on_connection` function for a client, which notes a lost connection and a reconnection."""
     was_up = False
 
     def changed(why: AdjournError | None) -> None:
         nonlocal was_up
         if was_up:
-            note("(connected again)" if why is None else "(the connection is lost; reconnecting…)")
+            note("(connected again)" if why is None else "(connection lost; reconnecting…)")
         was_up = was_up or why is None
 
     return changed
 
 
 class _Conversation:
-    """What a person sees and types of a `Chat`, which holds all that is known of the runs."""
+    """Connects a `Chat`, which knows the runs, with what a person types and sees."""
 
     def __init__(self, url: str, come_back: str | None, quiet: bool) -> None:
         self._screens = Screens.quiet() if quiet else Screens.usual()
@@ -91,12 +91,12 @@ class _Conversation:
         self._client: Client
         self._keyboard: Keyboard
         self._chat: Chat
-        self._dialogue: Dialogue  # about the latest run
+        self._dialogue: Dialogue  # for the latest run
         self._leaving = trio.CancelScope()
         self.connection_changed = connection_notes(self._note)
-        self.exit_code = 0  # of what went wrong first
+        self.exit_code = 0  # of the first thing that went wrong
         self._left = False
-        self._held: deque[str] = deque()  # entries that came while a run waited, for when it is over
+        self._held: deque[str] = deque()  # entries that came while a run waited; taken after the run's end
 
     def _note(self, text: str) -> None:
         if not self._left:
@@ -111,7 +111,7 @@ class _Conversation:
         agent: str | None,
         run_id: str | None,
     ) -> None:
-        """Talk until the person leaves."""
+        """Chats until the person leaves."""
         self._client, self._keyboard = client, keyboard
         self._chat = self._new_chat("")
         try:
@@ -129,7 +129,7 @@ class _Conversation:
 
     def _tell_what_is_left(self) -> None:
         if self._held:
-            self._screen.line(f"Not sent, since the run waits: {len(self._held)} of the messages.")
+            self._screen.line(f"Messages not sent, because the run waits: {len(self._held)}.")
         if self._come_back is not None:
             state = "goes on without you"
             if self._chat.pending:
@@ -152,7 +152,7 @@ class _Conversation:
             elif self._dialogue.rests:
                 self.leave()
             else:
-                self._screen.hang("(stopping the run; Ctrl-C again leaves it to stop alone)", 1, "yellow")
+                self._screen.hang("(stopping the run; Ctrl-C again leaves the chat without waiting)", 1, "yellow")
                 nursery.start_soon(self._abort, "stopped by Ctrl-C")
 
     async def _abort(self, reason: str) -> None:
@@ -162,7 +162,7 @@ class _Conversation:
         except AdjournError as error:
             self._tell(error)
 
-    # What is typed.
+    # Entries.
 
     async def _talk(self, agent: str | None, run_id: str | None) -> None:
         if run_id is None:
@@ -176,7 +176,7 @@ class _Conversation:
             if found.stranded is not None:
                 RunView(self._screen).snapshot(found.snapshot, found.stranded)
                 self._screen.line(
-                    "  (it can't be decided here; `adjourn runs decline` says no, `abort` stops it)", "yellow"
+                    "  (the run can't be decided here; `adjourn runs decline` says no, `abort` stops it)", "yellow"
                 )
                 self._went_wrong(WAITING)
                 return
@@ -201,10 +201,10 @@ class _Conversation:
         self._held.append(entry)
 
     async def take(self, entry: str) -> None:
-        """Carry out a command, or send a message."""
+        """Carries out a command, or sends a message."""
         match read(entry):
             case Unknown(name=name):
-                self._refuse(f"there is no command {name}; /help lists them, and /{name} sends it as a message")
+                self._refuse(f"there is no command {name}; /help lists the commands, /{name} sends it as a message")
             case Command(name=name, rest=rest):
                 try:
                     await self._carry_out(name, rest)
@@ -258,7 +258,7 @@ class _Conversation:
             RunView(self._screen, asks=True).snapshot(found.snapshot, found.stranded)
 
     def _begin_anew(self) -> None:
-        """Begin a new conversation with the same agent."""
+        """Begins a new conversation with the same agent."""
         if self._chat.is_under_way:
             if self._come_back is not None:
                 self._screen.hang(f"(run {self._chat.run_id} goes on: {command(self._url, 'inbox')})", 1, "yellow")
@@ -274,22 +274,22 @@ class _Conversation:
             return names[0]
         known = ", ".join(names) or "none"
         if name is None:
-            raise InvalidParams(f"there are several agents; say with --agent which one: {known}")
+            raise InvalidParams(f"there are several agents; choose one with --agent: {known}")
         raise AgentNotFound(f"there is no agent {name!r} at {self._url}; known: {known}")
 
     async def _hand_over(self, name: str) -> None:
-        """Go on with another agent; it gets all that was said."""
+        """Switches to another agent, which gets the whole conversation."""
         names = [agent.name for agent in await self._client.agents()]
         if name in names:
             self._chat.agent = name
-            self._screen.line(f"Talking to {name} from now on.", "dim")
+            self._screen.line(f"Now talking to {name}.", "dim")
         else:
-            self._screen.line(f"(/agent NAME goes on with another agent; there are: {', '.join(names)})", "yellow")
+            self._screen.line(f"(/agent NAME switches to another agent: {', '.join(names)})", "yellow")
 
-    # A run.
+    # Following a run.
 
     async def _follow(self, begin: Callable[[], Awaitable[None]], known: int) -> None:
-        """Show a run until it is over, and ask what it asks. Its first `known` messages have been seen."""
+        """Shows a run until its end and asks for its decisions. The person has seen its first `known` messages."""
         chat = self._chat
         self._dialogue = Dialogue(chat, self._screens, self._keyboard, self, known=known)
         refusal = await self._dialogue.hold(begin)

@@ -1,4 +1,4 @@
-"""Answering one call of a run from a command line: a decision, a no, a claim, a result."""
+"""Answers calls of a run from a command line: decisions, declines, claims, results."""
 
 from typing import Any, Literal, TypeAlias
 
@@ -23,7 +23,7 @@ Outcome: TypeAlias = Answer | Literal["settled elsewhere", "end of input"]
 
 
 async def ask_about(client: Client, run: str, call: PendingCall, screen: Screen, keyboard: Keyboard) -> Outcome:
-    """Show a call and ask a person about it, for as long as it waits."""
+    """Shows a call and asks a person for its decision, for as long as the call waits."""
     outcomes: list[Outcome] = []
     async with trio.open_nursery() as nursery:
 
@@ -43,12 +43,12 @@ async def ask_about(client: Client, run: str, call: PendingCall, screen: Screen,
 
 
 async def resume_asking(client: Client, run: str, key: str | None) -> bool:
-    """Ask about all that a run waits for, or about one call; False if the person left something waiting.
+    """Asks for all the decisions that a run waits for, or for one. Returns False if the person left a call waiting.
 
-    Raises: NotPending, if nothing was decided here since it was settled elsewhere; Stranded.
+    Raises: NotPending if everything was settled elsewhere, so that nothing was decided here; Stranded.
     """
     if what := (await client.get(run)).stranded:
-        text = f"run {run} can't be decided here: {what}; `adjourn runs decline` still says no, `abort` stops it"
+        text = f"run {run} can't be decided here: {what}; `adjourn runs decline` still says no, `abort` stops the run"
         raise Stranded(text, runId=run)
     waiting = await _waiting(client, run, key)
     if not waiting:
@@ -64,30 +64,30 @@ async def resume_asking(client: Client, run: str, key: str | None) -> bool:
                 await settle(client, run, call, outcome)
                 settled += 1
     if not settled:
-        raise NotPending(f"nothing was decided here: what run {run} waited for was settled elsewhere")
+        raise NotPending(f"nothing was decided here: the calls of run {run} were settled elsewhere")
     return True
 
 
 async def settle_one(client: Client, run: str, key: str | None, decided: Decision | Declined) -> None:
-    """Decide the call with the id `key`, or the only one that waits. Raises: ToolCallIdRequired if several do."""
+    """Decides the call with the id `key`, or the only waiting one. Raises: ToolCallIdRequired if several wait."""
     waiting = await _waiting(client, run, key)
     if len(waiting) > 1:
-        raise ToolCallIdRequired(f"{len(waiting)} calls wait; say with --call which one: {_named(waiting)}")
+        raise ToolCallIdRequired(f"{len(waiting)} calls wait; choose one with --call: {_named(waiting)}")
     if waiting:
         await settle(client, run, waiting[0], decided)
-    else:  # the gateway knows whether the same was decided before, and its acknowledgement got lost
+    else:  # safe to repeat: the gateway acknowledges the same decision again
         settled = await _send(client, run, decided, key, None)
         typer.echo(f"{_word(decided)}: {settled.tool_call_id}")
 
 
 async def settle(client: Client, run: str, call: PendingCall, decided: Decision | Declined) -> None:
-    """Decide a call that was shown, and say so."""
+    """Decides a call that was shown, and prints that."""
     await _send(client, run, decided, call.tool_call_id, call.digest)
     typer.echo(f"{_word(decided)}: {clean(call_line(call.tool_name, call.input))}")
 
 
 async def waiting_client_call(client: Client, run: str, key: str | None) -> str:
-    """The id of the client-side call `key`, or of the only one that waits. Raises: NotPending, ToolCallIdRequired."""
+    """Returns the id of the client-side call `key`, or of the only one. Raises: NotPending, ToolCallIdRequired."""
     if key is not None:
         return key
     pending = (await client.get(run)).snapshot.pending
@@ -95,12 +95,12 @@ async def waiting_client_call(client: Client, run: str, key: str | None) -> str:
     if not waiting:
         raise NotPending(f"run {run} waits for no client")
     if len(waiting) > 1:
-        raise ToolCallIdRequired(f"{len(waiting)} calls wait for a client; say with --call which: {_named(waiting)}")
+        raise ToolCallIdRequired(f"{len(waiting)} calls wait for a client; choose one with --call: {_named(waiting)}")
     return waiting[0].tool_call_id
 
 
 def parsed(text: str, name: str, example: str) -> Any:
-    """The value of JSON on a command line. Raises: typer.BadParameter."""
+    """Parses JSON from a command line. Raises: typer.BadParameter."""
     try:
         return parse_json(text)
     except CodecError as error:
@@ -108,7 +108,7 @@ def parsed(text: str, name: str, example: str) -> Any:
 
 
 async def _wait_settled(client: Client, run: str, key: str) -> None:
-    """Wait until a call waits for no decision any more."""
+    """Returns when the call no longer waits for a decision."""
     fold = Transcript()
     async with client.events(run) as events:
         async for item in events:

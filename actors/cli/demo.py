@@ -1,6 +1,6 @@
-"""The demo agent, `support`: a shop that exists only by arithmetic, and a model of rules: no key, no network.
+"""The demo agent, `support`: its shop is computed, and its model is a set of rules. It needs no key and no network.
 
-The model decides from the messages alone, so that the same conversation always goes the same way.
+The model uses nothing but the messages, so the same conversation always has the same answers.
 """
 
 import os
@@ -38,8 +38,8 @@ CAN_DO = (
 )
 MAX_COUNT = 10_000
 SHELVES = 5
-PRICES = Cost(input=1.0, output=5.0)  # per million tokens, so that a cost is seen; nobody pays it
-CHARS_PER_TOKEN = 4  # about
+PRICES = Cost(input=1.0, output=5.0)  # per million tokens; invented, so that the demo shows a cost
+CHARS_PER_TOKEN = 4  # an estimate
 
 OrderId = Annotated[int, msgspec.Meta(description="The number of the order.", ge=0)]
 
@@ -68,7 +68,7 @@ def _refund_tool(ledger: Path | None) -> Tool:
         amount: Annotated[float, msgspec.Meta(description="How much to pay back.", gt=0)],
         context: ToolContext,
     ) -> str:
-        """Pay an order's money back. A person has to approve it."""
+        """Refund an order. A person must approve the refund."""
         if ledger is not None:
             _append(ledger, f"order {order_id}: refunded {amount:.2f} (call {context.tool_call_id})\n")
         return f"Refunded {amount:.2f} for order {order_id}."
@@ -86,7 +86,7 @@ def _append(ledger: Path, line: str) -> None:
 def _stock_tool(delay_s: float) -> Tool:
     @tool
     async def check_stock(context: ToolContext) -> str:
-        """Count what is on the shelves. It takes a moment, and says how far it is."""
+        """Count the things on the shelves. Takes a moment and reports its progress."""
         found = 0
         for shelf in range(1, SHELVES + 1):
             await context.update(f"shelf {shelf} of {SHELVES}, {found} things so far")
@@ -131,7 +131,7 @@ SHIPPING: dict[str, Any] = {
 
 @tool(decision=SHIPPING)
 async def ship_order(order_id: OrderId, decision: dict[str, Any]) -> str:
-    """Send an order off. A person chooses how."""
+    """Ship an order. A person chooses how."""
     if decision["method"] == "pickup":
         return f"Order {order_id} waits to be picked up at {decision['point']}."
     express = ", express" if decision.get("express") else ""
@@ -144,7 +144,7 @@ _Block: TypeAlias = Text | Thinking | ToolCall
 
 
 class RuleModel:
-    """A language model made of rules. It streams a word at a time, `delay_s` seconds apart."""
+    """A language model made of rules. Streams one word at a time, `delay_s` seconds apart."""
 
     def __init__(self, *, delay_s: float = 0.03) -> None:
         self.descriptor = ModelDescriptor(
@@ -153,7 +153,7 @@ class RuleModel:
         self._delay_s = delay_s
 
     async def stream(self, request: ModelRequest) -> AsyncGenerator[Sequence[StreamEvent], None]:
-        """The answer that the rules give to the last messages."""
+        """Streams the answer that the rules give to the last messages."""
         for event in events_of(self._answer(request.messages)):
             await trio.sleep(self._delay_s)
             yield [event]
@@ -217,12 +217,12 @@ def _refund(found: re.Match[str]) -> list[_Block]:
     orders = dict.fromkeys(int(number) for number in re.findall(r"\d+", found[1]))
     wanted = [{"order_id": order, "amount": _amount(order)} for order in orders]
     total = sum(each["amount"] for each in wanted)
-    thought = Thinking(thinking=f"This pays {total:.2f} back. I may not decide that, a person has to.")
+    thought = Thinking(thinking=f"This pays {total:.2f} back. I may not decide that: a person must.")
     return [thought, *_call("refund_order", wanted, "A refund has to be approved first.")]
 
 
 def _ship(found: re.Match[str]) -> list[_Block]:
-    return _call("ship_order", [{"order_id": int(found[1])}], "Somebody has to choose how it travels.")
+    return _call("ship_order", [{"order_id": int(found[1])}], "A person has to choose how it is shipped.")
 
 
 def _stock(found: re.Match[str]) -> list[_Block]:
@@ -254,7 +254,7 @@ def _too_long(found: re.Match[str]) -> list[_Block]:
     return [Text(text=f"{found[0]} has too many digits for me: nine is the most.")]
 
 
-# The first that is found in what was said, its spaces single, decides.
+# The first pattern found in the user's message decides. The message's spaces are reduced to single ones before.
 _RULES: list[tuple[str, Callable[[re.Match[str]], list[_Block]]]] = [
     (r"\d{10,}", _too_long),
     (r"\bwhere(?: is|'s) (?:my )?order #?(\d+)", _look_up),
@@ -268,7 +268,10 @@ _RULES: list[tuple[str, Callable[[re.Match[str]], list[_Block]]]] = [
 
 
 def make_support(ledger: Path | None = None, *, delay_s: float = 0.03) -> Agent:
-    """The agent `support`. Each refund that executes appends a line to `ledger`; `delay_s` paces words and counting."""
+    """Returns the agent `support`.
+
+    Each executed refund appends a line to `ledger`. `delay_s` is the pause between words and between counting steps.
+    """
     return Agent(
         name="support",
         description="Looks after the orders of a shop that does not exist. "

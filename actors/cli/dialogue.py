@@ -1,6 +1,4 @@
-"""One run in a chat: it is shown, and what its tools ask is asked, until it is over. What else is typed meanwhile is
-`conversation.py`'s.
-"""
+"""One run in a chat: shows it and asks for its decisions, until its end. `conversation.py` takes the other entries."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -28,48 +26,48 @@ from .terminal import RunView
 __all__ = ["AT_REST", "Dialogue", "Host"]
 
 RETRY_S = 1.0
-TOGETHER_S = 0.05  # calls that are announced together are shown together, before the first question
-AT_REST = "The run waits. Enter asks again, /abort stops it, /new begins another conversation, Ctrl-C leaves."
+TOGETHER_S = 0.05  # wait before a question, so that calls announced together are shown together
+AT_REST = "The run waits. Enter asks again, /abort stops the run, /new begins a new conversation, Ctrl-C leaves."
 
 
 class Host(Protocol):
-    """The conversation that a run belongs to."""
+    """What a `Dialogue` needs of its conversation."""
 
     async def next_entry(self) -> str | None:
-        """What is entered at the chat's prompt; None for the end of the input."""
+        """Returns the next entry at the chat's prompt; None at the end of the input."""
         ...
 
     async def take(self, entry: str) -> None:
-        """Carry out what was entered."""
+        """Carries out an entry."""
         ...
 
     def hold_back(self, entry: str) -> None:
-        """Carry out what was entered when the run is over."""
+        """Keeps an entry, to carry it out after the run's end."""
         ...
 
     def may_take(self) -> bool:
-        """Whether there is room for another entry that is held back."""
+        """Whether `hold_back` has room for another entry."""
         ...
 
     def leave(self) -> None:
-        """End the conversation."""
+        """Ends the conversation."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class _Open:
-    """A prompt that is open while a run is under way."""
+    """The prompt that is open while a run is under way."""
 
     kind: Literal["decision", "rest"]
     scope: trio.CancelScope
-    call_id: str = ""  # of the decision
+    call_id: str = ""  # the call to decide
 
 
 class Dialogue:
-    """Shows the run that a chat is about to follow, and asks about its calls."""
+    """Shows one run of a chat, and asks for decisions on its calls."""
 
     def __init__(self, chat: Chat, screens: Screens, keyboard: Keyboard, host: Host, *, known: int = 0) -> None:
-        """The first `known` messages of the run are not shown."""
+        """Leaves out the first `known` messages of the run."""
         self._chat = chat
         self._screen = screens.notes
         self._keyboard = keyboard
@@ -80,15 +78,18 @@ class Dialogue:
             else RunView(screens.answers, known=known, asks=True)
         )
         self.is_aborting = False
-        self._settled: set[str] = set()  # calls that need no answer of ours any more
-        self._later: set[str] = set()  # calls that the person leaves waiting
-        self._is_told = False  # what can be done while they wait
+        self._settled: set[str] = set()  # calls that were answered here
+        self._later: set[str] = set()  # calls that the person answered with "later"
+        self._is_told = False  # whether AT_REST was shown
         self._moved = trio.Event()
         self._open: _Open | None = None
         self._scope = trio.CancelScope()
 
     async def hold(self, begin: Callable[[], Awaitable[None]]) -> AdjournError | None:
-        """Follow the run from `begin()` to its end, or until `drop`. Returns why it could not begin, or is gone."""
+        """Follows the run from `begin()` to its end, or until `drop`.
+
+        Returns the error if the run could not begin or was deleted; else None.
+        """
         refusal: AdjournError | None = None
         async with trio.open_nursery() as nursery:
             self._scope = nursery.cancel_scope
@@ -105,19 +106,19 @@ class Dialogue:
         return refusal
 
     def drop(self) -> None:
-        """Follow the run no longer; it goes on."""
+        """Stops following the run. The run itself goes on."""
         self._scope.cancel()
 
     def leave_waiting(self) -> None:
-        """Ask about nothing that waits now, until `ask_again`."""
+        """Asks for none of the decisions that are open now, until `ask_again`."""
         self._leave_waiting({call.tool_call_id for call in self.to_ask})
 
     def ask_again(self) -> None:
-        """Ask about all that waits."""
+        """Asks for all open decisions again."""
         self._later.clear()
 
     def show(self, item: Envelope | RunSnapshot) -> None:
-        """Show what the chat was told."""
+        """Shows an event or snapshot of the run."""
         with self._screen.beside():
             self._view.show(item)
             if isinstance(item, Envelope) and isinstance(item.event, MessageUpdate):
@@ -127,13 +128,13 @@ class Dialogue:
                 self._close(self._open)
 
     def _is_wanted(self, prompt: _Open) -> bool:
-        """Whether the run still waits for what the prompt is there for."""
+        """Whether the prompt is still needed."""
         if prompt.kind == "rest":
             return self.rests
         return prompt.call_id in {call.tool_call_id for call in self._chat.pending_decisions}
 
     def _close(self, prompt: _Open) -> None:
-        """Remove a prompt, with what was half typed there."""
+        """Removes the prompt, and what was typed there so far."""
         prompt.scope.cancel()
         self._open = None
         self._screen.drop_prompt()
@@ -143,13 +144,13 @@ class Dialogue:
 
     @property
     def to_ask(self) -> list[PendingCall]:
-        """The calls that the person is to decide now."""
+        """The calls to ask the person about now."""
         done_with = self._settled | self._later
         return [call for call in self._chat.pending_decisions if call.tool_call_id not in done_with]
 
     @property
     def rests(self) -> bool:
-        """Whether the run waits for somebody, and nothing is to be asked here now."""
+        """Whether the run waits, but not for an answer to a question here: for "later", or for another client."""
         waiting = [call for call in self._chat.pending if call.tool_call_id not in self._settled]
         is_left = any(call.tool_call_id in self._later for call in waiting)
         return (is_left or (bool(waiting) and self._chat.status == "paused")) and all(
@@ -168,7 +169,7 @@ class Dialogue:
                 await self._moved.wait()
 
     async def _rest(self) -> None:
-        """Take commands while the run waits for somebody else, or for later."""
+        """Takes commands while the run `rests`."""
         if self._later and self._keyboard.interactive and not self._is_told:
             self._is_told = True
             self._screen.hang(f"({AT_REST})", 1, "yellow")
@@ -180,13 +181,13 @@ class Dialogue:
         if entry is None:
             if not scope.cancelled_caught:
                 self._host.leave()
-        elif scope.cancel_called or not self.rests:  # the run went on at that moment, and may be over
+        elif scope.cancel_called or not self.rests:  # the run went on meanwhile, and may be over
             self._host.hold_back(entry)
         else:
             await self._host.take(entry)
 
     async def _decide(self, call: PendingCall) -> None:
-        """Show one call and ask about it."""
+        """Shows one call and asks for its decision."""
         self._view.latest = call.tool_call_id
         decided = None
         with trio.CancelScope() as scope:
@@ -204,7 +205,7 @@ class Dialogue:
             self._settled.add(call.tool_call_id)
 
     def _leave_waiting(self, call_ids: set[str]) -> None:
-        """Ask about these calls no longer, until the person wants it."""
+        """Stops asking about these calls until `ask_again`."""
         self._later |= call_ids
         if self._open is not None:
             self._open.scope.cancel()
@@ -214,7 +215,7 @@ class Dialogue:
         self._is_told = False
 
     async def _hand_in(self, call: PendingCall, decided: Decision | Declined) -> bool:
-        """Whether that settles it; where the run found the decision invalid, it doesn't."""
+        """Sends the answer. Returns whether the call is settled: not if the decision was invalid."""
         while True:
             try:
                 if isinstance(decided, Declined):

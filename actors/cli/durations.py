@@ -1,6 +1,6 @@
-"""Durations and moments in words: `30d` on a command line, "30 days" and "in 3 days (2026-12-28 14:00)" on a screen.
+"""Durations and moments as text: `30d` on a command line, "30 days" and "in 3 days (2026-12-28 14:00)" on a screen.
 
-No clock is read here.
+Reads no clock.
 """
 
 import math
@@ -22,7 +22,7 @@ FOREVER = "forever"
 
 
 def parse_duration(text: str) -> float:
-    """The seconds of `30d`, `12h`, `45m`, `90s` or `0`; infinity for `forever`. Raises: typer.BadParameter."""
+    """Returns the seconds of `30d`, `12h`, `45m`, `90s` or `0`; infinity for `forever`. Raises: typer.BadParameter."""
     if text.strip().casefold() == FOREVER:
         return math.inf
     found = re.fullmatch(r"\s*([0-9]{1,9})\s*([dhms])\s*|\s*0\s*", text.casefold())
@@ -32,24 +32,24 @@ def parse_duration(text: str) -> float:
 
 
 def duration_text(seconds: float) -> str:
-    """A duration in the largest unit that gives a whole number: "30 days", "36 hours", "1 minute"."""
+    """Returns a duration in the largest unit that gives a whole number: "30 days", "36 hours", "1 minute"."""
     unit = next((unit for unit, size in SECONDS.items() if seconds and seconds % size == 0), "s")
     return _counted(seconds / SECONDS[unit], unit)
 
 
 def moment_text(at: int, now: int) -> str:
-    """A moment to come, as "in 3 days (2026-12-28 14:00)"; both in ms since the epoch, shown in local time."""
+    """Returns a future moment as "in 3 days (2026-12-28 14:00)", in local time. Takes ms since the epoch."""
     left_s = (at - now) / 1000
     unit = next((unit for unit, size in SECONDS.items() if left_s >= 2 * size), "s")
     words = f"in {_counted(round(left_s / SECONDS[unit]), unit)}" if left_s > 0 else "now"
     try:
         return f"{words} ({datetime.fromtimestamp(at / 1000):%Y-%m-%d %H:%M})"
-    except (OSError, OverflowError, ValueError):  # beyond the year 9999
+    except (OSError, OverflowError, ValueError):  # after the year 9999
         return words
 
 
 def ago_text(at: int, now: int) -> str:
-    """How long ago a moment was, in one unit: "3 min", "2 h", "5 d"; both in ms since the epoch."""
+    """Returns how long ago a moment was, in one unit: "3 min", "2 h", "5 d". Takes ms since the epoch."""
     seconds = max(0, now - at) // 1000
     sizes = (("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1))
     name, size = next(((name, size) for name, size in sizes if seconds >= size), ("s", 1))
@@ -57,7 +57,7 @@ def ago_text(at: int, now: int) -> str:
 
 
 def kept_lines(agents: Iterable[Agent]) -> Iterator[str]:
-    """How long runs of these agents wait and are kept; a line for all, or for each group that differs."""
+    """Yields how long runs of these agents may wait and are kept: one line for each group of agents that are alike."""
     groups: dict[str, list[str]] = {}
     for agent in agents:
         groups.setdefault(_kept(agent.limits), []).append(agent.name)

@@ -1,7 +1,7 @@
-"""The line editor of a terminal: arrows, history, several lines, and a paste of any length as one entry.
+"""The line editor of a terminal: arrow keys, history, several lines, and a paste of any length as one entry.
 
-Each prompt runs in a thread of its own, since prompt_toolkit brings an asyncio loop. Between two prompts the terminal
-shows nothing of what is typed, and keeps it for the next prompt. Unix only: elsewhere `keyboard.py` reads lines.
+Each prompt runs in its own thread, because prompt_toolkit needs an asyncio loop. Between two prompts the terminal does
+not echo keys, and keeps them for the next prompt. Unix only: elsewhere `keyboard.py` reads lines.
 """
 
 import asyncio
@@ -36,7 +36,7 @@ _StreamHandler: TypeAlias = "logging.StreamHandler[Any]"
 
 
 class Editor:
-    """Entries that a person edits on a terminal. Get one from `open_editor`."""
+    """Reads entries that a person edits on a terminal. Get one from `open_editor`."""
 
     interactive = True
 
@@ -44,15 +44,15 @@ class Editor:
         self._input = create_input()
         self._output = create_output()
         if isinstance(self._output, Vt100_Output):
-            self._output.enable_cpr = False  # no question to the terminal whose answer could get lost
+            self._output.enable_cpr = False  # asks the terminal nothing: its answer could get lost
         kept = InMemoryHistory() if history is None else MessageHistory(history)
         self._messages = _session(self._input, self._output, kept, is_message=True)
         self._answers = _session(self._input, self._output, DummyHistory(), is_message=False)
-        self._turn = trio.Lock()  # a prompt that was cancelled is gone before the next one opens
+        self._turn = trio.Lock()  # the next prompt opens only after a cancelled one has closed
         self._opened: _Prompt | None = None
 
     async def entry(self, screen: Screen, prompt: str, *, is_message: bool = False) -> str | None:
-        """What is entered behind `prompt`; None for Ctrl-D on an empty line. Ctrl-C sends SIGINT to this process."""
+        """Returns the entry after `prompt`; None for Ctrl-D on an empty line. Ctrl-C sends SIGINT to this process."""
         async with self._turn:
             opened = self._opened = _Prompt(self._messages if is_message else self._answers)
             with screen.above(opened.print):
@@ -60,33 +60,33 @@ class Editor:
                     return await opened.run(prompt)
                 finally:
                     self._opened = None
-                    self.set_paste_marks(True)  # the prompt has switched them off
+                    self.set_paste_marks(True)  # the prompt switched them off
 
     def write(self, text: str) -> None:
-        """Print whole lines of the log: above the prompt, if one is open."""
+        """Prints whole lines of the log, above the prompt if one is open."""
         if self._opened is None:
             sys.stderr.write(text)
         else:
             self._opened.print(text)
 
     def flush(self) -> None:
-        """Write out what `write` took; a prompt does so by itself."""
+        """Flushes what `write` printed. An open prompt flushes by itself."""
         sys.stderr.flush()
 
     def forget(self) -> None:
-        """Drop what was typed and is in no prompt yet."""
+        """Drops the keys that were typed between prompts."""
         termios.tcflush(self._input.fileno(), termios.TCIFLUSH)
         clear_typeahead(self._input)
 
     def set_paste_marks(self, wanted: bool) -> None:
-        """Have the terminal mark where a paste begins and ends."""
+        """Switches the terminal's paste marks (bracketed paste) on or off."""
         (self._output.enable_bracketed_paste if wanted else self._output.disable_bracketed_paste)()
         self._output.flush()
 
 
 @contextmanager
 def open_editor(history: Path | None) -> Generator[Editor]:
-    """The editor of the terminal at standard input. At the end of the block the terminal is as it was before."""
+    """Opens the editor of the terminal at standard input. The end of the block restores the terminal."""
     editor = Editor(history)
     fd = sys.stdin.fileno()
     before = termios.tcgetattr(fd)
@@ -106,7 +106,7 @@ def open_editor(history: Path | None) -> Generator[Editor]:
 
 @contextmanager
 def _also_when_terminated(restore: Callable[[], None]) -> Generator[None]:
-    """Call `restore` also where SIGTERM ends the process, unless somebody else handles that signal."""
+    """Also calls `restore` if SIGTERM ends the process, unless that signal has another handler."""
     if signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
         yield
         return
@@ -125,7 +125,7 @@ def _also_when_terminated(restore: Callable[[], None]) -> Generator[None]:
 
 @contextmanager
 def _log_through(editor: Editor) -> Generator[None]:
-    """Have the log's handlers that write to this terminal write through the editor."""
+    """Lets log handlers that write to this terminal write through the editor."""
     loggers = (logging.getLogger(), logging.getLogger("adjourn"))
     streams = [handler for logger in loggers for handler in logger.handlers if _writes_here(handler)]
     for handler in streams:
@@ -145,7 +145,7 @@ def _writes_here(handler: logging.Handler) -> bool:
 
 
 def _silent(attributes: list[Any]) -> list[Any]:
-    """The terminal's attributes between two prompts: no echo, lines of any length, and Ctrl-C is still a signal."""
+    """Returns the terminal's attributes between prompts: no echo, lines of any length, Ctrl-C sends SIGINT."""
     iflag, oflag, cflag, lflag, ispeed, ospeed, cc = attributes
     cc = [*cc]
     cc[termios.VMIN], cc[termios.VTIME] = 1, 0
@@ -154,17 +154,17 @@ def _silent(attributes: list[Any]) -> list[Any]:
 
 
 class _Prompt:
-    """One prompt. Trio calls `run` and `print`; a thread calls `_ask`, and its asyncio loop what stands below that."""
+    """One prompt. Trio calls `run` and `print`, a thread calls `_ask`, its asyncio loop the methods below `_ask`."""
 
     def __init__(self, session: PromptSession[str]) -> None:
         self._session = session
         self._loop: asyncio.AbstractEventLoop | None = None  # while the prompt is open
         self._is_cancelled = False
         self._found: str | None = None
-        self._above: list[str] = []  # lines that are to be printed above the prompt
+        self._above: list[str] = []  # lines to print above the prompt
 
     async def run(self, text: str) -> str | None:
-        """What is entered; None for the end of the input. Cancelled or interrupted, it removes the prompt."""
+        """Returns what is entered; None at the end of the input. Cancellation and Ctrl-C remove the prompt."""
         answered = trio.Event()
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._run_thread, text, answered)
@@ -176,12 +176,12 @@ class _Prompt:
         return self._found
 
     def print(self, lines: str) -> None:
-        """Print whole lines above the prompt."""
+        """Prints whole lines above the prompt."""
         self._above.append(lines)
         self._schedule(lambda: run_in_terminal(self._print_now))
 
     async def _run_thread(self, text: str, answered: trio.Event) -> None:
-        with trio.CancelScope(shield=True):  # it ends soon after `_end`
+        with trio.CancelScope(shield=True):  # short: the thread ends soon after `_end`
             self._found = await trio.to_thread.run_sync(self._ask, text)
         self._loop = None
         self._print_now()
@@ -190,7 +190,7 @@ class _Prompt:
     def _schedule(self, function: Callable[[], object]) -> None:
         loop = self._loop
         if loop is not None:
-            with suppress(RuntimeError):  # it has just been closed
+            with suppress(RuntimeError):  # the loop was just closed
                 loop.call_soon_threadsafe(function)
 
     # In the thread.
@@ -239,7 +239,7 @@ def _session(given: Input, output: Output, history: History, *, is_message: bool
 
 
 def _keys(is_message: bool) -> KeyBindings:
-    """Enter enters, Alt-Enter begins another line, Ctrl-C drops a half typed message or else interrupts."""
+    """Returns the keys: Enter accepts, Alt-Enter begins a new line, Ctrl-C empties a message or sends SIGINT."""
     keys = KeyBindings()
 
     def enter(event: KeyPressEvent) -> None:

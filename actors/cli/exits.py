@@ -1,9 +1,8 @@
-"""How the `adjourn` command ends: its exit code, and what went wrong in one line; and where its log goes.
+"""How the `adjourn` command ends: its exit code, its error line on stderr, and its log.
 
-0 done; 1 it went wrong, and a line on stderr says why; 2 wrong usage, and a line says what was expected; 3 a process
-that serves had to end by force, and a line says what held it; 4 a process that serves has lost its store to another
-one; 5 a run failed or was aborted; 6 a message was refused; 7 a decision is left waiting; 130 interrupted; 128 + n
-ended at once by signal n.
+Exit codes: 0 success; 1 an error, explained on stderr; 2 wrong usage, stderr says what was expected; 3 a server had to
+end by force, stderr says what held it; 4 a server lost its store to another process; 5 a run failed or was aborted; 6 a
+message was refused; 7 a decision is left waiting; 130 interrupted; 128 + n ended at once by signal n.
 """
 
 import logging
@@ -32,7 +31,7 @@ OURS = "adjourn"  # the name of the handler that the command logs with
 
 
 def exit_code(app: typer.Typer, args: list[str]) -> int:
-    """Carry out a command line, say in one line what went wrong, and return the exit code."""
+    """Runs a command line and returns the exit code. An error becomes one line on stderr."""
     try:
         code = typer.main.get_command(app).main(args, prog_name="adjourn", standalone_mode=False)
         if code == INTERRUPTED:
@@ -45,14 +44,14 @@ def exit_code(app: typer.Typer, args: list[str]) -> int:
     return code or 0
 
 
-_UsageError = cast(type[Exception], typer.BadParameter.__mro__[1])  # typer has it under no name of its own
+_UsageError = cast(type[Exception], typer.BadParameter.__mro__[1])  # typer does not export it
 
 
 def _wrong_usage(error: Any) -> int:
     command = error.ctx.command_path if error.ctx is not None else "adjourn"
     if (
         message := error.format_message().rstrip(".").replace("Value error, ", "")
-    ):  # without one, the help is out already
+    ):  # without a message, typer has printed the help already
         complain(f"{message} (see {command} --help)")
     return 2
 
@@ -63,7 +62,7 @@ def _failed(error: BaseException) -> int:
         case KeyboardInterrupt() | typer.Abort():
             typer.echo(after_interrupt(), nl=False)
             return INTERRUPTED
-        case BrokenPipeError():  # whoever read our output has enough
+        case BrokenPipeError():  # the reader of stdout closed the pipe
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return 1
         case SystemExit():
@@ -84,7 +83,7 @@ def _hint(error: AdjournError) -> str:
 
 
 def _worst(error: BaseException) -> BaseException:
-    """The one error of a group to tell of: what isn't ours first, for it tells more."""
+    """Returns the error of a group to report: a foreign error before an AdjournError, because it tells more."""
     leaves = list(_leaves(error))
     return next((leaf for leaf in leaves if not isinstance(leaf, AdjournError)), leaves[0])
 
@@ -98,7 +97,7 @@ def _leaves(error: BaseException) -> Iterator[BaseException]:
 
 
 def complain(text: str) -> None:
-    """Say on stderr, in one line, what went wrong."""
+    """Writes an error to stderr, on one line."""
     typer.echo(_one_line(text), err=True)
 
 
@@ -107,7 +106,7 @@ def _one_line(text: str) -> str:
 
 
 class _OneLine(logging.Formatter):
-    """A record on one line, with the error that it is about but no traceback."""
+    """Formats a record as one line, with its error but no traceback."""
 
     def format(self, record: logging.LogRecord) -> str:
         text = f"{record.levelname.lower()}: {record.getMessage()}"
@@ -119,10 +118,10 @@ class _OneLine(logging.Formatter):
 
 
 def set_up_log(verbose: bool) -> None:
-    """Log to stderr: what people should know, on one line each; or else all of ours, with tracebacks.
+    """Sets up adjourn's log on stderr: warnings and errors, one line each; `verbose`: everything, with tracebacks.
 
-    The root logger is left alone, for a module that is loaded later; until that gives it a handler, other libraries are
-    silent. `logs.py` replaces the handler where a module is served.
+    The root logger stays untouched, for a module that is loaded later. Other libraries are silent until that module
+    gives the root logger a handler. `logs.py` replaces adjourn's handler when a module is served.
     """
     handler = logging.StreamHandler()
     handler.set_name(OURS)
@@ -130,11 +129,11 @@ def set_up_log(verbose: bool) -> None:
     ours = logging.getLogger("adjourn")
     ours.handlers[:] = [handler]
     ours.setLevel(logging.DEBUG if verbose else logging.WARNING)
-    logging.getLogger("adjourn.calls").setLevel(logging.INFO)  # whoever has a `CallLog` wants to see it
+    logging.getLogger("adjourn.calls").setLevel(logging.INFO)  # an agent with a `CallLog` wants its lines
     ours.propagate = False
     logging.lastResort = cast(Any, logging.NullHandler())
 
 
 def after_interrupt() -> str:
-    """A terminal has shown ^C, and stands behind it."""
+    """Returns a line break on a terminal: it shows ^C, with the cursor right after it."""
     return "\n" if sys.stdout.isatty() else ""

@@ -1,4 +1,4 @@
-"""`adjourn inbox`: what waits for a decision in all runs of a gateway, and a walk through it."""
+"""`adjourn inbox`: lists all calls at a gateway that wait for a decision, and asks for them one by one."""
 
 import sys
 from collections import Counter
@@ -32,7 +32,7 @@ def inbox(
     url: Url = DEFAULT_URL,
     token: Token = None,
 ) -> None:
-    """See what waits for a decision in all runs, the longest wait first, and decide it call by call."""
+    """Decide the waiting calls of all runs, one by one, the longest wait first."""
     is_left = False
 
     async def body(client: Client) -> None:
@@ -57,7 +57,7 @@ def inbox(
 
 
 async def _waiting(client: Client, agent: str | None) -> list[RunSummary]:
-    """The runs that wait for a decision, the longest wait first; of the newest 10,000 that wait."""
+    """Returns the runs that wait for a decision, the longest wait first. Looks at the newest 10,000 of them."""
     runs: list[RunSummary] = []
     after = None
     for _ in range(MAX_PAGES):
@@ -70,14 +70,14 @@ async def _waiting(client: Client, agent: str | None) -> list[RunSummary]:
 
 
 class _Walk:
-    """Asks about each call that waits."""
+    """Asks for a decision on each waiting call."""
 
     def __init__(self, client: Client, screen: Screen, keyboard: Keyboard) -> None:
         self._client, self._screen, self._keyboard = client, screen, keyboard
         self._counts = Counter[str]()
 
     async def through(self, runs: list[RunSummary]) -> bool:
-        """Ask about all that waits in these runs; True if something is left waiting."""
+        """Asks for all waiting decisions of these runs. Returns whether a call is left waiting."""
         ids = [run.run_id for run in runs]
         for place, run in enumerate(runs, start=1):
             if await self._run(run, f"{place} of {len(runs)}: {short_id(run.run_id, ids)}") == "end of input":
@@ -88,7 +88,7 @@ class _Walk:
         return left > 0
 
     async def _run(self, run: RunSummary, name: str) -> Outcome | None:
-        """Ask about the calls of one run; the last outcome."""
+        """Asks about the calls of one run. Returns the last outcome."""
         found = await self._client.get(run.run_id)
         since = "" if run.waiting_since is None else f", waiting {ago_text(run.waiting_since, now())}"
         self._screen.line("")

@@ -1,6 +1,6 @@
-"""What a person enters, or what a pipe holds: standard input without blocking trio, and left at any moment.
+"""Reads standard input, a terminal or a pipe, without blocking trio. Every read can be cancelled.
 
-On a terminal entries come from the line editor (`editor.py`), else line by line from a thread.
+On a terminal the line editor (`editor.py`) gives the entries; otherwise a thread reads line by line.
 """
 
 import codecs
@@ -22,34 +22,34 @@ READ_BYTES = 4096
 
 
 class Keyboard(Protocol):
-    """Where entries come from. Get one from `open_keyboard`."""
+    """Reads entries. Get one from `open_keyboard`."""
 
     @property
     def interactive(self) -> bool:
-        """Whether a person types the entries, and sees them."""
+        """Whether a person types the entries at a terminal."""
         ...
 
     async def entry(self, screen: Screen, prompt: str, *, is_message: bool = False) -> str | None:
-        """Show a prompt and return what is entered behind it; None when the input has ended.
+        """Shows a prompt and returns the entry; None at the end of the input.
 
-        Cancelled, it removes the prompt. `is_message`: the entry is kept in the history; answers to decisions are not.
+        Cancellation removes the prompt. `is_message`: the history keeps the entry; not for answers to decisions.
         """
         ...
 
     def forget(self) -> None:
-        """Drop what a person typed ahead: it was not meant for the question that comes now. A pipe keeps its lines."""
+        """Drops keys that a person typed before the question was shown. A pipe keeps its lines."""
         ...
 
 
 class Lines:
-    """Entries that come line by line: from a pipe, or from a terminal without an editor."""
+    """Reads entries line by line, from a pipe or from a terminal without an editor."""
 
     def __init__(self, lines: trio.MemoryReceiveChannel[str], interactive: bool) -> None:
         self._lines = lines
         self.interactive = interactive
 
     async def entry(self, screen: Screen, prompt: str, *, is_message: bool = False) -> str | None:
-        """The next line, without its end. Cancelled, it loses none."""
+        """Returns the next line, without its line end. Cancellation loses no line."""
         was_typed_ahead = self._lines.statistics().current_buffer_used > 0
         with screen.prompting(prompt):
             entry = await self._line()
@@ -57,7 +57,7 @@ class Lines:
         return entry
 
     def forget(self) -> None:
-        """Drop what a person typed ahead; a pipe keeps its lines."""
+        """Drops lines that a person typed ahead. A pipe keeps its lines."""
         if self.interactive:
             _flush()
             with suppress(trio.WouldBlock, trio.EndOfChannel):
@@ -73,15 +73,15 @@ class Lines:
 
 @asynccontextmanager
 async def open_keyboard(history: Path | None = None) -> AsyncGenerator[Keyboard]:
-    """Standard input. `history`: the file in which messages are kept for the next time; None: they are not kept."""
+    """Opens standard input. `history`: the file that keeps messages for the next chat; None: messages are not kept."""
     interactive = sys.stdin is not None and sys.stdin.isatty()
     if interactive and sys.stdout.isatty() and sys.platform != "win32" and _terminal() not in ("", "dumb"):
-        from .editor import open_editor  # its library is loaded only where it is used
+        from .editor import open_editor  # loads prompt_toolkit only when needed
 
         with open_editor(history) as editor:
             yield editor
         return
-    # A person's lines are taken as they come, so that `forget` finds them; a pipe's only when they are wanted.
+    # Lines of a person are read at once, so that `forget` can drop them; lines of a pipe only on demand.
     into, lines = trio.open_memory_channel[str](math.inf if interactive else 0)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(_read_lines, into)
@@ -90,12 +90,12 @@ async def open_keyboard(history: Path | None = None) -> AsyncGenerator[Keyboard]
 
 
 def _terminal() -> str:
-    """The kind of terminal."""
+    """Returns the name of the terminal type, from TERM."""
     return os.environ.get("TERM", "")
 
 
 def _flush() -> None:
-    """Have the terminal drop the line that is half typed."""
+    """Makes the terminal drop an unfinished line."""
     if sys.platform != "win32":
         import termios
 
@@ -103,10 +103,10 @@ def _flush() -> None:
 
 
 async def _read_lines(into: trio.MemorySendChannel[str]) -> None:
-    """Read in a thread that is left behind at the end: it holds no lock that the process needs in order to exit."""
+    """Reads in a thread that may outlive the program: it holds no lock that the process needs to exit."""
     decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
     limiter, rest = trio.CapacityLimiter(1), ""
-    with into, suppress(OSError):  # no standard input, or none any more, is an empty one
+    with into, suppress(OSError):  # a missing or closed standard input counts as empty
         while data := await trio.to_thread.run_sync(os.read, 0, READ_BYTES, abandon_on_cancel=True, limiter=limiter):
             *whole, rest = (rest + decoder.decode(data)).split("\n")
             for line in whole:

@@ -1,7 +1,7 @@
-"""The bound on leaving: a process that was asked to stop ends in time, whatever its tools and its event loop do.
+"""Bounds the time that a server takes to stop, even if a tool or the event loop hangs.
 
-A thread of its own keeps the time. It hears of signals before the event loop does, so it works also where a tool
-blocks the loop. A process that ends by force says on stderr what held it.
+A separate thread keeps the time. It learns of signals before the event loop does, so it also works while a tool blocks
+the loop. A process that ends by force says on stderr what held it.
 """
 
 import logging
@@ -22,12 +22,12 @@ from ..runtime.system import ActorSystem
 __all__ = ["FORCED", "Departure", "bounded_departure", "end_lingering_threads"]
 
 FORCED = 3  # the exit code of a process that had to end by force
-PATIENCE_S = 1.0  # for the store to close, and for stderr to take what there is to say
+PATIENCE_S = 1.0  # to close the store, and to write the last line to stderr
 _BEGIN = b"\0"  # no signal has this number
 
 
 class Departure:
-    """The end of a process that serves, from the first sign of it. Get one from `bounded_departure`."""
+    """The stop of a server, from the first signal to the end of the process. Get one from `bounded_departure`."""
 
     def __init__(self, bound_s: float, numbers: tuple[int, ...]) -> None:
         self._bound_s, self._numbers = bound_s, numbers
@@ -36,22 +36,22 @@ class Departure:
         self._system: ActorSystem | None = None
         self._ours, self._theirs = socket.socketpair()
         self._theirs.setblocking(False)
-        self._forward = -1  # where signals were told of before; trio listens there
-        self._deadline: float | None = None  # on the monotonic clock; None: nobody leaves yet
+        self._forward = -1  # the wakeup fd that was set before: trio's
+        self._deadline: float | None = None  # on the monotonic clock; None: no stop was requested
         self._thread = threading.Thread(target=self._watch, name="adjourn leaves in time", daemon=True)
 
     def of(self, system: ActorSystem) -> None:
-        """Say whose runs there are, so that what holds the process can be named, and its store closed."""
+        """Sets the actor system, to name its busy runs and to close its store."""
         self._system = system
 
     def begin(self) -> None:
-        """Leave from now on: the process ends within the bound. Idempotent."""
-        with suppress(BlockingIOError):  # full of signals, and so begun
+        """Starts the stop: the process ends within the bound. Idempotent."""
+        with suppress(BlockingIOError):  # the pipe is full of signals: the stop has begun
             self._theirs.send(_BEGIN)
 
     @contextmanager
     def listening(self) -> Generator[None]:
-        """Keep the time for as long as the block."""
+        """Keeps the time while the block runs."""
         self._forward = signal.set_wakeup_fd(self._theirs.fileno(), warn_on_full_buffer=False)
         self._thread.start()
         try:
@@ -82,12 +82,12 @@ class Departure:
     def _take(self, data: bytes) -> None:
         for number in data:
             if number in self._numbers and self._deadline is not None:
-                os._exit(128 + number)  # asked again: at once
+                os._exit(128 + number)  # a second signal ends the process at once
             if (number in self._numbers or number == _BEGIN[0]) and self._deadline is None:
                 self._deadline = time.monotonic() + self._bound_s
         signals = data.replace(_BEGIN, b"")
         if signals and self._forward >= 0:
-            with suppress(OSError):  # the event loop has enough of them already
+            with suppress(OSError):  # the event loop has unread signals already
                 os.write(self._forward, signals)
 
     def _end_by_force(self) -> None:
@@ -108,17 +108,17 @@ class Departure:
 
 @contextmanager
 def bounded_departure(bound_s: float, *numbers: int) -> Generator[Departure]:
-    """Bound the time from the first of these signals, or from `begin()`, to the end of the block: beyond `bound_s`
-    seconds the store is closed, and the process exits with `FORCED`. Another of the signals ends it at once, with 128
-    and the signal's number. For the main thread, inside of trio."""
+    """Ends the process by force if the block takes over `bound_s` seconds after the first of the signals, or `begin()`.
+
+    The store is then closed, and the process exits with `FORCED`. A second signal ends the process at once, with 128
+    plus the signal's number. Use it in the main thread, inside trio."""
     departure = Departure(bound_s, numbers)
     with departure.listening():
         yield departure
 
 
 def end_lingering_threads(bound_s: float) -> None:
-    """End the process by force if threads that tools have started would keep it from ending, for more than `bound_s`
-    seconds. Nothing, if there are none."""
+    """Ends the process by force if threads that tools started keep running for over `bound_s` seconds."""
     deadline = time.monotonic() + bound_s
     others = [each for each in threading.enumerate() if not each.daemon and each is not threading.main_thread()]
     for thread in others:
@@ -129,7 +129,7 @@ def end_lingering_threads(bound_s: float) -> None:
 
 
 def _names(system: ActorSystem | None) -> Iterator[str]:
-    """What is still under way, in words."""
+    """Returns what still runs, in words."""
     for head in () if system is None else system.under_way():
         tools = [f"tool {call.name!r} (run {head.id}, call {call.id})" for call in head.calls if call.executing]
         yield from tools or [_other(head)]
@@ -140,17 +140,17 @@ def _other(head: Head) -> str:
 
 
 def _place(thread: int) -> str:
-    """Where that thread is in its code, for a person."""
+    """Returns the line of code that a thread is in, for a person."""
     frame = sys._current_frames().get(thread)  # pyright: ignore[reportPrivateUsage]  # documented, in spite of its name
     return f"{frame.f_code.co_filename}:{frame.f_lineno}" if frame else "code that is gone"
 
 
 def _within(seconds: float, call: Callable[[], None]) -> bool:
-    """Whether `call` came to its end in time; it is left behind otherwise."""
+    """Runs `call` in a thread. Returns whether it ended in time; if not, the thread is abandoned."""
     is_over = threading.Event()
 
     def work() -> None:
-        with suppress(Exception):  # what fails is over, too
+        with suppress(Exception):  # a failed call has ended too
             call()
         is_over.set()
 
@@ -159,7 +159,7 @@ def _within(seconds: float, call: Callable[[], None]) -> bool:
 
 
 def _end(text: str) -> None:
-    """Say a line on stderr, close the log, and end; without waiting for whoever may hold them."""
+    """Writes a line to stderr, closes the log and exits, without waiting for locks that a thread may hold."""
     _within(PATIENCE_S, lambda: _say(f"adjourn: {text}\n"))
     os._exit(FORCED)
 

@@ -1,4 +1,4 @@
-"""Runs in a list: a table for programs that read lines, and an entry of a line or two each on a terminal."""
+"""Prints lists of runs: in a pipe a table for programs, on a terminal one or two lines for each run."""
 
 import time
 from collections.abc import Sequence
@@ -12,12 +12,12 @@ from .screen import Screen, clean
 __all__ = ["HEADER", "now", "short_id", "show_run", "show_runs"]
 
 HEADER = f"{'RUN':32}  {'AGENT':12}  {'STATUS':9}  {'CHANGED':11}  {'ABOUT':30}  WAITING FOR"
-SHORT_CHARS = 8  # of an id on a terminal, at least
+SHORT_CHARS = 8  # least length of a shortened id on a terminal
 ABOUT_CHARS = 100
 
 
 def show_runs(screen: Screen, runs: Sequence[RunSummary]) -> None:
-    """Show a list of runs; on a terminal with the shortest ids that differ in this list."""
+    """Prints a list of runs. A terminal gets the shortest ids that are unique in this list."""
     if not runs:
         screen.line("There are no runs.")
         return
@@ -28,7 +28,7 @@ def show_runs(screen: Screen, runs: Sequence[RunSummary]) -> None:
 
 
 def show_run(screen: Screen, run: RunSummary, ids: Sequence[str] = ()) -> None:
-    """Show a run of a list: a row of the table, or on a terminal an entry with an id that is unique among `ids`."""
+    """Prints a run of a list: a table row, or on a terminal an entry with an id that is unique among `ids`."""
     if screen.width is None:
         screen.line(_row(run))
     else:
@@ -36,7 +36,7 @@ def show_run(screen: Screen, run: RunSummary, ids: Sequence[str] = ()) -> None:
 
 
 def short_id(run_id: str, ids: Sequence[str]) -> str:
-    """The shortest prefix of an id, of 8 characters or more, that no other of `ids` has."""
+    """Returns the shortest prefix of an id, at least 8 characters, that no other id in `ids` begins with."""
     others = [other for other in ids if other != run_id]
     lengths = range(SHORT_CHARS, len(run_id))
     return next((run_id[:n] for n in lengths if not any(other.startswith(run_id[:n]) for other in others)), run_id)
@@ -51,7 +51,7 @@ def _row(run: RunSummary) -> str:
 
 
 def now() -> int:
-    """The time, in ms since the epoch."""
+    """Returns the current time in ms since the epoch."""
     return int(time.time() * 1000)
 
 
@@ -69,7 +69,7 @@ def _status(run: RunSummary) -> str:
 
 
 def _waits(run: RunSummary, since: str = "") -> str:
-    """The tools whose calls wait, since when, and until when."""
+    """Returns which tools wait, since when, and until when."""
     names = ", ".join(dict.fromkeys(call.tool_name for call in run.calls))
     more = f" and {run.pending - len(run.calls)} more" if run.pending > len(run.calls) else ""
     until = "" if run.due_at is None else f", expires {moment_text(run.due_at, now())}"

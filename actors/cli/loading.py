@@ -1,4 +1,4 @@
-"""Agents by address: `module:name` on a command line, to the agents themselves. Imports a person's own code."""
+"""Loads agents by their address `module:name`. Imports the user's own code."""
 
 import importlib
 import sys
@@ -18,9 +18,9 @@ EXPECTED = "expected module:name, where name is an Agent, a list of Agents, or a
 
 
 def load_agents(address: str) -> list[Agent]:
-    """The agents at `module:name`; the working directory is on the path.
+    """Loads the agents at `module:name`. Also looks for the module in the working directory.
 
-    Raises: InvalidParams, with the error of the module in one line where it is the module that fails.
+    Raises: InvalidParams; if the module itself fails, with the module's error in one line.
     """
     module, _, name = address.partition(":")
     if not module or not name:
@@ -51,7 +51,7 @@ def _module(name: str) -> ModuleType:
         return importlib.import_module(name)
     except ModuleNotFoundError as error:
         if error.name is not None and (name == error.name or name.startswith(f"{error.name}.")):
-            raise InvalidParams(f"there is no module {name!r} in {here} or among what is installed") from error
+            raise InvalidParams(f"there is no module {name!r} in {here} or among the installed packages") from error
         raise InvalidParams(f"module {name!r} fails: {_one_line(error)}") from error
     except Exception as error:
         raise InvalidParams(f"module {name!r} fails: {_one_line(error)}") from error

@@ -28,7 +28,7 @@ def log_of_server(format: LogFormat | None) -> None:  # noqa: A002  # the option
     ours.handlers[:] = [handler for handler in ours.handlers if handler.name != OURS]
     for name in list(logging.Logger.manager.loggerDict):
         if name.partition(".")[0] == "adjourn":
-            logging.getLogger(name).disabled = False  # `dictConfig` disables whatever it does not name
+            logging.getLogger(name).disabled = False  # `dictConfig` disables loggers that it does not name
     verbose = ours.level == logging.DEBUG
     handler = logging.StreamHandler()
     handler.setFormatter(_Json(verbose) if format == "json" else _Text(verbose))
@@ -52,7 +52,7 @@ def _is_unhandled(record: logging.LogRecord) -> bool:
 
 
 class _Text(logging.Formatter):
-    """A record as time, level, logger, message, run and agent, with the traceback below."""
+    """Formats a record as time, level, logger, message, run and agent, with the traceback below."""
 
     def __init__(self, verbose: bool) -> None:
         super().__init__()
@@ -67,7 +67,7 @@ class _Text(logging.Formatter):
 
 
 class _Json(logging.Formatter):
-    """A record as one line of JSON."""
+    """Formats a record as one line of JSON."""
 
     def __init__(self, verbose: bool) -> None:
         super().__init__()
@@ -84,7 +84,7 @@ class _Json(logging.Formatter):
             "agent": agent,
             "error": _error(record),
             "traceback": _traceback(self, record, whole=self._verbose) or None,
-            "call": getattr(record, "adjourn", None),  # the pairs of a `CallLog`
+            "call": getattr(record, "adjourn", None),  # the fields of a `CallLog` record
         }
         return json.dumps({name: value for name, value in fields.items() if value is not None}, default=str)
 
@@ -107,7 +107,7 @@ def _error(record: logging.LogRecord) -> str | None:
 
 
 def _traceback(formatter: logging.Formatter, record: logging.LogRecord, *, whole: bool) -> list[str]:
-    """The traceback from the author's own file on; whole where that is wanted, or where no other code is in it."""
+    """Returns the traceback from the author's own file on. Whole if `verbose`, or without frames of the author."""
     if record.exc_info is None or record.exc_info[1] is None:
         return []
     trimmed = [] if whole else traceback_of(record.exc_info[1])

@@ -1,4 +1,4 @@
-"""Markdown for the terminal: rich's, with headings at the left edge, and links whose address can be read."""
+"""Markdown for the terminal: rich's, but with headings at the left edge and with the addresses of links shown."""
 
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.markdown import Heading, Markdown
@@ -17,5 +17,5 @@ class _Markdown(Markdown):
 
 
 def markdown_of(source: str) -> Markdown:
-    """Markdown as something that rich prints. Links are text and address: nothing hides where they lead."""
+    """Returns Markdown for rich to print. A link shows its text and its address, so no address is hidden."""
     return _Markdown(source, code_theme="ansi_dark", hyperlinks=False)

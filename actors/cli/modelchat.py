@@ -1,4 +1,4 @@
-"""A chat with a model and no code: a default agent without tools, in memory, for one terminal."""
+"""A chat with a model without any code: runs a default agent without tools, in memory, for one terminal."""
 
 import re
 import secrets
@@ -15,22 +15,22 @@ __all__ = ["chat_with", "default_agent"]
 
 
 def default_agent(model: str) -> Agent:
-    """An agent that does nothing but talk. Its name is the model's, as far as names allow. Raises: ValueError."""
+    """Returns an agent without tools, named after the model. Raises: ValueError."""
     found = find_model(model)
     name = re.sub(r"[^A-Za-z0-9_-]+", "-", found.descriptor.id).strip("-")[:64]
     return Agent(name=name or "model", model=found)
 
 
 async def chat_with(agent: Agent, *, history: Path | None = None, quiet: bool = False) -> int:
-    """Talk to a default agent until the person leaves. `history`, `quiet` and the result: as in `converse`.
+    """Chats with a default agent until the person leaves. `history`, `quiet` and the result: as in `converse`.
 
-    Raises: InvalidParams, if it is plain from the start that the model can't be asked."""
+    Raises: InvalidParams if the model can't be used, for example without its key."""
     assert isinstance(agent.language_model, HTTPModel)
     try:
         await agent.language_model.check()
     except ProviderError as error:
         raise InvalidParams(str(error)) from error
-    token = secrets.token_urlsafe(24)  # nobody else on this machine is to talk along
+    token = secrets.token_urlsafe(24)  # keeps other programs on this machine out
     code = 0
 
     async def talk(url: str) -> None:

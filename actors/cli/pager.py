@@ -1,4 +1,4 @@
-"""Long text through the person's pager: what doesn't fit on the terminal is shown page by page."""
+"""Shows text that is too long for the terminal in the person's pager."""
 
 import os
 import shlex
@@ -14,8 +14,9 @@ __all__ = ["paged"]
 
 @contextmanager
 def paged() -> Generator[Screen]:
-    """A screen. What is written on it is shown at the end of the block: by `PAGER`, or `less`, if it is longer than the
-    terminal. Where standard output is no terminal, it is written as it comes."""
+    """Opens a screen. Its text is shown at the end of the block, through `PAGER` or `less` if it is long.
+
+    If standard output is not a terminal, text is written at once."""
     screen = Screen()
     if not screen.console.is_terminal:
         yield screen
@@ -27,11 +28,11 @@ def paged() -> Generator[Screen]:
     if pager is None:
         screen.console.file.write(text)
     else:
-        environment = {"LESS": "FRX", **os.environ}  # -R: colours are shown
+        environment = {"LESS": "FRX", **os.environ}  # -R: show colours
         subprocess.run(pager, input=text.encode(errors="replace"), env=environment, check=False)  # noqa: S603
 
 
 def _pager() -> list[str] | None:
-    """The command to pipe the text to; None: there is no pager."""
+    """Returns the pager's command; None: there is no pager."""
     words = shlex.split(os.environ.get("PAGER", "less"))
     return words if words and shutil.which(words[0]) else None

@@ -1,7 +1,7 @@
-"""Lines of text as rows of a window, a page at a time. Pure: how large the window is, is said at each page anew.
+"""Splits lines of text into pages of window rows. Pure: each call gets the window's size.
 
-A row that begins a line starts with `  | `, one that goes on with it with `  : `. Whatever stands in a line, no row of
-it reaches the window's left edge, or looks like the beginning of another line.
+The first row of a line starts with `  | `, its further rows with `  : `. So no text can reach the window's left edge,
+or imitate the beginning of another line.
 """
 
 import re
@@ -12,30 +12,30 @@ from itertools import islice
 __all__ = ["LEAST", "Pages", "cells", "hanging"]
 
 TAB = 8
-LEAST = 16  # columns for what is in a line, however narrow the window is
-_LEAD = re.compile(r" *(?:\(\d+\) )?(?:\| )?")  # what stands before the content of a line
+LEAST = 16  # least columns for a line's text, in however narrow a window
+_LEAD = re.compile(r" *(?:\(\d+\) )?(?:\| )?")  # the marker before a line's text
 
 
 class Pages:
-    """Lines that are taken a page at a time. `width` in columns, None: rows may have any length; `height` in rows."""
+    """Lines to take page by page. `width` in columns, None: rows of any length; `height` in rows."""
 
     def __init__(self, lines: Sequence[str]) -> None:
         self.total = len(lines)
-        self.shown = 0  # lines that have been taken whole
+        self.shown = 0  # lines taken completely
         self._lines = lines
-        self._within = 0  # characters that have been taken of the next one
+        self._within = 0  # characters taken of the next line
 
     @property
     def is_over(self) -> bool:
-        """Whether all has been taken."""
+        """Whether all lines were taken."""
         return self.shown == self.total
 
     def fits(self, width: int | None, height: int) -> bool:
-        """Whether what is left takes at most `height` rows."""
+        """Whether the rest takes at most `height` rows."""
         return len(list(islice(self._rows(width), height + 1))) <= height
 
     def take(self, width: int | None, height: int | None = None) -> list[str]:
-        """The next rows, at most `height`; None: all that are left."""
+        """Returns the next rows, at most `height`; None: all the rest."""
         rows: list[str] = []
         for row, at, within in self._rows(width):
             if len(rows) == height:
@@ -45,11 +45,11 @@ class Pages:
         return rows
 
     def restart(self) -> None:
-        """Begin again with the first line."""
+        """Starts again at the first line."""
         self.shown = self._within = 0
 
     def _rows(self, width: int | None) -> Iterator[tuple[str, int, int]]:
-        """Each row that is left, and the place behind it: lines, and characters of the next line."""
+        """Yields each remaining row and the position after it: complete lines, and characters of the next line."""
         within = self._within
         for at in range(self.shown, self.total):
             line = self._lines[at]
@@ -65,7 +65,7 @@ class Pages:
 
 
 def hanging(text: str, width: int | None, indent: int) -> str:
-    """`text` with all rows but the first indented, so that none of what is in it stands at the left edge."""
+    """Returns `text` with all rows but the first indented, so that no text stands at the left edge."""
     rows: list[str] = []
     for line in text.split("\n"):
         start = 0
@@ -86,7 +86,7 @@ def _row(line: str, start: int, end: int, width: int | None) -> str:
 
 
 def _lead(line: str, width: int | None) -> str:
-    """What stands before the content of a row that goes on with a line."""
+    """Returns the marker of a line's further rows."""
     found = _LEAD.match(line)
     lead = found[0] if found else ""
     lead = " " * (len(lead) - 2) + ": " if lead.endswith("| ") else lead + "  "
@@ -98,8 +98,10 @@ def _end_of_row(line: str, start: int, width: int) -> int:
 
 
 def _fitting(line: str, start: int, room: int) -> int:
-    """The end of what fits into `room` columns, at least one character. Before a space if there is one in the second
-    half, so that the next row shows it: whether a row was cut inside of a word can be seen."""
+    """Returns where to cut a row for `room` columns, after at least one character.
+
+    Cuts before a space in the row's second half, if there is one. The next row then begins with that space, so a cut
+    inside a word can be told from a cut between words."""
     column, blank = 0, start
     for place in range(start, len(line)):
         if line[place] == " " and line[place - 1 : place] != " ":
@@ -111,7 +113,7 @@ def _fitting(line: str, start: int, room: int) -> int:
 
 
 def _spaced(line: str, start: int, end: int) -> str:
-    """That part of a line with its tabs as spaces: how far a tab goes is the window's business."""
+    """Returns a part of a line with tabs as spaces, because a tab's width depends on the window."""
     parts: list[str] = []
     column = 0
     for char in line[start:end]:
@@ -122,7 +124,7 @@ def _spaced(line: str, start: int, end: int) -> str:
 
 
 def cells(char: str, column: int) -> int:
-    """How many columns a character takes, at most."""
+    """Returns how many columns a character takes, at most."""
     if char == "\t":
         return TAB - column % TAB
     if char.isascii():

@@ -1,4 +1,4 @@
-"""What the models of agents cost, where a catalogue says so, in words for people."""
+"""Describes the prices of agents' models in words, if a catalogue has them."""
 
 from collections.abc import Iterable, Iterator
 
@@ -8,7 +8,7 @@ __all__ = ["price_lines"]
 
 
 def price_lines(agents: Iterable[Agent]) -> Iterator[str]:
-    """A line for each model whose prices were looked up, with the catalogue and its date."""
+    """Yields a line for each model with prices from a catalogue, with the catalogue's name and date."""
     models = [agent.language_model.descriptor for agent in agents]
     for model in {(each.provider, each.id): each for each in models}.values():
         if model.cost is not None and model.prices_from is not None:

@@ -1,8 +1,7 @@
-"""Ask a person for a decision, by walking its JSON Schema: a generator of questions that is sent the entries. No I/O.
+"""Asks a person for a decision, question by question along its JSON Schema. No I/O: a generator takes the entries.
 
-`decide(schema)` yields a `Question`, takes what was typed, and returns a `Decision`, a `Declined` or `Later`.
-What is wrong is asked again, with the schema's message. Whoever drives it may drop it at any question: nothing has
-happened yet.
+`decide(schema)` yields `Question`s, is sent the entries, and returns a `Decision`, a `Declined` or a `Later`. After
+an invalid entry it asks again, with the schema's message. The caller may stop at any question: nothing was sent.
 """
 
 import json
@@ -15,16 +14,16 @@ from ...protocol.schema import SchemaInvalid, compile_schema
 
 __all__ = ["HELP", "Answer", "Decision", "Declined", "Later", "Question", "decide"]
 
-HELP = "/decline [reason] says no, /later leaves it waiting, /again begins anew"
+HELP = "/decline [reason] says no, /later decides later, /again starts over"
 YES, NO = ("y", "yes", "true"), ("n", "no", "false")
-MAX_HOPS = 32  # of references that lead to references
+MAX_HOPS = 32  # most references followed in a row
 
 Schema: TypeAlias = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What to show: `lines` above, each complete, then `prompt`, behind which the entry goes."""
+    """A question: `lines` to show above it, and the `prompt` for the entry."""
 
     prompt: str
     lines: tuple[str, ...] = ()
@@ -32,21 +31,21 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """A decision that is valid under the schema."""
+    """A decision, valid under the schema."""
 
     value: Any
 
 
 @dataclass(frozen=True, slots=True)
 class Declined:
-    """A no, whatever the schema."""
+    """The person declined. Allowed under any schema."""
 
     reason: str | None
 
 
 @dataclass(frozen=True, slots=True)
 class Later:
-    """No answer now: the call goes on waiting."""
+    """The person answers later: the call stays waiting."""
 
 
 Answer: TypeAlias = Decision | Declined | Later
@@ -69,7 +68,7 @@ class _Again(Exception):
 
 
 class _Nothing:
-    """An optional part that was left out."""
+    """Stands for an optional part that was left out."""
 
 
 NOTHING = _Nothing()
@@ -77,7 +76,7 @@ Asking: TypeAlias = Generator[Question, str, Any]
 
 
 def decide(schema: Schema) -> Generator[Question, str, Answer]:
-    """The questions that lead to a decision; send each entry, without its line end."""
+    """Yields the questions that lead to a decision. Send each entry without its line end."""
     notes: tuple[str, ...] = ()
     while True:
         walk = _Walk(schema, notes)
@@ -93,18 +92,18 @@ def decide(schema: Schema) -> Generator[Question, str, Answer]:
         errors = _errors(schema, value)
         if not errors:
             return Decision(value)
-        notes = ("That does not go together:", *(f"  {error}" for error in errors), "Once more:")
+        notes = ("The decision is invalid:", *(f"  {error}" for error in errors), "Try again:")
 
 
 class _Walk:
-    """One way through a schema. `notes` stand above its first question."""
+    """One pass through a schema. `notes` are shown above its first question."""
 
     def __init__(self, root: Schema, notes: tuple[str, ...]) -> None:
         self._root = root
         self._notes = notes
 
     def value(self, given: Any, path: str, *, required: bool) -> Asking:
-        """Ask for what a schema describes; NOTHING where an optional part was left out."""
+        """Asks for the value that a schema describes. NOTHING: an optional part was left out."""
         schema = self._resolved(given)
         if "const" in schema:
             return schema["const"]
@@ -144,7 +143,7 @@ class _Walk:
         return entry
 
     def _entry(self, schema: Schema, path: str, required: bool, kind: Any) -> Asking:
-        """Something that is entered on one line."""
+        """Asks for a value that is entered on one line."""
         prompt = f"{path or _title(schema)} {_hint(schema, kind, required)}".strip()
         lines = _described(schema)
         while True:
@@ -160,14 +159,14 @@ class _Walk:
                 return value
 
     def _choice(self, schema: Schema, path: str, required: bool, labels: list[str]) -> Asking:
-        """One of an enum's values."""
+        """Asks for one of an enum's values."""
         place = yield from self._menu(path or _title(schema), labels, required, _described(schema))
         return NOTHING if place is None else schema["enum"][place]
 
     def _menu(
         self, name: str, labels: list[str], required: bool, lines: tuple[str, ...]
     ) -> Generator[Question, str, int | None]:
-        """The place of the label chosen, by its number or itself; None: nothing, where that may be."""
+        """Asks for a label, by its number or text. Returns its index; None: an optional choice was left out."""
         choices = [f"  {number}  {label}" for number, label in enumerate(labels, start=1)]
         prompt = f"{name} (1-{len(labels)}{'' if required else ', optional'})"
         lines = (*lines, *choices)
@@ -190,14 +189,14 @@ class _Walk:
                 return entry in YES
             lines = ("Expected y or n.",)
 
-    # What consists of parts.
+    # Values with parts.
 
     def _union(self, schema: Schema, union: str, path: str, required: bool) -> Asking:
         rest = {key: value for key, value in schema.items() if key not in (union, "type")}
         parts = [self._resolved(branch) for branch in schema[union]]
         branches = [self._merged(rest, part) for part in parts]
         filled = [branch for branch in branches if branch.get("type") != "null"]
-        if len(filled) == 1:  # something or nothing
+        if len(filled) == 1:  # a value or null
             value = yield from self.value(filled[0], path, required=required and len(branches) == 1)
             return None if required and value is NOTHING else value
         labels = [_label(given, part) for given, part in zip(schema[union], parts, strict=True)]
@@ -212,7 +211,7 @@ class _Walk:
             self._notes += lines
             value = yield from ask(schema, path)
             lines = tuple(self._errors(schema, value))
-            if not lines or not path:  # of the whole, `decide` tells what is wrong
+            if not lines or not path:  # `decide` reports the errors of the whole value
                 return value
 
     def _object(self, schema: Schema, path: str) -> Asking:
@@ -233,7 +232,7 @@ class _Walk:
         return (yield from self._entry(schema, path, True, "object"))
 
     def _entries(self, schema: Any, path: str) -> Asking:
-        """An object whose names are free."""
+        """Asks for the entries of an object with free names."""
         found: dict[str, Any] = {}
         while name := (yield from self._ask(f"{path or 'entry'}: a name (empty: no more)")):
             found[name] = yield from self.value(schema, _join(path, name), required=True)
@@ -263,7 +262,7 @@ class _Walk:
     # Schemas.
 
     def _resolved(self, given: Any) -> Schema:
-        """The schema without `$ref` and `allOf` at its top; what can't be followed is left for JSON to be entered."""
+        """Returns the schema with `$ref` and `allOf` at its top resolved. What can't be resolved is asked as JSON."""
         schema: Schema = dict(cast(Schema, given)) if isinstance(given, dict) else {}
         for _ in range(MAX_HOPS):
             if "$ref" in schema:
@@ -299,13 +298,13 @@ class _Walk:
 def _errors(schema: Schema, value: Any) -> list[str]:
     try:
         found = compile_schema(schema).validate(value)
-    except SchemaInvalid:  # of a part alone, without what it refers to: the whole is checked at the end, and by the run
+    except SchemaInvalid:  # a part without its references; the whole value is checked at the end, and by the run
         return []
     return [f"{error.path}: {error.message}" if error.path else f"{_sentence(error.message)}." for error in found]
 
 
 def _parsed(entry: str, kind: Any) -> tuple[Any, str | None]:
-    """The value that was entered, or what was expected."""
+    """Returns the entered value, or a message that says what was expected."""
     match kind:
         case "string":
             return ("" if entry == '""' else entry), None
@@ -345,7 +344,7 @@ def _title(schema: Schema) -> str:
 
 
 def _label(given: Any, branch: Schema) -> str:
-    """How a branch of a union is called in a menu: its title, its name, its tag, or its type."""
+    """Returns the menu label of a union's branch: its title, its name, its tag, or its type."""
     if branch.get("title"):
         return str(branch["title"])
     if isinstance(given, dict) and "$ref" in given:

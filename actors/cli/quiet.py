@@ -1,4 +1,4 @@
-"""A chat for scripts: the agent's answers go to standard output, what a person must see to standard error."""
+"""A chat for scripts: answers of the agent go to standard output; questions and errors to standard error."""
 
 from dataclasses import dataclass
 
@@ -15,37 +15,37 @@ __all__ = ["AnswerView", "Screens"]
 
 @dataclass(frozen=True, slots=True)
 class Screens:
-    """Where what is said in a chat goes, by its kind."""
+    """The screens of a chat, one for each kind of text."""
 
     answers: Screen
-    notes: Screen  # what a person must see: questions, what went wrong
-    small_talk: Screen  # what a script has no use for: greetings, the prompt for a message
+    notes: Screen  # questions and errors
+    small_talk: Screen  # greetings, and the prompt for a message
     are_quiet: bool = False
 
     @classmethod
     def usual(cls) -> "Screens":
-        """All goes to standard output."""
+        """Returns screens that write everything to standard output."""
         screen = Screen()
         return cls(screen, screen, screen)
 
     @classmethod
     def quiet(cls) -> "Screens":
-        """Answers to standard output, notes to standard error, small talk nowhere."""
+        """Returns screens that write answers to standard output, notes to standard error, and no small talk."""
         return cls(Screen(), Screen(_console(stderr=True)), Screen(_console(quiet=True)), are_quiet=True)
 
 
 class AnswerView:
-    """Shows the complete messages of an agent, each once, without its name."""
+    """Shows each message of an agent once, when it is complete, without the agent's name."""
 
     def __init__(self, answers: Screen, notes: Screen, *, known: int = 0) -> None:
-        """The first `known` messages of the run are not shown."""
+        """Leaves out the first `known` messages of the run."""
         self._answers = answers
         self._notes = notes
-        self._messages = known  # how many of the transcript have been seen
-        self.latest = ""  # as `RunView.latest`
+        self._messages = known  # messages of the transcript that were shown
+        self.latest = ""  # as in `RunView`
 
     def show(self, item: Envelope | RunSnapshot) -> None:
-        """Show what a watcher was sent."""
+        """Shows an event or snapshot."""
         if isinstance(item, RunSnapshot):
             for message in item.snapshot.messages[self._messages :]:
                 self._message(message)

@@ -1,4 +1,4 @@
-"""Reaching a gateway: the options that say which one, a client of it, and command lines that reach the same one."""
+"""How commands reach a gateway: the options that name it, a client for it, and command lines for the same gateway."""
 
 import os
 import shlex
@@ -30,13 +30,13 @@ __all__ = [
 
 DEFAULT_URL = "ws://127.0.0.1:8765"
 URL_VARIABLE = "ADJOURN_URL"
-SHORTEST, LONGEST = 4, 32  # characters of a prefix; ids that the runtime makes have 32
-PAGE, MAX_PAGES = 1000, 10  # of runs that are looked through
-MAX_NAMED = 5  # ids in a message
+SHORTEST, LONGEST = 4, 32  # characters of a prefix; ids made by the runtime have 32
+PAGE, MAX_PAGES = 1000, 10  # runs a page, and pages to search
+MAX_NAMED = 5  # most ids in a message
 
 
 def gateway_url(given: str) -> str:
-    """The gateway's URL as the client wants it: `http://` becomes `ws://`, and a bare `host:port` gets it in front."""
+    """Returns the gateway's URL as `ws://` or `wss://`. `http://`, `https://` and a bare `host:port` are accepted."""
     scheme, found, rest = given.strip().partition("://")
     if not found:
         return f"ws://{scheme}" if scheme else given
@@ -61,7 +61,7 @@ def at_gateway(
     body: Callable[[Client], Awaitable[None]],
     on_connection: Callable[[AdjournError | None], None] | None = None,
 ) -> None:
-    """Call `body` with a client of the gateway. Raises: what `open_client` and `body` raise."""
+    """Calls `body` with a client of the gateway. Raises: as `open_client` and `body`."""
 
     async def main() -> None:
         async with open_client(url, token=token, on_connection=on_connection) as client:
@@ -71,9 +71,9 @@ def at_gateway(
 
 
 async def find_run(client: Client, given: str) -> str:
-    """The id of the run that is meant by an id or by a unique prefix of one. What is neither is returned as it is.
+    """Returns the id of the run with this id or unique prefix. Any other text is returned unchanged.
 
-    Looks through the newest 10,000 runs. Raises: InvalidParams, if several ids have that prefix.
+    Searches the newest 10,000 runs. Raises: InvalidParams if several ids begin with the prefix.
     """
     if not SHORTEST <= len(given) < LONGEST:
         return given
@@ -96,7 +96,7 @@ async def find_run(client: Client, given: str) -> str:
 
 
 def command(url: str, *words: str) -> str:
-    """The command line of `words` for the gateway at `url`, as it can be typed where this one was."""
+    """Returns a command line with `words` for the gateway at `url`, to type in this shell."""
     at: tuple[str, ...] = () if url == DEFAULT_URL == os.environ.get(URL_VARIABLE, DEFAULT_URL) else (url,)
     if at and words[0] != "chat":
         at = ("--url", url)
@@ -104,7 +104,7 @@ def command(url: str, *words: str) -> str:
 
 
 def program() -> str:
-    """The name under which a shell finds this command, or else the path by which it was called."""
+    """Returns `adjourn` if the shell finds it under that name, else the path that this process was called by."""
     called, found = Path(sys.argv[0]), shutil.which("adjourn")
     is_found = found is not None and Path(found).resolve() == called.resolve()
     return "adjourn" if is_found or called.name != "adjourn" else shlex.quote(sys.argv[0])

@@ -11,18 +11,18 @@ import trio
 __all__ = ["restart_process", "source_times", "wait_changed"]
 
 POLL_S = 0.5
-MAX_FILES = 10_000  # that are looked at
+MAX_FILES = 10_000  # most files to watch
 _PASSED_OVER = ("node_modules", "site-packages", "__pycache__")
 
 
 def source_times(folder: Path) -> dict[Path, float]:
-    """Return when each Python file below the folder was changed last. Without hidden folders and environments."""
+    """Returns the last modification time of each Python file in the folder, except hidden folders and environments."""
     times: dict[Path, float] = {}
     for path in _sources(folder):
         try:
             times[path] = path.stat().st_mtime
         except OSError:
-            continue  # deleted a moment ago
+            continue  # deleted meanwhile
         if len(times) == MAX_FILES:
             break
     return times
@@ -41,7 +41,7 @@ def _may_have_sources(folder: Path) -> bool:
 
 
 async def wait_changed(folder: Path, before: dict[Path, float]) -> Path:
-    """Wait until a Python file below the folder is not as it was `before`; return its path."""
+    """Waits until a Python file in the folder differs from `before`. Returns its path."""
     while True:
         now = source_times(folder)
         changed = [path for path in now.keys() | before.keys() if now.get(path) != before.get(path)]
@@ -51,7 +51,7 @@ async def wait_changed(folder: Path, before: dict[Path, float]) -> Path:
 
 
 def restart_process() -> NoReturn:
-    """Replace this process by a new one with the same command line. Files, sockets and locks are closed."""
+    """Replaces this process by a new one with the same command line. Files, sockets and locks are closed."""
     sys.stdout.flush()
     sys.stderr.flush()
     os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606  # the command line is our own

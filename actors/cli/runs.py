@@ -1,4 +1,4 @@
-"""The `adjourn runs` commands: see what runs there are at a gateway, decide for them, stop them, delete them."""
+"""The `adjourn runs` commands: list the runs of a gateway, decide their calls, stop them, delete them."""
 
 from functools import partial
 from typing import Annotated
@@ -25,10 +25,10 @@ from .terminal import RunView
 
 __all__ = ["Json", "app", "print_json"]
 
-app = typer.Typer(help="See the runs at a gateway; decide for them, stop them, delete them.", no_args_is_help=True)
+app = typer.Typer(help="List the runs of a gateway, decide their calls, stop them, delete them.", no_args_is_help=True)
 
-RunId = Annotated[str, typer.Argument(metavar="RUN", help="Its id, or a unique prefix, from `adjourn runs list`.")]
-Call = Annotated[str | None, typer.Option(help="The tool call's id, where several wait.")]
+RunId = Annotated[str, typer.Argument(metavar="RUN", help="The run's id, or a unique prefix of it.")]
+Call = Annotated[str | None, typer.Option(help="The tool call's id. Needed if several calls wait.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON lines, as the gateway sends them.")]
 
 
@@ -37,8 +37,8 @@ def list_runs(
     status: Annotated[Status | None, typer.Option(help="Only runs in this status.")] = None,
     agent: Annotated[str | None, typer.Option(help="Only runs of this agent.")] = None,
     waiting: Annotated[bool, typer.Option("--waiting", help="Only runs that wait for a decision.")] = False,
-    limit: Annotated[int, typer.Option(min=1, max=1000, help="Runs to list, at most.")] = 50,
-    after: Annotated[str | None, typer.Option(help="Go on where a list ended.")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="Most runs to list.")] = 50,
+    after: Annotated[str | None, typer.Option(help="Cursor that the previous list printed.")] = None,
     as_json: Json = False,
     url: Url = DEFAULT_URL,
     token: Token = None,
@@ -64,7 +64,7 @@ def list_runs(
 
 @app.command()
 def show(run: RunId, as_json: Json = False, url: Url = DEFAULT_URL, token: Token = None) -> None:
-    """Show a run: what was said and done, and what it waits for."""
+    """Show a run: its messages and tool calls, and what it waits for."""
 
     async def body(screen: Screen, client: Client) -> None:
         got = await client.get(await find_run(client, run))
@@ -95,13 +95,13 @@ def _show_run(screen: Screen, got: RunSnapshot, url: str) -> None:
 def watch(
     run: Annotated[
         str | None,
-        typer.Argument(metavar="[RUN]", help="Its id, or a unique prefix; without it, the list is watched."),
+        typer.Argument(metavar="[RUN]", help="The run's id, or a unique prefix of it. Without it, all runs."),
     ] = None,
     as_json: Json = False,
     url: Url = DEFAULT_URL,
     token: Token = None,
 ) -> None:
-    """Watch a run until it is over, or every change of any run until Ctrl-C."""
+    """Watch a run until it ends, or the changes of all runs until Ctrl-C."""
     screen = Screen()
     in_notes = partial(typer.echo, err=True) if as_json or run is None else partial(screen.line, style="yellow")
     if run is None:
@@ -125,7 +125,7 @@ async def _watch_list(screen: Screen, as_json: bool, client: Client) -> None:
 
 
 async def _watch_run(run: str, screen: Screen, as_json: bool, status: list[str], client: Client) -> None:
-    """Show a run until it is over; its last status is added to `status`."""
+    """Shows a run until it ends. Appends its last status to `status`."""
     view = RunView(screen)
     async with client.events(await find_run(client, run)) as events:
         async for item in events:
@@ -142,12 +142,14 @@ async def _watch_run(run: str, screen: Screen, as_json: bool, status: list[str],
 @app.command()
 def resume(
     run: RunId,
-    decision: Annotated[str | None, typer.Argument(metavar="[DECISION]", help="As JSON; else you are asked.")] = None,
+    decision: Annotated[
+        str | None, typer.Argument(metavar="[DECISION]", help="JSON. Without it, you are asked.")
+    ] = None,
     call: Call = None,
     url: Url = DEFAULT_URL,
     token: Token = None,
 ) -> None:
-    """Decide what a run waits for."""
+    """Decide the waiting calls of a run."""
     given = None if decision is None else Decision(parsed(decision, "DECISION", "'{\"approved\": true}'"))
     is_done = True
 
@@ -173,7 +175,7 @@ def decline(
     url: Url = DEFAULT_URL,
     token: Token = None,
 ) -> None:
-    """Say no to what a run waits for."""
+    """Decline a waiting call of a run."""
 
     async def body(client: Client) -> None:
         await settle_one(client, await find_run(client, run), call, Declined(reason))
@@ -183,7 +185,7 @@ def decline(
 
 @app.command()
 def claim(run: RunId, call: Call = None, url: Url = DEFAULT_URL, token: Token = None) -> None:
-    """Claim a call that waits for a client, before you execute it; prints the token for `runs result`."""
+    """Claim a call that waits for a client, before you execute it. Prints the token for `runs result`."""
 
     async def body(client: Client) -> None:
         run_id = await find_run(client, run)
@@ -195,14 +197,14 @@ def claim(run: RunId, call: Call = None, url: Url = DEFAULT_URL, token: Token = 
 @app.command()
 def result(
     run: RunId,
-    value: Annotated[str, typer.Argument(metavar="RESULT", help="As JSON: content blocks, or any value.")],
+    value: Annotated[str, typer.Argument(metavar="RESULT", help="The result as JSON: content blocks, or any value.")],
     claim_token: Annotated[str, typer.Option(help="Token that `runs claim` printed.")],
     call: Call = None,
-    is_error: Annotated[bool, typer.Option("--error", help="The result says what went wrong.")] = False,
+    is_error: Annotated[bool, typer.Option("--error", help="The call failed; the result says why.")] = False,
     url: Url = DEFAULT_URL,
     token: Token = None,
 ) -> None:
-    """Give the result of a call that you have claimed."""
+    """Send the result of a call that you claimed."""
     given = parsed(value, "RESULT", "'\"done\"'")
 
     async def body(client: Client) -> None:
@@ -221,11 +223,11 @@ def abort(
     url: Url = DEFAULT_URL,
     token: Token = None,
 ) -> None:
-    """Stop a run for good; returns when it is over."""
+    """Stop a run for good. Returns when the run has ended."""
 
     async def body(client: Client) -> None:
         ended = await client.abort(await find_run(client, run), reason)
-        left = f"; it left behind what would not stop: {', '.join(ended.abandoned)}" if ended.abandoned else ""
+        left = f"; these calls would not stop: {', '.join(ended.abandoned)}" if ended.abandoned else ""
         typer.echo(f"{ended.run_id} is {ended.status}{left}")
 
     at_gateway(url, token, body)
@@ -233,10 +235,10 @@ def abort(
 
 @app.command()
 def delete(run: RunId, url: Url = DEFAULT_URL, token: Token = None) -> None:
-    """Delete a run; one that isn't over is stopped first."""
+    """Delete a run. A run that has not ended is stopped first."""
 
     async def body(client: Client) -> None:
-        found = await client.get(await find_run(client, run))  # for the gateway, deleting what is not there is no error
+        found = await client.get(await find_run(client, run))  # fails for an unknown run; `delete` would not
         await client.delete(found.run_id)
         typer.echo(f"Deleted run {found.run_id}.")
 
@@ -244,13 +246,13 @@ def delete(run: RunId, url: Url = DEFAULT_URL, token: Token = None) -> None:
 
 
 def print_json(*items: Wire) -> None:
-    """Print each item on a line of its own, as the gateway sends it."""
+    """Prints each item as one line of JSON, in the gateway's own form."""
     for item in items:
         typer.echo(to_json(item).decode())
 
 
 def _end(found: Snapshot) -> str:
-    """When a paused run is stopped, or one that is over deleted."""
+    """Returns when a paused run will be stopped, or an ended run deleted."""
     if found.expires_at is None:
         return ""
     what = "is stopped" if found.status == "paused" else "is deleted"

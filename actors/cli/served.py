@@ -1,4 +1,4 @@
-"""The options that only `adjourn serve` has, and loading the module that it serves."""
+"""The options that only `adjourn serve` has; loads the served module."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -26,8 +26,8 @@ Origins = Annotated[
         "--origin",
         envvar="ADJOURN_ORIGIN",
         show_default=False,
-        help="A web page's origin that may connect, as https://example.org. Give it once for each; in the variable, "
-        "separate them by spaces.",
+        help="Origin of web pages that may connect, as https://example.org. Repeat the option for several; "
+        "separate them by spaces in the variable.",
     ),
 ]
 Format = Annotated[
@@ -35,8 +35,8 @@ Format = Annotated[
     typer.Option(
         "--log-format",
         envvar="ADJOURN_LOG_FORMAT",
-        show_default="text, or as the module says",
-        help="How our log lines look on stderr. Without it, a module that configures logging gets them.",
+        show_default="text, or the module's own",
+        help="Format of adjourn's log on stderr. Without it, a module that configures logging gets the log.",
     ),
 ]
 Reload = Annotated[
@@ -50,10 +50,10 @@ WithMetrics = Annotated[
 
 
 def loaded(address: str, before: dict[Path, float] | None) -> list[Agent]:
-    """Return the agents at an address.
+    """Returns the agents at an address.
 
-    `before`: when each file was changed last, for a server that reloads. If the module fails, the server waits for the
-    next change and restarts. None: the server does not reload.
+    `before`: the files' last modification times, for a server that reloads: if the module fails, it waits for the next
+    change and restarts. None: the server does not reload.
     """
     try:
         return load_agents(address)
@@ -68,9 +68,9 @@ def loaded(address: str, before: dict[Path, float] | None) -> list[Agent]:
 
 
 def metrics_of(place: Place) -> "PrometheusMetrics":
-    """Return the metrics for a server's /metrics. Raises: typer.BadParameter, without HTTP or the extra."""
+    """Returns the metrics for a server's /metrics. Raises: typer.BadParameter without HTTP or the extra."""
     if place.http_port is None:
-        raise typer.BadParameter("it is served over HTTP: install the extra `web`", param_hint="--metrics")
+        raise typer.BadParameter("/metrics needs HTTP: install the extra `web`", param_hint="--metrics")
     try:
         from ..middleware.prometheus import PrometheusMetrics
     except ImportError as error:

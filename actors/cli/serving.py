@@ -1,4 +1,4 @@
-"""A process that serves: an actor system and its gateway, from start to a signal. What is printed is `app.py`'s."""
+"""Runs a server: an actor system and its gateway, until a signal. Prints nothing: `app.py` does."""
 
 import errno
 import logging
@@ -25,33 +25,33 @@ logger = logging.getLogger("adjourn.cli")
 
 Metrics = Callable[[str], tuple[bytes, str]]  # as `web_app` takes them
 
-CHECK_S = 2.0  # for an Ollama server to say which models it has, at the start
+CHECK_S = 2.0  # time for an Ollama server to list its models, at the start
 MAX_COUNTED = 1000
-DRAIN_S = 5.0  # for what is under way to come to rest, when the process is asked to stop
-GRACE_S = 2.0  # beyond that, before the process ends by force
+DRAIN_S = 5.0  # time for model and tool calls to end, when the process is asked to stop
+GRACE_S = 2.0  # further time, before the process ends by force
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where to listen, and what clients have to show there."""
+    """Where to listen, and which clients may connect."""
 
     host: str
     port: int  # 0: a free one
     token: str | None = field(default=None, repr=False)
-    http_port: int | None = None  # for HTTP; 0: a free one; None: no HTTP. Needs the extra `web`
-    origins: tuple[str, ...] = ()  # of web pages that may connect, beside those of this machine
-    metrics: Metrics | None = None  # what HTTP answers at /metrics
+    http_port: int | None = None  # 0: a free one; None: no HTTP. HTTP needs the extra `web`
+    origins: tuple[str, ...] = ()  # of web pages that may connect, besides loopback
+    metrics: Metrics | None = None  # makes the answer of /metrics
 
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """What there is to say when the gateway listens. Counts stop at `MAX_COUNTED`."""
+    """A listening server: its URLs, and the runs in its store. Counts stop at `MAX_COUNTED`."""
 
     url: str
     http_url: str | None  # None: no HTTP
-    going_on: int  # runs that the last process left in the middle; they go on now
-    waiting: int  # runs that wait for a decision, or for a client
-    stranded: int  # of both, those whose agent isn't loaded
+    going_on: int  # runs that the last process did not finish; they go on now
+    waiting: int  # runs that wait for a decision or a client
+    stranded: int  # runs of either kind whose agent or tool isn't loaded
 
 
 async def serve(
@@ -66,15 +66,15 @@ async def serve(
     drain_s: float = DRAIN_S,
     grace_s: float = GRACE_S,
 ) -> None:
-    """Serve until SIGTERM or SIGINT comes, or, with `meanwhile(url)`, until that returns. Where `meanwhile`
-    `takes_interrupts`, SIGINT is left to it.
+    """Serves until SIGTERM or SIGINT, or until `meanwhile(url)` returns.
 
-    Then `stopping` is called, and at the same time the clients are told and what is under way gets `drain_s` seconds to
-    come to rest; everything is saved. What would hold the process for `grace_s` seconds more is left behind: the
-    process exits, with `leaving.FORCED`. Another signal ends it at once. In both cases the runs are recovered at the
-    next start.
+    If `meanwhile` `takes_interrupts`, SIGINT does not stop the server.
 
-    Raises: what `open_actor_system` and `serve_gateway` raise; InvalidParams where it can't listen.
+    To stop, the server calls `stopping`, tells its clients, and gives model and tool calls `drain_s` seconds to end.
+    Everything is saved. If the process still runs `grace_s` seconds later, it exits with `leaving.FORCED`. A second
+    signal ends it at once. In both cases the next start recovers the runs.
+
+    Raises: as `open_actor_system` and `serve_gateway`; InvalidParams if it can't listen.
     """
     stop = trio.Event()
     numbers = (signal.SIGTERM,) if takes_interrupts else (signal.SIGTERM, signal.SIGINT)
@@ -89,13 +89,13 @@ async def serve(
                     await _check_models(agents)
                     counts = await _count(system)
                     listen = partial(_serve_clients, system, place, clients, close_s=drain_s)
-                    # Outside of the system's block on purpose: the two are left at the same time.
+                    # Entered before the system's block, so that the clients are told while the system stops.
                     url, http_url = await nursery.start(listen)
                     ready(Ready(url, http_url, *counts))
                     await _until(stop, meanwhile and partial(meanwhile, url))
                 finally:
                     departure.begin()
-                    clients.cancel()  # they are told while the runs come to rest
+                    clients.cancel()  # clients are told while calls of the runs end
             nursery.cancel_scope.cancel()
 
 
@@ -107,7 +107,7 @@ async def _serve_clients(  # noqa: ASYNC114, ASYNC128  # says when both listen
     close_s: float,
     task_status: trio.TaskStatus[tuple[str, str | None]],
 ) -> None:
-    """Serve over WebSocket, and over HTTP where the place has a port for it, until `scope` is cancelled."""
+    """Serves over WebSocket, and over HTTP if the place has a port for HTTP, until `scope` is cancelled."""
     options = {
         "host": place.host,
         "authenticator": token_authenticator(place.token) if place.token else None,
@@ -120,7 +120,7 @@ async def _serve_clients(  # noqa: ASYNC114, ASYNC128  # says when both listen
                 gateway = await nursery.start(partial(serve_gateway, system, port=place.port, **options))
             http_url = None
             if place.http_port is not None:
-                from ..web import serve_web  # an extra
+                from ..web import serve_web  # needs the extra `web`
 
                 with _listening(place.host, place.http_port, "--http-port"):
                     serve_http = partial(serve_web, system, port=place.http_port, metrics=place.metrics, **options)
@@ -131,13 +131,13 @@ async def _serve_clients(  # noqa: ASYNC114, ASYNC128  # says when both listen
 
 @contextmanager
 def _listening(host: str, port: int, option: str) -> Generator[None]:
-    """Raises: InvalidParams where the block can't listen."""
+    """Turns an OSError of the block, which listens, into InvalidParams."""
     try:
         yield
     except OSError as error:
         why = error.strerror or str(error)
         if error.errno == errno.EADDRINUSE:
-            why = f"something else does, maybe another adjourn; {option} 0 picks a free port"
+            why = f"another process uses it, maybe another adjourn; {option} 0 picks a free port"
         raise InvalidParams(f"cannot listen on {host}:{port}: {why}") from error
 
 
@@ -162,14 +162,14 @@ async def _watch_signals(signals: AsyncIterator[int], stop: trio.Event, stopping
 
 
 def _tell_failed(head: Head, deleted: bool) -> None:
-    """Log a run that failed, with its cause."""
+    """Logs a failed run, with its cause."""
     if head.status == "failed" and not deleted:
         cause = "" if head.error is None else f": {head.error.message}"
         logger.error("the run failed (%s)%s", head.reason, cause, extra={"run": head.id, "agent": head.agent})
 
 
 async def _check_models(agents: Sequence[Agent]) -> None:
-    """Log what keeps models from being asked, as far as it can be seen now: a missing key, a model that isn't there."""
+    """Logs what would make model calls fail and can be checked now: a missing key, a missing model."""
     async with trio.open_nursery() as nursery:
         for agent in agents:
             if isinstance(agent.language_model, HTTPModel):

@@ -1,4 +1,4 @@
-"""A run on a terminal: its events as lines of text. Knows nothing of gateways."""
+"""Shows a run on a terminal: its events as lines of text. Knows nothing of gateways."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -40,34 +40,34 @@ MAX_CALL_CHARS = 160  # of a call on one line
 
 
 class RunView:
-    """Shows one run, from its events and snapshots. A snapshot after events shows only what was missed."""
+    """Shows one run from its events and snapshots. After events, a snapshot adds only what was missed."""
 
     def __init__(self, screen: Screen, *, known: int = 0, asks: bool = False) -> None:
-        """The first `known` messages are not shown: the watcher has written or seen them.
+        """Leaves out the first `known` messages: the watcher has written or seen them.
 
-        `asks`: whoever shows the run shows its calls too, when it asks for their decisions."""
+        `asks`: the caller itself shows a call when it asks for the call's decision."""
         self._screen = screen
         self._asks = asks
         self._agent = ""
-        self._messages = known  # how many of the transcript have been shown
-        self._said = ""  # of the message under way
+        self._messages = known  # messages of the transcript that were shown
+        self._said = ""  # shown text of the message that streams now
         self._answer: Answer | None = None  # that message on the screen
-        self._thinks = False  # in that message, or has thought
-        self._waiting: set[str] = set()  # calls shown to wait, ...
-        self._started: set[str] = set()  # ... to execute, ...
-        self._results: set[str] = set()  # ... to be done
-        self._lines: dict[str, str] = {}  # of each call
+        self._thinks = False  # whether "thinking…" was shown for that message
+        self._waiting: set[str] = set()  # calls shown as waiting, ...
+        self._started: set[str] = set()  # ... as started, ...
+        self._results: set[str] = set()  # ... as done
+        self._lines: dict[str, str] = {}  # the shown line of each call
         self.latest = ""  # the call that the last line was about
 
     def show(self, item: Envelope | RunSnapshot) -> None:
-        """Show what a watcher was sent."""
+        """Shows an event or snapshot."""
         if isinstance(item, Envelope):
             self.event(item.event)
         else:
             self.snapshot(item.snapshot)
 
     def snapshot(self, snapshot: Snapshot, stranded: str | None = None) -> None:
-        """Catch up with a snapshot. `stranded`: what keeps the run from going on where it is kept now."""
+        """Shows what a snapshot adds. `stranded`: why the run can't go on in its server."""
         self._agent = snapshot.agent
         for message in snapshot.messages[self._messages :]:
             self._message(message)
@@ -86,7 +86,7 @@ class RunView:
             self._end(snapshot.status, snapshot.reason or "", snapshot.error.message if snapshot.error else None)
 
     def event(self, event: Event) -> None:
-        """Show one event."""
+        """Shows one event."""
         match event:
             case MessageUpdate(assistant_message_event=TextDelta(delta=delta)):
                 self._say(delta)
@@ -125,10 +125,10 @@ class RunView:
             case AgentStart():
                 self.snapshot(Snapshot(agent=event.agent, messages=event.input))
             case _:
-                pass  # nothing that a person would miss
+                pass  # of no interest to a person
 
     def finish(self) -> None:
-        """Show the rest of what was held back until its word or part is complete: nothing more comes."""
+        """Ends the current message, and shows its rest, which waited for the end of a word or part."""
         if self._answer is not None:
             self._answer.end()
             self._answer = None
@@ -148,8 +148,8 @@ class RunView:
 
     def _catch_up(self, message: AssistantMessage) -> None:
         text = message.text
-        if not text.startswith(self._said):  # begun anew meanwhile
-            self._void("begun anew")
+        if not text.startswith(self._said):  # the message began anew
+            self._void("the message began again")
         self._say(text[len(self._said) :])
 
     def _say(self, text: str) -> None:
@@ -160,13 +160,13 @@ class RunView:
         self._said += text
 
     def _think(self) -> None:
-        """Once a message: a sign of life, for it may take minutes."""
+        """Shows once in a message that the model thinks, because thinking may take minutes."""
         if not self._thinks and not self._said:
             self._screen.line("  (thinking…)", "dim")
         self._thinks = True
 
     def _void(self, why: str) -> None:
-        words = f"{why}; what was half said is void" if self._said else why
+        words = f"{why}; the text so far is void" if self._said else why
         self._said = ""
         self.finish()
         self._screen.line(f"  ({words})", "yellow")
@@ -201,7 +201,7 @@ class RunView:
             self._of(key, f"{'failed: ' if is_error else '-> '}{_cut(text)}", "red" if is_error else "dim")
 
     def _of(self, key: str, text: str, style: str) -> None:
-        """A line below the call's own; where others came in between, it says which call it is about."""
+        """Writes a line about a call. It names the call, unless the line above is about the same call."""
         call = "" if key == self.latest or key not in self._lines else f"{self._lines[key]} "
         self._screen.hang(f"    {call}{text}", 7, style)
 
@@ -214,12 +214,12 @@ class RunView:
 
 
 def card_of(call: PendingCall | ToolDecisionPending) -> tuple[str, ...]:
-    """All that a person must see of a call before they decide on it."""
+    """Returns the lines that show all of a call, for a person to decide by."""
     return render_call(call.tool_name, call.description, call.input)
 
 
 def call_line(name: str, arguments: Mapping[str, Any]) -> str:
-    """A tool call on one line, cut if it is long: `refund_order(order_id=7, amount=69.5)`. Not to decide by."""
+    """Returns a call as one line, cut if long: `refund_order(order_id=7, amount=69.5)`. Not enough to decide by."""
     shown = (f"{key}={_shown(value)}" for key, value in arguments.items())
     return _cut(visible(f"{name}({', '.join(shown)})"), MAX_CALL_CHARS)
 

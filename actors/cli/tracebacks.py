@@ -1,4 +1,4 @@
-"""Tracebacks as the author of a tool or an agent wants them: from the author's own file on, without frames of ours."""
+"""Tracebacks for authors of tools and agents: they start at the author's own file, without frames of this library."""
 
 import sysconfig
 from pathlib import Path
@@ -16,9 +16,9 @@ _BETWEEN = tuple(f"{folder}/" for folder in (_OURS, *trio.__path__, *outcome.__p
 
 
 def traceback_of(error: BaseException) -> list[str]:
-    """Return the lines of an error's traceback, without the frames of Python and ours that lead to the first other.
+    """Returns the lines of an error's traceback, from the first frame outside Python and this library on.
 
-    Empty where there is no such frame. What the error came of (`raise ... from`) is shown in the same way.
+    Empty if there is no such frame. The error's cause (`raise ... from`) is shown in the same way.
     """
     told = TracebackException.from_exception(error)
     if not isinstance(error, SyntaxError) and not _trimmed(told):
@@ -27,7 +27,7 @@ def traceback_of(error: BaseException) -> list[str]:
 
 
 def place_of(error: BaseException) -> str:
-    """Return the file and line that an error is about, as `shop.py:12`; empty where none is known."""
+    """Returns the file and line that an error is about, as `shop.py:12`; empty if unknown."""
     if isinstance(error, SyntaxError) and error.filename:
         return f"{error.filename}:{error.lineno}"
     frames = [frame for frame in TracebackException.from_exception(error).stack if not _is_between(frame)]
@@ -36,7 +36,7 @@ def place_of(error: BaseException) -> str:
 
 
 def _trimmed(told: TracebackException) -> bool:
-    """Whether frames are left once those that lead to other people's code are cut off."""
+    """Cuts off the frames before the author's code. Returns whether frames are left."""
     stack = list(told.stack)
     while stack and _is_between(stack[0]):
         del stack[0]
@@ -48,7 +48,7 @@ def _trimmed(told: TracebackException) -> bool:
 
 
 def _is_between(frame: FrameSummary) -> bool:
-    """Whether a frame is of what calls other people's code: this library, trio, Python itself."""
+    """Whether a frame belongs to this library, trio or Python itself, rather than to the author's code."""
     name = frame.filename
     is_python = name.startswith(("<frozen", _STDLIB)) and not name.startswith(_PACKAGES)
     return is_python or name.startswith(_BETWEEN)

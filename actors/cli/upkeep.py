@@ -1,4 +1,4 @@
-"""`adjourn store`: upkeep of stores that no process has open."""
+"""`adjourn store`: maintenance of stores that no process has open."""
 
 from typing import Annotated
 
@@ -8,19 +8,19 @@ from ..runtime.upkeep import compact_store
 
 __all__ = ["app"]
 
-app = typer.Typer(no_args_is_help=True, help="Look after a store that no process has open.")
+app = typer.Typer(no_args_is_help=True, help="Maintain a store that no process has open.")
 
 
 @app.callback()
 def _store() -> None:
-    """Look after a store that no process has open."""
+    """Maintain a store that no process has open."""
 
 
 @app.command()
 def compact(
     path: Annotated[str, typer.Argument(metavar="PATH", help="The file of an SQLite store, as adjourn.db.")],
 ) -> None:
-    """Give back the disk space that deleted runs have left in a store's file."""
+    """Free the disk space of deleted runs in a store's file."""
     done = compact_store(path.removeprefix("sqlite:///"))
     typer.echo(f"{path}: {_size(done.before)} before, {_size(done.after)} now")
 

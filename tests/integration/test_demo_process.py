@@ -150,7 +150,7 @@ async def test_a_port_that_is_taken_is_told_in_a_line(tmp_path: Path) -> None:
         done = await adjourn("demo", "--headless", "--port", port, "--store", "memory:", cwd=tmp_path)
         assert done.returncode == 1
         assert done.stderr.decode() == (
-            f"adjourn: cannot listen on 127.0.0.1:{port}: something else does, maybe another adjourn; "
+            f"adjourn: cannot listen on 127.0.0.1:{port}: another process uses it, maybe another adjourn; "
             "--port 0 picks a free port\n"
         )
 
@@ -166,7 +166,7 @@ support> A refund has to be approved first.
   |   # Pay an order's money back. A person has to approve it.
   |   order_id: 7
   |   amount: 79.5
-  (/decline [reason] says no, /later leaves it waiting, /again begins anew)
+  (/decline [reason] says no, /later decides later, /again starts over)
   Whether the call may execute.
   approved (y/n): y
   Why, or why not. The model is told where it may not.

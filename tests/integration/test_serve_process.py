@@ -174,7 +174,7 @@ async def test_the_last_line_of_a_long_script_is_seen_before_it_can_be_approved(
         keys.type("go\n")
         await screen.until(r"-- line 23 of 84; Enter: more")
         keys.type("y\n")
-        await screen.until(r"There is more to see before you can decide\.\n.*-- line 23 of 84; ")
+        await screen.until(r"Read the rest before you decide\.\n.*-- line 23 of 84; ")
         assert "rm -rf" not in screen.text
         keys.type("\n")
         await screen.until(r"-- line 46 of 84; ")

@@ -177,8 +177,8 @@ async def test_a_chat_is_handed_over_from_one_model_to_another(shop: Shop) -> No
     text = done.stdout.decode()
     assert "claude> Let me see to it.\n" in text
     assert "claude> Your money is on its way.\n" in text
-    assert "Talking to llama from now on.\nyou> What did you do?\nllama> I refunded order 7.\n" in text
-    assert "(/agent NAME goes on with another agent; there are: claude, gpt, gpt-responses, llama)" in text
+    assert "Now talking to llama.\nyou> What did you do?\nllama> I refunded order 7.\n" in text
+    assert "(/agent NAME switches to another agent: claude, gpt, gpt-responses, llama)" in text
 
 
 async def test_a_chat_with_a_model_needs_no_code(server: MockServer) -> None:

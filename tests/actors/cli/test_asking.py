@@ -78,7 +78,7 @@ SHORT = """\
   |   # Runs a script.
   |   host: "build-7"
   |   script: "ls"
-  (/decline [reason] says no, /later leaves it waiting, /again begins anew)
+  (/decline [reason] says no, /later decides later, /again starts over)
   approved (y/n): """
 
 
@@ -99,7 +99,7 @@ async def test_a_long_call_takes_no_answer_before_its_end_was_shown(nursery: tri
     assert terminal.text.endswith("-- line 23 of 84; Enter: more, /end: the rest, /decline [reason]: no -- ")
     for entry in ("y", "yes", "true", '{"approved": true}', "q", "/en", "d"):
         shown = await terminal.type(entry)
-        assert shown.startswith("  There is more to see before you can decide.\n-- line 23 of 84; ")
+        assert shown.startswith("  Read the rest before you decide.\n-- line 23 of 84; ")
     assert (await terminal.type("")).splitlines()[0] == "  |     | echo step 20"
     await terminal.type(" ")
     assert LAST not in terminal.text

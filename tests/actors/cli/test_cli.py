@@ -21,7 +21,7 @@ from adjourn.stores.testing import a_head
 
 LOGGERS = ("", "adjourn")
 NOBODY = "ws://127.0.0.1:9"  # the discard port: nothing listens there
-LOST = "(the connection is lost; reconnecting…)"
+LOST = "(connection lost; reconnecting…)"
 
 
 @pytest.fixture(autouse=True)
@@ -79,19 +79,19 @@ def test_help_goes_to_stdout_and_says_nothing_on_stderr(adjourn: Adjourn, args: 
         (["demo", "--port", "x"], "--port"),
         (["demo", "--port", "70000"], "--port"),
         (["serve"], "MODULE:NAME"),
-        (["demo", "--host", "0.0.0.0"], "clients must show a token: set ADJOURN_TOKEN, or give --token"),
-        (["demo", "--host", "example.org", "--token", ""], "clients must show a token"),
+        (["demo", "--host", "0.0.0.0"], "needs an access token: set ADJOURN_TOKEN, or give --token"),
+        (["demo", "--host", "example.org", "--token", ""], "needs an access token"),
         (["demo", "--retention", "soon"], "--retention"),
-        (["demo", "--parked-ttl", "0"], "no run could wait at all; expected more than 0, or forever"),
+        (["demo", "--parked-ttl", "0"], "with 0 no run could wait; expected a longer duration, or forever"),
         (["runs", "list", "--status", "asleep"], "asleep"),
         (["chat", "--model", "qwen3:8b"], "expected 'PROVIDER:NAME' (known providers: anthropic, azure"),
-        (["chat", NOBODY, "--model", "ollama:m", "--run", "r"], "it needs no gateway; leave out URL, --run"),
-        (["chat", "--model", "ollama:m", "--agent", "a", "--token", "t"], "leave out --agent, --token"),
+        (["chat", NOBODY, "--model", "ollama:m", "--run", "r"], "a chat with a model has no gateway: omit URL, --run"),
+        (["chat", "--model", "ollama:m", "--agent", "a", "--token", "t"], "omit --agent, --token"),
         (["runs", "list", "--limit", "0"], "--limit"),
         (["runs", "show"], "RUN"),
         (["serve", "a:b", "--log-format", "xml"], "--log-format"),
         (["serve", "a:b", "--origin"], "--origin"),
-        (["serve", "shop:agents", "--metrics", "--no-http"], "it is served over HTTP"),
+        (["serve", "shop:agents", "--metrics", "--no-http"], "/metrics needs HTTP"),
         (["runs", "resume", "r", "{not json"], "expected JSON, such as '{\"approved\": true}' in quotes"),
     ],
 )
@@ -222,7 +222,7 @@ def test_there_is_no_coming_back_to_runs_in_memory() -> None:
         ("ADJOURN_NO_HTTP", "perhaps", "ADJOURN_NO_HTTP"),
         ("ADJOURN_LOG_FORMAT", "xml", "ADJOURN_LOG_FORMAT"),
         ("ADJOURN_RELOAD", "perhaps", "ADJOURN_RELOAD"),
-        ("ADJOURN_HOST", "0.0.0.0", "clients must show a token"),
+        ("ADJOURN_HOST", "0.0.0.0", "needs an access token"),
         ("ADJOURN_AGENTS", "shop", "'shop': expected module:name"),
     ],
 )

@@ -194,7 +194,7 @@ async def test_ctrl_c_while_an_answer_streams_stops_the_run(chat: Any) -> None:
 
 async def test_an_unknown_command_is_sent_to_nobody_and_two_slashes_send_one(chat: Any) -> None:
     async with chat("Yes.") as person:
-        await person.type("/etc is full", r"\(there is no command /etc; /help lists them, and //etc sends it")
+        await person.type("/etc is full", r"\(there is no command /etc; /help lists the commands, //etc sends it")
         assert await person.statuses() == []
         await person.type("//etc is full", r"shop> Yes\.\nyou> ")
         assert await person.said() == ["/etc is full"]
@@ -206,7 +206,7 @@ async def test_commands_show_the_runs_the_agents_and_the_conversation(chat: Any)
         await person.type("hello", r"shop> Yes\.\nyou> ")
         await person.type("/runs", r"shop +completed .* hello\n")
         await person.type("/show", r"you> hello\nshop> Yes\.\nyou> ")
-        await person.type("/agent", r"there are: shop\)")
+        await person.type("/agent", r"another agent: shop\)")
         await person.type("/help", r"/abort +Stop the run\.\n")
         await person.type("/quit", "")
         await person.is_over.wait()
@@ -231,7 +231,7 @@ async def test_a_script_ends_with_its_input_before_a_call_that_waits_for_a_clien
         script.keys.close()
         await script.is_over.wait()
     assert script.code == WAITING
-    assert "Not sent, since the run waits: 1 of the messages.\n" in script.out.getvalue()
+    assert "Messages not sent, because the run waits: 1.\n" in script.out.getvalue()
     assert "waits for a client. To come back to it:" in script.out.getvalue()
 
 

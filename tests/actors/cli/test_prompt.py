@@ -173,7 +173,7 @@ def test_what_is_wrong_with_the_decision_as_a_whole_is_said_and_all_asked_again(
     }
     result, asked = answered(schema, "", "", "", "5")
     assert result == Decision({"high": 5})
-    assert asked[2].lines == ("That does not go together:", "  Expected at least 1 properties, got 0.", "Once more:")
+    assert asked[2].lines == ("The decision is invalid:", "  Expected at least 1 properties, got 0.", "Try again:")
 
 
 def test_references_and_all_of_are_followed_also_where_they_recur() -> None:

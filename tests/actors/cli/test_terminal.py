@@ -70,7 +70,7 @@ you> refund order 7
 support> A refund has to be approved first.
   ? refund_order needs a decision
   | refund_order
-  |   # Pay an order's money back. A person has to approve it.
+  |   # Refund an order. A person must approve the refund.
   |   order_id: 7
   |   amount: 79.5
     decided: {"approved":true}
@@ -116,18 +116,19 @@ def test_a_message_begun_anew_is_told_from_the_first_attempt() -> None:
     text = Shown().events(
         start, delta("Half a"), AgentRetry(attempt=1, reason="it broke", wait_s=2.0), start, delta("Whole")
     )
-    assert (
-        text == "agent> Half a\n  (asking the model again in 2 s: it broke; what was half said is void)\nagent> Whole"
-    )
+    assert text == "agent> Half a\n  (asking the model again in 2 s: it broke; the text so far is void)\nagent> Whole"
     text = Shown().events(start, delta("Half a"), AgentResume(reason="recovered"), start, delta("Whole"))
-    assert text == "agent> Half a\n  (the server came back; the run goes on; what was half said is void)\nagent> Whole"
+    assert text == "agent> Half a\n  (the server came back; the run goes on; the text so far is void)\nagent> Whole"
 
 
 def test_a_snapshot_with_another_message_than_the_one_begun_says_so() -> None:
     shown = Shown()
     shown.events(MessageStart(message=AssistantMessage(content=())), delta("One"))
     shown.view.snapshot(Snapshot(agent="shop", messages=(UserMessage(content="hi"), said("Two"))))
-    assert shown.file.getvalue() == "agent> One\nyou> hi\n  (begun anew; what was half said is void)\nshop> Two\n"
+    assert (
+        shown.file.getvalue()
+        == "agent> One\nyou> hi\n  (the message began again; the text so far is void)\nshop> Two\n"
+    )
 
 
 @pytest.mark.parametrize(
