@@ -1,4 +1,4 @@
-"""Language models: the seam that a run asks them through, who serves them, and how they are found by name."""
+"""Language models: the interface that runs use, the providers, and how models are found by name."""
 
 from .catalogue import find_model, register_model
 from .httpmodel import HTTPModel, ProviderError

@@ -1,4 +1,4 @@
-"""Base URLs: what may be one, and how OLLAMA_HOST writes it. Nothing is looked up here."""
+"""Base URLs: checks them, and reads OLLAMA_HOST's forms. Makes no request and no DNS query."""
 
 from ipaddress import ip_address
 from urllib.parse import SplitResult, urlsplit
@@ -7,13 +7,13 @@ __all__ = ["check_base_url", "ollama_address"]
 
 
 def check_base_url(url: str) -> str:
-    """A base URL as paths are put after it. Raises: ValueError, without showing what may be a secret."""
+    """Returns a base URL in the form that paths are appended to. Raises: ValueError, which shows no secrets."""
     try:
         parts = _split(url.strip())
         usable = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port is None or parts.port > 0)
     except _Secret:
         raise
-    except ValueError:  # a port that is no number, a bracket without its other half
+    except ValueError:  # a port that is not a number, or an unpaired bracket
         usable = False
     if not usable or not url.isprintable() or " " in url.strip():
         raise ValueError(f"expected a base URL like https://host/path, got {url!r}")
@@ -21,8 +21,10 @@ def check_base_url(url: str) -> str:
 
 
 def ollama_address(host: str) -> str:
-    """What OLLAMA_HOST means to a client: any of `host`, `host:port`, `:port`, `[v6]:port`, a URL, each with a path or
-    without. Without a scheme the port is 11434; an address to listen at everywhere is one to call at home.
+    """Returns the base URL that OLLAMA_HOST means to a client.
+
+    Accepts `host`, `host:port`, `:port`, `[v6]:port` and URLs, with or without a path. Without a scheme the default
+    port is 11434. An address to listen on all interfaces (0.0.0.0) becomes loopback.
 
     Raises: ValueError. Source: Ollama's `envconfig/config.go` and its Python client (0.6.3), November 2026."""
     text = host.strip().strip("\"'")

@@ -1,4 +1,4 @@
-"""How a model is found by its name or descriptor. Who serves it is `providers.py`'s, the requests `httpmodel.py`'s."""
+"""Finds models by name or descriptor. `providers.py` knows the providers, `httpmodel.py` makes the requests."""
 
 from typing import Any
 
@@ -17,9 +17,10 @@ _models: dict[tuple[str, str], ModelDescriptor] = {}
 
 
 def register_model(descriptor: ModelDescriptor) -> None:
-    """Make known what a model costs and can do: `find_model("PROVIDER:ID")` then gives this descriptor.
+    """Registers what a model costs and can do: `find_model("PROVIDER:ID")` then returns a model with this descriptor.
 
-    Raises: ValueError for one without id or provider, or of a provider that is neither known nor described in it."""
+    Raises: ValueError for a descriptor without id or provider; also if the provider is unknown and `api` or `base_url`
+    is missing."""
     completed = _completed(descriptor)
     _models[completed.provider, completed.id] = completed
 
@@ -27,24 +28,24 @@ def register_model(descriptor: ModelDescriptor) -> None:
 def find_model(
     model: str | ModelDescriptor, *, key: str | None = None, base_url: str = "", on_request: RequestHook | None = None
 ) -> HTTPModel:
-    """A model to ask, by `PROVIDER:NAME` (the name may hold colons) or by what describes it.
+    """Returns a model, by `PROVIDER:NAME` (the name may contain colons) or by its descriptor.
 
-    `API:NAME` chooses another of a provider's APIs than its first, as `openai-responses:NAME` does. A model that
-    nobody registered is taken to read images and files, to hear, and to be able to think; the provider will say so if
-    not.
+    `API:NAME` chooses an API other than the provider's first one, for example `openai-responses:NAME`. A model without
+    a registered descriptor is assumed to take images, files and audio, and to be able to think. If it can't, the
+    provider answers with an error.
 
-    With the extra `prices`, a model found by name has the prices and the context window that the catalogue of
-    `genai-prices` knows for it at that address; `descriptor.prices_from` tells the catalogue's version and its latest
-    price. The catalogue is read from the installed package, never from the network, when it is first needed. What was
-    registered goes before it.
+    With the extra `prices`, a model found by name gets its prices and context window from the catalogue of
+    `genai-prices`; `descriptor.prices_from` has the catalogue's version and the date of its latest price. The
+    catalogue is read from the installed package when first needed, never from the network. Registered descriptors take
+    precedence.
 
     Args:
-        key: sent to this model's address, and nowhere else. None: the provider's own, or the environment's, and only
-            to the provider's own address.
-        base_url: of another server that speaks the same API. It is recorded with each run.
-        on_request: sees each request before it is sent, without keys, and may give another in its place.
+        key: sent only to this model's address. None: the key of the provider or of the environment, sent only to the
+            provider's own address.
+        base_url: another server that speaks the same API. Recorded with each run.
+        on_request: gets each request before it is sent, without keys, and may return another request to send.
 
-    Raises: TypeError, ValueError. Whether there is a key, and such a model, shows when it is called.
+    Raises: TypeError, ValueError. A missing key or an unknown model is an error only when the model is called.
     """
     given: Any = model
     if isinstance(given, str):
@@ -90,12 +91,12 @@ def _priced(descriptor: ModelDescriptor) -> ModelDescriptor:
     try:
         address = descriptor.base_url or provider_of(descriptor).address()
     except ValueError:
-        return descriptor  # the environment is wrong; whoever asks the model is told
+        return descriptor  # an invalid variable; the model call reports the error
     return with_prices(descriptor, address)
 
 
 def _completed(descriptor: ModelDescriptor) -> ModelDescriptor:
-    """The descriptor with its API, where its provider has one. Raises: ValueError."""
+    """Returns the descriptor, with the provider's first API if it names none. Raises: ValueError."""
     if not descriptor.id:
         raise ValueError("a model descriptor must have an id")
     provider = provider_of(descriptor)

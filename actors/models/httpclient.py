@@ -1,12 +1,12 @@
-"""HTTP as the models need it: clients that share their connections, one exchange at a time, faults told in words.
+"""HTTP for the models: one request and its response at a time, over shared connections, with readable errors.
 
-All of httpx is behind this module, and is loaded when it is first needed. No model API here.
+Only this module uses httpx, and loads it when first needed. No model API here.
 
-HTTP/2 is for those who ask for it: httpcore (1.0.9) doesn't reset the stream of a call that is cancelled, so the
-provider goes on with it, and a call that is cancelled while it sends takes the connection's other calls with it.
+HTTP/2 is off by default: httpcore (1.0.9) does not reset the stream of a cancelled call, so the provider continues the
+answer; and a call cancelled while it sends breaks the other calls on its connection.
 """
 
-# flake8: noqa: ASYNC127  # httpx is what the library stands on
+# flake8: noqa: ASYNC127  # httpx is a dependency on purpose
 import importlib.util
 import logging
 import socket
@@ -34,17 +34,17 @@ if TYPE_CHECKING:
 
 __all__ = ["CLOSE_S", "Exchange", "NetworkFault", "keep_clients"]
 
-DRAIN_S = 0.1  # for the rest of a body that is of no interest, so that its connection can be used again
+DRAIN_S = 0.1  # to read the rest of an unwanted body, so that the connection can be reused
 DRAIN_BYTES = 64 * 1024
 CLOSE_S = 5.0
 KEEP_ALIVE_S = 30.0  # of an idle connection
 KEEP_ALIVE = 100  # idle connections
 
-_TELL_HEADERS = ("receive_response_headers.complete", "receive_response_headers.failed")  # log records of httpcore's
+_TELL_HEADERS = ("receive_response_headers.complete", "receive_response_headers.failed")  # httpcore's log records
 
 
 class NetworkFault(ProgramError):
-    """An exchange that came to nothing. `str` is for people."""
+    """A request failed on the network. `str` is for people."""
 
     def __init__(self, text: str, kind: ErrorKind) -> None:
         super().__init__(text)
@@ -52,7 +52,7 @@ class NetworkFault(ProgramError):
 
 
 class _Clients:
-    """The clients of a trio run, one a provider, for as long as anybody keeps them."""
+    """The shared clients of a trio run, one a provider, while a `keep_clients` block is open."""
 
     def __init__(self) -> None:
         self.keepers = 0
@@ -64,8 +64,8 @@ _clients: trio.lowlevel.RunVar[_Clients] = trio.lowlevel.RunVar("adjourn.actors.
 
 @asynccontextmanager
 async def keep_clients() -> AsyncGenerator[None]:
-    """Within the block the exchanges of this trio run share a client a provider; the last such block closes them."""
-    import_module("httpx")  # now, when nobody waits: it takes a tenth of a second
+    """Lets requests of this trio run share one client a provider in the block. The last open block closes them."""
+    import_module("httpx")  # now, because it takes 0.1 s that a call would wait for
     try:
         clients = _clients.get()
     except LookupError:
@@ -84,21 +84,22 @@ async def keep_clients() -> AsyncGenerator[None]:
 
 
 class Exchange:
-    """One request and its response, as it comes. `aclose` it, whatever happens."""
+    """One request and its streamed response. Always call `aclose`."""
 
     def __init__(self, provider: Provider, base_url: str) -> None:
         self._provider, self._base_url = provider, base_url
-        self._own: httpx.AsyncClient | None = None  # where nobody keeps clients
+        self._own: httpx.AsyncClient | None = None  # used if no `keep_clients` block is open
         self._response: httpx.Response | None = None
-        self._chunks: AsyncIterator[bytes] | None = None  # as they come off the network
-        self._inflater: Inflater | None = None  # of a compressed body
-        self._socket: httpcore.AsyncNetworkStream | None = None  # that was opened for this exchange
-        self._socket_is_ours = False  # no connection has it in its care yet
+        self._chunks: AsyncIterator[bytes] | None = None  # of the body, as received
+        self._inflater: Inflater | None = None  # set for a compressed body
+        self._socket: httpcore.AsyncNetworkStream | None = None  # opened for this request
+        self._socket_is_ours = False  # whether no httpcore connection owns the socket yet
 
     async def send(self, request: HTTPRequest, headers: Mapping[str, str]) -> tuple[int, dict[str, str]]:
-        """Send it, and wait for the head of the response: its status, and its headers, with names in lower case.
+        """Sends the request. Returns the response's status, and its headers with names in lower case.
 
-        Raises: NetworkFault."""
+        Raises: NetworkFault.
+        """
         try:
             client = self._client()
             wanted = self._build(client, request, headers)
@@ -110,11 +111,11 @@ class Exchange:
         if encoding in ("gzip", "x-gzip", "deflate"):
             self._inflater = Inflater(encoding)
         elif encoding not in ("identity", ""):
-            raise NetworkFault(f"{self._base_url} sent a body in {encoding}, which nobody had asked for", "terminal")
+            raise NetworkFault(f"{self._base_url} sent a body in {encoding}, which was not requested", "terminal")
         return response.status_code, dict(response.headers)
 
     async def chunk(self) -> bytes | None:
-        """The next piece of the body, as the network gives it; None at the end. Raises: NetworkFault."""
+        """Returns the next chunk of the body, as received; None at the end. Raises: NetworkFault."""
         assert self._chunks is not None
         try:
             if self._inflater is None:
@@ -124,7 +125,7 @@ class Exchange:
             raise self._fault(error) from None
 
     async def read(self, max_bytes: int, within_s: float) -> bytes:
-        """The body, or its beginning, as far as it comes within that time."""
+        """Returns the part of the body that is received in time, at most `max_bytes`."""
         body = bytearray()
         with trio.move_on_after(within_s), suppress(NetworkFault):
             while len(body) < max_bytes and (chunk := await self.chunk()) is not None:
@@ -132,10 +133,12 @@ class Exchange:
         return bytes(body[:max_bytes])
 
     async def aclose(self, *, drain: bool = False) -> None:
-        """Close the connection, at once. With `drain` it may be used again, if the rest of the body comes within
-        `DRAIN_S`. Shield it."""
-        # httpx reads through a stack of generators, which end in good order by an exception from below alone: the
-        # cancellation of the read. A read that is cancelled closes the connection.
+        """Closes the connection at once. With `drain` it is kept for reuse if the body ends within `DRAIN_S`.
+
+        Call it in a shielded scope.
+        """
+        # httpx reads through nested generators. Only an exception from the innermost one ends them all properly: the
+        # cancellation of the read, which also closes the connection.
         if self._chunks is not None:
             with trio.move_on_after(DRAIN_S if drain else 0) as scope, suppress(Exception):
                 left = DRAIN_BYTES
@@ -177,10 +180,10 @@ class Exchange:
         )
 
     async def _trace(self, event: str, info: Mapping[str, Any]) -> None:
-        """httpcore (1.0.9) forgets the socket of a TLS handshake that is cancelled."""
+        """Keeps the socket, to close it: httpcore (1.0.9) leaks the socket of a cancelled TLS handshake."""
         if event.endswith("connect_tcp.complete"):
             self._socket, self._socket_is_ours = info["return_value"], True
-        elif event.endswith("start_tls.started"):  # also through a proxy, which was connected before
+        elif event.endswith("start_tls.started"):  # also through a proxy, after connecting to the proxy
             self._socket_is_ours = True
         elif event.endswith("send_request_headers.started"):
             self._socket_is_ours = False
@@ -192,30 +195,30 @@ class Exchange:
         said = str(error) or type(error).__name__
         match error:
             case httpx.ConnectTimeout():
-                text = f"{at} did not let us connect within {provider.connect_timeout_s:g} s"
+                text = f"{at} did not accept a connection within {provider.connect_timeout_s:g} s"
             case httpx.ReadTimeout():
-                text = f"nothing came from {at} for {provider.idle_timeout_s:g} s"
+                text = f"{at} sent nothing for {provider.idle_timeout_s:g} s"
             case httpx.WriteTimeout():
-                text = f"{at} took nothing of the request for {provider.write_timeout_s:g} s"
+                text = f"{at} read nothing of the request for {provider.write_timeout_s:g} s"
             case httpx.ConnectError():
                 text = _unreachable(error, at, provider)
             case httpx.ProxyError():
                 text = f"the proxy before {at}: {said}"
             case zlib.error():
-                text = f"what {at} sent can't be decompressed: {said}"
+                text = f"the body from {at} can't be decompressed: {said}"
             case httpx.UnsupportedProtocol() | httpx.LocalProtocolError() | httpx.InvalidURL():
                 return NetworkFault(f"no request can be made to {at}: {said}", "terminal")
             case httpx.HTTPError() | httpx.StreamError():
                 text = f"the connection to {at} broke: {said}"
             case ImportError() | ValueError() | OSError() if self._response is None:
                 return NetworkFault(f"no request can be made to {at}: {said}", "terminal")
-            case _:  # what httpcore let through
+            case _:  # an exception that httpcore did not wrap
                 text = f"the connection to {at} broke: {type(error).__name__}: {said}"
         return NetworkFault(text, "transient")
 
 
 async def _inflated(chunks: AsyncIterator[bytes], inflater: Inflater) -> bytes | None:
-    """The next piece of a compressed body, which may be empty. None at the end."""
+    """Returns the next decompressed chunk, which may be empty; None at the end."""
     if inflater.has_more:
         await trio.lowlevel.checkpoint()
         return inflater.inflate()
@@ -249,9 +252,9 @@ def _is_proxied(at: str) -> bool:
 
 
 def _causes(error: BaseException, depth: int = 10) -> Iterator[BaseException]:
-    """The error, and what is behind it."""
+    """Yields the error and all its causes."""
     yield error
-    inner: tuple[BaseException, ...] = getattr(error, "exceptions", ())  # of a group
+    inner: tuple[BaseException, ...] = getattr(error, "exceptions", ())  # of an exception group
     for each in (error.__cause__, error.__context__, *inner):
         if each is not None and depth:
             yield from _causes(each, depth - 1)
@@ -271,16 +274,18 @@ def _new_client(provider: Provider) -> "httpx.AsyncClient":
         http2=provider.http2,
         verify=_tls(),
         limits=httpx.Limits(max_connections=None, max_keepalive_connections=KEEP_ALIVE, keepalive_expiry=KEEP_ALIVE_S),
-        mounts=dict.fromkeys(("all://127.0.0.1", "all://localhost", "all://[::1]")),  # no proxy to this machine itself
-        cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),  # none: calls know nothing of each other
+        mounts=dict.fromkeys(("all://127.0.0.1", "all://localhost", "all://[::1]")),  # no proxy for loopback
+        cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),  # no cookies: calls are independent
         headers={"user-agent": "adjourn", "accept-encoding": "identity"},
-        follow_redirects=False,  # keys would go along
+        follow_redirects=False,  # a redirect would send the keys to another server
     )
 
 
 def _tells_no_headers(record: logging.LogRecord) -> bool:
-    """At DEBUG hpack writes all headers into the log, and httpcore those of responses: keys too, where a server says
-    them back."""
+    """Drops log records with headers, which may hold keys.
+
+    At DEBUG hpack logs all headers, and httpcore those of responses, where a server may echo a key.
+    """
     if record.levelno > logging.DEBUG:
         return True
     return record.name.startswith("httpcore.") and not record.getMessage().startswith(_TELL_HEADERS)

@@ -1,5 +1,7 @@
-"""A language model behind HTTP: one call from a request to the events of its answer. What the wire says is decoded by
-`protocol/providers/`, how bytes come and go is `httpclient.py`'s, and whose keys go where `keys.py`'s.
+"""A language model behind HTTP: turns a request into one call, and the response into events.
+
+`protocol/providers/` builds requests and decodes responses, `httpclient.py` sends and receives the bytes, `keys.py`
+chooses the keys.
 """
 
 import time
@@ -29,28 +31,28 @@ from .providers import compat_at, find_provider, provider_of
 
 __all__ = ["HTTPModel", "ProviderError", "RequestHook", "list_models"]
 
-ERROR_BODY_S = 10.0  # for what an error's body says
+ERROR_BODY_S = 10.0  # time to receive the body of an error
 MAX_PAUSES = 5  # of one message; Anthropic's guide "Handling stop reasons" wants a bound (November 2026)
 MAX_LIST_BYTES = 16 * 1024 * 1024
 
-_BETA = "anthropic-beta"  # a list of features: a caller's own are added to those that the adapter needs
+_BETA = "anthropic-beta"  # a list of features: the caller's are added to those that the adapter needs
 
 RequestHook = Callable[[HTTPRequest], HTTPRequest | None]
 
 
 class ProviderError(ProgramError):
-    """A provider gave no answer. `str` is for people."""
+    """A provider can't be asked, or gave no answer. `str` is for people."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Call:
-    """All that a request takes."""
+    """Everything that one call needs."""
 
     provider: Provider
     base_url: str
     request: HTTPRequest
-    headers: dict[str, str] = field(repr=False)  # beside the request's own
-    scrubber: Scrubber  # of what is said about failures
+    headers: dict[str, str] = field(repr=False)  # in addition to the request's own
+    scrubber: Scrubber  # removes secrets from error messages
     in_answers: Scrubber
 
     def exchange(self) -> Exchange:
@@ -58,15 +60,15 @@ class _Call:
 
 
 class HTTPModel:
-    """A model that a provider serves. `find_model` makes one; it is a `LanguageModel`.
+    """A `LanguageModel` that a provider serves over HTTP. Get one from `find_model`.
 
-    A call goes where the request's descriptor says, which is what its run has recorded: that may be another provider
-    or address than this model's own. Then the key and the headers given for this one do not go along.
+    A call goes to the provider and address that its run recorded (the request's descriptor). If they differ from this
+    model's own, this model's key and headers are not sent.
 
     Args:
-        key: None: the provider's own, or the environment's.
-        on_request: sees each request before it is sent, without keys, and may give another in its place. What it
-            raises fails the run.
+        key: None: the key of the provider or of the environment.
+        on_request: gets each request before it is sent, without keys, and may return another request to send. Its
+            exceptions fail the run.
     """
 
     def __init__(
@@ -83,8 +85,10 @@ class HTTPModel:
         self._key = key
 
     async def check(self) -> None:
-        """See what can be seen without asking the model: that there is a key, and that an Ollama server is there
-        and has the model. Raises: ProviderError."""
+        """Checks what can be checked without a model call: the key, and for Ollama that the server has the model.
+
+        Raises: ProviderError.
+        """
         own = self.descriptor
         try:
             self.route(own, {})
@@ -98,13 +102,13 @@ class HTTPModel:
             raise ProviderError(f"the server has no model {own.id!r}; {known}. `ollama pull {own.id}` would get it")
 
     def check_options(self, options: ModelOptions) -> None:
-        """Check that the model's API has what these options ask for, as far as that can be told without asking.
+        """Checks that the model's API supports these options, as far as that is known without a call.
 
-        Raises: ValueError for a `tool_choice` or a `response_schema` that would be left out."""
+        Raises: ValueError for a `tool_choice` or a `response_schema` that the API does not support."""
         own = self.descriptor
         try:
             base_url = own.base_url or self.provider.address(own.id)
-        except ValueError:  # the call will tell
+        except ValueError:  # the model call reports the error
             return
         if lacking := unsupported(_as_served(own, self.provider, base_url), options):
             raise ValueError(lacking)
@@ -113,12 +117,14 @@ class HTTPModel:
         return f"HTTPModel({self.descriptor!r})"
 
     def opened(self) -> AbstractAsyncContextManager[None]:
-        """Within it, calls of all such models of this trio run share connections; without it each has its own."""
+        """Lets calls of all HTTP models in this trio run share connections. Outside the block each opens its own."""
         return keep_clients()
 
     async def stream(self, request: ModelRequest) -> AsyncGenerator[Sequence[StreamEvent], None]:
-        """The answer, as `LanguageModel` says. What network and provider do wrong ends it in `Failed`; a cancellation,
-        or `aclose`, closes the connection at once."""
+        """Streams the answer, as `LanguageModel` defines. Network and provider errors become `Failed`.
+
+        Cancellation and `aclose` close the connection at once.
+        """
         writer = MessageWriter(request.model)
         try:
             adapter = _adapter(request.model)
@@ -154,7 +160,7 @@ class HTTPModel:
                 await exchange.aclose(drain=decoder.ended)
 
     def _call(self, adapter: Adapter, request: ModelRequest, *, resumes: bool = False) -> _Call:
-        """Raises: Refused."""
+        """Builds the call. Raises: Refused."""
         model, options = request.model, request.options
         provider, base_url, secret = self.route(model, options.headers or {})
         options = msgspec.structs.replace(options, session_id=options.session_id or request.run_id)
@@ -173,13 +179,15 @@ class HTTPModel:
         return _Call(provider, base_url, wanted, with_id | secret, Scrubber(secret), key_scrubber(provider, secret))
 
     def route(self, model: ModelDescriptor, headers: Mapping[str, str]) -> tuple[Provider, str, dict[str, str]]:
-        """Where a call of `model` goes: the provider, the base URL, and what goes along that may be secret. `headers`
-        do if it is this object's own model. Raises: Refused."""
+        """Returns where a call of `model` goes: the provider, the base URL, and the headers that may be secret.
+
+        `headers` are included only if `model` has this object's own provider and address. Raises: Refused.
+        """
         own = self.descriptor
         is_own = (model.provider, model.base_url) == (own.provider, own.base_url)
         try:
             provider = self.provider if model.provider == own.provider else provider_of(model)
-            home = provider.address(model.id)  # where the keys of the environment belong
+            home = provider.address(model.id)  # the only address that gets the environment's keys
         except ValueError as error:
             raise Refused(str(error)) from None
         base_url = model.base_url.strip().rstrip("/") or home
@@ -193,9 +201,10 @@ class HTTPModel:
 async def list_models(
     provider: Provider | str = "ollama", *, key: str | None = None, base_url: str = ""
 ) -> list[ModelDescriptor]:
-    """The models that an Ollama server has. `key` and `base_url` are as in `find_model`.
+    """Returns the models that an Ollama server has. `key` and `base_url`: as in `find_model`.
 
-    Raises: ProviderError, when it can't be asked; ValueError for a provider that isn't known or has no such list."""
+    Raises: ProviderError if the server can't be asked; ValueError for an unknown provider or one without Ollama's API.
+    """
     found = find_provider(provider) if isinstance(provider, str) else provider
     if found is None or "ollama-chat" not in found.apis:
         name = provider if found is None else found.name
@@ -223,13 +232,13 @@ async def list_models(
 
 
 def _resumed(request: ModelRequest, said: AssistantMessage, pauses: int) -> ModelRequest:
-    """The request that lets the model go on with a message that it paused."""
+    """Returns the request that lets the model continue a paused message."""
     call_id = f"{request.call_id}-{pauses}" if request.call_id else ""
     return replace(request, messages=(*request.messages, said), call_id=call_id)
 
 
 def _as_served(model: ModelDescriptor, provider: Provider, base_url: str) -> ModelDescriptor:
-    """The model with its address, and with all that is known of how chat completions differ there."""
+    """Returns the model with its address and all known differences of that server's chat completions."""
     compat = model.compat
     if model.api == "openai-completions":
         compat = compat_at(provider, model, base_url)
@@ -244,7 +253,7 @@ def _adapter(model: ModelDescriptor) -> Adapter:
 
 
 def _secrets(provider: Provider, key: str | None, given: dict[str, str], *, at_home: bool) -> dict[str, str]:
-    """All headers that may hold secrets; those that are `given` go before all others. Raises: Refused."""
+    """Returns all headers that may hold secrets. Headers in `given` take precedence. Raises: Refused."""
     headers = _lower(provider.headers) | variable_headers(provider) if at_home else {}
     headers |= given
     if key is None and ("authorization" in headers or provider.key_header in headers):
@@ -257,7 +266,7 @@ def _lower(headers: Mapping[str, str]) -> dict[str, str]:
 
 
 async def _begin(call: _Call, exchange: Exchange, decoder: StreamDecoder) -> list[StreamEvent]:
-    """Send the request: what comes of it before the first byte of an answer, which is a failure or nothing."""
+    """Sends the request. Returns the events of a failure, or none if the answer begins."""
     try:
         status, headers = await exchange.send(call.request, call.headers)
     except NetworkFault as error:
@@ -269,7 +278,7 @@ async def _begin(call: _Call, exchange: Exchange, decoder: StreamDecoder) -> lis
 
 
 async def _more(call: _Call, exchange: Exchange, decoder: StreamDecoder) -> list[StreamEvent]:
-    """What the next piece of the body makes, or its end."""
+    """Returns the events of the body's next chunk or of its end."""
     try:
         chunk = await exchange.chunk()
     except NetworkFault as error:
@@ -283,8 +292,10 @@ async def _more(call: _Call, exchange: Exchange, decoder: StreamDecoder) -> list
 
 
 def _is_foreign(content_type: str) -> bool:
-    """Whether this can't be the stream that was asked for but the page of some proxy in between. Servers that name the
-    type of a stream wrongly otherwise are many, `application/json` included: the decoder looks at what they send."""
+    """Whether the content type shows that a proxy answered with a page of its own.
+
+    Other wrong types, also `application/json`, go to the decoder: many servers send streams with a wrong type.
+    """
     return content_type.partition(";")[0].strip().lower() == "text/html"
 
 
@@ -292,12 +303,12 @@ async def _fault(call: _Call, exchange: Exchange, status: int, headers: dict[str
     body = call.scrubber.body(await exchange.read(MAX_BODY_BYTES, ERROR_BODY_S))
     shown = {name: call.scrubber.text(value) for name, value in headers.items()}
     fault = fault_of(status, shown, body, time.time())
-    fault = replace(fault, message=call.scrubber.text(fault.message))  # again: what was escaped is so no more
+    fault = replace(fault, message=call.scrubber.text(fault.message))  # again: decoding may have unescaped a secret
     if status == 200:
         text = f"{call.base_url} sent no stream but {shown.get('content-type')}: {fault.message}"
         return replace(fault, message=text)
     if status in (401, 403) and not {"authorization", call.provider.key_header} & set(call.headers):
         return replace(fault, message=f"{fault.message} (no key was sent: none is known for {call.base_url})")
-    if status == 404:  # a model that isn't there, or an address that is wrong
+    if status == 404:  # an unknown model, or a wrong address
         return replace(fault, message=f"{fault.message} (asked: {call.base_url}{call.request.path})")
     return fault

@@ -5,13 +5,13 @@ from typing import Protocol
 
 __all__ = ["INFLATED_BYTES", "Inflater"]
 
-INFLATED_BYTES = 64 * 1024  # of a body at once: a compressed byte may hold a thousand
+INFLATED_BYTES = 64 * 1024  # most bytes of output at once: a compressed byte may become a thousand
 
 _GZIP = b"\x1f\x8b"
 
 
 class _Stream(Protocol):
-    """What `zlib.decompressobj` gives; the library has no public name for its type."""
+    """The type of `zlib.decompressobj()`, which has no public name."""
 
     @property
     def eof(self) -> bool: ...
@@ -23,23 +23,25 @@ class _Stream(Protocol):
 
 
 class Inflater:
-    """Inflates one body. Gzip may have several members (RFC 1952, section 2.2), each of which begins anew; `deflate`
-    may lack its header, as some servers send it. What follows the compressed data is passed over."""
+    """Decompresses one body: gzip, also of several members (RFC 1952, section 2.2), or `deflate`.
+
+    Some servers send `deflate` without its header; that is accepted. Data after the compressed data is ignored.
+    """
 
     def __init__(self, encoding: str) -> None:
-        self.ended = False  # nothing that comes can matter any more
+        self.ended = False  # all further input is ignored
         self._may_be_raw = encoding == "deflate"
-        self._packed = b""  # that was not inflated yet
-        self._stream: _Stream | None = None  # of the member under way
-        self._members = 0  # that have ended
+        self._packed = b""  # input not decompressed yet
+        self._stream: _Stream | None = None  # of the current member
+        self._members = 0  # complete members
 
     @property
     def has_more(self) -> bool:
-        """Whether `inflate` has something to go on with."""
+        """Whether `inflate` has input left."""
         return not self.ended and (bool(self._packed) if self._stream else len(self._packed) >= len(_GZIP))
 
     def inflate(self, packed: bytes = b"") -> bytes:
-        """At most `INFLATED_BYTES` of this and what came before; nothing where more is needed.
+        """Adds input, and returns up to `INFLATED_BYTES` of output; empty if more input is needed.
 
         Raises: zlib.error."""
         self._packed += packed

@@ -1,4 +1,4 @@
-"""The secrets that go along with a request: which, where to, and how they stay out of all that is shown."""
+"""The secrets of a request: which keys are sent where, and how they are kept out of messages."""
 
 import os
 import re
@@ -9,18 +9,18 @@ from .provider import Provider
 
 __all__ = ["Refused", "Scrubber", "check_headers", "key_headers", "key_scrubber", "variable_headers"]
 
-MIN_SECRET_CHARS = 8  # what is shorter is no secret, and to blot it out would garble texts
+MIN_SECRET_CHARS = 8  # a shorter value is not treated as a secret: removing it would garble texts
 
 _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110, section 5.6.2
 _BEARER = "Bearer "
 
 
 class Refused(ProgramError):
-    """A request that can't be made as things are. `str` is for people, and holds no secret."""
+    """A request can't be made. `str` is for people, and holds no secret."""
 
 
 class Scrubber:
-    """Blots out secrets in what a provider says. Its repr shows none."""
+    """Removes secrets from texts of a provider. The repr shows no secrets."""
 
     __slots__ = ("_secrets",)
 
@@ -29,27 +29,29 @@ class Scrubber:
         self._secrets = sorted((each for each in secrets if len(each) >= MIN_SECRET_CHARS), key=len, reverse=True)
 
     def text(self, text: str) -> str:
-        """The text without them."""
+        """Returns the text without the secrets."""
         for secret in self._secrets:
             text = text.replace(secret, "***")
         return text
 
     def body(self, body: bytes) -> bytes:
-        """The bytes without them."""
+        """Returns the bytes without the secrets."""
         for secret in self._secrets:
             body = body.replace(secret.encode(), b"***")
         return body
 
 
 def key_scrubber(provider: Provider, headers: Mapping[str, str]) -> Scrubber:
-    """For answers: it knows the key alone, which no answer holds by chance as it may hold another header's value."""
+    """Returns a scrubber for answers. It removes only the key: an answer may contain other header values by chance."""
     names = {"authorization", provider.key_header}
     return Scrubber({name: value for name, value in headers.items() if name in names})
 
 
 def key_headers(provider: Provider, key: str | None, *, at_home: bool) -> dict[str, str]:
-    """The header that carries the key, if there is one: `key`, or at the provider's own address (`at_home`) the
-    provider's, or the environment's. Raises: Refused, where one is needed and there is none."""
+    """Returns the header with the key, if any: `key`, or the key of the provider or the environment.
+
+    The latter two are used only at the provider's own address (`at_home`). Raises: Refused if a needed key is missing.
+    """
     if key is not None:
         return _header(provider.key_header, key, "the key that was passed")
     if not at_home:
@@ -69,24 +71,24 @@ def key_headers(provider: Provider, key: str | None, *, at_home: bool) -> dict[s
 
 
 def variable_headers(provider: Provider) -> dict[str, str]:
-    """The headers that the environment sets for this provider."""
+    """Returns the provider's headers from environment variables."""
     values = {header: os.environ.get(variable, "").strip() for header, variable in provider.header_variables.items()}
     return {header: value for header, value in values.items() if value}
 
 
 def check_headers(headers: Mapping[str, str]) -> None:
-    """See that HTTP can carry them. Raises: Refused, which names the header and not what it holds."""
+    """Checks that HTTP allows these headers. Raises: Refused, which names the header but not its value."""
     for name, value in headers.items():
         if not _NAME.fullmatch(name):
-            raise Refused(f"{name!r} can't be the name of a header")
+            raise Refused(f"{name!r} is not a valid header name")
         if not _sendable(value):
-            raise Refused(f"header {name} holds characters that no header can carry")
+            raise Refused(f"header {name} has characters that HTTP does not allow")
 
 
 def _header(name: str, key: str, what: str) -> dict[str, str]:
-    key = key.strip()  # the newline of a file, mostly
+    key = key.strip()  # keys read from files often end with a newline
     if not key or not _sendable(key):
-        raise Refused(f"{what} is empty, or holds characters that no header can carry")
+        raise Refused(f"{what} is empty, or has characters that HTTP does not allow")
     return {name: _BEARER + key if name == "authorization" else key}
 
 

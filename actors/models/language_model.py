@@ -1,6 +1,6 @@
-"""The seam to language models: what a run asks, and how an answer streams back. No provider lives here.
+"""The interface to language models: a run's request, and how the answer streams back. No provider here.
 
-A model is any object with a `descriptor` and a `stream`; see `LanguageModel` for what `stream` owes the run.
+A model is any object with a `descriptor` and a `stream`. `LanguageModel` says what `stream` must do.
 """
 
 import re
@@ -47,16 +47,16 @@ class ModelRequest:
     """One model call.
 
     Attributes:
-        model: the model as recorded at begin, without headers.
+        model: the model as recorded at the run's begin, without headers.
         instructions: the system prompt.
-        messages: the whole context; not to be changed.
+        messages: the whole context. Do not change it.
         tools: the tools that the model may call.
         run_id: the run's id, for logs and caches on the provider's side.
-        options: how the model is to be asked.
-        call_id: the id of this model call with all its attempts; unique for ever.
+        options: temperature, tool choice and other settings of the call.
+        call_id: the id of this model call, the same for all attempts; never reused.
         agent: the agent's name.
-        turn: how often the model has been asked, this time included.
-        usage: what the run has used before this call.
+        turn: the number of model calls so far, including this one.
+        usage: the run's usage before this call.
     """
 
     model: ModelDescriptor
@@ -72,27 +72,27 @@ class ModelRequest:
 
 
 class LanguageModel(Protocol):
-    """Something that answers a `ModelRequest`. One object serves any number of runs at once.
+    """Answers `ModelRequest`s. One object serves any number of runs at once.
 
-    It may also have a method `opened()`, which gives an async context manager: an actor system stays in it for as long
-    as it is open, once for each model of its agents. There a model can keep what calls share, as connections.
+    A model may also have a method `opened()` that returns an async context manager. An actor system enters it once for
+    each model of its agents, and leaves it when the system closes. A model can keep shared connections there.
     """
 
     @property
     def descriptor(self) -> ModelDescriptor:
-        """Which model this is. Recorded, without its headers, when a run begins."""
+        """Describes the model. A run records it at its begin, without headers."""
         ...
 
     def stream(self, request: ModelRequest) -> AsyncGenerator[Sequence[StreamEvent], None]:
-        """The answer, as it comes: one list for each chunk off the network, with one checkpoint before it.
+        """Streams the answer: yields one list of events for each network chunk, with one checkpoint before each list.
 
-        The events in order: `Start`, then the blocks (start, deltas, end; `content_index` counts up from 0), then
-        exactly one `Done` or `Failed` with the whole message. `UsageSoFar` may come between: the latest
-        one counts if the call is aborted. What the provider or the network does wrong is data: a `Failed` with
-        `errorMessage` and what had come so far. An exception is a defect; it fails the run.
+        The order of events: `Start`, then the blocks (start, deltas, end; `content_index` counts up from 0), then
+        exactly one `Done` or `Failed` with the whole message. `UsageSoFar` may come in between; the latest one counts
+        if the call is aborted. Errors of the provider and the network are data: a `Failed` with `errorMessage` and the
+        message so far. An exception is a defect and fails the run.
 
-        Tool calls carry ids of the provider's own, unique within the message; the run mints others and keeps these
-        as `providerId`. A timestamp of 0 is replaced by the run's clock.
+        Tool calls have the provider's ids, unique within the message. The run gives each call its own id and keeps the
+        provider's as `providerId`. A timestamp of 0 is replaced by the run's clock.
 
         The run always closes the generator (`aclose`), also under cancellation. Cleanup that awaits must be shielded
         and bounded inside the generator: a shield around `aclose` does not reach it.
@@ -101,8 +101,10 @@ class LanguageModel(Protocol):
 
 
 def events_of(message: AssistantMessage) -> list[StreamEvent]:
-    """A whole message as the events of a stream, word by word: for models that are no more than a function. A message
-    whose `stopReason` is `error` or `aborted` ends in `Failed`."""
+    """Returns a whole message as the events of a stream, word by word. For models that are plain functions.
+
+    A message whose `stopReason` is `error` or `aborted` ends with `Failed`.
+    """
     reason = message.stop_reason
     if reason == "error" or reason == "aborted":
         return [Start(), *_deltas(message), Failed(reason=reason, error=message)]

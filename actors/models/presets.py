@@ -1,10 +1,10 @@
-"""The providers that are known by name, and how their requests differ: data, each with its sources. No code here.
+"""The known providers, and how their requests differ: data, with a source for each provider. No code here.
 
-A field that no source confirms is not sent. `NARROWEST` is for chat completions at a host that nobody knows: what all
-of these servers take. Of what a caller asks for in `ModelOptions`, only a host's `refused_fields` are left out.
+A field is sent only if a source confirms it. `NARROWEST`, for chat completions at an unknown host, has the fields that
+all these servers accept. Of a caller's `ModelOptions`, only a host's `refused_fields` are left out.
 
-`input_parts` names what a message may hold beside text and inline images; where no source says more, nothing. Servers
-of your own get no addresses of images, though they take them: a client could make them load what only your network can.
+`input_parts` names what a message may contain besides text and inline images; empty if no source says more. Self-hosted
+servers are sent no image URLs, although they accept them: a client could make them load URLs of your private network.
 
 Options are refused or left out by the names of OpenAI's fields: `stop`, `top_p`, `seed`, `service_tier`,
 `parallel_tool_calls`, `response_format`.
@@ -236,7 +236,7 @@ PRESETS = (
             max_tokens_field="max_tokens",
             seed_field="random_seed",
             supports_strict_tool_schema=False,
-            supports_usage_in_streaming=False,  # it tells the usage without being asked
+            supports_usage_in_streaming=False,  # it sends the usage unasked
             tool_call_id_format="mistral9",
         ),
         key_variables=("MISTRAL_API_KEY",),
@@ -274,7 +274,7 @@ PRESETS = (
             reasoning_efforts=("low", "medium", "high"),
             supports_strict_tool_schema=False,
             supports_usage_in_streaming=False,
-            tool_choices=("auto", "none", "required"),  # for one tool, the SDK's type is that of a call
+            tool_choices=("auto", "none", "required"),  # not one tool: the SDK's type for it is a tool call
             refused_fields=("parallel_tool_calls", "service_tier"),
         ),
         key_variables=("TOGETHER_API_KEY",),
@@ -321,9 +321,9 @@ PRESETS = (
             input_parts=(),
             max_tokens_field="max_tokens",
             reasoning_format="thinking",
-            supports_reasoning_effort=False,  # only some of its models
+            supports_reasoning_effort=False,  # only some of its models support it
             supports_strict_tool_schema=False,
-            supports_usage_in_streaming=False,  # it tells the usage without being asked
+            supports_usage_in_streaming=False,  # it sends the usage unasked
             tool_choices=("auto",),
             refused_fields=("parallel_tool_calls", "response_format", "service_tier"),  # JSON, but no schema
         ),

@@ -1,6 +1,6 @@
-"""What models cost, by the catalogue of `genai-prices` (the extra `prices`), as that package was installed.
+"""Prices of models, from the catalogue in the installed package `genai-prices` (the extra `prices`).
 
-The package can also fetch newer prices over the network. Nothing here does: only its own data is read.
+That package could also fetch newer prices over the network; this module never does.
 """
 
 from collections.abc import Iterable
@@ -24,22 +24,23 @@ __all__ = ["unpriced", "with_prices"]
 
 
 def unpriced(model: ModelDescriptor) -> str | None:
-    """Why a limit in cost bounds nothing for this model, and what to do; None where its prices are known."""
+    """Returns why a cost limit has no effect for this model, and what to do; None if the prices are known."""
     if model.cost is not None:
         return None
     return (
-        f"a limit in cost needs prices, and the descriptor of model {model.id!r} states none. Give it "
+        f"a cost limit needs prices, and the descriptor of model {model.id!r} states none. Give it "
         "cost=Cost(input=..., output=...), per million tokens; Cost() for a model that costs nothing. For models named "
         "'PROVIDER:NAME', pip install 'adjourn[prices]' brings a catalogue, or register_model() makes them known"
     )
 
 
 def with_prices(model: ModelDescriptor, address: str) -> ModelDescriptor:
-    """The descriptor, with the prices and the context window that the catalogue has for a model served at `address`.
-    What the descriptor says itself stays. Unchanged without the extra, and for models that the catalogue doesn't know.
+    """Returns the descriptor with the catalogue's prices and context window for a model served at `address`.
 
-    Only tokens are priced, not what providers charge beside them, as for searches. Where a price depends on the hour,
-    the highest counts.
+    The descriptor's own values stay. Unchanged without the extra, and for models that the catalogue doesn't know.
+
+    Only tokens have prices here, not other charges of a provider, such as searches. If a price depends on the hour, the
+    highest is used.
     """
     if model.cost is not None or is_loopback(urlsplit(address).hostname) or find_spec("genai_prices") is None:
         return model
@@ -62,7 +63,7 @@ def with_prices(model: ModelDescriptor, address: str) -> ModelDescriptor:
 
 @cache
 def _catalogue() -> "DataSnapshot":
-    """Takes half a second, once."""
+    """Loads the catalogue. Takes half a second, once."""
     from genai_prices.data import providers
     from genai_prices.data_snapshot import DataSnapshot
 
@@ -71,7 +72,7 @@ def _catalogue() -> "DataSnapshot":
 
 @cache
 def _name() -> str:
-    """The catalogue has no date of its own: its version is told, and the day of the latest price in it."""
+    """Returns the catalogue's version and the day of its latest price: the catalogue itself has no date."""
     from importlib.metadata import version  # slow to load
 
     from genai_prices.types import StartDateConstraint
@@ -88,7 +89,7 @@ def _name() -> str:
 
 
 def _in_force(model: "ModelInfo") -> "list[ModelPrice]":
-    """The prices of today: several where they depend on the hour. Of those with a date, the last one that is due."""
+    """Returns today's prices: several if they depend on the hour. Of dated prices, the latest that is in force."""
     from genai_prices.types import StartDateConstraint
 
     if not isinstance(model.prices, list):
@@ -111,13 +112,13 @@ _FIELDS = ("input_mtok", "output_mtok", "cache_read_mtok", "cache_write_mtok")
 
 
 def _starts(prices: "Iterable[ModelPrice]") -> list[int]:
-    """Sizes of prompts, in tokens, above which other prices begin."""
+    """Returns the prompt sizes, in tokens, above which other prices apply."""
     tiers = [getattr(getattr(each, field), "tiers", ()) for each in prices for field in _FIELDS]
     return sorted({tier.start for each in tiers for tier in each})
 
 
 def _cost(prices: "Iterable[ModelPrice]", prompt: int) -> Cost:
-    """The highest of these prices, for a prompt of so many tokens. Cached tokens without a price cost as input."""
+    """Returns the highest of these prices for a prompt of that many tokens. Unpriced cached tokens cost as input."""
 
     def highest(field: str) -> float:
         return max(_rate(_price(each, field), prompt) for each in prices)

@@ -1,6 +1,6 @@
-"""What is known of a provider: where it serves which APIs, whose keys go there, how its requests differ. Data only.
+"""The data about a provider: its addresses and APIs, its keys, and how its requests differ. No I/O.
 
-The environment is read when a call is made, not when this is imported.
+Environment variables are read at each call, not at import.
 """
 
 import os
@@ -23,35 +23,34 @@ _DATE = re.compile(r"\d{4}-\d\d-\d\d")
 @names_options
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Provider:
-    """Who serves models: where, through which APIs, and how a key is sent there. Data, without any connection.
+    """A provider of models: its addresses and APIs, and how a key is sent. Data, without any connection.
 
     Attributes:
         name: the name, as in `PROVIDER:NAME`.
-        apis: as in `ModelDescriptor.api`; the first is meant where none is named.
-        base_url: the address of the API. Empty: only `base_url_variable` tells.
-        base_url_variable: a variable of the environment that goes before `base_url`.
-        path: what follows the address in `base_url_variable`, unless that ends with it.
-        hosts: other hosts that it serves from, or their ends, as `.openai.azure.com`.
-        compat: how its chat completions differ from OpenAI's; None: unknown.
-        version_variable: of the environment; where set, each request has it as `?api-version`.
-        dated_path: in place of `path` where that version is a date; `{model}` is the model's id.
-        key: the key. None: the environment's.
-        key_variables: variables that may hold the key; the first that is set counts.
-        key_header: the header that carries the key. In `authorization` it stands after "Bearer", in any other by
-            itself.
-        token_variables: variables asked after `key_variables`; a token is always sent as a bearer.
-        needs_key: False: it may be asked without a key.
-        headers: headers that are sent with each request.
-        header_variables: header to variable: sent where the variable is set.
-        call_id_header: the header that takes the caller's own id of a call.
-        connect_timeout_s: seconds for a connection to open.
-        write_timeout_s: seconds for the provider to take a piece of the request.
-        idle_timeout_s: seconds without a byte, before the answer begins or within it.
-        http2: True: HTTP/2, and nothing else. Needs the extra `http2`; `httpclient.py` says what it costs.
-        when_unreachable: what a person may do when nothing listens there.
-        sources: where these facts are from, each with its date.
+        apis: as in `ModelDescriptor.api`; the first is the default.
+        base_url: the address of the API. Empty: taken from `base_url_variable` only.
+            base_url_variable: an environment variable that takes precedence over `base_url`.
+            path: appended to the address in `base_url_variable`, unless that ends with it.
+            hosts: other hosts of the provider, or their ends, such as `.openai.azure.com`.
+            compat: how its chat completions differ from OpenAI's; None: unknown.
+            version_variable: an environment variable; if set, each request sends it as `?api-version`.
+            dated_path: replaces `path` if that version is a date; `{model}` is the model's id.
+            key: the key. None: taken from the environment.
+            key_variables: environment variables for the key; the first that is set counts.
+            key_header: the header for the key. In `authorization` "Bearer" precedes the key.
+                token_variables: environment variables for a bearer token, used after `key_variables`.
+            needs_key: False: calls without a key are allowed.
+            headers: headers that are sent with each request.
+            header_variables: maps headers to environment variables. A header is sent if its variable is set.
+            call_id_header: the header for the caller's own id of a call.
+            connect_timeout_s: seconds for a connection to open.
+            write_timeout_s: seconds for the provider to read a chunk of the request.
+            idle_timeout_s: seconds without a byte, before or during the answer.
+            http2: True: HTTP/2 only. Needs the extra `http2`; `httpclient.py` has its drawbacks.
+            when_unreachable: a hint for people when nothing listens at the address.
+            sources: the sources of these facts, with dates.
 
-    Raises: ValueError for a base URL that can't be one.
+        Raises: ValueError for an invalid base URL.
     """
 
     name: str
@@ -83,7 +82,7 @@ class Provider:
             check_base_url(self.base_url)
 
     def address(self, model_id: str = "") -> str:
-        """The base URL as the environment has it now, without a slash at its end; empty where there is none.
+        """Returns the base URL, from the environment as it is now, without a trailing slash; empty if there is none.
 
         Raises: ValueError."""
         variable = self.base_url_variable
@@ -93,19 +92,19 @@ class Provider:
         try:
             if variable == "OLLAMA_HOST":
                 return check_base_url(ollama_address(given))
-            if self.path and "://" not in given:  # a bare host
+            if self.path and "://" not in given:  # a host without scheme and path
                 given = f"https://{given}"
             return self._with_path(check_base_url(given), model_id)
         except ValueError as error:
             raise ValueError(f"{variable}: {error}") from None
 
     def query(self) -> str:
-        """What each request's URL ends with: a question mark and parameters, or nothing."""
+        """Returns the query string of each request's URL, with its question mark, or an empty string."""
         version = self._version()
         return f"?api-version={quote(version, safe='')}" if version else ""
 
     def serves(self, base_url: str) -> bool:
-        """Whether this base URL is one of its hosts. Ports count where `base_url` has one, as for servers at home."""
+        """Whether the base URL is at one of the provider's hosts. The port must match if the provider's URL has one."""
         own, other = urlsplit(self.base_url), urlsplit(base_url)
         host = other.hostname or ""
         if not host:

@@ -1,4 +1,4 @@
-"""The providers known in this process, by name or by a base URL's host. What is known of each is in `presets.py`."""
+"""The registry of providers in this process, by name or by host. `presets.py` has their data."""
 
 import msgspec
 
@@ -14,18 +14,21 @@ _providers: dict[str, Provider] = {provider.name: provider for provider in PRESE
 
 
 def register_provider(provider: Provider) -> None:
-    """Make a provider known in this process, or another one by the name of one that is."""
+    """Registers a provider in this process. Replaces a known provider of the same name."""
     _providers[provider.name] = provider
 
 
 def find_provider(name: str) -> Provider | None:
-    """The provider of that name."""
+    """Returns the provider of that name; None if unknown."""
     return _providers.get(name)
 
 
 def provider_of(descriptor: ModelDescriptor) -> Provider:
-    """Who serves this model. One that isn't known will do where the descriptor says `api` and `base_url`; it is then
-    asked without a key, unless one is passed. Raises: ValueError."""
+    """Returns the provider of this model.
+
+    An unknown provider is accepted if the descriptor has `api` and `base_url`. It gets no key unless one is passed.
+    Raises: ValueError.
+    """
     known = _providers.get(descriptor.provider)
     if known is not None:
         return known
@@ -34,16 +37,16 @@ def provider_of(descriptor: ModelDescriptor) -> Provider:
         return Provider(name=descriptor.provider, apis=(descriptor.api,), base_url=base_url, needs_key=False)
     raise ValueError(
         f"model {descriptor.id!r}: provider {descriptor.provider!r} is not known ({known_names()}); "
-        "register_provider() makes it known, or the descriptor says api and base_url"
+        "call register_provider(), or give the descriptor api and base_url"
     )
 
 
 def compat_at(provider: Provider, model: ModelDescriptor, base_url: str) -> Compat:
-    """How chat completions of this model at this base URL differ from OpenAI's.
+    """Returns how chat completions of this model at this base URL differ from OpenAI's.
 
-    What the descriptor's `compat` says comes first, then what is known of the host, then of the provider. `openai`
-    names an API as well: at other hosts it says something only of OpenAI's own models, which a proxy passes on. An
-    unknown host gets the narrowest request.
+    The descriptor's `compat` comes first, then the host's, then the provider's. `openai` is also the name of an API:
+    at other hosts OpenAI's `compat` applies only to OpenAI's own models, behind a proxy. An unknown host gets the
+    narrowest request.
     """
     at_host = [each.compat for each in (provider, *_providers.values()) if each.serves(base_url)]
     by_name = provider.compat if provider.name != "openai" or named_by_openai(model) else None
@@ -53,12 +56,12 @@ def compat_at(provider: Provider, model: ModelDescriptor, base_url: str) -> Comp
 
 
 def provider_by_api(api: str) -> Provider | None:
-    """The first provider that serves models through this API."""
+    """Returns the first provider with this API."""
     return next((provider for provider in _providers.values() if api in provider.apis), None)
 
 
 def known_names() -> str:
-    """The known providers, in words."""
+    """Returns the names of the known providers, for messages."""
     return f"known providers: {', '.join(sorted(_providers))}"
 
 

@@ -107,14 +107,14 @@ async def test_silence_is_a_failure_that_says_how_long(autojump_clock: MockClock
     end = await failed(said(HELLO, then="stall"), idle_timeout_s=90)
     assert end.error.text == "Hello"
     assert end.error.error_kind == "transient"
-    assert (end.error.error_message or "").startswith("nothing came from http://127.0.0.1:")
-    assert (end.error.error_message or "").endswith("for 90 s")
+    assert (end.error.error_message or "").startswith("http://127.0.0.1:")
+    assert (end.error.error_message or "").endswith(" sent nothing for 90 s")
     assert 90 <= trio.current_time() < 91
 
 
 async def test_silence_before_the_answer_is_the_same(autojump_clock: MockClock) -> None:
     end = await failed(Reply(raw=b"", then="stall"), idle_timeout_s=90)
-    assert (end.error.error_message or "").endswith("for 90 s")
+    assert (end.error.error_message or "").endswith(" sent nothing for 90 s")
 
 
 async def test_nothing_listens() -> None:

@@ -150,7 +150,7 @@ async def test_a_header_that_cannot_be_sent_is_not_shown() -> None:
     model = find_model(ModelDescriptor(id="m", provider="ollama", headers={"x-token": TOKEN + "\n"}))
     end = failure(await heard(model))
     assert end.error.error_kind == "terminal"
-    assert end.error.error_message == "header x-token holds characters that no header can carry"
+    assert end.error.error_message == "header x-token has characters that HTTP does not allow"
 
 
 async def test_a_hooks_secret_is_blotted_out_too() -> None:

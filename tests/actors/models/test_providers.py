@@ -204,7 +204,7 @@ def test_a_key_of_the_environment_stays_at_home(monkeypatch: pytest.MonkeyPatch)
 
 @pytest.mark.parametrize("key", ["", " \n", "sesame\u2026open", "sesame\nopen", "sesame\x00open"])
 def test_a_key_that_no_header_can_carry_is_refused_without_showing_it(key: str) -> None:
-    with pytest.raises(Refused, match="the key that was passed is empty, or holds characters") as caught:
+    with pytest.raises(Refused, match="the key that was passed is empty, or has characters") as caught:
         keys("openai", key)
     assert "sesame" not in repr(caught.value)
 
@@ -212,10 +212,10 @@ def test_a_key_that_no_header_can_carry_is_refused_without_showing_it(key: str) 
 def test_headers_are_checked_without_showing_them() -> None:
     check_headers({"x-fine": "1"})
     for headers in ({"x-h": "sesame\nopen"}, {"x-h": "sesamé"}):
-        with pytest.raises(Refused, match="header x-h holds characters") as caught:
+        with pytest.raises(Refused, match="header x-h has characters") as caught:
             check_headers(headers)
         assert "sesam" not in str(caught.value)
-    with pytest.raises(Refused, match="can't be the name of a header"):
+    with pytest.raises(Refused, match="is not a valid header name"):
         check_headers({"x h": "1"})
 
 
