@@ -6,10 +6,10 @@ import msgspec
 from msgspec import Meta
 
 from .bounds import Bounds
-from .messages import Wire, shown
+from .messages import Cost, ModelDescriptor, Usage, Wire, shown
 from .misspelt import NamesOptions
 
-__all__ = ["Limits", "OnLimit", "RunLimits", "looser", "tightened"]
+__all__ = ["Limits", "OnLimit", "RunLimits", "looser", "tightened", "uncounted"]
 
 OnLimit = Literal["fail", "answer"]
 
@@ -23,6 +23,7 @@ class Limits(Wire, frozen=True, metaclass=NamesOptions):
     max_result_bytes: int = shown(Bounds().max_result_bytes)  # size of one tool result, as JSON
     max_input_bytes: int = shown(Bounds().max_input_bytes)  # size of a run's input, as JSON
     # A run that has reached one of these makes no further model call. The call that reaches it may finish.
+    # With max_cost or max_tokens, an answer without any reported usage ends the run too: its use can't be counted.
     max_cost: float | None = None  # in the currency of the model's prices, which must be known
     max_tokens: int | None = None  # sum of all model calls, including cached tokens
     parked_ttl_s: float | None = shown(30 * 24 * 3600.0)  # how long a pause may last before the run is aborted
@@ -57,6 +58,22 @@ def looser(limits: Limits, own: RunLimits) -> dict[str, float]:
         if isinstance(value, int | float) and allowed is not None and not value <= allowed:
             found[name] = allowed
     return found
+
+
+def uncounted(
+    usage: Usage, model: ModelDescriptor, max_cost: float | None, max_tokens: int | float | None
+) -> tuple[str, str] | None:
+    """The reason and the message of a limit that can't be kept, because an answer of `model` came without usage.
+
+    A model whose prices are all 0 costs nothing, whatever it reports.
+    """
+    text = f"model {model.id!r} reported no usage, so the limit in {{}} can't be kept"
+    is_free = model.cost == Cost() and not model.long_prompts
+    if max_cost is not None and not is_free and not (usage.total_tokens or usage.cost.total):
+        return "maxCost", text.format("cost")
+    if max_tokens is not None and not usage.total_tokens:
+        return "maxTokens", text.format("tokens")
+    return None
 
 
 def _given(own: RunLimits) -> dict[str, float | str]:

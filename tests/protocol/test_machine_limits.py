@@ -2,9 +2,11 @@
 
 from typing import Any
 
+import msgspec
 from machine_driver import Driver, call, tool
 
-from adjourn.protocol.limits import Limits, RunLimits, looser, tightened
+from adjourn.protocol.limits import Limits, RunLimits, looser, tightened, uncounted
+from adjourn.protocol.messages import Cost, ModelDescriptor, Usage
 from adjourn.protocol.turns import is_last_turn
 
 LOOK = tool("look")
@@ -106,3 +108,38 @@ def test_what_is_used_up_by_one_call_still_fails_the_run():
     d = Driver(LOOK, limits=Limits(max_cost=1.0, on_limit="answer"))
     looked(d, cost=1.0)
     assert (d.head.status, d.head.reason) == ("failed", "maxCost")
+
+
+# Answers without usage.
+
+
+def test_after_an_answer_without_usage_a_limit_in_tokens_allows_no_further_turn():
+    d = Driver(LOOK, limits=Limits(max_tokens=100))
+    looked(d, tokens=(0, 0))
+    assert (d.head.status, d.head.reason, d.head.turn) == ("failed", "maxTokens", 1)
+    assert d.head.error is not None
+    assert d.head.error.type == "limitExceeded"
+    assert "reported no usage" in d.head.error.message
+
+
+def test_after_an_answer_without_usage_a_limit_in_cost_allows_no_further_turn_unless_the_model_is_free():
+    priced = ModelDescriptor(id="m", cost=Cost(input=1.0))
+    assert uncounted(Usage(), priced, 1.0, None) is not None
+    assert uncounted(Usage(), msgspec.structs.replace(priced, cost=Cost()), 1.0, None) is None
+    assert uncounted(Usage(output=1, total_tokens=1), priced, 1.0, 100) is None
+    assert uncounted(Usage(provider_cost=0.5), priced, 1.0, None) is not None  # `max_cost` doesn't count this figure
+    assert uncounted(Usage(), priced, None, None) is None
+
+
+def test_a_run_that_ends_with_an_answer_without_usage_is_completed():
+    d = Driver(LOOK, limits=Limits(max_tokens=100))
+    d.says(text="done", tokens=(0, 0))
+    assert (d.head.status, d.head.reason) == ("completed", "stop")
+
+
+def test_an_answer_without_usage_in_a_later_turn_ends_the_run_also_with_its_own_limit():
+    d = Driver(LOOK, own=RunLimits(max_tokens=1000))
+    looked(d, tokens=(5, 5))
+    assert d.head.turn == 2
+    looked(d, tokens=(0, 0))
+    assert (d.head.status, d.head.reason, d.head.turn) == ("failed", "maxTokens", 2)

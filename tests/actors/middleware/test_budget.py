@@ -39,6 +39,25 @@ async def test_a_budget_in_cost_ends_a_run_whose_model_has_no_prices() -> None:
     await Budget(max_tokens=500).model_call(request(cost=None), answer)
 
 
+@pytest.mark.parametrize(
+    ("budget", "reason"), [(Budget(max_cost=9.0), "maxCost"), (Budget(max_tokens=999), "maxTokens")]
+)
+async def test_an_answer_without_usage_ends_its_run_under_a_budget(budget: Budget, reason: str) -> None:
+    async def uncounted(request: ModelRequest) -> ModelOutcome:
+        return ModelOutcome(AssistantMessage(content=()))
+
+    with pytest.raises(EndRun, match="reported no usage") as ended:
+        await budget.model_call(request(Cost(input=1.0)), uncounted)
+    assert ended.value.reason == reason
+
+
+async def test_a_refused_call_has_no_usage_and_ends_no_run() -> None:
+    async def refused(request: ModelRequest) -> ModelOutcome:
+        return ModelOutcome(AssistantMessage(content=(), stop_reason="error"))
+
+    await Budget(max_tokens=999).model_call(request(), refused)
+
+
 async def test_a_budget_without_limits_only_counts() -> None:
     budget = Budget()
     for _ in range(3):
