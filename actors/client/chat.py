@@ -23,6 +23,7 @@ from ...protocol.errors import (
     ToolCallIdRequired,
 )
 from ...protocol.events import Envelope, ErrorInfo, MessageUpdate, Status
+from ...protocol.limits import RunLimits
 from ...protocol.messages import AssistantMessage, Message, UserMessage
 from ...protocol.methods import RunSnapshot, Settled
 from ...protocol.record import FINAL
@@ -51,6 +52,8 @@ class Chat:
     raises nothing: `status` is `failed`, and `error` says why. If a run no longer exists (RunNotFound), its messages
     stay as history.
 
+    `metadata` and `limits` are those of each run that `send` starts; `limits` only tighten the agent's.
+
     Callbacks may be sync or async, and may use the chat. They are called one at a time, in the order of the events,
     each after the chat has changed:
 
@@ -71,6 +74,7 @@ class Chat:
         *,
         messages: Sequence[Message] = (),
         metadata: Mapping[str, Any] | None = None,
+        limits: RunLimits | None = None,
         on_message: Callback | None = None,
         on_finish: Callback | None = None,
         on_decision_pending: Callback | None = None,
@@ -82,6 +86,7 @@ class Chat:
         self.error: AdjournError | ErrorInfo | None = None  # of the latest method call, or of a failed run
         self._client = client
         self._metadata = metadata
+        self._limits = limits
         self._on_message = on_message
         self._on_finish = on_finish
         self._on_decision_pending = on_decision_pending
@@ -172,7 +177,7 @@ class Chat:
         fold = Transcript(Snapshot(agent=self.agent, messages=messages))
         run = Progress(run_id, fold, seq=0, told=len(messages))
         after = self.run_id  # that run has ended, so the server has the whole conversation
-        begin = partial(self._client.run, self.agent, run_id=run_id, metadata=self._metadata)
+        begin = partial(self._client.run, self.agent, run_id=run_id, metadata=self._metadata, limits=self._limits)
         with self._following(), self._replacing(run):
             async with self._keeping_error():
                 if after is not None:

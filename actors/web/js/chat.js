@@ -314,10 +314,10 @@ export class Chat {
 
   /** @param {Progress} run @param {UserMessage[]} said @param {Progress} before */
   async #start(run, said, before) {
-    const { agent, metadata } = this.#options;
+    const { agent, metadata, limits } = this.#options;
     const start = (/** @type {object} */ input) =>
       this.#transport.start(
-        /** @type {any} */ (present({ agent, runId: run.runId, metadata, ...input })),
+        /** @type {any} */ (present({ agent, runId: run.runId, metadata, limits, ...input })),
         this.#reader(run),
       );
     const whole = () => start({ input: [...before.fold.messages, ...said] });

@@ -6,7 +6,7 @@ import { WebSocketTransport } from "./websocket.js";
 /**
  * @import { AdjournError } from "./errors.js"
  * @import {
- *   Message, PendingCall, RunSnapshot, Snapshot, ToolDecisionResolved, UserMessage
+ *   Message, PendingCall, RunLimits, RunSnapshot, Snapshot, ToolDecisionResolved, UserMessage
  * } from "./protocol.js"
  * @import { SSEOptions } from "./sse.js"
  * @import { Transport } from "./transport.js"
@@ -22,6 +22,7 @@ import { WebSocketTransport } from "./websocket.js";
  * @property {string} [runId] a run to go on with: `follow()` fetches it
  * @property {RunSnapshot} [initialRun] the same with its state, as `GET /runs/{id}` and `run.get` return it
  * @property {Record<string, any>} [metadata] of each new run
+ * @property {RunLimits} [limits] of each new run: they only tighten the agent's
  * @property {Transport} [transport] in place of one made from `url` or `api`; the chat doesn't close it
  * @property {string} [claimant] identifies this client's claims to the server; by default an id of the page
  * @property {(message: Message) => void} [onMessage] called for each new complete message, except those sent from here

@@ -23,6 +23,7 @@ from adjourn.protocol.errors import (
     ToolCallIdRequired,
 )
 from adjourn.protocol.events import ErrorInfo
+from adjourn.protocol.limits import RunLimits
 from adjourn.protocol.messages import AssistantMessage, Image, Text, ToolResultMessage, UserMessage, user
 from adjourn.protocol.transcript import PendingCall, ToolView
 
@@ -92,6 +93,15 @@ async def test_send_passes_the_conversation_so_far_and_folds_the_answer() -> Non
         assert not chat.is_streaming
         assert told.kinds == ["message", "finish"] * 2
         assert told.all[1][1].messages == tuple(chat.messages[:3])
+
+
+async def test_each_run_of_a_chat_has_the_limits_of_the_chat() -> None:
+    async with chatting(calls(("dig", {"depth": 1})), "unasked") as (_, client, _):
+        chat = Chat(client, "a", limits=RunLimits(max_turns=1))
+        await chat.send("dig")
+        assert chat.status == "failed"
+        assert isinstance(chat.error, ErrorInfo)
+        assert chat.error.message == "the run reached its limit of 1 turns"
 
 
 async def test_a_conversation_larger_than_any_request_goes_on() -> None:

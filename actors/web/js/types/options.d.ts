@@ -1,6 +1,6 @@
 /** The options of a chat, and the transport that they choose. */
 import type { AdjournError } from "./errors.js";
-import type { Message, PendingCall, RunSnapshot, Snapshot, ToolDecisionResolved, UserMessage } from "./protocol.js";
+import type { Message, PendingCall, RunLimits, RunSnapshot, Snapshot, ToolDecisionResolved, UserMessage } from "./protocol.js";
 import type { SSEOptions } from "./sse.js";
 import type { Transport } from "./transport.js";
 import type { WebSocketOptions } from "./websocket.js";
@@ -26,6 +26,10 @@ export type ChatOptions = {
      * of each new run
      */
     metadata?: Record<string, any>;
+    /**
+     * of each new run: they only tighten the agent's
+     */
+    limits?: RunLimits;
     /**
      * in place of one made from `url` or `api`; the chat doesn't close it
      */
@@ -71,7 +75,7 @@ export type Options = ChatOptions & Partial<SSEOptions> & WebSocketOptions & {
 /**
  * @import { AdjournError } from "./errors.js"
  * @import {
- *   Message, PendingCall, RunSnapshot, Snapshot, ToolDecisionResolved, UserMessage
+ *   Message, PendingCall, RunLimits, RunSnapshot, Snapshot, ToolDecisionResolved, UserMessage
  * } from "./protocol.js"
  * @import { SSEOptions } from "./sse.js"
  * @import { Transport } from "./transport.js"
@@ -85,6 +89,7 @@ export type Options = ChatOptions & Partial<SSEOptions> & WebSocketOptions & {
  * @property {string} [runId] a run to go on with: `follow()` fetches it
  * @property {RunSnapshot} [initialRun] the same with its state, as `GET /runs/{id}` and `run.get` return it
  * @property {Record<string, any>} [metadata] of each new run
+ * @property {RunLimits} [limits] of each new run: they only tighten the agent's
  * @property {Transport} [transport] in place of one made from `url` or `api`; the chat doesn't close it
  * @property {string} [claimant] identifies this client's claims to the server; by default an id of the page
  * @property {(message: Message) => void} [onMessage] called for each new complete message, except those sent from here

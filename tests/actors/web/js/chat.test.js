@@ -60,14 +60,15 @@ test("the state has the run itself: its agent, its usage, how it ended", async (
 // Sending.
 
 test("a message begins a run, is shown at once, and its answer as it comes", async () => {
-  const { chat, transport } = open({ metadata: { page: 1 } });
+  const { chat, transport } = open({ metadata: { page: 1 }, limits: { maxTurns: 3 } });
   assert.equal(chat.status, "idle");
   const sent = chat.send("Hello");
   assert.deepEqual([chat.status, chat.isStreaming, words(chat.messages)], ["running", true, [["user", "Hello"]]]);
   assert.equal(await sent, true);
   const [{ runId, input, ...rest }] = transport.asked("start");
   assert.match(runId, /^[0-9a-f]{32}$/);
-  assert.deepEqual([rest, words(input)], [{ agent: "support", metadata: { page: 1 } }, [["user", "Hello"]]]);
+  const asked = { agent: "support", metadata: { page: 1 }, limits: { maxTurns: 3 } };
+  assert.deepEqual([rest, words(input)], [asked, [["user", "Hello"]]]);
   assert.equal(chat.runId, runId);
 
   transport.say([start(user("Hello")), ...streamed("Hi", " there")]);
