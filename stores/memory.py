@@ -6,12 +6,13 @@ from heapq import heapify, heappop, heappush
 from types import TracebackType
 from typing import Self
 
-import msgspec
 import trio
+from msgspec.structs import replace
 
+from ..protocol.codec import from_json, to_json
 from ..protocol.errors import StoreUnavailable, VersionConflict
 from ..protocol.events import Status
-from ..protocol.record import SCHEMA_VERSION, Entry, Head, Record, decode_entry, decode_head, encode_entry, encode_head
+from ..protocol.record import SCHEMA_VERSION, Entry, Head, Record, decode_entry, encode_entry
 from .base import Acquired, Page, StoreClaims
 from .ownership import Ownership
 from .paging import check_limit, cursor_after, due_place, read_cursor
@@ -20,9 +21,15 @@ __all__ = ["MemoryStore"]
 
 
 class _Run:
-    """One run: its encoded record, so that no caller shares its values, and the fields that the store searches by."""
+    """One run, and the fields that the store searches by.
 
-    __slots__ = ("agent", "created_at", "head", "journal", "next_due", "status", "version", "waiting_since")
+    Callers share no values that can change: entries and metadata are kept encoded. The rest of a head is immutable, so
+    the head itself is kept, with empty metadata.
+    """
+
+    __slots__ = ("agent", "created_at", "head", "journal", "metadata", "next_due", "status", "version", "waiting_since")
+
+    head: Head
 
     def __init__(self, created_at: int) -> None:
         self.created_at = created_at
@@ -31,8 +38,12 @@ class _Run:
         self.status: Status = "running"
         self.agent = ""
         self.waiting_since: int | None = None
-        self.head = b""
+        self.metadata = b""  # of the head, as JSON; empty: it has none
         self.journal: list[bytes] = []
+
+    def whole_head(self) -> Head:
+        """Return the head with its own copy of the metadata."""
+        return replace(self.head, metadata=from_json(self.metadata, dict)) if self.metadata else self.head
 
     def passes(self, status: Status | None, agent: str | None, waiting: bool) -> bool:
         """Check whether the run passes the filters of `list`."""
@@ -81,13 +92,16 @@ class MemoryStore:
         if stored != expected_version:
             raise VersionConflict(f"run {head.id}: expected version {expected_version}, stored is {stored}")
         if run and head.created_at != run.created_at:
-            head = msgspec.structs.replace(head, created_at=run.created_at)
+            head = replace(head, created_at=run.created_at)
         # Encode before the first change, because encoding may fail.
-        data, entries = encode_head(head), [encode_entry(entry) for entry in append]
+        entries = [encode_entry(entry) for entry in append]
+        metadata = b""
+        if head.metadata:
+            metadata, head = to_json(head.metadata), replace(head, metadata={})
         if run is None:
             run = self._runs[head.id] = _Run(head.created_at)
             insort(self._order, (run.created_at, head.id))
-        run.head, run.version, run.status = data, head.version, head.status
+        run.head, run.metadata, run.version, run.status = head, metadata, head.version, head.status
         run.agent, run.waiting_since = head.agent, head.waiting_since
         run.journal += entries
         if head.next_due != run.next_due:
@@ -102,7 +116,7 @@ class MemoryStore:
         if run is None:
             return None
         journal = tuple(decode_entry(entry, SCHEMA_VERSION) for entry in run.journal)
-        return Record(head=decode_head(run.head), journal=journal)
+        return Record(head=run.whole_head(), journal=journal)
 
     async def delete(self, run_id: str, *, epoch: int) -> None:
         """Delete the run. Idempotent."""
@@ -134,7 +148,7 @@ class MemoryStore:
                 continue
             if len(heads) == limit:
                 return Page(tuple(heads), cursor_after(heads[-1].created_at, heads[-1].id))
-            heads.append(decode_head(run.head))
+            heads.append(run.whole_head())
         return Page(tuple(heads), None)
 
     async def count(self, status: Status) -> int:
@@ -158,7 +172,7 @@ class MemoryStore:
                 group.append(first)
         for pair in passed + found:
             heappush(self._due, pair)
-        return tuple(decode_head(self._runs[run_id].head) for _, run_id in found)
+        return tuple(self._runs[run_id].whole_head() for _, run_id in found)
 
     def give_up(self, after_s: float) -> bool:
         """Return False: no call ever waits."""
