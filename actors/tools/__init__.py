@@ -1,4 +1,4 @@
-"""Tools: how one is declared, what its signature says, and how one call of it is carried out."""
+"""Tools: declares them, reads their signatures, and executes their calls."""
 
 from .context import ToolContext
 from .declaration import ToolOptions, client_tool, make_tool, tool

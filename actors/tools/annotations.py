@@ -1,7 +1,7 @@
-"""Type annotations, walked before anything is made of them: whose types are in one, and what nobody would honour.
+"""Checks type annotations when a tool is declared: which library's types they have, and whether it supports them.
 
-An annotation that is silently passed over would be a bound that does not hold, or a result that is lost after its
-effect. So it is refused here, when the tool is declared.
+An annotation that a library ignores would be a bound that does not hold, or a result that is lost after its effect. So
+it is refused here.
 """
 
 import collections.abc
@@ -45,9 +45,9 @@ _NEVER_DATA = (collections.abc.AsyncIterator, cast(Any, collections.abc).Callabl
 
 
 def engine_of(annotation: Any, where: str, *, default: Any = None) -> Engine:
-    """Whose types an annotation is made of: pydantic's, if there is one of them anywhere in it, else msgspec's.
+    """Returns "pydantic" if an annotation has one of its types anywhere, otherwise "msgspec".
 
-    Raises: ToolDefinitionError, beginning with `where`, for a mixture, and for metadata that neither would honour.
+    Raises: ToolDefinitionError, beginning with `where`, for a mixture, and for metadata that the library ignores.
     """
     pydantic, own = is_field(default), set[str]()
     for part in _parts(annotation):
@@ -70,7 +70,7 @@ def engine_of(annotation: Any, where: str, *, default: Any = None) -> Engine:
 
 
 def check_result(annotation: Any, where: str) -> None:
-    """Nothing, if a function with this return annotation may give something that can be encoded.
+    """Checks that a function with this return annotation can return something that can be encoded.
 
     Raises: ToolDefinitionError, beginning with `where`."""
     for part in _parts(annotation):
@@ -82,14 +82,14 @@ def check_result(annotation: Any, where: str) -> None:
 
 
 def description_in(annotation: Any) -> str | None:
-    """What an annotation says for people: a text or a `Doc` in its `Annotated`."""
+    """Returns an annotation's description: a text or a `Doc` in its `Annotated`."""
     metadata: tuple[Any, ...] = getattr(annotation, "__metadata__", ())
     return next((text for each in metadata if (text := description_of(each)) is not None), None)
 
 
 def description_of(metadata: Any) -> str | None:
-    """The words in one piece of metadata; None where it means something else."""
-    text = getattr(metadata, "documentation", metadata)  # of typing_extensions.Doc and its like
+    """Returns the description in one piece of metadata; None if the metadata is something else."""
+    text = getattr(metadata, "documentation", metadata)  # as in typing_extensions.Doc
     return text if isinstance(text, str) else None
 
 
@@ -101,9 +101,9 @@ class _Metadata:
 
 
 def _parts(annotation: Any) -> Iterator[Any]:
-    """Every class and every piece of metadata that an annotation is made of, through containers, unions, aliases and
-    the fields of data classes, each once. What pydantic deals with is not looked into."""
-    seen: list[Any] = []  # not a set: metadata, and types with it, may be unhashable
+    """Yields every class and piece of metadata of an annotation once: in containers, unions, aliases and fields of data
+    classes. Does not look into pydantic's types."""
+    seen: list[Any] = []  # not a set, as metadata and types with it may be unhashable
     left = [annotation]
     while left:
         part = left.pop()
@@ -129,7 +129,7 @@ def _flat(arguments: tuple[Any, ...]) -> list[Any]:
 
 
 def _fields(kind: Any) -> list[Any]:
-    """The annotations of a data class's fields, and their defaults where those are annotations too."""
+    """Returns the annotations of a data class's fields, and defaults that are annotations too."""
     if issubclass(kind, msgspec.Struct):
         return [field.type for field in msgspec.structs.fields(kind)]
     names: list[str] = []
@@ -144,13 +144,13 @@ def _fields(kind: Any) -> list[Any]:
     try:
         hints = typing.get_type_hints(kind, include_extras=True) if names else {}
     except Exception:
-        return []  # whoever makes a schema of it has the words for what is wrong
+        return []  # building the schema raises a better error
     annotated: Any = typing.Annotated
     return [hints[name] for name in names if name in hints] + [annotated[Any, default] for default in defaults]
 
 
 def _is_typed_dict(kind: Any) -> bool:
-    return hasattr(kind, "__required_keys__")  # also those of typing_extensions, which `typing` doesn't know
+    return hasattr(kind, "__required_keys__")  # also a TypedDict of typing_extensions
 
 
 def _is_named_tuple(kind: Any) -> bool:
@@ -166,4 +166,4 @@ def _may_be_data(kind: Any) -> bool:
         return True
     if issubclass(kind, _NEVER_DATA):
         return False
-    return inspect.isabstract(kind) or getattr(kind, "_is_protocol", False)  # a subclass of it may be data
+    return inspect.isabstract(kind) or getattr(kind, "_is_protocol", False)  # a subclass may be data

@@ -1,4 +1,4 @@
-"""What makes no sense in a tool's declaration is refused here, by name, before any run meets it. Pure."""
+"""Checks a tool's declaration: an error names the tool and the invalid option. Pure."""
 
 import inspect
 import math
@@ -29,13 +29,13 @@ NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
 def check_options(options: Iterable[str], known: Iterable[str], where: str) -> None:
-    """Raises: ToolDefinitionError for an option that does not exist; it lists those that do."""
+    """Checks that all options exist; the error lists those that do. Raises: ToolDefinitionError."""
     if said := unknown_option(options, known):
         raise ToolDefinitionError(f"{where}: {said}")
 
 
 def check_gate(where: str, approval: Any, decision: Any, decision_when: Any) -> None:
-    """Raises: ToolDefinitionError, unless these make one gate, or none."""
+    """Checks that these options make one gate, or none. Raises: ToolDefinitionError."""
     if not isinstance(approval, bool) and not _is_sync(approval):
         raise ToolDefinitionError(f"{where}: approval must be True, False or a sync function of the arguments")
     if approval is not False and (decision is not None or decision_when is not None):
@@ -49,7 +49,7 @@ def check_gate(where: str, approval: Any, decision: Any, decision_when: Any) -> 
 
 
 def names_of(editable: Any, where: str) -> bool | tuple[str, ...]:
-    """The arguments that may be changed, as a spec has them. Raises: ToolDefinitionError."""
+    """Returns the editable arguments in the form that a spec records. Raises: ToolDefinitionError."""
     if isinstance(editable, bool):
         return editable
     if isinstance(editable, str) or not isinstance(editable, Iterable):
@@ -58,7 +58,7 @@ def names_of(editable: Any, where: str) -> bool | tuple[str, ...]:
 
 
 def check_spec(spec: ToolSpec, where: str) -> None:
-    """Raises: ToolDefinitionError for what can't be recorded, or has no meaning."""
+    """Checks that a spec can be recorded and its options fit together. Raises: ToolDefinitionError."""
     try:
         msgspec.convert(msgspec.to_builtins(spec), ToolSpec)
     except (msgspec.ValidationError, TypeError) as error:
@@ -87,7 +87,7 @@ def _check_ungated(spec: ToolSpec, where: str) -> None:
 
 
 def check_function(function: Any, where: str) -> None:
-    """Raises: ToolDefinitionError for what can't be called as a tool."""
+    """Checks that a function can be called as a tool. Raises: ToolDefinitionError."""
     if function is not None and not callable(function):
         raise ToolDefinitionError(f"{where}: expected a function, got {type(function).__name__}")
     if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
@@ -95,7 +95,7 @@ def check_function(function: Any, where: str) -> None:
 
 
 def check_loop(loop: Any, function: Any, where: str) -> None:
-    """Raises: ToolDefinitionError for an unknown loop, and for a function that is not async."""
+    """Checks that the loop is known and its function async. Raises: ToolDefinitionError."""
     if loop is None:
         return
     if loop != "asyncio":
@@ -105,7 +105,7 @@ def check_loop(loop: Any, function: Any, where: str) -> None:
 
 
 def check_bounds(spec: ToolSpec, where: str, timeout_s: float | None) -> None:
-    """Raises: ToolDefinitionError for durations that are none, or bound nothing."""
+    """Checks that durations are positive and apply to this tool. Raises: ToolDefinitionError."""
     if spec.on_expiry != OnExpiry() and spec.decision_timeout_s is None:
         raise ToolDefinitionError(f"{where}: on_expiry needs a decision_timeout_s")
     if spec.client_timeout_s is not None and spec.runs != "client":
@@ -123,9 +123,9 @@ def check_bounds(spec: ToolSpec, where: str, timeout_s: float | None) -> None:
 
 
 def is_empty(function: Callable[..., Any]) -> bool:
-    """Whether a function's body is `...` or `raise NotImplementedError`, after a docstring at most."""
+    """Whether a function's body is only `...` or `raise NotImplementedError`, with or without a docstring."""
 
-    # An empty body compiles to the code of one of these, whatever Python's version.
+    # In every Python version, an empty body compiles to the same code as one of these functions.
     def bare() -> None: ...
     def documented() -> None:
         """."""

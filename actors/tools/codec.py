@@ -1,4 +1,4 @@
-"""Python types as JSON Schema, and plain values as what the types say. Pure. `signature.py` reads whole functions."""
+"""Turns Python types into JSON Schema, and plain values into these types. Pure. `signature.py` reads functions."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,20 +15,20 @@ from .errors import ToolDefinitionError
 
 __all__ = ["Codec", "Member", "arguments_codec", "codec_of", "own_schema"]
 
-Member = tuple[str, Any] | tuple[str, Any, Any]  # name, type, default where there is one
+Member = tuple[str, Any] | tuple[str, Any, Any]  # name, type, and the default if there is one
 
 
 @dataclass(frozen=True, slots=True)
 class Codec:
-    """A JSON Schema, and how a value that is valid under it becomes what Python code asked for."""
+    """A JSON Schema, and a function that decodes valid values into a Python type."""
 
     schema: dict[str, Any]
-    decode: Callable[[Any], Any]  # raises what the type raises for what only it can tell
+    decode: Callable[[Any], Any]  # raises the type's own errors, for what no schema can express
 
 
 def codec_of(kind: Any, where: str) -> Codec:
-    """The codec of a JSON Schema (values stay as they are), or of any type that msgspec knows, or pydantic where the
-    program has imported it.
+    """Returns the codec of a type that msgspec supports, or pydantic if the program has imported it; or of a JSON
+    Schema, whose values stay unchanged.
 
     Raises: ToolDefinitionError, beginning with `where`."""
     if isinstance(kind, dict):
@@ -40,8 +40,8 @@ def codec_of(kind: Any, where: str) -> Codec:
 
 
 def arguments_codec(fields: list[Member], where: str) -> Codec:
-    """The codec of an object with these members; it decodes to keyword arguments. Each member is left to msgspec or to
-    pydantic, by its type. Raises: ToolDefinitionError, beginning with `where`."""
+    """Returns the codec of an object with these members, which decodes to keyword arguments. Either msgspec or pydantic
+    handles a member, depending on its type. Raises: ToolDefinitionError, beginning with `where`."""
     mine: list[Member] = []
     theirs: list[Member] = []
     for name, kind, *default in fields:
@@ -55,7 +55,7 @@ def arguments_codec(fields: list[Member], where: str) -> Codec:
 
 
 def own_schema(schema: dict[str, Any], where: str) -> dict[str, Any]:
-    """A copy of `schema` that nobody else can change, proven to compile. Raises: ToolDefinitionError."""
+    """Returns a private copy of `schema`, after checking that it compiles. Raises: ToolDefinitionError."""
     try:
         own = parse_json(to_json(schema))
         compile_schema(own)
@@ -76,7 +76,7 @@ def _msgspec_arguments(fields: list[Member], where: str) -> Codec:
 
 
 def _merged(mine: Codec, theirs: Codec, where: str) -> Codec:
-    """One object with the members of both."""
+    """Returns the codec of an object with the members of both. Raises: ToolDefinitionError, if names clash."""
     known = theirs.schema["properties"].keys()
     twice = sorted(known & mine.schema["properties"].keys())
     if twice:
@@ -105,7 +105,7 @@ def _schema(kind: Any) -> dict[str, Any]:
 
 
 def _in_the_open(schema: dict[str, Any]) -> dict[str, Any]:
-    """The outermost object itself, not behind a reference: a form or a model looks for it there."""
+    """Returns the schema with the top-level `$ref` resolved: forms and models expect the object there."""
     if "$ref" not in schema:
         return schema
     name, defs = schema["$ref"].rpartition("/")[2], schema["$defs"]
@@ -122,8 +122,8 @@ def _convert(kind: Any, value: Any) -> Any:
     try:
         return msgspec.convert(value, kind, str_keys=True)
     except msgspec.ValidationError:
-        # To JSON Schema 1.0 is an integer, to msgspec only when it is not strict. That reading comes second, for it
-        # would also take the word "null" for None, and "1" for 1, where both are allowed.
+        # JSON Schema accepts 1.0 as an integer; msgspec does only in its lax mode. That mode comes second, as it would
+        # also read the text "null" as None, and "1" as 1, where both types are allowed.
         return msgspec.convert(value, kind, str_keys=True, strict=False)
 
 
@@ -132,7 +132,7 @@ def _as_is(value: Any) -> Any:
 
 
 def _said(where: str, make: Callable[..., Any], *args: Any) -> Any:
-    """What `make` gives; what it raises becomes one line of a ToolDefinitionError."""
+    """Returns what `make` returns. Raises: ToolDefinitionError, with one line of the error that `make` raised."""
     try:
         return make(*args)
     except Exception as error:

@@ -1,4 +1,4 @@
-"""What a tool may know of the call that it is carrying out, and the line by which it shows progress."""
+"""The context that a tool gets for one call, and the way in which it publishes progress."""
 
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, Generic
@@ -23,20 +23,20 @@ __all__ = ["Progress", "ToolContext"]
 
 
 class ToolContext(msgspec.Struct, Generic[D], frozen=True, kw_only=True):
-    """What a tool may know of the call that it is carrying out. A tool gets it by a parameter annotated with it.
+    """Information about the current call, for the tool. A tool gets it in a parameter annotated `ToolContext`.
 
-    A parameter annotated `ToolContext[Shop]` also brings what the agent's `deps` made, a `Shop`.
+    In a parameter annotated `ToolContext[Shop]`, `deps` is the `Shop` that the agent's `deps` made.
 
     Attributes:
         run_id: the run's id.
-        tool_call_id: unique for ever: the idempotency key for the outside.
+        tool_call_id: the call's id, unique for ever. Use it as idempotency key for other services.
         tool_name: the tool's name.
-        metadata: the run's, a copy.
+        metadata: a copy of the run's metadata.
         deps: what the agent's `deps` made for this run. None unless the tool asks for it.
-        decision: what was decided, as the tool's type of decisions. None where the call was not gated.
+        decision: the decision, decoded to the tool's type. None if the call was not gated.
         started_by: who started the run. None: unknown.
         decided_by: who decided this call. None: it was not gated, or unknown.
-        publish: how `update` reaches the run. Call `update`.
+        publish: used by `update`; don't call it directly.
     """
 
     run_id: str
@@ -50,19 +50,21 @@ class ToolContext(msgspec.Struct, Generic[D], frozen=True, kw_only=True):
     decided_by: str | None = None
 
     async def update(self, partial: Any) -> None:
-        """Show `partial` (what a tool may return as data) to whoever watches, in place of what was shown before. Waits
-        for the slowest lossless reader. A sync tool calls it by `trio.from_thread.run(context.update, partial)`.
+        """Publishes progress to the run's watchers, replacing the call's previous progress. Waits for the slowest
+        lossless reader. A sync tool calls `trio.from_thread.run(context.update, partial)`.
+
+        `partial`: any data that a tool may return.
 
         Raises:
-            CodecError, TypeError: events can't carry that, or it is larger than a result may be.
-            ToolCallOver: the call is over, so that nothing can be published.
+            CodecError, TypeError: `partial` can't be encoded, or is larger than a result may be.
+            ToolCallOver: the call is over, so it can't publish any more.
         """
         await self.publish(plain(partial))
 
 
 class Progress:
-    """One call's line to its watchers, between the tool and the run. Once closed it carries nothing, also not what
-    was waiting: a thread that was left behind can't go on talking."""
+    """Passes one call's progress from the tool to the run. Once closed it passes nothing, not even waiting progress: a
+    thread left behind can't publish any more."""
 
     __slots__ = ("_context", "_is_over", "_max_bytes", "_waiting")
 
@@ -72,7 +74,7 @@ class Progress:
         self._waiting: list[trio.CancelScope] = []
 
     async def publish(self, partial: Any) -> None:
-        """Hand plain data on. Raises: InvalidValue where it takes more than `max_bytes` as JSON; ToolCallOver."""
+        """Passes plain data on. Raises: InvalidValue if it takes more than `max_bytes` as JSON; ToolCallOver."""
         if not self._is_over:
             size = len(to_json(partial))
             if size > self._max_bytes:
@@ -87,7 +89,7 @@ class Progress:
         raise ToolCallOver(f"call {call_id} of tool {name} is over: nothing of it is shown any more")
 
     def close(self) -> None:
-        """End it, on the trio thread."""
+        """Stops passing progress. Called on the trio thread."""
         self._is_over = True
         for scope in self._waiting:
             scope.cancel()

@@ -1,4 +1,4 @@
-"""How a tool is declared: from a function, from a JSON Schema, or for clients to execute. No call is carried out here.
+"""Declares tools: from a function, from a JSON Schema, or for clients to execute. Executes no call.
 
 @tool
 def add(a: int, b: int) -> int:
@@ -33,7 +33,7 @@ from .signature import Signature, signature_of
 
 __all__ = ["NAME", "Tool", "ToolContext", "ToolOptions", "client_tool", "make_tool", "tool"]
 
-CLIENT_TIMEOUT_S = 600.0  # of a claim, where a client-side tool says nothing else
+CLIENT_TIMEOUT_S = 600.0  # the default of `client_timeout_s`
 
 
 class ToolOptions(TypedDict, total=False):
@@ -69,40 +69,42 @@ def tool(
     description: str | None = None,
     **options: Unpack[ToolOptions],
 ) -> Any:
-    """Declare a function as a tool: `@tool`, or `@tool(approval=True, ...)`.
+    """Declares a function as a tool: `@tool`, or `@tool(approval=True, ...)`.
 
-    The schema of its arguments comes from its type hints: types that msgspec knows, or pydantic where the program has
-    imported it. `Annotated[int, msgspec.Meta(description=..., ge=1)]` or pydantic's `Field` say more; a parameter
-    without a description gets what the docstring says of it (in Google's, numpy's or Sphinx's style). The name is the
-    function's, the description the docstring's first paragraph.
+    The tool gets the function's name, and the docstring's first paragraph as description. The schema of the arguments
+    comes from the type hints: types that msgspec supports, or pydantic if the program has imported it. Constraints and
+    descriptions come from `Annotated[int, msgspec.Meta(description=..., ge=1)]` or pydantic's `Field`; missing
+    descriptions come from the docstring (Google, numpy or Sphinx style).
 
-    A parameter annotated `ToolContext` is not the model's to fill in, nor is one named `decision`, which a tool with a
-    `decision=` takes (if it doesn't take a ToolContext). `ToolContext[Shop]` also brings the `Shop` that the agent's
-    `deps` made. An async function runs on the run's own task, a sync one in a
-    worker thread, which may watch `trio.from_thread.check_cancelled()`. An async function with `loop="asyncio"` runs in
-    the asyncio loop in which `open_threaded_system` was opened; elsewhere its agent is refused.
+    The model does not see a parameter annotated `ToolContext`; with `ToolContext[Shop]`, the context also has the
+    `Shop` that the agent's `deps` made. Nor does it see a parameter named `decision`, which gets the decision of a tool
+    with `decision=`; such a tool needs one of the two.
 
-    The function returns text, content blocks, a `ToolOutput`, nothing ("done"), or data: that becomes JSON text for the
-    model and plain `details` beside it.
+    An async function runs on the run's task. A sync one runs in a worker thread, and can call
+    `trio.from_thread.check_cancelled()`. An async function with `loop="asyncio"` runs in the asyncio loop that opened
+    `open_threaded_system`; other systems refuse its agent.
+
+    The function returns text, content blocks, a `ToolOutput`, None (the model reads "done"), or data. The model sees
+    data as JSON text; `details` has it as plain data.
 
     Args:
         name: the tool's name, 1 to 64 letters, digits, _ and -.
         description: what the tool does, for the model.
-        approval: True: each call waits for a yes or no. After a no the function is not called. A sync function of the
-            plain arguments says which calls wait; anything that it returns but a bool, and any error, means: wait.
-        decision: each call waits for a decision of this type, or under this JSON Schema.
-        decision_when: a sync function that says which calls wait for the `decision`, as with `approval`.
+        approval: True: each call waits for a yes or no; after a no, the function is not called. Or a sync function of
+            the plain arguments that returns whether a call waits; if it raises or returns no bool, the call waits.
+        decision: each call waits for a decision of this type, or one that fits this JSON Schema.
+        decision_when: a sync function that returns whether a call waits for the `decision`, as with `approval`.
         editable: the names of the arguments that a decision may change. True: all of them.
         decision_timeout_s: seconds that a call waits for its decision. None: as long as the run may wait.
-        on_expiry: what happens then: "error", an error result; "abort", the run ends; an `OnExpiry` with a default
-            decision.
-        runs: "client": a client executes the calls. The function's body is then `...` or `raise NotImplementedError`.
+        on_expiry: what happens after that: "error", an error result; "abort", the run ends; an `OnExpiry` with a
+            default decision.
+        runs: "client": clients execute the calls. The function's body is then `...` or `raise NotImplementedError`.
         client_timeout_s: seconds that a client may take. None: as long as the run may wait. Default: 600.
-        idempotent: True: a call may execute again after a crash.
-        timeout_s: seconds that one execution may take; then the model gets an error result. None: no bound.
-        loop: "asyncio": an async function that executes in the host's asyncio loop (`open_threaded_system`).
+        idempotent: True: after a crash, the call may execute again.
+        timeout_s: seconds that one execution may take; after that, the model gets an error result. None: no bound.
+        loop: "asyncio": the async function executes in the host's asyncio loop (`open_threaded_system`).
 
-    Raises: ToolDefinitionError, at once.
+    Raises: ToolDefinitionError, when the tool is declared.
     """
     if function is None:
         return partial(_from_function, name=name, description=description, **options)
@@ -146,9 +148,10 @@ def make_tool(
     function: Callable[[dict[str, Any], ToolContext[Any]], Any],
     **options: Unpack[ToolOptions],
 ) -> Tool:
-    """A tool from a JSON Schema and a function of plain arguments and context, for tools that are not Python functions
-    with type hints. The function, sync or async, returns what one declared with `tool` may. The options are those of
-    `tool`. Raises: ToolDefinitionError."""
+    """Makes a tool from a JSON Schema and a function of plain arguments and context, without type hints. The function,
+    sync or async, may return what one declared with `tool` may. The options are those of `tool`.
+
+    Raises: ToolDefinitionError."""
 
     check_options(options, _OPTIONS, f"tool {name}")
 
@@ -160,7 +163,7 @@ def make_tool(
 
 
 def client_tool(name: str, description: str, parameters: dict[str, Any], **options: Unpack[ToolOptions]) -> Tool:
-    """A tool that some client executes, from the JSON Schema of its arguments. The options are those of `tool`.
+    """Makes a tool that clients execute, from the JSON Schema of its arguments. The options are those of `tool`.
 
     Raises: ToolDefinitionError."""
 

@@ -1,7 +1,7 @@
-"""What a docstring says to a model: of the tool, and of each of its parameters. Pure.
+"""Reads the descriptions of a tool and its parameters from a docstring. Pure.
 
-Google's "Args:" sections, numpy's "Parameters", Sphinx's ":param x:". Only what these styles have in common is read,
-which takes fewer lines than a parser of all that a docstring may hold would take to be called.
+Supports Google's "Args:" sections, numpy's "Parameters" and Sphinx's ":param x:", but only what these styles have in
+common. That takes fewer lines than calling a complete docstring parser.
 """
 
 import re
@@ -16,18 +16,18 @@ _RULE = re.compile(r"-{3,}|={3,}")  # under numpy's headings
 _GOOGLE = re.compile(r"\*{0,2}(?P<names>\w+)\s*(?:\((?:[^()]|\([^()]*\))*\))?\s*:(?:\s+(?P<text>.*)|$)")
 _NUMPY = re.compile(r"(?P<names>\*{0,2}\w+(?:\s*,\s*\*{0,2}\w+)*)\s*(?::.*)?")
 _SPHINX = re.compile(r":(?:param|parameter|arg|argument|key)\s+(?:[^:]*\s)?\*{0,2}(?P<names>\w+)\s*:\s*(?P<text>.*)")
-_FIELD = re.compile(r":\w[^:]*:")  # of Sphinx: it ends the one before
+_FIELD = re.compile(r":\w[^:]*:")  # a Sphinx field; it ends the previous field
 
 
 def description_of(doc: str) -> str:
-    """A clean docstring's first paragraph, in one line; what it says of parameters is none of it."""
+    """Returns a clean docstring's first paragraph as one line, without sections and fields."""
     lines = doc.splitlines()
     ends = (at for at, line in enumerate(lines) if not line.strip() or _begins_section(lines, at) or _FIELD.match(line))
     return " ".join(line.strip() for line in lines[: next(ends, len(lines))])
 
 
 def parameter_descriptions(doc: str) -> dict[str, str]:
-    """What a clean docstring says of each parameter that it names, in one line each."""
+    """Returns a clean docstring's parameter descriptions by name, each as one line."""
     lines = doc.splitlines()
     found: dict[str, list[str]] = {}
     for at in range(len(lines)):
@@ -42,9 +42,9 @@ def parameter_descriptions(doc: str) -> dict[str, str]:
 
 
 def _read(lines: list[str], outer: int, entry: re.Pattern[str], found: dict[str, list[str]]) -> None:
-    """The entries of a section whose heading is indented by `outer`. Google's are indented further, numpy's are not."""
+    """Adds a section's entries to `found`. `outer`: the heading's indent; only Google's entries are indented more."""
     inner = outer if entry is _NUMPY else None
-    said: list[str] = []  # of the latest entry
+    said: list[str] = []  # the lines of the latest entry
     for at, line in enumerate(lines):
         if not line.strip():
             continue

@@ -1,4 +1,4 @@
-"""Values of other people's code as plain data. Pure; the bounds of a result are in `results.py`."""
+"""Encodes values of foreign code as plain data. Pure; the bounds of a result are in `results.py`."""
 
 import sys
 from collections.abc import Collection
@@ -11,21 +11,21 @@ from .pydantic_types import dump, is_pydantic
 
 __all__ = ["checked", "copied", "is_large", "plain"]
 
-LARGE = 2_000  # parts of a value that are checked and encoded within a few ms
+LARGE = 2_000  # parts; a value with fewer is checked and encoded within a few ms
 
 
 def plain(value: Any) -> Any:
-    """`value` as data of the value domain, shared with nobody: what msgspec or pydantic can encode.
+    """Returns a private copy of `value` as plain data of the value domain, encoded by msgspec or pydantic.
 
-    Raises: CodecError, with path, outside the domain; TypeError for a type that nobody can encode; what serializers and
-    properties of the value raise."""
+    Raises: CodecError, with path, outside the domain; TypeError for a type that neither can encode; what serializers
+    and properties of the value raise."""
     return checked(copied(value))
 
 
 def copied(value: Any) -> Any:
-    """`value` as plain data that is shared with nobody, not checked against the value domain yet. Raises: as `plain`.
+    """Returns a private copy of `value` as plain data, not checked against the value domain. Raises: as `plain`.
 
-    It takes a tenth of the time of `plain`.
+    Takes a tenth of the time of `plain`.
     """
     if type(value) is str:
         return value
@@ -38,14 +38,14 @@ def copied(value: Any) -> Any:
 
 
 def checked(data: Any) -> Any:
-    """The data itself. Raises: InvalidValue, with path, outside the value domain."""
+    """Checks data against the value domain, and returns it. Raises: InvalidValue, with path."""
     check_value(data)
     return data
 
 
 def is_large(value: Any) -> bool:
-    """Whether a value has `LARGE` parts or more, as far as a look at so many of them tells."""
-    if type(value) is str:  # encoding text takes little time, however long it is
+    """Whether a value has `LARGE` parts or more. Looks at no more than `LARGE` of them."""
+    if type(value) is str:  # encoding even a long text takes little time
         return False
     left, stack = LARGE, [value]
     while stack and left > 0:
@@ -73,8 +73,8 @@ def _parts(value: Any) -> Collection[Any]:
 
 
 def _undressed(value: Any) -> Any:
-    """The value with pydantic's own encoding of what is pydantic's, also in containers: msgspec would take pydantic's
-    dataclasses for plain ones, and what they exclude would be shown."""
+    """Returns the value with pydantic's types, also in containers, encoded by pydantic: msgspec would encode pydantic's
+    dataclasses as plain ones, with the fields that they exclude."""
     kind = cast(Any, type(value))
     if kind is dict:
         return {key: _undressed(item) for key, item in value.items()}
@@ -84,7 +84,7 @@ def _undressed(value: Any) -> Any:
 
 
 def _encode(value: Any) -> Any:
-    """What msgspec does not know: pydantic's types within its own, and subclasses of text and numbers."""
+    """Encodes what msgspec can't: pydantic's types inside msgspec's, and subclasses of text and numbers."""
     if is_pydantic(cast(Any, type(value))):
         return dump(value)
     if isinstance(value, str):

@@ -1,4 +1,4 @@
-"""The errors that a tool's author meets; `protocol/errors.py` draws them. What goes wrong in a call is its outcome, no
+"""The errors for a tool's author; `protocol/errors.py` has the whole tree. A failed call is an outcome, not an
 exception."""
 
 from typing import Any
@@ -9,18 +9,18 @@ __all__ = ["ToolCallOver", "ToolDefinitionError", "ToolError"]
 
 
 class ToolDefinitionError(ProgramError, TypeError):
-    """A tool is declared in a way that can't work; the message names the tool and the parameter or option."""
+    """A tool's declaration is invalid; the message names the tool and the parameter or option."""
 
 
 class ToolError(ProgramError):
-    """Raised by a tool on purpose: the model gets the message alone, as an error result. Nothing is logged."""
+    """Raised by a tool on purpose: the model gets the message as an error result, and nothing is logged."""
 
     def __init__(self, message: str, details: Any = None) -> None:
         super().__init__(message)
-        self.details = details  # for programs; of the value domain
+        self.details = details  # for programs, not the model; plain data of the value domain
 
 
 class ToolCallOver(ProgramError, RuntimeError):
-    """A tool wanted to show progress of a call that is over: it was cancelled or timed out, or it has returned.
+    """A tool called `update` after its call was over: cancelled, timed out, or returned.
 
-    It can publish nothing any more; let the error end the thread or task that it is raised in."""
+    Don't catch it: it should end the tool's thread or task, which can publish nothing any more."""

@@ -1,4 +1,4 @@
-"""One call of a tool, carried out. When to call is the run's business; what becomes of its result, `results.py`'s."""
+"""Executes one call of a tool. The run decides when; `results.py` turns values and errors into outcomes."""
 
 import inspect
 import logging
@@ -34,16 +34,16 @@ async def execute(
     threads: Threads | None = None,
     host_loop: HostLoop | None = None,
 ) -> ToolOutcome:
-    """Carry out one call, with arguments and decision that are valid under the tool's schemas.
+    """Executes one call and returns its outcome. Arguments and decision must be valid under the tool's schemas.
 
-    Whatever goes wrong is an outcome with `is_error`: whatever the tool raises, `SystemExit` and its like among it
-    (logged, with the call's id, but for a `ToolError`), `timeout_s`, a result outside the value domain or above
-    `max_result_bytes` (of content and details, as JSON). So is a decision that says no to an `approval`, or none where
-    the tool needs one: then nothing is executed. What passes is trio's own cancellation and Ctrl-C.
+    Every failure is an outcome with `is_error`: any exception of the tool, even `SystemExit` (logged with the call's
+    id, except a `ToolError`), a timeout, and a result outside the value domain or above `max_result_bytes` (content and
+    details, as JSON). A declined `approval`, or a missing decision, is one too; then nothing is executed. Raises only
+    trio's own cancellation and Ctrl-C.
 
-    A sync function runs in one of `threads`; `timeout_s` begins when its thread does. Cancellation and timeout don't
-    wait for the thread: it is left behind. A function for asyncio runs in `host_loop`; they wait until it has ended.
-    Once this returns or raises, the tool's context can publish nothing.
+    A sync function runs in one of `threads`; `timeout_s` begins when its thread does. Cancellation and timeout leave
+    the thread behind. A function for asyncio runs in `host_loop`; cancellation and timeout wait until it has ended.
+    Once this returns or raises, the tool's context can't publish any more.
     """
     refused = refusal(tool, decision)
     if refused is not None:
@@ -75,7 +75,7 @@ async def execute(
 def _bound(
     tool: Tool, arguments: dict[str, Any], decision: Any, context: ToolContext
 ) -> Callable[[], Any] | ToolOutcome:
-    """The call of the tool's function; or what comes of arguments that it does not take."""
+    """Returns the bound call of the tool's function; an error outcome if its types refuse the arguments."""
     try:
         if decision is not None:
             context = msgspec.structs.replace(context, decision=tool.decode_decision(decision))
@@ -107,12 +107,12 @@ async def _in_thread(
 async def _outcome(
     call: Callable[[], Any], context: ToolContext[Any], max_result_bytes: int, threads: Threads
 ) -> ToolOutcome:
-    """What comes of the call, as an outcome. Only what is ours to raise is raised."""
+    """Makes the call, and returns its outcome. Raises only trio's own cancellation and Ctrl-C."""
     name, call_id = context.tool_name, context.tool_call_id
     task = trio.lowlevel.current_task()
     try:
         value = call()
-        while inspect.isawaitable(value):  # more than once: a sync wrapper around an async function gives one later
+        while inspect.isawaitable(value):  # a loop, as an awaited value may be awaitable too
             value = await value
     except NotStarted as refused:
         return failed(f"{name} was not started: {refused}")

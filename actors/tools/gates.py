@@ -1,4 +1,4 @@
-"""The gate of a tool: the plain yes or no of `approval`, and whether one call waits for a decision. Fails closed."""
+"""The gate of a tool: whether a call waits for a decision, and whether the decision lets it execute. Fails closed."""
 
 import inspect
 import logging
@@ -29,10 +29,10 @@ APPROVAL: dict[str, Any] = {
 
 
 def gate_of(tool: Tool, arguments: dict[str, Any]) -> bool:
-    """Return whether a call with these (valid) arguments waits for a decision.
+    """Returns whether a call with these valid arguments waits for a decision.
 
-    A tool's `decision_when`, or the function that it has as `approval`, says so from a copy of them. Anything that it
-    gives but a bool, and anything that it raises, is a yes, and logged.
+    The tool's `decision_when`, or the function given as `approval`, decides this from a copy of the arguments. If it
+    returns anything but a bool, or raises, the call waits and an error is logged.
 
     Raises: KeyboardInterrupt, from Ctrl-C."""
     if tool.decision_when is None:
@@ -41,21 +41,24 @@ def gate_of(tool: Tool, arguments: dict[str, Any]) -> bool:
         asks: Any = tool.decision_when(msgspec.to_builtins(arguments))
     except BaseException as raised:  # noqa: ASYNC103  # it is not awaited
         error = foreign_error(raised, f"tool {tool.spec.name}", _log)
-        _log.error("whether tool %s asks for a decision: it raised, so it asks", tool.spec.name, exc_info=error)
+        text = "tool %s: the function that says which calls wait for a decision raised, so this call waits"
+        _log.error(text, tool.spec.name, exc_info=error)
         return True  # noqa: ASYNC104
     if type(asks) is bool:
         return asks
     if inspect.iscoroutine(asks):
         asks.close()
     kind = type(cast(object, asks)).__name__
-    _log.error("whether tool %s asks for a decision: it gave no bool but %s, so it asks", tool.spec.name, kind)
+    text = "tool %s: the function that says which calls wait for a decision returned %s, not a bool, so this call waits"
+    _log.error(text, tool.spec.name, kind)
     return True
 
 
 def refusal(tool: Tool, decision: Any) -> str | None:
-    """Return why a call must not execute with this decision (None: it was not gated), in words for the model.
+    """Returns why a call must not execute with this decision, as text for the model; None if it may.
 
-    Whoever decides what executes has seen to it already; this is the last lock before the effect."""
+    `decision`: None for a call that was not gated. The machine has checked this already; this is the last check before
+    the effect."""
     spec = tool.spec
     if decision is None and tool.decision_when is None and spec.decision is not None:
         if compile_schema(spec.decision).validate(None):
@@ -69,8 +72,8 @@ def refusal(tool: Tool, decision: Any) -> str | None:
 
 
 def type_fault(tool: Tool, arguments: dict[str, Any], decision: Any) -> tuple[str, str] | None:
-    """Return why the function's own types refuse what is valid under the schemas, as a JSON pointer below a decision's
-    params and what was expected there; None if they take it. The function isn't called.
+    """Returns why the function's types refuse values that are valid under the schemas, as a JSON pointer into the
+    decision's params and what was expected there; None if they accept the values. Does not call the function.
 
     Raises: KeyboardInterrupt, from Ctrl-C."""
     path = ""
@@ -89,5 +92,5 @@ def type_fault(tool: Tool, arguments: dict[str, Any], decision: Any) -> tuple[st
 
 
 async def _nowhere(partial: Any) -> None:
-    """Where the progress of a call goes that is bound but not made."""
+    """Drops progress: this call is bound, but never made."""
     await trio.lowlevel.checkpoint()

@@ -10,12 +10,12 @@ class HostLoop(Protocol):
     """An asyncio loop in another thread. Its methods are called on the system's thread."""
 
     async def run(self, function: Callable[[], Any]) -> Any:
-        """Call the function in the asyncio loop, await what it returns, and return the result.
+        """Calls the function in the asyncio loop, awaits what it returns, and returns the result.
 
-        Cancelled, it cancels the asyncio task and returns once that has ended. Raises: what the function raises.
+        If cancelled, cancels the asyncio task and waits until it has ended. Raises: what the function raises.
         """
         ...
 
     def carried(self, publish: Callable[[Any], Awaitable[None]]) -> Callable[[Any], Awaitable[None]]:
-        """Return a function to be awaited in the asyncio loop, that awaits `publish` on the system's thread."""
+        """Returns a version of `publish` for the asyncio loop, which awaits `publish` on the system's thread."""
         ...

@@ -1,6 +1,6 @@
-"""pydantic's types, where the program has imported pydantic. It is never imported here first: without it none exist.
+"""Handles pydantic's types, if the program has imported pydantic. This module never imports it.
 
-What is pydantic's is left to pydantic: its schemas, its validation, its encoding.
+Schemas, validation and encoding of these types are left to pydantic.
 """
 
 import dataclasses
@@ -20,13 +20,13 @@ Decode = Callable[[Any], Any]
 
 
 def _pydantic() -> Any:
-    """The module, version 2 or newer; None where nobody has imported it."""
+    """Returns the pydantic module, version 2 or newer; None if the program has not imported it."""
     module = sys.modules.get("pydantic")
     return module if "TypeAdapter" in getattr(module, "__all__", ()) else None
 
 
 def is_pydantic(kind: Any) -> bool:
-    """Whether a class is a model or dataclass of pydantic's, or has told pydantic how to deal with it."""
+    """Whether a class is a model or dataclass of pydantic, or defines its own schema for pydantic."""
     if not isinstance(kind, type) or _pydantic() is None:
         return False
     return hasattr(kind, "__get_pydantic_core_schema__") or "__pydantic_validator__" in vars(kind)
@@ -34,12 +34,12 @@ def is_pydantic(kind: Any) -> bool:
 
 def is_field(value: Any) -> bool:
     """Whether a parameter's default is a `pydantic.Field`."""
-    fields: Any = sys.modules.get("pydantic.fields")  # pydantic loads its parts when they are wanted
+    fields: Any = sys.modules.get("pydantic.fields")  # pydantic loads its submodules lazily
     return _pydantic() is not None and fields is not None and isinstance(value, fields.FieldInfo)
 
 
 def is_known_metadata(value: Any) -> bool:
-    """Whether pydantic does what this means in an `Annotated`. (What it doesn't know, it passes over.)"""
+    """Whether pydantic supports this metadata in an `Annotated`. (It ignores metadata that it doesn't know.)"""
     if _pydantic() is None:
         return False
     hooks = ("__get_pydantic_core_schema__", "__get_pydantic_json_schema__")
@@ -54,12 +54,12 @@ def is_known_metadata(value: Any) -> bool:
 
 
 def adapted(kind: Any) -> tuple[dict[str, Any], Decode]:
-    """The JSON Schema of a type, and what makes its values of plain ones. Raises: what pydantic raises."""
+    """Returns a type's JSON Schema, and the function that decodes plain values. Raises: what pydantic raises."""
     adapter = _pydantic().TypeAdapter(kind)
 
     def decode(value: Any) -> Any:
         try:
-            return adapter.validate_json(to_json(value))  # as JSON: a strict model takes a date's text
+            return adapter.validate_json(to_json(value))  # as JSON, since a strict model then accepts a date as text
         except _pydantic().ValidationError as error:
             raise ValueError(_words(error)) from error
 
@@ -67,16 +67,16 @@ def adapted(kind: Any) -> tuple[dict[str, Any], Decode]:
 
 
 def arguments(fields: Iterable[tuple[str, Any] | tuple[str, Any, Any]]) -> tuple[dict[str, Any], Decode]:
-    """The JSON Schema of an object with these members (name, type, default), and what makes keyword arguments of one.
-    Raises: what pydantic raises."""
+    """Returns the JSON Schema of an object with these members (name, type, default), and the function that decodes it
+    to keyword arguments. Raises: what pydantic raises."""
     field = _pydantic().Field
     members: list[Any] = []
     for name, kind, *default in fields:
         if default and not is_field(default[0]):
-            default = [field(default=default[0])]  # so that pydantic copies it for each call
+            default = [field(default=default[0])]  # makes pydantic copy the default for each call
         members.append((name, kind, *default))
     names = [member[0] for member in members]
-    # A dataclass, not a model: in a model many a name is taken, and none may begin with an underscore.
+    # A dataclass, not a model: a model reserves many names, and allows none that begins with an underscore.
     kind = dataclasses.make_dataclass("Arguments", members, kw_only=True)
     kind.__pydantic_config__ = {"extra": "forbid"}  # pyright: ignore[reportAttributeAccessIssue]
     schema, decode = adapted(kind)
@@ -89,7 +89,7 @@ def arguments(fields: Iterable[tuple[str, Any] | tuple[str, Any, Any]]) -> tuple
 
 
 def dump(value: Any) -> Any:
-    """A value of pydantic's as plain data, as pydantic writes it into JSON. Raises: what serializers raise."""
+    """Returns a pydantic value as plain data, as in its JSON. Raises: what its serializers raise."""
     model_dump = getattr(value, "model_dump", None)
     if inspect.ismethod(model_dump):
         return model_dump(mode="json")

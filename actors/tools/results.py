@@ -1,6 +1,6 @@
-"""What comes of a call: what a tool returned or raised, as an outcome that can be stored. Pure but for the log.
+"""Turns what a tool returned or raised into an outcome that can be stored. Pure, except for the log.
 
-A tool that has executed may not be told of as if it had not: what can't be carried of its result is said beside that.
+If a result can't be stored, the outcome still says that the tool was executed.
 """
 
 import logging
@@ -18,16 +18,16 @@ from .errors import ToolError
 
 __all__ = ["ResultTooLarge", "ToolOutcome", "carried", "failed", "raised", "returned", "returned_copy", "taken"]
 
-MAX_ERROR_CHARS = 4000  # of an exception's message, towards the model
-MAX_CHAR_BYTES = 6  # of a character, as JSON
-TEXT_BYTES = 100  # of a result that is one block of text, beside its text
-MAX_PATH_CHARS = 200  # to what can't be carried
+MAX_ERROR_CHARS = 4000  # of an exception's message that the model gets
+MAX_CHAR_BYTES = 6  # the most that one character takes as JSON
+TEXT_BYTES = 100  # the JSON of a result of one text block, without its text
+MAX_PATH_CHARS = 200  # of the path to a value that can't be stored
 
 _log = logging.getLogger("adjourn.tools")
 
 
 class ToolOutcome(NamedTuple):
-    """What came of a call."""
+    """The outcome of a call."""
 
     content: tuple[UserBlock, ...]  # for the model
     details: Any  # for programs; plain data
@@ -35,21 +35,21 @@ class ToolOutcome(NamedTuple):
 
     @property
     def text(self) -> str:
-        """All its text blocks, joined."""
+        """The texts of all text blocks, joined."""
         return text_of(self.content)
 
 
 class ResultTooLarge(CodecError):
-    """Content and details of a result take more bytes, as JSON, than a run allows."""
+    """A result's content and details take more bytes of JSON than the run allows."""
 
 
 def failed(message: str) -> ToolOutcome:
-    """An error result that says this to the model, at most `MAX_ERROR_CHARS` of it."""
+    """Returns an error result with this message, cut to `MAX_ERROR_CHARS`, for the model."""
     return ToolOutcome((Text(text=message[:MAX_ERROR_CHARS].encode("utf-8", "replace").decode()),), None, True)
 
 
 def returned(value: Any, tool_name: str, max_result_bytes: int) -> ToolOutcome:
-    """What a tool returned; where that can't be carried, an error that says so, and that the tool was executed."""
+    """Returns the outcome of a value that a tool returned; an error outcome if it can't be stored."""
     try:
         if type(value) is str and len(value) * MAX_CHAR_BYTES + TEXT_BYTES <= max_result_bytes:
             check_value(value)
@@ -60,8 +60,8 @@ def returned(value: Any, tool_name: str, max_result_bytes: int) -> ToolOutcome:
 
 
 def taken(value: Any, tool_name: str) -> Any:
-    """What a tool returned, for `returned_copy`: its data is shared with nobody any more. A `ToolOutcome`, an error,
-    where it can't be copied. On the loop's thread, because it calls the value's own code."""
+    """Returns a private copy of what a tool returned, for `returned_copy`; an error outcome if it can't be copied. Must
+    be called on the loop's thread, because it calls the value's own code."""
     try:
         if isinstance(value, ToolOutput):
             return ToolOutput(content=tuple(value.content), details=_details(value.details, copied))
@@ -71,7 +71,7 @@ def taken(value: Any, tool_name: str) -> Any:
 
 
 def returned_copy(value: Any, tool_name: str, max_result_bytes: int) -> ToolOutcome:
-    """The same as `returned`, of what `taken` gave. On any thread."""
+    """Returns the outcome of a copy that `taken` made, as `returned` does. May be called on any thread."""
     try:
         return _outcome(value, checked, max_result_bytes)
     except BaseException as error:  # noqa: ASYNC103  # nothing is awaited
@@ -84,7 +84,7 @@ def _not_carried(error: BaseException, tool_name: str) -> ToolOutcome:
 
 
 def raised(error: BaseException, tool_name: str, call_id: str, max_result_bytes: int) -> ToolOutcome:
-    """What a tool raised. But for a `ToolError` it is logged, with its traceback."""
+    """Returns the error outcome for what a tool raised. Logs it with its traceback, unless it is a `ToolError`."""
     if not isinstance(error, ToolError):
         _log.error("tool %s raised (call %s)", tool_name, call_id, exc_info=error)
         return failed(error_text(error))
@@ -100,7 +100,7 @@ def raised(error: BaseException, tool_name: str, call_id: str, max_result_bytes:
 
 
 def carried(outcome: ToolOutcome, max_result_bytes: int) -> ToolOutcome:
-    """Somebody else's outcome as it is stored, under the bounds of a tool's own.
+    """Returns a middleware's outcome as it is stored, under the same bounds as a tool's.
 
     Raises: CodecError, TypeError for what can't be stored; ResultTooLarge, a CodecError.
     """
@@ -122,13 +122,13 @@ def _outcome(value: Any, as_data: Callable[[Any], Any], max_result_bytes: int) -
 
 
 def _outcome_of_data(data: Any, max_result_bytes: int) -> ToolOutcome:
-    """The outcome of data that is checked and shared with nobody: encoded once, for the model and for programs."""
+    """Returns the outcome of checked, private data, encoded once for the model and for programs."""
     if type(data) is str:
         content, details, encoded = (Text(text=data),), None, None
     else:
         encoded = to_json(data)
         with paused_collector():
-            content, details = (Text(text=encoded.decode()),), from_json(encoded, Any)  # tuples have become lists
+            content, details = (Text(text=encoded.decode()),), from_json(encoded, Any)  # turns tuples into lists
     stored = to_json(ToolOutput(content=content, details=encoded and msgspec.Raw(encoded)))
     _check_size(len(stored), max_result_bytes)
     return ToolOutcome(content, details, False)
@@ -147,8 +147,7 @@ def _details(value: Any, as_data: Callable[[Any], Any]) -> Any:
 
 
 def _checked(output: ToolOutput, max_result_bytes: int, is_error: bool = False) -> ToolOutcome:
-    # Through JSON and back: what is measured is what is stored, blocks are what they say, and nothing is shared with
-    # the tool any more.
+    # Through JSON and back: measures what is stored, checks the blocks, and shares nothing with the tool.
     try:
         encoded = to_json(output)
     except CodecError:

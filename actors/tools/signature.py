@@ -1,4 +1,4 @@
-"""What a function takes, read from its type hints and its docstring. Pure: nothing here calls a tool."""
+"""Reads a tool's parameters from its function's type hints and docstring. Pure: calls no tool."""
 
 import functools
 import inspect
@@ -19,20 +19,20 @@ __all__ = ["Signature", "signature_of"]
 
 @dataclass(frozen=True, slots=True)
 class Signature:
-    """What a function takes: the model's arguments, and the parameters that are not the model's."""
+    """A function's parameters: those that the model fills in, and those that the runtime does."""
 
     description: str  # of the function
     schema: dict[str, Any]  # JSON Schema of the arguments: an object
     decode: Callable[[Any], dict[str, Any]]  # arguments to keyword arguments
     context: str | None  # the parameter that takes the context
-    deps: Any  # the type of dependencies that the context is to bring; None: none
+    deps: Any  # the type of dependencies that the context must have; None: none
     decision: str | None  # the parameter that takes the decision
-    returns: Any  # its return annotation; Any where it has none
+    returns: Any  # the return annotation; Any if there is none
 
 
 def signature_of(function: Callable[..., Any], where: str, *, takes_decision: bool) -> Signature:
-    """What `function` takes, from its type hints. A parameter annotated with `ToolContext` and, where it
-    `takes_decision`, one named `decision` are not the model's.
+    """Returns the signature of `function`, read from its type hints. The model does not see a parameter annotated
+    `ToolContext` nor, with `takes_decision`, one named `decision`.
 
     Raises: ToolDefinitionError, beginning with `where`."""
     try:
@@ -74,7 +74,7 @@ def _check_kind(parameter: inspect.Parameter, where: str) -> None:
 
 
 def _context_in(annotation: Any) -> Any:
-    """The `ToolContext`, or `ToolContext[...]`, in an annotation, also beside a None; None where there is none."""
+    """Returns the `ToolContext` or `ToolContext[...]` in an annotation, also in an optional one; None if none."""
     origin = typing.get_origin(annotation)
     if origin is typing.Annotated:
         return _context_in(annotation.__origin__)
@@ -99,12 +99,12 @@ def _field(parameter: inspect.Parameter, where: str) -> Member:
     field: Member = (parameter.name, parameter.annotation)
     if parameter.default is not parameter.empty:
         field = (parameter.name, parameter.annotation, parameter.default)
-    arguments_codec([field], where)  # alone, so that the message can name it
+    arguments_codec([field], where)  # one parameter alone, so that the error names it
     return field
 
 
 def _described(schema: dict[str, Any], fields: list[Member], docs: dict[str, str]) -> dict[str, Any]:
-    """The schema with descriptions where the types had none: from the annotation itself, else from the docstring."""
+    """Returns the schema with missing descriptions added, from the annotation or else the docstring."""
     properties = dict(schema["properties"])
     for name, annotation, *_ in fields:
         text = description_in(annotation) or docs.get(name)

@@ -1,7 +1,7 @@
-"""The worker threads that blocking tools execute in: their places, and those that were left behind.
+"""The worker threads for blocking tools: their number at once, and the threads left behind.
 
-A thread can't be stopped from outside. A call that is cancelled or timed out leaves its thread behind: that gives its
-place to the next call, is logged and counted until it ends, and only so many may be there at once.
+A thread can't be stopped from outside. A call that is cancelled or timed out leaves its thread behind, and frees its
+place for the next call. Threads left behind are logged and counted until they end, and their number is bounded.
 """
 
 import logging
@@ -19,19 +19,19 @@ from .errors import ToolCallOver
 __all__ = ["MAX_LEFT_BEHIND", "NotStarted", "RaisedInThread", "ThreadCall", "Threads"]
 
 MAX_LEFT_BEHIND = 64  # threads
-MAX_UNSTARTED = 1000  # ids of calls given up before they began, kept until somebody asks for them
+MAX_UNSTARTED = 1000  # ids of calls that were given up before they began, kept for `take_unstarted`
 
 _log = logging.getLogger("adjourn.tools")
 T = TypeVar("T")
 
 
 class NotStarted(ProgramError):
-    """A blocking call was refused before its function began; the message says why, in words for the model."""
+    """A blocking call was refused before its function began; the message tells the model why."""
 
 
 class RaisedInThread(ProgramError):
-    """A function raised what is no `Exception` in its thread. On the trio thread that would look like trio's own
-    cancellation or like Ctrl-C, so it comes wrapped; `error` is what was raised."""
+    """A function raised something that is no `Exception` in its thread. On the trio thread, that could be confused with
+    trio's cancellation or Ctrl-C, so it is wrapped; `error` is what was raised."""
 
     def __init__(self, error: BaseException) -> None:
         super().__init__(error_text(error))
@@ -45,24 +45,24 @@ class ThreadCall:
 
     def __init__(self, function: Callable[[], Any], call_id: str, tool_name: str) -> None:
         self.function, self.call_id, self.tool_name = function, call_id, tool_name
-        self.was_given_up = False  # before it began: it never will
-        self.has_ended = False  # the function, in its thread
-        self.begun_at = 0.0  # on trio's clock: when it got its place
+        self.was_given_up = False  # before the function began, so it never begins
+        self.has_ended = False  # whether the function has ended
+        self.begun_at = 0.0  # when the limiter admitted the call, on trio's clock
         self.threads: Threads
-        self._claim = threading.Lock()  # whoever gets it first, its thread or who gives it up, has decided
+        self._claim = threading.Lock()  # taken once: by the thread to begin, or by `give_up` to prevent that
 
     @property
     def has_begun(self) -> bool:
-        """Whether the function has begun, in its thread. Asked on the trio thread."""
+        """Whether the function has begun in its thread. To be read on the trio thread."""
         return self._claim.locked() and not self.was_given_up
 
     def give_up(self) -> bool:
-        """Keep the function from beginning, on the trio thread. False when it has begun already."""
+        """Prevents the function from beginning; called on the trio thread. False: it has begun already."""
         self.was_given_up = self._claim.acquire(blocking=False)
         return self.was_given_up
 
     def work(self) -> tuple[Any, BaseException | None] | None:
-        """Call the function, in the thread: what it returned and what it raised. None when it was given up."""
+        """Calls the function, in the thread. Returns its value and its error; None if the call was given up."""
         if not self._claim.acquire(blocking=False):
             return None
         try:
@@ -76,15 +76,15 @@ class ThreadCall:
             self.has_ended = True
 
     def _tell_late(self, error: BaseException) -> None:
-        if not isinstance(error, trio.Cancelled | ToolCallOver):  # that is how a thread is asked to end
+        if not isinstance(error, trio.Cancelled | ToolCallOver):  # these two ask a thread to end
             text = "tool %s (call %s) raised in the thread that it was left behind in"
             _log.error(text, self.tool_name, self.call_id, exc_info=error)
 
-    # What trio takes for the limiter of this call's thread: the place was got before, and trio says here when the
-    # thread is over, also when nobody waits for it any more.
+    # trio gets this object as the thread's limiter. The real limiter has admitted the call before; here trio reports
+    # the thread's end, even if the call was left behind.
 
     async def acquire_on_behalf_of(self, borrower: object) -> None:  # noqa: ASYNC910
-        """Nothing: see above."""
+        """Does nothing: the real limiter has admitted the call already."""
 
     def release_on_behalf_of(self, borrower: object) -> None:
         """Called on the trio thread when the thread is over."""
@@ -92,10 +92,10 @@ class ThreadCall:
 
 
 class Threads:
-    """Worker threads for blocking tools, as many at once as `limiter` has tokens; further calls wait for a free one.
+    """Worker threads for blocking tools, as many at once as `limiter` has tokens; further calls wait for a token.
 
-    `friendly` opens a context manager that a caller stays in while its thread works: a busy loop needs one, or the
-    thread hardly ever gets Python's global lock. While `max_left_behind` threads are left behind no call is started.
+    `friendly` returns a context manager that is entered while a thread works: without one, a busy loop hardly ever lets
+    a thread get Python's global lock. While `max_left_behind` threads are left behind, no call is started.
     """
 
     def __init__(
@@ -109,18 +109,18 @@ class Threads:
         self._friendly = friendly
         self._max_left_behind = max_left_behind
         self._calls: set[ThreadCall] = set()  # waiting, working or left behind
-        self.left_behind: set[ThreadCall] = set()  # their thread goes on, nobody waits for it; threads read it
+        self.left_behind: set[ThreadCall] = set()  # calls whose thread works on unattended; threads read this set
         self._unstarted: dict[str, None] = {}
         self._changed = trio.Event()
 
     async def run(self, call: ThreadCall, *, on_start: Callable[[], None] | None = None) -> Any:
-        """Run the call in a worker thread and return what its function returns.
+        """Runs the call in a worker thread, and returns what its function returns.
 
-        `on_start` is called when the call has got its place and the thread is about to begin. Cancelled before the
-        function has begun, the call never begins, and `take_unstarted` tells. Cancelled later, its thread is left
-        behind: it goes on alone, without its place, and `calls` has it until it ends.
+        `on_start` is called when the limiter has admitted the call and the thread is about to begin. If cancelled
+        before the function begins, it never does, and `take_unstarted` returns the call. If cancelled later, the thread
+        is left behind: it works on, holds no token any more, and stays in `calls` until it ends.
 
-        Raises: what the function raises (`RaisedInThread` around what is no `Exception`); NotStarted.
+        Raises: what the function raises (`RaisedInThread` if that is no `Exception`); NotStarted.
         """
         self._check_left_behind(call)
         call.threads = self
@@ -136,9 +136,10 @@ class Threads:
             raise
 
     async def compute(self, work: Callable[[], T]) -> T:
-        """Return what `work` returns, computed in a thread of its own: what takes long and is our own code.
+        """Returns what `work` returns, computed in an extra thread. For long work of our own code.
 
-        It counts as no call, waits for no place, and is not cancelled: the tool has executed, its result must be kept.
+        It needs no token and is not in `calls`. It ignores cancellation: the tool has executed, so its result must be
+        kept.
         """
         with trio.CancelScope(shield=True), self._friendly():
             return await trio.to_thread.run_sync(work, limiter=trio.CapacityLimiter(1))
@@ -154,7 +155,7 @@ class Threads:
                 ended = await trio.to_thread.run_sync(
                     call.work, thread_name=f"tool {call.tool_name}", abandon_on_cancel=True, limiter=cast(Any, call)
                 )
-            except RuntimeError as error:  # the system has no thread left; what the function raises comes in `ended`
+            except RuntimeError as error:  # the machine has no thread left; the function's own errors are in `ended`
                 raise NotStarted(f"no thread could be started: {error}") from error
         assert ended is not None
         value, error = ended
@@ -172,7 +173,7 @@ class Threads:
         raise NotStarted(f"{count} blocking tools that were cancelled or timed out still run, and no more may be left")
 
     def _leave(self, call: ThreadCall) -> None:
-        """After a call that gave no value: was it ever begun, and does its thread go on?"""
+        """Gives up a call that ended without a value, or notes that its thread is left behind."""
         if call.give_up():
             self._calls.discard(call)
             self._unstarted[call.call_id] = None
@@ -203,16 +204,16 @@ class Threads:
 
     @property
     def calls(self) -> frozenset[str]:
-        """The ids of the calls whose function is in a thread at this moment, left behind or not."""
+        """The ids of the calls whose function is executing in a thread, left behind or not."""
         return frozenset([call.call_id for call in self._calls if call.has_begun and not call.has_ended])
 
     async def wait_without(self, calls: Set[str]) -> None:
-        """Wait until none of these calls is in a thread. Not a checkpoint when none is."""
+        """Waits until none of these calls is in a thread. No checkpoint if none is."""
         while not self.calls.isdisjoint(calls):
             await self._changed.wait()
 
     def take_unstarted(self, calls: Set[str]) -> frozenset[str]:
-        """Return which of these calls were given up before their function began, each once: nothing came of them."""
+        """Returns, and removes, those of these calls that were given up before their function began."""
         found = frozenset(calls & self._unstarted.keys())
         for call_id in found:
             del self._unstarted[call_id]
