@@ -1,4 +1,4 @@
-"""What a user declares: an agent, immutable and checked. It holds no state of any run."""
+"""The agent that a user declares: immutable, checked, and without the state of any run."""
 
 import hashlib
 import math
@@ -26,29 +26,29 @@ __all__ = ["Agent"]
 @names_options
 @dataclass(frozen=True, eq=False)
 class Agent:
-    """What to run: a model, what it is told, the tools that it may call, and the bounds of a run.
+    """Declares what to run: a model with its instructions, the tools that it may call, and the limits of a run.
 
     Args:
-        name: 1 to 64 letters, digits, _ and -. Runs find their agent by it, also after a restart.
-        model: a model, or what `find_model` takes: "PROVIDER:NAME", a `ModelDescriptor`.
-        instructions: the system prompt. Or a function of a run's metadata that returns it, sync or async, on trio's
-            loop: it is called once, when the run begins, and its text is recorded. A start that is repeated with the
-            same run id may call it again; that text is dropped. Where it raises, the run doesn't begin: InternalError.
-        tools: what the model may call. Kept as a tuple.
-        limits: the bounds of each run.
-        options: how the model is asked.
-        middleware: what stands around model and tool calls; the first stands outermost. Kept as a tuple.
+        name: 1 to 64 letters, digits, _ and -. Runs find their agent by this name, also after a restart.
+        model: a model, or what `find_model` accepts: "PROVIDER:NAME" or a `ModelDescriptor`.
+        instructions: the system prompt; or a sync or async function that returns it for a run's metadata. The function
+            is called once, on trio's loop, when the run begins; its text is recorded. A repeated start with the same
+            run id may call it again, and ignores the text. If it raises, the run doesn't begin: InternalError.
+        tools: the tools that the model may call. Kept as a tuple.
+        limits: the limits of each run.
+        options: the options of model calls.
+        middleware: called around model and tool calls, the first one outermost. Kept as a tuple.
         description: for people who choose an agent.
-        deps: a function of a run's metadata, sync or async, on trio's loop, that makes what tools depend on. Tools with
-            a parameter `ToolContext[Shop]` find the result in `context.deps`. It is called when the first of them
-            executes in a run, and again after the run was out of memory; nothing of it is recorded. Where it raises,
-            that tool call gets an error result, and the run goes on.
+        deps: a sync or async function of a run's metadata, called on trio's loop, that makes the tools' dependencies.
+            Tools with a parameter `ToolContext[Shop]` get its result as `context.deps`. It is called when the first of
+            them executes in a run, and again after the run was out of memory; its result is never recorded. If it
+            raises, the tool call gets an error result, and the run continues.
 
     Attributes:
         language_model: the model that `model` names.
-        spec_digest: SHA-256 of what a run records of the agent, hex.
+        spec_digest: SHA-256 of the spec that a run records, hex.
 
-    Raises: TypeError, ValueError, with a sentence that names the agent and the argument.
+    Raises: TypeError, ValueError; the message names the agent and the argument.
     """
 
     _: KW_ONLY
@@ -67,7 +67,7 @@ class Agent:
     _tools: dict[str, Tool] = field(init=False, repr=False)
     _run_alone: ClassVar[
         Callable[..., Snapshot]
-    ]  # `runtime/alone.py` puts itself here: an agent knows nothing of what runs it
+    ]  # set by `runtime/alone.py`, because an agent may not import the runtime
 
     def __post_init__(self) -> None:
         for argument in ("name", "description"):
@@ -89,12 +89,12 @@ class Agent:
         object.__setattr__(self, "spec_digest", digest)
 
     def spec(self) -> Spec:
-        """What a run records of the agent when it begins; the same object each time. Instructions that a function makes
-        are empty here. No headers: they hold secrets."""
+        """Returns the spec that a run records when it begins; the same object each time. If a function makes the
+        instructions, they are empty here. The spec has no headers, as they hold secrets."""
         return self._spec
 
     def spec_with(self, options: ModelOptions) -> tuple[Spec, str]:
-        """What a run with these options records of the agent, and the digest of that, hex."""
+        """Returns the spec that a run with these options records, and its SHA-256 as hex."""
         spec = Spec(
             agent=self.name,
             model=msgspec.structs.replace(self.language_model.descriptor, headers=None),
@@ -103,11 +103,11 @@ class Agent:
             limits=self.limits,
             options=msgspec.structs.replace(options, headers=None),
         )
-        source = b"" if isinstance(self.instructions, str) else b"+function"  # "" and a function are not the same
+        source = b"" if isinstance(self.instructions, str) else b"+function"  # tells a function from the text ""
         return spec, hashlib.sha256(to_json(spec) + source).hexdigest()
 
     def with_limits(self, **changes: Any) -> Self:
-        """The same agent with some of its limits changed, by name: `agent.with_limits(retention_s=None)`.
+        """Returns a copy of the agent with some limits changed: `agent.with_limits(retention_s=None)`.
 
         Raises: TypeError, ValueError, as when an agent is made.
         """
@@ -121,27 +121,26 @@ class Agent:
         *,
         decide: Callable[[PendingCall], Any] | None = None,
     ) -> Snapshot:
-        """Run the agent until it is over, for a script or a notebook cell; nothing is kept. Blocks the thread, and an
-        asyncio loop that runs there.
+        """Runs the agent to the end and returns the final state, for a script or a notebook cell. Stores nothing.
 
             print(agent.run_sync("What is 6 times 7?").messages[-1].text)
 
-        Returns the whole visible state, as `Run.wait_ended` does: look at its `status`, which may be `failed`.
+        Blocks the thread, also an asyncio loop in it. Check the `status` of the returned state: it may be `failed`.
 
-        `decide` is called for each call that waits for a decision, and returns it: `{"approved": True}`, or what the
-        tool's schema wants. Other calls of the run don't go on meanwhile. What it raises ends the run.
+        `decide` is called for each call that waits for a decision, and returns the decision: `{"approved": True}`, or
+        what the tool's schema requires. It blocks the whole run. If it raises, the run ends and the error is raised.
 
-        Raises: DecisionNeeded where there is no `decide`, or a client would have to execute the call; DecisionInvalid;
-            InvalidParams, LimitExceeded, of the input; RuntimeError on trio.
+        Raises: DecisionNeeded if `decide` is missing or a client must execute a call; DecisionInvalid; InvalidParams or
+            LimitExceeded for the input; RuntimeError in a thread with a trio loop.
         """
         return self._run_alone(self, input, decide)
 
     def tool(self, name: str) -> Tool | None:
-        """The tool of that name."""
+        """Returns the tool of this name; None if there is none."""
         return self._tools.get(name)
 
     def check_options(self, options: ModelOptions) -> None:
-        """Check that the agent's model can be asked with these options, and that they fit its tools.
+        """Checks that the agent's model supports these options, and that they fit the agent's tools.
 
         Raises: TypeError, ValueError."""
         check_options(options, [tool.spec.name for tool in self.tools])

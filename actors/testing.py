@@ -1,6 +1,6 @@
-"""For tests of agents and tools: a model that follows a script, a system on trio's clock, a tool called on its own.
+"""Helps to test agents and tools: a scripted model, a system on trio's clock, a context to call one tool.
 
-No pytest here, no network, no real time: delays are on the trio clock, so `autojump_clock` makes them free.
+Needs neither pytest nor a network. All delays are on trio's clock, so `autojump_clock` skips them.
 """
 
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
@@ -38,30 +38,30 @@ __all__ = [
     "trio_clock",
 ]
 
-# A scripted message costs what its `usage` says, so the model itself has prices, of 0.
+# A scripted message's `usage` sets its cost, so the model's prices are 0.
 DESCRIPTOR = ModelDescriptor(id="scripted", api="scripted", provider="testing", cost=Cost())
 
 
 @dataclass(frozen=True, slots=True)
 class Hanging:
-    """A response that streams `message`, and then neither goes on nor ends."""
+    """A response that streams `message`, and then hangs."""
 
     message: AssistantMessage
 
 
-# A str is a message of text, calls are a message of nothing else, an exception is raised in mid-stream.
+# A str is a message of this text, a sequence of calls a message without text; an exception is raised in the stream.
 Answer: TypeAlias = AssistantMessage | str | Sequence[ToolCall] | Exception | Failed | Hanging
 Response: TypeAlias = Answer | Callable[[ModelRequest], Answer]
 
 
 def says(text: str) -> AssistantMessage:
-    """A message of plain text."""
+    """Returns a message of plain text."""
     return _message(Text(text=text))
 
 
 def calls(*wanted: tuple[str, Mapping[str, Any] | str], text: str = "") -> AssistantMessage:
-    """A message that calls tools by name and arguments, after `text`. Arguments as a string are streamed as they are:
-    that is how a model gets its JSON wrong. The ids are call-1, call-2, …, the same in every message."""
+    """Returns a message with `text` and then tool calls, given by name and arguments. Arguments given as a string are
+    streamed unchanged, to test invalid JSON. The calls' ids are call-1, call-2, …, the same in every message."""
     blocks = [
         ToolCall(id=f"call-{n}", name=name, arguments={}, raw_arguments=arguments)
         if isinstance(arguments, str)
@@ -72,15 +72,15 @@ def calls(*wanted: tuple[str, Mapping[str, Any] | str], text: str = "") -> Assis
 
 
 def hangs(text: str = "") -> Hanging:
-    """A response that streams `text`, and then neither goes on nor ends."""
+    """Returns a response that streams `text`, and then hangs."""
     return Hanging(says(text) if text else _message())
 
 
 class ScriptedModel:
-    """A language model that gives `responses`, one a call, streamed word by word.
+    """A language model that answers each call with the next of `responses`, streamed word by word.
 
-    `delay_s` passes before each chunk of `deltas_per_chunk` events. A call beyond the script's end is answered with a
-    `Failed` that says so.
+    It waits `delay_s` seconds before each chunk of `deltas_per_chunk` events. When no response is left, the model call
+    fails with a message that says so.
     """
 
     def __init__(
@@ -92,14 +92,14 @@ class ScriptedModel:
         descriptor: ModelDescriptor = DESCRIPTOR,
     ) -> None:
         self.descriptor = descriptor
-        self.requests: list[ModelRequest] = []  # each call, as it was made
-        self.streaming = 0  # calls under way now
+        self.requests: list[ModelRequest] = []  # the request of each call
+        self.streaming = 0  # calls that are streaming now
         self._responses = list(responses)
         self._delay_s = delay_s
         self._deltas_per_chunk = deltas_per_chunk
 
     async def stream(self, request: ModelRequest) -> AsyncGenerator[Sequence[StreamEvent], None]:
-        """The next response of the script."""
+        """Streams the next response of the script."""
         number = len(self.requests)
         self.requests.append(request)
         self.streaming += 1
@@ -129,94 +129,94 @@ class ScriptedModel:
 def scripted_agent(
     *responses: Response, tools: Sequence[Tool] = (), name: str = "scripted", delay_s: float = 0.0, **limits: Any
 ) -> Agent:
-    """An agent whose model follows a script; `limits` are those of `Limits`."""
+    """Returns an agent whose model answers with `responses`. `limits`: the fields of `Limits`."""
     return Agent(name=name, model=ScriptedModel(responses, delay_s=delay_s), tools=tools, limits=Limits(**limits))
 
 
 def trio_clock() -> float:
-    """A wall clock, in seconds, that follows trio's: under `autojump_clock` deadlines of weeks pass at once."""
+    """Returns a wall clock, in seconds, that follows trio's: with `autojump_clock`, weeks pass at once."""
     return 1_700_000_000 + trio.current_time()
 
 
 @asynccontextmanager
 async def open_test_system(*agents: Agent, **options: Any) -> AsyncGenerator[ActorSystem]:
-    """An actor system in memory, on trio's clock. `options` are those of `open_actor_system`."""
+    """Opens an actor system in memory, on trio's clock. `options`: those of `open_actor_system`."""
     options.setdefault("clock", trio_clock)
     async with open_actor_system(agents, **options) as system:
         yield system
 
 
 class Inspection:
-    """What a system holds at this moment. Get one from `inspect`; it stays up to date."""
+    """Shows the current inside of a system: its runs, logs, actors and records. `inspect` returns one."""
 
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
 
     @property
     def active(self) -> list[str]:
-        """The ids of the runs in memory, in the order in which they came in."""
+        """The ids of the runs in memory, in the order of their activation."""
         return list(self._runtime.registry.active)
 
     @property
     def opening(self) -> list[str]:
-        """The ids of the runs on their way into memory."""
+        """The ids of the runs that are being activated."""
         return list(self._runtime.registry.opening)
 
     @property
     def live_logs(self) -> list[str]:
-        """The ids of the runs that are in memory or watched: their logs are live."""
+        """The ids of the runs with a live log: those that are in memory or watched."""
         return list(self._runtime.registry.logs.live)
 
     @property
     def recent_logs(self) -> list[str]:
-        """The ids of the ended runs whose logs are kept, the one that ended first first."""
+        """The ids of the ended runs whose logs are kept, oldest first."""
         return list(self._runtime.registry.logs.recent)
 
     @property
     def activations(self) -> int:
-        """How often a run has come into memory."""
+        """How many times runs have been activated, their start included."""
         return self._runtime.registry.activations
 
     @property
     def children(self) -> list[str]:
-        """The names of the living actors: those of the system itself, and `<run id>/<activation>` for each run."""
+        """The names of the live actors: the system's own, and `<run id>/<activation>` for each run."""
         return [ref.name for ref in self._runtime.supervisor.children()]
 
     @property
     def threads(self) -> frozenset[str]:
-        """The ids of the tool calls whose function is in a thread."""
+        """The ids of the tool calls that are executing in a thread."""
         return self._runtime.services.threads.calls
 
     def head(self, run_id: str) -> Head:
-        """The head of a run that is in memory."""
+        """Returns the head of a run that is in memory."""
         return self._runtime.registry.active[run_id].state.head
 
     def is_tapped(self, run_id: str) -> bool:
-        """Whether middleware looks at the events of this run, which must be in memory."""
+        """Returns whether middleware watches the events of this run, which must be in memory."""
         return self._runtime.registry.active[run_id].state.taps is not None
 
     async def record(self, run_id: str) -> Record | None:
-        """What is stored of a run; None where nothing is."""
+        """Returns a run's stored record; None if there is none."""
         return await self._runtime.store.load(run_id)
 
     async def tick(self, run_id: str) -> None:
-        """Let a run do what is due, as the sweeper does. Raises: as `Run.give`."""
+        """Does what is due in a run, as the sweeper would. Raises: as `Run.give`."""
         await self._runtime.activation.do_due(run_id)
 
     def passivate(self) -> None:
-        """Take every parked run out of memory, however short it has been parked."""
+        """Takes every parked run out of memory, without waiting for `passivate_after_s`."""
         registry = self._runtime.registry
         for actor in tuple(registry.active.values()):
             registry.passivate(actor)
 
 
 def inspect(system: ActorSystem) -> Inspection:
-    """Look inside a system: which runs are in memory, which logs are kept, what the store holds."""
+    """Returns a look inside a system: the runs in memory, the logs that are kept, the stored records."""
     return Inspection(system.runtime)
 
 
 def sse_response(*data: str, chunk_bytes: int | None = None) -> list[bytes]:
-    """The body of a server-sent response with these events, in one chunk, or cut every `chunk_bytes`."""
+    """Returns a response body of server-sent events, in one chunk or in chunks of `chunk_bytes`."""
     body = b"".join(encode_event(each.encode()) for each in data)
     size = chunk_bytes or max(len(body), 1)
     return [body[at : at + size] for at in range(0, len(body), size)]
@@ -224,12 +224,12 @@ def sse_response(*data: str, chunk_bytes: int | None = None) -> list[bytes]:
 
 @dataclass(slots=True)
 class Updates:
-    """Where a tool's `update`s go in a test."""
+    """Collects what a tool passes to `update` in a test."""
 
     seen: list[Any] = field(default_factory=list[Any])
 
     async def publish(self, partial: Any) -> None:
-        """Keep it."""
+        """Keeps the progress."""
         await trio.lowlevel.checkpoint()
         self.seen.append(partial)
 
@@ -245,7 +245,7 @@ def tool_context(
     started_by: str | None = None,
     decided_by: str | None = None,
 ) -> ToolContext[Any]:
-    """A context to execute a tool with, outside of any run; what the tool shows goes to `updates`."""
+    """Returns a context to execute a tool outside of any run; the tool's progress goes to `updates`."""
     return ToolContext(
         run_id=run_id,
         tool_call_id=tool_call_id,
