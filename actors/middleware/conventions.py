@@ -40,11 +40,11 @@ _PROVIDERS = {
     "vertex": "gcp.vertex_ai",
     "xai": "x_ai",
 }
-"""Our names of providers that have another one there."""
+"""OpenTelemetry's names of providers, by our names, if they differ."""
 
 
 def kind_of(model: ModelDescriptor) -> dict[str, str | int]:
-    """Return what all spans and metrics of a model's calls say."""
+    """Returns the attributes of all spans and metrics of a model's calls."""
     return {
         "gen_ai.operation.name": "chat",
         "gen_ai.provider.name": _PROVIDERS.get(model.provider, model.provider),
@@ -61,7 +61,7 @@ def _server(base_url: str) -> dict[str, str | int]:
 
 
 def asked(request: ModelRequest) -> Attributes:
-    """Return what the span of a model call says of the request."""
+    """Returns the attributes of a model call's span that come from the request."""
     options = request.options
     given = {
         "gen_ai.request.max_tokens": options.max_tokens,
@@ -81,7 +81,7 @@ def asked(request: ModelRequest) -> Attributes:
 
 
 def answered(outcome: ModelOutcome) -> Attributes:
-    """Return what the span of a model call says of the answer."""
+    """Returns the attributes of a model call's span that come from the answer."""
     message = outcome.message
     reason = "tool_call" if message.stop_reason == "toolUse" else message.stop_reason
     attributes: dict[str, str | bool | int | float | list[str]] = {"gen_ai.response.finish_reasons": [reason]}
@@ -93,8 +93,7 @@ def answered(outcome: ModelOutcome) -> Attributes:
 
 
 def usage_attributes(usage: Usage) -> dict[str, int]:
-    """Return the tokens of a call or of a run; those of the cache count among the input, those of thinking among the
-    output."""
+    """Returns the token counts of a call or a run. Input includes the cache's tokens, output those of thinking."""
     return {
         "gen_ai.usage.input_tokens": usage.input + usage.cache_read + usage.cache_write,
         "gen_ai.usage.output_tokens": usage.output,
@@ -105,7 +104,7 @@ def usage_attributes(usage: Usage) -> dict[str, int]:
 
 
 def tool_attributes(request: ToolRequest) -> dict[str, str]:
-    """Return what the span of an execution says of it."""
+    """Returns the attributes of a tool execution's span."""
     return {
         "gen_ai.operation.name": "execute_tool",
         "gen_ai.tool.name": request.tool.name,
@@ -118,7 +117,7 @@ def tool_attributes(request: ToolRequest) -> dict[str, str]:
 
 
 def error_type(outcome: ModelOutcome) -> str | None:
-    """Return the kind of a failed call's error: the HTTP status, where there was one. None: it did not fail."""
+    """Returns a failed call's error type: the HTTP status, if there was one. None: the call did not fail."""
     if outcome.message.stop_reason != "error":
         return None
     status = outcome.failed.status if outcome.failed is not None else None

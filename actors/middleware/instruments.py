@@ -1,4 +1,4 @@
-"""The metrics of runs, by OpenTelemetry's conventions for generative AI: which there are, and when each is recorded."""
+"""The metrics of runs, by OpenTelemetry's conventions for generative AI."""
 
 from collections.abc import Mapping
 
@@ -50,7 +50,7 @@ class Instruments:
         }
 
     def count_tokens(self, usage: Usage, attributes: Values) -> None:
-        """Count the tokens of a model call; 0 where none are known. Which are of texts and which of images isn't."""
+        """Counts the tokens of a model call, 0 if unknown. Does not tell tokens of texts from those of images."""
         with_modality = {**attributes, "gen_ai.token.modality": "unknown"}
         tokens = {
             "input_tokens": usage.input + usage.cache_read + usage.cache_write,

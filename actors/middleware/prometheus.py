@@ -1,6 +1,6 @@
-"""The metrics of runs as Prometheus reads them: `Telemetry` with OpenTelemetry's exporter. Needs the extra `metrics`.
+"""The metrics of runs in Prometheus' format: `Telemetry` with OpenTelemetry's exporter. Needs the extra `metrics`.
 
-What serves them is `web_app(metrics=...)`'s business.
+`web_app(metrics=...)` serves them.
 """
 
 try:
@@ -18,10 +18,10 @@ __all__ = ["PrometheusMetrics"]
 
 
 class PrometheusMetrics:
-    """The metrics of `Telemetry`, kept in this process until Prometheus fetches them.
+    """Collects the metrics of `Telemetry` until Prometheus fetches them. Makes no spans.
 
-    Give `telemetry` to each agent as a middleware, and the object itself to `web_app(metrics=...)`. It makes no spans.
-    `provider` is OpenTelemetry's meter provider, for further metrics of the program's own.
+    Give `telemetry` to each agent as a middleware, and this object to `web_app(metrics=...)`. `provider` is
+    OpenTelemetry's meter provider, for the program's own metrics.
     """
 
     def __init__(self) -> None:
@@ -31,6 +31,6 @@ class PrometheusMetrics:
         self.telemetry = Telemetry(tracer_provider=trace.NoOpTracerProvider(), meter_provider=self.provider)
 
     def __call__(self, accept: str) -> tuple[bytes, str]:
-        """Return all metrics as they are now, and the content type, in the format that an `Accept` header asks for."""
+        """Returns the current metrics in the format that an `Accept` header asks for, and the content type."""
         encode, content_type = choose_encoder(accept)
         return encode(self._registry), content_type

@@ -1,6 +1,6 @@
-"""OpenTelemetry for runs, by its semantic conventions for generative AI: see `conventions.py`.
+"""Middleware for OpenTelemetry, by its semantic conventions for generative AI (`conventions.py`).
 
-Middleware. Needs the extra `otel`; only `prometheus.py` imports this module. What was said is in no span.
+Needs the extra `otel`; only `prometheus.py` imports this module. No span has the content of messages.
 """
 
 from collections import OrderedDict
@@ -36,54 +36,54 @@ from .interface import CallModel, CallTool, Middleware, ModelOutcome, ToolReques
 
 __all__ = ["Telemetry"]
 
-MAX_RESTING = 10_000  # paused runs whose trace is remembered
+MAX_RESTING = 10_000  # paused runs whose trace is kept
 
 Values = dict[str, AttributeValue]
 
 
 @dataclass(slots=True)
 class _Trace:
-    """What a run in this process belongs to."""
+    """The trace of a run in this process."""
 
-    caller: SpanContext  # of whoever started it; invalid where that is not known
-    latest: SpanContext  # of its latest stretch; invalid before the first
+    caller: SpanContext  # current where the run was started; invalid if unknown
+    latest: SpanContext  # of the run's latest stretch; invalid before the first
 
     def context(self) -> Context:
-        """The context that the run's spans begin in: the caller's trace, or a new one."""
+        """Returns the parent context of the run's spans: the caller's trace, or a new one."""
         return trace.set_span_in_context(NonRecordingSpan(self.caller), Context())
 
     def links(self) -> list[Link]:
-        """A link to the latest stretch."""
+        """Returns a link to the latest stretch, if there is one."""
         return [Link(self.latest)] if self.latest.is_valid else []
 
 
 @dataclass(slots=True)
 class _Stretch:
-    """A stretch of a run that is under way."""
+    """The current stretch of a run: from its start or resumption to its pause or end."""
 
     span: Span
     trace: _Trace
-    agent: str | None  # its name, once it is known
+    agent: str | None  # the agent's name, once known
     begun: float = field(default_factory=trio.current_time)
     model_calls: int = 0
     tool_calls: int = 0
     usage: Usage = field(default_factory=Usage)
-    asked_at: float | None = None  # when the model was asked, until its answer begins
-    first_chunk_s: float | None = None  # how long the model call under way, or the latest, took until then
+    asked_at: float | None = None  # when the current model call began; None once its answer has begun
+    first_chunk_s: float | None = None  # seconds until the answer began, of the current or latest model call
 
 
 class Telemetry(Middleware):
-    """Spans and metrics of runs, towards the given providers, or the global ones.
+    """Sends spans and metrics of runs to the given providers, or to the global ones.
 
-    Spans: `invoke_agent AGENT` is a stretch of a run, from its start or resumption to its pause or end. Inside it are
-    `chat MODEL` for each model call (kind CLIENT, with all its retries if it stands outside of `Retry`) and
-    `execute_tool TOOL` for each execution, within which spans of the tool's own nest. `await_decision TOOL` is the wait
-    for a decision, from when the call was announced, also if the process was another one then; it says how the wait
-    ended (`adjourn.decision.outcome`: decided, declined, expired or aborted) and who decided (`adjourn.decision.by`).
-    All carry the run's id as `gen_ai.conversation.id`.
+    Spans: `invoke_agent AGENT` is a stretch of a run, from its start or resumption to its pause or end. It contains
+    `chat MODEL` for each model call (kind CLIENT; if listed before `Retry`, one span with all its retries) and
+    `execute_tool TOOL` for each execution, which contains the tool's own spans. `await_decision TOOL` is the wait for a
+    decision since the call was announced, even if that was in another process. Its attributes are how the wait ended
+    (`adjourn.decision.outcome`: decided, declined, expired or aborted) and who decided (`adjourn.decision.by`). All
+    spans have the run's id as `gen_ai.conversation.id`.
 
-    A run belongs to the trace that is current where it is started. Each further stretch is linked to the one before.
-    After a restart, or beyond 10,000 paused runs, the trace is not known any more, and a new one begins.
+    A run belongs to the trace that is current when it is started. Each later stretch is linked to the previous one.
+    After a restart, or beyond 10,000 paused runs, the trace is unknown, and a new one begins.
 
     Metrics: `gen_ai.client.inference.duration`, `.time_to_first_chunk` and `.usage.*`, `gen_ai.execute_tool.duration`,
     `gen_ai.invoke_agent.duration`, `.inference_calls` and `.tool_calls`, each of a stretch; and our own
@@ -171,7 +171,7 @@ class Telemetry(Middleware):
                 caller = trace.get_current_span().get_span_context()
                 self._begin(run_id, _Trace(caller, trace.INVALID_SPAN_CONTEXT), event.agent)
             case AgentResume():
-                left = self._stretches.pop(run_id, None)  # of an actor that crashed
+                left = self._stretches.pop(run_id, None)  # of a crashed actor
                 if left is not None:
                     left.span.end()
                 self._begin(run_id, self._trace_of(run_id) if left is None else left.trace, left and left.agent)
@@ -187,7 +187,7 @@ class Telemetry(Middleware):
                 pass
 
     def _trace_of(self, run_id: str) -> _Trace:
-        """What the run belongs to, as far as it is known."""
+        """Returns the run's trace; one without caller and stretch if it is unknown."""
         if run_id in self._stretches:
             return self._stretches[run_id].trace
         unknown = _Trace(trace.INVALID_SPAN_CONTEXT, trace.INVALID_SPAN_CONTEXT)
@@ -226,7 +226,7 @@ class Telemetry(Middleware):
         self._instruments.tool_calls.record(stretch.tool_calls, measured)
 
     def _tell_wait(self, run_id: str, event: ToolDecisionResolved, now: int) -> None:
-        """The span of a wait that is over, made afterwards. `now` in ms."""
+        """Makes the span of a wait that has just ended. `now`: ms since the epoch."""
         since = now if event.since is None else event.since
         measured: Values = {"gen_ai.tool.name": event.tool_name, "adjourn.decision.outcome": event.outcome}
         told: Values = {"gen_ai.conversation.id": run_id, "gen_ai.tool.call.id": event.tool_call_id, **measured}
@@ -245,7 +245,7 @@ class Telemetry(Middleware):
         self._instruments.wait.record((now - since) / 1000, measured)
 
     def _stretch_of(self, request: ModelRequest | ToolRequest) -> _Stretch | None:
-        """The stretch that a call is in. It learns its agent's name here: events after a restart don't have it."""
+        """Returns a call's stretch. Sets the stretch's agent name, which events after a restart don't have."""
         stretch = self._stretches.get(request.run_id)
         if stretch is not None and stretch.agent is None:
             stretch.agent = request.agent
