@@ -163,7 +163,7 @@ support> A refund has to be approved first.
   ? refund_order needs a decision
   ? refund_order needs a decision
   | refund_order
-  |   # Pay an order's money back. A person has to approve it.
+  |   # Refund an order. A person must approve the refund.
   |   order_id: 7
   |   amount: 79.5
   (/decline [reason] says no, /later decides later, /again starts over)
