@@ -1,5 +1,5 @@
-"""How close to the limit: what the runtime adds to bare trio, and how it stands beside what people would use instead.
+"""The benchmark: what the runtime costs compared with bare trio, and compared with other libraries.
 
-`python -m bench` runs it, from the root of the repository. Each scenario is a module with one `measure`; nothing here
-is imported by the library.
+Run `python -m bench` in the root of the repository. Each scenario is a module with one `measure`. The library imports
+nothing from here.
 """

@@ -1,7 +1,7 @@
 """The benchmark's command: `python -m bench [--quick] [--only 1,4] [--peers] [--json FILE] [--chart FILE]`.
 
-Each scenario's table is printed, and the files are written, as soon as it ends: whoever stops the benchmark keeps them.
-Exit status 0 also where a budget is missed; 1 where a scenario could not be measured; 130 after Ctrl-C or SIGTERM.
+After each scenario its table is printed and the files are written, so a stopped benchmark keeps its results.
+Exit status: 0, also if a budget is missed; 1 if a scenario could not be measured; 130 after Ctrl-C or SIGTERM.
 """
 
 import argparse
@@ -21,7 +21,7 @@ from .scenarios import SCENARIOS, ScenarioFailed, run_scenario
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Measure, show, write."""
+    """Measures the scenarios, prints their tables, writes the files."""
     options = _options(arguments)
     bench = _Benchmark(options)
     try:
@@ -34,7 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 class _Benchmark:
-    """What has been measured so far, on its way to the terminal and the files."""
+    """Collects the figures, prints them and writes them to the files."""
 
     def __init__(self, options: argparse.Namespace) -> None:
         self._options = options
@@ -44,7 +44,7 @@ class _Benchmark:
         self.failed: list[str] = []
 
     def measure(self) -> None:
-        """One scenario after the other, then the other libraries."""
+        """Measures one scenario after the other, then the other libraries."""
         numbers: list[int] = self._options.only
         self._console.print("Medians, min–max below them; less is better. Each ratio is to the baseline beside it.")
         with _progress(len(numbers) + bool(self._options.peers)) as step:
@@ -76,7 +76,7 @@ class _Benchmark:
         self._console.print(peer_table(self._peers))
 
     def end(self) -> None:
-        """Write the files, and show all budgets at one glance."""
+        """Writes the files, and prints a table of all budgets."""
         report = self._write()
         if any(figure.budget for figure in report.figures):
             self._console.print(budget_table(report.figures))
@@ -112,7 +112,7 @@ def _numbers(text: str) -> list[int]:
 
 @contextmanager
 def _progress(steps: int) -> Iterator[Callable[[str], AbstractContextManager[Callable[[str], None]]]]:
-    """Shows how far it is: on a terminal as a bar; elsewhere as a line a step."""
+    """Shows the progress: a bar on a terminal, otherwise one line a step."""
     console = Console(stderr=True)
     columns = BarColumn(20), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("{task.description}", markup=False)
     with Progress(*columns, console=console, transient=True) as bar:

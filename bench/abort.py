@@ -1,4 +1,4 @@
-"""Scenario 5: very many runs in mid-stream, aborted all at once."""
+"""Scenario 5: aborts very many streaming runs at once."""
 
 import time
 from functools import partial
@@ -16,7 +16,7 @@ __all__ = ["bare_abort", "measure", "our_abort"]
 
 
 def measure(quick: bool) -> list[Figure]:
-    """Time until the last one is over, and what is left."""
+    """Measures the time until the last run has ended, and the tasks left."""
     count, repeats = (2000, 3) if quick else (10_000, 3)
     pairs = interleaved(f"{count:,} aborts", repeats, partial(our_abort, count), partial(bare_abort, count))
     times = [(ours * 1e3, bare * 1e3) for (ours, _), (bare, _) in pairs]
@@ -30,10 +30,10 @@ def measure(quick: bool) -> list[Figure]:
 
 
 async def our_abort(count: int) -> tuple[float, int]:
-    """Seconds, and tasks left."""
+    """Returns the seconds, and the number of tasks left."""
     agent = agent_of(Mute())
     async with open_actor_system([agent]) as system:
-        await trio.testing.wait_all_tasks_blocked()  # what the system does once, at its start
+        await trio.testing.wait_all_tasks_blocked()  # lets the system finish its start
         before = trio.lowlevel.current_statistics().tasks_living
         runs = [await system.start(agent, "Talk.") for _ in range(count)]
         await trio.testing.wait_all_tasks_blocked()
@@ -54,7 +54,7 @@ async def _abort(run: Run) -> None:
 
 
 async def bare_abort(count: int) -> tuple[float, int]:
-    """The same for a nursery each, with one child that waits."""
+    """Returns the same for nurseries with one waiting child each."""
     before = trio.lowlevel.current_statistics().tasks_living
     scopes: list[trio.CancelScope] = []
 

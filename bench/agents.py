@@ -1,4 +1,4 @@
-"""The agents that are measured, and models for them that cost next to nothing: their answers are made beforehand."""
+"""The measured agents, and cheap models for them: their answers are made beforehand."""
 
 from collections.abc import AsyncGenerator, Sequence
 from typing import TypedDict
@@ -26,13 +26,13 @@ _LAST = AssistantMessage(content=(Text(text=ANSWER),), stop_reason="stop", usage
 
 
 class Approval(TypedDict):
-    """What a person decides."""
+    """The decision of `refund_order`."""
 
     approved: bool
 
 
 class Refunder:
-    """Calls `refund_order`, and says so when it has its result. One chunk, with one checkpoint, a message."""
+    """A model that calls `refund_order`, then answers. Each message is one chunk with one checkpoint."""
 
     descriptor = DESCRIPTOR
 
@@ -46,7 +46,7 @@ class Refunder:
 
 
 def refund_agent() -> Agent:
-    """One gated tool; a run of it pauses once, has two model turns, and emits about 30 events."""
+    """Returns an agent with one gated tool. A run pauses once, has two model turns and about 30 events."""
 
     @tool(decision=Approval)
     async def refund_order(order_id: str, amount: float, decision: Approval) -> str:
@@ -57,7 +57,7 @@ def refund_agent() -> Agent:
 
 
 class Mute:
-    """Begins to answer, and never goes on."""
+    """A model that begins an answer and never continues."""
 
     descriptor = DESCRIPTOR
 
@@ -69,7 +69,7 @@ class Mute:
 
 
 class EndlessCaller:
-    """Calls `step` for `turns` turns, then ends."""
+    """A model that calls `step` for `turns` turns, then ends."""
 
     descriptor = DESCRIPTOR
 
@@ -83,12 +83,12 @@ class EndlessCaller:
     async def stream(self, request: ModelRequest) -> AsyncGenerator[Sequence[StreamEvent], None]:
         """The next call."""
         await trio.lowlevel.checkpoint()
-        turn = len(request.messages) // 2  # a call and its result each
+        turn = len(request.messages) // 2  # each turn has two messages: a call and its result
         yield self._call if turn < self._turns else self._last
 
 
 def agent_of(model: LanguageModel, *, turns: int = 100) -> Agent:
-    """An agent of that model, with one plain tool, `step`."""
+    """Returns an agent with this model and one plain tool, `step`."""
 
     @tool
     async def step(n: int) -> str:

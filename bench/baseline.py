@@ -1,8 +1,7 @@
-"""What the runtime is measured against: the same steps in bare trio, written by hand, with nothing beside them.
+"""The baseline: the same steps as a run, written by hand in bare trio.
 
-Kept honest both ways: no step is left out that the run needs to come to the same result (a test compares them), and
-nothing is in it that somebody in a hurry would leave out. It validates nothing, shows nothing to anybody, and survives
-nothing but a crash while it is parked.
+It has every step that is needed for the same result (a test compares the results), and nothing more: no validation, no
+events, and it survives a crash only while it is parked.
 """
 
 import sqlite3
@@ -19,7 +18,7 @@ __all__ = ["BareRun", "GroupCommitter", "Save", "bare_answer", "bare_call", "ope
 
 
 class State(msgspec.Struct):
-    """What a parked run must not forget."""
+    """The saved state of a parked run."""
 
     id: str
     status: str
@@ -32,13 +31,13 @@ Save = Callable[[str, bytes], Awaitable[None]]
 
 
 async def bare_call() -> dict[str, Any]:
-    """The model wants the tool. One checkpoint, as the network would be."""
+    """The model's first turn, a tool call. One checkpoint stands for the network."""
     await trio.lowlevel.checkpoint()
     return {"role": "assistant", "call": {"id": "call_1", "name": "refund_order", "arguments": ARGUMENTS}}
 
 
 async def bare_answer() -> dict[str, Any]:
-    """The model has its result."""
+    """The model's second turn, after the tool's result."""
     await trio.lowlevel.checkpoint()
     return {"role": "assistant", "text": ANSWER}
 
@@ -49,7 +48,7 @@ async def refund_order(order_id: str, amount: float, decision: dict[str, Any]) -
 
 
 class BareRun:
-    """One run: an actor of its own task, with a memory channel as its mailbox."""
+    """One run: a task with a memory channel as its mailbox."""
 
     __slots__ = ("_receive", "_save", "done", "id", "mailbox", "messages", "parked")
 
@@ -62,7 +61,7 @@ class BareRun:
         self._save = save
 
     async def __call__(self) -> None:
-        """Ask the model, save, wait for the decision, call the tool, ask the model again."""
+        """Calls the model, saves, waits for the decision, calls the tool, calls the model again."""
         wanted = await bare_call()
         self.messages.append(wanted)
         await self._save(self.id, _ENCODER.encode(State(self.id, "paused", self.messages)))
@@ -76,7 +75,7 @@ class BareRun:
 
 
 def save_in(store: dict[str, bytes]) -> Save:
-    """Checkpoints into a dict."""
+    """Saves states in a dict."""
 
     async def save(run_id: str, data: bytes) -> None:
         store[run_id] = data
@@ -85,7 +84,7 @@ def save_in(store: dict[str, bytes]) -> Save:
 
 
 class GroupCommitter:
-    """Checkpoints into SQLite, `synchronous=FULL`: all that wait for it in one transaction, in a worker thread."""
+    """Saves states in SQLite with `synchronous=FULL`: one transaction, in a thread, for all waiting saves."""
 
     def __init__(self, path: str) -> None:
         self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
@@ -98,13 +97,13 @@ class GroupCommitter:
         self._committed = trio.Event()
 
     async def save(self, run_id: str, data: bytes) -> None:
-        """Back when it is on the disk."""
+        """Returns when the state is on disk."""
         self._rows.append((run_id, data))
         self._wanted.set()
         await self._committed.wait()
 
     async def run(self) -> None:
-        """Commit for ever."""
+        """Commits waiting saves, forever."""
         while True:
             await self._wanted.wait()
             self._wanted = trio.Event()
@@ -125,7 +124,7 @@ class GroupCommitter:
 
 @asynccontextmanager
 async def open_committer(path: str) -> AsyncGenerator[Save]:
-    """A committer at work."""
+    """Opens a committer and runs it."""
     committer = GroupCommitter(path)
     try:
         async with trio.open_nursery() as nursery:

@@ -1,4 +1,4 @@
-"""The chart of a report, as SVG for light and dark: one bar a figure, its ratio beside its budget, worst first."""
+"""The chart of a report, as SVG for light and dark mode: a bar with ratio and budget for each figure, worst first."""
 
 from collections.abc import Sequence
 from math import log10
@@ -29,7 +29,7 @@ text { font: 13px system-ui, sans-serif; fill: #1f2328 }
 
 
 def chart(report: Report) -> str:
-    """The figures that have a ratio, as an SVG document. A logarithmic scale: 1 is the baseline."""
+    """Returns the figures that have a ratio as an SVG document. The scale is logarithmic; 1 is the baseline."""
     figures = [figure for figure in worst_first(report.figures) if figure.ratio is not None]
     scale = _Scale(figures)
     height = TOP + ROW * len(figures) + 60
@@ -53,7 +53,7 @@ Logarithmic; dashed: the baseline, 1 ×.</text>
 
 
 class _Scale:
-    """From a ratio to a place on the plot."""
+    """Converts ratios to positions on the plot."""
 
     def __init__(self, figures: Sequence[Figure]) -> None:
         values = [1.0]

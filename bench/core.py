@@ -14,12 +14,12 @@ from .repeat import interleaved, timed
 
 __all__ = ["OPERATIONS", "measure"]
 
-Operation: TypeAlias = "Callable[[int], Awaitable[float]]"  # how many times -> seconds in all
+Operation: TypeAlias = "Callable[[int], Awaitable[float]]"  # number of repetitions -> total seconds
 
 
 def measure(quick: bool) -> list[Figure]:
-    """Time of each operation."""
-    logging.getLogger("adjourn").setLevel(logging.CRITICAL)  # a restart logs its crash: that is not what is measured
+    """Measures the time of each operation."""
+    logging.getLogger("adjourn").setLevel(logging.CRITICAL)  # leaves out the cost of logging each crash
     count, repeats = (1000, 3) if quick else (10_000, 7)
     figures: list[Figure] = []
     for name, (ours, bare, against) in OPERATIONS.items():
@@ -45,7 +45,7 @@ async def _crash(mailbox: Mailbox[Any]) -> None:
 
 
 async def our_spawn(count: int) -> float:
-    """Start actors that end at once, and wait for each."""
+    """Starts actors that end at once, and waits for each."""
     async with open_supervisor() as supervisor:
 
         async def work() -> None:
@@ -76,7 +76,7 @@ async def _set_soon(done: trio.Event) -> None:
 
 
 async def our_tell(count: int) -> float:
-    """Messages to one actor, until it has received the last."""
+    """Sends messages to one actor, until it has received the last."""
     async with open_supervisor() as supervisor:
         actor = supervisor.start_child(ChildSpec[int]("echo", _echo))
 
@@ -126,7 +126,7 @@ async def our_ask(count: int) -> float:
 
 
 async def bare_ask(count: int) -> float:
-    """There and back through two memory channels."""
+    """Sends values there and back through two memory channels."""
     send, asked = trio.open_memory_channel[int](1)
     answer, answers = trio.open_memory_channel[int](1)
 

@@ -1,7 +1,7 @@
-"""Scenario 3: the events of one run to many WebSocket clients; what a delivery costs the server's processor.
+"""Scenario 3: sends the events of one run to many WebSocket clients, and measures the server's CPU time a delivery.
 
-The clients live in a process of their own: `python -m bench.fanout URL CLIENTS REQUEST`. It says `ready` when all of
-them watch, and at the end how many events they have seen.
+The clients run in another process, `python -m bench.fanout URL CLIENTS REQUEST`. It prints `ready` when all clients
+watch, and at the end how many events they received.
 """
 
 import subprocess
@@ -33,15 +33,15 @@ WORD = " something"
 BURST = 25
 EVENTS = 100
 LIMITS = GatewayLimits(max_connections=1000, max_connections_per_peer=None, max_handshakes_per_peer=None)
-LAST = "agent_end"  # in the last event
+LAST = "agent_end"  # marks the last event
 
 
 class Load(msgspec.Struct, frozen=True):
-    """What is delivered."""
+    """How many events are sent to how many clients."""
 
     clients: int
     events: int
-    lagging: bool  # the events come in bursts, so that clients are always behind, and these take batches
+    lagging: bool  # events come in bursts: clients are always behind, and accept batches
 
     @property
     def burst(self) -> int:
@@ -55,7 +55,7 @@ class Load(msgspec.Struct, frozen=True):
 
 
 def measure(quick: bool) -> list[Figure]:
-    """Processor time of a delivery, for each number of clients, in step and lagging."""
+    """Measures the CPU time a delivery, for each number of clients, in step and lagging."""
     repeats = 3 if quick else 5
     figures: list[Figure] = []
     for lagging in (False, True):
@@ -70,7 +70,7 @@ def measure(quick: bool) -> list[Figure]:
 
 
 class Paced:
-    """A model that says a word at a time, once it is let go."""
+    """A model that streams one word at a time, after its gate has opened."""
 
     descriptor = DESCRIPTOR
 
@@ -90,7 +90,7 @@ class Paced:
 
 
 async def our_delivery_s(load: Load) -> float:
-    """Processor seconds of the gateway, a delivery."""
+    """Returns the gateway's CPU seconds a delivery."""
     model = Paced(load)
     agent = agent_of(model)
     async with open_actor_system([agent]) as system, trio.open_nursery() as nursery:
@@ -106,7 +106,7 @@ async def our_delivery_s(load: Load) -> float:
 
 
 def let_go(model: Paced) -> Callable[[], Awaitable[None]]:
-    """What lets the model go."""
+    """Opens the model's gate."""
 
     async def go() -> None:
         model.go.set()
@@ -151,7 +151,7 @@ def _frames(count: int) -> list[str]:
 async def delivered_s(
     url: str, load: Load, request: bytes, go: Callable[[], Awaitable[None]], *, module: str = "bench.fanout"
 ) -> float:
-    """Processor seconds of this process for a delivery, to clients in a process of that module."""
+    """Returns this process's CPU seconds a delivery. The clients run in a process of the given module."""
     async with _clients(module, url, load.clients, request) as process:
         assert process.stdout is not None
         async with aclosing(_lines(process.stdout)) as lines:
@@ -189,7 +189,7 @@ async def _lines(stream: trio.abc.ReceiveStream) -> AsyncGenerator[bytes]:
 
 
 class Audience:
-    """Clients that count."""
+    """Clients that count the events they receive."""
 
     def __init__(self, size: int) -> None:
         self._missing = size
@@ -210,7 +210,7 @@ class Audience:
 
 
 async def attend(url: str, count: int, request: str) -> None:
-    """All clients, to their end."""
+    """Runs all clients to their end."""
     audience = Audience(count)
     async with trio.open_nursery() as nursery:
         for _ in range(count):

@@ -1,4 +1,4 @@
-"""What a benchmark says: figures, each a spread over repeats, with baseline and budget. Data and arithmetic only."""
+"""The figures of a benchmark: a spread over repeats, with baseline and budget. Data and arithmetic only."""
 
 from collections.abc import Sequence
 from statistics import median
@@ -10,7 +10,7 @@ __all__ = ["Budget", "Figure", "Spread", "compared", "plain", "quantile", "sprea
 
 
 class Spread(msgspec.Struct, frozen=True):
-    """The median of some repeats, and their extremes."""
+    """The median, least and greatest of several repeats."""
 
     median: float
     low: float
@@ -18,14 +18,14 @@ class Spread(msgspec.Struct, frozen=True):
 
 
 class Budget(msgspec.Struct, frozen=True):
-    """The most that a figure may be: its ratio to the baseline, or its own value."""
+    """The highest allowed ratio of a figure to its baseline, or its highest allowed value."""
 
     of: Literal["ratio", "value"]
     most: float
 
 
 class Figure(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One line of the report. Of everything, less is better."""
+    """One line of the report. Lower is always better."""
 
     scenario: int  # as numbered in `scenarios.py`
     name: str
@@ -33,7 +33,7 @@ class Figure(msgspec.Struct, frozen=True, omit_defaults=True):
     ours: Spread
     baseline: Spread | None = None
     ratio: Spread | None = None  # ours / baseline, within each repeat
-    against: str = ""  # what the baseline is
+    against: str = ""  # describes the baseline
     budget: Budget | None = None
     note: str = ""
 
@@ -47,7 +47,7 @@ class Figure(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 def spread(samples: Sequence[float]) -> Spread:
-    """The median of at least one sample, and the extremes."""
+    """Returns the spread of at least one sample."""
     return Spread(median(samples), min(samples), max(samples))
 
 
@@ -61,7 +61,8 @@ def compared(
     most: float | None = None,
     note: str = "",
 ) -> Figure:
-    """A figure from interleaved repeats: pairs of ours and the baseline, measured one right after the other.
+    """Returns a figure from interleaved repeats: pairs of ours and the baseline, measured right after each other.
+
     `most`: the budget of the ratio."""
     return Figure(
         scenario=scenario,
@@ -79,12 +80,12 @@ def compared(
 def plain(
     scenario: int, name: str, unit: str, samples: Sequence[float], *, most: float | None = None, note: str = ""
 ) -> Figure:
-    """A figure that has no baseline. `most`: the budget of its value."""
+    """Returns a figure without a baseline. `most`: the budget of its value."""
     budget = None if most is None else Budget("value", most)
     return Figure(scenario=scenario, name=name, unit=unit, ours=spread(samples), budget=budget, note=note)
 
 
 def quantile(samples: Sequence[float], share: float) -> float:
-    """The sample that `share` (0 to 1) of all samples do not exceed."""
+    """Returns the sample that a `share` (0 to 1) of all samples do not exceed."""
     ordered = sorted(samples)
     return ordered[min(len(ordered) - 1, int(share * len(ordered)))]

@@ -1,4 +1,4 @@
-"""Scenario 11: what may not grow faster than its work: the cost of an item among few, and among four times as many."""
+"""Scenario 11: costs that must grow linearly: the cost of one item among few items, and among four times as many."""
 
 import itertools
 import os
@@ -24,12 +24,12 @@ from .startup import fill
 
 __all__ = ["calls", "close", "expire", "longest_step", "measure", "park", "rows"]
 
-FURTHER = 100  # runs that are parked beside the others, and measured
+FURTHER = 100  # measured runs, which park in addition to the others
 LATER_S = 60 * 24 * 3600.0  # when all parked runs have expired
 
 
 def measure(quick: bool) -> list[Figure]:
-    """An item's cost at some size and at four times that, each with its budget."""
+    """Measures an item's cost at one size and at four times that size, each with its budget."""
     share, repeats = (4, 3) if quick else (1, 3)
     figures = [
         _growth(name, unit, cost, size // share, repeats)
@@ -54,7 +54,7 @@ def _growth(
     return compared(11, title, unit, micro, against=f"of {size:,}", most=most)
 
 
-# Each gives seconds of the processor for one item, where there are `count`.
+# Each function returns the CPU seconds for one item of `count`.
 
 
 async def park(count: int) -> float:
@@ -131,7 +131,7 @@ class Steps(trio.abc.Instrument):
 
 
 class WideCaller:
-    """Makes `count` calls of `step` in one turn, then ends."""
+    """A model that makes `count` calls of `step` in one turn, then ends."""
 
     descriptor = DESCRIPTOR
 
@@ -147,7 +147,7 @@ class WideCaller:
 
 
 def _reporter(count: int) -> Agent:
-    """An agent whose tool returns `count` rows of about 100 bytes."""
+    """Returns an agent whose tool returns `count` rows of about 100 bytes."""
     table = [
         {"id": n, "name": f"customer {n}", "city": "Leeuwarden", "amount": n * 1.25, "tags": ["a", "b"]}
         for n in range(count)

@@ -13,7 +13,7 @@ BASELINE = "import trio, httpx, msgspec"
 
 
 def measure(quick: bool) -> list[Figure]:
-    """Time of the import statement alone."""
+    """Measures the import statement alone."""
     repeats = 7 if quick else 11
     pairs: list[tuple[float, float]] = []
     for number in range(repeats + 1):
@@ -23,7 +23,7 @@ def measure(quick: bool) -> list[Figure]:
 
 
 def import_s(statement: str, python: str = sys.executable) -> float:
-    """Seconds that an import takes in a new interpreter."""
+    """Returns the seconds that an import takes in a new interpreter."""
     program = f"import time; t = time.perf_counter(); {statement}; print(time.perf_counter() - t)"
     done = subprocess.run([python, "-c", program], check=True, stdout=subprocess.PIPE)
     return float(done.stdout)

@@ -1,7 +1,7 @@
-"""Scenario 1 in instructions: valgrind counts them exactly, also on a busy machine, where times swing by a third.
+"""Scenario 1 in instructions: valgrind counts them exactly, also on a busy machine, where times vary by a third.
 
-A run's share is the difference between two processes that do the same but for the number of runs, so that start-up and
-imports cancel out. `python -m bench.instructions ours|bare COUNT` is such a process.
+The cost of a run is the difference between two processes that differ only in the number of runs, so start-up and
+imports cancel out. `python -m bench.instructions ours|bare COUNT` is one of these processes.
 """
 
 import os
@@ -20,11 +20,11 @@ from .repeat import say
 
 __all__ = ["count_instructions", "measure"]
 
-FEW, MANY = 20, 120  # runs of the two processes
+FEW, MANY = 20, 120  # runs in the two processes
 
 
 def measure(quick: bool) -> list[Figure]:
-    """Instructions of a run, in thousands; nothing where valgrind isn't installed."""
+    """Measures the instructions of a run, in thousands. Empty if valgrind is not installed."""
     if shutil.which("valgrind") is None:
         say("instructions: not counted, valgrind isn't installed")
         return []
@@ -42,11 +42,11 @@ def _a_run(side: str) -> float:
 
 
 def count_instructions(module: str, *arguments: str) -> int:
-    """How many instructions `python -m module arguments…` takes from its start to its end."""
+    """Returns how many instructions `python -m module arguments…` takes in total."""
     valgrind = ["valgrind", "--tool=cachegrind", "--cache-sim=no", "--cachegrind-out-file=/dev/null"]
     done = subprocess.run(
         [*valgrind, sys.executable, "-m", module, *arguments],
-        env={**os.environ, "PYTHONHASHSEED": "0"},  # the same order of sets, and so the same work
+        env={**os.environ, "PYTHONHASHSEED": "0"},  # the same order of sets, so the same work
         capture_output=True,
         text=True,
         check=False,

@@ -1,4 +1,4 @@
-"""Scenario 2, first half: what a parked run and a passivated one take of the process's memory."""
+"""Scenario 2, first half: the memory of a parked run and of a passivated run."""
 
 import tempfile
 import tracemalloc
@@ -17,11 +17,11 @@ from .repeat import resident_bytes, say, traced_bytes
 
 __all__ = ["Parked", "bare_parked", "measure", "our_parked"]
 
-AT_ONCE = 500  # starts under way together
+AT_ONCE = 500  # runs that are started at the same time
 
 
 class Parked(msgspec.Struct, frozen=True):
-    """Bytes a run, over what the process had before."""
+    """Bytes a run, in addition to the process's memory before."""
 
     parked: float
     resident: float  # of the whole process
@@ -29,7 +29,7 @@ class Parked(msgspec.Struct, frozen=True):
 
 
 def measure(quick: bool) -> list[Figure]:
-    """Bytes a run."""
+    """Measures the bytes a run."""
     tracemalloc.start()
     agent = refund_agent()
     count = 2000 if quick else 10_000
@@ -52,14 +52,14 @@ def _figures(count: int, bare: float, ours: Parked) -> list[Figure]:
 
 
 async def our_parked(agent: Agent, kind: str, count: int) -> Parked:
-    """Park `count` runs, then take them out of memory."""
+    """Parks `count` runs, then passivates them."""
     async with AsyncExitStack() as stack:
         folder = stack.enter_context(tempfile.TemporaryDirectory())
         address = "memory:" if kind == "memory" else f"sqlite:///{folder}/runs.db"
         system = await stack.enter_async_context(
             open_actor_system([agent], store=address, passivate_after_s=1e6, memory_budget_bytes=10**12)
         )
-        await _park(system, agent, 50)  # caches, compiled schemas, threads
+        await _park(system, agent, 50)  # warms up caches, compiled schemas and threads
         before, resident = traced_bytes(), resident_bytes()
         await _park(system, agent, count)
         parked, resident = traced_bytes() - before, resident_bytes() - resident
@@ -79,7 +79,7 @@ async def _park(system: ActorSystem, agent: Agent, count: int) -> None:
 
 
 async def bare_parked(count: int) -> float:
-    """Bytes a task that waits on a memory channel within a cancel scope, held by its sender."""
+    """Returns the bytes of a task that waits on a memory channel in a cancel scope."""
     async with trio.open_nursery() as nursery:
         before = traced_bytes()
         senders = [_bare(nursery) for _ in range(count)]

@@ -35,12 +35,12 @@ class Size(msgspec.Struct, frozen=True):
 
     @classmethod
     def of(cls, quick: bool) -> "Size":
-        """The full measure, or the one for a minute."""
+        """Returns the full size, or the size for a quick run of a minute."""
         return cls(500, 50, (1000,), 3) if quick else cls(2000, 200, (1000, 3000), 7)
 
 
 class Timing(msgspec.Struct):
-    """What one repeat gave, in seconds: the total by `clock_of` its store, the others by the wall."""
+    """The times of one repeat, in seconds: the total by `clock_of` its store, the others by the wall clock."""
 
     total_s: float
     acknowledged_s: list[float]  # decision given → saved and answered
@@ -72,12 +72,12 @@ async def in_sqlite() -> AsyncGenerator[str]:
 
 
 def clock_of(where: Open) -> Callable[[], float]:
-    """The processor's clock where nothing waits; the wall's where SQLite waits for the disk."""
+    """Returns the CPU clock, or for SQLite, which waits for the disk, the wall clock."""
     return time.process_time if where is in_memory else time.perf_counter
 
 
 def measure(quick: bool) -> list[Figure]:
-    """Time per run, for each store and number at once; and how long a decision takes."""
+    """Measures the time of a run, for each store and number of runs at once, and the latency of a decision."""
     size = Size.of(quick)
     agent = refund_agent()
     figures = [
@@ -87,7 +87,7 @@ def measure(quick: bool) -> list[Figure]:
     for count in size.at_once:
         repeats = size.repeats if count <= 1000 else 3
         figures.append(_at_once(f"memory, {count:,} at once", agent, in_memory, count, repeats))
-        # There is a budget at 1,000.
+        # Only the size 1,000 has a budget.
         most = 3.5 if count == 1000 else None
         figures.append(_at_once(f"SQLite, {count:,} at once", agent, in_sqlite, count, repeats, most=most))
     return figures
@@ -117,7 +117,7 @@ def _per_run(name: str, pairs: list[tuple[Timing, Timing]], count: int, most: fl
     return compared(1, name, unit, times, against="bare trio actor", most=most)
 
 
-# One after another.
+# Runs one after another.
 
 
 async def our_in_turn(agent: Agent, where: Open, count: int) -> Timing:
@@ -157,7 +157,7 @@ async def bare_in_turn(where: Open, count: int) -> Timing:
     return timing
 
 
-# At once: all are parked before the first is resumed.
+# Runs at once: all are parked before the first is resumed.
 
 
 async def our_at_once(agent: Agent, where: Open, count: int) -> Timing:
@@ -207,7 +207,7 @@ class Gate:
         self._open = trio.Event()
 
     async def pass_together(self) -> None:
-        """Wait for the others."""
+        """Waits until all tasks have called this."""
         self._missing -= 1
         if not self._missing:
             self._open.set()

@@ -1,4 +1,4 @@
-"""Interleaved repeats, and what a process uses: time and memory. Knows no scenario."""
+"""Interleaved repeats, and the time and memory of a process. Knows no scenario."""
 
 import gc
 import os
@@ -10,7 +10,7 @@ from typing import TypeVar
 
 import trio
 
-ENOUGH_S = 10.0  # a comparison that has taken so long makes do with three pairs
+ENOUGH_S = 10.0  # after this time, a comparison stops with three pairs
 
 __all__ = ["cpu_s", "interleaved", "resident_bytes", "say", "timed", "traced_bytes"]
 
@@ -18,15 +18,16 @@ T = TypeVar("T")
 
 
 def say(text: str) -> None:
-    """Show progress: one line on stderr, which `python -m bench` shows beside its bar."""
+    """Prints a progress line to stderr. `python -m bench` shows it beside its bar."""
     print(text, file=sys.stderr, flush=True)
 
 
 def interleaved(
     name: str, repeats: int, ours: Callable[[], Awaitable[T]], baseline: Callable[[], Awaitable[T]]
 ) -> list[tuple[T, T]]:
-    """Run both `repeats` times, A B A B …, each in a fresh trio loop and after a garbage collection; the first pair,
-    which warms up, is not kept. On a slow machine it stops sooner, with at least three pairs kept."""
+    """Runs both functions `repeats` times, A B A B …, each in a new trio loop and after a garbage collection.
+
+    The first pair is a warm-up and is dropped. On a slow machine it stops sooner, with at least three pairs."""
     pairs: list[tuple[T, T]] = []
     begun = time.monotonic()
     for number in range(repeats + 1):
@@ -45,25 +46,26 @@ async def _call(function: Callable[[], Awaitable[T]]) -> T:
 
 
 async def timed(work: Callable[[], Awaitable[object]], clock: Callable[[], float] = time.process_time) -> float:
-    """How many seconds `work` took: of the processor, which on an idle machine are those on the wall where nothing
-    waits, and on a busy one still the same. What waits for a disk wants `time.perf_counter`."""
+    """Returns how many CPU seconds `work` took: unlike wall time, the same on a busy machine.
+
+    For work that waits for a disk pass `time.perf_counter`."""
     start = clock()
     await work()
     return clock() - start
 
 
 def cpu_s() -> float:
-    """Processor seconds of this process so far, user and system."""
+    """Returns this process's CPU seconds so far, user and system."""
     return time.process_time()
 
 
 def resident_bytes() -> int:
-    """What of this process is in memory now."""
+    """Returns the resident memory of this process."""
     with open("/proc/self/statm") as statm:
         return int(statm.read().split()[1]) * os.sysconf("SC_PAGESIZE")
 
 
 def traced_bytes() -> int:
-    """What Python objects take now, garbage collected first. `tracemalloc` must have been started."""
+    """Returns the memory of Python objects, after a garbage collection. `tracemalloc` must be running."""
     gc.collect()
     return tracemalloc.get_traced_memory()[0]

@@ -31,7 +31,7 @@ DISTRIBUTIONS = ("trio", "trio-websocket", "httpx", "msgspec", "jsonschema-rs")
 
 
 class PeerFigure(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What another library took for a scenario, beside what adjourn took in the same run of the benchmark."""
+    """A scenario's figures of another library and of adjourn, from the same run of the benchmark."""
 
     peer: str  # with its version
     scenario: int
@@ -39,8 +39,8 @@ class PeerFigure(msgspec.Struct, frozen=True, omit_defaults=True):
     unit: str = ""
     theirs: Spread | None = None  # None: not measured; the note says why
     ours: Spread | None = None
-    ratio: float | None = None  # theirs / ours, of the medians: more is better for adjourn
-    target: float | None = None  # the least that the ratio should be
+    ratio: float | None = None  # theirs / ours, of the medians; higher is better for adjourn
+    target: float | None = None  # the lowest acceptable ratio
     note: str = ""
 
     @property
@@ -62,7 +62,7 @@ class Report(msgspec.Struct, frozen=True):
 
 
 def new_report(figures: Sequence[Figure], failed: Sequence[str], peers: Sequence[PeerFigure], *, quick: bool) -> Report:
-    """A report of these figures, dated now."""
+    """Returns a report of these figures, dated now."""
     return Report(
         date=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         quick=quick,
@@ -75,7 +75,7 @@ def new_report(figures: Sequence[Figure], failed: Sequence[str], peers: Sequence
 
 
 def machine() -> str:
-    """Cores, processor and system; nothing that names the host."""
+    """Returns cores, processor and system, without the host's name."""
     try:
         with open("/proc/cpuinfo") as cpuinfo:
             found = re.search(r"model name\s*:\s*(.+)", cpuinfo.read())
@@ -86,7 +86,7 @@ def machine() -> str:
 
 
 def worst_first(figures: Sequence[Figure]) -> list[Figure]:
-    """The figures with a budget first, by how much of it they use; then the others, by their ratio."""
+    """Returns the figures with a budget first, by the share of it that they use; then the others, by ratio."""
 
     def badness(figure: Figure) -> tuple[bool, float]:
         if figure.budget is None:
@@ -99,14 +99,14 @@ def worst_first(figures: Sequence[Figure]) -> list[Figure]:
 
 
 def amount(value: float) -> str:
-    """A number with about three digits."""
+    """Returns a number as text, with about three digits."""
     if value == 0 or abs(value) >= 100:
         return f"{value:,.0f}"
     return f"{value:.1f}" if abs(value) >= 10 else f"{value:.2f}"
 
 
 def _cell(spread: Spread | None) -> str:
-    """The median, and under it the extremes, where there are any."""
+    """Returns the median as text, with the extremes, if any, below it."""
     if spread is None:
         return ""
     if spread.low == spread.high:
@@ -115,7 +115,7 @@ def _cell(spread: Spread | None) -> str:
 
 
 def _grid(title: str, columns: Sequence[str]) -> Table:
-    """A table that is readable at 80 columns: words on the left, numbers on the right."""
+    """Returns a table that is readable at 80 columns: words aligned left, numbers right."""
     grid = Table(title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD, expand=True, pad_edge=False)
     grid.add_column(columns[0], ratio=1, overflow="fold")
     for heading in columns[1:]:
@@ -124,7 +124,7 @@ def _grid(title: str, columns: Sequence[str]) -> Table:
 
 
 def scenario_table(number: int, figures: Sequence[Figure]) -> RenderableType:
-    """The figures of one scenario, and what is to be said of them."""
+    """Returns the table of one scenario, with its notes."""
     grid = _grid(f"{number} {SCENARIOS[number][0]}", ("", "adjourn", "baseline", "ratio", "budget"))
     for figure in figures:
         beside = f"\n[dim]beside: {figure.against}[/]" if figure.against else ""
@@ -135,7 +135,7 @@ def scenario_table(number: int, figures: Sequence[Figure]) -> RenderableType:
 
 
 def budget_table(figures: Sequence[Figure]) -> Table:
-    """Every figure that has a budget, the worst first."""
+    """Returns a table of all figures with a budget, the worst first."""
     grid = _grid("budgets, worst first", ("", "measured", "budget"))
     for figure in worst_first(figures):
         if figure.budget is not None:
@@ -152,7 +152,7 @@ def _verdict(figure: Figure) -> str:
 
 
 def peer_table(peers: Sequence[PeerFigure]) -> Table:
-    """What the others took."""
+    """Returns a table of the other libraries' figures."""
     title = "beside other libraries: how many times adjourn's time they take"
     grid = _grid(title, ("", "theirs", "adjourn", "times", "target"))
     for each in peers:

@@ -1,6 +1,6 @@
-"""The scenarios by number, and one of them as a process of its own: `python -m bench.scenarios MODULE [--quick]`.
+"""The scenarios by number. Each runs in its own process: `python -m bench.scenarios MODULE [--quick]`.
 
-The process prints its figures as JSON on stdout and its progress, a line each, on stderr. So no scenario sees what
+The process prints its figures as JSON to stdout and progress lines to stderr. So no scenario is affected by what
 another left in memory.
 """
 
@@ -31,11 +31,11 @@ SCENARIOS: dict[int, tuple[str, tuple[str, ...]]] = {
 
 
 class ScenarioFailed(Exception):
-    """A scenario's process did not come to its end. The text is the last that it said."""
+    """A scenario's process failed. The text is the last line that it printed."""
 
 
 def run_scenario(module: str, *, quick: bool, progress: Callable[[str], None]) -> list[Figure]:
-    """The figures of one module, measured in a process of its own; `progress` gets each line that it says.
+    """Returns the figures of one module, measured in its own process. `progress` gets each progress line.
 
     Raises: ScenarioFailed.
     """
@@ -45,7 +45,7 @@ def run_scenario(module: str, *, quick: bool, progress: Callable[[str], None]) -
         assert process.stdout is not None
         assert process.stderr is not None
         try:
-            for line in process.stderr:  # stdout is one line at the end: it fits the pipe
+            for line in process.stderr:  # stdout needs no reader yet: its single line fits into the pipe
                 said.append(line.rstrip())
                 progress(line.rstrip())
             out = process.stdout.read()

@@ -1,6 +1,6 @@
-"""Scenario 10: the events of one run to many readers of server-sent events, beside as many WebSocket clients.
+"""Scenario 10: sends the events of one run to many readers of server-sent events, compared with WebSocket clients.
 
-The readers live in a process of their own: `python -m bench.sse URL READERS PATH`. It says what `bench.fanout` says.
+The readers run in another process, `python -m bench.sse URL READERS PATH`. It prints the same as `bench.fanout`.
 """
 
 import sys
@@ -23,7 +23,7 @@ __all__ = ["measure"]
 
 
 def measure(quick: bool) -> list[Figure]:
-    """Processor time of a delivery, for each number of readers."""
+    """Measures the CPU time a delivery, for each number of readers."""
     repeats = 3 if quick else 5
     figures: list[Figure] = []
     for readers in (1, 50) if quick else (1, 100):
@@ -36,7 +36,7 @@ def measure(quick: bool) -> list[Figure]:
 
 
 async def sse_delivery_s(load: Load) -> float:
-    """Processor seconds of the HTTP server, a delivery."""
+    """Returns the HTTP server's CPU seconds a delivery."""
     model = Paced(load)
     agent = agent_of(model)
     async with open_actor_system([agent]) as system, trio.open_nursery() as nursery:
@@ -56,7 +56,7 @@ async def sse_delivery_s(load: Load) -> float:
 
 
 class Audience:
-    """Readers that count."""
+    """Readers that count the events they receive."""
 
     def __init__(self, size: int) -> None:
         self._missing = size
@@ -78,7 +78,7 @@ class Audience:
 
 
 async def attend(url: str, count: int, path: str) -> None:
-    """All readers, to their end."""
+    """Runs all readers to their end."""
     audience = Audience(count)
     async with trio.open_nursery() as nursery:
         for _ in range(count):

@@ -1,7 +1,7 @@
-"""Scenario 2, second half: a process that starts beside very many parked runs, until it has taken its first decision.
+"""Scenario 2, second half: starts a process on a store with very many parked runs, until its first decision is taken.
 
-The runs are copies of a real one, written straight into the store's file. The process that starts is a new one, and is
-this module as a program: `python -m bench.startup FILE RUN_ID`.
+The runs are copies of a real one, written directly into the store's file. The started process is this module:
+`python -m bench.startup FILE RUN_ID`.
 """
 
 import os
@@ -29,7 +29,7 @@ BATCH = 20_000  # runs written in one transaction
 
 
 class Started(msgspec.Struct, frozen=True):
-    """What the new process saw. Seconds since before it was started."""
+    """Figures of the new process. Seconds count from just before its start."""
 
     open_s: float
     decided_s: float
@@ -37,7 +37,7 @@ class Started(msgspec.Struct, frozen=True):
 
 
 def measure(quick: bool) -> list[Figure]:
-    """Time to the first decision, and resident memory, beside many runs and beside few."""
+    """Measures the time to the first decision and the resident memory, with many parked runs and with few."""
     count, repeats = (10_000, 3) if quick else (200_000, 5)
     with tempfile.TemporaryDirectory() as folder:
         many, few = os.path.join(folder, "many.db"), os.path.join(folder, "few.db")
@@ -61,12 +61,12 @@ def measure(quick: bool) -> list[Figure]:
 
 
 def run_id(number: int) -> str:
-    """The id of the copy with that number."""
+    """Returns the id of the copy with this number."""
     return f"run-{number:09d}"
 
 
 def start(path: str, run: str) -> Started:
-    """Start a process on that file that decides that run."""
+    """Starts a process that opens the file and decides the run."""
     before = time.monotonic()
     command = [sys.executable, "-m", "bench.startup", path, run, repr(before)]
     done = subprocess.run(command, check=True, stdout=subprocess.PIPE)
@@ -74,7 +74,7 @@ def start(path: str, run: str) -> Started:
 
 
 def fill(path: str, count: int) -> None:
-    """A store's file with `count` parked runs, all alike."""
+    """Fills a store's file with `count` equal parked runs."""
     template = trio.run(_park_one, path)
     database = sqlite3.connect(path, isolation_level=None)
     database.execute("PRAGMA synchronous = OFF")
@@ -114,7 +114,7 @@ async def _park_one(path: str) -> str:
 
 
 async def decide(path: str, run: str, before: float) -> Started:
-    """What the new process does."""
+    """Opens the store and decides the run, in the new process."""
     async with open_actor_system([refund_agent()], store=f"sqlite:///{path}") as system:
         opened = time.monotonic() - before
         await system.resume(run, {"approved": True})

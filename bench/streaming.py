@@ -1,10 +1,10 @@
 """Scenario 4: a provider's bytes → canonical events → encoded frames for one client.
 
-Ours is a whole run with the adapter that users have, `HTTPModel`; but for the network, which is the same for both: an
-httpx client whose transport gives chunks that are in memory.
+Ours is a whole run with `HTTPModel`. The network is the same for both: an httpx client whose transport returns chunks
+from memory.
 """
 
-# flake8: noqa: ASYNC127  # httpx is what the library stands on
+# flake8: noqa: ASYNC127  # httpx is a dependency on purpose
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
@@ -29,7 +29,7 @@ CHUNK_BYTES = 1400  # about a TCP segment: some eight tokens
 
 
 class _Text(msgspec.Struct):
-    """Where a token is, in three of the four wires."""
+    """The part of a chunk that has the token, in three of the four APIs."""
 
     content: str = ""
     text: str = ""
@@ -63,11 +63,11 @@ _OLLAMA = msgspec.json.Decoder(_OllamaLine)
 
 @dataclass(frozen=True)
 class Wire:
-    """How a model API streams, and how somebody in a hurry would read it."""
+    """How a model API streams, and the shortest code that reads it."""
 
     api: str
     provider: str
-    token: str  # with a place for a number
+    token: str  # with a placeholder for a number
     opening: str
     closing: str
     word: Callable[[str], str]  # of a line's JSON
@@ -122,7 +122,7 @@ WIRES = {
 
 
 def measure(quick: bool) -> list[Figure]:
-    """Time per token at two lengths, and its growth; then of the other wires."""
+    """Measures the time a token at two lengths, and its growth; then for the other APIs."""
     repeats = 3 if quick else 7
     short, long = _per_token(CHAT, 2000, repeats), _per_token(CHAT, 20_000, repeats)
     alone = _per_token(CHAT, 2000, repeats, alone=True)
@@ -151,13 +151,13 @@ def _compared(name: str, pairs: Sequence[tuple[float, float]]) -> Figure:
 
 
 def chunks_of(wire: Wire, tokens: int) -> list[bytes]:
-    """What a socket gives of a provider that is quicker than its reader, or than the network."""
+    """Returns the chunks that a socket gives if the provider is faster than the network or the reader."""
     body = b"".join(one_by_one(wire, tokens))
     return [body[at : at + CHUNK_BYTES] for at in range(0, len(body), CHUNK_BYTES)]
 
 
 def one_by_one(wire: Wire, tokens: int) -> list[bytes]:
-    """What it gives of one that isn't."""
+    """Returns the chunks that a socket gives if the provider is slower: one event each."""
     parts = [wire.opening, *(wire.token % (n % 100) for n in range(tokens)), wire.closing]
     return [part.encode() for part in parts if part]
 
@@ -203,7 +203,7 @@ async def our_stream(wire: Wire, chunks: Sequence[bytes]) -> float:
 def _check(frames: Sequence[bytes], chunks: Sequence[bytes]) -> None:
     body = b"".join(frames)
     words = b"".join(chunks).count(b" word")
-    if body.count(b'"status":"completed"') != 1 or body.count(b" word") < 2 * words:  # in deltas, and whole at the end
+    if body.count(b'"status":"completed"') != 1 or body.count(b" word") < 2 * words:  # twice: deltas, message
         raise RuntimeError("the client has not seen the whole stream")
 
 

@@ -1,4 +1,4 @@
-"""Scenario 9: what threads do for the runtime (blocking tools, SQLite's saves) beside runs that keep the loop busy."""
+"""Scenario 9: the latency of work in threads (blocking tools, SQLite's saves) while other runs keep the loop busy."""
 
 import os
 import tempfile
@@ -28,7 +28,7 @@ Work: TypeAlias = "Callable[[AsyncExitStack], Awaitable[Callable[[int], Awaitabl
 
 
 def measure(quick: bool) -> list[Figure]:
-    """Latencies beside 50 busy runs."""
+    """Measures latencies with 50 busy runs."""
     count, repeats = (50, 3) if quick else (300, 7)
     figures: list[Figure] = []
     for name, work in (("a blocking tool", blocking_tool), ("a save in SQLite", save)):
@@ -44,7 +44,7 @@ def measure(quick: bool) -> list[Figure]:
 
 
 class Talkative:
-    """Never stops, and never waits for more than a moment."""
+    """A model that streams forever and yields to the loop only briefly."""
 
     descriptor = DESCRIPTOR
 
@@ -81,7 +81,7 @@ async def blocking_tool(stack: AsyncExitStack) -> Callable[[int], Awaitable[obje
         return "done"
 
     async def call(number: int) -> None:
-        with thread_friendly():  # as the run does around a tool that blocks
+        with thread_friendly():  # as a run does around a blocking tool
             outcome = await execute(nothing, {"n": number}, None, tool_context(), max_result_bytes=1000)
         if outcome.is_error:
             raise RuntimeError(str(outcome))

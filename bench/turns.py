@@ -1,4 +1,4 @@
-"""Scenario 6: one run of very many turns: does a turn cost more when many have gone before?"""
+"""Scenario 6: one run of very many turns. Checks whether later turns cost more."""
 
 import time
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ Turn = tuple[float, int]  # seconds, bytes written
 
 
 class MeteredStore(MemoryStore):
-    """A store that notes when each turn's message is saved, and how many bytes it has written by then."""
+    """A store that records the time and the bytes written so far at each turn's save."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -37,7 +37,7 @@ class MeteredStore(MemoryStore):
 
 
 def measure(quick: bool) -> list[Figure]:
-    """A turn's time and bytes, about turn 10, 100 and 1,000."""
+    """Measures a turn's time and bytes around turns 10, 100 and 1,000."""
     most_turns, repeats = (200, 3) if quick else (1000, 5)
     runs: list[list[Turn]] = []
     for number in range(repeats):
@@ -57,7 +57,7 @@ def measure(quick: bool) -> list[Figure]:
 
 
 async def run_turns(count: int) -> list[Turn]:
-    """One run of that many turns; for each, what it took."""
+    """Runs one run of that many turns. Returns the time and bytes of each turn."""
     agent = agent_of(EndlessCaller(count), turns=count)
     store = MeteredStore()
     async with open_actor_system([agent], store=store) as system:
@@ -70,6 +70,6 @@ async def run_turns(count: int) -> list[Turn]:
 
 
 def _about(turns: list[Turn], number: int, part: int) -> float:
-    """The median over the turns about that one."""
+    """Returns the median over the turns around this one."""
     values: list[Any] = [turn[part] for turn in turns[max(0, number - 10) : number + 10]]
     return float(median(values))
