@@ -28,6 +28,7 @@ from .events import AgentResume, AgentStart, ErrorInfo, MessageEnd, TurnStart
 from .expiry import expire
 from .firstwords import first_words
 from .gates import open_call
+from .limits import uncounted
 from .messages import AssistantMessage, Message, ToolCall, ToolResultMessage, UserMessage
 from .record import FINAL, AbortRequest, Head, History, InputEntry, MessageEntry, SpecEntry
 from .step import SEQ_RANGE, Step
@@ -58,6 +59,7 @@ __all__ = ["MAX_RECOVERIES", "begin", "resume_seq", "step"]
 MAX_TITLE_CHARS = 100
 MAX_RECOVERIES = 3  # recoveries without progress between them; one more ends the run
 _FAILED = "This call was not executed: the model's answer failed."
+_ENDED = "This call was not executed: the run ended."
 _NO_TOOLS = "This call was not executed: the run is near its limits, and the model was asked without tools."
 
 
@@ -143,22 +145,33 @@ def _model_done(s: Step, given: ModelDone) -> None:
     if given.key != s.model_call or s.abort:
         return  # the answer of an outdated model call
     failed = given.message.stop_reason in ("error", "aborted")
-    fault = _FAILED if failed else _NO_TOOLS if is_last_turn(s.head, s.history) else None
+    unbounded = None if failed or not given.message.calls else _unbounded(s, given.message)
+    fault = _FAILED if failed else unbounded and _ENDED
+    if fault is None and is_last_turn(s.head, s.history):
+        fault = _NO_TOOLS
     message = _answered(s, given.message, given.gates, fault)
     if failed:
         text = message.error_message or "the model call failed"
         end(s, "failed", "modelError", ErrorInfo(type="modelError", message=text, kind=message.error_kind))
     elif not message.calls:
         end(s, "completed", message.stop_reason)
+    elif unbounded:
+        reason, text = unbounded
+        end(s, "failed", reason, ErrorInfo(type="limitExceeded", message=text))
     else:
         go_on(s)
+
+
+def _unbounded(s: Step, answer: AssistantMessage) -> tuple[str, str] | None:
+    """Return the reason and the message of a limit that can't be kept after an answer without usage, if any."""
+    return uncounted(answer.usage, s.history.spec.model, s.limits.max_cost, s.limits.max_tokens)
 
 
 def _model_refused(s: Step, given: ModelRefused) -> None:
     if given.key != s.model_call or s.abort:
         return
     if given.answer is not None:
-        _answered(s, given.answer, {}, "This call was not executed: the run ended.")
+        _answered(s, given.answer, {}, _ENDED)
     s.usage = s.usage.plus(given.usage)
     end(s, "failed", given.reason, ErrorInfo(type="limitExceeded", message=given.message))
 

@@ -9,8 +9,7 @@ from msgspec.structs import replace
 
 from .ends import end, end_turn
 from .events import AgentPaused, AgentResume, ErrorInfo, ToolExecutionStart, TurnStart
-from .limits import tightened, uncounted
-from .messages import Usage
+from .limits import tightened
 from .record import Call, Head, History
 from .step import Cause, Step
 from .transitions import StartModel, StartTool
@@ -24,11 +23,10 @@ def go_on(s: Step, cause: Cause | None = None) -> None:
     `cause`: why a paused run resumes; None if the run can't be paused here.
     """
     if s.message is not None and not s.open:
-        usage = s.message.usage
         _wake(s, cause)
         end_turn(s)
         if not s.over:
-            _next_turn(s, usage)
+            _next_turn(s)
         return
     if s.over:
         return
@@ -94,27 +92,22 @@ def _pause(s: Step) -> None:
     s.emit(AgentPaused(tool_call_ids=tuple(s.calls), expires_at=s.expires_at))
 
 
-def _next_turn(s: Step, usage: Usage) -> None:
-    """Start the next turn, or fail the run if it has reached one of its limits. `usage`: of the answer of this turn."""
-    if found := _limit(s, usage):
-        reason, text = found
-        end(s, "failed", reason, ErrorInfo(type="limitExceeded", message=text))
-        return
-    s.turn += 1
-    s.emit(TurnStart(turn=s.turn))
-    start_model(s)
-
-
-def _limit(s: Step, usage: Usage) -> tuple[str, str] | None:
-    """Return the reason and the message of the limit that forbids another turn, if any."""
+def _next_turn(s: Step) -> None:
+    """Start the next turn, or fail the run if it has reached one of its limits."""
     limits = s.limits
     if s.turn >= limits.max_turns:
-        return "maxTurns", f"the run reached its limit of {limits.max_turns} turns"
-    if _reached(limits.max_cost, s.usage.cost.total):
-        return "maxCost", f"the run reached its limit of {limits.max_cost} in cost"
-    if _reached(limits.max_tokens, s.usage.total_tokens):
-        return "maxTokens", f"the run reached its limit of {limits.max_tokens} tokens"
-    return uncounted(usage, s.history.spec.model, limits.max_cost, limits.max_tokens)
+        text = f"the run reached its limit of {limits.max_turns} turns"
+        end(s, "failed", "maxTurns", ErrorInfo(type="limitExceeded", message=text))
+    elif _reached(limits.max_cost, s.usage.cost.total):
+        text = f"the run reached its limit of {limits.max_cost} in cost"
+        end(s, "failed", "maxCost", ErrorInfo(type="limitExceeded", message=text))
+    elif _reached(limits.max_tokens, s.usage.total_tokens):
+        text = f"the run reached its limit of {limits.max_tokens} tokens"
+        end(s, "failed", "maxTokens", ErrorInfo(type="limitExceeded", message=text))
+    else:
+        s.turn += 1
+        s.emit(TurnStart(turn=s.turn))
+        start_model(s)
 
 
 def is_last_turn(head: Head, history: History) -> bool:

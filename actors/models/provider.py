@@ -29,28 +29,28 @@ class Provider:
         name: the name, as in `PROVIDER:NAME`.
         apis: as in `ModelDescriptor.api`; the first is the default.
         base_url: the address of the API. Empty: taken from `base_url_variable` only.
-            base_url_variable: an environment variable that takes precedence over `base_url`.
-            path: appended to the address in `base_url_variable`, unless that ends with it.
-            hosts: other hosts of the provider, or their ends, such as `.openai.azure.com`.
-            compat: how its chat completions differ from OpenAI's; None: unknown.
-            version_variable: an environment variable; if set, each request sends it as `?api-version`.
-            dated_path: replaces `path` if that version is a date; `{model}` is the model's id.
-            key: the key. None: taken from the environment.
-            key_variables: environment variables for the key; the first that is set counts.
-            key_header: the header for the key. In `authorization` "Bearer" precedes the key.
-                token_variables: environment variables for a bearer token, used after `key_variables`.
-            needs_key: False: calls without a key are allowed.
-            headers: headers that are sent with each request.
-            header_variables: maps headers to environment variables. A header is sent if its variable is set.
-            call_id_header: the header for the caller's own id of a call.
-            connect_timeout_s: seconds for a connection to open.
-            write_timeout_s: seconds for the provider to read a chunk of the request.
-            idle_timeout_s: seconds without a byte, before or during the answer.
-            http2: True: HTTP/2 only. Needs the extra `http2`; `httpclient.py` has its drawbacks.
-            when_unreachable: a hint for people when nothing listens at the address.
-            sources: the sources of these facts, with dates.
+        base_url_variable: an environment variable that takes precedence over `base_url`.
+        path: appended to the address in `base_url_variable`, unless that ends with it.
+        hosts: other hosts of the provider, or their ends, such as `.openai.azure.com`.
+        compat: how its chat completions differ from OpenAI's; None: unknown.
+        version_variable: an environment variable; if set, each request sends it as `?api-version`.
+        dated_path: replaces `path` if that version is a date; `{model}` is the model's id.
+        key: the key. None: taken from the environment.
+        key_variables: environment variables for the key; the first that is set counts.
+        key_header: the header for the key. In `authorization` "Bearer" precedes the key.
+        token_variables: environment variables for a bearer token, used after `key_variables`.
+        needs_key: False: calls without a key are allowed.
+        headers: headers that are sent with each request.
+        header_variables: maps headers to environment variables. A header is sent if its variable is set.
+        call_id_header: the header for the caller's own id of a call.
+        connect_timeout_s: seconds for a connection to open.
+        write_timeout_s: seconds for the provider to read a chunk of the request.
+        idle_timeout_s: seconds without a byte, before or during the answer.
+        http2: True: HTTP/2 only. Needs the extra `http2`; `httpclient.py` has its drawbacks.
+        when_unreachable: a hint for people when nothing listens at the address.
+        sources: the sources of these facts, with dates.
 
-        Raises: ValueError for an invalid base URL.
+    Raises: ValueError for an invalid base URL.
     """
 
     name: str

@@ -113,16 +113,17 @@ def test_what_is_used_up_by_one_call_still_fails_the_run():
 # Answers without usage.
 
 
-def test_after_an_answer_without_usage_a_limit_in_tokens_allows_no_further_turn():
+def test_an_answer_with_calls_and_without_usage_ends_a_run_with_a_limit_in_tokens():
     d = Driver(LOOK, limits=Limits(max_tokens=100))
-    looked(d, tokens=(0, 0))
+    d.says(call("look"), tokens=(0, 0))
+    assert d.tools == []
     assert (d.head.status, d.head.reason, d.head.turn) == ("failed", "maxTokens", 1)
     assert d.head.error is not None
     assert d.head.error.type == "limitExceeded"
     assert "reported no usage" in d.head.error.message
 
 
-def test_after_an_answer_without_usage_a_limit_in_cost_allows_no_further_turn_unless_the_model_is_free():
+def test_a_limit_in_cost_needs_usage_unless_the_model_is_free():
     priced = ModelDescriptor(id="m", cost=Cost(input=1.0))
     assert uncounted(Usage(), priced, 1.0, None) is not None
     assert uncounted(Usage(), msgspec.structs.replace(priced, cost=Cost()), 1.0, None) is None
@@ -141,5 +142,5 @@ def test_an_answer_without_usage_in_a_later_turn_ends_the_run_also_with_its_own_
     d = Driver(LOOK, own=RunLimits(max_tokens=1000))
     looked(d, tokens=(5, 5))
     assert d.head.turn == 2
-    looked(d, tokens=(0, 0))
+    d.says(call("look"), tokens=(0, 0))
     assert (d.head.status, d.head.reason, d.head.turn) == ("failed", "maxTokens", 2)

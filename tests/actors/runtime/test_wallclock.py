@@ -42,9 +42,7 @@ class Clocks:
 
 
 @pytest.mark.parametrize("ahead", [MONTH_S, -MONTH_S, 61.0, -61.0])
-def test_a_jump_that_does_not_last_is_ignored_with_two_warnings(
-    ahead: float, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_jump_that_does_not_last_is_ignored_with_two_warnings(ahead: float, caplog: pytest.LogCaptureFixture) -> None:
     clocks = Clocks()
     clocks.ahead = ahead
     for _ in range(17):
