@@ -90,8 +90,10 @@ class ModelOptions(Wire, frozen=True, metaclass=NamesOptions):
         return self.tool_choice_kind in ("required", "tool")
 
     def for_turn(self, turn: int) -> "ModelOptions":
-        """The options of a run's model call, the first being turn 1. Only the first one must call a tool: a run ends
-        with a message that calls none."""
+        """Return the options for a turn's model call; the first turn is 1.
+
+        Only the first call may be forced to call a tool: a run can end only with a message without calls.
+        """
         return msgspec.structs.replace(self, tool_choice=None) if turn > 1 and self.forces_tool else self
 
     def __repr__(self) -> str:

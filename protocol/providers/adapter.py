@@ -1,6 +1,6 @@
-"""What an adapter for a model API is: a function that builds a request, and a decoder that is fed the response's bytes.
+"""Defines adapters for model APIs: a function that builds a request, and a decoder for the response's bytes.
 
-No wire of any provider here, and no I/O anywhere in this package: `actors/httpmodel.py` sends and receives.
+No provider's format here, and no I/O in this package: `actors/models` sends and receives.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -16,20 +16,20 @@ __all__ = ["Adapter", "Context", "HTTPRequest"]
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What the model is to answer. Any transcript will do, whichever provider it came from: see `handover`."""
+    """The input of a model call. The transcript may come from any provider: see `handover`."""
 
     messages: Sequence[Message]
     instructions: str = ""  # the system prompt
     tools: Sequence[ToolSpec] = ()
-    resumes: bool = False  # the last message is the model's own, which it paused: it goes on with that
+    resumes: bool = False  # the last message is an answer that the model paused and now continues
 
 
 @dataclass(frozen=True, slots=True)
 class HTTPRequest:
-    """A request, but for the provider's address and the key."""
+    """An HTTP request without the provider's address and the API key."""
 
     method: str
-    path: str  # below the base URL, with a leading slash
+    path: str  # relative to the base URL, with a leading slash
     headers: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)  # names in lower case
     body: bytes = b""  # JSON
 
@@ -39,5 +39,5 @@ class Adapter:
     """One model API."""
 
     api: str  # as in `ModelDescriptor.api`
-    build_request: Callable[[ModelDescriptor, Context, ModelOptions], HTTPRequest]  # of a streaming call
+    build_request: Callable[[ModelDescriptor, Context, ModelOptions], HTTPRequest]  # builds a streaming call
     decoder: Callable[[ModelDescriptor], StreamDecoder]  # for the body of a response with status 200

@@ -1,4 +1,4 @@
-"""Anthropic's Messages API: its stream decoded. How a request is built, `anthropic_request` says.
+"""Decodes the stream of Anthropic's Messages API. `anthropic_request` builds the request.
 
 Wire: platform.claude.com/docs, "Streaming messages", "Handling stop reasons", "Handle streaming refusals" and "Prompt
 caching", and the types of the official Python SDK 2.12, all read in November 2026.
@@ -38,14 +38,14 @@ from .opaque_blocks import OpaqueBlock, carried
 __all__ = ["ADAPTER", "Decoder"]
 
 
-_Read = Callable[[Delta], str | None]  # what a delta adds to a block of one kind
+_Read = Callable[[Delta], str | None]  # returns the text that a delta adds to a block of one kind
 _TEXT: _Read = attrgetter("text")
 _THINKING: _Read = attrgetter("thinking")
 _ARGUMENTS: _Read = attrgetter("partial_json")
 
 
 class _Block:
-    """A content block that has not ended."""
+    """An unfinished content block."""
 
     __slots__ = ("arguments", "citations", "index", "read", "redacted", "signature")
 
@@ -62,24 +62,26 @@ _PAUSE = "pause_turn"
 
 
 class Decoder(EventStreamDecoder):
-    """Decodes the events of a stream. Those of unknown types are passed over. Blocks of other types than a
-    model's own (server tools and their results, MCP, code) are kept as they come."""
+    """Decodes the events of a stream, and ignores unknown event types.
+
+    Blocks that the server makes (server tools and their results, MCP, code) are kept unchanged.
+    """
 
     def __init__(self, model: ModelDescriptor) -> None:
         super().__init__(model)
         self._blocks: dict[int, _Block] = {}  # by the wire's index
-        self._opaque: dict[int, OpaqueBlock] = {}  # what the server does by itself, by the wire's index
-        self._begun = False  # message_start came
+        self._opaque: dict[int, OpaqueBlock] = {}  # the server's own blocks, by the wire's index
+        self._begun = False  # message_start has come
         self._next = 0  # after the greatest index of a block that began
         self._usage: dict[str, int] = {}
-        self._spent = Usage()  # on the responses before, which the model paused
+        self._spent = Usage()  # usage of the earlier responses of a paused answer
         self._stop: StopReason | None = None
         self._pauses = False
         self._hidden_chars = 0  # of signatures
 
     def take(self, event: SSEEvent) -> None:
         kind = event.event
-        if kind == "message":  # no name came with it: some servers that speak this API leave it out
+        if kind == "message":  # the event has no name: some servers with this API leave the name out
             typed = parse(TYPED, event.data, "an event")
             kind = typed.type or ("error" if typed.error else "")
         take = self._TAKES.get(kind)
@@ -152,7 +154,7 @@ class Decoder(EventStreamDecoder):
         block.citations += carried([citation])
 
     def _begin_by(self, wire_index: int, delta: Delta) -> _Block | None:
-        """A block whose start never came, of the kind that its first delta says."""
+        """Return a block whose start never came. Its first delta tells the kind."""
         if delta.text:
             block = _Block(self.writer.text(), _TEXT)
         elif delta.thinking or delta.signature:
@@ -198,7 +200,7 @@ class Decoder(EventStreamDecoder):
         if self._begun:
             if message.id not in (None, self.writer.response_id):
                 raise WireError("the provider began a second message inside the first", "transient")
-            return  # the same start again
+            return  # a repeated start
         self._begun = True
         self.writer.response_id = message.id
         self._count(message.usage)
@@ -276,8 +278,10 @@ class Decoder(EventStreamDecoder):
 
 
 def _write_cost(prices: Cost, written: int, for_an_hour: int) -> float:
-    """For five minutes a cache write costs what the descriptor says, or else 1.25 times the price of input; for an
-    hour, twice the price of input ("Prompt caching", Pricing)."""
+    """Return the cost of cache writes. For five minutes, the descriptor's price, or else 1.25 times the input price.
+
+    For an hour, twice the input price ("Prompt caching", Pricing).
+    """
     for_an_hour = min(for_an_hour, written)
     for_minutes = (written - for_an_hour) * (prices.cache_write or 1.25 * prices.input)
     return (for_minutes + for_an_hour * 2 * prices.input) / 1_000_000
@@ -289,7 +293,7 @@ def _given(arguments: msgspec.Raw) -> str:
 
 
 def _refusal(details: StopDetails) -> str:
-    """A refusal fails the call: the API wants a refused turn out of the conversation, and failed turns are not sent."""
+    """Fail the call after a refusal: the API requires that refused turns aren't sent again, and failed turns aren't."""
     why = details.explanation or "the provider gave no reason"
     return f"the model refused to answer: {why}" + (f" ({details.category})" if details.category else "")
 

@@ -1,4 +1,4 @@
-"""Anthropic's Messages API: the request. No stream here: `anthropic` decodes that.
+"""Builds requests for Anthropic's Messages API. `anthropic` decodes the stream.
 
 Sources: platform.claude.com/docs, "Messages" (API reference), "Versions", "Prompt caching", "Handle tool calls", and
 the types of the official Python SDK 2.12, all read in November 2026.
@@ -35,15 +35,15 @@ __all__ = ["API", "DEFAULT_MAX_TOKENS", "build_request"]
 
 API = "anthropic-messages"
 VERSION = "2026-10-21"
-VERSION_WITH_TEMPERATURE = "2023-06-01"  # the last one: 2026-10-21 refuses it for every model
+VERSION_WITH_TEMPERATURE = "2023-06-01"  # the last version with it: 2026-10-21 refuses it for every model
 
-# The API wants a number. Every model that is served today may write so much (the smallest maximum is 64,000), and it
-# leaves room to think first.
+# The API requires `max_tokens`. All current models allow this value (the smallest maximum is 64,000), and it leaves
+# room for thinking.
 DEFAULT_MAX_TOKENS = 16_384
 
 MAX_BREAKPOINTS = 4  # of the cache, in one request
 
-# Types that have blocks of their own, or are a user's.
+# Block types that have their own structs, or that only users send.
 _NEVER_OPAQUE = frozenset(
     {"document", "image", "redacted_thinking", "search_result", "text", "thinking", "tool_result", "tool_use"}
 )
@@ -55,16 +55,16 @@ _MARK = "cache_control"  # until the breakpoints are settled, it holds a Lifetim
 
 
 def build_request(model: ModelDescriptor, context: Context, options: ModelOptions) -> HTTPRequest:
-    """A streaming call of `POST /v1/messages`.
+    """Build a streaming call of `POST /v1/messages`.
 
-    - `max_tokens`: the options', else the model's maximum, else `DEFAULT_MAX_TOKENS`.
-    - `reasoning`: see `anthropic_thinking`. `temperature` and `top_p` are left out where the model thinks or doesn't
-      take them.
-    - `tool_choice`: a model that must call a tool isn't asked to think, and gets no thinking back: the API refuses
-      both at once.
-    - Cache marks: at most four, the latest ones; one that is to live long makes those before it live as long, because
-      the API wants them in that order. `cache` of the options marks tools, system prompt and the last message.
-    - A transcript with tool calls, and no tools any more: those it names are declared, and the model may not call them.
+    - `max_tokens`: from the options, else the model's maximum, else `DEFAULT_MAX_TOKENS`.
+    - `reasoning`: see `anthropic_thinking`. `temperature` and `top_p` are left out if the model thinks or doesn't
+      accept them.
+    - `tool_choice`: with a forced tool call, the request asks for no thinking and contains none, because the API
+      refuses both at once.
+    - Cache marks: the latest four. A long-lived mark makes all earlier ones long-lived, because the API requires this
+      order. The option `cache` marks the tools, the system prompt and the last message.
+    - If there are no tools, but the transcript has tool calls, the called tools are declared with `tool_choice` none.
     """
     max_tokens = options.max_tokens or model.max_output_tokens or DEFAULT_MAX_TOKENS
     handed = hand_over(context.messages, model, _RULES)
@@ -119,14 +119,14 @@ def _options(options: ModelOptions) -> dict[str, Any]:
 
 
 def _sampling(options: ModelOptions) -> dict[str, Any]:
-    """`temperature`, else `top_p`: models refuse both at once."""
+    """Return `temperature`, else `top_p`: models refuse both at once."""
     if options.temperature is not None:
         return {"temperature": options.temperature}
     return {} if options.top_p is None else {"top_p": options.top_p}
 
 
 def _tool_choice(options: ModelOptions) -> _Block | None:
-    """Which tool to call, and whether at most one; None where nothing is asked for."""
+    """Return the `tool_choice` field, with the limit to one call; None if the options ask for neither."""
     choice = options.tool_choice
     if choice == "none":
         return {"type": "none"}
@@ -148,13 +148,16 @@ def _replays(handed: Sequence[Message]) -> bool:
 
 
 def _resumes(handed: Sequence[Message]) -> bool:
-    """Whether the last assistant message called tools, and did not begin with thinking."""
+    """Check whether the last assistant message called tools, and did not begin with thinking."""
     last = next((each for each in reversed(handed) if isinstance(each, AssistantMessage)), None)
     return last is not None and bool(last.calls) and not isinstance(last.content[0], Thinking)
 
 
 def _tools(model: ModelDescriptor, context: Context, handed: Sequence[Message]) -> tuple[list[_Block], bool]:
-    """The tools to declare, and whether they may be called. The API refuses calls in the transcript without tools."""
+    """Return the tools to declare, and whether the model may call them.
+
+    The API refuses a transcript with calls if no tools are declared.
+    """
     if model.tools and context.tools:
         return [_tool(each.name, each.description, each.parameters) for each in context.tools], True
     calls = [call for message in handed if isinstance(message, AssistantMessage) for call in message.calls]
@@ -168,8 +171,10 @@ def _tool(name: str, description: str, parameters: dict[str, Any]) -> _Block:
 
 
 def _messages(handed: Sequence[Message], *, with_thinking: bool, resumes: bool) -> list[_Block]:
-    """The turns, user and assistant by turns, from a user to a user: today's models refuse to go on with a message that
-    they are given the beginning of, unless they paused it themselves."""
+    """Return alternating user and assistant turns. The first and the last one are the user's.
+
+    Current models refuse to continue an assistant message, unless they paused it themselves.
+    """
     turns: list[_Block] = []
     for message in handed:
         if isinstance(message, AssistantMessage):
@@ -184,7 +189,7 @@ def _messages(handed: Sequence[Message], *, with_thinking: bool, resumes: bool) 
     if not turns or (turns[-1]["role"] == "assistant" and not resumes):
         turns.append(_user_turn([_text(GO_ON)]))
     for turn in turns:
-        # A turn's tool results come first. Images that a failed call gave are the only blocks in between.
+        # A turn's tool results come first. Only images of failed calls may stand between them.
         turn["content"].sort(key=_is_no_result)
     return turns
 
@@ -206,7 +211,7 @@ def _asked(message: UserMessage | ToolResultMessage) -> list[_Block]:
 
 
 def _result(message: ToolResultMessage) -> list[_Block]:
-    """The block of a tool's result; behind it, what a failed one holds beside text: the API wants only text inside."""
+    """Return a tool result's block. Other content than text of a failed call follows it: the API allows only text."""
     inner = [_block(each) for each in message.content]
     marks = [each.pop(_MARK, None) for each in inner]
     result: _Block = {"type": "tool_result", "tool_use_id": message.tool_call_id, "content": inner}
@@ -258,7 +263,7 @@ def _block(block: UserBlock) -> _Block:
 
 
 def _document(file: File) -> _Block:
-    """The source of a document. Of text, the API wants the text itself."""
+    """Return the source of a document. For text files, the API requires plain text."""
     if not file.data:
         return {"type": "url", "url": file.url}
     if file.mime_type == "application/pdf":
@@ -271,8 +276,10 @@ def _text(text: str) -> _Block:
 
 
 def _mark(blocks: Sequence[_Block], lifetime: Lifetime | None) -> None:
-    """Mark the last of these; of two marks the longer one stays. That is never thinking, which can't be cached: the
-    hand-over leaves none at the end of a message."""
+    """Mark the last block; an existing longer mark stays.
+
+    The last block is never thinking, which can't be cached: the hand-over removes it from the end of a message.
+    """
     if blocks and lifetime is not None:
         block = blocks[-1]
         block[_MARK] = longest(lifetime, block.get(_MARK))
@@ -281,7 +288,7 @@ def _mark(blocks: Sequence[_Block], lifetime: Lifetime | None) -> None:
 def _settle_breakpoints(
     tools: list[_Block], system: list[_Block], messages: list[_Block], options: ModelOptions
 ) -> None:
-    """Marks become what the API calls breakpoints: the latest four, none that lives longer than one before it."""
+    """Turn marks into the API's breakpoints: the latest four, and none that lives longer than an earlier one."""
     lifetime = None if options.cache == "none" else options.cache
     for blocks in (tools, system, messages[-1]["content"]):
         _mark(blocks, lifetime)

@@ -1,4 +1,4 @@
-"""How a Claude model is told how hard to think: that depends on its generation, which only its name tells. Pure.
+"""Asks a Claude model for thinking. The fields depend on its generation, which is known only from its name. Pure.
 
 Sources: platform.claude.com/docs, "Thinking", "Effort", "Preserved thinking" and the migration guides of the models,
 and API version 2026-10-21, all read in November 2026.
@@ -15,13 +15,13 @@ __all__ = ["Thought", "takes_temperature", "think"]
 BINDING_BETA = "thinking-binding-controls-2026-08-01"
 
 _VERSION = re.compile(r"(?<![0-9])([0-9]{1,2})(?:[-.]([0-9]{1,2}))?(?![0-9])")
-_LATEST = (99, 0)  # what a Claude whose name has no version is taken for
+_LATEST = (99, 0)  # assumed for a Claude without a version in its name
 _FIRST_THINKING = (3, 7)
-_FIRST_ADAPTIVE = (4, 6)  # from here on the model decides how much, and `effort` says how hard to try
-_FIRST_XHIGH = (4, 7)  # it also takes the effort `xhigh`; and takes no temperature any more
-_FIRST_BOUND = (5, 1)  # a thinking block is bound to all that came before it
+_FIRST_ADAPTIVE = (4, 6)  # from this version on, the model decides how much to think, guided by `effort`
+_FIRST_XHIGH = (4, 7)  # also accepts the effort `xhigh`, and no longer accepts a temperature
+_FIRST_BOUND = (5, 1)  # a thinking block is only valid after the same earlier messages
 
-# These think unless they are told not to. Others don't, or can't be kept from it, or (Sonnet 5.5) not wholly.
+# Models that think by default and can be told not to. Others don't think by default, or can't be stopped completely.
 _CAN_BE_DISABLED = (("opus", (5, 0)), ("sonnet", (5, 0)), ("haiku", (5, 5)))
 
 _EFFORTS: dict[Reasoning, str] = {"minimal": "low"}
@@ -31,21 +31,24 @@ _LEAST_BUDGET = 1024  # the API's own
 
 @dataclass(frozen=True, slots=True)
 class Thought:
-    """What a request says of thinking."""
+    """The parts of a request about thinking."""
 
-    params: dict[str, Any] = field(default_factory=dict[str, Any])  # of the body
+    params: dict[str, Any] = field(default_factory=dict[str, Any])  # fields of the body
     betas: tuple[str, ...] = ()
-    on: bool = False  # it asks for thinking
-    off: bool = False  # it forbids it: so it needs no thinking of before
+    on: bool = False  # the request asks for thinking
+    off: bool = False  # the request forbids thinking, so it needs no earlier thinking blocks
 
 
 def think(model_id: str, reasoning: Reasoning | None, max_tokens: int, *, replays: bool, resumes: bool) -> Thought:
-    """How to ask for that much reasoning. `replays`: there is thinking of before in the transcript. `resumes`: the
-    last assistant message called tools, and did not begin with thinking.
+    """Return how to ask for that much reasoning.
 
-    Asking is enough: whether the descriptor says that the model can reason doesn't matter, as one made from a bare
-    name doesn't know. What is no Claude, but speaks this API, is asked as the oldest thinking models are."""
-    reasoning = None if reasoning == "none" else reasoning  # as little as can be is what nothing asked for gets
+    The descriptor's `reasoning` is ignored, because a descriptor made from a bare name doesn't know it. Models with
+    this API that aren't Claude are asked like the oldest thinking models.
+
+    Args:
+        replays: the transcript has earlier thinking blocks.
+        resumes: the last assistant message called tools, and did not begin with thinking."""
+    reasoning = None if reasoning == "none" else reasoning  # such models think least if nothing asks for it
     version = _version(model_id)
     if version is None or version < _FIRST_ADAPTIVE:
         return _budgeted(version, reasoning, max_tokens, resumes=resumes)
@@ -54,7 +57,7 @@ def think(model_id: str, reasoning: Reasoning | None, max_tokens: int, *, replay
     bound = replays and version >= _FIRST_BOUND
     if reasoning is None and not bound:
         return Thought()
-    # Some show nothing of it by default.
+    # Some models return no thinking text by default.
     thinking: dict[str, Any] = {"type": "adaptive", "display": "summarized"}
     if bound:
         # Instructions, tools or history may have changed since. Then the model is to go on without those thoughts;
@@ -67,7 +70,7 @@ def think(model_id: str, reasoning: Reasoning | None, max_tokens: int, *, replay
 
 
 def takes_temperature(model_id: str) -> bool:
-    """Whether it takes a temperature while it doesn't think."""
+    """Check whether the model accepts a temperature while it doesn't think."""
     version = _version(model_id)
     return version is None or version < _FIRST_XHIGH
 
@@ -75,10 +78,10 @@ def takes_temperature(model_id: str) -> bool:
 def _budgeted(
     version: tuple[int, int] | None, reasoning: Reasoning | None, max_tokens: int, *, resumes: bool
 ) -> Thought:
-    """The older way. These models refuse to begin to think when they are given the results of their calls."""
+    """Ask an older model, with a token budget. These models refuse to start thinking right after tool results."""
     if reasoning is None or resumes or (version is not None and version < _FIRST_THINKING):
         return Thought()
-    # The budget is part of `max_tokens`: a quarter at least stays for the answer.
+    # The budget is part of `max_tokens`. At least a quarter is left for the answer.
     budget = max(min(_BUDGETS[reasoning], max_tokens * 3 // 4), _LEAST_BUDGET)
     if budget >= max_tokens:
         return Thought()
@@ -94,7 +97,7 @@ def _effort(reasoning: Reasoning, version: tuple[int, int]) -> str:
 def _version(model_id: str) -> tuple[int, int] | None:
     """`claude-opus-4-8` -> (4, 8), `claude-3-7-sonnet-20250219` -> (3, 7), `eu.anthropic.claude-opus-5-v1` -> (5, 0).
 
-    None for what is no Claude. A date has more digits than a version."""
+    None if it isn't a Claude. A date has more digits than a version."""
     _, claude, rest = model_id.lower().rpartition("claude")
     if not claude:
         return None

@@ -1,4 +1,4 @@
-"""The data of the events that Anthropic's Messages API streams. Anything may be missing or null. No decoding here."""
+"""The events of Anthropic's Messages API as structs. Every field may be missing or null. No decoding here."""
 
 from typing import Any
 
@@ -20,7 +20,7 @@ __all__ = [
 
 class Typed(msgspec.Struct, frozen=True):
     type: str | None = None
-    error: Any = None  # of servers that send their error's bare body
+    error: Any = None  # some servers send the bare body of an error
 
 
 class Delta(msgspec.Struct, frozen=True):
@@ -41,8 +41,8 @@ class Content(msgspec.Struct, frozen=True):
     text: str | None = None
     thinking: str | None = None
     signature: str | None = None
-    data: str | None = None  # of redacted thinking
-    id: str | None = None  # these three of a tool use
+    data: str | None = None  # redacted thinking only
+    id: str | None = None  # tool use only, like the next two
     name: str | None = None
     input: msgspec.Raw = msgspec.Raw(b"{}")
     citations: list[dict[str, Any]] | None = None
@@ -66,9 +66,9 @@ class OutputDetails(msgspec.Struct, frozen=True):
 
 
 class Counts(msgspec.Struct, frozen=True):
-    """Cumulative counts: a later one takes the place of an earlier one, a missing one leaves it."""
+    """Cumulative counts: a later count replaces an earlier one; a missing count changes nothing."""
 
-    input_tokens: int | None = None  # without the two kinds of cached ones
+    input_tokens: int | None = None  # without cached tokens
     output_tokens: int | None = None
     cache_read_input_tokens: int | None = None
     cache_creation_input_tokens: int | None = None

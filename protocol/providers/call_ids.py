@@ -1,6 +1,6 @@
-"""Tool call ids in the form that a model API takes: unique over a transcript, and each decided by those before it.
+"""Gives tool calls ids that a model API accepts. Ids are unique in a transcript, and depend only on earlier ones.
 
-So a transcript that has grown keeps the ids that it had, and a provider's cache of its beginning stays good.
+So when a transcript grows, its earlier ids stay the same, and the provider's prompt cache stays valid.
 """
 
 import hashlib
@@ -14,7 +14,7 @@ __all__ = ["CallIdForm", "CallIds"]
 # safe64: Anthropic's `tool_use.id` (letters, digits, _ and -), and the `call_id` of OpenAI's Responses (64 at most).
 # openai40: `tool_calls[].id` of OpenAI's chat completions, which refuses more than 40 characters.
 # mistral9: Mistral's API refuses all but nine letters and digits.
-# passthrough: for servers that take anything. The errors that these APIs answered with, as reported 2024 to 2026.
+# passthrough: for servers that accept any id. Source: the errors of these APIs, as reported from 2024 to 2026.
 CallIdForm = Literal["passthrough", "safe64", "openai40", "mistral9"]
 
 _FITS: dict[CallIdForm, re.Pattern[str]] = {
@@ -29,14 +29,14 @@ _ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
 
 class CallIds:
-    """Gives out the ids of one transcript, in its order."""
+    """Makes the ids of one transcript, in its order."""
 
     def __init__(self, form: CallIdForm) -> None:
         self.form: CallIdForm = form
         self._taken: set[str] = set()
 
     def give(self, *wanted: str) -> str:
-        """The first of these that fits and isn't taken; if there is none, an id made from the last of them."""
+        """Return the first candidate that fits and is free; else an id made from the last candidate."""
         chosen = next(candidate for candidate in self._candidates(wanted) if candidate not in self._taken)
         self._taken.add(chosen)
         return chosen

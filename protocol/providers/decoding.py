@@ -1,6 +1,6 @@
-"""What the decoders of all model APIs share: the frame of a decoder, its failures, and the cost of an answer.
+"""The base of all model APIs' decoders: their interface, their failures, and the cost of an answer.
 
-A decoder never raises for what it is fed: whatever is wrong ends the stream in `Failed`, with what had come so far.
+A decoder never raises, whatever bytes it gets. Any fault ends the stream with `Failed`, which has the partial message.
 """
 
 import json
@@ -19,19 +19,19 @@ from .streamed_calls import StreamedCalls
 
 __all__ = ["MAX_TOKENS", "StreamDecoder", "arguments_text", "json_text", "parse", "priced", "prices_of"]
 
-MAX_TOKENS = 2**50  # of one kind: then their sum is still a number that every reader of JSON can hold
+MAX_TOKENS = 2**50  # per kind, so that every JSON reader can represent the sum
 
 T = TypeVar("T")
 
 
 class StreamDecoder(ABC):
-    """Turns the body of a streaming response, cut anywhere, into the events of a message.
+    """Decodes the body of a streaming response, in chunks of any size, into the events of a message.
 
-    Its owner calls `feed` for each chunk and `close` at the body's end, or `fail` for what went wrong below. Each gives
-    back the events that this makes; after `Done` or `Failed` there are none any more. Nothing raises.
+    The caller calls `feed` for each chunk and `close` at the body's end, or `fail` if the connection or request failed.
+    Each returns the new events; after `Done` or `Failed` there are no more. Nothing raises.
 
-    A provider may stop in mid-turn: then the decoder is `paused`. Its owner asks again, with what `resume` gives as the
-    last message, and feeds the next body; or it calls `close`, and the message ends as one that was cut off.
+    If a provider pauses its answer, the decoder is `paused`. Then the caller sends a new request, whose last message is
+    the result of `resume`, and feeds the next body. Or it calls `close`, and the message ends as cut off.
     """
 
     def __init__(self, model: ModelDescriptor) -> None:
@@ -41,24 +41,24 @@ class StreamDecoder(ABC):
 
     @property
     def ended(self) -> bool:
-        """Whether `Done` or `Failed` has been given: the rest of the body is of no interest."""
+        """Whether `Done` or `Failed` was returned. The rest of the body can be ignored."""
         return self.writer.ended
 
     @abstractmethod
     def receive(self, data: bytes) -> None:
-        """Take in a chunk, writing to `writer`. Raises: WireError, SSETooLarge."""
+        """Decode a chunk, and write the result to `writer`. Raises: WireError, SSETooLarge."""
 
     def receive_end(self) -> None:
-        """The body is over. Raises: WireError, unless what came makes a whole message."""
+        """Handle the end of the body. Raises: WireError if the message is incomplete."""
         raise WireError("the provider's stream ended before its message did", "transient")
 
     def done(self, reason: StopReason) -> None:
-        """The message is complete: end what is open."""
+        """Complete the message: end all open blocks."""
         self.calls.end_all()
         self.writer.done(reason)
 
     def feed(self, data: bytes) -> list[StreamEvent]:
-        """What `data` makes."""
+        """Return the events that `data` completes."""
         try:
             if not (self.writer.ended or self.paused):
                 self.receive(data)
@@ -69,7 +69,7 @@ class StreamDecoder(ABC):
         return self.writer.take()
 
     def close(self) -> list[StreamEvent]:
-        """What the body's end makes."""
+        """Return the events that the end of the body completes."""
         try:
             if self.paused:
                 self.done("length")
@@ -80,20 +80,20 @@ class StreamDecoder(ABC):
         return self.writer.take()
 
     def resume(self) -> AssistantMessage:
-        """Get ready for the next body of a paused message; gives what was said so far."""
+        """Prepare for the next body of a paused message. Return the message so far."""
         self.paused = False
         return self.writer.message
 
     def fail(
         self, text: str, kind: ErrorKind, *, status: int | None = None, retry_after_s: float | None = None
     ) -> list[StreamEvent]:
-        """The end of a stream whose connection, or whose whole request, has failed."""
+        """End the stream after its connection or its whole request has failed. Return the last events."""
         self.writer.fail(text, kind, status=status, retry_after_s=retry_after_s)
         return self.writer.take()
 
 
 def parse(decoder: msgspec.json.Decoder[T], data: bytes | str, what: str) -> T:
-    """A piece of JSON from the stream, read loosely where it must be. `what` names it towards people.
+    """Decode a piece of JSON from the stream, loosely if necessary. `what`: its name in error messages.
 
     Raises: WireError."""
     try:
@@ -106,7 +106,7 @@ def parse(decoder: msgspec.json.Decoder[T], data: bytes | str, what: str) -> T:
 
 
 def arguments_text(arguments: msgspec.Raw) -> str:
-    """A call's arguments as JSON text, where a server gives them as an object; some give the text itself."""
+    """Return a call's arguments as JSON text. Servers send them as an object or as text."""
     text = str(bytes(arguments), errors="replace")
     if text.startswith('"'):
         try:
@@ -117,7 +117,7 @@ def arguments_text(arguments: msgspec.Raw) -> str:
 
 
 def json_text(value: Any) -> str:
-    """The value as compact JSON; "" where Python can't write it, as a number of thousands of digits."""
+    """Return the value as compact JSON; "" if Python can't write it, such as a number with thousands of digits."""
     try:
         return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
     except (ValueError, RecursionError):
@@ -125,7 +125,7 @@ def json_text(value: Any) -> str:
 
 
 def prices_of(model: ModelDescriptor, prompt: int) -> Cost:
-    """What a call costs whose prompt has so many tokens, cached ones included; per million tokens."""
+    """Return the prices per million tokens for a call with that many prompt tokens, including cached ones."""
     prices = model.cost or Cost()
     for each in model.long_prompts:
         if prompt > each.above:
@@ -144,9 +144,15 @@ def priced(
     reasoning: int = 0,
     provider_cost: float | None = None,
 ) -> Usage:
-    """Usage with its cost, by the descriptor's prices. `input` is without the cached tokens, `output` with those of the
-    reasoning. `cache_write_cost` is money, for an API with several prices for it. A count below 0, or above
-    `MAX_TOKENS`, is taken for that bound. A `provider_cost` that is no amount is left out."""
+    """Return the usage with its cost, by the descriptor's prices.
+
+    Counts are limited to 0 and `MAX_TOKENS`. A `provider_cost` that isn't a valid amount is left out.
+
+    Args:
+        input: without cached tokens.
+        output: with reasoning tokens.
+        cache_write_cost: an amount of money, for an API with several prices of cache writes.
+    """
     counts = [min(max(each, 0), MAX_TOKENS) for each in (input, output, cache_read, cache_write)]
     if provider_cost is not None and not 0 <= provider_cost < math.inf:
         provider_cost = None
@@ -155,7 +161,7 @@ def priced(
     costs = [count * rate / 1_000_000 for count, rate in zip(counts, rates, strict=True)]
     if cache_write_cost is not None:
         costs[3] = cache_write_cost
-    # Added from left to right, not by `sum()`, whose rounding changed in Python 3.12: records are read by all versions.
+    # Not `sum()`: its rounding changed in Python 3.12, and all Python versions must get the same cost.
     total = costs[0] + costs[1] + costs[2] + costs[3]
     cost = Cost(input=costs[0], output=costs[1], cache_read=costs[2], cache_write=costs[3], total=total)
     return Usage(

@@ -1,7 +1,7 @@
-"""What an error says, in a body or in mid-stream: the provider's words, its codes, and whether the error may pass.
+"""Reads errors in bodies and streams: the provider's message, its codes, and whether a retry may help.
 
 Shapes as documented in November 2026 by Anthropic (Errors), OpenAI (Error codes), Google (Gemini API, Troubleshooting),
-OpenRouter (Errors and debugging), MiniMax (Error codes), Ollama (api/errors); and web pages and plain text of proxies.
+OpenRouter (Errors and debugging), MiniMax (Error codes), Ollama (api/errors). Proxies send web pages and plain text.
 """
 
 import html
@@ -15,13 +15,13 @@ from .message_writer import WireError
 
 __all__ = ["is_transient", "kind_of", "one_line", "reported", "words_of"]
 
-MAX_WORDS = 1000  # characters of the provider's words that are shown
-MAX_PAGE = 4096  # characters of a web page that are looked at
-MAX_DEPTH = 5  # of errors within errors
+MAX_WORDS = 1000  # longest provider message shown, in characters
+MAX_PAGE = 4096  # characters of a web page that are parsed
+MAX_DEPTH = 5  # of nested errors
 
 _BROKEN_OFF = "the provider broke the answer off with an error"
 _STATUS = re.compile(r"[1-9][0-9]{2}")  # a code of three digits is an HTTP status
-# OpenAI says 429 also where the account has no money left: that doesn't pass by itself.
+# OpenAI also answers 429 if the account has no money left; a retry doesn't help then.
 _FINAL = frozenset({"insufficient_quota", "billing_hard_limit_reached", "insufficient_balance"})
 _TRANSIENT = frozenset(
     {"api_error", "internal", "internal_error", "internal_server_error", "overloaded", "overloaded_error"}
@@ -48,12 +48,12 @@ _Object = dict[str, Any]
 
 
 def is_transient(status: int) -> bool:
-    """Whether a response with this HTTP status may be another one later. A 501 or 505 stays what it is."""
+    """Check whether a retry may help after this HTTP status. After 501 and 505 it doesn't."""
     return status in (408, 409, 425, 429) or (status >= 500 and status not in (501, 505))
 
 
 def kind_of(codes: Iterable[str]) -> ErrorKind | None:
-    """What an error's codes say of it. None: nothing that is known."""
+    """Return the kind of an error by its codes; None if no code is known."""
     names = {code.lower() for code in codes}
     if names & _FINAL:
         return "terminal"
@@ -63,8 +63,10 @@ def kind_of(codes: Iterable[str]) -> ErrorKind | None:
 
 
 def reported(error: Any) -> WireError:
-    """The error that a provider sent in mid-stream, in its words. What is not known to be the request's fault may pass:
-    the request had been accepted."""
+    """Return the error that a provider sent in its stream.
+
+    An unknown error is transient, because the provider had accepted the request.
+    """
     words, codes = _said(error, MAX_DEPTH)
     unsaid = [code for code in codes if code not in words]
     guess: ErrorKind = "terminal" if any(_TERMINAL_WORDS.search(code) for code in codes) else "transient"
@@ -73,7 +75,7 @@ def reported(error: Any) -> WireError:
 
 
 def words_of(body: bytes) -> tuple[str, tuple[str, ...]]:
-    """What an error's body says, in one line, and the codes that it gives."""
+    """Return the message in an error's body, on one line, and its codes."""
     try:
         words, codes = _said(read(body), MAX_DEPTH)
     except ValueError:
@@ -82,7 +84,7 @@ def words_of(body: bytes) -> tuple[str, tuple[str, ...]]:
 
 
 def _said(value: Any, depth: int) -> tuple[str, tuple[str, ...]]:
-    """The words and codes of an error, which may be a text, an object, a list with one, or JSON in a text."""
+    """Return the message and codes of an error: a text, an object, a list with one error, or JSON in a text."""
     if depth <= 0 or not value:
         return "", ()
     if isinstance(value, list):
@@ -115,7 +117,7 @@ def _said_by(outer: _Object, depth: int) -> tuple[str, tuple[str, ...]]:
         if words:
             codes += more
             break
-    # A gateway's own words are the same for all; the reason is in what its provider sent.
+    # A gateway's own message is always the same. The cause is in its provider's error.
     reason, more = _said(_object(said.get("metadata")).get("raw"), depth)
     if reason and reason not in words:
         words = f"{words}: {reason}" if words else reason
@@ -143,7 +145,7 @@ def _plain(body: bytes) -> str:
 
 
 def one_line(text: str) -> str:
-    """The text on one line, without what can't be printed, and not too long."""
+    """Return the text on one line, without unprintable characters, cut to `MAX_WORDS`."""
     if len(text) > MAX_WORDS:
         text = text[:MAX_WORDS] + "…"
     return " ".join("".join(char if char.isprintable() else " " for char in text).split())

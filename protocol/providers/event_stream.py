@@ -1,4 +1,4 @@
-"""What the decoders of server-sent events share: events in order, the end mark, and errors. No wire of any API here."""
+"""The base of decoders of server-sent events: events in order, the end mark, and errors. No API's format here."""
 
 from abc import abstractmethod
 from typing import Any, cast
@@ -13,13 +13,13 @@ from .message_writer import WireError
 
 __all__ = ["EventStreamDecoder"]
 
-END_MARK = "[DONE]"  # OpenAI's; other servers send it on other wires too
+END_MARK = "[DONE]"  # OpenAI's; some servers send it in other APIs too
 
 
 class EventStreamDecoder(StreamDecoder):
-    """Decodes server-sent events. Those without data keep the connection alive, and one named `error` is a failure.
+    """Decodes server-sent events. Ignores events without data; an event named `error` fails the call.
 
-    Some servers answer with a JSON document in place of events. An error in it fails the call in the server's words.
+    Some servers answer with a JSON document instead of events. An error in it fails the call with the server's message.
     """
 
     def __init__(self, model: ModelDescriptor) -> None:
@@ -28,10 +28,10 @@ class EventStreamDecoder(StreamDecoder):
 
     @abstractmethod
     def take(self, event: SSEEvent) -> None:
-        """Take in one event that has data. Raises: WireError."""
+        """Decode one event that has data. Raises: WireError."""
 
     def take_document(self, document: dict[str, Any]) -> None:
-        """Take in a JSON document that came in place of events, and is no error. Raises: WireError."""
+        """Decode a JSON document that came instead of events and isn't an error. Raises: WireError."""
 
     def receive(self, data: bytes) -> None:
         for event in self._sse.feed(data):
@@ -41,7 +41,7 @@ class EventStreamDecoder(StreamDecoder):
 
     def receive_end(self) -> None:
         stray = self._sse.stray
-        # The last event may lack its blank line. One whose JSON is cut off is left out.
+        # The last event may lack its blank line. If its JSON is cut off, the event is ignored.
         for event in self._sse.feed(b"\n\n"):
             if not self.ended and (event.data.startswith(END_MARK) or read_or_none(event.data) is not None):
                 self._receive_event(event)
@@ -52,13 +52,13 @@ class EventStreamDecoder(StreamDecoder):
             self.end_of_body()
 
     def end_mark(self) -> None:
-        """The server says that its stream is over: then what it said is the whole message. Raises: WireError."""
+        """Handle the server's end mark: the message is complete. Raises: WireError."""
         if not self.writer.has_blocks:
             super().receive_end()
         self.done("stop")
 
     def end_of_body(self) -> None:
-        """The body is over, and the message is not. Raises: WireError, unless what came makes a whole message."""
+        """Handle the end of the body before the end of the message. Raises: WireError if the message is incomplete."""
         super().receive_end()
 
     def _receive_event(self, event: SSEEvent) -> None:

@@ -1,4 +1,4 @@
-"""Fields that a caller adds to a request's body by the API's own names. Pure."""
+"""Adds a caller's own fields to a request's body. Pure."""
 
 from typing import Any, cast
 
@@ -10,9 +10,9 @@ _JSON = dict[str, Any]
 
 
 def with_extra(body: _JSON, options: ModelOptions) -> _JSON:
-    """The body with `options.extra`: objects are merged, anything else takes the place of what was there.
+    """Return the body with `options.extra`. Objects are merged; other values replace existing ones.
 
-    What the run sets itself stays as it is."""
+    Fields that the run sets stay unchanged."""
     return _merged(body, {name: value for name, value in options.extra.items() if name not in RESERVED_FIELDS})
 
 

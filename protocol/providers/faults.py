@@ -1,7 +1,7 @@
-"""A response that isn't an answer, made readable: what went wrong in the provider's own words, and what to do about it.
+"""Explains an HTTP response that isn't an answer: the provider's message, and whether and when to retry.
 
 Error bodies as documented in November 2026: Anthropic (API reference, Errors), OpenAI (Guides, Error codes), Ollama
-(docs.ollama.com, api/errors); and what gateways and proxies send instead: other JSON, web pages, plain text.
+(docs.ollama.com, api/errors). Gateways and proxies send other JSON, web pages or plain text.
 """
 
 import math
@@ -14,7 +14,7 @@ from .error_words import is_transient, kind_of, one_line, words_of
 
 __all__ = ["MAX_BODY_BYTES", "Fault", "fault_of", "retry_after"]
 
-MAX_BODY_BYTES = 64 * 1024  # of an error's body that are worth reading
+MAX_BODY_BYTES = 64 * 1024  # how much of an error's body is read
 
 _REQUEST_IDS = ("request-id", "x-request-id")  # Anthropic's; OpenAI's and most others'
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
@@ -25,20 +25,25 @@ _ASCTIME = re.compile(r"(?P<mon>[a-z]{3}) +(?P<d>\d{1,2}) (?P<t>\d\d:\d\d:\d\d) 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """Why a request has no answer."""
+    """The reason why a request got no answer."""
 
     message: str  # for a person
     kind: ErrorKind
     status: int
-    retry_after_s: float | None = None  # how long the provider wants to be left alone
+    retry_after_s: float | None = None  # seconds to wait before a retry, from the provider
 
 
 def fault_of(status: int, headers: Mapping[str, str], body: bytes, now_s: float) -> Fault:
-    """What a response with this status means. `headers` have names in lower case; of the body the beginning will do.
-    `now_s`: seconds since the epoch. Whatever the provider sends, nothing raises."""
+    """Return the fault that a response with this status means. Never raises, whatever the provider sends.
+
+    Args:
+        headers: with names in lower case.
+        body: the beginning is enough.
+        now_s: seconds since the epoch.
+    """
     words, codes = words_of(body)
     kind: ErrorKind = kind_of(codes) or ("transient" if is_transient(status) else "terminal")
-    # Anthropic's and OpenAI's SDKs (2.12, 3.54) let this header of their servers overrule the status.
+    # This header overrides the status, as in Anthropic's and OpenAI's SDKs (2.12, 3.54).
     wish = headers.get("x-should-retry")
     if wish in ("true", "false"):
         kind = "transient" if wish == "true" else "terminal"
@@ -56,7 +61,7 @@ def fault_of(status: int, headers: Mapping[str, str], body: bytes, now_s: float)
 
 
 def retry_after(headers: Mapping[str, str], now_s: float) -> float | None:
-    """How long to wait, in seconds, by `retry-after-ms` or `Retry-After` in either of its forms. None: not said."""
+    """Return the seconds to wait, from `retry-after-ms` or `Retry-After` in either form; None if neither is set."""
     for name, unit in (("retry-after-ms", 0.001), ("retry-after", 1.0)):
         seconds = _number(headers.get(name, "")) * unit
         if math.isfinite(seconds):
@@ -73,7 +78,7 @@ def _number(text: str) -> float:
 
 
 def _date(text: str) -> float | None:
-    """An HTTP date, in seconds since the epoch. (The standard library's parsers know too much of the machine.)"""
+    """Parse an HTTP date into seconds since the epoch. The standard library's parsers depend on the machine."""
     found = _DATE.search(text) or _ASCTIME.search(text)
     if found is None or found["mon"].lower() not in _MONTHS:
         return None
@@ -85,7 +90,7 @@ def _date(text: str) -> float | None:
 
 
 def _days(year: int, month: int, day: int) -> int:
-    """Days since the epoch. Years begin in March here, so that the leap day is their last."""
+    """Return the days since the epoch. Years begin in March here, so that the leap day comes last."""
     if month < 3:
         year -= 1
     months = (month + 9) % 12

@@ -1,4 +1,4 @@
-"""Why a model stopped, in the words of all wires. A word that is not known is no good end. Pure."""
+"""Translates the finish reasons of all APIs. An unknown reason fails the call. Pure."""
 
 import re
 
@@ -16,12 +16,12 @@ _CUT_OFF = frozenset(
     {"contextlength", "contextlengthexceeded", "length", "maxlength", "maxoutputtokens", "maxtokens"}
     | {"modelcontextwindowexceeded", "modellength", "tokenlimit"}
 )
-# OpenAI's, Gemini's and z.ai's words, and parts of words by which the reason is clear.
+# Reasons of OpenAI, Gemini and z.ai, and parts of reasons that are unambiguous.
 _FILTERED = re.compile(r"contentfilter|safety|recitation|blocklist|prohibited|spii|sensitive|refusal|policy|guardrail")
 
 
 def stop_reason(word: str) -> StopReason:
-    """`stop` or `length`, in the server's spelling. Raises: WireError for any other word."""
+    """Return `stop` or `length` for a server's finish reason. Raises: WireError for any other reason."""
     plain = _NO_LETTER.sub("", word.lower())
     if plain in _GOOD:
         return "stop"

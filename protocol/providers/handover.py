@@ -1,8 +1,8 @@
-"""Hand-over between providers: a transcript made with any of them, as the next one takes it. Pure.
+"""Hand-over between providers: converts a transcript from any provider for the next one. Pure.
 
-Here is what holds for every API. What only one wants (merged messages, a first user message, images outside tool
-results) its adapter does. What comes out for a transcript that has grown begins with what came out before; but a
-result that comes late takes the place of the synthetic one. So a provider's cache of the beginning stays good.
+This module has the rules for all APIs. An API's own rules (merged messages, a first user message, images outside tool
+results) are in its adapter. When a transcript grows, the output for its beginning stays the same, so that the
+provider's prompt cache stays valid. One exception: a late result replaces the synthetic one.
 """
 
 import base64
@@ -52,7 +52,7 @@ __all__ = [
     "text_of_file",
 ]
 
-GO_ON = "(Go on.)"  # what a user says where somebody has to
+GO_ON = "(Go on.)"  # the text of a user message that an API requires but the transcript lacks
 IMAGE_NOTE = "(Here was an image that this model can't be shown.)"
 FILE_NOTE = "(Here was a file that this model can't read.)"
 AUDIO_NOTE = "(Here was a recording that this model can't hear.)"
@@ -66,7 +66,7 @@ AUDIO_FORMATS = {
 }
 """What OpenAI's API takes, by media type (the types of its Python SDK 3.54)."""
 
-# What Anthropic and OpenAI both take (their guides to vision, 2026); the first is what people write for the second.
+# Image types that both Anthropic and OpenAI accept (their guides to vision, 2026). People often write image/jpg.
 _MEDIA_TYPES = {"image/jpg": "image/jpeg"} | {
     f"image/{kind}": f"image/{kind}" for kind in ("jpeg", "png", "gif", "webp")
 }
@@ -80,34 +80,34 @@ _replace = msgspec.structs.replace
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """What a model API takes of a transcript."""
+    """The parts of a transcript that a model API accepts."""
 
     call_ids: CallIdForm = "safe64"
-    unsigned_thinking: bool = False  # it takes back its own thinking without a signature
-    thinking_anywhere: bool = False  # thinking may also be the last of a message that has something else
-    parts: frozenset[InputPart] = frozenset()  # it takes these beside text and inline images
-    file_types: tuple[str, ...] = ("",)  # how the media types of files begin that it takes
+    unsigned_thinking: bool = False  # accepts its own thinking back without a signature
+    thinking_anywhere: bool = False  # thinking may also be the last block of a message, if not the only one
+    parts: frozenset[InputPart] = frozenset()  # accepted besides text and inline images
+    file_types: tuple[str, ...] = ("",)  # accepted files: prefixes of their media types
 
 
 def hand_over(messages: Sequence[Message], target: ModelDescriptor, rules: Rules) -> list[Message]:
-    """The messages as `target` takes them. Neither these nor what they hold is changed.
+    """Return the messages in the form that `target` accepts. The input isn't changed.
 
-    - Assistant messages that failed, were aborted or are empty are gone, with their results.
-    - Each call is followed at once by one result, in the order of the calls: its own, if that came before the next
-      assistant message, else a synthetic one. Other results are gone. What a user said in between comes after them.
-    - Ids and names of calls fit the API, ids are unique, arguments are objects; results go with their calls.
-    - What a provider said of a text or a call is left only where it is the target's own.
-    - Thinking is left only where it is the target's own, signed (or `unsigned_thinking`), and something follows it in
-      its message (or stands in it, with `thinking_anywhere`). Elsewhere it is text, and texts come before calls; what
-      can't be read is gone.
-    - What a provider did by itself goes back to it. Another gets a note in its place, one for several in a row.
-    - Images, files and audio that the target or its API can't take are notes. Nothing is blank: a tool result with
-      nothing in it says so.
+    - Failed, aborted and empty assistant messages are removed, with their results.
+    - Each call is directly followed by one result, in the order of the calls: its own, if that came before the next
+      assistant message, else a synthetic one. Other results are removed. User messages in between follow the results.
+    - Ids and names of calls fit the API, ids are unique, and arguments are objects. Results have their calls' ids.
+    - Signatures of texts and calls are kept only if they are the target's own.
+    - Thinking is kept only if it is the target's own, is signed (or `unsigned_thinking`), and another block follows in
+      its message (with `thinking_anywhere`: or precedes). Other thinking becomes text, before the calls; unreadable
+      thinking is removed.
+    - A provider's own blocks go back to that provider. Others get a note, one for several blocks in a row.
+    - Images, files and audio that the target or its API doesn't accept become notes. No content is blank: an empty tool
+      result gets a text that says so.
     - There is at least one message.
     """
     out: list[Message] = []
     ids = CallIds(rules.call_ids)
-    unanswered: dict[str, list[int]] = {}  # by id, since the last assistant message: where in `out` the results go
+    unanswered: dict[str, list[int]] = {}  # by call id: indexes in `out` for results of the last assistant message
     for message in messages:
         match message:
             case UserMessage():
@@ -130,15 +130,15 @@ def hand_over(messages: Sequence[Message], target: ModelDescriptor, rules: Rules
 
 
 def longest(*wishes: str | None) -> Lifetime | None:
-    """The longest lifetime of these, of which `none` and None are none."""
+    """Return the longest of these lifetimes; `none` and None don't count."""
     return "long" if "long" in wishes else "short" if "short" in wishes else None
 
 
 def opaque_json(block: Opaque, never: frozenset[str]) -> list[dict[str, Any]]:
-    """The provider's block as it came; nothing where it can't be read, or is of a type that a model doesn't make.
+    """Return a list with the provider's block; empty if it can't be read, or if a model never makes its type.
 
-    A client may have written the history: so no block may speak for the system or a person, or be their approval.
-    `never` names the types that would, and those that have blocks of their own."""
+    A client may have written the history. So no block may stand for the system, a person, or a person's approval.
+    `never` names those types, and the types that have their own structs."""
     try:
         raw = msgspec.json.decode(block.raw)
     except (msgspec.MsgspecError, RecursionError, ValueError):
@@ -149,7 +149,7 @@ def opaque_json(block: Opaque, never: frozenset[str]) -> list[dict[str, Any]]:
 
 
 def text_of_file(file: File) -> str:
-    """The text in a file of text. What is no UTF-8 is replaced, and what is no base64 is no text."""
+    """Return the content of a text file, with invalid UTF-8 replaced; `NO_OUTPUT` for blank or invalid data."""
     try:
         text = base64.b64decode(file.data).decode("utf-8", "replace")
     except ValueError:
@@ -192,7 +192,7 @@ def _assistant(
         for each in reversed(content)
     ]
     if not own or (_has_thinking(message.content) and not _has_thinking(content)):
-        # OpenAI's Responses refuses text between the calls of a message.
+        # OpenAI's Responses API refuses text between the calls of a message.
         content.sort(key=lambda block: isinstance(block, ToolCall))
     return _replace(message, content=tuple(content)) if content else None
 
@@ -238,9 +238,9 @@ def _result(
 
 
 def _shown(content: tuple[UserBlock, ...], target: ModelDescriptor, rules: Rules) -> tuple[UserBlock, ...]:
-    """Without what is blank; what can't be taken as notes, several of one kind in a row as one."""
+    """Return the blocks without blank ones. Blocks that aren't accepted become notes, one for several in a row."""
     shown: list[UserBlock] = []
-    note = ""  # the last of `shown`, where that is one
+    note = ""  # the last note, if the last block is one
     for block in content:
         kept = _taken(block, target, rules)
         if kept is not None:
@@ -256,7 +256,7 @@ def _shown(content: tuple[UserBlock, ...], target: ModelDescriptor, rules: Rules
 
 
 def _taken(block: UserBlock, target: ModelDescriptor, rules: Rules) -> UserBlock | None:
-    """The block as the target takes it; None for one that it can't take, or that is blank."""
+    """Return the block in the form that the target accepts; None if it is blank or not accepted."""
     match block:
         case Text():
             return None if _blank(block.text) else block

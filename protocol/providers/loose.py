@@ -1,7 +1,7 @@
-"""JSON that is not quite what its wire promises, read as far as it makes sense. Pure.
+"""Reads JSON that breaks its API's rules, as far as it makes sense. Pure.
 
-It reads what the strict reader refused. A field that no message needs may hold anything (NaN, a list for an object),
-and then counts as missing. An id or a count may have the wrong type. What the model said is never guessed.
+It reads JSON that the strict reader refused. A field that no message needs may have any value (NaN, a list instead of
+an object), and then counts as missing. An id or a count may have the wrong type. Message content is never guessed.
 """
 
 import json
@@ -16,7 +16,7 @@ __all__ = ["read", "read_as", "read_or_none"]
 
 T = TypeVar("T")
 
-# Fields that a message is made of. If one of them is odd, the event can't be read.
+# Fields with a message's content. If one of them has the wrong form, the event can't be read.
 _SAID = frozenset(
     {"choices", "content", "content_block", "delta", "function", "item", "message", "output", "reasoning"}
     | {"reasoning_content", "refusal", "response", "text", "thinking", "tool_calls"}
@@ -31,11 +31,11 @@ _EXACT: dict[type, type[inspect.Type]] = {
 
 
 class _MisfitError(ValueError):
-    """The value can't stand where it does."""
+    """The value doesn't fit its field."""
 
 
 def read(text: bytes | str) -> Any:
-    """The JSON value, with NaN, infinities and halves of characters as Python has them. Raises: ValueError."""
+    """Return the JSON value. Accepts NaN, infinities and lone surrogates, as Python does. Raises: ValueError."""
     if isinstance(text, bytes):
         text = text.decode(errors="replace")
     try:
@@ -45,7 +45,7 @@ def read(text: bytes | str) -> Any:
 
 
 def read_or_none(text: bytes | str) -> Any:
-    """The JSON value; None where it is none, or null."""
+    """Return the JSON value; None if the text isn't JSON, or is null."""
     try:
         return read(text)
     except ValueError:
@@ -53,7 +53,7 @@ def read_or_none(text: bytes | str) -> Any:
 
 
 def read_as(text: bytes | str, kind: type[T]) -> T:
-    """The JSON value as this struct; what doesn't fit and isn't needed counts as missing. Raises: ValueError."""
+    """Return the JSON value as this struct. Optional fields that don't fit count as missing. Raises: ValueError."""
     return cast(T, _fit(read(text), _info(kind), ""))
 
 
@@ -89,7 +89,7 @@ def _fit(value: Any, kind: inspect.Type, field: str) -> Any:
 
 
 def _fit_one(value: Any, union: inspect.UnionType, field: str) -> Any:
-    """By the first type that the value has, else by the first that it can be read as."""
+    """Convert a value: to the first type that it has, else to the first type that it can be converted to."""
     exact = _EXACT.get(type(cast(object, value)))
     for kind in sorted(union.types, key=lambda kind: type(kind) is not exact):
         try:

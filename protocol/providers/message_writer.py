@@ -1,4 +1,4 @@
-"""Writes one assistant message as the events of a stream, within bounds. No wire and no bytes here: see `decoding`."""
+"""Writes one assistant message as the events of a stream, within bounds. No bytes here: see `decoding`."""
 
 from typing import Any
 
@@ -28,14 +28,14 @@ from ..partial import PartialMessage
 
 __all__ = ["MAX_BLOCKS", "MAX_MESSAGE_CHARS", "MessageWriter", "WireError"]
 
-MAX_MESSAGE_CHARS = 16 * 1024 * 1024  # of a message: deltas, signatures, ids and names of calls
-MAX_BLOCKS = 1024  # of a message
+MAX_MESSAGE_CHARS = 16 * 1024 * 1024  # in a message: deltas, signatures, ids and names of calls
+MAX_BLOCKS = 1024  # in a message
 
-_LONE = "\ufffd"  # for half of a character whose other half never came
+_LONE = "\ufffd"  # replaces a lone surrogate
 
 
 class WireError(ProgramError):
-    """The provider's stream can't go on: it broke its own rules, or says itself that it failed. `str` is for people."""
+    """The provider's stream can't go on: it broke the API's rules, or reported a failure. `str` is for people."""
 
     def __init__(self, message: str, kind: ErrorKind = "terminal") -> None:
         super().__init__(message)
@@ -43,12 +43,11 @@ class WireError(ProgramError):
 
 
 class MessageWriter:
-    """One assistant message, written block by block; `take` gives the events that this makes. Several blocks may be
-    open at once. What is written after the end is passed over.
+    """Writes one assistant message, block by block. `take` returns the new events.
 
-    What one block grows by between two `take`s, with nothing else in between, is one delta: what came in one piece off
-    the network goes on in one piece. A watcher gets the same text at the same moment, and an event costs as much for
-    eight tokens as for one.
+    Several blocks may be open at once. Writes after the end are ignored. Consecutive pieces of one block between two
+    `take`s become one delta: watchers get the same text at the same time, and an event costs as much for eight tokens
+    as for one.
     """
 
     def __init__(self, model: ModelDescriptor) -> None:
@@ -60,10 +59,10 @@ class MessageWriter:
             AssistantMessage(content=(), api=model.api, provider=model.provider, model=model.id)
         )
         self._events: list[StreamEvent] = []
-        self._open: dict[int, type] = {}  # blocks that have not ended
-        self._pieces: list[str] = []  # that are no event yet
-        self._growing = -1  # the block that they belong to
-        self._halves: dict[int, str] = {}  # of characters, by block: the first surrogate of a pair
+        self._open: dict[int, type] = {}  # unfinished blocks
+        self._pieces: list[str] = []  # pieces without an event yet
+        self._growing = -1  # the block that `_pieces` belong to
+        self._halves: dict[int, str] = {}  # by block: a high surrogate that waits for its low one
         self._ids: set[str] = set()
         self._blocks = 0
         self._chars = 0
@@ -71,16 +70,16 @@ class MessageWriter:
 
     @property
     def has_blocks(self) -> bool:
-        """Whether anything was said."""
+        """Whether the message has any block."""
         return self._blocks > 0
 
     @property
     def message(self) -> AssistantMessage:
-        """What was said so far."""
+        """The message so far."""
         return self._message(keep_incomplete_calls=False)
 
     def take(self) -> list[StreamEvent]:
-        """The events since the last `take`."""
+        """Return the events since the last `take`."""
         self._join()
         events, self._events = self._events, []
         if self.usage is not self._told and not self.ended:
@@ -89,7 +88,7 @@ class MessageWriter:
         return events
 
     def start(self) -> None:
-        """The provider has begun to answer. Repeated, it does nothing; the first block does it too."""
+        """Begin the message. Idempotent. The first block does this too."""
         if not self._started:
             self._started = True
             self._events.append(Start())
@@ -119,7 +118,7 @@ class MessageWriter:
         return index
 
     def opaque(self, kind: str, raw: str) -> None:
-        """Add a block that the provider made by itself; `raw` is its JSON text."""
+        """Add a provider's own block; `raw` is its JSON text."""
         index = self._begin(OpaqueBlock)
         kind, raw = mended(kind), mended(raw)
         self.count(len(kind) + len(raw))
@@ -145,7 +144,7 @@ class MessageWriter:
         self._pieces.append(delta)
 
     def count(self, chars: int) -> None:
-        """Count what is kept for the message and is not in it yet.
+        """Count characters that are kept for the message but not yet in it.
 
         Raises: WireError when there are more than `MAX_MESSAGE_CHARS`."""
         self._chars += chars
@@ -160,7 +159,7 @@ class MessageWriter:
         redacted: bool = False,
         citations: tuple[dict[str, Any], ...] = (),
     ) -> None:
-        """End a block, with its signature. `redacted` is a thinking block's, and `citations` are a text's.
+        """End a block, with its signature. `redacted` is for thinking blocks, `citations` for text blocks.
 
         Raises: WireError when the signature makes the message longer than `MAX_MESSAGE_CHARS`."""
         if self._halves.pop(index, ""):
@@ -183,7 +182,7 @@ class MessageWriter:
             self.end(index)
 
     def done(self, reason: StopReason) -> None:
-        """The message is complete. With calls in it, `stop` becomes `toolUse`, and the other way round."""
+        """Complete the message. With calls in it, `stop` becomes `toolUse`; without calls, `toolUse` becomes `stop`."""
         if self.ended:
             return
         self.start()
@@ -197,7 +196,7 @@ class MessageWriter:
     def fail(
         self, text: str, kind: ErrorKind, *, status: int | None = None, retry_after_s: float | None = None
     ) -> None:
-        """The call has failed: what has come so far is kept, but for calls whose arguments have not ended."""
+        """Fail the message. It keeps all content so far, except calls with unfinished arguments."""
         if self.ended:
             return
         self.ended = True
@@ -206,7 +205,7 @@ class MessageWriter:
         self._events.append(Failed(reason="error", error=message, status=status, retry_after_s=retry_after_s))
 
     def _whole(self, index: int, delta: str) -> str:
-        """The text that can go on; half of a character at its end waits for the other half."""
+        """Return the text that can be sent. A high surrogate at its end waits for its low one."""
         delta = self._halves.pop(index, "") + delta
         if "\ud800" <= delta[-1] <= "\udbff":
             self._halves[index] = delta[-1]
@@ -243,7 +242,7 @@ class MessageWriter:
 
 
 def mended(text: str) -> str:
-    """The text with its halves of characters (surrogates) joined to characters, and lone halves as U+FFFD."""
+    """Return the text with surrogate pairs joined to characters, and lone surrogates replaced by U+FFFD."""
     try:
         text.encode()
     except UnicodeEncodeError:

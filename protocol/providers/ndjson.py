@@ -1,4 +1,4 @@
-"""Newline-delimited JSON, taken apart into its lines. What a line says is not looked at here, and there is no I/O."""
+"""Splits newline-delimited JSON into lines, without parsing them. No I/O."""
 
 from collections.abc import Iterator
 
@@ -10,16 +10,22 @@ MAX_LINE_BYTES = 16 * 1024 * 1024
 
 
 class LineSplitter:
-    """Turns bytes into lines, however they are cut. At most `max_line_bytes` of an unfinished line are held, and time
-    is linear in the bytes fed."""
+    """Splits bytes, in chunks of any size, into lines.
+
+    It holds at most `max_line_bytes` of an unfinished line. Time is linear in the bytes fed.
+    """
 
     def __init__(self, *, max_line_bytes: int = MAX_LINE_BYTES) -> None:
         self._max_bytes = max_line_bytes
         self._partial = bytearray()  # a line without its end
 
     def feed(self, chunk: bytes) -> Iterator[bytes]:
-        """The lines that `chunk` completes, without their ends, blank ones left out. Take them all before the next
-        `feed`. After the lines before it, one that is too long raises WireError; the splitter is of no use then."""
+        """Yield the lines that `chunk` completes, without their ends and without blank lines.
+
+        Take all lines before the next `feed`.
+
+        Raises: WireError for a line that is too long, after the lines before it. Then the splitter can't be used again.
+        """
         *lines, rest = chunk.split(b"\n")
         for line in lines:
             self._check_size(len(self._partial) + len(line))
@@ -32,7 +38,7 @@ class LineSplitter:
         self._partial += rest
 
     def rest(self) -> bytes:
-        """The line that has begun and not ended: a last one may come without its newline."""
+        """Return the unfinished line: the last line may come without its newline."""
         return bytes(self._partial.strip())
 
     def _check_size(self, line_bytes: int) -> None:

@@ -3,7 +3,7 @@
 Source: docs.ollama.com (api/chat, api/tags, api/errors, capabilities/thinking and tool-calling) and the server's
 `api/types.go`, `server/routes.go`, `server/prompt.go`, read in November 2026, at server version 0.40.
 
-The server caches prompts by itself, so cache marks ask for nothing here. It knows no session and no metadata.
+The server caches prompts automatically, so cache marks have no effect here. It has no sessions and no metadata.
 """
 
 from collections.abc import Sequence
@@ -42,23 +42,23 @@ __all__ = ["ADAPTER", "Decoder", "build_request", "list_request", "read_models"]
 _API = "ollama-chat"
 _RULES = Rules(call_ids="passthrough", unsigned_thinking=True)
 _LEVELS = {"minimal": "low", "low": "low", "medium": "medium", "high": "high", "xhigh": "max"}
-# It always thinks, and knows three levels; for others the server falls back to the middle one.
+# It always thinks, and has three levels; for other levels the server uses the middle one.
 _GPT_OSS_LEVELS = _LEVELS | {"none": "low", "xhigh": "high"}
-_PARAGRAPH = "\n\n"  # between the blocks of a message: the wire has one text a message
+_PARAGRAPH = "\n\n"  # joins the text blocks of a message, because the API has one text per message
 
 
 def build_request(model: ModelDescriptor, context: Context, options: ModelOptions) -> HTTPRequest:
-    """A streaming call. Tools are left out for a model that can't call them (the server would refuse the request), and
-    where `tool_choice` is `none`: the API has no other choice of tools.
+    """Build a streaming call. Tools are left out if `tool_choice` is `none`, which the API lacks, or if the model can't
+    call tools: the server would refuse the request.
 
-    `think` is sent only where `options.reasoning` asks for it; without it a model that can think does so, as the server
-    decides, and `false` would let some models' thinking leak into their text. Most models take `true`, whatever
-    the level; gpt-oss takes levels, and so does a descriptor with `compat.supports_reasoning_effort`.
+    `think` is sent only if `options.reasoning` is set. Without it, the server decides; with `false`, some models'
+    thinking would leak into their text. Most models get `true` for any level. gpt-oss gets levels, like models
+    with `compat.supports_reasoning_effort`.
 
-    A `context_window` in the descriptor is asked for, and a prompt that is longer is to be refused, not cut without a
-    word. Without one the server decides, and cuts: the most that a model could take may need more memory than there is,
-    and the default is 4k tokens below 24 GiB of video memory (docs.ollama.com, "Context length"; `truncate` and `shift`
-    in `api/types.go`)."""
+    With a `context_window` in the descriptor, the request asks for that size, and the server must refuse longer prompts
+    instead of cutting them. Without it, the server chooses the size, and cuts prompts: the default is 4k tokens below
+    24 GiB of video memory, because larger windows may need too much memory (docs.ollama.com, "Context length";
+    `truncate` and `shift` in `api/types.go`)."""
     body: dict[str, Any] = {"model": model.id, "messages": _messages(model, context), "stream": True}
     if context.tools and model.tools and options.tool_choice != "none":
         body["tools"] = [_tool(tool) for tool in context.tools]
@@ -91,7 +91,7 @@ def _think(model: ModelDescriptor, reasoning: str) -> bool | str:
 
 
 def _tool(tool: ToolSpec) -> dict[str, Any]:
-    # The server reads a schema into fields of its own: without these two it would show the model "type": "".
+    # The server parses the schema into its own fields: without these two, the model would see "type": "".
     parameters: dict[str, Any] = {"type": "object", "properties": {}, **tool.parameters}
     function: dict[str, Any] = {"name": tool.name, "description": tool.description, "parameters": parameters}
     return {"type": "function", "function": function}
@@ -99,14 +99,14 @@ def _tool(tool: ToolSpec) -> dict[str, Any]:
 
 def _messages(model: ModelDescriptor, context: Context) -> list[dict[str, Any]]:
     wire: list[dict[str, Any]] = []
-    pictures: list[dict[str, Any]] = []  # of the tool results just before
+    pictures: list[dict[str, Any]] = []  # images of the preceding tool results
     for message in hand_over(context.messages, model, _RULES):
         if not isinstance(message, ToolResultMessage):
             wire += pictures
             pictures = []
         wire.append(_message(message))
         if isinstance(message, ToolResultMessage) and (images := _images(message.content)):
-            # The wire has `images` on every message, but not every model's template shows those of a tool.
+            # The API allows `images` in every message, but some models' templates don't show those of a tool.
             said = f"(From the result of the tool {message.tool_name}.)"
             pictures.append({"role": "user", "content": said, "images": images})
     wire += pictures
@@ -175,7 +175,7 @@ class _Message(msgspec.Struct, frozen=True, gc=False):
 
 
 class _Line(msgspec.Struct, frozen=True, gc=False):
-    """A line of the answer. Counts come with the last one, and are in tokens."""
+    """A line of the answer. The last line has the token counts."""
 
     message: _Message | None = None
     done: bool | None = None
@@ -190,10 +190,10 @@ _LINE = msgspec.json.Decoder(_Line)
 
 
 class Decoder(StreamDecoder):
-    """Lines of NDJSON, each with what the message grows by: thinking, text, or whole tool calls. The last says `done`.
+    """Decodes lines of NDJSON. Each adds thinking, text or whole tool calls to the message. The last one says `done`.
 
-    A call's id is the server's where it gives one. An error in mid-stream is a line with nothing but `error`; it has
-    no code, and is taken for transient, as the runner's crash or a call that the server could not parse."""
+    A call's id is the server's, if there is one. An error in the stream is a line with only `error`. It has no code,
+    and counts as transient: it may be a crash of the runner, or a call that the server could not parse."""
 
     def __init__(self, model: ModelDescriptor) -> None:
         super().__init__(model)
@@ -293,14 +293,15 @@ _TAGS = msgspec.json.Decoder(_Tags)
 
 
 def list_request() -> HTTPRequest:
-    """Asks for the models that the server has."""
+    """Build the request for the server's list of models."""
     return HTTPRequest("GET", "/api/tags", {"accept": "application/json"})
 
 
 def read_models(body: bytes) -> list[ModelDescriptor]:
-    """The models that can chat, of a response to `list_request`, in the server's order. `base_url` is the caller's to
-    fill in; so is `context_window`: the list says only how much a model could take, not how much it is given. Where the
-    server doesn't tell what a model can do, it is taken for one that reads text and calls tools.
+    """Return the chat models in a response to `list_request`, in the server's order.
+
+    The caller sets `base_url` and `context_window`: the list has only a model's largest window, not the one in use. If
+    the server doesn't list a model's abilities, it is assumed to read text and call tools.
 
     Raises: WireError."""
     models = parse(_TAGS, body, "a list of models").models or ()

@@ -1,4 +1,4 @@
-"""Blocks that a provider makes by itself, as they stream in: kept as they come, to go back as they came. Pure."""
+"""Collects a provider's own blocks from a stream. They are sent back unchanged in later requests. Pure."""
 
 from collections.abc import Iterable
 from typing import Any, cast
@@ -11,7 +11,7 @@ __all__ = ["OpaqueBlock", "carried"]
 
 
 class OpaqueBlock:
-    """A block of Anthropic's whose type is not the model's own. Text in a delta makes the field of its name grow."""
+    """A block of Anthropic's own server tools. Texts in deltas are appended to the fields of their names."""
 
     def __init__(self, event: Any) -> None:
         self._block = _field(event, "content_block")
@@ -20,12 +20,12 @@ class OpaqueBlock:
 
     @property
     def kind(self) -> str:
-        """The provider's type of it; empty where it gave none."""
+        """The provider's type of the block; empty if it sent none."""
         kind = self._block.get("type")
         return kind if isinstance(kind, str) else ""
 
     def grow(self, event: Any) -> None:
-        """Take in the delta of an event."""
+        """Apply the delta of an event."""
         for name, value in _field(event, "delta").items():
             if name == "partial_json" and isinstance(value, str):
                 self._input.append(value)
@@ -33,7 +33,7 @@ class OpaqueBlock:
                 self._grown.setdefault(name, []).append(value)
 
     def raw(self) -> str:
-        """The whole block, as JSON text."""
+        """Return the whole block as JSON text."""
         block = dict(self._block)
         for name, pieces in self._grown.items():
             begun = block.get(name)
@@ -49,7 +49,7 @@ def _field(event: Any, name: str) -> dict[str, Any]:
 
 
 def carried(values: Iterable[dict[str, Any]]) -> tuple[dict[str, Any], ...]:
-    """Those that every wire can carry."""
+    """Return the citations that are in the value domain."""
     return tuple([value for value in values if _is_carried(value)])
 
 

@@ -1,6 +1,6 @@
-"""OpenAI's chat completions API, and whatever server speaks it: the decoder of its streams; requests are next door.
+"""Decodes streams of OpenAI's chat completions API, of any server. `openai_chat_request` builds the requests.
 
-Sources: the types and the stream reader of OpenAI's Python SDK 3.54.0 (2026); and where servers differ, the API
+Sources: the types and the stream reader of OpenAI's Python SDK 3.54.0 (2026); for other servers' differences, the API
 documentation of DeepSeek, Mistral, OpenRouter and vLLM (as of October 2026).
 """
 
@@ -100,7 +100,7 @@ class _Chunk(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def fails(self) -> bool:
-        """Whether it tells of an error. An empty `error` is none."""
+        """Check whether the chunk reports an error. An empty `error` doesn't count."""
         return bool(self.error) or self.object == "error" or bool(self.base_resp and self.base_resp.status_code)
 
 
@@ -108,10 +108,10 @@ _CHUNKS = msgspec.json.Decoder(_Chunk)
 
 
 class Decoder(EventStreamDecoder):
-    """Decodes a streaming response: server-sent events, each a chunk, and `[DONE]`. Of several choices, the first.
+    """Decodes a streaming response: chunks as server-sent events, then `[DONE]`. Only the first choice counts.
 
-    Reasoning becomes thinking, signed with the name of the field that it came in: there the server gets it back. A
-    refusal is text. The message is whole once its `finish_reason` or `[DONE]` has come; some servers send only one.
+    Reasoning becomes thinking. Its signature is the name of its field, in which the server gets it back. A refusal is
+    text. The message is complete after `finish_reason` or `[DONE]`; some servers send only one of them.
     """
 
     def __init__(self, model: ModelDescriptor) -> None:
@@ -134,7 +134,7 @@ class Decoder(EventStreamDecoder):
         self._take(chunk)
 
     def take_document(self, document: dict[str, Any]) -> None:
-        """A server that knows no streams answers with the whole message."""
+        """Decode a whole message: servers without streaming answer with one."""
         self._take(parse(_CHUNKS, json_text(document), "an answer"))
 
     def end_mark(self) -> None:

@@ -1,4 +1,4 @@
-"""What a chat completions request says of the options of a model call, in the words of the server that gets it. Pure.
+"""Converts a model call's options into fields of a chat completions request, as its server names them. Pure.
 
 How a server differs is in `Compat`. Source of the fields: the types of OpenAI's Python SDK 3.54.0 (October 2026); of
 other servers' words: `actors/models/presets.py`.
@@ -20,7 +20,7 @@ _JSON = dict[str, Any]
 
 
 def option_fields(options: ModelOptions, compat: Compat, *, with_tools: bool) -> _JSON:
-    """All fields but those of reasoning and caching. Fields that the server refuses are among them."""
+    """Return all fields except those of reasoning and caching. Some may be fields that the server refuses."""
     fields: _JSON = {}
     if options.max_tokens is not None:
         fields[compat.max_tokens_field or "max_completion_tokens"] = options.max_tokens
@@ -36,7 +36,7 @@ def option_fields(options: ModelOptions, compat: Compat, *, with_tools: bool) ->
 
 
 def reasoning_fields(model: ModelDescriptor, options: ModelOptions, compat: Compat, *, with_tools: bool) -> _JSON:
-    """How hard to think. Left out where the model can't, or can't be asked."""
+    """Return the fields that ask for reasoning; none if the model can't reason, or can't be asked to."""
     form = compat.reasoning_format or "openai"
     takes_effort = compat.supports_reasoning_effort is not False
     if form == "none" or never_reasons(model) or (form == "openai" and not takes_effort):
@@ -92,7 +92,7 @@ def _response_format(schema: _JSON, compat: Compat) -> _JSON:
 
 
 def _nearest(effort: str, known: tuple[str, ...] | None) -> str:
-    """The word that asks for as much, or for the next less. Thinking that is asked for is never switched off."""
+    """Return the accepted value for that effort, or the next lower one. It never switches requested thinking off."""
     if not known or effort in known or effort not in _LEVELS:
         return effort
     words = known if effort == "none" else tuple(word for word in known if word != "none")

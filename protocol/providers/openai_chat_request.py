@@ -1,10 +1,10 @@
-"""Requests of OpenAI's chat completions API, and of servers that speak it: a transcript and wishes into one JSON body.
+"""Builds requests for OpenAI's chat completions API, of any server, from a transcript and options.
 
 Sources: the types of OpenAI's Python SDK 3.54.0, and developers.openai.com/api/docs: the API reference, and its guides
 to prompt caching, reasoning and function calling (as of October 2026). How a server differs is in the model's `compat`;
 what only OpenAI's own service takes goes there alone.
 
-Caching. The beginning of a prompt is cached without being asked. A wish for more, of the request or on any mark:
+Caching. Prompts are always cached from their beginning. A lifetime in the options or in a mark has these effects:
 - sends `prompt_cache_key`, the session's id (or its digest, where that is longer than 64 characters), to OpenAI and for
   models that are called like OpenAI's: other servers may refuse a field that they don't know, as Mistral's does;
 - for gpt-4.1 up to gpt-5.5, which know no marks: if any wish is for `long`, all is kept for it (`24h`);
@@ -140,7 +140,7 @@ def _messages(model: ModelDescriptor, context: Context, options: ModelOptions, t
 
 
 class _Writer:
-    """Writes messages in the words of the API."""
+    """Converts messages to the API's format."""
 
     def __init__(self, *, breakpoints: bool, names: bool, signed_calls: bool) -> None:
         self._signed_calls = signed_calls  # the first call of each message must have a signature

@@ -1,4 +1,4 @@
-"""What is known of OpenAI's own models by their names, and what its two APIs say in the same way. Pure.
+"""Facts about OpenAI's own models, by their names, and conversions that its two APIs share. Pure.
 
 Sources: OpenAI's list of models and its guides to reasoning, images and prompt caching (as of October 2026).
 """
@@ -25,44 +25,43 @@ __all__ = [
     "usage_of",
 ]
 
-_GPT = re.compile(r"gpt-(\d)(?:\.(\d{1,2}))?")  # at the beginning: not what a router calls openai/gpt-5
+_GPT = re.compile(r"gpt-(\d)(?:\.(\d{1,2}))?")  # must be at the beginning: a router's `openai/gpt-5` doesn't count
 _O_SERIES = re.compile(r"o[1-4](-|$)")
 _OPENAIS_NAME = re.compile(r"gpt-\d|chatgpt-|o[1-4](-|$)")
 _XHIGH_FROM = (5, 2)  # and gpt-5.1-codex-max
 _NEVER_REASONS = re.compile(r"(gpt-[34]|chatgpt-|gpt-5(\.\d+)?-chat)")
-_OPENAI = re.compile(r"$|https://([a-z]+\.)?api\.openai\.com(/|$)")  # no address: the API's own
+_OPENAI = re.compile(r"$|https://([a-z]+\.)?api\.openai\.com(/|$)")  # an empty address means OpenAI's
 
 _replace = msgspec.structs.replace
 
 
 def generation(model: ModelDescriptor) -> tuple[int, int]:
-    """(5, 6) for gpt-5.6-mini; (0, 0) for what isn't called like one of OpenAI's."""
+    """Return a model's version: (5, 6) for gpt-5.6-mini; (0, 0) if it isn't named like OpenAI's models."""
     found = _GPT.match(model.id)
     return (int(found[1]), int(found[2] or 0)) if found else (0, 0)
 
 
 def named_by_openai(model: ModelDescriptor) -> bool:
-    """Whether it is called like one of OpenAI's own models."""
+    """Check whether a model is named like one of OpenAI's own."""
     return _OPENAIS_NAME.match(model.id) is not None
 
 
 def never_reasons(model: ModelDescriptor) -> bool:
-    """Whether it is one of OpenAI's that can't, whatever its descriptor says."""
+    """Check whether it is an OpenAI model that can't reason, whatever its descriptor says."""
     return _NEVER_REASONS.match(model.id) is not None
 
 
 def reasons(model: ModelDescriptor) -> bool:
-    """Whether it can reason: as the descriptor says, but one made from a bare name can't know."""
+    """Check whether a model can reason, by its descriptor or name: a descriptor made from a name can't know."""
     return model.reasoning and not never_reasons(model)
 
 
 def effort_of(model: ModelDescriptor, reasoning: Reasoning) -> str:
-    """How hard to think, in the nearest word that one of OpenAI's models knows: it refuses others. What isn't called
-    like one gets the word as it stands."""
+    """Return the nearest effort that an OpenAI model accepts. For other models, the effort is unchanged."""
     known, older = generation(model), _O_SERIES.match(model.id) is not None
-    if reasoning == "none" and (older or known == (5, 0)):  # which can't be kept from it
+    if reasoning == "none" and (older or known == (5, 0)):  # these models can't stop reasoning
         reasoning = "minimal"
-    if reasoning == "minimal" and (older or known > (5, 0)):  # which alone knows it
+    if reasoning == "minimal" and (older or known > (5, 0)):  # only gpt-5 itself accepts it
         return "low"
     if reasoning == "xhigh" and (older or (5, 0) <= known < _XHIGH_FROM) and "codex-max" not in model.id:
         return "high"
@@ -70,18 +69,17 @@ def effort_of(model: ModelDescriptor, reasoning: Reasoning) -> str:
 
 
 def at_openai(model: ModelDescriptor) -> bool:
-    """Whether OpenAI itself serves it, and not another who speaks its API: many of those refuse a field that they
-    don't know."""
+    """Check whether OpenAI itself serves the model. Many other servers refuse unknown fields."""
     return model.provider == "openai" and _OPENAI.match(model.base_url) is not None
 
 
 def data_url(block: Image | File) -> str:
-    """An image or a file as these APIs take it."""
+    """Return an image or a file as a data URL."""
     return f"data:{block.mime_type};base64,{block.data}"
 
 
 def file_name(file: File) -> str:
-    """The name of a file. These APIs want one, and tell its type by it."""
+    """Return the name of a file. These APIs require one, and infer the file's type from it."""
     endings = {"application/pdf": "file.pdf", "text/plain": "file.txt"}
     return file.name or endings.get(file.mime_type, "file")
 
@@ -97,11 +95,12 @@ def usage_of(
     cache_write: int = 0,
     provider_cost: float | None = None,
 ) -> Usage:
-    """What a call took, by the tokens that the API counts: `prompt` includes what went into the cache and came from it.
-    What is written costs as any other input, unless the model has a price for it (from gpt-5.6 on it does).
+    """Return the usage of a call by the API's token counts. `prompt` includes tokens written to or read from caches.
 
-    Some servers count reasoning (x.ai, Gemini) or cached and image tokens beside the two main counts, and tell them in
-    the total alone. What the total has more is output where the reasoning explains it, else input."""
+    Cache writes cost as much as other input, unless the model has a price for them (from gpt-5.6 on it has).
+
+    Some servers leave reasoning (x.ai, Gemini) or cached and image tokens out of the two main counts. Only the total
+    includes them then. The difference counts as output if the reasoning explains it, else as input."""
     prompt, output = max(prompt, 0), max(output, 0)
     beside = max(total - prompt - output, 0)
     thought = min(beside, reasoning) if reasoning > output or reasoning == beside else 0
@@ -122,8 +121,11 @@ def usage_of(
 
 
 def cost_of(cost: Any, ticks: int | None) -> float | None:
-    """What a provider says that a call costs. `cost` is a number (OpenRouter) or an object with a total (Perplexity);
-    `ticks`, of which a dollar has 10^10, are x.ai's (its guide "Cost tracking", November 2026)."""
+    """Return the cost that a provider reports for a call.
+
+    `cost` is a number (OpenRouter) or an object with a total (Perplexity). `ticks` are x.ai's, 10^10 to the dollar (its
+    guide "Cost tracking", November 2026).
+    """
     total = cast("dict[str, Any]", cost).get("total_cost") if isinstance(cost, dict) else cost
     if isinstance(total, int | float) and not isinstance(total, bool) and abs(total) < 2**53:
         return float(total)

@@ -1,8 +1,8 @@
-"""OpenAI's Responses API: the events of its stream as those of a message. Requests: see `openai_responses_request`.
+"""Decodes the stream of OpenAI's Responses API. `openai_responses_request` builds the requests.
 
 An output item is a message (each of its parts a text block), a reasoning item (a thinking block) or a function call.
-Items are told apart by `output_index`, which servers agree on better than on ids, and may come interleaved. Whatever
-else there is, items of hosted tools or events made up later, is passed over.
+Items are identified by `output_index`, which is more reliable across servers than ids, and may come interleaved.
+Unknown events are ignored.
 
 Source: OpenAI's API reference, "Streaming events", and the types of the `openai` package 3.54 (October 2026); raw
 `reasoning_text` comes from servers of open weights (vLLM, LM Studio).
@@ -43,7 +43,7 @@ from .openai_responses_wire import (
 __all__ = ["ADAPTER", "Decoder"]
 
 
-_CUSTOM_CALL = "custom_tool_call"  # of a tool whose input is text
+_CUSTOM_CALL = "custom_tool_call"  # the call of a tool whose input is text
 
 
 class _Item:
@@ -58,19 +58,19 @@ class _Item:
 
 
 class Decoder(EventStreamDecoder):
-    """The body of one response, as server-sent events."""
+    """Decodes the body of one response, as server-sent events."""
 
     def __init__(self, model: ModelDescriptor) -> None:
         super().__init__(model)
-        # What is open. Each entry has its own block, so there are never more than a message may have.
+        # Open blocks. Each entry has its own block, so `MAX_BLOCKS` bounds their number.
         self._texts: dict[tuple[int, int], int] = {}  # by output and content index
         self._items: dict[int, _Item] = {}  # by output index
-        self._messages: set[int] = set()  # output indexes of those that said something
-        self._seen: Counter[str] = Counter()  # items that said something, by type
+        self._messages: set[int] = set()  # output indexes of messages with content
+        self._seen: Counter[str] = Counter()  # items with content, by type
         self._passed: Counter[str] = Counter()  # items of the whole response, by type
 
     def take(self, event: SSEEvent) -> None:
-        # The event's name says the same as the `type` in its data. Some servers leave it out.
+        # The `type` in the data is the same as the event's name, which some servers leave out.
         handle = self._HANDLERS.get(event.event)
         if handle is None:
             kind = parse(KIND, event.data, "an event")
@@ -80,7 +80,7 @@ class Decoder(EventStreamDecoder):
             handle(self, event.data)
 
     def take_document(self, document: dict[str, Any]) -> None:
-        """A server that knows no streams answers with the whole response."""
+        """Decode a whole response: servers without streaming answer with one."""
         if document.get("object") == "response":
             self._completed(json_text({"response": document}))
 
@@ -141,7 +141,7 @@ class Decoder(EventStreamDecoder):
         self._take_item(event.output_index or 0, bytes(event.item))
 
     def _take_item(self, index: int, body: bytes) -> None:
-        """An output item as it is at its end: what didn't come in pieces is taken from here."""
+        """Handle a finished output item. Content that didn't come in pieces is taken from it."""
         match parse(KIND, body, "an output item").type:
             case "function_call":
                 self._call_done(index, parse(CALL_ITEM, body, "a call"))
@@ -155,7 +155,7 @@ class Decoder(EventStreamDecoder):
                 call = parse(CALL_ITEM, body, "a call")
                 arguments = json_text({"input": call.input or ""})
                 self._call_done(index, CallItem(call_id=call.call_id, name=call.name, arguments=arguments))
-            case str(kind) if kind:  # what the server did by itself
+            case str(kind) if kind:  # a block of the server's own tools
                 self.writer.opaque(kind, str(body, errors="replace"))
                 self._seen[kind] += 1
             case _:
@@ -166,7 +166,7 @@ class Decoder(EventStreamDecoder):
         item = self._items.get(output_index)
         if item is None or item.block is not None:
             item = self._open_call(output_index, call)
-        if not item.grown and call.arguments:  # whole at once
+        if not item.grown and call.arguments:  # no pieces came
             self.calls.piece(output_index, arguments=call.arguments)
 
     def _reasoning_done(self, output_index: int, reasoning: ReasoningItem) -> None:
@@ -176,10 +176,10 @@ class Decoder(EventStreamDecoder):
         block = item.block or 0
         raw, summary = _joined(reasoning.content), _joined(reasoning.summary)
         is_raw = item.part[0] if item.part is not None else bool(raw)
-        if not item.grown and (raw or summary):  # whole at once
+        if not item.grown and (raw or summary):  # no pieces came
             item.grown = True
             self.writer.grow(block, raw or summary)
-        # What is not encrypted can be sent back only if it is the reasoning itself, and not a summary of it.
+        # Without encryption, only the reasoning itself can be sent back, not a summary of it.
         signature = None
         if reasoning.encrypted_content or (is_raw and reasoning.id):
             signature = Kept(reasoning.id, reasoning.encrypted_content or None).signature()
@@ -188,7 +188,7 @@ class Decoder(EventStreamDecoder):
     def _message_done(self, output_index: int, message: MessageItem) -> None:
         for content_index, part in enumerate(message.content or ()):
             text = part.text or part.refusal
-            if text and (output_index, content_index) not in self._texts:  # whole at once
+            if text and (output_index, content_index) not in self._texts:  # no pieces came
                 self._grow_text(output_index, content_index, text)
 
     def _open_call(self, output_index: int, call: CallItem) -> _Item:
@@ -203,8 +203,10 @@ class Decoder(EventStreamDecoder):
         return item
 
     def _forget(self, output_index: int, message: MessageItem | None = None) -> None:
-        """End what is open of an output item. A message's `phase` becomes the signature of its texts, and annotations
-        become their citations."""
+        """End an output item's open blocks.
+
+        A message's `phase` becomes the signature of its texts; annotations become their citations.
+        """
         item = self._items.pop(output_index, None)
         if item is not None and item.block is not None:
             self.writer.end(item.block)
@@ -230,7 +232,7 @@ class Decoder(EventStreamDecoder):
         self._end(data, cut_off=True)
 
     def _end(self, data: str, *, cut_off: bool) -> None:
-        """The end of the response, good or not: its status may say more than the name of the event."""
+        """Handle the end of the response. Its status may say more than the event's name."""
         response = self._response(data)
         status = response.status or ""
         if response.error or status == "failed":
@@ -246,8 +248,7 @@ class Decoder(EventStreamDecoder):
             self.done("length" if cut_off or status == "incomplete" else "stop")
 
     def _take_unseen(self, index: int, body: bytes) -> None:
-        """Take an item of the whole response if nothing of it came, or the stream had fewer of its type: some servers
-        stream nothing."""
+        """Take an item from the whole response if its content was not streamed: some servers stream nothing."""
         kind = parse(KIND, body, "an output item").type or ""
         begun = self._items.get(index)
         if kind == _CUSTOM_CALL:
@@ -256,7 +257,7 @@ class Decoder(EventStreamDecoder):
             return
         self._passed[kind] += 1
         if self._passed[kind] > self._seen[kind]:
-            self._take_item(-1 - index, body)  # at an index that no item of the stream had
+            self._take_item(-1 - index, body)  # an index that no streamed item has
         elif begun is not None and not begun.grown and (begun.block is None) == (kind == "function_call"):
             self._take_item(index, body)
 
@@ -267,7 +268,7 @@ class Decoder(EventStreamDecoder):
         raise reported(read_or_none(data))
 
     def _response(self, data: str) -> Response:
-        """The response as it is now; its id and usage are taken note of."""
+        """Return the response so far, and keep its id and usage."""
         response = parse(RESPONSE_EVENT, data, "a response").response or Response()
         self.writer.response_id = response.id or self.writer.response_id
         if response.usage is not None:

@@ -1,19 +1,19 @@
-"""Requests to OpenAI's Responses API: `POST /responses`, streaming, with nothing kept on the server.
+"""Builds requests for OpenAI's Responses API: `POST /responses`, streaming, with nothing stored on the server.
 
-The transcript goes along whole, as items. A reasoning item comes back as its id and its encrypted content; those are a
-thinking block's signature (`Kept`). It must have an item after it, which `hand_over` sees to. Messages and calls go
-without their ids: an item with an id is looked for beside the reasoning item that it was made with.
+Each request has the whole transcript, as items. A reasoning item is sent back with its id and encrypted content, which
+are the thinking block's signature (`Kept`). `hand_over` makes sure that another item follows it. Messages and calls are
+sent without ids, because the API requires an item with an id to follow its own reasoning item.
 
-Caching works by itself, and the session's key, sent unless none is wanted, keeps its requests together. What is to be
-kept longer is said by models' generations:
-- up to gpt-5.5: `long` anywhere makes all of it long (`24h`); marks are nothing else.
-- from gpt-5.6 on: each mark on what a user said or a tool gave back is a breakpoint. One for the system prompt, or the
-  tools before it, makes that a developer's message, as `instructions` can't carry it; what the model said can't either.
-  `long` is 12 hours; as the option of the request it goes for all its breakpoints, the server's own included. `none`
-  asks for no breakpoint at all, and so for no caching.
+Caching is automatic. The session's key, sent unless `cache` is `none`, keeps a session's requests together. Lifetimes
+depend on the model's version:
+- up to gpt-5.5: `long` anywhere applies to everything (`24h`). Marks have no other effect.
+- from gpt-5.6 on: each mark on a user message or a tool result is a breakpoint. A mark on the system prompt, or on the
+  tools before it, turns the prompt into a developer message, because `instructions` can't have breakpoints; the model's
+  own messages can't either. `long` is 12 hours; as an option, it applies to all breakpoints, also the server's own.
+  `none` asks for no breakpoints, and so for no caching.
 
 Source: OpenAI's API reference and its guides to reasoning, function calling and prompt caching, and the types of the
-`openai` package 3.54 (October 2026). What a refusal there is known by from elsewhere is said beside it.
+`openai` package 3.54 (October 2026). Comments name other sources.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -54,7 +54,7 @@ RULES = Rules(call_ids="safe64", parts=frozenset({"imageUrl", "file", "fileUrl"}
 
 _MAX_METADATA = (16, 64, 512)  # pairs, characters of a key, characters of a value
 
-# Types that have blocks of their own, or are the program's or a person's to send.
+# Item types that have their own structs, or that only the program or a person may send.
 _NEVER_OPAQUE = frozenset(
     {"apply_patch_call_output", "computer_call_output", "custom_tool_call", "custom_tool_call_output", "function_call"}
     | {"function_call_output", "item_reference", "local_shell_call_output", "mcp_approval_response", "message"}
@@ -65,13 +65,13 @@ _Json = dict[str, Any]
 
 
 class Kept(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What a reasoning item is sent back by, besides its text: the signature of a thinking block, as JSON."""
+    """The data with which a reasoning item is sent back: the signature of a thinking block, as JSON."""
 
     id: str | None = None
     encrypted_content: str | None = None  # without it, the text is the reasoning itself: a server of open weights
 
     def signature(self) -> str:
-        """As compact JSON."""
+        """Return this as compact JSON."""
         return _KEPT_JSON.encode(self).decode()
 
 
@@ -157,7 +157,7 @@ def _reasoning(model: ModelDescriptor, options: ModelOptions, compat: Compat) ->
 
 
 def _metadata(metadata: _Json) -> dict[str, str]:
-    """The pairs that the API takes."""
+    """Return the metadata that the API accepts."""
     pairs, key_chars, value_chars = _MAX_METADATA
     fitting = {
         key: value
@@ -237,7 +237,7 @@ def _output(parts: list[_Json]) -> str | list[_Json]:
 
 
 def _parts(blocks: Sequence[UserBlock], mark: Lifetime | None, *, breakpoints: bool) -> list[_Json]:
-    """`mark` is that of the whole message: it goes on the last block."""
+    """Convert blocks. `mark`, the whole message's cache mark, goes on the last block."""
     parts = [_part(block) for block in blocks]
     if breakpoints:
         wishes: list[Lifetime | None] = [*(block.cache for block in blocks[:-1]), longest(blocks[-1].cache, mark)]

@@ -1,14 +1,14 @@
-"""Tool calls as they stream in: which call a piece belongs to. One rule for every wire; no wire's JSON here.
+"""Assigns the pieces of streamed tool calls to their calls, by the same rules for every API. No API's JSON here.
 
-Servers tell calls apart by an index, an id or both, and either may be wrong. The rules:
+Servers identify calls by an index, an id or both, and either may be wrong. The rules:
 
-- A known id means the call that has it, whatever the index. A call that comes again as a whole adds nothing: what was
-  asked for once must not be executed twice.
+- A known id means the call with that id, whatever the index. A repeated whole call is ignored, so that no call executes
+  twice.
 - A piece without id and name belongs to the call at its index, or, where no call has that index, to the latest call.
 - A second object of arguments, or another name, is a second call.
 
-A call that begins under a known id is held: nothing of it is written before it ends. Only then its arguments tell
-whether it repeats the call with that id, is the rest of it, or is another call.
+A call that begins with a known id is held: nothing of it is written before it ends. Only then do its arguments show
+whether it repeats the call with that id, continues it, or is another call.
 """
 
 import re
@@ -40,7 +40,7 @@ class StreamedCalls:
         arguments: str = "",
         signature: str | None = None,
     ) -> None:
-        """Take in a piece of a call; `arguments` is JSON text, of which a call has one or more pieces.
+        """Add a piece of a call. `arguments` is a piece of JSON text; a call has one or more pieces.
 
         Raises: WireError when the message gets too long."""
         call = self._meant(index, id, name, arguments)
@@ -66,13 +66,13 @@ class StreamedCalls:
             self._end(call)
 
     def end_all(self) -> None:
-        """End every call. What repeats another call is left out, or is a call of its own after all."""
+        """End every call, and settle the held ones."""
         # Held calls end first: one may have the rest of another call's arguments.
         for call in sorted(self._calls, key=lambda call: call.original is None):
             self._end(call)
 
     def _meant(self, index: int | None, id: str, name: str, arguments: str) -> "_Call":  # noqa: A002
-        """The call that a piece belongs to; a new one where it begins a call."""
+        """Return the call that a piece belongs to; a new call if the piece begins one."""
         at = None if index is None else self._by_index.get(index)
         known = self._by_id.get(id) if id else None
         if known is not None:
@@ -125,7 +125,7 @@ class StreamedCalls:
         self._writer.grow(self._begun(call), arguments)
 
     def _begun(self, call: "_Call") -> int:
-        """The content index of the call's block, which begins now if it has not."""
+        """Return the content index of the call's block. Begins the block if necessary."""
         if call.block is None:
             if self.before_call is not None:
                 self.before_call()

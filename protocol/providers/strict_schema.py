@@ -1,8 +1,8 @@
-"""Whether a tool's parameters may be sent with `strict: true`, which OpenAI's APIs take for some schemas only.
+"""Checks whether a tool's parameters may be sent with `strict: true`. OpenAI's APIs accept this only for some schemas.
 
-It can only say yes: a schema that it doesn't know well goes without, which costs nothing but the server's promise,
-while a wrong yes has the whole request refused. So it also leaves aside what only some servers and models take
-(`pattern`, `format`, bounds), and counts more strictly than they do.
+When in doubt, the answer is no: then only the server's guarantee is lost, while a wrong yes makes the server refuse the
+whole request. So keywords that only some servers and models accept (`pattern`, `format`, bounds) also give no, and the
+limits here are lower than the servers'.
 
 Source: platform.openai.com/docs/guides/structured-outputs, "Supported schemas" (as of October 2026): the root is an
 object; every object lists all its properties as required and allows no others; at most 5,000 properties, 10 levels,
@@ -27,7 +27,7 @@ class _NotStrictError(Exception):
 
 
 def is_strict(schema: dict[str, Any]) -> bool:
-    """Whether strict mode surely takes `schema`, a valid JSON Schema of an object."""
+    """Check whether strict mode surely accepts `schema`, a valid JSON Schema of an object."""
     walk = _Walk(_mapping(schema.get("$defs", {})))
     try:
         walk.object({key: value for key, value in schema.items() if key != "$defs"}, 0)

@@ -1,6 +1,6 @@
-"""Thinking that a model puts into its text, between tags such as `<think>` and `</think>`, told apart as it streams in.
+"""Separates thinking from text in models that write both into one stream, between tags such as `<think>`, `</think>`.
 
-Pure; the same whatever the pieces that the text comes in. A tag is one only where the model means it:
+Pure. The result doesn't depend on how the text is cut into pieces. The rules for what counts as a tag:
 
 - An opening tag in code (between backticks on a line, or in a fenced block) is text.
 - Thinking ends at the first closing tag, but for one that stands directly between backticks. An opening tag in thinking
@@ -14,14 +14,14 @@ __all__ = ["ThinkingTags", "thinking_tags"]
 
 
 def thinking_tags(model: ModelDescriptor) -> "ThinkingTags | None":
-    """What tells the model's thinking apart; None where it doesn't put it into its text."""
+    """Return the parser for the model's thinking tags; None if it doesn't write thinking into its text."""
     if model.compat is None or not model.compat.thinking_tag:
         return None
     return ThinkingTags(model.compat.thinking_tag, inside=bool(model.compat.thinks_at_once))
 
 
 class ThinkingTags:
-    """Takes in the text of one message. `inside`: it begins with thinking, without an opening tag."""
+    """Parses the text of one message. `inside`: the text begins with thinking, without an opening tag."""
 
     def __init__(self, tag: str, *, inside: bool = False) -> None:
         self.opening, self._closing = f"<{tag}>", f"</{tag}>"
@@ -32,7 +32,7 @@ class ThinkingTags:
         self._code = _Code()
 
     def feed(self, text: str) -> list[tuple[bool, str]]:
-        """The pieces that this makes, in order: whether each is thinking, and its text."""
+        """Add text. Return the finished pieces in order: whether each is thinking, and its text."""
         text, self._held = self._held + text, ""
         if self._may_repeat_opening:
             text = self._without_opening(text)
@@ -42,7 +42,7 @@ class ThinkingTags:
         return pieces
 
     def end(self) -> list[tuple[bool, str]]:
-        """The text is over, or a tool call follows: what was held back. Text that comes later begins outside."""
+        """End the text, also before a tool call. Return the text that was held back. Later text begins outside."""
         pieces: list[tuple[bool, str]] = []
         held, self._held = self._held, ""
         if held and held != self._closing:

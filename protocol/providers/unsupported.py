@@ -1,4 +1,4 @@
-"""Which options a model API can't carry out, where the answer would be another one without them. Pure."""
+"""Finds options that a model's API doesn't support, and that can't be left out without changing the answer. Pure."""
 
 from ..messages import Compat, ModelDescriptor
 from ..options import ModelOptions
@@ -7,9 +7,9 @@ __all__ = ["unsupported"]
 
 
 def unsupported(model: ModelDescriptor, options: ModelOptions) -> str | None:
-    """What this model's API doesn't have of `tool_choice` and `response_schema`, in words; None: it has what is asked.
+    """Return an error text if the model's API doesn't support `tool_choice` or `response_schema`; None if it does.
 
-    For chat completions, `model.compat` says what its server has."""
+    For chat completions, `model.compat` says what its server supports."""
     kind = options.tool_choice_kind
     if model.api == "ollama-chat" and options.forces_tool:
         return "Ollama's API can't be told to call a tool: tool_choice may be 'auto' or 'none'"
