@@ -1,4 +1,4 @@
-"""Abort: in every state, by anybody, once or twice. It answers when the run is over, and no task is left."""
+"""Abort in every state, by anybody, once or twice: it returns when the run is over, and leaves no task."""
 
 import threading
 from collections.abc import AsyncGenerator, Sequence
@@ -40,7 +40,7 @@ def actors_alive(system: ActorSystem) -> list[str]:
 
 
 async def check_over(system: ActorSystem, run: Run, reason: str = "enough") -> None:
-    """The run is aborted, whole, told to everybody, and nothing of it is in memory."""
+    """Checks that the run is aborted, its transcript complete, its end published, and nothing of it in memory."""
     snapshot = await run.wait_ended()
     assert (snapshot.status, snapshot.reason) == ("aborted", reason)
     assert snapshot.pending == snapshot.tools == ()
@@ -300,7 +300,7 @@ async def test_a_decision_at_the_same_time_as_an_abort_has_one_outcome(tools: in
 
 
 async def ended_or_decided(run: Run, call_ids: Sequence[str]) -> int:
-    """How many of the calls were decided; the others are told that the run ended."""
+    """Returns how many of the calls were decided; the others got RunEnded."""
     decided = 0
     for call_id in call_ids:
         try:
@@ -384,7 +384,7 @@ async def test_the_transcript_of_an_aborted_run_can_be_sent_on() -> None:
         run = await system.start(agent, "go")
         await wait_all_tasks_blocked()
         await run.abort("enough")
-        await check_over(system, run)  # no call is left without its result
+        await check_over(system, run)  # fails if a call has no result
         messages = (await run.snapshot()).messages
         again = await system.start(agent, messages)
         assert (await again.wait_ended()).status == "completed"
@@ -414,7 +414,7 @@ async def test_with_no_retention_an_aborted_run_is_gone_when_abort_returns() -> 
         assert await inspect(system).record(run.id) is None
         again = await system.start(agent, "go")
         await again.wait()
-        await system.delete(again.id)  # gone by the abort in it; no error
+        await system.delete(again.id)  # its abort already deletes the run: no error
 
 
 async def test_updates_of_a_stopped_tool_reach_nobody() -> None:

@@ -1,4 +1,4 @@
-"""A deploy under a waiting run: a call executes only in code that takes what was recorded, and a no stays a no."""
+"""Code that changed while a run waited: a call executes only if its tool accepts what was recorded."""
 
 from collections.abc import Callable
 from typing import Any
@@ -32,7 +32,7 @@ def wipe(ledger: Ledger, parameters: dict[str, Any] = DISK, **options: Any) -> T
 
 
 async def waiting_in(store: MemoryStore, *, then: Callable[[Ledger], Tool] | None = None) -> Ledger:
-    """A run `r1` that waits at a gated call of `wipe`, left in the store by an earlier process."""
+    """Leaves a run `r1` in the store that waits at a gated call of `wipe`."""
     ledger = Ledger()
     made = then(ledger) if then else wipe(ledger, decision=APPROVAL)
     agent = agent_of(calls(("wipe", ARGUMENTS)), says("done"), tools=[made])
@@ -190,13 +190,13 @@ def test_equal_contracts_have_no_fault_and_annotations_are_none() -> None:
     assert contract_fault(recorded.spec, described, ARGUMENTS, YES) is None
 
 
-# A range that ECMA-262 has not, and a reference in a circle: an earlier version took both.
+# A range that ECMA-262 lacks, and a circular reference: an earlier version accepted both.
 UNUSABLE: dict[str, Any] = {"type": "object", "properties": {"reason": {"pattern": r"^[\w-.]+$"}}}
 CIRCLE: dict[str, Any] = {"type": "object", "anyOf": [{"$ref": "#"}]}
 
 
 class EarlierStore(MemoryStore):
-    """A store whose runs have recorded other schemas of `wipe`, as an earlier version took them."""
+    """A store whose runs have recorded other schemas of `wipe`, which an earlier version accepted."""
 
     def __init__(self, **schemas: Any) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""What tools depend on: made of a run's metadata when a tool first asks, anew after a restart, recorded nowhere."""
+"""Dependencies: made from a run's metadata when a tool first needs them, again after a restart, never recorded."""
 
 from dataclasses import dataclass
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The event log: whatever comes in between, each stream folds to the state of all events, in bounded memory."""
+"""The event log: in every interleaving, each watcher's stream folds to the same state, in bounded memory."""
 
 from sys import getsizeof
 from types import SimpleNamespace
@@ -100,7 +100,7 @@ operations = st.one_of(
 
 
 class Watcher:
-    """A client with a cursor: folds what it takes, and keeps account of what it may expect."""
+    """A client with a cursor: folds the items that it takes, and checks them."""
 
     def __init__(self, history, after, lossless):
         self.history = history
@@ -139,7 +139,7 @@ class Watcher:
 
 
 class History:
-    """A log, all that was ever published to it, and its watchers."""
+    """A log, all events that were ever published to it, and its watchers."""
 
     def __init__(self):
         self.log = EventLog("run")
@@ -215,7 +215,7 @@ class History:
         self.states[self.log.seq] = self.truth.snapshot()
 
     def restart(self, ahead):
-        """Go on from a state that the events did not lead to."""
+        """Restarts the log from a state that did not come from its events."""
         self.moves()
         seq = max(0, self.log.seq + ahead)
         self.truth = Transcript(self.truth.snapshot())
@@ -223,7 +223,7 @@ class History:
         self.log.restart(seq, Transcript(self.truth.snapshot()))
         self.states[self.log.seq] = self.truth.snapshot()
         for watcher in self.watchers:
-            watcher.seen = None  # it must be given a snapshot
+            watcher.seen = None  # it must get a snapshot
 
 
 @examples(300)
@@ -274,7 +274,7 @@ def test_who_has_seen_nothing_gets_all_events_of_a_run_that_begins_above_zero():
     assert seqs(drained(log.open_cursor(0))) == list(range(101, 106))
     assert log.open_cursor(1).take()[0].is_snapshot
     log.publish([WORD] * eventlog.MAX_EVENTS, 1)
-    assert log.open_cursor(0).take()[0].is_snapshot  # the first of them have left the ring
+    assert log.open_cursor(0).take()[0].is_snapshot  # the first events have left the ring
 
 
 def test_numbers_that_another_process_may_have_shown_are_met_with_a_snapshot():
@@ -356,7 +356,7 @@ def test_a_parked_run_that_nobody_watches_keeps_few_events():
         log.publish([PAUSED], 1)
         assert log.floor == 0
     assert log.seq - log.floor == eventlog.IDLE_EVENTS
-    assert log.statistics().unfolded == 0  # so the fold has the whole message, and keeps no pieces of it
+    assert log.statistics().unfolded == 0  # so the fold has the whole message instead of its pieces
     log.publish([AgentResume(reason="decided"), *[WORD] * 50], 1)
     assert log.seq - log.floor == eventlog.IDLE_EVENTS + 51
 
@@ -430,7 +430,7 @@ def test_wake_comes_once_after_take_gave_nothing():
     assert calls == [2]
     cursor.take()
     log.publish([WORD], 1)
-    assert calls == [2]  # the last take gave something: no need to be told
+    assert calls == [2]  # not called: the last `take` returned something
 
 
 def test_nothing_published_wakes_nobody():
@@ -563,7 +563,7 @@ async def test_a_lossless_reader_holds_no_more_bytes_than_the_ring_may(autojump_
     assert not log.has_room
     assert len(cursor.take()) == 1
     with trio.fail_after(1):
-        await log.wait_room()  # taken, it holds nobody, though nothing else was published
+        await log.wait_room()  # once all is taken, there is room without another publish
 
 
 def test_a_lossless_reader_that_is_to_get_a_snapshot_holds_no_events():

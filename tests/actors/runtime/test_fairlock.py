@@ -23,7 +23,7 @@ async def test_it_is_taken_by_one_at_a_time_in_the_order_of_asking():
             await wait_all_tasks_blocked()
         assert order == []
         lock.release()
-        assert lock.locked()  # handed over: nobody slips in
+        assert lock.locked()  # handed over: no other task can take it
     assert order == [0, 1, 2, 3, 4]
     assert not lock.locked()
 

@@ -1,4 +1,4 @@
-"""Stores that fail: asks are told at once, what the run's own effects say waits, nothing is lost or done twice."""
+"""Failing stores: askers get an error at once, effects' results wait, nothing is lost or done twice."""
 
 from typing import Any
 
@@ -57,7 +57,7 @@ async def test_what_a_model_said_waits_for_the_store_with_backoff(autojump_clock
         run = await system.start(agent, "go")
         store.down = True
         await trio.sleep(600)
-        assert store.attempts < 10  # it asks what has become of the first one, and doesn't save again before it knows
+        assert store.attempts < 10  # it loads the record to learn the first save's outcome before it saves again
         store.down = False
         end = await run.wait_ended()
         assert (end.status, results(end)) == ("completed", ["work"])
@@ -118,7 +118,7 @@ async def test_asks_are_told_at_once_while_the_store_is_down(autojump_clock: Moc
         assert len(told) == 6
         assert told[4] - began < 0.2
         assert told[5] - began < 30.2
-        assert (await run.snapshot()).status == "running"  # to look needs no store
+        assert (await run.snapshot()).status == "running"  # reading needs no store
         store.down = False
         await trio.sleep(10)
         await run.resume(YES, pending.tool_call_id)
@@ -230,7 +230,7 @@ async def test_no_number_is_used_twice_while_a_save_is_in_doubt(autojump_clock: 
 
             async def late(*args: Any, **kwargs: Any) -> None:
                 await save(*args, **kwargs)
-                store.down = True  # until the tool has wanted to show more
+                store.down = True  # until the tool has tried to publish progress
                 store.inner.save = save  # type: ignore[method-assign]
                 raise DOWN
 

@@ -1,4 +1,4 @@
-"""A store that neither answers nor fails: everybody who waits for it is told in time, and nobody is held."""
+"""A store that neither answers nor fails: every waiting caller gets an error in time, and nothing is blocked."""
 
 from collections.abc import Awaitable, Callable
 
@@ -14,7 +14,7 @@ from adjourn.actors.testing import calls, open_test_system, says
 from adjourn.protocol.errors import StoreUnavailable
 from adjourn.stores import MemoryStore
 
-BOUND_S = 15 * 1.25  # as the option says by default, and a quarter more
+BOUND_S = 15 * 1.25  # the option's default, and a quarter more
 
 
 @pytest.fixture(params=[False, True], ids=["that may be cancelled", "that shields itself"])

@@ -1,4 +1,4 @@
-"""Instructions that a function makes: of the run's metadata, once, when the run begins; the text is what counts."""
+"""Instructions that a function makes from the run's metadata: once, when the run begins; the text is recorded."""
 
 from pathlib import Path
 from typing import Any

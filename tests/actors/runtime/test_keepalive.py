@@ -1,4 +1,4 @@
-"""Readers that wait for long are let go on, by one task for all; those that have gone are forgotten."""
+"""Readers that have waited long are woken, all by one task; readers that have gone are not kept."""
 
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager

@@ -1,4 +1,4 @@
-"""A store that another process has taken over: the system that has lost it notices as a whole, and says so once."""
+"""A store that another process has taken over: all parts of the old system stop, and one error is logged."""
 
 from collections.abc import Awaitable, Callable
 from contextlib import aclosing

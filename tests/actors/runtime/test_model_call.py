@@ -1,4 +1,4 @@
-"""One model call by itself: what has been said of a message, whole or cut short, and what no message can hold."""
+"""One model call by itself: its whole or partial message, and invalid values in its stream."""
 
 import pytest
 import trio
@@ -13,7 +13,7 @@ from adjourn.protocol.transitions import Begin
 
 
 class Said:
-    """A model that says these chunks, and no end to them."""
+    """A model that streams these chunks, without an end."""
 
     descriptor = ModelDescriptor(id="said")
 
@@ -27,7 +27,7 @@ class Said:
 
 
 def call_of(*chunks):
-    """A call of that model, and the list that gets what it shows."""
+    """Returns a call of that model, and the list of events that it publishes."""
     agent, shown = Agent(name="a", model=Said(*chunks)), []
     begun = begin(Begin(run_id="r", nonce="n", spec=agent.spec(), input=(user("hi"),)), 1)
 

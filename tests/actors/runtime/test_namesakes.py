@@ -1,4 +1,4 @@
-"""A run that was deleted, and another under its id: who watches with the numbers of the one is shown the other."""
+"""A deleted run and a new one with its id: a watcher with the old run's `seq` gets a snapshot of the new run."""
 
 from pathlib import Path
 
@@ -44,7 +44,7 @@ async def test_a_watcher_with_the_numbers_of_a_deleted_run_gets_a_snapshot_of_it
         await system.delete("r")
         wall.now += passes_s
         new = await ended(system)
-        assert isinstance(new[0], Envelope)  # its starter gets the events themselves
+        assert isinstance(new[0], Envelope)  # a watcher that has seen nothing gets the events, no snapshot
         for seen in old:
             first, *rest = await all_of(system.run("r"), seen.seq)
             assert isinstance(first, RunSnapshot)
@@ -79,7 +79,7 @@ async def test_who_has_seen_nothing_gets_all_events_of_a_run_whatever_its_first_
         chosen = await ended(system)
         made = await system.start("a", "go")
         await made.wait_ended()
-        assert [item.seq for item in await all_of(made)] == list(range(1, len(chosen) + 1))  # no namesake is possible
+        assert [item.seq for item in await all_of(made)] == list(range(1, len(chosen) + 1))  # ids are never reused
         assert [item.seq - chosen[0].seq for item in chosen] == list(range(len(chosen)))
         assert isinstance(chosen[0], Envelope)
         assert isinstance(chosen[0].event, AgentStart)

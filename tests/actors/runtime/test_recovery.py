@@ -1,4 +1,4 @@
-"""Runs whose process died, or whose actor crashed: they go on from their record, and nothing executes twice."""
+"""Runs whose process died or whose actor crashed: they continue from their record, and nothing executes twice."""
 
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
@@ -48,7 +48,7 @@ from adjourn.stores.memory import MemoryStore
 
 @asynccontextmanager
 async def killed_and_back(store: MemoryStore, *agents: Agent, **options: Any) -> AsyncGenerator[ActorSystem]:
-    """A process that finds what another one left in the store at this moment."""
+    """Opens a second system with a copy of the store as it is now, as after a kill."""
     async with open_test_system(*agents, store=snapshot_of(store), **options) as system:
         yield system
 
@@ -134,7 +134,7 @@ async def test_a_parked_run_stays_parked_and_costs_nothing_until_it_is_called() 
         await wait_all_tasks_blocked()
         assert inspect(back).active == []
         await parked(back.run("r1"))
-        assert inspect(back).active == []  # to read and to watch it doesn't call it
+        assert inspect(back).active == []  # reading and watching do not activate the run
         await back.resume("r1", YES)
         end = await back.run("r1").wait_ended()
         assert (end.status, len(ledger.done)) == ("completed", 1)
@@ -150,7 +150,7 @@ async def test_a_decision_acknowledged_before_the_kill_is_not_lost() -> None:
         await run.resume(YES)
         async with killed_and_back(store, back_agent) as back:
             end = await back.run("r1").wait_ended()
-            assert "may have taken effect" in results(end)[0]  # started was saved: never by accident twice
+            assert "may have taken effect" in results(end)[0]  # `started` was saved, so the call is not executed again
             record = await inspect(back).record("r1")
             assert record is not None
             check_record(record)
@@ -212,10 +212,10 @@ async def test_sequence_numbers_jump_above_all_that_was_ever_shown() -> None:
         shown = (await system.get("r1")).seq
         async with killed_and_back(store, back_agent) as back, back.run("r1").events(shown) as events:
             found = [item async for item in events]
-        assert isinstance(found[0], RunSnapshot)  # the watcher stood above what was saved
+        assert isinstance(found[0], RunSnapshot)  # the watcher had seen events above the last save
         assert all(item.seq > shown for item in found[1:])
         assert run.id == "r1"
-        # and the fold of what it had seen and gets now is the run's own
+        # the watcher's fold is the same as the run's
         transcript = Transcript(found[0].snapshot)
         for item in found[1:]:
             assert not isinstance(item, RunSnapshot)
@@ -234,7 +234,7 @@ async def test_a_watcher_of_the_new_process_sees_the_run_recover_once() -> None:
     reasons = [
         item.event.reason for item in found if not isinstance(item, RunSnapshot) and isinstance(item.event, AgentResume)
     ]
-    assert reasons in (["recovered"], [])  # it may have come after that, then the snapshot has it
+    assert reasons in (["recovered"], [])  # the reader may have come later: then the snapshot includes it
     assert not isinstance(found[-1], RunSnapshot)
 
 
@@ -385,7 +385,7 @@ async def test_an_owner_that_was_replaced_saves_and_executes_nothing_more() -> N
             assert gated == pending.tool_call_id
             gate.set()
             await wait_all_tasks_blocked()
-            assert inspect(old).active == []  # it found out, and left the run alone
+            assert inspect(old).active == []  # it noticed the new owner, and dropped the run
             await new.resume("r1", YES, gated)
             end = await new.run("r1").wait_ended()
             assert end.status == "completed"
@@ -396,7 +396,7 @@ async def test_an_owner_that_was_replaced_saves_and_executes_nothing_more() -> N
 
 
 def crashing(monkeypatch: pytest.MonkeyPatch, kind: type, times: int) -> list[str]:
-    """Make the next `times` steps of an input raise, as a defect of ours would."""
+    """Makes the next `times` steps of an input raise, as a bug in the machine would."""
     crashes: list[str] = []
     step = run_state.step
 

@@ -1,4 +1,4 @@
-"""What stays in memory: runs at rest and logs share one budget in bytes; what has been at rest longest goes first."""
+"""Parked runs and logs share one memory budget in bytes; those longest at rest leave first."""
 
 import gc
 import itertools
@@ -73,7 +73,7 @@ async def test_parked_runs_above_the_budget_leave_at_once_the_longest_parked_fir
         runs = await park(system, "x" * MB, 10)
         assert inspect(system).active == [run.id for run in runs[-4:]]
         assert system.statistics().held_bytes <= 5 * MB
-        for run in runs[:5]:  # whoever is called again is the youngest
+        for run in runs[:5]:  # a run that was called again now counts as the newest
             assert (await run.snapshot()).status == "paused"
         await runs[0].resume(YES)
         assert (await runs[0].wait_ended()).status == "completed"
@@ -95,7 +95,7 @@ async def test_logs_of_ended_runs_share_the_budget(autojump_clock: MockClock) ->
         runs = await end(system, "x" * MB, 10)
         assert inspect(system).recent_logs == [run.id for run in runs[-4:]]
         assert system.statistics().kept_logs == 4
-        assert isinstance(await first_of(runs[0]), RunSnapshot)  # read anew from the store
+        assert isinstance(await first_of(runs[0]), RunSnapshot)  # loaded again from the store
 
 
 async def test_ended_and_parked_ones_leave_in_one_order(autojump_clock: MockClock) -> None:
@@ -174,7 +174,7 @@ async def test_the_log_of_an_ended_run_leaves_when_it_has_been_at_rest_for_long(
     async with open_test_system(agent_of("hi"), passivate_after_s=60) as system:
         (run,) = await end(system)
         await trio.sleep(30)
-        assert isinstance(await first_of(run), Envelope)  # and so it rests anew
+        assert isinstance(await first_of(run), Envelope)  # so it is at rest again
         await trio.sleep(50)
         assert inspect(system).recent_logs == [run.id]
         await trio.sleep(20)

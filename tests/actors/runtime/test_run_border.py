@@ -1,4 +1,4 @@
-"""The border between a run and other people's code: what tools and models do is their own call's business alone."""
+"""The border between a run and foreign code: what a tool or model does affects only its own call."""
 
 import asyncio
 import threading

@@ -1,4 +1,4 @@
-"""A run's handle: what its readers get, whom they hold up, and when it resolves."""
+"""A run's handle: what its readers get, what waits for them, and when waiting ends."""
 
 import json
 from contextlib import aclosing

@@ -1,4 +1,4 @@
-"""The sweeper: when it looks, what it does with runs that are not in memory, and what it leaves for later."""
+"""The sweeper: when it reads the store, what it does in runs not in memory, and what it retries later."""
 
 from collections.abc import Sequence
 from random import Random

@@ -57,7 +57,7 @@ async def test_a_run_parked_for_long_leaves_memory_and_comes_back_when_called(au
         assert inspect(system).active == [run.id]
         await trio.sleep(100)
         assert inspect(system).active == []
-        assert await parked(run) == waiting  # who looks, lists or waits doesn't bring it back
+        assert await parked(run) == waiting  # reading, listing and waiting do not activate it
         assert [head.id for head in (await system.list(status="paused")).heads] == [run.id]
         assert inspect(system).active == []
         await run.resume(YES)
@@ -467,7 +467,7 @@ EVERY = range(14)
 
 
 async def cancelled_after(checkpoints: int, verb: Callable[[], Awaitable[Any]]) -> bool:
-    """Call `verb`, and cancel it after so many ticks of the loop. Whether it got to its end."""
+    """Calls `verb`, and cancels it after `checkpoints` ticks of the loop. Returns whether it finished."""
     done = False
 
     async def call() -> None:
@@ -563,7 +563,7 @@ async def test_a_cancelled_caller_of_a_passivated_run_leaves_it_reachable(
 
 
 async def live(system: ActorSystem, agent: Agent, dice: random.Random, ledger: dict[str, int]) -> Run:
-    """One run of its own fate: decided, declined, aborted, watched, asked nonsense, in any order and more than once."""
+    """Drives one run at random: decides, declines, aborts, watches, sends nonsense, in any order and repeatedly."""
     run = await system.start(agent, "go")
     while (await system.head(run.id)).status not in FINAL:
         for _ in range(dice.randrange(6)):
@@ -596,7 +596,7 @@ async def live(system: ActorSystem, agent: Agent, dice: random.Random, ledger: d
 @pytest.mark.thorough
 @pytest.mark.parametrize("seed", range(repeats(10)))
 async def test_two_hundred_runs_of_random_fates_all_end_consistent(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("trio._core._run._r", random.Random(seed))  # so that an interleaving comes again
+    monkeypatch.setattr("trio._core._run._r", random.Random(seed))  # makes the interleaving repeatable
     dice, counts = random.Random(seed), dict[str, int]()
     store = FaultyStore()
     store.slow = seed

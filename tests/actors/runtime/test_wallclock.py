@@ -1,4 +1,4 @@
-"""The system's clock: which jumps of the wall clock it believes, and when; alone, and under a system."""
+"""The system's clock: which jumps of the wall clock it accepts, and when; alone, and in a system."""
 
 import logging
 import time
@@ -33,7 +33,7 @@ class Clocks:
         return EPOCH + self.steady
 
     def pass_s(self, seconds: float) -> float:
-        """Let time pass, and ask what it is then."""
+        """Lets time pass, and returns the clock's time after it."""
         self.steady += seconds
         return self.told()
 
@@ -86,7 +86,7 @@ def test_after_a_wall_clock_is_set_back_time_goes_at_half_its_speed_until_they_m
     clocks = Clocks()
     clocks.ahead = -3600
     clocks.pass_s(1)
-    before = clocks.pass_s(DOUBT_S)  # believed now
+    before = clocks.pass_s(DOUBT_S)  # accepted now
     assert clocks.pass_s(100) == before + 50
     assert clocks.pass_s(7200) == clocks.right - 3600
 
