@@ -1,4 +1,4 @@
-"""Declaring a tool: what the model is shown of it, what is refused, tools of clients."""
+"""Declaring a tool: what the model gets, which declarations are refused, and tools that clients execute."""
 
 import datetime
 from typing import Annotated, Any, Literal

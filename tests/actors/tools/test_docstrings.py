@@ -1,4 +1,4 @@
-"""What a docstring says of a tool's parameters, in the styles that Python knows, is what the model is told of them."""
+"""Docstrings in Google's, numpy's and Sphinx's style: the model gets their descriptions of parameters."""
 
 import functools
 from typing import Annotated, Any

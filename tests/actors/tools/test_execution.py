@@ -1,4 +1,4 @@
-"""What goes wrong in a call is its result: exceptions, timeouts, arguments that do not decode."""
+"""A failed call has an error result: exceptions, timeouts, arguments that do not decode."""
 
 import logging
 from typing import Any

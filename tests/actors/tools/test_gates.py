@@ -1,4 +1,4 @@
-"""Gates: who is asked, who sees the answer, and that a no executes nothing, whatever a tool's author does."""
+"""Gates: which calls wait, who sees the decision, and that a no never executes the tool."""
 
 import asyncio
 import functools

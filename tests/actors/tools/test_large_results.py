@@ -1,4 +1,4 @@
-"""Large results: they are checked and encoded on a thread, and come to the same as small ones."""
+"""Large results are checked and encoded on a thread, with the same outcome as small ones."""
 
 import threading
 from dataclasses import dataclass

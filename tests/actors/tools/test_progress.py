@@ -1,4 +1,4 @@
-"""What a tool shows while it works: to those who watch, within the bounds of a result, as long as its call is open."""
+"""A tool's progress: published to watchers, bounded like a result, and only while the call is open."""
 
 from typing import Any
 

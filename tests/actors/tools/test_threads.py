@@ -1,4 +1,4 @@
-"""Blocking tools in worker threads: their places, and the threads that are left behind."""
+"""Blocking tools in worker threads: how many at once, and the threads that are left behind."""
 
 import functools
 import logging
@@ -67,7 +67,7 @@ async def gone(threads: Threads, call_ids: set[str]) -> None:
 
 
 class Stuck:
-    """A blocking tool that ends when it is let go."""
+    """A blocking tool that blocks until the test releases it."""
 
     def __init__(self, threads: Threads, error: BaseException | None = None) -> None:
         self.threads, self.error = threads, error
@@ -97,14 +97,14 @@ class Stuck:
             await trio.to_thread.run_sync(self._begun.acquire)
 
     async def let_go(self) -> None:
-        """Let all threads end, and wait until they have."""
+        """Releases all threads, and waits until they have ended."""
         self._go.set()
         await gone(self.threads, self._call_ids)
 
 
 @asynccontextmanager
 async def left_behind(threads: Threads, *call_ids: str, error: BaseException | None = None) -> AsyncGenerator[Stuck]:
-    """Calls whose threads are left behind, until the block is left."""
+    """Leaves the threads of these calls behind, until the block ends."""
     stuck = Stuck(threads, error)
     async with trio.open_nursery() as nursery:
         for call_id in call_ids:
@@ -340,7 +340,7 @@ async def test_waiting_for_threads_ends_when_the_last_of_them_does() -> None:
 
 
 class Late:
-    """Holds threads up between their start and the function's."""
+    """Delays threads between their start and that of the function."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.reached, self.go, self.over = threading.Event(), threading.Event(), threading.Event()

@@ -1,4 +1,4 @@
-"""Nothing that a tool raises leaves its call: it is that call's error result; no other run, task or process ends."""
+"""Whatever a tool raises becomes its call's error result, and ends no other run, task or process."""
 
 import asyncio
 import logging

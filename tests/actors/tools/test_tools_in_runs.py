@@ -1,4 +1,4 @@
-"""What tools promise, in whole runs: gates see copies, who decided is known, threads left behind disturb nobody."""
+"""Tools in whole runs: gates get copies, tools know who decided, threads left behind disturb no run."""
 
 import threading
 from dataclasses import replace
@@ -80,7 +80,7 @@ async def test_a_tool_is_told_who_started_the_run_and_who_decided_the_call() -> 
 
 
 class Talker:
-    """A blocking tool that goes on talking when nobody listens any more."""
+    """A blocking tool that still calls `update` after its call is over."""
 
     def __init__(self) -> None:
         self.begun, self.go, self.ended = threading.Event(), threading.Event(), threading.Event()
