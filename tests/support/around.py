@@ -1,4 +1,4 @@
-"""Middleware for tests: made of a function around each model call or tool call, it keeps what it was asked."""
+"""Middleware for tests: wraps a function around each model call or tool call, and records the requests."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
@@ -59,7 +59,7 @@ class Tap(Middleware):
 
 
 def guarded(agent: Agent, *middleware: Middleware) -> Agent:
-    """The same agent with middleware."""
+    """Returns the agent with this middleware."""
     return replace(agent, middleware=middleware)
 
 
@@ -69,11 +69,11 @@ async def passes(request: Any, call_next: Any) -> Any:
 
 
 async def raises_before(request: Any, call_next: Any) -> Any:
-    """A body that raises, and calls nothing."""
+    """A body that raises before `call_next`."""
     raise OSError("the secret before")
 
 
 async def raises_after(request: Any, call_next: Any) -> Any:
-    """A body that calls on, and raises then."""
+    """A body that raises after `call_next`."""
     await call_next(request)
     raise OSError("the secret after")

@@ -1,4 +1,4 @@
-"""What the tests of models over HTTP share: a model at an address, and what Ollama's API would say."""
+"""Shared by the tests of HTTP models: a model at an address, and responses of Ollama's API."""
 
 from typing import Any
 
@@ -15,12 +15,12 @@ NDJSON = "application/x-ndjson"
 
 
 def said(body: bytes = HELLO + DONE, **settings: Any) -> Reply:
-    """A response of Ollama's."""
+    """Returns a response of Ollama's API."""
     return Reply(body, **{"content_type": NDJSON, **settings})
 
 
 def local(url: str, **settings: Any) -> HTTPModel:
-    """A model that speaks Ollama's API, of a provider with these settings."""
+    """Returns a model with Ollama's API, at a provider with these settings."""
     provider = Provider(**{"name": "local", "apis": ("ollama-chat",), "base_url": url, "needs_key": False, **settings})
     return HTTPModel(ModelDescriptor(id="m", api="ollama-chat", provider="local"), provider)
 

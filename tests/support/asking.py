@@ -18,7 +18,7 @@ async def events(
     tools: Sequence[ToolSpec] = (),
     options: ModelOptions = ModelOptions(),  # noqa: B008  # frozen
 ) -> list[StreamEvent]:
-    """The whole answer; its last event is `Done` or `Failed`, and no other is."""
+    """Returns all events of an answer. Checks that only the last one is `Done` or `Failed`."""
     request = ModelRequest(
         model=model.descriptor,
         instructions=instructions,
@@ -36,14 +36,14 @@ async def events(
 
 
 def answer(heard: Sequence[StreamEvent]) -> AssistantMessage:
-    """The message that a call which went well has given."""
+    """Returns the message of a successful call."""
     end = heard[-1]
     assert isinstance(end, Done), end
     return end.message
 
 
 def failure(heard: Sequence[StreamEvent]) -> Failed:
-    """How a call which didn't go well has ended."""
+    """Returns the `Failed` event of a failed call."""
     end = heard[-1]
     assert isinstance(end, Failed), end
     assert end.error.stop_reason == end.reason

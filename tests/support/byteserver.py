@@ -1,6 +1,6 @@
-"""A real HTTP server on loopback that says exactly the bytes it was given, cut as one likes, and misbehaves on demand.
+"""A real HTTP server on loopback that sends exactly the given bytes, in the given pieces, and misbehaves on demand.
 
-It knows no model API. What clients sent, and whether they are still there, can be asked.
+It knows no model API. Tests can read what clients sent, and whether they are still connected.
 """
 
 import itertools
@@ -22,17 +22,17 @@ PHRASES = {200: "OK", 401: "Unauthorized", 404: "Not Found", 429: "Too Many Requ
 
 
 def whole(data: bytes) -> list[bytes]:
-    """All at once."""
+    """Cuts nowhere."""
     return [data]
 
 
 def each_byte(data: bytes) -> list[bytes]:
-    """Each byte alone."""
+    """Cuts after each byte."""
     return [data[at : at + 1] for at in range(len(data))]
 
 
 def at_random(seed: int, pieces: int = 12) -> Cut:
-    """At places that depend on the seed alone."""
+    """Cuts at random places, from the seed."""
 
     def cut(data: bytes) -> list[bytes]:
         places = sorted(random.Random(seed).randrange(len(data) + 1) for _ in range(pieces))
@@ -44,7 +44,7 @@ def at_random(seed: int, pieces: int = 12) -> Cut:
 
 @dataclass(frozen=True)
 class Reply:
-    """A response. Its bytes go out in pieces: the body is cut by `cut`, and what is on the wire once more by `torn`."""
+    """A response, sent in pieces: `cut` cuts the body into chunks, `torn` cuts the bytes on the wire."""
 
     body: bytes = b""
     status: int = 200
@@ -53,11 +53,11 @@ class Reply:
     framing: Literal["chunked", "length", "close"] = "chunked"
     cut: Cut = whole
     torn: Cut = whole
-    then: Then = "end"  # what follows the last piece; all but `end` leave the body unfinished
-    raw: bytes | None = None  # all of it, instead of the above
+    then: Then = "end"  # what happens after the last piece; all but `end` leave the body incomplete
+    raw: bytes | None = None  # the whole response, instead of the above
 
     def pieces(self) -> Iterator[bytes]:
-        """All that goes out."""
+        """Returns the pieces to send."""
         if self.raw is not None:
             yield self.raw
             return
@@ -84,13 +84,13 @@ class Reply:
 
 @dataclass(frozen=True)
 class Request:
-    """What a client sent. Names of headers are in lower case."""
+    """A client's request. Names of headers are in lower case."""
 
     method: str
     path: str
     headers: dict[str, str]
     body: bytes
-    connection: int  # which of the server's connections, from 0
+    connection: int  # number of the connection, from 0
 
 
 Answer = Callable[[Request], Reply]
@@ -100,22 +100,22 @@ Answer = Callable[[Request], Reply]
 class ByteServer:
     """See the module."""
 
-    replies: list[Reply | Answer]  # one a request; the last one is repeated
+    replies: list[Reply | Answer]  # one for each request; the last one is repeated
     url: str = ""
     requests: list[Request] = field(default_factory=list[Request])
-    connections: int = 0  # that there have been
-    alive: int = 0  # that are open
-    stalled: trio.Event = field(default_factory=trio.Event)  # all that a stalling reply says has been sent
+    connections: int = 0  # connections so far
+    alive: int = 0  # open connections
+    stalled: trio.Event = field(default_factory=trio.Event)  # all bytes of a stalling reply were sent
     _changed: trio.Event = field(default_factory=trio.Event)
-    left: trio.Event = field(default_factory=trio.Event)  # a client went away while a reply stalled
+    left: trio.Event = field(default_factory=trio.Event)  # a client disconnected while a reply stalled
 
     async def wait_alive(self, connections: int) -> None:
-        """Wait until so many connections are open."""
+        """Waits until that many connections are open."""
         while self.alive != connections:
             await self._changed.wait()
 
     async def serve(self, stream: trio.SocketStream) -> None:
-        """Treat one connection."""
+        """Serves one connection."""
         number, self.connections = self.connections, self.connections + 1
         self._count(1)
         try:
@@ -177,7 +177,7 @@ async def _read_request(stream: trio.SocketStream, buffer: bytearray, number: in
 
 @asynccontextmanager
 async def open_byte_server(*replies: Reply | Answer) -> AsyncGenerator[ByteServer]:
-    """The server, for as long as the block."""
+    """Runs the server while the block runs."""
     server = ByteServer(list(replies))
     async with trio.open_nursery() as nursery:
         listeners: Sequence[trio.SocketListener] = await nursery.start(

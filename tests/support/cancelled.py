@@ -1,10 +1,10 @@
-"""A cancellation out of its place: what foreign code may have kept of one and raise elsewhere."""
+"""A stale cancellation, as foreign code may keep one and raise it elsewhere."""
 
 import trio
 
 
 async def kept_cancelled() -> trio.Cancelled:
-    """A Cancelled whose scope is over."""
+    """Returns a Cancelled whose scope has ended."""
     kept: list[trio.Cancelled] = []
     with trio.CancelScope() as scope:
         scope.cancel()

@@ -1,4 +1,4 @@
-"""Hypothesis strategies for any wire type, read off the type itself. Ids come from a small pool: so events meet."""
+"""Hypothesis strategies for any wire type, derived from the type. Ids come from a small pool, so that events match."""
 
 import math
 from typing import Any
@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 IDS = st.sampled_from(["a", "b", "c"])
 INTEGERS = st.integers(-(2**53), 2**53)
-FLOATS = st.floats(-1e300, 1e300)  # so that sums stay finite
+FLOATS = st.floats(-1e300, 1e300)  # keeps sums finite
 CHARACTERS = st.characters(exclude_categories=["Cs"])
 TEXT = st.text(CHARACTERS, max_size=8)
 SCALARS = st.none() | st.booleans() | INTEGERS | FLOATS | TEXT
@@ -18,7 +18,7 @@ VALUES = st.recursive(
 
 
 def of(kind: Any) -> st.SearchStrategy[Any]:
-    """Values of this type, all within the value domain."""
+    """Returns a strategy for values of this type, within the value domain."""
     return _of(inspect.type_info(kind))
 
 
@@ -71,7 +71,7 @@ _PLAIN: dict[type, st.SearchStrategy[Any]] = {
 
 
 def same(left: Any, right: Any) -> bool:
-    """Equal, and of the same types all the way down: True is not 1, and 1.0 is not 1."""
+    """Whether two values are equal and have the same types at every level: True is not 1, and 1.0 is not 1."""
     if type(left) is not type(right):
         return False
     if isinstance(left, dict):

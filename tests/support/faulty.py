@@ -1,4 +1,4 @@
-"""A store that fails as stores do: before a save took effect, after it, slowly, or not at all for a while."""
+"""A store with faults: it fails before or after a save takes effect, is slow, or hangs."""
 
 from collections.abc import Sequence
 from typing import Any, Self
@@ -13,7 +13,7 @@ from adjourn.stores.memory import MemoryStore
 
 
 class FaultyStore:
-    """A MemoryStore behind bad wires. Its attributes are the switches."""
+    """A MemoryStore with faults. The attributes switch them on."""
 
     def __init__(self, inner: MemoryStore | None = None) -> None:
         self.inner = inner or MemoryStore()
@@ -23,10 +23,10 @@ class FaultyStore:
         self.shielded = False  # from cancellation, while they hang
         self._hanging: dict[trio.Event, float] = {}  # hanging saves, and since when
         self.slow = 0  # checkpoints before and after each save
-        self.refuse: list[Exception] = []  # the next saves raise these, and have not happened
-        self.lose: list[Exception] = []  # the next saves raise these, and have happened
-        self.lose_nth = 0  # so does the nth save from now on; 0 = none
-        self.attempts = 0  # saves that were tried
+        self.refuse: list[Exception] = []  # the next saves raise these, and are not saved
+        self.lose: list[Exception] = []  # the next saves raise these, but are saved
+        self.lose_nth = 0  # the nth save from now on is lost in the same way; 0 = none
+        self.attempts = 0  # number of saves tried
 
     async def save(self, head: Head, append: Sequence[Entry] = (), *, expected_version: int) -> None:
         self.attempts += 1

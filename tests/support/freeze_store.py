@@ -1,8 +1,8 @@
 """Write a frozen store, for each new layout or schema version: `python tests/support/freeze_store.py v2`.
 
-It writes `tests/vectors/stores/<name>.sqlite3`, as killed processes leave it, and `<name>.json` beside it: what the
-runs look like and what becomes of them, as the installed adjourn has it. Read the JSON before you commit it: every
-later version is held to it. Written twice, the store has the same rows.
+It writes `tests/vectors/stores/<name>.sqlite3`, as killed processes leave it, and `<name>.json` beside it: how the
+installed adjourn shows the runs and how they end. Read the JSON before you commit it: every later version must give the
+same. The script always writes the same rows.
 
 `v1` was written by adjourn 0.1.0, before its first release. With `PYTHONPATH=<checkout>/.src` an older checkout writes
 its store.
@@ -45,7 +45,7 @@ METADATA = {"tenant": "acme", "tags": ["é", 1, None, {"deep": True}]}
 
 
 class Clock:
-    """A wall clock that stands still until it is moved."""
+    """A wall clock that moves only when it is set."""
 
     def __init__(self, now_s: int) -> None:
         self.now_s = now_s
@@ -55,7 +55,7 @@ class Clock:
 
 
 class NamedStore(SqliteStore):
-    """A store whose owner isn't called after this machine."""
+    """A store with a fixed owner name instead of this machine's."""
 
     async def acquire(self, owner: str) -> int:
         return await super().acquire("frozen")
@@ -68,18 +68,18 @@ class Writing:
         self.system, self.clock = system, clock
 
     async def start(self, run_id: str, given: Any = None, **options: Any) -> Run:
-        """Begin a run, a minute after the one before."""
+        """Starts a run, a minute after the previous one."""
         self.clock.now_s += MINUTE_S
         agent = AGENT_OF.get(run_id, "desk")
         return await self.system.start(agent, given or f"Please: {run_id}.", run_id=run_id, **options)
 
     async def parked(self, run_id: str, **options: Any) -> tuple[Run, list[str]]:
-        """Begin a run that parks; and the ids of the calls that wait."""
+        """Starts a run that parks. Returns it and the ids of its waiting calls."""
         run = await self.start(run_id, **options)
         return run, await pending(run)
 
     async def too_late(self, run: Run) -> None:
-        """Decide what the clock says is over: then it is."""
+        """Decides a call after its deadline, which makes the call expire."""
         try:
             await run.resume(YES)
         except AdjournError:
@@ -93,7 +93,7 @@ async def pending(run: Run) -> list[str]:
 
 
 async def reached(run: Run, is_it: Callable[[Snapshot], bool]) -> None:
-    """Wait until the run looks as it should, and has said all that it says then."""
+    """Waits until the run is in the wanted state and has emitted all events of that state."""
     async with run.events(after=None) as items:
         async for _ in items:
             if is_it(await run.snapshot()):
@@ -185,7 +185,7 @@ async def write_running(writing: Writing) -> None:
 
     writing.system.watch_changes(watch)
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(partial(run.abort, "wrong order", by="bob"))  # the tool doesn't let it end
+        nursery.start_soon(partial(run.abort, "wrong order", by="bob"))  # the tool keeps the abort from ending
         await asked.wait()
         die()
 
@@ -195,7 +195,7 @@ def die() -> None:
 
 
 async def write(path: str, number: int) -> None:
-    """One process: everything in it that is random is drawn from a seed."""
+    """Runs one process. All its random values come from a seed."""
     source = random.Random(number)
     secrets.token_hex = lambda nbytes=None: source.randbytes(nbytes or 32).hex()
     tokens = count(1)
@@ -223,7 +223,7 @@ def main(name: str) -> None:
 
 
 def fold_log(path: Path) -> None:
-    """Move what stands in the write-ahead log into the file: the rows stay what they are."""
+    """Moves the write-ahead log into the file, without a change of rows."""
     with closing(sqlite3.connect(path)) as connection:
         rows = list(connection.iterdump())
         busy, _, _ = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
@@ -235,7 +235,7 @@ def fold_log(path: Path) -> None:
 
 
 async def describe(path: Path) -> dict[str, Any]:
-    """What every later version is held to."""
+    """Returns what every later version must reproduce."""
     with closing(sqlite3.connect(path)) as connection:
         [layout] = connection.execute("PRAGMA user_version").fetchone()
         [[schema]] = connection.execute("SELECT DISTINCT schema_version FROM journal")
@@ -258,7 +258,7 @@ async def describe(path: Path) -> dict[str, Any]:
 
 
 def as_text(description: dict[str, Any]) -> str:
-    """As JSON, with a line for each part of a run."""
+    """Returns JSON with one line for each part of a run."""
     parts: list[Any] = []
 
     def marked(part: Any) -> str:

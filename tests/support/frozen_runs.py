@@ -1,18 +1,17 @@
-"""The frozen stores of `tests/vectors/stores/`: what their runs look like, and how they go on.
+"""The frozen stores of `tests/vectors/stores/`: how their runs look, and how they continue.
 
 Beside each `<name>.sqlite3`, which is never edited, stands a `<name>.json`:
 
     writtenBy, layoutVersion, schemaVersion, sha256   of the file
-    openAt      ms since the epoch: the time at which it is opened; nothing is due then
-    runs        by run id:
-        seen    what the run looks like when the file is opened; see `look`
-        steps   [{method, params, error?}]: what is asked of the run then, in the words of the wire
-        after   what has become of it then; see `_outcome`
-    overdueAt   ms: a later time to open the file at, when much is due
-    overdue     by run id: what becomes of the run by itself then; null: it is deleted
+    openAt      ms since the epoch: the time at which the file is opened; nothing is due then
+        runs        by run id:
+            seen    how the run looks when the file is opened; see `look`
+            steps   [{method, params, error?}]: wire requests that are then made on the run
+            after   the run's state after the steps; see `_outcome`
+        overdueAt   ms: a later time to open the file at, when much is due
+        overdue     by run id: how the run ends by itself then; null: it is deleted
 
-Where a later version has other words for the same, `seen`, `after` and `overdue` take those words. The file and the
-steps stay.
+    If a later version renames a field or a text, `seen`, `after` and `overdue` follow. The file and the steps stay.
 """
 
 import json
@@ -37,7 +36,7 @@ __all__ = ["STORES", "come_to", "get", "go_on", "load", "look"]
 STORES = Path(__file__).parent.parent / "vectors" / "stores"
 PATIENCE_S = 20
 
-# What of a head is looked at; the rest of it is in the snapshot.
+# The head's fields to compare; the snapshot has the others.
 HEAD = (
     *("version", "epoch", "owner", "title", "calls", "readyFrom", "modelCall", "abort", "recoveries"),
     *("createdAt", "nextDue", "expiresAt"),
@@ -53,7 +52,7 @@ async def _opened(path: Path, now_ms: int, *agents: Any) -> AsyncGenerator[Actor
 
 
 async def load(path: Path, run_id: str) -> Record:
-    """The record of a run in the store."""
+    """Returns the record of a run in the store."""
     async with await SqliteStore.open(path) as store:
         record = await store.load(run_id)
     assert record is not None
@@ -61,8 +60,10 @@ async def load(path: Path, run_id: str) -> Record:
 
 
 async def look(path: Path) -> dict[str, dict[str, Any]]:
-    """What each run in the store looks like, by its id, newest first: of its head what the snapshot doesn't say, the
-    kinds of its journal's entries, how its gates were settled, and the snapshot."""
+    """Returns how each run in the store looks, by id, newest first.
+
+    That is: the head's fields that are not in the snapshot, the kinds of journal entries, how gates were settled, and
+    the snapshot."""
     found: dict[str, dict[str, Any]] = {}
     async with await SqliteStore.open(path) as store:
         for head in (await store.list()).heads:
@@ -79,7 +80,7 @@ async def look(path: Path) -> dict[str, dict[str, Any]]:
 
 
 async def get(path: Path, now_ms: int) -> dict[str, Any]:
-    """The snapshots of all runs that a system without any agents gives: what isn't over stays put, but for an abort."""
+    """Returns the snapshots of all runs from a system without agents, where open runs can only finish an abort."""
     async with _opened(path, now_ms) as system:
         heads = (await system.list()).heads
         return {head.id: _plain((await system.get(head.id)).snapshot) for head in heads}
@@ -93,9 +94,9 @@ def _snapshot(record: Record) -> Snapshot:
 
 
 async def go_on(path: Path, now_ms: int, run_id: str, steps: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """What becomes of a run that comes to rest, takes the steps, and comes to rest again; see `_outcome`.
+    """Waits for a run to rest, takes the steps, waits again, and returns the `_outcome`.
 
-    A step that is not answered as it says is an AssertionError.
+    A step whose answer differs from the expected one is an AssertionError.
     """
     before = await load(path, run_id)
     shop = Shop()
@@ -109,7 +110,7 @@ async def go_on(path: Path, now_ms: int, run_id: str, steps: Sequence[Mapping[st
 
 
 async def _take(system: ActorSystem, run_id: str, step: Mapping[str, Any], token: str) -> str:
-    """Take a step. The latest claim's token goes with a result that has none; it is returned."""
+    """Takes a step. Returns the latest claim's token, which is added to a result without one."""
     method = step["method"].removeprefix("run.")
     arguments = {ARGUMENTS.get(key, key): value for key, value in step["params"].items()}
     if method == "result":
@@ -125,7 +126,7 @@ async def _take(system: ActorSystem, run_id: str, step: Mapping[str, Any], token
 
 
 async def come_to(path: Path, now_ms: int, wanted: Mapping[str, str | None]) -> dict[str, dict[str, Any] | None]:
-    """What becomes of runs that come to these statuses by themselves; None: they are deleted."""
+    """Returns the outcomes of runs that reach these statuses by themselves; None: the run is deleted."""
     before = {run_id: await load(path, run_id) for run_id in wanted}
     shop = Shop()
     changed = trio.Event()
@@ -147,8 +148,10 @@ async def come_to(path: Path, now_ms: int, wanted: Mapping[str, str | None]) -> 
 
 
 def _outcome(shop: Shop, before: Record, now: Record) -> dict[str, Any]:
-    """How a run stands, which messages and kinds of journal entries were added (sorted, for tools race), which tools
-    executed with which decisions, and how many messages the model was asked with each time."""
+    """Returns a run's state after the steps.
+
+    That is: its status, its new messages and kinds of journal entries (sorted, because tools race), the executed tools
+    with their decisions, and how many messages each model call had."""
     run_id, count = before.head.id, len(before.journal)
     assert now.journal[:count] == before.journal, "the journal has changed"
     messages = History(now.journal).messages
@@ -172,12 +175,12 @@ def _short(message: Message) -> dict[str, Any]:
     match message:
         case AssistantMessage():
             return {"role": "assistant", "text": message.text, "stopReason": message.stop_reason}
-        case ToolResultMessage(is_error=True):  # the runtime's own words, which may change
+        case ToolResultMessage(is_error=True):  # the runtime's own text, which may change
             return {"role": "toolResult", "toolCallId": message.tool_call_id, "isError": True}
         case _:
             return {"role": "toolResult", "toolCallId": message.tool_call_id, "text": message.text}
 
 
 def _plain(value: Any) -> Any:
-    """As JSON gives it back."""
+    """Returns the value as JSON decodes it."""
     return json.loads(msgspec.json.encode(value))

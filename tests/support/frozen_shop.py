@@ -1,8 +1,8 @@
-"""The agents behind the frozen stores in `tests/vectors/stores/`: their tools, and what their model says in which run.
+"""The agents of the frozen stores in `tests/vectors/stores/`: their tools, and their model's answers in each run.
 
-Every store in that folder needs these names for ever: add, never change or remove. `Shop(stuck=True)` is the shop in
-which a store is written: some of its models and tools never end, so that the process can be killed in the middle of
-them. In a test they do end.
+Every store in that folder needs these names forever: add names, never change or remove one. Stores are written with
+`Shop(stuck=True)`: some models and tools then never end, so that the process can be killed in the middle of them. In
+tests they end.
 """
 
 from collections.abc import Sequence
@@ -35,7 +35,7 @@ __all__ = ["AGENT_OF", "HISTORY", "SCRIPTS", "Shop"]
 
 DAY_S = 24 * 3600.0
 CENTURY_S = 36_500 * DAY_S
-MOST_CALLS = 1000  # of one model, in all runs together
+MOST_CALLS = 1000  # of one model, in all runs
 
 DOT = Image(
     data=("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGNgAAAAAgABSK+kcQAAAABJRU5ErkJggg=="),
@@ -89,7 +89,7 @@ OVERLOADED = AssistantMessage(
 REFUND, CHARGE, PAY = (("refund", _order(7)), ("charge", _order(8)), ("pay", _order(9)))
 SCAN, LOOK_UP = (("scan_badge", _order(3)), ("look_up", _order(7)))
 
-# By run: what the model says, one answer a turn.
+# By run: the model's answers, one a turn.
 SCRIPTS: dict[str, Sequence[Answer]] = {
     "parked": [_paid(calls(REFUND, text="One moment.")), "Refunded."],
     "parked-several": [
@@ -119,12 +119,12 @@ SCRIPTS: dict[str, Sequence[Answer]] = {
     "aborted-parked": [calls(REFUND, SCAN)],
     "expired": [calls(REFUND)],
 }
-# By run: its agent, where that is not the desk.
+# By run: its agent, if it is not the desk.
 AGENT_OF = {"parked-deadline": "till", "queued": "till", "completed-default": "till"}
 AGENT_OF |= {"failed-limit": "brief", "expired": "brief"}
 
-# In the shop where a store is written: (run, turn) -> what the model says and then hangs; (run, arguments) of the tool
-# calls that never end.
+# While a store is written: (run, turn) -> the text after which the model hangs; (run, arguments) of tool calls that
+# never end.
 STUCK_MODELS = {
     ("streaming", 2): "Order 7 was",
     ("streaming-twice", 1): "This took",
@@ -141,7 +141,7 @@ STUCK_CALLS = {
 
 
 class Shop:
-    """The agents, and what happened in them."""
+    """The agents, and a record of their tool and model calls."""
 
     def __init__(self, *, stuck: bool = False) -> None:
         self._stuck = stuck

@@ -1,4 +1,4 @@
-"""What is asked of the runs of a frozen store when it is opened again: for `freeze_store.py`, which writes it down."""
+"""The requests to make on the runs of a frozen store when it is opened again. `freeze_store.py` saves them."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -9,8 +9,8 @@ YES = {"approved": True, "reason": "fair"}
 NO = {"approved": False}
 BADGE = {"badge": 42}
 
-# What is asked of each run when the store is opened again: method, params, and the error that it is refused with.
-# `toolCallId` is the call's place among those of its message.
+# The requests on each run when the store is opened again: method, params, and the expected error, if any.
+# `toolCallId` is the call's index in its message.
 
 
 def step(method: str, error: str | None = None, **params: Any) -> dict[str, Any]:
@@ -60,7 +60,7 @@ STEPS = {
     "failed": [step("abort")],
 }
 
-# What runs come to by themselves a month later; None: they are deleted.
+# The statuses that runs reach by themselves a month later; None: the run is deleted.
 OVERDUE = {
     "parked": "paused",
     "parked-deadline": "completed",
@@ -73,7 +73,7 @@ OVERDUE = {
 
 
 def steps_of(run_id: str, messages: Sequence[Any]) -> list[dict[str, Any]]:
-    """The steps of a run, with the ids of its calls: those of its last message that has any."""
+    """Returns the steps of a run with real call ids: those of the last message with calls."""
     called = [_calls(message) for message in messages if message["role"] == "assistant"]
     calls = next((calls for calls in reversed(called) if calls), [])
     return [_with_id(each, calls) for each in STEPS.get(run_id, [])]

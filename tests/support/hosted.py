@@ -1,4 +1,4 @@
-"""What the tests of hosts share: agents to open a system with, and a call on the system's thread to wait for."""
+"""Shared by the tests of hosts: agents for a system, and ways to wait for calls on the system's thread."""
 
 import asyncio
 import threading
@@ -13,8 +13,8 @@ from adjourn.actors.testing import Response, ScriptedModel, calls, says
 
 T = TypeVar("T")
 
-CUSHION_S = 0.01  # for wait_all_tasks_blocked: the other thread has been idle for so long
-PATIENCE_S = 30  # for a machine that is busy
+CUSHION_S = 0.01  # for wait_all_tasks_blocked: how long the other thread must be idle
+PATIENCE_S = 30  # on a busy machine
 
 
 @tool(approval=True)
@@ -32,17 +32,17 @@ def shop() -> Agent:
 
 
 def run_asyncio(main: Callable[[], Coroutine[Any, Any, T]]) -> T:
-    """Run it in a fresh asyncio loop, for so long as patience lasts."""
+    """Runs a coroutine in a new asyncio loop, for at most `PATIENCE_S`."""
     return asyncio.run(asyncio.wait_for(main(), PATIENCE_S))
 
 
 async def settle() -> None:
-    """Wait until nothing moves on the system's thread. To be called there."""
+    """Waits until all tasks of the system's thread are blocked. Call it on that thread."""
     await wait_all_tasks_blocked(CUSHION_S)
 
 
 class Stubborn:
-    """A call that, when it is cancelled, ends only once it may; for the system's thread."""
+    """A call on the system's thread that ends after its cancellation only when the test allows it."""
 
     def __init__(self, error: Exception | None = None) -> None:
         self.began, self.may_end = trio.Event(), trio.Event()

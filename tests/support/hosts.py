@@ -1,7 +1,7 @@
-"""Chat completions servers that refuse what the real host refuses, in its words. Over loopback, with a script.
+"""Scripted chat completions servers on loopback that refuse what the real hosts refuse, with the same messages.
 
-What a host takes is written here once more, from its SDK or documentation (the versions in `actors/models/presets.py`),
-so that a preset that says too much fails.
+The accepted fields are listed here independently of the presets, from each host's SDK or documentation (the versions in
+`actors/models/presets.py`). So a preset that sends too much fails.
 """
 
 import json
@@ -48,22 +48,22 @@ def bare_words(text: str) -> tuple[int, Body]:
 
 @dataclass(frozen=True)
 class Host:
-    """What one host takes."""
+    """The fields that one host accepts."""
 
     name: str  # of the preset
     fields: frozenset[str]  # of the body
     path: str = "/chat/completions"
     key_header: str = "authorization"
-    strict_tools: bool = False  # tools may say `strict`
+    strict_tools: bool = False  # tools may have `strict`
     choices: frozenset[str] = ALL_CHOICES
     call_id: re.Pattern[str] = SAFE_ID
     efforts: frozenset[str] | None = None
-    gives_back: dict[str, Any] = field(default_factory=dict[str, Any])  # fields that calls must come back with
+    gives_back: dict[str, Any] = field(default_factory=dict[str, Any])  # fields that calls in the history must have
     model: str = "some-model"
     words: Fault = openai_words
 
     def fault(self, request: Request) -> str | None:
-        """Why the host refuses the request; None if it takes it."""
+        """Returns why the host refuses the request; None if it accepts it."""
         body = json.loads(request.body)
         if request.path != self.path:
             return f"no such path: {request.path}"
@@ -154,7 +154,7 @@ HOSTS = (
         COMMON | {"max_tokens", "stop", "seed", "tool_choice", "thinking"},
         choices=frozenset({"auto"}),
     ),
-    Host(  # a host that nobody knows: what all of the above take
+    Host(  # an unknown host: the fields that all hosts above accept
         "",
         COMMON | {"max_tokens"},
         choices=frozenset(),
@@ -164,7 +164,7 @@ HOSTS = (
 
 
 def answering(host: Host) -> Callable[[Request], Reply]:
-    """A server's answers: a call after each message of a person, and text after each result. It refuses the rest."""
+    """Returns a server's answers: a call after each user message, text after each result, else a refusal."""
 
     def reply(request: Request) -> Reply:
         if (fault := host.fault(request)) is not None:

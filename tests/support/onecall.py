@@ -1,4 +1,4 @@
-"""One call of a tool, outside of any run: what tests of declaring and executing share."""
+"""One call of a tool outside any run, shared by the tests of declaring and executing tools."""
 
 import dataclasses
 from typing import Any

@@ -1,4 +1,4 @@
-"""The `adjourn` command in processes of its own: served, called, and typed to on a terminal."""
+"""Runs the `adjourn` command in processes: as a server, with captured output, and on a terminal."""
 
 import os
 import pty
@@ -20,19 +20,19 @@ ENVIRONMENT = {
     "ADJOURN_URL": "",
     "ADJOURN_NO_HISTORY": "1",
 }
-PATIENCE_S = 30  # for a machine that is busy; nothing here takes longer than a second or two
-FORWARD = re.compile(r"\x1b\[([0-9]*)C")  # the cursor, over spaces
-STYLES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")  # colours, and what else a line editor does with the cursor
+PATIENCE_S = 30  # on a busy machine; usually everything takes a second or two
+FORWARD = re.compile(r"\x1b\[([0-9]*)C")  # moves the cursor over spaces
+STYLES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")  # colours and cursor moves of a line editor
 
 
 class Output:
-    """What a process writes, read until what is waited for has come."""
+    """The output of a process, read until an expected text has come."""
 
     def __init__(self, receive: trio.abc.ReceiveStream) -> None:
         self._receive = receive
         self._raw = b""
-        self.text = ""  # without colours and moves of the cursor
-        self._read = 0  # how much of it has been waited for
+        self.text = ""  # without colours and cursor moves
+        self._read = 0  # end of the last match in `text`
 
     async def until(self, pattern: str) -> re.Match[str]:
         with trio.move_on_after(PATIENCE_S):
@@ -47,7 +47,7 @@ class Output:
         raise AssertionError(f"no {pattern!r} in {PATIENCE_S} s; it wrote: {self.text}")
 
     async def rest(self) -> str:
-        """All that it still writes, until it ends."""
+        """Returns the rest of the output, until the process ends."""
         with trio.fail_after(PATIENCE_S):
             return self.text[self._read :] + "".join([data.decode() async for data in self._receive])
 
@@ -63,7 +63,7 @@ class Server:
         await self.process.wait()
 
     async def adjourn(self, *args: str) -> str:
-        """What `adjourn ARGS --url …` prints; it must succeed."""
+        """Returns the output of `adjourn ARGS --url …`, which must succeed."""
         done = await adjourn(*args, "--url", self.url)
         assert (done.returncode, done.stderr) == (0, b"")
         return done.stdout.decode()
@@ -95,7 +95,7 @@ async def serving(folder: Path) -> AsyncIterator[Server]:
 
 
 class Master(trio.abc.ReceiveStream):
-    """Our end of a terminal."""
+    """The test's end of a pseudo-terminal."""
 
     def __init__(self, fd: int) -> None:
         self.fd = fd
@@ -104,14 +104,14 @@ class Master(trio.abc.ReceiveStream):
         await trio.lowlevel.wait_readable(self.fd)
         try:
             return os.read(self.fd, max_bytes or 4096)
-        except OSError:  # Linux says so when the other end is closed
+        except OSError:  # Linux raises this when the other end is closed
             return b""
 
     def type(self, text: str) -> None:
         os.write(self.fd, text.encode())
 
     async def type_all(self, text: str) -> None:
-        """Type more than the terminal takes at once."""
+        """Types text that is too long for one write."""
         data = text.encode()
         while data:
             await trio.lowlevel.wait_writable(self.fd)
@@ -123,7 +123,7 @@ class Master(trio.abc.ReceiveStream):
 
 @contextmanager
 def terminal() -> Iterator[tuple[int, Master, Output]]:
-    """A terminal of 80 columns: the end for a process, and ours."""
+    """Opens a terminal of 80 columns. Returns the process's end and the test's."""
     ours, theirs = pty.openpty()
     try:
         os.set_blocking(ours, False)
@@ -152,7 +152,7 @@ async def on_terminal(
 
 
 def own_terminal() -> None:
-    """In the child: make the terminal its own, so that Ctrl-C reaches it."""
+    """Makes the terminal the child's controlling terminal, so that Ctrl-C reaches the child. Runs in the child."""
     import fcntl
     import termios
 

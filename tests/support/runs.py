@@ -1,4 +1,4 @@
-"""What the tests of the runtime share: an agent at a time, tools that keep a ledger, and a look at what is stored."""
+"""Shared by the tests of the runtime: agents, tools that keep a ledger, and checks of stored records."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from copy import deepcopy
@@ -28,7 +28,7 @@ Body = Callable[[dict[str, Any], ToolContext], Awaitable[Any]]
 
 
 class Ledger:
-    """What tools have done, in order: the ids of the calls that began, and of those that were finished."""
+    """The ids of the calls that tools began and of those that they finished, in order."""
 
     def __init__(self) -> None:
         self.begun: list[str] = []
@@ -41,7 +41,7 @@ class Ledger:
         body: Callable[[dict[str, Any], ToolContext], Awaitable[Any]] | None = None,
         **options: Any,
     ) -> Tool:
-        """A tool of any arguments that keeps this ledger; what it returns is `body`'s, or its name."""
+        """Returns a tool with any arguments that keeps this ledger. It returns `body`'s result, or its own name."""
 
         async def work(arguments: dict[str, Any], context: ToolContext) -> Any:
             self.begun.append(context.tool_call_id)
@@ -57,17 +57,17 @@ class Ledger:
         return make_tool(name, "Does some work.", ANYTHING, work, **options)
 
     def gated(self, name: str = "refund", **options: Any) -> Tool:
-        """The same, behind an approval."""
+        """Returns the same tool with an approval."""
         return self.tool(name, **{"decision": APPROVAL, **options})
 
 
 async def forever(arguments: dict[str, Any], context: ToolContext) -> None:
-    """A tool's body that doesn't end."""
+    """A tool's body that never ends."""
     await trio.sleep_forever()
 
 
 def sleeps(after_s: float) -> Body:
-    """A tool's body that takes its time."""
+    """Returns a tool's body that sleeps."""
 
     async def body(arguments: dict[str, Any], context: ToolContext) -> None:
         await trio.sleep(after_s)
@@ -76,19 +76,19 @@ def sleeps(after_s: float) -> Body:
 
 
 def agent_of(*responses: Response, **options: Any) -> Agent:
-    """An agent called `a` that follows a script."""
+    """Returns an agent named `a` with a scripted model."""
     return scripted_agent(*responses, name="a", **options)
 
 
 async def parked(run: Run) -> list[str]:
-    """Wait until the run is parked: the ids of the calls that wait, in the order of the calls."""
+    """Waits until the run is parked. Returns the ids of its waiting calls, in order."""
     snapshot = await run.wait()
     assert snapshot.status == "paused", snapshot
     return [call.tool_call_id for call in snapshot.pending]
 
 
 async def events_of(run: Run) -> list[Event]:
-    """Every event of a run that is over, or ends by itself."""
+    """Returns all events of a run, up to its end."""
     async with run.events() as envelopes:
         found = [envelope async for envelope in envelopes]
     assert not any(isinstance(item, RunSnapshot) for item in found)
@@ -96,28 +96,28 @@ async def events_of(run: Run) -> list[Event]:
 
 
 def kinds(events: Sequence[Event]) -> list[str]:
-    """The names of events, deltas left out."""
+    """Returns the names of events, without deltas."""
     names = [str(event.__struct_config__.tag) for event in events]
     return [name for name in names if name != "message_update"]
 
 
 def results(snapshot: Snapshot) -> list[str]:
-    """The texts of all tool results, in the order of the transcript."""
+    """Returns the texts of all tool results, in the transcript's order."""
     return [text_of(message) for message in snapshot.messages if isinstance(message, ToolResultMessage)]
 
 
 def text_of(message: Any) -> str:
-    """All text of a message."""
+    """Returns all text of a message."""
     return "".join(getattr(block, "text", "") for block in message.content)
 
 
 def snapshot_of(store: MemoryStore) -> MemoryStore:
-    """What a disk would hold if the process were killed at this moment."""
+    """Returns a copy of the store, as a process killed now would leave it."""
     return deepcopy(store)
 
 
 def check_record(record: Record) -> None:
-    """A run that is over: every call has exactly one result, in the order of the calls, right after its message."""
+    """Checks an ended run: each call has exactly one result, in the calls' order, right after its message."""
     assert record.head.status in FINAL
     entries = [entry.message.tool_call_id for entry in record.journal if isinstance(entry, ResultEntry)]
     assert len(entries) == len(set(entries))

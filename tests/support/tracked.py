@@ -1,4 +1,4 @@
-"""What git tracks, for the tests that look at the tree itself rather than at what it does."""
+"""The files that git tracks, for tests of the repository itself."""
 
 import subprocess
 from pathlib import Path
@@ -9,7 +9,7 @@ PACKAGES = ("protocol", "stores", "actors")
 
 
 def tracked_files(*patterns: str) -> list[str]:
-    """Paths relative to `ROOT` that git tracks and the working tree has, sorted; all, or those matching a pattern."""
+    """Returns the tracked, existing files, relative to `ROOT` and sorted; all, or those that match a pattern."""
     command = ["git", "-C", str(ROOT), "ls-files", "-z", "--", *patterns]
     listing = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     return sorted(path for path in listing.split("\0") if path and (ROOT / path).exists())

@@ -1,4 +1,4 @@
-"""A served web app and a client for it: what the tests of HTTP share."""
+"""A served web app and a client for it, shared by the tests of HTTP."""
 
 import json
 from collections import deque
@@ -22,7 +22,7 @@ from adjourn.protocol.sse import SSEEvent, SSEParser
 async def serving(
     *agents: Agent, limits: GatewayLimits | None = None, store: Any = "memory:", **options: Any
 ) -> AsyncGenerator[tuple[ActorSystem, httpx.AsyncClient]]:
-    """A system, and a client of its web app on a free port, for as long as the block."""
+    """Opens a system, and a client of its web app on a free port, while the block runs."""
     limits = limits or GatewayLimits(close_s=1)
     async with open_actor_system(agents, store=store, drain_s=0) as system, trio.open_nursery() as nursery:
         app = web_app(system, limits=limits, **options)
@@ -33,7 +33,7 @@ async def serving(
 
 
 class Reader:
-    """A client of one request that may leave, or stop reading, in the middle of the answer."""
+    """A client of one request that can disconnect or stop reading in the middle of the answer."""
 
     def __init__(self, stream: trio.SocketStream) -> None:
         self.stream = stream
@@ -44,7 +44,7 @@ class Reader:
         self.headers: dict[str, str] = {}
 
     async def ask(self, verb: str, path: str, headers: dict[str, str], body: Any = None) -> None:
-        """Send the request."""
+        """Sends the request."""
         content = b"" if body is None else json.dumps(body).encode()
         every = {
             "host": "localhost",
@@ -57,7 +57,7 @@ class Reader:
         await self.stream.send_all(b"".join(each or b"" for each in data))
 
     async def event(self) -> dict[str, Any] | None:
-        """The next envelope; None: the answer has ended, or was broken off."""
+        """Returns the next envelope; None: the answer has ended or was cut off."""
         while not self._events:
             event = self._http.next_event()
             if event is h11.NEED_DATA:
@@ -76,7 +76,7 @@ class Reader:
 async def reading(
     client: httpx.AsyncClient, verb: str, path: str, body: Any = None, **headers: str
 ) -> AsyncGenerator[Reader]:
-    """A request over a connection of its own, which is closed at the end of the block."""
+    """Sends a request over a new connection, which the end of the block closes."""
     stream = await trio.open_tcp_stream(client.base_url.host, client.base_url.port or 80)
     async with stream:
         reader = Reader(stream)
@@ -85,12 +85,12 @@ async def reading(
 
 
 def parsed(response: httpx.Response) -> list[dict[str, Any]]:
-    """The envelopes of a response that has ended."""
+    """Returns the envelopes of a complete response."""
     assert response.headers["content-type"] == "text/event-stream; charset=utf-8", response.text
     return [json.loads(event.data) for event in SSEParser().feed(response.content)]
 
 
 def names(envelopes: list[dict[str, Any]]) -> list[str]:
-    """The names of the events among them; a snapshot is called so."""
+    """Returns the names of the events; `snapshot` for a snapshot."""
     found = [envelope["event"]["type"] if "event" in envelope else "snapshot" for envelope in envelopes]
     return [name for name in found if name != "message_update"]

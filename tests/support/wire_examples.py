@@ -1,4 +1,4 @@
-"""One example of all that travels on the wire, for `protocol/README.md`: methods, notifications, events, errors.
+"""Examples of everything on the wire, for `protocol/README.md`: methods, notifications, events, errors.
 
 They tell one story: the agent `support` wants to refund order 7, and a person decides. No formatting here.
 """
