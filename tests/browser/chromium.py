@@ -11,7 +11,7 @@ from contextlib import contextmanager
 
 import pytest
 
-PATIENCE_MS = 30_000  # for a machine that is busy; what is waited for takes a second or two
+PATIENCE_MS = 30_000  # on a busy machine; usually everything takes a second or two
 
 try:
     from playwright.sync_api import (
@@ -34,14 +34,14 @@ else:
 
 __all__ = ["UNREACHABLE", "Browser", "Locator", "Page", "Profile", "WebSocketRoute", "expect", "open_browser"]
 
-# What Chromium itself says of requests while a server, or the network, is away.
+# Chromium's own errors for requests while a server or the network is down.
 UNREACHABLE = "ERR_(CONNECTION|EMPTY_RESPONSE|INCOMPLETE_CHUNKED|INTERNET_DISC)|WebSocket connection to .* failed"
-FLAGS = ["--no-sandbox", "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"]  # no other machine is found
+FLAGS = ["--no-sandbox", "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"]  # resolves no other host
 
 
 @contextmanager
 def open_browser() -> Iterator[Browser]:
-    """The browser. Where it is missing, tests are skipped; in CI they fail."""
+    """Opens the browser. If it is not installed, tests are skipped; in CI they fail."""
     if MISSING is not None:
         (pytest.fail if os.environ.get("CI") else pytest.skip)(MISSING)
     with sync_playwright() as playwright:
@@ -55,8 +55,8 @@ def open_browser() -> Iterator[Browser]:
 class Profile:
     """A browser profile of one test: its tabs share storage and network.
 
-    `faults` has what goes wrong in any tab: uncaught errors, and errors on the console. A request that fails is one of
-    these, and each request to another machine does.
+    `faults` has the errors of all tabs: uncaught errors, and errors on the console. A failed request is an error on the
+    console, and each request to another machine fails.
     """
 
     def __init__(self, context: BrowserContext, origin: str) -> None:
@@ -68,17 +68,17 @@ class Profile:
         context.on("console", lambda said: said.type == "error" and self._note(f"{said.text} ({said.location['url']})"))
 
     def open(self, path: str = "/") -> Page:
-        """A new tab, at a path of the server."""
+        """Opens a new tab at a path of the server."""
         page = self.context.new_page()
         page.goto(self.origin + path)
         return page
 
     def expect_fault(self, pattern: str) -> None:
-        """Errors that match are what the test is about: they are no faults."""
+        """Leaves errors that match out of `faults`: the test expects them."""
         self._expected.append(re.compile(pattern))
 
     def serve(self, prefix: str, body_of: Callable[[str], tuple[str, str]]) -> None:
-        """Answer requests for paths that begin with `prefix` here, in place of the server: with a type and a body."""
+        """Answers requests for paths that begin with `prefix` instead of the server, with a media type and a body."""
 
         def answer(route: Route) -> None:
             content_type, body = body_of(route.request.url.removeprefix(self.origin + prefix))

@@ -41,7 +41,7 @@ def serving(folder: Path, *args: str, expected: str = "") -> Iterator[Served]:
 
 @pytest.fixture(scope="package")
 def demo(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    """The demo: what a visitor has after the README's first command. One server for all tests that don't kill it."""
+    """The demo, as the README's first command starts it. One server for all tests that don't kill it."""
     with serving(tmp_path_factory.mktemp("demo"), "demo", "--headless") as server:
         yield server
 

@@ -24,7 +24,7 @@ class Served:
         self._process: subprocess.Popen[str] | None = None
 
     def start(self) -> None:
-        """Start it, and wait until it listens."""
+        """Starts the process, and waits until it listens."""
         ports = [word for option in self._ports.items() for word in option]
         with (self.folder / "errors.txt").open("a") as errors:
             self._process = subprocess.Popen(
@@ -42,23 +42,23 @@ class Served:
         self._ports, self.url = {"--port": found[1], "--http-port": found[3]}, found[2]
 
     def kill(self) -> None:
-        """End it as `kill -9` does."""
+        """Kills the process with SIGKILL."""
         if self._process is not None and self._process.stdout is not None:
             self._process.kill()
             self._process.wait()
             self._process.stdout.close()
 
     def errors(self) -> str:
-        """All that its processes have written to stderr."""
+        """Returns everything that the processes wrote to stderr."""
         return (self.folder / "errors.txt").read_text()
 
     def start_run(self, agent: str, words: str, **more: Any) -> str:
-        """Start a run over HTTP; its id."""
+        """Starts a run over HTTP. Returns its id."""
         body = {"agent": agent, "input": words, **more}
         return self._post("/runs", body)["runId"]
 
     def decline(self, run_id: str) -> None:
-        """Decline the call of a run that waits, as somebody else would."""
+        """Declines the waiting call of a run, as another client."""
         self._post(f"/runs/{run_id}/decline", {})
 
     def _post(self, path: str, body: dict[str, Any]) -> Any:
@@ -68,11 +68,11 @@ class Served:
             return json.load(answer)
 
     def release(self, name: str) -> None:
-        """Let the agents of `stage.py` go on that wait for `name`."""
+        """Lets agents of `stage.py` that wait for `name` continue."""
         (self.folder / name).touch()
 
     def refunds(self, order: int) -> list[str]:
-        """What the demo's refund tool has done to an order, a line each time."""
+        """Returns the lines that the demo's refund tool wrote about an order."""
         ledger = self.folder / "adjourn-demo.refunds.txt"
         lines = ledger.read_text(encoding="utf-8").splitlines() if ledger.exists() else []
         return [line for line in lines if line.startswith(f"order {order}: ")]

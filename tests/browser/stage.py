@@ -1,4 +1,4 @@
-"""Agents for the tests in a browser: one waits for the test, one asks for decisions, one has hostile words.
+"""Agents for the tests in a browser: one waits for the test, one asks for decisions, one sends hostile text.
 
 `adjourn serve stage:agents` serves them.
 """
@@ -17,14 +17,14 @@ TOLD, REST = "Once upon a time there was", "who lived happily ever after."
 
 
 class Model:
-    """A model that answers each request with what `answer` makes of it."""
+    """A model that answers each request with the result of `answer`."""
 
     def __init__(self, name: str, answer: Callable[[ModelRequest], list[Text | ToolCall]]) -> None:
         self.descriptor = ModelDescriptor(id=name, api="local", provider="tests")
         self._answer = answer
 
     async def stream(self, request: ModelRequest) -> AsyncGenerator[Sequence[StreamEvent], None]:
-        """The answer word by word. It waits in front of `REST` until the test lets it go on."""
+        """Streams the answer word by word. Waits before `REST` until the test releases it."""
         blocks = self._answer(request)
         called = any(isinstance(block, ToolCall) for block in blocks)
         reason, model = "toolUse" if called else "stop", self.descriptor
@@ -38,7 +38,7 @@ class Model:
 
 
 async def released(name: str) -> None:
-    """Return once there is a file of this name in the server's folder: `Served.release(name)` makes it."""
+    """Waits until `Served.release(name)` has made a file of this name in the server's folder."""
     while not Path(name).exists():
         await trio.sleep(0.02)
 
@@ -105,7 +105,7 @@ async def weigh(to: str, amount: float, context: ToolContext) -> str:
 
 
 def obey(request: ModelRequest) -> list[Text | ToolCall]:
-    """`pay 5 Ann, lend 6 Bob`: a call for each; afterwards what came of them."""
+    """Answers `pay 5 Ann, lend 6 Bob` with a call for each, then with their results."""
     results = [message.text for message in request.messages if isinstance(message, ToolResultMessage)]
     if results:
         return [Text(text=" ".join(results))]

@@ -1,4 +1,4 @@
-"""What a person does and sees on the page. Elements are found by role, name or text, never by class."""
+"""A person's view of the page. Finds elements by role, name or text, never by class."""
 
 import re
 
@@ -6,7 +6,7 @@ from chromium import Locator, Page, Profile, expect
 
 __all__ = ["Visitor"]
 
-# What is wider than the screen, if the page scrolls sideways.
+# Finds elements wider than the screen, if the page scrolls sideways.
 WIDER = """
   document.documentElement.scrollWidth <= innerWidth
     ? []
@@ -37,29 +37,29 @@ class Visitor:
         self.page.keyboard.press("Enter")
 
     def sees(self, words: str | re.Pattern[str]) -> None:
-        """These words show in the conversation."""
+        """Waits until the conversation shows this text."""
         expect(self.said.get_by_text(words).last).to_be_visible()
 
     def sees_rest(self) -> None:
-        """The run is over: the next message can be sent."""
+        """Waits until the run has ended and the next message can be sent."""
         expect(self.page.get_by_role("button", name="Send", exact=True)).to_be_visible()
 
     def press(self, name: str) -> None:
         self.page.get_by_role("button", name=name, exact=True).click()
 
     def fits(self) -> None:
-        """Nothing is wider than the screen."""
+        """Checks that nothing is wider than the screen."""
         assert self.page.evaluate(WIDER) == []
 
     # Decisions.
 
     def card(self, tool: str, number: int = 0) -> "Card":
-        """The card of a call that waits; `number` counts those of the same tool."""
+        """Returns the card of a waiting call; `number` counts the calls of the same tool."""
         return Card(self.page.get_by_role("article", name=tool, exact=True).nth(number))
 
 
 class Card:
-    """A card of a call that waits for a decision."""
+    """The card of a call that waits for a decision."""
 
     def __init__(self, element: Locator) -> None:
         self.element = element
@@ -74,7 +74,7 @@ class Card:
         self.element.get_by_role("radio", name=name, exact=True).check()
 
     def press(self, name: str) -> None:
-        """Press a button, once all that would be executed was read: until then it is disabled."""
+        """Presses a button after the whole card was scrolled through: until then the button is disabled."""
         arguments = self.element.get_by_role("group", name="Arguments of")
         arguments.evaluate(SHOW_END)
         button = self.element.get_by_role("button", name=name, exact=True)
