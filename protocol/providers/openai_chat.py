@@ -82,12 +82,18 @@ class _Usage(msgspec.Struct, frozen=True, gc=False):
     prompt_tokens_details: _InputDetails | None = None
     completion_tokens_details: _OutputDetails | None = None
     prompt_cache_hit_tokens: int | None = None  # DeepSeek's word for cached_tokens
+    cached_tokens: int | None = None  # Moonshot (Kimi) has it here
+    reasoning_tokens: int | None = None  # Perplexity has it here
     cost: Any = None
     cost_in_usd_ticks: int | None = None
 
 
 class _BaseResp(msgspec.Struct, frozen=True, gc=False):
     status_code: int | None = None  # 0: all is well
+
+
+class _Groq(msgspec.Struct, frozen=True, gc=False):
+    usage: _Usage | None = None
 
 
 class _Chunk(msgspec.Struct, frozen=True, gc=False):
@@ -97,6 +103,7 @@ class _Chunk(msgspec.Struct, frozen=True, gc=False):
     error: Any = None
     object: str | None = None  # `error` where the chunk itself is one (vLLM until 2025)
     base_resp: _BaseResp | None = None  # MiniMax's
+    x_groq: _Groq | None = None
 
     @property
     def fails(self) -> bool:
@@ -157,6 +164,8 @@ class Decoder(EventStreamDecoder):
             self.writer.response_id = chunk.id
         if chunk.usage is not None:
             self.writer.usage = _usage(self.writer.model, chunk.usage)
+        elif chunk.x_groq is not None and chunk.x_groq.usage is not None:
+            self.writer.usage = _usage(self.writer.model, chunk.x_groq.usage)
         for choice in chunk.choices or ():
             if not choice.index:
                 if choice.usage is not None:
@@ -274,7 +283,7 @@ def _signature(*fields: dict[str, Any] | None) -> str | None:
 
 def _usage(model: ModelDescriptor, usage: _Usage) -> Usage:
     details = usage.prompt_tokens_details or _InputDetails()
-    read = details.cached_tokens or usage.prompt_cache_hit_tokens or 0
+    read = details.cached_tokens or usage.prompt_cache_hit_tokens or usage.cached_tokens or 0
     written = details.cache_write_tokens or 0
     of_output = usage.completion_tokens_details or _OutputDetails()
     return usage_of(
@@ -282,7 +291,7 @@ def _usage(model: ModelDescriptor, usage: _Usage) -> Usage:
         prompt=usage.prompt_tokens or 0,
         output=usage.completion_tokens or 0,
         total=usage.total_tokens or 0,
-        reasoning=of_output.reasoning_tokens or 0,
+        reasoning=of_output.reasoning_tokens or usage.reasoning_tokens or 0,
         cache_read=read,
         cache_write=written,
         provider_cost=cost_of(usage.cost, usage.cost_in_usd_ticks),

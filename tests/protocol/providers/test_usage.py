@@ -75,6 +75,13 @@ def test_a_cached_count_never_exceeds_its_prompt() -> None:
     assert ollama(line).usage.cache_read == 10
 
 
+def test_counts_are_found_where_a_server_has_them() -> None:
+    usage = {"prompt_tokens": 10, "completion_tokens": 3, "total_tokens": 13}
+    assert counted(**usage, cached_tokens=6).cache_read == 6
+    assert counted(**usage, reasoning_tokens=2).reasoning == 2
+    assert chat(chunk("stop", content="4") | {"x_groq": {"id": "req_1", "usage": usage}}).usage.total_tokens == 13
+
+
 def test_anthropics_thinking_is_told() -> None:
     usage = {"output_tokens": 40, "output_tokens_details": {"thinking_tokens": 30}}
     message = anthropic({"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": usage})
