@@ -13,8 +13,8 @@ _GOOD = frozenset(
     | {"stopsequence", "toolcall", "toolcalls", "tooluse"}
 )
 _CUT_OFF = frozenset(
-    {"contextlength", "contextlengthexceeded", "length", "maxlength", "maxoutputtokens", "maxtokens"}
-    | {"modelcontextwindowexceeded", "modellength", "tokenlimit"}
+    {"contextlength", "contextlengthexceeded", "length", "maxcompletiontokens", "maxlength", "maxoutputtokens"}
+    | {"maxtokens", "modelcontextwindowexceeded", "modellength", "tokenlimit"}
 )
 # Reasons of OpenAI, Gemini and z.ai, and parts of reasons that are unambiguous.
 _FILTERED = re.compile(r"contentfilter|safety|recitation|blocklist|prohibited|spii|sensitive|refusal|policy|guardrail")

@@ -51,6 +51,7 @@ def test_the_end_mark_of_another_wire_is_believed_too() -> None:
         ("end_turn", "stop"),
         ("length", "length"),
         ("max_tokens", "length"),
+        ("max_completion_tokens", "length"),
         ("MAX_TOKENS", "length"),
         ("model_length", "length"),
         ("SAFETY", "terminal"),
