@@ -83,7 +83,9 @@ class Decoder(EventStreamDecoder):
         kind = event.event
         if kind == "message":  # the event has no name: some servers with this API leave the name out
             typed = parse(TYPED, event.data, "an event")
-            kind = typed.type or ("error" if typed.error else "")
+            kind = typed.type or ""
+            if not kind:
+                self.pass_over(event.data)
         take = self._TAKES.get(kind)
         if take is not None:
             take(self, event.data)

@@ -20,7 +20,6 @@ __all__ = [
 
 class Typed(msgspec.Struct, frozen=True):
     type: str | None = None
-    error: Any = None  # some servers send the bare body of an error
 
 
 class Delta(msgspec.Struct, frozen=True):

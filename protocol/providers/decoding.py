@@ -13,6 +13,7 @@ import msgspec
 from ..events import StreamEvent
 from ..messages import AssistantMessage, Cost, ErrorKind, ModelDescriptor, StopReason, Usage
 from ..sse import SSETooLarge
+from .error_words import one_line, reported, tells_error
 from .loose import read, read_as
 from .message_writer import MessageWriter, WireError
 from .streamed_calls import StreamedCalls
@@ -102,7 +103,19 @@ def parse(decoder: msgspec.json.Decoder[T], data: bytes | str, what: str) -> T:
         try:
             return read_as(data, decoder.type)
         except (ValueError, RecursionError):
-            raise WireError(f"the provider sent {what} that can't be read: {error}") from error
+            raise _unreadable(data, what, error) from error
+
+
+def _unreadable(data: bytes | str, what: str, error: Exception) -> WireError:
+    """Why a piece can't be read. Some servers send an error, or plain words, in place of an event."""
+    text = data if isinstance(data, str) else data.decode(errors="replace")
+    try:
+        value = read(text)
+    except ValueError:
+        if not text.lstrip().startswith(("{", "[")):  # a proxy's words, or a server's last ones
+            return WireError(f"the provider sent {what} that is no JSON: {one_line(text)}", "transient")
+        value = None
+    return reported(value) if tells_error(value) else WireError(f"the provider sent {what} that can't be read: {error}")
 
 
 def arguments_text(arguments: msgspec.Raw) -> str:

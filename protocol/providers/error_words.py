@@ -13,7 +13,7 @@ from ..messages import ErrorKind
 from .loose import read
 from .message_writer import WireError
 
-__all__ = ["is_transient", "kind_of", "one_line", "reported", "words_of"]
+__all__ = ["is_transient", "kind_of", "one_line", "reported", "tells_error", "words_of"]
 
 MAX_WORDS = 1000  # longest provider message shown, in characters
 MAX_PAGE = 4096  # characters of a web page that are parsed
@@ -74,6 +74,19 @@ def reported(error: Any) -> WireError:
     return WireError(f"{message} ({', '.join(unsaid)})" if unsaid else message, kind_of(codes) or guess)
 
 
+def tells_error(value: Any) -> bool:
+    """Whether a JSON value that no API has in its place is an error: an object with an error's fields, or a list with
+    one."""
+    fields = _object(cast("list[Any]", value)[0] if isinstance(value, list) and value else value)
+    return bool(
+        fields.get("error")
+        or fields.get("errors")
+        or fields.get("object") == "error"
+        or fields.keys() & {"base_resp", "detail", "error_code"}
+        or isinstance(fields.get("message"), str)
+    )
+
+
 def words_of(body: bytes) -> tuple[str, tuple[str, ...]]:
     """Return the message in an error's body, on one line, and its codes."""
     try:
@@ -105,10 +118,13 @@ def _said_by(outer: _Object, depth: int) -> tuple[str, tuple[str, ...]]:
         code = base["status_code"]
         known = ("invalid_request_error",) if code in _MINIMAX_TERMINAL else ()
         return one_line(f"{base.get('status_msg') or 'error'} ({code})"), known
-    errors = outer.get("error")
+    errors = outer.get("error") or outer.get("errors")
     inner = _object(cast("list[Any]", errors)[0] if isinstance(errors, list) and errors else errors)
     said = inner or outer
-    fields = (said.get("message"), outer.get("error"), outer.get("message"), outer.get("detail"), outer.get("msg"))
+    fields = (
+        *(said.get("message"), said.get("msg"), inner.get("error"), errors),
+        *(outer.get("message"), outer.get("detail"), outer.get("msg")),
+    )
     words, codes = "", tuple(_codes(said, outer))
     for field in fields:
         if field is inner or (field is errors and inner):
@@ -125,7 +141,7 @@ def _said_by(outer: _Object, depth: int) -> tuple[str, tuple[str, ...]]:
 
 
 def _codes(said: _Object, outer: _Object) -> Iterable[str]:
-    fields = (said.get("type"), said.get("code"), said.get("status"), outer.get("error_type"))
+    fields = (said.get("type"), said.get("code"), said.get("status"), outer.get("error_type"), outer.get("error_code"))
     for code in fields:
         if isinstance(code, str | int) and not isinstance(code, bool) and code not in ("", "error"):
             yield one_line(str(code))[:100]

@@ -6,7 +6,7 @@ from typing import Any, cast
 from ..messages import ModelDescriptor
 from ..sse import SSEEvent, SSEParser
 from .decoding import StreamDecoder, json_text
-from .error_words import one_line, reported
+from .error_words import one_line, reported, tells_error
 from .faults import MAX_BODY_BYTES
 from .loose import read_or_none
 from .message_writer import WireError
@@ -61,6 +61,12 @@ class EventStreamDecoder(StreamDecoder):
         """Handle the end of the body before the end of the message. Raises: WireError if the message is incomplete."""
         super().receive_end()
 
+    def pass_over(self, data: str) -> None:
+        """Pass over an event of no known kind. Raises: WireError if it reports an error."""
+        value = read_or_none(data)
+        if tells_error(value):
+            raise reported(value)
+
     def _receive_event(self, event: SSEEvent) -> None:
         if not event.data or event.data.isspace():
             return
@@ -77,7 +83,7 @@ class EventStreamDecoder(StreamDecoder):
         if not isinstance(document, dict):
             return
         fields = cast("dict[str, Any]", document)
-        if fields.get("error") or fields.get("object") == "error" or fields.keys() & {"base_resp", "detail"}:
+        if tells_error(fields):
             raise reported(fields)
         self.take_document(fields)
         if fields and not self.writer.has_blocks and not self.ended:

@@ -29,10 +29,11 @@ from ..options import ModelOptions
 from ..record import ToolSpec
 from .adapter import Adapter, Context, HTTPRequest
 from .decoding import StreamDecoder, arguments_text, parse, priced
-from .error_words import reported
+from .error_words import reported, tells_error
 from .extra import with_extra
 from .finish_reasons import stop_reason
 from .handover import GO_ON, Rules, hand_over
+from .loose import read_or_none
 from .message_writer import WireError
 from .ndjson import LineSplitter
 from .thinking_tags import thinking_tags
@@ -207,20 +208,20 @@ class Decoder(StreamDecoder):
         for line in self._lines.feed(data):
             if self.ended:
                 return
-            self._take(parse(_LINE, line, "a line"))
+            self._take(line)
 
     def receive_end(self) -> None:
-        try:
-            line = parse(_LINE, self._lines.rest(), "a line")
-        except WireError:  # there is none, or it is cut off
-            return super().receive_end()
-        self._take(line)
+        if read_or_none(rest := self._lines.rest()) is not None:  # else there is none, or it is cut off
+            self._take(rest)
         if not self.ended:
             super().receive_end()
 
-    def _take(self, line: _Line) -> None:
-        if line.error or (line.error is not None and line.message is None):
-            raise reported({"error": line.error})
+    def _take(self, data: bytes) -> None:
+        line = parse(_LINE, data, "a line")
+        if line.error or (line.message is None and not line.done):
+            value = read_or_none(data)
+            if line.error is not None or tells_error(value):
+                raise reported(value)
         if (message := line.message) is not None:
             if message.thinking:
                 self._grow("thinking", message.thinking)

@@ -63,6 +63,7 @@ class _Choice(msgspec.Struct, frozen=True, gc=False):
     delta: _Delta | None = None
     message: _Delta | None = None  # of servers that know no deltas
     finish_reason: str | None = None
+    error: Any = None  # OpenRouter has it here too
     usage: "_Usage | None" = None  # Moonshot (Kimi) has it here
 
 
@@ -138,6 +139,8 @@ class Decoder(EventStreamDecoder):
         chunk = parse(_CHUNKS, event.data, "a chunk")
         if chunk.fails:
             raise reported(read_or_none(event.data))
+        if chunk.choices is None and chunk.usage is None:
+            self.pass_over(event.data)
         self._take(chunk)
 
     def take_document(self, document: dict[str, Any]) -> None:
@@ -168,6 +171,8 @@ class Decoder(EventStreamDecoder):
             self.writer.usage = _usage(self.writer.model, chunk.x_groq.usage)
         for choice in chunk.choices or ():
             if not choice.index:
+                if choice.error:
+                    raise reported(choice.error)
                 if choice.usage is not None:
                     self.writer.usage = _usage(self.writer.model, choice.usage)
                 said = choice.delta or choice.message

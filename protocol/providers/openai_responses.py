@@ -74,8 +74,9 @@ class Decoder(EventStreamDecoder):
         handle = self._HANDLERS.get(event.event)
         if handle is None:
             kind = parse(KIND, event.data, "an event")
-            bare_error = kind.type is None and bytes(kind.error) != b"null"
-            handle = self._HANDLERS.get("error" if bare_error else kind.type or "")
+            handle = self._HANDLERS.get(kind.type or "")
+            if not kind.type:
+                self.pass_over(event.data)
         if handle is not None:
             handle(self, event.data)
 

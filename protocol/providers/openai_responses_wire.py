@@ -31,7 +31,6 @@ class In(msgspec.Struct, frozen=True, gc=False):
 
 class Kind(In, frozen=True, gc=False):
     type: str | None = None
-    error: msgspec.Raw = msgspec.Raw(b"null")  # of servers that send their error's bare body
 
 
 class Delta(In, frozen=True, gc=False):

@@ -65,6 +65,35 @@ def test_the_words_of_an_error_are_found_where_they_are(error: Any, words: str, 
 
 
 @pytest.mark.parametrize(
+    ("event", "words"),
+    [
+        ([{"error": {"message": "busy", "code": 503}}], "busy (503)"),
+        ({"message": "busy", "code": 503}, "busy (503)"),
+        ({"detail": "busy"}, "busy"),
+        ({"errors": [{"message": "busy", "code": 503}]}, "busy (503)"),
+        ({"error_code": "TEMPORARILY_UNAVAILABLE", "message": "busy"}, "busy (TEMPORARILY_UNAVAILABLE)"),
+        ({"error": {"msg": "busy", "code": 503}}, "busy (503)"),
+        ({"error": {"error": {"message": "busy", "code": 503}}}, "busy (503)"),
+    ],
+)
+def test_an_error_in_place_of_an_event_is_one(event: Any, words: str) -> None:
+    for message in (chat(HALF, event), anthropic(event), responses(event), ollama(event)):
+        assert (message.error_message, message.error_kind) == (words, "transient")
+
+
+def test_words_in_place_of_an_event_are_told() -> None:
+    for message in (chat(HALF, "upstream is gone"), anthropic("upstream is gone"), responses("upstream is gone")):
+        assert (message.error_message or "").endswith("that is no JSON: upstream is gone")
+        assert message.error_kind == "transient"
+
+
+def test_the_error_of_a_choice_is_told() -> None:
+    choice = {"index": 0, "delta": {}, "finish_reason": "error", "error": {"code": 502, "message": "busy"}}
+    message = chat(HALF, {"choices": [choice]})
+    assert (message.error_message, message.error_kind, message.text) == ("busy (502)", "transient", "4")
+
+
+@pytest.mark.parametrize(
     ("code", "kind"), [(1002, "transient"), (1008, "terminal"), (2013, "terminal"), (9999, "transient")]
 )
 def test_minimax_says_it_in_a_field_of_its_own(code: int, kind: str) -> None:
