@@ -65,6 +65,7 @@ class Decoder(EventStreamDecoder):
         # Open blocks. Each entry has its own block, so `MAX_BLOCKS` bounds their number.
         self._texts: dict[tuple[int, int], int] = {}  # by output and content index
         self._items: dict[int, _Item] = {}  # by output index
+        self._latest_call: _Item | None = None  # the latest call, until it ends
         self._messages: set[int] = set()  # output indexes of messages with content
         self._seen: Counter[str] = Counter()  # items with content, by type
         self._passed: Counter[str] = Counter()  # items of the whole response, by type
@@ -100,12 +101,26 @@ class Decoder(EventStreamDecoder):
             block = self._texts[key] = self.writer.text()
         self.writer.grow(block, delta)
 
+    def _text_done(self, data: str) -> None:
+        event = parse(DELTA, data, "a text")
+        index, text = event.output_index or 0, event.text or event.refusal
+        is_open = index not in self._messages or any(key[0] == index for key in self._texts)
+        if text and is_open and (index, event.content_index or 0) not in self._texts:  # whole at once
+            self._grow_text(index, event.content_index or 0, text)
+
     def _arguments_delta(self, data: str) -> None:
         event = parse(DELTA, data, "a piece of a call's arguments")
-        item = self._items.get(event.output_index or 0)
+        item = self._items.get(event.output_index or 0, self._latest_call)
         if event.delta and item is not None and item.block is None:
             item.grown = True
             self.calls.piece(event.output_index or 0, arguments=event.delta)
+
+    def _arguments_done(self, data: str) -> None:
+        event = parse(DELTA, data, "a call's arguments")
+        item = self._items.get(event.output_index or 0)
+        if event.arguments and item is not None and item.block is None and not item.grown:  # whole at once
+            item.grown = True
+            self.calls.piece(event.output_index or 0, arguments=event.arguments)
 
     def _summary_delta(self, data: str) -> None:
         event = parse(DELTA, data, "a piece of a reasoning summary")
@@ -195,7 +210,7 @@ class Decoder(EventStreamDecoder):
     def _open_call(self, output_index: int, call: CallItem) -> _Item:
         self.calls.piece(output_index, call.call_id or "", call.name or "")
         self._seen["function_call"] += 1
-        item = self._items[output_index] = _Item(None)
+        item = self._items[output_index] = self._latest_call = _Item(None)
         return item
 
     def _open_thinking(self, output_index: int) -> _Item:
@@ -211,6 +226,8 @@ class Decoder(EventStreamDecoder):
         item = self._items.pop(output_index, None)
         if item is not None and item.block is not None:
             self.writer.end(item.block)
+        if item is not None and item is self._latest_call:
+            self._latest_call = None
         self.calls.end(output_index)
         for key in [key for key in self._texts if key[0] == output_index]:
             parts = message.content if message is not None and message.content else []
@@ -278,8 +295,11 @@ class Decoder(EventStreamDecoder):
 
     _HANDLERS: ClassVar[dict[str, Callable[["Decoder", str], Any]]] = {
         "response.output_text.delta": _text_delta,
+        "response.output_text.done": _text_done,
         "response.refusal.delta": _text_delta,
+        "response.refusal.done": _text_done,
         "response.function_call_arguments.delta": _arguments_delta,
+        "response.function_call_arguments.done": _arguments_done,
         "response.reasoning_summary_text.delta": _summary_delta,
         "response.reasoning_text.delta": _reasoning_delta,
         "response.output_item.added": _item_added,

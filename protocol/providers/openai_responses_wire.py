@@ -35,6 +35,9 @@ class Kind(In, frozen=True, gc=False):
 
 class Delta(In, frozen=True, gc=False):
     delta: str | None = None
+    text: str | None = None  # all of it, at its end
+    refusal: str | None = None  # the same
+    arguments: str | None = None  # the same
     output_index: int | None = None
     content_index: int | None = None  # of a message's part, or of raw reasoning's
     summary_index: int | None = None  # of a reasoning summary's part

@@ -119,6 +119,20 @@ def test_what_stands_in_the_completed_response_alone_is_taken() -> None:
     assert message.content[0].signature
 
 
+def test_what_stands_in_the_end_of_a_part_alone_is_taken() -> None:
+    text = {"type": "response.output_text.done", "text": "4"}
+    refusal = {"type": "response.refusal.done", "content_index": 1, "refusal": "no"}
+    item = {"type": "function_call", "call_id": "c", "name": "f", "arguments": ""}
+    call = {"type": "response.output_item.added", "output_index": 1, "item": item}
+    arguments = {"type": "response.function_call_arguments.done", "output_index": 1, "arguments": '{"x":1}'}
+    message = responses(text, refusal, call, arguments, completed())
+    assert [block.text for block in message.content if isinstance(block, Text)] == ["4", "no"]
+    assert [call.arguments for call in message.calls] == [{"x": 1}]
+    whole = [{"type": "response.output_item.done", "item": {"type": "message", "content": [{"text": "4"}]}}]
+    delta = {"type": "response.output_text.delta", "delta": "4"}
+    assert responses(delta, text, *whole, text, completed()).text == "4"
+
+
 def test_what_was_streamed_is_not_taken_again() -> None:
     deltas = [
         {"type": "response.output_item.added", "output_index": 5, "item": {"type": "reasoning"}},
