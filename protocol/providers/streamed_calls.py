@@ -13,12 +13,14 @@ whether it repeats the call with that id, continues it, or is another call.
 
 import re
 from collections.abc import Callable
+from copy import copy
 
 from .. import codec
 from .message_writer import MAX_BLOCKS, MessageWriter, WireError
 
 __all__ = ["StreamedCalls"]
 
+_END = re.compile(r"\}(?=\s*\{)")  # an object may end here, and another begin
 _TOKENS = re.compile(r'\\.?|["{}\[\]]', re.DOTALL)
 
 
@@ -43,7 +45,14 @@ class StreamedCalls:
         """Add a piece of a call. `arguments` is a piece of JSON text; a call has one or more pieces.
 
         Raises: WireError when the message gets too long."""
+        more = self._take(index, id, name, arguments, signature)
+        while more:
+            more = self._take(index, "", name, more, None)
+
+    def _take(self, index: int | None, id: str, name: str, arguments: str, signature: str | None) -> str:  # noqa: A002
+        """Take in a piece, up to the end of its first object. Returns the rest of the arguments."""
         call = self._meant(index, id, name, arguments)
+        arguments, more = call.split(arguments)
         if index is not None:
             self._by_index[index] = call
         if id and not call.id:
@@ -58,6 +67,7 @@ class StreamedCalls:
             self._writer.count(len(arguments))
         elif call.block is not None or name or arguments:
             self._writer.grow(self._begun(call), arguments)
+        return more
 
     def end(self, index: int) -> None:
         """End the call at this index, if there is one."""
@@ -175,6 +185,18 @@ class _Call:
     def is_followed_by(self, arguments: str) -> bool:
         """Whether these arguments are not its own, because its own are complete."""
         return arguments.lstrip()[:1] == "{" and self._is_whole()
+
+    def split(self, arguments: str) -> tuple[str, str]:
+        """The arguments to the end of its object, and the rest if another object begins there."""
+        if _END.search(arguments) is None or self._is_whole():
+            return arguments, ""
+        scan, start = copy(self._scan), 0
+        for found in _END.finditer(arguments):
+            scan.feed(arguments[start : found.end()])
+            start = found.end()
+            if scan.is_whole:
+                return arguments[:start], arguments[start:]
+        return arguments, ""
 
     def _is_whole(self) -> bool:
         for piece in self.pieces[self._scanned :]:

@@ -79,6 +79,9 @@ TWICE: list[_Call] = [*ONCE, ("refund", {"order": 8})]
     [
         ([(0, None, "refund", REFUND), (0, None, "refund", OTHER)], TWICE),
         ([(0, None, "refund", REFUND), (0, None, "refund", REFUND)], ONCE * 2),
+        ([(0, None, "refund", REFUND + OTHER)], TWICE),
+        ([(0, "a", "refund", HEAD), (0, None, None, f"{TAIL} {OTHER}")], [*ONCE, ("", {"order": 8})]),
+        ([(0, "a", "refund", REFUND + REFUND)], ONCE * 2),
         ([(0, None, "refund", REFUND), (0, None, None, OTHER)], [*ONCE, ("", {"order": 8})]),
         ([(0, None, "look", ""), (0, None, "refund", REFUND)], [("look", {}), *ONCE]),
         ([(0, "a", "refund", REFUND), (1, "a", "refund", OTHER)], TWICE),
@@ -93,6 +96,9 @@ def test_a_second_object_or_name_is_a_second_call(pieces: list[Any], calls: list
 
 
 def test_braces_in_strings_end_no_arguments() -> None:
+    assert calls_of(chat(piece(0, "a", "f", '{"a":"}{","b":[{},{}]}'), chunk("tool_calls"))) == [
+        ("f", {"a": "}{", "b": [{}, {}]})
+    ]
     halves = ['{"a":"}\\', '"{"', ',"b":', '{"c":[1]}', "}"]
     pieces = [piece(0, "a", "f", half) for half in halves]
     assert calls_of(chat(*pieces, chunk("tool_calls"))) == [("f", {"a": '}"{', "b": {"c": [1]}})]
@@ -118,6 +124,17 @@ def test_a_repeated_item_of_responses_is_one_call(again: int) -> None:
     added = {"type": "response.output_item.added", "output_index": 0, "item": item | {"arguments": ""}}
     done = [{"type": "response.output_item.done", "output_index": index, "item": item} for index in (0, again)]
     assert calls_of(responses(added, *done, {"type": "response.completed", "response": {}})) == ONCE
+
+
+def test_arguments_at_an_unknown_index_of_responses_belong_to_the_latest_call() -> None:
+    item = {"type": "function_call", "call_id": "call_1", "name": "refund", "arguments": ""}
+    added = {"type": "response.output_item.added", "output_index": 0, "item": item}
+    delta = {"type": "response.function_call_arguments.delta", "output_index": 0, "delta": HEAD}
+    done = {"type": "response.output_item.done", "output_index": 0, "item": item | {"arguments": REFUND}}
+    rest = delta | {"output_index": 1, "delta": TAIL}
+    end = {"type": "response.completed", "response": {}}
+    assert calls_of(responses(added, delta, rest, end)) == ONCE
+    assert calls_of(responses(added, delta, rest, done, end)) == ONCE
 
 
 def test_a_repeated_call_of_ollamas_is_one_call() -> None:
