@@ -121,7 +121,7 @@ def _said_by(outer: _Object, depth: int) -> tuple[str, tuple[str, ...]]:
     errors = outer.get("error") or outer.get("errors")
     inner = _object(cast("list[Any]", errors)[0] if isinstance(errors, list) and errors else errors)
     said = inner or outer
-    fields = (
+    fields: tuple[Any, ...] = (
         *(said.get("message"), said.get("msg"), inner.get("error"), errors),
         *(outer.get("message"), outer.get("detail"), outer.get("msg")),
     )
