@@ -52,7 +52,7 @@ class Served:
         """Returns everything that the processes wrote to stderr."""
         return (self.folder / "errors.txt").read_text()
 
-    def start_run(self, agent: str, words: str, **more: Any) -> str:
+    def start_run(self, agent: str, words: str | list[dict[str, Any]], **more: Any) -> str:
         """Starts a run over HTTP. Returns its id."""
         body = {"agent": agent, "input": words, **more}
         return self._post("/runs", body)["runId"]

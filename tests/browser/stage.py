@@ -11,7 +11,16 @@ import trio
 from adjourn.actors import Agent, ToolContext, tool
 from adjourn.actors.models.language_model import ModelRequest, events_of
 from adjourn.protocol.events import StreamEvent
-from adjourn.protocol.messages import AssistantMessage, ModelDescriptor, Text, ToolCall, ToolResultMessage, UserMessage
+from adjourn.protocol.messages import (
+    AssistantBlock,
+    AssistantMessage,
+    ModelDescriptor,
+    Opaque,
+    Text,
+    ToolCall,
+    ToolResultMessage,
+    UserMessage,
+)
 
 TOLD, REST = "Once upon a time there was", "who lived happily ever after."
 
@@ -19,7 +28,7 @@ TOLD, REST = "Once upon a time there was", "who lived happily ever after."
 class Model:
     """A model that answers each request with the result of `answer`."""
 
-    def __init__(self, name: str, answer: Callable[[ModelRequest], list[Text | ToolCall]]) -> None:
+    def __init__(self, name: str, answer: Callable[[ModelRequest], Sequence[AssistantBlock]]) -> None:
         self.descriptor = ModelDescriptor(id=name, api="local", provider="tests")
         self._answer = answer
 
@@ -117,9 +126,16 @@ def obey(request: ModelRequest) -> list[Text | ToolCall]:
     return [Text(text="As you wish." if calls else "Nothing to do."), *calls]
 
 
+def cite(request: ModelRequest) -> list[AssistantBlock]:
+    """A provider's own search, and a text with its source."""
+    source = {"type": "url_citation", "url": "https://example.org/rain", "title": "On rain"}
+    return [Opaque(api="local", kind="web_search_call", raw="{}"), Text(text="It rains.", citations=(source,))]
+
+
 agents = [
     Agent(name="teller", description="Tells of whoever you name.", model=Model("stories", story)),
     Agent(name="clerk", description="Does what it is told.", model=Model("orders", obey), tools=(pay, lend, weigh)),
+    Agent(name="scholar", description="Cites its sources.", model=Model("sources", cite)),
     Agent(name="imp", description=HOSTILE, model=Model("curses", insult), tools=(curse,)),
 ]
 only_teller = agents[0]

@@ -32,6 +32,30 @@ def test_words_show_as_they_come(open_profile: OpenProfile, stage: Served) -> No
     sees_whole(visitor, "Kim")
 
 
+def test_files_links_and_sources_show_and_nothing_is_loaded_from_elsewhere(
+    open_profile: OpenProfile, stage: Served
+) -> None:
+    content = [
+        {"type": "text", "text": "Look at these"},
+        {"type": "imageUrl", "url": "https://example.org/cat.png"},
+        {"type": "file", "mimeType": "application/pdf", "name": "report.pdf", "data": "JVBERi0="},
+        {"type": "file", "mimeType": "application/pdf", "url": "https://example.org/far.pdf"},
+        {"type": "audio", "mimeType": "audio/wav", "data": "UklGRg=="},
+    ]
+    run_id = stage.start_run("scholar", [{"role": "user", "content": content, "timestamp": 0}])
+    visitor = Visitor(open_profile(stage), f"/#/runs/{run_id}")
+    for words in ("File report.pdf (application/pdf)", "Recording (audio/wav)", "It rains."):
+        visitor.sees(words)
+    visitor.sees("By the model's provider itself: web_search_call")
+    for words, url in {
+        "Image at https://example.org/cat.png": "https://example.org/cat.png",
+        "File https://example.org/far.pdf (application/pdf)": "https://example.org/far.pdf",
+        "On rain": "https://example.org/rain",
+    }.items():
+        expect(visitor.said.get_by_role("link", name=words)).to_have_attribute("href", url)
+    expect(visitor.said.locator("img")).to_have_count(0)
+
+
 def test_a_tool_at_work_tells_how_far_it_is(open_profile: OpenProfile, stage: Served) -> None:
     visitor = Visitor(open_profile(stage), "/#/chat/clerk")
     visitor.say("weigh 5 Jo")

@@ -15,12 +15,15 @@ const ADDRESS = /^https?:\/\//i;
  */
 export function attachmentOf(block, alt) {
   if (block.type === "image") return pictureOf(block, alt);
-  const label = element("span", { dir: "auto" }, ...visible(labelOf(block)));
   const url = "url" in block ? (block.url ?? "") : "";
-  const linked = ADDRESS.test(url)
-    ? element("a", { href: url, target: "_blank", rel: "noopener noreferrer nofollow" }, label)
-    : label;
-  return element("p", { class: "quiet" }, linked);
+  return element("p", { class: "quiet" }, linkTo(url, labelOf(block)));
+}
+
+/** A link to an address on the web; for any other address, only its words. @param {string} url @param {string} words */
+export function linkTo(url, words) {
+  const label = element("span", { dir: "auto" }, ...visible(words));
+  if (!ADDRESS.test(url)) return label;
+  return element("a", { href: url, target: "_blank", rel: "noopener noreferrer nofollow" }, label);
 }
 
 /** A block in words: the text of a text, else what it is. @param {UserBlock} block */

@@ -4,6 +4,7 @@ import { attachmentOf, labelOf } from "./attachment.js";
 import { element, fill, setText } from "./element.js";
 import { icon } from "./icon.js";
 import { Prose } from "./prose.js";
+import { sourcesOf } from "./sources.js";
 import { ToolBlock } from "./tool.js";
 import { spentOf, spentText } from "./usage.js";
 import { visible } from "./value.js";
@@ -43,6 +44,7 @@ export class AssistantView {
   #scene;
   #body = element("div", { class: "blocks" });
   #foot = element("p", { class: "foot" });
+  #sources = element("ul", { class: "sources quiet", "aria-label": "Sources" });
   #problem = element("p", { class: "note" });
   /** @type {(Prose | ThoughtView | OpaqueView | ToolBlock)[]} */
   #blocks = [];
@@ -56,6 +58,7 @@ export class AssistantView {
       "article",
       { class: "message assistant", "aria-label": agent || "Agent" },
       this.#body,
+      this.#sources,
       this.#problem,
       this.#foot,
     );
@@ -77,6 +80,9 @@ export class AssistantView {
     );
     this.element.setAttribute("aria-busy", String(isStreaming));
     this.element.classList.toggle("streaming", isStreaming);
+    const sources = isStreaming ? [] : sourcesOf(message.content);
+    this.#sources.hidden = sources.length === 0;
+    fill(this.#sources, sources);
     const what = isStreaming ? "" : endingOf(message);
     this.#problem.hidden = what === "";
     fill(this.#problem, visible(what));

@@ -9,6 +9,7 @@ import { attachmentOf, labelOf } from "../../../../actors/web/page/attachment.js
 import { element, fill } from "../../../../actors/web/page/element.js";
 import { Markdown } from "../../../../actors/web/page/markdown.js";
 import { Prose } from "../../../../actors/web/page/prose.js";
+import { sourcesOf } from "../../../../actors/web/page/sources.js";
 import { fieldsOf } from "../../../../actors/web/page/value.js";
 import { until } from "./script.js";
 
@@ -148,4 +149,25 @@ test("an address that is no web address is not a link", () => {
 test("a recording and an unknown block are notes", () => {
   assert.equal(attachmentOf({ type: "audio", data: "", mimeType: "audio/wav" }, "").textContent, "Recording (audio/wav)");
   assert.equal(labelOf({ type: "smell" }), "Something that this page can't show");
+});
+
+test("the sources of a message are links, each once, whatever API told of them", () => {
+  const citations = [
+    { type: "web_search_result_location", url: "https://example.org/a", title: "A", cited_text: "a" },
+    { type: "url_citation", url_citation: { url: "https://example.org/b", title: "B" } },
+    { type: "url_citation", url: "https://example.org/a", title: "A again" },
+    { type: "file_citation", filename: "c.pdf" },
+    { type: "url_citation", url: "javascript:alert(1)", title: HOSTILE },
+    { type: "unknown", url: 7, title: null },
+  ];
+  const drawn = sourcesOf([{ type: "text", text: "x", citations }, { type: "text", text: "y" }]);
+  assert.deepEqual(
+    drawn.map((each) => [each.textContent, each.querySelector("a")?.getAttribute("href")]),
+    [
+      ["A", "https://example.org/a"],
+      ["B", "https://example.org/b"],
+      ["c.pdf", undefined],
+      [HOSTILE, undefined],
+    ],
+  );
 });
