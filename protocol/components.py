@@ -25,7 +25,8 @@ def _described(schema: dict[str, Any]) -> dict[str, Any]:
     for name, text in re.findall(r"^(\w+): ((?:.|\n +)*)", textwrap.dedent(fields[0]), re.MULTILINE):
         first, *others = name.strip("_").split("_")
         key = first + "".join(other.capitalize() for other in others)
-        properties[key] = {**properties[key], "description": " ".join(text.split())}
+        if key in properties:  # else the wire has another name for it
+            properties[key] = {**properties[key], "description": " ".join(text.split())}
     return {**schema, "description": about, "properties": properties}
 
 

@@ -15,32 +15,54 @@ OnLimit = Literal["fail", "answer"]
 
 
 class Limits(Wire, frozen=True, metaclass=NamesOptions):
-    """The limits of an agent's runs. None means unlimited."""
+    """The limits of an agent's runs. None means unlimited.
+
+    Attributes:
+        max_turns: model calls of one run.
+        max_calls_per_turn: tool calls in one message of the model. Further ones get an error result.
+        max_concurrent_tools: tools of one run that execute at the same time.
+        max_result_bytes: bytes of one tool result, as JSON.
+        max_input_bytes: bytes of a run's input, as JSON.
+        max_cost: a run that has cost this much makes no further model call; the call that reaches it is finished.
+            In the currency of the model's prices, which must be known.
+        max_tokens: the same for the tokens of all model calls together, cached ones included.
+        parked_ttl_s: seconds that a run may wait, from each pause on; then it is aborted.
+        retention_s: seconds that an ended run is kept. 0: it is deleted at the end. None: it is kept for ever.
+        on_limit: what happens when turns, cost or tokens are nearly used up. `fail`: the run goes on until they
+            are, then it fails. `answer`: the model is asked for its last turn without tools, so that the run ends
+            with words.
+    """
 
     max_turns: int = shown(100)
     max_calls_per_turn: int = shown(64)
     max_concurrent_tools: int = shown(8)
-    max_result_bytes: int = shown(Bounds().max_result_bytes)  # size of one tool result, as JSON
-    max_input_bytes: int = shown(Bounds().max_input_bytes)  # size of a run's input, as JSON
+    max_result_bytes: int = shown(Bounds().max_result_bytes)
+    max_input_bytes: int = shown(Bounds().max_input_bytes)
     # A run that has reached one of these makes no further model call. The call that reaches it may finish.
     # With max_cost or max_tokens, an answer without any reported usage ends the run too: its use can't be counted.
-    max_cost: float | None = None  # in the currency of the model's prices, which must be known
-    max_tokens: int | None = None  # sum of all model calls, including cached tokens
-    parked_ttl_s: float | None = shown(30 * 24 * 3600.0)  # how long a pause may last before the run is aborted
-    retention_s: float | None = shown(30 * 24 * 3600.0)  # ended runs are deleted after it; 0 = at once, None = never
-    # What happens when turns, cost or tokens are nearly used up. `fail`: the run goes on, and fails at the limit.
-    # `answer`: the model gets no tools in its last turn, so that the run ends with an answer.
+    max_cost: float | None = None
+    max_tokens: int | None = None
+    parked_ttl_s: float | None = shown(30 * 24 * 3600.0)
+    retention_s: float | None = shown(30 * 24 * 3600.0)
     on_limit: OnLimit = "fail"
 
 
 class RunLimits(Wire, frozen=True, forbid_unknown_fields=True, metaclass=NamesOptions):
-    """The limits of one run, each as tight as its agent's or tighter. None: the agent's limit."""
+    """The limits of one run, each as tight as its agent's or tighter. None: the agent's limit.
+
+    Attributes:
+        max_turns: model calls.
+        max_cost: cost, in the currency of the model's prices.
+        max_tokens: tokens of all model calls together, cached ones included.
+        parked_ttl_s: seconds that the run may wait, from each pause on.
+        on_limit: as in `Limits`. Either value may be chosen, because it allows no more than the limits do.
+    """
 
     max_turns: Annotated[int, Meta(ge=1)] | None = None
-    max_cost: Annotated[float, Meta(gt=0)] | None = None  # in the currency of the model's prices
-    max_tokens: Annotated[int, Meta(ge=1)] | None = None  # sum of all model calls, including cached tokens
-    parked_ttl_s: Annotated[float, Meta(gt=0)] | None = None  # how long a pause may last before the run is aborted
-    on_limit: OnLimit | None = None  # may differ from the agent's: neither choice exceeds the limits
+    max_cost: Annotated[float, Meta(gt=0)] | None = None
+    max_tokens: Annotated[int, Meta(ge=1)] | None = None
+    parked_ttl_s: Annotated[float, Meta(gt=0)] | None = None
+    on_limit: OnLimit | None = None
 
 
 def tightened(limits: Limits, own: RunLimits | None) -> Limits:

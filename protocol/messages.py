@@ -63,72 +63,125 @@ class Wire(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True, kw_o
 
 
 class Text(Wire, frozen=True, tag="text", tag_field="type"):
-    """Plain text."""
+    """Plain text.
+
+    Attributes:
+        text: the text.
+        signature: of a model's text: the provider's signature, of use to the same model only.
+        citations: of a model's text: its sources, as the API of the message's `api` writes them.
+        cache: marks all up to here as worth keeping in the provider's prompt cache. None: no mark.
+    """
 
     text: str
-    signature: str | None = None  # the provider's signature of a model's text; only the same model accepts it
-    citations: tuple[dict[str, Any], ...] = ()  # sources of a model's text, in the format of its `api`
+    signature: str | None = None
+    citations: tuple[dict[str, Any], ...] = ()
     cache: Lifetime | None = None
 
 
 class Image(Wire, frozen=True, tag="image", tag_field="type"):
-    """An inline image."""
+    """An inline image.
 
-    data: str  # base64
-    mime_type: str  # image/png, ...
+    Attributes:
+        data: the image, base64.
+        mime_type: its type: `image/png`, …
+        cache: marks all up to here as worth keeping in the provider's prompt cache. None: no mark.
+    """
+
+    data: str
+    mime_type: str
     cache: Lifetime | None = None
 
 
 class ImageURL(Wire, frozen=True, tag="imageUrl", tag_field="type"):
-    """An image at an address. The provider loads it from there, not this program."""
+    """An image at an address. The provider loads it from there, not this program.
 
-    url: str  # http or https; other addresses become a note to the model
+    Attributes:
+        url: the address, http or https. Any other address becomes a note to the model.
+        cache: marks all up to here as worth keeping in the provider's prompt cache. None: no mark.
+    """
+
+    url: str
     cache: Lifetime | None = None
 
 
 class File(Wire, frozen=True, tag="file", tag_field="type"):
-    """A document, such as a PDF. It has `data`, or a `url` from which the provider loads it. `data` wins over `url`."""
+    """A document, such as a PDF. It has `data`, or a `url` from which the provider loads it. `data` wins over `url`.
 
-    mime_type: str  # application/pdf, text/plain, ...
-    data: str = ""  # base64
-    url: str = ""  # http or https
-    name: str = ""  # file name, such as report.pdf
+    Attributes:
+        mime_type: its type: `application/pdf`, `text/plain`, …
+        data: the document, base64.
+        url: the address, http or https.
+        name: the file's name: `report.pdf`.
+        cache: marks all up to here as worth keeping in the provider's prompt cache. None: no mark.
+    """
+
+    mime_type: str
+    data: str = ""
+    url: str = ""
+    name: str = ""
     cache: Lifetime | None = None
 
 
 class Audio(Wire, frozen=True, tag="audio", tag_field="type"):
-    """A sound recording."""
+    """A sound recording.
 
-    data: str  # base64
-    mime_type: str  # audio/wav, audio/mpeg
+    Attributes:
+        data: the recording, base64.
+        mime_type: its type: `audio/wav`, `audio/mpeg`.
+        cache: marks all up to here as worth keeping in the provider's prompt cache. None: no mark.
+    """
+
+    data: str
+    mime_type: str
     cache: Lifetime | None = None
 
 
 class Thinking(Wire, frozen=True, tag="thinking", tag_field="type"):
-    """A model's reasoning, with the provider's signature if it sent one."""
+    """A model's reasoning, with the provider's signature if it sent one.
+
+    Attributes:
+        thinking: the text of the reasoning.
+        signature: the provider's signature. Without it the provider does not take the block back.
+        redacted: True: there is no text to read, only the signature.
+    """
 
     thinking: str
-    signature: str | None = None  # the provider's; without it, the provider refuses the block in later requests
-    redacted: bool = False  # no readable text, only the signature
+    signature: str | None = None
+    redacted: bool = False
 
 
 class ToolCall(Wire, frozen=True, tag="toolCall", tag_field="type"):
-    """A tool call of the model."""
+    """A tool call of the model.
 
-    id: str  # made by the runtime, globally unique: use it as an idempotency key in other systems
-    name: str  # the tool's name
+    Attributes:
+        id: the call's id. The runtime makes it, and it is unique for ever: the idempotency key for other systems.
+        name: the tool's name.
+        arguments: the arguments, by name.
+        raw_arguments: the model's own text, where it is no JSON object that every wire can carry.
+        provider_id: the id that the provider gave.
+        signature: the provider's signature, of use to the same model only.
+    """
+
+    id: str
+    name: str
     arguments: dict[str, Any]
-    raw_arguments: str | None = None  # the model's text, if it isn't a JSON object in the value domain
-    provider_id: str | None = None  # the provider's id of the call
-    signature: str | None = None  # the provider's; only the same model accepts it
+    raw_arguments: str | None = None
+    provider_id: str | None = None
+    signature: str | None = None
 
 
 class Opaque(Wire, frozen=True, tag="opaque", tag_field="type"):
-    """A provider's own block, such as a web search. It is sent back unchanged. Other providers get a note instead."""
+    """A provider's own block, such as a web search. It is sent back unchanged. Other providers get a note instead.
 
-    api: str  # as in the `ModelDescriptor`: the API that `raw` belongs to
-    kind: str  # the provider's own type of the block
-    raw: str  # the provider's block, as JSON text
+    Attributes:
+        api: the API that `raw` belongs to, as in the `ModelDescriptor`.
+        kind: the provider's own type of the block.
+        raw: the provider's block, as JSON text.
+    """
+
+    api: str
+    kind: str
+    raw: str
 
 
 UserBlock = Text | Image | ImageURL | File | Audio
@@ -156,7 +209,15 @@ def label_of(block: UserBlock) -> str:
 
 
 class Cost(Wire, frozen=True):
-    """Amounts of money, in the currency of the model's prices. In a model descriptor: prices per million tokens."""
+    """Amounts of money, in the currency of the model's prices. In a model descriptor: prices per million tokens.
+
+    Attributes:
+        input: for input tokens that no cache was used for.
+        output: for output tokens.
+        cache_read: for input tokens read from the provider's cache.
+        cache_write: for input tokens written to the provider's cache.
+        total: the sum of the four; 0 in prices.
+    """
 
     input: float = shown(0.0)
     output: float = shown(0.0)
@@ -169,16 +230,27 @@ _NO_COST = Cost()
 
 
 class Usage(Wire, frozen=True):
-    """Tokens of one model call, or of a run so far. `total_tokens` is the sum of the four."""
+    """Tokens of one model call, or of a run so far. `total_tokens` is the sum of the four.
 
-    input: int = shown(0)  # without tokens read from, or written to, the provider's cache
+    Attributes:
+        input: input tokens, without those read from or written to the provider's cache.
+        output: output tokens.
+        cache_read: input tokens read from the provider's cache.
+        cache_write: input tokens written to the provider's cache.
+        total_tokens: the sum of the four.
+        cost: what the tokens cost, by the model descriptor's prices.
+        reasoning: how many of the `output` tokens are the model's reasoning, where the provider says so.
+        provider_cost: the charge that the provider states, in its currency. None: it states none.
+    """
+
+    input: int = shown(0)
     output: int = shown(0)
     cache_read: int = shown(0)
     cache_write: int = shown(0)
     total_tokens: int = shown(0)
     cost: Cost = shown(Cost())
-    reasoning: int = 0  # the part of `output` that is the model's reasoning, if the provider reports it
-    provider_cost: float | None = None  # the cost that the provider reports, in its currency; None: not reported
+    reasoning: int = 0
+    provider_cost: float | None = None
 
     def plus(self, other: "Usage") -> "Usage":
         """Return the sum of both."""
@@ -214,10 +286,16 @@ def _sum(a: float | None, b: float | None) -> float | None:
 
 
 class UserMessage(Wire, frozen=True, tag="user", tag_field="role"):
-    """A message from a person."""
+    """A message from a person.
+
+    Attributes:
+        content: text, or content blocks.
+        timestamp: when it was written, in milliseconds since the epoch.
+        cache: marks all up to here as worth keeping in the provider's prompt cache. None: no mark.
+    """
 
     content: str | tuple[UserBlock, ...]
-    timestamp: int = shown(0)  # ms
+    timestamp: int = shown(0)
     cache: Lifetime | None = None
 
     @property
@@ -232,18 +310,33 @@ class UserMessage(Wire, frozen=True, tag="user", tag_field="role"):
 
 
 class AssistantMessage(Wire, frozen=True, tag="assistant", tag_field="role"):
-    """A complete message from the model, and how it ended."""
+    """A complete message from the model, and how it ended.
+
+    Attributes:
+        content: content blocks, in the model's order.
+        api: the API that the model was asked by, as in the `ModelDescriptor`.
+        provider: the provider, as in the `ModelDescriptor`.
+        model: the model's id, as in the `ModelDescriptor`.
+        usage: tokens and cost of this model call, with all its attempts.
+        stop_reason: why the message ended.
+        error_message: of a model call that failed: what happened, for a person.
+        error_kind: of a model call that failed: `transient`: the same call may succeed later; `terminal`: it will
+            fail again.
+        response_id: the provider's id of the response, for its support.
+        timestamp: when it ended, in milliseconds since the epoch.
+        cache: marks all up to here as worth keeping in the provider's prompt cache. None: no mark.
+    """
 
     content: tuple[AssistantBlock, ...]
-    api: str = shown("")  # as in the `ModelDescriptor` of the call, like `provider` and `model`
+    api: str = shown("")
     provider: str = shown("")
-    model: str = shown("")  # the model's id
-    usage: Usage = shown(Usage())  # of this model call, including all attempts
+    model: str = shown("")
+    usage: Usage = shown(Usage())
     stop_reason: StopReason = shown("stop")
-    error_message: str | None = None  # only if the call failed: for a person
-    error_kind: ErrorKind | None = None  # only if the call failed
-    response_id: str | None = None  # the provider's id of the response, for its support
-    timestamp: int = shown(0)  # ms
+    error_message: str | None = None
+    error_kind: ErrorKind | None = None
+    response_id: str | None = None
+    timestamp: int = shown(0)
     cache: Lifetime | None = None
 
     @property
@@ -262,16 +355,27 @@ class AssistantMessage(Wire, frozen=True, tag="assistant", tag_field="role"):
 
 
 class ToolResultMessage(Wire, frozen=True, tag="toolResult", tag_field="role"):
-    """The result of a tool call."""
+    """The result of a tool call.
+
+    Attributes:
+        tool_call_id: the tool call's id.
+        tool_name: the tool's name.
+        content: the result, for the model.
+        is_error: True: the tool failed, or never executed.
+        details: the result, for programs. The model does not see it.
+        timestamp: when it was made, in milliseconds since the epoch.
+        cache: marks all up to here as worth keeping in the provider's prompt cache. None: no mark.
+        arguments: the arguments that the decider edited and the tool executed with. None: the model's own.
+    """
 
     tool_call_id: str
     tool_name: str
-    content: tuple[UserBlock, ...]  # for the model
-    is_error: bool = shown(False)  # the tool failed, or never executed
-    details: Any = None  # for programs; the model sees only `content`
-    timestamp: int = shown(0)  # ms
+    content: tuple[UserBlock, ...]
+    is_error: bool = shown(False)
+    details: Any = None
+    timestamp: int = shown(0)
     cache: Lifetime | None = None
-    arguments: dict[str, Any] | None = None  # the edited arguments, used in place of the model's; None: not edited
+    arguments: dict[str, Any] | None = None
 
     @property
     def text(self) -> str:
@@ -298,30 +402,55 @@ class Compat(Wire, frozen=True, metaclass=NamesOptions):
     - `thinking`: `thinking.type`, on or off, and `reasoning_effort` unless `supports_reasoning_effort` is False.
     - `together`: `reasoning.enabled`, and `reasoning_effort`.
     - `chat_template`: `chat_template_kwargs.enable_thinking`, on or off.
+
+    Attributes:
+        max_tokens_field: the field of the request that bounds the answer.
+        reasoning_format: how the server is asked to think: see above.
+        supports_reasoning_effort: whether it takes a word for how hard to think. Of Ollama's models, None:
+            gpt-oss's do.
+        reasoning_efforts: the words for how hard to think that it takes, from least to most. None: all.
+        supports_strict_tool_schema: whether it takes `strict` in a tool's schema.
+        supports_usage_in_streaming: whether it can be asked for the usage of a stream.
+        tool_call_id_format: the tool call ids that it takes: `passthrough`: any; `safe64`: at most 64 of `A-Z a-z
+            0-9 _ -`; `mistral9`: 9 letters and digits.
+        requires_tool_result_name: whether a tool's result must name the tool.
+        tool_choices: the kinds of `tool_choice` that it takes. None: all.
+        seed_field: the field of the request that the seed goes into.
+        input_parts: what a message to a chat completions server may hold beside text and inline images. None:
+            `imageUrl`, `file` and `audio`.
+        refused_fields: fields of the request's body, by OpenAI's names, that are never sent.
+        thinking_tag: of chat completions and Ollama: the TAG, such as `think`, where the model writes its thinking
+            into its text between <TAG> and </TAG>.
+        thinks_at_once: whether the model's text begins inside that tag, because the prompt has the opening one.
     """
 
-    max_tokens_field: Literal["max_completion_tokens", "max_tokens"] | None = None  # field that limits the answer
+    max_tokens_field: Literal["max_completion_tokens", "max_tokens"] | None = None
     reasoning_format: ReasoningFormat | None = None
-    supports_reasoning_effort: bool | None = None  # Ollama: None means only gpt-oss models do
-    reasoning_efforts: tuple[str, ...] | None = None  # accepted values, lowest first; None: sent unchanged
+    supports_reasoning_effort: bool | None = None
+    reasoning_efforts: tuple[str, ...] | None = None
     supports_strict_tool_schema: bool | None = None
     supports_usage_in_streaming: bool | None = None
-    tool_call_id_format: Literal["passthrough", "safe64", "mistral9"] | None = None  # format of the ids it accepts
-    requires_tool_result_name: bool | None = None  # a result must name its tool
-    tool_choices: tuple[ToolChoiceKind, ...] | None = None  # accepted kinds; None: all
+    tool_call_id_format: Literal["passthrough", "safe64", "mistral9"] | None = None
+    requires_tool_result_name: bool | None = None
+    tool_choices: tuple[ToolChoiceKind, ...] | None = None
     seed_field: Literal["seed", "random_seed"] | None = None
-    input_parts: tuple[InputPart, ...] | None = None  # chat completions only; None: `imageUrl`, `file` and `audio`
-    refused_fields: tuple[str, ...] | None = None  # body fields, by OpenAI's names, that are never sent
+    input_parts: tuple[InputPart, ...] | None = None
+    refused_fields: tuple[str, ...] | None = None
     # Chat completions and Ollama: the model writes its thinking into its text, between <TAG> and </TAG>.
-    thinking_tag: str | None = None  # the TAG: "think"
-    thinks_at_once: bool | None = None  # the text begins inside the tag, because the prompt ends with <TAG>
+    thinking_tag: str | None = None
+    thinks_at_once: bool | None = None
 
 
 class LongPrompt(Wire, frozen=True):
-    """Other prices, for a whole call with a long prompt."""
+    """Other prices, for a whole call with a long prompt.
 
-    above: int  # these prices apply to prompts of more tokens than this, cached ones included
-    cost: Cost  # per million tokens
+    Attributes:
+        above: these prices hold for prompts of more tokens than this, cached ones included.
+        cost: the prices, per million tokens.
+    """
+
+    above: int
+    cost: Cost
 
 
 class ModelDescriptor(Wire, frozen=True, metaclass=NamesOptions):

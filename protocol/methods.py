@@ -94,118 +94,203 @@ class RpcDiscover(Params, frozen=True):
 
 
 class RunStart(Params, frozen=True):
-    """run.start: start a run. Safe to retry with a `run_id`: the same agent and input give the same run again."""
+    """run.start: start a run. Safe to retry with a `run_id`: the same agent and input give the same run again.
 
-    agent: Name  # the agent's name
-    input: str | tuple[Message, ...]  # text: one user message
-    run_id: RunId | None = None  # None: the server makes an id
-    metadata: dict[str, Any] | None = None  # kept with the run, and part of its snapshots
-    after: RunId | None = None  # continue the transcript of this run
-    limits: RunLimits | None = None  # for this run only; as tight as the agent's limits, or tighter
+    Attributes:
+        agent: the agent's name.
+        input: text, which becomes one user message, or messages.
+        run_id: the new run's id, chosen by the caller. None: the server makes one.
+        metadata: the caller's own data. Snapshots have it.
+        after: the id of a run whose transcript this run goes on from.
+        limits: limits of this run alone, each as tight as its agent's or tighter.
+    """
+
+    agent: Name
+    input: str | tuple[Message, ...]
+    run_id: RunId | None = None
+    metadata: dict[str, Any] | None = None
+    after: RunId | None = None
+    limits: RunLimits | None = None
 
 
 class RunSubscribe(Params, frozen=True):
-    """run.subscribe: watch a run. The stream begins with a snapshot, or with the events after `after`."""
+    """run.subscribe: watch a run. The stream begins with a snapshot, or with the events after `after`.
+
+    Attributes:
+        run_id: the run's id.
+        after: the last `seq` that the client has; 0: none. None: a snapshot comes first.
+    """
 
     run_id: RunId
-    after: Seq | None = None  # the last `seq` that the client has; 0: none
+    after: Seq | None = None
 
 
 class RunUnsubscribe(Params, frozen=True):
-    """run.unsubscribe: stop watching a run."""
+    """run.unsubscribe: stop watching a run.
+
+    Attributes:
+        run_id: the run's id.
+    """
 
     run_id: RunId
 
 
 class RunResume(Params, frozen=True):
-    """run.resume: decide a gated call."""
+    """run.resume: decide a gated call.
+
+    Attributes:
+        run_id: the run's id.
+        decision: the decision. Required: null counts as a decision where the schema allows it.
+        tool_call_id: the gated call's id. It may be left out while the run has had exactly one gated call.
+        digest: the digest of the arguments that the decider saw. Required with `arguments`.
+        arguments: edited arguments, executed in place of the model's, where the tool allows that.
+    """
 
     run_id: RunId
-    decision: Any  # required; null is valid if the schema allows it
-    tool_call_id: Name | None = None  # may be left out while the run has had exactly one gated call
-    digest: Name | None = None  # of the arguments that were shown; required with `arguments`
-    arguments: dict[str, Any] | None = None  # edited arguments, if the tool allows it; executed in place of the model's
+    decision: Any
+    tool_call_id: Name | None = None
+    digest: Name | None = None
+    arguments: dict[str, Any] | None = None
 
 
 class RunDecline(Params, frozen=True):
-    """run.decline: decline a gated call, whatever its schema, or a call that is offered to clients."""
+    """run.decline: decline a gated call, whatever its schema, or a call that is offered to clients.
+
+    Attributes:
+        run_id: the run's id.
+        tool_call_id: the call's id. It may be left out while the run has had exactly one gated call.
+        reason: why, for the model.
+    """
 
     run_id: RunId
-    tool_call_id: Name | None = None  # as in run.resume
-    reason: str | None = None  # for the model
+    tool_call_id: Name | None = None
+    reason: str | None = None
 
 
 class RunClaim(Params, frozen=True):
-    """run.claim: claim a client-side call before executing it."""
+    """run.claim: claim a client-side call before executing it.
+
+    Attributes:
+        run_id: the run's id.
+        tool_call_id: the tool call's id.
+        claimant: a random id of one client, kept secret: the client keeps it over a reload, and no two clients
+            share it. A client that claims its call again gets the same token. None: each claim has a token of its
+            own, which is lost if the reply is lost.
+    """
 
     run_id: RunId
     tool_call_id: Name
-    # A random, secret id of one client. It should survive a reload of the page. With it, a repeated claim returns the
-    # same token. Without it, each claim has a new token, and a claim whose reply is lost can't be repeated.
     claimant: Annotated[str, Meta(min_length=16, max_length=256)] | None = None
 
 
 class RunUnclaim(Params, frozen=True):
-    """run.unclaim: give back a claimed call that was not executed. It is offered to all clients again."""
+    """run.unclaim: give back a claimed call that was not executed. It is offered to all clients again.
+
+    Attributes:
+        run_id: the run's id.
+        tool_call_id: the tool call's id.
+        claim_token: the token that `run.claim` gave.
+    """
 
     run_id: RunId
     tool_call_id: Name
-    claim_token: Name  # from run.claim
+    claim_token: Name
 
 
 class RunResult(Params, frozen=True):
-    """run.result: report the result of a claimed call."""
+    """run.result: report the result of a claimed call.
+
+    Attributes:
+        run_id: the run's id.
+        tool_call_id: the tool call's id.
+        claim_token: the token that `run.claim` gave.
+        result: content blocks, or any value.
+        is_error: True: the call failed, and the result says why.
+    """
 
     run_id: RunId
     tool_call_id: Name
-    claim_token: Name  # from run.claim
-    result: Any  # content blocks, or any value
-    is_error: bool = False  # the call failed, and the result says why
+    claim_token: Name
+    result: Any
+    is_error: bool = False
 
 
 class RunAbort(Params, frozen=True):
-    """run.abort: abort the run. The reply comes when the run has ended."""
+    """run.abort: abort the run. The reply comes when the run has ended.
+
+    Attributes:
+        run_id: the run's id.
+        reason: why. It becomes the `reason` of the run's end.
+    """
 
     run_id: RunId
-    reason: str | None = None  # becomes the `reason` of `agent_end`
+    reason: str | None = None
 
 
 class RunGet(Params, frozen=True):
-    """run.get: read a page of the run's current state. Read page after page, until one has no `next`."""
+    """run.get: read a page of the run's current state. Read page after page, until one has no `next`.
+
+    Attributes:
+        run_id: the run's id.
+        from_: how many messages to skip: those before the page's first one.
+    """
 
     run_id: RunId
-    from_: Annotated[int, Meta(ge=0)] = msgspec.field(name="from", default=0)  # number of messages to skip
+    from_: Annotated[int, Meta(ge=0)] = msgspec.field(name="from", default=0)
 
 
 class RunTimeline(Params, frozen=True):
-    """run.timeline: read a page of the run's history, one entry a step, oldest first."""
+    """run.timeline: read a page of the run's history, one entry a step, oldest first.
+
+    Attributes:
+        run_id: the run's id.
+        from_: how many entries to skip: those before the page's first one.
+    """
 
     run_id: RunId
-    from_: Annotated[int, Meta(ge=0)] = msgspec.field(name="from", default=0)  # number of entries to skip
+    from_: Annotated[int, Meta(ge=0)] = msgspec.field(name="from", default=0)
 
 
 class RunList(Params, frozen=True):
-    """run.list: read a page of runs, newest first."""
+    """run.list: read a page of runs, newest first.
 
-    status: Status | None = None  # only runs with this status
-    agent: Name | None = None  # only runs of the agent with this name
-    waiting: bool = False  # only runs that wait for a decision
+    Attributes:
+        status: only runs in this status.
+        agent: only runs of the agent with this name.
+        waiting: True: only runs that wait for a decision.
+        limit: runs a page, at most.
+        after: the `after` of the page before. None: the first page.
+    """
+
+    status: Status | None = None
+    agent: Name | None = None
+    waiting: bool = False
     limit: Annotated[int, Meta(ge=1, le=1000)] = 100
-    after: Name | None = None  # the `after` of the last page
+    after: Name | None = None
 
 
 class RunDelete(Params, frozen=True):
-    """run.delete: delete the run. Idempotent."""
+    """run.delete: delete the run. Idempotent.
+
+    Attributes:
+        run_id: the run's id.
+    """
 
     run_id: RunId
 
 
 class RunsWatch(Params, frozen=True):
-    """runs.watch: get a notification of every change in the list of runs, from now on."""
+    """runs.watch: get a notification of every change in the list of runs, from now on.
 
-    status: Status | None = None  # only runs that have this status, or have just left it
-    agent: Name | None = None  # only runs of the agent with this name
-    waiting: bool = False  # only runs that wait for a decision, or have just stopped waiting
+    Attributes:
+        status: only runs that are in this status, or leave it.
+        agent: only runs of the agent with this name.
+        waiting: True: only runs that wait for a decision, or no longer do.
+    """
+
+    status: Status | None = None
+    agent: Name | None = None
+    waiting: bool = False
 
 
 # Results.
@@ -216,132 +301,235 @@ class Empty(Wire, frozen=True):
 
 
 class ServerDescription(Wire, frozen=True):
-    """The result of server.info."""
+    """The result of server.info.
+
+    Attributes:
+        name: the server's name.
+        version: the version of adjourn.
+        protocol: the WebSocket subprotocols that it speaks.
+        limits: its limits, by name.
+    """
 
     name: str
-    version: str  # of adjourn
-    protocol: tuple[str, ...]  # the WebSocket subprotocols that the server speaks
-    limits: dict[str, int]  # name: maximum
+    version: str
+    protocol: tuple[str, ...]
+    limits: dict[str, int]
 
 
 class ToolInfo(Wire, frozen=True):
-    """A tool, described for clients that decide its calls or execute them."""
+    """A tool, described for clients that decide its calls or execute them.
+
+    Attributes:
+        name: the tool's name.
+        description: what it does.
+        parameters: JSON Schema of the arguments.
+        decision: JSON Schema of the decision. None: the tool is not gated.
+        runs: where it executes: `server`, or `client`: in a client that claims the call.
+        approval: True: the decision is `{approved, reason?}`.
+        editable: the arguments that a decision may change, by name. True: all; False: none.
+    """
 
     name: str
     description: str
-    parameters: dict[str, Any]  # JSON Schema of the arguments
-    decision: dict[str, Any] | None = None  # JSON Schema of the decision: the tool is gated
-    runs: Literal["server", "client"] = shown("server")  # where its calls execute
-    approval: bool = False  # the decision is {approved, reason?}
-    editable: bool | tuple[str, ...] = False  # which arguments a decision may change
+    parameters: dict[str, Any]
+    decision: dict[str, Any] | None = None
+    runs: Literal["server", "client"] = shown("server")
+    approval: bool = False
+    editable: bool | tuple[str, ...] = False
 
 
 class AgentInfo(Wire, frozen=True):
-    """An agent that can be started."""
+    """An agent that can be started.
+
+    Attributes:
+        name: the agent's name.
+        description: what it does, for people.
+        model: the model's id.
+        tools: its tools.
+    """
 
     name: str
     description: str
-    model: str  # the model's id
+    model: str
     tools: tuple[ToolInfo, ...]
 
 
 class AgentList(Wire, frozen=True):
-    """The result of agents.list."""
+    """The result of agents.list.
+
+    Attributes:
+        agents: the agents.
+    """
 
     agents: tuple[AgentInfo, ...]
 
 
 class OpenRPCDocument(Wire, frozen=True):
-    """The result of rpc.discover: all methods, as in https://spec.open-rpc.org."""
+    """The result of rpc.discover: all methods, as in https://spec.open-rpc.org.
 
-    openrpc: str  # version of the OpenRPC specification
-    info: dict[str, Any]  # title, version of adjourn
+    Attributes:
+        openrpc: the version of that specification.
+        info: title, and version of adjourn.
+        methods: the methods.
+        components: schemas and errors, by name.
+        notifications: the notifications, each with the schema of its params.
+    """
+
+    openrpc: str
+    info: dict[str, Any]
     methods: tuple[dict[str, Any], ...]
-    components: dict[str, Any]  # schemas and errors, by name
+    components: dict[str, Any]
     notifications: tuple[dict[str, Any], ...] = msgspec.field(name="x-notifications", default=())
 
 
 class Started(Wire, frozen=True):
-    """The result of run.start. The caller is subscribed: the events after `seq` follow."""
+    """The result of run.start. The caller is subscribed: the events after `seq` follow.
+
+    Attributes:
+        run_id: the run's id.
+        seq: the caller gets the events after this one. 0: all events.
+    """
 
     run_id: str
-    seq: int  # 0: all events follow, even if the first one has a large `seq`
+    seq: int
 
 
 class Position(Wire, frozen=True):
-    """The result of run.subscribe and run.unsubscribe: the run's current position."""
+    """The result of run.subscribe and run.unsubscribe: the run's current position.
+
+    Attributes:
+        run_id: the run's id.
+        status: the run's status.
+        seq: the number of the run's last event so far.
+        stranded: why the run can't go on in this server, for people. None: it can.
+    """
 
     run_id: str
     status: Status
-    seq: int  # of the last event so far
-    stranded: str | None = None  # why the run can't go on in this server, for people
+    seq: int
+    stranded: str | None = None
 
 
 class Settled(Wire, frozen=True):
-    """The result of run.resume and run.decline: the decision is saved and valid."""
+    """The result of run.resume and run.decline: the decision is saved and valid.
+
+    Attributes:
+        run_id: the run's id.
+        tool_call_id: the tool call's id.
+        seq: the number of the run's last event so far.
+    """
 
     run_id: str
     tool_call_id: str
-    seq: int  # of the last event so far
+    seq: int
 
 
 class Claimed(Wire, frozen=True):
-    """The result of run.claim."""
+    """The result of run.claim.
 
-    claim_token: str  # to be sent with run.result
-    due_at: int | None = None  # ms since the epoch: when the claim expires; None: when the run ends
+    Attributes:
+        claim_token: the token that must come with the result.
+        due_at: when the claim expires, in milliseconds since the epoch. None: with the run.
+    """
+
+    claim_token: str
+    due_at: int | None = None
 
 
 class ResultTaken(Wire, frozen=True):
-    """The result of run.result and run.unclaim: the change is saved."""
+    """The result of run.result and run.unclaim: the change is saved.
 
-    seq: int  # of the last event so far
+    Attributes:
+        seq: the number of the run's last event so far.
+    """
+
+    seq: int
 
 
 class Aborted(Wire, frozen=True):
-    """The result of run.abort: how the run ended."""
+    """The result of run.abort: how the run ended.
+
+    Attributes:
+        run_id: the run's id.
+        status: the status that the run ended in.
+        seq: the number of the run's last event, `agent_end`.
+        abandoned: ids of the tool calls that did not stop in time.
+    """
 
     run_id: str
     status: Status
-    seq: int  # of the last event, agent_end
-    abandoned: tuple[str, ...]  # ids of tool calls that did not stop in time
+    seq: int
+    abandoned: tuple[str, ...]
 
 
 class WaitingCall(Wire, frozen=True):
-    """A waiting call, in a list of runs."""
+    """A waiting call, in a list of runs.
+
+    Attributes:
+        tool_call_id: the tool call's id.
+        tool_name: the tool's name.
+        kind: what it waits for: a `decision`, or a `client` that executes it.
+        since: when it began to wait, in milliseconds since the epoch.
+        due_at: when the wait, or the claim, expires, in milliseconds since the epoch. None: with the run.
+    """
 
     tool_call_id: str
     tool_name: str
-    kind: Literal["decision", "client"]  # waits for a decision, or for a client that executes it
-    since: int | None = None  # ms since the epoch
-    due_at: int | None = None  # ms since the epoch: when the wait or the claim expires; None: when the run ends
+    kind: Literal["decision", "client"]
+    since: int | None = None
+    due_at: int | None = None
 
 
 class RunSummary(Wire, frozen=True):
-    """A run in a list. Also the params of run.changed, where `deleted` may be set."""
+    """A run in a list. Also the params of run.changed, where `deleted` may be set.
+
+    Attributes:
+        run_id: the run's id.
+        agent: the agent's name.
+        status: the run's status.
+        created_at: when the run began, in milliseconds since the epoch.
+        updated_at: when it was last saved, in milliseconds since the epoch.
+        seq: the number of the last event that is saved.
+        title: the first words of the last user message, in one line of at most 100 characters.
+        pending: how many calls wait for a decision or a client.
+        calls: the first of these calls, at most 16.
+        waiting_since: since when a call has waited for a decision, in milliseconds since the epoch. None: no call
+            waits.
+        due_at: when the first of these waits expires, in milliseconds since the epoch.
+        expires_at: when a paused run is aborted, or an ended one deleted, in milliseconds since the epoch. None:
+            never.
+        started_by: name of the principal that started the run, where that is known.
+        stranded: True: the code that the run needs is not loaded.
+        deleted: True: the run is deleted, or no longer matches the list.
+    """
 
     run_id: str
     agent: str
     status: Status
-    created_at: int  # ms since the epoch
-    updated_at: int  # ms since the epoch
-    seq: int  # of the last saved event
-    title: str | None = None  # first words of the last user message, one line of at most 100 characters
-    pending: int = shown(0)  # calls that wait for a decision or a client
-    calls: tuple[WaitingCall, ...] = ()  # the first pending calls, at most MAX_LISTED_CALLS
-    waiting_since: int | None = None  # ms since the epoch: start of the longest wait for a decision
-    due_at: int | None = None  # ms since the epoch: when the first wait or claim expires
-    expires_at: int | None = None  # ms since the epoch: when a paused run is aborted, an ended one deleted; None: never
-    started_by: str | None = None  # the principal that started the run; None: unknown
-    stranded: bool = shown(False)  # the server has not loaded the code that the run needs
-    deleted: bool = False  # the run was deleted
+    created_at: int
+    updated_at: int
+    seq: int
+    title: str | None = None
+    pending: int = shown(0)
+    calls: tuple[WaitingCall, ...] = ()
+    waiting_since: int | None = None
+    due_at: int | None = None
+    expires_at: int | None = None
+    started_by: str | None = None
+    stranded: bool = shown(False)
+    deleted: bool = False
 
 
 class RunPage(Wire, frozen=True):
-    """The result of run.list."""
+    """The result of run.list.
+
+    Attributes:
+        runs: the runs.
+        after: the cursor of the next page. None: this is the last page.
+    """
 
     runs: tuple[RunSummary, ...]
-    after: str | None = None  # cursor of the next page; absent: this is the last
+    after: str | None = None
 
 
 class RunSnapshot(Wire, frozen=True):
@@ -351,14 +539,22 @@ class RunSnapshot(Wire, frozen=True):
     joins their `messages`, `pending` and `tools` until a part has no `next`. The first part has all other fields.
     The pages of run.get may differ in `seq`. A client joins their `messages`, which only grow, and takes all other
     fields from the last page.
+
+    Attributes:
+        run_id: the run's id.
+        seq: the number of the last event that the snapshot includes.
+        snapshot: the state of the run.
+        from_: how many messages come before the first one here.
+        next: the `from` of the next part or page. None: this is the last one.
+        stranded: of `run.get`: why the run can't go on in this server, for people. None: it can.
     """
 
     run_id: str
     seq: int
     snapshot: Snapshot
-    from_: int = msgspec.field(name="from", default=0)  # number of messages before this part
-    next: int | None = None  # `from` of the next part or page; absent: this is the last
-    stranded: str | None = None  # only in run.get: why the run can't go on in this server, for people
+    from_: int = msgspec.field(name="from", default=0)
+    next: int | None = None
+    stranded: str | None = None
 
     @property
     def status(self) -> Status:
@@ -367,42 +563,71 @@ class RunSnapshot(Wire, frozen=True):
 
 
 class Timeline(Wire, frozen=True):
-    """The result of run.timeline: a page of entries. Later entries are added, and existing ones never change."""
+    """The result of run.timeline: a page of entries. Later entries are added, and existing ones never change.
+
+    Attributes:
+        run_id: the run's id.
+        entries: the entries, oldest first.
+        from_: how many entries come before the first one here.
+        next: the `from` of the next page. None: this is the last page.
+    """
 
     run_id: str
     entries: tuple[TimelineEntry, ...]
-    from_: int = msgspec.field(name="from")  # number of entries before this page
-    next: int | None = None  # `from` of the next page; absent: this is the last
+    from_: int = msgspec.field(name="from")
+    next: int | None = None
 
 
 class ErrorObject(Wire, frozen=True):
-    """JSON-RPC's error member."""
+    """JSON-RPC's error member.
 
-    code: int  # JSON-RPC's own code, or one of `errors`
-    message: str  # for a person
-    data: dict[str, Any] | None = None  # for a program: `type`, and the error's other fields
+    Attributes:
+        code: JSON-RPC's own code, or one of adjourn's.
+        message: what happened, for a person.
+        data: for a program: `type`, and what an error of that type carries.
+    """
+
+    code: int
+    message: str
+    data: dict[str, Any] | None = None
 
 
 class RunUnsubscribed(Wire, frozen=True):
-    """The params of run.unsubscribed: the server has ended a subscription. The run itself goes on."""
+    """The params of run.unsubscribed: the server has ended a subscription. The run itself goes on.
+
+    Attributes:
+        run_id: the run's id.
+        error: why.
+    """
 
     run_id: str
-    error: ErrorObject  # why
+    error: ErrorObject
 
 
 class RunsUnwatched(Wire, frozen=True):
-    """The params of runs.unwatched: the server has ended `runs.watch`. Watch again, and read the list of runs again."""
+    """The params of runs.unwatched: the server has ended `runs.watch`. Watch again, and read the list of runs again.
 
-    error: ErrorObject  # why
+    Attributes:
+        error: why.
+    """
+
+    error: ErrorObject
 
 
 @dataclass(frozen=True, slots=True)
 class Method:
-    """The types of a method's params and result."""
+    """The types of a method's params and result.
+
+    Attributes:
+        params: the struct of its params.
+        result: the struct of its result.
+        changes: True: it changes state. It is then refused as a notification, because the caller would not hear of
+            an error.
+    """
 
     params: type[Params]
     result: type[Wire]
-    changes: bool = False  # changes state; no JSON-RPC notification, since the caller would get no error
+    changes: bool = False
 
 
 METHODS: dict[str, Method] = {

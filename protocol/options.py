@@ -21,7 +21,11 @@ RESERVED_FIELDS = frozenset(
 
 
 class NamedTool(Wire, frozen=True):
-    """A choice of one tool: the model must call this one."""
+    """A choice of one tool: the model must call this one.
+
+    Attributes:
+        name: the tool's name.
+    """
 
     name: str
 

@@ -73,53 +73,92 @@ class OnExpiry(Wire, frozen=True, metaclass=NamesOptions):
 
 
 class ToolSpec(Wire, frozen=True):
-    """A tool as the model and the people who decide see it."""
+    """A tool as the model and the people who decide see it.
+
+    Attributes:
+        name: the tool's name.
+        description: what it does, for the model.
+        parameters: JSON Schema of the arguments.
+        decision: JSON Schema of the decision. None: the tool is not gated.
+        approval: True: the decision is `{approved, reason?}`, and a no is a decline.
+        editable: the arguments that a decision may change, by name. True: all; False: none.
+        runs: where it executes: `server`, or `client`: in a client that claims the call.
+        idempotent: True: it may execute again after a crash.
+        decision_timeout_s: seconds that a call waits for its decision. None: as long as the run may wait.
+        on_expiry: what happens to a call that nobody decided in time.
+        client_timeout_s: seconds that a client's claim holds. None: as long as the run may wait.
+    """
 
     name: str
-    description: str  # for the model
-    parameters: dict[str, Any]  # JSON Schema of the arguments
-    decision: dict[str, Any] | None = None  # JSON Schema of the decision: the tool is gated
-    approval: bool = False  # the decision is {approved, reason?}; `approved: false` is a decline
-    editable: bool | tuple[str, ...] = False  # which arguments a decision may change
+    description: str
+    parameters: dict[str, Any]
+    decision: dict[str, Any] | None = None
+    approval: bool = False
+    editable: bool | tuple[str, ...] = False
     runs: Literal["server", "client"] = "server"
-    idempotent: bool = False  # may execute again after a crash
-    decision_timeout_s: float | None = None  # how long a call waits for its decision; None: as long as the run may wait
+    idempotent: bool = False
+    decision_timeout_s: float | None = None
     on_expiry: OnExpiry = OnExpiry()
-    client_timeout_s: float | None = None  # how long a claim is valid; None: as long as the run may wait
+    client_timeout_s: float | None = None
 
 
 class Spec(Wire, frozen=True):
-    """The agent as it was when the run began."""
+    """The agent as it was when the run began.
 
-    agent: str  # the agent's name
+    Attributes:
+        agent: the agent's name.
+        model: the model, without headers.
+        instructions: the system prompt.
+        tools: the tools.
+        limits: the agent's limits.
+        options: how the model is asked, without headers.
+    """
+
+    agent: str
     model: ModelDescriptor
-    instructions: str = ""  # the system prompt
+    instructions: str = ""
     tools: tuple[ToolSpec, ...] = ()
     limits: Limits = Limits()
-    options: ModelOptions = ModelOptions()  # `headers` left out: they may hold secrets
+    options: ModelOptions = ModelOptions()
 
 
 # The head.
 
 
 class Claim(Wire, frozen=True):
-    """A client's claim of a client-side call."""
+    """A client's claim of a client-side call.
 
-    digest: str  # SHA-256 of the claim's token, hex: the token itself is never stored
-    by: str | None = None  # the client's principal; None: unknown
+    Attributes:
+        digest: SHA-256 of the claim's token, hex. The token itself is never stored.
+        by: name of the client's principal, where that is known.
+    """
+
+    digest: str
+    by: str | None = None
 
 
 class Call(Wire, frozen=True):
-    """The state of an open call: a call of the current turn that has no result yet."""
+    """The state of an open call: a call of the current turn that has no result yet.
+
+    Attributes:
+        id: the tool call's id.
+        name: the tool's name.
+        index: the index of its block in the turn's assistant message.
+        phase: where it stands.
+        due_at: when the wait for a decision, or the claim, expires, in milliseconds since the epoch.
+        claim: the claim of the client that executes it.
+        args_digest: of a gated call: the digest of the arguments that deciders are shown.
+        since: when it began to wait for a decision or a client, in milliseconds since the epoch.
+    """
 
     id: str
-    name: str  # the tool's name
-    index: int  # index of the call's block in the turn's assistant message
+    name: str
+    index: int
     phase: Phase
-    due_at: int | None = None  # ms: when the wait for a decision, or the claim, expires
-    claim: Claim | None = None  # the claim of the client that executes the call
-    args_digest: str = ""  # gated calls: digest of the arguments that people see when they decide
-    since: int | None = None  # ms: when the call began to wait for a decision or a client
+    due_at: int | None = None
+    claim: Claim | None = None
+    args_digest: str = ""
+    since: int | None = None
 
     @property
     def executing(self) -> bool:
@@ -128,70 +167,125 @@ class Call(Wire, frozen=True):
 
 
 class AbortRequest(Wire, frozen=True):
-    """A request to abort the run. Once it is saved, the run only stops what is under way, then ends."""
+    """A request to abort the run. Once it is saved, the run only stops what is under way, then ends.
 
-    at: int  # ms
-    by: str | None = None  # the principal that asked; None: unknown, or the run's own limits
-    reason: str = shown("aborted")  # becomes the `reason` of `AgentEnd`
+    Attributes:
+        at: when it was made, in milliseconds since the epoch.
+        by: name of the principal that made it, where that is known.
+        reason: why. It becomes the `reason` of the run's end.
+    """
+
+    at: int
+    by: str | None = None
+    reason: str = shown("aborted")
 
 
 class Head(Wire, frozen=True):
-    """The state of a run, except what the journal holds."""
+    """The state of a run, except what the journal holds.
+
+    Attributes:
+        id: the run's id.
+        status: the run's status.
+        agent: the agent's name.
+        nonce: random text, made at begin: tool call ids are unique for ever because of it.
+        schema_version: the version of the record's layout.
+        version: grows by one at each save.
+        epoch: the epoch of the store's owner that saved it.
+        turn: how many turns have begun.
+        model_call: key of the model call under way, if any.
+        calls: the turn's calls that were gated, offered or started, and have no result yet, in the model's order.
+            The turn's other calls without a result wait for a free slot.
+        ready_from: an index in the turn's assistant message: none of those other calls stands before it.
+        gated: how many calls have ever been gated.
+        sole_gated: id of the first of them.
+        seq: the number of the last event that this save covers.
+        seq_ceiling: no event with a higher number was shown before the next save.
+        next_due: when the sweeper must look at the run, in milliseconds since the epoch.
+        waiting_since: since when a call has waited for a decision, in milliseconds since the epoch. None: no call
+            waits.
+        expires_at: when a paused run is aborted, or an ended one deleted, in milliseconds since the epoch. None:
+            never.
+        recoveries: how often the run was recovered since its last progress.
+        usage: tokens and cost of all turns so far.
+        metadata: the starter's own data.
+        limits: limits of this run alone. None: the agent's.
+        title: the first words of the last user message. None: it has no text, or an earlier version wrote the head.
+        owner: name of the principal that started the run.
+        spec_digest: digest of the recorded spec. Empty in heads of earlier versions.
+        start_digest: digest of principal, agent and input.
+        abort: the request to abort the run, if any.
+        reason: why the run ended, as in `AgentEnd`.
+        error: the error of a failed run.
+        end_seq: the number of `agent_end`.
+        created_at: when the run began, in milliseconds since the epoch.
+        updated_at: when it was last saved, in milliseconds since the epoch.
+    """
 
     id: str
     status: Status
-    agent: str  # the agent's name
-    nonce: str  # random, created with the run: makes tool call ids globally unique
+    agent: str
+    nonce: str
     schema_version: int = shown(SCHEMA_VERSION)
-    version: int = shown(0)  # grows by one at each save
-    epoch: int = shown(0)  # epoch of the store's owner that saved this head
-    turn: int = shown(0)  # number of the current turn, from 1
-    model_call: str | None = None  # key of the model call under way, if any
-    # The open calls of the current turn that are gated, offered or started, in the model's order. Its other open calls
-    # are "ready": they wait for a free slot.
+    version: int = shown(0)
+    epoch: int = shown(0)
+    turn: int = shown(0)
+    model_call: str | None = None
     calls: tuple[Call, ...] = ()
-    ready_from: int = 0  # index in the turn's assistant message: no ready call stands before it
-    gated: int = shown(0)  # number of calls gated since the run began
-    sole_gated: str | None = None  # id of the first gated call
-    seq: int = shown(0)  # sequence number of the last event that this save covers
-    seq_ceiling: int = shown(0)  # until the next save, no published event has a higher sequence number
-    next_due: int | None = None  # ms: the earliest deadline in this head; the sweeper wakes the run then
-    waiting_since: int | None = None  # ms: start of the longest wait for a decision; None: no call waits for one
-    expires_at: int | None = None  # ms: paused: when the run is aborted; ended: when it is deleted
-    recoveries: int = 0  # recoveries since the last progress
-    usage: Usage = shown(Usage())  # total of all turns so far
-    metadata: dict[str, Any] = {}  # given when the run was started
-    limits: RunLimits | None = None  # given when the run was started; None: only the spec's limits apply
-    title: str | None = None  # first words of the last user message; None: no text, or a head from before schema 3
-    owner: str | None = None  # the principal that started the run
-    spec_digest: str = ""  # digest of the recorded spec; empty in heads of earlier versions
-    start_digest: str = shown("")  # digest of principal, agent and input
+    ready_from: int = 0
+    gated: int = shown(0)
+    sole_gated: str | None = None
+    seq: int = shown(0)
+    seq_ceiling: int = shown(0)
+    next_due: int | None = None
+    waiting_since: int | None = None
+    expires_at: int | None = None
+    recoveries: int = 0
+    usage: Usage = shown(Usage())
+    metadata: dict[str, Any] = {}
+    limits: RunLimits | None = None
+    title: str | None = None
+    owner: str | None = None
+    spec_digest: str = ""
+    start_digest: str = shown("")
     abort: AbortRequest | None = None
-    reason: str | None = None  # why the run ended, as in `AgentEnd`
-    error: ErrorInfo | None = None  # only of a failed run
-    end_seq: int | None = None  # sequence number of `agent_end`
-    created_at: int = shown(0)  # ms, set once
-    updated_at: int = shown(0)  # ms
+    reason: str | None = None
+    error: ErrorInfo | None = None
+    end_seq: int | None = None
+    created_at: int = shown(0)
+    updated_at: int = shown(0)
 
 
 # The journal. Entries never change. The first entry is the spec, the second the input.
 
 
 class SpecEntry(Wire, frozen=True, tag="spec", tag_field="kind"):
-    """The agent as it was when the run began."""
+    """The agent as it was when the run began.
+
+    Attributes:
+        spec: the spec.
+    """
 
     spec: Spec
 
 
 class InputEntry(Wire, frozen=True, tag="input", tag_field="kind"):
-    """The messages that the run was started with."""
+    """The messages that the run was started with.
 
-    messages: tuple[Message, ...]  # open tool calls have got synthetic results
-    at: int  # ms
+    Attributes:
+        messages: the messages. Tool calls that had no result have got one.
+        at: when, in milliseconds since the epoch.
+    """
+
+    messages: tuple[Message, ...]
+    at: int
 
 
 class MessageEntry(Wire, frozen=True, tag="message", tag_field="kind"):
-    """The model's message in a turn."""
+    """The model's message in a turn.
+
+    Attributes:
+        message: the message.
+    """
 
     message: AssistantMessage
 
@@ -201,34 +295,59 @@ class DecisionEntry(Wire, frozen=True, tag="decision", tag_field="kind"):
 
     With a `digest` the call may execute: a decision was made, or the tool's default applied (`expired`). Without a
     `digest` the call never executes, and `reason` says why.
+
+    Attributes:
+        tool_call_id: the tool call's id.
+        outcome: how the gate was settled.
+        at: when, in milliseconds since the epoch.
+        args_digest: digest of the arguments that deciders were shown.
+        by: name of the principal that decided or declined, where that is known.
+        decision: the decision.
+        digest: digest of the decision.
+        reason: why the call was declined, expired or aborted.
+        arguments: the decider's arguments, executed in place of the model's.
+        arguments_digest: digest of these arguments.
     """
 
     tool_call_id: str
     outcome: Outcome
-    at: int  # ms
-    args_digest: str  # digest of the arguments that were shown for the decision
-    by: str | None = None  # the principal that decided or declined; None: unknown
+    at: int
+    args_digest: str
+    by: str | None = None
     decision: Any = None
-    digest: str | None = None  # digest of the decision
-    reason: str | None = None  # given with the decline, or written by the runtime
-    arguments: dict[str, Any] | None = None  # edited arguments: they are executed in place of the model's
-    arguments_digest: str | None = None  # digest of the edited arguments
+    digest: str | None = None
+    reason: str | None = None
+    arguments: dict[str, Any] | None = None
+    arguments_digest: str | None = None
 
 
 class ResultEntry(Wire, frozen=True, tag="result", tag_field="kind"):
-    """The one result of a call."""
+    """The one result of a call.
+
+    Attributes:
+        message: the result.
+        claim_digest: digest of the claim's token that a client's result came with.
+        by: name of the client that executed the call, or of the principal that declined it after its gate, where
+            that is known.
+        declined: True: the call was taken back from the clients that it was offered to.
+    """
 
     message: ToolResultMessage
-    claim_digest: str | None = None  # of a client's result: digest of its claim's token
-    by: str | None = None  # the principal that sent the result or declined the offered call; None: unknown
-    declined: bool = False  # the call was offered to clients, and then declined
+    claim_digest: str | None = None
+    by: str | None = None
+    declined: bool = False
 
 
 Entry = SpecEntry | InputEntry | MessageEntry | DecisionEntry | ResultEntry
 
 
 class Record(Wire, frozen=True):
-    """The whole stored state of a run."""
+    """The whole stored state of a run.
+
+    Attributes:
+        head: the state.
+        journal: the entries, oldest first.
+    """
 
     head: Head
     journal: tuple[Entry, ...]
@@ -339,7 +458,12 @@ def calls_from(message: AssistantMessage, start: int) -> Iterator[Call]:
 
 @dataclass(frozen=True)
 class Migration:
-    """Migrates heads and entries, as plain data, from one schema version to the next. Never removed."""
+    """Migrates heads and entries, as plain data, from one schema version to the next. Never removed.
+
+    Attributes:
+        head: migrates a head.
+        entry: migrates a journal entry.
+    """
 
     head: Callable[[dict[str, Any]], dict[str, Any]]
     entry: Callable[[dict[str, Any]], dict[str, Any]]

@@ -27,65 +27,115 @@ MAX_TEXT_CHARS = 300
 
 
 class TimelineInput(Wire, frozen=True, tag="input", tag_field="kind"):
-    """The run began."""
+    """The run began.
 
-    at: int  # ms since the epoch
-    messages: int  # number of input messages, including history
-    text: str  # the first words of the last user message
+    Attributes:
+        at: when, in milliseconds since the epoch.
+        messages: how many messages the caller passed in, history included.
+        text: the first words of the last user message.
+    """
+
+    at: int
+    messages: int
+    text: str
 
 
 class TimelineCall(Wire, frozen=True):
-    """A tool call of a model's message."""
+    """A tool call of a model's message.
+
+    Attributes:
+        tool_call_id: the tool call's id.
+        tool_name: the tool's name.
+    """
 
     tool_call_id: str
     tool_name: str
 
 
 class TimelineMessage(Wire, frozen=True, tag="message", tag_field="kind"):
-    """The model answered."""
+    """The model answered.
 
-    at: int  # ms since the epoch
-    model: str  # the model's id
+    Attributes:
+        at: when, in milliseconds since the epoch.
+        model: the model's id.
+        stop_reason: why the message ended.
+        usage: tokens and cost of this model call.
+        text: the message's first words.
+        calls: its tool calls.
+    """
+
+    at: int
+    model: str
     stop_reason: str
     usage: Usage
-    text: str  # the first words
+    text: str
     calls: tuple[TimelineCall, ...] = shown(())
 
 
 class TimelineDecision(Wire, frozen=True, tag="decision", tag_field="kind"):
-    """A gated call was settled."""
+    """A gated call was settled.
 
-    at: int  # ms since the epoch
+    Attributes:
+        at: when, in milliseconds since the epoch.
+        tool_call_id: the tool call's id.
+        tool_name: the tool's name.
+        outcome: how the call was settled.
+        by: name of the principal that decided or declined, where that is known.
+        decision: the decision.
+        reason: why it was declined, expired or aborted.
+        arguments: the decider's arguments, executed in place of the model's.
+    """
+
+    at: int
     tool_call_id: str
     tool_name: str
     outcome: Outcome
-    by: str | None = None  # the principal that decided or declined; None: unknown
+    by: str | None = None
     decision: Any = None
-    reason: str | None = None  # why it was declined, expired or aborted
-    arguments: dict[str, Any] | None = None  # the edited arguments, executed in place of the model's
+    reason: str | None = None
+    arguments: dict[str, Any] | None = None
 
 
 class TimelineResult(Wire, frozen=True, tag="result", tag_field="kind"):
-    """A tool call has its result."""
+    """A tool call has its result.
 
-    at: int  # ms since the epoch
+    Attributes:
+        at: when, in milliseconds since the epoch.
+        tool_call_id: the tool call's id.
+        tool_name: the tool's name.
+        is_error: True: the tool failed, or never executed.
+        text: the result's first words.
+        by: name of the client that executed the call, or of the principal that declined it, where that is known.
+        declined: True: the call was taken back from the clients that it was offered to.
+    """
+
+    at: int
     tool_call_id: str
     tool_name: str
     is_error: bool
-    text: str  # the first words
-    by: str | None = None  # the principal that executed or declined the call; None: unknown
-    declined: bool = False  # the call was offered to clients, and then declined
+    text: str
+    by: str | None = None
+    declined: bool = False
 
 
 class TimelineEnd(Wire, frozen=True, tag="end", tag_field="kind"):
-    """The run has ended."""
+    """The run has ended.
 
-    at: int  # ms since the epoch
+    Attributes:
+        at: when, in milliseconds since the epoch.
+        status: the status that the run ended in.
+        reason: why it ended.
+        usage: tokens and cost of the whole run.
+        error: the error of a failed run.
+        by: name of the principal that aborted it, where that is known.
+    """
+
+    at: int
     status: Status
     reason: str
-    usage: Usage  # the run's total
-    error: ErrorInfo | None = None  # only of a failed run
-    by: str | None = None  # the principal that aborted the run; None: unknown
+    usage: Usage
+    error: ErrorInfo | None = None
+    by: str | None = None
 
 
 TimelineEntry: TypeAlias = TimelineInput | TimelineMessage | TimelineDecision | TimelineResult | TimelineEnd

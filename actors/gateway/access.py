@@ -31,6 +31,9 @@ __all__ = [
 class Principal:
     """An authenticated client. Its name is recorded with the runs that it starts or aborts and the calls that it
     decides.
+
+    Attributes:
+        name: the client's name, as runs and decisions record it.
     """
 
     name: str
@@ -38,11 +41,17 @@ class Principal:
 
 @dataclass(frozen=True)
 class Credentials:
-    """The credentials that a client sends in its handshake. The repr leaves out secrets."""
+    """The credentials that a client sends in its handshake. The repr leaves out secrets.
 
-    token: str | None = field(repr=False)  # of `Authorization: Bearer`, or of the subprotocol adjourn.token.<base64url>
-    headers: Mapping[str, str] = field(repr=False)  # headers of the handshake, names in lower case
-    peer: str  # the client's network address
+    Attributes:
+        token: the token of `Authorization: Bearer`, or of the subprotocol `adjourn.token.<base64url>`.
+        headers: the headers of the handshake, names in lower case.
+        peer: the client's network address.
+    """
+
+    token: str | None = field(repr=False)
+    headers: Mapping[str, str] = field(repr=False)
+    peer: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,37 +59,40 @@ class Action:
     """A request that a client makes, or one run that a list would show to the client. All values are copies.
 
     A field that the method has no value for is None.
+
+    Attributes:
+        method: the method's name on the wire: `run.resume`, `run.list`, …
+        run_id: the run that the request names. For `run.start`: the id that the client chose, if any.
+        agent: name of the run's agent.
+        owner: name of the principal that started the run; None: unknown or anonymous.
+        tool_call_id: the call that the request decides, declines, claims or answers, filled in also where the
+            client left it out. If the run has no matching call, the request fails even when it is allowed; this is
+            then the client's own value.
+        tool_name: name of that call's tool; None if the run has no such call.
+        arguments: that call's arguments, as the model gave them.
+        decision: for `run.resume`: the decision, not validated yet.
+        edited: for `run.resume`: the edited arguments, not validated yet. None: the model's arguments are kept.
+        reason: the client's reason for declining a call or aborting a run.
+        input: for `run.start`: the run's input. Text stands for one user message.
+        metadata: the run's metadata; for `run.start`, the metadata that the client sent.
+        limits: for `run.start`: the run's own limits. They can only tighten the agent's.
+        head: the run's current head; None for `run.start` and for methods that name no run.
     """
 
     method: str
-    """The method's name on the wire: `run.resume`, `run.list`, …"""
     run_id: str | None = None
-    """The run that the request names. For `run.start`: the id that the client chose, if any."""
     agent: str | None = None
-    """Name of the run's agent."""
     owner: str | None = None
-    """Name of the principal that started the run; None: unknown or anonymous."""
     tool_call_id: str | None = None
-    """The call that the request decides, declines, claims or answers, filled in also where the client left it out. If
-    the run has no matching call, the request fails even when it is allowed; this is then the client's own value."""
     tool_name: str | None = None
-    """Name of that call's tool; None if the run has no such call."""
     arguments: dict[str, Any] | None = None
-    """That call's arguments, as the model gave them."""
     decision: Any = None
-    """For `run.resume`: the decision, not validated yet."""
     edited: dict[str, Any] | None = None
-    """For `run.resume`: the edited arguments, not validated yet. None: the model's arguments are kept."""
     reason: str | None = None
-    """The client's reason for declining a call or aborting a run."""
     input: str | tuple[Message, ...] | None = None
-    """For `run.start`: the run's input. Text stands for one user message."""
     metadata: dict[str, Any] | None = None
-    """The run's metadata; for `run.start`, the metadata that the client sent."""
     limits: RunLimits | None = None
-    """For `run.start`: the run's own limits. They can only tighten the agent's."""
     head: Head | None = None
-    """The run's current head; None for `run.start` and for methods that name no run."""
 
 
 # Returns the client's principal, or None to refuse the client.

@@ -13,164 +13,191 @@ export type StreamDelta = Start | TextStart | TextDelta | TextEnd | ThinkingStar
 /** Plain text. */
 export interface Text {
   type: "text";
+  /** the text. */
   text: string;
-  /** the provider's signature of a model's text; only the same model accepts it */
+  /** of a model's text: the provider's signature, of use to the same model only. */
   signature?: string;
-  /** sources of a model's text, in the format of its `api` */
+  /** of a model's text: its sources, as the API of the message's `api` writes them. */
   citations?: Record<string, any>[];
+  /** marks all up to here as worth keeping in the provider's prompt cache. None: no mark. */
   cache?: "short" | "long";
 }
 
 /** An inline image. */
 export interface Image {
   type: "image";
-  /** base64 */
+  /** the image, base64. */
   data: string;
-  /** image/png, ... */
+  /** its type: `image/png`, … */
   mimeType: string;
+  /** marks all up to here as worth keeping in the provider's prompt cache. None: no mark. */
   cache?: "short" | "long";
 }
 
 /** An image at an address. The provider loads it from there, not this program. */
 export interface ImageURL {
   type: "imageUrl";
-  /** http or https; other addresses become a note to the model */
+  /** the address, http or https. Any other address becomes a note to the model. */
   url: string;
+  /** marks all up to here as worth keeping in the provider's prompt cache. None: no mark. */
   cache?: "short" | "long";
 }
 
 /** A document, such as a PDF. It has `data`, or a `url` from which the provider loads it. `data` wins over `url`. */
 export interface File {
   type: "file";
-  /** application/pdf, text/plain, ... */
+  /** its type: `application/pdf`, `text/plain`, … */
   mimeType: string;
-  /** base64 */
+  /** the document, base64. */
   data?: string;
-  /** http or https */
+  /** the address, http or https. */
   url?: string;
-  /** file name, such as report.pdf */
+  /** the file's name: `report.pdf`. */
   name?: string;
+  /** marks all up to here as worth keeping in the provider's prompt cache. None: no mark. */
   cache?: "short" | "long";
 }
 
 /** A sound recording. */
 export interface Audio {
   type: "audio";
-  /** base64 */
+  /** the recording, base64. */
   data: string;
-  /** audio/wav, audio/mpeg */
+  /** its type: `audio/wav`, `audio/mpeg`. */
   mimeType: string;
+  /** marks all up to here as worth keeping in the provider's prompt cache. None: no mark. */
   cache?: "short" | "long";
 }
 
 /** A model's reasoning, with the provider's signature if it sent one. */
 export interface Thinking {
   type: "thinking";
+  /** the text of the reasoning. */
   thinking: string;
-  /** the provider's; without it, the provider refuses the block in later requests */
+  /** the provider's signature. Without it the provider does not take the block back. */
   signature?: string;
-  /** no readable text, only the signature */
+  /** True: there is no text to read, only the signature. */
   redacted?: boolean;
 }
 
 /** A tool call of the model. */
 export interface ToolCall {
   type: "toolCall";
-  /** made by the runtime, globally unique: use it as an idempotency key in other systems */
+  /** the call's id. The runtime makes it, and it is unique for ever: the idempotency key for other systems. */
   id: string;
-  /** the tool's name */
+  /** the tool's name. */
   name: string;
+  /** the arguments, by name. */
   arguments: Record<string, any>;
-  /** the model's text, if it isn't a JSON object in the value domain */
+  /** the model's own text, where it is no JSON object that every wire can carry. */
   rawArguments?: string;
-  /** the provider's id of the call */
+  /** the id that the provider gave. */
   providerId?: string;
-  /** the provider's; only the same model accepts it */
+  /** the provider's signature, of use to the same model only. */
   signature?: string;
 }
 
 /** A provider's own block, such as a web search. It is sent back unchanged. Other providers get a note instead. */
 export interface Opaque {
   type: "opaque";
-  /** as in the `ModelDescriptor`: the API that `raw` belongs to */
+  /** the API that `raw` belongs to, as in the `ModelDescriptor`. */
   api: string;
-  /** the provider's own type of the block */
+  /** the provider's own type of the block. */
   kind: string;
-  /** the provider's block, as JSON text */
+  /** the provider's block, as JSON text. */
   raw: string;
 }
 
 /** Amounts of money, in the currency of the model's prices. In a model descriptor: prices per million tokens. */
 export interface Cost {
+  /** for input tokens that no cache was used for. */
   input: number;
+  /** for output tokens. */
   output: number;
+  /** for input tokens read from the provider's cache. */
   cacheRead: number;
+  /** for input tokens written to the provider's cache. */
   cacheWrite: number;
+  /** the sum of the four; 0 in prices. */
   total: number;
 }
 
 /** Tokens of one model call, or of a run so far. `total_tokens` is the sum of the four. */
 export interface Usage {
-  /** without tokens read from, or written to, the provider's cache */
+  /** input tokens, without those read from or written to the provider's cache. */
   input: number;
+  /** output tokens. */
   output: number;
+  /** input tokens read from the provider's cache. */
   cacheRead: number;
+  /** input tokens written to the provider's cache. */
   cacheWrite: number;
+  /** the sum of the four. */
   totalTokens: number;
+  /** what the tokens cost, by the model descriptor's prices. */
   cost: Cost;
-  /** the part of `output` that is the model's reasoning, if the provider reports it */
+  /** how many of the `output` tokens are the model's reasoning, where the provider says so. */
   reasoning?: number;
-  /** the cost that the provider reports, in its currency; None: not reported */
+  /** the charge that the provider states, in its currency. None: it states none. */
   providerCost?: number;
 }
 
 /** A message from a person. */
 export interface UserMessage {
   role: "user";
+  /** text, or content blocks. */
   content: string | UserBlock[];
-  /** ms */
+  /** when it was written, in milliseconds since the epoch. */
   timestamp: number;
+  /** marks all up to here as worth keeping in the provider's prompt cache. None: no mark. */
   cache?: "short" | "long";
 }
 
 /** A complete message from the model, and how it ended. */
 export interface AssistantMessage {
   role: "assistant";
+  /** content blocks, in the model's order. */
   content: AssistantBlock[];
-  /** as in the `ModelDescriptor` of the call, like `provider` and `model` */
+  /** the API that the model was asked by, as in the `ModelDescriptor`. */
   api: string;
+  /** the provider, as in the `ModelDescriptor`. */
   provider: string;
-  /** the model's id */
+  /** the model's id, as in the `ModelDescriptor`. */
   model: string;
-  /** of this model call, including all attempts */
+  /** tokens and cost of this model call, with all its attempts. */
   usage: Usage;
+  /** why the message ended. */
   stopReason: "stop" | "length" | "toolUse" | "error" | "aborted";
-  /** only if the call failed: for a person */
+  /** of a model call that failed: what happened, for a person. */
   errorMessage?: string;
-  /** only if the call failed */
+  /** of a model call that failed: `transient`: the same call may succeed later; `terminal`: it will fail again. */
   errorKind?: "transient" | "terminal";
-  /** the provider's id of the response, for its support */
+  /** the provider's id of the response, for its support. */
   responseId?: string;
-  /** ms */
+  /** when it ended, in milliseconds since the epoch. */
   timestamp: number;
+  /** marks all up to here as worth keeping in the provider's prompt cache. None: no mark. */
   cache?: "short" | "long";
 }
 
 /** The result of a tool call. */
 export interface ToolResultMessage {
   role: "toolResult";
+  /** the tool call's id. */
   toolCallId: string;
+  /** the tool's name. */
   toolName: string;
-  /** for the model */
+  /** the result, for the model. */
   content: UserBlock[];
-  /** the tool failed, or never executed */
+  /** True: the tool failed, or never executed. */
   isError: boolean;
-  /** for programs; the model sees only `content` */
+  /** the result, for programs. The model does not see it. */
   details?: any;
-  /** ms */
+  /** when it was made, in milliseconds since the epoch. */
   timestamp: number;
+  /** marks all up to here as worth keeping in the provider's prompt cache. None: no mark. */
   cache?: "short" | "long";
-  /** the edited arguments, used in place of the model's; None: not edited */
+  /** the arguments that the decider edited and the tool executed with. None: the model's own. */
   arguments?: Record<string, any>;
 }
 
@@ -602,92 +629,107 @@ export interface Snapshot {
 /** The run began. */
 export interface TimelineInput {
   kind: "input";
-  /** ms since the epoch */
+  /** when, in milliseconds since the epoch. */
   at: number;
-  /** number of input messages, including history */
+  /** how many messages the caller passed in, history included. */
   messages: number;
-  /** the first words of the last user message */
+  /** the first words of the last user message. */
   text: string;
 }
 
 /** A tool call of a model's message. */
 export interface TimelineCall {
+  /** the tool call's id. */
   toolCallId: string;
+  /** the tool's name. */
   toolName: string;
 }
 
 /** The model answered. */
 export interface TimelineMessage {
   kind: "message";
-  /** ms since the epoch */
+  /** when, in milliseconds since the epoch. */
   at: number;
-  /** the model's id */
+  /** the model's id. */
   model: string;
+  /** why the message ended. */
   stopReason: string;
+  /** tokens and cost of this model call. */
   usage: Usage;
-  /** the first words */
+  /** the message's first words. */
   text: string;
+  /** its tool calls. */
   calls: TimelineCall[];
 }
 
 /** A gated call was settled. */
 export interface TimelineDecision {
   kind: "decision";
-  /** ms since the epoch */
+  /** when, in milliseconds since the epoch. */
   at: number;
+  /** the tool call's id. */
   toolCallId: string;
+  /** the tool's name. */
   toolName: string;
+  /** how the call was settled. */
   outcome: "decided" | "declined" | "expired" | "aborted";
-  /** the principal that decided or declined; None: unknown */
+  /** name of the principal that decided or declined, where that is known. */
   by?: string;
+  /** the decision. */
   decision?: any;
-  /** why it was declined, expired or aborted */
+  /** why it was declined, expired or aborted. */
   reason?: string;
-  /** the edited arguments, executed in place of the model's */
+  /** the decider's arguments, executed in place of the model's. */
   arguments?: Record<string, any>;
 }
 
 /** A tool call has its result. */
 export interface TimelineResult {
   kind: "result";
-  /** ms since the epoch */
+  /** when, in milliseconds since the epoch. */
   at: number;
+  /** the tool call's id. */
   toolCallId: string;
+  /** the tool's name. */
   toolName: string;
+  /** True: the tool failed, or never executed. */
   isError: boolean;
-  /** the first words */
+  /** the result's first words. */
   text: string;
-  /** the principal that executed or declined the call; None: unknown */
+  /** name of the client that executed the call, or of the principal that declined it, where that is known. */
   by?: string;
-  /** the call was offered to clients, and then declined */
+  /** True: the call was taken back from the clients that it was offered to. */
   declined?: boolean;
 }
 
 /** The run has ended. */
 export interface TimelineEnd {
   kind: "end";
-  /** ms since the epoch */
+  /** when, in milliseconds since the epoch. */
   at: number;
+  /** the status that the run ended in. */
   status: "running" | "paused" | "completed" | "failed" | "aborted";
+  /** why it ended. */
   reason: string;
-  /** the run's total */
+  /** tokens and cost of the whole run. */
   usage: Usage;
-  /** only of a failed run */
+  /** the error of a failed run. */
   error?: ErrorInfo;
-  /** the principal that aborted the run; None: unknown */
+  /** name of the principal that aborted it, where that is known. */
   by?: string;
 }
 
 /** The limits of one run, each as tight as its agent's or tighter. None: the agent's limit. */
 export interface RunLimits {
+  /** model calls. */
   maxTurns?: number;
-  /** in the currency of the model's prices */
+  /** cost, in the currency of the model's prices. */
   maxCost?: number;
-  /** sum of all model calls, including cached tokens */
+  /** tokens of all model calls together, cached ones included. */
   maxTokens?: number;
-  /** how long a pause may last before the run is aborted */
+  /** seconds that the run may wait, from each pause on. */
   parkedTtlS?: number;
-  /** may differ from the agent's: neither choice exceeds the limits */
+  /** as in `Limits`. Either value may be chosen, because it allows no more than the limits do. */
   onLimit?: "fail" | "answer";
 }
 
@@ -705,128 +747,143 @@ export interface RpcDiscover {
 
 /** run.start: start a run. Safe to retry with a `run_id`: the same agent and input give the same run again. */
 export interface RunStart {
-  /** the agent's name */
+  /** the agent's name. */
   agent: string;
-  /** text: one user message */
+  /** text, which becomes one user message, or messages. */
   input: string | Message[];
-  /** None: the server makes an id */
+  /** the new run's id, chosen by the caller. None: the server makes one. */
   runId?: string;
-  /** kept with the run, and part of its snapshots */
+  /** the caller's own data. Snapshots have it. */
   metadata?: Record<string, any>;
-  /** continue the transcript of this run */
+  /** the id of a run whose transcript this run goes on from. */
   after?: string;
-  /** for this run only; as tight as the agent's limits, or tighter */
+  /** limits of this run alone, each as tight as its agent's or tighter. */
   limits?: RunLimits;
 }
 
 /** run.subscribe: watch a run. The stream begins with a snapshot, or with the events after `after`. */
 export interface RunSubscribe {
+  /** the run's id. */
   runId: string;
-  /** the last `seq` that the client has; 0: none */
+  /** the last `seq` that the client has; 0: none. None: a snapshot comes first. */
   after?: number;
 }
 
 /** run.unsubscribe: stop watching a run. */
 export interface RunUnsubscribe {
+  /** the run's id. */
   runId: string;
 }
 
 /** run.resume: decide a gated call. */
 export interface RunResume {
+  /** the run's id. */
   runId: string;
-  /** required; null is valid if the schema allows it */
+  /** the decision. Required: null counts as a decision where the schema allows it. */
   decision: any;
-  /** may be left out while the run has had exactly one gated call */
+  /** the gated call's id. It may be left out while the run has had exactly one gated call. */
   toolCallId?: string;
-  /** of the arguments that were shown; required with `arguments` */
+  /** the digest of the arguments that the decider saw. Required with `arguments`. */
   digest?: string;
-  /** edited arguments, if the tool allows it; executed in place of the model's */
+  /** edited arguments, executed in place of the model's, where the tool allows that. */
   arguments?: Record<string, any>;
 }
 
 /** run.decline: decline a gated call, whatever its schema, or a call that is offered to clients. */
 export interface RunDecline {
+  /** the run's id. */
   runId: string;
-  /** as in run.resume */
+  /** the call's id. It may be left out while the run has had exactly one gated call. */
   toolCallId?: string;
-  /** for the model */
+  /** why, for the model. */
   reason?: string;
 }
 
 /** run.claim: claim a client-side call before executing it. */
 export interface RunClaim {
+  /** the run's id. */
   runId: string;
+  /** the tool call's id. */
   toolCallId: string;
-  /** A random, secret id of one client. It should survive a reload of the page. With it, a repeated claim returns the same token. Without it, each claim has a new token, and a claim whose reply is lost can't be repeated. */
+  /** a random id of one client, kept secret: the client keeps it over a reload, and no two clients share it. A client that claims its call again gets the same token. None: each claim has a token of its own, which is lost if the reply is lost. */
   claimant?: string;
 }
 
 /** run.unclaim: give back a claimed call that was not executed. It is offered to all clients again. */
 export interface RunUnclaim {
+  /** the run's id. */
   runId: string;
+  /** the tool call's id. */
   toolCallId: string;
-  /** from run.claim */
+  /** the token that `run.claim` gave. */
   claimToken: string;
 }
 
 /** run.result: report the result of a claimed call. */
 export interface RunResult {
+  /** the run's id. */
   runId: string;
+  /** the tool call's id. */
   toolCallId: string;
-  /** from run.claim */
+  /** the token that `run.claim` gave. */
   claimToken: string;
-  /** content blocks, or any value */
+  /** content blocks, or any value. */
   result: any;
-  /** the call failed, and the result says why */
+  /** True: the call failed, and the result says why. */
   isError?: boolean;
 }
 
 /** run.abort: abort the run. The reply comes when the run has ended. */
 export interface RunAbort {
+  /** the run's id. */
   runId: string;
-  /** becomes the `reason` of `agent_end` */
+  /** why. It becomes the `reason` of the run's end. */
   reason?: string;
 }
 
 /** run.get: read a page of the run's current state. Read page after page, until one has no `next`. */
 export interface RunGet {
+  /** the run's id. */
   runId: string;
-  /** number of messages to skip */
+  /** how many messages to skip: those before the page's first one. */
   from?: number;
 }
 
 /** run.timeline: read a page of the run's history, one entry a step, oldest first. */
 export interface RunTimeline {
+  /** the run's id. */
   runId: string;
-  /** number of entries to skip */
+  /** how many entries to skip: those before the page's first one. */
   from?: number;
 }
 
 /** run.list: read a page of runs, newest first. */
 export interface RunList {
-  /** only runs with this status */
+  /** only runs in this status. */
   status?: "running" | "paused" | "completed" | "failed" | "aborted";
-  /** only runs of the agent with this name */
+  /** only runs of the agent with this name. */
   agent?: string;
-  /** only runs that wait for a decision */
+  /** True: only runs that wait for a decision. */
   waiting?: boolean;
+  /** runs a page, at most. */
   limit?: number;
-  /** the `after` of the last page */
+  /** the `after` of the page before. None: the first page. */
   after?: string;
 }
 
 /** run.delete: delete the run. Idempotent. */
 export interface RunDelete {
+  /** the run's id. */
   runId: string;
 }
 
 /** runs.watch: get a notification of every change in the list of runs, from now on. */
 export interface RunsWatch {
-  /** only runs that have this status, or have just left it */
+  /** only runs that are in this status, or leave it. */
   status?: "running" | "paused" | "completed" | "failed" | "aborted";
-  /** only runs of the agent with this name */
+  /** only runs of the agent with this name. */
   agent?: string;
-  /** only runs that wait for a decision, or have just stopped waiting */
+  /** True: only runs that wait for a decision, or no longer do. */
   waiting?: boolean;
 }
 
@@ -836,199 +893,227 @@ export interface Empty {
 
 /** The result of server.info. */
 export interface ServerDescription {
+  /** the server's name. */
   name: string;
-  /** of adjourn */
+  /** the version of adjourn. */
   version: string;
-  /** the WebSocket subprotocols that the server speaks */
+  /** the WebSocket subprotocols that it speaks. */
   protocol: string[];
-  /** name: maximum */
+  /** its limits, by name. */
   limits: Record<string, any>;
 }
 
 /** A tool, described for clients that decide its calls or execute them. */
 export interface ToolInfo {
+  /** the tool's name. */
   name: string;
+  /** what it does. */
   description: string;
-  /** JSON Schema of the arguments */
+  /** JSON Schema of the arguments. */
   parameters: Record<string, any>;
-  /** JSON Schema of the decision: the tool is gated */
+  /** JSON Schema of the decision. None: the tool is not gated. */
   decision?: Record<string, any>;
-  /** where its calls execute */
+  /** where it executes: `server`, or `client`: in a client that claims the call. */
   runs: "server" | "client";
-  /** the decision is {approved, reason?} */
+  /** True: the decision is `{approved, reason?}`. */
   approval?: boolean;
-  /** which arguments a decision may change */
+  /** the arguments that a decision may change, by name. True: all; False: none. */
   editable?: boolean | string[];
 }
 
 /** An agent that can be started. */
 export interface AgentInfo {
+  /** the agent's name. */
   name: string;
+  /** what it does, for people. */
   description: string;
-  /** the model's id */
+  /** the model's id. */
   model: string;
+  /** its tools. */
   tools: ToolInfo[];
 }
 
 /** The result of agents.list. */
 export interface AgentList {
+  /** the agents. */
   agents: AgentInfo[];
 }
 
 /** The result of rpc.discover: all methods, as in https://spec.open-rpc.org. */
 export interface OpenRPCDocument {
-  /** version of the OpenRPC specification */
+  /** the version of that specification. */
   openrpc: string;
-  /** title, version of adjourn */
+  /** title, and version of adjourn. */
   info: Record<string, any>;
+  /** the methods. */
   methods: Record<string, any>[];
-  /** schemas and errors, by name */
+  /** schemas and errors, by name. */
   components: Record<string, any>;
+  /** the notifications, each with the schema of its params. */
   "x-notifications"?: Record<string, any>[];
 }
 
 /** The result of run.start. The caller is subscribed: the events after `seq` follow. */
 export interface Started {
+  /** the run's id. */
   runId: string;
-  /** 0: all events follow, even if the first one has a large `seq` */
+  /** the caller gets the events after this one. 0: all events. */
   seq: number;
 }
 
 /** The result of run.subscribe and run.unsubscribe: the run's current position. */
 export interface Position {
+  /** the run's id. */
   runId: string;
+  /** the run's status. */
   status: "running" | "paused" | "completed" | "failed" | "aborted";
-  /** of the last event so far */
+  /** the number of the run's last event so far. */
   seq: number;
-  /** why the run can't go on in this server, for people */
+  /** why the run can't go on in this server, for people. None: it can. */
   stranded?: string;
 }
 
 /** The result of run.resume and run.decline: the decision is saved and valid. */
 export interface Settled {
+  /** the run's id. */
   runId: string;
+  /** the tool call's id. */
   toolCallId: string;
-  /** of the last event so far */
+  /** the number of the run's last event so far. */
   seq: number;
 }
 
 /** The result of run.claim. */
 export interface Claimed {
-  /** to be sent with run.result */
+  /** the token that must come with the result. */
   claimToken: string;
-  /** ms since the epoch: when the claim expires; None: when the run ends */
+  /** when the claim expires, in milliseconds since the epoch. None: with the run. */
   dueAt?: number;
 }
 
 /** The result of run.result and run.unclaim: the change is saved. */
 export interface ResultTaken {
-  /** of the last event so far */
+  /** the number of the run's last event so far. */
   seq: number;
 }
 
 /** The result of run.abort: how the run ended. */
 export interface Aborted {
+  /** the run's id. */
   runId: string;
+  /** the status that the run ended in. */
   status: "running" | "paused" | "completed" | "failed" | "aborted";
-  /** of the last event, agent_end */
+  /** the number of the run's last event, `agent_end`. */
   seq: number;
-  /** ids of tool calls that did not stop in time */
+  /** ids of the tool calls that did not stop in time. */
   abandoned: string[];
 }
 
 /** A waiting call, in a list of runs. */
 export interface WaitingCall {
+  /** the tool call's id. */
   toolCallId: string;
+  /** the tool's name. */
   toolName: string;
-  /** waits for a decision, or for a client that executes it */
+  /** what it waits for: a `decision`, or a `client` that executes it. */
   kind: "decision" | "client";
-  /** ms since the epoch */
+  /** when it began to wait, in milliseconds since the epoch. */
   since?: number;
-  /** ms since the epoch: when the wait or the claim expires; None: when the run ends */
+  /** when the wait, or the claim, expires, in milliseconds since the epoch. None: with the run. */
   dueAt?: number;
 }
 
 /** A run in a list. Also the params of run.changed, where `deleted` may be set. */
 export interface RunSummary {
+  /** the run's id. */
   runId: string;
+  /** the agent's name. */
   agent: string;
+  /** the run's status. */
   status: "running" | "paused" | "completed" | "failed" | "aborted";
-  /** ms since the epoch */
+  /** when the run began, in milliseconds since the epoch. */
   createdAt: number;
-  /** ms since the epoch */
+  /** when it was last saved, in milliseconds since the epoch. */
   updatedAt: number;
-  /** of the last saved event */
+  /** the number of the last event that is saved. */
   seq: number;
-  /** first words of the last user message, one line of at most 100 characters */
+  /** the first words of the last user message, in one line of at most 100 characters. */
   title?: string;
-  /** calls that wait for a decision or a client */
+  /** how many calls wait for a decision or a client. */
   pending: number;
-  /** the first pending calls, at most MAX_LISTED_CALLS */
+  /** the first of these calls, at most 16. */
   calls?: WaitingCall[];
-  /** ms since the epoch: start of the longest wait for a decision */
+  /** since when a call has waited for a decision, in milliseconds since the epoch. None: no call waits. */
   waitingSince?: number;
-  /** ms since the epoch: when the first wait or claim expires */
+  /** when the first of these waits expires, in milliseconds since the epoch. */
   dueAt?: number;
-  /** ms since the epoch: when a paused run is aborted, an ended one deleted; None: never */
+  /** when a paused run is aborted, or an ended one deleted, in milliseconds since the epoch. None: never. */
   expiresAt?: number;
-  /** the principal that started the run; None: unknown */
+  /** name of the principal that started the run, where that is known. */
   startedBy?: string;
-  /** the server has not loaded the code that the run needs */
+  /** True: the code that the run needs is not loaded. */
   stranded: boolean;
-  /** the run was deleted */
+  /** True: the run is deleted, or no longer matches the list. */
   deleted?: boolean;
 }
 
 /** The result of run.list. */
 export interface RunPage {
+  /** the runs. */
   runs: RunSummary[];
-  /** cursor of the next page; absent: this is the last */
+  /** the cursor of the next page. None: this is the last page. */
   after?: string;
 }
 
 /** The result of run.get, and the params of run.snapshot: the state after event `seq`, or a part of a long state. The parts of a run.snapshot come one after another, without other notifications of that run between them. A client joins their `messages`, `pending` and `tools` until a part has no `next`. The first part has all other fields. The pages of run.get may differ in `seq`. A client joins their `messages`, which only grow, and takes all other fields from the last page. */
 export interface RunSnapshot {
+  /** the run's id. */
   runId: string;
+  /** the number of the last event that the snapshot includes. */
   seq: number;
+  /** the state of the run. */
   snapshot: Snapshot;
-  /** number of messages before this part */
+  /** how many messages come before the first one here. */
   from?: number;
-  /** `from` of the next part or page; absent: this is the last */
+  /** the `from` of the next part or page. None: this is the last one. */
   next?: number;
-  /** only in run.get: why the run can't go on in this server, for people */
+  /** of `run.get`: why the run can't go on in this server, for people. None: it can. */
   stranded?: string;
 }
 
 /** The result of run.timeline: a page of entries. Later entries are added, and existing ones never change. */
 export interface Timeline {
+  /** the run's id. */
   runId: string;
+  /** the entries, oldest first. */
   entries: (TimelineInput | TimelineMessage | TimelineDecision | TimelineResult | TimelineEnd)[];
-  /** number of entries before this page */
+  /** how many entries come before the first one here. */
   from: number;
-  /** `from` of the next page; absent: this is the last */
+  /** the `from` of the next page. None: this is the last page. */
   next?: number;
 }
 
 /** JSON-RPC's error member. */
 export interface ErrorObject {
-  /** JSON-RPC's own code, or one of `errors` */
+  /** JSON-RPC's own code, or one of adjourn's. */
   code: number;
-  /** for a person */
+  /** what happened, for a person. */
   message: string;
-  /** for a program: `type`, and the error's other fields */
+  /** for a program: `type`, and what an error of that type carries. */
   data?: Record<string, any>;
 }
 
 /** The params of run.unsubscribed: the server has ended a subscription. The run itself goes on. */
 export interface RunUnsubscribed {
+  /** the run's id. */
   runId: string;
-  /** why */
+  /** why. */
   error: ErrorObject;
 }
 
 /** The params of runs.unwatched: the server has ended `runs.watch`. Watch again, and read the list of runs again. */
 export interface RunsUnwatched {
-  /** why */
+  /** why. */
   error: ErrorObject;
 }
 
