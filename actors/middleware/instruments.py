@@ -29,6 +29,9 @@ class Instruments:
         self.first_chunk = seconds(
             "gen_ai.client.inference.time_to_first_chunk", "How long a model call took until its answer began."
         )
+        self.output_chunk = seconds(
+            "gen_ai.client.inference.time_per_output_chunk", "How long each chunk after the first took to come."
+        )
         self.tool = seconds("gen_ai.execute_tool.duration", "How long the execution of a tool took.")
         self.agent = seconds(
             "gen_ai.invoke_agent.duration", "How long a stretch of a run took, from start or resume on.", RUN_BUCKETS

@@ -137,3 +137,14 @@ class Middleware:
         After an error it still gets later events; watchers are told of its first error only, until the run leaves
         memory.
         """
+
+    def on_activation(self, run_id: str, agent: str, metadata: dict[str, Any]) -> None:
+        """Sees that a run comes into memory: when it begins, after a restart, or when it was passivated. Must not wait.
+
+        Only middleware that has an `on_event` of its own is called. An error is logged, and changes nothing.
+
+        Args:
+            run_id: the run's id.
+            agent: the agent's name.
+            metadata: the run's metadata, a copy.
+        """

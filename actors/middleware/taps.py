@@ -1,9 +1,11 @@
 """Passes a run's published events to its middleware; the run never waits for this."""
 
 from collections.abc import Sequence
+from copy import deepcopy
 
 from ...protocol import codec
 from ...protocol.events import Envelope, Event, MessageUpdate, MiddlewareError
+from ...protocol.record import Head
 from ..core.faults import foreign_error
 from .chain import around, error_info, logger, name_of
 from .interface import Middleware
@@ -31,6 +33,15 @@ class Taps:
                 except BaseException as raised:  # noqa: ASYNC103  # it is not awaited
                     self._note(place, raised, envelope)
 
+    def activate(self, head: Head) -> None:
+        """Tells the middleware that the run has come into memory."""
+        for tap in self._taps:
+            try:
+                tap.on_activation(head.id, head.agent, deepcopy(head.metadata))
+            except BaseException as raised:  # noqa: ASYNC103  # it is not awaited
+                where = f"middleware {name_of(tap)}, when run {head.id} came into memory"
+                error_info(foreign_error(raised, where, logger), where)  # logs it
+
     def _note(self, place: int, raised: BaseException, envelope: Envelope) -> None:
         name = name_of(self._taps[place])
         where = f"middleware {name}, at event {envelope.seq} of run {self._run_id}"
@@ -47,7 +58,11 @@ def _own(envelope: Envelope) -> Envelope:
     return codec.from_json(codec.to_json(envelope), Envelope)
 
 
-def taps_of(middleware: Sequence[Middleware], run_id: str) -> Taps | None:
-    """Returns the taps of one run; None if there are none."""
+def taps_of(middleware: Sequence[Middleware], head: Head) -> Taps | None:
+    """Returns the taps of a run that has come into memory; None if there are none."""
     taps = around(middleware, "on_event") if middleware else []
-    return Taps(taps, run_id) if taps else None
+    if not taps:
+        return None
+    found = Taps(taps, head.id)
+    found.activate(head)
+    return found

@@ -7,6 +7,7 @@ from collections import OrderedDict
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 import trio
 
@@ -14,6 +15,7 @@ try:
     from opentelemetry import metrics, trace
     from opentelemetry.context import Context
     from opentelemetry.trace import Link, NonRecordingSpan, Span, SpanContext, SpanKind, Status, StatusCode
+    from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
     from opentelemetry.util.types import AttributeValue
 except ImportError as error:
     raise ImportError("OpenTelemetry is an extra: pip install 'adjourn[otel]'") from error
@@ -25,6 +27,7 @@ from ...protocol.events import (
     AgentStart,
     Envelope,
     MessageStart,
+    MessageUpdate,
     ToolDecisionResolved,
 )
 from ...protocol.messages import Usage
@@ -36,6 +39,7 @@ from .interface import CallModel, CallTool, Middleware, ModelOutcome, ToolReques
 
 __all__ = ["Telemetry"]
 
+_PROPAGATOR = TraceContextTextMapPropagator()
 MAX_RESTING = 10_000  # paused runs whose trace is kept
 
 Values = dict[str, AttributeValue]
@@ -45,8 +49,9 @@ Values = dict[str, AttributeValue]
 class _Trace:
     """The trace of a run in this process."""
 
-    caller: SpanContext  # current where the run was started; invalid if unknown
-    latest: SpanContext  # of the run's latest stretch; invalid before the first
+    caller: SpanContext  # of whoever started the run; invalid if unknown
+    latest: SpanContext = trace.INVALID_SPAN_CONTEXT  # of the run's latest stretch; invalid before the first
+    agent: str | None = None  # its name, where it is known
 
     def context(self) -> Context:
         """Returns the parent context of the run's spans: the caller's trace, or a new one."""
@@ -70,6 +75,9 @@ class _Stretch:
     usage: Usage = field(default_factory=Usage)
     asked_at: float | None = None  # when the current model call began; None once its answer has begun
     first_chunk_s: float | None = None  # seconds until the answer began, of the current or latest model call
+    kind: Values = field(default_factory=dict[str, AttributeValue])  # of the model call under way, or the latest
+    chunk: int = 0  # the time of the latest chunk's events, in ms: all events of one chunk have the same
+    chunk_at: float = 0.0  # when that chunk came
 
 
 class Telemetry(Middleware):
@@ -82,12 +90,15 @@ class Telemetry(Middleware):
     (`adjourn.decision.outcome`: decided, declined, expired or aborted) and who decided (`adjourn.decision.by`). All
     spans have the run's id as `gen_ai.conversation.id`.
 
-    A run belongs to the trace that is current when it is started. Each later stretch is linked to the previous one.
-    After a restart, or beyond 10,000 paused runs, the trace is unknown, and a new one begins.
+    A run belongs to the trace that is current where it is started. If there is none, it belongs to the trace that its
+    metadata names in `traceparent`, and `tracestate`, as W3C Trace Context writes them; an invalid `traceparent` is
+    ignored. A client sends them in the metadata of `run.start`, or as headers of `POST /runs`. They are recorded with
+    the run, so they hold after a restart too. A trace that was only current is forgotten at a restart, or beyond 10,000
+    paused runs; the next stretch then begins a new trace. Each further stretch is linked to the one before.
 
-    Metrics: `gen_ai.client.inference.duration`, `.time_to_first_chunk` and `.usage.*`, `gen_ai.execute_tool.duration`,
-    `gen_ai.invoke_agent.duration`, `.inference_calls` and `.tool_calls`, each of a stretch; and our own
-    `adjourn.decision.duration`.
+    Metrics: `gen_ai.client.inference.duration`, `.time_to_first_chunk`, `.time_per_output_chunk` and `.usage.*`,
+    `gen_ai.execute_tool.duration`, `gen_ai.invoke_agent.duration`, `.inference_calls` and `.tool_calls`, each of a
+    stretch; and our own `adjourn.decision.duration`.
     """
 
     observes = True
@@ -113,7 +124,7 @@ class Telemetry(Middleware):
             with self._span(f"chat {request.model.id}", SpanKind.CLIENT, {**kind, **asked(request)}, stretch) as span:
                 if stretch is not None:
                     stretch.model_calls += 1
-                    stretch.asked_at, stretch.first_chunk_s = begun, None
+                    stretch.asked_at, stretch.first_chunk_s, stretch.kind = begun, None, {**kind}
                 outcome = await call_next(request)
                 failed = error_type(outcome)
                 self._answer(span, stretch, outcome, kind)
@@ -163,24 +174,34 @@ class Telemetry(Middleware):
             ended: Values = measured if failed is None else {**measured, "error.type": failed}
             self._instruments.tool.record(trio.current_time() - begun, ended)
 
+    def on_activation(self, run_id: str, agent: str, metadata: dict[str, Any]) -> None:
+        """Finds the trace that the run's metadata names, unless the run's trace is known."""
+        if run_id not in self._resting:
+            self._rest(run_id, _Trace(_named_trace(metadata), agent=agent))
+
     def on_event(self, envelope: Envelope) -> None:
         """Begins and ends the spans of a run's stretches and waits."""
         event, run_id = envelope.event, envelope.run_id
         match event:
             case AgentStart():
                 caller = trace.get_current_span().get_span_context()
-                self._begin(run_id, _Trace(caller, trace.INVALID_SPAN_CONTEXT), event.agent)
+                if not caller.is_valid:
+                    caller = _named_trace(event.metadata)
+                self._begin(run_id, _Trace(caller, agent=event.agent))
             case AgentResume():
                 left = self._stretches.pop(run_id, None)  # of a crashed actor
                 if left is not None:
                     left.span.end()
-                self._begin(run_id, self._trace_of(run_id) if left is None else left.trace, left and left.agent)
+                self._begin(run_id, self._trace_of(run_id) if left is None else left.trace)
             case AgentPaused() | AgentEnd():
                 self._end(run_id, event)
             case MessageStart():
                 stretch = self._stretches.get(run_id)
                 if stretch is not None and stretch.asked_at is not None:
                     stretch.first_chunk_s, stretch.asked_at = trio.current_time() - stretch.asked_at, None
+                    stretch.chunk, stretch.chunk_at = envelope.time, trio.current_time()
+            case MessageUpdate():
+                self._time_chunk(run_id, envelope.time)
             case ToolDecisionResolved():
                 self._tell_wait(run_id, event, envelope.time)
             case _:
@@ -190,11 +211,24 @@ class Telemetry(Middleware):
         """Returns the run's trace; one without caller and stretch if it is unknown."""
         if run_id in self._stretches:
             return self._stretches[run_id].trace
-        unknown = _Trace(trace.INVALID_SPAN_CONTEXT, trace.INVALID_SPAN_CONTEXT)
-        return self._resting.get(run_id, unknown)
+        return self._resting.get(run_id, _Trace(trace.INVALID_SPAN_CONTEXT))
 
-    def _begin(self, run_id: str, belongs: _Trace, agent: str | None) -> None:
+    def _rest(self, run_id: str, belongs: _Trace) -> None:
+        self._resting[run_id] = belongs
+        if len(self._resting) > MAX_RESTING:
+            self._resting.popitem(last=False)
+
+    def _time_chunk(self, run_id: str, time: int) -> None:
+        """A chunk is all that came in the same millisecond. The first one is `time_to_first_chunk`'s."""
+        stretch = self._stretches.get(run_id)
+        if stretch is not None and time > stretch.chunk:
+            now = trio.current_time()
+            self._instruments.output_chunk.record(now - stretch.chunk_at, stretch.kind)
+            stretch.chunk, stretch.chunk_at = time, now
+
+    def _begin(self, run_id: str, belongs: _Trace) -> None:
         self._resting.pop(run_id, None)
+        agent = belongs.agent
         attributes: Values = {"gen_ai.operation.name": "invoke_agent", "gen_ai.conversation.id": run_id}
         name = "invoke_agent"
         if agent is not None:
@@ -213,9 +247,7 @@ class Telemetry(Middleware):
         if stretch.agent is not None:
             measured["gen_ai.agent.name"] = stretch.agent
         if isinstance(event, AgentPaused):
-            self._resting[run_id] = stretch.trace
-            if len(self._resting) > MAX_RESTING:
-                self._resting.popitem(last=False)
+            self._rest(run_id, stretch.trace)
         elif event.error is not None:
             _fail(stretch.span, event.reason, event.error.message)
             measured["error.type"] = event.reason
@@ -248,7 +280,7 @@ class Telemetry(Middleware):
         """Returns a call's stretch. Sets the stretch's agent name, which events after a restart don't have."""
         stretch = self._stretches.get(request.run_id)
         if stretch is not None and stretch.agent is None:
-            stretch.agent = request.agent
+            stretch.agent = stretch.trace.agent = request.agent
             stretch.span.update_name(f"invoke_agent {request.agent}")
             stretch.span.set_attribute("gen_ai.agent.name", request.agent)
         return stretch
@@ -264,6 +296,12 @@ class Telemetry(Middleware):
             except BaseException as error:
                 _fail(span, _kind_of(error), None)
                 raise
+
+
+def _named_trace(metadata: dict[str, Any]) -> SpanContext:
+    """The context that a run's metadata names, by W3C Trace Context; invalid where it names none."""
+    named = {name: text for name in ("traceparent", "tracestate") if isinstance(text := metadata.get(name), str)}
+    return trace.get_current_span(_PROPAGATOR.extract(named, Context())).get_span_context()
 
 
 def _kind_of(error: BaseException) -> str:

@@ -84,7 +84,7 @@ class RunState:
         self._lock = FairLock()  # held from a step until its transition is adopted
         self.doubt: Transition | None = None  # the transition whose save has an unknown outcome
         self.dependencies = None if agent is None or agent.deps is None else Dependencies(agent.deps, head)
-        self.taps: Taps | None = None if agent is None else taps_of(agent.middleware, head.id)
+        self.taps: Taps | None = None if agent is None else taps_of(agent.middleware, head)
 
     @property
     def is_changing(self) -> bool:

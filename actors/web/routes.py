@@ -39,6 +39,7 @@ from .openapi import Accepted, openapi_document
 from .operations import OPERATIONS, Operation, method_of
 from .received import JSON_TYPE, has_already, last_event_id, read_body, wants_json
 from .stream import RunResponse
+from .trace_headers import with_trace
 
 __all__ = ["Handler", "Metrics", "Routes"]
 
@@ -119,6 +120,7 @@ class Routes:
         last_event_id(request)  # to refuse a malformed one
         if isinstance(params, RunResume):
             return await self._stream_resumed(request, params)
+        params = with_trace(params, request.headers)
         procedures = self._procedures(request)
         allowed = await procedures.guard.check(method_of(RunStart), params)
         log = await procedures.start(cast(RunStart, allowed))

@@ -67,6 +67,13 @@ async def test_an_invalid_decision_is_told_with_paths_and_consumes_nothing() -> 
         assert names(parsed(await client.post("/runs/r/resume", json={"decision": YES})))[-1] == "agent_end"
 
 
+async def test_the_trace_of_a_start_is_recorded_with_the_run() -> None:
+    trace = {"traceparent": "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", "tracestate": "vendor=1"}
+    async with serving(scripted(says("done"))) as (_, client):
+        [begun, *_] = parsed(await client.post("/runs", json={"input": "hello", "user": "ann"}, headers=trace))
+        assert begun["event"]["metadata"] == {"user": "ann", **trace}
+
+
 async def test_the_same_start_again_is_the_same_run_and_another_is_refused() -> None:
     async with serving(scripted(REFUND, says("done"))) as (_, client):
         first = await start(client)

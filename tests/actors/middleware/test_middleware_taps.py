@@ -178,3 +178,26 @@ async def test_the_next_process_sees_only_what_it_publishes_itself() -> None:
     assert str(second.seen[0].event.__struct_config__.tag) == "agent_resume"
     assert isinstance(second.seen[-1].event, AgentEnd)
     assert {each.run_id for each in (*first.seen, *second.seen)} == {"r1"}
+
+
+async def test_a_tap_sees_each_time_that_a_run_comes_into_memory(caplog: pytest.LogCaptureFixture) -> None:
+    class Woken(Tap):
+        def __init__(self) -> None:
+            super().__init__()
+            self.woken: list[object] = []
+
+        def on_activation(self, run_id: str, agent: str, metadata: dict[str, Any]) -> None:
+            self.woken.append((run_id, agent, dict(metadata)))
+            metadata.clear()
+            raise OSError("the secret of the tap")
+
+    tap, store = Woken(), MemoryStore()
+    agent = guarded(agent_of(calls(("refund", {})), "done", tools=[Ledger().gated()]), tap)
+    async with open_test_system(agent, store=store) as system:
+        await parked(await system.start(agent, "go", run_id="r1", metadata={"user": "ann"}))
+    async with open_test_system(agent, store=store) as system:
+        await system.resume("r1", YES)
+        assert (await system.run("r1").wait_ended()).metadata == {"user": "ann"}
+    assert tap.woken == [("r1", agent.name, {"user": "ann"})] * 2
+    assert "in middleware Woken, when run r1 came into memory" in caplog.text
+    assert told(tap.seen) == []

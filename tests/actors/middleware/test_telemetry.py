@@ -221,6 +221,55 @@ async def test_a_run_belongs_to_the_trace_of_whoever_starts_it(collected: Collec
     assert [span.parent.span_id for span in tops] == [context.span_id] * 3
 
 
+TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
+CALLER = "00f067aa0ba902b7"
+
+
+async def test_a_run_belongs_to_the_trace_that_its_metadata_names_also_after_a_restart(collected: Collected) -> None:
+    metadata = {"traceparent": f"00-{TRACE}-{CALLER}-01", "tracestate": "vendor=1"}
+    store, anew = MemoryStore(), Collected()
+    async with open_test_system(agent(collected, calls(("pay", {"amount": 5}))), store=store) as system:
+        run = await system.start("payer", "Pay 5", metadata=metadata)
+        await run.wait()
+    async with open_test_system(agent(anew, "Done"), store=store) as system:
+        await system.resume(run.id, True)
+        await system.run(run.id).wait()
+    spans = [*collected.spans, *anew.spans]
+    assert {f"{span.context.trace_id:032x}" for span in spans} == {TRACE}
+    tops = [span for span in spans if span.name.startswith(("invoke_agent", "await_decision"))]
+    assert [f"{span.parent.span_id:016x}" for span in tops] == [CALLER] * 3
+    assert [span.context.trace_state.get("vendor") for span in tops] == ["1"] * 3
+    assert {span.name for span in tops} == {"invoke_agent payer", "await_decision pay"}
+
+
+@pytest.mark.parametrize("named", ["", "rubbish", f"00-{'0' * 32}-{CALLER}-01", f"ff-{TRACE}-{CALLER}-01", 7, None])
+async def test_an_invalid_traceparent_is_ignored(collected: Collected, named: object) -> None:
+    async with open_test_system(agent(collected, "Done")) as system:
+        await (await system.start("payer", "Pay 5", metadata={"traceparent": named, "tracestate": "a=1"})).wait()
+    assert collected.span("invoke_agent payer").parent is None
+
+
+async def test_the_current_trace_goes_before_the_one_in_the_metadata(collected: Collected) -> None:
+    async with open_test_system(agent(collected, "Done")) as system:
+        with collected.tracers.get_tracer("web").start_as_current_span("POST /pay") as caller:
+            run = await system.start("payer", "Pay 5", metadata={"traceparent": f"00-{TRACE}-{CALLER}-01"})
+        await run.wait()
+    assert collected.span("invoke_agent payer").parent.span_id == caller.get_span_context().span_id
+
+
+async def test_each_chunk_after_the_first_is_timed(collected: Collected, autojump_clock: MockClock) -> None:
+    model = ScriptedModel(["Hello there, how are you?"], delay_s=2, deltas_per_chunk=1)
+    async with open_test_system(Agent(name="payer", model=model, middleware=[collected.telemetry])) as system:
+        await (await system.start("payer", "Hi")).wait()
+    name = "gen_ai.client.inference.time_per_output_chunk"
+    [(attributes, total)] = collected.points(name)
+    [(ended, whole)] = collected.points("gen_ai.client.inference.duration")
+    assert total == whole - 2 - 2  # without the first chunk, and without the last, which ends the message
+    assert total > 2
+    assert attributes == {key: value for key, value in ended.items() if key != "gen_ai.response.model"}
+    assert collected.buckets(name) == [0.01 * 2**n for n in range(14)]
+
+
 async def test_a_wait_says_how_long_by_whom_and_how_it_ended(collected: Collected, autojump_clock: MockClock) -> None:
     async with open_test_system(agent(collected, calls(("pay", {"amount": 5})), "Done")) as system:
         run = await system.start("payer", "Pay 5")
