@@ -29,6 +29,7 @@ app = typer.Typer(help="List the runs of a gateway, decide their calls, stop the
 
 RunId = Annotated[str, typer.Argument(metavar="RUN", help="The run's id, or a unique prefix of it.")]
 Call = Annotated[str | None, typer.Option(help="The tool call's id. Needed if several calls wait.")]
+ClaimToken = Annotated[str, typer.Option(help="Token that `runs claim` printed.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON lines, as the gateway sends them.")]
 
 
@@ -195,10 +196,29 @@ def claim(run: RunId, call: Call = None, url: Url = DEFAULT_URL, token: Token = 
 
 
 @app.command()
+def unclaim(
+    run: RunId,
+    claim_token: ClaimToken,
+    call: Call = None,
+    url: Url = DEFAULT_URL,
+    token: Token = None,
+) -> None:
+    """Give a call that you have claimed back, not executed: any client can claim it again."""
+
+    async def body(client: Client) -> None:
+        run_id = await find_run(client, run)
+        call_id = await waiting_client_call(client, run_id, call)
+        await client.unclaim(run_id, call_id, claim_token)
+        typer.echo(f"given back: {call_id}")
+
+    at_gateway(url, token, body)
+
+
+@app.command()
 def result(
     run: RunId,
     value: Annotated[str, typer.Argument(metavar="RESULT", help="The result as JSON: content blocks, or any value.")],
-    claim_token: Annotated[str, typer.Option(help="Token that `runs claim` printed.")],
+    claim_token: ClaimToken,
     call: Call = None,
     is_error: Annotated[bool, typer.Option("--error", help="The call failed; the result says why.")] = False,
     url: Url = DEFAULT_URL,

@@ -98,7 +98,10 @@ async def test_a_script_reads_json_shortens_ids_and_executes_a_call_for_a_client
         [run] = [json.loads(line) for line in (await server.adjourn("runs", "list", "--json")).splitlines()]
         assert (run["status"], run["calls"][0]["toolName"]) == ("paused", "time_zone")
         short = run["runId"][:6]
+        unused = (await server.adjourn("runs", "claim", short)).strip()
+        assert "given back" in await server.adjourn("runs", "unclaim", short, "--claim-token", unused)
         token = (await server.adjourn("runs", "claim", short)).strip()
+        assert token != unused
         await server.adjourn("runs", "result", short, '"CET"', "--claim-token", token)
         events = [json.loads(line) for line in (await server.adjourn("runs", "watch", short, "--json")).splitlines()]
         assert {event["runId"] for event in events} == {run["runId"]}
