@@ -22,8 +22,9 @@ from .asking import ask
 from .commands import Command, Unknown, help_lines, read
 from .dialogue import AT_REST, Dialogue
 from .exits import FAILED, REFUSED, WAITING
-from .keyboard import Keyboard, open_keyboard
+from .keyboard import Keyboard, Lines, open_keyboard
 from .listing import show_runs
+from .pager import paged
 from .prompt import Question
 from .quiet import Screens
 from .reaching import command, find_run
@@ -96,6 +97,7 @@ class _Conversation:
         self.connection_changed = connection_notes(self._note)
         self.exit_code = 0  # of the first thing that went wrong
         self._left = False
+        self._is_paging = False  # a pager has the terminal
         self._held: deque[str] = deque()  # entries that came while a run waited; taken after the run's end
 
     def _note(self, text: str) -> None:
@@ -145,6 +147,8 @@ class _Conversation:
 
     async def _watch_interrupts(self, interrupts: AsyncIterator[int], nursery: trio.Nursery) -> None:
         async for _ in interrupts:
+            if self._is_paging:
+                continue  # the pager has got the Ctrl-C too, and it is the pager's
             if not self._chat.is_under_way or self._dialogue.is_aborting:
                 self.leave()
             elif self._dialogue.to_ask:
@@ -255,7 +259,27 @@ class _Conversation:
             self._screen.line("(nothing has been said yet)", "yellow")
         else:
             found = await self._client.get(self._chat.run_id)
-            RunView(self._screen, asks=True).snapshot(found.snapshot, found.stranded)
+            if self._may_page():
+                await self._page(found)
+            else:
+                RunView(self._screen, asks=True).snapshot(found.snapshot, found.stranded)
+
+    def _may_page(self) -> bool:
+        """Whether a pager gets the terminal for itself: no run is under way that writes, and no thread reads lines."""
+        is_at_rest = not self._chat.is_under_way and not self._screens.are_quiet
+        return is_at_rest and self._keyboard.interactive and not isinstance(self._keyboard, Lines)
+
+    async def _page(self, found: RunSnapshot) -> None:
+        def show() -> None:
+            with paged() as screen:
+                RunView(screen, asks=True).snapshot(found.snapshot, found.stranded)
+                screen.end_line()
+
+        self._is_paging = True
+        try:
+            await trio.to_thread.run_sync(show)
+        finally:
+            self._is_paging = False
 
     def _begin_anew(self) -> None:
         """Begins a new conversation with the same agent."""

@@ -46,6 +46,20 @@ async def test_a_message_is_edited_pasted_whole_and_typed_ahead(tmp_path: Path) 
 
 
 @pytest.mark.slow
+async def test_a_long_conversation_is_shown_again_by_the_pager(tmp_path: Path) -> None:
+    async with serving(tmp_path) as server:
+        async with on_terminal("chat", server.url, PAGER="sed s/^/PAGED:/") as (process, keys, screen):
+            await screen.until("you> ")
+            await keys.type_all(f"{PASTE}{'line' + chr(10) * 60}end{PASTE_END}\r")
+            await screen.until(r"I can tell (.*\n)*.*you> ")
+            keys.type("/show\r")
+            await screen.until(r"PAGED:you> line(.*\n)*PAGED:support> (.*\n)*you> ")
+            keys.type("\x04")
+            with trio.fail_after(PATIENCE_S):
+                assert await process.wait() == 0
+
+
+@pytest.mark.slow
 async def test_ctrl_c_at_a_decision_and_then_again_leaves_the_run_for_the_inbox(tmp_path: Path) -> None:
     async with serving(tmp_path) as server:
         async with on_terminal("chat", server.url) as (process, keys, screen):
