@@ -44,7 +44,11 @@ DESCRIPTOR = ModelDescriptor(id="scripted", api="scripted", provider="testing", 
 
 @dataclass(frozen=True, slots=True)
 class Hanging:
-    """A response that streams `message`, and then hangs."""
+    """A response that streams `message`, and then hangs.
+
+    Attributes:
+        message: what is streamed before the model hangs.
+    """
 
     message: AssistantMessage
 
@@ -81,6 +85,12 @@ class ScriptedModel:
 
     It waits `delay_s` seconds before each chunk of `deltas_per_chunk` events. When no response is left, the model call
     fails with a message that says so.
+
+    Args:
+        responses: what the model answers, one response a call.
+        delay_s: seconds before each chunk.
+        deltas_per_chunk: events a chunk.
+        descriptor: the model that this one passes for.
     """
 
     def __init__(
@@ -224,7 +234,11 @@ def sse_response(*data: str, chunk_bytes: int | None = None) -> list[bytes]:
 
 @dataclass(slots=True)
 class Updates:
-    """Collects what a tool passes to `update` in a test."""
+    """Collects what a tool passes to `update` in a test.
+
+    Attributes:
+        seen: the values so far, oldest first.
+    """
 
     seen: list[Any] = field(default_factory=list[Any])
 

@@ -25,7 +25,8 @@ class Limits(Wire, frozen=True, metaclass=NamesOptions):
         max_input_bytes: bytes of a run's input, as JSON.
         max_cost: a run that has cost this much makes no further model call; the call that reaches it is finished.
             In the currency of the model's prices, which must be known.
-        max_tokens: the same for the tokens of all model calls together, cached ones included.
+        max_tokens: the same for the tokens of all model calls together, cached ones included. With either of the two,
+            an answer without any reported usage ends the run too, because its use can't be counted.
         parked_ttl_s: seconds that a run may wait, from each pause on; then it is aborted.
         retention_s: seconds that an ended run is kept. 0: it is deleted at the end. None: it is kept for ever.
         on_limit: what happens when turns, cost or tokens are nearly used up. `fail`: the run goes on until they
@@ -38,8 +39,6 @@ class Limits(Wire, frozen=True, metaclass=NamesOptions):
     max_concurrent_tools: int = shown(8)
     max_result_bytes: int = shown(Bounds().max_result_bytes)
     max_input_bytes: int = shown(Bounds().max_input_bytes)
-    # A run that has reached one of these makes no further model call. The call that reaches it may finish.
-    # With max_cost or max_tokens, an answer without any reported usage ends the run too: its use can't be counted.
     max_cost: float | None = None
     max_tokens: int | None = None
     parked_ttl_s: float | None = shown(30 * 24 * 3600.0)

@@ -60,6 +60,9 @@ class PartialMessage:
 
     While a call's arguments stream, its block has `arguments` {} and the text so far in `raw_arguments`. When the call
     ends, the text is parsed. If it isn't a JSON object, `raw_arguments` stays. Empty text means no arguments.
+
+    Args:
+        message: the message so far.
     """
 
     __slots__ = ("_blocks", "_message")

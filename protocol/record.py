@@ -357,6 +357,9 @@ class History:
     """Holds what the state machine and the model need from the journal. `extend` adds new entries.
 
     The tool results of a turn enter `messages` together, in the order of the calls, once the turn's last result exists.
+
+    Args:
+        entries: the journal so far, oldest first.
     """
 
     __slots__ = (

@@ -138,6 +138,9 @@ class Transcript:
 
     `agent`, `status`, `turn`, `messages`, `usage`, `reason`, `error`, `metadata`, `by` and `expires_at` are as in
     `Snapshot`, and always up to date. For the other fields, call `snapshot()`.
+
+    Args:
+        snapshot: where the fold begins. None: before the first event.
     """
 
     __slots__ = (

@@ -19,10 +19,16 @@ __all__ = ["Acquired", "Page", "Store", "StoreClaims"]
 
 @dataclass(frozen=True, slots=True)
 class Acquired:
-    """The result of `Store.acquire`."""
+    """The result of `Store.acquire`.
 
-    epoch: int  # the new owner's epoch, greater than all earlier ones
-    is_clean: bool  # the last owner called `release`, or the store had no owner yet; False if the store can't know
+    Attributes:
+        epoch: the new owner's epoch, greater than all before.
+        is_clean: True: the last owner called `release`, or there never was one. False also where the store can't
+            know.
+    """
+
+    epoch: int
+    is_clean: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,19 +37,29 @@ class Page:
 
     A page may have fewer heads than its limit, although more pages follow. It is empty only if no run is left, or if
     none of its heads can be read.
+
+    Attributes:
+        heads: the heads.
+        after: the cursor of the next page, opaque. None: this is the last page.
     """
 
     heads: tuple[Head, ...]
-    after: str | None  # opaque cursor; None: this is the last page
+    after: str | None
 
 
 @dataclass(frozen=True, slots=True)
 class StoreClaims:
-    """A store's promises beyond the contract within one process. `check_store` tests those that are made."""
+    """A store's promises beyond the contract within one process. `check_store` tests those that are made.
 
-    durable: bool  # saved data survives when the process is killed
-    fenced: bool  # saves and deletes with an older epoch are refused, also across processes
-    exclusive: bool  # a second process can't open the store
+    Attributes:
+        durable: what was saved is there after the process was killed.
+        fenced: a save or delete with an older epoch is refused, also across processes.
+        exclusive: a second process can't open the store.
+    """
+
+    durable: bool
+    fenced: bool
+    exclusive: bool
 
 
 class Store(Protocol):

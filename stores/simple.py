@@ -50,6 +50,9 @@ class SimpleStore:
     A backend can't keep the mark of an orderly stop, so the first owner in a process always gets `is_clean` False.
     After any restart, a run whose tool was executing is therefore charged with one crash. Otherwise a run that kills
     its process at each start would never be stopped.
+
+    Args:
+        backend: where records are loaded from and saved to.
     """
 
     claims = StoreClaims(durable=False, fenced=False, exclusive=False)

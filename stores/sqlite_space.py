@@ -21,10 +21,15 @@ _INCREMENTAL = 2
 
 @dataclass(frozen=True, slots=True)
 class Compacted:
-    """The result of compacting a store."""
+    """The result of compacting a store.
 
-    before: int  # bytes of the file
-    after: int  # bytes of the file
+    Attributes:
+        before: bytes of the file before.
+        after: bytes of the file after.
+    """
+
+    before: int
+    after: int
 
 
 def give_back(connection: sqlite3.Connection) -> bool:

@@ -65,6 +65,19 @@ class Chat:
     - `on_error(error)` when `error` is set, in the task that sets it.
 
     An error in a callback ends the method that follows the run, not the run.
+
+    Args:
+        client: the client that the chat talks through.
+        agent: the agent's name.
+        messages: what was said before.
+        metadata: metadata of each new run.
+        limits: limits of each new run, which only tighten the agent's.
+        on_message: called with each new complete message, except the user's own.
+        on_finish: called with the snapshot when a run ends.
+        on_decision_pending: called once with each call that waits for a decision.
+        on_tool_call: called once with each call that executes or is offered to clients.
+        on_error: called with the error when `error` is set, in the task that sets it.
+        on_event: called with each event envelope or snapshot.
     """
 
     def __init__(

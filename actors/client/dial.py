@@ -26,11 +26,17 @@ __all__ = ["FAULTS", "Backoff", "End", "Settings", "end_of", "open_socket"]
 
 @dataclass(frozen=True, slots=True)
 class Backoff:
-    """The wait before the next attempt to connect: exponential, times a random factor of 0.5 to 1."""
+    """The wait before the next attempt to connect: exponential, times a random factor of 0.5 to 1.
+
+    Attributes:
+        first_s: seconds before the second attempt, at most; doubled for each further one.
+        maximum_s: seconds before any attempt, at most.
+        attempts: failed attempts in a row before the client gives up. None: it never gives up.
+    """
 
     first_s: float = 0.2
     maximum_s: float = 15.0
-    attempts: int | None = None  # failed attempts in a row before giving up; None: never give up
+    attempts: int | None = None
 
     def delay_s(self, attempt: int) -> float:
         """Seconds to wait after failed attempt number `attempt`, counted from 0."""

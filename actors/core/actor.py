@@ -24,11 +24,15 @@ logger = logging.getLogger("adjourn.actors")
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """How an actor ended, after its last restart."""
+    """How an actor ended, after its last restart.
+
+    Attributes:
+        how: `normal`: it returned by itself. `shutdown`: it returned after it was asked to stop. `cancelled`: it
+            did not return in time after it was asked. `crashed`: it raised `error`.
+        error: what it raised. None: nothing.
+    """
 
     how: Literal["normal", "crashed", "shutdown", "cancelled"]
-    """`normal`: it returned by itself. `shutdown`: it returned after it was asked to stop. `cancelled`: it did not
-    return in time after it was asked. `crashed`: it raised `error`."""
     error: BaseException | None = None
 
     def __str__(self) -> str:
@@ -37,7 +41,13 @@ class Ended:
 
 @dataclass(frozen=True, slots=True)
 class ActorStatistics:
-    """An actor's state at one moment."""
+    """An actor's state at one moment.
+
+    Attributes:
+        is_alive: whether the actor has not ended.
+        restarts: how often it was restarted.
+        mailbox: its mailbox.
+    """
 
     is_alive: bool
     restarts: int

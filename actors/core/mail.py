@@ -18,6 +18,9 @@ class Mail(ABC, Generic[M]):
     """A message as its actor receives it: `body`, and methods to answer an `ask` once.
 
     The answer is dropped if the message came by `tell`, or its asker was cancelled.
+
+    Args:
+        body: the message.
     """
 
     __slots__ = ("body",)

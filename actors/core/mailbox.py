@@ -20,20 +20,23 @@ __all__ = ["Mailbox", "MailboxStatistics"]
 
 @dataclass(frozen=True, slots=True)
 class MailboxStatistics:
-    """A mailbox's state at one moment."""
+    """A mailbox's state at one moment.
+
+    Attributes:
+        capacity: messages that fit, without reserved room.
+        reserved: further messages that fit, only for `put_reserved_nowait`.
+        waiting_mail: messages not received yet.
+        waiting_senders: senders waiting for room.
+        unanswered: received messages whose askers still wait.
+        delivered: messages received so far, over all restarts.
+    """
 
     capacity: int
-    """Messages that fit, without reserved room."""
     reserved: int
-    """Further messages that fit, only for `put_reserved_nowait`."""
     waiting_mail: int
-    """Messages not received yet."""
     waiting_senders: int
-    """Senders waiting for room."""
     unanswered: int
-    """Received messages whose askers still wait."""
     delivered: int
-    """Messages received so far, over all restarts."""
 
 
 _Channel: TypeAlias = "tuple[trio.MemorySendChannel[Post[M]], trio.MemoryReceiveChannel[Post[M]]]"
@@ -45,6 +48,10 @@ class Mailbox(Generic[M]):
     Senders get room in the order in which they came. `async for mail in mailbox` ends once the actor was asked to stop
     and has received all mail. The actor may receive further mail before it answers one; if the actor crashes or ends,
     every waiting asker gets an error.
+
+    Args:
+        capacity: messages that the mailbox holds.
+        reserved: further messages that it holds, only for `put_reserved_nowait`.
     """
 
     # Two memory channels, each opened when first needed. `_channel` holds both ordinary mail and completions; `_room`

@@ -27,23 +27,27 @@ logger = logging.getLogger("adjourn.actors")
 
 
 class ChildSpec(msgspec.Struct, Generic[M], frozen=True):
-    """What to run as a child, and what to do when it ends."""
+    """What to run as a child, and what to do when it ends.
+
+    Attributes:
+        name: the child's name, unique among the supervisor's living children.
+        start: the actor: called with the mailbox, at each start.
+        restart: `permanent`: the child is restarted after any end; `transient`: only after a crash; `temporary`:
+            never.
+        shutdown_s: seconds that the child gets to stop when asked, before it is cancelled.
+        capacity: messages that its mailbox holds.
+        reserved: further messages that its mailbox holds, for completions of the child's own effects.
+        cancel: cancels, for good, a child that shields itself: the child must then end soon. May be called before
+            its first step. None: the supervisor shields the child and cancels it.
+    """
 
     name: str
-    """Unique among the supervisor's living children."""
     start: Callable[[Mailbox[M]], Awaitable[None]]
-    """The actor: called with the mailbox, at each start."""
     restart: Literal["permanent", "transient", "temporary"] = "permanent"
-    """Restarted after any end; only after a crash; never."""
     shutdown_s: float = 5.0
-    """Seconds the child gets to stop when asked, before it is cancelled."""
     capacity: int = 64
-    """Messages that its mailbox holds."""
     reserved: int = 0
-    """Further messages that its mailbox holds, for completions of the child's own effects."""
     cancel: Callable[[], None] | None = None
-    """Cancels, for good, a child that shields itself: the child must then end soon. May be called before its first
-    step. None: the supervisor shields the child and cancels it."""
 
 
 class Supervisor:

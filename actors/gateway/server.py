@@ -43,7 +43,11 @@ MAX_LINGERING = 64  # refused clients that still get time to read why; beyond, a
 
 
 class Gateway(Listening):
-    """A listening gateway; its `url` begins with `ws://`."""
+    """A listening gateway; its `url` begins with `ws://`.
+
+    Attributes:
+        addresses: the addresses that it listens on.
+    """
 
     scheme = "ws"
 

@@ -19,15 +19,20 @@ class Budget(Middleware):
     attempt counts as a model call with its own usage. Outside a `Retry`, the whole call counts once, with its last
     attempt's usage.
 
+    Args:
+        max_cost: cost, in the currency of the models' prices, which must be known.
+        max_tokens: input, output and cached tokens.
+        max_turns: model calls.
+
     Raises: ValueError.
     """
 
     def __init__(
         self,
         *,
-        max_cost: float | None = None,  # in the currency of the models' prices, which must be known
-        max_tokens: int | None = None,  # input, output and cached tokens
-        max_turns: int | None = None,  # model calls
+        max_cost: float | None = None,
+        max_tokens: int | None = None,
+        max_turns: int | None = None,
     ) -> None:
         self.limits = {"maxCost": max_cost, "maxTokens": max_tokens, "maxTurns": max_turns}
         self.used: dict[str, float] = {"maxCost": 0.0, "maxTokens": 0, "maxTurns": 0}

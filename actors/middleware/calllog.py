@@ -18,6 +18,9 @@ class CallLog(Middleware):
 
     The record's message is `model_call` or `tool_call` with `key=value` pairs; its `adjourn` attribute has the same
     pairs as a dict, for handlers that write JSON. Prompts, answers, arguments and results are not logged.
+
+    Args:
+        logger: the logger, or its name.
     """
 
     observes = True

@@ -16,6 +16,10 @@ class ConcurrencyLimit(Middleware):
     `limits`: one number for every provider, or numbers by provider name (others have no limit). An abort ends the wait
     at once. Inside a `Retry`, the slot is free while the retry waits; outside, it is not.
 
+    Args:
+        limits: concurrent model calls: one number for every provider, or numbers by provider name; other providers
+            then have no limit.
+
     Raises: ValueError.
     """
 

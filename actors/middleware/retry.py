@@ -21,17 +21,25 @@ class Retry(Middleware):
 
     A failure after watchers have seen a part of the message is final, unless `restart`: then the message starts anew.
 
+    Args:
+        attempts: attempts per call, including the first.
+        deadline_s: seconds from the start of the first attempt to the start of the last.
+        wait_initial_s: seconds before the second attempt; doubled each time.
+        wait_max_s: seconds that a wait takes at most, unless the provider asks for a longer one.
+        jitter_s: seconds that are randomly added to a wait, at most.
+        restart: True: a message that failed after watchers have seen a part of it starts anew.
+
     Raises: ValueError.
     """
 
     def __init__(
         self,
         *,
-        attempts: int = 5,  # per call, including the first
-        deadline_s: float = 120.0,  # from the start of the first attempt to the start of the last
-        wait_initial_s: float = 0.5,  # before the second attempt; doubles each time
-        wait_max_s: float = 30.0,  # limit of a wait that the provider did not ask for
-        jitter_s: float = 1.0,  # maximum random addition to a wait
+        attempts: int = 5,
+        deadline_s: float = 120.0,
+        wait_initial_s: float = 0.5,
+        wait_max_s: float = 30.0,
+        jitter_s: float = 1.0,
         restart: bool = False,
     ) -> None:
         if attempts < 1:

@@ -99,6 +99,10 @@ class Telemetry(Middleware):
     Metrics: `gen_ai.client.inference.duration`, `.time_to_first_chunk`, `.time_per_output_chunk` and `.usage.*`,
     `gen_ai.execute_tool.duration`, `gen_ai.invoke_agent.duration`, `.inference_calls` and `.tool_calls`, each of a
     stretch; and our own `adjourn.decision.duration`.
+
+    Args:
+        tracer_provider: where spans go. None: the global provider.
+        meter_provider: where metrics go. None: the global provider.
     """
 
     observes = True

@@ -66,6 +66,8 @@ class HTTPModel:
     model's own, this model's key and headers are not sent.
 
     Args:
+        descriptor: the model.
+        provider: the provider that serves it.
         key: None: the key of the provider or of the environment.
         on_request: gets each request before it is sent, without keys, and may return another request to send. Its
             exceptions fail the run.

@@ -7,13 +7,17 @@ __all__ = ["SystemStatistics"]
 
 @dataclass(frozen=True, slots=True)
 class SystemStatistics:
-    """What a system held at one moment."""
+    """What a system held at one moment.
+
+    Attributes:
+        active_runs: runs in memory: under way, or parked for less than `passivate_after_s`.
+        kept_logs: event logs of runs that are not in memory: they are watched, or the run has ended a short while
+            ago.
+        held_bytes: bytes that all of these take in memory, about.
+        budget_bytes: bytes that they may take before what is at rest leaves.
+    """
 
     active_runs: int
-    """Runs in memory: running, or parked for less than `passivate_after_s`."""
     kept_logs: int
-    """Event logs of runs that are not in memory: the run is watched, or ended a short while ago."""
     held_bytes: int
-    """About how many bytes of memory these runs and all logs take."""
     budget_bytes: int
-    """`memory_budget_bytes`: above it, parked runs and unwatched logs leave memory."""

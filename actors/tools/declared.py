@@ -12,17 +12,29 @@ __all__ = ["Tool"]
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Tool:
-    """A declared tool. Make one with `tool`, `make_tool` or `client_tool`; calling it calls the function."""
+    """A declared tool. Make one with `tool`, `make_tool` or `client_tool`; calling it calls the function.
+
+    Attributes:
+        spec: the tool as runs record it.
+        function: the function. None: clients execute the tool.
+        bind: makes a call without arguments from the model's arguments and the context.
+        threaded: True: the function blocks, and runs in a worker thread.
+        decode_decision: makes the function's `decision` from plain data.
+        decision_when: says whether a call needs a decision. Ask it by `gate_of` only. None: each call does.
+        timeout_s: seconds that an execution may take. None: no bound.
+        deps: the type of dependencies that the tool asks for. None: it takes none.
+        loop: the loop that the function is written for. None: trio's.
+    """
 
     spec: ToolSpec
-    function: Callable[..., Any] | None  # None: clients execute it
-    bind: Callable[[dict[str, Any], ToolContext[Any]], Callable[[], Any]]  # binds plain arguments to the function
-    threaded: bool  # the function blocks: it runs in a worker thread
+    function: Callable[..., Any] | None
+    bind: Callable[[dict[str, Any], ToolContext[Any]], Callable[[], Any]]
+    threaded: bool
     decode_decision: Callable[[Any], Any]
-    decision_when: Callable[[dict[str, Any]], Any] | None = None  # call it by `gate_of` only; None: all calls alike
+    decision_when: Callable[[dict[str, Any]], Any] | None = None
     timeout_s: float | None = None
-    deps: Any = None  # the type of dependencies that the tool needs; None: needs none
-    loop: Literal["asyncio"] | None = None  # the loop that the function is written for; None: trio's
+    deps: Any = None
+    loop: Literal["asyncio"] | None = None
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Calls the function directly, as if it had not been declared a tool."""

@@ -27,10 +27,16 @@ _log = logging.getLogger("adjourn.tools")
 
 
 class ToolOutcome(NamedTuple):
-    """The outcome of a call."""
+    """The outcome of a call.
 
-    content: tuple[UserBlock, ...]  # for the model
-    details: Any  # for programs; plain data
+    Attributes:
+        content: the result, for the model.
+        details: the result, for programs; plain data.
+        is_error: True: the tool failed, or never executed.
+    """
+
+    content: tuple[UserBlock, ...]
+    details: Any
     is_error: bool
 
     @property

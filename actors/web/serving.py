@@ -39,7 +39,11 @@ logger = logging.getLogger("adjourn.web")
 
 
 class WebServer(Listening):
-    """A listening HTTP server; its `url` begins with `http://`."""
+    """A listening HTTP server; its `url` begins with `http://`.
+
+    Attributes:
+        addresses: the addresses that it listens on.
+    """
 
     scheme = "http"
 

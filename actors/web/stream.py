@@ -33,6 +33,9 @@ class RunResponse(Response):
     unless `abort_on_disconnect` is set: then the run and its current model call are aborted.
 
     Args:
+        status_code: the HTTP status.
+        headers: headers, beside those that server-sent events need; the caller's win.
+        stall_s: seconds that the connection may accept no bytes.
         run: must exist; otherwise the response starts and then breaks off.
         after: seq of the last event that the reader has, as in `Run.events`; None starts with a snapshot.
         until_rest: whether to end when the run parks, not only when it ends.

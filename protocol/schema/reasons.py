@@ -16,10 +16,15 @@ _ANY = MAX_INT  # choices
 
 
 class SchemaError(msgspec.Struct, frozen=True):
-    """One thing wrong with a value."""
+    """One thing wrong with a value.
 
-    path: str  # JSON pointer to the part of the value that is wrong; "" is the whole
-    message: str  # what was expected there
+    Attributes:
+        path: JSON pointer to the part of the value that is wrong. Empty: the whole value.
+        message: what was expected there.
+    """
+
+    path: str
+    message: str
 
 
 def explain(error: Any, base: str = "") -> Iterator[SchemaError]:

@@ -33,11 +33,17 @@ PATIENCE_S = 300  # until a clause gives up a hanging store: far above what any 
 
 @dataclass(frozen=True)
 class Clause:
-    """One promise of the contract."""
+    """One promise of the contract.
+
+    Attributes:
+        name: the clause's name.
+        promise: the test: called with what opens an empty store.
+        needs: the claims (fields of StoreClaims) without which the clause does not apply.
+    """
 
     name: str
     promise: Callable[[Opener], Awaitable[None]]
-    needs: tuple[str, ...]  # the claims (fields of StoreClaims) without which the clause does not apply
+    needs: tuple[str, ...]
 
     async def check(self, opener: Opener) -> None:
         """Checks that the store keeps the promise. `opener` opens an empty store.
