@@ -52,26 +52,15 @@ class Chat:
     raises nothing: `status` is `failed`, and `error` says why. If a run no longer exists (RunNotFound), its messages
     stay as history.
 
-    `metadata` and `limits` are those of each run that `send` starts; `limits` only tighten the agent's.
-
     Callbacks may be sync or async, and may use the chat. They are called one at a time, in the order of the events,
-    each after the chat has changed:
-
-    - `on_event(item)` for each event envelope or snapshot,
-    - `on_message(message)` for each new complete message, except the user's own,
-    - `on_decision_pending(call)` once for each call that waits for a decision,
-    - `on_tool_call(view)` once for each call that executes or is offered to clients,
-    - `on_finish(snapshot)` when a run ends,
-    - `on_error(error)` when `error` is set, in the task that sets it.
-
-    An error in a callback ends the method that follows the run, not the run.
+    each after the chat has changed. An error in a callback ends the method that follows the run, not the run.
 
     Args:
         client: the client that the chat talks through.
         agent: the agent's name.
         messages: what was said before.
-        metadata: metadata of each new run.
-        limits: limits of each new run, which only tighten the agent's.
+        metadata: metadata of each run that `send` starts.
+        limits: limits of each run that `send` starts. They only tighten the agent's.
         on_message: called with each new complete message, except the user's own.
         on_finish: called with the snapshot when a run ends.
         on_decision_pending: called once with each call that waits for a decision.
