@@ -119,10 +119,10 @@ def _said_by(outer: _Object, depth: int) -> tuple[str, tuple[str, ...]]:
         known = ("invalid_request_error",) if code in _MINIMAX_TERMINAL else ()
         return one_line(f"{base.get('status_msg') or 'error'} ({code})"), known
     errors = outer.get("error") or outer.get("errors")
-    inner = _object(cast("list[Any]", errors)[0] if isinstance(errors, list) and errors else errors)
+    inner = _object(cast(Any, errors)[0] if isinstance(errors, list) and errors else errors)
     said = inner or outer
     fields: tuple[Any, ...] = (
-        *(said.get("message"), said.get("msg"), inner.get("error"), errors),
+        *(said.get("message"), said.get("msg"), inner.get("error"), cast(Any, errors)),
         *(outer.get("message"), outer.get("detail"), outer.get("msg")),
     )
     words, codes = "", tuple(_codes(said, outer))
