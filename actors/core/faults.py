@@ -47,7 +47,11 @@ def foreign_error(
         return bare_error(error)
     if len(ours) < sum(1 for _ in _leaves(error)):
         log.error("%s raised beside what ended it", where, exc_info=error)
-    raise min(ours, key=_precedence) from None
+    first = min(ours, key=_precedence)
+    try:
+        raise first from None
+    finally:
+        del error, ours, first  # its traceback has this frame: together they would be a cycle, left to the collector
 
 
 @overload

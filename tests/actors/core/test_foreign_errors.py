@@ -1,7 +1,9 @@
 """Errors of users' code become the error of one call, except real interrupts and cancellations."""
 
 import asyncio
+import gc
 import logging
+import weakref
 from collections.abc import Awaitable, Callable, Coroutine, Generator
 from typing import Any
 
@@ -187,3 +189,23 @@ def test_the_bare_error_of_a_group_is_its_only_one() -> None:
     assert bare_error(ExceptionGroup("a", [ExceptionGroup("b", [error])])) is error
     group = ExceptionGroup("a", [error, KeyError("x")])
     assert bare_error(group) is group
+
+
+def test_an_interrupt_that_passes_is_freed_without_the_collector() -> None:
+    class Interrupt(KeyboardInterrupt):
+        """Python's own takes no weak reference."""
+
+    def interrupted() -> weakref.ref[Interrupt]:
+        try:
+            raise Interrupt
+        except Interrupt as error:
+            kept = weakref.ref(error)
+            with pytest.raises(Interrupt):
+                foreign_error(error, "the code", log)
+            return kept
+
+    gc.disable()
+    try:
+        assert interrupted()() is None
+    finally:
+        gc.enable()
