@@ -106,7 +106,12 @@ class ModelCall:
         return self._counted(PartialMessage(ended).message(keep_incomplete_calls=False))
 
     def _message_so_far(self) -> AssistantMessage:
-        return msgspec.structs.replace(self.partial.message(keep_incomplete_calls=False), usage=self._usage)
+        """Returns what the latest attempt has said, without incomplete tool calls; nothing if no store can keep it."""
+        said = msgspec.structs.replace(self.partial.message(keep_incomplete_calls=False), usage=self._usage)
+        try:
+            return self._checked(said)
+        except codec.CodecError:
+            return self._opening
 
     def _counted(self, message: AssistantMessage) -> AssistantMessage:
         """Returns the message with the usage of the other attempts added.

@@ -24,8 +24,10 @@ from adjourn.protocol.events import (
     ToolcallStart,
     UsageSoFar,
 )
-from adjourn.protocol.messages import AssistantMessage, ModelDescriptor, Usage
+from adjourn.protocol.messages import AssistantMessage, Cost, ModelDescriptor, Usage
+from adjourn.protocol.record import InputEntry, SpecEntry
 
+NO_NUMBER = Usage(input=1, cost=Cost(total=float("nan")))
 LOCATE = client_tool("locate", "Where?", {"type": "object"})
 
 
@@ -105,6 +107,29 @@ async def test_abort_in_mid_stream_removes_incomplete_calls_and_answers_complete
         assert text_of(message) == "I will"
         assert len(message.calls) == len(results(snapshot)) == 1
     assert ledger.begun == []
+
+
+@pytest.mark.parametrize(
+    "unusable",
+    [TextDelta(content_index=0, delta="\ud800"), UsageSoFar(usage=NO_NUMBER)],
+    ids=["a lone surrogate", "not a number"],
+)
+async def test_abort_in_mid_stream_leaves_out_what_no_store_can_keep(unusable: StreamEvent) -> None:
+    class Wrong:
+        descriptor = ModelDescriptor(id="wrong")
+
+        async def stream(self, request: ModelRequest) -> AsyncGenerator[Sequence[StreamEvent], None]:
+            yield [Start(), TextStart(content_index=0), TextDelta(content_index=0, delta="so"), unusable]
+            await trio.sleep_forever()
+
+    agent = Agent(name="wrong", model=Wrong())
+    async with open_test_system(agent) as system:
+        run = await system.start(agent, "go")
+        await wait_all_tasks_blocked()
+        assert (await run.abort("enough")).status == "aborted"
+        record = await inspect(system).record(run.id)
+        assert record is not None
+        assert [type(entry) for entry in record.journal] == [SpecEntry, InputEntry]
 
 
 @pytest.mark.parametrize("text", ["", "half a"])
