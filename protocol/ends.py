@@ -13,19 +13,22 @@ from .gates import settle
 from .messages import AssistantMessage
 from .record import AbortRequest, MessageEntry
 from .step import Step
-from .transitions import Stop
+from .transitions import Effect, Stop
 
 __all__ = ["end", "end_turn", "finish_abort", "request_abort"]
 
 
-def request_abort(s: Step, request: AbortRequest) -> None:
-    """Begin to abort the run: from now on nothing starts. If nothing is under way, the run ends in this step."""
+def request_abort(s: Step, request: AbortRequest, partial: AssistantMessage | None = None) -> None:
+    """Begin to abort the run: from now on nothing starts. If nothing must be waited for, the run ends in this step.
+
+    `partial`: the unfinished answer of the model call under way; None if that call must be waited for.
+    """
     s.abort, s.over = request, True
     s.touch()
-    if s.model_call or any(call.executing for call in s.calls.values()):
-        s.effects = [Stop()]
-    else:
-        finish_abort(s, None)
+    effects: list[Effect] = [Stop()] if s.model_call or any(call.executing for call in s.calls.values()) else []
+    if not effects or (s.model_call and partial):
+        finish_abort(s, partial)
+    s.effects = effects
 
 
 def finish_abort(s: Step, partial: AssistantMessage | None) -> None:

@@ -8,7 +8,8 @@ The rules of this file:
    order of the calls.
 4. A tool call is saved as `started` before its effect begins. Only `Recover` may start it again, and only if its tool
    is idempotent.
-5. After an abort request nothing starts, and `Stopped` ends the run. Where nothing is under way, it ends at once.
+5. After an abort request nothing starts, and `Stopped` ends the run. If nothing must be waited for, the run ends in
+   the same step.
 6. Only `agent_paused` and `agent_resume` mark the changes of the derived status.
 
 This module handles the inputs of the run's own effects, of the clock and of the process. `decisions` and `claims`
@@ -208,7 +209,7 @@ def _tool_done(s: Step, given: ToolDone) -> None:
 
 def _abort(s: Step, given: Abort) -> None:
     if not s.over:
-        request_abort(s, AbortRequest(at=s.now, by=given.by, reason=given.reason))
+        request_abort(s, AbortRequest(at=s.now, by=given.by, reason=given.reason), given.partial)
     s.answer(None)
 
 

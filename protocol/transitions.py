@@ -144,6 +144,7 @@ class Abort(msgspec.Struct, frozen=True, kw_only=True):
 
     by: str | None = None
     reason: str = "aborted"
+    partial: AssistantMessage | None = None  # the model's message so far, if its call can be cancelled without waiting
 
 
 # From the clock and the process.

@@ -21,7 +21,7 @@ import trio
 from ...protocol.errors import AdjournError, StaleEpoch, StoreUnavailable, Stranded, VersionConflict
 from ...protocol.messages import Text
 from ...protocol.record import FINAL
-from ...protocol.transitions import Effect, Input, Recover, Reply, StartModel, StartTool, Stopped, Tick, ToolDone
+from ...protocol.transitions import Abort, Effect, Input, Recover, Reply, StartModel, StartTool, Stopped, Tick, ToolDone
 from ..core.actor import ActorRef
 from ..core.faults import bare_error, internal_error
 from ..core.mail import Mail
@@ -96,7 +96,17 @@ class RunActor:
         """
         if self.state.store_down:
             raise self._unavailable()
-        return await (self._change(given) if self._is_occupied else self.ref.ask(given))
+        if not self._is_occupied:
+            return await self.ref.ask(given)
+        if type(given) is Abort and self._model is not None and self._may_end_at_once:
+            given = Abort(by=given.by, reason=given.reason, partial=self._model.cut_short())
+        return await self._change(given)
+
+    @property
+    def _may_end_at_once(self) -> bool:
+        """Whether an abort may end the run without waiting for its model call. Middleware may still show events."""
+        state = self.state
+        return not (state.is_changing or state.doubt or state.agent is None or state.agent.middleware)
 
     @property
     def at_rest(self) -> bool:

@@ -90,6 +90,22 @@ def test_nothing_expires_while_a_run_is_being_stopped():
     assert d.head.next_due is None  # no sweeper comes back for it
 
 
+def test_abort_with_what_the_model_has_said_ends_the_run_at_once():
+    d = in_state("model")
+    d.feed(Abort(reason="enough", partial=said(call("look"), text="half a")))
+    assert (d.head.status, d.head.abort.reason, d.stopping) == ("aborted", "enough", True)
+    assert (d.history.messages[-2].text, len(d.results)) == ("half a", 1)
+    before = d.head
+    d.feed(Stopped(partial=said(text="more")))
+    assert d.head is before
+
+
+def test_abort_waits_for_tools_even_with_what_the_model_has_said():
+    d = in_state("tool")
+    d.feed(Abort(partial=said(text="half a")))
+    assert (d.head.status, d.stopping) == ("running", True)
+
+
 def test_abort_is_idempotent():
     d = in_state("tool")
     d.feed(Abort(reason="first"))

@@ -310,7 +310,17 @@ class Runs(RuleBasedStateMachine):
     @rule(really=PICK, crash=CRASH)
     def abort(self, really: int, crash: Crash) -> None:
         if really == 9:
-            assert isinstance(self.feed(Abort(by="ann", reason="enough"), crash), Reply) or self.run.down
+            self.give_abort(None, crash)
+
+    @precondition(lambda self: live(self) and self.run.model)
+    @rule(really=PICK, calls=CALLS, crash=CRASH)
+    def abort_in_mid_stream(self, really: int, calls: list, crash: Crash) -> None:
+        if really == 9:
+            self.give_abort(said(*calls, text="half a"), crash)
+            assert self.run.down or self.run.head.status in FINAL
+
+    def give_abort(self, partial: AssistantMessage | None, crash: Crash) -> None:
+        assert isinstance(self.feed(Abort(by="ann", reason="enough", partial=partial), crash), Reply) or self.run.down
 
     @precondition(lambda self: live(self) and self.run.stopping)
     @rule(calls=CALLS, crash=CRASH)

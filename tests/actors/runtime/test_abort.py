@@ -11,6 +11,7 @@ from runs import APPROVAL, YES, Ledger, agent_of, check_record, forever, kinds, 
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from adjourn.actors import ActorSystem, Agent, Run, RunSnapshot, ToolContext, client_tool, tool
+from adjourn.actors.middleware import CallModel, Middleware, ModelOutcome
 from adjourn.actors.models import ModelRequest, events_of
 from adjourn.actors.testing import Response, ScriptedModel, calls, hangs, inspect, open_test_system, says
 from adjourn.protocol.errors import RunEnded, RunNotFound
@@ -107,6 +108,35 @@ async def test_abort_in_mid_stream_removes_incomplete_calls_and_answers_complete
         assert text_of(message) == "I will"
         assert len(message.calls) == len(results(snapshot)) == 1
     assert ledger.begun == []
+
+
+async def test_abort_in_mid_stream_is_saved_with_the_end() -> None:
+    store = FaultyStore()
+    async with open_test_system(agent_of(hangs("half a")), store=store) as system:
+        run = await system.start("a", "go")
+        await wait_all_tasks_blocked()
+        before = store.attempts
+        await run.abort("enough")
+        assert store.attempts == before + 1
+        await check_over(system, run)
+
+
+async def test_abort_in_mid_stream_waits_for_middleware_before_the_end_is_shown() -> None:
+    class Watch(Middleware):
+        async def model_call(self, request: ModelRequest, call_next: CallModel) -> ModelOutcome:
+            try:
+                return await call_next(request)
+            finally:
+                seen.append(inspect(system).head(request.run_id).status)
+
+    seen: list[str] = []
+    agent = Agent(name="a", model=ScriptedModel([hangs("half a")]), middleware=[Watch()])
+    async with open_test_system(agent) as system:
+        run = await system.start("a", "go")
+        await wait_all_tasks_blocked()
+        await run.abort("enough")
+        assert seen == ["running"]
+        await check_over(system, run)
 
 
 @pytest.mark.parametrize(
