@@ -123,8 +123,10 @@ def resume_seq(head: Head) -> int:
 
 def _title(messages: tuple[Message, ...]) -> str | None:
     """Return the first words of the last user message, for lists of runs."""
-    said = next((message for message in reversed(messages) if isinstance(message, UserMessage)), None)
-    return None if said is None else first_words(said.text, MAX_TITLE_CHARS) or None
+    for message in reversed(messages):
+        if type(message) is UserMessage:
+            return first_words(message.text, MAX_TITLE_CHARS) or None
+    return None
 
 
 def closed(messages: tuple[Message, ...], now: int) -> tuple[Message, ...]:

@@ -306,7 +306,7 @@ class UserMessage(Wire, frozen=True, tag="user", tag_field="role"):
     @property
     def text(self) -> str:
         """The texts of its text blocks, joined."""
-        return text_of(self.blocks)
+        return self.content if isinstance(self.content, str) else text_of(self.content)
 
 
 class AssistantMessage(Wire, frozen=True, tag="assistant", tag_field="role"):
