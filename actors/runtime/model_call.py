@@ -23,7 +23,6 @@ from ...protocol.events import (
     MessageStart,
     MessageUpdate,
     Start,
-    StreamDelta,
     TextDelta,
     ThinkingDelta,
     ToolcallDelta,
@@ -51,6 +50,8 @@ CHECKPOINT_CHUNKS = 64
 MAX_SAID = 256  # events of a message that are kept before they are folded into it
 
 _TEXTS = frozenset({TextDelta, ThinkingDelta, ToolcallDelta})
+_TEXT_EVENT = EVENT + TEXT  # an event with a delta in ASCII, without its characters
+_UNUSED = Usage()
 
 
 class ShowPieces(Protocol):
@@ -68,7 +69,7 @@ class ModelCall:
         model = history.spec.model
         self._agent, self._head, self._history, self._key, self._show = agent, head, history, key, show
         self._opening = AssistantMessage(
-            content=(), api=model.api, provider=model.provider, model=model.id, timestamp=now
+            content=(), api=model.api, provider=model.provider, model=model.id, usage=_UNUSED, timestamp=now
         )
         self._attempts = 0  # counted only with middleware
         self._announced = False  # agent_retry was sent after the latest attempt
@@ -80,8 +81,8 @@ class ModelCall:
         self._failure: Failed | None = None
         self._ended: AssistantMessage | None = None  # the final message as it can be stored
         self._partial: PartialMessage | None = None
-        self._usage = Usage()  # as reported so far
-        self._said: list[StreamDelta] = []  # events that are not in `_partial` yet
+        self._usage = _UNUSED  # as reported so far
+        self._said: list[Event] = []  # published events that are not in `_partial` yet
 
     @property
     def partial(self) -> PartialMessage:
@@ -93,7 +94,8 @@ class ModelCall:
             self._partial = PartialMessage(self._opening)
         said, self._said = self._said, []
         for event in said:
-            self._partial.apply(event)
+            if type(event) is MessageUpdate:
+                self._partial.apply(event.assistant_message_event)
         return self._partial
 
     def cut_short(self) -> AssistantMessage:
@@ -179,7 +181,7 @@ class ModelCall:
             self._begun = self._shown = False
             self._final = self._failure = self._ended = self._partial = None
             self._said.clear()
-            self._usage = Usage()
+            self._usage = _UNUSED
             self._announced = False
         self._attempts += 1
         self._spent.append((await self._stream(request)).usage)
@@ -232,26 +234,28 @@ class ModelCall:
         """
         events: list[Event] = []
         sizes: list[int] = []
+        takes_text = self._begun and self._final is None
         # By exact type: a failing isinstance check takes seven times as long.
         for event in chunk:
             kind: Any = type(event)  # pyright: ignore[reportUnknownVariableType]
-            if kind in _TEXTS and self._begun and self._final is None:  # nearly all events
+            if takes_text and kind in _TEXTS:  # nearly all events
                 text = event.delta
                 if type(text) is not str or type(event.content_index) is not int:
                     raise TypeError(f"no event of a model's stream: {event!r}")  # here, as folding comes later
-                sizes.append(EVENT + (TEXT + len(text) if text.isascii() else getsizeof(text)))
-                self._said.append(event)
+                sizes.append(_TEXT_EVENT + len(text) if text.isascii() else EVENT + getsizeof(text))
                 events.append(MessageUpdate(assistant_message_event=event))
             elif kind is UsageSoFar:
                 self._usage = event.usage
             elif kind is Done:
                 self._final = event.message
+                takes_text = False
             elif kind is Failed:
+                takes_text = False
                 self._failure = event
                 self._final = msgspec.structs.replace(event.error, stop_reason=event.reason)
             elif self._final is None:
                 if not self._begun:
-                    self._begun = True
+                    self._begun = takes_text = True
                     events.append(MessageStart(message=self._opening))
                     sizes.append(EVENT + MESSAGE)
                 if kind is Start:
@@ -263,13 +267,12 @@ class ModelCall:
                     event = msgspec.structs.replace(event, id=minted, provider_id=event.id)
                 update = MessageUpdate(assistant_message_event=event)
                 sizes.append(EVENT + weigh_update(update))
-                self._said.append(event)
                 events.append(update)
-        if self._said:
-            self._shown = True
+        if events:
+            self._said += events
+            self._shown = self._shown or type(events[-1]) is MessageUpdate
             if len(self._said) >= MAX_SAID:
                 _ = self.partial
-        if events:
             await self._show(events, sizes)
 
     def _failed(self, text: str) -> AssistantMessage:
@@ -306,8 +309,8 @@ class ModelCall:
         """Returns which calls are gated, by content index, for tools with `decision_when`."""
         gates: dict[int, bool] = {}
         for index, block in enumerate(message.content):
-            tool = self._agent.tool(block.name) if isinstance(block, ToolCall) else None
-            if tool is None or tool.decision_when is None or not isinstance(block, ToolCall):
+            tool = self._agent.tool(block.name) if type(block) is ToolCall else None
+            if tool is None or tool.decision_when is None or type(block) is not ToolCall:
                 continue
             if argument_fault(self._history.tools, block) is None:
                 gates[index] = gate_of(tool, block.arguments)
