@@ -32,7 +32,7 @@ from .cursor import BELOW, Cursor
 from .item import Item
 from .memory_budget import Share
 from .ring import Ring
-from .weight import ALONE, EVENT, weigh_event, weigh_snapshot
+from .weight import ALONE, EVENT, WEIGHTS, weigh_snapshot
 
 __all__ = ["EventLog", "EventLogStatistics"]
 
@@ -166,7 +166,13 @@ class EventLog:
             sizes = []
             for event in events:
                 kind = type(event)
-                keeps, shown = (0, turn) if kind is TurnEnd and turn is not None else weigh_event(event)
+                weigh = WEIGHTS.get(kind)
+                if weigh is None:
+                    keeps = shown = 0
+                elif kind is TurnEnd and turn is not None:
+                    keeps, shown = 0, turn
+                else:
+                    keeps, shown = weigh(event)
                 sizes.append(EVENT + keeps + shown)
                 kept += keeps
                 if kind not in _NOTED:
@@ -194,7 +200,7 @@ class EventLog:
             self._drop_snapshot()
         if turning is not None:
             self._set_status(_status_after(turning))
-        if len(ring.events) > IDLE_EVENTS or ring.size > IDLE_BYTES:
+        if self.status == "paused" or len(ring.events) > MAX_EVENTS or ring.size > MAX_BYTES:
             self._evict()
         if self._cursors:
             self._wake()
@@ -435,6 +441,6 @@ def _without_void(events: list[Event]) -> list[Event]:
 
 
 def _status_after(turning: Event) -> Status:
-    if isinstance(turning, AgentEnd):
+    if type(turning) is AgentEnd:
         return turning.status
-    return "paused" if isinstance(turning, AgentPaused) else "running"
+    return "paused" if type(turning) is AgentPaused else "running"

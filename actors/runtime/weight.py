@@ -15,7 +15,6 @@ from ...protocol.events import (
     AgentEnd,
     AgentRetry,
     AgentStart,
-    Event,
     MessageEnd,
     MessageStart,
     MessageUpdate,
@@ -45,7 +44,7 @@ from ...protocol.messages import (
 )
 from ...protocol.transcript import Snapshot
 
-__all__ = ["ALONE", "EVENT", "MESSAGE", "TEXT", "EventWeight", "weigh", "weigh_event", "weigh_snapshot", "weigh_update"]
+__all__ = ["ALONE", "EVENT", "MESSAGE", "TEXT", "WEIGHTS", "EventWeight", "weigh", "weigh_snapshot", "weigh_update"]
 
 EVENT = 256  # bytes of an event without its content, with its item in the ring; also of its envelope on the wire
 MESSAGE = 700  # bytes of a message without its content, with its places in lists and dicts; also of usage on the wire
@@ -87,15 +86,6 @@ def weigh_update(event: MessageUpdate) -> int:
     if text is not None:
         return getsizeof(text)
     return CALL + (_opaque(delta.block) if type(delta) is OpaqueBlock else 0)
-
-
-def weigh_event(event: Event) -> EventWeight:
-    """Returns the weight of an event: what it adds to the run's state, and the rest."""
-    weigh_it = _WEIGHTS.get(type(event))
-    return _PLAIN if weigh_it is None else weigh_it(event)
-
-
-_PLAIN = (0, 0)
 
 
 def _messages(messages: Iterable[Message]) -> int:
@@ -257,7 +247,8 @@ def _client_pending(event: ToolClientExecutePending) -> EventWeight:
     return CALL, len(to_json(event.input))
 
 
-_WEIGHTS: dict[type, Callable[[Any], EventWeight]] = {
+# The function that weighs an event, by its type. Events of other types weigh nothing beside `EVENT`.
+WEIGHTS: dict[type, Callable[[Any], EventWeight]] = {
     MessageUpdate: _message_update,
     AgentStart: _agent_start,
     AgentEnd: _agent_end,
