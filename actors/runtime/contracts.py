@@ -117,7 +117,7 @@ def _check_call(
 
 def _turn_message(history: History, transition: Transition) -> AssistantMessage:
     """Returns the assistant message of the current turn, which this transition may have brought."""
-    new = [entry.message for entry in transition.append if isinstance(entry, MessageEntry)]
+    new = [entry.message for entry in transition.append if type(entry) is MessageEntry]
     message = new[-1] if new else history.turn_message
     assert message is not None
     return message
