@@ -204,19 +204,21 @@ class RunState:
 
         `sizes`: as in `EventLog.publish`. Raises: trio.ClosedResourceError if the run is over or has left memory.
         """
-        for at in range(0, len(events), MAX_SHOWN):
-            part = events[at : at + MAX_SHOWN]
+        if len(events) > MAX_SHOWN:
+            for at in range(0, len(events), MAX_SHOWN):
+                await self.show(events[at : at + MAX_SHOWN], sizes and sizes[at : at + MAX_SHOWN])
+            return
+        self._check_showing()
+        while not self._may_show(len(events)):
+            if not self.log.has_room:
+                await self.log.wait_room()
+            elif self._lock.locked():
+                await self._lock.acquire()
+                self._lock.release()
+            else:
+                await self.commit(Reserve(), insist=True)
             self._check_showing()
-            while not self._may_show(len(part)):
-                if not self.log.has_room:
-                    await self.log.wait_room()
-                elif self._lock.locked():
-                    await self._lock.acquire()
-                    self._lock.release()
-                else:
-                    await self.commit(Reserve(), insist=True)
-                self._check_showing()
-            self.publish(part, self.services.now(), sizes and sizes[at : at + MAX_SHOWN])
+        self.publish(events, self.services.now(), sizes)
 
     def _check_showing(self) -> None:
         if self.head.status in FINAL or self.carrier is GONE:
