@@ -49,7 +49,7 @@ in the module that raises it. Those marked "inside" are caught by the library it
     │   ├── ActorEnded           the actor accepts no more messages
     │   ├── ActorCrashed         the actor crashed before it answered
     │   ├── MailboxFull          the mailbox has no room now
-    │   ├── NameTaken            a living child of the supervisor has this name
+    │   ├── NameTaken            a living actor has this name
     │   └── RestartIntensityExceeded   children crashed too often: the supervisor gave up
     ├── ToolError                actors.tools; raised by a tool: the model reads the message
     ├── ToolCallOver             also RuntimeError; actors.tools: a tool reports progress after its call has ended

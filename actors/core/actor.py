@@ -9,7 +9,8 @@ from __future__ import annotations
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any, Generic, Literal
+from functools import partial
+from typing import Any, Generic, Literal, TypeAlias
 
 import trio
 
@@ -17,7 +18,7 @@ from .errors import ActorCrashed
 from .mail import M
 from .mailbox import Mailbox, MailboxStatistics
 
-__all__ = ["Actor", "ActorRef", "ActorStatistics", "Ended"]
+__all__ = ["Actor", "ActorRef", "ActorStatistics", "Ended", "Watcher"]
 
 logger = logging.getLogger("adjourn.actors")
 
@@ -39,6 +40,10 @@ class Ended:
         return f"{self.how}: {self.error!r}" if self.error is not None else self.how
 
 
+Watcher: TypeAlias = Callable[[Ended, bool], object]
+"""Called with how an actor ended, and whether for good: False if it is going to be restarted. Must not raise."""
+
+
 @dataclass(frozen=True, slots=True)
 class ActorStatistics:
     """An actor's state at one moment.
@@ -57,18 +62,39 @@ class ActorStatistics:
 class Life:
     """An actor's restarts and end, shared by its owner and its references."""
 
-    __slots__ = ("ended", "over", "restarts")
+    __slots__ = ("ended", "restarts", "watchers")
 
     def __init__(self) -> None:
         self.ended: Ended | None = None
-        self.over: trio.Event | None = None  # created for the first task that waits
+        self.watchers: dict[Watcher, None] | None = None  # created for the first watcher
         self.restarts = 0
 
+    def watch(self, watcher: Watcher) -> None:
+        """Calls `watcher` at each end from now on, until `unwatch`; at once if the actor has ended for good."""
+        if self.ended is not None:
+            watcher(self.ended, True)
+            return
+        if self.watchers is None:
+            self.watchers = {}
+        self.watchers[watcher] = None
+
+    def unwatch(self, watcher: Watcher) -> None:
+        """Calls `watcher` no more. Does nothing if it does not watch."""
+        if self.watchers is not None:
+            self.watchers.pop(watcher, None)
+            self.watchers = self.watchers or None
+
     def end(self, ended: Ended) -> None:
-        """Records how the actor ended, and wakes all waiters."""
+        """Records how the actor ended for good, and tells the watchers."""
         self.ended = ended
-        if self.over is not None:
-            self.over.set()
+        if self.watchers is not None:
+            self.tell(ended, is_final=True)
+            self.watchers = None
+
+    def tell(self, ended: Ended, *, is_final: bool) -> None:
+        """Tells the watchers of an end, in the order in which they came."""
+        for watcher in tuple(self.watchers or ()):
+            watcher(ended, is_final)
 
 
 class ActorRef(Generic[M]):
@@ -108,13 +134,27 @@ class ActorRef(Generic[M]):
     async def wait_ended(self) -> Ended:
         """Waits until the actor has ended for good and its task is over; returns how. Restarts do not count."""
         life = self._life
-        if life.over is None:
-            life.over = trio.Event()
-            if life.ended is not None:
-                life.over.set()
-        await life.over.wait()
+        over = trio.Event()
+
+        def watcher(_ended: Ended, is_final: bool) -> None:
+            if is_final:
+                over.set()
+
+        life.watch(watcher)
+        try:
+            await over.wait()
+        finally:
+            life.unwatch(watcher)
         assert life.ended is not None
         return life.ended
+
+    def watch(self, watcher: Watcher) -> Callable[[], None]:
+        """Calls `watcher` at each end of the actor: how it ended, and whether for good. Returns what stops this.
+
+        An actor that has ended for good already is told at once. For other code; an actor uses `open_monitors`.
+        """
+        self._life.watch(watcher)
+        return partial(self._life.unwatch, watcher)
 
     @property
     def is_alive(self) -> bool:
@@ -179,11 +219,30 @@ class Actor(Generic[M]):
             return Ended("cancelled")
         return Ended("shutdown" if self._is_stopping else "normal")
 
-    def prepare_restart(self) -> None:
-        """Prepares another start over the same mailbox."""
+    def prepare_restart(self, ended: Ended) -> None:
+        """Prepares another start over the same mailbox. Fails the askers whose mail the last start had received."""
         if self._scope is not None:
             self._scope = trio.CancelScope(shield=True)
         self._life.restarts += 1
+        text = f"actor {self.ref.name!r} was restarted before it answered ({ended})"
+        self._mailbox.fail_received(lambda: ActorCrashed(text))
+        self._life.tell(ended, is_final=False)
+
+    def pause(self) -> None:
+        """Asks the actor to end this start. The mail that is in stays for the next one, which `resume` allows."""
+        self._mailbox.pause()
+
+    def resume(self) -> None:
+        """Lets the next start receive mail again."""
+        self._mailbox.resume()
+
+    def cancel_start(self) -> None:
+        """Cancels this start only: the actor may be restarted."""
+        self._cancel_it()
+
+    def replace_start(self, start: Callable[[Mailbox[M]], Awaitable[None]]) -> None:
+        """Runs other code from the next start on."""
+        self._start = start
 
     def ask_to_stop(self) -> None:
         """Refuses new mail. The actor's loop over the mailbox ends after the mail that is already in."""
@@ -215,11 +274,12 @@ class Actor(Generic[M]):
         elif self._scope is not None:
             self._scope.cancel()
 
-    def end(self, ended: Ended) -> None:
-        """Closes the mailbox, fails waiting askers and senders, and wakes the monitors. Call it last in the actor's
-        task.
+    def end(self, ended: Ended) -> list[M]:
+        """Closes the mailbox, fails waiting askers and senders, and tells the watchers. Call it last in the actor's
+        task. Returns the messages sent by `tell` that the actor never received.
         """
         lost = self._mailbox.close(f"actor {self.ref.name!r} has ended ({ended})")
         if lost:
-            logger.warning("actor %r ended (%s) with %d messages unread", self.ref.name, ended, lost)
+            logger.warning("actor %r ended (%s) with %d messages unread", self.ref.name, ended, len(lost))
         self._life.end(ended)
+        return lost

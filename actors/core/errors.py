@@ -2,11 +2,19 @@
 
 from ...protocol.errors import ProgramError
 
-__all__ = ["ActorCrashed", "ActorEnded", "ActorError", "MailboxFull", "NameTaken", "RestartIntensityExceeded"]
+__all__ = [
+    "ActorCrashed",
+    "ActorEnded",
+    "ActorError",
+    "MailboxFull",
+    "NameTaken",
+    "RestartIntensityExceeded",
+]
 
 
 class ActorError(ProgramError):
-    """Base of the actor core's errors: ActorEnded, ActorCrashed, MailboxFull, NameTaken, RestartIntensityExceeded."""
+    """Base of the actor core's errors: ActorEnded, ActorCrashed, MailboxFull, NameTaken,
+    RestartIntensityExceeded."""
 
 
 class ActorEnded(ActorError):
@@ -22,7 +30,7 @@ class MailboxFull(ActorError):
 
 
 class NameTaken(ActorError):
-    """The supervisor has a living child of this name."""
+    """A living actor has this name."""
 
 
 class RestartIntensityExceeded(ActorError):

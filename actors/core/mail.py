@@ -9,7 +9,7 @@ from trio.lowlevel import Abort, Task, current_task, reschedule, wait_task_resch
 
 from .errors import ActorError
 
-__all__ = ["M", "Mail", "Post"]
+__all__ = ["M", "Mail", "Post", "Signal"]
 
 M = TypeVar("M")
 
@@ -47,6 +47,7 @@ class Post(Mail[M]):
     """A mail as its mailbox and its asker see it."""
 
     __slots__ = ("_answer", "_asker", "is_reserved", "owed", "state")
+    is_signal = False
 
     def __init__(self, body: M, *, asked: bool = False, reserved: bool = False) -> None:
         super().__init__(body)
@@ -104,3 +105,13 @@ class Post(Mail[M]):
             raise answer
         finally:
             del answer  # otherwise the exception, its traceback and this frame would keep each other alive
+
+
+class Signal(Post[Any]):
+    """A mail from the core itself, as `Down`. It takes no room in the mailbox."""
+
+    __slots__ = ()
+    is_signal = True
+
+    def __init__(self, body: Any) -> None:
+        super().__init__(body, reserved=True)

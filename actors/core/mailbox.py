@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from typing import Any, Generic, TypeAlias
 import trio
 
 from .errors import ActorEnded, ActorError, MailboxFull
-from .mail import M, Mail, Post
+from .mail import M, Mail, Post, Signal
 
 __all__ = ["Mailbox", "MailboxStatistics"]
 
@@ -24,7 +25,7 @@ class MailboxStatistics:
 
     Attributes:
         capacity: messages that fit, without reserved room.
-        reserved: further messages that fit, only for `put_reserved_nowait`.
+        reserved: further messages that fit: completions of the actor's effects, and signals of its monitors.
         waiting_mail: messages not received yet.
         waiting_senders: senders waiting for room.
         unanswered: received messages whose askers still wait.
@@ -38,6 +39,9 @@ class MailboxStatistics:
     unanswered: int
     delivered: int
 
+
+# What a receiver gets: mail · only the mail that is in · nothing until the next start · nothing any more.
+OPEN, DRAINING, PAUSED, ENDED = 0, 1, 2, 3
 
 _Channel: TypeAlias = "tuple[trio.MemorySendChannel[Post[M]], trio.MemoryReceiveChannel[Post[M]]]"
 
@@ -62,11 +66,11 @@ class Mailbox(Generic[M]):
         "_capacity",
         "_channel",
         "_delivered",
-        "_ended",
         "_in_hand",
         "_is_receiving",
         "_lobby",
         "_owed",
+        "_phase",
         "_reason",
         "_reserved",
         "_reserved_room",
@@ -84,7 +88,7 @@ class Mailbox(Generic[M]):
         self._in_hand: Post[M] | None = None
         self._is_receiving = False  # whether a task waits in `receive`
         self._reason: str | None = None  # set: refuses mail from outside, with this text
-        self._ended = False  # set: refuses all mail
+        self._phase = OPEN
         self._delivered = 0
 
     # For senders
@@ -115,12 +119,22 @@ class Mailbox(Generic[M]):
 
         Raises: MailboxFull if all reserved room is taken, ActorEnded.
         """
-        if self._ended:
+        if self._phase == ENDED:
             raise ActorEnded(self._reason)
         if not self._reserved_room:
             raise MailboxFull(f"all {self._reserved} reserved places are taken")
         self._reserved_room -= 1
         self._opened()[0].send_nowait(Post(body, reserved=True))
+
+    def put_signal(self, body: Any) -> None:
+        """Puts in a signal that the actor asked for itself: always at once, without taking room. After the end, drops
+        it.
+
+        An actor gets one signal a monitor, so its own monitors bound how many wait here.
+        """
+        if self._phase != ENDED:
+            self._reserved += 1  # until it is received
+            self._opened()[0].send_nowait(Signal(body))
 
     async def ask(self, body: M) -> Any:
         """Puts a message in, waiting for room, and returns its answer.
@@ -157,7 +171,7 @@ class Mailbox(Generic[M]):
 
     def _opened(self) -> _Channel[M]:
         if self._channel is None:
-            self._channel = trio.open_memory_channel(self._capacity + self._reserved)
+            self._channel = trio.open_memory_channel(math.inf)  # the counts of free places bound it
         return self._channel
 
     # For the receiver
@@ -169,7 +183,7 @@ class Mailbox(Generic[M]):
             another task receives.
         """
         self._begin()
-        if self._reason is not None:
+        if self._phase:
             await trio.lowlevel.checkpoint()
             return self.receive_nowait()
         if not self._owed:
@@ -189,10 +203,12 @@ class Mailbox(Generic[M]):
         Raises: trio.WouldBlock if there is none; trio.EndOfChannel, trio.BusyResourceError as `receive`.
         """
         self._begin()
+        if self._phase == PAUSED:
+            raise trio.EndOfChannel
         if self._is_in:
             assert self._channel is not None
             return self._taken(self._channel[1].receive_nowait())
-        raise trio.WouldBlock if self._reason is None else trio.EndOfChannel
+        raise trio.EndOfChannel if self._phase else trio.WouldBlock
 
     def __aiter__(self) -> Mailbox[M]:
         return self
@@ -217,7 +233,7 @@ class Mailbox(Generic[M]):
     def _taken(self, mail: Post[M]) -> Mail[M]:
         """Makes a mail from the channel the current one, and lets the first waiting sender in."""
         self._booked(mail)
-        if self._ended:  # another task than the actor's was receiving it
+        if self._phase == ENDED:  # another task than the actor's was receiving it
             mail.abandon(ActorEnded(self._reason))
             raise trio.EndOfChannel
         self._in_hand = mail
@@ -228,7 +244,10 @@ class Mailbox(Generic[M]):
 
     def _booked(self, mail: Post[M]) -> Post[M]:
         if mail.is_reserved:
-            self._reserved_room += 1
+            if mail.is_signal:
+                self._reserved -= 1
+            else:
+                self._reserved_room += 1
         else:
             self._room += 1
         return mail
@@ -253,7 +272,23 @@ class Mailbox(Generic[M]):
         is still received; then `receive` raises EndOfChannel."""
         if self._reason is not None:
             return
+        self._phase = DRAINING
         self._refuse(reason)
+        self._wake_receiver()
+
+    def pause(self) -> None:
+        """Asks the receiver to stop, and keeps the mail for its next start: `receive` raises EndOfChannel until
+        `resume`. Senders are not affected."""
+        if self._phase == OPEN:
+            self._phase = PAUSED
+            self._wake_receiver()
+
+    def resume(self) -> None:
+        """Ends the pause, if there is one."""
+        if self._phase == PAUSED:
+            self._phase = OPEN
+
+    def _wake_receiver(self) -> None:
         if self._channel is not None:
             send, receive = self._channel
             # Fresh ends for the mail that is in, and for completions.
@@ -276,21 +311,22 @@ class Mailbox(Generic[M]):
         for each in owed:
             each.abandon(make_error())
 
-    def close(self, reason: str) -> int:
+    def close(self, reason: str) -> list[M]:
         """Ends the mailbox: waiting askers, waiting senders and all later callers get ActorEnded with `reason`.
 
-        Returns how many messages sent by `tell` were never received.
+        Returns the messages sent by `tell` that were never received.
         """
         self._refuse(reason)
-        self._ended = True
+        self._phase = ENDED
         self.fail_received(lambda: ActorEnded(reason))
         channel, self._channel = self._channel, None
-        lost = 0
+        lost: list[M] = []
         if channel is not None:
             with channel[0], channel[1], suppress(trio.WouldBlock):
                 while self._is_in:
                     mail = self._booked(channel[1].receive_nowait())
-                    lost += mail.state == "told"
+                    if mail.state == "told":
+                        lost.append(mail.body)
                     mail.abandon(ActorEnded(reason))
         return lost
 
@@ -299,12 +335,17 @@ class Mailbox(Generic[M]):
         """Whether there is no mail, no waiting sender and no waiting asker."""
         return not (self._is_in or self._unanswered())
 
+    @property
+    def waiting_mail(self) -> int:
+        """The mails not received yet."""
+        return self._capacity - self._room + self._reserved - self._reserved_room
+
     def statistics(self) -> MailboxStatistics:
         """Returns the mailbox's current state."""
         return MailboxStatistics(
             capacity=self._capacity,
             reserved=self._reserved,
-            waiting_mail=self._capacity - self._room + self._reserved - self._reserved_room,
+            waiting_mail=self.waiting_mail,
             waiting_senders=0 if self._lobby is None else self._lobby[0].statistics().tasks_waiting_send,
             unanswered=self._unanswered(),
             delivered=self._delivered,

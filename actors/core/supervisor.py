@@ -1,135 +1,315 @@
 """The supervisor: child specs as data, limited restarts, and an orderly stop.
 
-Works like OTP's `one_for_one`: a crashed child is restarted over the same mailbox, and other children are not affected.
-Knows nothing of agents, runs or stores.
+Works like OTP's supervisor. `child.py` has the specs, `regroup.py` restarts several children as one, `intensity.py`
+and `backoff.py` count and delay restarts. Knows nothing of agents, runs or stores.
+
+What OTP has and this module does not, and why:
+
+- A spec that outlives its child (OTP's `delete_child`, `restart_child` of a stopped child): a spec is a value, which
+  the program keeps if it wants to start it again. So a name is free as soon as its child ended for good, and a
+  transient child that ended normally is not started again when its group restarts.
+- `simple_one_for_one`: it exists for speed and for templates. Here every child costs the same, and
+  `ChildSpec.instance` makes many children from one spec.
+- `brutal_kill`: trio can't stop a task that shields itself from cancellation, and nothing here pretends to.
+  `shutdown_s=0` cancels at once, and then waits.
+- Mail lost at a crash: the mailbox belongs to the reference, so the next start reads what was queued. Only the message
+  in hand is lost, and its asker is told.
+- `init` and its failure: an actor is one function, and has no separate start phase that could fail. A crash before the
+  first message counts like any other.
+- `hibernate` and `code_change`: an actor here has no heap of its own to shrink, and `replace_child` changes the code
+  of a living child.
+- Distribution: references are valid in one trio loop only.
 """
 
 from __future__ import annotations
 
 import logging
-from collections import deque
-from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncGenerator
+from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanager
 from contextvars import copy_context
+from dataclasses import dataclass
 from functools import partial
-from typing import Any, Generic, Literal
+from typing import Any
 
-import msgspec
 import trio
 
 from .actor import Actor, ActorRef, Ended
+from .backoff import Backoff, Delays
+from .child import AutoShutdown, ChildSpec, Strategy, SupervisorSpec
+from .depth import AlarmedMailbox
 from .errors import ActorEnded, NameTaken, RestartIntensityExceeded
+from .intensity import Intensity
 from .loops import IN_THREAD, check_trio
 from .mail import M
 from .mailbox import Mailbox
+from .regroup import Children, Regroup
+from .reports import DeadLetter, ReportReader, Reports
+
+__all__ = ["ChildSpec", "Supervisor", "SupervisorStatistics", "open_supervisor"]
 
 logger = logging.getLogger("adjourn.actors")
 
 
-class ChildSpec(msgspec.Struct, Generic[M], frozen=True):
-    """What to run as a child, and what to do when it ends.
+@dataclass(frozen=True, slots=True)
+class SupervisorStatistics:
+    """A supervisor's state at one moment.
 
     Attributes:
-        name: the child's name, unique among the supervisor's living children.
-        start: the actor: called with the mailbox, at each start.
-        restart: `permanent`: the child is restarted after any end; `transient`: only after a crash; `temporary`:
-            never.
-        shutdown_s: seconds that the child gets to stop when asked, before it is cancelled.
-        capacity: messages that its mailbox holds.
-        reserved: further messages that its mailbox holds, for completions of the child's own effects.
-        cancel: cancels, for good, a child that shields itself: the child must then end soon. May be called before
-            its first step. None: the supervisor shields the child and cancels it.
+        children: living children; supervisors below count as one each.
+        restarts: restarts so far. A group that restarts as one counts once; `restart_child` does not count.
+        recent_restarts: restarts in the period that decides whether the supervisor gives up.
     """
 
-    name: str
-    start: Callable[[Mailbox[M]], Awaitable[None]]
-    restart: Literal["permanent", "transient", "temporary"] = "permanent"
-    shutdown_s: float = 5.0
-    capacity: int = 64
-    reserved: int = 0
-    cancel: Callable[[], None] | None = None
+    children: int
+    restarts: int
+    recent_restarts: int
 
 
 class Supervisor:
     """The children of one `open_supervisor` block."""
 
-    def __init__(self, nursery: trio.Nursery, body: trio.CancelScope, max_restarts: int, within_s: float) -> None:
-        """`nursery`: for the children's tasks. `body`: the block's scope, cancelled if the supervisor gives up."""
+    def __init__(self, nursery: trio.Nursery, body: trio.CancelScope, spec: SupervisorSpec, reports: Reports) -> None:
+        """`nursery`: for the children's tasks. `body`: the block's scope, cancelled if the supervisor stops by itself.
+        `reports`: shared with the whole tree."""
         self.failure: RestartIntensityExceeded | None = None  # why it gave up
         self._nursery, self._body = nursery, body
-        self._max_restarts = max_restarts
-        self._within_s = within_s
-        self._restarted_at: deque[float] = deque()
-        self._children: dict[str, tuple[ChildSpec[Any], Actor[Any]]] = {}
+        self._spec, self._reports = spec, reports
+        self._intensity = Intensity(spec.max_restarts, spec.within_s)
+        self._delays = Delays(spec.backoff) if spec.backoff is not None else None
+        self._children: Children = {}
+        self._regroup = Regroup(self._children)
+        self._below: dict[str, Supervisor] = {}
+        self._significant = 0  # living significant children
         self._is_stopping = False
         self._context = copy_context()  # children see the context variables of the task that opened the supervisor
+
+    # Children
 
     def start_child(self, spec: ChildSpec[M]) -> ActorRef[M]:
         """Starts a child, to the right of all others. Its reference takes mail at once.
 
         The child sees the context variables of the task that opened the supervisor, no matter which task starts it.
 
-        Raises: NameTaken; ActorEnded if the supervisor is stopping.
+        Raises: NameTaken; ActorEnded if the supervisor is stopping; ValueError if the spec does not fit.
         """
         if self._is_stopping:
             raise ActorEnded("the supervisor is stopping")
         if spec.name in self._children:
             raise NameTaken(f"a child named {spec.name!r} is alive")
-        mailbox: Mailbox[M] = Mailbox(spec.capacity, spec.reserved)
+        if spec.significant or self._spec.strategy != "one_for_one":
+            self._check(spec)
+        mailbox = Mailbox[M](spec.capacity, spec.reserved) if self._spec.alarm_depth is None else self._alarmed(spec)
         actor = Actor(spec.name, spec.start, mailbox, spec.cancel)
         self._children[spec.name] = spec, actor
-        tend = partial(self._tend, spec, actor)
+        tend = partial(self._tend, spec.name, actor)
         self._context.run(partial(self._nursery.start_soon, tend, name=f"actor {spec.name}"))
         return actor.ref
+
+    def start_supervisor(self, spec: SupervisorSpec) -> ActorRef[Any]:
+        """Starts a supervisor with its children as a child. `supervisor(name)` gives access to it once it runs.
+
+        If it gives up, that is its crash: this supervisor restarts it with all its children, or gives up too.
+
+        Raises: NameTaken, ActorEnded, ValueError as `start_child`.
+        """
+        run = partial(self._run_below, spec)
+        restart, shutdown_s = spec.restart, spec.shutdown_s
+        return self.start_child(
+            ChildSpec(spec.name, run, restart, shutdown_s, capacity=1, significant=spec.significant)
+        )
 
     async def stop_child(self, name: str) -> Ended | None:
         """Asks a child to stop, cancels it after its `shutdown_s`, and returns how it ended, once its task is over.
 
-        None if there is no living child of that name. If this call is cancelled, cancels the child and waits no longer.
+        Its name is free then. None if there is no living child of that name. If this call is cancelled, cancels the
+        child and waits no longer.
         """
         if name not in self._children:
             await trio.lowlevel.checkpoint()
             return None
         spec, actor = self._children[name]
+        actor.ask_to_stop()
+        self._regroup.wake(name)
         return await actor.stop(spec.shutdown_s)
+
+    async def restart_child(self, name: str) -> None:
+        """Stops a living child and starts it again, with the same reference, mailbox and place; others go on.
+
+        Returns when it runs again. It handles the message in hand, gets `shutdown_s` seconds to return, and is then
+        cancelled; what is in its mailbox stays there. Does not count as a restart that can fail the supervisor. If this
+        call is cancelled, the child is restarted all the same.
+
+        Raises: ActorEnded if there is no such child, or it ends meanwhile; ValueError if the child shields itself or is
+            temporary.
+        """
+        spec, actor = self._found(name)
+        if spec.cancel is not None or spec.restart == "temporary":
+            raise ValueError(f"child {name!r} is temporary or cancels itself, so it can't be restarted")
+        self._restart([name])
+        await self._regroup.wait_started(name)
+        if not actor.ref.is_alive:
+            raise ActorEnded(f"child {name!r} ended before it was restarted")
+
+    async def replace_child(self, spec: ChildSpec[Any]) -> None:
+        """Restarts the child of this name as `restart_child` does, and from then on with this spec.
+
+        The mailbox stays as it is, so `capacity` and `reserved` of the spec have no effect.
+
+        Raises: ActorEnded, ValueError as `restart_child`.
+        """
+        old, actor = self._found(spec.name)
+        if spec.cancel is not None or (spec.significant, spec.restart) != (old.significant, old.restart):
+            raise ValueError(f"child {spec.name!r} must keep `restart` and `significant`, and have no `cancel`")
+        self._children[spec.name] = spec, actor
+        actor.replace_start(spec.start)
+        await self.restart_child(spec.name)
+
+    # Looking
 
     def children(self) -> tuple[ActorRef[Any], ...]:
         """Returns the living children, from left to right. The name of a child that ended for good is free at once."""
         return tuple(actor.ref for _, actor in self._children.values())
 
-    async def _tend(self, spec: ChildSpec[M], actor: Actor[M]) -> None:
+    def whereis(self, name: str) -> ActorRef[Any] | None:
+        """Returns the living child of this name, if there is one. `Names` has names for a whole tree."""
+        child = self._children.get(name)
+        return None if child is None else child[1].ref
+
+    def supervisor(self, name: str) -> Supervisor:
+        """Returns the supervisor that runs as the child of this name. After its restart, this is another one.
+
+        Raises: ActorEnded if none runs now.
+        """
+        below = self._below.get(name)
+        if below is None:
+            raise ActorEnded(f"no supervisor named {name!r} runs now")
+        return below
+
+    def open_reports(self, capacity: int = 256) -> AbstractContextManager[ReportReader]:
+        """Opens a reader of the dead letters and depth alarms of the whole tree, from now on, until the block ends.
+
+        Up to `capacity` reports wait for the reader; then the oldest is dropped, and `missed` counts it. So a slow
+        reader holds nobody up. Raises: ValueError.
+        """
+        return self._reports.open_reader(capacity)
+
+    def statistics(self) -> SupervisorStatistics:
+        """Returns the supervisor's current state."""
+        recent = self._intensity.recent(trio.current_time())
+        return SupervisorStatistics(len(self._children), self._intensity.total, recent)
+
+    # Inside
+
+    def _found(self, name: str) -> tuple[ChildSpec[Any], Actor[Any]]:
+        if name not in self._children:
+            raise ActorEnded(f"no child named {name!r} is alive")
+        return self._children[name]
+
+    def _check(self, spec: ChildSpec[Any]) -> None:
+        if spec.significant and (spec.restart == "permanent" or self._spec.auto_shutdown == "never"):
+            raise ValueError(f"significant child {spec.name!r}: it must not be permanent, and needs `auto_shutdown`")
+        if spec.cancel is not None and spec.restart != "temporary" and self._spec.strategy != "one_for_one":
+            raise ValueError(f"child {spec.name!r} has `cancel`, so a group can't restart it: it must be temporary")
+        self._significant += spec.significant
+
+    def _alarmed(self, spec: ChildSpec[M]) -> Mailbox[M]:
+        depth = self._spec.alarm_depth
+        assert depth is not None
+        return AlarmedMailbox(spec.capacity, spec.reserved, name=spec.name, alarm_depth=depth, report=self._reports.put)
+
+    async def _run_below(self, spec: SupervisorSpec, mailbox: Mailbox[Any]) -> None:
+        """The actor that is a supervisor: runs until it is asked to stop."""
+        async with _opened(spec, self._reports) as supervisor:
+            self._below[spec.name] = supervisor
+            try:
+                async for mail in mailbox:
+                    mail.fail(TypeError("a supervisor takes no messages; use Supervisor.supervisor(name)"))
+            finally:
+                self._below.pop(spec.name, None)
+
+    async def _tend(self, name: str, actor: Actor[M]) -> None:
         """Runs one child, with its restarts."""
         ended = Ended("crashed")
         try:
             ended = await actor.run_once()
-            while self._restarts(spec, actor, ended):
-                actor.prepare_restart()
-                await trio.lowlevel.cancel_shielded_checkpoint()  # even if each start crashes at once, others run
+            while self._restarts(name, actor, ended):
+                actor.prepare_restart(ended)
+                await self._wait_turn(name, actor)
+                if actor.is_stopping or self._is_stopping:
+                    break
+                actor.resume()
                 ended = await actor.run_once()
         except BaseException as error:
             # An interrupt is not the child's crash: no restart; it goes on through the block to the program.
             ended = Ended("crashed", error)
             raise
         finally:
-            del self._children[spec.name]
-            actor.end(ended)
+            self._end(name, actor, ended)
 
-    def _restarts(self, spec: ChildSpec[M], actor: Actor[M], ended: Ended) -> bool:
+    async def _wait_turn(self, name: str, actor: Actor[Any]) -> None:
+        """Waits until the child may be started again, or must not be."""
+        await self._regroup.wait_turn(name, self._delay_s(name))
+        while name in self._regroup.stopped and not (actor.is_stopping or self._is_stopping):
+            await self._regroup.wait_turn(name, 0)
+
+    def _end(self, name: str, actor: Actor[Any], ended: Ended) -> None:
+        spec, _ = self._children.pop(name)
+        for body in actor.end(ended):
+            self._reports.put(DeadLetter(name, body, str(ended)))
+        if self._delays is not None:
+            self._delays.forget(name)
+        if spec.significant:
+            self._lost_significant(spec, by_itself=not actor.is_stopping and name not in self._regroup.stopped)
+        if self._regroup.stopped:
+            self._regroup.left(name)
+
+    def _restarts(self, name: str, actor: Actor[Any], ended: Ended) -> bool:
         """Whether to restart after this end. Fails the supervisor if there were too many restarts."""
-        wanted = spec.restart == "permanent" or (spec.restart == "transient" and ended.how == "crashed")
-        if not wanted or actor.is_stopping or self._is_stopping:
+        spec, _ = self._children[name]
+        if spec.restart == "temporary" or actor.is_stopping or self._is_stopping:
             return False
-        now = trio.current_time()
-        self._restarted_at.append(now)
-        while self._restarted_at[0] < now - self._within_s:
-            self._restarted_at.popleft()
-        if len(self._restarted_at) <= self._max_restarts:
+        if name in self._regroup.stopped:
+            self._regroup.ended(name)
             return True
-        self._fail(spec.name, ended)
-        return False
+        if spec.restart == "transient" and ended.how != "crashed":
+            return False
+        if not self._intensity.allows(trio.current_time()):
+            self._fail(name, ended)
+            return False
+        if self._spec.strategy != "one_for_one":
+            self._restart_group(name)
+        return True
+
+    def _restart_group(self, name: str) -> None:
+        names = list(self._children)
+        if self._spec.strategy == "rest_for_one":
+            names = names[names.index(name) :]
+        self._regroup.delay_s = max(self._regroup.delay_s, self._delay_s(name))
+        self._restart(names)
+        self._regroup.ended(name)
+
+    def _restart(self, names: list[str]) -> None:
+        self._regroup.add(names)
+        if not self._regroup.is_running:
+            self._regroup.is_running = True
+            self._context.run(partial(self._nursery.start_soon, self._regroup.run, name="regroup"))
+
+    def _delay_s(self, name: str) -> float:
+        if self._delays is None or name in self._regroup.stopped:
+            return 0.0
+        return self._delays.next_s(name, trio.current_time())
+
+    def _lost_significant(self, spec: ChildSpec[Any], *, by_itself: bool) -> None:
+        self._significant -= 1
+        if by_itself and (self._spec.auto_shutdown == "any_significant" or not self._significant):
+            logger.info("supervisor stops: its significant child %r ended", spec.name)
+            self._is_stopping = True
+            self._body.cancel()
 
     def _fail(self, name: str, ended: Ended) -> None:
-        text = f"child {name!r} ended ({ended}), after {self._max_restarts} restarts within {self._within_s} s"
+        text = (
+            f"child {name!r} ended ({ended}), after {self._spec.max_restarts} restarts within {self._spec.within_s} s"
+        )
         logger.error("supervisor gives up: %s", text)
         self.failure = RestartIntensityExceeded(text)
         self.failure.__cause__ = ended.error
@@ -139,6 +319,7 @@ class Supervisor:
     async def stop_all(self, _type: object, error: BaseException | None, _traceback: object) -> None:
         """Stops all children from right to left. If cancelled, cancels the rest in that order."""
         self._is_stopping = True
+        self._regroup.close()
         right_to_left = list(reversed(self._children.values()))
         try:
             for spec, actor in right_to_left:
@@ -154,35 +335,67 @@ class Supervisor:
 
 @asynccontextmanager
 async def open_supervisor(
-    *specs: ChildSpec[Any], max_restarts: int = 3, within_s: float = 5.0
+    *specs: ChildSpec[Any] | SupervisorSpec,
+    strategy: Strategy = "one_for_one",
+    max_restarts: int = 3,
+    within_s: float = 5.0,
+    auto_shutdown: AutoShutdown = "never",
+    backoff: Backoff | None = None,
+    alarm_depth: int | None = None,
 ) -> AsyncGenerator[Supervisor]:
     """Opens a supervisor with these children, started from left to right. Each reaches its first checkpoint before the
-    next one starts.
+    next one starts. The options are those of `SupervisorSpec`, which declares a supervisor below this one.
 
     Leaving the block stops the children from right to left, one after the other: each is asked to stop, gets its
     `shutdown_s` seconds to finish its mail and return, and is then cancelled. If the block is cancelled, its body ends
     first, then the children are cancelled in the same order without being asked. A child that shields itself may take
     any time. No task is left after the block.
 
+    `strategy` says which children a restart concerns. Those that did not crash are asked to end, keep the mail that
+    they have not received, are cancelled after their `shutdown_s`, and are started again from left to right; temporary
+    ones end. With `backoff`, there is a delay before each restart.
+
     After more than `max_restarts` restarts in `within_s` seconds, counted over all children, the supervisor fails: it
     cancels the body, stops the children in order and raises RestartIntensityExceeded. If the body raises an error of
     its own, that error comes out instead.
 
-    Raises: NameTaken if two specs have the same name; RestartIntensityExceeded.
+    `auto_shutdown`: when a significant child ends by itself and is not restarted, the supervisor cancels the body,
+    stops the children in order, and leaves the block without an error.
+
+    Raises: NameTaken if two specs have the same name; ValueError if a spec does not fit; RestartIntensityExceeded.
     """
+    flags = SupervisorSpec(
+        "root",
+        specs,
+        strategy,
+        max_restarts,
+        within_s,
+        auto_shutdown,
+        backoff,
+        alarm_depth,
+    )
+    async with _opened(flags, Reports()) as supervisor:
+        yield supervisor
+
+
+@asynccontextmanager
+async def _opened(flags: SupervisorSpec, reports: Reports) -> AsyncGenerator[Supervisor]:
     check_trio("open_supervisor", IN_THREAD)
     failure: RestartIntensityExceeded | None = None
     error: BaseException | None = None
     try:
         async with trio.open_nursery() as nursery:
             body = trio.CancelScope()
-            supervisor = Supervisor(nursery, body, max_restarts, within_s)
+            supervisor = Supervisor(nursery, body, flags, reports)
             try:
                 async with AsyncExitStack() as stack:
                     stack.push_async_exit(supervisor.stop_all)
                     with body:
-                        for spec in specs:
-                            supervisor.start_child(spec)
+                        for spec in flags.children:
+                            if isinstance(spec, SupervisorSpec):
+                                supervisor.start_supervisor(spec)
+                            else:
+                                supervisor.start_child(spec)
                             await trio.lowlevel.checkpoint()
                         yield supervisor
             finally:

@@ -284,7 +284,7 @@ async def test_closing_answers_everyone_and_counts_what_is_lost(nursery: trio.Nu
     nursery.start_soon(outcome_of, lambda: mailbox.ask("waits"), outcomes)
     await wait_all_tasks_blocked()
     assert mailbox.statistics().unanswered == 2
-    assert mailbox.close("it is over") == 2
+    assert mailbox.close("it is over") == ["told", "told"]
     await wait_all_tasks_blocked()
     assert [str(error) for error in outcomes] == ["it is over"] * 5
     assert mailbox.is_idle
