@@ -48,6 +48,7 @@ in the module that raises it. Those marked "inside" are caught by the library it
     ├── ActorError               actors.core
     │   ├── ActorEnded           the actor accepts no more messages
     │   ├── ActorCrashed         the actor crashed before it answered
+    │   ├── LinkBroken           an actor that a block depends on has ended
     │   ├── MailboxFull          the mailbox has no room now
     │   ├── NameTaken            a living actor has this name
     │   └── RestartIntensityExceeded   children crashed too often: the supervisor gave up

@@ -6,6 +6,9 @@
 | `mailbox.py`, `mail.py` | the mailbox, and one message with its answer |
 | `child.py` | `ChildSpec` and `SupervisorSpec`: a tree as data |
 | `supervisor.py` | starts, restarts and stops children |
+| `monitors.py`, `links.py` | how one actor learns that another one ended |
+| `names.py` | names for a whole program |
+| `timers.py` | messages to oneself, later or periodically |
 | `reports.py` | dead letters and alarms of full mailboxes |
 """
 
@@ -16,14 +19,19 @@ from .errors import (
     ActorCrashed,
     ActorEnded,
     ActorError,
+    LinkBroken,
     MailboxFull,
     NameTaken,
     RestartIntensityExceeded,
 )
+from .links import open_link
 from .mail import Mail
 from .mailbox import Mailbox, MailboxStatistics
-from .reports import DeadLetter, DepthAlarm, Report, ReportReader
+from .monitors import Down, Monitors, open_monitors
+from .names import Names
+from .reports import DeadLetter, DepthAlarm, Report, ReportReader, Reports
 from .supervisor import Supervisor, SupervisorStatistics, open_supervisor
+from .timers import Timer, Timers, open_timers
 
 __all__ = [
     "Actor",
@@ -37,20 +45,30 @@ __all__ = [
     "ChildSpec",
     "DeadLetter",
     "DepthAlarm",
+    "Down",
     "Ended",
+    "LinkBroken",
     "Mail",
     "Mailbox",
     "MailboxFull",
     "MailboxStatistics",
+    "Monitors",
     "NameTaken",
+    "Names",
     "Report",
     "ReportReader",
+    "Reports",
     "Restart",
     "RestartIntensityExceeded",
     "Strategy",
     "Supervisor",
     "SupervisorSpec",
     "SupervisorStatistics",
+    "Timer",
+    "Timers",
     "Watcher",
+    "open_link",
+    "open_monitors",
     "open_supervisor",
+    "open_timers",
 ]

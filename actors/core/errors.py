@@ -6,6 +6,7 @@ __all__ = [
     "ActorCrashed",
     "ActorEnded",
     "ActorError",
+    "LinkBroken",
     "MailboxFull",
     "NameTaken",
     "RestartIntensityExceeded",
@@ -13,7 +14,7 @@ __all__ = [
 
 
 class ActorError(ProgramError):
-    """Base of the actor core's errors: ActorEnded, ActorCrashed, MailboxFull, NameTaken,
+    """Base of the actor core's errors: ActorEnded, ActorCrashed, LinkBroken, MailboxFull, NameTaken,
     RestartIntensityExceeded."""
 
 
@@ -27,6 +28,10 @@ class ActorCrashed(ActorError):
 
 class MailboxFull(ActorError):
     """The mailbox has no room for this message now."""
+
+
+class LinkBroken(ActorError):
+    """An actor that the block depends on has ended. The cause is its crash, if it crashed."""
 
 
 class NameTaken(ActorError):
