@@ -2,6 +2,13 @@
 
 An actor is an async function that reads its mailbox. `supervisor.py` handles failures and restarts. Knows nothing of
 agents, runs or stores.
+
+What OTP's gen_server has and an actor here does not, and why:
+
+- Callbacks and a module for them: the actor's state is its local variables, and its loop is a plain `async for`.
+- The timeout of a call: `trio.fail_after` bounds an `ask`, and a late answer is dropped, never read as a message.
+- `multi_call`: a nursery asks several actors at once. Any task may answer a `Mail`, not only the actor's.
+- Signals that end an actor from outside: only its supervisor cancels it, because a trio scope has one owner.
 """
 
 from __future__ import annotations
