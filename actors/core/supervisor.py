@@ -78,7 +78,8 @@ class Supervisor:
         self._delays = Delays(spec.backoff) if spec.backoff is not None else None
         self._children: Children = {}
         self._regroup = Regroup(self._children)
-        self._below: dict[str, Supervisor] = {}
+        self._below: dict[str, Supervisor] = {}  # supervisors that run as children
+        self._up: dict[str, trio.Event] = {}  # those that are being started; set: all their children are started
         self._significant = 0  # living significant children
         self._is_stopping = False
         self._context = copy_context()  # children see the context variables of the task that opened the supervisor
@@ -105,18 +106,26 @@ class Supervisor:
         self._context.run(partial(self._nursery.start_soon, tend, name=f"actor {spec.name}"))
         return actor.ref
 
-    def start_supervisor(self, spec: SupervisorSpec) -> ActorRef[Any]:
-        """Starts a supervisor with its children as a child. `supervisor(name)` gives access to it once it runs.
+    async def start_supervisor(self, spec: SupervisorSpec) -> ActorRef[Any]:
+        """Starts a supervisor as a child, and returns once all its children are started. `supervisor(name)` gives
+        access to it.
 
-        If it gives up, that is its crash: this supervisor restarts it with all its children, or gives up too.
+        If it gives up, that is its crash: this supervisor restarts it with all its children, or gives up too. Such a
+        restart does not hold up the children to its right. If this call is cancelled, the supervisor stays.
 
         Raises: NameTaken, ActorEnded, ValueError as `start_child`.
         """
         run = partial(self._run_below, spec)
-        restart, shutdown_s = spec.restart, spec.shutdown_s
-        return self.start_child(
-            ChildSpec(spec.name, run, restart, shutdown_s, capacity=1, significant=spec.significant)
-        )
+        child = ChildSpec[Any](spec.name, run, spec.restart, spec.shutdown_s, capacity=1, significant=spec.significant)
+        ref = self.start_child(child)
+        up = self._up[spec.name] = trio.Event()
+        unwatch = ref.watch(lambda _ended, is_final: up.set() if is_final else None)
+        try:
+            await up.wait()
+        finally:
+            unwatch()
+            del self._up[spec.name]
+        return ref
 
     async def stop_child(self, name: str) -> Ended | None:
         """Asks a child to stop, cancels it after its `shutdown_s`, and returns how it ended, once its task is over.
@@ -221,6 +230,8 @@ class Supervisor:
         """The actor that is a supervisor: runs until it is asked to stop."""
         async with _opened(spec, self._reports) as supervisor:
             self._below[spec.name] = supervisor
+            if spec.name in self._up:
+                self._up[spec.name].set()
             try:
                 async for mail in mailbox:
                     mail.fail(TypeError("a supervisor takes no messages; use Supervisor.supervisor(name)"))
@@ -344,7 +355,8 @@ async def open_supervisor(
     alarm_depth: int | None = None,
 ) -> AsyncGenerator[Supervisor]:
     """Opens a supervisor with these children, started from left to right. Each reaches its first checkpoint before the
-    next one starts. The options are those of `SupervisorSpec`, which declares a supervisor below this one.
+    next one starts; a supervisor among them has started all its children by then. The options are those of
+    `SupervisorSpec`, which declares a supervisor below this one.
 
     Leaving the block stops the children from right to left, one after the other: each is asked to stop, gets its
     `shutdown_s` seconds to finish its mail and return, and is then cancelled. If the block is cancelled, its body ends
@@ -393,7 +405,7 @@ async def _opened(flags: SupervisorSpec, reports: Reports) -> AsyncGenerator[Sup
                     with body:
                         for spec in flags.children:
                             if isinstance(spec, SupervisorSpec):
-                                supervisor.start_supervisor(spec)
+                                await supervisor.start_supervisor(spec)
                             else:
                                 supervisor.start_child(spec)
                             await trio.lowlevel.checkpoint()
