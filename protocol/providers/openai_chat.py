@@ -6,9 +6,7 @@ documentation of DeepSeek, Mistral, OpenRouter and vLLM (as of October 2026).
 
 from typing import Any
 
-import msgspec
-
-from ..messages import ModelDescriptor, Usage
+from ..messages import ModelDescriptor
 from ..sse import SSEEvent
 from .adapter import Adapter
 from .decoding import json_text, parse
@@ -18,101 +16,11 @@ from .finish_reasons import stop_reason
 from .loose import read_or_none
 from .opaque_blocks import carried
 from .openai_chat_request import IN_CONTENT, SIGNED_FIELDS, build_request
-from .openai_models import cost_of, usage_of
+from .openai_chat_wire import CHUNKS, CallDelta, Chunk, Delta, Function, Part, usage_in
 from .reasoning_details import BLOCKS, FIELD, ReasoningDetails
 from .thinking_tags import ThinkingTags, thinking_tags
 
 __all__ = ["ADAPTER", "Decoder"]
-
-
-class _Function(msgspec.Struct, frozen=True, gc=False):
-    name: str | None = None
-    arguments: str | None = None  # a piece of JSON text
-
-
-class _CallDelta(msgspec.Struct, frozen=True, gc=False):
-    index: int | None = None  # some servers leave it out, or send 0 for all
-    id: str | None = None  # with the first delta of a call; with some servers, with each
-    function: _Function | None = None
-    extra_content: dict[str, Any] | None = None  # Google's: a signature is in it
-    provider_specific_fields: dict[str, Any] | None = None  # LiteLLM's
-
-
-class _Part(msgspec.Struct, frozen=True, gc=False):
-    """Of Mistral's content: `text`, or `thinking` with parts of its own."""
-
-    type: str = ""
-    text: str | None = None
-    thinking: "list[_Part] | None" = None
-
-
-class _Delta(msgspec.Struct, frozen=True, gc=False):
-    content: str | list[_Part] | None = None
-    refusal: str | None = None
-    reasoning_content: str | None = None  # DeepSeek, vLLM, llama.cpp, Qwen
-    reasoning: str | None = None  # OpenRouter, Groq, later vLLM; some send both, with the same text
-    reasoning_details: list[Any] | None = None  # OpenRouter, Vercel
-    thinking_blocks: list[Any] | None = None  # LiteLLM
-    annotations: list[dict[str, Any]] | None = None  # what the text rests on
-    tool_calls: list[_CallDelta] | None = None
-    extra_content: dict[str, Any] | None = None  # Google's: the signature of a text may be in it
-
-
-class _Choice(msgspec.Struct, frozen=True, gc=False):
-    index: int | None = 0
-    delta: _Delta | None = None
-    message: _Delta | None = None  # of servers that know no deltas
-    finish_reason: str | None = None
-    error: Any = None  # OpenRouter has it here too
-    usage: "_Usage | None" = None  # Moonshot (Kimi) has it here
-
-
-class _InputDetails(msgspec.Struct, frozen=True, gc=False):
-    cached_tokens: int | None = None
-    cache_write_tokens: int | None = None
-
-
-class _OutputDetails(msgspec.Struct, frozen=True, gc=False):
-    reasoning_tokens: int | None = None
-
-
-class _Usage(msgspec.Struct, frozen=True, gc=False):
-    prompt_tokens: int | None = None  # with the cached ones
-    completion_tokens: int | None = None  # with those of the reasoning, but for some servers
-    total_tokens: int | None = None
-    prompt_tokens_details: _InputDetails | None = None
-    completion_tokens_details: _OutputDetails | None = None
-    prompt_cache_hit_tokens: int | None = None  # DeepSeek's word for cached_tokens
-    cached_tokens: int | None = None  # Moonshot (Kimi) has it here
-    reasoning_tokens: int | None = None  # Perplexity has it here
-    cost: Any = None
-    cost_in_usd_ticks: int | None = None
-
-
-class _BaseResp(msgspec.Struct, frozen=True, gc=False):
-    status_code: int | None = None  # 0: all is well
-
-
-class _Groq(msgspec.Struct, frozen=True, gc=False):
-    usage: _Usage | None = None
-
-
-class _Chunk(msgspec.Struct, frozen=True, gc=False):
-    id: str | None = None
-    choices: list[_Choice] | None = None  # empty with the usage at the end
-    usage: _Usage | None = None
-    error: Any = None
-    object: str | None = None  # `error` where the chunk itself is one (vLLM until 2025)
-    base_resp: _BaseResp | None = None  # MiniMax's
-    x_groq: _Groq | None = None
-
-    @property
-    def fails(self) -> bool:
-        """Check whether the chunk reports an error. An empty `error` doesn't count."""
-        return bool(self.error) or self.object == "error" or bool(self.base_resp and self.base_resp.status_code)
-
-
-_CHUNKS = msgspec.json.Decoder(_Chunk)
 
 
 class Decoder(EventStreamDecoder):
@@ -136,7 +44,7 @@ class Decoder(EventStreamDecoder):
         self.calls.before_call = self._end_text
 
     def take(self, event: SSEEvent) -> None:
-        chunk = parse(_CHUNKS, event.data, "a chunk")
+        chunk = parse(CHUNKS, event.data, "a chunk")
         if chunk.fails:
             raise reported(read_or_none(event.data))
         if chunk.choices is None and chunk.usage is None:
@@ -145,7 +53,7 @@ class Decoder(EventStreamDecoder):
 
     def take_document(self, document: dict[str, Any]) -> None:
         """Decode a whole message: servers without streaming answer with one."""
-        self._take(parse(_CHUNKS, json_text(document), "an answer"))
+        self._take(parse(CHUNKS, json_text(document), "an answer"))
 
     def end_mark(self) -> None:
         self._end_blocks()
@@ -161,26 +69,26 @@ class Decoder(EventStreamDecoder):
         else:
             self.done(stop_reason(self._finish))
 
-    def _take(self, chunk: _Chunk) -> None:
+    def _take(self, chunk: Chunk) -> None:
         self.writer.start()
         if self.writer.response_id is None and chunk.id:
             self.writer.response_id = chunk.id
         if chunk.usage is not None:
-            self.writer.usage = _usage(self.writer.model, chunk.usage)
+            self.writer.usage = usage_in(self.writer.model, chunk.usage)
         elif chunk.x_groq is not None and chunk.x_groq.usage is not None:
-            self.writer.usage = _usage(self.writer.model, chunk.x_groq.usage)
+            self.writer.usage = usage_in(self.writer.model, chunk.x_groq.usage)
         for choice in chunk.choices or ():
             if not choice.index:
                 if choice.error:
                     raise reported(choice.error)
                 if choice.usage is not None:
-                    self.writer.usage = _usage(self.writer.model, choice.usage)
+                    self.writer.usage = usage_in(self.writer.model, choice.usage)
                 said = choice.delta or choice.message
                 if said is not None:
                     self._grow(said)
                 self._finish = choice.finish_reason or self._finish
 
-    def _grow(self, delta: _Delta) -> None:
+    def _grow(self, delta: Delta) -> None:
         shown = ""
         if delta.reasoning_details:
             shown = self._detail(FIELD, delta.reasoning_details)
@@ -210,7 +118,7 @@ class Decoder(EventStreamDecoder):
             for call in delta.tool_calls:
                 self._grow_call(call)
 
-    def _grow_by_parts(self, parts: list[_Part]) -> None:
+    def _grow_by_parts(self, parts: list[Part]) -> None:
         for part in parts:
             for thought in part.thinking or ():
                 self._write(IN_CONTENT, thought.text or "")
@@ -267,8 +175,8 @@ class Decoder(EventStreamDecoder):
         elif self._detailed is not None:
             self.writer.end(self._detailed, signature=self._field)
 
-    def _grow_call(self, delta: _CallDelta) -> None:
-        function = delta.function or _Function()
+    def _grow_call(self, delta: CallDelta) -> None:
+        function = delta.function or Function()
         signature = None
         if delta.extra_content or delta.provider_specific_fields:
             signature = _signature(delta.extra_content, delta.provider_specific_fields)
@@ -284,23 +192,6 @@ def _signature(*fields: dict[str, Any] | None) -> str | None:
     found = {name: each for name, each in zip(SIGNED_FIELDS, fields, strict=True) if each}
     text = json_text(found)
     return text if '"thought_signature' in text else None
-
-
-def _usage(model: ModelDescriptor, usage: _Usage) -> Usage:
-    details = usage.prompt_tokens_details or _InputDetails()
-    read = details.cached_tokens or usage.prompt_cache_hit_tokens or usage.cached_tokens or 0
-    written = details.cache_write_tokens or 0
-    of_output = usage.completion_tokens_details or _OutputDetails()
-    return usage_of(
-        model,
-        prompt=usage.prompt_tokens or 0,
-        output=usage.completion_tokens or 0,
-        total=usage.total_tokens or 0,
-        reasoning=of_output.reasoning_tokens or usage.reasoning_tokens or 0,
-        cache_read=read,
-        cache_write=written,
-        provider_cost=cost_of(usage.cost, usage.cost_in_usd_ticks),
-    )
 
 
 ADAPTER = Adapter("openai-completions", build_request, Decoder)
