@@ -117,6 +117,8 @@ class Decoder(EventStreamDecoder):
         if delta.tool_calls:
             for call in delta.tool_calls:
                 self._grow_call(call)
+        elif delta.function_call is not None:
+            self._grow_call(CallDelta(index=0, function=delta.function_call))
 
     def _grow_by_parts(self, parts: list[Part]) -> None:
         for part in parts:
@@ -177,6 +179,8 @@ class Decoder(EventStreamDecoder):
 
     def _grow_call(self, delta: CallDelta) -> None:
         function = delta.function or Function()
+        if delta.custom is not None:
+            function = Function(delta.custom.name, json_text({"input": delta.custom.input or ""}))
         signature = None
         if delta.extra_content or delta.provider_specific_fields:
             signature = _signature(delta.extra_content, delta.provider_specific_fields)

@@ -15,10 +15,16 @@ class Function(msgspec.Struct, frozen=True, gc=False):
     arguments: str | None = None  # a piece of JSON text
 
 
+class Custom(msgspec.Struct, frozen=True, gc=False):
+    name: str | None = None
+    input: str | None = None  # the whole text
+
+
 class CallDelta(msgspec.Struct, frozen=True, gc=False):
     index: int | None = None  # some servers leave it out, or send 0 for all
     id: str | None = None  # with the first delta of a call; with some servers, with each
     function: Function | None = None
+    custom: Custom | None = None  # instead of `function`: the call of a tool whose input is text
     extra_content: dict[str, Any] | None = None  # Google's: a signature is in it
     provider_specific_fields: dict[str, Any] | None = None  # LiteLLM's
 
@@ -40,6 +46,7 @@ class Delta(msgspec.Struct, frozen=True, gc=False):
     thinking_blocks: list[Any] | None = None  # LiteLLM
     annotations: list[dict[str, Any]] | None = None  # what the text rests on
     tool_calls: list[CallDelta] | None = None
+    function_call: Function | None = None  # the only call, from servers that don't know `tool_calls`
     extra_content: dict[str, Any] | None = None  # Google's: the signature of a text may be in it
 
 
@@ -64,6 +71,8 @@ class OutputDetails(msgspec.Struct, frozen=True, gc=False):
 class Counts(msgspec.Struct, frozen=True, gc=False):
     prompt_tokens: int | None = None  # with the cached ones
     completion_tokens: int | None = None  # with those of the reasoning, but for some servers
+    input_tokens: int | None = None  # the same two by their names in the Responses API
+    output_tokens: int | None = None
     total_tokens: int | None = None
     prompt_tokens_details: InputDetails | None = None
     completion_tokens_details: OutputDetails | None = None
@@ -108,8 +117,8 @@ def usage_in(model: ModelDescriptor, usage: Counts) -> Usage:
     of_output = usage.completion_tokens_details or OutputDetails()
     return usage_of(
         model,
-        prompt=usage.prompt_tokens or 0,
-        output=usage.completion_tokens or 0,
+        prompt=usage.prompt_tokens or usage.input_tokens or 0,
+        output=usage.completion_tokens or usage.output_tokens or 0,
         total=usage.total_tokens or 0,
         reasoning=of_output.reasoning_tokens or usage.reasoning_tokens or 0,
         cache_read=read,

@@ -1,9 +1,10 @@
 """Which call a piece of a stream belongs to: a call that a server sends twice is made once, on every wire."""
 
+import json
 from typing import Any
 
 import pytest
-from wire_bodies import anthropic, chat, chunk, ollama, piece, responses
+from wire_bodies import answer, anthropic, chat, chunk, ollama, piece, responses
 
 from adjourn.protocol.messages import AssistantMessage
 
@@ -143,3 +144,34 @@ def test_a_repeated_call_of_ollamas_is_one_call() -> None:
 
     assert calls_of(ollama(line(7), line(7), {"done": True})) == ONCE
     assert calls_of(ollama(line(7), line(8), {"done": True})) == TWICE
+
+
+# Calls in other fields than `tool_calls[].function`.
+
+LEGACY = [{"name": "look", "arguments": ""}, {"arguments": '{"at"'}, {"arguments": ":1}"}]
+
+
+@pytest.mark.parametrize("finish", ["function_call", "stop"])
+def test_a_legacy_function_call_is_a_call(finish: str) -> None:
+    message = chat(*[chunk(function_call=each) for each in LEGACY], chunk(finish), "[DONE]")
+    assert message.stop_reason == "toolUse"
+    assert [(call.name, call.arguments) for call in message.calls] == [("look", {"at": 1})]
+
+
+def test_a_legacy_function_call_of_a_whole_answer_is_a_call() -> None:
+    said = {"content": None, "function_call": {"name": "look", "arguments": '{"at":1}'}}
+    document = json.dumps({"choices": [{"message": said, "finish_reason": "function_call"}]})
+    message = answer("openai-completions", document.encode())
+    assert [(call.name, call.arguments) for call in message.calls] == [("look", {"at": 1})]
+
+
+def test_a_call_that_comes_in_both_fields_is_one_call() -> None:
+    function = {"name": "look", "arguments": "{}"}
+    said = {"function_call": function, "tool_calls": [{"index": 0, "id": "a", "function": function}]}
+    assert [call.id for call in chat(chunk(**said), chunk("tool_calls")).calls] == ["a"]
+
+
+def test_a_custom_call_is_a_call_with_its_text_as_input() -> None:
+    call = {"index": 0, "id": "a", "type": "custom", "custom": {"name": "patch", "input": 'say "hi"'}}
+    [found] = chat(chunk(tool_calls=[call]), chunk("tool_calls")).calls
+    assert (found.id, found.name, found.arguments) == ("a", "patch", {"input": 'say "hi"'})

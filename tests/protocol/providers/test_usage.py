@@ -152,3 +152,8 @@ def usage_of_anthropic(prompt: int) -> bytes:
     counts = {"cache_read_input_tokens": 40, "cache_creation_input_tokens": 30, "input_tokens": prompt - 70}
     started = {"type": "message_start", "message": {"usage": {**counts, "output_tokens": 1}}}
     return sse(started, {"type": "message_delta", "delta": {"stop_reason": "end_turn"}}, {"type": "message_stop"})
+
+
+def test_chat_completions_may_have_the_counts_by_the_names_of_the_responses_api() -> None:
+    usage = counted(input_tokens=12, output_tokens=3, total_tokens=15)
+    assert (usage.input, usage.output, usage.total_tokens) == (12, 3, 15)
