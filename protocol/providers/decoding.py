@@ -107,7 +107,9 @@ def parse(decoder: msgspec.json.Decoder[T], data: bytes | str, what: str) -> T:
 
 
 def _unreadable(data: bytes | str, what: str, error: Exception) -> WireError:
-    """Why a piece can't be read. Some servers send an error, or plain words, in place of an event."""
+    """Why a piece can't be read. Some servers send an error, or plain words, in place of an event.
+
+    Transient, because the provider had accepted the request: the next answer may be fine."""
     text = data if isinstance(data, str) else data.decode(errors="replace")
     try:
         value = read(text)
@@ -115,7 +117,8 @@ def _unreadable(data: bytes | str, what: str, error: Exception) -> WireError:
         if not text.lstrip().startswith(("{", "[")):  # a proxy's words, or a server's last ones
             return WireError(f"the provider sent {what} that is no JSON: {one_line(text)}", "transient")
         value = None
-    return reported(value) if tells_error(value) else WireError(f"the provider sent {what} that can't be read: {error}")
+    unreadable = f"the provider sent {what} that can't be read: {error}"
+    return reported(value) if tells_error(value) else WireError(unreadable, "transient")
 
 
 def arguments_text(arguments: msgspec.Raw) -> str:

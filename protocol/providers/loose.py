@@ -1,7 +1,8 @@
 """Reads JSON that breaks its API's rules, as far as it makes sense. Pure.
 
 It reads JSON that the strict reader refused. A field that no message needs may have any value (NaN, a list instead of
-an object), and then counts as missing. An id or a count may have the wrong type. Message content is never guessed.
+an object), and then counts as missing. An id or a count may have the wrong type. An object in place of a list is a list
+with that object. Nulls in a list are left out. Message content is never guessed.
 """
 
 import json
@@ -21,7 +22,7 @@ _SAID = frozenset(
     {"choices", "content", "content_block", "delta", "function", "item", "message", "output", "reasoning"}
     | {"reasoning_content", "refusal", "response", "text", "thinking", "tool_calls"}
 )
-_ARGUMENTS = frozenset({"arguments", "partial_json", "input"})  # JSON text; some servers send the object itself
+_ARGUMENTS = frozenset({"arguments", "partial_json", "input"})  # JSON text; some servers send the value itself
 _EXACT: dict[type, type[inspect.Type]] = {
     type(None): inspect.NoneType,
     str: inspect.StrType,
@@ -68,8 +69,8 @@ def _fit(value: Any, kind: inspect.Type, field: str) -> Any:
             return _fit_one(value, kind, field)
         case inspect.StructType() if isinstance(value, dict):
             return _struct(cast("dict[str, Any]", value), kind)
-        case inspect.ListType() | inspect.VarTupleType() if isinstance(value, list):
-            return [_fit(each, kind.item_type, field) for each in cast("list[Any]", value)]
+        case inspect.ListType() | inspect.VarTupleType():
+            return [_fit(each, kind.item_type, field) for each in _items(value, field) if each is not None]
         case inspect.RawType():
             return msgspec.Raw(json.dumps(value).encode())
         case inspect.AnyType():
@@ -115,10 +116,18 @@ def _struct(value: dict[str, Any], kind: inspect.StructType) -> Any:
         raise _MisfitError from error
 
 
+def _items(value: Any, field: str) -> list[Any]:
+    if isinstance(value, dict) and field != "content":  # content is text or a list, so an object is neither
+        return [value]
+    if not isinstance(value, list):
+        raise _MisfitError
+    return cast("list[Any]", value)
+
+
 def _text(value: Any, field: str) -> str:
     if isinstance(value, str):
         return value
-    if field in _ARGUMENTS and isinstance(value, dict):
+    if field in _ARGUMENTS and isinstance(value, dict | list):
         return json.dumps(value)
     if field not in _SAID and isinstance(value, int | float) and not isinstance(value, bool):
         return str(value)

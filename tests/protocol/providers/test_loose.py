@@ -65,9 +65,31 @@ def test_arguments_may_be_an_object_or_its_text() -> None:
 
 
 @pytest.mark.parametrize("content", [5, True, {"a": 1}])
-def test_what_the_model_said_is_never_guessed(content: Any) -> None:
-    assert chat(chunk("stop", content=content)).error_kind == "terminal"
-    assert ollama({"message": {"content": content}, "done": True}).error_kind == "terminal"
+def test_what_the_model_said_is_never_guessed_but_asked_again(content: Any) -> None:
+    assert chat(chunk("stop", content=content)).error_kind == "transient"
+    assert ollama({"message": {"content": content}, "done": True}).error_kind == "transient"
+    delta = {"type": "response.output_text.delta", "delta": content}
+    assert responses(delta, {"type": "response.completed"}).error_kind == "transient"
+    block = {"type": "content_block_delta", "index": 0, "delta": {"text": content}}
+    assert anthropic(block, {"type": "message_stop"}).error_kind == "transient"
+
+
+def test_one_object_may_stand_for_a_list_of_one() -> None:
+    call = {"index": 0, "id": "a", "function": {"name": "f", "arguments": "{}"}}
+    choice = {"index": 0, "delta": {"tool_calls": call}, "finish_reason": "tool_calls"}
+    assert [each.id for each in chat({"choices": choice}, "[DONE]").calls] == ["a"]
+    message = {"tool_calls": {"function": {"name": "f", "arguments": {}}}}
+    assert [each.name for each in ollama({"message": message, "done": True}).calls] == ["f"]
+
+
+def test_a_null_in_a_list_stands_for_nothing() -> None:
+    assert chat({"choices": [None]}, chunk("stop", content="4", tool_calls=[None])).text == "4"
+    assert ollama({"message": {"content": "4", "tool_calls": [None]}, "done": True}).text == "4"
+
+
+def test_the_model_is_told_of_arguments_that_are_a_list() -> None:
+    [call] = chat(piece(0, "a", "f", [1]), chunk("tool_calls")).calls  # type: ignore[arg-type]
+    assert (call.arguments, call.raw_arguments) == ({}, "[1]")
 
 
 @pytest.mark.parametrize(
