@@ -113,9 +113,9 @@ class Decoder(EventStreamDecoder):
         if piece := block.read(event.delta):
             block.arguments = ""
             self._grow_block(event.index, block, piece)
-        elif event.delta.signature is not None:
+        if event.delta.signature is not None:
             self._sign(block, event.delta.signature)
-        elif event.delta.citation is not None:
+        if event.delta.citation is not None:
             self._cite(block, event.delta.citation)
 
     def _begin(self, data: str) -> None:

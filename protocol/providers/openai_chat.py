@@ -34,8 +34,8 @@ class Decoder(EventStreamDecoder):
         super().__init__(model)
         self._block: int | None = None  # the open text or thinking block
         self._source = ""  # what it grows from: the name of a field with reasoning, "" for text
-        self._signature: str | None = None  # of the open text block
-        self._citations: tuple[dict[str, Any], ...] = ()  # of the open text block
+        self._signature: str | None = None  # of the open text block, or else of the next one
+        self._citations: tuple[dict[str, Any], ...] = ()  # the same
         self._details = ReasoningDetails()
         self._detailed: int | None = None  # the thinking block that has the details as its signature; it stays open
         self._field = ""  # the source of that block
@@ -109,10 +109,10 @@ class Decoder(EventStreamDecoder):
             self._grow_by_parts(delta.content)
         if delta.refusal:
             self._write("", delta.refusal)
-        if delta.annotations and self._block is not None and not self._source:
+        if delta.annotations:
             self.writer.count(len(json_text(delta.annotations)))
             self._citations += carried(delta.annotations)
-        if delta.extra_content and not self._source:
+        if delta.extra_content:
             self._signature = _signature(delta.extra_content, None) or self._signature
         if delta.tool_calls:
             for call in delta.tool_calls:
@@ -165,8 +165,9 @@ class Decoder(EventStreamDecoder):
             self._field = self._source
         else:
             self.writer.end(self._block, signature=self._source or self._signature, citations=self._citations)
-        self._block = self._signature = None
-        self._citations = ()
+        if not self._source:
+            self._signature, self._citations = None, ()
+        self._block = None
 
     def _end_details(self) -> None:
         """End the thinking block that has them; where none has, one begins that can't be read."""

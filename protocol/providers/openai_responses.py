@@ -197,8 +197,9 @@ class Decoder(EventStreamDecoder):
             self.writer.grow(block, raw or summary)
         # Without encryption, only the reasoning itself can be sent back, not a summary of it.
         signature = None
-        if reasoning.encrypted_content or (is_raw and reasoning.id):
-            signature = Kept(reasoning.id, reasoning.encrypted_content or None).signature()
+        if reasoning.encrypted_content or (is_raw and (reasoning.id or reasoning.signature)):
+            encrypted = reasoning.encrypted_content or None
+            signature = Kept(reasoning.id, encrypted, reasoning.signature, reasoning.format).as_text()
         self.writer.end(block, signature=signature, redacted=signature is not None and not item.grown)
 
     def _message_done(self, output_index: int, message: MessageItem) -> None:

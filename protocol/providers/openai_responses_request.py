@@ -69,8 +69,11 @@ class Kept(msgspec.Struct, frozen=True, omit_defaults=True):
 
     id: str | None = None
     encrypted_content: str | None = None  # without it, the text is the reasoning itself: a server of open weights
+    # OpenRouter's, whose models of other vendors sign their reasoning (the types of its SDK, November 2026).
+    signature: str | None = None
+    format: str | None = None  # which vendor's signature it is
 
-    def signature(self) -> str:
+    def as_text(self) -> str:
         """Return this as compact JSON."""
         return _KEPT_JSON.encode(self).decode()
 
@@ -224,7 +227,8 @@ def _thought(block: Thinking) -> Iterator[_Json]:
         item["content"] = [{"type": "reasoning_text", "text": block.thinking}]
     else:
         return
-    yield item
+    signed = {"signature": kept.signature, "format": kept.format}
+    yield item | {name: value for name, value in signed.items() if value is not None}
 
 
 def _output(parts: list[_Json]) -> str | list[_Json]:

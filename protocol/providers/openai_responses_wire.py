@@ -76,6 +76,8 @@ class ReasoningItem(In, frozen=True, gc=False):
     summary: list[Part] | None = None
     content: list[Part] | None = None
     encrypted_content: str | None = None
+    signature: str | None = None  # OpenRouter's, as the next one
+    format: str | None = None
 
 
 class Incomplete(In, frozen=True, gc=False):

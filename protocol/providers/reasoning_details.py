@@ -61,8 +61,8 @@ class ReasoningDetails:
                 self._growing[key] = details[-1]
         else:
             _join(detail, piece)
-        if field == BLOCKS and piece.get("signature"):
-            self._growing.pop(key, None)  # the next piece begins another block
+        if piece.get("index") is None and piece.get("signature"):
+            self._growing.pop(key, None)  # the next piece begins another detail
         return text
 
 

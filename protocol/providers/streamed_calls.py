@@ -126,6 +126,7 @@ class StreamedCalls:
         name = call.name or original.name
         known = original.repeatable | {(original.name, _normal(said))}
         if (name, _normal(arguments)) in known or (name == original.name and said.startswith(arguments)):
+            original.signature = original.signature or call.signature
             return
         if name == original.name and not original.ended and _is_object(said + arguments):
             original.pieces.append(arguments)

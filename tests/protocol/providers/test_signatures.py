@@ -3,8 +3,9 @@
 import json
 from typing import Any
 
+import msgspec
 import pytest
-from wire_bodies import MODELS, chat, chunk
+from wire_bodies import MODELS, anthropic, chat, chunk, responses
 
 from adjourn.protocol.messages import (
     AssistantMessage,
@@ -197,3 +198,47 @@ def test_thinking_that_stands_only_in_thinking_blocks_is_shown() -> None:
     assert [type(block) for block in message.content] == [Thinking, Text]
     assert "reasoning_content" not in turn(message, LITELLM)
     assert turn(message, LITELLM)["thinking_blocks"][0]["signature"] == "c2ln"
+
+
+def test_a_signature_that_comes_while_the_model_still_thinks_belongs_to_the_text_after() -> None:
+    deltas = chunk(reasoning_content="Hm."), chunk(content="", extra_content=SIGNED), chunk("stop", content="4")
+    assert turn(chat(*deltas, model=GEMINI), GEMINI)["extra_content"] == SIGNED
+
+
+def test_a_signature_that_comes_with_the_repetition_of_a_call_is_kept() -> None:
+    repeated = called(0, extra_content=SIGNED) | {"index": 1}
+    [call] = turn(chat(chunk(tool_calls=[called(0), repeated]), chunk("tool_calls"), model=GEMINI), GEMINI)[
+        "tool_calls"
+    ]
+    assert call["extra_content"] == SIGNED
+
+
+def test_signed_details_without_an_index_stay_apart() -> None:
+    details = [{"type": "reasoning.text", "text": text, "signature": text.lower()} for text in ("A", "B")]
+    message = chat(*[chunk(reasoning_details=[each]) for each in details], chunk("stop", content="4"), model=ROUTED)
+    assert turn(message, ROUTED)["reasoning_details"] == details
+
+
+def test_thinking_and_its_signature_may_come_in_one_delta() -> None:
+    delta = {"type": "content_block_delta", "index": 0, "delta": {"thinking": "Hm.", "signature": "c2ln"}}
+    text = {"type": "content_block_delta", "index": 1, "delta": {"text": "4"}}
+    assert anthropic(delta, text, {"type": "message_stop"}).content[0] == Thinking(thinking="Hm.", signature="c2ln")
+
+
+def test_a_signed_reasoning_item_of_openrouter_goes_back_as_it_came() -> None:
+    model = msgspec.structs.replace(MODELS["openai-responses"], provider="openrouter")
+    item = {
+        "type": "reasoning",
+        "summary": [],
+        "id": "rs_1",
+        "content": [{"type": "reasoning_text", "text": "Hm."}],
+        "signature": "c2ln",
+        "format": "anthropic-claude-v1",
+    }
+    said = {"type": "message", "content": [{"type": "output_text", "text": "4"}]}
+    done = [
+        {"type": "response.output_item.done", "output_index": at, "item": each} for at, each in enumerate([item, said])
+    ]
+    message = responses(*done, {"type": "response.completed"}, model=model)
+    request = ADAPTERS[model.api].build_request(model, Context([user("?"), message]), ModelOptions())
+    assert json.loads(request.body)["input"][1] == item
