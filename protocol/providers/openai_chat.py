@@ -36,6 +36,7 @@ class Decoder(EventStreamDecoder):
         self._source = ""  # what it grows from: the name of a field with reasoning, "" for text
         self._signature: str | None = None  # of the open text block, or else of the next one
         self._citations: tuple[dict[str, Any], ...] = ()  # the same
+        self._sources: list[dict[str, Any]] = []  # of all text
         self._details = ReasoningDetails()
         self._detailed: int | None = None  # the thinking block that has the details as its signature; it stays open
         self._field = ""  # the source of that block
@@ -77,6 +78,9 @@ class Decoder(EventStreamDecoder):
             self.writer.usage = usage_in(self.writer.model, chunk.usage)
         elif chunk.x_groq is not None and chunk.x_groq.usage is not None:
             self.writer.usage = usage_in(self.writer.model, chunk.x_groq.usage)
+        if (sources := chunk.sources) and sources != self._sources:
+            self.writer.count(len(json_text(sources)))
+            self._sources = sources
         for choice in chunk.choices or ():
             if not choice.index:
                 if choice.error:
@@ -164,7 +168,8 @@ class Decoder(EventStreamDecoder):
             self._detailed = self._block
             self._field = self._source
         else:
-            self.writer.end(self._block, signature=self._source or self._signature, citations=self._citations)
+            signature, citations = self._source or self._signature, self._citations + carried(self._sources)
+            self.writer.end(self._block, signature=signature, citations=citations)
         if not self._source:
             self._signature, self._citations = None, ()
         self._block = None

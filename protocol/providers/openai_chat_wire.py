@@ -99,6 +99,13 @@ class Chunk(msgspec.Struct, frozen=True, gc=False):
     object: str | None = None  # `error` where the chunk itself is one (vLLM until 2025)
     base_resp: BaseResp | None = None  # MiniMax's
     x_groq: Groq | None = None
+    search_results: list[dict[str, Any]] | None = None  # Perplexity's, the same in each chunk: what the text rests on
+    citations: list[str] | None = None  # addresses alone: x.ai's, older Perplexity's
+
+    @property
+    def sources(self) -> list[dict[str, Any]]:
+        """The sources of the whole text, each with its `url`."""
+        return self.search_results or [{"url": each} for each in self.citations or ()]
 
     @property
     def fails(self) -> bool:

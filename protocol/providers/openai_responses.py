@@ -64,6 +64,7 @@ class Decoder(EventStreamDecoder):
         super().__init__(model)
         # Open blocks. Each entry has its own block, so `MAX_BLOCKS` bounds their number.
         self._texts: dict[tuple[int, int], int] = {}  # by output and content index
+        self._cited: dict[tuple[int, int], list[dict[str, Any]]] = {}  # annotations that came as events, by the same
         self._items: dict[int, _Item] = {}  # by output index
         self._latest_call: _Item | None = None  # the latest call, until it ends
         self._messages: set[int] = set()  # output indexes of messages with content
@@ -107,6 +108,13 @@ class Decoder(EventStreamDecoder):
         is_open = index not in self._messages or any(key[0] == index for key in self._texts)
         if text and is_open and (index, event.content_index or 0) not in self._texts:  # whole at once
             self._grow_text(index, event.content_index or 0, text)
+
+    def _annotation_added(self, data: str) -> None:
+        event = parse(DELTA, data, "an annotation")
+        if event.annotation is not None:
+            self.writer.count(len(data))
+            key = (event.output_index or 0, event.content_index or 0)
+            self._cited.setdefault(key, []).append(event.annotation)
 
     def _arguments_delta(self, data: str) -> None:
         event = parse(DELTA, data, "a piece of a call's arguments")
@@ -236,7 +244,8 @@ class Decoder(EventStreamDecoder):
             for citation in cited or ():
                 self.writer.count(len(json_text(citation)))
             phase = None if message is None else message.phase
-            self.writer.end(self._texts.pop(key), signature=phase, citations=carried(cited or ()))
+            citations = carried(cited or self._cited.get(key, ()))
+            self.writer.end(self._texts.pop(key), signature=phase, citations=citations)
 
     def _created(self, data: str) -> None:
         known = self.writer.response_id
@@ -258,6 +267,8 @@ class Decoder(EventStreamDecoder):
             raise reported(response.error)
         for index, item in enumerate(response.output or ()):
             self._take_unseen(index, bytes(item))
+        for index in {key[0] for key in self._texts}:
+            self._forget(index)
         details = response.incomplete_details
         if details is not None and details.reason:
             self.done(stop_reason(details.reason))
@@ -267,7 +278,7 @@ class Decoder(EventStreamDecoder):
             self.done("length" if cut_off or status == "incomplete" else "stop")
 
     def _take_unseen(self, index: int, body: bytes) -> None:
-        """Take an item from the whole response if its content was not streamed: some servers stream nothing."""
+        """Take what was not streamed of an item from the whole response: some servers stream nothing."""
         kind = parse(KIND, body, "an output item").type or ""
         begun = self._items.get(index)
         if kind == _CUSTOM_CALL:
@@ -277,8 +288,10 @@ class Decoder(EventStreamDecoder):
         self._passed[kind] += 1
         if self._passed[kind] > self._seen[kind]:
             self._take_item(-1 - index, body)  # an index that no streamed item has
-        elif begun is not None and not begun.grown and (begun.block is None) == (kind == "function_call"):
+        elif begun is not None and kind == ("function_call" if begun.block is None else "reasoning"):
             self._take_item(index, body)
+        elif kind == "message":
+            self._forget(index, parse(MESSAGE_ITEM, body, "a message"))
 
     def _response_failed(self, data: str) -> None:
         raise reported(self._response(data).error)
@@ -297,6 +310,7 @@ class Decoder(EventStreamDecoder):
     _HANDLERS: ClassVar[dict[str, Callable[["Decoder", str], Any]]] = {
         "response.output_text.delta": _text_delta,
         "response.output_text.done": _text_done,
+        "response.output_text.annotation.added": _annotation_added,
         "response.refusal.delta": _text_delta,
         "response.refusal.done": _text_done,
         "response.function_call_arguments.delta": _arguments_delta,

@@ -38,6 +38,7 @@ class Delta(In, frozen=True, gc=False):
     text: str | None = None  # all of it, at its end
     refusal: str | None = None  # the same
     arguments: str | None = None  # the same
+    annotation: dict[str, Any] | None = None
     output_index: int | None = None
     content_index: int | None = None  # of a message's part, or of raw reasoning's
     summary_index: int | None = None  # of a reasoning summary's part

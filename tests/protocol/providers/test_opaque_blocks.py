@@ -105,6 +105,57 @@ def test_annotations_of_chat_completions_are_citations() -> None:
     assert message.content == (Text(text="Async.", citations=(NOTED,)),)
 
 
+def test_annotations_that_come_before_their_text_are_its_citations() -> None:
+    message = chat(chunk(annotations=[NOTED]), chunk(content="Async."), chunk("stop"))
+    assert message.content == (Text(text="Async.", citations=(NOTED,)),)
+
+
+FOUND_PAGE = {"title": "Trio", "url": "https://trio.readthedocs.io/"}
+
+
+@pytest.mark.parametrize(
+    ("fields", "source"),
+    [
+        ({"search_results": [FOUND_PAGE], "citations": [FOUND_PAGE["url"]]}, FOUND_PAGE),  # Perplexity
+        ({"citations": [FOUND_PAGE["url"]]}, {"url": FOUND_PAGE["url"]}),  # x.ai
+    ],
+)
+def test_sources_beside_the_message_are_citations_of_its_text(fields: dict[str, Any], source: dict[str, Any]) -> None:
+    message = chat(chunk(content="Async") | fields, chunk("stop", content=".") | fields, "[DONE]")
+    assert message.content == (Text(text="Async.", citations=(source,)),)
+
+
+def noted(*, streamed: bool, in_item: bool, at_end: bool) -> AssistantMessage:
+    part = {"type": "output_text", "text": "Async.", "annotations": [NOTED]}
+    item = {"type": "message", "content": [part]}
+    events: list[dict[str, Any]] = [{"type": "response.output_text.delta", "delta": "Async."}]
+    if streamed:
+        events.append({"type": "response.output_text.annotation.added", "annotation": NOTED})
+    if in_item:
+        events.append({"type": "response.output_item.done", "item": item})
+    return responses(*events, {"type": "response.completed", "response": {"output": [item] if at_end else []}})
+
+
+@pytest.mark.parametrize("streamed", [True, False])
+@pytest.mark.parametrize(("in_item", "at_end"), [(True, True), (True, False), (False, True)])
+def test_annotations_are_kept_once_wherever_they_come(streamed: bool, in_item: bool, at_end: bool) -> None:
+    message = noted(streamed=streamed, in_item=in_item, at_end=at_end)
+    assert message.content == (Text(text="Async.", citations=(NOTED,)),)
+
+
+def test_annotations_that_come_as_events_alone_are_kept() -> None:
+    message = noted(streamed=True, in_item=False, at_end=False)
+    assert message.content == (Text(text="Async.", citations=(NOTED,)),)
+
+
+def test_a_streamed_thought_gets_its_encrypted_content_from_the_whole_response() -> None:
+    item = {"type": "reasoning", "id": "rs_1", "encrypted_content": "gA", "summary": []}
+    delta = {"type": "response.reasoning_summary_text.delta", "delta": "Hm."}
+    added = {"type": "response.output_item.added", "item": {"type": "reasoning", "id": "rs_1"}}
+    [thinking] = responses(added, delta, {"type": "response.completed", "response": {"output": [item]}}).content
+    assert thinking == Thinking(thinking="Hm.", signature='{"id":"rs_1","encrypted_content":"gA"}')
+
+
 @pytest.mark.parametrize("raw", ["{", "[]", "null", ""])
 def test_a_block_that_cannot_be_read_is_left_out(raw: str) -> None:
     opaque = Opaque(api="anthropic-messages", kind="x", raw=raw)
