@@ -6,7 +6,7 @@ caching", and the types of the official Python SDK 2.12, all read in November 20
 
 from collections.abc import Callable
 from operator import attrgetter
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import msgspec
 
@@ -89,6 +89,18 @@ class Decoder(EventStreamDecoder):
         take = self._TAKES.get(kind)
         if take is not None:
             take(self, event.data)
+
+    def take_document(self, document: dict[str, Any]) -> None:
+        """Decode a whole message: servers without streaming answer with one."""
+        if document.get("type") != "message":
+            return
+        self._start(json_text({"message": document}))
+        content: Any = document.get("content")
+        for index, block in enumerate(cast("list[Any]", content) if isinstance(content, list) else ()):
+            self._begin(json_text({"index": index, "content_block": block}))
+            self._end_block(index)
+        self._note_stop(json_text({"delta": document, "usage": document.get("usage")}))
+        self._finish("")
 
     def end_mark(self) -> None:
         self._end_blocks()

@@ -14,6 +14,7 @@ from .message_writer import WireError
 __all__ = ["EventStreamDecoder"]
 
 END_MARK = "[DONE]"  # OpenAI's; some servers send it in other APIs too
+_NOTHING = frozenset({"", "null", "[]"})  # the data of an event that only keeps the connection open
 
 
 class EventStreamDecoder(StreamDecoder):
@@ -68,7 +69,7 @@ class EventStreamDecoder(StreamDecoder):
             raise reported(value)
 
     def _receive_event(self, event: SSEEvent) -> None:
-        if not event.data or event.data.isspace():
+        if event.data.strip() in _NOTHING:
             return
         if event.event == "error":
             raise reported(read_or_none(event.data) or event.data)

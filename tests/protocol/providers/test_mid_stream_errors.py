@@ -118,5 +118,7 @@ def test_a_body_that_is_no_stream_at_all_is_a_stream_cut_short(api: str) -> None
 
 @pytest.mark.parametrize("api", SSE_APIS)
 def test_an_event_without_data_keeps_the_connection_alive(api: str) -> None:
-    message = answer(api, b"data:\n\ndata: \n\nevent: ping\ndata:  \n\n" + sse({"error": "gone"}))
+    message = answer(
+        api, b"data:\n\ndata: \n\nevent: ping\ndata:  \n\ndata: null\n\ndata: []\n\n" + sse({"error": "gone"})
+    )
     assert message.error_message == "gone"

@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from wire_bodies import MODELS, anthropic, chat, chunk, responses
+from wire_bodies import MODELS, answer, anthropic, chat, chunk, responses
 
 from adjourn.protocol.messages import AssistantMessage, Opaque, Text, Thinking, ToolCall, user
 from adjourn.protocol.options import ModelOptions
@@ -43,6 +43,16 @@ def sent(message: AssistantMessage, api: str, **changed: Any) -> Any:
     request = ADAPTERS[api].build_request(model, Context([user("?"), message, user("So?")]), ModelOptions())
     body = json.loads(request.body)
     return body.get("messages") or body["input"]
+
+
+def test_a_whole_message_of_anthropics_is_read_as_a_stream_is() -> None:
+    content = [ASKED, FOUND, {"type": "text", "text": "Async.", "citations": [CITED]}]
+    content.append({"type": "tool_use", "id": "toolu_1", "name": "look", "input": {"at": 1}})
+    usage = {"input_tokens": 9, "output_tokens": 2}
+    whole = {"type": "message", "id": "msg_1", "content": content, "stop_reason": "tool_use", "usage": usage}
+    message = answer("anthropic-messages", json.dumps(whole).encode())
+    assert sent(message, "anthropic-messages")[1]["content"][:4] == content
+    assert (message.response_id, message.usage.input, message.usage.output) == ("msg_1", 9, 2)
 
 
 def test_anthropics_server_tools_are_kept_and_go_back_as_they_came() -> None:
