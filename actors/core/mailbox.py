@@ -53,14 +53,12 @@ class Mailbox(Generic[M]):
     and has received all mail. The actor may receive further mail before it answers one; if the actor crashes or ends,
     every waiting asker gets an error.
 
-<<<<<<< HEAD
+    There is no selective receive: skipped mail would fill a bounded mailbox, and each receive would search it. An actor
+    that has to wait for one message receives the others too, and keeps them for later; their askers go on waiting.
+
     Args:
         capacity: messages that the mailbox holds.
         reserved: further messages that it holds, only for `put_reserved_nowait`.
-=======
-    There is no selective receive: skipped mail would fill a bounded mailbox, and each receive would search it. An actor
-    that has to wait for one message receives the others too, and keeps them for later; their askers go on waiting.
->>>>>>> 6c8262e (Say which of gen_server's features an actor has not, and why)
     """
 
     # Two memory channels, each opened when first needed. `_channel` holds both ordinary mail and completions; `_room`
