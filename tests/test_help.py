@@ -14,7 +14,7 @@ from adjourn.actors import ToolOptions, tool
 MADE_BY_OTHERS = {
     *("Actor", "ActorRef", "ActorSystem", "AsgiBridge", "Client", "CompiledSchema", "Inspection", "Run"),
     *("AsyncioRun", "AsyncioStream", "AsyncioSystem", "BlockingRun", "BlockingStream", "BlockingSystem"),
-    *("SqliteStore", "Supervisor", "ThreadedSystem"),
+    *("Monitors", "ReportReader", "SqliteStore", "Supervisor", "ThreadedSystem", "Timer", "Timers"),
 }
 # Modules that users import from, though they are no packages.
 MODULES = ["actors.middleware.prometheus", "actors.middleware.telemetry", "actors.testing", "protocol.methods"]
