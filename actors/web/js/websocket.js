@@ -212,6 +212,8 @@ export class WebSocketTransport {
     if (this.#socket !== null) return;
     clearTimeout(this.#redial);
     const { token, WebSocket = globalThis.WebSocket } = this.#options;
+    if (WebSocket === undefined)
+      throw new AdjournError("internal", "there is no WebSocket here: use Node 22 or newer, or the option `WebSocket`");
     const url = new URL(this.#url ?? location.origin.replace(/^http/, "ws") + "/ws");
     url.searchParams.set("batch", "1");
     const socket = new WebSocket(url, token ? [SUBPROTOCOL, `adjourn.token.${base64url(token)}`] : [SUBPROTOCOL]);

@@ -85,6 +85,13 @@ test("it uses the gateway's subprotocol, takes batches, and sends the token as a
   assert.deepEqual(latest().protocols, ["adjourn.v1+json", "adjourn.token.Z3LDvG4"]);
 });
 
+test("without a WebSocket, as in Node 20, a request says what to use", async (t) => {
+  const { WebSocket } = globalThis;
+  t.after(() => Object.assign(globalThis, { WebSocket }));
+  globalThis.WebSocket = undefined;
+  await assert.rejects(new WebSocketTransport("ws://127.0.0.1:1").abort({ runId: "run" }), /Node 22 or newer/);
+});
+
 test("a start is read from its first event on, also where they come in batches", async () => {
   const { collector, latest } = await started();
   latest().say(...events(script("run", [start(user("Hi")), said("Hello")])));
