@@ -1,4 +1,4 @@
-"""Compiling: each schema once, kept while it is among the last ones; and asking for verdicts and reasons."""
+"""Compiles schemas, with a cache of the latest ones, and validates values with them."""
 
 from functools import lru_cache
 from typing import Any, cast
@@ -15,31 +15,30 @@ MAX_COMPILED = 512
 
 
 class SchemaInvalid(ProgramError, ValueError):
-    """This is not a schema that can be used: malformed, of an unknown draft, with a reference that leads nowhere or
-    outside, with a pattern that is none, or with references that lead to too much work."""
+    """The schema can't be used: it is malformed, has an unknown draft, an invalid pattern, or a reference that can't be
+    resolved without fetching, or its references would take too much work."""
 
 
 class CompiledSchema:
-    """A schema, ready to validate with; its own copy. Get one from `compile_schema`."""
+    """Validates values. Holds its own copy of the schema. `compile_schema` makes one."""
 
     def __init__(self, schema: dict[str, Any], judge: Judge) -> None:
         self._schema = schema
         self._judge = judge
-        self._explainer: Explainer | None = None  # made at the first refusal
+        self._explainer: Explainer | None = None  # made for the first invalid value
 
     def validate(self, value: Any) -> list[SchemaError]:
-        """What is wrong with `value`, at most `MAX_ERRORS`; [] when it is valid. Never raises.
+        """Return at most `MAX_ERRORS` errors of `value`; [] if it is valid. Never raises.
 
-        A value outside the value domain, or one that can't be judged because matching a pattern takes too long, has
-        that as its error."""
+        A value outside the value domain is an error. So is a value for which matching a pattern takes too long."""
         try:
-            check_value(value)  # jsonschema-rs raises for some of what is outside, and takes the rest for valid
+            check_value(value)  # outside the value domain, jsonschema-rs raises or says "valid"
         except InvalidValue as error:
             return [SchemaError(error.path, error.message)]
         return self.validate_checked(value)
 
     def validate_checked(self, value: Any) -> list[SchemaError]:
-        """The same for a value that is known to be in the value domain."""
+        """Do the same for a value that is known to be in the value domain. Saves the check."""
         try:
             return [] if self._judge.fits(value) else watched(self._explain, value)
         except Undecided as error:
@@ -55,10 +54,10 @@ _recent: dict[int, tuple[dict[str, Any], CompiledSchema]] = {}
 
 
 def compile_schema(schema: dict[str, Any]) -> CompiledSchema:
-    """`schema`, checked and compiled; the same again for an equal one, while it is among the last `MAX_COMPILED`.
+    """Check and compile `schema`. An equal schema gets the same result, while it is among the last `MAX_COMPILED`.
 
-    The dict must not be changed afterwards: the same object is taken to be the same schema, which makes the repeated
-    call cost a look-up. The first one takes about 0.1 ms. Raises: SchemaInvalid."""
+    Don't change the dict afterwards: a repeated call with the same dict is only a look-up by identity. The first call
+    takes about 0.1 ms. Raises: SchemaInvalid."""
     known = _recent.get(id(schema))
     if known is not None:
         return known[1]
@@ -68,7 +67,7 @@ def compile_schema(schema: dict[str, Any]) -> CompiledSchema:
         raise SchemaInvalid(f"not a JSON value: {error}") from error
     if len(_recent) >= MAX_COMPILED:
         _recent.clear()
-    _recent[id(schema)] = (schema, compiled)  # holding the schema keeps its id from being given to another
+    _recent[id(schema)] = (schema, compiled)  # holding the schema prevents the reuse of its id
     return compiled
 
 
@@ -87,7 +86,7 @@ def _compile(text: bytes) -> CompiledSchema:
 
 
 def _breaches(schema: dict[str, Any], draft: str | None) -> str:
-    """Where a schema breaks the rules of its draft, as its metaschema has them; "" where that sees nothing."""
+    """Return where a schema breaks its draft's metaschema; "" if that finds nothing."""
     metaschema = DRAFTS.get(draft or "")
     if metaschema is None:
         return ""

@@ -1,7 +1,8 @@
-"""The explainer: jsonschema, asked what is wrong with a value that the judge has refused. It decides nothing.
+"""Explains why a value is invalid, with jsonschema. The judge has decided already that the value is invalid.
 
-What it does otherwise than jsonschema-rs, or in more than linear time, is asked of the judge instead: patterns,
-formats, `multipleOf` and `uniqueItems`. What it can't explain at all is left to the judge's own words.
+For patterns, formats, `multipleOf` and `uniqueItems`, jsonschema's result may differ from jsonschema-rs's, or take more
+than linear time. So jsonschema-rs checks these here too. Where jsonschema finds nothing, the judge's own message is
+used.
 """
 
 from collections.abc import Callable, Iterator
@@ -17,16 +18,16 @@ from .reasons import SchemaError, explain
 __all__ = ["MAX_ERRORS", "Explainer"]
 
 MAX_ERRORS = 20
-MAX_STEPS = 5000  # of one explanation, about 0.1 s. A step is a schema beside a value, or what takes as long
+MAX_STEPS = 5000  # per explanation, about 0.1 s. A step checks one value against one part of a schema
 
 Keyword = Callable[[Any, Any, Any, Any], Any]  # (validator, the keyword's value, the value to judge, the schema)
 
 
 class _TooMuchWork(Exception):
-    """More than `MAX_STEPS` were taken."""
+    """The explanation took more than `MAX_STEPS`."""
 
 
-_steps_left: ContextVar[int] = ContextVar("steps_left")  # of the explanation under way; they never nest
+_steps_left: ContextVar[int] = ContextVar("steps_left")  # of the current explanation; explanations never nest
 
 
 def _take(steps: int) -> None:
@@ -37,7 +38,7 @@ def _take(steps: int) -> None:
 
 
 class Explainer:
-    """Explains refusals under one schema of a draft, which is called as its class in both libraries."""
+    """Explains why values don't fit one schema. `draft`: the name of the draft's class, the same in both libraries."""
 
     def __init__(self, schema: dict[str, Any], draft: str) -> None:
         from jsonschema_specifications import REGISTRY  # pyright: ignore[reportMissingTypeStubs]
@@ -46,7 +47,7 @@ class Explainer:
         self._validator = _class(draft, has_patterns)(schema, registry=REGISTRY)
 
     def errors(self, value: Any) -> list[SchemaError]:
-        """What is wrong with a value, at most `MAX_ERRORS`; [] where nothing can be found. Never raises."""
+        """Return at most `MAX_ERRORS` errors of an invalid value; [] if none can be found. Never raises."""
         _steps_left.set(MAX_STEPS)
         found: dict[SchemaError, None] = {}
         try:
@@ -55,8 +56,8 @@ class Explainer:
                     found[reason] = None
                     if len(found) == MAX_ERRORS:
                         return list(found)
-        except Exception:  # noqa: S110  # too much work, too deep, a reference that only the judge can follow …
-            pass  # what was found until then is told; where it is nothing, the judge has words of its own
+        except Exception:  # noqa: S110  # too much work, nested too deeply, an unknown reference …
+            pass  # return the errors found so far; if there are none, the judge's own message is used
         return list(found)
 
 
@@ -75,16 +76,16 @@ def _class(draft: str, has_patterns: bool) -> Any:
         **{name: partial(_heavy, known[name]) for name in _HEAVY if name in known},
     }
     if has_patterns:
-        ours["unevaluatedProperties"] = _nothing  # it would match them itself, and take as long as it takes
+        ours["unevaluatedProperties"] = _nothing  # jsonschema would match the patterns itself, in unbounded time
     extended: Any = cast(Any, validators).extend(base, {name: ours[name] for name in ours.keys() & known.keys()})
     extended.evolve = _evolve
     return extended
 
 
 def _evolve(validator: Any, **changes: Any) -> Any:
-    """The validator of a part of the schema: asked for each time that one is put beside a value."""
+    """Return the validator for a part of the schema. jsonschema calls this for each check of a value."""
     _take(1)
-    # jsonschema's own goes over to its plain class wherever a schema says `$schema`.
+    # jsonschema's own `evolve` would return to its plain class wherever a schema has `$schema`.
     now = {"schema": validator.schema, "registry": validator._registry, "_resolver": validator._resolver}
     return type(validator)(**{**now, **changes})
 
@@ -93,7 +94,7 @@ def _nothing(validator: Any, limit: Any, value: Any, schema: Any) -> None:
     return None
 
 
-_HEAVY = ("contains", "enum", "unevaluatedItems", "unevaluatedProperties")  # they look at each choice or each item
+_HEAVY = ("contains", "enum", "unevaluatedItems", "unevaluatedProperties")  # these check each choice or item
 
 
 def _heavy(keyword: Keyword, validator: Any, limit: Any, value: Any, schema: Any) -> Any:
@@ -140,7 +141,7 @@ def _matches(pattern: str, text: str) -> bool:
     _take(1)
     try:
         return matches(pattern, text)
-    except Undecided:  # nothing is known of this text: something else is wrong
+    except Undecided:  # the judge found the error elsewhere, or it would have raised Undecided
         return True
 
 

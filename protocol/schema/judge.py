@@ -1,4 +1,4 @@
-"""The judge: jsonschema-rs, kept away from network and files, and from patterns that take for ever."""
+"""Decides whether values are valid, with jsonschema-rs. Nothing is fetched or read, and patterns take bounded time."""
 
 from collections.abc import Iterator
 from functools import cache, lru_cache
@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 
 __all__ = ["DRAFTS", "Judge", "Unusable", "judge_of", "leaf_fits"]
 
-MAX_TOLD_LEVELS = 6  # of a value whose error jsonschema-rs tells: each level in nested unions may double the work
-MAX_LEAVES = 1024  # compiled at once
+MAX_TOLD_LEVELS = 6  # of a value that jsonschema-rs may explain: in nested unions, each level may double the work
+MAX_LEAVES = 1024  # compiled schemas kept
 
-# jsonschema-rs and jsonschema both call the classes so.
+# The classes' names are the same in jsonschema-rs and jsonschema.
 DRAFTS = {
     "Draft4Validator": "http://json-schema.org/draft-04/schema#",
     "Draft6Validator": "http://json-schema.org/draft-06/schema#",
@@ -37,32 +37,32 @@ class Unusable(ProgramError):
 
 
 class Judge:
-    """Says whether values fit one schema. Get one from `judge_of`."""
+    """Decides whether values fit one schema. `judge_of` makes one."""
 
     def __init__(self, validator: "Validator") -> None:
         self.draft = type(validator).__name__
         self._validator = validator
-        self.fits = validator.is_valid  # a value of the domain: bool
+        self.fits = validator.is_valid  # for values within the value domain
 
     def error(self, value: Any) -> SchemaError:
-        """The first thing that is wrong with a value that doesn't fit, in jsonschema-rs's own words."""
+        """Return the first error of an invalid value, in jsonschema-rs's own words."""
         import jsonschema_rs
 
         if not _is_flat(value, MAX_TOLD_LEVELS):
             return SchemaError("", "nested too deeply, or too large, to say what is wrong with it")
         try:
-            self._validator.validate(value)  # `iter_errors` would find them all first
+            self._validator.validate(value)  # `iter_errors` would find all errors first
         except jsonschema_rs.ValidationError as error:
             return SchemaError(pointer(*error.instance_path), cut(error.message))
         return SchemaError("", f"expected another value, got {short(value)}")
 
 
 class _LookAroundJudge(Judge):
-    """For schemas with patterns that need backtracking. Its `fits` raises Undecided."""
+    """Decides for schemas whose patterns need backtracking. Its `fits` raises Undecided."""
 
     def __init__(self, validator: "Validator", key_patterns: list[str]) -> None:
         super().__init__(validator)
-        self._key_patterns = key_patterns  # of `patternProperties`, which only jsonschema-rs itself can match
+        self._key_patterns = key_patterns  # in `patternProperties`, which PatternKeyword doesn't see
         self.fits = self._fits
 
     def _fits(self, value: Any) -> bool:
@@ -77,7 +77,7 @@ class _LookAroundJudge(Judge):
 
 
 def judge_of(schema: dict[str, Any]) -> Judge:
-    """The judge of a schema. Raises: Unusable."""
+    """Make the judge of a schema. Raises: Unusable."""
     draft = _draft_of(schema)
     if draft is None:
         text = f"expected $schema to be one of {', '.join(DRAFTS.values())}, or none; got {short(schema['$schema'])}"
@@ -105,7 +105,7 @@ def _validator(schema: dict[str, Any], options: "PatternOptionsType", **more: An
     import jsonschema_rs
 
     if b'"$ref":"http' in to_json(schema):
-        more["registry"] = _metaschemas()  # without it, a schema can refer to the metaschema of its own draft alone
+        more["registry"] = _metaschemas()  # without it, a schema can refer only to its own draft's metaschema
     return jsonschema_rs.validator_for(schema, offline=True, validate_formats=True, pattern_options=options, **more)
 
 
@@ -138,7 +138,7 @@ def _leaf(draft: str, keyword: str, limit: Any) -> "Validator":
 
 
 def leaf_fits(draft: str, keyword: str, limit: str | float | bool, value: Any) -> bool:
-    """Whether `value` fits a schema of that one keyword, which looks at nothing else."""
+    """Check whether `value` fits a schema that has only this keyword."""
     return _leaf(draft, keyword, limit).is_valid(value)
 
 

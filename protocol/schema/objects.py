@@ -1,4 +1,4 @@
-"""The objects in a plain value. Nothing is said here of what they mean."""
+"""Finds the objects in a plain value. Nothing here depends on their meaning."""
 
 from collections.abc import Iterator
 from typing import Any, cast
@@ -7,7 +7,7 @@ __all__ = ["objects"]
 
 
 def objects(value: Any) -> Iterator[dict[str, Any]]:
-    """Every object in a value, however deep: the value itself too, if it is one."""
+    """Yield every object in a value at any depth, including the value itself if it is an object."""
     waiting = [value]
     while waiting:
         part = waiting.pop()

@@ -1,10 +1,10 @@
-"""Regular expressions, of ECMA-262 as JSON Schema wants them, matched in bounded time.
+"""Matches JSON Schema's regular expressions (ECMA-262) in bounded time.
 
-jsonschema-rs matches them in linear time. Those with look-around or backreferences can't be: they are matched by
-backtracking, each match with so few steps that it takes some milliseconds at most, and not many that take so long.
-Where they are not enough, a value is neither valid nor invalid, but undecided. jsonschema-rs itself would take a match
-that was given up for none, which under `not` is a silent yes; so such a pattern is matched here, and what was given up
-is remembered until the verdict.
+jsonschema-rs matches most patterns in linear time. Patterns with look-around or backreferences need backtracking. Each
+such match may take a bounded number of steps, a few milliseconds, and only `MAX_HARD` matches for one value may take
+that long. Beyond these bounds the value is undecided: neither valid nor invalid. jsonschema-rs would count a match that
+was given up as no match, and under `not` that makes the value valid. So these patterns are matched here, and `watched`
+raises the error after jsonschema-rs has finished.
 """
 
 from collections.abc import Callable
@@ -20,21 +20,21 @@ if TYPE_CHECKING:
 
 __all__ = ["PatternKeyword", "Undecided", "backtracking", "in_linear_time", "is_linear", "matches", "watched"]
 
-MAX_MATCH_WORK = 4_000_000  # of one match by backtracking: steps times characters; some milliseconds
-EASY_SHARE = 64  # a match is easy if this part of its steps is enough
-MAX_CHARS = 65_536  # of a text that is matched by backtracking
-MAX_HARD = 100  # matches that are not easy, for one value
-MAX_PATTERNS = 1024  # compiled at once
+MAX_MATCH_WORK = 4_000_000  # per match by backtracking, in steps times characters; some milliseconds
+EASY_SHARE = 64  # a match is easy if 1/64 of its steps is enough
+MAX_CHARS = 65_536  # in a text that is matched by backtracking
+MAX_HARD = 100  # matches per value that are not easy
+MAX_PATTERNS = 1024  # compiled patterns kept
 
 _T = TypeVar("_T")
 
 
 class Undecided(ProgramError):
-    """A value can't be judged: matching a pattern takes too long."""
+    """A value can't be validated: matching a pattern takes too long."""
 
 
 class _Watch:
-    """What is noted of the matches for one value."""
+    """Counts the hard matches for one value, and keeps an error for `watched`."""
 
     hard = 0
     raised: BaseException | None = None  # by a PatternKeyword
@@ -44,9 +44,9 @@ _watch: ContextVar[_Watch] = ContextVar("watch")
 
 
 def watched(look: Callable[[Any], _T], value: Any) -> _T:
-    """What `look` gives for a value, with at most `MAX_HARD` matches that are not easy.
+    """Return `look(value)`, with at most `MAX_HARD` matches that are not easy.
 
-    Raises: what a PatternKeyword raised meanwhile, Undecided above all."""
+    Raises: the error of a PatternKeyword, mostly Undecided, which jsonschema-rs itself would hide."""
     watch = _Watch()
     token = _watch.set(watch)
     try:
@@ -59,7 +59,7 @@ def watched(look: Callable[[Any], _T], value: Any) -> _T:
 
 
 def matches(pattern: str, text: str) -> bool:
-    """Whether a part of `text` matches `pattern`, which is a valid one. Raises: Undecided."""
+    """Check whether a part of `text` matches `pattern`, which must be valid. Raises: Undecided."""
     linear = _linear(pattern)
     if linear is not None:
         return linear.is_valid(text)
@@ -75,7 +75,7 @@ def matches(pattern: str, text: str) -> bool:
 
 
 def _tried(pattern: str, text: str, steps: int) -> bool | None:
-    """Whether `text` matches; None where the steps are not enough to know."""
+    """Return whether `text` matches; None if the steps are not enough to know."""
     import jsonschema_rs
 
     for error in _backtracking(pattern, steps).iter_errors(text):
@@ -84,26 +84,26 @@ def _tried(pattern: str, text: str, steps: int) -> bool | None:
 
 
 def is_linear(pattern: str) -> bool:
-    """Whether a pattern can be matched in linear time."""
+    """Check whether a pattern can be matched in linear time."""
     return _linear(pattern) is not None
 
 
 def in_linear_time() -> "PatternOptionsType":
-    """What lets jsonschema-rs match in linear time alone."""
+    """Return options for jsonschema-rs: only patterns that it can match in linear time."""
     import jsonschema_rs
 
     return jsonschema_rs.RegexOptions()
 
 
 def backtracking(steps: int | None = None) -> "PatternOptionsType":
-    """What lets jsonschema-rs match by backtracking, with at most as many steps as any text may take here."""
+    """Return options for jsonschema-rs: match by backtracking, in at most `steps`, by default as for an empty text."""
     import jsonschema_rs
 
     return jsonschema_rs.FancyRegexOptions(backtrack_limit=steps or _steps(""))
 
 
 class PatternKeyword:
-    """The keyword `pattern`, for jsonschema-rs: `validate` raises for what doesn't match."""
+    """Implements the keyword `pattern` for jsonschema-rs. `validate` raises if the value doesn't match."""
 
     def __init__(self, schema: dict[str, Any], pattern: str, path: list[str | int]) -> None:
         self._pattern = pattern
@@ -115,7 +115,7 @@ class PatternKeyword:
             return
         try:
             verdict = matches(self._pattern, value)
-        except BaseException as error:  # Ctrl-C, too: jsonschema-rs takes whatever is raised here for a no
+        except BaseException as error:  # also KeyboardInterrupt: jsonschema-rs counts any exception as "invalid"
             if watch := _watch.get(None):
                 watch.raised = error
             raise
@@ -143,5 +143,6 @@ def _validator(pattern: str, options: "PatternOptionsType") -> "Validator":
 
 
 def _steps(text: str) -> int:
-    """How often a match of `text` may go back; each time it may read the text again. Few different numbers."""
+    """Return the maximum of backtracking steps for `text`. Each step may read the whole text again, so longer texts get
+    fewer. Lengths are rounded, because each different number compiles the pattern again."""
     return max(1, MAX_MATCH_WORK // (64 + (1 << len(text).bit_length())))

@@ -1,4 +1,4 @@
-"""Reasons: jsonschema's errors as paths and sentences, so that a person or a model can mend a value."""
+"""Turns jsonschema's errors into paths and sentences, so that a person or a model can correct a value."""
 
 from collections import defaultdict
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ __all__ = ["SchemaError", "cut", "explain", "short"]
 
 MAX_SHOWN_CHARS = 80
 
-_ANY = MAX_INT  # choices
+_ANY = MAX_INT  # any number of choices
 
 
 class SchemaError(msgspec.Struct, frozen=True):
@@ -28,7 +28,7 @@ class SchemaError(msgspec.Struct, frozen=True):
 
 
 def explain(error: Any, base: str = "") -> Iterator[SchemaError]:
-    """What an error of jsonschema's says of the value at `base`; of a union, that of the branch that was meant."""
+    """Yield the errors in a jsonschema error of the value at `base`. For a union: those of the intended branch."""
     path = base + pointer(*error.relative_path)
     if error.validator in ("anyOf", "oneOf") and error.context:
         yield from _explain_union(error, path)
@@ -37,13 +37,13 @@ def explain(error: Any, base: str = "") -> Iterator[SchemaError]:
 
 
 def _explain_union(union: Any, path: str) -> Iterator[SchemaError]:
-    """The errors of the one branch that was meant, if a tag, an enum or the type tells it; else what was possible."""
+    """Yield the errors of the intended branch, if a tag, an enum or the type shows which; otherwise the choices."""
     branches: dict[int, list[Any]] = defaultdict(list)
     for error in union.context:
-        if error.relative_schema_path:  # the branch `false` has none, and is never meant
+        if error.relative_schema_path:  # the branch `false` has no path, and is never intended
             branches[error.relative_schema_path[0]].append(error)
     of_type = [errors for errors in branches.values() if not any(_is_type_error(error) for error in errors)]
-    for choices in (1, _ANY):  # a const, or an enum of one, is a tag; a longer enum may be one
+    for choices in (1, _ANY):  # first by const or an enum of one, which is a tag; then by any enum
         meant = [errors for errors in of_type if not any(_excludes(error, choices) for error in errors)]
         if len(meant) == 1:
             for error in meant[0]:
@@ -101,12 +101,12 @@ def _types(types: Any) -> str:
 
 
 def short(value: Any) -> str:
-    """A value as JSON, of bounded length."""
+    """Return a value as JSON, cut to a bounded length."""
     return cut(to_json(value).decode(), MAX_SHOWN_CHARS)
 
 
 def cut(text: str, max_chars: int = MAX_SHOWN_CHARS * 4) -> str:
-    """A text of bounded length, with … where something is left out."""
+    """Return the text, cut to `max_chars` and ending with … if it is longer."""
     return text if len(text) <= max_chars else text[: max_chars - 1] + "…"
 
 
@@ -133,7 +133,7 @@ _MESSAGES = {
 def _message(error: Any) -> str:
     keyword, limit, value = error.validator, error.validator_value, error.instance
     if keyword in ("minimum", "maximum") and error.schema.get(f"exclusiveM{keyword[1:]}") is True:
-        keyword = f"exclusiveM{keyword[1:]}"  # in draft 4 a flag beside the bound
+        keyword = f"exclusiveM{keyword[1:]}"  # in draft 4 this is a flag beside the bound
     if keyword in _MESSAGES:
         size = len(cast("list[Any]", value)) if isinstance(value, str | list | tuple | dict) else 0
         return _MESSAGES[keyword].format(limit=short(limit), value=short(value), size=size)
@@ -145,7 +145,7 @@ def _message(error: Any) -> str:
         return error.message.removesuffix(" a required property") + " required"
     if keyword == "oneOf":
         return f"expected exactly one of: {', '.join(map(_label, limit))}; got {short(value)}, which fits several"
-    if keyword is None:  # the schema `false`; jsonschema gives the path of what holds the value, not its own
+    if keyword is None:  # the schema `false`; jsonschema gives the path of the parent
         return f"expected nothing in the place of {short(value)}"
-    # jsonschema's own words; those that begin with the value may be as long as that
+    # jsonschema's own message may begin with the whole value, which may be long.
     return cut(error.message.replace(repr(value), short(value)))

@@ -1,8 +1,8 @@
-"""How much work one value can be under a schema. What could take for ever, or overflow the stack, is told beforehand.
+"""Bounds the work of validating one value. Refuses schemas that could take forever or overflow the stack.
 
-jsonschema-rs looks at a container once for each part of a schema, so deep values cost little. But it goes through
-references in place (a schema that is another, all of others, one of others) as often as they are met, and as deep:
-forty definitions that each name the next one twice are 2^40 steps for a single value.
+jsonschema-rs checks a container once for each part of a schema, so deep values cost little. But it follows references
+that apply to the same value (`$ref`, `allOf`, `oneOf` …) each time that it meets them, to any depth: forty definitions
+that each refer to the next one twice are 2^40 steps for a single value.
 """
 
 from collections.abc import Iterator
@@ -11,8 +11,8 @@ from urllib.parse import unquote
 
 from .objects import objects
 
-MAX_STEPS = 10_000  # parts of a schema that are tried on one value: about a millisecond
-MAX_LEVELS = 100  # of them inside one another
+MAX_STEPS = 10_000  # parts of a schema that apply to one value: about a millisecond
+MAX_LEVELS = 100  # nested parts that apply to one value
 
 _REFERENCES = ("$ref", "$dynamicRef")
 _LISTS = ("allOf", "anyOf", "oneOf")
@@ -21,7 +21,7 @@ _BY_NAME = ("dependentSchemas", "dependencies")
 
 
 class _Fault(Exception):
-    """Why a schema can't be used."""
+    """The schema could take too much work. The message says why."""
 
 
 class _Weight(NamedTuple):
@@ -33,7 +33,7 @@ _LIGHT = _Weight(1, 1)
 
 
 def work_fault(schema: dict[str, Any]) -> str | None:
-    """Why a schema, which need not be a valid one, could take too much work for one value; None if it can't."""
+    """Return why a schema could take too much work for one value; None if it can't. It may be an invalid schema."""
     scale = _Scale(schema)
     try:
         for part in objects(schema):
@@ -44,15 +44,15 @@ def work_fault(schema: dict[str, Any]) -> str | None:
 
 
 class _Scale:
-    """Weighs the parts of one schema, each once."""
+    """Computes the weights of one schema's parts, each once."""
 
     def __init__(self, root: dict[str, Any]) -> None:
         self._root = root
         self._names = dict(_names(root))
-        self._known: dict[int, _Weight | None] = {}  # None: being weighed
+        self._known: dict[int, _Weight | None] = {}  # None: in progress
 
     def weigh(self, part: Any, level: int) -> _Weight:
-        """What `part`, tried at this level, is for one value. Raises: _Fault."""
+        """Return the work of `part` for one value, when it applies at this level. Raises: _Fault."""
         if not isinstance(part, dict):
             return _LIGHT
         key = id(cast(object, part))
@@ -71,7 +71,7 @@ class _Scale:
         return weight
 
     def _in_place(self, part: dict[str, Any]) -> Iterator[Any]:
-        """The schemas that are tried on the same value as this one."""
+        """Yield the schemas that apply to the same value as this one."""
         for key in _REFERENCES:
             if isinstance(part.get(key), str):
                 yield self._target(part[key])
@@ -86,7 +86,7 @@ class _Scale:
         yield from (part[key] for key in _ALONE if key in part)
 
     def _target(self, reference: str) -> Any:
-        """What a reference means; None for a metaschema, or what there is not."""
+        """Return the schema that a reference means; None for a metaschema or an unknown name."""
         if reference in self._names:
             return self._names[reference]
         base, _, path = reference.partition("#")
@@ -108,7 +108,7 @@ class _Scale:
 
 
 def _names(root: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
-    """What references can mean besides a path: anchors, and ids as they are written."""
+    """Yield the names that references can use instead of a path: anchors, and ids as written."""
     for part in objects(root):
         for key, prefix in (("$anchor", "#"), ("$dynamicAnchor", "#"), ("$id", ""), ("id", "")):
             if isinstance(part.get(key), str):
