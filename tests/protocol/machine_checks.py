@@ -1,4 +1,4 @@
-"""What must hold of a run at every step, whatever happens to it: a `Driver` that checks itself."""
+"""A `Driver` that checks, at every step of a run, what must always hold."""
 
 from typing import Any
 
@@ -33,13 +33,13 @@ REPEATABLE = (Decide, Decline, ClaimCall, UnclaimCall, ClientResult, Abort)
 
 
 class CheckedDriver(Driver):
-    """A run whose every step is checked, and taken a second time by a copy that went through the store."""
+    """Checks every step of a run, and repeats the step with a copy of the run that was saved and loaded."""
 
     def __init__(self, *tools: ToolSpec, limits: Limits) -> None:
         self.ledger = Ledger({tool.name: tool for tool in tools}, limits)
         self.watcher = Transcript()
-        self.acknowledged: dict[str, DecisionEntry] = {}  # by tool call id: how its gate was settled
-        self.recovered = 0  # times that were charged, since the last progress
+        self.acknowledged: dict[str, DecisionEntry] = {}  # by tool call id: the decision that settled its gate
+        self.recovered = 0  # counted recoveries since the last progress
         super().__init__(*tools, limits=limits)
 
     def feed(self, given: Input, crash: Crash = None) -> Answer:
@@ -83,7 +83,7 @@ class CheckedDriver(Driver):
             assert self.recovered == MAX_RECOVERIES
 
     def check_offers(self, given: Input, transition: Transition) -> None:
-        """A claimed call is offered again only if it may execute twice, or its own client gave it back."""
+        """Check that a claimed call is offered again only if it is idempotent, or its own client released it."""
         for event in transition.events:
             if isinstance(event, ToolClientExecutePending) and event.tool_call_id in self.ledger.offers:
                 claim = self.open[event.tool_call_id].claim
@@ -91,7 +91,8 @@ class CheckedDriver(Driver):
                 assert given_back or self.ledger.tools[event.tool_name].idempotent
 
     def check_reply(self, given: Input, reply: Answer, settled: list[str]) -> None:
-        """`settled`: the calls on which somebody's word was saved before, if perhaps nobody was told."""
+        """Check the reply to a client. `settled`: calls with a decision or result that an earlier step saved, perhaps
+        without a reply."""
         if not isinstance(reply, Reply):
             return
         assert (reply.seq, reply.status) == (self.seq, self.head.status)
@@ -116,7 +117,7 @@ class CheckedDriver(Driver):
                 pass
 
     def check_word(self, given: Decide | Decline, key: str) -> None:
-        """What was said of a call, and acknowledged, is what the journal says."""
+        """Check that the journal has this decision, which was just acknowledged."""
         entry, result = self.history.decisions.get(key), self.history.results.get(key)
         if isinstance(given, Decline):
             assert (entry is not None and entry.outcome == "declined") or (result is not None and result.declined)
@@ -134,7 +135,7 @@ class CheckedDriver(Driver):
             assert self.acknowledged.setdefault(key, entry) == entry
 
     def check_repeated(self, given: Input, reply: Answer) -> None:
-        """The same input again changes nothing, and who was acknowledged is acknowledged again."""
+        """Check that a repeated input changes nothing, and is acknowledged again if it was acknowledged before."""
         if isinstance(given, Reserve | Recover):
             return
         again = step(self.head, self.history, given, now=self.now, seq=self.seq)
@@ -214,5 +215,5 @@ def _plain(transition: Transition) -> Any:
 
 
 def _settled(snapshot: Snapshot) -> Snapshot:
-    """Without what ran ahead of durability."""
+    """Return the snapshot without what was shown before it was saved."""
     return replace(snapshot, streaming=None, tools=tuple(replace(tool, partial_result=None) for tool in snapshot.tools))

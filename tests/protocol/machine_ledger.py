@@ -1,4 +1,4 @@
-"""What the saved transitions of a run say, by their events alone, held against the heads and entries beside them."""
+"""Derives a run's state from its events alone, and compares that state with the saved heads and entries."""
 
 from typing import Any
 
@@ -21,19 +21,19 @@ from adjourn.protocol.transitions import Transition
 
 
 class Ledger:
-    """One run's transitions so far."""
+    """Collects one run's transitions."""
 
     def __init__(self, tools: dict[str, ToolSpec], limits: Limits) -> None:
         self.tools, self.limits = tools, limits
         self.version = 0
         self.status = ""  # before the start
-        self.gates: dict[str, ToolDecisionPending] = {}  # all that ever were, by tool call id
+        self.gates: dict[str, ToolDecisionPending] = {}  # all gates of the run, by tool call id
         self.settled: dict[str, ToolDecisionResolved] = {}
         self.edited: dict[str, dict[str, Any]] = {}  # arguments, by tool call id
         self.offers: dict[str, str] = {}  # tool call id -> name
         self.claimed: set[str] = set()  # tool call ids
         self.results: set[str] = set()
-        self.due: dict[str, int | None] = {}  # by tool call id, of gates, offers and claims; "" is the run's own
+        self.due: dict[str, int | None] = {}  # deadlines of gates, offers and claims by tool call id; "": the run's
 
     def check(self, transition: Transition, head: Head, now: int) -> None:
         assert head.version == self.version + 1
@@ -155,7 +155,7 @@ def _later(now: int, seconds: float | None) -> int | None:
 
 
 def _derived(head: Head, told: str) -> str:
-    """The status by its definition: paused while all that is left waits for the outside."""
+    """Return the status by its definition: paused while all open calls wait for a decision or a client."""
     if told in FINAL:
         return told
     inside = [call for call in head.calls if call.phase == "ready" or (call.phase == "started" and not call.claim)]

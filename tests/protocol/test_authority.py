@@ -1,4 +1,4 @@
-"""Host and Origin headers: what is one, what isn't, and that no other reader could find another host in it."""
+"""Host and Origin headers: which are valid, and that no other parser could read another host from a valid one."""
 
 from ipaddress import IPv6Address
 from urllib.parse import urlsplit

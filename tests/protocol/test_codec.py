@@ -43,7 +43,7 @@ class Order(msgspec.Struct):
 
 
 def parse_msgpack(data):
-    """What a binary frame goes through."""
+    """Parse a binary frame as the server does."""
     value = from_msgpack(data, Any)
     check_value(value)
     return value
@@ -126,8 +126,8 @@ def test_what_is_not_json_is_a_codec_error(text):
         msgspec.msgpack.encode([b"x"]),
         msgspec.msgpack.encode(msgspec.msgpack.Ext(3, b"a")),
         b"\xd6\xff\x00\x00\x00\x00",  # a timestamp
-        bytes.fromhex("c70cff3b9ac9ff0000003afff4417f"),  # one beyond the years of Python
-        bytes.fromhex("c70cff000000007fffffffffffffff"),  # and beyond what it can count
+        bytes.fromhex("c70cff3b9ac9ff0000003afff4417f"),  # a timestamp after Python's last year
+        bytes.fromhex("c70cff000000007fffffffffffffff"),  # a timestamp beyond Python's integers for time
         b"\xa2\xff\xfe",
         b"\xc1",
         b"",

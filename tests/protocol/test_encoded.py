@@ -1,4 +1,4 @@
-"""What encoded data shows before any value of it is built."""
+"""Checks of encoded data that need no decoding."""
 
 import json
 

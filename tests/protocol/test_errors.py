@@ -1,4 +1,4 @@
-"""The two trees of errors: their drawings are complete, and every error that may cross the wire survives it."""
+"""The two trees of errors: the docstrings draw them completely, and errors keep their type and data on the wire."""
 
 import inspect
 import pkgutil
@@ -27,7 +27,7 @@ from adjourn.protocol.sse import SSEParser
 
 
 def module_names() -> Iterator[str]:
-    """Every module of the library but `__main__`, which runs a command."""
+    """Return all modules of the library except `__main__`, which runs a command."""
     for package in (protocol, stores, actors):
         yield package.__name__
         for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
@@ -36,7 +36,7 @@ def module_names() -> Iterator[str]:
 
 
 def public_errors() -> Iterator[type[BaseException]]:
-    """Every public exception class that a module of the library defines."""
+    """Return every public exception class that the library defines."""
     for name in module_names():
         for cls in vars(import_module(name)).values():
             own = inspect.isclass(cls) and issubclass(cls, BaseException) and cls.__module__ == name
@@ -45,7 +45,7 @@ def public_errors() -> Iterator[type[BaseException]]:
 
 
 def below(cls: type[Exception]) -> Iterator[type[Exception]]:
-    """The public subclasses that the library has, at any depth; tests may have their own."""
+    """Return the library's public subclasses, at any depth, without those that tests define."""
     for sub in cls.__subclasses__():
         if sub.__module__.startswith("adjourn.") and not sub.__name__.startswith("_"):
             yield sub
@@ -60,7 +60,7 @@ BRANCHES = {"AdjournError", "CallerError", "WorldError", "StoreError"}
 
 
 def drawn(root: str) -> dict[str, tuple[str, str]]:
-    """Of each error in the docstring's tree under `root`: its parent, and what stands beside it."""
+    """Return each error's parent and note in the docstring's tree under `root`."""
     found: dict[str, tuple[str, str]] = {}
     above: list[tuple[int, str]] = []
     for line in (errors.__doc__ or "").splitlines():

@@ -1,4 +1,4 @@
-"""`type` of events: what Python programs read is what the wire says."""
+"""`type` of events: the same in Python as on the wire."""
 
 from typing import get_args
 

@@ -148,7 +148,7 @@ def test_the_limit_of_cost_ends_the_run_with_a_typed_reason():
     assert (d.head.status, d.head.reason) == ("failed", "maxCost")
 
 
-# Rule 2: calls start and are decided on their own.
+# Rule 2: each call starts and is decided independently.
 
 
 def test_calls_start_at_once_up_to_the_limit_and_the_rest_as_slots_come_free():
@@ -232,10 +232,10 @@ def test_the_id_may_be_left_out_only_while_one_call_was_ever_gated():
     d = parked()
     [first] = d.ids
     assert d.decide(YES).tool_call_id == first
-    assert d.decide(YES).tool_call_id == first  # again: still clear which
+    assert d.decide(YES).tool_call_id == first  # repeated: the call is still unambiguous
     d.done(first)
     d.says(call("refund", n=2))
-    assert isinstance(d.decide(YES), ToolCallIdRequired)  # it may be the first one's, come late
+    assert isinstance(d.decide(YES), ToolCallIdRequired)  # may be a late decision on the first call
     assert isinstance(d.feed(Decline()), ToolCallIdRequired)
     assert d.phases == ["gated"]
 
@@ -286,8 +286,8 @@ def test_a_client_cannot_forge_an_approval_in_its_history():
     forged = said(call("refund", n=1))
     d = Driver(*PLAIN, given=(*GO, forged, approved, forged, user("go on"), forged))
     assert [message.is_error for message in d.history.input if isinstance(message, ToolResultMessage)] == [
-        False,  # what it forged is there to read
-        True,  # the open calls are closed
+        False,  # the forged approval stays readable in the history
+        True,  # open calls got a synthetic result
         True,
         True,
     ]

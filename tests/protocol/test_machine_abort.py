@@ -1,4 +1,4 @@
-"""The run's state machine by example: abort, in every state and for good."""
+"""The run's state machine by example: abort, in every state, and final."""
 
 import pytest
 from machine_driver import LOOK, PLAIN, YES, Driver, call, gated, offered, parked, said
@@ -60,7 +60,7 @@ def test_a_cancelled_run_takes_no_later_decision():
     d = in_state("tool")
     look, _, refund = d.ids
     d.feed(Abort())
-    for _ in range(2):  # while it stops, and when it is over
+    for _ in range(2):  # while the run stops, and after its end
         ended = d.decide(YES, refund)
         assert isinstance(ended, RunEnded)
         assert ended.data["status"] == "aborted"
@@ -87,7 +87,7 @@ def test_nothing_expires_while_a_run_is_being_stopped():
     d.wait(2)
     d.feed(Tick())
     assert d.phases == ["started", "gated"]
-    assert d.head.next_due is None  # no sweeper comes back for it
+    assert d.head.next_due is None  # the sweeper never visits it again
 
 
 def test_abort_with_what_the_model_has_said_ends_the_run_at_once():

@@ -19,7 +19,7 @@ WHY_NOT = {"approved": False, "reason": "too much"}
 
 
 def asking(**spec) -> Driver:
-    """A run that waits for the approval of one call."""
+    """Return a run that waits for the approval of one call."""
     d = Driver(approval("wipe", **spec))
     d.says(call("wipe", n=1))
     return d
@@ -84,7 +84,7 @@ def test_deciders_are_told_that_it_is_a_yes_or_a_no():
     assert not pending.approval
 
 
-# Again.
+# Repeated decisions.
 
 
 @pytest.mark.parametrize("again", [WHY_NOT, {"reason": "too much", "approved": False}])
@@ -140,7 +140,7 @@ def test_a_no_that_was_saved_holds_in_the_next_process_and_one_that_was_not_may_
     assert not d.executed
 
 
-# The default decision of a tool that nobody answered.
+# The default decision when the time for a decision expires.
 
 
 @pytest.mark.parametrize(
@@ -148,7 +148,7 @@ def test_a_no_that_was_saved_holds_in_the_next_process_and_one_that_was_not_may_
     [
         (NO, "it was not approved in time"),
         (WHY_NOT, "too much"),
-        ({"approved": "yes"}, "it was not approved in time"),  # a default that was never checked opens nothing
+        ({"approved": "yes"}, "it was not approved in time"),  # an invalid default is a decline
         (None, "it was not approved in time"),
     ],
 )
@@ -173,7 +173,7 @@ def test_a_yes_by_default_executes():
     assert d.executed == d.ids
 
 
-# A client that executes what was approved.
+# Approved calls that clients execute.
 
 
 def test_a_no_offers_nothing_to_clients():

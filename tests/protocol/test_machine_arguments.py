@@ -30,7 +30,7 @@ def test_bad_json_arguments_never_skip_the_gate(bad, says):
     assert says in d.results[0]
     assert not d.executed
     assert not d.events(ToolDecisionPending, AgentPaused)
-    assert d.head.turn == 2  # the model is told, and asked again
+    assert d.head.turn == 2  # the model got the error and is called again
     assert isinstance(d.decide(YES), NotPending)
 
 

@@ -1,4 +1,4 @@
-"""The run's state machine by example: claims that are repeated, given back or overruled, and since when calls wait."""
+"""The run's state machine by example: claims that are repeated, released or overruled, and since when calls wait."""
 
 import pytest
 from machine_driver import YES, Driver, approval, call, gated, offered, parked
@@ -19,7 +19,7 @@ SEEN = (Text(text="seen"),)
 
 
 def claimed(**spec) -> tuple[Driver, str]:
-    """A run with one call that the client with token "t1" has claimed."""
+    """Return a run with one call, claimed by the client with token "t1"."""
     d, browse = offered(**spec)
     assert isinstance(d.feed(ClaimCall(tool_call_id=browse, digest="t1", by="ann")), Reply)
     return d, browse
@@ -34,7 +34,7 @@ def unknown_reason(reply) -> str:
     return reply.data["reason"]
 
 
-# Claimed again.
+# Repeated claims.
 
 
 def test_a_client_whose_reply_was_lost_claims_again_and_still_has_its_claim():
@@ -42,7 +42,7 @@ def test_a_client_whose_reply_was_lost_claims_again_and_still_has_its_claim():
     due, before = d.head.next_due, d.head
     d.wait(10)
     assert d.feed(ClaimCall(tool_call_id=browse, digest="t1", by="ann")).tool_call_id == browse
-    assert (d.head is before, d.head.next_due) == (True, due)  # nor does its time begin again
+    assert (d.head is before, d.head.next_due) == (True, due)  # its deadline stays, too
     assert len(d.events(ToolClientClaimed)) == 1
     assert isinstance(d.feed(result(browse, "t1")), Reply)
 
@@ -66,7 +66,7 @@ def test_watchers_are_told_when_a_claim_ends():
     assert d.events(ToolClientClaimed)[0].due_at == d.now + 30_000 == d.head.next_due
 
 
-# Given back.
+# Released claims.
 
 
 def test_a_claim_that_is_given_back_is_offered_to_all_again():
@@ -116,7 +116,7 @@ def test_what_is_not_claimed_cant_be_given_back():
     assert isinstance(d.feed(UnclaimCall(tool_call_id=browse, digest="t1")), RunEnded)
 
 
-# Declined, though it was a client's already.
+# Declined after a client claimed it.
 
 
 def test_a_call_that_is_offered_can_be_declined():
@@ -136,7 +136,7 @@ def test_a_call_that_is_claimed_can_be_declined_and_its_late_result_is_told_so()
     assert unknown_reason(d.feed(result(browse, "t1"))) == "done"
     assert d.results == ["This call was declined."]
     assert d.head.next_due is None
-    assert d.model  # nobody holds up the run any longer
+    assert d.model  # the run goes on
 
 
 def test_a_decline_of_a_clients_call_may_be_repeated():
@@ -166,8 +166,8 @@ def test_a_call_that_was_approved_can_be_declined_until_its_client_has_done_it(n
     for _ in range(2):
         assert d.feed(Decline(tool_call_id=sign if named else None)).tool_call_id == sign
     assert d.results == ["This call was declined."]
-    assert d.history.decisions[sign].outcome == "decided"  # the journal has both
-    assert isinstance(d.decide(YES, sign), Reply)  # the decision was taken, and is acknowledged for ever
+    assert d.history.decisions[sign].outcome == "decided"  # the journal keeps the decision beside the decline
+    assert isinstance(d.decide(YES, sign), Reply)  # a repeated decision is acknowledged at any time
 
 
 def test_a_call_that_executes_here_cant_be_declined_any_more():

@@ -1,4 +1,4 @@
-"""The run's state machine by example: decisions that edit the arguments of the call that they let through."""
+"""The run's state machine by example: decisions that edit a call's arguments."""
 
 import pytest
 from machine_driver import NO, PLAIN, YES, Driver, approval, call, gated, parked
@@ -23,7 +23,7 @@ TOLD = 'When this call was decided, its arguments were changed to: {"n":2}\n'
 
 
 def asked(editable=True, parameters=None, **arguments) -> Driver:
-    """A run that waits at one call of a tool with this `editable`."""
+    """Return a run that waits at one call of a tool with this `editable`."""
     spec = gated("refund", editable=editable)
     if parameters is not None:
         spec = ToolSpec(
@@ -43,7 +43,7 @@ def faults(reply) -> list[str]:
     return [error["path"] for error in reply.data["errors"]]
 
 
-# What is edited is what is executed, and everybody is told.
+# The edited arguments are executed, and clients see them.
 
 
 def test_edited_arguments_are_executed_in_place_of_the_models():
@@ -52,7 +52,7 @@ def test_edited_arguments_are_executed_in_place_of_the_models():
     [start] = d.events(ToolExecutionStart)
     assert start.args == {"n": 2}
     assert d.history.arguments(d.open[d.ids[0]]) == {"n": 2}
-    assert d.history.turn_calls[0].arguments == {"n": 1}  # the model's own words stay
+    assert d.history.turn_calls[0].arguments == {"n": 1}  # the model's own arguments are kept
 
 
 def test_the_journal_keeps_both_versions_and_their_digests():
@@ -128,7 +128,7 @@ def test_deciders_are_told_what_they_may_edit_and_how():
     assert (pending.editable, pending.parameters) == (False, None)
 
 
-# What may not be edited is told by path, and nothing is consumed.
+# Edits that aren't allowed are errors with paths, and consume nothing.
 
 
 @pytest.mark.parametrize(
@@ -137,8 +137,8 @@ def test_deciders_are_told_what_they_may_edit_and_how():
         (False, {"n": 2}, ["/arguments"]),
         ((), {"n": 2}, ["/arguments"]),
         (("to",), {"n": 2}, ["/arguments/n"]),
-        (("to",), {"to": "ann"}, ["/arguments/n"]),  # left out is changed, too
-        (("n",), {"n": 1, "to": "ann"}, ["/arguments/to"]),  # and so is added
+        (("to",), {"to": "ann"}, ["/arguments/n"]),  # leaving a member out is a change
+        (("n",), {"n": 1, "to": "ann"}, ["/arguments/to"]),  # adding a member is a change
         (("other",), {"n": 2, "to": "ann"}, ["/arguments/n", "/arguments/to"]),
         (True, {"n": "two"}, ["/arguments/n"]),
         (True, {"n": 2, "more": 1}, ["/arguments"]),
@@ -201,14 +201,14 @@ def test_arguments_that_are_the_models_own_are_no_edit(same, shown):
     assert d.results == ["ok"]
 
 
-# A repeat is the same decision and the same arguments.
+# A repetition has the same decision and the same arguments.
 
 
 def test_the_same_decision_with_the_same_arguments_is_acknowledged_and_executes_nothing():
     d = asked()
     for _ in range(2):
         assert isinstance(edit(d, {"n": 2}), Reply)
-    assert isinstance(edit(d, {"n": 2.0}, digest=None), Reply)  # executes nothing, so it needs to have seen nothing
+    assert isinstance(edit(d, {"n": 2.0}, digest=None), Reply)  # a repetition executes nothing, so it needs no digest
     [refund] = d.executed
     d.done(refund)
     d.says(text="bye")

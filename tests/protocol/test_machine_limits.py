@@ -1,4 +1,4 @@
-"""A run's own limits, and what becomes of its last turn."""
+"""The run's state machine by example: a run's own limits, and its last turn."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ def is_last(d: Driver) -> bool:
 
 
 def looked(d: Driver, **message: Any) -> None:
-    """The model calls a tool, which executes."""
+    """Let the model call a tool, and execute it."""
     d.says(call("look"), **message)
     d.done(d.ids[0])
 

@@ -1,4 +1,4 @@
-"""The run's state machine under everything that can happen to it, in any order. What must hold: `machine_checks`."""
+"""The run's state machine under all inputs, in any order. `machine_checks` has the invariants."""
 
 from collections import Counter
 
@@ -76,7 +76,7 @@ LIMITS = st.builds(
 )
 CRASH = st.sampled_from([None] * 12 + ["before", "after"])
 DECISION = st.sampled_from([YES, YES, YES, YES, NO, {"approved": True, "reason": "x"}, {}, {"approved": 1}, 2**60])
-# Edited arguments, and what a tool's `editable` may be for them to be taken; all calls are made with {"n": 1}.
+# Edited arguments, and the values of `editable` with which they are accepted. All calls have the arguments {"n": 1}.
 EDITS: list[tuple[dict[str, object] | None, tuple[object, ...]]] = [
     (None, (False, True, ("to",))),
     ({"n": 1}, (False, True, ("to",))),
@@ -108,17 +108,17 @@ def gate_open(machine: "Runs") -> bool:
 
 
 class Runs(RuleBasedStateMachine):
-    """One run after another, with a process that may die at any point."""
+    """Starts one run after another, in a process that may die at any point."""
 
     run: CheckedDriver
 
     @initialize(limits=LIMITS)
     def begin(self, limits: Limits) -> None:
         self.run = CheckedDriver(*TOOLS, limits=limits)
-        self.gave_up: str | None = None  # a model call that nobody waits for any more
+        self.gave_up: str | None = None  # an abandoned model call
 
     def feed(self, given: Input, crash: Crash = None) -> Answer:
-        """Let it happen, and count where it led."""
+        """Feed the input, and count the state that it led to."""
         head, shown = self.run.head, len(self.run.shown)
         reply = self.run.feed(given, crash)
         verdict = type(reply).__name__ if isinstance(reply, AdjournError) else "ok" if reply else "-"
@@ -146,7 +146,7 @@ class Runs(RuleBasedStateMachine):
                 pass
 
     def pick(self, pick: int, *phases: str) -> str:
-        """The id of some call: of one in these phases first, of any that ever was, or of none."""
+        """Return a tool call id: preferably of a call in these phases, else of any call, else an unknown one."""
         calls = [call.id for call in self.run.head.calls if call.phase in phases]
         if pick < 8 and calls:
             return calls[pick % len(calls)]
@@ -159,7 +159,7 @@ class Runs(RuleBasedStateMachine):
         return due is not None and due <= self.run.now
 
     def waits(self, key: str) -> bool:
-        """Does that call wait for a decision, and will it when the next input comes?"""
+        """Check whether the call waits for a decision, and still will when the next input comes."""
         call = self.run.open.get(key)
         return call is not None and call.phase == "gated" and not self.run.head.abort and not self.anything_due()
 
@@ -232,7 +232,7 @@ class Runs(RuleBasedStateMachine):
         return next((call.id for call in calls if call.phase == "gated" and SPECS[call.name].approval), None)
 
     def say(self, key: str, decision: object, edit: int, seen: str | None, *, named: bool, crash: Crash) -> None:
-        """Decide; what is good is taken, and nothing else. `seen`: the digest that the decider was shown."""
+        """Send a decision. Check that only a valid one is accepted. `seen`: the digest that the decider was shown."""
         run, waited, (arguments, fits) = self.run, self.waits(key), EDITS[edit]
         call_id = key if named else None
         reply = self.feed(Decide(decision=decision, tool_call_id=call_id, digest=seen, arguments=arguments), crash)
@@ -304,7 +304,7 @@ class Runs(RuleBasedStateMachine):
             assert isinstance(reply, Reply)
             reached["edited, then executed by a client"] += run.history.results[key].message.arguments is not None
 
-    # The end, by force.
+    # Abort and deletion.
 
     @precondition(live)
     @rule(really=PICK, crash=CRASH)
@@ -350,7 +350,7 @@ class Runs(RuleBasedStateMachine):
     @precondition(live)
     @rule(given=STRANGE, pick=PICK, crash=CRASH)
     def somebody_is_confused(self, given: str, pick: int, crash: Crash) -> None:
-        """Whatever the call's state, from outside; from effects only what the run has given up, or never had."""
+        """Feed an input in the wrong state. Inputs of effects are only those of abandoned or unknown effects."""
         run, key = self.run, self.pick(pick, "gated", "offered", "ready", "started")
         claimed = key in run.open and run.open[key].claim
         match given:
@@ -363,14 +363,14 @@ class Runs(RuleBasedStateMachine):
             case "unclaim":
                 self.feed(UnclaimCall(tool_call_id=key, digest="t3"), crash)
             case "report":
-                token, content = ("t3", FORGED) if claimed else ("t1", SEEN)  # the second may be late, or a repetition
+                token, content = ("t3", FORGED) if claimed else ("t1", SEEN)  # "t1" may be late, or a repetition
                 self.feed(ClientResult(tool_call_id=key, digest=token, content=content), crash)
             case "model" if self.gave_up != run.model:
                 self.feed(ModelDone(key=self.gave_up or "x", message=AssistantMessage(content=FORGED)), crash)
             case "refused" if self.gave_up != run.model:
                 answer = AssistantMessage(content=FORGED)
                 self.feed(ModelRefused(key=self.gave_up or "x", reason="forged", message="", answer=answer), crash)
-            case "tool" if key not in run.tools and not self.anything_due():  # else this very step may start it
+            case "tool" if key not in run.tools and not self.anything_due():  # otherwise this step may start it
                 self.feed(ToolDone(tool_call_id=key, content=FORGED), crash)
             case "stopped" if not run.stopping:
                 self.feed(Stopped(partial=AssistantMessage(content=FORGED)), crash)
@@ -460,7 +460,7 @@ MUST_REACH = {
 def test_whatever_happens_to_a_run_its_invariants_hold():
     reached.clear()
     run_state_machine_as_test(Runs, settings=examples(800, stateful_step_count=50))
-    if is_full():  # fewer examples do not get everywhere
+    if is_full():  # fewer examples don't reach every state
         assert {name for name in MUST_REACH if not reached[name]} == set(), "else the rules above have gone blind"
     for given, method in METHOD_OF.items():
         told = {error.__name__ for error in refusals(method)} | {"ok", "-"}

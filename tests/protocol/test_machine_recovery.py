@@ -1,4 +1,4 @@
-"""The run's state machine by example: what goes on after a crash or an orderly stop, and what never does."""
+"""The run's state machine by example: which effects resume after a crash or an orderly stop, and which never do."""
 
 from machine_driver import PLAIN, YES, Driver, call, parked, said
 
@@ -31,7 +31,7 @@ def test_a_call_that_was_executing_at_a_crash_is_not_executed_again():
     d.restart()
     assert len(d.executed) == 1
     assert "may have taken effect" in d.results[0]
-    assert d.model  # and the model is told
+    assert d.model  # the model gets the error
 
 
 def test_an_idempotent_call_is_executed_again_after_a_crash():

@@ -48,7 +48,7 @@ def test_a_decision_is_saved_with_who_and_when_before_the_tool_executes():
     d = parked()
     d.wait(5)
     d.decide(YES, by="ann", crash="after")
-    assert not d.executed  # saved, but neither acknowledged nor executed
+    assert not d.executed  # the decision is saved, but neither acknowledged nor executed
     entry = d.record().journal[-1]
     assert (entry.decision, entry.by, entry.at) == (YES, "ann", d.now)
     assert entry.args_digest == digest({"n": 1})
@@ -94,8 +94,8 @@ def test_one_denial_does_not_stall_the_run():
     d = parked(call("refund", n=2))
     first, second = d.ids
     assert isinstance(d.feed(Decline(tool_call_id=first, reason="too much")), Reply)
-    assert isinstance(d.feed(Decline(tool_call_id=first)), Reply)  # repeated
-    assert d.head.status == "paused"  # the other one still waits
+    assert isinstance(d.feed(Decline(tool_call_id=first)), Reply)  # a repetition
+    assert d.head.status == "paused"  # the other call still waits
     d.feed(Decline(tool_call_id=second))
     assert d.results == ["This call was declined: too much", "This call was declined."]
     assert d.model
@@ -229,7 +229,7 @@ def test_a_client_side_call_is_offered_claimed_and_answered_by_a_client():
     assert d.events(ToolClientExecutePending)[0].input == {"n": 1}
     assert d.feed(ClaimCall(tool_call_id=browse, digest="t1", by="ann")).tool_call_id == browse
     assert d.events(ToolClientClaimed) == [ToolClientClaimed(tool_call_id=browse, by="ann", due_at=d.now + 30_000)]
-    assert (d.head.status, d.head.next_due) == ("paused", d.now + 30_000)  # it still waits for the outside
+    assert (d.head.status, d.head.next_due) == ("paused", d.now + 30_000)  # the run still waits for the client
     assert isinstance(d.feed(report(browse, "t1")), Reply)
     assert d.results == ["seen"]
     assert d.events(AgentResume) == [AgentResume(reason="result")]
@@ -244,7 +244,7 @@ def test_only_the_first_claim_wins_and_only_its_token_reports():
     assert isinstance(d.feed(ClaimCall(tool_call_id=browse, digest="t2")), ClaimTaken)
     assert isinstance(d.feed(report(browse, "t2")), ClaimTaken)
     d.feed(report(browse, "t1", "first"))
-    assert isinstance(d.feed(report(browse, "t1", "again")), Reply)  # the reply may have got lost
+    assert isinstance(d.feed(report(browse, "t1", "again")), Reply)  # a repetition, as after a lost reply
     assert isinstance(d.feed(report(browse, "t2")), NotPending)
     assert isinstance(d.feed(ClaimCall(tool_call_id=browse, digest="t3")), NotPending)
     assert d.results == ["first"]
@@ -288,5 +288,5 @@ def test_a_gated_client_side_call_is_decided_before_it_is_offered():
     assert isinstance(d.feed(ClaimCall(tool_call_id=sign, digest="t")), NotPending)
     d.decide(YES)
     assert (d.phases, d.head.status) == (["offered"], "paused")
-    assert not d.events(AgentResume)  # it never stopped waiting for the outside
+    assert not d.events(AgentResume)  # the run stayed paused
     assert isinstance(d.feed(ClaimCall(tool_call_id=sign, digest="t")), Reply)

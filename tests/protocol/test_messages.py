@@ -1,4 +1,4 @@
-"""Messages, events and descriptors keep their meaning on both wires, and their names are the documented ones."""
+"""Messages, events and descriptors survive both wire formats, and have the documented names."""
 
 from typing import Any
 

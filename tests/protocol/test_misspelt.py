@@ -1,4 +1,4 @@
-"""An option that does not exist: the error names the nearest one, and all others."""
+"""Misspelt options: the error suggests the nearest one, and lists all others."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager

@@ -1,4 +1,4 @@
-"""The OpenRPC document: complete, valid, and true to what goes over the wire."""
+"""The OpenRPC document: complete, valid, and the same as the real wire."""
 
 import json
 import re
@@ -26,7 +26,7 @@ REGISTRY = referencing.Registry().with_resource("urn:document", DRAFT202012.crea
 
 
 def nodes(value: Any):
-    """The value, and all that is in it."""
+    """Yield the value and all nested values."""
     yield value
     for inner in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
         yield from nodes(inner)
@@ -41,13 +41,13 @@ def resolved(pointer: str) -> Any:
 
 
 def check(pointer: str, value: Any) -> None:
-    """The value, plain, is valid under the schema to which the pointer leads in the document."""
+    """Check that the value, as plain data, fits the schema at this pointer in the document."""
     schema = {"$ref": f"urn:document#{pointer}"}
     jsonschema.Draft202012Validator(schema, registry=REGISTRY).validate(value)
 
 
 def check_params(pointer: str, value: dict[str, Any]) -> None:
-    """The members of `value` are among the params there, each is valid, and none that is required is missing."""
+    """Check `value` against the params there: known names, valid values, and none of the required ones missing."""
     params = resolved(f"#{pointer}/params")
     places = {param["name"]: place for place, param in enumerate(params)}
     assert value.keys() <= places.keys()
@@ -132,7 +132,7 @@ def test_patterns_mean_the_same_in_every_language():
     assert patterns == {"^[A-Za-z0-9_-]{1,128}$"}
 
 
-# What really goes over the wire is what the document says.
+# Real frames match the document.
 
 
 @pytest.mark.parametrize("name", METHODS)

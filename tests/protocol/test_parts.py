@@ -1,4 +1,4 @@
-"""Snapshots in parts: joined, they are the whole, whatever it holds; and no part is longer than it must be."""
+"""Snapshots in parts: joined, they give the whole snapshot, and no part is longer than necessary."""
 
 import json
 from pathlib import Path
@@ -22,7 +22,7 @@ WIDTHS = st.lists(st.integers(0, 400), max_size=8)
 
 
 def snapshot_of(messages: list[int], pending: list[int], tools: list[int]) -> RunSnapshot:
-    """A snapshot of messages and calls of these sizes."""
+    """Make a snapshot with messages and calls of these sizes."""
     return RunSnapshot(
         run_id="r",
         seq=7,

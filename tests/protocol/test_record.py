@@ -1,7 +1,7 @@
-"""Records of every version ever written load for ever; those of the future are left alone.
+"""Records of every earlier schema version can be loaded; records of a later version are left unchanged.
 
 `tests/vectors/records/v<n>-heads.json` and `-entries.json` hold what schema version n wrote: `stored` is frozen, never
-edited. `loaded` is what it is today, encoded again; where it is left out, the same.
+edited. `loaded` is the same record loaded and encoded by the current version; without it, nothing changed.
 """
 
 import json
@@ -45,7 +45,7 @@ FROZEN = {
 
 
 def cases(kind: str) -> list[Any]:
-    """(version, stored, loaded) of every case in the corpus."""
+    """Return (version, stored, loaded) of every case in the corpus."""
     found: list[Any] = []
     for path in sorted(RECORDS.glob(f"v*-{kind}.json")):
         version = int(path.name.removeprefix("v").split("-")[0])
@@ -113,7 +113,7 @@ def test_the_corpus_has_every_field_of_all_that_a_record_holds() -> None:
 
 
 def structs_in(annotation: Any) -> set[type[msgspec.Struct]]:
-    """The structs that a value of this type may be, or hold."""
+    """Return the structs that a value of this type may be or contain."""
     if not (isinstance(annotation, type) and issubclass(annotation, msgspec.Struct)):
         return {each for inner in get_args(annotation) for each in structs_in(inner)}
     fields = msgspec.structs.fields(annotation)
@@ -121,7 +121,7 @@ def structs_in(annotation: Any) -> set[type[msgspec.Struct]]:
 
 
 def fields_set(value: Any) -> set[tuple[type, str]]:
-    """The fields that are written of a value, and of all that it holds."""
+    """Return the fields that are written for a value and its nested values."""
     if isinstance(value, tuple):
         return {each for inner in value for each in fields_set(inner)}
     if not isinstance(value, msgspec.Struct):

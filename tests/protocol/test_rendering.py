@@ -1,4 +1,4 @@
-"""A tool call as lines for people: everything is in them, and no content passes for something else."""
+"""A tool call as lines for people: the lines are complete, and no content can imitate another line."""
 
 import re
 import sys
@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from adjourn.protocol.rendering import render_call, visible
 
-# The lines, read back: what is here has no other source than the module's docstring.
+# A reader of the lines, written only from the module's docstring.
 
 _HIDDEN = re.compile(r"‹U\+([0-9A-F]{4,6})(?:×(\d+))?›")
 _INDENT = re.compile(r"((?:  )*)(?:\((\d+)\) )?")
@@ -29,7 +29,7 @@ def unquoted(text: str) -> str:
 
 
 def split(line: str) -> tuple[int, str]:
-    """How deep a line stands, and what stands there."""
+    """Return a line's depth and its text."""
     found = _INDENT.match(line)
     assert found is not None
     depth = len(found[1]) // 2

@@ -1,4 +1,4 @@
-"""A client's frames: what is good gets through typed, what is bad gets its error under its id, and nothing raises."""
+"""A client's frames: a valid frame becomes a typed request, a bad one an error with its id, and nothing raises."""
 
 import gc
 import json
@@ -32,7 +32,7 @@ def frame(form, **members):
 
 
 def judged(data, form=JSON, **bounds):
-    """What a frame with one member comes to."""
+    """Parse a frame that has one member. Return that request, or its error."""
     found = parsed(data, form, **bounds)
     assert not found.batch
     (member,) = found.members
@@ -40,7 +40,7 @@ def judged(data, form=JSON, **bounds):
 
 
 def answer(data, form=JSON, **bounds):
-    """The reply that a bad frame gets, as a client sees it."""
+    """Return the reply to a bad frame, as a client receives it."""
     sent = rejection(judged(data, form, **bounds), form)
     return form.decode(sent, dict)
 
@@ -138,7 +138,7 @@ def test_messagepack_brings_in_nothing_that_json_could_not(value):
     assert answer(data, MSGPACK)["error"]["data"]["errors"][0]["path"].startswith("/decision")
 
 
-# Params that can't be carried. Their request is answered under its id, and told where they are.
+# Params outside the value domain: the error has the request's id and their path.
 
 
 def json_object(members):
@@ -252,7 +252,7 @@ def test_a_refusal_quotes_no_more_than_a_little_of_what_was_sent(form, params, t
     assert len(sent) < 2000
 
 
-# What bounds work comes before the work.
+# Bounds are checked before the work that they bound.
 
 
 @FORMATS
@@ -330,12 +330,12 @@ def test_no_million_values_are_built(form, many, place, built):
         data = OBJECT[form](members)
     with built as peak:
         parsed(data, form)
-    assert peak() < 5 * len(data)  # copies of the data; lists would take 24 times as much
+    assert peak() < 5 * len(data)  # some copies of the data; decoded lists would take 24 times as much
 
 
 @pytest.fixture
 def built():
-    """Measures the memory that a block takes at most, bytes."""
+    """Measure the peak memory of a block, bytes."""
 
     class Built:
         def __enter__(self):
@@ -358,11 +358,11 @@ def test_the_collector_runs_on_afterwards_as_it_did_before():
         assert gc.isenabled() == was
 
 
-# Anything at all.
+# Arbitrary data.
 
 
 def told(data, form):
-    """Every member of any frame, each with a reply that can be sent."""
+    """Parse any frame. Return its members, after a check that each error can be sent as a reply."""
     found = parsed(data, form).members
     assert found
     for member in found:

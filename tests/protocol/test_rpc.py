@@ -36,11 +36,11 @@ SUMMARY = RunSummary(run_id="r", agent="a", status="paused", created_at=1, updat
 
 NOTIFIED = st.one_of(*map(drawn.of, NOTIFICATIONS.values()))
 ERROR_DATA = drawn.of(dict[str, Any])
-LATE = bytes.fromhex("c70cff3b9ac9ff0000003afff4417f")  # a timestamp beyond the years of Python
+LATE = bytes.fromhex("c70cff3b9ac9ff0000003afff4417f")  # a timestamp after Python's last year
 
 
 def heard(data, form):
-    """What the server makes of a frame with one member."""
+    """Parse a frame that has one member, as the server does."""
     (member,) = parse_frame(data, form, max_batch=1, bounds=Bounds()).members
     return member
 

@@ -13,7 +13,7 @@ from adjourn.protocol.transitions import Abort, Decline
 
 
 def entries(d: Driver) -> list[dict[str, Any]]:
-    """The entries as they are sent, without the usage."""
+    """Return the entries as sent, without the usage."""
     found = [json.loads(codec.to_json(entry)) for entry in timeline_of(d.record())]
     return [{name: value for name, value in entry.items() if name != "usage"} for entry in found]
 

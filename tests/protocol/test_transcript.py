@@ -1,4 +1,4 @@
-"""The fold: the same snapshot whoever folds, from wherever, live or from a record."""
+"""The fold: the same snapshot in every reducer, from any starting point, from live events or a record."""
 
 import json
 from pathlib import Path
@@ -78,7 +78,7 @@ def folded(events, start=None):
 
 
 def carried(snapshot):
-    """The snapshot as a client has it."""
+    """Return the snapshot as a client receives it."""
     return codec.from_json(codec.to_json(snapshot), Snapshot)
 
 
@@ -86,7 +86,7 @@ def plain(snapshot):
     return json.loads(codec.to_json(snapshot))
 
 
-# The vectors: files that the browser's reducer is held to as well.
+# The vectors: the browser's reducer is tested with the same files.
 
 
 @pytest.mark.parametrize("path", VECTORS, ids=lambda path: path.stem)
@@ -202,7 +202,7 @@ def test_a_delta_that_fits_no_block_is_passed_over():
     assert partial.message(keep_incomplete_calls=True).content == (Text(text=""),)
 
 
-# A turn, whoever is first.
+# A turn, with calls that finish in any order.
 
 
 def say(*calls):
@@ -302,8 +302,8 @@ def test_the_end_sets_the_usage_of_the_whole_run():
     assert (snapshot.pending, snapshot.tools) == ((), ())
 
 
-# A record stands for the events that led to it. A call is written here as where it has got to; each way there has its
-# events, and what the record then says of it.
+# A record gives the same snapshot as the events that led to it. Each state of a call has its events here, and its entry
+# in the record.
 
 FATES = {
     "gated": ["pending"],
@@ -377,7 +377,7 @@ def result(key, edited):
 
 @st.composite
 def turns(draw):
-    """Events of one turn, the entries it appended, its open calls, and whether it is over."""
+    """Draw the events of one turn, the entries that it appended, its open calls, and whether it is over."""
     number = draw(st.integers(0, 1000))
     fates = draw(st.lists(st.sampled_from(sorted(FATES)), max_size=4))
     keys = [f"c{number}-{place}" for place in range(len(fates))]
@@ -421,7 +421,7 @@ def test_a_record_folds_into_the_same_as_the_events_that_led_to_it(drawn_turns, 
         journal += entries
         if not over:
             break
-    if over and asking:  # the model is being asked; what it has said so far is in no record
+    if over and asking:  # during a model call, whose partial text is in no record
         turn += 1
         events.append(TurnStart(turn=turn))
     usage, error = Usage(input=3), ErrorInfo(type="internal", message="Broke") if status == "failed" else None
@@ -444,6 +444,6 @@ def test_a_record_folds_into_the_same_as_the_events_that_led_to_it(drawn_turns, 
         reason="done" if ended else None,
         error=error,
     )
-    # Partial results are never saved: they are all that a record may lack.
+    # Partial results are never saved. A record may lack nothing else.
     live = folded(event for event in events if not isinstance(event, ToolExecutionUpdate))
     assert folded(replay(Record(head=head, journal=tuple(journal)))) == live

@@ -1,7 +1,7 @@
-"""What every decoder of a model API must do, whatever its wire: the golden bodies, and the laws of a stream of events.
+"""Checks for the decoder of any model API: the golden bodies, and the rules for a stream of events.
 
-`check_golden` replays a file of `tests/vectors/wire/<api>/`; `check_decoder` holds for any bytes; `bodies` draws bytes
-that are nearly right, and so reach deep: golden bodies cut, doubled, damaged, and with JSON values of wrong types.
+`check_golden` replays a file of `tests/vectors/wire/<api>/`. `check_decoder` holds for any bytes. `bodies` draws bytes
+that are nearly right, to reach deep code: golden bodies cut, doubled, damaged, and with JSON values of wrong types.
 """
 
 import copy
@@ -46,7 +46,7 @@ _ENDS: dict[type, str] = {TextEnd: "text", ThinkingEnd: "thinking", ToolcallEnd:
 
 
 class Golden(msgspec.Struct, frozen=True):
-    """What a body of `tests/vectors/wire/` must become: the JSON beside it."""
+    """The JSON beside a body in `tests/vectors/wire/`: the expected result."""
 
     model: ModelDescriptor
     outcome: Literal["done", "error"]
@@ -54,30 +54,30 @@ class Golden(msgspec.Struct, frozen=True):
 
 
 def golden_names(api: str) -> list[str]:
-    """The names of this API's golden bodies, sorted."""
+    """Return the names of this API's golden bodies, sorted."""
     return sorted(path.stem for path in (VECTORS / api).glob("*.body"))
 
 
 def golden_body(api: str, name: str) -> bytes:
-    """A response body as the real API sends it."""
+    """Return a response body as the real API sends it."""
     return (VECTORS / api / f"{name}.body").read_bytes()
 
 
 def golden(api: str, name: str) -> Golden:
-    """What it must become."""
+    """Return the expected result of a golden body."""
     return codec.from_json((VECTORS / api / f"{name}.json").read_bytes(), Golden)
 
 
 def decode(adapter: Adapter, model: ModelDescriptor, chunks: Sequence[bytes]) -> list[StreamEvent]:
-    """All that the decoder makes of these chunks and of the body's end."""
+    """Return all events of the decoder for these chunks and the body's end."""
     decoder = adapter.decoder(model)
     events = [event for chunk in chunks for event in decoder.feed(chunk)]
     return [*events, *decoder.close()]
 
 
 def joined(events: Sequence[StreamEvent]) -> list[StreamEvent]:
-    """The same with deltas of one block that follow each other made one: so a decoder gives those of one chunk. Of the
-    usage so far, nothing: how often that is told depends on the chunks."""
+    """Return the events with successive deltas of a block joined, as if the body were one chunk. Events with the usage
+    so far are left out, because their number depends on the chunks."""
     whole: list[Any] = []
     for event in cast(list[Any], deltas_of(events)):
         last: Any = whole[-1] if whole else None
@@ -89,18 +89,18 @@ def joined(events: Sequence[StreamEvent]) -> list[StreamEvent]:
 
 
 def deltas_of(events: Sequence[StreamEvent]) -> list[StreamEvent]:
-    """All but the usage so far."""
+    """Return the events without those of the usage so far."""
     return [event for event in events if not isinstance(event, UsageSoFar)]
 
 
 def cut(data: bytes, at: Sequence[int]) -> list[bytes]:
-    """`data` in pieces; a number is where one ends, modulo the length."""
+    """Cut `data` into pieces. Each number is the end of a piece, modulo the length."""
     places = [0, *sorted(place % (len(data) + 1) for place in at), len(data)]
     return [data[start:end] for start, end in itertools.pairwise(places)]
 
 
 def check_golden(adapter: Adapter, name: str) -> None:
-    """A golden body becomes the message beside it: in one piece, and byte by byte with empty chunks between."""
+    """Check that a golden body gives the expected message: in one piece, and byte by byte with empty chunks between."""
     body, wanted = golden_body(adapter.api, name), golden(adapter.api, name)
     whole = decode(adapter, wanted.model, [body])
     message = check_events(whole)
@@ -116,15 +116,15 @@ def check_golden(adapter: Adapter, name: str) -> None:
 
 
 def check_decoder(adapter: Adapter, model: ModelDescriptor, data: bytes, at: Sequence[int]) -> AssistantMessage:
-    """Whatever `data` is: no exception, well-formed events, and wherever it is cut the same ones but for what is one
-    delta and what are several. Returns the message."""
+    """Check that any `data` gives well-formed events and no exception, and that cuts change only how deltas are split.
+    Return the message."""
     whole = decode(adapter, model, [data])
     assert joined(decode(adapter, model, cut(data, at))) == joined(whole)
     return check_events(whole)
 
 
 def check_events(events: Sequence[StreamEvent]) -> AssistantMessage:
-    """The laws of a stream, from its beginning to its end. Returns the message that it ends with."""
+    """Check the rules for a whole stream of events. Return its final message."""
     *deltas, last = deltas_of(events)
     assert isinstance(last, Done | Failed)
     open_blocks = _check_blocks(cast(list[StreamDelta], deltas))
@@ -146,7 +146,8 @@ def check_events(events: Sequence[StreamEvent]) -> AssistantMessage:
 
 
 def _check_blocks(deltas: Sequence[StreamDelta]) -> dict[int, str]:
-    """Start comes first and once; blocks begin in order and grow only while they are open. Returns the open ones."""
+    """Check that Start is first and only once, and that blocks begin in order and grow only while open. Return the open
+    blocks."""
     open_blocks: dict[int, str] = {}
     begun = 0
     for place, event in enumerate(deltas):
@@ -171,7 +172,8 @@ def _check_blocks(deltas: Sequence[StreamDelta]) -> dict[int, str]:
 
 
 def _check_message(message: AssistantMessage, deltas: Sequence[StreamDelta], *, whole: bool) -> None:
-    """It is what the events say, each call has its own id, and it can be written and read back."""
+    """Check that the message equals the sum of its events, that calls have unique ids, and that it can be saved and
+    loaded."""
     partial = PartialMessage(msgspec.structs.replace(message, content=()))
     for event in deltas:
         partial.apply(event)
@@ -185,7 +187,7 @@ def _check_message(message: AssistantMessage, deltas: Sequence[StreamDelta], *, 
 
 
 def bodies(api: str) -> st.SearchStrategy[bytes]:
-    """Bodies of this API, more or less damaged; and any bytes."""
+    """Draw bodies of this API, intact or damaged, and arbitrary bytes."""
     texts = st.sampled_from([golden_body(api, name) for name in golden_names(api)])
     odd = st.binary(max_size=40) | st.sampled_from([b"\n", b"\n\n", b"\r", b"{", b"}", b"data: ", b"\xff", b"null"])
     spot = st.integers(0, 1 << 20)
@@ -217,7 +219,7 @@ _Place = tuple[Any, Any]  # a container, and the key or index in it
 
 
 def _mistype(body: bytes, changes: Sequence[tuple[int, Any]]) -> bytes:
-    """Another value, or none, in the place of some of those in the body's JSON: of SSE data lines or NDJSON lines."""
+    """Replace or remove some values in the body's JSON, in SSE data lines or NDJSON lines."""
     lines = body.split(b"\n")
     parsed = {index: value for index, line in enumerate(lines) if (value := _json_of(line)) is not None}
     for spot, value in changes:
@@ -235,7 +237,7 @@ def _mistype(body: bytes, changes: Sequence[tuple[int, Any]]) -> bytes:
 
 
 def _json_of(line: bytes) -> list[Any] | None:
-    """The line's JSON, in a list of its own so that it can be replaced as a whole."""
+    """Return the line's JSON inside a list, so that it can be replaced as a whole."""
     try:
         return [json.loads(line.removeprefix(b"data:"))]
     except ValueError:

@@ -1,4 +1,4 @@
-"""Anthropic's Messages API: requests as the API takes them, and its stream, whole, broken and hostile."""
+"""Anthropic's Messages API: requests that the API accepts, and its stream: whole, broken and hostile."""
 
 import json
 from typing import Any
@@ -63,13 +63,13 @@ def asked(
     tools: tuple[ToolSpec, ...] = (),
     **options: Any,
 ) -> dict[str, Any]:
-    """The body of a request."""
+    """Return the body of a request."""
     context = Context(messages or (user("hi"),), instructions, tools)
     return json.loads(ADAPTER.build_request(model or claude(), context, ModelOptions(**options)).body)
 
 
 def marks(body: dict[str, Any]) -> list[tuple[str, dict[str, str]]]:
-    """The breakpoints of the cache, in the request's order: what they are on, and what they say."""
+    """Return the cache breakpoints in the request's order: each one's block and value."""
     blocks = body.get("tools", []) + body.get("system", [])
     blocks += [block for message in body["messages"] for block in message["content"]]
     name = ("text", "tool_use_id", "id", "name", "type")

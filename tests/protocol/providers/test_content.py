@@ -1,4 +1,4 @@
-"""Images at an address, files and recordings, as each model API is given them, and as notes where it can't be."""
+"""Image addresses, files and recordings: in each model API's form, or as notes where the API doesn't support them."""
 
 import json
 from typing import Any
@@ -43,7 +43,7 @@ def written(model: ModelDescriptor, *messages: Message) -> list[dict[str, Any]]:
 
 
 def parts(model: ModelDescriptor, *blocks: UserBlock) -> list[Any]:
-    """What a user's message with these blocks holds."""
+    """Return the content of a user's message with these blocks."""
     content: Any = written(model, UserMessage(content=blocks))[0]["content"]
     return [content] if isinstance(content, str) else content
 

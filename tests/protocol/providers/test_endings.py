@@ -1,4 +1,4 @@
-"""How an answer ends: a server's own end mark is believed, and what is unfinished or unknown is no good end."""
+"""How an answer ends: a server's own end mark counts; an unfinished answer or an unknown reason is an error."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What becomes of a transcript that is handed to a model, case by case."""
+"""How a transcript is changed for another model, case by case."""
 
 from typing import Any
 
@@ -27,7 +27,7 @@ SAID = Text(text="said")
 
 
 def said(*content: Any, **changes: Any) -> AssistantMessage:
-    """What the target itself said."""
+    """Make a message of the target model itself."""
     return AssistantMessage(content=content, **{"api": "a", "provider": "p", "model": "m", **changes})
 
 
@@ -47,7 +47,7 @@ def handed(*messages: Message, target: ModelDescriptor = TARGET, **rules: Any) -
     return hand_over(messages, target, Rules(**rules))
 
 
-# Which messages stay, and where.
+# Which messages are kept, and in which order.
 
 
 @pytest.mark.parametrize("stop_reason", ["error", "aborted"])

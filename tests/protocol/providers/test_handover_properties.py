@@ -1,4 +1,4 @@
-"""What holds of a hand-over whatever the transcript, the target and its rules."""
+"""Properties of a hand-over, for any transcript, target and rules."""
 
 from collections import Counter
 from typing import Any
@@ -40,12 +40,12 @@ RULES = st.builds(
 
 
 def blocks_of(message: Message) -> list[Any]:
-    """The content as blocks; a string is one text block."""
+    """Return the content as blocks; a string is one text block."""
     return list(message.blocks if isinstance(message, UserMessage) else message.content)
 
 
 def texts_of(messages: list[Message]) -> Counter[str]:
-    """Every text that is not blank, and how often it is there."""
+    """Count every text that is not blank."""
     texts = [block.text for message in messages for block in blocks_of(message) if isinstance(block, Text)]
     return Counter(text for text in texts if text.strip())
 
@@ -78,7 +78,7 @@ def test_every_call_has_one_result_right_behind_it_and_every_id_is_unique(
             ids += [call.id for call in waiting]
     assert waiting == []
     assert len(set(ids)) == len(ids)
-    # Each fits, too: handed out again, it is taken as it stands.
+    # A second hand-over of its result changes nothing.
     fitting = CallIds(rules.call_ids)
     assert [fitting.give(each) for each in ids] == ids
 
@@ -138,7 +138,7 @@ def test_what_a_grown_transcript_becomes_begins_as_before(
         if before != hand_over([], target, rules):
             changed = [at for at, message in enumerate(before) if now[at] != message]
             assert len(now) >= len(before)
-            if isinstance(last, ToolResultMessage):  # it may take the place of the synthetic one
+            if isinstance(last, ToolResultMessage):  # it may replace the synthetic result
                 assert len(changed) <= 1
                 assert all(is_synthetic(before[at]) for at in changed)
             else:
@@ -155,7 +155,7 @@ def test_what_the_target_made_itself_comes_back_as_it_was(data: st.DataObject, t
 
 
 def anonymous(message: Message) -> Message:
-    """Without the ids of calls."""
+    """Return the messages without call ids."""
     if isinstance(message, ToolResultMessage):
         return msgspec.structs.replace(message, tool_call_id="")
     if isinstance(message, AssistantMessage):

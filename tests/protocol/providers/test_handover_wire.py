@@ -1,4 +1,4 @@
-"""Whatever transcript goes in, the request that comes out obeys the rules of its API."""
+"""For any transcript, the request obeys the rules of its API."""
 
 import json
 from typing import Any
@@ -46,7 +46,7 @@ def test_a_conversation_that_is_there_twice_is_taken_too(model: ModelDescriptor,
 
 
 def told() -> list[Message]:
-    """One long conversation of all that the golden bodies of all APIs say, as a run keeps it."""
+    """Return one long conversation with the messages of all golden bodies of all APIs, as a run keeps it."""
     messages: list[Message] = []
     for api in ADAPTERS:
         for name in golden_names(api):

@@ -1,4 +1,4 @@
-"""Odd values: what nobody needs never ends an answer, and what the model said is never guessed."""
+"""Odd values: a wrong value in an unneeded field doesn't end the answer, and content is never guessed."""
 
 import json
 from typing import Any

@@ -1,4 +1,4 @@
-"""Errors inside a stream: the provider's words and the right kind, in whatever shape a server sends them."""
+"""Errors inside a stream: the provider's message and the right kind, in each form that servers use."""
 
 import json
 from typing import Any

@@ -1,4 +1,4 @@
-"""A model that is to call no tool: `tool_choice` none, in the words of each API."""
+"""`tool_choice` none, in each API's form."""
 
 from typing import Any
 

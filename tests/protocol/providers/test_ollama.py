@@ -1,4 +1,4 @@
-"""Ollama's chat API: what is asked, what is made of the answers, and the list of models."""
+"""Ollama's chat API: requests, answers, and the list of models."""
 
 import json
 from collections.abc import Sequence
@@ -45,7 +45,7 @@ def asked(
     tools: Sequence[ToolSpec] = (),
     options: ModelOptions = ModelOptions(),  # noqa: B008  # frozen
 ) -> dict[str, Any]:
-    """The body of the request."""
+    """Return the request's body."""
     request = build_request(model, Context(messages, instructions, tools), options)
     assert (request.method, request.path) == ("POST", "/api/chat")
     return json.loads(request.body)

@@ -1,4 +1,4 @@
-"""What a server does by itself (searches, code, MCP) is kept, goes back to it as it came, and is a note for others."""
+"""Blocks of a server's own tools (search, code, MCP): kept, sent back unchanged, and a note for other servers."""
 
 import json
 from typing import Any

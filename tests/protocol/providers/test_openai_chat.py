@@ -1,4 +1,4 @@
-"""Chat completions: what OpenAI is asked, and servers that differ from it; what is made of their streams."""
+"""Chat completions: requests to OpenAI and to servers that differ from it, and their streams."""
 
 import json
 import re
@@ -38,7 +38,7 @@ from adjourn.protocol.sse import SSEParser
 API = "openai-completions"
 MODEL = ModelDescriptor(id="gpt-4.1", api=API, provider="openai", input=("text", "image"))
 THINKER = msgspec.structs.replace(MODEL, id="gpt-5.1", reasoning=True)
-NEWEST = msgspec.structs.replace(THINKER, id="gpt-5.6")  # knows cache breakpoints
+NEWEST = msgspec.structs.replace(THINKER, id="gpt-5.6")  # has cache breakpoints
 ELSEWHERE = ModelDescriptor(
     id="deepseek-reasoner", api=API, provider="deepseek", base_url="https://api.deepseek.com/v1", reasoning=True
 )
@@ -57,7 +57,7 @@ def asked(
     tools: Sequence[ToolSpec] = (),
     options: ModelOptions = ModelOptions(),  # noqa: B008  # frozen
 ) -> dict[str, Any]:
-    """The body of the request."""
+    """Return the request's body."""
     request = ADAPTER.build_request(model, Context(messages, instructions, tools), options)
     assert (request.method, request.path) == ("POST", "/chat/completions")
     assert request.headers == {"content-type": "application/json", "accept": "text/event-stream"}
@@ -65,7 +65,7 @@ def asked(
 
 
 def told(*messages: Message, model: ModelDescriptor = MODEL) -> list[dict[str, Any]]:
-    """The messages of the request."""
+    """Return the request's messages."""
     return asked(messages, model=model)["messages"]
 
 
@@ -86,7 +86,7 @@ def result(*content: Text | Image, id: str = "call_1", cache: Lifetime | None = 
 
 
 def breakpoints(body: dict[str, Any]) -> dict[str, Any]:
-    """The breakpoint of each part that has one, by its text."""
+    """Return the breakpoints, by the text of their part."""
     parts = [part for each in body["messages"] if isinstance(each["content"], list) for part in each["content"]]
     return {part["text"]: part.pop("prompt_cache_breakpoint") for part in parts if "prompt_cache_breakpoint" in part}
 
@@ -312,9 +312,9 @@ def test_a_result_names_its_tool_where_the_server_wants_it() -> None:
         (THINKER, None, (), None),
         (ELSEWHERE, "high", (LOOSE,), "high"),
         (NEWEST, "high", (), "high"),
-        (NEWEST, "high", (LOOSE,), "none"),  # refused together from gpt-5.4 on
-        (NEWEST, None, (), "none"),  # else it reasons by default
-        (msgspec.structs.replace(NEWEST, id="gpt-5.6-chat-latest"), None, (LOOSE,), None),  # it knows no such wish
+        (NEWEST, "high", (LOOSE,), "none"),  # from gpt-5.4 on, the API refuses reasoning with tools
+        (NEWEST, None, (), "none"),  # otherwise it reasons by default
+        (msgspec.structs.replace(NEWEST, id="gpt-5.6-chat-latest"), None, (LOOSE,), None),  # no such option
         (differing(ELSEWHERE, reasoning_format="none"), "high", (), None),
         (differing(ELSEWHERE, supports_reasoning_effort=False), "high", (), None),
         (differing(ELSEWHERE, reasoning_format="openai"), "high", (), "high"),
@@ -337,7 +337,7 @@ def test_reasoning_is_asked_for_where_it_can_be_had(
         ("gpt-5.1-codex-max", "low", "xhigh"),
         ("gpt-5.2", "low", "xhigh"),
         ("gpt-5.6", "low", "xhigh"),
-        ("openai/gpt-5.1", "minimal", "xhigh"),  # a router knows all words
+        ("openai/gpt-5.1", "minimal", "xhigh"),  # a router accepts all levels
     ],
 )
 def test_openais_models_are_asked_in_words_that_they_know(name: str, least: str, most: str) -> None:
@@ -463,7 +463,7 @@ def test_each_mark_is_a_breakpoint_for_models_that_know_them() -> None:
 def test_the_whole_request_kept_for_long_ends_in_a_breakpoint() -> None:
     messages = [user("a"), said(Text(text="b")), UserMessage(content="c", cache="short")]
     assert breakpoints(asked(messages, model=NEWEST, options=ModelOptions(cache="long"))) == {"c": LONG}
-    assert not breakpoints(asked([user("a")], model=NEWEST, options=ModelOptions(cache="short")))  # it does so itself
+    assert not breakpoints(asked([user("a")], model=NEWEST, options=ModelOptions(cache="short")))  # automatic
 
 
 def test_a_mark_that_moves_on_changes_nothing_else() -> None:

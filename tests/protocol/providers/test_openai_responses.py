@@ -1,4 +1,4 @@
-"""OpenAI's Responses API: what a request says for each wish and message, and what the decoder makes of any bytes."""
+"""OpenAI's Responses API: the request for each option and message, and the decoder on any bytes."""
 
 import json
 from typing import Any
@@ -223,7 +223,7 @@ def test_reasoning_models_give_their_encrypted_reasoning() -> None:
     assert "reasoning" not in body()
     asked = body(options=ModelOptions(reasoning="high"))
     assert asked["reasoning"] == {"effort": "high", "summary": "auto"}
-    assert body(options=ModelOptions(reasoning="minimal"))["reasoning"]["effort"] == "low"  # its least
+    assert body(options=ModelOptions(reasoning="minimal"))["reasoning"]["effort"] == "low"  # the model's lowest
 
 
 def test_models_that_do_not_reason_are_not_asked_to() -> None:
@@ -330,7 +330,7 @@ def test_otherwise_the_cache_lasts_as_it_does_by_itself(options: ModelOptions) -
     "name", ["gpt-4.1", "gpt-4o-mini", "gpt-3.5-turbo", "chatgpt-4o-latest", "gpt-5.2-chat-latest"]
 )
 def test_what_cannot_reason_by_its_name_is_not_asked_to(name: str) -> None:
-    by_name = msgspec.structs.replace(MODEL, id=name)  # a model that is found by its name is taken to reason
+    by_name = msgspec.structs.replace(MODEL, id=name)  # the model's name says that it reasons
     asked = body(by_name, options=ModelOptions(reasoning="high", temperature=0.5))
     assert not {"reasoning", "include"} & set(asked)
     assert asked["temperature"] == 0.5
@@ -362,7 +362,7 @@ def stream(*events: dict[str, Any]) -> bytes:
 
 
 def test_the_encrypted_reasoning_of_the_finished_item_counts() -> None:
-    """That of `output_item.added` may be incomplete."""
+    """The encrypted content in `output_item.added` may be incomplete."""
     thinking = golden(API, "thinking").message.content[0]
     assert isinstance(thinking, Thinking)
     assert json.loads(thinking.signature or "") == {"id": "rs_01", "encrypted_content": "gAAAAABo-secret"}

@@ -1,4 +1,4 @@
-"""Each option of a model call, as each model API is told it."""
+"""Each option of a model call, in each model API's form."""
 
 import json
 from typing import Any
@@ -31,14 +31,14 @@ MODELS = (CHAT, RESPONSES, CLAUDE, OLLAMA)
 
 
 def asked(model: ModelDescriptor, tools: tuple[ToolSpec, ...] = (LOOK,), **options: Any) -> dict[str, Any]:
-    """The body of a request with these options."""
+    """Return the body of a request with these options."""
     messages: tuple[Message, ...] = (user("Hi"),)
     request = ADAPTERS[model.api].build_request(model, Context(messages, tools=tools), ModelOptions(**options))
     return json.loads(request.body)
 
 
 def added(model: ModelDescriptor, tools: tuple[ToolSpec, ...] = (LOOK,), **options: Any) -> dict[str, Any]:
-    """What these options add to the body."""
+    """Return the fields that these options add to the body."""
     plain = asked(model, tools)
     return {name: value for name, value in asked(model, tools, **options).items() if plain.get(name) != value}
 
@@ -59,7 +59,7 @@ ONE = "look"
 def test_a_choice_of_tools(model: ModelDescriptor, auto: Any, required: Any, named: Any, none: Any) -> None:
     for choice, told in (("auto", auto), ("required", required), (NAMED, named), ("none", none)):
         assert added(model, tool_choice=choice) == {"tool_choice": told}
-    assert added(model, tools=(), tool_choice="auto") == {}  # the APIs refuse it where there are no tools
+    assert added(model, tools=(), tool_choice="auto") == {}  # the APIs refuse it without tools
 
 
 def test_ollama_has_no_choice_but_to_leave_the_tools_out() -> None:
@@ -147,7 +147,7 @@ def test_objects_in_extra_are_merged() -> None:
     assert asked(CHAT, extra={"stream_options": None})["stream_options"] is None
 
 
-# Thinking, in the vendors' words.
+# Thinking, in each vendor's fields.
 
 
 def thinking(level: str, model_id: str = "m", **compat: Any) -> dict[str, Any]:
@@ -205,7 +205,7 @@ def test_no_thinking_is_as_little_as_a_model_can() -> None:
     assert added(CLAUDE, reasoning="none") == {}
 
 
-# What a server lacks.
+# Options that a server doesn't support.
 
 
 def test_refused_fields_are_left_out_and_others_renamed() -> None:

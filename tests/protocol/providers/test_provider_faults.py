@@ -1,4 +1,4 @@
-"""What is made of a response that isn't an answer: words for a person, transient or terminal, and when to come back."""
+"""Error responses: the message for a person, whether the error is transient, and when to retry."""
 
 import json
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""What a model must get back as it gave it: signatures of calls and texts, and the reasoning details of gateways."""
+"""Data that must go back to the model unchanged: signatures of calls and texts, and gateways' reasoning details."""
 
 import json
 from typing import Any
@@ -35,7 +35,7 @@ SKIPPED = {"google": {"thought_signature": "skip_thought_signature_validator"}}
 
 
 def turn(message: AssistantMessage, model: ModelDescriptor) -> dict[str, Any]:
-    """How the message goes back to the model, with results for its calls."""
+    """Return the message as the next request has it, with results for its calls."""
     results = [
         ToolResultMessage(tool_call_id=call.id, tool_name=call.name, content=(Text(text="ok"),))
         for call in message.calls

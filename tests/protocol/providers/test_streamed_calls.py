@@ -1,4 +1,4 @@
-"""Which call a piece of a stream belongs to: a call that a server sends twice is made once, on every wire."""
+"""The pieces of a stream and their calls: a call that a server sends twice counts once, on every wire."""
 
 import json
 from typing import Any

@@ -1,4 +1,4 @@
-"""Which tool parameters go with `strict`: those that OpenAI's documentation surely allows, and no others."""
+"""Which tool parameters are sent with `strict`: only those that OpenAI's documentation clearly allows."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from adjourn.protocol.providers.strict_schema import is_strict
 
 
 def of(*, required: list[str] | None = None, defs: dict[str, Any] | None = None, **properties: Any) -> dict[str, Any]:
-    """An object's schema that strict mode takes if it takes each of `properties`."""
+    """Make an object's schema that strict mode accepts if it accepts each of `properties`."""
     schema: dict[str, Any] = {
         "type": "object",
         "properties": properties,

@@ -38,7 +38,7 @@ from adjourn.protocol.providers.ollama import read_models
 from adjourn.protocol.providers.unsupported import unsupported
 from adjourn.protocol.record import ToolSpec
 
-README = Path(__file__).parents[3] / ".src/adjourn/actors/models/README.md"  # where an sdist has it too
+README = Path(__file__).parents[3] / ".src/adjourn/actors/models/README.md"  # this path also exists in an sdist
 APIS = {  # the table's columns
     "Anthropic Messages": ModelDescriptor(id="claude-sonnet-4-6", provider="anthropic", api="anthropic-messages"),
     "OpenAI chat completions": ModelDescriptor(id="gpt-5.1", provider="openai", api="openai-completions"),
@@ -78,12 +78,12 @@ def answered(api: str, *, by: str) -> list[Message]:
 
 @cache
 def heard(api: str, name: str) -> list[StreamEvent]:
-    """What is made of a golden body, line by line."""
+    """Return the events of a golden body, fed line by line."""
     return decode(ADAPTERS[api], golden(api, name).model, golden_body(api, name).splitlines(keepends=True))
 
 
 def any_golden(api: str, holds: Callable[[list[StreamEvent], AssistantMessage], object]) -> bool:
-    """Whether it is so of the answer in any golden body of this API that ends well."""
+    """Check whether the condition holds for any complete answer in this API's golden bodies."""
     all_heard = [heard(api, name) for name in golden_names(api)]
     return any(isinstance(end := events[-1], Done) and holds(events, end.message) for events in all_heard)
 
@@ -232,7 +232,7 @@ ROWS: dict[str, Callable[[str], str]] = {
 
 
 def table() -> dict[str, list[str]]:
-    """The page's rows, by what they are about."""
+    """Return the page's rows, by their first cell."""
     lines = README.read_text(encoding="utf-8").splitlines()
     (first,) = [at for at, line in enumerate(lines) if all(name in line for name in APIS)]
     rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[first:] if line.startswith("|")]

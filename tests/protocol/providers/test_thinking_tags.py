@@ -1,4 +1,4 @@
-"""Thinking between tags in the text: what is thinking and what only looks like it, cut anywhere."""
+"""Thinking between tags in the text: what is thinking and what only looks like it, with any cuts."""
 
 from itertools import pairwise
 from typing import Any
@@ -20,7 +20,7 @@ FENCE = "```"
 
 
 def told_apart(*pieces: str, inside: bool = False) -> list[str]:
-    """What each stretch is: thinking in brackets, text as it is."""
+    """Return the pieces: thinking in brackets, text as it is."""
     tags = ThinkingTags("think", inside=inside)
     found: list[tuple[bool, str]] = []
     for is_thinking, text in [each for stretch in pieces for each in tags.feed(stretch)] + tags.end():
@@ -46,11 +46,11 @@ def told_apart(*pieces: str, inside: bool = False) -> list[str]:
         ("<think>and so on</thi", ["[and so on</thi]"]),
         ("2 < 3 <thi", ["2 < 3 <thi"]),
         ("<<think>a</think>b", ["<", "[a]", "b"]),
-        ("a</think>b", ["a</think>b"]),  # nothing was opened
+        ("a</think>b", ["a</think>b"]),  # no opening tag
         ("<thinking>a</thinking>", ["<thinking>a</thinking>"]),
         ("Write `<think>` first, and <think>x</think>y", ["Write `<think>` first, and ", "[x]", "y"]),
         ("Write ``a ` <think>`` first", ["Write ``a ` <think>`` first"]),
-        ("It's 5` wide\n<think>x</think>y", ["It's 5` wide\n", "[x]", "y"]),  # no code goes on over a line's end
+        ("It's 5` wide\n<think>x</think>y", ["It's 5` wide\n", "[x]", "y"]),  # inline code ends with its line
         (f"{FENCE}\n<think>\n{FENCE}\n<think>x</think>y", [f"{FENCE}\n<think>\n{FENCE}\n", "[x]", "y"]),
         (f"~~~\n{FENCE}\n<think>\n~~~\n<think>x</think>y", [f"~~~\n{FENCE}\n<think>\n~~~\n", "[x]", "y"]),
         ("<think>It says `</think>` there</think>four", ["[It says `</think>` there]", "four"]),
@@ -101,7 +101,7 @@ def test_cutting_changes_nothing_and_only_tags_and_space_are_lost(text: str, cut
 
 
 def without_tags(text: str) -> set[str]:
-    """The text without any choice of its tags."""
+    """Return the text without its tags, for every choice of the tags to remove."""
     found = {""}
     while text:
         tag = next((each for each in ("<think>", "</think>") if text.startswith(each)), "")
@@ -125,7 +125,7 @@ def test_chat_completions_turn_it_into_thinking_and_give_it_back_between_its_tag
     assert said.content == (Thinking(thinking="2 + 2", signature="<think>"), Text(text="four"))
     body = ADAPTERS[model.api].build_request(model, Context((user("?"), said, user("and?"))), ModelOptions()).body
     assert msgspec.json.decode(body)["messages"][1]["content"] == "<think>\n2 + 2\n</think>\n\nfour"
-    assert isinstance(chat(*events).content[0], Text)  # of a model that isn't declared so
+    assert isinstance(chat(*events).content[0], Text)  # for a model without thinking tags
 
 
 def test_a_call_ends_the_thinking_before_it() -> None:

@@ -1,4 +1,4 @@
-"""What a call took: no token that a server counts anywhere is lost, and none is counted twice."""
+"""A call's usage: every token that a server reports is counted, and none twice."""
 
 from typing import Any
 
@@ -18,7 +18,7 @@ def counted(**usage: Any) -> Usage:
 
 
 def both(prompt: int, output: int, total: int, reasoning: int | None, cached: int = 0) -> list[Usage]:
-    """The same counts in the words of both of OpenAI's APIs."""
+    """Return the usage from both of OpenAI's APIs for the same counts."""
     details = {"reasoning_tokens": reasoning}
     words = {
         "input_tokens": prompt,
@@ -41,9 +41,9 @@ def both(prompt: int, output: int, total: int, reasoning: int | None, cached: in
     ("counts", "wanted"),
     [
         ((12, 1, 303, 290), (12, 291, 303)),
-        ((12, 300, 700, 290), (400, 300, 700)),  # the reasoning is in the output already
+        ((12, 300, 700, 290), (400, 300, 700)),  # the output includes the reasoning
         ((12, 300, 602, 290 + 2000), (12, 590, 602)),
-        ((12, 400, 462, 50), (12, 450, 462)),  # x.ai: beside, though less than the output
+        ((12, 400, 462, 50), (12, 450, 462)),  # x.ai: the output doesn't include it, though it is smaller
         ((12, 1, 303, None), (302, 1, 303)),
         ((12, 1, 400, 290), (109, 291, 400)),
         ((12, 1, 13, 1), (12, 1, 13)),
@@ -124,7 +124,7 @@ def test_what_is_told_before_the_end_is_told_at_once() -> None:
     assert UsageSoFar in [type(event) for event in decoder.feed(sse(running))]
 
 
-# Prices for long prompts hold for the whole call; the prompt is counted with what is cached.
+# Prices for long prompts apply to the whole call. The prompt's length includes cached tokens.
 
 
 @pytest.mark.parametrize(("prompt", "cost"), [(100, 101.0), (101, 203.0)])

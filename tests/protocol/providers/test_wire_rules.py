@@ -1,4 +1,4 @@
-"""Each rule of each API finds what breaks it, and nothing in a request that is right."""
+"""Each API's rules: each finds a request that breaks it, and none complains about a correct request."""
 
 import copy
 from typing import Any
@@ -117,7 +117,7 @@ LAST = -1
 
 
 def changed(api: str, *changes: tuple[str, Any]) -> Any:
-    """A good body, with values put where the paths lead; `+` appends to a list, `ABSENT` takes out."""
+    """Return a good body with the values at these paths changed. `+` appends to a list, `ABSENT` removes a value."""
     body = copy.deepcopy(GOOD[api])
     for path, value in changes:
         *steps, last = [int(step) if step.lstrip("-").isdigit() else step for step in path.split(".")]

@@ -1,6 +1,6 @@
-"""Hypothesis strategies for transcripts, clean ones and any others, and the models that they are handed to.
+"""Hypothesis strategies for transcripts, clean and damaged, and for the models that they are handed to.
 
-Ids, names and texts come from small pools, made to collide: with each other, and with what is made of them.
+Ids, names and texts come from small pools, so that they collide with each other and with generated ones.
 """
 
 from typing import Any
@@ -74,7 +74,7 @@ OLLAMA = [
 ]
 MODELS = [*ANTHROPIC, *CHAT, *RESPONSES, *OLLAMA]
 
-SIGNATURES = {  # what each adapter keeps of a thinking block; {n} is a number of its own
+SIGNATURES = {  # each adapter's signature of a thinking block; {n} is a unique number
     "anthropic-messages": "EqQBCkgI{n}",
     "openai-completions": "reasoning_content",
     "openai-responses": '{{"id":"rs_{n}","encrypted_content":"gAAA"}}',
@@ -141,7 +141,7 @@ results = st.builds(
 
 @st.composite
 def assistants(draw: st.DrawFn) -> AssistantMessage:
-    """What any of the models may have said."""
+    """Draw messages of any of the models."""
     model = draw(st.sampled_from([*MODELS, ModelDescriptor(id="")]))
     return AssistantMessage(
         content=tuple(draw(st.lists(texts | thoughts | calls, max_size=5))),
@@ -155,8 +155,8 @@ def assistants(draw: st.DrawFn) -> AssistantMessage:
 
 @st.composite
 def clean_transcripts(draw: st.DrawFn, *models: ModelDescriptor) -> list[Message]:
-    """Turns as a run makes them with these models (or any): every call has its result, nothing is blank, thinking leads
-    to something."""
+    """Draw turns of a run with these models (or any): every call has its result, no block is blank, and another block
+    follows thinking."""
     out: list[Message] = []
     for turn in range(draw(st.integers(0, 4))):
         model = draw(st.sampled_from(models or MODELS))
@@ -181,7 +181,7 @@ def clean_transcripts(draw: st.DrawFn, *models: ModelDescriptor) -> list[Message
 
 @st.composite
 def damaged_transcripts(draw: st.DrawFn) -> list[Message]:
-    """Clean ones in which messages got lost, doubled, moved, or put in between."""
+    """Draw clean transcripts in which messages were then lost, doubled, moved or inserted."""
     out = draw(clean_transcripts())
     for _ in range(draw(st.integers(0, 4))):
         at, to = (draw(st.integers(0, len(out))) for _ in "..")
@@ -200,7 +200,7 @@ def damaged_transcripts(draw: st.DrawFn) -> list[Message]:
 
 
 def signed(messages: list[Message]) -> list[Message]:
-    """With `native` signatures as their models' adapters would have kept them, no two of them alike."""
+    """Return the messages with `native` signatures replaced by unique ones in the form of their models' adapters."""
     return [
         _signed(message, at) if isinstance(message, AssistantMessage) else message
         for at, message in enumerate(messages)

@@ -1,4 +1,4 @@
-"""Bodies of each wire in a few words: what a test feeds to a decoder."""
+"""Builds short response bodies of each API, and decodes them."""
 
 import json
 from typing import Any
@@ -17,23 +17,23 @@ MODELS = {
 
 
 def sse(*events: Any) -> bytes:
-    """Server-sent events; what is no text is JSON."""
+    """Build server-sent events. A value that isn't a string is sent as JSON."""
     lines = [each if isinstance(each, str) else json.dumps(each) for each in events]
     return b"".join(b"data: %b\n\n" % line.encode() for line in lines)
 
 
 def ndjson(*lines: Any) -> bytes:
-    """Lines of JSON."""
+    """Build lines of JSON."""
     return b"".join(json.dumps(line).encode() + b"\n" for line in lines)
 
 
 def chunk(finish: str | None = None, **delta: Any) -> dict[str, Any]:
-    """A chunk of chat completions."""
+    """Build a chunk of chat completions."""
     return {"choices": [{"index": 0, "delta": delta, "finish_reason": finish}]}
 
 
 def piece(index: int | None, id: str | None, name: str | None, arguments: str) -> dict[str, Any]:  # noqa: A002
-    """A chunk with a piece of a tool call; None: the field is not there."""
+    """Build a chunk with a piece of a tool call. None leaves a field out."""
     function = {"arguments": arguments, **({} if name is None else {"name": name})}
     fields: dict[str, Any] = {"index": index, "id": id}
     return chunk(
@@ -42,7 +42,7 @@ def piece(index: int | None, id: str | None, name: str | None, arguments: str) -
 
 
 def answer(api: str, body: bytes, *, model: ModelDescriptor | None = None) -> AssistantMessage:
-    """The message that the body becomes, in one piece and byte by byte."""
+    """Decode the body, in one piece and byte by byte. Return the message."""
     whole = decode(ADAPTERS[api], model or MODELS[api], [body])
     crumbs = [body[at : at + 1] for at in range(len(body))]
     assert joined(decode(ADAPTERS[api], model or MODELS[api], crumbs)) == joined(whole)
@@ -50,20 +50,20 @@ def answer(api: str, body: bytes, *, model: ModelDescriptor | None = None) -> As
 
 
 def chat(*events: Any, **more: Any) -> AssistantMessage:
-    """The message of a chat completion's stream."""
+    """Decode a stream of chat completions."""
     return answer("openai-completions", sse(*events), **more)
 
 
 def anthropic(*events: Any, **more: Any) -> AssistantMessage:
-    """The message of a stream of Anthropic's."""
+    """Decode a stream of Anthropic's API."""
     return answer("anthropic-messages", sse(*events), **more)
 
 
 def responses(*events: Any, **more: Any) -> AssistantMessage:
-    """The message of a stream of the Responses API."""
+    """Decode a stream of the Responses API."""
     return answer("openai-responses", sse(*events), **more)
 
 
 def ollama(*lines: Any, **more: Any) -> AssistantMessage:
-    """The message of a stream of Ollama's."""
+    """Decode a stream of Ollama's API."""
     return answer("ollama-chat", ndjson(*lines), **more)

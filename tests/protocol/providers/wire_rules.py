@@ -1,7 +1,7 @@
-"""What model APIs demand of a request, written from their documentation, by checkers that know no adapter.
+"""Checks requests by the rules of the model APIs. The rules come from the APIs' documentation, not from the adapters.
 
-Each `wire_rules_<vendor>.py` has its sources, and finds what a strict server of that API would refuse. They are
-imported when first needed: two of them look into SDKs that take seconds to import.
+Each `wire_rules_<vendor>.py` names its sources, and finds what a strict server of that API would refuse. It is imported
+when first needed, because two of them use SDKs that take seconds to import.
 """
 
 from wire_rules_common import Body
@@ -10,8 +10,8 @@ from adjourn.protocol.messages import Compat
 
 
 def violations(api: str, body: Body, compat: Compat | None = None) -> list[str]:
-    """What the decoded body of a streaming request breaks of the API's rules, each as `path: reason`. `compat` counts
-    for chat completions alone: how the server differs from OpenAI's."""
+    """Return the rules that a streaming request's decoded body breaks, each as `path: reason`. `compat`: how the server
+    differs from OpenAI's; only for chat completions."""
     match api:
         case "anthropic-messages":
             import wire_rules_anthropic

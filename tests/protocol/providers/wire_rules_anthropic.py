@@ -1,8 +1,8 @@
-"""What Anthropic's Messages API demands of a request.
+"""Checks requests by the rules of Anthropic's Messages API.
 
 Sources: the SDK's request types (anthropic 2.12); platform.claude.com/docs: api/messages, tool use ("handle tool
-calls"), extended and adaptive thinking, prompt caching, vision, migration to 4.6; and the API's own words in its
-errors, as users have reported them. All as of November 2026.
+calls"), extended and adaptive thinking, prompt caching, vision, migration to 4.6; and the API's error messages, as
+users have reported them. All as of November 2026.
 """
 
 import re
@@ -20,12 +20,12 @@ MAX_BREAKPOINTS = 4
 THINKING = ("thinking", "redacted_thinking")
 
 
-SAMPLING = {"temperature", "top_p"}  # at most one of them
+SAMPLING = {"temperature", "top_p"}  # a request may have at most one
 
 
 def violations(body: Body) -> Iterator[str]:
-    """All that the API would refuse."""
-    # The version of the API that the SDK is made for knows no temperature and no top_p; the one before it does.
+    """Yield everything that the API would refuse."""
+    # The SDK's version of the API has no temperature and no top_p; the previous version has.
     kind = BetaParams if "block_binding" in body.get("thinking", {}) else MessageCreateParamsStreaming
     shape = faults({key: value for key, value in body.items() if key not in SAMPLING}, kind)
     yield from shape
@@ -43,7 +43,7 @@ def violations(body: Body) -> Iterator[str]:
 
 
 def blocks_of(message: dict[str, Any]) -> list[dict[str, Any]]:
-    """The content as blocks; a string is one text block."""
+    """Return the content as blocks; a string is one text block."""
     content = message["content"]
     return [{"type": "text", "text": content}] if isinstance(content, str) else content
 
@@ -62,9 +62,9 @@ def _turns(messages: list[dict[str, Any]]) -> Iterator[str]:
 
 
 def _tool_uses(messages: list[dict[str, Any]]) -> Iterator[str]:
-    """Each `tool_use` has its `tool_result` at the beginning of the very next message, and ids are unique."""
+    """Check that the next message begins with a `tool_result` for each `tool_use`, and that ids are unique."""
     all_ids: list[str] = []
-    asked: list[str] = []  # in the message before
+    asked: list[str] = []  # ids in the previous message
     for at, message in enumerate(messages):
         blocks = blocks_of(message)
         results = [block["tool_use_id"] for block in blocks if block["type"] == "tool_result"]
@@ -87,7 +87,7 @@ def _tool_uses(messages: list[dict[str, Any]]) -> Iterator[str]:
 
 
 def _source(path: str, source: Any) -> Iterator[str]:
-    """The guides to vision and to PDF support: base64, a web address, or (of a document) plain text."""
+    """Check a source by the guides to vision and PDF support: base64, a web address, or for a document plain text."""
     match source["type"]:
         case "url":
             yield from address_fault(path, source["url"])
@@ -99,7 +99,8 @@ def _source(path: str, source: Any) -> Iterator[str]:
 
 
 def _texts(body: Body) -> Iterator[str]:
-    """ "text content blocks must contain non-whitespace text"; images and documents have a source."""
+    """Check that no text is blank, and that images and documents have a source. The API: "text content blocks must
+    contain non-whitespace text"."""
     for path, block in _all_blocks(body):
         if block.get("type") == "text" and blank(block["text"]):
             yield f"{path}: blank text"
@@ -137,7 +138,7 @@ def _thinking(body: Body) -> Iterator[str]:
 
 
 def _breakpoints(body: Body) -> Iterator[str]:
-    """At most four; on thinking none; none of an hour after one of five minutes."""
+    """Check the breakpoints: at most four, none on thinking, and none of an hour after one of five minutes."""
     marks = (
         [("body", body["cache_control"])] if body.get("cache_control") else []
     )  # on the last block: checked by count
@@ -153,7 +154,7 @@ def _breakpoints(body: Body) -> Iterator[str]:
 
 
 def _all_blocks(body: Body) -> Iterator[tuple[str, dict[str, Any]]]:
-    """In the order in which the API reads them: tools, system, messages; what is in a block before the block itself."""
+    """Yield all blocks in the API's order: tools, system, messages; nested blocks before the block around them."""
     yield from ((f"tools[{at}]", tool) for at, tool in enumerate(body.get("tools", [])))
     if isinstance(body.get("system"), list):
         yield from ((f"system[{at}]", block) for at, block in enumerate(body["system"]))

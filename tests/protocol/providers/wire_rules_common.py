@@ -1,4 +1,4 @@
-"""What the checkers of all APIs share: texts, images, names and ids, each found wrong as `path: reason`."""
+"""Checks that all APIs' checkers share: texts, images, names and ids. Each fault is `path: reason`."""
 
 import base64
 import binascii
@@ -15,12 +15,12 @@ Body = dict[str, Any]
 
 
 def blank(text: object) -> bool:
-    """Whether there is nothing in a text: no string, or nothing but white space."""
+    """Check whether a text is missing, no string, or only white space."""
     return not isinstance(text, str) or not text.strip()
 
 
 def base64_fault(path: str, data: object) -> Iterator[str]:
-    """Images are standard base64, with padding, of at least one byte."""
+    """Check that an image is standard base64, with padding, of at least one byte."""
     try:
         if isinstance(data, str) and base64.b64decode(data, validate=True):
             return
@@ -30,13 +30,13 @@ def base64_fault(path: str, data: object) -> Iterator[str]:
 
 
 def address_fault(path: str, url: object) -> Iterator[str]:
-    """What a provider can load: a web address."""
+    """Check that a provider can load the address: a web address."""
     if not isinstance(url, str) or not ADDRESS.fullmatch(url):
         yield f"{path}: no web address"
 
 
 def file_data_fault(path: str, url: object) -> Iterator[str]:
-    """OpenAI's guide to file inputs: a data URL."""
+    """Check file data by OpenAI's guide to file inputs: a data URL."""
     match = FILE_URL.fullmatch(url) if isinstance(url, str) else None
     if match is None:
         yield f"{path}: no data URL of a file"
@@ -45,7 +45,7 @@ def file_data_fault(path: str, url: object) -> Iterator[str]:
 
 
 def data_url_fault(path: str, url: object) -> Iterator[str]:
-    """OpenAI's guide to images: PNG, JPEG, WEBP and GIF, as a data URL; or a web address."""
+    """Check an image by OpenAI's guide to images: PNG, JPEG, WEBP or GIF as a data URL, or a web address."""
     if isinstance(url, str) and ADDRESS.fullmatch(url):
         return
     match = DATA_URL.fullmatch(url) if isinstance(url, str) else None
@@ -56,13 +56,13 @@ def data_url_fault(path: str, url: object) -> Iterator[str]:
 
 
 def repeated(path: str, values: list[str]) -> Iterator[str]:
-    """A fault for each value that was there before."""
+    """Yield a fault for each repeated value."""
     for at, value in enumerate(values):
         if value in values[:at]:
             yield f"{path}: {value!r} is there twice"
 
 
 def named_wrongly(path: str, name: object, form: re.Pattern[str] = TOOL_NAME) -> Iterator[str]:
-    """A fault if an id or a name has not this form."""
+    """Yield a fault if an id or a name doesn't have this form."""
     if not isinstance(name, str) or not form.fullmatch(name):
         yield f"{path}: {name!r} is not of the form {form.pattern}"

@@ -1,8 +1,8 @@
-"""What Ollama's `/api/chat` demands of a request.
+"""Checks requests by the rules of Ollama's `/api/chat`.
 
 Sources: docs.ollama.com (api/chat, capabilities: tool calling, thinking, vision), the server's `api/types.go`, and the
-SDK's request types (ollama 0.6). As of November 2026. The server itself refuses little; what breaks here
-reaches the model as a prompt that makes no sense.
+SDK's request types (ollama 0.6). As of November 2026. The server itself refuses little; a request that breaks these
+rules reaches the model as a prompt that makes no sense.
 """
 
 from collections.abc import Iterator
@@ -66,13 +66,13 @@ class _Request(TypedDict, total=False):
 
 
 def violations(body: Body) -> Iterator[str]:
-    """All that doesn't fit the API."""
+    """Yield everything that doesn't fit the API."""
     shape = faults(body, _Request)
     yield from shape
     if shape:
         return
     if not body["messages"]:
-        yield "messages: none"  # the server takes it for a wish to load the model, and says nothing
+        yield "messages: none"  # the server only loads the model then, and answers nothing
     yield from _calls(body["messages"])
     for at, message in enumerate(body["messages"]):
         yield from _content(f"messages[{at}]", message)
@@ -83,7 +83,7 @@ def violations(body: Body) -> Iterator[str]:
 
 
 def _calls(messages: list[dict[str, Any]]) -> Iterator[str]:
-    """The tool messages follow their calls at once, in order, each with its tool's name."""
+    """Check that tool messages directly follow their calls, in order, each with its tool's name."""
     ids: list[str] = []
     waiting: list[dict[str, Any]] = []
     for at, message in enumerate(messages):

@@ -1,9 +1,9 @@
-"""What OpenAI's two APIs demand of a request: chat completions, also of other servers that speak it, and Responses.
+"""Checks requests by the rules of OpenAI's two APIs: chat completions, also of other servers, and Responses.
 
 Sources: the SDK's request types (openai 3.54); developers.openai.com/api/docs: function calling, reasoning ("keeping
-reasoning items in context"), conversation state, images and vision, prompt caching; and the API's own words in its
-errors, as users have reported them. Mistral's ids: its API's error ("must be a-z, A-Z, 0-9, with a length of 9"). All
-as of November 2026.
+reasoning items in context"), conversation state, images and vision, prompt caching; and the API's error messages, as
+users have reported them. Mistral's ids: its API's error ("must be a-z, A-Z, 0-9, with a length of 9"). All as of
+November 2026.
 """
 
 import json
@@ -39,7 +39,7 @@ MAX_CHARS = {"prompt_cache_key": 64, "safety_identifier": 128}
 
 
 def chat_violations(body: Body, compat: Compat) -> Iterator[str]:
-    """All that a chat completions server would refuse which differs from OpenAI's as `compat` says."""
+    """Yield everything that a chat completions server with this `compat` would refuse."""
     plain = {**body, "messages": [_without_extras(message, compat) for message in body.get("messages", [])]}
     shape = faults(plain, CompletionCreateParamsStreaming)
     yield from shape
@@ -56,7 +56,7 @@ def chat_violations(body: Body, compat: Compat) -> Iterator[str]:
 
 
 def _without_extras(message: Any, compat: Compat) -> Any:
-    """Without what other servers want and OpenAI's types don't have: names of results, and reasoning given back
+    """Return the message without fields that only other servers have: names of results, and returned reasoning
     (DeepSeek's and Mistral's guides; api-docs.deepseek.com, docs.mistral.ai)."""
     extras = {"assistant": {"reasoning_content", "reasoning"}, "tool": set[str]()}
     if compat.requires_tool_result_name:
@@ -68,9 +68,9 @@ def _without_extras(message: Any, compat: Compat) -> Any:
 
 
 def _chat_calls(messages: list[dict[str, Any]], form: re.Pattern[str], compat: Compat) -> Iterator[str]:
-    """An assistant message with `tool_calls` is followed by one tool message for each, and there are no others."""
+    """Check that one tool message for each call follows an assistant message, and that there are no others."""
     ids: list[str] = []
-    waiting: dict[str, str] = {}  # name by id
+    waiting: dict[str, str] = {}  # call names by id
     for at, message in enumerate(messages):
         if message["role"] == "tool":
             name = waiting.pop(message["tool_call_id"], None)
@@ -119,8 +119,8 @@ def _chat_contents(messages: list[dict[str, Any]]) -> Iterator[str]:
 
 
 def _mistral_roles(roles: list[str]) -> Iterator[str]:
-    """The validator of mistral-common, which its API runs: "Unexpected role 'user' after role 'tool'", "Expected last
-    role User or Tool"."""
+    """Check the roles as mistral-common's validator, which Mistral's API runs: "Unexpected role 'user' after role
+    'tool'", "Expected last role User or Tool"."""
     if ("tool", "user") in pairwise(roles):
         yield "messages: a user after a tool"
     if roles[-1:] == ["assistant"]:
@@ -139,7 +139,7 @@ def _common(body: Body, names: list[str]) -> Iterator[str]:
 
 
 def responses_violations(body: Body) -> Iterator[str]:
-    """All that the Responses API would refuse."""
+    """Yield everything that the Responses API would refuse."""
     shape = faults({**body, "input": [_typed(item) for item in body["input"]]}, ResponseCreateParamsStreaming)
     yield from shape
     if shape:
@@ -157,13 +157,14 @@ def responses_violations(body: Body) -> Iterator[str]:
 
 
 def _typed(item: Any) -> Any:
-    """An answer needs no id and no status to go back (so OpenAI's own clients send it); its type has them."""
+    """Return the item with the id and status that its type requires. The API accepts it without them, as OpenAI's own
+    clients send it."""
     answer = item.get("type") == "message" and item.get("role") == "assistant"
     return {"id": "msg_1", "status": "completed", **item} if answer else item
 
 
 def _response_calls(items: list[dict[str, Any]]) -> Iterator[str]:
-    """Each `function_call` has one `function_call_output` after it, before anything new is said by a user."""
+    """Check that one `function_call_output` follows each `function_call`, before the next user message."""
     ids: list[str] = []
     waiting: set[str] = set()
     for at, item in enumerate(items):
@@ -184,8 +185,8 @@ def _response_calls(items: list[dict[str, Any]]) -> Iterator[str]:
 
 
 def _reasoning(items: list[dict[str, Any]]) -> Iterator[str]:
-    """Not stored, it travels encrypted (or, of open weights, as text); "without its required following item" it is
-    refused."""
+    """Check reasoning items: encrypted (or text, from open weights) because they aren't stored, and never "without its
+    required following item"."""
     for at, item in enumerate(items):
         if item.get("type") != "reasoning":
             continue
@@ -211,6 +212,6 @@ def _response_contents(path: str, item: dict[str, Any]) -> Iterator[str]:
             yield from address_fault(path, part["file_url"])
         elif part["type"] == "input_file":
             yield from file_data_fault(path, part["file_data"])
-        # "Supported values are: 'output_text' and 'refusal'", and the other way round
+        # "Supported values are: 'output_text' and 'refusal'", and the reverse
         if part["type"] != "text" and part["type"].startswith("output") != (item.get("role") == "assistant"):
             yield f"{path}: {part['type']} in a message of {item.get('role')}"

@@ -1,7 +1,7 @@
-"""Whether a JSON value has the shape of a type out of a vendor's SDK: a TypedDict, or what its fields are made of.
+"""Checks whether a JSON value fits a type from a vendor's SDK: a TypedDict, or the type of a field.
 
-The SDKs' request types are generated from the vendors' API specifications; they name every field, and say which must be
-there. A field that a type doesn't name is a fault, too: strict servers refuse it, others pass it over.
+The SDKs' request types are generated from the vendors' API specifications. They have every field, and say which are
+required. An unknown field is a fault too: strict servers refuse it, others ignore it.
 """
 
 import types
@@ -21,7 +21,7 @@ _SCALARS: dict[Any, tuple[type, ...]] = {
 
 
 def faults(value: Any, kind: Any, path: str = "") -> list[str]:
-    """What is wrong with the shape of a decoded JSON value, each as `path: reason`."""
+    """Yield where a decoded JSON value doesn't fit the type, each as `path: reason`."""
     origin, arguments = get_origin(kind), get_args(kind)
     if kind in (Any, object):
         return []
@@ -40,14 +40,14 @@ def faults(value: Any, kind: Any, path: str = "") -> list[str]:
         if not isinstance(value, list):
             return [f"{path}: expected a list, got {value!r}"]
         return [fault for at, each in enumerate(value) for fault in faults(each, arguments[0], f"{path}[{at}]")]
-    if type(value) in _SCALARS.get(kind, ()):  # what is no JSON (an open file) fits nothing
+    if type(value) in _SCALARS.get(kind, ()):  # a type that isn't JSON (an open file) fits nothing
         return []
     return [f"{path}: expected {kind}, got {value!r}"]
 
 
 @cache
 def _fields(kind: Any) -> tuple[dict[str, Any], frozenset[str]]:
-    """The types of all fields, and the names of those that must be there."""
+    """Return the types of all fields, and the names of the required ones."""
     hints = get_type_hints(kind, include_extras=True)
     required = frozenset(name for name, hint in hints.items() if get_origin(hint) is Required)
     return {name: get_args(hint)[0] if name in required else hint for name, hint in hints.items()}, required

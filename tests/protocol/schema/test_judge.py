@@ -1,4 +1,4 @@
-"""The judge fetches nothing, and one value is never too much work for it."""
+"""The judge fetches nothing, and its work for one value is bounded."""
 
 import socket
 
@@ -11,7 +11,7 @@ LOCAL = "http://127.0.0.1"
 
 @pytest.fixture
 def listening():
-    """A socket that nobody may connect to."""
+    """Listen on a socket that must get no connection."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         yield server
         server.setblocking(False)
@@ -83,7 +83,7 @@ def nested(levels, wrap, value):
 
 
 def chained(links, link):
-    """Definitions of which each, made by `link`, leads to the next; the last is a string."""
+    """Make definitions in which each, made by `link`, refers to the next; the last is a string."""
     parts = {f"d{n}": link({"$ref": f"#/$defs/d{n + 1}"}) for n in range(links)}
     return {"$ref": "#/$defs/d0", "$defs": {**parts, f"d{links}": {"type": "string"}}}
 

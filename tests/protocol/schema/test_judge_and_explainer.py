@@ -1,4 +1,4 @@
-"""What the judge decides, the explainer explains: jsonschema-rs and jsonschema held beside each other."""
+"""The explainer explains what the judge decided: jsonschema compared with jsonschema-rs."""
 
 import pytest
 from hypothesis import given
@@ -31,7 +31,7 @@ NEWER = ("Draft201909Validator", "Draft202012Validator")
 
 
 def keywords_of(draft: str, inner: st.SearchStrategy, unevaluated: bool) -> dict[str, st.SearchStrategy]:
-    """What a schema of that draft may say, each with values for it."""
+    """Return keywords of that draft's schemas, each with values to check."""
     some = st.lists(inner, min_size=1, max_size=2)
     keywords = {
         "type": st.one_of(TYPES, st.lists(TYPES, min_size=1, max_size=3, unique=True)),
@@ -129,7 +129,7 @@ def test_both_refuse_the_same_values(draft, data):
 @examples(150)
 @given(data=st.data())
 def test_no_refusal_is_without_a_reason_and_a_yes_stands_where_they_may_differ(draft, data):
-    """jsonschema takes some evaluated parts for unevaluated ones, and is not asked at all beside patterns."""
+    """jsonschema counts some evaluated parts as unevaluated, and is not used for those beside patterns."""
     schema, value = data.draw(schemas(draft, unevaluated=True)), data.draw(VALUES)
     reasons = compile_schema(schema).validate(value)
     assert (reasons == []) == judge_of(schema).fits(value)

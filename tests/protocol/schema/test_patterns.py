@@ -1,10 +1,10 @@
-"""Patterns: what they match, and that no match takes for ever or is given up in silence."""
+"""Patterns: what they match, that no match takes forever, and that giving up is an error."""
 
 import pytest
 
 from adjourn.protocol.schema import SchemaInvalid, compile_schema, patterns
 
-# Matched by backtracking: each of 5,000 characters may begin a match, and each time all that follow are read.
+# Matched by backtracking: a match may begin at each of 5,000 characters, and reads all later ones each time.
 SLOW, LONG = "(?=.*x)y", "a" * 5000
 
 

@@ -1,4 +1,4 @@
-"""JSON Schema: what is valid, what is wrong, and what is refused."""
+"""JSON Schema: valid values, errors of invalid ones, and unusable schemas."""
 
 from datetime import timedelta
 
@@ -263,7 +263,7 @@ def test_a_compiled_schema_is_a_copy():
 
 
 class Draft:
-    """Schemas of one draft."""
+    """Compiles schemas of one draft."""
 
     def __init__(self, uri):
         self._uri = uri
