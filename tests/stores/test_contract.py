@@ -14,7 +14,7 @@ from adjourn.stores.testing import Clause, Opener, check_store, clauses_for
 
 
 class DictBackend:
-    """The simplest of backends, that waits a little as real ones do."""
+    """The simplest backend. It waits a little, as real ones do."""
 
     def __init__(self) -> None:
         self.records: dict[str, Record] = {}

@@ -1,6 +1,6 @@
-"""The contract suite can fail: every clause is broken by some store, each made wrong in one way.
+"""The contract suite can fail: for every clause there is a store that breaks it. Each store is wrong in one way.
 
-The plain ones are here; the subtle ones in the `wrong_….py` files beside it, by what they are wrong about.
+Stores with obvious mistakes are here; those with subtle ones are in the `wrong_….py` files, by subject.
 """
 
 from collections.abc import Sequence
@@ -83,7 +83,7 @@ class OldestFirst(MemoryStore):
 
 
 class CountsPages(MemoryStore):
-    """Its cursor is a position, which moves when runs come and go."""
+    """The cursor is a position, which shifts when runs are added or deleted."""
 
     async def list(self, *, limit: int = 100, after: str | None = None, **filters: Any) -> Page:
         whole = (await super().list(limit=10_000, **filters)).heads
@@ -153,7 +153,7 @@ class NeverCloses(MemoryStore):
 
 
 class ChecksThenWaits(MemoryStore):
-    """Two writers may both find the version that they expect."""
+    """Two writers may both pass the version check."""
 
     async def save(self, head: Head, append: Sequence[Entry] = (), *, expected_version: int) -> None:
         run = self._runs.get(head.id)
@@ -240,7 +240,7 @@ class ChecksTheOwnerThenWaits(SavesForAnybody):
 
 
 class ReleasesInTwoSteps(SavesForAnybody):
-    """It says that all is at rest, and only then sees to it."""
+    """`release` marks the store as clean before it stops its owner's saves."""
 
     at_rest = False
 
@@ -312,7 +312,7 @@ WRONG = [
 
 
 def opener_of(store: type[MemoryStore]) -> Opener:
-    """Opens it with nothing in it, and then, if it is one that keeps its runs, with what the one before has kept."""
+    """Return a function that opens the store: empty at first, and then, if it is durable, with the runs kept so far."""
     if not issubclass(store, reopened.KeptStore):
         return store
     medium: dict[str, Any] = {}

@@ -1,4 +1,4 @@
-"""Threads run beside busy tasks, and the loop naps only for their sake."""
+"""Threads make progress beside busy tasks, and the loop naps only while threads work."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -14,12 +14,12 @@ from adjourn.stores import gil, open_store, thread_friendly
 from adjourn.stores.testing import a_head
 
 BUSY_TASKS = 50
-# A thread's answer takes some dozens of ticks. Without the naps, and with a core of its own for the loop: seconds.
+# A thread's answer takes some dozens of ticks. Without the naps it takes seconds, if the loop has its own core.
 ENOUGH_TICKS = 20_000
 
 
 class Ticks(trio.abc.Instrument):
-    """Counts the loop's ticks, and gives up after enough of them."""
+    """Counts the loop's ticks, and fails after a maximum."""
 
     def __init__(self, scope: trio.CancelScope) -> None:
         self.count = 0
@@ -100,7 +100,7 @@ async def test_a_loop_with_nothing_to_do_does_not_nap(monkeypatch: pytest.Monkey
         await trio.to_thread.run_sync(time.sleep, 0.01)
         ready = len(naps)
         await trio.to_thread.run_sync(time.sleep, 0.01)
-    assert len(naps) <= ready + 3  # the ticks that start and end the thread's work, none while it goes on
+    assert len(naps) <= ready + 3  # only the ticks that start and end the thread's work
 
 
 async def test_work_at_a_ticks_end_is_done_once_when_all_ready_tasks_had_their_turn() -> None:

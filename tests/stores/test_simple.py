@@ -1,4 +1,4 @@
-"""The full Store over three methods: what differs from a store of its own."""
+"""The full Store over a backend's three methods: where it differs from other stores."""
 
 import pytest
 import trio
@@ -37,7 +37,7 @@ async def test_the_backend_gets_whole_records() -> None:
     assert backend.records == {"run": Record(head=a_head(version=2), journal=a_journal())}
 
 
-async def test_what_the_backend_raises_is_store_unavailable_and_nothing_is_listed_that_isnt_there() -> None:
+async def test_errors_of_the_backend_are_store_unavailable_and_missing_runs_are_not_listed() -> None:
     backend = Backend()
     async with SimpleStore(backend) as store:
         backend.broken = True
@@ -75,9 +75,9 @@ async def test_the_first_owner_in_a_process_is_not_told_that_all_is_clean() -> N
     backend = Backend()
     async with SimpleStore(backend) as store:
         first = await store.acquire("one")
-        assert not first.is_clean  # a process before this one may have been killed
+        assert not first.is_clean  # an earlier process may have been killed
         await store.release(first.epoch)
-        assert (await store.acquire("two")).is_clean  # in this process it is known
+        assert (await store.acquire("two")).is_clean  # the release happened in this process
     async with SimpleStore(backend) as store:
         assert not (await store.acquire("three")).is_clean
 

@@ -1,4 +1,4 @@
-"""What is SQLite's own: bad files and places, full disks, damage, and what is written how."""
+"""SQLite stores: bad files and folders, full disks, damage, and how data is written."""
 
 import os
 import sqlite3
@@ -17,7 +17,7 @@ from adjourn.stores.testing import a_head, a_journal, next_head
 
 
 async def refused(path: Path, kind: type[Exception]) -> str:
-    """Why the store at that path won't open."""
+    """Return the error with which the store at that path fails to open."""
     with pytest.raises(kind) as caught:
         await SqliteStore.open(path)
     assert path.name in str(caught.value)
@@ -39,7 +39,7 @@ def execute(path: Path, sql: str, *values: object) -> None:
 
 @pytest.fixture
 def patch_connection(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[sqlite3.Connection], None]], None]:
-    """Changes the writing connection of the stores opened after it."""
+    """Changes the writing connection of stores opened later."""
 
     def patch(change: Callable[[sqlite3.Connection], None]) -> None:
         def connect(path: str) -> sqlite3.Connection:
@@ -52,7 +52,7 @@ def patch_connection(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[sql
     return patch
 
 
-# Where it can't be opened.
+# Places where a store can't be opened.
 
 
 async def test_a_missing_directory_is_named(tmp_path: Path) -> None:
@@ -67,7 +67,7 @@ async def test_a_directory_is_no_store(tmp_path: Path) -> None:
 async def test_a_read_only_file_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "runs.db"
     await make_store(path)
-    # Permission bits bind no superuser, who may be running this.
+    # Permission bits have no effect for a superuser, who may run the tests.
     monkeypatch.setattr(os, "access", lambda place, mode: Path(place) != path)
     assert f"{path} is read-only" in await refused(path, StoreUnavailable)
 
@@ -95,7 +95,7 @@ async def test_a_relative_path_is_one_below_the_working_directory(
     assert (tmp_path / "runs.db").exists()
 
 
-# What is no store, or not one for us, stays as it is.
+# A file that isn't a store, or not one of ours, stays unchanged.
 
 
 async def test_a_file_that_is_no_database_stays_as_it_is(tmp_path: Path) -> None:
@@ -159,7 +159,7 @@ async def test_an_opening_that_failed_leaves_nothing_locked(tmp_path: Path) -> N
     await make_store(path)
 
 
-# Damage within.
+# Damaged files.
 
 
 @pytest.mark.parametrize(
@@ -217,7 +217,7 @@ async def test_a_journal_that_cant_be_read_is_never_a_shorter_one(
             await store.load("run")
 
 
-# A medium that fails.
+# A disk that fails.
 
 
 async def test_a_full_disk_is_said_and_loses_nothing(
@@ -254,7 +254,7 @@ async def test_a_file_taken_away_while_it_is_open_takes_no_more_saves_until_it_i
         elsewhere.rename(path)
         assert await store.load("run") is None
         await store.save(head, a_journal(), expected_version=0)
-    said = [record.getMessage().removeprefix(f"{path}: ") for record in caplog.records]  # once each
+    said = [record.getMessage().removeprefix(f"{path}: ") for record in caplog.records]  # one record for each
     assert said == [
         "the file was moved away or replaced while it was in use; put it back, or start again without it",
         "saves again",
@@ -339,7 +339,7 @@ async def test_a_disk_that_hangs_holds_no_call_and_no_closing(
     disk.set()
 
 
-# How it is written.
+# How data is written.
 
 
 async def test_saves_that_wait_together_are_committed_together(
@@ -356,7 +356,7 @@ async def test_saves_that_wait_together_are_committed_together(
         assert len((await store.list(limit=1000)).heads) == 500
 
 
-async def test_what_save_returned_from_is_on_the_disk(
+async def test_a_returned_save_is_on_the_disk(
     tmp_path: Path, patch_connection: Callable[[Callable[[sqlite3.Connection], None]], None]
 ) -> None:
     connections: list[sqlite3.Connection] = []
@@ -384,7 +384,7 @@ async def test_closing_finishes_what_was_accepted_and_ends_the_threads(tmp_path:
 
 @pytest.fixture
 def queries(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """What the stores opened after it ask their files, with the values."""
+    """Collects the queries, with their values, of stores opened later."""
     asked: list[str] = []
 
     def connect_reader(path: str) -> sqlite3.Connection:
@@ -397,7 +397,7 @@ def queries(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 def plans(path: Path, queries: list[str]) -> list[list[str]]:
-    """What SQLite does for each query, step by step."""
+    """Return SQLite's plan for each query."""
     connection = sqlite3.connect(path)
     found = [[row[3] for row in connection.execute("EXPLAIN QUERY PLAN " + query)] for query in queries]
     connection.close()

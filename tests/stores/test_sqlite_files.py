@@ -1,4 +1,4 @@
-"""The files of an SQLite store under its feet: linked, removed, cut or replaced while it has them open."""
+"""SQLite stores whose files are linked, removed, cut or replaced while they are open."""
 
 import errno
 import fcntl
@@ -47,7 +47,7 @@ def ask_as_another_program(path: Path, sql: str) -> str:
 
 
 async def saved(store: SqliteStore, count: int) -> set[str]:
-    """The ids of that many runs, saved one by one."""
+    """Save that many runs, one by one. Return their ids."""
     ids = [f"run-{n}" for n in range(count)]
     for run_id in ids:
         await store.save(a_head(run_id, metadata={"ballast": "x" * 2000}), a_journal(), expected_version=0)
@@ -55,7 +55,7 @@ async def saved(store: SqliteStore, count: int) -> set[str]:
 
 
 async def left_by_a_killed_process(path: Path, folder: Path) -> set[str]:
-    """The runs in what is at that path and beside it now, as the next process finds it."""
+    """Return the runs that the next process would find in the files at that path, if this process were killed now."""
     copy = folder / "left.db"
     for name in (path, log_of(path)):
         if name.exists():
@@ -69,7 +69,7 @@ async def left_by_a_killed_process(path: Path, folder: Path) -> set[str]:
     return found
 
 
-# Two at once.
+# Two stores at once.
 
 
 async def test_a_hard_link_does_not_open_a_store_twice(tmp_path: Path) -> None:
@@ -80,7 +80,7 @@ async def test_a_hard_link_does_not_open_a_store_twice(tmp_path: Path) -> None:
             await SqliteStore.open(link)
         assert f"{link} is open already in another process, under another name" in refusal_in_another_process(link)
         ids = await saved(store, 3)
-        ask_as_another_program(path, "SELECT count(*) FROM heads")  # the last to close the file would remove the log
+        ask_as_another_program(path, "SELECT count(*) FROM heads")  # the last one to close would remove the log
         assert log_of(path).exists(), "this process still holds SQLite's own locks"
     async with await SqliteStore.open(link) as store:
         assert {head.id for head in (await store.list()).heads} == ids
@@ -108,7 +108,7 @@ async def test_a_file_system_without_such_locks_has_the_lock_file_alone(
             await SqliteStore.open(tmp_path / "runs.db")
 
 
-# Harm.
+# Damage to open files.
 
 
 def remove_log(path: Path) -> None:
@@ -226,7 +226,7 @@ async def test_files_that_cant_be_looked_at_take_no_saves_until_they_can(
 
 
 @pytest.mark.parametrize("sql", ["PRAGMA wal_checkpoint(TRUNCATE)", "VACUUM", "DELETE FROM journal WHERE n = 99"])
-async def test_what_another_program_may_do_to_a_database_is_no_harm(sql: str, tmp_path: Path) -> None:
+async def test_harmless_statements_of_another_program_change_nothing(sql: str, tmp_path: Path) -> None:
     path = tmp_path / "runs.db"
     async with await SqliteStore.open(path) as store:
         ids = await saved(store, 20)

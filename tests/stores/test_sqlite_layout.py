@@ -1,4 +1,4 @@
-"""Stores that an older adjourn made: what becomes of them when they are opened, and of those that can't be."""
+"""Stores of earlier versions: how they are migrated when opened, and what happens when that fails."""
 
 import json
 import signal
@@ -16,7 +16,7 @@ from adjourn.protocol.record import encode_entry
 from adjourn.stores import SqliteStore, sqlite_file, sqlite_layout
 from adjourn.stores.testing import a_journal
 
-# Layout 1, as it was. Never changed.
+# Layout 1, frozen: never change it.
 LAYOUT_1 = """
 BEGIN IMMEDIATE;
 CREATE TABLE store (
@@ -58,7 +58,7 @@ KEPT = (
 
 
 def a_head_of_1(run_id: str, status: str = "paused", *phases: str, **fields: Any) -> dict[str, Any]:
-    """A head as schema version 1 wrote it, with a call in each of these phases."""
+    """Return a head as schema version 1 wrote it, with a call in each of these phases."""
     calls = [{"id": f"call-{n}", "name": "refund", "index": n, "phase": phase} for n, phase in enumerate(phases)]
     head = {"id": run_id, "status": status, "agent": "support", "nonce": "n", "schemaVersion": 1, "version": 1}
     return head | {"calls": calls, "createdAt": 1_000, "updatedAt": 2_000} | fields
@@ -115,7 +115,7 @@ async def test_a_store_of_layout_1_keeps_all_and_can_be_searched_like_a_new_one(
     assert dict(since[0]) == {"gated": 5_000, "gated-beside-work": 2_000}
 
 
-async def test_it_has_the_tables_of_a_new_store(tmp_path: Path) -> None:
+async def test_a_migrated_store_has_the_tables_of_a_new_one(tmp_path: Path) -> None:
     old, new = tmp_path / "old.db", tmp_path / "new.db"
     make_store_of_1(old, [])
     for path in (old, new):
@@ -128,7 +128,7 @@ async def test_it_has_the_tables_of_a_new_store(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("epoch", "is_clean"), [(0, True), (3, False)])
-async def test_its_last_owner_has_not_left_in_order_unless_there_was_none(
+async def test_a_migrated_store_counts_as_clean_only_if_it_had_no_owner(
     tmp_path: Path, epoch: int, is_clean: bool
 ) -> None:
     make_store_of_1(tmp_path / "runs.db", [], epoch)
@@ -154,7 +154,7 @@ async def test_heads_that_cant_be_read_keep_no_store_from_opening(tmp_path: Path
         assert await ids(store, waiting=True, agent="support") == [f"run-{len(damage)}"]
 
 
-# A migration that doesn't come to its end.
+# A migration that is interrupted.
 
 
 KILLED = """
@@ -203,7 +203,7 @@ async def test_a_disk_that_gets_full_in_the_migration_leaves_the_old_layout(
 
     def open_full(path: str) -> sqlite3.Connection:
         connection = opened(path)
-        connection.execute("PRAGMA max_page_count = 1")  # means: no more than there are
+        connection.execute("PRAGMA max_page_count = 1")  # SQLite raises this to the current number of pages
         return connection
 
     with monkeypatch.context() as patch:

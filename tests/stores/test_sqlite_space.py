@@ -1,4 +1,4 @@
-"""The disk space of deleted runs: new files give it back by themselves, old ones when they are told to."""
+"""The disk space of deleted runs: new files release it automatically, old files after a command."""
 
 import sqlite3
 from collections.abc import Callable
@@ -21,7 +21,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def make_old_file(path: Path) -> None:
-    """A store as earlier versions made it."""
+    """Make a store as earlier versions did."""
     sqlite_file.connect(str(path)).close()
     connection = sqlite3.connect(path, isolation_level=None)
     connection.execute("PRAGMA auto_vacuum = NONE")
@@ -32,7 +32,7 @@ def make_old_file(path: Path) -> None:
 
 
 async def fill_and_delete(path: Path) -> None:
-    """Saves many runs, and deletes all but ten."""
+    """Save many runs, and delete all but ten."""
     async with await SqliteStore.open(path) as store:
         async with trio.open_nursery() as nursery:
             for n in range(RUNS):
@@ -62,7 +62,7 @@ def free_pages(path: Path) -> int:
 
 @pytest.fixture
 def slices(monkeypatch: pytest.MonkeyPatch) -> Callable[[], int]:
-    """How many slices were given back."""
+    """Return how many slices of space were released."""
     more: list[bool] = []
     give_back = sqlite_space.give_back
 
@@ -132,7 +132,7 @@ async def test_a_store_that_is_open_is_not_compacted(tmp_path: Path) -> None:
             await trio.to_thread.run_sync(compact_store, str(path))
 
 
-def test_what_is_no_store_is_not_compacted(tmp_path: Path) -> None:
+def test_a_file_that_is_not_a_store_is_not_compacted(tmp_path: Path) -> None:
     path = tmp_path / "runs.db"
     with pytest.raises(StoreUnavailable, match="there is no such file"):
         compact_store(str(path))

@@ -1,4 +1,4 @@
-"""One transaction for many writes, an outcome for each."""
+"""One transaction for many writes, with an outcome for each."""
 
 import sqlite3
 from collections.abc import Iterator
@@ -38,7 +38,7 @@ def connection(path: str) -> Iterator[sqlite3.Connection]:
 
 
 def stored(connection: sqlite3.Connection) -> dict[str, tuple[int, int]]:
-    """The version of each run, and how many entries it has."""
+    """Return each run's version and number of entries."""
     rows = connection.execute(
         "SELECT id, version, (SELECT count(*) FROM journal WHERE run_id = id) FROM heads ORDER BY id"
     )
@@ -53,7 +53,7 @@ def test_each_write_counts_for_the_next_in_its_group(connection: sqlite3.Connect
     writes = [
         a_save(version=1),
         a_save(version=2),
-        a_save(version=2),  # somebody else's
+        a_save(version=2),  # conflicts with another writer's save
         a_save(version=3),
         a_save("other"),
         Delete("other", 0),
@@ -124,7 +124,7 @@ def test_another_programs_lock_is_waited_for_once_and_loses_nothing(connection: 
 
 
 class FailingCommit:
-    """A connection whose disk fails at the very last."""
+    """A connection whose disk fails at the commit."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection

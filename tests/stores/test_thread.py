@@ -1,4 +1,4 @@
-"""A thread that takes what waits, and tells each task what its job came to."""
+"""The worker thread: it takes all waiting jobs as a group, and gives each task its job's outcome."""
 
 import threading
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ from adjourn.stores.thread import GroupThread
 
 
 class Bench:
-    """Work that can be held up, and a list of the groups it was given."""
+    """Work that a test can block, and a list of the groups that it received."""
 
     def __init__(self) -> None:
         self.groups: list[list[str]] = []
@@ -72,7 +72,7 @@ async def test_jobs_of_one_tick_are_one_group() -> None:
 
 
 async def test_closing_in_the_tick_of_a_job_finishes_or_refuses_it() -> None:
-    for _ in range(20):  # the two begin in any order
+    for _ in range(20):  # the two tasks start in any order
         bench, results = Bench(), list[str]()
 
         async def one(bench: Bench, results: list[str]) -> None:
@@ -178,7 +178,7 @@ async def test_spare_work_that_breaks_is_logged_and_the_thread_goes_on(caplog: p
 
 
 async def hung(bench: Bench, nursery: trio.Nursery, told: list[str]) -> None:
-    """Jobs a, which the thread hangs at, and b and c behind it; each tells when it is given up."""
+    """Start job a, in which the thread hangs, and the waiting jobs b and c. Each notes when it is given up."""
 
     async def one(job: str) -> None:
         with pytest.raises(StoreUnavailable, match="not answered in time"):

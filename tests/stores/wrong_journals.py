@@ -33,7 +33,7 @@ class LoadsTenThousand(LoadsAHundred):
 
 
 class WritesAThousand(MemoryStore):
-    """Of the entries of one save."""
+    """A save writes only its first thousand entries."""
 
     async def save(self, head: Head, append: Sequence[Entry] = (), *, expected_version: int) -> None:
         await super().save(head, append[:1_000], expected_version=expected_version)
@@ -59,7 +59,7 @@ class LeavesOutEntriesOfAMegabyte(LeavesOutLargeEntries):
 
 
 class LoadsAMegabyte(MemoryStore):
-    """Of all entries together, as a query that is answered in pages does."""
+    """A load returns at most a megabyte of entries, like a query whose answer has pages."""
 
     async def load(self, run_id: str) -> Record | None:
         if record := await super().load(run_id):

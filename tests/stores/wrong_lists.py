@@ -13,7 +13,7 @@ from adjourn.stores.paging import check_limit
 
 
 class GivesAHundred(MemoryStore):
-    """However many are asked for; what is left then has no cursor."""
+    """A page has at most a hundred runs, whatever the limit, and no cursor for the rest."""
 
     async def list(self, *, limit: int = 100, **query: Any) -> Page:
         page = await super().list(limit=min(limit, 100), **query)
@@ -37,11 +37,11 @@ class GivesMoreThanAsked(MemoryStore):
 
 
 class SortsBy(MemoryStore):
-    """Its pages are in another order, that of the last save."""
+    """The pages are in the order of the last save."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.places: dict[str, Any] = {}  # cursors that were given out
+        self.places: dict[str, Any] = {}  # cursors handed out
 
     @staticmethod
     def key(head: Head) -> Any:
@@ -79,7 +79,7 @@ class SortsBackwardsAtOneTime(SortsBy):
 
 
 class LosesTheCursorsRun(SortsBy):
-    """Its cursor is a run, which must still pass the filters, or be gone."""
+    """The cursor is a run. Listing goes wrong if that run was deleted or no longer passes the filters."""
 
     @staticmethod
     def key(head: Head) -> Any:
@@ -92,7 +92,7 @@ class LosesTheCursorsRun(SortsBy):
 
 
 class SkipsWhatIsAsOld(MemoryStore):
-    """Its cursor is a time."""
+    """The cursor is a time, so that runs of the same time are skipped."""
 
     async def list(self, *, limit: int = 100, after: str | None = None, **filters: Any) -> Page:
         check_limit(limit)
@@ -141,7 +141,7 @@ class EndsWhereAPageIsNotFull(FiltersAfterTheLimit):
 
 
 class ListsAgentsLike(MemoryStore):
-    """It takes a name for a pattern of SQL's LIKE, and the last name that it fits."""
+    """The agent's name is used as a pattern of SQL's LIKE, and the last name that fits it counts."""
 
     async def list(self, *, agent: Any = None, **query: Any) -> Page:
         if agent is not None:
@@ -170,7 +170,7 @@ class CountsSaves(MemoryStore):
 
 
 class CountsDeletes(MemoryStore):
-    """A deleted run is subtracted each time that it is deleted."""
+    """A run that is deleted twice is subtracted twice."""
 
     deletes = 0
 
@@ -206,7 +206,7 @@ class HasAThousandDue(MemoryStore):
 
 
 class DueBy(MemoryStore):
-    """Its due runs are in another order, or some are none."""
+    """Due runs are in a wrong order, or some are missing."""
 
     @staticmethod
     def key(head: Head) -> Any:
@@ -254,7 +254,7 @@ class NeverDueWhenOver(DueBy):
 
 
 class OneRunDueAtATime(MemoryStore):
-    """Runs that are due at one moment share a key."""
+    """Runs that are due at the same moment share a key."""
 
     async def due(self, now: int, limit: int = 100) -> tuple[Head, ...]:
         check_limit(limit)
@@ -268,7 +268,7 @@ class DueFromTheStart(MemoryStore):
 
 
 class SkipsWhatIsDueAtOnce(MemoryStore):
-    """It goes on at the next moment, not at the next run."""
+    """The next page begins at the next moment, not at the next run."""
 
     async def due(self, now: int, limit: int = 100, *, after: Head | None = None) -> tuple[Head, ...]:
         behind = after and msgspec.structs.replace(after, id=chr(0x10FFFF))

@@ -32,7 +32,7 @@ class FencesOffNewRunsOnly(MemoryStore):
 
 
 class FencesOffEachRun(MemoryStore):
-    """It compares with the epoch of the run's last save."""
+    """An epoch is compared only with that of the run's last save."""
 
     async def save(self, head: Head, append: Sequence[Entry] = (), *, expected_version: int) -> None:
         record = await self.load(head.id)
@@ -44,7 +44,7 @@ class FencesOffEachRun(MemoryStore):
 
 
 class AcquiresWithAGap(MemoryStore):
-    """Two that come at once get one epoch."""
+    """Two owners that acquire at once get the same epoch."""
 
     async def acquire(self, owner: str) -> Acquired:
         self._check_open()
@@ -55,7 +55,7 @@ class AcquiresWithAGap(MemoryStore):
 
 
 class TellsTwoThatItIsClean(MemoryStore):
-    """The epoch is safe, what it says of the last owner isn't."""
+    """Two owners that acquire at once get different epochs, but both are told that the store was clean."""
 
     async def acquire(self, owner: str) -> Acquired:
         is_clean = self._ownership.is_clean
@@ -64,7 +64,7 @@ class TellsTwoThatItIsClean(MemoryStore):
 
 
 class KnowsTheOwner(MemoryStore):
-    """One that comes again by the same name goes on with its epoch."""
+    """An owner that acquires again under the same name keeps its epoch."""
 
     owner = ""
 
@@ -76,7 +76,7 @@ class KnowsTheOwner(MemoryStore):
 
 
 class AcquiresInTwoSteps(MemoryStore):
-    """Cancelled between them, it has a new epoch and still says how the owner before the last one left."""
+    """`acquire` saves the epoch first. Cancelled then, the store has the new epoch, but still claims to be clean."""
 
     async def acquire(self, owner: str) -> Acquired:
         self._check_open()

@@ -13,7 +13,7 @@ from adjourn.stores import MemoryStore, Page
 
 
 class SavesLargeOnesInParts(MemoryStore):
-    """What fits into one request is safe."""
+    """A save of more than 500 entries takes several requests."""
 
     most = 500  # entries
 
@@ -29,7 +29,7 @@ class SavesInPartsOfAThousand(SavesLargeOnesInParts):
 
 
 class LoadsLargeOnesInParts(MemoryStore):
-    """It reads the head, then the journal a hundred entries at a time."""
+    """A load reads the head, then the journal, a hundred entries at a time."""
 
     async def load(self, run_id: str) -> Record | None:
         record = await super().load(run_id)
@@ -41,7 +41,7 @@ class LoadsLargeOnesInParts(MemoryStore):
 
 
 class AppendsBeforeTheHead(MemoryStore):
-    """Cancelled, it leaves entries of no save, which the next one brings up."""
+    """A cancelled save leaves entries, which appear with the next save."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -59,7 +59,7 @@ class AppendsBeforeTheHead(MemoryStore):
 
 
 class BringsBackWhatIsDeleted(MemoryStore):
-    """It looks, waits, and writes over whatever is there then."""
+    """A save checks the version, waits, and then overwrites even a deleted run."""
 
     async def save(self, head: Head, append: Sequence[Entry] = (), *, expected_version: int) -> None:
         run = self._runs.get(head.id)
@@ -94,7 +94,7 @@ class MovesDeadlinesFirst(MovesTheIndexFirst):
 
 
 class ListsARunFirst(MemoryStore):
-    """Cancelled, it lists and counts a run that isn't there."""
+    """A cancelled save leaves a run in lists and counts that doesn't exist."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -126,7 +126,7 @@ class DeletesFromTheCountLast(MemoryStore):
 
 
 class TakesARunOutToSaveIt(MemoryStore):
-    """Lists miss it meanwhile."""
+    """During a save, the run is missing from lists."""
 
     async def save(self, head: Head, append: Sequence[Entry] = (), *, expected_version: int) -> None:
         if run := self._runs.get(head.id):
@@ -138,7 +138,7 @@ class TakesARunOutToSaveIt(MemoryStore):
 
 
 class FiltersThenReads(MemoryStore):
-    """The runs that pass are read one by one, and may have changed since."""
+    """A list filters runs, then reads them one by one. They may have changed since."""
 
     async def list(self, **query: Any) -> Page:
         page = await super().list(**query)
@@ -147,7 +147,7 @@ class FiltersThenReads(MemoryStore):
 
 
 class KeepsTheLock(MemoryStore):
-    """A read that is cancelled never gives it back."""
+    """A cancelled read never releases the lock."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -161,7 +161,7 @@ class KeepsTheLock(MemoryStore):
 
 
 class RunsOutOfConnections(MemoryStore):
-    """A list that is cancelled never gives its own back."""
+    """A cancelled list never returns its connection."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -11,7 +11,7 @@ from adjourn.stores import MemoryStore, Page
 
 
 class RemembersTheDeleted(MemoryStore):
-    """A save of a deleted run finds the version that it expects."""
+    """The version of a deleted run is kept, so that a later save of the run is accepted."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -35,7 +35,7 @@ class MakesVersions(MemoryStore):
 
 
 class CountsSavesAsVersions(MemoryStore):
-    """It gives back the head's version, and compares with its own."""
+    """`load` returns the version in the head, but saves compare with a count of saves."""
 
     async def save(self, head: Head, append: Sequence[Entry] = (), *, expected_version: int) -> None:
         await super().save(head, append, expected_version=expected_version)
@@ -51,7 +51,7 @@ class TakesAnyLaterVersion(MemoryStore):
 
 
 class KeepsTheSaversEntries(MemoryStore):
-    """It encodes them when they are wanted."""
+    """Entries are encoded only at a load, and may have changed by then."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -89,7 +89,7 @@ class SharesDueHeads(SharesListedHeads):
 
 
 class TakesALaterCreatedAt(MemoryStore):
-    """The second save keeps it, the third doesn't."""
+    """The second save keeps createdAt, the third replaces it."""
 
     async def save(self, head: Head, append: Sequence[Entry] = (), *, expected_version: int) -> None:
         if expected_version >= 2:
@@ -106,7 +106,7 @@ class TakesZeroForNoCreatedAt(MemoryStore):
 
 
 class CreatesAnewInTheList(MemoryStore):
-    """`load` keeps createdAt, the index takes that of the last save."""
+    """`load` returns the first createdAt, lists that of the last save."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -124,7 +124,7 @@ class CreatesAnewInTheList(MemoryStore):
 
 
 class AppendsBeforeItRefuses(MemoryStore):
-    """Entries of a refused save wait for the next one."""
+    """Entries of a refused save are written with the next one."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -148,7 +148,7 @@ class BeginsAnewWhatIsOver(MemoryStore):
 
 
 class KeepsTheDeadlineOfTheDeleted(MemoryStore):
-    """A run that begins anew under the id has it, until it is given one."""
+    """A new run with a deleted run's id keeps the old deadline until it gets its own."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -167,7 +167,7 @@ class KeepsTheDeadlineOfTheDeleted(MemoryStore):
 
 
 class HasNoColumnForSome(MemoryStore):
-    """Fields that its table doesn't have are lost."""
+    """Fields without a column in the table are lost."""
 
     async def save(self, head: Head, append: Sequence[Entry] = (), *, expected_version: int) -> None:
         head = msgspec.structs.replace(head, expires_at=None, recoveries=0)
@@ -181,7 +181,7 @@ class LosesWhoDeclined(MemoryStore):
 
 
 class ListsARefusedSave(MemoryStore):
-    """It changes its indexes before it compares versions."""
+    """A save changes the indexes before it compares versions."""
 
     async def save(self, head: Head, append: Sequence[Entry] = (), *, expected_version: int) -> None:
         if run := self._runs.get(head.id):

@@ -1,6 +1,6 @@
 """Stores that are wrong when they are opened again, each in one way, and the clause that finds it.
 
-`KeptStore`, which they are made of, is right.
+Their base, `KeptStore`, is right.
 """
 
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ KEPT = ("_runs", "_order", "_due", "_ownership")
 
 
 class KeptStore(MemoryStore):
-    """Durable as far as a test can see: the next one with the same medium has its runs."""
+    """A durable store for tests: another store with the same medium has the same runs."""
 
     claims = StoreClaims(durable=True, fenced=True, exclusive=False)
 
@@ -37,7 +37,7 @@ class KeptStore(MemoryStore):
 
 
 class CountsEntriesFromZero(KeptStore):
-    """Entries are numbered by a count that is not kept: they take the places of earlier ones."""
+    """Entries are numbered by a count that isn't saved, so that they overwrite earlier ones."""
 
     def __init__(self, medium: dict[str, Any]) -> None:
         super().__init__(medium)
@@ -57,7 +57,7 @@ class CountsEntriesFromZero(KeptStore):
 
 
 class TakesCreatedAtWhenOpenedAgain(KeptStore):
-    """It remembers createdAt of the runs that it has seen."""
+    """createdAt is kept only in memory."""
 
     def __init__(self, medium: dict[str, Any]) -> None:
         super().__init__(medium)
@@ -71,7 +71,7 @@ class TakesCreatedAtWhenOpenedAgain(KeptStore):
 
 
 class BelievesTheFirstVersion(KeptStore):
-    """It remembers the versions of the runs that it has seen, and takes any for the others."""
+    """Versions are kept only in memory. For other runs, any version is accepted."""
 
     def __init__(self, medium: dict[str, Any]) -> None:
         super().__init__(medium)
@@ -98,7 +98,7 @@ class ForgetsDeadlines(KeptStore):
 
 
 class ForgetsThatItMoved(KeptStore):
-    """The index of a run stays as at its first save, which shows when it is read again."""
+    """The saved index of a run stays as at its first save, which shows after reopening."""
 
     def __init__(self, medium: dict[str, Any]) -> None:
         super().__init__(medium)
@@ -116,7 +116,7 @@ class ForgetsThatItMoved(KeptStore):
 
 
 class DropsTheLastSave(KeptStore):
-    """It writes behind: a save has returned before it is kept, and closing does not wait."""
+    """A save returns before it is written, and closing doesn't wait for it."""
 
     def __init__(self, medium: dict[str, Any]) -> None:
         super().__init__(medium)
@@ -133,7 +133,7 @@ class DropsTheLastSave(KeptStore):
 
 
 class KeepsNothingWhenCancelled(KeptStore):
-    """It closes in order, unless an exception of this kind leaves its block."""
+    """The store writes at its close, but not if an exception of this kind leaves its block."""
 
     kind: type[BaseException] = trio.Cancelled
 
@@ -152,7 +152,7 @@ class KeepsNothingAfterAnError(KeepsNothingWhenCancelled):
 
 
 class ReplaysDeletesLast(KeptStore):
-    """Its log has saves and deletes, which it sorts out when it is opened."""
+    """The log of saves and deletes is replayed at opening, with all deletes last."""
 
     def __init__(self, medium: dict[str, Any]) -> None:
         super().__init__(medium)
@@ -169,7 +169,7 @@ class ReplaysDeletesLast(KeptStore):
 
 
 class KeepsOut(KeptStore):
-    """One at a time has it open."""
+    """A second opening is refused."""
 
     claims = StoreClaims(durable=True, fenced=True, exclusive=True)
 
@@ -186,7 +186,7 @@ class KeepsOut(KeptStore):
 
 
 class LetsInWhoComesTwice(KeepsOut):
-    """Whoever is refused closes what it has opened, and with it the lock of the other."""
+    """A refused second opening closes its file, which releases the first one's lock. So a third opening succeeds."""
 
     async def __aenter__(self) -> Self:
         try:
@@ -203,7 +203,7 @@ class ForgetsTheOwners(KeptStore):
 
 
 class LetsOwnersBeWhenOpenedAgain(KeptStore):
-    """Epochs grow, but the fence is not there until the next owner comes."""
+    """Epochs grow, but after reopening old ones are refused only once the next owner has acquired the store."""
 
     def __init__(self, medium: dict[str, Any]) -> None:
         super().__init__(medium)
@@ -221,7 +221,7 @@ class LetsOwnersBeWhenOpenedAgain(KeptStore):
 
 
 class ForgetsTheRelease(KeptStore):
-    """Who has released may save again when it is opened again."""
+    """An owner that released the store may save after reopening."""
 
     async def save(self, head: Head, append: Sequence[Entry] = (), *, expected_version: int) -> None:
         if self.medium:

@@ -50,7 +50,7 @@ class TakesIdsForNumbers(TakesIdsForOne):
 
 
 class DeletesLikeIds(MemoryStore):
-    """It deletes with SQL's LIKE, for which `_` stands for any character."""
+    """Deletes use SQL's LIKE, in which `_` fits any character."""
 
     async def delete(self, run_id: str, *, epoch: int) -> None:
         for other in list(self._runs):
@@ -68,7 +68,7 @@ class DeletesByPrefix(MemoryStore):
 
 
 class LoadsByPrefix(MemoryStore):
-    """Entries are found by the id that their key begins with."""
+    """Entries are found by a prefix of their key, so that those of longer ids are found too."""
 
     async def load(self, run_id: str) -> Record | None:
         if record := await super().load(run_id):
@@ -79,7 +79,7 @@ class LoadsByPrefix(MemoryStore):
 
 
 class OrdersIdsByLocale(MemoryStore):
-    """As a database does whose texts have a language: `-` and `_` count last, and case before them."""
+    """Ids are sorted as in a database with a locale: by letters first, then by case, then by `-` and `_`."""
 
     async def list(self, **query: Any) -> Page:
         page = await super().list(**query)
@@ -88,7 +88,7 @@ class OrdersIdsByLocale(MemoryStore):
 
 
 class Rewrites(MemoryStore):
-    """A medium that doesn't hold some values as they are. `rewrite` is given each of them, innermost first."""
+    """A medium that changes some values. `rewrite` gets each value, innermost first."""
 
     @staticmethod
     def rewrite(value: Any) -> Any:
