@@ -11,7 +11,7 @@ from adjourn.protocol import DecisionInvalid
 from adjourn.protocol.transcript import PendingCall
 
 
-def test_it_gives_the_whole_state_of_a_run_that_is_over() -> None:
+def test_run_sync_returns_the_whole_state_of_the_finished_run() -> None:
     ended = talker("Forty-two.").run_sync("What is 6 times 7?")
     assert (ended.status, ended.messages[-1].text) == ("completed", "Forty-two.")
 
@@ -48,12 +48,12 @@ def test_a_decision_that_breaks_the_schema_is_raised() -> None:
         shop().run_sync("Refund order 7.", decide=lambda call: "yes")
 
 
-def test_what_decide_raises_comes_out_as_it_is() -> None:
+def test_an_error_of_decide_is_raised_unchanged() -> None:
     with pytest.raises(ZeroDivisionError):
         shop().run_sync("Refund order 7.", decide=lambda call: 1 / 0)
 
 
-def test_it_works_where_an_asyncio_loop_runs() -> None:
+def test_run_sync_works_inside_an_asyncio_loop() -> None:
     async def cell() -> str:
         return talker("Hello.").run_sync("Hello.").messages[-1].text
 

@@ -105,7 +105,7 @@ async def test_a_decision_is_taken_only_by_code_that_can_execute_it(change: str,
 
 
 @pytest.mark.parametrize("change", CHANGED)
-async def test_it_is_told_beforehand_that_a_call_cannot_be_decided_here(change: str) -> None:
+async def test_a_snapshot_says_that_a_call_cannot_be_decided_by_this_code(change: str) -> None:
     store = MemoryStore()
     ledger = await waiting_in(store)
     today, says_ = CHANGED[change]

@@ -268,7 +268,7 @@ def test_a_watcher_from_below_the_floor_or_above_the_latest_gets_a_snapshot_and_
     assert seqs(drained(cursor)) == [106]
 
 
-def test_who_has_seen_nothing_gets_all_events_of_a_run_that_begins_above_zero():
+def test_a_new_watcher_gets_all_events_of_a_run_that_begins_above_zero():
     log = EventLog("run", seq=100)
     log.publish([WORD] * 5, 1)
     assert seqs(drained(log.open_cursor(0))) == list(range(101, 106))
@@ -384,7 +384,7 @@ def test_nothing_encoded_is_kept_of_what_nobody_watches():
     assert log.statistics().encoded_bytes > 0
 
 
-def test_one_snapshot_serves_all_who_want_it_at_that_event():
+def test_all_watchers_at_one_event_share_a_snapshot():
     log = EventLog("run")
     log.publish([WORD], 1)
     with log.watch(), log.watch():

@@ -6,7 +6,7 @@ from trio.testing import wait_all_tasks_blocked
 from adjourn.actors.runtime.fairlock import FairLock
 
 
-async def test_it_is_taken_by_one_at_a_time_in_the_order_of_asking():
+async def test_one_task_at_a_time_has_the_lock_in_the_order_of_asking():
     lock, order = FairLock(), []
 
     async def take(name):
@@ -28,7 +28,7 @@ async def test_it_is_taken_by_one_at_a_time_in_the_order_of_asking():
     assert not lock.locked()
 
 
-async def test_who_is_cancelled_while_waiting_never_had_it():
+async def test_a_task_cancelled_while_waiting_never_had_the_lock():
     lock = FairLock()
     await lock.acquire()
     async with trio.open_nursery() as nursery:

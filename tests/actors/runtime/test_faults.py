@@ -172,7 +172,7 @@ async def test_a_lost_acknowledgement_of_a_decision_is_adopted(kind: str) -> Non
         store.lose = faults(kind)
         with pytest.raises(StoreUnavailable):
             await run.resume(YES)
-        # it was taken: the run goes on by itself, and says so to whoever asks again
+        # the decision was saved: the run goes on by itself, and acknowledges a repeated decision
         assert (await run.wait_ended()).status == "completed"
         await run.resume(YES)
         with pytest.raises(DecisionConflict):

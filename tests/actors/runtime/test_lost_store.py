@@ -125,7 +125,7 @@ async def test_a_save_of_the_runs_own_is_noticed(caplog: pytest.LogCaptureFixtur
     assert len(caplog.records) == 1
 
 
-async def test_what_was_over_before_ends_as_it_did(autojump_clock: MockClock) -> None:
+async def test_a_run_that_was_over_before_keeps_its_end(autojump_clock: MockClock) -> None:
     store = MemoryStore()
     agent = agent_of("done", "done")
     async with open_test_system(agent, store=store) as system:

@@ -76,7 +76,7 @@ async def test_no_more_waits_to_be_put_together_than_a_bound():
     ],
     ids=repr,
 )
-async def test_what_is_no_event_fails_the_call_and_is_shown_to_nobody(bad):
+async def test_an_invalid_event_fails_the_call_and_is_not_published(bad):
     call, shown = call_of(OPENING, [WORD], [bad])
     done = await call.run()
     assert done.message.stop_reason == "error"

@@ -52,7 +52,7 @@ async def test_a_watcher_with_the_numbers_of_a_deleted_run_gets_a_snapshot_of_it
             assert rest == []
 
 
-async def test_so_it_is_after_a_restart(tmp_path: Path) -> None:
+async def test_a_watcher_of_the_old_run_gets_a_snapshot_after_a_restart(tmp_path: Path) -> None:
     wall, address = Wall(), f"sqlite:///{tmp_path}/runs.db"
     async with open_test_system(agent_of("one"), store=address, clock=wall) as system:
         old = await ended(system)
@@ -63,7 +63,7 @@ async def test_so_it_is_after_a_restart(tmp_path: Path) -> None:
         assert isinstance((await all_of(system.run("r"), old[-1].seq))[0], RunSnapshot)
 
 
-async def test_so_it_is_where_the_store_was_lost_with_its_process() -> None:
+async def test_a_watcher_of_the_old_run_gets_a_snapshot_after_the_store_was_lost() -> None:
     wall = Wall()
     async with open_test_system(agent_of("one"), clock=wall) as system:
         old = await ended(system)
@@ -74,7 +74,7 @@ async def test_so_it_is_where_the_store_was_lost_with_its_process() -> None:
         assert isinstance((await all_of(system.run("r"), old[3].seq))[0], RunSnapshot)
 
 
-async def test_who_has_seen_nothing_gets_all_events_of_a_run_whatever_its_first_number_is() -> None:
+async def test_a_new_watcher_gets_all_events_of_a_run_with_any_first_number() -> None:
     async with open_test_system(agent_of("one", "two")) as system:
         chosen = await ended(system)
         made = await system.start("a", "go")
@@ -102,7 +102,7 @@ async def test_numbers_stay_within_what_every_wire_carries_whatever_the_clock_sa
     assert 0 < numbers[0] < numbers[-1] < MAX_INT
 
 
-async def test_who_watches_a_run_that_is_deleted_sees_its_end(autojump_clock: MockClock) -> None:
+async def test_a_watcher_of_a_deleted_run_sees_its_end(autojump_clock: MockClock) -> None:
     agent = agent_of(calls(("refund", {})), "two", tools=[Ledger().gated()])
     seen: list[Envelope | RunSnapshot] = []
 

@@ -334,7 +334,7 @@ class LateStore(FaultyStore):
         await self.acknowledged.wait()
 
 
-async def test_whoever_watches_a_run_while_its_recovery_is_saved_sees_its_end() -> None:
+async def test_a_watcher_during_the_save_of_a_recovery_sees_the_runs_end() -> None:
     agent = agent_of(hangs("half"))
     async with open_test_system(agent, drain_s=0) as system:
         await started(system, agent)
@@ -348,7 +348,7 @@ async def test_whoever_watches_a_run_while_its_recovery_is_saved_sees_its_end() 
         assert not nursery.child_tasks
 
 
-async def test_whoever_watches_a_run_while_its_start_is_saved_sees_its_end_and_middleware_its_begin() -> None:
+async def test_a_watcher_during_the_save_of_a_start_sees_the_end_and_middleware_the_begin() -> None:
     seen: list[str] = []
 
     class Seeing(Middleware):

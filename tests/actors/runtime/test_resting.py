@@ -79,7 +79,7 @@ async def test_parked_runs_above_the_budget_leave_at_once_the_longest_parked_fir
         assert (await runs[0].wait_ended()).status == "completed"
 
 
-async def test_who_parks_again_is_the_last_to_leave(autojump_clock: MockClock) -> None:
+async def test_a_run_that_parks_again_is_the_last_to_leave_memory(autojump_clock: MockClock) -> None:
     agent = gated(*[calls(("refund", {}))] * 5)
     async with open_test_system(agent, memory_budget_bytes=4 * MB) as system:
         first, second, _ = await park(system, "x" * MB, 3)
@@ -110,7 +110,7 @@ async def test_ended_and_parked_ones_leave_in_one_order(autojump_clock: MockCloc
         assert inspect(system).active == []
 
 
-async def test_what_is_under_way_counts_and_stays(autojump_clock: MockClock) -> None:
+async def test_a_busy_run_counts_and_stays_in_memory(autojump_clock: MockClock) -> None:
     agent = gated(hangs("so"), calls(("refund", {})))
     async with open_test_system(agent, memory_budget_bytes=MB) as system:
         busy = await system.start("a", "x" * 2 * MB)
@@ -218,7 +218,7 @@ async def test_encodings_for_clients_count_for_as_long_as_they_are_kept(autojump
         assert system.statistics().held_bytes == before
 
 
-async def test_what_is_deleted_counts_no_more(autojump_clock: MockClock) -> None:
+async def test_a_deleted_run_does_not_count(autojump_clock: MockClock) -> None:
     agent = gated(calls(("refund", {})), "hi")
     async with open_test_system(agent) as system:
         for run in [*await park(system), *await end(system)]:
@@ -230,7 +230,7 @@ async def test_what_is_deleted_counts_no_more(autojump_clock: MockClock) -> None
 # Batches.
 
 
-async def test_what_leaves_memory_leaves_in_batches_between_which_others_have_their_turn() -> None:
+async def test_runs_leave_memory_in_batches_and_other_tasks_run_in_between() -> None:
     gone: list[int] = []
     turns: list[int] = []
     resting = Resting(MemoryBudget(0), after_s=60)

@@ -212,7 +212,7 @@ async def test_without_an_id_only_the_one_gated_call_of_a_runs_life_can_be_meant
         await run.resume(YES, waiting[0])
         await run.wait()
         with pytest.raises(ToolCallIdRequired):
-            await run.resume(YES)  # one is left, and still it could be meant for the other
+            await run.resume(YES)  # only one call is left, but the decision could be meant for the other
 
 
 async def test_the_same_decision_again_is_acknowledged_and_executes_nothing() -> None:
@@ -283,7 +283,7 @@ async def test_an_approval_of_other_arguments_is_refused() -> None:
         assert (await run.wait_ended()).status == "completed"
 
 
-async def test_what_a_tool_does_to_what_it_is_given_changes_nothing_else() -> None:
+async def test_changes_that_a_tool_makes_to_its_arguments_change_nothing_else() -> None:
     async def spoils(arguments: dict[str, Any], context: ToolContext) -> None:
         for given in (arguments, arguments["order"], context.metadata, context.decision):
             given["spoilt"] = object()
@@ -365,7 +365,7 @@ async def test_a_reader_may_decide_from_inside_its_loop() -> None:
     assert len(ledger.done) == 1
 
 
-# Tools at once.
+# Parallel tools.
 
 
 async def test_tools_of_a_turn_execute_at_once_up_to_the_limit_with_ordered_results(autojump_clock: MockClock) -> None:
@@ -395,7 +395,7 @@ async def test_gated_calls_wait_while_the_others_of_the_turn_execute() -> None:
     async with open_test_system(agent) as system:
         run = await system.start(agent, "go")
         (gate,) = await parked(run)
-        assert len(ledger.done) == 1  # what needs no decision is done by then
+        assert len(ledger.done) == 1  # the call without a gate is done by then
         await run.resume(YES, gate)
         assert results(await run.wait_ended()) == ["work", "refund"]
 

@@ -81,7 +81,7 @@ async def test_a_tool_is_told_who_started_the_run_and_who_decided() -> None:
     assert told == [("ann", "bob"), ("ann", None)]
 
 
-# What goes on talking.
+# Calls that publish after their end.
 
 
 async def test_a_call_that_is_done_can_publish_nothing_more(autojump_clock: MockClock) -> None:
@@ -183,7 +183,7 @@ async def test_a_model_that_never_waits_does_not_stop_the_process() -> None:
     assert ticks > 100
 
 
-# A run that nobody carries.
+# A run without an actor.
 
 
 async def test_a_run_whose_actor_was_lost_is_brought_back(autojump_clock: MockClock) -> None:
@@ -279,7 +279,7 @@ async def test_whatever_a_tool_raises_is_its_own_calls_error(error: BaseExceptio
     assert results(end)[1] == "other"
 
 
-async def test_what_was_decided_is_executed_or_nothing_is() -> None:
+async def test_only_the_decided_arguments_are_executed() -> None:
     """Whoever reads events in the same process could change the arguments under a person's approval."""
     ledger = Ledger()
     agent = agent_of(calls(("refund", {"amount": 5})), "done", tools=[ledger.gated()])

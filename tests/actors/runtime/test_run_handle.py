@@ -78,7 +78,7 @@ def kinds(items):
     return [type(item.event) for item in items]
 
 
-# Order, and who gets what.
+# Order, and which reader gets which events.
 
 
 async def test_a_reader_gets_all_events_in_order_each_once():

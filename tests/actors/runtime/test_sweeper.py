@@ -38,10 +38,10 @@ def refunders(count: int, **limits: Any) -> Agent:
     return Agent(name="a", model=ScriptedModel([REFUND] * count), tools=[Ledger().gated()], limits=Limits(**limits))
 
 
-# When it looks.
+# When the sweeper reads the store.
 
 
-async def test_it_looks_no_more_often_the_more_runs_park(autojump_clock: MockClock) -> None:
+async def test_the_number_of_parked_runs_does_not_add_reads(autojump_clock: MockClock) -> None:
     store, agent = CountingStore(), refunders(50)
     async with open_test_system(agent, store=store) as system:
         await parked(await system.start(agent, "go"))
@@ -74,7 +74,7 @@ async def test_a_clock_that_wavers_loses_no_deadline(passivate_after_s: float, a
                 assert (await run.wait_ended()).status == "aborted"
 
 
-# Runs that are not in memory.
+# Runs not in memory.
 
 
 async def test_a_run_that_nobody_watches_expires_without_coming_into_memory(autojump_clock: MockClock) -> None:
@@ -106,7 +106,7 @@ async def test_a_run_that_nobody_watches_expires_without_coming_into_memory(auto
     assert told == ["aborted"]
 
 
-async def test_who_watches_a_run_out_of_memory_sees_it_expire_event_by_event(autojump_clock: MockClock) -> None:
+async def test_a_watcher_of_a_run_not_in_memory_sees_each_event_of_its_expiry(autojump_clock: MockClock) -> None:
     agent = refunders(1)
     async with open_test_system(agent, passivate_after_s=10) as system:
         run = await system.start(agent, "go")
@@ -120,7 +120,7 @@ async def test_who_watches_a_run_out_of_memory_sees_it_expire_event_by_event(aut
     assert isinstance(found[-1].event, AgentEnd)  # type: ignore[union-attr]
 
 
-async def test_who_asks_for_a_run_while_it_expires_gets_what_became_of_it(autojump_clock: MockClock) -> None:
+async def test_a_call_during_a_runs_expiry_gets_the_expired_run(autojump_clock: MockClock) -> None:
     class LateStore(FaultyStore):
         delay_s = 0.0
 
@@ -170,7 +170,7 @@ async def test_a_gate_that_expires_out_of_memory_with_a_yes_is_executed_once(aut
     assert len(ledger.done) == 1
 
 
-# What can't be done.
+# Work that fails.
 
 
 async def test_runs_that_cant_do_what_is_due_hold_up_no_others(

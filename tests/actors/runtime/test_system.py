@@ -65,7 +65,7 @@ async def test_a_run_parked_for_long_leaves_memory_and_comes_back_when_called(au
     assert len(ledger.done) == 1
 
 
-async def test_who_watches_a_passivated_run_sees_it_go_on_without_a_gap(autojump_clock: MockClock) -> None:
+async def test_a_watcher_of_a_passivated_run_sees_it_continue_without_a_gap(autojump_clock: MockClock) -> None:
     agent = agent_of(calls(("refund", {})), says("done"), tools=[Ledger().gated()])
     async with open_test_system(agent, passivate_after_s=10) as system:
         run = await system.start(agent, "go")
@@ -124,7 +124,7 @@ async def test_calls_to_a_passivated_run_at_once_bring_it_back_once(autojump_clo
     assert len(ledger.done) == 1
 
 
-# What falls due.
+# Deadlines.
 
 
 @pytest.mark.parametrize("passivate_after_s", [1.0, 1e6])
@@ -323,7 +323,7 @@ async def test_a_stranded_run_that_is_due_is_not_asked_again_and_again(autojump_
         assert (await system.abort(run.id)).status == "aborted"
 
 
-# Leaving.
+# Shutdown.
 
 
 async def test_leaving_waits_for_what_is_under_way(autojump_clock: MockClock) -> None:
@@ -559,7 +559,7 @@ async def test_a_cancelled_caller_of_a_passivated_run_leaves_it_reachable(
     assert len(ledger.done) == 1
 
 
-# Many at once.
+# Many runs at once.
 
 
 async def live(system: ActorSystem, agent: Agent, dice: random.Random, ledger: dict[str, int]) -> Run:

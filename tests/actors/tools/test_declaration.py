@@ -18,7 +18,7 @@ from adjourn.actors.tools import (
 from adjourn.protocol.record import OnExpiry
 from adjourn.protocol.schema import compile_schema
 
-# Declaring: what the model is shown.
+# Declarations: what the model gets.
 
 
 def test_parameters_come_from_type_hints() -> None:
@@ -139,7 +139,7 @@ def test_a_tool_may_still_be_called_as_the_function_that_it_was() -> None:
     assert add(2, b=3) == 5
 
 
-# Declaring: what is refused, and how.
+# Declarations that are refused, and their errors.
 
 
 def unhinted(a) -> str:
@@ -260,7 +260,7 @@ def test_parameters_given_as_a_schema_must_be_those_of_an_object() -> None:
         make_tool("t", "", OBJECT, "print")  # type: ignore[arg-type]
 
 
-# Tools of clients.
+# Tools that clients execute.
 
 
 def test_a_client_tool_is_declared_from_a_signature() -> None:

@@ -12,7 +12,7 @@ from adjourn.actors.tools.docstring import description_of, parameter_description
 
 
 class Doc:
-    """As typing_extensions has it."""
+    """A stand-in for `Doc` of typing_extensions."""
 
     def __init__(self, documentation: str) -> None:
         self.documentation = documentation

@@ -27,7 +27,7 @@ from adjourn.protocol.schema import compile_schema
 APPROVED, DENIED = {"approved": True}, {"approved": False}
 
 
-# Asking without listening.
+# Gates whose decision the tool doesn't take.
 
 
 def test_a_tool_that_asks_for_a_decision_must_be_able_to_see_it() -> None:
@@ -75,7 +75,7 @@ def test_the_client_that_executes_a_tool_sees_the_decision() -> None:
     assert list(choose.spec.parameters["properties"]) == ["kind"]
 
 
-# A yes or no.
+# Approvals.
 
 
 def approved(**options: Any) -> tuple[Tool, list[str]]:
@@ -178,7 +178,7 @@ def test_a_client_tool_may_need_an_approval() -> None:
     assert (made.spec.runs, made.spec.approval) == ("client", True)
 
 
-# Which calls ask.
+# Which calls are gated.
 
 When = Callable[[dict[str, Any]], Any]
 
@@ -196,7 +196,7 @@ def test_a_function_says_which_calls_ask(kind: str) -> None:
 
 
 class Empty:
-    """A function that is false, for Python: it has no members."""
+    """A function that Python counts as false, because its length is 0."""
 
     def __len__(self) -> int:
         return 0

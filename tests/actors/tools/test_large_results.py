@@ -36,7 +36,7 @@ MOST = 10_000_000
 
 @pytest.fixture
 def checked_on(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """The threads on which results are checked, one after another."""
+    """Collects the threads on which results are checked, in order."""
     threads, check = list[int](), encoding.check_value
 
     def noting(value: object) -> None:
@@ -103,7 +103,7 @@ async def test_a_tool_that_changes_a_large_result_later_changes_nothing() -> Non
         await trio.lowlevel.checkpoint()
         for row in rows:
             row["name"] = "changed"
-    assert outcome[0].details in (ROWS, rows)  # all of it from one moment
+    assert outcome[0].details in (ROWS, rows)  # never a mixture of both
 
 
 async def test_a_cancelled_run_still_gets_the_large_result_of_a_tool_that_has_executed() -> None:

@@ -95,7 +95,7 @@ kept: list[ToolContext] = []
 
 @pytest.mark.parametrize("body", [talks, fails, blocks])
 async def test_a_call_that_is_over_publishes_nothing(body: Any) -> None:
-    """A tool may keep its context, in a thread, a task or a global: it is of no use any more."""
+    """A thread, a task or a global may still hold the call's context. Its `update` then raises."""
     kept.clear()
     updates = Updates()
     await execute(make_tool("t", "", OBJECT, body), {}, None, tool_context("t", updates=updates), max_result_bytes=100)
@@ -106,7 +106,7 @@ async def test_a_call_that_is_over_publishes_nothing(body: Any) -> None:
     assert updates.seen == []
 
 
-async def test_nor_one_that_was_cancelled() -> None:
+async def test_a_cancelled_call_publishes_nothing() -> None:
     kept.clear()
 
     async def waits(arguments: dict[str, Any], context: ToolContext) -> None:
@@ -125,7 +125,7 @@ async def test_nor_one_that_was_cancelled() -> None:
 
 
 async def test_what_still_waits_to_be_shown_when_the_call_ends_is_not_shown() -> None:
-    """As behind a slow reader: the run's own numbers may be given out by then."""
+    """A slow reader may delay progress until after the call's end, when later events already have a `seq`."""
     kept.clear()
     shown: list[Any] = []
     raised: list[BaseException] = []
@@ -156,7 +156,7 @@ async def test_what_still_waits_to_be_shown_when_the_call_ends_is_not_shown() ->
 
 
 async def test_an_error_of_the_call_being_over_is_the_tools_own_to_meet() -> None:
-    """Of one call in the context of another, say."""
+    """For example, one call uses another call's context."""
     kept.clear()
     await run(make_tool("t", "", OBJECT, talks))
 

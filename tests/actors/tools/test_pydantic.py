@@ -40,7 +40,7 @@ class Point:
 
 @dataclasses.dataclass
 class Plain:
-    """Of the standard library, with something of pydantic's in it."""
+    """A dataclass with a pydantic Field."""
 
     n: int = pydantic.Field(ge=1)
 
@@ -272,7 +272,7 @@ async def test_what_only_a_validator_refuses_is_told_with_its_path() -> None:
     )
 
 
-# What can't be honoured.
+# Declarations that can't be supported.
 
 
 class Mixed(msgspec.Struct):
@@ -314,7 +314,7 @@ def test_an_annotation_that_would_not_be_honoured_is_refused(function: Any, said
         tool(function)
 
 
-def test_so_is_a_decision_of_that_kind() -> None:
+def test_a_decision_of_types_that_do_not_mix_is_refused() -> None:
     for kind in (Annotated[int, object()], Mixed, Annotated[bool, msgspec.Meta(title="x"), pydantic.Field()]):
         with pytest.raises(ToolDefinitionError, match=r"^tool take: decision: "):
 
@@ -434,7 +434,7 @@ async def test_a_model_whose_value_json_cannot_carry_is_told_as_one_of_an_execut
     assert "/f: expected a finite number" in said(await result_of(Big(n=1, f=float("nan"))))
 
 
-# Never imported here.
+# pydantic is never imported by the library.
 
 
 PROGRAM = """

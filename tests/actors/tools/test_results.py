@@ -130,7 +130,7 @@ DEPTH = "expected at most 100 levels of nesting"
     ],
 )
 async def test_a_result_that_cannot_be_carried_is_told_as_one_of_an_executed_tool(value: Any, reason: str) -> None:
-    """With the place and the bound: else the model believes that nothing happened, and does it again."""
+    """The error names the path and the bound. Otherwise the model could believe that nothing happened, and retry."""
     outcome = await result_of(value)
     assert outcome.is_error
     assert outcome.details is None
@@ -140,7 +140,7 @@ async def test_a_result_that_cannot_be_carried_is_told_as_one_of_an_executed_too
 
 
 @pytest.mark.parametrize("value", ["x" * 1000, ["x" * 600], ToolOutput(content=(), details="x" * 1000)])
-async def test_so_is_one_that_is_too_large(value: Any) -> None:
+async def test_a_result_that_is_too_large_is_told_as_one_of_an_executed_tool(value: Any) -> None:
     outcome = await result_of(value, max_result_bytes=1000)
     assert outcome.is_error
     assert re.fullmatch(
@@ -183,7 +183,7 @@ async def test_what_only_pretends_to_be_text_or_a_number_is_encoded_as_that() ->
 
 
 class Handle:
-    """Nothing that JSON knows."""
+    """A value that JSON can't represent."""
 
 
 # Return annotations.

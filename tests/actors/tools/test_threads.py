@@ -60,7 +60,7 @@ def quick() -> str:
 
 
 async def gone(threads: Threads, call_ids: set[str]) -> None:
-    """Wait until these are not left behind any more."""
+    """Wait until none of these threads is left behind."""
     await threads.wait_without(call_ids)
     while not call_ids.isdisjoint(call.call_id for call in threads.left_behind):  # noqa: ASYNC110
         await trio.lowlevel.checkpoint()
@@ -123,7 +123,7 @@ async def call_quick(threads: Threads, **options: Any) -> str:
     return said(await execute(quick, {}, None, context, max_result_bytes=1000, threads=threads, **options))
 
 
-# Left behind.
+# Threads left behind.
 
 
 async def test_cancelling_does_not_wait_for_a_thread_and_says_that_it_goes_on() -> None:
@@ -135,14 +135,14 @@ async def test_cancelling_does_not_wait_for_a_thread_and_says_that_it_goes_on() 
 
 
 async def test_a_thread_that_is_left_behind_gives_its_place_back() -> None:
-    """Hung tools starve nobody."""
+    """Hung tools don't use up the threads of other tools."""
     threads = Threads(trio.CapacityLimiter(2))
-    for n in range(4):  # more than there are places
+    for n in range(4):  # more than there are threads
         async with left_behind(threads, f"call-{n}", f"call-{n}b"):
             assert await call_quick(threads) == "quick"
 
 
-async def test_so_does_one_that_took_too_long(mock_clock: MockClock) -> None:
+async def test_a_thread_that_took_too_long_gives_its_place_back(mock_clock: MockClock) -> None:
     limiter = trio.CapacityLimiter(1)
     threads = Threads(limiter)
     stuck = Stuck(threads)
@@ -209,7 +209,7 @@ async def test_no_call_begins_while_too_many_threads_are_left_behind(caplog: pyt
         assert await call_quick(threads) == "quick"
 
 
-async def test_nor_one_that_has_waited_for_its_place() -> None:
+async def test_a_call_that_waited_for_a_thread_is_refused_if_too_many_are_left_behind() -> None:
     limiter = trio.CapacityLimiter(1)
     threads = Threads(limiter, max_left_behind=1)
     stuck, texts = Stuck(threads), list[str]()
@@ -336,7 +336,7 @@ async def test_waiting_for_threads_ends_when_the_last_of_them_does() -> None:
             await stuck.let_go()
 
 
-# Never started.
+# Threads that never started the function.
 
 
 class Late:

@@ -177,7 +177,9 @@ async def test_cancellation_wins_over_what_a_tool_raises_beside_it_which_is_logg
     assert record.exc_info is not None
 
 
-async def test_so_does_a_timeout(caplog: pytest.LogCaptureFixture, autojump_clock: MockClock) -> None:
+async def test_a_timeout_wins_over_what_a_tool_raises_beside_it(
+    caplog: pytest.LogCaptureFixture, autojump_clock: MockClock
+) -> None:
     outcome = await run(stumbling(SystemExit(2), timeout_s=5))
     assert said(outcome) == "t did not finish within 5 seconds and may have taken effect"
     assert "raised beside what ended it" in caplog.text
@@ -231,7 +233,7 @@ async def test_a_run_whose_tool_exits_goes_on_beside_a_streaming_one() -> None:
 
 
 async def test_a_tool_that_waits_is_closed_without_a_word() -> None:
-    """As when a program's loop is gone."""
+    """A waiting coroutine is closed, as when a program's event loop has ended."""
     told: list[Any] = []
 
     class Pause:

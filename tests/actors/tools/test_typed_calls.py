@@ -27,7 +27,7 @@ async def test_arguments_arrive_decoded_with_their_defaults() -> None:
     arguments: dict[str, Any] = {
         "day": "2030-05-06",
         "tree": {"name": "a", "children": [{"name": "b"}]},
-        "level": 3.0,  # an integer, to JSON Schema
+        "level": 3.0,  # JSON Schema counts 3.0 as an integer
         "by_number": {"7": "x"},
     }
     assert compile_schema(plan.spec.parameters).validate(arguments) == []
