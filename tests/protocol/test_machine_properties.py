@@ -307,15 +307,11 @@ class Runs(RuleBasedStateMachine):
     # Abort and deletion.
 
     @precondition(live)
-    @rule(really=PICK, crash=CRASH)
-    def abort(self, really: int, crash: Crash) -> None:
+    @rule(really=PICK, calls=CALLS, crash=CRASH)
+    def abort(self, really: int, calls: list, crash: Crash) -> None:
         if really == 9:
             self.give_abort(None, crash)
-
-    @precondition(lambda self: live(self) and self.run.model)
-    @rule(really=PICK, calls=CALLS, crash=CRASH)
-    def abort_in_mid_stream(self, really: int, calls: list, crash: Crash) -> None:
-        if really == 9:
+        elif really == 8 and self.run.model and not self.run.head.abort:
             self.give_abort(said(*calls, text="half a"), crash)
             assert self.run.down or self.run.head.status in FINAL
 
