@@ -43,7 +43,7 @@ __all__ = ["ADAPTER", "Decoder", "build_request", "list_request", "read_models"]
 _API = "ollama-chat"
 _RULES = Rules(call_ids="passthrough", unsigned_thinking=True)
 _LEVELS = {"minimal": "low", "low": "low", "medium": "medium", "high": "high", "xhigh": "max"}
-# It always thinks, and has three levels; for other levels the server uses the middle one.
+# gpt-oss always thinks. It has three levels; for any other level the server uses the middle one.
 _GPT_OSS_LEVELS = _LEVELS | {"none": "low", "xhigh": "high"}
 _PARAGRAPH = "\n\n"  # joins the text blocks of a message, because the API has one text per message
 
@@ -112,7 +112,7 @@ def _messages(model: ModelDescriptor, context: Context) -> list[dict[str, Any]]:
             pictures.append({"role": "user", "content": said, "images": images})
     wire += pictures
     if not any(message["role"] == "user" for message in wire):
-        # Without one, the server may answer nothing at all.
+        # Without a user message, the server may send an empty answer.
         wire.insert(0, {"role": "user", "content": GO_ON})
     if context.instructions.strip():
         wire.insert(0, {"role": "system", "content": context.instructions})
@@ -191,7 +191,7 @@ _LINE = msgspec.json.Decoder(_Line)
 
 
 class Decoder(StreamDecoder):
-    """Decodes lines of NDJSON. Each adds thinking, text or whole tool calls to the message. The last one says `done`.
+    """Decodes lines of NDJSON. Each adds thinking, text or whole tool calls to the message. The last one has `done`.
 
     A call's id is the server's, if there is one. An error in the stream is a line with only `error`. It has no code,
     and counts as transient: it may be a crash of the runner, or a call that the server could not parse."""
@@ -201,7 +201,7 @@ class Decoder(StreamDecoder):
         self._lines = LineSplitter()
         self._kind: str = ""  # of the open block: text or thinking
         self._index = -1  # of the open block
-        self._called = 0  # how many calls came
+        self._called = 0  # calls received so far
         self._tags = thinking_tags(model)
 
     def receive(self, data: bytes) -> None:
@@ -211,7 +211,7 @@ class Decoder(StreamDecoder):
             self._take(line)
 
     def receive_end(self) -> None:
-        if read_or_none(rest := self._lines.rest()) is not None:  # else there is none, or it is cut off
+        if read_or_none(rest := self._lines.rest()) is not None:  # otherwise the last line is missing or cut off
             self._take(rest)
         if not self.ended:
             super().receive_end()
@@ -258,7 +258,7 @@ class Decoder(StreamDecoder):
     def _call(self, call: _Call) -> None:
         self._end_text()
         arguments = arguments_text(call.function.arguments)
-        self._called += 1  # the wire's own index is 0 for all calls of some servers
+        self._called += 1  # not the wire's index: some servers send 0 for every call
         self.calls.piece(self._called, call.id or "", call.function.name or "", arguments)
         self.calls.end(self._called)
 
@@ -269,7 +269,7 @@ class Decoder(StreamDecoder):
         self.writer.usage = priced(
             self.writer.model, input=prompt - cached, output=line.eval_count or 0, cache_read=cached
         )
-        if line.done_reason in ("load", "unload"):  # so it answers when it finds nothing in the request to answer
+        if line.done_reason in ("load", "unload"):  # the server found no message to answer
             raise WireError(f"the provider did not answer; it only did this with the model: {line.done_reason}")
         self.done(stop_reason(line.done_reason or "stop"))
 

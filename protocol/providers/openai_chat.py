@@ -26,21 +26,22 @@ __all__ = ["ADAPTER", "Decoder"]
 class Decoder(EventStreamDecoder):
     """Decodes a streaming response: chunks as server-sent events, then `[DONE]`. Only the first choice counts.
 
-    Reasoning becomes thinking. Its signature is the name of its field, in which the server gets it back. A refusal is
-    text. The message is complete after `finish_reason` or `[DONE]`; some servers send only one of them.
+    Reasoning becomes thinking blocks. A block's signature is the name of the wire's field, because the server wants it
+    back in the same field. A refusal becomes text. The message is complete after `finish_reason` or `[DONE]`; some
+    servers send only one of them.
     """
 
     def __init__(self, model: ModelDescriptor) -> None:
         super().__init__(model)
         self._block: int | None = None  # the open text or thinking block
-        self._source = ""  # what it grows from: the name of a field with reasoning, "" for text
+        self._source = ""  # the open block's source: the name of a reasoning field, "" for text
         self._signature: str | None = None  # of the open text block, or else of the next one
         self._citations: tuple[dict[str, Any], ...] = ()  # the same
         self._sources: list[dict[str, Any]] = []  # of all text
         self._details = ReasoningDetails()
-        self._detailed: int | None = None  # the thinking block that has the details as its signature; it stays open
-        self._field = ""  # the source of that block
-        self._finish = ""  # the reason, once it came
+        self._detailed: int | None = None  # the thinking block whose signature will be the details; open until the end
+        self._field = ""  # the detailed block's source
+        self._finish = ""  # the finish reason, once received
         self._tags = thinking_tags(model)
         self.calls.before_call = self._end_text
 
@@ -53,7 +54,7 @@ class Decoder(EventStreamDecoder):
         self._take(chunk)
 
     def take_document(self, document: dict[str, Any]) -> None:
-        """Decode a whole message: servers without streaming answer with one."""
+        """Decode a whole message, the answer of servers that don't stream."""
         self._take(parse(CHUNKS, json_text(document), "an answer"))
 
     def end_mark(self) -> None:
@@ -103,7 +104,7 @@ class Decoder(EventStreamDecoder):
         elif delta.reasoning:
             self._write("reasoning", delta.reasoning)
         elif shown:
-            self._write(FIELD, shown)  # of either field: it goes back in the details alone
+            self._write(FIELD, shown)  # also for BLOCKS: this text is sent back only inside the details
         if isinstance(delta.content, str):
             if self._tags is None:
                 self._write("", delta.content)
@@ -175,7 +176,7 @@ class Decoder(EventStreamDecoder):
         self._block = None
 
     def _end_details(self) -> None:
-        """End the thinking block that has them; where none has, one begins that can't be read."""
+        """End the thinking block that carries the details. Without such a block, write a redacted one to carry them."""
         redacted = self._detailed is None
         if self._details.must_return or self._field == FIELD:
             block = self.writer.thinking() if self._detailed is None else self._detailed
@@ -198,7 +199,7 @@ class Decoder(EventStreamDecoder):
 
 
 def _signature(*fields: dict[str, Any] | None) -> str | None:
-    """The fields of `SIGNED_FIELDS`, in their order, as a signature, where Google's signature is in them."""
+    """Return `fields`, the values of `SIGNED_FIELDS`, as a signature; None if Google's signature isn't among them."""
     found = {name: each for name, each in zip(SIGNED_FIELDS, fields, strict=True) if each}
     text = json_text(found)
     return text if '"thought_signature' in text else None

@@ -1,7 +1,7 @@
 """Converts a model call's options into fields of a chat completions request, as its server names them. Pure.
 
-How a server differs is in `Compat`. Source of the fields: the types of OpenAI's Python SDK 3.54.0 (October 2026); of
-other servers' words: `actors/models/presets.py`.
+`Compat` says how a server differs. Source of the fields: the types of OpenAI's Python SDK 3.54.0 (October 2026). The
+sources for other servers are in `actors/models/presets.py`.
 """
 
 from typing import Any
@@ -27,7 +27,7 @@ def option_fields(options: ModelOptions, compat: Compat, *, with_tools: bool) ->
     if options.stop:
         fields["stop"] = list(options.stop)
     wishes = {"seed": options.seed, "service_tier": options.service_tier}
-    if with_tools:  # OpenAI refuses both without tools
+    if with_tools:  # without tools, OpenAI refuses the next two fields
         wishes |= {"tool_choice": _tool_choice(options), "parallel_tool_calls": options.parallel_tool_calls}
     fields |= {name: value for name, value in wishes.items() if value is not None}
     if options.response_schema is not None:
@@ -36,14 +36,14 @@ def option_fields(options: ModelOptions, compat: Compat, *, with_tools: bool) ->
 
 
 def reasoning_fields(model: ModelDescriptor, options: ModelOptions, compat: Compat, *, with_tools: bool) -> _JSON:
-    """Return the fields that ask for reasoning; none if the model can't reason, or can't be asked to."""
+    """Return the fields that request reasoning. {} if the model can't reason, or always decides by itself."""
     form = compat.reasoning_format or "openai"
     takes_effort = compat.supports_reasoning_effort is not False
     if form == "none" or never_reasons(model) or (form == "openai" and not takes_effort):
         return {}
-    # From gpt-5.4 on, this API refuses tools together with reasoning, and from gpt-5.5 on reasoning is the default: so
-    # that tools work at all, it has to be switched off. For both at once there is the Responses API.
-    # github.com/openai/openai-openapi/issues/541, and the words of the error (as of September 2026).
+    # From gpt-5.4 on, this API refuses tools together with reasoning, and from gpt-5.5 on reasoning is the default. So
+    # reasoning is switched off when there are tools. The Responses API has both at once.
+    # github.com/openai/openai-openapi/issues/541, and the error's message (as of September 2026).
     if generation(model) >= _NO_REASONING_WITH_TOOLS_FROM and (
         with_tools or (reasons(model) and options.reasoning is None)
     ):
@@ -67,7 +67,7 @@ def reasoning_fields(model: ModelDescriptor, options: ModelOptions, compat: Comp
 
 
 def sampling_fields(model: ModelDescriptor, options: ModelOptions, effort: str | None) -> _JSON:
-    """`temperature` and `top_p`. OpenAI's own models refuse both while they reason; what others do is theirs."""
+    """Return `temperature` and `top_p`. {} for OpenAI's own models that reason, because they refuse both."""
     if at_openai(model) and reasons(model) and effort != "none":
         return {}
     wishes = {"temperature": options.temperature, "top_p": options.top_p}
@@ -75,7 +75,7 @@ def sampling_fields(model: ModelDescriptor, options: ModelOptions, effort: str |
 
 
 def schema_name(schema: _JSON) -> str:
-    """What the API calls a response schema: it wants a name of 1 to 64 letters, digits, _ and -."""
+    """Return a name for a response schema. The API requires 1 to 64 letters, digits, _ and -."""
     title = schema.get("title")
     name = "".join(char if char.isascii() and (char.isalnum() or char in "_-") else "_" for char in str(title))[:64]
     return name if isinstance(title, str) and title else "answer"

@@ -1,16 +1,16 @@
 """Builds requests for OpenAI's chat completions API, of any server, from a transcript and options.
 
 Sources: the types of OpenAI's Python SDK 3.54.0, and developers.openai.com/api/docs: the API reference, and its guides
-to prompt caching, reasoning and function calling (as of October 2026). How a server differs is in the model's `compat`;
-what only OpenAI's own service takes goes there alone.
+to prompt caching, reasoning and function calling (as of October 2026). The model's `compat` says how its server
+differs. Fields that only OpenAI's own service accepts are sent only to OpenAI.
 
-Caching. Prompts are always cached from their beginning. A lifetime in the options or in a mark has these effects:
-- sends `prompt_cache_key`, the session's id (or its digest, where that is longer than 64 characters), to OpenAI and for
-  models that are called like OpenAI's: other servers may refuse a field that they don't know, as Mistral's does;
-- for gpt-4.1 up to gpt-5.5, which know no marks: if any wish is for `long`, all is kept for it (`24h`);
-- from gpt-5.6 on, which refuse that field: each mark is a breakpoint, `long` one of 12 hours. Tools can't carry one,
-  but come before the system prompt, which carries theirs. The server puts one at the end by itself, and of too many
-  the latest count. `none` asks for no breakpoint at all, and so for no caching; older models cache anyway.
+Caching. Servers always cache prompts from their beginning. A lifetime in the options or in a mark has these effects:
+- `prompt_cache_key` is sent: the session's id, or its digest if the id is longer than 64 characters. Only OpenAI and
+  models with names of OpenAI's get it, because some servers, such as Mistral's, refuse an unknown field.
+- gpt-4.1 to gpt-5.5 have no breakpoints: `long` anywhere applies to the whole prompt (`24h`).
+- From gpt-5.6 on, the server refuses that field, and each mark is a breakpoint; `long` is one of 12 hours. Tools can't
+  have a breakpoint. The system prompt, which follows them, has theirs. The server adds a breakpoint at the end, and if
+  there are too many, uses the latest. `none` asks for no breakpoints, and so for no caching; older models cache anyway.
 """
 
 from collections.abc import Sequence
@@ -51,15 +51,15 @@ from .unsupported import unsupported
 
 __all__ = ["IN_CONTENT", "SIGNED_FIELDS", "build_request"]
 
-# Where a server shows reasoning, and gets it back: a field of the message, or (Mistral's) parts of its content. The
-# name is the signature of the thinking block. DeepSeek's guide to thinking mode, and Mistral's to reasoning, 2026.
-# Thinking that came between tags in the text is signed with the opening tag.
+# Where a server sends reasoning, and wants it back: in a field of the message or, for Mistral, in parts of its content.
+# The thinking block's signature is that field's name; for thinking between tags in the text, it is the opening tag.
+# Sources: DeepSeek's guide to thinking mode, and Mistral's guide to reasoning, 2026.
 REASONING_FIELDS = ("reasoning_content", "reasoning")
 IN_CONTENT = "content"
 
-# Fields of a call or a message that must come back with it: Google's, and LiteLLM's for the same.
+# Fields of a call or a message that must be sent back with it. The second is LiteLLM's name for Google's field.
 SIGNED_FIELDS = ("extra_content", "provider_specific_fields")
-# For a call that another model made. Google's guide to thought signatures names this value for it (November 2026).
+# For a call that another model made. The value is from Google's guide to thought signatures (November 2026).
 _UNSIGNED = {"extra_content": {"google": {"thought_signature": "skip_thought_signature_validator"}}}
 
 
@@ -68,8 +68,8 @@ _PARTS: tuple[InputPart, ...] = ("imageUrl", "file", "audio")
 
 
 def build_request(model: ModelDescriptor, context: Context, options: ModelOptions) -> HTTPRequest:
-    """A streaming call. Metadata is not sent: OpenAI takes it only with what it stores, and is told not to store; but a
-    `user_id` in it is the `safety_identifier`."""
+    """Build a streaming call. Metadata is not sent, because OpenAI accepts it only for stored answers and `store` is
+    false. A `user_id` is sent as `safety_identifier`."""
     compat = model.compat or Compat()
     ids = compat.tool_call_id_format or "openai40"
     parts = frozenset(_PARTS if compat.input_parts is None else compat.input_parts)
@@ -105,7 +105,7 @@ def _tools(model: ModelDescriptor, context: Context, options: ModelOptions, comp
     if not context.tools or not model.tools:
         return {}
     if options.tool_choice == "none" and unsupported(model, options):
-        return {}  # the last turn of a run near its limits asks for it, whatever the server takes
+        return {}  # a run near its limits asks for `none` in its last turn, on any server
     tools: list[_JSON] = []
     for tool in context.tools:
         function: _JSON = {"name": tool.name, "description": tool.description, "parameters": tool.parameters}
@@ -116,8 +116,8 @@ def _tools(model: ModelDescriptor, context: Context, options: ModelOptions, comp
 
 
 def _for_openai(options: ModelOptions) -> _JSON:
-    """What only OpenAI's own service gets."""
-    fields: _JSON = {"store": False}  # newer accounts store by default
+    """Return the fields that are only for OpenAI's own service."""
+    fields: _JSON = {"store": False}  # newer accounts store answers by default
     if options.user_id:
         fields["safety_identifier"] = cache_key(options.user_id)
     return fields
@@ -133,7 +133,7 @@ def _messages(model: ModelDescriptor, context: Context, options: ModelOptions, t
         turns = [*turns[:-1], marked(turns[-1], "long")]
     messages = [writer.message(turn) for turn in turns]
     if context.instructions and not context.instructions.isspace():
-        # "developer" is the word for reasoning models, which read "system" as that; other servers know no other.
+        # Reasoning models call this role "developer", but accept "system" too; other servers accept only "system".
         text = Text(text=context.instructions, cache=longest(options.cache_instructions, options.cache_tools))
         messages.insert(0, {"role": "system", "content": writer.content([text])})
     return messages
@@ -143,9 +143,9 @@ class _Writer:
     """Converts messages to the API's format."""
 
     def __init__(self, *, breakpoints: bool, names: bool, signed_calls: bool) -> None:
-        self._signed_calls = signed_calls  # the first call of each message must have a signature
-        self._breakpoints = breakpoints  # the model knows them
-        self._names = names  # tool results name their tool
+        self._signed_calls = signed_calls  # whether the first call of each message needs a signature
+        self._breakpoints = breakpoints  # whether to send cache breakpoints
+        self._names = names  # whether tool results name their tool
 
     def message(self, message: Message) -> _JSON:
         match message:
@@ -173,8 +173,8 @@ class _Writer:
         return written
 
     def content(self, blocks: Sequence[UserBlock | Thinking]) -> str | list[_JSON]:
-        """Text alone as a string, which every server takes, joined where it is in pieces; else as parts. Where there
-        may be breakpoints, pieces are never joined: so a mark that moves changes nothing else."""
+        """Return text blocks as one string, which every server accepts; any other content as parts. For a model with
+        breakpoints, several texts stay parts too, so that moving a mark doesn't change the cached text."""
         texts = [block.text for block in blocks if isinstance(block, Text) and not (self._breakpoints and block.cache)]
         if len(texts) == len(blocks) and (len(texts) == 1 or not self._breakpoints):
             return "\n\n".join(texts)
@@ -200,8 +200,8 @@ class _Writer:
 
 
 def _in_content(block: AssistantBlock) -> Text | Thinking | None:
-    """The block as a part of the content; None if it goes elsewhere. Thinking that came in the text goes back there,
-    between its tags: servers that want it take it out themselves."""
+    """Return the block as a part of the content; None if it goes elsewhere. Thinking from tags in the text goes back
+    between those tags. Servers remove it themselves if the model doesn't need it."""
     match block:
         case Text():
             return block
@@ -228,7 +228,7 @@ def _write_thought(written: _JSON, thought: Thinking) -> None:
 
 
 def _signed_fields(signature: str | None) -> _JSON:
-    """The fields of a call or message that its signature is: as they came, they go back."""
+    """Return the `SIGNED_FIELDS` in the signature of a call or message, as they were received."""
     try:
         found = msgspec.json.decode(signature or "{}")
     except (msgspec.MsgspecError, RecursionError, ValueError):
@@ -238,5 +238,5 @@ def _signed_fields(signature: str | None) -> _JSON:
 
 
 def _wants_signatures(model: ModelDescriptor) -> bool:
-    """Whether Google itself serves it: Gemini 3 and later refuse a first call without a signature (400)."""
+    """Whether Google itself serves the model. Gemini 3 and later refuse a first call without a signature (400)."""
     return "gemini" in model.id and (model.provider == "google" or ".googleapis.com/" in f"{model.base_url}/")

@@ -1,6 +1,7 @@
-"""The order of messages in a chat completions request: what stands in whose message. Pure; no words of the wire here.
+"""Puts a transcript's messages into the order that a chat completions request needs. Pure; no wire format here.
 
-Tools' results are text: what they hold beside it goes into the next user message. Users' messages in a row are one.
+A tool's result may only have text. Its images and files go into the next user message. Successive user messages become
+one message.
 """
 
 from collections.abc import Sequence
@@ -31,10 +32,10 @@ _Block = TypeVar("_Block", bound=UserBlock | Thinking | ToolCall)
 
 
 def turns_of(messages: Sequence[Message], *, for_mistral: bool) -> list[Message]:
-    """The messages in the API's order. Marks of whole messages are on their last block. `for_mistral`: in the order of
-    roles that Mistral's servers demand."""
+    """Return the messages in the API's order. A cache mark of a whole message moves to its last block. `for_mistral`:
+    keep the order of roles that Mistral's servers require."""
     turns: list[Message] = []
-    others: list[UserBlock] = []  # than text, of the tool results just passed
+    others: list[UserBlock] = []  # images and files of the preceding tool results
     for message in messages:
         match message:
             case ToolResultMessage():
@@ -54,8 +55,8 @@ def turns_of(messages: Sequence[Message], *, for_mistral: bool) -> list[Message]
 
 
 def _for_mistral(turns: Sequence[Message]) -> list[Message]:
-    """No user just after a tool, no assistant at the end.
-    github.com/mistralai/mistral-common/issues/169 (as of December 2025)."""
+    """Return the messages with fillers, so that no user message follows a tool message and the last message isn't an
+    assistant's. github.com/mistralai/mistral-common/issues/169 (as of December 2025)."""
     ordered: list[Message] = []
     for turn in turns:
         if isinstance(turn, UserMessage) and ordered and isinstance(ordered[-1], ToolResultMessage):
@@ -74,7 +75,7 @@ def _say(turns: list[Message], blocks: Sequence[UserBlock]) -> None:
 
 
 def _others(message: ToolResultMessage) -> list[UserBlock]:
-    """What a result holds beside text, after a note that says whose it is; nothing, where it holds only text."""
+    """Return a result's images and files, after a note that names the tool call. [] if the result has only text."""
     others = [block for block in message.content if not isinstance(block, Text)]
     whose = f"{_kind(message).capitalize()} that {message.tool_name} ({message.tool_call_id}) gave back:"
     return [Text(text=whose), *others] if others else []
@@ -86,13 +87,13 @@ def _kind(message: ToolResultMessage) -> str:
 
 
 def marked(message: Message, mark: Lifetime | None) -> Message:
-    """The message with the mark on its last block that can carry it."""
-    content = cast("tuple[Text, ...]", message.content)  # for the checker; `_marked` looks for itself
+    """Return the message with the cache mark on the last block that can carry one."""
+    content = cast("tuple[Text, ...]", message.content)  # for the type checker; `_marked` checks each block
     return msgspec.structs.replace(message, content=tuple(_marked(content, mark)))
 
 
 def _marked(blocks: Sequence[_Block], mark: Lifetime | None) -> list[_Block]:
-    """The blocks, with the mark on the last one that can carry it."""
+    """Return the blocks, with the cache mark on the last one that can carry it."""
     marked = list(blocks)
     for index in reversed(range(len(marked) if mark else 0)):
         block = marked[index]

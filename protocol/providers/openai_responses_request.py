@@ -52,9 +52,9 @@ __all__ = ["RULES", "Kept", "build_request"]
 
 RULES = Rules(call_ids="safe64", parts=frozenset({"imageUrl", "file", "fileUrl"}))
 
-_MAX_METADATA = (16, 64, 512)  # pairs, characters of a key, characters of a value
+_MAX_METADATA = (16, 64, 512)  # pairs, characters per key, characters per value
 
-# Item types that have their own structs, or that only the program or a person may send.
+# Item types that have their own structs, or that only the program or the user may send.
 _NEVER_OPAQUE = frozenset(
     {"apply_patch_call_output", "computer_call_output", "custom_tool_call", "custom_tool_call_output", "function_call"}
     | {"function_call_output", "item_reference", "local_shell_call_output", "mcp_approval_response", "message"}
@@ -74,7 +74,7 @@ class Kept(msgspec.Struct, frozen=True, omit_defaults=True):
     format: str | None = None  # which vendor's signature it is
 
     def as_text(self) -> str:
-        """Return this as compact JSON."""
+        """Return the struct as compact JSON."""
         return _KEPT_JSON.encode(self).decode()
 
 
@@ -83,8 +83,8 @@ _KEPT = msgspec.json.Decoder(Kept)
 
 
 def build_request(model: ModelDescriptor, context: Context, options: ModelOptions) -> HTTPRequest:
-    """A streaming call. Wishes that the model can't have are left out: `temperature` and `top_p` of one that reasons,
-    `reasoning` of one that doesn't, images, tools. The API has no `stop` and no `seed`."""
+    """Build a streaming call. Options that the model doesn't support are left out: `temperature` and `top_p` if it
+    reasons, `reasoning` if it doesn't, images, tools. The API has no `stop` and no `seed`."""
     compat = model.compat or Compat()
     messages = hand_over(context.messages, model, RULES)
     breakpoints = has_breakpoints(model) and options.cache != "none"
@@ -136,7 +136,7 @@ def _tools(model: ModelDescriptor, context: Context, compat: Compat) -> _Json:
 
 
 def _tool(tool: ToolSpec, *, strict: bool) -> _Json:
-    # `strict` is always said: without it this API makes the schema strict, optional arguments and all.
+    # `strict` is always sent: without it, this API treats the schema as strict and requires optional arguments.
     return {
         "type": "function",
         "name": tool.name,
@@ -147,7 +147,7 @@ def _tool(tool: ToolSpec, *, strict: bool) -> _Json:
 
 
 def _reasoning(model: ModelDescriptor, options: ModelOptions, compat: Compat) -> _Json:
-    # Of a model that doesn't reason, encrypted content may not even be asked for (400, as reported since 2025).
+    # A request for encrypted content fails if the model doesn't reason (400, as reported since 2025).
     if not reasons(model) or compat.reasoning_format == "none":
         return {}
     asked: _Json = {"include": ["reasoning.encrypted_content"]}
@@ -171,8 +171,8 @@ def _metadata(metadata: _Json) -> dict[str, str]:
 
 
 def _input(messages: Iterable[Message], *, breakpoints: bool) -> list[_Json]:
-    """The items. A reasoning item goes once, even if its message is there twice: "Duplicate item found" is the API's
-    word for more (as reported, 2025)."""
+    """Return the input items. A repeated reasoning item is sent only once: the API refuses a second one with
+    "Duplicate item found" (as reported, 2025)."""
     items: list[_Json] = []
     ids: set[str] = set()
     for item in (item for message in messages for item in _items(message, breakpoints=breakpoints)):
@@ -211,7 +211,7 @@ def _answer(message: AssistantMessage) -> Iterator[_Json]:
 
 
 def _thought(block: Thinking) -> Iterator[_Json]:
-    """The reasoning item that it was; nothing, where the signature isn't one of ours or there is nothing in it."""
+    """Yield the block's original reasoning item; nothing if the signature isn't from this API or the item is empty."""
     try:
         kept = _KEPT.decode(block.signature or "")
     except (msgspec.MsgspecError, RecursionError, ValueError):
@@ -232,7 +232,7 @@ def _thought(block: Thinking) -> Iterator[_Json]:
 
 
 def _output(parts: list[_Json]) -> str | list[_Json]:
-    """One text is a string, as every server takes it; several, images or breakpoints are a list of parts."""
+    """Return a single text as a string, which every server accepts; anything else as a list of parts."""
     match parts:
         case [{"type": "input_text", "text": str(text), **more}] if not more:
             return text

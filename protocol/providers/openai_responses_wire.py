@@ -1,4 +1,4 @@
-"""The data of the events that OpenAI's Responses API streams. Anything may be missing or null. No decoding here."""
+"""Structs for the events that OpenAI's Responses API streams. Any field may be missing or null. No decoding here."""
 
 from typing import Any
 
@@ -26,7 +26,7 @@ __all__ = [
 
 
 class In(msgspec.Struct, frozen=True, gc=False):
-    """The base of what comes in: what isn't known is passed over, and anything may be missing or null."""
+    """Base of the incoming structs. Unknown fields are ignored; any field may be missing or null."""
 
 
 class Kind(In, frozen=True, gc=False):
@@ -61,7 +61,7 @@ class MessageItem(In, frozen=True, gc=False):
 
     @property
     def says_something(self) -> bool:
-        """Whether there is text in it."""
+        """Whether the part has text."""
         return any(part.text or part.refusal for part in self.content or ())
 
 
@@ -127,7 +127,7 @@ RESPONSE_EVENT = msgspec.json.Decoder(ResponseEvent)
 
 
 def usage_in(model: ModelDescriptor, usage: Counts) -> Usage:
-    """What the call took."""
+    """Return the usage that the response reports."""
     details = usage.input_tokens_details or InputDetails()
     of_output = usage.output_tokens_details or OutputDetails()
     return usage_of(

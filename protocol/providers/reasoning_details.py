@@ -1,8 +1,8 @@
-"""The `reasoning_details` and `thinking_blocks` of gateways that speak chat completions: joined as they stream in, and
-given back. Pure.
+"""Collects `reasoning_details` and `thinking_blocks`, which some gateways add to chat completions, so that they can be
+sent back. Pure.
 
-A detail is text, a summary or encrypted reasoning. A gateway refuses the second request of a tool loop where a model
-wants its reasoning back and doesn't get it. So the details go into the signature of a thinking block, as JSON.
+A detail is text, a summary or encrypted reasoning. If a model requires its reasoning back and a request lacks it, the
+gateway refuses the second request of a tool loop. So the details are kept as JSON in the signature of a thinking block.
 
 Sources: OpenRouter's guide "Reasoning tokens", section "Preserving reasoning", and the documentation of Vercel's AI
 Gateway, which has the same field; LiteLLM's "Reasoning Content" (as of November 2026).
@@ -16,24 +16,24 @@ from .decoding import json_text
 
 __all__ = ["BLOCKS", "FIELD", "ReasoningDetails", "details_in"]
 
-FIELD = "reasoning_details"  # OpenRouter's and Vercel's
-BLOCKS = "thinking_blocks"  # LiteLLM's, for models of Anthropic: no index; a signature ends each block
+FIELD = "reasoning_details"  # OpenRouter, Vercel
+BLOCKS = "thinking_blocks"  # LiteLLM, for Anthropic's models. No index: a signature ends each block
 
 _Detail = dict[str, Any]
-_GROWING = ("text", "summary", "thinking")  # members that come in pieces
-_KEPT = ("signature", "data")  # a detail with one of these must come back
+_GROWING = ("text", "summary", "thinking")  # members that arrive in pieces
+_KEPT = ("signature", "data")  # a detail with one of these members must be sent back
 
 
 class ReasoningDetails:
-    """The details of one message, in the order in which they began."""
+    """Collects the details of one message, in the order in which they began."""
 
     def __init__(self) -> None:
-        self.chars = 0  # of the pieces so far, about
-        self._details: dict[str, list[_Detail]] = {}  # by the field that they came in
-        self._growing: dict[Any, _Detail] = {}  # those with text, by field, index and type
+        self.chars = 0  # received so far, roughly
+        self._details: dict[str, list[_Detail]] = {}  # by field
+        self._growing: dict[Any, _Detail] = {}  # details that may get more text, by field, index and type
 
     def add(self, field: str, pieces: list[Any]) -> str:
-        """Take in the pieces that one chunk has in this field; gives the text to show."""
+        """Add the pieces that one chunk has in this field. Return their readable text."""
         shown = ""
         for piece in pieces:
             if isinstance(piece, dict):
@@ -42,11 +42,11 @@ class ReasoningDetails:
 
     @property
     def must_return(self) -> bool:
-        """Whether the model wants them back: text alone it may get in any field."""
+        """Whether these details must be sent back as they are. Plain text may be sent back in any field."""
         return any(detail.get(name) for details in self._details.values() for detail in details for name in _KEPT)
 
     def signature(self, field: str) -> str:
-        """What `details_in` reads. `field` is the one that the text came in."""
+        """Return the details as a signature, which `details_in` reads. `field`: the field that the text arrived in."""
         return json_text({"field": field, **self._details})
 
     def _add(self, field: str, piece: _Detail) -> str:
@@ -67,7 +67,7 @@ class ReasoningDetails:
 
 
 def _join(detail: _Detail, piece: _Detail) -> None:
-    """Add a piece to the detail that it belongs to."""
+    """Add a piece to its detail."""
     for name, value in piece.items():
         if name in _GROWING and isinstance(value, str):
             before = detail.get(name)
@@ -86,7 +86,7 @@ _KEPT_JSON = msgspec.json.Decoder(_Kept)
 
 
 def details_in(signature: str | None) -> tuple[str, dict[str, list[Any]]]:
-    """The field that a thinking block's text came in, and the details that its signature holds, if any, by field."""
+    """Return the field that a thinking block's text arrived in, and the details in its signature by field, if any."""
     if not signature or not signature.startswith("{"):
         return signature or "", {}
     try:

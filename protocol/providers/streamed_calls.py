@@ -50,7 +50,7 @@ class StreamedCalls:
             more = self._take(index, "", name, more, None)
 
     def _take(self, index: int | None, id: str, name: str, arguments: str, signature: str | None) -> str:  # noqa: A002
-        """Take in a piece, up to the end of its first object. Returns the rest of the arguments."""
+        """Add a piece, up to the end of its first object. Return the rest of the arguments."""
         call = self._meant(index, id, name, arguments)
         arguments, more = call.split(arguments)
         if index is not None:
@@ -76,8 +76,8 @@ class StreamedCalls:
             self._end(call)
 
     def end_all(self) -> None:
-        """End every call, and settle the held ones."""
-        # Held calls end first: one may have the rest of another call's arguments.
+        """End every call, and decide what the held calls are."""
+        # Held calls end first, because a held call may be the rest of another call's arguments.
         for call in sorted(self._calls, key=lambda call: call.original is None):
             self._end(call)
 
@@ -92,7 +92,7 @@ class StreamedCalls:
                 return self._new(index, id, original=call.original or call)
             return call
         if id:
-            # An unknown id without a name: the call at this index gets its id late, or another id with each piece.
+            # An unknown id without a name: some servers send a call's id late, or a new id with each piece.
             late = at is not None and (not name or (not at.id and at.name in ("", name)))
             return at if at is not None and late and not at.is_followed_by(arguments) else self._new(index, id)
         latest = self._calls[-1] if self._calls else None
@@ -145,7 +145,7 @@ class StreamedCalls:
 
 
 class _Call:
-    """A tool call in the making. Its block begins with its name, or with the first arguments if no name came."""
+    """An unfinished tool call. Its block begins with its name, or with the first arguments if it has no name."""
 
     __slots__ = (
         "_scan",
@@ -162,33 +162,33 @@ class _Call:
     )
 
     def __init__(self, index: int | None, id: str, original: "_Call | None") -> None:  # noqa: A002
-        self.index = index  # the wire's
+        self.index = index  # from the wire
         self.id = id
         self.name = ""
         self.block: int | None = None  # the content index
-        self.original = original  # the call with the same id that this one may repeat; until its end this one is held
-        self.repeatable = set[tuple[str, str]]()  # names and arguments of the calls that had the same id
-        self.pieces: list[str] = []  # of the arguments
+        self.original = original  # an earlier call with the same id; this call is then held until its end
+        self.repeatable = set[tuple[str, str]]()  # names and arguments of the earlier calls with this id
+        self.pieces: list[str] = []  # the arguments' text
         self.signature: str | None = None
         self.ended = False
-        self._scan, self._scanned = _Scan(), 0  # how many pieces were scanned
+        self._scan, self._scanned = _Scan(), 0  # pieces scanned so far
 
     @property
     def arguments(self) -> str:
         return "".join(self.pieces)
 
     def has_other_name(self, name: str, *, numbered: bool) -> bool:
-        """Whether a piece with this name and no id begins another call. Without an index, any second name does."""
+        """Check whether a piece with this name and no id begins another call. Without index, any second name does."""
         if not numbered:
             return self.block is not None
         return bool(self.name) and (name != self.name or self._is_whole())
 
     def is_followed_by(self, arguments: str) -> bool:
-        """Whether these arguments are not its own, because its own are complete."""
+        """Check whether these arguments belong to another call, because this call's arguments are complete."""
         return arguments.lstrip()[:1] == "{" and self._is_whole()
 
     def split(self, arguments: str) -> tuple[str, str]:
-        """The arguments to the end of its object, and the rest if another object begins there."""
+        """Return the arguments up to the end of this call's object, and the rest if another object begins after it."""
         if _END.search(arguments) is None or self._is_whole():
             return arguments, ""
         scan, start = copy(self._scan), 0
@@ -207,7 +207,7 @@ class _Call:
 
 
 class _Scan:
-    """Finds out whether a JSON text that grows is one whole object. Looks at each character once."""
+    """Tells whether a growing JSON text is one whole object. Reads each character once."""
 
     __slots__ = ("_begun", "_depth", "_escaped", "_quoted")
 
@@ -220,7 +220,7 @@ class _Scan:
         return self._begun and self._depth <= 0 and not self._quoted
 
     def feed(self, text: str) -> None:
-        if self._escaped and text:  # the piece before ended with a backslash
+        if self._escaped and text:  # the previous piece ended with a backslash
             self._escaped, text = False, text[1:]
         for mark in _TOKENS.findall(text):
             if mark[0] == "\\":
@@ -233,7 +233,7 @@ class _Scan:
 
 
 def _is_object(text: str) -> bool:
-    """Whether the text is a JSON object that every wire can carry. No text stands for an empty one."""
+    """Check whether the text is a JSON object within the value domain. An empty text counts as an empty object."""
     try:
         return not text or isinstance(codec.parse_json(text), dict)
     except codec.CodecError:
@@ -241,5 +241,5 @@ def _is_object(text: str) -> bool:
 
 
 def _normal(arguments: str) -> str:
-    """The arguments in one form, where they are an object: what differs in spaces alone is the same."""
+    """Return the arguments as canonical JSON if they are an object, so that differences in white space don't count."""
     return codec.canonical_json(codec.parse_json(arguments or "{}")).decode() if _is_object(arguments) else arguments

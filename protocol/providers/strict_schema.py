@@ -16,14 +16,14 @@ __all__ = ["is_strict"]
 
 _SCALARS = frozenset({"string", "number", "integer", "boolean", "null"})
 _ANNOTATIONS = frozenset({"title", "description"})  # `default`, `examples` and others are refused by some servers
-_MAX_DEPTH = 10  # of any schemas within one another, not of objects only
-_MAX_NODES = 500  # schemas and enum values, those behind a reference once for each time
+_MAX_DEPTH = 10  # of nested schemas of any type, not only objects
+_MAX_NODES = 500  # schemas and enum values; a definition counts once per reference
 _MAX_ENUM = 250
-_MAX_CHARS = 15_000  # of names and enum values
+_MAX_CHARS = 15_000  # in names and enum values
 
 
 class _NotStrictError(Exception):
-    """The schema has something that strict mode may not take."""
+    """The schema has something that strict mode may refuse."""
 
 
 def is_strict(schema: dict[str, Any]) -> bool:
@@ -39,11 +39,11 @@ def is_strict(schema: dict[str, Any]) -> bool:
 
 
 class _Walk:
-    """One pass over a schema; counts what it sees. Each method raises for what is not strict."""
+    """Walks through a schema once, counting its parts. Each method raises _NotStrictError for what isn't strict."""
 
     def __init__(self, definitions: dict[str, Any]) -> None:
         self.definitions = definitions
-        self._within: list[str] = []  # the definitions that the walk is in
+        self._within: list[str] = []  # names of the definitions around the current part
         self._nodes = 0
         self._chars = 0
 
@@ -77,7 +77,7 @@ class _Walk:
 
     def reference(self, target: Any, depth: int) -> None:
         if target == "#":
-            return  # the root, which the walk began with
+            return  # the root, already being checked
         _need(isinstance(target, str) and target.startswith("#/$defs/"))
         name = target.removeprefix("#/$defs/")
         _need(name in self.definitions)
@@ -91,7 +91,7 @@ class _Walk:
     def _any_of(self, schema: dict[str, Any], depth: int) -> None:
         _need(schema.keys() <= {"anyOf"} | _ANNOTATIONS)
         variants = cast("list[Any]", schema["anyOf"])
-        # Objects that begin with the same key are refused by some: one of them can't be wrong.
+        # Some models refuse variants whose objects begin with the same key. A single object is always safe.
         _need(sum(not _is_plain(each) for each in variants) <= 1)
         for each in variants:
             self.node(each, depth + 1)
@@ -124,7 +124,7 @@ def _is_plain(schema: Any) -> bool:
 
 
 def _mapping(value: Any) -> dict[str, Any]:
-    """`value`, or an empty one, which is never strict."""
+    """Return `value` if it is an object; else {}, which is never strict."""
     return cast("dict[str, Any]", value) if isinstance(value, dict) else {}
 
 

@@ -1,11 +1,11 @@
-"""Separates thinking from text in models that write both into one stream, between tags such as `<think>`, `</think>`.
+"""Separates thinking from text, for models that write thinking into their text, between tags such as `<think>`.
 
 Pure. The result doesn't depend on how the text is cut into pieces. The rules for what counts as a tag:
 
 - An opening tag in code (between backticks on a line, or in a fenced block) is text.
-- Thinking ends at the first closing tag, but for one that stands directly between backticks. An opening tag in thinking
-  is part of it: a fence that a model forgets to close must not hide the rest of its answer.
-- Space at the beginning and right after a tag is left out. Where no closing tag comes, all of the rest is thinking.
+- Thinking ends at the first closing tag that isn't directly between backticks. Fenced code doesn't count in thinking,
+  because a fence that the model forgot to close would hide the answer. An opening tag in thinking is thinking.
+- White space at the beginning and right after a tag is left out. Without a closing tag, all of the rest is thinking.
 """
 
 from ..messages import ModelDescriptor
@@ -26,8 +26,8 @@ class ThinkingTags:
     def __init__(self, tag: str, *, inside: bool = False) -> None:
         self.opening, self._closing = f"<{tag}>", f"</{tag}>"
         self._inside = self._may_repeat_opening = inside
-        self._fresh = True  # space is left out, until something else comes
-        self._held = ""  # the end of the text so far, which may be the beginning of a tag
+        self._fresh = True  # whether leading white space is still left out
+        self._held = ""  # the end of the text so far, if it may be the beginning of a tag
         self._last = ""  # the last character of the thinking so far
         self._code = _Code()
 
@@ -52,7 +52,7 @@ class ThinkingTags:
         return pieces
 
     def _without_opening(self, text: str) -> str:
-        """Some models that begin inside of a tag write it all the same."""
+        """Return the text without an opening tag: some models that begin with thinking write the tag nevertheless."""
         text = text.lstrip()
         if text and text != self.opening and self.opening.startswith(text):
             self._held, text = text, ""
@@ -61,7 +61,7 @@ class ThinkingTags:
         return text.removeprefix(self.opening)
 
     def _take_text(self, text: str, pieces: list[tuple[bool, str]]) -> str:
-        """Take what comes up to the next opening tag; returns the rest."""
+        """Parse the text up to the next opening tag. Return the rest."""
         before, tag, rest = text.partition(self.opening)
         if not tag:
             self._put(self._hold(text, self.opening), pieces)
@@ -75,14 +75,14 @@ class ThinkingTags:
         return rest
 
     def _take_thinking(self, text: str, pieces: list[tuple[bool, str]]) -> str:
-        """Take what comes up to the next closing tag; returns the rest."""
+        """Parse the thinking up to the next closing tag. Return the rest."""
         before, tag, rest = text.partition(self._closing)
         if not tag:
             self._put(self._hold(text, self._closing), pieces)
             return ""
         self._put(before, pieces)
         if self._last == "`" and not rest:
-            self._held = tag  # the next character tells whether it stands between backticks
+            self._held = tag  # the next character tells whether the tag is between backticks
         elif self._last == "`" and rest[0] == "`":
             self._put(tag, pieces)
         else:
@@ -91,7 +91,7 @@ class ThinkingTags:
         return rest
 
     def _hold(self, text: str, tag: str) -> str:
-        """The text without what may be the beginning of the tag, which is held back."""
+        """Return the text without an ending that may be the beginning of the tag. Holds that ending back."""
         for length in range(min(len(tag) - 1, len(text)), 0, -1):
             if text.endswith(tag[:length]):
                 self._held = text[-length:]
@@ -112,19 +112,19 @@ class ThinkingTags:
 
 
 class _Code:
-    """Follows where Markdown has code: in fenced blocks, and between backticks on one line."""
+    """Tracks where Markdown has code: in fenced blocks, and between backticks on one line."""
 
     __slots__ = ("_at_line_start", "_fence", "_inline", "_mark", "_run")
 
     def __init__(self) -> None:
-        self._fence = ""  # the marks that opened the block
+        self._fence = ""  # the marks that opened the fenced block
         self._inline = 0  # how many backticks opened the code on this line
-        self._mark, self._run = "", 0  # the marks just passed
+        self._mark, self._run = "", 0  # the run of equal marks just read
         self._at_line_start = True
 
     @property
     def is_open(self) -> bool:
-        """Whether what follows is code."""
+        """Whether the next character is in code."""
         self._settle()
         return bool(self._fence or self._inline)
 
@@ -141,7 +141,7 @@ class _Code:
                 self._at_line_start = False
 
     def _settle(self) -> None:
-        """The marks just passed are all of their kind in this place."""
+        """Let the run of marks just read open or close code, because the run is complete."""
         run, self._run = self._run, 0
         if not run:
             return
