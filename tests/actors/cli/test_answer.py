@@ -15,7 +15,7 @@ UP = re.compile(r"\x1b\[(\d+)A")
 
 
 class Window:
-    """A terminal that only knows what an answer writes: text, styles, going up, and erasing to the end of a row."""
+    """A terminal with only the codes that an answer writes: text, styles, moving up, erasing the rest of a row."""
 
     def __init__(self, width: int = 40, height: int = 20, *, is_terminal: bool = True) -> None:
         self.file = io.StringIO()

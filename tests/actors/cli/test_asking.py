@@ -1,4 +1,4 @@
-"""A decision at the terminal: the call is shown whole first, however small the window; a no needs no reading."""
+"""A decision at the terminal: the whole call is shown first, in any window; a no is accepted before its end."""
 
 import io
 import re
@@ -38,7 +38,7 @@ def call(script: str = SCRIPT, schema: dict[str, Any] = APPROVAL, due_at: int | 
 
 
 class Terminal:
-    """A window, and a keyboard before it."""
+    """A terminal window with a keyboard."""
 
     def __init__(self, width: int = 80, height: int = 24, interactive: bool = True) -> None:
         self.file = io.StringIO()
@@ -57,7 +57,7 @@ class Terminal:
         self.is_over = True
 
     async def type(self, entry: str) -> str:
-        """Type an entry; what is shown because of it."""
+        """Type an entry. Return the output that follows."""
         before = len(self.text)
         self.keys.send_nowait(entry)
         await wait_all_tasks_blocked()
@@ -152,7 +152,7 @@ async def test_what_was_typed_before_the_question_was_shown_does_not_answer_it(n
     nursery.start_soon(terminal.ask, call())
     await wait_all_tasks_blocked()
     assert "-- line 23 of 84; " in terminal.text
-    for entry in ("/end", "y", "y"):  # in one burst, as a paste
+    for entry in ("/end", "y", "y"):  # all at once, as in a paste
         terminal.keys.send_nowait(entry)
     await wait_all_tasks_blocked()
     assert terminal.text.endswith(QUESTION)

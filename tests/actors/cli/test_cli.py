@@ -1,4 +1,4 @@
-"""The `adjourn` command line: what is wrong is said in one line, with the right exit code; what is secret stays so."""
+"""The `adjourn` command line: an error is one line, with the right exit code, and shows no secrets."""
 
 import logging
 import math
@@ -26,7 +26,7 @@ LOST = "(connection lost; reconnecting…)"
 
 @pytest.fixture(autouse=True)
 def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """A working directory of its own, and the logging of the tests as it was, afterwards."""
+    """Give the test its own working directory. Afterwards, restore the logging."""
     loggers = [logging.getLogger(name) for name in LOGGERS]
     last_resort = logging.lastResort
     before = [(logger, logger.handlers[:], logger.level, logger.propagate) for logger in loggers]
@@ -46,7 +46,7 @@ def adjourn(capsys: pytest.CaptureFixture[str]) -> "Adjourn":
 
 
 class Adjourn:
-    """Carries out a command line: (exit code, stdout, stderr)."""
+    """Runs a command line. Returns (exit code, stdout, stderr)."""
 
     def __init__(self, capsys: pytest.CaptureFixture[str]) -> None:
         self._capsys = capsys
@@ -360,7 +360,7 @@ def test_the_ledger_lies_beside_the_store(store: str, ledger: str | None) -> Non
     assert cli._beside(store, ".refunds.txt") == (Path(ledger) if ledger else None)
 
 
-# A store that nobody has open.
+# A store that no process has open.
 
 
 async def test_a_store_is_compacted_and_its_size_told(adjourn: Adjourn) -> None:

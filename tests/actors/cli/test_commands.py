@@ -1,4 +1,4 @@
-"""What is typed in a chat: a command, a message, or neither."""
+"""Entries in a chat: commands, messages, and neither."""
 
 import pytest
 

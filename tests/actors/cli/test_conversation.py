@@ -1,4 +1,4 @@
-"""A chat, over a real gateway: what a person types and interrupts, and what a script gets."""
+"""A chat over a real gateway: a person's entries and interrupts, and the output for scripts."""
 
 import io
 import re
@@ -37,7 +37,7 @@ locate = client_tool("locate", "Find out where the person is.", {"type": "object
 
 
 class Written(io.StringIO):
-    """What was written, for those who wait for it."""
+    """Collects the output, so that a test can wait for it."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -55,7 +55,7 @@ class Written(io.StringIO):
 
 
 class Chatting:
-    """A chat with an agent, seen from the chair of its person, or of a script."""
+    """A chat with an agent, used by a person or a script."""
 
     def __init__(self, system: ActorSystem, out: Written, keys: trio.MemorySendChannel[str]) -> None:
         self.system, self.out, self.keys = system, out, keys
@@ -63,7 +63,7 @@ class Chatting:
         self.is_over = trio.Event()
 
     async def type(self, entry: str, then: str) -> None:
-        """Enter something; wait for what is shown because of it."""
+        """Enter something. Wait for the output that follows."""
         self.keys.send_nowait(entry)
         await self.out.until(then)
 
@@ -72,11 +72,11 @@ class Chatting:
         await self.out.until(then)
 
     async def statuses(self) -> list[str]:
-        """Of all runs, the newest first."""
+        """Return the statuses of all runs, the newest first."""
         return [head.status for head in (await self.system.list()).heads]
 
     async def said(self) -> list[str]:
-        """What users said in the newest run."""
+        """Return the users' messages in the newest run."""
         [head, *_] = (await self.system.list()).heads
         messages = (await self.system.get(head.id)).snapshot.messages
         return [str(message.content) for message in messages if isinstance(message, UserMessage)]

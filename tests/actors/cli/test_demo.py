@@ -44,7 +44,7 @@ async def answer(*messages: Message | str) -> AssistantMessage:
 
 
 async def wanted(said: str) -> list[tuple[str, dict[str, Any]]]:
-    """The calls that the model makes, each proven to be valid."""
+    """Return the model's calls, after a check that each is valid."""
     agent = make_support()
     message = await answer(said)
     for call in message.calls:
@@ -67,7 +67,7 @@ def text(outcome: ToolOutcome) -> str:
     return "".join(block.text for block in outcome.content if isinstance(block, Text))
 
 
-# What it answers.
+# The model's answers.
 
 
 @pytest.mark.parametrize("said", ["hello", "Hi!", "Good morning", "  hey there"])
@@ -208,7 +208,7 @@ async def test_it_streams_a_word_at_a_time_on_the_trio_clock(autojump_clock: tri
     assert trio.current_time() - started == pytest.approx(0.5 * len(events))
 
 
-# What its tools do.
+# The tools.
 
 
 async def test_a_refund_that_is_approved_is_written_down_once(tmp_path: Path) -> None:

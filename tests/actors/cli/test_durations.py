@@ -1,4 +1,4 @@
-"""Durations and moments, from words and in words."""
+"""Durations and moments, read from text and written as text."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""The line editor on a real terminal: entries, what is printed meanwhile, and how the terminal is left."""
+"""The line editor on a real terminal: entries, output above the prompt, and the terminal's state afterwards."""
 
 import logging
 import os
@@ -15,12 +15,12 @@ from processes import Master, Output, terminal
 from adjourn.actors.cli.keyboard import Keyboard, open_keyboard
 from adjourn.actors.cli.screen import Screen
 
-LOCAL = 3  # the place of the local modes in a terminal's attributes
+LOCAL = 3  # the index of the local modes in a terminal's attributes
 PASTE, PASTE_END = "\x1b[200~", "\x1b[201~"
 
 
 class Window:
-    """A terminal with an editor, seen from the chair of its person."""
+    """A terminal with an editor, as its user sees it."""
 
     def __init__(self, keyboard: Keyboard, keys: Master, shown: Output, nursery: trio.Nursery) -> None:
         self.keyboard, self.keys, self.shown = keyboard, keys, shown
@@ -29,7 +29,7 @@ class Window:
         self._send, self.entries = trio.open_memory_channel[str | None](10)
 
     async def ask(self, prompt: str = "you> ") -> trio.CancelScope:
-        """Show a prompt; what is entered comes from `entries`."""
+        """Show a prompt. The entries arrive in `entries`."""
         scope = trio.CancelScope()
         self._nursery.start_soon(self._ask, scope, prompt)
         await self.shown.until(prompt)
@@ -40,7 +40,7 @@ class Window:
             self._send.send_nowait(await self.keyboard.entry(self.screen, prompt, is_message=True))
 
     async def type(self, keys: str) -> str | None:
-        """Type, and return what is entered."""
+        """Type keys. Return the entry."""
         self.keys.type(keys)
         with trio.fail_after(20):
             return await self.entries.receive()
@@ -51,7 +51,7 @@ Opened = Callable[[], AbstractAsyncContextManager[Window]]
 
 @pytest.fixture
 def ends() -> Iterator[tuple[int, Master, Output]]:
-    """A terminal: the end for the editor, and ours."""
+    """Open a terminal. Return the editor's end and the test's end."""
     with terminal() as found:
         yield found
 

@@ -1,4 +1,4 @@
-"""The messages that are kept for the next chat: private, bounded, and never in the way."""
+"""The history file: private, bounded, and its errors never stop a chat."""
 
 import stat
 from pathlib import Path

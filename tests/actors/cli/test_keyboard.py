@@ -1,4 +1,4 @@
-"""Standard input as lines: whole, in order, none lost to whoever stopped waiting."""
+"""Standard input as lines: whole, in order, and a cancelled reader loses none."""
 
 import os
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ from adjourn.actors.cli.screen import Screen
 
 @pytest.fixture
 def piped(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
-    """Standard input is a pipe; its other end."""
+    """Make standard input a pipe. Return its other end."""
     read, write = os.pipe()
     saved = os.dup(0)
     os.dup2(read, 0)

@@ -1,4 +1,4 @@
-"""Lists of runs that can be read, and ids that can be typed."""
+"""Lists of runs for people, and prefixes of ids."""
 
 import io
 from typing import Any, cast
@@ -20,7 +20,7 @@ def a_run(run_id: str, **fields: Any) -> RunSummary:
 
 
 class Listed:
-    """A gateway with these runs, in pages of two."""
+    """A stand-in for a client of a gateway with these runs, in pages of two."""
 
     def __init__(self, *ids: str) -> None:
         self._ids = ids

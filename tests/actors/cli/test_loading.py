@@ -1,4 +1,4 @@
-"""Agents by address: what is found, and what is said when it isn't."""
+"""Agents by address: which are found, and the error for each of the others."""
 
 import sys
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""The log of a server: the module's own logging stays as it is, and ours adds what is missing."""
+"""The log of a server: the user's logging configuration stays, and ours only adds missing handlers."""
 
 import io
 import json
@@ -17,7 +17,7 @@ NAMES = ("", "adjourn", "adjourn.tools", "shop")
 
 @pytest.fixture(autouse=True)
 def alone() -> Iterator[None]:
-    """A process in which nobody has configured logging yet; afterwards as before."""
+    """Give the test a process without any logging configuration. Afterwards, restore it."""
     loggers = [logging.getLogger(name) for name in NAMES]
     before = [(logger, logger.handlers[:], logger.level, logger.propagate, logger.disabled) for logger in loggers]
     last_resort = logging.lastResort
@@ -33,14 +33,14 @@ def alone() -> Iterator[None]:
 
 
 class Stderr:
-    """What the process writes to its standard error."""
+    """Collects the process's standard error."""
 
     def __init__(self, capsys: pytest.CaptureFixture[str]) -> None:
         self._capsys = capsys
 
     def begin(self) -> None:
-        """Begin as the command does."""
-        logging.getLogger().handlers.clear()  # pytest has put its own there
+        """Set up logging as the command does."""
+        logging.getLogger().handlers.clear()  # pytest's own handlers
         exits.set_up_log(False)
 
     def lines(self) -> list[str]:

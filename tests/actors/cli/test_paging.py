@@ -1,4 +1,4 @@
-"""Lines as rows of a window: nothing is lost whatever its size, and no content stands where it would mislead."""
+"""Lines as rows of a window: nothing is lost in any size, and no content can imitate the program's own rows."""
 
 import re
 
@@ -16,7 +16,7 @@ CONTENT = st.text(st.sampled_from(" a|:‹é漢😀e\u0301(1)"), max_size=300)
 
 
 def texts(rows: list[str]) -> list[str]:
-    """The lines that rows came from, without the spaces at their beginning and in between."""
+    """Return the lines of these rows, without spaces at the beginning and in between."""
     lines: list[str] = []
     for row in rows:
         content = re.sub(r"^\s*:? ?", "", row[4:]) if row.startswith("  : ") else row[4:]
@@ -41,7 +41,7 @@ def test_whatever_the_windows_are_meanwhile_every_line_is_shown_once_and_whole(
         rows += page
     rows += pages.take(80)
     assert pages.is_over
-    colons = str.maketrans("", "", ": ")  # of which some are ours
+    colons = str.maketrans("", "", ": ")  # some colons are the program's own
     assert [text.translate(colons) for text in texts(rows)] == [line.translate(colons) for line in lines]
 
 

@@ -1,4 +1,4 @@
-"""What `adjourn chat --model` and `serve` say of prices."""
+"""The prices that `adjourn chat --model` and `serve` show."""
 
 from typing import Any
 

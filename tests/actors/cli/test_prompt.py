@@ -1,4 +1,4 @@
-"""Decisions asked for by walking their schema: what is asked, what is taken, what is asked again."""
+"""Decisions asked for by their schema: the questions, accepted entries, and repeated questions."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -23,11 +23,11 @@ APPROVAL = {
 
 
 class Unanswered(Exception):
-    """The entries were used up; the question that is left is its argument."""
+    """There were too few entries. Its argument is the open question."""
 
 
 def answered(schema: dict[str, Any], *entries: str) -> tuple[Decision | Declined, list[Question]]:
-    """What the entries lead to, and the questions that were asked on the way."""
+    """Return the decision from these entries, and the questions asked."""
     walk, asked, left = decide(schema), list[Question](), list(entries)
     try:
         question = next(walk)

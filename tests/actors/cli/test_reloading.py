@@ -1,4 +1,4 @@
-"""What `adjourn serve --reload` looks at."""
+"""The files that `adjourn serve --reload` watches."""
 
 import os
 from pathlib import Path

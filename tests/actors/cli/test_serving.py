@@ -1,4 +1,4 @@
-"""What a server logs of its agents: what keeps a model from being asked, at the start; and each run that failed."""
+"""A server's log about its agents: at the start, why a model can't be called; later, each failed run."""
 
 import logging
 

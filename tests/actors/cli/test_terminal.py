@@ -1,4 +1,4 @@
-"""A run as lines of text: what a person sees of its events, and of a snapshot after some of them."""
+"""A run as lines of text: the output for its events, and for a snapshot after some of them."""
 
 import io
 import re
@@ -31,7 +31,7 @@ from adjourn.protocol.transcript import PendingCall, Snapshot, Transcript
 
 
 class Shown:
-    """A view of a run, and what it has written."""
+    """A view of a run, with its output."""
 
     def __init__(self, known: int = 0) -> None:
         self.file = io.StringIO()

@@ -1,4 +1,4 @@
-"""Tracebacks of other people's code: from their file on, and with the file and line in one sentence."""
+"""Tracebacks of users' code: they begin at the user's file, and one sentence names file and line."""
 
 import pytest
 import trio
@@ -10,7 +10,7 @@ SHOP = "def outer():\n    inner()\n\ndef inner():\n    raise KeyError('order')\n
 
 
 def raised(source: str, name: str = "/shops/shop.py") -> BaseException:
-    """What a module raises when it is loaded, or when its function `outer` is called by trio."""
+    """Return the exception of a module when it is loaded, or when trio calls its function `outer`."""
     names: dict[str, object] = {}
 
     async def call() -> None:
@@ -23,7 +23,7 @@ def raised(source: str, name: str = "/shops/shop.py") -> BaseException:
         exec(compile(source, name, "exec"), names)
         trio.run(call)
     except Exception as error:
-        return error.with_traceback(error.__traceback__ and error.__traceback__.tb_next)  # without our frame
+        return error.with_traceback(error.__traceback__ and error.__traceback__.tb_next)  # without this test's frame
     raise AssertionError("nothing was raised")
 
 

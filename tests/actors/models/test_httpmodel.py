@@ -1,4 +1,4 @@
-"""Calls of models over HTTP: what is sent, how connections are shared, and how they end."""
+"""Model calls over HTTP: requests, shared connections, and the ways in which calls end."""
 
 import json
 import socket
@@ -33,7 +33,7 @@ async def until_text(stream: AsyncGenerator[Sequence[StreamEvent], None]) -> Non
             return
 
 
-# What is sent.
+# Requests.
 
 
 async def test_a_request_is_what_the_adapter_built() -> None:
@@ -74,7 +74,7 @@ async def test_openai_is_told_the_id_of_the_call_and_the_run(monkeypatch: pytest
     assert request.headers["x-client-request-id"] == "call_1"
     assert request.headers["openai-project"] == "proj_1"
     assert request.headers["authorization"] == "Bearer sk-test-0123456789"
-    assert "store" not in json.loads(request.body)  # for OpenAI's own servers, which this one isn't
+    assert "store" not in json.loads(request.body)  # only OpenAI's own servers get it
 
 
 async def test_a_callers_beta_features_are_added_to_those_that_the_request_needs() -> None:
@@ -255,7 +255,7 @@ async def test_an_aborted_run_closes_the_connection() -> None:
     assert ended.status == "aborted"
 
 
-# The life of the clients.
+# When HTTP clients are opened and closed.
 
 
 async def test_a_system_shares_connections_and_leaves_no_socket(

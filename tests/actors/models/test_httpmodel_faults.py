@@ -1,4 +1,4 @@
-"""What networks and servers do wrong, and what is done about it: always a `Failed` with what had come, never more."""
+"""Faults of networks and servers: each gives a `Failed` with the content received so far."""
 
 import gzip
 import json
@@ -29,7 +29,7 @@ async def failed(*replies: Reply, **settings: Any) -> Failed:
 
 @asynccontextmanager
 async def listener(handler: Callable[[trio.SocketStream], Any]) -> AsyncGenerator[str]:
-    """The URL of a server that treats each connection so."""
+    """Serve each connection with this function. Yields the URL."""
     async with trio.open_nursery() as nursery:
         listeners = await nursery.start(partial(trio.serve_tcp, handler, 0, host="127.0.0.1"))
         yield f"http://127.0.0.1:{listeners[0].socket.getsockname()[1]}"
@@ -42,7 +42,7 @@ async def test_what_is_not_found_may_have_been_asked_at_the_wrong_address() -> N
     assert end.error.error_message == f"the provider answered 404: no (asked: {server.url}/v2/api/chat)"
 
 
-# What the network does.
+# Network errors.
 
 
 @pytest.mark.parametrize("framing", ["chunked", "length"])
@@ -173,7 +173,7 @@ async def test_a_base_url_of_a_record_that_is_none_is_terminal() -> None:
     assert failure(heard).error.error_kind == "terminal"
 
 
-# What servers say instead of an answer.
+# Error responses of servers.
 
 
 async def test_an_error_status_is_told_in_the_providers_words() -> None:

@@ -1,4 +1,4 @@
-"""Calls over HTTP/2, for providers that ask for it."""
+"""Calls over HTTP/2, for providers with that option."""
 
 import importlib.util
 import logging
@@ -19,7 +19,7 @@ from adjourn.protocol.messages import user
 
 
 class Server:
-    """Answers each request once `together` of them wait."""
+    """Answers the requests once `together` of them wait."""
 
     def __init__(self, together: int) -> None:
         self.together = together

@@ -1,4 +1,4 @@
-"""A key goes where it belongs, and shows nowhere: not in a log, an event, a record or an error."""
+"""Keys: sent only to their provider, and never shown in a log, an event, a record or an error."""
 
 import logging
 from contextlib import aclosing
@@ -27,7 +27,7 @@ SHOWN = "you sent *** *** *** ***"
 
 
 def secret_model(url: str, **fields: Any) -> HTTPModel:
-    """A model with a key and a secret header."""
+    """Make a model with a key and a secret header."""
     return find_model(
         ModelDescriptor(id="m", provider="ollama", base_url=url, headers={"X-Token": TOKEN}, **fields), key=KEY
     )
@@ -77,7 +77,7 @@ async def test_an_answer_that_echoes_the_key_does_not_show_it_and_is_left_alone_
     body = b'{"message": {"content": "%b"}}\n{"message": {"content": ""}, "done": true}\n' % ECHO
     async with open_byte_server(said(body)) as server:
         end = answer(await heard(secret_model(server.url)))
-    assert end.text == f"you sent *** *** {TOKEN} {MORE}"  # these two might stand there by chance
+    assert end.text == f"you sent *** *** {TOKEN} {MORE}"  # TOKEN and MORE may occur by chance, so they stay
 
 
 async def test_a_request_id_that_echoes_keys_does_not_show_them() -> None:

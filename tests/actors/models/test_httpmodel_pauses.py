@@ -1,4 +1,4 @@
-"""A message that its model pauses goes on by itself, with what was said so far, and is one message."""
+"""A message that the model pauses: the call continues it automatically, and the parts become one message."""
 
 import json
 from typing import Any

@@ -1,4 +1,4 @@
-"""Every golden body of every model API, told over real HTTP, cut and framed in one of the ways that HTTP allows."""
+"""Every golden body of every model API over real HTTP, with one of HTTP's ways to cut and frame a body."""
 
 import gzip
 import json
@@ -18,8 +18,8 @@ from adjourn.protocol.messages import AssistantMessage, ModelDescriptor, user
 from adjourn.protocol.providers import ADAPTERS
 
 VECTORS = Path(__file__).parents[2] / "vectors" / "wire"
-BODIES = sorted(path for path in VECTORS.glob("*/*.body") if path.stem != "pause-turn")  # that one is asked to go on
-MAX_SINGLE_BYTES = 1000  # a body that is sent byte by byte has no more
+BODIES = sorted(path for path in VECTORS.glob("*/*.body") if path.stem != "pause-turn")  # it has a second request
+MAX_SINGLE_BYTES = 1000  # longest body that is sent byte by byte
 
 TYPES = dict.fromkeys(ADAPTERS, "text/event-stream; charset=utf-8") | {"ollama-chat": "application/x-ndjson"}
 WAYS = {
@@ -33,7 +33,7 @@ WAYS = {
 
 
 def ways(bodies: Sequence[Path]) -> list[str]:
-    """A way for each body: of those that it may go, the one that bodies of its API have gone least so far."""
+    """Choose a way for each body: of the possible ways, the one that its API has used least so far."""
     gone: Counter[tuple[str, str]] = Counter()
     chosen: list[str] = []
     for body in bodies:

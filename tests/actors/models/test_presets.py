@@ -1,4 +1,4 @@
-"""Each preset, over loopback, at a server that refuses what its host refuses; and how presets are chosen."""
+"""Each preset, over loopback, at a server that is as strict as the preset's host; and how presets are chosen."""
 
 import json
 from typing import Any
@@ -38,7 +38,7 @@ def add(a: int, b: int) -> int:
 
 
 def model_at(host: Host, url: str, monkeypatch: pytest.MonkeyPatch) -> HTTPModel:
-    """The host's model at this address: by its usual variables, where it has one for the address."""
+    """Make the host's model at this address, set by the host's environment variable if it has one for the address."""
     if not host.name:
         return find_model(
             ModelDescriptor(id=host.model, api="openai-completions", base_url=url, reasoning=True), key="sesame-key"
@@ -58,7 +58,7 @@ def model_at(host: Host, url: str, monkeypatch: pytest.MonkeyPatch) -> HTTPModel
 def test_every_preset_has_a_server_that_is_as_strict() -> None:
     assert {host.name for host in HOSTS} - {""} == {each.name for each in CHAT_PRESETS} - {
         "openai"
-    }  # known by its host
+    }  # recognised by the host name
 
 
 def test_every_preset_names_its_sources() -> None:
@@ -71,7 +71,7 @@ async def test_ask_call_a_tool_answer_and_call_again(
     host: Host, options: ModelOptions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if not host.name and options == EVERYTHING:
-        options = ModelOptions(max_tokens=100, temperature=0.5, top_p=0.9)  # the rest is the caller's to know
+        options = ModelOptions(max_tokens=100, temperature=0.5, top_p=0.9)  # other options are up to the caller
     async with open_byte_server(answering(host)) as server:
         model = model_at(host, server.url, monkeypatch)
         agent = Agent(name="adder", model=model, instructions="Add.", tools=[add], options=options)
@@ -87,7 +87,7 @@ async def test_ask_call_a_tool_answer_and_call_again(
 
 @EACH
 async def test_a_server_is_as_strict_as_its_host(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Or else the test above shows nothing."""
+    """Otherwise the previous test proves nothing."""
     options = ModelOptions(extra={"frequency_penalty": 1})
     async with open_byte_server(answering(host)) as server:
         agent = Agent(name="adder", model=model_at(host, server.url, monkeypatch), options=options)
@@ -104,7 +104,7 @@ def test_a_server_of_ones_own_is_not_told_to_load_an_address() -> None:
         assert not (at_home and {"imageUrl", "fileUrl"} & {*taken}), provider.name
 
 
-# Choosing one.
+# The choice of a preset.
 
 
 @pytest.mark.parametrize("provider", CHAT_PRESETS, ids=lambda each: each.name)
@@ -124,7 +124,7 @@ def test_an_unknown_host_gets_the_narrowest_request() -> None:
     assert mistral is not None
     for base_url in ("https://models.example.test/v1", "https://evil-api.mistral.ai.test", "http://127.0.0.1:9999/v1"):
         assert compat_at(openai, SOME, base_url) == NARROWEST
-        assert compat_at(mistral, SOME, base_url) == mistral.compat  # its name says enough
+        assert compat_at(mistral, SOME, base_url) == mistral.compat  # recognised by the provider's name
     assert compat_at(openai, SOME, "http://localhost:8000/v1") != NARROWEST  # vLLM's port
 
 

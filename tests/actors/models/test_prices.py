@@ -1,4 +1,4 @@
-"""Prices and windows of the catalogue: which models get them, and what becomes of tiers, dates and hours."""
+"""Prices and windows from the catalogue: which models get them, and how tiers, dates and hours are used."""
 
 from datetime import UTC, date, time
 from decimal import Decimal
@@ -62,7 +62,7 @@ MODELS: dict[str, ModelPrice | list[ConditionalPrice]] = {
 
 @pytest.fixture(autouse=True)
 def _catalogue(monkeypatch: pytest.MonkeyPatch) -> None:  # pyright: ignore[reportUnusedFunction]
-    """A catalogue of one provider, and no environment."""
+    """Use a catalogue with one provider, and an empty environment."""
     models = [
         ModelInfo(id=name, match=ClauseEquals(name), context_window=1000, prices=each) for name, each in MODELS.items()
     ]

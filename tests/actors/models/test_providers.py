@@ -1,4 +1,4 @@
-"""How models are found by name, where providers are, and whose key goes along."""
+"""Models by name: the provider, its address, and the key that is sent."""
 
 import pytest
 
@@ -13,7 +13,7 @@ from adjourn.protocol.messages import Cost, ModelDescriptor
 
 @pytest.fixture(autouse=True)
 def _registered(monkeypatch: pytest.MonkeyPatch) -> None:  # pyright: ignore[reportUnusedFunction]
-    """What a test registers is gone after it."""
+    """Remove the test's registrations afterwards."""
     monkeypatch.setattr(providers, "_providers", dict(providers._providers))
     monkeypatch.setattr(catalogue, "_models", dict(catalogue._models))
     for variable in ("OLLAMA_HOST", "ANTHROPIC_BASE_URL", "OPENAI_BASE_URL"):
