@@ -19,7 +19,7 @@ CHAT = """async (options) => {
 
 
 def open_chat(profile: Profile, **options: Any) -> Page:
-    """A tab whose `chat` talks to the demo agent."""
+    """Open a tab whose `chat` uses the demo agent."""
     profile.expect_fault("favicon.ico")
     page = profile.open("/healthz")  # any document of the server that has no scripts
     page.evaluate(CHAT, options)
@@ -87,9 +87,9 @@ def test_a_chat_that_was_without_network_for_long_has_all_that_was_said_meanwhil
     wait_until(page, "chat.streamingMessage?.content[0]?.text.endsWith('Bob')")
     profile.context.set_offline(True)
     stage.release("Bob")
-    page.clock.run_for("02:00")  # it gives up a connection that is silent for so long
+    page.clock.run_for("02:00")  # the client gives up a connection after two silent minutes
     wait_until(page, "heard.at(-1) === 'connectionLost'")
     profile.context.set_offline(False)
-    page.clock.run_for("00:30")  # it dials again within that
+    page.clock.run_for("00:30")  # the client reconnects within that time
     wait_until(page, "chat.status === 'completed'")
     assert last_words(page) == f"{TOLD} Bob {REST}"

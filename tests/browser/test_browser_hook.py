@@ -24,7 +24,7 @@ def page_file(name: str) -> tuple[str, str]:
 
 @pytest.fixture
 def open_hook(open_profile: Callable[..., Profile]) -> OpenHook:
-    """Opens a page with the hook. It seems to come from the server, so its requests are of the same origin."""
+    """Opens a page with the hook, under the server's address, so that its requests have the same origin."""
 
     def open_hook(server: Served) -> tuple[Page, Profile]:
         profile = open_profile(server)
@@ -32,7 +32,7 @@ def open_hook(open_profile: Callable[..., Profile]) -> OpenHook:
         profile.serve("/test/", page_file)
         page = profile.open("/test/hookpage.html")
         sees_status(page, "idle")
-        profile.context.unroute_all()  # from now on no request waits for this process
+        profile.context.unroute_all()  # the browser sends further requests without this process
         return page, profile
 
     return open_hook
@@ -79,7 +79,7 @@ def test_the_hook_shows_words_as_they_come_until_it_is_stopped(open_hook: OpenHo
 
 def test_the_hook_tells_a_wrong_decision_and_the_call_waits_on(open_hook: OpenHook, demo: Served) -> None:
     page, profile = open_hook(demo)
-    profile.expect_fault("status of 409")  # the browser's own words
+    profile.expect_fault("status of 409")  # the browser's own message
     say(page, "refund order 8")
     press(page, "Approve wrongly")
     expect(page.get_by_role("alert")).to_contain_text("decision")

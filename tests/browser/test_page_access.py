@@ -1,4 +1,4 @@
-"""Each view for everybody: axe finds no fault in light or dark, and nothing is wider than a small screen."""
+"""Accessibility of each view: axe finds no fault in light or dark, and nothing is wider than a small screen."""
 
 from collections.abc import Callable
 
@@ -12,7 +12,7 @@ pytestmark = pytest.mark.browser
 OpenProfile = Callable[..., Profile]
 
 AXE = ROOT / "tests/actors/web/js/react-19/node_modules/axe-core/axe.min.js"
-VIEWS = {  # where each is, and what shows that it has drawn a run
+VIEWS = {  # the path of each view, and the text that shows that it has drawn a run
     "agents": ("/#/chat", "Does what it is told."),
     "welcome": ("/#/chat/clerk", "Does what it is told."),
     "chat": ("/#/chat/clerk/{}", "Lend somebody money."),
@@ -25,7 +25,7 @@ VIEWS = {  # where each is, and what shows that it has drawn a run
 
 @pytest.fixture(scope="package")
 def run_id(stage: Served) -> str:
-    """A run whose calls wait."""
+    """Return the id of a run whose calls wait."""
     return stage.start_run("clerk", "pay 5 Ann, lend 6 Bob")
 
 

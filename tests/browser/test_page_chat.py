@@ -1,4 +1,4 @@
-"""Chatting on the page: words as they come, and what may come between."""
+"""Chatting on the page: streamed text, aborts, and lost connections."""
 
 from collections.abc import Callable
 
@@ -13,7 +13,7 @@ OpenProfile = Callable[..., Profile]
 
 
 def listener(open_profile: OpenProfile, server: Served, hero: str) -> Visitor:
-    """A visitor who hears the first half of a story."""
+    """Return a visitor who has received the first half of a story."""
     visitor = Visitor(open_profile(server), "/#/chat/teller")
     visitor.say(hero)
     visitor.sees(f"{TOLD} {hero}")
@@ -115,17 +115,17 @@ def test_the_page_goes_on_after_time_without_network(open_profile: OpenProfile, 
     visitor = listener(lambda _: profile, stage, "Quin")
     profile.context.set_offline(True)
     stage.release("Quin")
-    visitor.page.clock.run_for("02:00")  # it gives up a connection that is silent for so long
+    visitor.page.clock.run_for("02:00")  # the page gives up a connection after two silent minutes
     expect(visitor.page.get_by_text("Connection lost")).to_be_visible()
     profile.context.set_offline(False)
-    visitor.page.clock.run_for("00:30")  # it dials again within that
+    visitor.page.clock.run_for("00:30")  # the page reconnects within that time
     sees_whole(visitor, "Quin")
 
 
 def test_a_page_that_loads_slowly_works_as_any_other(open_profile: OpenProfile, stage: Served) -> None:
     profile = open_profile(stage)
     visitor = Visitor(profile, "/#/chat/clerk")
-    # Chromium slows HTTP so: modules, lists and Markdown. It does not slow WebSockets.
+    # Chromium can slow HTTP (modules, lists, Markdown), but not WebSockets.
     slow = {"offline": False, "latency": 300, "downloadThroughput": 40_000, "uploadThroughput": 20_000}
     profile.context.new_cdp_session(visitor.page).send("Network.emulateNetworkConditions", slow)
     visitor.page.reload()

@@ -1,4 +1,4 @@
-"""Decisions on the page, as a person makes them."""
+"""Decisions on the page."""
 
 from collections.abc import Callable
 
@@ -12,7 +12,7 @@ OpenProfile = Callable[..., Profile]
 
 
 def clerk(open_profile: OpenProfile, server: Served, words: str) -> Visitor:
-    """A visitor who has given the clerk an order."""
+    """Return a visitor who has sent the clerk an order."""
     visitor = Visitor(open_profile(server), "/#/chat/clerk")
     visitor.say(words)
     return visitor

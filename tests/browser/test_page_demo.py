@@ -1,4 +1,4 @@
-"""The demo on the page: what a visitor sees after the README's first command."""
+"""The demo on the page, after the README's first command."""
 
 import re
 from collections.abc import Callable

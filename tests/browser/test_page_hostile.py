@@ -1,4 +1,4 @@
-"""Words of models, tools and people that try to be more than words."""
+"""Hostile text of models, tools and users: markup, scripts, and characters that mislead."""
 
 from collections.abc import Callable
 
@@ -17,7 +17,7 @@ MADE_OF_WORDS = "main :is(script, iframe, object, embed, [onerror], [href^='java
 
 
 def stays_text(visitor: Visitor) -> None:
-    """Nothing of the words has become more than text, and nothing is wider than the screen."""
+    """Check that the words stayed plain text, and that nothing is wider than the screen."""
     expect(visitor.page.locator(MADE_OF_WORDS)).to_have_count(0)
     assert visitor.page.evaluate("window.owned") is None
     visitor.fits()

@@ -23,11 +23,11 @@ def test_the_inbox_decides_what_waits_in_any_run_live(open_profile: OpenProfile,
     visitor = Visitor(open_profile(server), "/#/inbox")
     items = visitor.page.get_by_role("main").get_by_role("listitem").filter(has_text="clerk")
     expect(items).to_have_count(2)
-    expect(items.first).to_contain_text("Ann")  # the oldest comes first, and is open
+    expect(items.first).to_contain_text("Ann")  # the oldest is first, and open
     server.start_run("clerk", "lend 7 Cid")
     expect(items).to_have_count(3)
     visitor.card("lend").press("Approve")
-    expect(visitor.page.get_by_text("lend: Approved by you")).to_be_attached()  # until the next news
+    expect(visitor.page.get_by_text("lend: Approved by you")).to_be_attached()  # stays until the next change
     visitor.card("lend").sees("Bob")  # the next one opens
     server.decline(bobs)
     expect(visitor.page.get_by_role("link", name="Inbox")).to_contain_text("1")
@@ -42,7 +42,9 @@ def test_the_inbox_says_whose_decision_it_was_though_the_answer_comes_after_the_
     late = LateAnswers(profile)
     visitor = Visitor(profile, "/#/inbox")
     visitor.card("lend").press("Approve")
-    expect(visitor.page.get_by_role("link", name="Inbox", exact=True)).to_be_visible()  # nothing waits any more
+    expect(
+        visitor.page.get_by_role("link", name="Inbox", exact=True)
+    ).to_be_visible()  # the count is gone: nothing waits
     late.deliver()
     expect(visitor.page.get_by_text("lend: Approved by you")).to_be_attached()
 

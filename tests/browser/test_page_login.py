@@ -1,4 +1,4 @@
-"""A server that demands a token, seen from the page."""
+"""The page of a server that requires a token."""
 
 from collections.abc import Callable, Iterator
 
@@ -17,14 +17,14 @@ TOKEN = "open sesame"
 
 @pytest.fixture(scope="module")
 def guarded(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    """A server that lets in who shows the token. It logs whom it refuses."""
+    """Serve with a required token. The server logs refused logins."""
     folder = tmp_path_factory.mktemp("guarded")
     with serving(folder, "serve", "stage:agents", "--token", TOKEN, expected="not authenticated") as server:
         yield server
 
 
 def open_guarded(profile: Profile, path: str, *tokens: str) -> Visitor:
-    """A tab whose visitor tries these tokens."""
+    """Open a tab whose visitor enters these tokens."""
     profile.expect_fault("status of 401|WebSocket connection to")
     visitor = Visitor(profile, path)
     for token in tokens:

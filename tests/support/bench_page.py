@@ -14,7 +14,7 @@ RESULTS = Path(__file__).parents[2] / "bench/results.json"
 
 
 def figures_part() -> str:
-    """Each figure that has a budget, the worst first, with the date, the machine and the versions."""
+    """Return a table of the figures with a budget, the worst first, with the date, the machine and the versions."""
     from bench.report import amount, worst_first
 
     report = _report()
@@ -29,7 +29,7 @@ def figures_part() -> str:
 
 
 def peers_part() -> str:
-    """How many times adjourn's time the other libraries take."""
+    """Return a table of the other libraries' times, in multiples of adjourn's time."""
     from bench.report import amount
 
     rows = [

@@ -12,7 +12,7 @@ __all__ = ["commands_part"]
 
 
 def commands_part() -> str:
-    """Each command, in the order of `--help`."""
+    """Return a section for each command, in the order of `--help`."""
     return "\n".join(_command(typer.main.get_command(app), "adjourn"))
 
 

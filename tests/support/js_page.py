@@ -15,7 +15,7 @@ METHOD = re.compile(r"/\*\*((?:(?!\*/)[\s\S])*)\*/\n  (?:async )?(?P<name>[a-z]\
 
 
 def chat_part() -> str:
-    """What a `Chat` takes, shows and does."""
+    """Return the tables of `Chat`: options, state and actions."""
     options = [*_properties("options.js", "ChatOptions")]
     return "\n".join(
         [
@@ -29,7 +29,7 @@ def chat_part() -> str:
 
 
 def runlist_part() -> str:
-    """What a `RunList` takes, shows and does."""
+    """Return the tables of `RunList`: options, state and actions."""
     return "\n".join(
         [
             *_table("option", _properties("runlist.js", "RunListOptions")),
@@ -45,7 +45,7 @@ def _table(heading: str, rows: Iterator[tuple[str, str]] | list[tuple[str, str]]
 
 
 def _properties(module: str, typedef: str) -> Iterator[tuple[str, str]]:
-    """The properties of a type: name and meaning."""
+    """Return the properties of a type: name and meaning."""
     for comment in COMMENT.findall(_source(module)):
         if re.search(rf"@typedef \{{object\}} {typedef}\b", comment):
             for tag in _flat(comment).split("@property ")[1:]:
@@ -55,7 +55,7 @@ def _properties(module: str, typedef: str) -> Iterator[tuple[str, str]]:
 
 
 def _methods(module: str) -> Iterator[tuple[str, str]]:
-    """The public methods of the module's class: how one is called, and the first sentence of what it does."""
+    """Return the public methods of the module's class: each one's signature and first sentence."""
     for method in METHOD.finditer(_source(module)):
         if method["name"] != "constructor":
             said = _flat(method[1]).split(" @")[0]
@@ -63,7 +63,7 @@ def _methods(module: str) -> Iterator[tuple[str, str]]:
 
 
 def _type_and_rest(tag: str) -> tuple[str, str]:
-    """A JSDoc tag's `{type}`, whose braces may nest, and what follows."""
+    """Split a JSDoc tag into its `{type}`, whose braces may nest, and the rest."""
     depth = 0
     for at, char in enumerate(tag):
         depth += {"{": 1, "}": -1}.get(char, 0)

@@ -1,4 +1,4 @@
-"""The pages that git tracks, and what tests look for in one: programs, links, headings, names. No tests here."""
+"""Finds the pages that git tracks, and their programs, links, headings and names. No tests here."""
 
 import ast
 import re
@@ -15,7 +15,7 @@ FENCE = re.compile(r"^```(?P<language>\w*)\n(?P<text>.*?)^```$", re.MULTILINE | 
 
 @dataclass(frozen=True)
 class Example:
-    """A ```python block of a Markdown file; `output` is the ```text block right after it, if there is one."""
+    """A ```python block of a Markdown file. `output`: the ```text block right after it, if any."""
 
     line: int
     program: str
@@ -23,17 +23,17 @@ class Example:
 
 
 def pages() -> list[Path]:
-    """All Markdown files."""
+    """Return all tracked Markdown files."""
     return [ROOT / path for path in tracked_files("*.md")]
 
 
 def blocks(markdown: str, language: str) -> list[str]:
-    """The blocks of a page in a language."""
+    """Return the blocks of a page in a language."""
     return [block["text"] for block in FENCE.finditer(markdown) if block["language"] == language]
 
 
 def examples(markdown: str) -> list[Example]:
-    """The programs of a page, in order."""
+    """Return the programs of a page, in order."""
     found: list[Example] = []
     for block, after in pairwise([*FENCE.finditer(markdown), None]):
         if block["language"] != "python":
@@ -46,20 +46,20 @@ def examples(markdown: str) -> list[Example]:
 
 
 def links(markdown: str) -> list[str]:
-    """Where the links and pictures of a page lead, those in code left out."""
+    """Return the targets of a page's links and pictures, without those in code."""
     text = re.sub(r"`[^`\n]*`", "", FENCE.sub("", markdown))
     found = re.findall(r"\]\(\s*([^)\s]+)|\b(?:src|href)=[\"']([^\"']+)|^\[[^]]+\]:\s*(\S+)", text, re.MULTILINE)
     return [link for each in found for link in each if link]
 
 
 def anchors(markdown: str) -> set[str]:
-    """The names by which links reach the headings of a page, as GitHub makes them."""
+    """Return the anchors of a page's headings, as GitHub makes them."""
     headings = re.findall(r"^#+ (.+)$", FENCE.sub("", markdown), re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
 def taken_names(markdown: str) -> set[tuple[str, str]]:
-    """(module, name) of all that programs and prose take from the library: imports, and `adjourn.module.Name`."""
+    """Return (module, name) of all library names in programs and prose: imports, and `adjourn.module.Name`."""
     imports = [node for found in examples(markdown) for node in ast.walk(ast.parse(found.program))]
     taken = {
         (node.module, alias.name)
@@ -72,11 +72,11 @@ def taken_names(markdown: str) -> set[tuple[str, str]]:
 
 
 def named_paths(markdown: str) -> list[str]:
-    """The paths of this repository that a page names, from its root."""
+    """Return the repository's paths that a page names, from the root."""
     folders = r"actors|bench|protocol|stores|tests|\.ci|\.github|\.src"
     return re.findall(rf"`((?:{folders})/[\w./-]*)`", FENCE.sub("", markdown))
 
 
 def named_tests(markdown: str) -> list[str]:
-    """The tests that a page names."""
+    """Return the tests that a page names."""
     return re.findall(r"`(test_\w+)`", markdown)

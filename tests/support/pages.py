@@ -1,10 +1,10 @@
-"""Writes what is generated in the pages: wire, names, commands, the benchmark's tables; and the OpenRPC file.
+"""Writes the generated parts of the pages (wire, names, commands, the benchmark's tables) and the OpenRPC file.
 
-Run it after a change of a public name, option, struct, method, event or error; a test compares:
+Run it after a change of a public name, option, struct, method, event or error. A test checks that it was run:
 
     .venv/bin/python tests/support/pages.py
 
-In a page, a generated part stands between `<!-- made: NAME -->` and `<!-- end: NAME -->`.
+In a page, a generated part is between `<!-- made: NAME -->` and `<!-- end: NAME -->`.
 """
 
 import json
@@ -64,13 +64,13 @@ PARTS: dict[str, Callable[[], str]] = {
 
 
 def openrpc() -> str:
-    """The OpenRPC document of this version, as `protocol/openrpc.json` has it."""
+    """Return this version's OpenRPC document, in the form of `protocol/openrpc.json`."""
     document = json.loads(codec.to_json(openrpc_document(version("adjourn"))))
     return json.dumps(document, indent=1, ensure_ascii=False) + "\n"
 
 
 def remade(text: str) -> str:
-    """The page with its generated parts as they are now."""
+    """Return the page with its generated parts made anew."""
 
     def part(found: re.Match[str]) -> str:
         return f"<!-- made: {found['name']} -->\n\n{PARTS[found['name']]().strip()}\n\n<!-- end: {found['name']} -->"
@@ -79,7 +79,7 @@ def remade(text: str) -> str:
 
 
 def generated() -> dict[Path, str]:
-    """What each page with a generated part, and the OpenRPC file, should hold."""
+    """Return the up-to-date content of the OpenRPC file and of each page with a generated part."""
     found = {page: remade(page.read_text(encoding="utf-8")) for page in map(ROOT.joinpath, PAGES)}
     return {**found, ROOT / "protocol/openrpc.json": openrpc()}
 

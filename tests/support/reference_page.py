@@ -14,12 +14,12 @@ from sources import SECTION, Definition, Function, comments_of, definition_of, f
 
 __all__ = ["reference"]
 
-# Programs get these from a function or a method, and don't make them.
+# Programs get these from a function or a method, and never construct them.
 GIVEN = {"ActorRef", "ActorSystem", "Client", "HTTPModel", "Mail", "Run", "SqliteStore", "Supervisor"}
 
 
 def reference(packages: dict[str, str]) -> str:
-    """Every public name of these packages, each where it is first met; `packages` says what each is about."""
+    """Return the entries of all public names, each under its first package. `packages`: headings by package."""
     seen: set[str] = set()
     lines: list[str] = []
     for package, about in packages.items():
@@ -52,7 +52,7 @@ def _constant(value: object) -> str:
 
 
 def _options(value: type) -> Iterator[str]:
-    """The fields of a class, or the parameters of its `__init__` or of a function, a row each."""
+    """Return a row for each field of a class, or parameter of its `__init__` or of a function."""
     node, comments = definition_of(value), comments_of(value)
     if isinstance(node, ast.ClassDef):
         pairs = [(ast.unparse(field.target), field.annotation, field.value) for field in fields_of(node)]
@@ -68,7 +68,7 @@ def _options(value: type) -> Iterator[str]:
 
 
 def _kind(annotation: ast.expr | None, default: ast.expr | None) -> str:
-    """The type, and the default as a reader would write it."""
+    """Return the type, and the default as a reader would write it."""
     kind = "" if annotation is None else ast.unparse(annotation)
     match default:
         case None:
@@ -93,13 +93,13 @@ def _methods(value: type) -> Iterator[str]:
 
 
 def _carried(node: Definition) -> list[ast.Assign]:
-    """The methods that a class takes over from another one, as `wait = blocking(Run.wait)`."""
+    """Return the methods that a class takes from another one, as in `wait = blocking(Run.wait)`."""
     body = node.body if isinstance(node, ast.ClassDef) else []
     return [item for item in body if isinstance(item, ast.Assign) and isinstance(item.value, ast.Call)]
 
 
 def _call(item: Function) -> str:
-    """How a program uses a method."""
+    """Return how a program calls a method."""
     decorators = {ast.unparse(each).split("(")[0] for each in item.decorator_list}
     if decorators & {"property", "cached_property"}:
         return item.name
@@ -127,7 +127,7 @@ def _arguments(item: Function) -> Iterator[str]:
 
 
 def _prose(doc: str | None) -> list[str]:
-    """The docstring as Markdown, without the entries that the table has."""
+    """Return the docstring as Markdown, without the entries that are in the table."""
     text = inspect.cleandoc(doc or "")
     text = re.sub(SECTION + r"(?:(?: {4}.*)?\n?)*", "", text, flags=re.MULTILINE)
     text = re.sub(r"^Raises:\n((?: {4}.*\n?)+)", _raises, text, flags=re.MULTILINE)

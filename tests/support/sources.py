@@ -1,7 +1,7 @@
-"""The library's source, as pages and types are made from it: definitions, and what is said of each field and option.
+"""Reads the library's source, for generated pages and types: definitions, and the description of each field and option.
 
-What is said of one stands in a comment behind it, in comment lines above it, in a docstring below it, or in the
-docstring of its class or function under `Args:`, `Attributes:`, `Options:` or `Fields:`. No tests here.
+A description is a comment at the end of the line, comment lines above it, a docstring below it, or an entry in the
+docstring of the class or function, under `Args:`, `Attributes:`, `Options:` or `Fields:`. No tests here.
 """
 
 import ast
@@ -25,20 +25,20 @@ NOT_FOR_PEOPLE = re.compile(r"#\s*(?:noqa|pyright|type:).*")
 
 
 def definition_of(value: object) -> Definition:
-    """The definition of a class or function that stands at the top of its module."""
+    """Return the AST of a class or function at the top level of its module."""
     [node] = ast.parse(_source_of(value)).body
     assert isinstance(node, Definition)
     return node
 
 
 def fields_of(node: ast.ClassDef) -> list[ast.AnnAssign]:
-    """The public fields that a class declares, in order."""
+    """Return the public fields that a class declares, in order."""
     found = [item for item in node.body if isinstance(item, ast.AnnAssign)]
     return [item for item in found if isinstance(item.target, ast.Name) and item.target.id[0] != "_"]
 
 
 def parameters_of(node: Function) -> list[tuple[ast.arg, ast.expr | None]]:
-    """The parameters of a function but `self`, each with its default, if it has one."""
+    """Return the parameters of a function without `self`, each with its default, if any."""
     given = node.args
     positional = [*given.posonlyargs, *given.args]
     defaults = [None] * (len(positional) - len(given.defaults)) + list(given.defaults)
@@ -47,7 +47,7 @@ def parameters_of(node: Function) -> list[tuple[ast.arg, ast.expr | None]]:
 
 
 def comments_of(value: object) -> dict[str, str]:
-    """What is said of each field of a class, or of each parameter of its `__init__` or of a function."""
+    """Return the description of each field of a class, or of each parameter of its `__init__` or of a function."""
     node, lines = definition_of(value), _comments(_source_of(value))
     found = dict(_entries(inspect.cleandoc(ast.get_docstring(node) or "")))
     functions = [node] if not isinstance(node, ast.ClassDef) else [each for each in node.body if is_init(each)]
@@ -64,7 +64,7 @@ def comments_of(value: object) -> dict[str, str]:
 
 
 def is_init(node: ast.stmt) -> bool:
-    """Whether it is a class's `__init__`."""
+    """Check whether the object is a class's `__init__`."""
     return isinstance(node, ast.FunctionDef) and node.name == "__init__"
 
 
@@ -77,7 +77,8 @@ def _docstring_below(node: ast.ClassDef, field: ast.AnnAssign) -> str:
 
 
 def _comments(source: str) -> dict[int, str]:
-    """By line: the comment behind code. By the negative number of a line: the comment in the lines above it."""
+    """Return comments by line number: a comment after code by its line, and the comment lines above a line by its
+    negative number."""
     lines = source.splitlines()
     found: dict[int, str] = {}
     above: list[str] = []
@@ -96,7 +97,7 @@ def _comments(source: str) -> dict[int, str]:
 
 
 def _entries(doc: str) -> Iterator[tuple[str, str]]:
-    """The entries of a docstring's section of arguments or fields."""
+    """Return the entries of a docstring's section of arguments or fields."""
     for section in re.split(SECTION, doc, maxsplit=1, flags=re.MULTILINE)[1:]:
         indented = "".join(re.findall(r"\A(?:(?: {4}.*)?\n?)*", section)[:1])
         for name, said in re.findall(r"^ {4}(\w+): ((?:.|\n {5,})*)", indented, re.MULTILINE):
@@ -104,7 +105,7 @@ def _entries(doc: str) -> Iterator[tuple[str, str]]:
 
 
 def _source_of(value: object) -> str:
-    """As `inspect.getsource`, without decorators; each module is parsed once."""
+    """Return the source like `inspect.getsource`, without decorators. Parses each module once."""
     plain = inspect.unwrap(value) if inspect.isfunction(value) else value
     file = sys.modules[plain.__module__].__file__
     assert file is not None
@@ -115,7 +116,7 @@ def _source_of(value: object) -> str:
 
 @cache
 def _module(file: str) -> tuple[list[str], dict[str, tuple[int, int]]]:
-    """The lines of a module, and the first and last line of each definition at its top."""
+    """Return the lines of a module, and the first and last line of each top-level definition."""
     text = Path(file).read_text(encoding="utf-8")
     nodes = [node for node in ast.parse(text).body if isinstance(node, Definition)]
     return text.splitlines(keepends=True), {node.name: (node.lineno, node.end_lineno or 0) for node in nodes}

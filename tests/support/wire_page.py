@@ -22,7 +22,7 @@ WIDTH = 118
 
 
 def methods_part() -> str:
-    """Each method: what it takes, an exchange, and the errors of its own."""
+    """Return a section for each method: params, an example exchange, and its own errors."""
     everywhere = set.intersection(*(set(openrpc.refusals(name)) for name in methods.METHODS))
     common = ", ".join(f"`{error.type}`" for error in sorted(everywhere, key=lambda error: error.code))
     lines = [f"Any method may be refused with `invalidParams`, {common} or `internal`.", ""]
@@ -40,7 +40,7 @@ def methods_part() -> str:
 
 
 def events_part() -> str:
-    """Each notification, each event, and each delta of a model's stream."""
+    """Return a section for each notification, event, and delta of a model's stream."""
     lines: list[str] = []
     for name, kind in methods.NOTIFICATIONS.items():
         notice = examples.NOTIFICATIONS[name]
@@ -54,7 +54,7 @@ def events_part() -> str:
 
 
 def structs_part() -> str:
-    """All other structs that travel, by name."""
+    """Return a section for each other struct on the wire, by name."""
     shown = {type(each) for each in (*examples.EVENTS, *examples.DELTAS)}
     shown |= {method.params for method in methods.METHODS.values()} | {messages.Wire, methods.Params, *UNSEEN}
     lines: list[str] = []
@@ -66,7 +66,7 @@ def structs_part() -> str:
 
 
 def errors_part() -> str:
-    """Each error: its code, its type, and an example of what it carries."""
+    """Return a row for each error: code, type, and an example of its data."""
     by_kind = {type(error): error for error in examples.ERRORS}
     lines = [
         "| code | `type` | what it means | an example of `message`, and of what else `data` has |",
@@ -126,7 +126,7 @@ def _json(value: Any) -> list[str]:
 
 
 def _laid_out(value: Any, indent: int) -> str:
-    """The value on one line, or its members on a line each where that would be too long."""
+    """Return the value as JSON on one line, or, if that is too long, with a line for each member."""
     line = json.dumps(value, ensure_ascii=False)
     if len(line) + indent <= WIDTH or not isinstance(value, dict | list) or not value:
         return line

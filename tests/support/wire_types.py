@@ -1,6 +1,6 @@
-"""TypeScript's view of the wire: `actors/web/js/protocol.d.ts`, made from the structs, with their comments.
+"""Writes `actors/web/js/protocol.d.ts`: the wire's TypeScript types, made from the structs, with their comments.
 
-Run it after a change of the wire; a test compares:
+Run it after a change of the wire. A test checks that it was run:
 
     .venv/bin/python tests/support/wire_types.py
 """
@@ -36,13 +36,13 @@ UNSEEN = (
     events.Failed,
     events.UsageSoFar,
     limits.Limits,
-)  # clients don't meet them
+)  # not on the wire of clients
 PLAIN = {str: "string", int: "number", float: "number", bool: "boolean", type(None): "null", Any: "any"}
 HEAD = "/** What travels between a client and an adjourn server. Made from the structs by `wire_types.py`. */"
 
 
 def typescript() -> str:
-    """The whole file."""
+    """Return the whole file."""
     return "\n".join([f"{HEAD}\n", *_unions(), *_structs(), _errors(), _methods()])
 
 
@@ -74,7 +74,8 @@ def _struct(kind: type[messages.Wire]) -> str:
 
 
 def mark(kind: type, field: FieldInfo) -> str:
-    """`?` for a field that may be absent: one at its default is left out, unless it is always written."""
+    """Return `?` for a field that may be absent. A field with its default value is left out, unless it is always
+    written."""
     is_shown = field.default_factory is not msgspec.NODEFAULT and not isinstance(field.default_factory, type)
     is_sent = issubclass(kind, methods.Params)
     return "" if field.required or (is_shown and not is_sent) else "?"
@@ -111,7 +112,7 @@ def _generic(hint: Any, field: FieldInfo | None) -> str:
 
 
 def _named_within(kinds: list[Any]) -> Iterator[str]:
-    """The types of a union's members: a union with a name that lies in it goes by its name."""
+    """Return the types of a union's members. A named union inside it is given by its name."""
     for name, union in UNIONS.items():
         if set(get_args(union)) <= set(kinds):
             kinds = [kind for kind in kinds if kind not in get_args(union)]
@@ -138,7 +139,7 @@ def _methods() -> str:
 
 
 def paragraph(doc: str | None) -> str:
-    """A docstring on one line, without its section of fields."""
+    """Return a docstring on one line, without its section of fields."""
     text = re.split(SECTION, inspect.cleandoc(doc or ""), maxsplit=1, flags=re.MULTILINE)[0]
     return re.sub(r"\s+", " ", text).strip()
 
