@@ -40,51 +40,51 @@ ring = client_tool("ring", "Ring a bell, at the client.", {"type": "object", "ad
 
 
 def scripted(*responses: Response, name: str = "shop", delay_s: float = 0.0) -> Agent:
-    """An agent whose model says these things, for one run."""
+    """Make an agent whose model gives these answers, for one run."""
     return Agent(name=name, model=ScriptedModel(responses, delay_s=delay_s), tools=(refund, ring))
 
 
 @dataclass(frozen=True)
 class WebGateway:
-    """The gateway at `/ws` of a web server, with what tests ask of a `Gateway`."""
+    """The gateway at `/ws` of a web server, with the attributes of `Gateway` that tests use."""
 
     addresses: tuple[tuple[str, int], ...]
 
     @property
     def url(self) -> str:
-        """Where to connect to."""
+        """The address to connect to."""
         host, port = self.addresses[0]
         return f"ws://{host}:{port}/ws"
 
 
 async def serve_at_web(system: ActorSystem, *, task_status: trio.TaskStatus[WebGateway], **options: Any) -> None:
-    """As `serve_gateway`, through an ASGI server."""
+    """Serve like `serve_gateway`, through an ASGI server."""
     async with trio.open_nursery() as nursery:
         server = await nursery.start(partial(serve_web, system, **options))
         task_status.started(WebGateway(server.addresses))
 
 
 class Door:
-    """Through which door the tests of a module come in; `serve_gateway`, if they don't say."""
+    """The function that serves the gateway in a module's tests. Default: `serve_gateway`."""
 
     serve: Callable[..., Any] = staticmethod(serve_gateway)
 
 
 @asynccontextmanager
 async def serving(*agents: Agent, **options: Any) -> AsyncGenerator[tuple[ActorSystem, Gateway]]:
-    """A system and its gateway, on a free port, for as long as the block."""
+    """Open a system and its gateway, on a free port, until the block ends."""
     async with open_actor_system(agents, drain_s=0) as system, trio.open_nursery() as nursery:
         yield system, await nursery.start(partial(Door.serve, system, **{"port": 0, **options}))
         nursery.cancel_scope.cancel()
 
 
 class Client:
-    """A client that keeps the notifications until they are asked for, each as plain data."""
+    """A client that keeps notifications, as plain data, until a test takes them."""
 
     def __init__(self, ws: WebSocketConnection) -> None:
         self.ws = ws
         self.form = rpc.FORMATS[ws.subprotocol] if ws.subprotocol else rpc.JSON
-        self.frames: list[Any] = []  # all that came, decoded, in order
+        self.frames: list[Any] = []  # all received frames, decoded, in order
         self._notes: deque[Any] = deque()
         self._replies: dict[Any, Any] = {}
         self._calls = 0
@@ -101,7 +101,7 @@ class Client:
         return self._calls
 
     async def reply(self, wanted: int | str | None) -> Any:
-        """The result of a request. Raises the error that came instead."""
+        """Wait for the result of a request. Raises the error if the server sent one."""
         while wanted not in self._replies:
             await self.take()
         message = self._replies.pop(wanted)
@@ -110,11 +110,11 @@ class Client:
         return message["result"]
 
     async def call(self, method: str, **params: Any) -> Any:
-        """A request and its result."""
+        """Send a request. Return its result."""
         return await self.reply(await self.ask(method, **params))
 
     async def refused(self, method: str, **params: Any) -> AdjournError:
-        """The error that a request gets."""
+        """Send a request. Return the error that it gets."""
         try:
             result = await self.call(method, **params)
         except AdjournError as error:
@@ -122,27 +122,27 @@ class Client:
         raise AssertionError(f"{method} gave {result}")
 
     async def note(self) -> Any:
-        """The next notification."""
+        """Return the next notification."""
         while not self._notes:
             await self.take()
         return self._notes.popleft()
 
     async def until(self, wanted: Callable[[Any], bool]) -> list[Any]:
-        """The notifications up to the first one like that."""
+        """Return the notifications up to the first one that fits."""
         notes = [await self.note()]
         while not wanted(notes[-1]):
             notes.append(await self.note())
         return notes
 
     async def events(self, last: str) -> list[tuple[int, str]]:
-        """(seq, type) of the events up to the first one of that type."""
+        """Return (seq, type) of the events up to the first one of that type."""
         notes = await self.until(lambda note: is_event(note, last))
         return [
             (note["params"]["seq"], note["params"]["event"]["type"]) for note in notes if note["method"] == "run.event"
         ]
 
     async def closed(self) -> tuple[int, str | None]:
-        """Read on to the end: code and reason of the server's close."""
+        """Read until the server closes. Return its close code and reason."""
         with pytest.raises(ConnectionClosed) as closed:
             await self._read_on()
         reason = closed.value.reason
@@ -155,11 +155,11 @@ class Client:
 
     @property
     def waiting(self) -> list[Any]:
-        """The notifications that came and were not asked for."""
+        """Return the notifications received and not yet taken."""
         return list(self._notes)
 
     async def take(self) -> None:
-        """Read one frame, and sort what is in it."""
+        """Read one frame, and sort its messages into replies and notifications."""
         data = await self.ws.get_message()
         assert isinstance(data, bytes) is self.form.binary
         value = self.form.decode(data, Any)
@@ -172,7 +172,7 @@ class Client:
 
 
 def is_event(note: Any, kind: str) -> bool:
-    """Whether a notification is an event of that type."""
+    """Check whether a notification is an event of that type."""
     return note["method"] == "run.event" and note["params"]["event"]["type"] == kind
 
 
@@ -180,7 +180,7 @@ def is_event(note: Any, kind: str) -> bool:
 async def connected(
     url: str, *, offer: Iterable[str] = (), headers: Sequence[tuple[bytes, bytes]] = ()
 ) -> AsyncGenerator[Client]:
-    """A client. Its socket is closed with it, also where the server went first; trio-websocket would not."""
+    """Connect a client. Closes its socket too, even if the server closed first: trio-websocket would not."""
     parts = urlsplit(url)
     assert parts.hostname is not None
     assert parts.port is not None
@@ -205,17 +205,17 @@ class RawClient:
 
     def __init__(self, stream: trio.SocketStream, path: str = "/") -> None:
         self.stream, self.path = stream, path
-        self.head = b""  # of the answer to the handshake
+        self.head = b""  # the head of the answer to the handshake
         self._read = bytearray()
 
     async def request(self, path: str | None = None, **headers: str) -> int:
-        """Ask for a WebSocket, with these headers changed; gives the HTTP status. `head` has the rest."""
+        """Request a WebSocket, with these headers changed. Return the HTTP status; `head` has the rest."""
         await self.stream.send_all(self.handshake(path, **headers))
         self.head = await self._until(b"\r\n\r\n")
         return int(self.head.split()[1])
 
     def handshake(self, path: str | None = None, **headers: str) -> bytes:
-        """The head of a request for a WebSocket, with these headers changed."""
+        """Build the head of a request for a WebSocket, with these headers changed."""
         standard = {
             "Host": "localhost",
             "Connection": "Upgrade",
@@ -227,13 +227,13 @@ class RawClient:
         return "\r\n".join([f"GET {path or self.path} HTTP/1.1", *lines, "\r\n"]).encode()
 
     async def send(self, opcode: int, payload: bytes) -> None:
-        """One frame, masked with nothing."""
+        """Send one frame, with a mask of zeros."""
         size = len(payload)
         length = bytes((0x80 | size,)) if size < 126 else b"\xfe" + size.to_bytes(2)
         await self.stream.send_all(bytes((0x80 | opcode,)) + length + bytes(4) + payload)
 
     async def frame(self) -> tuple[int, bytes]:
-        """The next frame: opcode and payload."""
+        """Read the next frame. Return opcode and payload."""
         head = await self._exactly(2)
         size = head[1]
         if size > 125:
@@ -241,14 +241,14 @@ class RawClient:
         return head[0] & 0xF, await self._exactly(size)
 
     async def close_code(self) -> int:
-        """The code of the server's close frame, whatever comes before it."""
+        """Read up to the server's close frame. Return its code."""
         while True:
             opcode, payload = await self.frame()
             if opcode == CLOSE:
                 return int.from_bytes(payload[:2])
 
     async def at_end(self) -> bytes:
-        """All that still comes, until the server ends it."""
+        """Read until the server closes. Return the bytes."""
         while data := await self.stream.receive_some():
             self._read += data
         return bytes(self._read)
@@ -274,7 +274,7 @@ class RawClient:
 
 @asynccontextmanager
 async def raw(gateway: Gateway, *, receive_bytes: int | None = None) -> AsyncGenerator[RawClient]:
-    """A bare connection; `receive_bytes` bounds what the kernel takes in while nobody reads."""
+    """Open a bare connection. `receive_bytes`: the kernel's receive buffer."""
     host, port = gateway.addresses[0]
     with trio.socket.socket(trio.socket.AF_INET) as socket:
         if receive_bytes is not None:

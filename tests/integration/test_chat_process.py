@@ -1,4 +1,4 @@
-"""The chat on a real terminal: what is edited, pasted and typed ahead; and commands as scripts use them."""
+"""The chat on a real terminal: editing, pasting and typing ahead; and commands as scripts use them."""
 
 import json
 import termios
@@ -16,7 +16,7 @@ LEFT, PASTE, PASTE_END = "\x1b[D", "\x1b[200~", "\x1b[201~"
 
 
 async def said(url: str) -> list[str]:
-    """What the user said in the newest run."""
+    """Return the user's messages in the newest run."""
     async with open_client(url) as client:
         [run] = (await client.list(limit=1)).runs
         messages = (await client.get(run.run_id)).snapshot.messages
@@ -37,7 +37,7 @@ async def test_a_message_is_edited_pasted_whole_and_typed_ahead(tmp_path: Path) 
         assert (await said(server.url))[-1] == text
         keys.type("count to 40\r")
         await screen.until("1 2 3 ")
-        keys.type("/quit")  # no echo in the middle of the answer
+        keys.type("/quit")  # not echoed inside the answer
         await screen.until(r"39 40\n.*you> +/quit")
         keys.type("\r")
         with trio.fail_after(PATIENCE_S):

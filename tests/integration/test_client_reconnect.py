@@ -1,5 +1,5 @@
-"""The client over real sockets that break: the gateway goes away and comes back on the same port, the whole system
-dies and is opened again, or the line is cut after so many bytes. No event comes twice, none is missing.
+"""The client over real sockets that break: the gateway stops and restarts on the same port, the whole system dies and
+is opened again, or the connection breaks after some bytes. No event comes twice, none is missing.
 """
 
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
@@ -28,12 +28,12 @@ ROOMY = Bounds(max_decision_bytes=3_000_000)
 
 
 class Server:
-    """A gateway that can be taken away and put back at the same address."""
+    """A gateway that can be stopped and started again at the same address."""
 
     def __init__(self, nursery: trio.Nursery) -> None:
         self._nursery = nursery
         self._scope: trio.CancelScope
-        self._moved = trio.Event()  # it came, or went
+        self._moved = trio.Event()  # the gateway started or stopped
         self._port = 0
 
     @property
@@ -41,11 +41,11 @@ class Server:
         return f"ws://127.0.0.1:{self._port}"
 
     async def serve(self, system: ActorSystem) -> None:
-        """Serve a system that lives on without it."""
+        """Serve a system that outlives the gateway."""
         await self._open(nullcontext(system))
 
     async def live(self, store: str, ledger: Path) -> None:
-        """Serve a whole system of its own, which dies with it."""
+        """Serve a new system, which dies with the gateway."""
         await self._open(open_actor_system([make_support(ledger, delay_s=0)], store=store))
 
     async def stop(self) -> None:
@@ -81,8 +81,8 @@ async def served(ledger: Path | None = None) -> AsyncGenerator[tuple[ActorSystem
 
 @asynccontextmanager
 async def frail_line(to: str, budgets: Iterator[int | None]) -> AsyncGenerator[tuple[str, list[int]]]:
-    """A way to a server whose connections are cut, each after so many bytes from the server (None: never): its URL,
-    and how much each connection brought."""
+    """Open a proxy that cuts each connection after a number of bytes from the server (None: never). Yields its URL
+    and the bytes that each connection carried."""
     port = int(to.rpartition(":")[2])
     brought: list[int] = []
 
@@ -192,7 +192,7 @@ async def test_what_was_missed_and_is_gone_comes_as_a_snapshot() -> None:
             seen = await take(events, 5)
             await server.stop()
             await system.run("r").wait()
-            await system.resume("r", {"approved": False, "reason": "x" * 2_000_000})  # more than a log keeps
+            await system.resume("r", {"approved": False, "reason": "x" * 2_000_000})  # more than an event log keeps
             await system.run("r").wait_ended()
             await server.serve(system)
             seen += [item async for item in events]

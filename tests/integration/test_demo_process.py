@@ -1,4 +1,4 @@
-"""The `adjourn` command as a person runs it: real processes, file, socket and terminal; and killed while it works."""
+"""The `adjourn` command as a person runs it: real processes, file, socket and terminal; also killed during work."""
 
 import re
 import signal
@@ -59,11 +59,11 @@ async def test_a_refund_parked_when_the_process_is_killed_is_decided_later_and_e
 async def test_a_decision_is_taken_once_however_often_it_is_sent(tmp_path: Path) -> None:
     async with serving(tmp_path) as server:
         run_id = await start_and_park(server.url, "refund order 7")
-        left = await adjourn("runs", "resume", run_id, "--url", server.url)  # its input is at its end
+        left = await adjourn("runs", "resume", run_id, "--url", server.url)  # standard input is at its end
         assert left.returncode == WAITING
         assert left.stderr.decode() == "adjourn: no decision was given; the run goes on waiting\n"
         await server.adjourn("runs", "resume", run_id, '{"approved": true}')
-        again = await server.adjourn("runs", "resume", run_id, '{"approved": true}')  # as if its reply had got lost
+        again = await server.adjourn("runs", "resume", run_id, '{"approved": true}')  # as after a lost reply
         assert again.startswith("decided: call_")
         other = await adjourn("runs", "resume", run_id, '{"approved": false}', "--url", server.url)
         assert (other.returncode, other.stderr.decode()) == (1, "adjourn: the call was decided already\n")
@@ -126,7 +126,7 @@ async def test_a_second_signal_exits_at_once(tmp_path: Path) -> None:
             await client.start("support", "count to 9999")
             server.process.send_signal(signal.SIGINT)
             with trio.fail_after(PATIENCE_S):
-                await gone.wait()  # it waits for the run to come to rest now
+                await gone.wait()  # the command now waits until the run rests
         server.process.send_signal(signal.SIGTERM)
         with trio.fail_after(2):
             assert await server.process.wait() == 128 + signal.SIGTERM

@@ -1,7 +1,7 @@
 """Whole stores, written by earlier versions in processes that were killed: they open, and their runs go on.
 
-Each file of `tests/vectors/stores/` is tested by what stands in the JSON beside it; see `frozen_runs.py` for its format
-and `freeze_store.py` for how one is added.
+The JSON beside each file of `tests/vectors/stores/` has the expected runs. `frozen_runs.py` describes its format, and
+`freeze_store.py` adds a file.
 """
 
 import hashlib
@@ -27,12 +27,12 @@ each_run = pytest.mark.parametrize(("name", "run_id"), RUNS, ids=[" ".join(run) 
 
 
 def copied(name: str, folder: Path) -> Path:
-    """A copy of a frozen store, to be opened."""
+    """Copy a frozen store, to open the copy."""
     return Path(shutil.copy(STORES / f"{name}.sqlite3", folder))
 
 
 def differences(found: Any, wanted: Any, where: str = "") -> list[str]:
-    """Where `found` lacks something of `wanted`, or has it otherwise. It may have fields that `wanted` doesn't know."""
+    """Return where `found` differs from `wanted`. Additional fields in `found` are no difference."""
     if isinstance(wanted, dict) and isinstance(found, dict):
         missing = [f"{where}/{key} is missing" for key in wanted if key not in found]
         shared = [key for key in wanted if key in found]
@@ -44,7 +44,7 @@ def differences(found: Any, wanted: Any, where: str = "") -> list[str]:
 
 
 def versions(path: Path) -> tuple[int, set[int]]:
-    """The layout of a store, and the schema versions of its records."""
+    """Return a store's layout and the schema versions of its records."""
     with closing(sqlite3.connect(path)) as connection:
         [layout] = connection.execute("PRAGMA user_version").fetchone()
         heads = connection.execute("SELECT json_extract(data, '$.schemaVersion') FROM heads").fetchall()
@@ -92,7 +92,7 @@ async def test_its_runs_can_be_read_without_their_agents(name: str, tmp_path: Pa
     assert list(found) == list(told["runs"])
     for run_id, run in told["runs"].items():
         if run["seen"]["head"].get("abort") and run["seen"]["snapshot"]["status"] not in FINAL:
-            continue  # an abort is finished without them, at any moment
+            continue  # a requested abort finishes without the agent's code, at any moment
         assert differences(found[run_id], run["seen"]["snapshot"], run_id) == []
 
 

@@ -1,4 +1,4 @@
-"""What goes out is weighed: for clients that don't read, of transcripts of any length, of messages too big for one."""
+"""Bounds in bytes on outgoing data: clients that don't read, transcripts of any length, too big messages."""
 
 from collections import Counter
 from functools import partial
@@ -26,16 +26,16 @@ from adjourn.stores.memory import MemoryStore
 
 WIRES = (rpc.JSON.subprotocol, rpc.MSGPACK.subprotocol)
 LONG: tuple[Message, ...] = tuple(user("x" * 97_000) for _ in range(40))  # 3.9 MB
-OVERHEAD = 5_000  # of a message beside what it lists
+OVERHEAD = 5_000  # bytes of a message without its list
 
 
 async def run_of(system: ActorSystem, given: Any, run_id: str = "r", agent: str = "shop") -> None:
-    """Begin a run and wait until it is over."""
+    """Start a run and wait for its end."""
     await (await system.start(agent, given, run_id=run_id)).wait_ended()
 
 
 async def snapshot_parts(client: Client) -> list[RunSnapshot]:
-    """The next snapshot's parts, which nothing else comes between."""
+    """Return the next snapshot's parts, which are successive."""
     parts: list[RunSnapshot] = []
     while not parts or parts[-1].next is not None:
         note = await client.note()
@@ -45,7 +45,7 @@ async def snapshot_parts(client: Client) -> list[RunSnapshot]:
     return parts
 
 
-# What waits.
+# Waiting messages.
 
 
 async def test_a_batch_of_long_replies_is_bounded_and_the_members_beyond_are_told_to_ask_one_by_one() -> None:
@@ -74,7 +74,7 @@ async def test_for_a_client_that_reads_nothing_no_more_replies_are_made_than_it_
 
     def weigh(self: requests.Requests, request_id: Any, result: Any) -> bytes | None:
         reply = make(self, request_id, result)
-        made["replies"] += len(reply or b"") > 1_000  # not the other client's
+        made["replies"] += len(reply or b"") > 1_000  # counts only this client's replies
         made["bytes"] += len(reply or b"")
         return reply
 
@@ -287,7 +287,7 @@ async def dig(depth: int) -> str:
 
 
 async def test_a_snapshot_in_parts_stands_for_an_event_that_is_too_big() -> None:
-    """`turn_end` has all results of its turn; each of them alone is small enough."""
+    """`turn_end` has all results of its turn, each of which is small enough alone."""
     asked = calls(*[("dig", {"depth": 30_000}) for _ in range(6)])
     agent = Agent(name="shop", model=ScriptedModel([asked, says("done")]), tools=(dig,))
     async with serving(agent) as (system, gateway), open_client(gateway.url, max_message_bytes=70_000) as client:
@@ -307,7 +307,7 @@ async def test_a_snapshot_in_parts_stands_for_an_event_that_is_too_big() -> None
 
 @tool
 async def boast(context: ToolContext) -> str:
-    """Show more than anybody may."""
+    """Publish more than the maximum."""
     try:
         await context.update("x" * 70_000_000)
     except Exception as error:

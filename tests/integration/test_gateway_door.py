@@ -1,4 +1,4 @@
-"""The gateway's door over real sockets: bad heads, too many clients, slow ones, and logins that fail."""
+"""Connecting to the gateway over real sockets: bad heads, too many clients, slow ones, and failed logins."""
 
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -48,7 +48,7 @@ async def test_a_bad_head_is_answered_with_a_sentence_and_the_end(
 
 
 async def answered(client: RawClient) -> int:
-    """The status of an answer; of a refusal all of it comes, and then the end."""
+    """Return an answer's status. Checks that a refusal arrives whole, and that the connection then closes."""
     with trio.fail_after(5):
         head = await client.stream.receive_some()
         if not head.startswith(b"HTTP/1.1 101"):
@@ -59,12 +59,12 @@ async def answered(client: RawClient) -> int:
     return int(head.split()[1])
 
 
-# Too many.
+# Too many connections.
 
 
 @asynccontextmanager
 async def idle(gateway: Gateway, number: int) -> AsyncGenerator[list[RawClient]]:
-    """Clients that say nothing; the gateway has accepted them all."""
+    """Open connections that send nothing. The gateway has accepted them all."""
     async with AsyncExitStack() as stack:
         clients = [await stack.enter_async_context(raw(gateway)) for _ in range(number)]
         await wait_all_tasks_blocked(0.01)
@@ -85,7 +85,7 @@ async def test_a_client_that_is_one_too_many_is_told_so_and_the_next_one_comes_i
 ) -> None:
     async with serving(limits=limits) as (_, gateway):
         async with idle(gateway, 2), raw(gateway) as late:
-            assert await answered(late) == status  # without having asked
+            assert await answered(late) == status  # without sending a request
             assert b"\r\nRetry-After: 5\r\n" in late.head
         await wait_all_tasks_blocked(0.01)
         async with connected(gateway.url) as client:
@@ -122,9 +122,9 @@ async def test_a_flood_of_clients_that_are_turned_away_is_not_waited_for(
 
 
 async def is_read_on(client: RawClient) -> bool:
-    """Whether the server still takes what a client sends that it has refused."""
+    """Check whether the server still reads from a client after refusing it."""
     try:
-        for _ in range(2):  # the first bytes tell the kernel, the second ones us
+        for _ in range(2):  # the kernel notices at the first bytes, this process at the second
             await client.stream.send_all(b"x")
             await wait_all_tasks_blocked(0.01)
     except trio.BrokenResourceError:

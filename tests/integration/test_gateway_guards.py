@@ -1,4 +1,4 @@
-"""What the gateway doesn't let pass, over real sockets: strangers, bad frames, too much of anything. And its end."""
+"""The gateway's guards over real sockets: access, bad frames, limits, slow clients; and its shutdown."""
 
 from base64 import urlsafe_b64encode
 from collections.abc import AsyncGenerator
@@ -27,7 +27,7 @@ from adjourn.protocol import rpc
 from adjourn.protocol.errors import InvalidParams, LimitExceeded
 from adjourn.protocol.methods import RunSubscribe, ServerInfo
 
-# Who may come in.
+# Authentication.
 
 
 @pytest.mark.parametrize(
@@ -189,7 +189,7 @@ async def test_an_authenticator_that_fails_lets_nobody_in_and_tells_nothing(
     assert "secret" not in caplog.text
 
 
-# What they may do.
+# Authorization.
 
 
 async def test_an_authorizer_sees_who_what_and_which_run_and_to_others_a_run_does_not_exist(
@@ -350,7 +350,7 @@ async def test_the_fragments_of_a_message_are_counted(caplog: pytest.LogCaptureF
         for fragments, is_served in ((500, True), (501, False)):
             async with raw(gateway) as client:
                 await client.request()
-                for _ in range(2):  # they are counted anew for each message
+                for _ in range(2):  # each message has its own count
                     first, more = bytes((TEXT, 0x80)) + bytes(4), bytes((0, 0x80)) + bytes(4)
                     ping = bytes((0x80 | PING, 0x80)) + bytes(4)
                     last = bytes((0x80, 0x80 | len(text))) + bytes(4) + text
@@ -380,7 +380,7 @@ async def test_little_is_read_of_a_client_that_is_not_known_yet(mock_clock: Mock
         await wait_all_tasks_blocked(0.05)
         nursery.start_soon(client.at_end)
         await wait_all_tasks_blocked(0.05)
-        assert nursery.child_tasks  # it is let wait
+        assert nursery.child_tasks  # the request waits
         await client.send(TEXT, bytes(12_000))
         await wait_all_tasks_blocked(0.05)
         assert not nursery.child_tasks
@@ -424,7 +424,7 @@ async def test_a_batch_is_answered_as_one_and_each_member_on_its_own() -> None:
 
 
 class Gate:
-    """An authorizer that holds one method up."""
+    """An authorizer that blocks one method."""
 
     def __init__(self, method: str) -> None:
         self.method = method
@@ -500,7 +500,7 @@ async def test_requests_on_one_run_keep_their_order_and_hold_no_other_run_up() -
         assert (await client.reply(got))["seq"] >= seq
 
 
-# Clients that lag, and clients that are gone.
+# Slow clients, and closed connections.
 
 
 async def test_a_client_that_takes_batches_gets_waiting_notifications_in_them_up_to_the_cap() -> None:
@@ -519,7 +519,7 @@ async def test_a_client_that_takes_batches_gets_waiting_notifications_in_them_up
 
 
 async def stall(client: RawClient, system: ActorSystem) -> None:
-    """Have a client stuck in the middle of a long run's events."""
+    """Let a client stop reading in the middle of a long run's events."""
     await (await system.start("shop", "hello", run_id="r")).wait_ended()
     await client.request()
     await client.send(TEXT, rpc.request(1, "run.subscribe", RunSubscribe(run_id="r", after=0), rpc.JSON))
@@ -578,12 +578,12 @@ async def test_who_lags_behind_the_list_by_too_much_is_told_to_list_again_and_st
         await client.until(lambda note: note["params"].get("runId") == "late")
 
 
-# The end.
+# Shutdown.
 
 
 @asynccontextmanager
 async def stoppable(*agents: Agent, **options: Any) -> AsyncGenerator[tuple[ActorSystem, Gateway, trio.CancelScope]]:
-    """As `serving`, with the scope of the serving task alone; at the end of the block it has to be over."""
+    """Serve like `serving`. Yields the serving task's cancel scope too. The block ends only after the task."""
 
     async def serve(**status: Any) -> None:
         with scope:

@@ -1,4 +1,4 @@
-"""The gateway's methods over real sockets: what clients ask for, and what they see."""
+"""The gateway's methods over real sockets: requests, replies and notifications."""
 
 import pytest
 from gateway_wire import REFUND, TEXT, Door, connected, is_event, raw, scripted, serve_at_web, serving
@@ -222,7 +222,7 @@ async def test_no_run_starves_the_others() -> None:
         assert seen.count("talkative") < 100
 
 
-# Clients that lag.
+# Slow clients.
 
 
 async def test_a_client_that_reads_nothing_holds_nobody_up_and_catches_up_by_a_snapshot(

@@ -1,4 +1,4 @@
-"""Runs over HTTP: what clients ask for, what they see, and what they are refused."""
+"""Runs over HTTP: requests, responses and errors."""
 
 from typing import Any
 
@@ -227,7 +227,7 @@ async def test_head_and_options_are_answered_and_other_verbs_refused_as_problems
         assert (await client.get("/nothing")).json()["status"] == 404
 
 
-# Who may come in.
+# Access.
 
 
 async def test_bodies_have_a_media_type_and_bounds() -> None:

@@ -1,4 +1,4 @@
-"""`/metrics` over HTTP: there where it is asked for, behind the access rules of everything else."""
+"""`/metrics` over HTTP: only if switched on, with the access rules of all other paths."""
 
 import pytest
 from gateway_wire import scripted

@@ -1,7 +1,7 @@
-"""A server that is killed at random moments while clients start, decide and abort: what was acknowledged happened once.
+"""A server that is killed at random moments while clients start, decide and abort: acknowledged actions happened once.
 
-The moments are so many steps of the clients from a fixed seed; what the machine does meanwhile isn't fixed. The
-invariants hold whatever that is.
+The moments are numbers of client steps from a fixed seed. The machine's own timing isn't fixed; the invariants hold for
+any timing.
 """
 
 import random
@@ -25,7 +25,7 @@ from adjourn.protocol.transcript import Snapshot, Transcript
 
 SEED = 7
 KILLS = 3
-PATIENCE_S = 40  # for a machine that is busy
+PATIENCE_S = 40  # enough for a busy machine
 AGENTS = """
 import os, trio
 from adjourn.actors import Agent, ToolContext, tool
@@ -67,25 +67,25 @@ agents = Agent(name="shop", model=Model(), tools=(pay, look))
 
 
 class World:
-    """What the clients have done and seen."""
+    """Keeps what the clients did and saw."""
 
     def __init__(self) -> None:
         self.chance = random.Random(SEED)
         self.runs: list[str] = []
-        self.settled: dict[str, set[bool | None]] = {}  # by call: what was acknowledged; None: declined
-        self._announce, self._new = trio.open_memory_channel[str](0)  # what is to be watched
-        self.seen: dict[str, tuple[Transcript, int]] = {}  # by run: what a watcher folded, up to which seq
+        self.settled: dict[str, set[bool | None]] = {}  # by call: acknowledged answers; None: declined
+        self._announce, self._new = trio.open_memory_channel[str](0)  # ids of runs to watch
+        self.seen: dict[str, tuple[Transcript, int]] = {}  # by run: a watcher's fold, and its last seq
         self._steps = 0
         self._stepped = trio.Event()
 
     def step(self) -> None:
-        """A client has got on."""
+        """Count one step of a client."""
         self._steps += 1
         self._stepped.set()
         self._stepped = trio.Event()
 
     async def wait_steps(self, count: int) -> None:
-        """Wait until the clients have got on by so many steps."""
+        """Wait for this number of client steps."""
         goal = self._steps + count
         while self._steps < goal:
             await self._stepped.wait()
@@ -104,7 +104,7 @@ class World:
         while True:
             if not self.runs:
                 await self.wait_steps(1)
-            with suppress(AdjournError):  # also: somebody else has decided otherwise
+            with suppress(AdjournError):  # also if another client decided differently
                 await self.decide_one(client, self.chance.choice(self.runs[-30:]))
             self.step()
 
@@ -146,10 +146,10 @@ class World:
             await self.wait_steps(5)
 
     async def rest(self, client: Client) -> dict[str, Snapshot]:
-        """All runs, once each is over."""
+        """Wait for the end of all runs. Return them."""
         ended: dict[str, Snapshot] = {}
         for run_id in self.runs:
-            with suppress(RunNotFound):  # its start was never acknowledged
+            with suppress(RunNotFound):  # if its start was never acknowledged
                 while run_id not in ended:
                     with suppress(AdjournError):
                         if (await client.get(run_id)).snapshot.status not in FINAL:
@@ -162,7 +162,7 @@ class World:
 
 @asynccontextmanager
 async def served(folder: Path, port: int) -> AsyncGenerator[tuple[trio.Process, int]]:
-    serve = ["serve", "hostile:agents", "--port", str(port), "--no-http"]  # its port might be a client's by now
+    serve = ["serve", "hostile:agents", "--port", str(port), "--no-http"]  # a client's socket could have taken its port
     command = [sys.executable, "-W", "error", "-m", "adjourn.actors", *serve]
     with (folder / "log.txt").open("ab") as log:
         process = await trio.lowlevel.open_process(command, cwd=folder, stdout=PIPE, stderr=log)

@@ -1,4 +1,4 @@
-"""`POST /markdown` over real sockets: what it takes, its bounds, and that it holds up nobody."""
+"""`POST /markdown` over real sockets: its input, its bounds, and that it delays no other request."""
 
 import json
 import threading

@@ -1,4 +1,4 @@
-"""The OpenAPI document, and a fuzzer that holds the server to it."""
+"""The OpenAPI document, and a fuzzer that checks the server against it."""
 
 import json
 import sys

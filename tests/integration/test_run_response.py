@@ -1,4 +1,4 @@
-"""A run as a response: in an app of somebody's own, with readers that go, stop reading, or come twice."""
+"""A run as a response in a user's own app: readers that disconnect, stop reading, or connect twice."""
 
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
@@ -20,7 +20,7 @@ from adjourn.actors.web import RunResponse, serve_app, web_app
 
 @asynccontextmanager
 async def served(app: ASGIApp, *, close_s: float = 1) -> AsyncGenerator[httpx.AsyncClient]:
-    """A client of any ASGI app."""
+    """Serve any ASGI app. Yields a client for it."""
     async with trio.open_nursery() as nursery:
         serve = partial(serve_app, app, host="127.0.0.1", port=0, limits=GatewayLimits(close_s=close_s))
         server = await nursery.start(serve)
@@ -30,7 +30,7 @@ async def served(app: ASGIApp, *, close_s: float = 1) -> AsyncGenerator[httpx.As
 
 
 def app_of(system: ActorSystem, **options: object) -> ASGIApp:
-    """A plain ASGI app: each request starts a run, and is answered with it."""
+    """Make a plain ASGI app that answers each request with a new run."""
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         run = await system.start("shop", "hello", run_id="r")

@@ -1,5 +1,5 @@
-"""`adjourn serve` with agents of one's own, as a process: long scripts are read before they are approved, and whatever
-a tool or a client does, the process leaves in time."""
+"""`adjourn serve` as a process, with a user's own agents: long scripts are shown before approval, and the process ends
+in time, whatever a tool or a client does."""
 
 import fcntl
 import signal
@@ -80,7 +80,7 @@ agents = [
     agent("linger", ("linger", {}), tools=[linger]),
 ]
 '''
-# The bounds of a process are seconds; in these tests they are what the environment says.
+# The process's time bounds are seconds. In these tests, the environment sets them.
 HURRIED = """
 import os, sys
 from adjourn.actors.cli import app, leaving, serving
@@ -104,7 +104,7 @@ class Served:
         self.process, self.output, self.errors, self.url = process, output, errors, url
 
     async def start(self, agent: str) -> str:
-        """Start a run of `agent`, and wait until its tool is at work, or waits for a decision."""
+        """Start a run of `agent`, and wait until its tool works or waits for a decision."""
         run_id = f"run-{agent}"
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._start, agent, run_id)
@@ -118,7 +118,7 @@ class Served:
             await trio.sleep_forever()
 
     async def ended(self) -> tuple[int, str, str]:
-        """Exit code, and what was written."""
+        """Wait for the process. Return its exit code and output."""
         with trio.fail_after(PATIENCE_S):
             code = await self.process.wait()
         return code, await self.output.rest(), await self.errors.rest()
@@ -229,7 +229,7 @@ async def test_a_call_settled_elsewhere_while_it_is_read_is_asked_about_no_longe
                 await screen.until(r"Done\.\n.*you> ")
 
 
-# Leaving.
+# Shutdown.
 
 
 @pytest.mark.slow
@@ -255,7 +255,7 @@ async def test_a_client_that_answers_nothing_does_not_keep_the_process(tmp_path:
 
 
 async def silent_client(url: str) -> trio.SocketStream:
-    """A connection that is open, and from now on neither read from nor written to."""
+    """Open a connection that neither reads nor writes any more."""
     host, port = url.removeprefix("ws://").split(":")
     stream = await trio.open_tcp_stream(host, int(port))
     key = "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"

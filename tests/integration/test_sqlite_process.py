@@ -1,4 +1,4 @@
-"""SQLite stores and real processes: killed in the middle of saves, robbed of their log, or two at once."""
+"""SQLite stores and real processes: killed during saves, with a deleted log, or two at once."""
 
 import subprocess
 import sys
@@ -18,7 +18,7 @@ from adjourn.stores.testing import a_head, a_journal
 KILLS = repeats(20)
 RUNS = 8
 
-# Saves versions of its runs as fast as it can; a line for each save that has returned. `hold` only keeps it open.
+# Saves versions of its runs as fast as possible, and prints a line after each save. `hold` only keeps the store open.
 CHILD = """
 import sys
 import trio
@@ -50,7 +50,7 @@ trio.run(main, sys.argv[1], int(sys.argv[2]))
 
 @contextmanager
 def child(path: Path, runs: int) -> Iterator[tuple[subprocess.Popen[str], IO[str]]]:
-    """A process with the store open, and what it prints; killed at the latest when the block is left."""
+    """Start a process that opens the store. Yields it and its output. The process is killed when the block ends."""
     command = [sys.executable, "-c", CHILD, str(path), str(runs)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
@@ -61,7 +61,7 @@ def child(path: Path, runs: int) -> Iterator[tuple[subprocess.Popen[str], IO[str
 
 
 def save_until_killed(path: Path, lines: int) -> tuple[int, dict[str, int]]:
-    """The child's epoch and the last version of each run that it was told is saved; killed after so many lines."""
+    """Kill the child after a number of lines. Return its epoch and the last version that it reported for each run."""
     with child(path, RUNS) as (process, output):
         word, epoch = output.readline().split()
         assert word == "epoch"
