@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 import trio
 
 from ..protocol.events import Failed, Start, StreamEvent
-from ..protocol.messages import AssistantBlock, AssistantMessage, Cost, ModelDescriptor, Text, ToolCall
+from ..protocol.messages import AssistantBlock, AssistantMessage, Cost, ModelDescriptor, Text, ToolCall, UserMessage
 from ..protocol.record import Head, Limits, Record
 from ..protocol.sse import encode_event
 from .agent import Agent
@@ -88,6 +88,8 @@ class ScriptedModel:
 
     Args:
         responses: what the model answers, one response a call.
+        per_message: True: the script begins again for each message of a user, so that each run gets it whole, also
+            after a restart. False: one script for all runs.
         delay_s: seconds before each chunk.
         deltas_per_chunk: events a chunk.
         descriptor: the model that this one passes for.
@@ -97,6 +99,7 @@ class ScriptedModel:
         self,
         responses: Sequence[Response],
         *,
+        per_message: bool = False,
         delay_s: float = 0.0,
         deltas_per_chunk: int = 1,
         descriptor: ModelDescriptor = DESCRIPTOR,
@@ -105,16 +108,17 @@ class ScriptedModel:
         self.requests: list[ModelRequest] = []  # the request of each call
         self.streaming = 0  # calls that are streaming now
         self._responses = list(responses)
+        self._per_message = per_message
         self._delay_s = delay_s
         self._deltas_per_chunk = deltas_per_chunk
 
     async def stream(self, request: ModelRequest) -> AsyncGenerator[Sequence[StreamEvent], None]:
         """Streams the next response of the script."""
-        number = len(self.requests)
+        number = _turns(request) if self._per_message else len(self.requests)
         self.requests.append(request)
         self.streaming += 1
         try:
-            response: Any = self._responses[number] if number < len(self._responses) else self._exhausted()
+            response: Any = self._responses[number] if number < len(self._responses) else self._exhausted(number)
             if callable(response):
                 response = response(request)
             events = _events(response)
@@ -129,11 +133,17 @@ class ScriptedModel:
         finally:
             self.streaming -= 1
 
-    def _exhausted(self) -> AssistantMessage:
-        message = (
-            f"the script of this model has {len(self._responses)} responses, and this is call {len(self.requests)}"
-        )
+    def _exhausted(self, number: int) -> AssistantMessage:
+        message = f"the script of this model has {len(self._responses)} responses, and this is call {number + 1}"
         return AssistantMessage(content=(), stop_reason="error", error_message=message)
+
+
+def _turns(request: ModelRequest) -> int:
+    """Returns how often the model has answered since the last message of a user."""
+    said = 0
+    for message in request.messages:
+        said = 0 if isinstance(message, UserMessage) else said + isinstance(message, AssistantMessage)
+    return said
 
 
 def scripted_agent(

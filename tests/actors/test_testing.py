@@ -7,6 +7,7 @@ import pytest
 import trio
 from trio.testing import MockClock
 
+from adjourn.actors import Agent
 from adjourn.actors.models import ModelRequest, events_of
 from adjourn.actors.testing import (
     ScriptedModel,
@@ -150,6 +151,20 @@ async def test_a_script_that_is_over_fails_and_says_so() -> None:
     end = (await events(model))[-1]
     assert isinstance(end, Failed)
     assert end.error.error_message == "the script of this model has 1 responses, and this is call 2"
+
+
+async def test_a_script_per_message_is_given_whole_to_each_run_and_each_message_of_a_chat() -> None:
+    @tool
+    async def look(at: str) -> str:
+        return f"seen {at}"
+
+    script = ScriptedModel([calls(("look", {"at": "this"})), says("Done.")], per_message=True)
+    async with open_test_system(Agent(name="a", model=script, tools=[look])) as system:
+        runs = [await system.start("a", "One.") for _ in range(2)]
+        await runs[0].wait_ended()
+        runs.append(await system.start("a", "Another.", after=runs[0].id))
+        assert [(await run.wait_ended()).messages[-1].text for run in runs] == ["Done."] * 3
+    assert len(script.requests) == 6
 
 
 async def test_chunks_come_on_the_trio_clock(autojump_clock: trio.testing.MockClock) -> None:
