@@ -204,8 +204,8 @@ def _either(schemas: dict[str, Any]) -> dict[str, Any]:
 
 def _closed(schema: dict[str, Any]) -> dict[str, Any]:
     """Returns the schema; whatever it leaves open becomes a value that every wire format carries."""
-    if not schema:
-        return _ANY_VALUE
+    if schema.keys() <= {"description", "default"}:
+        return {**schema, **_ANY_VALUE}
     found = dict(schema)
     if found.get("type") == "object" and "properties" not in found:
         found.setdefault("additionalProperties", _ANY_VALUE)

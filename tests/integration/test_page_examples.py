@@ -64,10 +64,25 @@ async def test_the_javascript_example_decides(tmp_path: Path) -> None:
     scope.mkdir(parents=True)
     (scope / "client").symlink_to(ROOT / ".src/adjourn/actors/web/js")
     async with serving(tmp_path) as server:
-        program = blocks(PAGE, "js")[0].replace("ws://127.0.0.1:8765", server.url)
+        [program] = [block for block in blocks(PAGE, "js") if "locate" in block]
+        program = program.replace("ws://127.0.0.1:8765", server.url)
         (tmp_path / "example.mjs").write_text(AROUND % program, encoding="utf-8")
         said = await said_by([str(NODE), "example.mjs"], tmp_path)
     assert said == f"completed {REFUNDED}\n"
+
+
+@pytest.mark.slow
+async def test_the_program_for_node_decides(tmp_path: Path) -> None:
+    scope = tmp_path / "node_modules/@adjourn"
+    scope.mkdir(parents=True)
+    (scope / "client").symlink_to(ROOT / ".src/adjourn/actors/web/js")
+    [program] = [block for block in blocks(PAGE, "js") if "chat.close()" in block]
+    async with serving(tmp_path) as server:
+        program = program.replace("ws://127.0.0.1:8765", server.url).replace('"shop"', '"support"')
+        (tmp_path / "decide.mjs").write_text(program, encoding="utf-8")
+        said = await said_by([str(NODE), "decide.mjs"], tmp_path)
+    assert said.startswith("paused ")
+    assert REFUNDED in said
 
 
 @pytest.mark.slow
