@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import trio
+from echo import echo
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from adjourn.actors.core import (
@@ -23,16 +24,6 @@ from adjourn.actors.core import (
     open_monitors,
     open_supervisor,
 )
-
-
-async def echo(mailbox: Mailbox[Any]) -> None:
-    """Replies with the body; crashes on an exception, returns on None."""
-    async for mail in mailbox:
-        if isinstance(mail.body, BaseException):
-            raise mail.body
-        if mail.body is None:
-            return
-        mail.reply(mail.body)
 
 
 class Watching:

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 import pytest
 import trio
+from echo import echo
 from trio.lowlevel import current_statistics
 from trio.testing import MockClock, wait_all_tasks_blocked
 
@@ -24,16 +25,6 @@ from adjourn.actors.core import (
     RestartIntensityExceeded,
     open_supervisor,
 )
-
-
-async def echo(mailbox: Mailbox[Any]) -> None:
-    """Replies with the body; crashes on an exception, returns on None."""
-    async for mail in mailbox:
-        if isinstance(mail.body, BaseException):
-            raise mail.body
-        if mail.body is None:
-            return
-        mail.reply(mail.body)
 
 
 async def deaf(mailbox: Mailbox[Any]) -> None:
