@@ -26,7 +26,7 @@ class Limits(Wire, frozen=True, metaclass=NamesOptions):
         max_cost: a run that has cost this much makes no further model call; the call that reaches it is finished.
             In the currency of the model's prices, which must be known.
         max_tokens: the same for the tokens of all model calls together, cached ones included. With either of the two,
-            an answer without any reported usage ends the run too, because its use can't be counted.
+            an answer that has tool calls and no reported usage fails the run: what it used can't be counted.
         parked_ttl_s: seconds that a run may wait, from each pause on; then it is aborted.
         retention_s: seconds that an ended run is kept. 0: it is deleted at the end. None: it is kept for ever.
         on_limit: what happens when turns, cost or tokens are nearly used up. `fail`: the run goes on until they
@@ -84,16 +84,15 @@ def looser(limits: Limits, own: RunLimits) -> dict[str, float]:
 def uncounted(
     usage: Usage, model: ModelDescriptor, max_cost: float | None, max_tokens: int | float | None
 ) -> tuple[str, str] | None:
-    """The reason and the message of a limit that can't be kept, because an answer of `model` came without usage.
+    """Return the reason and the message of a limit that can't be kept, because an answer of `model` came without usage.
 
     A model whose prices are all 0 costs nothing, whatever it reports.
     """
-    text = f"model {model.id!r} reported no usage, so the limit in {{}} can't be kept"
     is_free = model.cost == Cost() and not model.long_prompts
     if max_cost is not None and not is_free and not (usage.total_tokens or usage.cost.total):
-        return "maxCost", text.format("cost")
+        return "maxCost", f"model {model.id!r} reported no usage, so the limit in cost can't be kept"
     if max_tokens is not None and not usage.total_tokens:
-        return "maxTokens", text.format("tokens")
+        return "maxTokens", f"model {model.id!r} reported no usage, so the limit in tokens can't be kept"
     return None
 
 

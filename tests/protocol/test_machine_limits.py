@@ -132,6 +132,11 @@ def test_a_limit_in_cost_needs_usage_unless_the_model_is_free():
     assert uncounted(Usage(), priced, None, None) is None
 
 
+def test_a_models_id_may_have_braces():
+    found = uncounted(Usage(), ModelDescriptor(id="{m}"), None, 100)
+    assert found == ("maxTokens", "model '{m}' reported no usage, so the limit in tokens can't be kept")
+
+
 def test_a_run_that_ends_with_an_answer_without_usage_is_completed():
     d = Driver(LOOK, limits=Limits(max_tokens=100))
     d.says(text="done", tokens=(0, 0))
