@@ -29,6 +29,7 @@ _UNENCODABLE = (TypeError, ValueError, OverflowError, RecursionError)  # all tha
 
 _kind_of: Callable[[object], Any] = type  # the built-in `type`, but untyped
 
+_S = TypeVar("_S", bound=msgspec.Struct)
 _T = TypeVar("_T")
 # The path of a value: (path of its parent, key or index); None is the root. This costs one tuple a container. The text
 # is built only if there is a fault.
@@ -95,12 +96,16 @@ def from_msgpack(data: bytes, kind: Any) -> Any:
     return _decode(_msgpack_decoder(kind), data)
 
 
-def from_text(values: Mapping[str, str], kind: type[_T]) -> _T:
-    """Convert named texts, as of a query string, to `kind`; parse numbers, booleans. Raises: CodecError, with path."""
+def from_text(values: Mapping[str, str], kind: type[_S]) -> _S:
+    """Convert named texts, as of a query string, to `kind`: parse numbers and booleans, and check the value domain.
+
+    Raises: CodecError, with path."""
     try:
-        return msgspec.convert(values, kind, strict=False)
+        found = msgspec.convert(values, kind, strict=False)
     except msgspec.ValidationError as error:
         raise _misfit(error) from error
+    check_struct(found)
+    return found
 
 
 def from_plain(value: object, kind: type[_T]) -> _T:

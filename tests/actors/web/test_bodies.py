@@ -10,7 +10,7 @@ from adjourn.protocol.codec import to_json
 from adjourn.protocol.errors import InvalidParams
 from adjourn.protocol.limits import RunLimits
 from adjourn.protocol.messages import UserMessage
-from adjourn.protocol.methods import RunDecline, RunList, RunResume, RunStart
+from adjourn.protocol.methods import RunDecline, RunList, RunResume, RunStart, RunTimeline
 
 
 def asked(*agents: str, **body: Any) -> RunStart | RunResume:
@@ -88,3 +88,10 @@ def test_a_query_has_numbers_and_booleans_as_text_and_each_name_once() -> None:
     for wrong in ([("limit", "x")], [("limit", "0")], [("limit", "1"), ("limit", "2")], [("lim", "1")]):
         with pytest.raises(InvalidParams):
             params_of_query(wrong, RunList)
+
+
+def test_an_integer_of_a_query_that_no_wire_carries_is_refused() -> None:
+    assert params_of_query([("from", str(2**53))], RunTimeline, runId="r") == RunTimeline(run_id="r", from_=2**53)
+    with pytest.raises(InvalidParams) as caught:
+        params_of_query([("from", str(2**53 + 1))], RunTimeline, runId="r")
+    assert caught.value.data["errors"] == [{"path": "/from", "message": "expected an integer within ±2^53"}]
