@@ -190,7 +190,7 @@ def _body_about_a_run(params: dict[str, Any]) -> dict[str, Any]:
 
 def _in_query(params: dict[str, Any], *, but: str | None = None) -> list[dict[str, Any]]:
     names = [name for name in params["properties"] if name not in ("runId", but)]
-    return [{"name": name, "in": "query", "schema": params["properties"][name]} for name in names]
+    return [{"name": name, "in": "query", "schema": _closed(params["properties"][name])} for name in names]
 
 
 def _either(schemas: dict[str, Any]) -> dict[str, Any]:
