@@ -27,6 +27,8 @@ ENCODER_MSGPACK = msgspec.msgpack.Encoder()
 _CANONICAL = msgspec.json.Encoder(order="deterministic")
 _UNENCODABLE = (TypeError, ValueError, OverflowError, RecursionError)  # all that msgspec raises when it can't encode
 
+_NOT_UNICODE = "expected valid Unicode, got a lone surrogate or bytes that are no UTF-8"
+
 _kind_of: Callable[[object], Any] = type  # the built-in `type`, but untyped
 
 _S = TypeVar("_S", bound=msgspec.Struct)
@@ -284,9 +286,11 @@ def _decode(decoder: Any, data: bytes | str) -> Any:
     except msgspec.ValidationError as error:
         raise _misfit(error) from error
     except msgspec.DecodeError as error:
+        if str(error).startswith("Invalid UTF-8"):  # from msgspec 0.23 on; before, a UnicodeError
+            raise InvalidValue("", _NOT_UNICODE) from error
         raise CodecError("", str(error)) from error
     except UnicodeError as error:
-        raise InvalidValue("", "expected valid Unicode, got a lone surrogate or bytes that are no UTF-8") from error
+        raise InvalidValue("", _NOT_UNICODE) from error
     except RecursionError as error:
         raise InvalidValue("", f"expected at most {MAX_DEPTH} levels of nesting") from error
     except (ValueError, ArithmeticError) as error:  # for example, a timestamp outside Python's range

@@ -1,5 +1,6 @@
 """Makes the JSON Schemas of wire types for API descriptions, under `#/components/schemas/`. Pure."""
 
+import inspect
 import re
 import textwrap
 from collections.abc import Iterable
@@ -18,7 +19,11 @@ def component_schemas(kinds: Iterable[Any]) -> dict[str, Any]:
 
 def _described(schema: dict[str, Any]) -> dict[str, Any]:
     """Return the struct's schema with the docstring's text on each field moved to its property."""
-    about, *fields = re.split(r"\n\n *Attributes:\n", schema.get("description", ""))
+    if "description" not in schema:
+        return schema
+    # From msgspec 0.23 on, the docstring comes without its indentation.
+    about, *fields = inspect.cleandoc(schema["description"]).split("\n\nAttributes:\n")
+    schema = {**schema, "description": about}
     if not fields:
         return schema
     properties = dict(schema["properties"])
@@ -27,7 +32,7 @@ def _described(schema: dict[str, Any]) -> dict[str, Any]:
         key = first + "".join(other.capitalize() for other in others)
         if key in properties:  # else the wire has another name for it
             properties[key] = {**properties[key], "description": " ".join(text.split())}
-    return {**schema, "description": about, "properties": properties}
+    return {**schema, "properties": properties}
 
 
 def _portable(schema: Any) -> Any:

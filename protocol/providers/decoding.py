@@ -6,7 +6,7 @@ A decoder never raises, whatever bytes it gets. Any fault ends the stream with `
 import json
 import math
 from abc import ABC, abstractmethod
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import msgspec
 
@@ -101,7 +101,7 @@ def parse(decoder: msgspec.json.Decoder[T], data: bytes | str, what: str) -> T:
         return decoder.decode(data)
     except (msgspec.MsgspecError, RecursionError, ValueError) as error:
         try:
-            return read_as(data, decoder.type)
+            return read_as(data, cast(Any, decoder.type))
         except (ValueError, RecursionError):
             raise _unreadable(data, what, error) from error
 
