@@ -1,6 +1,5 @@
 """Makes the JSON Schemas of wire types for API descriptions, under `#/components/schemas/`. Pure."""
 
-import inspect
 import re
 import textwrap
 from collections.abc import Iterable
@@ -22,7 +21,8 @@ def _described(schema: dict[str, Any]) -> dict[str, Any]:
     if "description" not in schema:
         return schema
     # From msgspec 0.23 on, the docstring comes without its indentation.
-    about, *fields = inspect.cleandoc(schema["description"]).split("\n\nAttributes:\n")
+    first, newline, others = schema["description"].partition("\n")
+    about, *fields = (first + newline + textwrap.dedent(others)).split("\n\nAttributes:\n")
     schema = {**schema, "description": about}
     if not fields:
         return schema
