@@ -79,7 +79,7 @@ def test_a_budget_is_missed_when_the_median_is_above_it(figure: Figure, missed: 
     assert figure.missed is missed
 
 
-def test_what_is_furthest_beyond_its_budget_comes_first() -> None:
+def test_the_figure_furthest_over_its_budget_comes_first() -> None:
     assert [figure.name for figure in worst_first(FIGURES)] == ["heavy", "slow", "<fast> & good", "unbudgeted"]
 
 

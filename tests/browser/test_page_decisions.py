@@ -47,7 +47,7 @@ def test_an_edited_argument_is_what_executes(open_profile: OpenProfile, stage: S
     visitor.sees("Paid 4.25 to Cid with the code 1234.")
 
 
-def test_what_the_server_does_not_take_is_told_beside_its_field(open_profile: OpenProfile, stage: Served) -> None:
+def test_an_error_of_the_server_is_shown_beside_its_field(open_profile: OpenProfile, stage: Served) -> None:
     visitor = clerk(open_profile, stage, "pay 5 Dee")
     card = visitor.card("pay")
     card.fill("code", "0000")

@@ -46,7 +46,7 @@ def test_hostile_words_stay_text_in_every_list(open_profile: OpenProfile, stage:
         stays_text(visitor)
 
 
-def test_what_would_reorder_or_hide_words_on_a_card_is_shown_as_its_code(
+def test_characters_that_reorder_or_hide_words_on_a_card_are_shown_as_codes(
     open_profile: OpenProfile, stage: Served
 ) -> None:
     visitor = Visitor(open_profile(stage), "/#/chat/imp")

@@ -186,7 +186,7 @@ async def test_a_run_is_begun_and_its_tool_executed_once_wherever_the_line_is_cu
     assert len((tmp_path / "ledger").read_text().splitlines()) == 1
 
 
-async def test_what_was_missed_and_is_gone_comes_as_a_snapshot() -> None:
+async def test_missed_events_that_are_no_longer_kept_come_as_a_snapshot() -> None:
     async with served() as (system, server), open_client(server.url, reconnect=AT_ONCE) as client:
         async with client.run("support", "refund order 7", "r") as events:
             seen = await take(events, 5)

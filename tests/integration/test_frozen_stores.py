@@ -104,7 +104,7 @@ async def test_a_run_goes_on(name: str, run_id: str, tmp_path: Path) -> None:
 
 
 @each_store
-async def test_what_fell_due_while_it_was_closed_is_done(name: str, tmp_path: Path) -> None:
+async def test_actions_that_fell_due_while_the_store_was_closed_are_done(name: str, tmp_path: Path) -> None:
     told = TOLD[name]["overdue"]
     wanted = {run_id: outcome and outcome["status"] for run_id, outcome in told.items()}
     assert differences(await come_to(copied(name, tmp_path), TOLD[name]["overdueAt"], wanted), told) == []

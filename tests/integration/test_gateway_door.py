@@ -94,7 +94,7 @@ async def test_a_client_that_is_one_too_many_is_told_so_and_the_next_one_comes_i
     assert record.getMessage().startswith("refused 127.0.0.1:")
 
 
-async def test_those_inside_go_on_whoever_is_turned_away_and_slow_handshakes_end(mock_clock: MockClock) -> None:
+async def test_open_connections_go_on_while_others_are_refused_and_slow_handshakes_end(mock_clock: MockClock) -> None:
     limits = GatewayLimits(max_connections=4, max_handshakes=3)
     async with serving(limits=limits) as (_, gateway), connected(gateway.url) as inside:
         async with idle(gateway, 3) as slow, raw(gateway) as late:

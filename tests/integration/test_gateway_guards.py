@@ -85,7 +85,7 @@ async def test_a_browser_that_looks_in_is_told_what_this_is() -> None:
         b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n",
     ],
 )
-async def test_what_is_no_handshake_ends_there(sent: bytes) -> None:
+async def test_a_bad_handshake_ends_the_connection(sent: bytes) -> None:
     async with serving() as (_, gateway), raw(gateway) as client, trio.open_nursery() as nursery:
         await client.stream.send_all(sent)
         nursery.start_soon(client.at_end)
@@ -116,7 +116,7 @@ async def test_the_first_known_subprotocol_in_the_clients_order_counts(offer: li
         await client.call("server.info")
 
 
-async def test_what_the_gateway_does_not_speak_is_a_bad_request() -> None:
+async def test_an_unknown_subprotocol_or_query_is_a_bad_request() -> None:
     async with serving() as (_, gateway):
         async with raw(gateway) as client:
             assert await client.request(Sec_WebSocket_Protocol="adjourn.v2+json") == 400
@@ -156,7 +156,7 @@ async def test_a_token_comes_as_a_header_or_as_a_subprotocol_that_is_never_echoe
 
 
 @pytest.mark.parametrize("token", [None, "wrong", "secre", "sécret"])
-async def test_who_is_not_known_gets_an_error_and_close_4401(
+async def test_an_unauthenticated_client_gets_an_error_and_close_4401(
     token: str | None, caplog: pytest.LogCaptureFixture
 ) -> None:
     headers = [] if token is None else [(b"Authorization", f"Bearer {token}".encode())]
@@ -230,7 +230,7 @@ async def test_an_authorizer_sees_who_what_and_which_run_and_to_others_a_run_doe
         assert told == {"b"}
 
 
-async def test_whoever_started_a_run_may_be_kept_from_deciding_in_it() -> None:
+async def test_an_authorizer_can_refuse_decisions_by_the_runs_owner() -> None:
     async def authenticate(credentials: Credentials) -> Principal | None:
         return Principal(credentials.token) if credentials.token else None
 
@@ -318,7 +318,7 @@ async def test_bad_content_gets_an_error_and_the_connection_lives_on(text: str, 
         ("adjourn.v1+json", 3, b"", 1002),
     ],
 )
-async def test_what_is_no_frame_closes_with_its_code(wire: str, opcode: int, payload: bytes, code: int) -> None:
+async def test_an_invalid_frame_closes_with_its_code(wire: str, opcode: int, payload: bytes, code: int) -> None:
     limits = GatewayLimits(max_message_bytes=1000)
     async with serving(limits=limits) as (_, gateway), raw(gateway) as client:
         await client.request(Sec_WebSocket_Protocol=wire)
@@ -529,7 +529,7 @@ async def stall(client: RawClient, system: ActorSystem) -> None:
 LONG = says(" ".join(["x" * 500] * 1500))
 
 
-async def test_who_reads_nothing_for_too_long_is_dropped(mock_clock: MockClock) -> None:
+async def test_a_client_that_reads_nothing_for_too_long_is_dropped(mock_clock: MockClock) -> None:
     limits = GatewayLimits(stall_s=60, ping_s=1000, pong_s=1000)
     async with serving(scripted(LONG), limits=limits) as (system, gateway), raw(gateway, receive_bytes=4096) as client:
         await stall(client, system)
@@ -559,7 +559,7 @@ async def test_a_silent_client_is_pinged_and_dropped_if_it_stays_silent(mock_clo
         await polite.call("server.info")
 
 
-async def test_who_lags_behind_the_list_by_too_much_is_told_to_list_again_and_stays_connected(
+async def test_a_watcher_that_lags_too_far_is_told_to_list_again_and_stays_connected(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(changes, "MAX_WAITING", 2)

@@ -82,7 +82,7 @@ async def test_the_same_start_again_is_the_same_run_and_another_is_refused() -> 
         assert (other.status_code, other.json()["type"]) == (409, "runIdConflict")
 
 
-async def test_who_asks_for_json_gets_the_runs_id_and_the_run_goes_on() -> None:
+async def test_a_client_that_accepts_json_gets_the_run_id_and_the_run_goes_on() -> None:
     json_please = {"accept": "application/json"}
     async with serving(scripted(REFUND, says("done"))) as (system, client):
         answer = await client.post("/runs", json={"input": "hello"}, headers=json_please)

@@ -14,7 +14,7 @@ def constant(accept: str) -> tuple[bytes, str]:
     return f"for {accept}".encode(), "text/plain; version=0.0.4; charset=utf-8"
 
 
-async def test_there_are_none_unless_asked_for() -> None:
+async def test_metrics_are_off_by_default() -> None:
     async with serving(scripted(says("done"))) as (_, client):
         assert (await client.get("/metrics")).status_code == 404
 
@@ -49,7 +49,7 @@ async def test_the_authorizer_is_asked() -> None:
 
 
 @pytest.mark.parametrize("accept", ["", "application/openmetrics-text; version=1.0.0"])
-async def test_what_runs_have_done_is_told_to_prometheus(accept: str) -> None:
+async def test_prometheus_reads_the_metrics_of_runs(accept: str) -> None:
     metrics = PrometheusMetrics()
     agent = Agent(name="shop", model=ScriptedModel(["Hello."]), middleware=[metrics.telemetry])
     async with serving(agent, metrics=metrics) as (_, client):

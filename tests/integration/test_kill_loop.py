@@ -182,7 +182,7 @@ async def served(folder: Path, port: int) -> AsyncGenerator[tuple[trio.Process, 
 
 
 @pytest.mark.slow
-async def test_what_was_acknowledged_happens_once_however_often_the_server_is_killed(tmp_path: Path) -> None:
+async def test_acknowledged_calls_happen_once_however_often_the_server_is_killed(tmp_path: Path) -> None:
     (tmp_path / "hostile.py").write_text(AGENTS)
     world = World()
     port = 0

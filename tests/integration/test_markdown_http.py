@@ -61,14 +61,14 @@ async def test_as_much_as_is_allowed_is_taken_also_where_json_makes_it_six_times
         ([], ""),
     ],
 )
-async def test_what_is_no_list_of_texts_is_refused_with_its_place(body: Any, path: str) -> None:
+async def test_a_body_without_a_list_of_texts_is_refused_with_its_path(body: Any, path: str) -> None:
     async with serving(scripted(says("hello"))) as (_, client):
         headers = {"content-type": "application/json"}
         refused = await client.post("/markdown", content=json.dumps(body), headers=headers)
         assert (refused.status_code, refused.json()["errors"][0]["path"]) == (400, path), refused.text
 
 
-async def test_it_needs_a_token_as_all_else() -> None:
+async def test_markdown_needs_a_token() -> None:
     async with serving(scripted(says("hello")), authenticator=token_authenticator("s3cret")) as (_, client):
         assert (await client.post("/markdown", json={"texts": []})).status_code == 401
         answer = await client.post("/markdown", json={"texts": []}, headers={"authorization": "Bearer s3cret"})

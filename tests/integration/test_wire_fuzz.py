@@ -184,7 +184,7 @@ async def test_no_garbage_on_the_wire_is_more_than_the_end_of_its_own_connection
     ],
     ids=["bad UTF-8", "wrong type", "no such opcode", "long ping", "too big", "two beginnings", "unmasked"],
 )
-async def test_what_is_no_frame_for_us_is_told_so(
+async def test_a_frame_that_the_gateway_does_not_take_closes_with_a_code(
     send: Callable[[RawClient], Awaitable[None]], code: int, caplog: pytest.LogCaptureFixture
 ) -> None:
     limits = GatewayLimits(max_message_bytes=2000)
@@ -209,7 +209,7 @@ async def test_a_request_in_frames_of_one_byte_with_pings_between_them_is_served
         assert [b'"result"' in payload for opcode, payload in frames if opcode == TEXT] == [True]
 
 
-async def test_who_comes_and_goes_leaves_nothing_behind(caplog: pytest.LogCaptureFixture) -> None:
+async def test_clients_that_come_and_go_leave_no_tasks(caplog: pytest.LogCaptureFixture) -> None:
     async with attacked(caplog) as (_, gateway):
         before = trio.lowlevel.current_statistics().tasks_living
 

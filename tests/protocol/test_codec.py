@@ -83,7 +83,7 @@ def test_every_value_of_the_domain_comes_back_from_both_wires(value):
         ([msgspec.msgpack.Ext(1, b"")], "/0"),
     ],
 )
-def test_what_is_outside_the_domain_is_refused_with_its_path(value, path):
+def test_a_value_outside_the_domain_is_refused_with_its_path(value, path):
     with pytest.raises(InvalidValue) as caught:
         check_value(value)
     assert caught.value.path == path
@@ -112,7 +112,7 @@ def test_json_that_no_value_of_the_domain_can_be_read_from_is_invalid(text):
 
 
 @pytest.mark.parametrize("text", [b"", b"{", b"NaN", b"[Infinity]", b"1e999", b"1" * 5000, b'"\\ud800"', b"\xff"])
-def test_what_is_not_json_is_a_codec_error(text):
+def test_invalid_json_is_a_codec_error(text):
     with pytest.raises(CodecError):
         parse_json(text)
 
@@ -174,7 +174,7 @@ def test_a_typed_decode_gives_the_type():
 
 @pytest.mark.parametrize("encode", [to_json, to_msgpack])
 @pytest.mark.parametrize("value", [object(), "\ud800", nested(100_000)])
-def test_what_cannot_be_encoded_is_a_codec_error(encode, value):
+def test_a_value_that_cannot_be_encoded_is_a_codec_error(encode, value):
     with pytest.raises(CodecError):
         encode(value)
 

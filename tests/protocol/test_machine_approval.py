@@ -70,7 +70,7 @@ def test_a_no_to_a_tool_that_reads_its_decision_itself_is_still_the_tools_to_rea
 
 
 @pytest.mark.parametrize("bad", [{}, {"approved": 0}, {"approved": "no"}, {"approved": None}, False, None, "no"])
-def test_what_is_neither_yes_nor_no_consumes_nothing(bad):
+def test_a_decision_that_is_neither_yes_nor_no_consumes_nothing(bad):
     d = asking()
     before = d.head
     assert isinstance(d.decide(bad), DecisionInvalid)

@@ -105,7 +105,7 @@ def test_only_the_client_that_claimed_a_call_may_give_it_back():
     assert d.phases == ["started"]
 
 
-def test_what_is_not_claimed_cant_be_given_back():
+def test_a_call_that_is_not_claimed_cannot_be_unclaimed():
     d = parked()
     assert unknown_reason(d.feed(UnclaimCall(tool_call_id=d.ids[0], digest="t1"))) == "notClaimed"
     assert unknown_reason(d.feed(UnclaimCall(tool_call_id="call_none_1", digest="t1"))) == "unknown"

@@ -170,7 +170,7 @@ def test_an_edit_doesnt_save_a_bad_decision():
     assert d.phases == ["gated"]
 
 
-def test_what_may_change_may_be_added_changed_and_left_out():
+def test_an_editable_argument_may_be_changed_and_left_out():
     for arguments in ({"n": 1, "to": "ann"}, {"n": 1}):
         d = asked(("to",), n=1, to="bob")
         assert isinstance(edit(d, arguments, digest=digest({"n": 1, "to": "bob"})), Reply)

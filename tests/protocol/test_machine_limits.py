@@ -41,7 +41,7 @@ def test_a_runs_own_cost_is_what_ends_it():
     assert (d.head.status, d.head.reason) == ("failed", "maxCost")
 
 
-def test_what_a_run_leaves_out_is_the_agents():
+def test_limits_that_a_run_leaves_out_are_the_agents():
     limits = Limits(max_turns=5, max_cost=2.0, parked_ttl_s=None)
     assert tightened(limits, None) is limits
     assert tightened(limits, RunLimits(max_turns=3, on_limit="answer")) == Limits(
@@ -49,7 +49,7 @@ def test_what_a_run_leaves_out_is_the_agents():
     )
 
 
-def test_what_is_looser_than_the_agents_is_found():
+def test_limits_looser_than_the_agents_are_found():
     limits = Limits(max_turns=5, max_cost=2.0, parked_ttl_s=None, on_limit="answer")
     as_tight = RunLimits(max_turns=5, max_cost=2.0, max_tokens=10, parked_ttl_s=1e9, on_limit="fail")
     assert looser(limits, as_tight) == {}
@@ -104,7 +104,7 @@ def test_a_call_in_the_last_turn_is_not_executed():
     assert (d.head.status, d.head.reason) == ("failed", "maxTurns")
 
 
-def test_what_is_used_up_by_one_call_still_fails_the_run():
+def test_a_limit_used_up_by_one_call_still_fails_the_run():
     d = Driver(LOOK, limits=Limits(max_cost=1.0, on_limit="answer"))
     looked(d, cost=1.0)
     assert (d.head.status, d.head.reason) == ("failed", "maxCost")

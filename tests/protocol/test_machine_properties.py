@@ -453,7 +453,7 @@ MUST_REACH = {
 
 
 @pytest.mark.thorough
-def test_whatever_happens_to_a_run_its_invariants_hold():
+def test_a_runs_invariants_hold_under_any_inputs():
     reached.clear()
     run_state_machine_as_test(Runs, settings=examples(800, stateful_step_count=50))
     if is_full():  # fewer examples don't reach every state

@@ -58,7 +58,7 @@ def test_a_misspelt_parameter_names_the_right_one_also_of_a_wrapped_function() -
 
 
 @pytest.mark.parametrize("function", [open_actor_system, open_client, serve_gateway, serve_web, web_app])
-def test_what_opens_and_serves_tells_its_options(function: Callable[..., Any]) -> None:
+def test_opening_and_serving_functions_name_a_misspelt_option(function: Callable[..., Any]) -> None:
     with pytest.raises(TypeError, match=f"^{function.__name__}: there is no option 'stroe'"):
         function(stroe="memory:")
 

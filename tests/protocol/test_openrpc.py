@@ -60,13 +60,13 @@ def method_at(name: str) -> str:
     return f"/methods/{list(METHODS).index(name)}"
 
 
-def test_it_says_what_it_is():
+def test_the_document_has_its_version_and_title():
     assert (DOCUMENT["openrpc"], OPENRPC_VERSION) == ("1.3.2", "1.3.2")
     assert (DOCUMENT["info"]["title"], DOCUMENT["info"]["version"]) == ("adjourn", "1.2.3")
     assert {*DOCUMENT} == {"openrpc", "info", "methods", "components", "x-notifications"}
 
 
-def test_it_is_on_both_wires_and_made_once():
+def test_the_document_goes_over_both_wires_and_is_made_once():
     document = openrpc_document("1.2.3")
     assert codec.from_msgpack(codec.to_msgpack(document), Any) == DOCUMENT
     assert isinstance(codec.from_msgpack(codec.to_msgpack(document), METHODS["rpc.discover"].result), OpenRPCDocument)
@@ -98,7 +98,7 @@ def test_every_notification_is_there_with_its_params():
         assert {param["name"] for param in TOLD[name]["params"]} == {field.encode_name for field in fields(kind)}
 
 
-def test_what_is_said_of_a_field_stands_at_its_property():
+def test_a_fields_description_stands_at_its_property():
     schemas = DOCUMENT["components"]["schemas"]
     envelope = schemas["Envelope"]
     assert envelope["description"] == "An event as it is sent to watchers."
@@ -138,7 +138,7 @@ def test_patterns_mean_the_same_in_every_language():
 @pytest.mark.parametrize("name", METHODS)
 @examples(50)
 @given(data=st.data())
-def test_what_goes_over_the_wire_is_valid_under_the_document(name, data):
+def test_params_and_results_are_valid_under_the_document(name, data):
     params, result = data.draw(drawn.of(METHODS[name].params)), data.draw(drawn.of(METHODS[name].result))
     check_params(method_at(name), json.loads(codec.to_json(params)))
     check(f"{method_at(name)}/result/schema", json.loads(codec.to_json(result)))
@@ -147,12 +147,12 @@ def test_what_goes_over_the_wire_is_valid_under_the_document(name, data):
 @pytest.mark.parametrize("name", NOTIFICATIONS)
 @examples(50)
 @given(data=st.data())
-def test_what_is_said_unasked_is_valid_under_the_document(name, data):
+def test_notifications_are_valid_under_the_document(name, data):
     told = data.draw(drawn.of(NOTIFICATIONS[name]))
     check_params(f"/x-notifications/{list(NOTIFICATIONS).index(name)}", json.loads(codec.to_json(told)))
 
 
-def test_what_a_server_refuses_is_not_valid_under_the_document():
+def test_params_that_a_server_refuses_are_invalid_under_the_document():
     good = {"runId": "a", "toolCallId": "b"}
     check_params(method_at("run.claim"), good)
     for name, bad in (("runId", "a b"), ("runId", ""), ("claimant", "short"), ("toolCallId", 7)):

@@ -59,7 +59,7 @@ def test_the_parts_join_to_the_whole(messages: list[int], pending: list[int], to
 
 
 @given(WIDTHS, WIDTHS, WIDTHS)
-def test_what_is_listed_in_a_part_is_bounded_unless_it_is_one_message(
+def test_a_parts_lists_are_bounded_except_for_a_single_item(
     messages: list[int], pending: list[int], tools: list[int]
 ) -> None:
     for part in parts_of(snapshot_of(messages, pending, tools), 1_000):

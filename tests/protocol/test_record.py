@@ -78,7 +78,7 @@ def test_an_old_entry_loads_for_ever(version: int, stored: Any, loaded: Any) -> 
     assert json.loads(encode_entry(decode_entry(as_json(stored), version))) == loaded
 
 
-def test_what_was_stored_stays_as_it_was() -> None:
+def test_stored_records_are_frozen() -> None:
     found = {
         path.name: digest({name: case["stored"] for name, case in json.loads(path.read_text(encoding="utf-8")).items()})
         for path in RECORDS.iterdir()

@@ -146,7 +146,7 @@ def test_every_control_format_surrogate_private_and_separating_character_is_writ
 
 
 @pytest.mark.parametrize("char", ["\u115f", "\u3164", "\u2800", "\u034f", "\ufe0f", "\U000e0100", "\u180b", "\uffa0"])
-def test_what_is_printable_and_shows_nothing_is_written_out(char: str) -> None:
+def test_an_invisible_printable_character_is_shown_as_its_code(char: str) -> None:
     assert visible(f"a{char}b") == f"a‹U+{ord(char):04X}›b"
 
 
@@ -209,7 +209,7 @@ def test_a_call_without_arguments_says_so() -> None:
     assert render_call("wipe", "  ", {}) == ("wipe", "  (no arguments)")
 
 
-def test_what_stands_far_behind_blanks_is_not_overlooked() -> None:
+def test_a_long_run_of_blanks_is_shown_as_a_count() -> None:
     [_, line] = render_call("run", "", {"command": "echo ok" + " " * 5000 + "; rm -rf /"})[1:]
     assert line == "    | echo ok‹U+0020×5000›; rm -rf /"
 

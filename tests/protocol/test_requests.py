@@ -49,14 +49,14 @@ def answer(data, form=JSON, **bounds):
 
 
 @pytest.mark.parametrize("data", ["", "{", "nonsense", '{"a":NaN}', "[" * 5000, b"\xff", '"\\ud800'])
-def test_what_is_no_json_is_a_parse_error(data):
+def test_invalid_json_is_a_parse_error(data):
     reply = answer(data)
     assert (reply["id"], reply["error"]["code"], reply["error"]["data"]) == (None, -32700, {"type": "parseError"})
     assert reply["error"]["message"].startswith("parse error: ")
 
 
 @pytest.mark.parametrize("data", [b"", b"\xc1", b"\x81\x81\x01\x01\x01", b"\x91" * 5000])
-def test_what_is_no_messagepack_is_a_parse_error(data):
+def test_invalid_messagepack_is_a_parse_error(data):
     assert answer(data, MSGPACK)["error"]["code"] == -32700
 
 
@@ -78,7 +78,7 @@ INVALID = [
 
 
 @pytest.mark.parametrize(("data", "request_id", "message"), INVALID)
-def test_what_is_no_request_is_an_invalid_request(data, request_id, message):
+def test_a_value_that_is_no_request_is_an_invalid_request(data, request_id, message):
     reply = answer(data)
     assert (reply["id"], reply["error"]["code"]) == (request_id, -32600)
     assert message in reply["error"]["message"]
@@ -181,7 +181,7 @@ HOSTILE = [
 @pytest.mark.parametrize(("form", "value", "path"), HOSTILE)
 @pytest.mark.parametrize("last", ["id", "params", "method"])
 @pytest.mark.parametrize("is_batch", [False, True])
-def test_what_no_wire_carries_is_answered_under_the_id_with_its_path(form, value, path, last, is_batch):
+def test_a_value_outside_the_domain_is_answered_under_the_id_with_its_path(form, value, path, last, is_batch):
     params = OBJECT[form]({"runId": form.encode("r"), "decision": value, "digest": form.encode("d")})
     members = {
         "jsonrpc": form.encode("2.0"),
@@ -424,7 +424,7 @@ def test_no_cut_and_no_mutation_of_a_good_frame_raises(form, data):
 
 @FORMATS
 @given(data=st.data())
-def test_whatever_stands_in_the_params_the_answer_goes_under_the_id(form, data):
+def test_any_params_are_answered_under_the_id(form, data):
     hostile = st.sampled_from([value for each, value, _ in HOSTILE if each is form])
     name = data.draw(st.sampled_from(["runId", "decision", "input", "metadata", "result", "reason", "unknown"]))
     good = {
@@ -480,14 +480,14 @@ def test_a_notification_has_no_id_and_gets_no_reply():
 
 
 @pytest.mark.parametrize("method", sorted(name for name, method in METHODS.items() if method.changes))
-def test_what_changes_state_is_refused_without_an_id_and_without_a_reply(method):
+def test_a_state_changing_method_without_an_id_is_refused_without_a_reply(method):
     member = judged(json.dumps({"jsonrpc": "2.0", "method": method, "params": {}}))
     assert isinstance(member, Rejected)
     assert "expected an id" in member.error.message
     assert rejection(member, JSON) is None
 
 
-def test_what_changes_state_is_marked_so():
+def test_state_changing_methods_are_marked():
     reading = {"server.info", "agents.list", "rpc.discover", "runs.watch"}
     reading |= {"run.subscribe", "run.unsubscribe", "run.get", "run.list", "run.timeline"}
     assert {name for name, method in METHODS.items() if not method.changes} == reading

@@ -47,7 +47,7 @@ def heard(data, form):
 
 @FORMATS
 @given(data=st.data())
-def test_what_a_client_asks_is_what_the_server_hears(form, data):
+def test_the_server_parses_the_request_that_the_client_encoded(form, data):
     method = data.draw(st.sampled_from(sorted(METHODS)))
     params = data.draw(drawn.of(METHODS[method].params))
     assert heard(rpc.request(5, method, params, form), form) == Request(5, method, params)
@@ -138,7 +138,7 @@ def test_notifications_of_a_newer_server_are_left_out(form):
 
 @FORMATS
 @pytest.mark.parametrize("value", [1, {"id": []}, {"method": "run.event"}, {"method": "run.event", "params": {}}])
-def test_what_no_server_sends_is_a_codec_error(form, value):
+def test_a_frame_that_is_no_server_message_is_a_codec_error(form, value):
     with pytest.raises(codec.CodecError):
         rpc.parse_server_frame(form.encode(value), form)
 
@@ -156,7 +156,7 @@ def test_what_no_server_sends_is_a_codec_error(form, value):
         (JSON, b'{"result":' + b"[" * 5000),
     ],
 )
-def test_what_a_broken_server_sends_is_a_codec_error(form, data):
+def test_a_malformed_frame_of_a_server_is_a_codec_error(form, data):
     with pytest.raises(codec.CodecError):
         rpc.parse_server_frame(data, form)
 

@@ -129,7 +129,7 @@ LINES = st.text(st.characters(exclude_characters="\r\n\0", exclude_categories=["
     event=LINES,
     retry_ms=st.integers(0, 10**15 - 1),
 )
-def test_what_is_encoded_is_read_back(data, last_id, event, retry_ms):
+def test_an_encoded_event_parses_back(data, last_id, event, retry_ms):
     encoded = encode_event(data.encode(), id=last_id, event=event, retry_ms=retry_ms)
     expected = SSEEvent(data.replace("\r\n", "\n").replace("\r", "\n"), event or "message", str(last_id), retry_ms)
     assert parse(encoded) == [expected]

@@ -22,7 +22,7 @@ def kinds(d: Driver) -> list[str]:
     return [entry["kind"] for entry in entries(d)]
 
 
-def test_it_tells_each_step_of_a_run_from_its_input_to_its_end() -> None:
+def test_the_timeline_has_each_step_of_a_run_from_input_to_end() -> None:
     d = Driver(*PLAIN, given=(user("before"), said(text="yes"), user("refund\nit")))
     begun = d.now
     d.says(call("refund", n=1), text="Let me see.")
@@ -45,7 +45,7 @@ def test_it_tells_each_step_of_a_run_from_its_input_to_its_end() -> None:
     assert [usage.total_tokens for usage in usages] == [1, 1, 2]
 
 
-def test_it_tells_who_declined_and_why_and_how_a_run_was_aborted() -> None:
+def test_the_timeline_has_who_declined_and_why_and_how_a_run_was_aborted() -> None:
     d = Driver(*PLAIN)
     d.says(call("refund", n=1), call("refund", n=2))
     first, second = d.ids

@@ -104,7 +104,7 @@ def test_a_part_longer_than_the_window_stays_as_it_came() -> None:
     assert Window(height=10).answer(text).rows[1:3] == ["- item 1", "- item 2"]
 
 
-def test_what_others_write_meanwhile_is_not_erased() -> None:
+def test_a_line_written_during_an_answer_is_not_erased() -> None:
     window = Window()
     shown = Answer(window.screen, "shop> ")
     shown.add("It **is ")
@@ -128,7 +128,7 @@ WORDS = st.lists(st.sampled_from(["a", "**b**", "word", "- c", "\n", "\n\n", "``
 
 
 @given(WORDS, st.integers(20, 60), st.integers(3, 30))
-def test_whatever_comes_what_stands_above_is_not_touched(words: list[str], width: int, height: int) -> None:
+def test_no_answer_changes_the_lines_above_it(words: list[str], width: int, height: int) -> None:
     window = Window(width, height)
     window.screen.line("above")
     window.answer(" ".join(words)).screen.line("below")

@@ -145,7 +145,7 @@ async def test_the_rest_can_be_shown_at_once_and_the_call_again_from_its_beginni
     assert shown.endswith(QUESTION)
 
 
-async def test_what_was_typed_before_the_question_was_shown_does_not_answer_it(nursery: trio.Nursery) -> None:
+async def test_input_typed_before_the_question_was_shown_does_not_answer_it(nursery: trio.Nursery) -> None:
     terminal = Terminal()
     for entry in ("y", "/end", "y"):
         terminal.keys.send_nowait(entry)
@@ -243,7 +243,7 @@ SIZES = st.tuples(st.integers(30, 100), st.integers(1, 60))
 
 
 @given(ENTRIES, st.lists(SIZES, min_size=1, max_size=5))
-def test_whatever_is_typed_in_whatever_windows_no_answer_comes_before_the_end(
+def test_no_input_in_any_window_answers_before_the_end_was_shown(
     entries: list[str], sizes: list[tuple[int, int]]
 ) -> None:
     async def main() -> None:

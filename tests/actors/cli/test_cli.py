@@ -118,7 +118,7 @@ def test_wrong_usage_is_one_line_that_names_the_help_and_exit_code_2(
         (["chat", "ftp://127.0.0.1:8765"], "expected ws://host:port"),
     ],
 )
-def test_what_goes_wrong_is_one_line_and_exit_code_1(adjourn: Adjourn, args: list[str], words: str) -> None:
+def test_an_error_is_one_line_and_exit_code_1(adjourn: Adjourn, args: list[str], words: str) -> None:
     code, out, err = adjourn(*args)
     assert (code, out) == (1, "")
     assert err.startswith("adjourn: ")
@@ -126,7 +126,7 @@ def test_what_goes_wrong_is_one_line_and_exit_code_1(adjourn: Adjourn, args: lis
     assert err.count("\n") == 1
 
 
-def test_whoever_watches_is_told_that_the_connection_is_lost_and_back() -> None:
+def test_a_lost_and_a_restored_connection_are_each_noted_once() -> None:
     told: list[str] = []
     changed = connection_notes(told.append)
     changed(ConnectionLost("not there yet"))
@@ -208,7 +208,7 @@ def test_how_long_runs_are_kept_can_be_said_for_all_agents(
     assert agent.spec().limits == limits
 
 
-def test_there_is_no_coming_back_to_runs_in_memory() -> None:
+def test_runs_in_memory_cannot_be_served_again() -> None:
     assert cli._served_again(NOBODY, "127.0.0.1", "memory:") is None
 
 
@@ -282,9 +282,7 @@ def test_verbose_behind_two_dashes_is_an_argument(adjourn: Adjourn) -> None:
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
-def test_there_is_a_completion_script_for_each_shell(
-    adjourn: Adjourn, shell: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_each_shell_has_a_completion_script(adjourn: Adjourn, shell: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("_ADJOURN_COMPLETE", f"source_{shell}")
     code, out, _ = adjourn()
     assert code == 0
@@ -340,7 +338,7 @@ def test_an_interrupt_is_silent(adjourn: Adjourn, monkeypatch: pytest.MonkeyPatc
         (Ready(DEFAULT_URL, None, 2, 0, 3), ["2 runs go on", "3 runs are stranded"]),
     ],
 )
-def test_what_was_in_the_store_is_said_at_the_start(found: Ready, lines: list[str]) -> None:
+def test_the_start_says_how_many_runs_the_store_had(found: Ready, lines: list[str]) -> None:
     said = list(cli._found(found))
     assert len(said) == len(lines)
     assert all(line.startswith(words) for line, words in zip(said, lines, strict=True))

@@ -71,7 +71,7 @@ def text(outcome: ToolOutcome) -> str:
 
 
 @pytest.mark.parametrize("said", ["hello", "Hi!", "Good morning", "  hey there"])
-async def test_it_greets(said: str) -> None:
+async def test_the_demo_greets(said: str) -> None:
     message = await answer(said)
     assert message.text.startswith("Hello!")
     assert message.calls == []
@@ -80,11 +80,11 @@ async def test_it_greets(said: str) -> None:
 @pytest.mark.parametrize(
     "said", ["where is order 7", "Where is my order #7?", "hi, where's  order 7 ?", "where\nis order 7"]
 )
-async def test_it_looks_up_an_order(said: str) -> None:
+async def test_the_demo_looks_up_an_order(said: str) -> None:
     assert await wanted(said) == [("look_up_order", {"order_id": 7})]
 
 
-async def test_it_asks_for_a_refund_of_what_the_order_cost() -> None:
+async def test_the_demo_refunds_the_orders_price() -> None:
     (call,) = await wanted("please refund order 7")
     assert call == ("refund_order", {"order_id": 7, "amount": 79.5})
     assert "It cost 79.50." in text(await use(make_support(), "look_up_order", {"order_id": 7}))
@@ -100,7 +100,7 @@ async def test_it_asks_for_a_refund_of_what_the_order_cost() -> None:
         ("refund order 7 and ship 8", [7]),
     ],
 )
-async def test_it_asks_for_several_refunds_in_one_turn(said: str, orders: list[int]) -> None:
+async def test_the_demo_calls_several_refunds_in_one_turn(said: str, orders: list[int]) -> None:
     assert [(name, arguments["order_id"]) for name, arguments in await wanted(said)] == [
         ("refund_order", order) for order in orders
     ]
@@ -111,11 +111,11 @@ async def test_the_calls_of_one_message_have_ids_of_their_own() -> None:
     assert len({call.id for call in message.calls}) == 2
 
 
-async def test_it_ships_an_order() -> None:
+async def test_the_demo_ships_an_order() -> None:
     assert await wanted("ship order 12") == [("ship_order", {"order_id": 12})]
 
 
-async def test_it_thinks_before_a_refund() -> None:
+async def test_the_demo_thinks_before_a_refund() -> None:
     thought = (await answer("refund order 7")).content[0]
     assert isinstance(thought, Thinking)
     assert "79.50" in thought.thinking
@@ -129,7 +129,7 @@ async def test_its_answers_have_tokens_and_a_cost() -> None:
     assert usage.cost.total == pytest.approx((usage.input * 1 + usage.output * 5) / 1_000_000)
 
 
-async def test_it_counts_the_stock_and_says_how_far_it_is(autojump_clock: trio.testing.MockClock) -> None:
+async def test_the_demo_counts_the_stock_and_reports_progress(autojump_clock: trio.testing.MockClock) -> None:
     assert await wanted("Count the stock!") == [("check_stock", {})]
     updates = Updates()
     agent = make_support(delay_s=0.1)
@@ -156,7 +156,7 @@ def test_a_refunds_amount_may_be_edited_and_nothing_else() -> None:
     assert tool.spec.editable == ("amount",)
 
 
-async def test_it_counts() -> None:
+async def test_the_demo_counts() -> None:
     assert (await answer("count to 5")).text == "1 2 3 4 5"
     deltas = [
         event.delta
@@ -169,29 +169,29 @@ async def test_it_counts() -> None:
 
 
 @pytest.mark.parametrize("said", ["what?", "", "refund order", "where is order seven", "x" * 100_000])
-async def test_it_says_what_it_can_do(said: str) -> None:
+async def test_the_demo_answers_unknown_input_with_what_it_can_do(said: str) -> None:
     message = await answer(said)
     assert message.text.startswith("I can tell where an order is")
     assert message.calls == []
 
 
 @pytest.mark.parametrize("said", ["refund orders 7 and 12345678901234567890", "where is order 99999999999999999999"])
-async def test_it_does_not_take_numbers_that_no_wire_carries(said: str) -> None:
+async def test_the_demo_refuses_numbers_outside_the_value_domain(said: str) -> None:
     message = await answer(said)
     assert "too many digits" in message.text
     assert message.calls == []
 
 
-async def test_it_reads_content_in_blocks() -> None:
+async def test_the_demo_reads_content_in_blocks() -> None:
     content = (Image(data="aGk=", mime_type="image/png"), Text(text="where is order 7"))
     assert (await answer(UserMessage(content=content))).calls[0].arguments == {"order_id": 7}
 
 
-async def test_it_answers_the_last_message_only() -> None:
+async def test_the_demo_answers_only_the_last_message() -> None:
     assert (await answer("refund order 7", "hello")).calls == []
 
 
-async def test_it_says_what_came_of_its_calls_in_their_order() -> None:
+async def test_the_demo_reports_the_results_of_its_calls_in_order() -> None:
     results = [
         ToolResultMessage(tool_call_id="a", tool_name="refund_order", content=(Text(text="Refunded 1."),)),
         ToolResultMessage(tool_call_id="b", tool_name="refund_order", content=(Text(text="declined"),), is_error=True),
@@ -202,7 +202,7 @@ async def test_it_says_what_came_of_its_calls_in_their_order() -> None:
     assert message.calls == []
 
 
-async def test_it_streams_a_word_at_a_time_on_the_trio_clock(autojump_clock: trio.testing.MockClock) -> None:
+async def test_the_demo_streams_one_word_at_a_time_on_the_trio_clock(autojump_clock: trio.testing.MockClock) -> None:
     started = trio.current_time()
     events = await stream(make_support(delay_s=0.5), user("count to 10"))
     assert trio.current_time() - started == pytest.approx(0.5 * len(events))

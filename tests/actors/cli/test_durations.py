@@ -86,7 +86,7 @@ def agent(name: str, **limits: float | None) -> Agent:
     return Agent(name=name, model=ScriptedModel([]), limits=Limits(**limits))  # type: ignore[arg-type]
 
 
-def test_what_applies_to_all_agents_is_one_line() -> None:
+def test_durations_shared_by_all_agents_are_one_line() -> None:
     assert list(kept_lines([agent("a"), agent("b")])) == [
         "Ended runs are kept 30 days; waiting runs are stopped after 30 days"
     ]

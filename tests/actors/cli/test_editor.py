@@ -94,7 +94,7 @@ async def test_the_end_of_the_input_is_none(window: Opened) -> None:
         assert await seen.type("\x04") is None
 
 
-async def test_what_is_written_meanwhile_and_the_log_go_above_the_prompt(
+async def test_other_lines_and_the_log_go_above_the_prompt(
     window: Opened, ends: tuple[int, Master, Output], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     logger = logging.getLogger("adjourn")
@@ -120,7 +120,7 @@ async def test_a_cancelled_prompt_is_removed_with_what_was_half_typed(window: Op
         assert await seen.type("whole\r") == "whole"
 
 
-async def test_what_is_typed_before_a_prompt_is_kept_for_it_or_dropped(window: Opened) -> None:
+async def test_input_typed_before_a_prompt_is_kept_or_dropped(window: Opened) -> None:
     async with window() as seen:
         seen.keys.type("kept ")
         await seen.ask()

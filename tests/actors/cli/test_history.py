@@ -53,7 +53,7 @@ def test_a_place_that_can_not_be_written_is_passed_over(tmp_path: Path) -> None:
     assert kept(path) == []
 
 
-def test_it_lies_in_the_state_directory_and_can_be_switched_off(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_history_file_is_in_the_state_directory_and_can_be_switched_off(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_STATE_HOME", "/state")
     assert history_file() == Path("/state/adjourn/history")
     monkeypatch.setenv("XDG_STATE_HOME", "relative")

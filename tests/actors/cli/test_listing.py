@@ -52,7 +52,7 @@ async def test_a_prefix_of_several_ids_names_them() -> None:
         await find_run(cast(Client, Listed("wxyz1", "other", "wxyz2")), "wxyz")
 
 
-async def test_who_may_not_list_runs_types_whole_ids() -> None:
+async def test_a_user_without_the_right_to_list_runs_types_whole_ids() -> None:
     class Guarded(Listed):
         async def list(self, *, limit: int, after: str | None) -> RunPage:
             raise Forbidden("not yours")

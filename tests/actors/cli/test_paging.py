@@ -29,7 +29,7 @@ def texts(rows: list[str]) -> list[str]:
 
 
 @given(st.lists(CONTENT, min_size=1, max_size=6), WINDOWS)
-def test_whatever_the_windows_are_meanwhile_every_line_is_shown_once_and_whole(
+def test_every_line_is_shown_once_and_whole_while_the_window_is_resized(
     contents: list[str], windows: list[tuple[int, int]]
 ) -> None:
     lines = [f"    | x{content}" for content in contents]

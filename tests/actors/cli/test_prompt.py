@@ -158,14 +158,14 @@ def test_arrays_end_with_an_empty_entry_but_not_before_they_may() -> None:
     assert decided(schema, "a", "b", "c") == {"tags": ["a", "b", "c"]}
 
 
-def test_what_is_wrong_with_a_nested_whole_is_said_and_that_whole_asked_again() -> None:
+def test_an_invalid_list_is_explained_and_asked_for_again() -> None:
     schema = an_object("n", n={"type": "array", "items": {"type": "integer"}, "uniqueItems": True})
     result, asked = answered(schema, "1", "1", "", "1", "2", "")
     assert result == Decision({"n": [1, 2]})
     assert "differ from each other" in shown(asked[3:4])
 
 
-def test_what_is_wrong_with_the_decision_as_a_whole_is_said_and_all_asked_again() -> None:
+def test_an_invalid_decision_is_explained_and_asked_for_again() -> None:
     schema = {
         "type": "object",
         "properties": {"low": {"type": "integer"}, "high": {"type": "integer"}},
@@ -195,7 +195,7 @@ def test_free_names_are_asked_for_one_by_one() -> None:
     assert decided(schema, "a", "1", "b", "2", "") == {"a": 1, "b": 2}
 
 
-def test_what_has_no_type_is_entered_as_json() -> None:
+def test_a_value_without_a_type_is_entered_as_json() -> None:
     result, asked = answered({}, "{", '{"a": [1]}')
     assert result == Decision({"a": [1]})
     assert asked[1].lines[0].startswith("Expected JSON")
@@ -240,7 +240,7 @@ SCHEMAS = st.recursive(
 
 
 @given(SCHEMAS, st.lists(st.sampled_from(["", "y", "n", "1", "2", "a", "{}", "[", '""', "3.5"]), max_size=30))
-def test_whatever_is_entered_a_decision_that_comes_out_is_valid(schema: dict[str, Any], entries: list[str]) -> None:
+def test_any_entries_give_a_valid_decision_or_none(schema: dict[str, Any], entries: list[str]) -> None:
     try:
         result, _ = answered(schema, *entries)
     except (Unanswered, AssertionError):

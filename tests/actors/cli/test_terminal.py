@@ -145,11 +145,11 @@ def test_a_snapshot_with_another_message_than_the_one_begun_says_so() -> None:
         (ToolExecutionUpdate(tool_call_id="c", tool_name="t", partial_result={"at": 3}), '    … {"at":3}\n'),
     ],
 )
-def test_what_else_happens_is_a_line_each(event: Event, line: str) -> None:
+def test_each_other_event_is_one_line(event: Event, line: str) -> None:
     assert Shown().events(event) == line
 
 
-def test_what_others_wrote_does_not_move_the_cursor() -> None:
+def test_control_characters_in_foreign_text_do_not_move_the_cursor() -> None:
     assert clean("a\x1b[2Jb\rc\x9bd\u202ee\n\tf é ✓") == "a�[2Jb�c�d�e\n\tf é ✓"
     assert "\x1b" not in Shown().events(delta("\x1b[31mred"))
     pending = ToolDecisionPending(tool_call_id="c", tool_name="t", input={"a": "\x1b[2J"}, schema={}, digest="")
@@ -183,7 +183,7 @@ def test_a_run_that_is_stranded_says_by_what() -> None:
     assert shown.file.getvalue() == "  stranded: tool 'wipe' takes no decision any more\n"
 
 
-def test_whoever_asks_shows_the_call_with_the_question() -> None:
+def test_a_view_that_asks_leaves_showing_the_call_to_the_question() -> None:
     file = io.StringIO()
     view = RunView(Screen(Console(file=file, highlight=False, markup=False)), asks=True)
     view.event(ToolDecisionPending(tool_call_id="c", tool_name="run", input={"a": 1}, schema={}, digest=""))
@@ -215,14 +215,14 @@ def test_a_model_that_thinks_is_seen_to_be_alive() -> None:
     )
 
 
-def test_what_the_provider_did_by_itself_is_a_note() -> None:
+def test_an_action_of_the_provider_is_a_note() -> None:
     block = Opaque(api="anthropic-messages", kind="web_search_tool_result", raw="{}")
     update = MessageUpdate(assistant_message_event=OpaqueBlock(content_index=0, block=block))
     shown = Shown().events(MessageStart(message=said("")), update, delta("Four."))
     assert shown == "  (by the provider itself: web_search_tool_result)\nagent> Four."
 
 
-def test_what_is_said_beside_a_question_is_followed_by_the_question_again() -> None:
+def test_a_line_written_during_a_question_is_followed_by_the_question_again() -> None:
     file = io.StringIO()
     screen = Screen(Console(file=file, highlight=False, markup=False))
     with screen.prompting("name: "):

@@ -48,7 +48,7 @@ def test_the_place_is_where_it_was_raised() -> None:
     assert place_of(KeyError("never raised")) == ""
 
 
-def test_what_does_not_compile_is_shown() -> None:
+def test_a_syntax_error_is_shown_with_file_and_line() -> None:
     lines = traceback_of(raised("x = (\n"))
     assert '  File "/shops/shop.py", line 1' in lines
     assert lines[-1].startswith("SyntaxError: ")

@@ -78,7 +78,7 @@ async def test_each_sent_reply_makes_room() -> None:
     assert len(wire.sent) == 9
 
 
-async def test_there_is_no_room_while_too_many_bytes_wait_and_one_message_of_any_size_fits() -> None:
+async def test_one_message_of_any_size_fits_an_empty_outbox_and_fills_it() -> None:
     wire = Wire()
     outbox = outbox_of(wire, max_replies=9, max_bytes=10)
     async with trio.open_nursery() as nursery:

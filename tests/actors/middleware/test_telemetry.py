@@ -181,7 +181,7 @@ async def test_an_execution_has_its_attributes_and_the_tool_nests_its_own_spans(
     assert str(span.attributes["gen_ai.tool.call.id"]).startswith("call_")
 
 
-async def test_what_fails_is_an_error_with_few_types(collected: Collected) -> None:
+async def test_failures_set_error_types_of_low_cardinality(collected: Collected) -> None:
     message = AssistantMessage(content=(), stop_reason="error", error_message="HTTP 404: no", error_kind="terminal")
     failed = Failed(reason="error", error=message, status=404)
     paying = agent(collected, calls(("pay", {"amount": -5})), failed)

@@ -36,7 +36,7 @@ async def listener(handler: Callable[[trio.SocketStream], Any]) -> AsyncGenerato
         nursery.cancel_scope.cancel()
 
 
-async def test_what_is_not_found_may_have_been_asked_at_the_wrong_address() -> None:
+async def test_the_error_of_a_404_names_the_url_that_was_asked() -> None:
     async with open_byte_server(Reply(b"no", status=404)) as server:
         end = failure(await events(local(f"{server.url}/v2"), [user("Hi")]))
     assert end.error.error_message == f"the provider answered 404: no (asked: {server.url}/v2/api/chat)"
@@ -63,7 +63,7 @@ async def test_a_body_that_just_stops_is_told_from_one_that_ends() -> None:
 @pytest.mark.parametrize(
     "raw", [b"", b"HTTP/1.1 200 OK\r\ncontent-", b"SSH-2.0-OpenSSH_9\r\n", b"\x15\x03\x01\x00\x02"]
 )
-async def test_what_is_no_http_is_a_broken_connection(raw: bytes) -> None:
+async def test_an_answer_that_is_not_http_is_a_broken_connection(raw: bytes) -> None:
     end = await failed(Reply(raw=raw, then="close"))
     assert end.error.error_kind == "transient"
     assert "broke" in (end.error.error_message or "")

@@ -86,7 +86,7 @@ async def test_a_request_id_that_echoes_keys_does_not_show_them() -> None:
     assert end.error.error_message == "the provider answered 500: no [request id ***]"
 
 
-async def test_what_follows_the_scheme_of_an_authorization_header_is_a_secret_by_itself() -> None:
+async def test_the_credentials_of_an_authorization_header_are_secret_without_their_scheme() -> None:
     descriptor = ModelDescriptor(id="m", provider="ollama", headers={"Authorization": f"Basic {KEY}"})
     async with open_byte_server(Reply(ECHO, status=401, content_type="text/plain")) as server:
         end = failure(await heard(find_model(descriptor, base_url=server.url)))

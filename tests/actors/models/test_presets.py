@@ -139,7 +139,7 @@ def test_openais_own_models_get_its_own_request_through_a_proxy() -> None:
         assert compat_at(openai, ModelDescriptor(id=name), "https://proxy.example.test/v1") == NARROWEST
 
 
-def test_what_a_descriptor_says_goes_before_its_host() -> None:
+def test_a_descriptors_compat_takes_precedence_over_its_hosts() -> None:
     openai = find_provider("openai")
     assert openai is not None
     own = Compat(supports_usage_in_streaming=True, refused_fields=())

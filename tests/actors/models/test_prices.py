@@ -111,12 +111,12 @@ def test_of_prices_by_the_hour_the_highest_counts_until_a_later_one_replaces_the
     assert priced("hourly-once").cost == Cost(input=2.0, output=2.0, cache_read=2.0, cache_write=2.0)
 
 
-def test_what_is_priced_otherwise_than_by_tokens_has_a_window_and_no_prices() -> None:
+def test_a_model_not_priced_by_tokens_has_a_window_and_no_prices() -> None:
     found = priced("embeds")
     assert (found.cost, found.context_window, found.prices_from) == (None, 1000, None)
 
 
-def test_what_was_said_of_a_model_stays() -> None:
+def test_a_registered_models_own_prices_and_window_stay() -> None:
     register_model(ModelDescriptor(id="plain", provider="openai", cost=Cost(input=1.0)))
     assert find_model("openai:plain").descriptor.cost == Cost(input=1.0)
     assert find_model("openai:plain").descriptor.prices_from is None

@@ -46,7 +46,7 @@ def test_a_name_that_says_nothing_is_refused_with_what_would_do(name: str) -> No
         find_model(name)
 
 
-def test_what_is_no_model_is_refused() -> None:
+def test_a_model_of_a_wrong_type_is_refused() -> None:
     with pytest.raises(TypeError, match="expected 'PROVIDER:NAME' or a ModelDescriptor, got int"):
         find_model(5)  # type: ignore[arg-type]
 

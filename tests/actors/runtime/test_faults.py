@@ -50,7 +50,7 @@ async def test_a_decision_whose_save_fails_is_told_so_and_may_come_again(kind: s
     assert ledger.begun == []
 
 
-async def test_what_a_model_said_waits_for_the_store_with_backoff(autojump_clock: MockClock) -> None:
+async def test_a_models_answer_waits_for_the_store_with_backoff(autojump_clock: MockClock) -> None:
     store, ledger = FaultyStore(), Ledger()
     agent = agent_of(calls(("work", {})), says("done"), tools=[ledger.tool()], delay_s=1)
     async with open_test_system(agent, store=store) as system:
@@ -438,7 +438,7 @@ async def test_the_sweeper_waits_for_the_store_without_spinning(autojump_clock: 
         assert (await run.wait_ended()).status == "completed"
 
 
-async def test_what_could_not_be_done_is_tried_again_soon_however_late_the_next_is_due(
+async def test_a_failed_due_action_is_retried_soon_even_if_the_next_is_due_late(
     autojump_clock: MockClock,
 ) -> None:
     store, refund = FaultyStore(), calls(("refund", {}))
@@ -464,7 +464,7 @@ async def test_what_could_not_be_done_is_tried_again_soon_however_late_the_next_
         assert (await system.head(first.id)).status == "completed"
 
 
-async def test_what_is_due_while_the_process_leaves_does_not_hold_it_up(autojump_clock: MockClock) -> None:
+async def test_a_due_action_does_not_delay_shutdown(autojump_clock: MockClock) -> None:
     agent = agent_of(
         calls(("refund", {}), ("work", {})),
         tools=[Ledger().gated(decision_timeout_s=1), Ledger().tool(body=sleeps(100))],

@@ -50,7 +50,7 @@ async def test_a_message_cut_short_keeps_every_word(count):
     assert call.partial.message(keep_incomplete_calls=False).text == "word " * count
 
 
-async def test_what_was_said_can_be_asked_for_in_between_and_grows_on():
+async def test_a_partial_message_can_be_read_between_chunks_and_keeps_growing():
     call, _ = call_of(OPENING, [WORD], [WORD])
     await call._take(OPENING)
     for count in (1, 2):

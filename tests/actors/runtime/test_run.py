@@ -732,7 +732,7 @@ async def test_input_bytes_are_limited() -> None:
         assert (await system.list()).heads == ()
 
 
-async def test_what_callers_bring_is_weighed_in_the_process_too() -> None:
+async def test_bounds_on_input_hold_in_the_process_too() -> None:
     ledger = Ledger()
     asks = calls(("refund", {"note": "short"}))
     agent = agent_of(asks, asks, tools=[ledger.gated(editable=True)])
@@ -770,7 +770,7 @@ async def test_a_gateway_may_be_sent_what_the_most_generous_agent_takes() -> Non
         assert system.bounds == Bounds()
 
 
-def test_what_agents_and_gateways_take_by_default_is_the_same() -> None:
+def test_agents_and_gateways_have_the_same_default_limits() -> None:
     limits, bounds = Limits(), Bounds()
     assert (limits.max_input_bytes, limits.max_result_bytes) == (bounds.max_input_bytes, bounds.max_result_bytes)
 

@@ -250,7 +250,7 @@ class Raising:
     ],
     ids=lambda error: type(error).__name__,
 )
-async def test_whatever_a_model_raises_fails_its_own_run_alone(error: BaseException) -> None:
+async def test_any_exception_of_a_model_fails_only_its_own_run(error: BaseException) -> None:
     good = scripted_agent(calls(("slow", {})), "done", name="good", tools=[Ledger().tool("slow", body=sleeps(5))])
     bad = Agent(name="bad", model=Raising(error))
     async with open_test_system(good, bad) as system:
@@ -263,7 +263,7 @@ async def test_whatever_a_model_raises_fails_its_own_run_alone(error: BaseExcept
 @pytest.mark.parametrize(
     "error", [SystemExit(2), asyncio.CancelledError(), GeneratorExit()], ids=lambda error: type(error).__name__
 )
-async def test_whatever_a_tool_raises_is_its_own_calls_error(error: BaseException) -> None:
+async def test_any_exception_of_a_tool_is_an_error_of_its_own_call(error: BaseException) -> None:
     """`sys.exit()` in a tool ended the process, with every run in it."""
 
     async def exits(arguments: dict[str, Any], context: ToolContext) -> None:

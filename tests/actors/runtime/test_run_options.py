@@ -106,9 +106,7 @@ async def test_a_repeated_start_has_the_same_options() -> None:
         ("openai:m", ModelOptions(extra={"top_k": float("nan")}), "top_k"),
     ],
 )
-def test_what_a_model_lacks_is_refused_where_the_agent_is_declared(
-    model: str, options: ModelOptions, text: str
-) -> None:
+def test_declaring_an_agent_refuses_options_its_model_lacks(model: str, options: ModelOptions, text: str) -> None:
     with pytest.raises(ValueError, match=f"agent 'a': options: .*{text}"):
         Agent(name="a", model=model, options=options, tools=[look])
 

@@ -234,7 +234,7 @@ async def test_no_retention_deletes_at_the_end_and_watchers_still_see_it() -> No
             await run.wait()
 
 
-async def test_what_is_under_way_is_told_for_whoever_waits_for_it(autojump_clock: MockClock) -> None:
+async def test_under_way_lists_running_runs_and_no_parked_ones(autojump_clock: MockClock) -> None:
     parking = agent_of(calls(("refund", {})), tools=[Ledger().gated()])
     async with open_test_system(parking, scripted_agent(hangs(), name="busy")) as system:
         await (await system.start(parking, "go")).wait()
@@ -255,7 +255,7 @@ async def test_a_run_that_is_kept_for_ever_is_never_deleted(autojump_clock: Mock
 
 
 @pytest.mark.parametrize("where", ["memory", "sqlite"])
-async def test_what_falls_due_between_two_processes_is_done_by_the_next_one(where: str, tmp_path: Any) -> None:
+async def test_the_next_process_does_what_fell_due_between_two_processes(where: str, tmp_path: Any) -> None:
     wall = Wall()
     limits = Limits(parked_ttl_s=1000.0, retention_s=500.0)
 

@@ -137,7 +137,7 @@ def test_no_jump_that_is_over_within_the_doubt_moves_time_by_more_than_a_minute(
 
 @given(STEPS, st.floats(-4e9, 4e9))
 @examples(500)
-def test_whatever_was_before_a_wall_clock_that_stays_where_it_is_is_believed(
+def test_a_wall_clock_that_stays_put_is_believed_after_any_jumps(
     steps: list[tuple[float, float]], ahead: float
 ) -> None:
     clocks = Clocks()

@@ -118,12 +118,12 @@ def test_parameters_that_numpy_describes_together_are_described_alike() -> None:
     assert descriptions(move) == {"x": "On the map.", "y": "On the map.", "z": None}
 
 
-def test_what_follows_a_section_is_none_of_it() -> None:
+def test_text_after_a_section_does_not_belong_to_it() -> None:
     assert parameter_descriptions("Add.\n\nArgs:\n    x: One.\nAnd more.\n    y: no") == {"x": "One."}
     assert parameter_descriptions("Add.\n\n  Args:\n    x: One.\nAnd more.\n    y: no") == {"x": "One."}
 
 
-def test_what_the_annotation_says_comes_first() -> None:
+def test_descriptions_in_annotations_take_precedence() -> None:
     @tool
     def move(
         a: Annotated[int, msgspec.Meta(description="of Meta")],
@@ -183,7 +183,7 @@ def test_schemas_that_tools_bring_along_stay_as_they_are() -> None:
         "Add.\n\nArgs:\nx: not indented",
     ],
 )
-def test_what_describes_no_parameter_describes_none(doc: str) -> None:
+def test_docstrings_without_parameters_give_no_descriptions(doc: str) -> None:
     assert parameter_descriptions(doc) == {}
 
 

@@ -248,7 +248,9 @@ def test_a_coroutine_is_no_answer_and_asks() -> None:
     ],
     ids=lambda error: type(error).__name__,
 )
-async def test_whatever_it_raises_asks(error: BaseException, kind: str, caplog: pytest.LogCaptureFixture) -> None:
+async def test_an_exception_in_a_gate_function_closes_the_gate(
+    error: BaseException, kind: str, caplog: pytest.LogCaptureFixture
+) -> None:
     def when(arguments: dict[str, Any]) -> bool:
         raise error
 
@@ -269,7 +271,7 @@ def test_ctrl_c_is_no_answer() -> None:
 
 
 @pytest.mark.parametrize("kind", ["approval", "decision_when"])
-def test_what_it_does_to_the_arguments_changes_none(kind: str) -> None:
+def test_the_gate_function_cannot_change_the_arguments(kind: str) -> None:
     def when(arguments: dict[str, Any]) -> bool:
         arguments["to"]["name"] = "mallory"
         arguments["amount"] = 5

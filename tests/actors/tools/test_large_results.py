@@ -85,7 +85,7 @@ async def test_very_many_blocks_stay_blocks() -> None:
     assert (outcome.content, outcome.details) == (tuple(blocks), None)
 
 
-async def test_what_a_large_result_may_not_hold_is_said_with_its_path() -> None:
+async def test_an_invalid_value_in_a_large_result_is_named_by_its_path() -> None:
     outcome = await result_of([*ROWS, {"id": float("nan")}])
     assert outcome.is_error
     assert f"/{LARGE}/id: expected a finite number" in said(outcome)

@@ -64,7 +64,7 @@ async def test_progress_is_bounded_as_results_are() -> None:
     assert raised == ["expected at most 100 bytes, got 101", "expected at most 100 bytes, got 107"]
 
 
-async def test_what_a_tool_keeps_of_its_progress_is_no_longer_the_runs() -> None:
+async def test_a_tool_cannot_change_progress_after_publishing_it() -> None:
     updates = Updates()
 
     @tool
@@ -124,7 +124,7 @@ async def test_a_cancelled_call_publishes_nothing() -> None:
     assert updates.seen == []
 
 
-async def test_what_still_waits_to_be_shown_when_the_call_ends_is_not_shown() -> None:
+async def test_progress_that_waits_when_its_call_ends_is_not_published() -> None:
     """A slow reader may delay progress until after the call's end, when later events already have a `seq`."""
     kept.clear()
     shown: list[Any] = []

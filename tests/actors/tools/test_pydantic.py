@@ -253,7 +253,7 @@ async def test_a_strict_model_takes_what_json_can_say() -> None:
     assert got == [datetime.date(2030, 1, 2)]
 
 
-async def test_what_only_a_validator_refuses_is_told_with_its_path() -> None:
+async def test_an_error_of_a_validator_has_its_path() -> None:
     class Even(pydantic.BaseModel):
         n: int
 

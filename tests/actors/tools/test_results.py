@@ -79,7 +79,7 @@ async def test_data_becomes_json_text_and_plain_details(value: Any, text: str, d
     assert type(outcome.details) is type(details)
 
 
-async def test_what_a_tool_keeps_of_its_result_is_no_longer_the_runs() -> None:
+async def test_a_tool_cannot_change_its_result_after_returning_it() -> None:
     mine: dict[str, Any] = {"list": [1]}
     outcome = await result_of(ToolOutput(content=(Text(text="x"),), details=mine))
     mine["list"].append(2)
@@ -167,7 +167,7 @@ async def test_the_model_keeps_the_words_of_an_error_whose_details_cannot_be_car
     assert await told({"id": 7}) == "the order is closed"
 
 
-async def test_what_only_pretends_to_be_text_or_a_number_is_encoded_as_that() -> None:
+async def test_subclasses_of_str_and_numbers_are_encoded_as_their_base() -> None:
     class Name(str):
         __slots__ = ()
 
@@ -296,7 +296,7 @@ def test_a_result_type_that_may_be_carried_is_not(annotation: Any) -> None:
     assert tool(give).spec.name == "give"
 
 
-def test_what_a_client_executes_may_be_annotated_as_anything() -> None:
+def test_a_client_side_tool_may_declare_any_return_type() -> None:
     @tool(runs="client")
     def pick() -> pathlib.Path: ...  # type: ignore[empty-body]
 

@@ -241,7 +241,7 @@ async def test_64_threads_may_be_left_behind_unless_one_says_otherwise() -> None
 
 
 @pytest.mark.parametrize("error", [ValueError("too late"), SystemExit(3)], ids=lambda error: type(error).__name__)
-async def test_what_a_thread_raises_that_was_left_behind_is_logged(
+async def test_an_exception_of_an_abandoned_thread_is_logged(
     error: BaseException, caplog: pytest.LogCaptureFixture
 ) -> None:
     async with left_behind(Threads(trio.CapacityLimiter(1)), "call-1", error=error):

@@ -73,7 +73,7 @@ ERRORS: dict[str, Callable[[], BaseException]] = {
 
 @pytest.mark.parametrize("make_error", ERRORS.values(), ids=ERRORS)
 @pytest.mark.parametrize("body", [in_task, after_waiting, in_nursery, in_thread, around_async])
-async def test_whatever_a_tool_raises_is_its_error_result(
+async def test_any_exception_of_a_tool_is_an_error_result(
     body: Any, make_error: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     outcome = await run(make_tool("t", "", OBJECT, body(make_error())))

@@ -33,7 +33,7 @@ def vague(arguments: dict[str, Any]) -> Any:
 
 
 @pytest.mark.parametrize("asks", [meddles, raises, vague])
-async def test_what_asks_whether_to_ask_neither_opens_the_gate_nor_changes_the_arguments(asks: Any) -> None:
+async def test_a_faulty_gate_function_neither_opens_the_gate_nor_changes_the_arguments(asks: Any) -> None:
     paid: list[int] = []
 
     @tool(approval=asks)

@@ -162,7 +162,7 @@ MARKS = st.lists(st.sampled_from(PIECES)).map("".join)
 
 
 @given(MARKS | st.text())
-def test_whatever_the_text_nodes_are_data_that_json_carries_with_known_tags_and_safe_links(text: str) -> None:
+def test_any_text_becomes_json_nodes_with_known_tags_and_safe_links(text: str) -> None:
     found = nodes(text)
     json.dumps(found, ensure_ascii=False).encode()
     for each, depth in elements(found):

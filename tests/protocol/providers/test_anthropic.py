@@ -321,7 +321,7 @@ def test_of_more_than_four_breakpoints_the_latest_stay() -> None:
     assert marks(body) == [(str(number), SHORT) for number in range(2, 6)]
 
 
-def test_what_stands_before_a_long_lived_breakpoint_lives_as_long() -> None:
+def test_cache_breakpoints_before_a_long_lived_one_become_long_lived() -> None:
     body = asked(
         UserMessage(content="a", cache="short"),
         UserMessage(content="b", cache="long"),
@@ -378,7 +378,7 @@ def test_text_is_given_out_as_it_comes() -> None:
     assert decoder.feed(delta) == [TextDelta(content_index=0, delta="a")]
 
 
-def test_what_is_not_shown_is_bounded_too(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_redacted_thinking_and_signatures_count_against_the_bound(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(anthropic, "MAX_MESSAGE_CHARS", 10)
     decoder = ADAPTER.decoder(claude())
     decoder.feed(event("content_block_start", index=0, content_block={"type": "redacted_thinking", "data": "123456"}))
@@ -402,7 +402,7 @@ def test_an_absurd_number_of_tokens_is_bounded_before_it_is_priced() -> None:
     assert (usage.cache_write, usage.cost.cache_write) == (MAX_TOKENS, MAX_TOKENS * 2 / 1e6)
 
 
-def test_what_is_written_to_the_cache_is_not_free_where_it_has_no_price() -> None:
+def test_cache_writes_without_a_price_are_not_free() -> None:
     data = event("message_start", message={"usage": {"cache_creation_input_tokens": 1000}}) + event("message_stop")
     usage = check_events(decode(ADAPTER, claude(cost=Cost(input=4.0)), [data])).usage
     assert usage.cost.cache_write == pytest.approx(1000 * 5.0 / 1e6)

@@ -125,7 +125,7 @@ def test_a_server_gets_the_parts_that_it_takes(takes: Any, told: list[dict[str, 
         (Audio(data="T2dn", mime_type="audio/ogg"), AUDIO_NOTE),
     ],
 )
-def test_what_no_provider_could_read_is_a_note(block: UserBlock, note: str) -> None:
+def test_content_that_the_provider_cannot_read_becomes_a_note(block: UserBlock, note: str) -> None:
     assert parts(CLAUDE, block) == [text(note)]
 
 

@@ -112,14 +112,14 @@ OUTPUT: list[dict[str, Any]] = [
 ]
 
 
-def test_what_stands_in_the_completed_response_alone_is_taken() -> None:
+def test_content_only_in_the_completed_response_is_taken() -> None:
     message = responses(completed(output=OUTPUT))
     assert (message.stop_reason, message.text, message.calls[0].arguments) == ("toolUse", "One moment.", {"at": 1})
     assert isinstance(message.content[0], Thinking)
     assert message.content[0].signature
 
 
-def test_what_stands_in_the_end_of_a_part_alone_is_taken() -> None:
+def test_content_only_in_the_end_of_a_part_is_taken() -> None:
     text = {"type": "response.output_text.done", "text": "4"}
     refusal = {"type": "response.refusal.done", "content_index": 1, "refusal": "no"}
     item = {"type": "function_call", "call_id": "c", "name": "f", "arguments": ""}
@@ -133,7 +133,7 @@ def test_what_stands_in_the_end_of_a_part_alone_is_taken() -> None:
     assert responses(delta, text, *whole, text, completed()).text == "4"
 
 
-def test_what_was_streamed_is_not_taken_again() -> None:
+def test_streamed_content_is_not_taken_twice() -> None:
     deltas = [
         {"type": "response.output_item.added", "output_index": 5, "item": {"type": "reasoning"}},
         {"type": "response.reasoning_summary_text.delta", "output_index": 5, "delta": "Hm."},

@@ -51,7 +51,7 @@ def handed(*messages: Message, target: ModelDescriptor = TARGET, **rules: Any) -
 
 
 @pytest.mark.parametrize("stop_reason", ["error", "aborted"])
-def test_what_failed_is_gone_with_its_results(stop_reason: Any) -> None:
+def test_a_failed_message_is_left_out_with_its_results(stop_reason: Any) -> None:
     failed = said(SAID, call("x"), stop_reason=stop_reason)
     assert handed(user("a"), failed, seen("x"), user("b")) == [user("a"), user("b")]
 

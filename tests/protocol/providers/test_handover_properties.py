@@ -129,7 +129,7 @@ def test_handing_over_twice_is_handing_over_once(
 
 
 @given(transcripts.transcripts, TARGETS, RULES)
-def test_what_a_grown_transcript_becomes_begins_as_before(
+def test_appending_to_a_transcript_keeps_the_beginning_of_its_handover(
     messages: list[Message], target: ModelDescriptor, rules: Rules
 ) -> None:
     before: list[Message] = []
@@ -147,7 +147,7 @@ def test_what_a_grown_transcript_becomes_begins_as_before(
 
 
 @given(st.data(), TARGETS)
-def test_what_the_target_made_itself_comes_back_as_it_was(data: st.DataObject, target: ModelDescriptor) -> None:
+def test_messages_of_the_target_model_stay_unchanged(data: st.DataObject, target: ModelDescriptor) -> None:
     messages = data.draw(transcripts.clean_transcripts(target))
     rules = Rules(call_ids="mistral9", unsigned_thinking=target.api == "ollama-chat")
     out = hand_over(messages, target, rules)

@@ -60,7 +60,7 @@ def told() -> list[Message]:
 
 
 @EVERY_MODEL
-def test_what_any_api_said_goes_on_with_every_other(model: ModelDescriptor) -> None:
+def test_messages_of_every_api_can_be_sent_to_every_other(model: ModelDescriptor) -> None:
     messages = told()
     look = ToolSpec(name="look", description="Look.", parameters={"type": "object"})
     body = sent(model, Context(messages, "be", [look]), ModelOptions(reasoning="low"))

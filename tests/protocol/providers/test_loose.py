@@ -65,7 +65,7 @@ def test_arguments_may_be_an_object_or_its_text() -> None:
 
 
 @pytest.mark.parametrize("content", [5, True, {"a": 1}])
-def test_what_the_model_said_is_never_guessed_but_asked_again(content: Any) -> None:
+def test_content_of_a_wrong_type_is_a_transient_error(content: Any) -> None:
     assert chat(chunk("stop", content=content)).error_kind == "transient"
     assert ollama({"message": {"content": content}, "done": True}).error_kind == "transient"
     delta = {"type": "response.output_text.delta", "delta": content}

@@ -150,7 +150,7 @@ def test_an_error_in_mid_stream_says_whether_it_may_pass(error: Any, kind: str) 
     assert failed.error.error_kind == kind
 
 
-def test_what_goes_into_the_cache_costs_as_input_where_it_has_no_price_of_its_own() -> None:
+def test_cache_writes_without_a_price_cost_as_input() -> None:
     counts = {"prompt_tokens": 10, "prompt_tokens_details": {"cached_tokens": 2, "cache_write_tokens": 4}}
     data = b"data: %b\n\n" % json.dumps({"choices": [{"finish_reason": "stop"}], "usage": counts}).encode()
     usage = check_events(decode(ADAPTER, msgspec.structs.replace(MODEL, cost=Cost(input=1e6)), [data])).usage
@@ -362,7 +362,7 @@ def test_the_temperature_is_left_out_while_openais_models_reason(model: ModelDes
         ("groq", "", False),
     ],
 )
-def test_what_only_openai_knows_goes_to_openai_alone(provider: str, address: str, own: bool) -> None:
+def test_fields_only_openai_knows_go_to_openai_alone(provider: str, address: str, own: bool) -> None:
     model = msgspec.structs.replace(MODEL, provider=provider, base_url=address)
     body = asked(model=model, options=ModelOptions(metadata={"user_id": "u1", "other": "x"}))
     assert (body.get("store"), body.get("safety_identifier")) == ((False, "u1") if own else (None, None))

@@ -122,7 +122,7 @@ def test_a_result_with_an_image_is_a_list_of_parts() -> None:
     ]
 
 
-def test_what_the_model_said_goes_back_as_output_text_without_an_id() -> None:
+def test_assistant_text_goes_back_as_output_text_without_an_id() -> None:
     _, item = items(user("?"), said(Text(text="Rain.")))
     content = [{"type": "output_text", "text": "Rain.", "annotations": list[Any]()}]
     assert item == {"type": "message", "role": "assistant", "content": content}
@@ -171,7 +171,7 @@ def test_reasoning_with_nothing_in_it_is_not_sent() -> None:
 
 
 @pytest.mark.parametrize("name", ["thinking", "thinking-redacted", "thinking-then-calls", "open-weights"])
-def test_what_the_decoder_keeps_of_reasoning_is_what_goes_back(name: str) -> None:
+def test_reasoning_items_go_back_as_they_were_received(name: str) -> None:
     kept = golden(API, name)
     sent = items(user("?"), kept.message, model=kept.model)
     received = [event["item"] for event in data_of(golden_body(API, name)) if event["type"].endswith("item.done")]
@@ -329,7 +329,7 @@ def test_otherwise_the_cache_lasts_as_it_does_by_itself(options: ModelOptions) -
 @pytest.mark.parametrize(
     "name", ["gpt-4.1", "gpt-4o-mini", "gpt-3.5-turbo", "chatgpt-4o-latest", "gpt-5.2-chat-latest"]
 )
-def test_what_cannot_reason_by_its_name_is_not_asked_to(name: str) -> None:
+def test_a_model_that_cannot_reason_by_its_name_is_not_asked_to(name: str) -> None:
     by_name = msgspec.structs.replace(MODEL, id=name)  # the model's name says that it reasons
     asked = body(by_name, options=ModelOptions(reasoning="high", temperature=0.5))
     assert not {"reasoning", "include"} & set(asked)
@@ -353,7 +353,7 @@ def test_golden_bodies(name: str) -> None:
 
 
 @given(bodies(API), st.lists(st.integers(0, 1 << 20), max_size=8))
-def test_whatever_comes_becomes_a_message(data: bytes, at: list[int]) -> None:
+def test_any_bytes_become_a_message(data: bytes, at: list[int]) -> None:
     check_decoder(ADAPTER, MODEL, data, at)
 
 

@@ -77,7 +77,7 @@ def test_the_request_id_is_there_for_the_providers_support(name: str) -> None:
 
 
 @pytest.mark.parametrize("status", range(400, 600))
-def test_what_may_pass_by_itself_is_transient(status: int) -> None:
+def test_statuses_that_a_retry_may_overcome_are_transient(status: int) -> None:
     transient = status in (408, 409, 425, 429) or (status >= 500 and status not in (501, 505))
     assert fault(status) == Fault(
         f"the provider answered {status}: nothing more was said", "transient" if transient else "terminal", status

@@ -68,12 +68,12 @@ NOT_STRICT: list[dict[str, Any]] = [
 
 
 @pytest.mark.parametrize("schema", STRICT)
-def test_what_strict_mode_takes(schema: dict[str, Any]) -> None:
+def test_schemas_that_strict_mode_takes(schema: dict[str, Any]) -> None:
     assert is_strict(schema)
 
 
 @pytest.mark.parametrize("schema", NOT_STRICT)
-def test_what_strict_mode_may_refuse(schema: dict[str, Any]) -> None:
+def test_schemas_that_strict_mode_may_refuse(schema: dict[str, Any]) -> None:
     assert not is_strict(schema)
 
 

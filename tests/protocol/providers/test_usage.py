@@ -51,7 +51,7 @@ def both(prompt: int, output: int, total: int, reasoning: int | None, cached: in
         ((12, 1, 5, 0), (12, 1, 13)),
     ],
 )
-def test_what_the_total_has_more_is_output_where_reasoning_explains_it(
+def test_tokens_missing_from_the_total_are_output_where_reasoning_explains_them(
     counts: tuple[int, int, int, int | None], wanted: tuple[int, int, int]
 ) -> None:
     for usage in both(*counts):
@@ -112,7 +112,7 @@ def test_sums_keep_what_only_one_side_tells() -> None:
     assert a.plus(a).reasoning == 6
 
 
-def test_what_is_told_before_the_end_is_told_at_once() -> None:
+def test_usage_sent_before_the_end_is_passed_on_at_once() -> None:
     decoder = ADAPTERS["anthropic-messages"].decoder(MODELS["anthropic-messages"])
     start = {"type": "message_start", "message": {"id": "m", "usage": {"input_tokens": 9000, "output_tokens": 1}}}
     *_, told = decoder.feed(sse(start))

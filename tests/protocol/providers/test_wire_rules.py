@@ -253,7 +253,7 @@ BROKEN: list[tuple[str, str, list[tuple[str, Any]]]] = [
 
 
 @pytest.mark.parametrize(("reason", "api", "changes"), BROKEN)
-def test_what_breaks_a_rule_is_found(reason: str, api: str, changes: list[tuple[str, Any]]) -> None:
+def test_a_broken_rule_is_found(reason: str, api: str, changes: list[tuple[str, Any]]) -> None:
     found = violations(api, changed(api, *changes))
     assert found
     assert any(reason in each for each in found), found

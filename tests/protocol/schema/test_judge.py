@@ -174,7 +174,7 @@ def test_branches_that_double_the_work_with_each_level_are_judged_and_their_expl
         ({"unevaluatedProperties": False}, {f"key{n}": n for n in range(20_000)}, ""),
     ],
 )
-def test_what_would_take_long_to_explain_is_asked_of_the_judge(schema, value, path):
+def test_the_judge_gives_the_error_where_explaining_would_take_long(schema, value, path):
     """jsonschema would take seconds or minutes."""
     [error] = compile_schema(schema).validate(value)
     assert error.path == path

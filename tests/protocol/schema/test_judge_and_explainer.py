@@ -143,7 +143,7 @@ def test_where_the_explainer_finds_nothing_the_judge_tells_its_own_error():
     assert error.message == "Unevaluated properties are not allowed ('b' was unexpected)"
 
 
-def test_what_is_too_deep_to_be_told_is_still_refused_with_a_reason():
+def test_a_value_too_deep_to_explain_is_refused_with_a_reason():
     schema = {
         "patternProperties": {"^x": True},
         "properties": {"a": {"$ref": "#"}},

@@ -52,7 +52,7 @@ def test_no_repeat_in_a_repeat_takes_for_ever(pattern):
 
 
 @pytest.mark.parametrize("pattern", ["(", "a{2,1}", "(?<!", r"\Z", "(?=a)(", "[b-a]"])
-def test_what_is_no_pattern_is_refused(pattern):
+def test_an_invalid_pattern_is_refused(pattern):
     with pytest.raises(SchemaInvalid, match="/p/pattern"):
         compile_schema({"properties": {"p": {"pattern": pattern}}})
     with pytest.raises(SchemaInvalid, match="/patternProperties"):
@@ -117,7 +117,7 @@ def test_a_text_that_no_look_around_looks_at_may_be_as_long_as_it_wants():
     assert fits(schema, {"email": "yx", "body": LONG})
 
 
-def test_what_interrupts_a_match_is_not_taken_for_a_no(monkeypatch):
+def test_an_interrupted_match_is_not_a_mismatch(monkeypatch):
     def interrupted(pattern, text):
         raise KeyboardInterrupt
 

@@ -201,7 +201,7 @@ def test_no_format_takes_a_newline_at_the_end(name, value):
         ({"a": {"\ud800": 1}}, "/a"),
     ],
 )
-def test_what_no_wire_carries_is_an_error_and_no_exception(value, where):
+def test_a_value_outside_the_value_domain_is_an_error_and_no_exception(value, where):
     schema = {
         "properties": {"a": {"items": {"type": "string", "properties": {"b": True}}}},
         "items": {"type": "string"},
@@ -236,7 +236,7 @@ def test_what_no_wire_carries_is_an_error_and_no_exception(value, where):
         ({"$dynamicRef": "#a", "$dynamicAnchor": "a"}, "leads in a circle"),
     ],
 )
-def test_what_is_not_a_usable_schema_is_refused(schema, why):
+def test_an_unusable_schema_is_refused(schema, why):
     with pytest.raises(SchemaInvalid, match=why):
         compile_schema(schema)
 

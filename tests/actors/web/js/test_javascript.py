@@ -150,7 +150,7 @@ def test_the_package_holds_its_modules_and_types_and_nothing_else() -> None:
     assert [target for target in targets if not (CLIENT / target).is_file()] == []
 
 
-def test_it_has_the_version_of_the_server_and_needs_no_other_package() -> None:
+def test_the_package_has_the_servers_version_and_no_dependencies() -> None:
     package = json.loads((CLIENT / "package.json").read_text(encoding="utf-8"))
     assert package["version"] == adjourn.__version__
     assert "dependencies" not in package
