@@ -44,9 +44,9 @@ def _raw_fault(text: str) -> str:
         check_value(json.loads(text, parse_int=_integer))
     except InvalidValue as error:
         hint = "; send it as text" if "integer" in error.message else ""
-        return f"can't be carried: {error.path or '/'}: {error.message}{hint}. Nothing was executed."
+        return f"can't be stored: {error.path or '/'}: {error.message}{hint}. Nothing was executed."
     except RecursionError:
-        return f"can't be carried: /: expected at most {MAX_DEPTH} levels of nesting. Nothing was executed."
+        return f"can't be stored: /: expected at most {MAX_DEPTH} levels of nesting. Nothing was executed."
     except ValueError:
         pass
     return "are not a JSON object. Send an object that fits its parameters."

@@ -273,7 +273,7 @@ class ToolChain(Chain[ToolRequest, ToolOutcome]):
         if codec.digest(given.arguments) == codec.digest(request.arguments):
             return request
         if self._is_settled:
-            raise ValueError("somebody has decided on these arguments: others may not be executed in their place")
+            raise ValueError("these arguments were decided on: a middleware must not change them any more")
         arguments = deepcopy(given.arguments)
         changed = msgspec.structs.replace(self._block, arguments=arguments)
         fault = argument_fault({request.tool.name: request.tool}, changed)
@@ -287,7 +287,7 @@ class ToolChain(Chain[ToolRequest, ToolOutcome]):
         try:
             return carried(outcome, self._max_result_bytes)
         except ResultTooLarge as error:
-            return self._error(f"The call's result can't be carried: {error.message}.")
+            return self._error(f"The call's result can't be stored: {error.message}.")
 
     def _failed(self, text: str, link: _Link[ToolRequest, ToolOutcome]) -> ToolOutcome:
         return self._error(f"The call's {text}.")

@@ -76,7 +76,7 @@ def check_result(annotation: Any, where: str) -> None:
     for part in _parts(annotation):
         if isinstance(part, type) and not _may_be_data(part):
             raise ToolDefinitionError(
-                f"{where}: a result of type {part.__qualname__} can't be carried; return text, content blocks, a "
+                f"{where}: a result of type {part.__qualname__} can't be encoded; return text, content blocks, a "
                 "ToolOutput, or data: a dataclass, a TypedDict, a msgspec.Struct, a pydantic model, plain values"
             )
 

@@ -21,7 +21,7 @@ APPROVAL: dict[str, Any] = {
     "type": "object",
     "properties": {
         "approved": {"type": "boolean", "description": "Whether the call may execute."},
-        "reason": {"type": "string", "description": "Why, or why not. The model is told where it may not."},
+        "reason": {"type": "string", "description": "Your reason. If you decline, the model reads it."},
     },
     "required": ["approved"],
     "additionalProperties": False,
@@ -39,9 +39,9 @@ def gate_of(tool: Tool, arguments: dict[str, Any]) -> bool:
         return tool.spec.decision is not None
     try:
         asks: Any = tool.decision_when(msgspec.to_builtins(arguments))
-    except BaseException as raised:  # noqa: ASYNC103  # it is not awaited
+    except BaseException as raised:  # noqa: ASYNC103  # nothing was awaited
         error = foreign_error(raised, f"tool {tool.spec.name}", _log)
-        text = "tool %s: the function that says which calls wait for a decision raised, so this call waits"
+        text = "tool %s: the function that chooses which calls wait for a decision raised an error, so this call waits"
         _log.error(text, tool.spec.name, exc_info=error)
         return True  # noqa: ASYNC104
     if type(asks) is bool:
@@ -49,7 +49,7 @@ def gate_of(tool: Tool, arguments: dict[str, Any]) -> bool:
     if inspect.iscoroutine(asks):
         asks.close()
     kind = type(cast(object, asks)).__name__
-    text = "tool %s: the function that says which calls wait for a decision returned %s, not a bool, so this call waits"
+    text = "tool %s: the function that chooses which calls wait for a decision returned %s, not a bool, so it waits"
     _log.error(text, tool.spec.name, kind)
     return True
 
@@ -62,7 +62,7 @@ def refusal(tool: Tool, decision: Any) -> str | None:
     spec = tool.spec
     if decision is None and tool.decision_when is None and spec.decision is not None:
         if compile_schema(spec.decision).validate(None):
-            return f"{spec.name} was not executed: it needs a decision, and has none"
+            return f"{spec.name} was not executed: it needs a decision, and nobody has decided"
     elif spec.approval and decision is not None:
         given = cast("dict[str, Any]", decision) if isinstance(decision, dict) else {}
         if given.get("approved") is not True:
@@ -72,8 +72,10 @@ def refusal(tool: Tool, decision: Any) -> str | None:
 
 
 def type_fault(tool: Tool, arguments: dict[str, Any], decision: Any) -> tuple[str, str] | None:
-    """Returns why the function's types refuse values that are valid under the schemas, as a JSON pointer into the
-    decision's params and what was expected there; None if they accept the values. Does not call the function.
+    """Checks values that are valid under the schemas against the function's types. Does not call the function.
+
+    Returns None if the types accept the values; otherwise a JSON pointer into the decision's params, and what was
+    expected there.
 
     Raises: KeyboardInterrupt, from Ctrl-C."""
     path = ""
@@ -85,12 +87,12 @@ def type_fault(tool: Tool, arguments: dict[str, Any], decision: Any) -> tuple[st
             run_id="", tool_call_id="", tool_name=tool.spec.name, metadata={}, publish=_nowhere, decision=decision
         )
         tool.bind(msgspec.to_builtins(arguments), context)
-    except BaseException as raised:  # noqa: ASYNC103  # it is not awaited
+    except BaseException as raised:  # noqa: ASYNC103  # nothing was awaited
         error = foreign_error(raised, f"tool {tool.spec.name}", _log)
         return path, error_text(error)  # noqa: ASYNC104
     return None
 
 
 async def _nowhere(partial: Any) -> None:
-    """Drops progress: this call is bound, but never made."""
+    """Drops progress: `type_fault` binds a call, and never makes it."""
     await trio.lowlevel.checkpoint()

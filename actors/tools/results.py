@@ -66,8 +66,9 @@ def returned(value: Any, tool_name: str, max_result_bytes: int) -> ToolOutcome:
 
 
 def taken(value: Any, tool_name: str) -> Any:
-    """Returns a private copy of what a tool returned, for `returned_copy`; an error outcome if it can't be copied. Must
-    be called on the loop's thread, because it calls the value's own code."""
+    """Returns a private copy of what a tool returned, for `returned_copy`; an error outcome if it can't be copied.
+
+    Must be called on the loop's thread, because it calls the value's own code."""
     try:
         if isinstance(value, ToolOutput):
             return ToolOutput(content=tuple(value.content), details=_details(value.details, copied))
@@ -86,7 +87,7 @@ def returned_copy(value: Any, tool_name: str, max_result_bytes: int) -> ToolOutc
 
 def _not_carried(error: BaseException, tool_name: str) -> ToolOutcome:
     reason = _reason(error, tool_name)
-    return failed(f"{tool_name} was executed, but its result can't be carried: {reason}")
+    return failed(f"{tool_name} was executed, but its result can't be stored: {reason}")
 
 
 def raised(error: BaseException, tool_name: str, call_id: str, max_result_bytes: int) -> ToolOutcome:
@@ -100,9 +101,9 @@ def raised(error: BaseException, tool_name: str, call_id: str, max_result_bytes:
     content = failed(message).content
     try:
         return _checked(ToolOutput(content=content, details=plain(error.details)), max_result_bytes, is_error=True)
-    except BaseException as fault:  # noqa: ASYNC103  # as above
+    except BaseException as fault:  # noqa: ASYNC103  # nothing is awaited
         reason = _reason(fault, tool_name)
-        return failed(f"{message[: MAX_ERROR_CHARS // 2]} (its details can't be carried: {reason})")  # noqa: ASYNC104
+        return failed(f"{message[: MAX_ERROR_CHARS // 2]} (its details can't be stored: {reason})")  # noqa: ASYNC104
 
 
 def carried(outcome: ToolOutcome, max_result_bytes: int) -> ToolOutcome:
@@ -128,7 +129,7 @@ def _outcome(value: Any, as_data: Callable[[Any], Any], max_result_bytes: int) -
 
 
 def _outcome_of_data(data: Any, max_result_bytes: int) -> ToolOutcome:
-    """Returns the outcome of checked, private data, encoded once for the model and for programs."""
+    """Returns the outcome of checked, private data. Encodes the data once, for the model and for programs."""
     if type(data) is str:
         content, details, encoded = (Text(text=data),), None, None
     else:

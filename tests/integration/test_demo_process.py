@@ -169,7 +169,7 @@ support> A refund has to be approved first.
   (/decline [reason] says no, /later decides later, /again starts over)
   Whether the call may execute.
   approved (y/n): y
-  Why, or why not. The model is told where it may not.
+  Your reason. If you decline, the model reads it.
   reason (optional):\x20
     decided: {"approved":true}
 """

@@ -50,7 +50,7 @@ DEEP = '{"n": ' + "[" * 120 + "]" * 120 + "}"
         ("[" * 100_000, "/: expected at most 100 levels of nesting"),
     ],
 )
-def test_the_model_is_told_where_its_arguments_cant_be_carried_and_its_own_words_are_kept(raw, says):
+def test_arguments_that_cannot_be_stored_are_kept_as_text_and_the_error_names_the_path(raw, says):
     d = Driver(*PLAIN)
     d.says(call("look", raw=raw))
     assert says in d.results[0]

@@ -186,7 +186,7 @@ async def test_edited_arguments_are_never_executed_under_an_old_approval(body: A
         assert numbers.given == executed
         assert result(end).is_error is not observes
         assert len(errors(events)) == 1
-    assert told == ["somebody has decided on these arguments: others may not be executed in their place"] * 2
+    assert told == ["these arguments were decided on: a middleware must not change them any more"] * 2
 
 
 async def test_edited_arguments_are_never_executed_under_a_default_decision(autojump_clock: MockClock) -> None:
@@ -264,7 +264,7 @@ async def test_an_outcome_that_is_too_large_is_an_error() -> None:
     agent = agent_of(calls(("work", {})), "done", tools=[Ledger().tool()], max_result_bytes=100)
     end, _ = await finished(guarded(agent, AroundTool(answers(ToolOutcome((Text(text="x" * 200),), None, False)))))
     assert result(end).is_error
-    assert results(end)[0].startswith("The call's result can't be carried: it takes ")
+    assert results(end)[0].startswith("The call's result can't be stored: it takes ")
     assert results(end)[0].endswith("at most 100 are allowed. The tool was executed and may have taken effect.")
 
 

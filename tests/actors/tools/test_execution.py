@@ -42,14 +42,14 @@ async def test_a_tool_error_is_its_message_alone(caplog: pytest.LogCaptureFixtur
     assert caplog.records == []
 
 
-async def test_a_tool_error_with_details_that_cannot_be_carried_keeps_its_message() -> None:
+async def test_a_tool_error_whose_details_cannot_be_stored_keeps_its_message() -> None:
     @tool
     def refuse() -> None:
         raise ToolError("the order is closed", details=object())
 
     outcome = await run(refuse)
     assert outcome.is_error
-    assert said(outcome).startswith("the order is closed (its details can't be carried")
+    assert said(outcome).startswith("the order is closed (its details can't be stored")
 
 
 async def test_an_error_out_of_a_tools_own_nursery_is_the_error_itself() -> None:

@@ -127,7 +127,7 @@ async def test_a_call_that_must_be_asked_for_is_not_executed_without_an_answer()
 
     for options in ({"approval": True}, {"decision": YES_NO}):
         outcome = await run(make_tool("t", "", OBJECT, body, **options))
-        assert said(outcome) == "t was not executed: it needs a decision, and has none"
+        assert said(outcome) == "t was not executed: it needs a decision, and nobody has decided"
     assert done == []
     assert not (await run(make_tool("t", "", OBJECT, body, decision={"type": "null"}))).is_error
     assert not (await run(make_tool("t", "", OBJECT, body, approval=lambda arguments: False))).is_error

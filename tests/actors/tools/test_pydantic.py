@@ -424,13 +424,13 @@ def test_a_result_type_of_pydantics_is_declared() -> None:
     assert order.spec.name == "order"
 
 
-async def test_a_model_whose_value_json_cannot_carry_is_told_as_one_of_an_executed_tool() -> None:
+async def test_the_error_of_a_model_outside_the_value_domain_says_that_the_tool_was_executed() -> None:
     class Big(pydantic.BaseModel):
         n: int
         f: float = 0.0
 
     told = said(await result_of({"big": Big(n=2**60)}))
-    assert told == "t was executed, but its result can't be carried: /big/n: expected an integer within ±2^53"
+    assert told == "t was executed, but its result can't be stored: /big/n: expected an integer within ±2^53"
     assert "/f: expected a finite number" in said(await result_of(Big(n=1, f=float("nan"))))
 
 

@@ -129,12 +129,12 @@ DEPTH = "expected at most 100 levels of nesting"
         ((n for n in range(3)), "values of type generator can't be encoded"),
     ],
 )
-async def test_a_result_that_cannot_be_carried_is_told_as_one_of_an_executed_tool(value: Any, reason: str) -> None:
+async def test_a_result_that_cannot_be_stored_is_an_error_of_an_executed_tool(value: Any, reason: str) -> None:
     """The error names the path and the bound. Otherwise the model could believe that nothing happened, and retry."""
     outcome = await result_of(value)
     assert outcome.is_error
     assert outcome.details is None
-    assert said(outcome).startswith("t was executed, but its result can't be carried: ")
+    assert said(outcome).startswith("t was executed, but its result can't be stored: ")
     assert said(outcome).endswith(reason)
     assert len(said(outcome)) < 400
 
@@ -144,13 +144,13 @@ async def test_a_result_that_is_too_large_is_told_as_one_of_an_executed_tool(val
     outcome = await result_of(value, max_result_bytes=1000)
     assert outcome.is_error
     assert re.fullmatch(
-        r"t was executed, but its result can't be carried: it takes \d+ bytes, and at most 1000 are allowed",
+        r"t was executed, but its result can't be stored: it takes \d+ bytes, and at most 1000 are allowed",
         said(outcome),
     )
     assert not (await result_of("x" * 900, max_result_bytes=1000)).is_error
 
 
-async def test_the_model_keeps_the_words_of_an_error_whose_details_cannot_be_carried() -> None:
+async def test_an_error_whose_details_cannot_be_stored_keeps_its_message() -> None:
     async def told(details: Any) -> str:
         def refuse(arguments: dict[str, Any], context: ToolContext) -> None:
             raise ToolError("the order is closed", details=details)
@@ -159,7 +159,7 @@ async def test_the_model_keeps_the_words_of_an_error_whose_details_cannot_be_car
         assert outcome.is_error
         return said(outcome)
 
-    begin = "the order is closed (its details can't be carried: "
+    begin = "the order is closed (its details can't be stored: "
     assert await told({"id": 2**60}) == f"{begin}/id: {RANGE})"
     assert await told(float("nan")) == f"{begin}/: {FINITE}, got nan)"
     assert await told(object()) == f"{begin}values of type object can't be encoded)"
@@ -243,11 +243,11 @@ ItemId = NewType("ItemId", int)
     ],
     ids=repr,
 )
-def test_a_result_type_that_cannot_be_carried_is_refused_at_declaration(annotation: Any) -> None:
+def test_a_result_type_that_cannot_be_encoded_is_refused_at_declaration(annotation: Any) -> None:
     def give() -> Any: ...
 
     give.__annotations__["return"] = annotation
-    with pytest.raises(ToolDefinitionError, match=r"tool give: a result of type .* can't be carried; return text"):
+    with pytest.raises(ToolDefinitionError, match=r"tool give: a result of type .* can't be encoded; return text"):
         tool(give)
 
 

@@ -211,7 +211,7 @@ async def test_types_that_raise_end_nothing_either(caplog: pytest.LogCaptureFixt
 
     not_executed = "takes was not executed: the call can't be decoded: SystemExit: 2"
     assert said(await run(takes, {"item": {"n": 2}})) == not_executed
-    assert said(await run(gives)).startswith("gives was executed, but its result can't be carried: ")
+    assert said(await run(gives)).startswith("gives was executed, but its result can't be stored: ")
     assert begun == []
     assert len([record for record in caplog.records if record.exc_info]) == 2
 
