@@ -110,7 +110,7 @@ def test_an_example_is_compared_with_the_text_block_right_after_it() -> None:
 def test_the_readmes_figures_are_those_of_the_benchmark() -> None:
     run = json.loads((ROOT / "bench/results.json").read_text(encoding="utf-8"))["figures"][0]
     assert (run["scenario"], run["name"]) == (1, "memory, one after another")
-    said = re.search(r"takes (\d+) µs of CPU in memory, ([\d.]+) times", TEXTS["README.md"])
+    said = re.search(r"takes\s(\d+) µs of CPU in memory, ([\d.]+) times", TEXTS["README.md"])
     assert said is not None
     assert said.groups() == (f"{run['ours']['median']:.0f}", f"{run['ratio']['median']:.1f}")
 
