@@ -139,7 +139,7 @@ def images_in_results(api: str) -> str:
         at for at, turn in enumerate(written) if re.search(r'"tool_result"|"role": "tool"|_call_output"', turn)
     ]
     (image,) = [at for at, turn in enumerate(written) if CAT.data in turn]
-    return "yes" if image == result else "in a message after it"
+    return "yes" if image == result else "in a message after the result"
 
 
 def images_without_vision(api: str) -> str:
@@ -156,7 +156,7 @@ def cache_wish(api: str) -> str:
 
 def refusals(api: str) -> str:
     if "refusal" not in golden_names(api):
-        return "unknown to it"
+        return "not in the API"
     return "an error" if isinstance(heard(api, "refusal")[-1], Failed) else "text"
 
 
@@ -182,25 +182,25 @@ def with_choice(choice: Any) -> ModelOptions:
     return ModelOptions(tool_choice=choice)
 
 
-def failures_keep_what_was_said(api: str) -> str:
+def failures_keep_the_partial_message(api: str) -> str:
     ends = [heard(api, name)[-1] for name in golden_names(api)]
     return yes(any(isinstance(end, Failed) and end.error.text and end.error.error_message for end in ends))
 
 
 ROWS: dict[str, Callable[[str], str]] = {
-    "text, as it comes": streamed(TextDelta),
-    "thinking, as it comes": streamed(ThinkingDelta),
-    "thinking that can't be read": lambda api: yes(
+    "text, streamed": streamed(TextDelta),
+    "thinking, streamed": streamed(ThinkingDelta),
+    "encrypted thinking": lambda api: yes(
         any_golden(api, lambda _, said: any(isinstance(block, Thinking) and block.redacted for block in said.content))
     ),
     "thinking between tags in the text (`Compat.thinking_tag`)": thinking_in_tags,
-    "thinking given back to its model": thinking_given_back,
+    "thinking sent back to its model": thinking_given_back,
     "thinking of another model": thinking_of_another,
-    "what the provider did by itself, given back": lambda api: yes(
+    "actions of the provider itself, sent back": lambda api: yes(
         any_golden(api, lambda _, said: any(isinstance(block, Opaque) for block in said.content))
     ),
-    "citations on a text, given back": citations_given_back,
-    "several tool calls at once": lambda api: yes(any_golden(api, lambda _, said: len(said.calls) > 1)),
+    "citations of a text, sent back": citations_given_back,
+    "parallel tool calls": lambda api: yes(any_golden(api, lambda _, said: len(said.calls) > 1)),
     "strict tool schemas": lambda api: yes('"strict": true' in json.dumps(sent(api))),
     "images from users": lambda api: yes(CAT.data in json.dumps(turns(api, UserMessage(content=(CAT,))))),
     "images from tools": images_in_results,
@@ -211,7 +211,7 @@ ROWS: dict[str, Callable[[str], str]] = {
     "audio: WAV, MP3": shown(Audio(data="UklGRg==", mime_type="audio/wav"), "UklGRg=="),
     "`reasoning`": asked(reasoning="high"),
     "`max_tokens`": asked(max_tokens=99),
-    "`temperature`, `top_p`, where it doesn't think": lambda api: yes(
+    "`temperature`, `top_p`, if the model doesn't think": lambda api: yes(
         sent(api, thinks=False) not in (sent(api, thinks=False, temperature=0.5), sent(api, thinks=False, top_p=0.5))
     ),
     "`seed`": asked(seed=7),
@@ -226,7 +226,7 @@ ROWS: dict[str, Callable[[str], str]] = {
     "cache writes counted": lambda api: yes(any_golden(api, lambda _, said: said.usage.cache_write)),
     "cost": lambda api: yes(any_golden(api, lambda _, said: said.usage.cost.total)),
     "refusals": refusals,
-    "failures keep what was said": failures_keep_what_was_said,
+    "failures keep the partial message": failures_keep_the_partial_message,
     "`httpmodel.list_models()`": lambda api: yes(api == "ollama-chat" and read_models(b'{"models":[{"name":"a"}]}')),
 }
 
