@@ -1,11 +1,11 @@
-/** Waits between attempts. */
+/** The waits between attempts of a request or a connection. */
 
 /**
  * @typedef {object} BackoffOptions
- * @property {number} [firstMs] before the second attempt; doubled each time
- * @property {number} [maximumMs]
- * @property {number} [attempts] how often a request is sent before it fails with `connectionLost`. Reading a run is
- *   retried without limit
+ * @property {number} [firstMs] milliseconds before the second attempt, at most; doubled each time. Default 200
+ * @property {number} [maximumMs] milliseconds before any attempt, at most. Default 15,000
+ * @property {number} [attempts] how often a request is sent before it fails with `connectionLost`; default 3. Reading a
+ *   run is retried without limit
  */
 
 export class Backoff {
@@ -17,7 +17,8 @@ export class Backoff {
   }
 
   /**
-   * Milliseconds to wait after `failures` failed attempts in a row, with jitter: 0.5 to 1 times the full delay.
+   * Returns the milliseconds to wait after `failures` failed attempts in a row, with jitter: 0.5 to 1 times the full
+   * delay.
    * @param {number} failures from 1
    */
   delayMs(failures) {

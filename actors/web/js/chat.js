@@ -28,15 +28,15 @@ import { ClientTools } from "./tools.js";
  * @property {PendingCall[]} pendingDecisions the calls that wait for a decision
  * @property {PendingCall | null} pendingDecision the first of `pendingDecisions`
  * @property {ToolView[]} tools this turn's calls that execute or are done
- * @property {Snapshot["status"] | "idle"} status of the latest run; `idle` before the first
+ * @property {Snapshot["status"] | "idle"} status the latest run's status; `idle` before the first run
  * @property {boolean} isStreaming whether the run goes on without anyone's action
- * @property {AdjournError | null} error of the latest action, of reading the run, or of a failed run
- * @property {string | null} runId of the latest run; null before the first
- * @property {Snapshot | null} run the latest run itself: its agent, its usage so far, how it ended; null before the
- *   first
+ * @property {AdjournError | null} error why the latest action, reading the run, or the run itself failed; null if
+ *   nothing failed
+ * @property {string | null} runId the latest run's id; null before the first run
+ * @property {Snapshot | null} run the latest run: its agent, its usage so far, how it ended; null before the first run
  */
 
-// The server can't go on from such a run, or doesn't let us: the chat then sends the whole conversation.
+// Refusals of `after`: the chat then sends the whole conversation instead.
 const UNREADABLE = ["runNotFound", "forbidden", "recordTooNew", "storeCorrupt"];
 const BUSY = "the run has not ended yet: decide its calls, or abort it";
 
@@ -44,8 +44,8 @@ const BUSY = "the run has not ended yet: decide its calls, or abort it";
  * A conversation with one agent.
  *
  * Each action resolves as soon as the server has accepted it: to true, or to false if `error` says why not. No action
- * rejects. The chat then reads the run in the background, to its end, no matter who decides; `settled()` waits for
- * this. A run goes on even if nobody reads it: only `abort` stops it.
+ * rejects. The chat then reads the run in the background, to its end, whoever decides; `settled()` waits until the run
+ * pauses or ends. A run goes on even if nobody reads it: only `abort` stops it.
  */
 export class Chat {
   #options;
@@ -130,7 +130,7 @@ export class Chat {
   }
 
   /**
-   * Calls `listener` after each change; returns a function that ends this.
+   * Calls `listener` after each change; returns a function that removes it.
    * @param {() => void} listener
    */
   subscribe(listener) {
@@ -237,11 +237,11 @@ export class Chat {
 
   /**
    * Executes client-side calls of this name here, while a run is read. Each call is claimed first, so that no other
-   * client executes it too. Returns a function that ends this.
+   * client executes it too. Returns a function that removes the tool.
    * @param {string} name
    * @param {Execute} execute
-   * @param {{ idempotent?: boolean }} [options] idempotent: whether a call that a reload of the page interrupted is
-   *   executed again; otherwise it is answered as interrupted
+   * @param {{ idempotent?: boolean }} [options] idempotent: whether to execute a call again that was interrupted by a
+   *   reload of the page; otherwise the model is told that the call was interrupted
    */
   tool(name, execute, { idempotent = false } = {}) {
     const remove = this.#tools.add(name, execute, idempotent);
@@ -259,7 +259,7 @@ export class Chat {
     this.#check();
   }
 
-  // Carrying out actions.
+  // Executing actions.
 
   /**
    * Resolves to whether the action succeeded; if not, `error` says why.
@@ -383,7 +383,7 @@ export class Chat {
       }
       // Nearly all events are pieces of a message; callbacks don't need them.
       if (!("event" in item) || item.event.type !== "message_update") this.#tell(run);
-      if (reading?.signal.aborted) return; // a callback has left the run
+      if (reading?.signal.aborted) return; // a callback has made the chat leave this run
     }
     this.#offer();
     this.#changed();
@@ -435,7 +435,7 @@ export class Chat {
   #fail(error, run) {
     if (error.type === "runNotFound" && run === this.#run) {
       run.leave();
-      this.#run = Progress.history(run.fold.messages); // it was deleted, or has expired
+      this.#run = Progress.history(run.fold.messages); // the run was deleted, or has expired
     }
     this.#error = error;
     this.#changed();
@@ -462,7 +462,7 @@ export class Chat {
 }
 
 /**
- * Removes undefined fields: they stay off the wire.
+ * Removes undefined fields, so that they aren't sent.
  * @template {object} T
  * @param {T} fields
  */
@@ -470,7 +470,7 @@ function present(fields) {
   return /** @type {T} */ (Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)));
 }
 
-/** Calls a callback; its errors surface in the program, but stop nothing here. @param {() => unknown} callback */
+/** Calls a callback. Its errors are reported as uncaught, and stop nothing here. @param {() => unknown} callback */
 function guarded(callback) {
   try {
     callback();

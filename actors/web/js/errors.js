@@ -1,20 +1,21 @@
-/** Errors: the server's refusals by their types, and the client's own. No I/O. */
+/** Errors: refusals by the server, and the client's own errors. No I/O. */
 
 /** @import { ErrorType } from "./protocol.js" */
 
 /**
  * A refusal by the server, a lost connection, or a call that this client can't make.
  *
- * `type` is the server's (`decisionInvalid`, `runNotFound`, `forbidden`, …; see `ErrorType`), or the client's own:
- * `connectionLost`: there was no answer; whether the request took effect is unknown. `malformed`: the server sent
- * something that no adjourn server sends. `busy`: the run has not ended. A failed run may also have `modelError` or
- * `crashLoop`.
+ * `type` is one of the server's types (`decisionInvalid`, `runNotFound`, `forbidden`, …; see `ErrorType`), or one of
+ * the client's: `connectionLost`: there was no answer, and the request may have taken effect or not. `malformed`: the
+ * server's message is not valid. `busy`: the run has not ended. The error of a failed run may also have the type
+ * `modelError` or `crashLoop`.
  */
 export class AdjournError extends Error {
   /**
    * @param {ErrorType | "malformed" | "busy" | (string & {})} type
-   * @param {string} message for a person
-   * @param {Record<string, any>} [data] for programs: `errors` of `decisionInvalid`, `open` of `toolCallIdRequired`, …
+   * @param {string} message text for people
+   * @param {Record<string, any>} [data] data for programs: `errors` of `decisionInvalid`, `open` of
+   *   `toolCallIdRequired`, …
    */
   constructor(type, message, data = {}) {
     super(message);
@@ -36,8 +37,8 @@ export function errorOfRpc({ code, message, data = {} }) {
 }
 
 /**
- * Makes an error from an HTTP refusal: problem+json (RFC 9457), or only a status; then the type is `http404`, for
- * example.
+ * Makes an error from a refused HTTP request: from its problem+json (RFC 9457), or only from its status; then the type
+ * is `http404`, for example.
  * @param {number} status
  * @param {unknown} problem the decoded body; ignored unless it is an object with a `type`
  */
@@ -48,11 +49,11 @@ export function errorOfHttp(status, problem) {
     return new AdjournError(type, detail ?? title ?? type, { ...retryable, ...data });
   }
   const type = status === 401 ? "unauthorized" : status === 403 ? "forbidden" : `http${status}`;
-  return new AdjournError(type, `the server refuses with HTTP status ${status}`, retryable);
+  return new AdjournError(type, `the server refused the request with HTTP status ${status}`, retryable);
 }
 
 /**
- * Whether the refusal came from an adjourn server, not from a proxy in between.
+ * Returns whether the body is an error of an adjourn server, not of a proxy before it.
  * @param {any} value
  * @returns {value is { type: string, title?: string, detail?: string, status?: number }}
  */
@@ -61,7 +62,7 @@ function isProblem(value) {
 }
 
 /**
- * @param {string} where what was malformed, and from where
+ * @param {string} where the malformed message, for example "an event"
  * @param {unknown} [cause]
  */
 export function malformed(where, cause) {

@@ -1,8 +1,8 @@
-/** Sends one HTTP request; returns its response, or throws what went wrong. */
+/** Sends one HTTP request; returns its response, or throws an error that says what went wrong. */
 
 import { AdjournError, errorOfHttp } from "./errors.js";
 
-// From a proxy in between, unless a problem document says otherwise.
+// Errors of a proxy before the server; the server's own errors have another type.
 const GATEWAY_FAULTS = ["http408", "http502", "http503", "http504"];
 
 /** @param {Response} response */
@@ -12,7 +12,7 @@ export function isEventStream(response) {
 
 /**
  * Returns the headers of a request for a stream.
- * @param {number} [seq] of the last known item
+ * @param {number} [seq] the last known item's
  * @returns {Record<string, string>}
  */
 export function streamAfter(seq) {
@@ -21,11 +21,11 @@ export function streamAfter(seq) {
 }
 
 /**
- * Sends one request; resolves to its response once the head has come.
+ * Sends one request; resolves to its response once the headers have arrived.
  * @param {typeof globalThis.fetch} fetch
  * @param {string} url
  * @param {RequestInit} request
- * @param {number} quietMs limit for the head
+ * @param {number} quietMs time limit for the headers
  * @param {AbortSignal} signal
  * @throws {AdjournError} `connectionLost`, or the server's refusal
  */

@@ -1,4 +1,4 @@
-/** Events and snapshots of one run, checked as far as other modules rely on it. No I/O. */
+/** Reads the events and snapshots of one run, and checks the fields that other modules rely on. No I/O. */
 
 import { malformed } from "./errors.js";
 
@@ -11,22 +11,22 @@ import { malformed } from "./errors.js";
 
 const FINAL = ["completed", "failed", "aborted"];
 
-/** @param {Snapshot["status"]} status whether a run with this status has ended */
+/** Returns whether a run with this status has ended. @param {Snapshot["status"]} status */
 export function isFinal(status) {
   return FINAL.includes(status);
 }
 
-/** @param {Item} item whether it is the run's last */
+/** Returns whether this is the run's last item. @param {Item} item */
 export function isLast(item) {
   return "event" in item ? item.event.type === "agent_end" : isFinal(item.snapshot.status);
 }
 
-/** @param {Item} item whether the run waits for a person or a client, or has ended, after it */
+/** Returns whether, after this item, the run has paused or ended. @param {Item} item */
 export function isRest(item) {
   return isLast(item) || ("event" in item ? item.event.type === "agent_paused" : item.snapshot.status === "paused");
 }
 
-/** Reads a run's items from one connection, after its cursor. Joins the parts of a snapshot. */
+/** Reads the items of a run that come after a cursor. Joins the parts of a snapshot. */
 export class ItemReader {
   /** @type {RunSnapshot & { next: number } | null} */
   #begun = null;
@@ -51,7 +51,7 @@ export class ItemReader {
     if (typeof value?.runId !== "string" || !Number.isSafeInteger(value.seq))
       throw malformed("a message without a run");
     if (typeof value.event?.type === "string") return this.#event(value);
-    if (!Array.isArray(value.snapshot?.messages)) throw malformed("a message that is no event and no snapshot");
+    if (!Array.isArray(value.snapshot?.messages)) throw malformed("a message that is neither event nor snapshot");
     return this.#part(value);
   }
 

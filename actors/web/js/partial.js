@@ -1,4 +1,4 @@
-/** Builds one assistant message from the deltas of its stream, as `protocol/partial.py` does. Pure. */
+/** Builds an assistant message from the deltas of its stream, as `protocol/partial.py` does. Pure. */
 
 import { hasPortableIntegers, isPortable } from "./portable.js";
 
@@ -7,11 +7,11 @@ import { hasPortableIntegers, isPortable } from "./portable.js";
 const GROWS = { text_delta: "text", thinking_delta: "thinking", toolcall_delta: "toolCall" };
 
 /**
- * A block that may still grow. `text` is its text so far; null: a call whose arguments are parsed, which is complete.
+ * A block that may still grow. `text` is its text so far, or null for a call whose arguments are complete.
  * @typedef {{ block: AssistantBlock, text: string | null, stale: boolean }} Growing
  */
 
-/** An assistant message that grows by deltas. Ignores a delta that fits no block. */
+/** Adds deltas to an assistant message. Ignores a delta that fits no block. */
 export class PartialMessage {
   /** @type {Growing[]} */
   #blocks;
@@ -19,7 +19,7 @@ export class PartialMessage {
   #message;
   #stale = false;
 
-  /** @param {AssistantMessage} message so far */
+  /** @param {AssistantMessage} message the message so far */
   constructor(message) {
     this.#message = message;
     this.#blocks = message.content.map(growing);
@@ -55,7 +55,7 @@ export class PartialMessage {
     }
   }
 
-  /** The message so far; the same object until the next delta. */
+  /** Returns the message so far; the same object until the next delta. */
   get message() {
     if (this.#stale) {
       this.#stale = false;
@@ -138,7 +138,7 @@ function withText(block, text) {
 }
 
 /**
- * Returns a call's arguments if the text is a JSON object that every wire format can carry; {} for an empty text.
+ * Returns a call's arguments, or null if the text is not a JSON object in the value domain; {} for an empty text.
  * @param {string} text
  * @returns {Record<string, any> | null}
  */

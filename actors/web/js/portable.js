@@ -1,4 +1,4 @@
-/** Which values every wire format carries: finite numbers, integers within ±2^53, valid Unicode, depth ≤ 100. Pure. */
+/** Checks the value domain of the wire: finite numbers, integers within ±2^53, valid Unicode, depth ≤ 100. Pure. */
 
 const MAX_DEPTH = 100;
 const MAX_INT = 2n ** 53n;
@@ -6,9 +6,9 @@ const STRING = /"(?:[^"\\]|\\.)*"/g;
 const NUMBER = /-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/g;
 
 /**
- * Whether a parsed JSON value can be sent. Integers need their text: see `hasPortableIntegers`.
+ * Returns whether a parsed JSON value can be sent. Integers need their text: see `hasPortableIntegers`.
  * @param {unknown} value
- * @param {number} [depth] of the value itself, from 1
+ * @param {number} [depth] the value's own depth, from 1
  * @returns {boolean}
  */
 export function isPortable(value, depth = 1) {
@@ -20,7 +20,8 @@ export function isPortable(value, depth = 1) {
 }
 
 /**
- * Whether all integers in a JSON text are within ±2^53. Needs the text, because `JSON.parse` rounds larger ones.
+ * Returns whether all integers in a JSON text are within ±2^53. Needs the text, because `JSON.parse` rounds larger
+ * integers.
  * @param {string} text
  */
 export function hasPortableIntegers(text) {

@@ -1,4 +1,4 @@
-/** A chat's progress in one run: what is folded, and which callbacks were called. No I/O. */
+/** A chat's progress in one run: the folded state, and which callbacks were called. No I/O. */
 
 import { AdjournError } from "./errors.js";
 import { isFinal } from "./items.js";
@@ -15,11 +15,11 @@ export class Progress {
   reading = null;
   /** Pending until the server has accepted or refused the run. @type {Promise<unknown> | null} */
   starting = null;
-  /** Seq of our last accepted request: earlier pauses don't count. */
+  /** The seq of our last accepted request: earlier pauses don't count. */
   due = 0;
   /** Ids of the calls for which the server accepted our answer. @type {Set<string>} */
   answered = new Set();
-  /** What callbacks were called for. @type {Set<string>} */
+  /** The calls for which callbacks were called. @type {Set<string>} */
   #told = new Set();
   /** Resolutions for which the callback was not called yet. @type {ToolDecisionResolved[]} */
   #resolved = [];
@@ -28,7 +28,7 @@ export class Progress {
   /**
    * @param {string | null} runId null: only history, no run yet
    * @param {Partial<Snapshot>} snapshot
-   * @param {number | undefined} seq of the last folded item; undefined: a snapshot comes first
+   * @param {number | undefined} seq the last folded item's; undefined: a snapshot comes first
    */
   constructor(runId, snapshot, seq) {
     this.runId = runId;
@@ -41,7 +41,7 @@ export class Progress {
   static initial({ initialMessages = [], initialRun, runId }) {
     if (initialRun !== undefined) {
       const { runId, seq, snapshot, next } = /** @type {Part} */ (initialRun);
-      return new Progress(runId, snapshot, next === undefined ? seq : undefined); // a page: its rest is still to come
+      return new Progress(runId, snapshot, next === undefined ? seq : undefined); // a page lacks the other messages
     }
     return new Progress(runId ?? null, { messages: [...initialMessages] }, undefined);
   }
@@ -55,7 +55,7 @@ export class Progress {
     return this.runId !== null && !isFinal(this.fold.status);
   }
 
-  /** Whether the run waits for others, has ended, or isn't read. */
+  /** Returns whether the run has paused or ended, or isn't read. */
   get isSettled() {
     if (!this.isUnderWay || this.reading === null) return true;
     const { status, pending } = this.fold.snapshot();
@@ -73,7 +73,7 @@ export class Progress {
     if ("event" in item) {
       this.fold.apply(item.event);
       if (item.event.type === "tool_decision_resolved") this.#resolved.push(item.event);
-      const isInput = item.event.type === "agent_start"; // with the chat's own messages
+      const isInput = item.event.type === "agent_start"; // it has the messages that the chat sent
       if (isInput) this.#toldMessages = this.fold.messages.length;
     } else {
       this.fold = new Transcript(item.snapshot);
@@ -108,7 +108,7 @@ export class Progress {
     return due;
   }
 
-  /** Why the run failed, if it did. */
+  /** Returns why the run failed; null if it didn't. */
   get error() {
     const { error } = this.fold.snapshot();
     return error === undefined ? null : new AdjournError(error.type, error.message, { ...error });

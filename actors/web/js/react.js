@@ -9,12 +9,12 @@ import { Chat } from "./chat.js";
 /** @typedef {ReturnType<typeof actionsOf>} Actions */
 
 /**
- * Returns a chat that lives while the component is mounted: its state, its actions, and the `chat` itself, for
+ * Returns a chat that exists while the component is mounted: its state, its actions, and the `chat` itself, for
  * client-side tools: `useEffect(() => chat.tool("locate", locate), [chat])`.
  *
  * Actions are stable, and resolve to whether they succeeded; none rejects. The state changes at most once a frame. The
- * first render makes the chat: of later options, only callbacks, `body` and `fetch` are used. Unmounting stops the
- * reading; the run goes on, and another component with its `runId` continues it.
+ * first render makes the chat: of later options, only callbacks, `body` and `fetch` are used. Unmounting stops
+ * reading; the run goes on, and another component can read it with the `runId`.
  * @param {Options} options
  * @returns {ChatState & Actions & { chat: Chat }}
  */
@@ -35,7 +35,7 @@ export function useChat(options) {
   return { ...state, ...actions, chat };
 }
 
-/** A chat's state at the latest frame: several changes within a frame cost one render. */
+/** Keeps a chat's state at the latest frame: several changes within a frame cause one render. */
 class Shown {
   #chat;
   #state;
@@ -62,7 +62,7 @@ class Shown {
       isDue = true;
       cancel = atNextFrame(show);
     });
-    this.#state = this.#chat.state; // React reads it again after subscribing
+    this.#state = this.#chat.state; // may have changed since the render; React reads it again after subscribing
     return () => {
       stop();
       cancel();
@@ -73,7 +73,7 @@ class Shown {
 /** @param {() => void} show */
 function atNextFrame(show) {
   if (typeof requestAnimationFrame === "undefined" || document.hidden) {
-    // a hidden page has no frames
+    // A hidden page gets no animation frames.
     const timer = setTimeout(show, 16);
     return () => clearTimeout(timer);
   }

@@ -1,4 +1,4 @@
-/** A live list of runs. Independent of any framework. */
+/** A list of runs that follows changes. Independent of any framework. */
 
 import { Backoff } from "./backoff.js";
 import { asError } from "./errors.js";
@@ -15,30 +15,29 @@ import { WebSocketTransport } from "./websocket.js";
  * @typedef {object} RunListOptions
  * @property {string} [url] `ws:` or `wss:`; by default `/ws` on the page's own server
  * @property {RunsFilter} [filter] which runs; by default all
- * @property {number} [limit] runs of a page, 1 to 1000; 100
- * @property {RunsTransport} [transport] in place of one of its own, to share it with chats and other lists; the list
- *   doesn't close it
+ * @property {number} [limit] runs per page, 1 to 1000; default 100
+ * @property {RunsTransport} [transport] a transport shared with chats and other lists; the list doesn't close it
  */
 
 /**
  * The visible state of a list. A new object after each change; unchanged runs are the same objects.
  * @typedef {object} RunListState
- * @property {RunSummary[]} runs newest first; with the filter `waiting`: the one that has waited longest first
- * @property {boolean} hasMore whether the server has older runs, for `more`
- * @property {AdjournError | null} error why the list isn't up to date; null: it is
- * @property {boolean} isConnected
+ * @property {RunSummary[]} runs the runs, newest first; with the filter `waiting`, the longest waiting first
+ * @property {boolean} hasMore whether the server has older runs, which `more` lists
+ * @property {AdjournError | null} error why the list isn't up to date; null if it is
+ * @property {boolean} isConnected whether there is a connection now
  */
 
 const FRAME_MS = 16;
-const MAX_RUNS = 2_000; // in one list; `hasMore` tells whether there are others
-const MAX_LATE = 10_000; // changed runs while pages are read; beyond, all pages are read again
+const MAX_RUNS = 2_000; // in one list; if the server has more, `hasMore` is true
+const MAX_LATE = 10_000; // runs that change while pages are read; after more, all pages are read again
 const MAX_PAGES = 50; // read for one list; a page may be empty if its runs are hidden from this client
 
 /**
- * A server's runs, live.
+ * Keeps a list of a server's runs up to date.
  *
- * Connects at once. Watches first and lists then, so it misses no change; after each reconnect it does both again. With
- * the filter `waiting` it lists all runs, up to 2,000; otherwise one page, and another with each `more`.
+ * Connects at once. Watches before it lists, so it misses no change; after each reconnect it does both again. With the
+ * filter `waiting` it lists all waiting runs, up to 2,000; otherwise one page, and another with each `more`.
  */
 export class RunList {
   #transport;
@@ -49,11 +48,11 @@ export class RunList {
   #life = new AbortController();
   /** @type {Map<string, RunSummary>} */
   #runs = new Map();
-  /** `after` of the last page. Undefined: the server has no more pages. @type {string | undefined} */
+  /** The cursor of the next page. Undefined: the server has no more pages. @type {string | undefined} */
   #after;
   /** The last run of the last page. `more` lists older ones. @type {RunSummary | null} */
   #floor = null;
-  /** Whether a full list dropped runs. Then `after` doesn't follow its last run. */
+  /** Whether the full list dropped runs. Then the next page doesn't begin after the list's last run. */
   #isCut = false;
   /** The runs that changed while pages are read. Null: no page is being read. @type {Map<string, RunSummary> | null} */
   #late = null;
@@ -96,7 +95,7 @@ export class RunList {
   }
 
   /**
-   * Calls `listener` after changes, at most every 16 ms. Returns a function that ends this.
+   * Calls `listener` after changes, at most every 16 ms. Returns a function that removes it.
    * @param {() => void} listener
    */
   subscribe(listener) {
@@ -104,7 +103,7 @@ export class RunList {
     return () => void this.#listeners.delete(listener);
   }
 
-  /** Lists another page. Resolves when it has come, also if there is none. A list holds at most 2,000 runs. */
+  /** Adds the next page, if there is one; resolves when it is added. A list holds at most 2,000 runs. */
   async more() {
     if (!this.#hasMore || this.#late !== null || this.#runs.size >= MAX_RUNS) return;
     const wanted = this.#runs.size + this.#limit;
@@ -177,7 +176,7 @@ export class RunList {
   /** @param {AdjournError} error */
   #failed(error) {
     this.#late = null;
-    if (error.type === "connectionLost") return; // the next connection starts again
+    if (error.type === "connectionLost") return; // the list is read again on the next connection
     this.#error = error;
     this.#changed();
     const again = () => !this.#life.signal.aborted && this.#isConnected && this.#late === null && this.#begin();
@@ -242,7 +241,7 @@ function byWait(one, other) {
   return (one.waitingSince ?? 0) - (other.waitingSince ?? 0) || -byAge(one, other);
 }
 
-/** Whether a change is older than the run in the list. @param {RunSummary} run @param {RunSummary} known */
+/** Returns whether a change is older than the run in the list. @param {RunSummary} run @param {RunSummary} known */
 function isOlder(run, known) {
   return run.seq < known.seq || (run.seq === known.seq && run.updatedAt < known.updatedAt);
 }

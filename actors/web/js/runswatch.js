@@ -1,4 +1,4 @@
-/** The followers of the list of runs. They share one `runs.watch`, because a connection can have only one. */
+/** Shares one `runs.watch` among all followers of the list of runs: a connection can have only one. */
 
 import { asError } from "./errors.js";
 
@@ -99,7 +99,7 @@ export class RunsWatch {
   /** @param {AdjournError} error */
   #refused(error) {
     this.#forget();
-    if (error.type === "connectionLost") return; // the next connection watches again
+    if (error.type === "connectionLost") return; // `runs.watch` is sent again on the next connection
     if (error.retryable) this.#watchLater();
     else this.end(error);
   }

@@ -13,14 +13,14 @@ const NEVER = new AbortController().signal;
 
 /**
  * @typedef {object} SSEOptions
- * @property {string} api where runs are started, such as `/runs`; run X is below it, at `/runs/X/…`
+ * @property {string} api the path or URL that starts runs, such as `/runs`; run X has the paths `/runs/X/…`
  * @property {() => Record<string, unknown>} [body] returns more fields for the request that starts a run
- * @property {typeof globalThis.fetch} [fetch] in place of the global one: to add headers or credentials, for instance
- * @property {BackoffOptions} [backoff]
- * @property {number} [quietMs] a stream without a byte for so long, or a request without an answer, counts as broken.
- *   Keep-alive comments count as bytes. 60 s
+ * @property {typeof globalThis.fetch} [fetch] used in place of the global `fetch`, for example to add headers
+ * @property {BackoffOptions} [backoff] waits between attempts
+ * @property {number} [quietMs] milliseconds after which a silent stream, or a request without an answer, counts as
+ *   broken; default 60,000. A keep-alive comment ends the silence
  * @property {(error: AdjournError | null) => void} [onConnection] called with the reason when a stream breaks or can't
- *   be opened, with null when there is one again
+ *   be opened, and with null when a stream is open again
  */
 
 /** @implements {Transport} */
@@ -57,7 +57,7 @@ export class SSETransport {
     }
   }
 
-  /** The answer is the stream to read on. @param {RunResume} params */
+  /** Decides a call; the run is then read from the response. @param {RunResume} params */
   async resume(params) {
     const stream = this.#streams.get(params.runId);
     if (stream === undefined) return this.#json("", params);
@@ -107,8 +107,8 @@ export class SSETransport {
   }
 
   /**
-   * Sends a request; returns the response once it is accepted. Repeated if there is no answer: the server carries it
-   * out once.
+   * Sends a request; returns the response once the server has accepted. Sends it again if there is no answer: the
+   * server executes it once.
    * @param {string} path @param {object} body @param {Record<string, string>} headers
    */
   #post(path, body, headers) {

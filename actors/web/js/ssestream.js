@@ -11,12 +11,12 @@ import { isLast, isRest, ItemReader } from "./items.js";
 
 /** @import { Backoff } from "./backoff.js" @import { Reader } from "./transport.js" */
 
-const NO_ROUTE = ["http404", "http405", "http501"]; // adjourn's own refusals have a type
+const NO_ROUTE = ["http404", "http405", "http501"]; // not adjourn's: its refusals have types of their own
 const BROKEN = new AdjournError("connectionLost", "the stream broke off");
 
 /**
  * @typedef {object} Http
- * @property {string} url of the run's events
+ * @property {string} url the URL of the run's events
  * @property {typeof globalThis.fetch} fetch
  * @property {number} quietMs
  * @property {Backoff} backoff
@@ -37,7 +37,7 @@ export class SSEStream {
 
   /**
    * @param {Http} http
-   * @param {number | undefined} after seq of the last known item; undefined: a snapshot comes first
+   * @param {number | undefined} after the last known item's seq; undefined: a snapshot comes first
    * @param {Reader} reader
    * @param {() => void} ended called when reading has ended
    */
@@ -57,7 +57,7 @@ export class SSEStream {
     this.#stop.abort();
   }
 
-  /** Reads on from this response, from the current position. @param {Response} response */
+  /** Continues reading with this response, after the cursor. @param {Response} response */
   adopt(response) {
     if (this.#stop.signal.aborted) return void response.body?.cancel();
     this.#next = response;
@@ -127,14 +127,14 @@ export class SSEStream {
     return null;
   }
 
-  /** For a server with one route, which streams only after starts and decisions. @returns {Promise<null>} */
+  /** Waits for a decision's response: a server with one route streams nothing else. @returns {Promise<null>} */
   #waitForDecision() {
     return new Promise((resolve) => this.#interrupt.addEventListener("abort", () => resolve(null), { once: true }));
   }
 
   /**
    * @param {Response} response
-   * @returns {Promise<{ isAny: boolean, isOver: boolean }>} whether any item came, and whether the run is over
+   * @returns {Promise<{ isAny: boolean, isOver: boolean }>} whether any item came, and whether the run has ended
    */
   async #follow(response) {
     if (response.body === null || !isEventStream(response))

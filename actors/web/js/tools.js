@@ -7,8 +7,8 @@ import { asError } from "./errors.js";
 /** @import { Transport } from "./transport.js" @import { PendingCall } from "./protocol.js" */
 
 /**
- * Executes a call. Gets the arguments, as the model wrote or a person edited them. Returns any value that JSON carries,
- * or content blocks. An error goes to the model. The signal is aborted when the result is no longer needed.
+ * Executes a call. Gets the arguments, as the model wrote or a person edited them. Returns any JSON value, or content
+ * blocks. The model reads a thrown error. The signal is aborted when the result is no longer needed.
  * @callback Execute
  * @param {any} input
  * @param {{ signal: AbortSignal, runId: string, toolCallId: string }} context
@@ -23,11 +23,12 @@ import { asError } from "./errors.js";
  * @property {(error: AdjournError) => void} onError
  */
 
-const SETTLED = ["claimTaken", "notPending", "runEnded", "runNotFound"]; // another client has it, or it no longer waits
-const INTERRUPTED = "The page was left while it executed this call; it may have taken effect.";
+const SETTLED = ["claimTaken", "notPending", "runEnded", "runNotFound"]; // the call is another client's, or over
+const INTERRUPTED = "The page was closed while it executed this call; the call may have taken effect.";
 
 /**
- * The calls that all chats of this page are handling: two chats on one run have the same claimant.
+ * The calls that this page's chats handle now. Two chats on one run have the same claimant, so a claim can't keep them
+ * apart.
  * @type {Map<string, AbortSignal>}
  */
 const atWork = new Map();
@@ -74,7 +75,7 @@ export class ClientTools {
     }
   }
 
-  /** Stops executing and reporting. Claims stay, for this page's next chat. */
+  /** Stops executing and reporting. This page keeps its claims, for its next chat. */
   stop() {
     this.offer("", []);
   }
@@ -91,7 +92,7 @@ export class ClientTools {
     try {
       const claim = () => transport.claim({ runId, toolCallId, claimant });
       const { claimToken } = await this.#persist(claim, signal);
-      // Already claimed, yet we got the claim: this page claimed it before it was reloaded.
+      // If the claim succeeds although the call is claimed, this page has claimed the call before a reload.
       const isAgain = call.claimed === true && !tool.idempotent;
       const outcome = isAgain
         ? failure(INTERRUPTED)
@@ -115,7 +116,7 @@ export class ClientTools {
     } catch (thrown) {
       const error = asError(thrown);
       if (SETTLED.includes(error.type)) throw error;
-      await this.#persist(() => transport.result({ ...call, ...failure(error.message) }), signal); // too large?
+      await this.#persist(() => transport.result({ ...call, ...failure(error.message) }), signal); // e.g. too large
     }
   }
 

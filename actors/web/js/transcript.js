@@ -1,7 +1,7 @@
 /**
- * Folds a run's events into its snapshot, as `protocol/transcript.py` does; the same test vectors hold for both. Pure.
+ * Folds a run's events into its snapshot, as `protocol/transcript.py` does; the same test vectors check both. Pure.
  *
- * Ignores events that make no sense in their place, and events of newer servers.
+ * Ignores events that don't fit the current state, and unknown events of newer servers.
  */
 
 import { PartialMessage } from "./partial.js";
@@ -21,7 +21,7 @@ const EMPTY = { agent: "", status: "running", turn: 0, messages: [], pending: []
 
 /** A run's state, from a snapshot and the events after it. */
 export class Transcript {
-  /** Everything except `streaming`, `pending` and `tools`, which can grow. @type {Snapshot} */
+  /** The state without `streaming`, `pending` and `tools`, which can grow. @type {Snapshot} */
   #state = EMPTY;
   /** @type {PartialMessage | null} */
   #partial = null;
@@ -122,7 +122,7 @@ export class Transcript {
     this.#state = /** @type {Snapshot} */ (given({ ...this.#state, ...changes }));
   }
 
-  /** Orders calls as the model made them, not as they were decided or finished. */
+  /** Sorts calls into the model's order, not the order in which they were decided or finished. */
   #orderCalls() {
     this.#callsChanged = false;
     const places = new Map(this.#calls().map((call, place) => [call.id, place]));
@@ -152,7 +152,7 @@ export class Transcript {
     this.#set({ error: undefined, expiresAt: undefined, ...end });
   }
 
-  /** @param {boolean} recovered whether to drop what the previous process left incomplete */
+  /** @param {boolean} recovered whether to drop incomplete parts of the previous process */
   #goOn(recovered) {
     this.#set({ status: "running", expiresAt: undefined });
     if (!recovered) return;

@@ -1,4 +1,4 @@
-/** What Chat and RunList need from a transport. Types only. */
+/** The interface of transports, for Chat and RunList. Types only. */
 
 /**
  * @import { Claimed, RunAbort, RunClaim, RunDecline, RunResult, RunResume, RunStart, RunUnclaim } from "./protocol.js"
@@ -13,19 +13,18 @@
  * @property {AbortSignal} signal aborted when the reader stops; then neither `items` nor `end` is called
  * @property {(items: Item[]) => void} items called with new items: in order, each once, across reconnects. A snapshot
  *   replaces all events up to its seq, and may come at any time
- * @property {(error?: AdjournError) => void} end called once: after the run's last item, or when the run can't be read
- *   on
+ * @property {(error?: AdjournError) => void} end called once: after the run's last item, or when reading fails for good
  */
 
 /**
- * Every method resolves once the server has accepted, and rejects with an AdjournError. The transport may repeat a
- * request whose answer was lost: the server carries it out once.
+ * Every method resolves once the server has accepted the request, and rejects with an AdjournError. The transport may
+ * send a request again if the answer was lost: the server executes it once.
  * @typedef {object} Transport
  * @property {(params: RunStart & { runId: string }, reader: Reader) => Promise<{ runId: string }>} start starts a run,
  *   and reads it from its first event on
  * @property {(runId: string, after: number | undefined, reader: Reader) => Promise<void>} watch reads a run from the
- *   item after `after` on; without it, or if the later items are no longer kept, from a snapshot on
- * @property {(params: RunResume) => Promise<{ seq?: number }>} resume `seq`: of the last event of the decision's step
+ *   item after `after` on; without `after`, or if the server no longer has the later items, from a snapshot on
+ * @property {(params: RunResume) => Promise<{ seq?: number }>} resume resolves to the seq of the decision's last event
  * @property {(params: RunDecline) => Promise<{ seq?: number }>} decline
  * @property {(params: RunAbort) => Promise<{ seq?: number }>} abort resolves when the run has ended
  * @property {(params: RunClaim) => Promise<Claimed>} claim
@@ -45,8 +44,8 @@
  * @property {() => void} begin called when the server has started to report changes, at least once a connection: list
  *   the runs again
  * @property {(run: RunSummary) => void} change called with each run that has changed, also with some outside the filter
- * @property {(error: AdjournError) => void} lost called when the connection is lost; `begin` follows on the next one
- * @property {(error: AdjournError) => void} end called when the server refuses; nothing follows
+ * @property {(error: AdjournError) => void} lost called when the connection is lost; `begin` is called on the next one
+ * @property {(error: AdjournError) => void} end called when the server refuses; then nothing more is called
  */
 
 /**

@@ -16,7 +16,7 @@ const TOO_BIG = 1009;
  * @typedef {object} Call a request without a reply
  * @property {number} id
  * @property {string} frame
- * @property {number} attempts connections that it may still use
+ * @property {number} attempts how many more connections may send the request
  * @property {(result: any) => void} resolve
  * @property {(error: AdjournError) => void} reject
  */
@@ -25,12 +25,12 @@ const TOO_BIG = 1009;
 
 /**
  * @typedef {object} WebSocketOptions
- * @property {string} [token] sent as a subprotocol, the only way for browsers
- * @property {BackoffOptions} [backoff]
- * @property {number} [quietMs] after so long without a message the client pings the server; 30 s
+ * @property {string} [token] sent as a subprotocol, because browsers can't set headers on a WebSocket
+ * @property {BackoffOptions} [backoff] waits between attempts
+ * @property {number} [quietMs] milliseconds without a message after which the client pings the server; default 30,000
  * @property {(error: AdjournError | null) => void} [onConnection] called with the reason when the connection is lost or
- *   can't be made, with null when there is one
- * @property {typeof WebSocket} [WebSocket] in place of the global one
+ *   can't be opened, and with null when it is open
+ * @property {typeof WebSocket} [WebSocket] used in place of the global `WebSocket`
  */
 
 /** @implements {Transport} @implements {RunsTransport} */
@@ -133,7 +133,7 @@ export class WebSocketTransport {
     return watch;
   }
 
-  /** Removes a watch; returns whether it was the run's last. @param {string} runId @param {Watch} watch */
+  /** Removes a watch; returns whether it was the run's last one. @param {string} runId @param {Watch} watch */
   #remove(runId, watch) {
     const watches = this.#watches.get(runId);
     return watches?.delete(watch) === true && watches.size === 0 && this.#watches.delete(runId);
@@ -173,7 +173,7 @@ export class WebSocketTransport {
     } catch (thrown) {
       const error = asError(thrown);
       const again = () => this.#watches.has(runId) && this.#isOpen && this.#resubscribe(runId);
-      if (error.type === "connectionLost") return; // the next connection subscribes
+      if (error.type === "connectionLost") return; // subscribed again on the next connection
       if (error.retryable) return void setTimeout(again, this.#backoff.delayMs(3));
       for (const watch of this.#watches.get(runId) ?? []) this.#end(runId, watch, error);
     }
@@ -237,9 +237,9 @@ export class WebSocketTransport {
     this.#options.onConnection?.(null);
   }
 
-  /** Pings the server: browsers report neither a lost network nor the server's own pings. */
+  /** Pings the server. Needed because browsers report neither a lost network nor the server's pings. */
   #checkPulse() {
-    if (!this.#heard) return this.#lost(1006, "it does not answer");
+    if (!this.#heard) return this.#lost(1006, "the server does not answer");
     this.#heard = false;
     this.#send({ jsonrpc: "2.0", id: "pulse", method: "server.info", params: {} });
   }
@@ -260,7 +260,7 @@ export class WebSocketTransport {
     this.#complaint = null;
     if (code === UNAUTHORIZED) return this.#refused(complaint ?? new AdjournError("unauthorized", reason));
     if (code === TOO_BIG) this.#rejectLargest();
-    const error = new AdjournError("connectionLost", complaint?.message || reason || `the connection broke (${code})`);
+    const error = new AdjournError("connectionLost", complaint?.message || reason || `the connection ended (${code})`);
     this.#options.onConnection?.(error);
     for (const call of [...this.#calls.values()]) {
       call.attempts -= 1;
@@ -309,7 +309,7 @@ export class WebSocketTransport {
 
   /** @param {any} message @param {Map<Watch, Item[]>} found */
   #take(message, found) {
-    if (message.id !== null) this.#failures = 0; // null: an error without a request, such as too many connections
+    if (message.id !== null) this.#failures = 0; // null: an error of no request, such as too many connections
     if (message.method === "run.event" || message.method === "run.snapshot") {
       for (const watch of this.#watches.get(message.params?.runId) ?? []) {
         const item = watch.items.take(message.params);
@@ -319,7 +319,7 @@ export class WebSocketTransport {
         else items.push(item);
       }
     } else if (message.method === "run.unsubscribed") {
-      // for example, the run is too large for this client
+      // For example, an event is larger than this client takes.
       const { runId, error } = message.params;
       for (const watch of this.#watches.get(runId) ?? []) this.#end(runId, watch, errorOfRpc(error));
     } else if (message.method === "run.changed") {

@@ -32,7 +32,7 @@ export type ChatState = {
      */
     tools: ToolView[];
     /**
-     * of the latest run; `idle` before the first
+     * the latest run's status; `idle` before the first run
      */
     status: Snapshot["status"] | "idle";
     /**
@@ -40,16 +40,16 @@ export type ChatState = {
      */
     isStreaming: boolean;
     /**
-     * of the latest action, of reading the run, or of a failed run
+     * why the latest action, reading the run, or the run itself failed; null if
+     * nothing failed
      */
     error: AdjournError | null;
     /**
-     * of the latest run; null before the first
+     * the latest run's id; null before the first run
      */
     runId: string | null;
     /**
-     * the latest run itself: its agent, its usage so far, how it ended; null before the
-     * first
+     * the latest run: its agent, its usage so far, how it ended; null before the first run
      */
     run: Snapshot | null;
 };
@@ -57,8 +57,8 @@ export type ChatState = {
  * A conversation with one agent.
  *
  * Each action resolves as soon as the server has accepted it: to true, or to false if `error` says why not. No action
- * rejects. The chat then reads the run in the background, to its end, no matter who decides; `settled()` waits for
- * this. A run goes on even if nobody reads it: only `abort` stops it.
+ * rejects. The chat then reads the run in the background, to its end, whoever decides; `settled()` waits until the run
+ * pauses or ends. A run goes on even if nobody reads it: only `abort` stops it.
  */
 export declare class Chat {
     #private;
@@ -78,7 +78,7 @@ export declare class Chat {
     get runId(): string | null;
     get run(): Snapshot | null;
     /**
-     * Calls `listener` after each change; returns a function that ends this.
+     * Calls `listener` after each change; returns a function that removes it.
      * @param {() => void} listener
      */
     subscribe(listener: () => void): () => undefined;
@@ -137,11 +137,11 @@ export declare class Chat {
     setMessages(messages: readonly Message[]): Promise<boolean>;
     /**
      * Executes client-side calls of this name here, while a run is read. Each call is claimed first, so that no other
-     * client executes it too. Returns a function that ends this.
+     * client executes it too. Returns a function that removes the tool.
      * @param {string} name
      * @param {Execute} execute
-     * @param {{ idempotent?: boolean }} [options] idempotent: whether a call that a reload of the page interrupted is
-     *   executed again; otherwise it is answered as interrupted
+     * @param {{ idempotent?: boolean }} [options] idempotent: whether to execute a call again that was interrupted by a
+     *   reload of the page; otherwise the model is told that the call was interrupted
      */
     tool(name: string, execute: Execute, { idempotent }?: {
         idempotent?: boolean;

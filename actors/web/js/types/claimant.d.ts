@@ -1,9 +1,9 @@
-/** The id under which the server knows this page's claims of client-side calls. */
+/** The claimant: a random id that identifies this page's claims of client-side calls to the server. */
 /**
- * Returns a random id of this page. It survives a reload, and no two pages share it.
+ * Returns this page's random id. The id survives a reload, and no two pages share one.
  *
- * The id is in sessionStorage only while the page is unloaded: a duplicated tab gets a copy of sessionStorage, and must
- * not find the id of a living page there.
+ * The id is in sessionStorage only while the page is unloaded. Otherwise a duplicated tab, which gets a copy of
+ * sessionStorage, would find the id of a living page there.
  * @param {{ sessionStorage?: Storage, addEventListener?: typeof globalThis.addEventListener }} [page]
  */
 export declare function pageClaimant(page?: {

@@ -1,17 +1,17 @@
-/** Events and snapshots of one run, checked as far as other modules rely on it. No I/O. */
+/** Reads the events and snapshots of one run, and checks the fields that other modules rely on. No I/O. */
 import type { Envelope, RunSnapshot, Snapshot } from "./protocol.js";
 export type Item = Envelope | RunSnapshot;
 export type Part = RunSnapshot & {
     from?: number;
     next?: number;
 };
-/** @param {Snapshot["status"]} status whether a run with this status has ended */
+/** Returns whether a run with this status has ended. @param {Snapshot["status"]} status */
 export declare function isFinal(status: Snapshot["status"]): boolean;
-/** @param {Item} item whether it is the run's last */
+/** Returns whether this is the run's last item. @param {Item} item */
 export declare function isLast(item: Item): boolean;
-/** @param {Item} item whether the run waits for a person or a client, or has ended, after it */
+/** Returns whether, after this item, the run has paused or ended. @param {Item} item */
 export declare function isRest(item: Item): boolean;
-/** Reads a run's items from one connection, after its cursor. Joins the parts of a snapshot. */
+/** Reads the items of a run that come after a cursor. Joins the parts of a snapshot. */
 export declare class ItemReader {
     #private;
     cursor: number | undefined;

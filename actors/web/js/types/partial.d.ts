@@ -1,4 +1,4 @@
-/** Builds one assistant message from the deltas of its stream, as `protocol/partial.py` does. Pure. */
+/** Builds an assistant message from the deltas of its stream, as `protocol/partial.py` does. Pure. */
 import type { AssistantMessage, AssistantBlock, StreamDelta } from "./protocol.js";
 export type Growing = {
     block: AssistantBlock;
@@ -6,16 +6,16 @@ export type Growing = {
     stale: boolean;
 };
 /**
- * A block that may still grow. `text` is its text so far; null: a call whose arguments are parsed, which is complete.
+ * A block that may still grow. `text` is its text so far, or null for a call whose arguments are complete.
  * @typedef {{ block: AssistantBlock, text: string | null, stale: boolean }} Growing
  */
-/** An assistant message that grows by deltas. Ignores a delta that fits no block. */
+/** Adds deltas to an assistant message. Ignores a delta that fits no block. */
 export declare class PartialMessage {
     #private;
-    /** @param {AssistantMessage} message so far */
+    /** @param {AssistantMessage} message the message so far */
     constructor(message: AssistantMessage);
     /** @param {StreamDelta} delta */
     apply(delta: StreamDelta): void;
-    /** The message so far; the same object until the next delta. */
+    /** Returns the message so far; the same object until the next delta. */
     get message(): AssistantMessage;
 }

@@ -1,4 +1,4 @@
-/** A chat's progress in one run: what is folded, and which callbacks were called. No I/O. */
+/** A chat's progress in one run: the folded state, and which callbacks were called. No I/O. */
 import { AdjournError } from "./errors.js";
 import { Transcript } from "./transcript.js";
 import type { Item } from "./items.js";
@@ -18,14 +18,14 @@ export declare class Progress {
     reading: AbortController | null;
     /** Pending until the server has accepted or refused the run. @type {Promise<unknown> | null} */
     starting: Promise<unknown> | null;
-    /** Seq of our last accepted request: earlier pauses don't count. */
+    /** The seq of our last accepted request: earlier pauses don't count. */
     due: number;
     /** Ids of the calls for which the server accepted our answer. @type {Set<string>} */
     answered: Set<string>;
     /**
      * @param {string | null} runId null: only history, no run yet
      * @param {Partial<Snapshot>} snapshot
-     * @param {number | undefined} seq of the last folded item; undefined: a snapshot comes first
+     * @param {number | undefined} seq the last folded item's; undefined: a snapshot comes first
      */
     constructor(runId: string | null, snapshot: Partial<Snapshot>, seq: number | undefined);
     /** @param {Options} options */
@@ -33,7 +33,7 @@ export declare class Progress {
     /** @param {readonly Message[]} messages */
     static history(messages: readonly Message[]): Progress;
     get isUnderWay(): boolean;
-    /** Whether the run waits for others, has ended, or isn't read. */
+    /** Returns whether the run has paused or ended, or isn't read. */
     get isSettled(): boolean;
     leave(): void;
     /** @param {Item} item */
@@ -44,6 +44,6 @@ export declare class Progress {
      * @returns {(() => void)[]}
      */
     news({ onMessage, onDecisionPending, onDecisionResolved, onToolCall, onFinish, onError }: Options): (() => void)[];
-    /** Why the run failed, if it did. */
+    /** Returns why the run failed; null if it didn't. */
     get error(): AdjournError | null;
 }

@@ -1,3 +1,3 @@
-/** Unique ids of 128 random bits. */
+/** Makes unique ids of 128 random bits. */
 /** Returns 32 hexadecimal digits. Not `randomUUID`: a page loaded over plain HTTP lacks it. */
 export declare function randomId(): string;

@@ -6,12 +6,12 @@ export type Actions = ReturnType<typeof actionsOf>;
 /** @import { RefObject } from "react" @import { ChatState } from "./chat.js" @import { Options } from "./options.js" */
 /** @typedef {ReturnType<typeof actionsOf>} Actions */
 /**
- * Returns a chat that lives while the component is mounted: its state, its actions, and the `chat` itself, for
+ * Returns a chat that exists while the component is mounted: its state, its actions, and the `chat` itself, for
  * client-side tools: `useEffect(() => chat.tool("locate", locate), [chat])`.
  *
  * Actions are stable, and resolve to whether they succeeded; none rejects. The state changes at most once a frame. The
- * first render makes the chat: of later options, only callbacks, `body` and `fetch` are used. Unmounting stops the
- * reading; the run goes on, and another component with its `runId` continues it.
+ * first render makes the chat: of later options, only callbacks, `body` and `fetch` are used. Unmounting stops
+ * reading; the run goes on, and another component can read it with the `runId`.
  * @param {Options} options
  * @returns {ChatState & Actions & { chat: Chat }}
  */

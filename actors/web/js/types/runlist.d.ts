@@ -1,4 +1,4 @@
-/** A live list of runs. Independent of any framework. */
+/** A list of runs that follows changes. Independent of any framework. */
 import type { AdjournError } from "./errors.js";
 import type { RunSummary } from "./protocol.js";
 import type { RunsFilter, RunsTransport } from "./transport.js";
@@ -13,35 +13,37 @@ export type RunListOptions = {
      */
     filter?: RunsFilter;
     /**
-     * runs of a page, 1 to 1000; 100
+     * runs per page, 1 to 1000; default 100
      */
     limit?: number;
     /**
-     * in place of one of its own, to share it with chats and other lists; the list
-     * doesn't close it
+     * a transport shared with chats and other lists; the list doesn't close it
      */
     transport?: RunsTransport;
 };
 export type RunListState = {
     /**
-     * newest first; with the filter `waiting`: the one that has waited longest first
+     * the runs, newest first; with the filter `waiting`, the longest waiting first
      */
     runs: RunSummary[];
     /**
-     * whether the server has older runs, for `more`
+     * whether the server has older runs, which `more` lists
      */
     hasMore: boolean;
     /**
-     * why the list isn't up to date; null: it is
+     * why the list isn't up to date; null if it is
      */
     error: AdjournError | null;
+    /**
+     * whether there is a connection now
+     */
     isConnected: boolean;
 };
 /**
- * A server's runs, live.
+ * Keeps a list of a server's runs up to date.
  *
- * Connects at once. Watches first and lists then, so it misses no change; after each reconnect it does both again. With
- * the filter `waiting` it lists all runs, up to 2,000; otherwise one page, and another with each `more`.
+ * Connects at once. Watches before it lists, so it misses no change; after each reconnect it does both again. With the
+ * filter `waiting` it lists all waiting runs, up to 2,000; otherwise one page, and another with each `more`.
  */
 export declare class RunList {
     #private;
@@ -50,11 +52,11 @@ export declare class RunList {
     /** @returns {RunListState} the same object until something changes */
     get state(): RunListState;
     /**
-     * Calls `listener` after changes, at most every 16 ms. Returns a function that ends this.
+     * Calls `listener` after changes, at most every 16 ms. Returns a function that removes it.
      * @param {() => void} listener
      */
     subscribe(listener: () => void): () => undefined;
-    /** Lists another page. Resolves when it has come, also if there is none. A list holds at most 2,000 runs. */
+    /** Adds the next page, if there is one; resolves when it is added. A list holds at most 2,000 runs. */
     more(): Promise<void>;
     /** Stops following changes. `state` stays as it is. */
     close(): void;

@@ -1,4 +1,4 @@
-/** The followers of the list of runs. They share one `runs.watch`, because a connection can have only one. */
+/** Shares one `runs.watch` among all followers of the list of runs: a connection can have only one. */
 import type { AdjournError } from "./errors.js";
 import type { RunSummary } from "./protocol.js";
 import type { RunsFilter, RunsFollower } from "./transport.js";

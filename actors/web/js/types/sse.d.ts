@@ -5,7 +5,7 @@ import type { Reader, Transport } from "./transport.js";
 import type { RunResume, RunStart } from "./protocol.js";
 export type SSEOptions = {
     /**
-     * where runs are started, such as `/runs`; run X is below it, at `/runs/X/…`
+     * the path or URL that starts runs, such as `/runs`; run X has the paths `/runs/X/…`
      */
     api: string;
     /**
@@ -13,31 +13,34 @@ export type SSEOptions = {
      */
     body?: () => Record<string, unknown>;
     /**
-     * in place of the global one: to add headers or credentials, for instance
+     * used in place of the global `fetch`, for example to add headers
      */
     fetch?: typeof globalThis.fetch;
+    /**
+     * waits between attempts
+     */
     backoff?: BackoffOptions;
     /**
-     * a stream without a byte for so long, or a request without an answer, counts as broken.
-     * Keep-alive comments count as bytes. 60 s
+     * milliseconds after which a silent stream, or a request without an answer, counts as
+     * broken; default 60,000. A keep-alive comment ends the silence
      */
     quietMs?: number;
     /**
      * called with the reason when a stream breaks or can't
-     * be opened, with null when there is one again
+     * be opened, and with null when a stream is open again
      */
     onConnection?: (error: AdjournError | null) => void;
 };
 /**
  * @typedef {object} SSEOptions
- * @property {string} api where runs are started, such as `/runs`; run X is below it, at `/runs/X/…`
+ * @property {string} api the path or URL that starts runs, such as `/runs`; run X has the paths `/runs/X/…`
  * @property {() => Record<string, unknown>} [body] returns more fields for the request that starts a run
- * @property {typeof globalThis.fetch} [fetch] in place of the global one: to add headers or credentials, for instance
- * @property {BackoffOptions} [backoff]
- * @property {number} [quietMs] a stream without a byte for so long, or a request without an answer, counts as broken.
- *   Keep-alive comments count as bytes. 60 s
+ * @property {typeof globalThis.fetch} [fetch] used in place of the global `fetch`, for example to add headers
+ * @property {BackoffOptions} [backoff] waits between attempts
+ * @property {number} [quietMs] milliseconds after which a silent stream, or a request without an answer, counts as
+ *   broken; default 60,000. A keep-alive comment ends the silence
  * @property {(error: AdjournError | null) => void} [onConnection] called with the reason when a stream breaks or can't
- *   be opened, with null when there is one again
+ *   be opened, and with null when a stream is open again
  */
 /** @implements {Transport} */
 export declare class SSETransport implements Transport {
@@ -52,7 +55,7 @@ export declare class SSETransport implements Transport {
     }>;
     /** @param {string} runId @param {number | undefined} after @param {Reader} reader */
     watch(runId: string, after: number | undefined, reader: Reader): Promise<void>;
-    /** The answer is the stream to read on. @param {RunResume} params */
+    /** Decides a call; the run is then read from the response. @param {RunResume} params */
     resume(params: RunResume): Promise<any>;
     /** @type {Transport["decline"]} */
     decline: Transport["decline"];

@@ -7,7 +7,7 @@ import type { Backoff } from "./backoff.js";
 import type { Reader } from "./transport.js";
 export type Http = {
     /**
-     * of the run's events
+     * the URL of the run's events
      */
     url: string;
     fetch: typeof globalThis.fetch;
@@ -17,7 +17,7 @@ export type Http = {
 };
 /**
  * @typedef {object} Http
- * @property {string} url of the run's events
+ * @property {string} url the URL of the run's events
  * @property {typeof globalThis.fetch} fetch
  * @property {number} quietMs
  * @property {Backoff} backoff
@@ -27,14 +27,14 @@ export declare class SSEStream {
     #private;
     /**
      * @param {Http} http
-     * @param {number | undefined} after seq of the last known item; undefined: a snapshot comes first
+     * @param {number | undefined} after the last known item's seq; undefined: a snapshot comes first
      * @param {Reader} reader
      * @param {() => void} ended called when reading has ended
      */
     constructor(http: Http, after: number | undefined, reader: Reader, ended: () => void);
     get cursor(): number | undefined;
     close(): void;
-    /** Reads on from this response, from the current position. @param {Response} response */
+    /** Continues reading with this response, after the cursor. @param {Response} response */
     adopt(response: Response): undefined;
     /** Requests `GET …/events`. */
     request(): Promise<Response>;

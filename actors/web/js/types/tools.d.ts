@@ -26,6 +26,6 @@ export declare class ClientTools {
      * @param {readonly PendingCall[]} pending
      */
     offer(runId: string, pending: readonly PendingCall[]): void;
-    /** Stops executing and reporting. Claims stay, for this page's next chat. */
+    /** Stops executing and reporting. This page keeps its claims, for its next chat. */
     stop(): void;
 }

@@ -1,7 +1,7 @@
 /**
- * Folds a run's events into its snapshot, as `protocol/transcript.py` does; the same test vectors hold for both. Pure.
+ * Folds a run's events into its snapshot, as `protocol/transcript.py` does; the same test vectors check both. Pure.
  *
- * Ignores events that make no sense in their place, and events of newer servers.
+ * Ignores events that don't fit the current state, and unknown events of newer servers.
  */
 import type { Event, Snapshot } from "./protocol.js";
 /** A run's state, from a snapshot and the events after it. */

@@ -8,7 +8,7 @@ export type Call = {
     id: number;
     frame: string;
     /**
-     * connections that it may still use
+     * how many more connections may send the request
      */
     attempts: number;
     resolve: (result: any) => void;
@@ -21,21 +21,24 @@ export type Watch = {
 };
 export type WebSocketOptions = {
     /**
-     * sent as a subprotocol, the only way for browsers
+     * sent as a subprotocol, because browsers can't set headers on a WebSocket
      */
     token?: string;
+    /**
+     * waits between attempts
+     */
     backoff?: BackoffOptions;
     /**
-     * after so long without a message the client pings the server; 30 s
+     * milliseconds without a message after which the client pings the server; default 30,000
      */
     quietMs?: number;
     /**
      * called with the reason when the connection is lost or
-     * can't be made, with null when there is one
+     * can't be opened, and with null when it is open
      */
     onConnection?: (error: AdjournError | null) => void;
     /**
-     * in place of the global one
+     * used in place of the global `WebSocket`
      */
     WebSocket?: typeof WebSocket;
 };
@@ -43,19 +46,19 @@ export type WebSocketOptions = {
  * @typedef {object} Call a request without a reply
  * @property {number} id
  * @property {string} frame
- * @property {number} attempts connections that it may still use
+ * @property {number} attempts how many more connections may send the request
  * @property {(result: any) => void} resolve
  * @property {(error: AdjournError) => void} reject
  */
 /** @typedef {{ reader: Reader, items: ItemReader, started: boolean }} Watch `started`: a reconnect subscribes again */
 /**
  * @typedef {object} WebSocketOptions
- * @property {string} [token] sent as a subprotocol, the only way for browsers
- * @property {BackoffOptions} [backoff]
- * @property {number} [quietMs] after so long without a message the client pings the server; 30 s
+ * @property {string} [token] sent as a subprotocol, because browsers can't set headers on a WebSocket
+ * @property {BackoffOptions} [backoff] waits between attempts
+ * @property {number} [quietMs] milliseconds without a message after which the client pings the server; default 30,000
  * @property {(error: AdjournError | null) => void} [onConnection] called with the reason when the connection is lost or
- *   can't be made, with null when there is one
- * @property {typeof WebSocket} [WebSocket] in place of the global one
+ *   can't be opened, and with null when it is open
+ * @property {typeof WebSocket} [WebSocket] used in place of the global `WebSocket`
  */
 /** @implements {Transport} @implements {RunsTransport} */
 export declare class WebSocketTransport implements Transport, RunsTransport {
