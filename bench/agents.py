@@ -1,4 +1,4 @@
-"""The measured agents, and cheap models for them: their answers are made beforehand."""
+"""The measured agents, and cheap models for them, which make their answers in advance."""
 
 from collections.abc import AsyncGenerator, Sequence
 from typing import TypedDict
@@ -40,7 +40,7 @@ class Refunder:
         self._call, self._last = events_of(_CALL), events_of(_LAST)
 
     async def stream(self, request: ModelRequest) -> AsyncGenerator[Sequence[StreamEvent], None]:
-        """The next answer."""
+        """Streams the next answer."""
         await trio.lowlevel.checkpoint()
         yield self._call if isinstance(request.messages[-1], UserMessage) else self._last
 
@@ -62,7 +62,7 @@ class Mute:
     descriptor = DESCRIPTOR
 
     async def stream(self, request: ModelRequest) -> AsyncGenerator[Sequence[StreamEvent], None]:
-        """A few words, then silence."""
+        """Streams a few words, then hangs."""
         await trio.lowlevel.checkpoint()
         yield events_of(_LAST)[:4]
         await trio.sleep_forever()
@@ -81,7 +81,7 @@ class EndlessCaller:
         self._call, self._last = events_of(call), events_of(_LAST)
 
     async def stream(self, request: ModelRequest) -> AsyncGenerator[Sequence[StreamEvent], None]:
-        """The next call."""
+        """Streams the next call."""
         await trio.lowlevel.checkpoint()
         turn = len(request.messages) // 2  # each turn has two messages: a call and its result
         yield self._call if turn < self._turns else self._last

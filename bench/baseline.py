@@ -1,7 +1,7 @@
 """The baseline: the same steps as a run, written by hand in bare trio.
 
-It has every step that is needed for the same result (a test compares the results), and nothing more: no validation, no
-events, and it survives a crash only while it is parked.
+The baseline has every step that is needed for the same result (a test compares the results), and nothing more: no
+validation, no events, and recovery only of parked runs.
 """
 
 import sqlite3
@@ -31,19 +31,19 @@ Save = Callable[[str, bytes], Awaitable[None]]
 
 
 async def bare_call() -> dict[str, Any]:
-    """The model's first turn, a tool call. One checkpoint stands for the network."""
+    """Returns the model's first turn, a tool call. One checkpoint stands for the network."""
     await trio.lowlevel.checkpoint()
     return {"role": "assistant", "call": {"id": "call_1", "name": "refund_order", "arguments": ARGUMENTS}}
 
 
 async def bare_answer() -> dict[str, Any]:
-    """The model's second turn, after the tool's result."""
+    """Returns the model's second turn, after the tool's result."""
     await trio.lowlevel.checkpoint()
     return {"role": "assistant", "text": ANSWER}
 
 
 async def refund_order(order_id: str, amount: float, decision: dict[str, Any]) -> str:
-    """The tool."""
+    """Executes the tool."""
     return f"refunded {amount} of order {order_id}" if decision["approved"] else "refused"
 
 
@@ -103,7 +103,7 @@ class GroupCommitter:
         await self._committed.wait()
 
     async def run(self) -> None:
-        """Commits waiting saves, forever."""
+        """Commits waiting saves, for ever."""
         while True:
             await self._wanted.wait()
             self._wanted = trio.Event()
@@ -118,7 +118,7 @@ class GroupCommitter:
         self._connection.execute("COMMIT")
 
     def close(self) -> None:
-        """Close the file."""
+        """Closes the file."""
         self._connection.close()
 
 

@@ -66,7 +66,7 @@ class _Scale:
         self._span = max(log10(max(values)), least) + 0.05 - self._low
 
     def x(self, ratio: float) -> float:
-        """Pixels from the left."""
+        """Returns the ratio's distance from the left, in pixels."""
         share = (log10(max(ratio, 10**self._low)) - self._low) / self._span
         return round(LABEL + PLOT * share, 1)
 

@@ -1,4 +1,4 @@
-"""Scenario 7: the actor core alone, beside raw nurseries and channels."""
+"""Scenario 7: the actor core alone, compared with bare nurseries and channels."""
 
 import logging
 from collections.abc import Awaitable, Callable
@@ -57,7 +57,7 @@ async def our_spawn(count: int) -> float:
 
 
 async def bare_spawn(count: int) -> float:
-    """Start tasks that set an event."""
+    """Starts tasks that set an event."""
     async with trio.open_nursery() as nursery:
 
         async def work() -> None:
@@ -90,7 +90,7 @@ async def our_tell(count: int) -> float:
 
 
 async def bare_tell(count: int) -> float:
-    """Values through a memory channel, until the last is received."""
+    """Sends values through a memory channel, until the last is received."""
     send, receive = trio.open_memory_channel[int](64)
     done = trio.Event()
 
@@ -113,7 +113,7 @@ async def bare_tell(count: int) -> float:
 
 
 async def our_ask(count: int) -> float:
-    """Questions and answers."""
+    """Asks an actor, and awaits each answer."""
     async with open_supervisor() as supervisor:
         actor = supervisor.start_child(ChildSpec[int]("echo", _echo))
 
@@ -148,7 +148,7 @@ async def bare_ask(count: int) -> float:
 
 
 async def our_restart(count: int) -> float:
-    """Crashes, each followed by a restart that takes the next message."""
+    """Crashes an actor again and again; each restart takes the next message."""
     async with open_supervisor(max_restarts=count + 1, within_s=1e6) as supervisor:
         actor = supervisor.start_child(ChildSpec[None]("crash", _crash))
 
@@ -161,7 +161,7 @@ async def our_restart(count: int) -> float:
 
 
 async def bare_restart(count: int) -> float:
-    """A loop that catches, over the same channels."""
+    """Catches an exception in a loop over the same channels, again and again."""
     send, asked = trio.open_memory_channel[None](1)
     answer, answers = trio.open_memory_channel[None](1)
 

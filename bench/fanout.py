@@ -37,7 +37,7 @@ LAST = "agent_end"  # marks the last event
 
 
 class Load(msgspec.Struct, frozen=True):
-    """How many events are sent to how many clients."""
+    """The number of events and of clients."""
 
     clients: int
     events: int
@@ -45,12 +45,12 @@ class Load(msgspec.Struct, frozen=True):
 
     @property
     def burst(self) -> int:
-        """Events that come at once."""
+        """Returns how many events come at once."""
         return BURST if self.lagging else 1
 
     @property
     def pause_s(self) -> float:
-        """Between bursts: long enough for all sends."""
+        """Returns the seconds between bursts: long enough for all sends."""
         return 0.001 + self.clients * self.burst * 70e-6
 
 
@@ -79,7 +79,7 @@ class Paced:
         self._load = load
 
     async def stream(self, request: ModelRequest) -> AsyncGenerator[Sequence[StreamEvent], None]:
-        """The words."""
+        """Streams the words."""
         yield [Start(), TextStart(content_index=0)]
         await self.go.wait()
         for _ in range(0, self._load.events, self._load.burst):
@@ -115,7 +115,7 @@ def let_go(model: Paced) -> Callable[[], Awaitable[None]]:
 
 
 async def bare_delivery_s(load: Load) -> float:
-    """The same by hand: encoded once, then one `send_message` after another."""
+    """Returns the same for code by hand, which encodes an event once and calls `send_message` for each client."""
     sockets = set[WebSocketConnection]()
 
     async def welcome(request: WebSocketRequest) -> None:
@@ -196,7 +196,7 @@ class Audience:
         self.seen = 0
 
     async def watch(self, url: str, request: str) -> None:
-        """Watch until the run ends."""
+        """Counts events until the run ends."""
         async with open_websocket_url(url, max_message_size=2**24) as socket:
             await socket.send_message(request)
             await socket.get_message()

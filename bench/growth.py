@@ -54,11 +54,11 @@ def _growth(
     return compared(11, title, unit, micro, against=f"of {size:,}", most=most)
 
 
-# Each function returns the CPU seconds for one item of `count`.
+# The costs: CPU seconds per item.
 
 
 async def park(count: int) -> float:
-    """A run starts and parks, beside `count` parked ones; in memory."""
+    """Returns the cost of starting and parking a run, beside `count` parked runs; in memory."""
     agent = refund_agent()
     async with open_actor_system([agent]) as system:
         await _park(system, agent, count)
@@ -68,7 +68,7 @@ async def park(count: int) -> float:
 
 
 async def close(count: int) -> float:
-    """A parked run leaves memory because the system closes."""
+    """Returns the cost of closing a system, per parked run."""
     agent = refund_agent()
     async with open_actor_system([agent]) as system:
         await _park(system, agent, count)
@@ -77,7 +77,7 @@ async def close(count: int) -> float:
 
 
 async def calls(count: int) -> float:
-    """A call of a turn with `count` calls, from the model's answer to the end of the run."""
+    """Returns the cost of a run whose turn has `count` calls, per call."""
 
     @tool
     async def step(n: int) -> str:
@@ -89,12 +89,12 @@ async def calls(count: int) -> float:
 
 
 async def rows(count: int) -> float:
-    """A row of a tool's result, through the whole run."""
+    """Returns the cost of a run whose tool returns `count` rows, per row."""
     return await _whole_run(_reporter(count)) / count
 
 
 async def expire(count: int) -> float:
-    """A parked run expires, with all others at the same time."""
+    """Returns the cost of `count` parked runs that expire at the same time, per run."""
     with tempfile.TemporaryDirectory() as folder:
         path = os.path.join(folder, "runs.db")
         await trio.to_thread.run_sync(fill, path, count)
@@ -108,7 +108,7 @@ async def expire(count: int) -> float:
 
 
 async def longest_step(count: int) -> float:
-    """The longest step of any task in a run whose tool returns `count` rows."""
+    """Returns the longest step of any task in a run whose tool returns `count` rows."""
     steps = Steps()
     trio.lowlevel.add_instrument(steps)
     await _whole_run(_reporter(count))
@@ -116,7 +116,7 @@ async def longest_step(count: int) -> float:
 
 
 class Steps(trio.abc.Instrument):
-    """Notes the longest step of a task, in seconds of the loop's thread."""
+    """Measures the longest step of a task, in CPU seconds of the loop's thread."""
 
     def __init__(self) -> None:
         self.longest_s, self._begun = 0.0, time.thread_time()
@@ -141,7 +141,7 @@ class WideCaller:
         self._last = events_of(AssistantMessage(content=(Text(text="Done."),), stop_reason="stop", usage=USAGE))
 
     async def stream(self, request: ModelRequest) -> AsyncGenerator[Sequence[StreamEvent], None]:
-        """The next answer."""
+        """Streams the next answer."""
         await trio.lowlevel.checkpoint()
         yield self._calls if isinstance(request.messages[-1], UserMessage) else self._last
 

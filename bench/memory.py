@@ -21,7 +21,7 @@ AT_ONCE = 500  # runs that are started at the same time
 
 
 class Parked(msgspec.Struct, frozen=True):
-    """Bytes a run, in addition to the process's memory before."""
+    """Bytes per run that the process has in addition to its memory before."""
 
     parked: float
     resident: float  # of the whole process

@@ -26,7 +26,7 @@ DECISION = {"approved": True}
 
 
 class Size(msgspec.Struct, frozen=True):
-    """How much to measure."""
+    """The numbers of runs to measure."""
 
     in_turn: int  # runs one after another, in memory
     in_turn_sqlite: int
@@ -43,15 +43,15 @@ class Timing(msgspec.Struct):
     """The times of one repeat, in seconds: the total by `clock_of` its store, the others by the wall clock."""
 
     total_s: float
-    acknowledged_s: list[float]  # decision given → saved and answered
-    finished_s: list[float]  # decision given → run over
+    acknowledged_s: list[float]  # from sending a decision to its acknowledgement
+    finished_s: list[float]  # from sending a decision to the end of the run
 
     def acknowledged(self, share: float) -> float:
-        """A quantile, in microseconds."""
+        """Returns a quantile of `acknowledged_s`, in microseconds."""
         return quantile(self.acknowledged_s, share) * 1e6
 
     def finished(self, share: float) -> float:
-        """A quantile, in microseconds."""
+        """Returns a quantile of `finished_s`, in microseconds."""
         return quantile(self.finished_s, share) * 1e6
 
 
@@ -121,7 +121,7 @@ def _per_run(name: str, pairs: list[tuple[Timing, Timing]], count: int, most: fl
 
 
 async def our_in_turn(agent: Agent, where: Open, count: int) -> Timing:
-    """`count` runs of the runtime, each to its end before the next."""
+    """Executes `count` runs in the runtime, each to its end before the next."""
     timing = Timing(0, [], [])
     async with where() as address, open_actor_system([agent], store=address) as system:
 
@@ -141,7 +141,7 @@ async def our_in_turn(agent: Agent, where: Open, count: int) -> Timing:
 
 
 async def bare_in_turn(where: Open, count: int) -> Timing:
-    """The same by hand."""
+    """Executes the same runs in bare trio."""
     timing = Timing(0, [], [])
     async with _bare_store(where) as save, trio.open_nursery() as nursery:
 
@@ -161,7 +161,7 @@ async def bare_in_turn(where: Open, count: int) -> Timing:
 
 
 async def our_at_once(agent: Agent, where: Open, count: int) -> Timing:
-    """`count` runs of the runtime, each with a client task of its own."""
+    """Executes `count` runs in the runtime at once, each with its own client task."""
     gate = Gate(count)
     async with where() as address, open_actor_system([agent], store=address) as system:
 
@@ -177,7 +177,7 @@ async def our_at_once(agent: Agent, where: Open, count: int) -> Timing:
 
 
 async def bare_at_once(where: Open, count: int) -> Timing:
-    """The same by hand."""
+    """Executes the same runs in bare trio."""
     gate, numbers = Gate(count), itertools.count()
     async with _bare_store(where) as save, trio.open_nursery() as actors:
 

@@ -63,7 +63,7 @@ class Audience:
         self.seen = 0
 
     async def read(self, url: str, path: str) -> None:
-        """Read until the run ends."""
+        """Counts events until the run ends."""
         where = urlsplit(url)
         async with await trio.open_tcp_stream(where.hostname or "", where.port or 0) as stream:
             await stream.send_all(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())

@@ -63,7 +63,7 @@ _OLLAMA = msgspec.json.Decoder(_OllamaLine)
 
 @dataclass(frozen=True)
 class Wire:
-    """How a model API streams, and the shortest code that reads it."""
+    """The stream of a model API, and the shortest code that reads it."""
 
     api: str
     provider: str
@@ -182,7 +182,7 @@ def _client(chunks: Sequence[bytes]) -> AsyncClient:
 
 
 async def our_stream(wire: Wire, chunks: Sequence[bytes]) -> float:
-    """Seconds for one run of that message, read as server-sent events by one live client."""
+    """Returns the seconds of one run with that message, which one client reads as server-sent events."""
     descriptor = ModelDescriptor(id="bench", api=wire.api, provider=wire.provider, base_url="http://model.invalid")
     agent = agent_of(find_model(descriptor, key="none"))
     with patch.object(httpclient, "_new_client", return_value=_client(chunks)):
@@ -208,7 +208,7 @@ def _check(frames: Sequence[bytes], chunks: Sequence[bytes]) -> None:
 
 
 async def bare_stream(wire: Wire, chunks: Sequence[bytes]) -> float:
-    """Seconds for reading the lines with httpx and decoding each; nothing is encoded again."""
+    """Returns the seconds for reading the lines with httpx and decoding each; nothing is encoded."""
 
     async def work() -> None:
         words: list[str] = []

@@ -49,7 +49,7 @@ class Talkative:
     descriptor = DESCRIPTOR
 
     async def stream(self, request: ModelRequest) -> AsyncGenerator[Sequence[StreamEvent], None]:
-        """A word each time that the loop comes round."""
+        """Streams a word at each turn of the loop."""
         yield [Start(), TextStart(content_index=0)]
         while True:
             await trio.lowlevel.checkpoint()
@@ -57,7 +57,7 @@ class Talkative:
 
 
 async def beside_busy_runs(work: Work, busy: int, count: int) -> list[float]:
-    """Seconds that each of `count` calls took, one after another, while `busy` runs stream."""
+    """Returns the seconds of each of `count` calls, made one after another while `busy` runs stream."""
     agent = agent_of(Talkative())
     times: list[float] = []
     async with AsyncExitStack() as stack:
@@ -73,7 +73,7 @@ async def beside_busy_runs(work: Work, busy: int, count: int) -> list[float]:
 
 
 async def blocking_tool(stack: AsyncExitStack) -> Callable[[int], Awaitable[object]]:
-    """A tool that is a plain function, executed as a run executes it."""
+    """Executes a blocking tool as a run does."""
 
     @tool
     def nothing(n: int) -> str:
@@ -91,7 +91,7 @@ async def blocking_tool(stack: AsyncExitStack) -> Callable[[int], Awaitable[obje
 
 
 async def save(stack: AsyncExitStack) -> Callable[[int], Awaitable[object]]:
-    """A save, by itself in its transaction."""
+    """Saves one run, in its own transaction."""
     folder = stack.enter_context(tempfile.TemporaryDirectory())
     store = await stack.enter_async_context(await SqliteStore.open(os.path.join(folder, "runs.db")))
     epoch = (await store.acquire("bench")).epoch

@@ -1,4 +1,4 @@
-"""Not part of `python -m bench`: a supervisor with very many children, and whether its memory stays flat over rounds.
+"""Checks that the memory of a supervisor with very many children stays constant. Not part of `python -m bench`.
 
 Each round starts the children, tells each, crashes a tenth, and closes the supervisor:
 
@@ -32,7 +32,7 @@ def _resident_mb() -> float:
 
 
 async def one_round(count: int) -> tuple[dict[str, float], float]:
-    """Seconds of each phase, and megabytes while all children live."""
+    """Returns the seconds of each phase, and the megabytes while all children live."""
     phases: dict[str, float] = {}
     began = time.perf_counter()
 

@@ -1,1 +1,1 @@
-"""`python -m bench.hostile`: what hostile clients cost everyone else. Linux only."""
+"""`python -m bench.hostile`: measures how hostile clients delay other clients. Linux only."""

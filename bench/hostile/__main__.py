@@ -1,7 +1,8 @@
-"""`python -m bench.hostile [--seconds S] [--only WORDS]`: a table of attacks, and what each does to 50 normal clients.
+"""`python -m bench.hostile [--seconds S] [--only WORDS]`: shows for each attack how it affects 50 normal clients.
 
-For each attack a fresh server, 50 clients beside it for S seconds alone and then S seconds under attack: the median and
-the 99th percentile from a run's start until it is parked, and by how much the server's memory grew at most.
+Each attack gets a new server. 50 clients use it for S seconds without the attack, then for S seconds under attack. The
+table has the median and the 99th percentile of the time from a run's start until it is parked, and how much the
+server's memory grew at most.
 """
 
 import argparse
@@ -25,19 +26,19 @@ TICK_S = 0.05
 
 @dataclass
 class Sample:
-    """What was seen in one stretch of time."""
+    """The measurements of one period."""
 
     latencies_s: list[float] = field(default_factory=list)
     peak_bytes: int = 0
 
     def percentile_ms(self, share: float) -> float:
-        """NaN where nothing got through."""
+        """Returns the percentile of the latencies; NaN if there are none."""
         ordered = sorted(self.latencies_s)
         return ordered[min(len(ordered) - 1, int(share * len(ordered)))] * 1000 if ordered else float("nan")
 
 
 class Crowd:
-    """The normal clients' latencies, as they come."""
+    """Runs the normal clients, and reads their latencies."""
 
     def __init__(self, url: str) -> None:
         self._process = _spawn("normal", url)
@@ -50,7 +51,7 @@ class Crowd:
             self._seen.append(float(line))
 
     def watch(self, seconds: float, pid: int) -> Sample:
-        """Wait, and tell what came meanwhile and the server's greatest memory."""
+        """Waits; returns the latencies that came meanwhile and the server's peak memory."""
         sample, first, end = Sample(), len(self._seen), time.monotonic() + seconds
         while time.monotonic() < end:
             sample.peak_bytes = max(sample.peak_bytes, _resident_bytes(pid))
@@ -59,12 +60,12 @@ class Crowd:
         return sample
 
     def stop(self) -> None:
-        """End the clients."""
+        """Ends the clients."""
         self._process.kill()
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Attack, and show the table."""
+    """Runs the attacks, and shows the table."""
     parser = argparse.ArgumentParser(
         prog="python -m bench.hostile", description="What hostile clients cost the others."
     )

@@ -1,7 +1,7 @@
-"""The attacks, a process of their own: `python -m bench.hostile.attacks URL NAME` repeats one until it is killed.
+"""The attacks. `python -m bench.hostile.attacks URL NAME` is a process that repeats one until it is killed.
 
-The attacker has the address 127.0.0.2, and a token, as any client of a server may turn hostile. Frames are made by
-hand, for no client library would send them.
+The attacker has the address 127.0.0.2 and a valid token, because any client of a server may be hostile. It makes frames
+by hand, because no client library would send them.
 """
 
 import base64
@@ -28,27 +28,27 @@ MESSAGE_BYTES = 4_999_000  # just within the server's bound of a message
 
 
 class Socket:
-    """A WebSocket with no manners."""
+    """A WebSocket that can break the protocol."""
 
     def __init__(self, stream: trio.SocketStream) -> None:
         self.stream = stream
 
     async def send(self, payload: bytes, kind: int = TEXT, *, final: bool = True) -> None:
-        """Send one frame. Its mask is zero, so that it costs the attacker nothing."""
+        """Sends one frame. Its mask is zero, so masking costs the attacker nothing."""
         await self.stream.send_all(frame(payload, kind, final=final))
 
     async def call(self, method: str, **params: Any) -> None:
-        """Send one request."""
+        """Sends one request."""
         await self.send(to_json(request(method, **params)))
 
     async def drain(self) -> None:
-        """Read until the server closes."""
+        """Reads until the server closes the connection."""
         while await self.stream.receive_some():
             pass
 
 
 def frame(payload: bytes, kind: int, *, final: bool = True) -> bytes:
-    """A masked frame (RFC 6455, 5.2)."""
+    """Returns a masked frame (RFC 6455, 5.2)."""
     size = len(payload)
     head = bytes((kind | (0x80 if final else 0),))
     if size < 126:
@@ -61,13 +61,13 @@ def frame(payload: bytes, kind: int, *, final: bool = True) -> bytes:
 
 
 def request(method: str, **params: Any) -> dict[str, Any]:
-    """A request as JSON-RPC has it."""
+    """Returns a JSON-RPC request."""
     return {"jsonrpc": "2.0", "id": 1, "method": method, "params": params}
 
 
 @asynccontextmanager
 async def opened(url: str) -> AsyncGenerator[trio.SocketStream]:
-    """A TCP connection."""
+    """Opens a TCP connection."""
     parts = urlsplit(url)
     stream = await trio.open_tcp_stream(parts.hostname or "", parts.port or 0, local_address="127.0.0.2")
     try:
@@ -77,7 +77,7 @@ async def opened(url: str) -> AsyncGenerator[trio.SocketStream]:
 
 
 async def shake_hands(stream: trio.SocketStream, url: str, *, token: str, wire: str) -> bytes:
-    """The first bytes of the server's answer."""
+    """Does the handshake; returns the first bytes of the server's answer."""
     key = base64.b64encode(b"0123456789abcdef").decode()
     head = [
         "GET / HTTP/1.1",
@@ -95,29 +95,29 @@ async def shake_hands(stream: trio.SocketStream, url: str, *, token: str, wire: 
 
 @asynccontextmanager
 async def connected(url: str, *, wire: str = "json") -> AsyncGenerator[Socket]:
-    """A client that was let in."""
+    """Opens an authenticated WebSocket."""
     async with opened(url) as stream:
         await shake_hands(stream, url, token=TOKEN, wire=wire)
         yield Socket(stream)
 
 
-# Replies that are not read.
+# Attacks that don't read replies.
 
 
 async def unread(url: str, payload: bytes) -> None:
-    """Ask, and read nothing for a while."""
+    """Sends requests, and reads nothing for a while."""
     async with connected(url) as socket:
         await socket.send(payload)
         await trio.sleep(5)
 
 
 def batch_of(count: int, method: str, **params: Any) -> bytes:
-    """A batch of requests."""
+    """Returns a batch of requests."""
     return to_json([request(method, **params) | {"id": number} for number in range(count)])
 
 
 async def repeated_gets(url: str) -> None:
-    """Ask for the big run again and again, each time alone, and read nothing."""
+    """Requests the big run again and again, one request a message, and reads nothing."""
     async with connected(url) as socket:
         with trio.move_on_after(5):
             for _ in range(1000):
@@ -126,25 +126,25 @@ async def repeated_gets(url: str) -> None:
 
 
 async def crowd(url: str, attack: Attack, count: int) -> None:
-    """The same attack over many connections at once."""
+    """Makes the same attack over many connections at once."""
     async with trio.open_nursery() as nursery:
         for _ in range(count):
             nursery.start_soon(attack, url)
 
 
 async def subscribed(url: str) -> None:
-    """Watch the big run, and read nothing of its snapshot; again and again."""
+    """Subscribes to the big run, and reads nothing of its snapshot; again and again."""
     async with connected(url) as socket:
         for _ in range(200):
             await socket.call("run.subscribe", runId=BIG_RUN)
         await trio.sleep(5)
 
 
-# Runs that stay.
+# Attacks that leave runs.
 
 
 async def big_runs(url: str) -> None:
-    """Start runs with inputs of 3.9 MB, which end at once."""
+    """Starts runs with inputs of 3.9 MB, which end at once."""
     content = [msgspec.to_builtins(message) for message in HISTORY]
     async with connected(url) as socket, trio.open_nursery() as nursery:
         nursery.start_soon(socket.drain)
@@ -154,11 +154,11 @@ async def big_runs(url: str) -> None:
         nursery.cancel_scope.cancel()
 
 
-# Messages that are costly to read.
+# Attacks by messages that are costly to decode.
 
 
 async def one_message(url: str, payload: bytes, wire: str) -> None:
-    """One message, over and over, each on a connection of its own."""
+    """Sends one message again and again, each time on a new connection."""
     async with connected(url, wire=wire) as socket, trio.open_nursery() as nursery:
         nursery.start_soon(socket.drain)
         await socket.send(payload, TEXT if wire == "json" else BINARY)
@@ -168,7 +168,7 @@ async def one_message(url: str, payload: bytes, wire: str) -> None:
 
 @cache
 def json_lists() -> bytes:
-    """A start whose metadata is a list of empty lists."""
+    """Sends a start whose metadata is a list of empty lists."""
     head, tail = to_json(request("run.start", agent="echo", input="", metadata={"x": [1]})).split(b"[1]")
     count = (MESSAGE_BYTES - len(head) - len(tail)) // 3
     return head + b"[" + b",".join([b"[]"] * count) + b"]" + tail
@@ -176,19 +176,19 @@ def json_lists() -> bytes:
 
 @cache
 def msgpack_lists() -> bytes:
-    """The same as MessagePack, where an empty list is one byte."""
+    """Sends the same as MessagePack, where an empty list takes one byte."""
     head, tail = to_msgpack(request("run.start", agent="echo", input="", metadata={"x": ["cut"]})).split(b"\x91\xa3cut")
     return head + b"\xdd" + MESSAGE_BYTES.to_bytes(4) + b"\x90" * MESSAGE_BYTES + tail
 
 
 @cache
 def json_batch() -> bytes:
-    """A batch of empty lists."""
+    """Sends a batch of empty lists."""
     return b"[" + b",".join([b"[]"] * (MESSAGE_BYTES // 3)) + b"]"
 
 
 async def empty_fragments(url: str) -> None:
-    """A message in 600,000 empty pieces."""
+    """Sends a message in 600,000 empty frames."""
     async with connected(url) as socket, trio.open_nursery() as nursery:
         nursery.start_soon(socket.drain)
         await socket.send(b"", final=False)
@@ -198,7 +198,7 @@ async def empty_fragments(url: str) -> None:
 
 
 async def lone_surrogates(url: str) -> None:
-    """Requests whose text can't be carried."""
+    """Sends requests whose text has lone surrogates, which are not in the value domain."""
     payload = to_json(request("run.start", agent="echo", input="CUT")).replace(b"CUT", b"\\ud83d")
     async with connected(url) as socket, trio.open_nursery() as nursery:
         nursery.start_soon(socket.drain)
@@ -208,30 +208,30 @@ async def lone_surrogates(url: str) -> None:
 
 
 async def timestamps(url: str) -> None:
-    """MessagePack timestamps, which are no value of ours."""
+    """Sends MessagePack timestamps, which are not in the value domain."""
     value = bytes.fromhex("c70cff3b9ac9ff0000003afff4417f")
     payload = to_msgpack(request("run.start", agent="echo", input="", metadata={"x": "cut"})).replace(b"\xa3cut", value)
     await one_message(url, payload, "msgpack")
 
 
-# Connections.
+# Attacks by connections.
 
 
 async def idle(url: str) -> None:
-    """A connection that asks nothing."""
+    """Opens connections that send no request."""
     async with connected(url) as socket:
         await socket.drain()
 
 
 async def slow_handshake(url: str) -> None:
-    """A head that never ends."""
+    """Sends headers that never end."""
     async with opened(url) as stream:
         await stream.send_all(b"GET / HTTP/1.1\r\n")
         await stream.receive_some()
 
 
 async def failed_login(url: str) -> None:
-    """Wrong tokens, one after the other."""
+    """Logs in with wrong tokens, one after the other."""
     for number in range(1000):
         async with opened(url) as stream:
             await shake_hands(stream, url, token=f"{number:032}", wire="json")
@@ -265,7 +265,7 @@ ATTACKS: dict[str, Attack] = {
 
 
 async def main(url: str, name: str) -> None:
-    """Repeat an attack until killed. A connection that the server ends is the server's good right."""
+    """Repeats an attack until the process is killed. The server may end a connection; this is not an error."""
     while True:
         try:
             await ATTACKS[name](url)

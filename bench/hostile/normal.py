@@ -1,7 +1,7 @@
-"""50 normal clients, a process of their own: `python -m bench.hostile.normal URL`.
+"""50 normal clients, in one process: `python -m bench.hostile.normal URL`.
 
-Each starts a run, waits until it is parked, declines, waits for its end, and rests. For each run a line goes to stdout:
-the seconds from start to parked.
+Each client starts a run, waits until it is parked, declines its call, waits until the run ends, and pauses. For each
+run, a line with the seconds from its start until it is parked goes to stdout.
 """
 
 import random
@@ -24,7 +24,7 @@ REST_S = 0.25  # on average, between a run's end and the next start
 
 
 async def main(url: str) -> None:
-    """Go on until killed."""
+    """Runs the clients until the process is killed."""
     async with trio.open_nursery() as nursery:
         for number in range(CLIENTS):
             nursery.start_soon(_client, url, random.Random(number))
@@ -49,7 +49,7 @@ async def _send(socket: WebSocketConnection, frame: bytes) -> None:
 
 
 async def _wait(socket: WebSocketConnection, kind: type[AgentPaused | AgentEnd]) -> str:
-    """The id of the run that came so far."""
+    """Waits for the run's event; returns the run's id."""
     while True:
         for message in rpc.parse_server_frame(await socket.get_message(), rpc.JSON):
             if isinstance(message, Envelope) and isinstance(message.event, kind):

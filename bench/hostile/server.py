@@ -1,6 +1,6 @@
-"""The server that is attacked, a process of its own: `python -m bench.hostile.server` prints its address.
+"""The attacked server. `python -m bench.hostile.server` is its process, which prints its address.
 
-`BIG_RUN` is an ended run with a transcript of 3.9 MB; 1,000 more ended runs carry as much metadata as they may.
+`BIG_RUN` is an ended run with a transcript of 3.9 MB; 1,000 more ended runs have as much metadata as the bounds allow.
 """
 
 import logging
@@ -29,18 +29,18 @@ HISTORY = tuple(UserMessage(content="x" * 97_500, timestamp=1) for _ in range(40
 
 
 class Echo:
-    """Answers at once."""
+    """A model that answers at once."""
 
     descriptor = DESCRIPTOR
 
     async def stream(self, request: ModelRequest) -> AsyncGenerator[Sequence[StreamEvent], None]:
-        """One word."""
+        """Streams one word."""
         await trio.lowlevel.checkpoint()
         yield events_of(AssistantMessage(content=(Text(text="Done."),)))
 
 
 async def main() -> None:
-    """Serve until killed."""
+    """Serves until the process is killed."""
     echo = Agent(name="echo", model=Echo())
     logging.disable()
     with TemporaryDirectory() as folder:

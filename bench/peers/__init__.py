@@ -1,5 +1,7 @@
-"""Other libraries beside adjourn: each installed from PyPI, by name, into an environment made for this one run, and
-measured there by a script of its own, which does the work as that library's documentation says."""
+"""Compares adjourn with other libraries.
+
+Each library is installed from PyPI, by name, into a new environment, and measured there by its own script. The script
+does the work as the library's documentation shows it."""
 
 import subprocess
 import sys
@@ -15,7 +17,7 @@ from ..report import PeerFigure
 
 __all__ = ["PEERS", "TARGETS", "compare", "measure_peers"]
 
-# Peer → its script, and what to install for it.
+# For each peer: its script, and the packages to install for it.
 PEERS: dict[str, tuple[str, tuple[str, ...]]] = {
     "LangGraph": ("langgraph_peer.py", ("langgraph", "langgraph-checkpoint-sqlite")),
     "Pydantic AI": ("pydantic_ai_peer.py", ("pydantic-ai-slim",)),
@@ -23,7 +25,7 @@ PEERS: dict[str, tuple[str, tuple[str, ...]]] = {
     "Pykka": ("pykka_peer.py", ("pykka",)),
 }
 
-# How many times adjourn's time the peer's should be, at least.
+# The least acceptable ratio of the peer's time to adjourn's.
 TARGETS = {
     ("LangGraph", "memory, one after another"): 28.0,
     ("LangGraph", "memory, 1,000 at once"): 28.0,
@@ -41,14 +43,14 @@ class Result(msgspec.Struct):
 
 
 class Output(msgspec.Struct):
-    """What a script prints."""
+    """The output of a script."""
 
     version: str
     results: list[Result]
 
 
 def measure_peers(figures: Sequence[Figure], *, quick: bool, progress: Callable[[str], None]) -> list[PeerFigure]:
-    """Every peer's figures beside ours. A peer that can't be installed or measured is one line that says so."""
+    """Returns every peer's figures with ours. A peer that can't be installed or measured gets one line that says so."""
     found: list[PeerFigure] = []
     with tempfile.TemporaryDirectory() as folder:
         python = Path(folder, "bin", "python")
@@ -70,7 +72,7 @@ def measure_peers(figures: Sequence[Figure], *, quick: bool, progress: Callable[
 
 
 def compare(label: str, peer: str, results: Sequence[Result], figures: Sequence[Figure]) -> list[PeerFigure]:
-    """A peer's figures beside ours of the same scenario and name; of imports, beside our import."""
+    """Returns a peer's figures with ours of the same scenario and name; its import with our import."""
     found: list[PeerFigure] = []
     for result in results:
         theirs = spread(result.samples)

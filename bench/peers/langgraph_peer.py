@@ -1,6 +1,6 @@
-"""LangGraph: a graph of a model node and a node that interrupts, resumed by `Command(resume=…)`, with a checkpointer.
+"""LangGraph: a graph with a model node and a node that interrupts, resumed by `Command(resume=…)`, with a checkpointer.
 
-As its documentation of interrupts and of streaming has it (read 2026-11).
+Written as its documentation of interrupts and of streaming shows (read in November 2026).
 """
 
 import asyncio
@@ -24,7 +24,7 @@ CALL = {"name": "refund_order", "args": ARGUMENTS, "id": "call_1"}
 
 
 async def call_model(state: MessagesState) -> dict[str, Any]:
-    """Wants the tool, then has its result."""
+    """Returns a call of the tool, and after the tool's result an answer."""
     await asyncio.sleep(0)
     if isinstance(state["messages"][-1], ToolMessage):
         return {"messages": [AIMessage(ANSWER)]}
@@ -32,7 +32,7 @@ async def call_model(state: MessagesState) -> dict[str, Any]:
 
 
 async def call_tool(state: MessagesState) -> dict[str, Any]:
-    """Waits for the decision, then refunds."""
+    """Waits for the decision, then makes the refund."""
     call = state["messages"][-1].tool_calls[0]
     decision = interrupt({"question": "Refund?", "arguments": call["args"]})
     text = f"refunded {call['args']['amount']}" if decision["approved"] else "refused"
@@ -40,12 +40,12 @@ async def call_tool(state: MessagesState) -> dict[str, Any]:
 
 
 def route(state: MessagesState) -> str:
-    """To the tool, while one is wanted."""
+    """Returns the next node: the tool's, if the model has called the tool."""
     return "tool" if state["messages"][-1].tool_calls else END
 
 
 def graph_with(checkpointer: Any) -> Any:
-    """The agent."""
+    """Returns the agent's graph."""
     builder = StateGraph(MessagesState)
     builder.add_node("model", call_model)
     builder.add_node("tool", call_tool)
@@ -56,7 +56,7 @@ def graph_with(checkpointer: Any) -> Any:
 
 
 async def begin(graph: Any) -> dict[str, Any]:
-    """One run, up to its pause."""
+    """Starts a run, and executes it up to its pause."""
     config = {"configurable": {"thread_id": uuid4().hex}}
     paused = await graph.ainvoke({"messages": [{"role": "user", "content": QUESTION}]}, config)
     assert paused["__interrupt__"]
@@ -64,19 +64,19 @@ async def begin(graph: Any) -> dict[str, Any]:
 
 
 async def end(graph: Any, config: dict[str, Any]) -> None:
-    """The rest of it."""
+    """Executes the run from its pause to its end."""
     state = await graph.ainvoke(Command(resume={"approved": True}), config)
     assert state["messages"][-1].content == ANSWER
 
 
 async def in_turn(graph: Any) -> None:
-    """Runs one after another."""
+    """Executes runs one after another."""
     for _ in range(IN_TURN):
         await end(graph, await begin(graph))
 
 
 async def at_once(graph: Any) -> None:
-    """Runs that are all paused before the first goes on."""
+    """Executes runs that all pause before the first is resumed."""
     configs = await asyncio.gather(*(begin(graph) for _ in range(AT_ONCE)))
     await asyncio.gather(*(end(graph, config) for config in configs))
 
@@ -99,7 +99,7 @@ class Streaming(BaseChatModel):
 
 
 async def stream(tokens: int) -> None:
-    """One message, read token by token."""
+    """Reads one message token by token."""
     model = Streaming(tokens=tokens)
 
     async def talk(state: MessagesState) -> dict[str, Any]:
@@ -113,7 +113,7 @@ async def stream(tokens: int) -> None:
 
 
 async def main() -> None:
-    """Everything."""
+    """Measures everything."""
     memory = graph_with(InMemorySaver())
     results = [
         await measured(1, "memory, one after another", "µs CPU a run", IN_TURN, lambda: in_turn(memory)),

@@ -1,7 +1,7 @@
-"""OpenAI Agents SDK: a tool with `needs_approval` interrupts the run; its state is kept as JSON, approved, and run on.
+"""OpenAI Agents SDK: a tool with `needs_approval` interrupts the run. Its state is kept as JSON, approved, and resumed.
 
-As its documentation of human-in-the-loop and of streaming has it (read 2026-11). It has no store for states: a dict
-holds the JSON.
+Written as its documentation of human-in-the-loop and of streaming shows (read in November 2026). The SDK has no store
+for states: a dict keeps the JSON.
 """
 
 import asyncio
@@ -26,16 +26,16 @@ STORE: dict[str, str] = {}
 
 
 def said(text: str) -> ResponseOutputMessage:
-    """A message of text."""
+    """Returns a text message."""
     content = ResponseOutputText(text=text, type="output_text", annotations=[])
     return ResponseOutputMessage(id="msg_1", content=[content], role="assistant", status="completed", type="message")
 
 
 class Scripted(Model):
-    """Wants the tool, then has its result."""
+    """A model that calls the tool, and answers after the tool's result."""
 
     async def get_response(self, system_instructions: Any, input: Any, *args: Any, **kwargs: Any) -> ModelResponse:  # noqa: A002
-        """The next answer."""
+        """Returns the next answer."""
         await asyncio.sleep(0)
         output: Any = said(ANSWER)
         if isinstance(input, str) or input[-1].get("type") != "function_call_output":
@@ -60,7 +60,7 @@ class Streaming(Model):
         raise NotImplementedError
 
     async def stream_response(self, *args: Any, **kwargs: Any) -> AsyncIterator[Any]:
-        """The words, then the whole."""
+        """Streams the words, then the whole message."""
         words: list[str] = []
         for number, word in enumerate(deltas(self.tokens)):
             words.append(word)
@@ -96,7 +96,7 @@ agent = Agent(name="refunder", instructions="You refund orders.", model=Scripted
 
 
 async def begin() -> str:
-    """One run, up to its pause."""
+    """Starts a run, and executes it up to its pause."""
     result = await Runner.run(agent, QUESTION)
     assert result.interruptions
     run = uuid4().hex
@@ -105,7 +105,7 @@ async def begin() -> str:
 
 
 async def end(run: str) -> None:
-    """The rest of it."""
+    """Executes the run from its pause to its end."""
     state = await RunState.from_string(agent, STORE.pop(run))
     for interruption in state.get_interruptions():
         state.approve(interruption)
@@ -114,19 +114,19 @@ async def end(run: str) -> None:
 
 
 async def in_turn() -> None:
-    """Runs one after another."""
+    """Executes runs one after another."""
     for _ in range(IN_TURN):
         await end(await begin())
 
 
 async def at_once() -> None:
-    """Runs that are all paused before the first goes on."""
+    """Executes runs that all pause before the first is resumed."""
     runs = await asyncio.gather(*(begin() for _ in range(AT_ONCE)))
     await asyncio.gather(*map(end, runs))
 
 
 async def stream(tokens: int) -> None:
-    """One message, read token by token."""
+    """Reads one message token by token."""
     result = Runner.run_streamed(Agent(name="talker", model=Streaming(tokens)), "Talk.")
     frames = [
         frame(event.data.delta)
@@ -137,8 +137,8 @@ async def stream(tokens: int) -> None:
 
 
 async def main() -> None:
-    """Everything."""
-    set_tracing_disabled(True)  # it would go out to the network
+    """Measures everything."""
+    set_tracing_disabled(True)  # tracing would use the network
     results = [
         await measured(1, "memory, one after another", "µs CPU a run", IN_TURN, in_turn),
         await measured(1, f"memory, {AT_ONCE:,} at once", "µs CPU a run", AT_ONCE, at_once),

@@ -1,7 +1,8 @@
-"""Pydantic AI: a tool that requires approval ends the run with `DeferredToolRequests`; the history is kept as JSON, and
-another run goes on from it with `DeferredToolResults`. As its documentation of deferred tools has it (read 2026-11).
+"""Pydantic AI: a tool that requires approval ends the run with `DeferredToolRequests`. The history is kept as JSON, and
+another run continues it with `DeferredToolResults`.
 
-It has no store of its own: a dict holds the JSON.
+Written as its documentation of deferred tools shows (read in November 2026). The library has no store: a dict keeps the
+JSON.
 """
 
 import asyncio
@@ -25,7 +26,7 @@ STORE: dict[str, tuple[bytes, str]] = {}
 
 
 async def respond(messages: list[ModelMessage], info: AgentInfo) -> ModelResponse:
-    """Wants the tool, then has its result."""
+    """Returns a call of the tool, and after the tool's result an answer."""
     await asyncio.sleep(0)
     if any(isinstance(part, ToolReturnPart) for part in messages[-1].parts):
         return ModelResponse(parts=[TextPart(ANSWER)])
@@ -42,7 +43,7 @@ async def refund_order(order_id: str, amount: float) -> str:
 
 
 async def begin() -> str:
-    """One run, up to its pause."""
+    """Starts a run, and executes it up to its pause."""
     result = await agent.run(QUESTION)
     assert isinstance(result.output, DeferredToolRequests)
     run = uuid4().hex
@@ -51,7 +52,7 @@ async def begin() -> str:
 
 
 async def end(run: str) -> None:
-    """The rest of it."""
+    """Executes the run from its pause to its end."""
     data, call = STORE.pop(run)
     history = ModelMessagesTypeAdapter.validate_json(data)
     decided = DeferredToolResults(approvals={call: True})
@@ -60,19 +61,19 @@ async def end(run: str) -> None:
 
 
 async def in_turn() -> None:
-    """Runs one after another."""
+    """Executes runs one after another."""
     for _ in range(IN_TURN):
         await end(await begin())
 
 
 async def at_once() -> None:
-    """Runs that are all paused before the first goes on."""
+    """Executes runs that all pause before the first is resumed."""
     runs = await asyncio.gather(*(begin() for _ in range(AT_ONCE)))
     await asyncio.gather(*map(end, runs))
 
 
 async def stream(tokens: int) -> None:
-    """One message, read token by token."""
+    """Reads one message token by token."""
 
     async def talk(messages: list[ModelMessage], info: AgentInfo) -> AsyncIterator[str]:
         for word in deltas(tokens):
@@ -85,7 +86,7 @@ async def stream(tokens: int) -> None:
 
 
 async def main() -> None:
-    """Everything."""
+    """Measures everything."""
     results = [
         await measured(1, "memory, one after another", "µs CPU a run", IN_TURN, in_turn),
         await measured(1, f"memory, {AT_ONCE:,} at once", "µs CPU a run", AT_ONCE, at_once),

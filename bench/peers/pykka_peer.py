@@ -1,4 +1,7 @@
-"""Pykka: actors on threads, told and asked. As its documentation's quickstart has it (read 2026-11)."""
+"""Pykka: actors on threads that get messages and answer questions.
+
+Written as its documentation's quickstart shows (read in November 2026).
+"""
 
 import asyncio
 from typing import Any
@@ -8,21 +11,21 @@ from sample import IN_TURN, finish, measured
 
 
 class Echo(pykka.ThreadingActor):
-    """Gives back what it gets."""
+    """An actor that returns each message to its sender."""
 
     def on_receive(self, message: Any) -> Any:
-        """The same."""
+        """Returns the message."""
         return message
 
 
 async def spawn() -> None:
-    """Start actors, and stop each."""
+    """Starts actors, and stops each."""
     for _ in range(IN_TURN):
         Echo.start().stop()
 
 
 async def tell() -> None:
-    """Messages to one actor, until it has received the last."""
+    """Sends messages to one actor, until it has received the last."""
     echo = Echo.start()
     for n in range(IN_TURN * 10 - 1):
         echo.tell(n)
@@ -31,7 +34,7 @@ async def tell() -> None:
 
 
 async def ask() -> None:
-    """Questions and answers."""
+    """Asks an actor, and waits for each answer."""
     echo = Echo.start()
     for n in range(IN_TURN * 10):
         echo.ask(n)
@@ -39,7 +42,7 @@ async def ask() -> None:
 
 
 async def main() -> None:
-    """Everything."""
+    """Measures everything."""
     finish(
         "pykka",
         [

@@ -1,6 +1,6 @@
-"""What the peers' scripts share: counts, repeats, the provider's bytes, and the JSON that they print.
+"""Code that the peers' scripts share: counts, repeats, the provider's bytes, and the JSON that they print.
 
-Nothing here imports adjourn or a peer: it runs in the peers' own environment.
+This module imports neither adjourn nor a peer: it runs in each peer's environment.
 """
 
 import gc
@@ -28,8 +28,10 @@ _TOKEN = (
 
 
 async def measured(scenario: int, name: str, unit: str, count: int, work: Callable[[], Awaitable[object]]) -> Result:
-    """`work`, done `REPEATS` times after one that warms up: microseconds / `count`, by the processor's clock (where the
-    unit says CPU) or the wall's, as adjourn's own are."""
+    """Times `work` `REPEATS` times after a warm-up; returns the microseconds, divided by `count`.
+
+    Uses the CPU clock if `unit` has the word CPU, otherwise the wall clock, as adjourn's figures do.
+    """
     clock = time.process_time if "CPU" in unit else time.perf_counter
     samples: list[float] = []
     for number in range(REPEATS + 1):
@@ -42,7 +44,7 @@ async def measured(scenario: int, name: str, unit: str, count: int, work: Callab
 
 
 def cold_import(statement: str) -> Result:
-    """Milliseconds of an import in fresh interpreters."""
+    """Returns the milliseconds of an import in new interpreters."""
     program = f"import time; t = time.perf_counter(); {statement}; print(time.perf_counter() - t)"
     command = [sys.executable, "-c", program]
     runs = [subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout for _ in range(1 + REPEATS)]
@@ -50,7 +52,7 @@ def cold_import(statement: str) -> Result:
 
 
 def deltas(tokens: int) -> Iterator[str]:
-    """The words of a message, parsed line by line out of a provider's bytes."""
+    """Yields the words of a message, parsed line by line from a provider's bytes."""
     body = "".join(_TOKEN % (n % 100) for n in range(tokens)).encode() + b"data: [DONE]\n\n"
     for line in body.splitlines():
         if line.startswith(b"data: ") and line != b"data: [DONE]":
@@ -58,10 +60,10 @@ def deltas(tokens: int) -> Iterator[str]:
 
 
 def frame(text: str) -> bytes:
-    """A word as a frame for a client."""
+    """Returns a word as a frame for a client."""
     return b"data: " + json.dumps({"delta": text}).encode() + b"\n\n"
 
 
 def finish(distribution: str, results: list[Result]) -> None:
-    """Print what was measured."""
+    """Prints the measurements."""
     print(json.dumps({"version": version(distribution), "results": results}))
