@@ -1,6 +1,6 @@
-"""Debian's Chromium, driven by Playwright: the browser, and a profile for each test. No test of its own.
+"""Drives Debian's Chromium with Playwright: opens the browser, and a profile for each test. No tests here.
 
-Playwright's synchronous interface runs an asyncio loop in the thread that uses it: no test that uses it is `async`.
+Playwright's synchronous interface runs an asyncio loop in its thread, so tests that use it can't be `async`.
 """
 
 import os
@@ -11,7 +11,7 @@ from contextlib import contextmanager
 
 import pytest
 
-PATIENCE_MS = 30_000  # on a busy machine; usually everything takes a second or two
+PATIENCE_MS = 30_000  # for busy machines; usually a step takes a second or two
 
 try:
     from playwright.sync_api import (
@@ -25,7 +25,7 @@ try:
         sync_playwright,
     )
 except ImportError as error:
-    # For those who import them from here.
+    # Names that other modules import from here.
     Browser = BrowserContext = Locator = Page = Route = WebSocketRoute = expect = None
     MISSING = f"{error}: .venv/bin/pip install -e '.[dev,browser]'"
 else:

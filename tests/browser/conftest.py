@@ -1,4 +1,4 @@
-"""Tests in a real browser, with a real server: what a person at a screen meets. Each has the marker `browser`.
+"""Tests of the page and the JavaScript client in a real browser, with a real server. Each has the marker `browser`.
 
 They need Debian's Chromium and Playwright: `apt-get install chromium`, `.venv/bin/pip install -e '.[dev,browser]'`. No
 test sleeps: Playwright's `expect` waits until the page shows something. An error in the browser's console fails the
@@ -28,7 +28,7 @@ def browser() -> Iterator[Browser]:
 
 @contextmanager
 def serving(folder: Path, *args: str, expected: str = "") -> Iterator[Served]:
-    """A server of `adjourn ARGS`. `expected`: a pattern of the lines that it may write to stderr."""
+    """Serves `adjourn ARGS`. `expected`: a pattern of the lines that the server may write to stderr."""
     server = Served(folder, *args)
     try:
         server.start()
@@ -41,14 +41,14 @@ def serving(folder: Path, *args: str, expected: str = "") -> Iterator[Served]:
 
 @pytest.fixture(scope="package")
 def demo(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    """The demo, as the README's first command starts it. One server for all tests that don't kill it."""
+    """Serves the demo, as the README's first command does. One server for all tests that don't kill it."""
     with serving(tmp_path_factory.mktemp("demo"), "demo", "--headless") as server:
         yield server
 
 
 @pytest.fixture(scope="package")
 def stage(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    """The agents of `stage.py`. One server for all tests that don't kill it."""
+    """Serves the agents of `stage.py`. One server for all tests that don't kill it."""
     with serving(tmp_path_factory.mktemp("stage"), "serve", "stage:agents") as server:
         yield server
 
@@ -62,13 +62,13 @@ def start(browser: Browser, tmp_path: Path) -> Iterator[Start]:
 
 @pytest.fixture
 def own_stage(start: Start) -> Served:
-    """The agents of `stage.py`, for one test."""
+    """Serves the agents of `stage.py`, for one test."""
     return start("serve", "stage:agents")
 
 
 @pytest.fixture
 def own_demo(start: Start) -> Served:
-    """The demo, for one test."""
+    """Serves the demo, for one test."""
     return start("demo", "--headless")
 
 
@@ -76,7 +76,7 @@ def own_demo(start: Start) -> Served:
 def open_profile(browser: Browser, start: Start) -> Iterator[OpenProfile]:
     """Opens a profile at a server: `open_profile(demo)`. More arguments are those of Playwright's `new_context`.
 
-    It is closed before the server is killed.
+    The profile is closed before the server is killed.
     """
     profiles: list[Profile] = []
 

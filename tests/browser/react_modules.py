@@ -1,4 +1,4 @@
-"""React as ES modules for a browser: npm's packages are CommonJS, so each file is wrapped when it is asked for."""
+"""Serves React to a browser as ES modules: npm's packages are CommonJS, so each requested file is wrapped."""
 
 import re
 
@@ -17,7 +17,7 @@ IMPORTS = {name: f"/react/{name}" for name in FILES}  # for an import map
 
 
 def react_module(name: str) -> tuple[str, str]:
-    """The media type and text of the module that `IMPORTS` names so. It exports all that the package does."""
+    """Returns the media type and text of a module of `IMPORTS`. The module exports all names of the package."""
     assert PACKAGES.is_dir(), "run .venv/bin/python tests/actors/web/js/packages.py first"
     source = (PACKAGES / FILES[name]).read_text(encoding="utf-8")
     needs = sorted(set(re.findall(r'\brequire\("([^"]+)"\)', source)))

@@ -1,4 +1,4 @@
-"""An `adjourn` process: it can be killed, and started again on the same ports and store."""
+"""Runs an `adjourn` process, which can be killed, and started again on the same ports and store."""
 
 import json
 import os
@@ -11,11 +11,11 @@ from urllib.request import Request, urlopen
 from processes import ADJOURN, ENVIRONMENT
 
 PATHS = os.pathsep.join([str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")])  # where stage.py is
-STARTED = "Ended runs "  # the line that is printed last, or nearly so
+STARTED = "Ended runs "  # begins one of the last lines that the start prints
 
 
 class Served:
-    """`adjourn ARGS` in a folder, on free ports. `url` is where it serves HTTP, the page and `/ws`."""
+    """Runs `adjourn ARGS` in a folder, on free ports. `url` is its address for HTTP, the page and `/ws`."""
 
     def __init__(self, folder: Path, *args: str) -> None:
         self.folder, self.url = folder, ""

@@ -53,7 +53,7 @@ async def released(name: str) -> None:
 
 
 def said(request: ModelRequest) -> str:
-    """The user's last words."""
+    """Returns the user's last message."""
     users = [message for message in request.messages if isinstance(message, UserMessage)]
     content = users[-1].content
     return content if isinstance(content, str) else "".join(block.text for block in content if isinstance(block, Text))

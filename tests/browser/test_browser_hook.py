@@ -1,4 +1,4 @@
-"""React's `useChat` in a real browser, with nothing but `api: "/runs"`, at a real server."""
+"""React's `useChat` in a real browser, with a real server and only the option `api: "/runs"`."""
 
 import json
 import re

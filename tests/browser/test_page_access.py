@@ -12,7 +12,7 @@ pytestmark = pytest.mark.browser
 OpenProfile = Callable[..., Profile]
 
 AXE = ROOT / "tests/actors/web/js/react-19/node_modules/axe-core/axe.min.js"
-VIEWS = {  # the path of each view, and the text that shows that it has drawn a run
+VIEWS = {  # the path of each view, and a text that the view shows once it has drawn a run
     "agents": ("/#/chat", "Does what it is told."),
     "welcome": ("/#/chat/clerk", "Does what it is told."),
     "chat": ("/#/chat/clerk/{}", "Lend somebody money."),

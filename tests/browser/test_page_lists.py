@@ -27,8 +27,8 @@ def test_the_inbox_decides_what_waits_in_any_run_live(open_profile: OpenProfile,
     server.start_run("clerk", "lend 7 Cid")
     expect(items).to_have_count(3)
     visitor.card("lend").press("Approve")
-    expect(visitor.page.get_by_text("lend: Approved by you")).to_be_attached()  # stays until the next change
-    visitor.card("lend").sees("Bob")  # the next one opens
+    expect(visitor.page.get_by_text("lend: Approved by you")).to_be_attached()  # decided cards stay until a change
+    visitor.card("lend").sees("Bob")  # the next item opens
     server.decline(bobs)
     expect(visitor.page.get_by_role("link", name="Inbox")).to_contain_text("1")
 
@@ -44,7 +44,7 @@ def test_the_inbox_says_whose_decision_it_was_though_the_answer_comes_after_the_
     visitor.card("lend").press("Approve")
     expect(
         visitor.page.get_by_role("link", name="Inbox", exact=True)
-    ).to_be_visible()  # the count is gone: nothing waits
+    ).to_be_visible()  # the count disappears, because nothing waits
     late.deliver()
     expect(visitor.page.get_by_text("lend: Approved by you")).to_be_attached()
 

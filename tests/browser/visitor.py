@@ -1,4 +1,4 @@
-"""A person's view of the page. Finds elements by role, name or text, never by class."""
+"""Uses the page as a person does. Finds elements by role, name or text, never by class."""
 
 import re
 
@@ -23,7 +23,7 @@ SHOW_END = """
 
 
 class Visitor:
-    """One tab."""
+    """A person with one tab."""
 
     def __init__(self, profile: Profile, path: str = "/") -> None:
         self.profile = profile
