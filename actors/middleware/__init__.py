@@ -1,4 +1,4 @@
-"""Middleware: wraps an agent's model and tool calls, and watches its events. Some ready-made ones.
+"""Middleware: its interface, and ready-made classes. Wraps an agent's model and tool calls, and watches its events.
 
 `adjourn.actors.middleware.telemetry` loads on its own: it needs the extra `otel`.
 """

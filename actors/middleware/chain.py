@@ -92,19 +92,19 @@ class Chain(Generic[Request, Outcome]):
         show: Show,
     ) -> None:
         self._middleware, self._innermost, self._show = middleware, innermost, show
-        self.answer: Outcome | None = None  # the outcome that the middleware which ended the run had got
+        self.answer: Outcome | None = None  # the call's outcome, if a middleware ended the run after it
 
-    # Different for model calls and tool calls.
+    # Differs between model calls and tool calls.
 
     async def _enter(self, middleware: Middleware, request: Request, link: "_Link[Request, Outcome]") -> Outcome:
         raise NotImplementedError
 
     def call_id(self, request: Request) -> str:
-        """Returns the correlation id."""
+        """Returns the call's correlation id."""
         raise NotImplementedError
 
     def own(self, value: Any) -> Any:
-        """Returns a copy of a request or outcome, so that a middleware that changes it changes nothing else."""
+        """Returns a copy of a request or outcome, which a middleware can change without effect elsewhere."""
         raise NotImplementedError
 
     def accepted(self, given: Request, request: Request) -> Request:
@@ -125,7 +125,7 @@ class Chain(Generic[Request, Outcome]):
         """Tells the watchers that the call will be made again."""
         raise NotImplementedError
 
-    # The same for both.
+    # Common to both.
 
     async def run(self, request: Request, place: int = 0) -> Outcome:
         """Makes the call, through the middleware from `place` inward, and returns its outcome."""
@@ -151,21 +151,19 @@ class Chain(Generic[Request, Outcome]):
     async def _go_on(
         self, request: Request, place: int, link: _Link[Request, Outcome], error: BaseException, answered: bool
     ) -> Outcome:
-        """Handles a failed middleware: its call fails too, unless it only observes; then the call goes on without
-        it.
-        """
+        """Fails the call of a failed middleware. If the middleware only observes, the call goes on without it."""
         name = name_of(self._middleware[place])
         info = error_info(error, self._where(place, request))
         told = MiddlewareError(middleware=name, where=self.where, error=info, call_id=self.call_id(request))
         await self._show((told,))
-        if link.end is not None:  # the run ends, whatever failed after that
+        if link.end is not None:  # the run ends: an error after EndRun changes nothing
             raise link.end
         if observes(self._middleware[place]):
             if link.outcome is not None:
                 return link.outcome
             if not link.began and not answered:
                 return await self.run(request, place + 1)
-            # It had skipped the call or answered itself, so the call must not be made without it.
+            # This middleware skipped the call or answered itself, so the call must not be made without it.
         return self._failed(f"middleware {name} failed: {info.message}", link)
 
     def _where(self, place: int, request: Request) -> str:
@@ -310,7 +308,7 @@ def name_of(middleware: Middleware) -> str:
 
 
 def observes(middleware: Middleware) -> bool:
-    """Whether a middleware only observes. If it doesn't say True, its errors fail calls."""
+    """Returns whether a middleware only observes. Any other value than True means no: then its errors fail calls."""
     try:
         said: Any = middleware.observes
     except BaseException as error:  # noqa: ASYNC103  # nothing was awaited
@@ -320,6 +318,6 @@ def observes(middleware: Middleware) -> bool:
 
 
 def error_info(error: BaseException, where: str) -> ErrorInfo:
-    """Logs an error of middleware with its traceback under an id; returns what others may know of it, with this id."""
+    """Logs an error of middleware with its traceback and an id; returns the error for clients, with this id."""
     told = internal_error(error, where, logger)
     return ErrorInfo(type=told.type, message=told.message, id=told.data["id"])

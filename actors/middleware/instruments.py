@@ -53,7 +53,7 @@ class Instruments:
         }
 
     def count_tokens(self, usage: Usage, attributes: Values) -> None:
-        """Counts the tokens of a model call, 0 if unknown. Does not tell tokens of texts from those of images."""
+        """Counts the tokens of a model call, 0 if unknown. Does not distinguish tokens of text and of images."""
         with_modality = {**attributes, "gen_ai.token.modality": "unknown"}
         tokens = {
             "input_tokens": usage.input + usage.cache_read + usage.cache_write,

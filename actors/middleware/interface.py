@@ -23,9 +23,9 @@ class ModelOutcome:
     """The outcome of a model call.
 
     Attributes:
-        message: the message: complete, or what had arrived.
-        failed: if the call failed: status and `retry_after_s`, if the provider gave them.
-        shown: whether watchers have seen deltas; calling again voids them.
+        message: the message: complete, or the part that arrived.
+        failed: the failure, if the call failed, with status and `retry_after_s` if the provider gave them.
+        shown: whether watchers have seen deltas. Another call makes them void.
     """
 
     message: AssistantMessage
@@ -43,7 +43,7 @@ class ToolRequest:
         tool: the tool, as the run has recorded it.
         tool_call_id: the call's id, unique for ever: the correlation id.
         arguments: the call's arguments, valid under the tool's schema.
-        decision: what was decided, for a gated call.
+        decision: the decision, for a gated call.
         metadata: the run's metadata.
     """
 
@@ -77,7 +77,7 @@ class EndRun(ProgramError):
     If raised after the model has answered, the answer stays in the transcript and its usage counts, but its tool calls
     are not executed. Around a tool call, or in `on_event`, it is an ordinary exception.
 
-    Raises: InvalidValue, TypeError for texts that an event can't carry.
+    Raises: InvalidValue, TypeError for texts that can't be stored.
     """
 
     def __init__(self, reason: str, message: str) -> None:
@@ -109,7 +109,7 @@ class Middleware:
 
     @property
     def name(self) -> str:
-        """Its name in events and logs."""
+        """Returns the middleware's name in events and logs."""
         return type(self).__name__
 
     async def model_call(self, request: ModelRequest, call_next: CallModel) -> ModelOutcome:

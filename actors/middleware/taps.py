@@ -21,7 +21,7 @@ class Taps:
     def __init__(self, taps: Sequence[Middleware], run_id: str) -> None:
         self._taps, self._run_id = taps, run_id
         self._failed: set[int] = set()  # their places in `_taps`
-        self.untold: list[MiddlewareError] = []  # errors that watchers have still to be told, one for each tap at most
+        self.untold: list[MiddlewareError] = []  # errors that watchers haven't seen yet; at most one for each tap
 
     def see(self, events: Sequence[Event], last: int, time: int) -> None:
         """Passes on events that were just published; `last` is the seq of the last one."""
@@ -52,7 +52,7 @@ class Taps:
 
 
 def _own(envelope: Envelope) -> Envelope:
-    """Returns a copy: a tool executes with the very arguments that an event holds."""
+    """Returns a copy, because a tool executes with the same arguments object that an event holds."""
     if isinstance(envelope.event, MessageUpdate):  # the most frequent; only texts and numbers
         return envelope
     return codec.from_json(codec.to_json(envelope), Envelope)

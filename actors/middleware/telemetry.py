@@ -49,9 +49,9 @@ Values = dict[str, AttributeValue]
 class _Trace:
     """The trace of a run in this process."""
 
-    caller: SpanContext  # of whoever started the run; invalid if unknown
+    caller: SpanContext  # of the code that started the run; invalid if unknown
     latest: SpanContext = trace.INVALID_SPAN_CONTEXT  # of the run's latest stretch; invalid before the first
-    agent: str | None = None  # its name, where it is known
+    agent: str | None = None  # the agent's name, if known
 
     def context(self) -> Context:
         """Returns the parent context of the run's spans: the caller's trace, or a new one."""
@@ -93,8 +93,8 @@ class Telemetry(Middleware):
     A run belongs to the trace that is current where it is started. If there is none, it belongs to the trace that its
     metadata names in `traceparent`, and `tracestate`, as W3C Trace Context writes them; an invalid `traceparent` is
     ignored. A client sends them in the metadata of `run.start`, or as headers of `POST /runs`. They are recorded with
-    the run, so they hold after a restart too. A trace that was only current is forgotten at a restart, or beyond 10,000
-    paused runs; the next stretch then begins a new trace. Each further stretch is linked to the one before.
+    the run, so they are also used after a restart. A trace that was only current is lost at a restart, or if more than
+    10,000 runs are paused; the next stretch then begins a new trace. Each stretch is linked to the one before.
 
     Metrics: `gen_ai.client.inference.duration`, `.time_to_first_chunk`, `.time_per_output_chunk` and `.usage.*`,
     `gen_ai.execute_tool.duration`, `gen_ai.invoke_agent.duration`, `.inference_calls` and `.tool_calls`, each of a
@@ -223,7 +223,8 @@ class Telemetry(Middleware):
             self._resting.popitem(last=False)
 
     def _time_chunk(self, run_id: str, time: int) -> None:
-        """A chunk is all that came in the same millisecond. The first one is `time_to_first_chunk`'s."""
+        """Measures the time since the previous chunk. Deltas of the same millisecond are one chunk; the first chunk is
+        measured by `time_to_first_chunk`."""
         stretch = self._stretches.get(run_id)
         if stretch is not None and time > stretch.chunk:
             now = trio.current_time()
@@ -303,7 +304,7 @@ class Telemetry(Middleware):
 
 
 def _named_trace(metadata: dict[str, Any]) -> SpanContext:
-    """The context that a run's metadata names, by W3C Trace Context; invalid where it names none."""
+    """Returns the trace that a run's metadata names (W3C Trace Context); an invalid context if it names none."""
     named = {name: text for name in ("traceparent", "tracestate") if isinstance(text := metadata.get(name), str)}
     return trace.get_current_span(_PROPAGATOR.extract(named, Context())).get_span_context()
 
