@@ -1,6 +1,6 @@
 """The client of a gateway: a connection that reconnects by itself, the gateway's methods, and a conversation.
 
-Imports only `protocol/`, nothing of the server.
+Imports only `protocol/`, no server code.
 """
 
 from .chat import Chat

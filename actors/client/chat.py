@@ -1,6 +1,6 @@
-"""A conversation: one run after the other, folded into messages, with callbacks. Python's `useChat`.
+"""A conversation: one run after the other, folded into messages, with callbacks. Like JavaScript's `useChat`.
 
-`progress.py` keeps what is known of a run; `tools.py` executes client-side calls.
+`progress.py` keeps the state of a run; `tools.py` executes client-side calls.
 """
 
 import inspect
@@ -35,7 +35,12 @@ from .tools import ClientTools, Execute
 
 __all__ = ["Chat"]
 
-_UNREADABLE = (RunNotFound, Forbidden, RecordTooNew, StoreCorrupt)  # the next run can't go on from such a run
+_UNREADABLE = (
+    RunNotFound,
+    Forbidden,
+    RecordTooNew,
+    StoreCorrupt,
+)  # refusals of `after`
 
 Callback: TypeAlias = Callable[..., Awaitable[object] | object]  # sync or async
 _Stream: TypeAlias = AbstractAsyncContextManager[AsyncIterator[Envelope | RunSnapshot]]
@@ -58,7 +63,7 @@ class Chat:
     Args:
         client: the client that the chat talks through.
         agent: the agent's name.
-        messages: what was said before.
+        messages: the conversation so far.
         metadata: metadata of each run that `send` starts.
         limits: limits of each run that `send` starts. They only tighten the agent's.
         on_message: called with each new complete message, except the user's own.
@@ -100,7 +105,7 @@ class Chat:
         self._run = Progress.history(messages)
         self._follower: trio.lowlevel.Task | None = None  # the task that follows the run now
         self._followed = trio.Event()  # set when the follower is done
-        self._is_resting = False  # the run waits for a person, and the follower only for this chat's tools
+        self._is_resting = False  # the run waits for a person, and the follower waits only for this chat's tools
 
     # State.
 

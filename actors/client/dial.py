@@ -64,7 +64,7 @@ class Settings:
 
     def address(self) -> tuple[str, int, str, bool]:
         """Returns host, port, resource, and whether to use TLS. Raises: InvalidParams."""
-        if "@" in self.url.partition("//")[2].partition("/")[0]:  # errors would show it, and no gateway reads it
+        if "@" in self.url.partition("//")[2].partition("/")[0]:  # errors would show the password, and it has no effect
             raise InvalidParams("url: expected no user or password in it; pass a `token` instead")
         try:
             parts = urlsplit(self.url)
@@ -251,7 +251,7 @@ def _first(error: BaseException | None) -> BaseException | None:
 
 
 def _why(error: BaseException) -> str:
-    """Returns the operating system's text for an error, without the number and address that trio adds."""
+    """Returns the operating system's text for an error, without trio's additions: the number and the address."""
     match error:
         case socket.gaierror(strerror=str(words)):
             return words

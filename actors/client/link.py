@@ -1,6 +1,6 @@
 """Reconnects the client, and sends a request again if the connection is lost before its reply.
 
-Knows nothing of runs: callbacks get the notifications, and the changes of the connection.
+This module doesn't know runs: callbacks get the notifications, and the changes of the connection.
 """
 
 from collections.abc import Callable
@@ -22,7 +22,7 @@ __all__ = ["Link"]
 
 R = TypeVar("R", bound=Wire)
 
-MAX_SENDS = 8  # times that one request is sent: one that breaks every connection must not be sent for ever
+MAX_SENDS = 8  # attempts of one request, because a request may break every connection
 
 
 class Link:

@@ -1,4 +1,4 @@
-"""A chat's progress in one run: what is folded, and which callbacks were called. No I/O."""
+"""A chat's progress in one run: the folded state, and which callbacks were called. No I/O."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field

@@ -1,7 +1,7 @@
 """Bounded buffers between the connection and a reader of a run's events or of the list of runs. No I/O.
 
 A reader that lost its connection, or is too far behind, is *detached*: nothing is buffered for it until its owner reads
-on; then it subscribes again. So an unread reader costs at most one full buffer.
+on; then it subscribes again. So a reader that nobody reads costs at most one full buffer.
 """
 
 from abc import ABC, abstractmethod

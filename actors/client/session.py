@@ -1,6 +1,6 @@
 """One connection of the client: its requests, their replies, and the server's notifications.
 
-Knows nothing of runs: a callback gets the notifications. `link.py` reconnects.
+This module doesn't know runs: a callback gets the notifications. `link.py` reconnects.
 """
 
 import math
@@ -108,7 +108,7 @@ class Session:
             with trio.fail_after(self._settings.connect_timeout_s):
                 await self.call("server.info", ServerInfo(), greeted)
         except trio.TooSlowError:
-            await self._drop("it does not answer")
+            await self._drop("the server does not answer")
         except AdjournError as error:
             if self.why is None:
                 self.why, self.is_final = error, isinstance(error, CallerError)
@@ -170,7 +170,7 @@ class Session:
         if code == UNAUTHORIZED_CLOSE:
             self.is_final = True
             self.why = complaint or Unauthorized(f"{self._settings.url} needs authentication: {words}")
-        elif code == TOO_BIG and words == f"Exceeded maximum message size: {maximum} bytes":  # says trio-websocket
+        elif code == TOO_BIG and words == f"Exceeded maximum message size: {maximum} bytes":  # trio-websocket's text
             self.is_final = True
             text = f"{self._settings.url} sent a message of more than {maximum} bytes (max_message_bytes)"
             self.why = LimitExceeded(text, limit="maxMessageBytes", maximum=maximum)
