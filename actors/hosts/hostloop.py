@@ -38,8 +38,8 @@ class ToolLoop:
 async def run_in(loop: asyncio.AbstractEventLoop, function: Callable[[], Any]) -> Any:
     """Calls the function in the loop, as a task with the current context variables; awaits and returns its result.
 
-    If cancelled, cancels the asyncio task and waits until it has ended. If the task then still returns or raises
-    another error, that value is returned or that error raised.
+    If cancelled, cancels the asyncio task and waits until it has ended. If the task returns a value or raises another
+    error despite the cancellation, the value is returned or the error raised.
 
     Raises: what the function raises; RuntimeError if the loop is closed.
     """
@@ -69,7 +69,7 @@ async def run_in(loop: asyncio.AbstractEventLoop, function: Callable[[], Any]) -
 
 
 async def _outcome(function: Callable[[], Any]) -> tuple[Any, BaseException | None]:
-    """Returns the function's result, or its error: a task that raises SystemExit would end the host's loop."""
+    """Returns the function's result, or its error, because raising SystemExit in a task would end the host's loop."""
     try:
         value = function()
         while isawaitable(value):

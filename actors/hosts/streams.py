@@ -15,7 +15,7 @@ T = TypeVar("T")
 
 
 class _Stream(Generic[T]):
-    """What both kinds of stream share. The source is opened on first use."""
+    """The common part of both kinds of stream. Opens the source on first use."""
 
     def __init__(self, thread: SystemThread, opened: Callable[[], Awaitable[Source[T]]]) -> None:
         self._thread, self._opened = thread, opened
@@ -52,8 +52,8 @@ class _Stream(Generic[T]):
 class BlockingStream(_Stream[T]):
     """An iterator over a run's events, for one thread. As a context manager, it reads from the start of the block.
 
-    The run goes on without it once it is closed or dropped. Iterating raises the errors of reading the run, such as
-    RunNotFound, and ends when the system is closed.
+    Once the iterator is closed or dropped, the run no longer waits for it. Iterating raises the errors of reading the
+    run, such as RunNotFound, and ends when the system is closed.
     """
 
     def __enter__(self) -> Self:
@@ -86,9 +86,9 @@ class AsyncioStream(_Stream[T]):
     """An async iterator over a run's events, for one asyncio task. As an async context manager, it reads from the start
     of the block.
 
-    The run goes on without it once it is closed or dropped. Iterating raises the errors of reading the run, such as
-    RunNotFound, and ends when the system is closed. If a reader of events is cancelled while it waits, it has lost none
-    and may go on.
+    Once the iterator is closed or dropped, the run no longer waits for it. Iterating raises the errors of reading the
+    run, such as RunNotFound, and ends when the system is closed. A reader that was cancelled while it waited may read
+    on, and has lost no events.
     """
 
     async def __aenter__(self) -> Self:

@@ -100,8 +100,8 @@ class BlockingSystem(_HostedSystem):
 class AsyncioSystem(_HostedSystem):
     """An `ActorSystem` for asyncio. Any asyncio loop may use it.
 
-    Cancelling one of its methods also cancels it on the system's thread, and returns when it has ended there. What was
-    saved before that stays: a cancelled `start` may have started its run.
+    Cancelling one of its methods also cancels it on the system's thread, and returns when it has ended there. Changes
+    that were saved before remain: a cancelled `start` may have started its run.
     """
 
     __slots__ = ()

@@ -48,8 +48,8 @@ async def wait_asyncio(future: Future[T], cancel: Callable[[], None]) -> T:
         failure = future.exception()
         raise cancelled if failure is None or isinstance(failure, CancelledError) else failure
     finally:
-        # An error refers to this frame. If the frame referred to the error, both would stay until Python's garbage
-        # collector finds them, and so would the reader that the run waits for.
+        # An error refers to this frame. If the frame also referred to the error, both would stay in memory until the
+        # garbage collector runs, and so would the reader that the run waits for.
         del cancelled, future, cancel
 
 
