@@ -1,4 +1,4 @@
-"""Helps to test agents and tools: a scripted model, a system on trio's clock, a context to call one tool.
+"""For tests of agents and tools: a scripted model, a system on trio's clock, a context to call one tool.
 
 Needs neither pytest nor a network. All delays are on trio's clock, so `autojump_clock` skips them.
 """
@@ -87,12 +87,12 @@ class ScriptedModel:
     fails with a message that says so.
 
     Args:
-        responses: what the model answers, one response a call.
+        responses: the model's answers, one for each call.
         per_message: True: the script begins again for each message of a user, so that each run gets it whole, also
             after a restart. False: one script for all runs.
         delay_s: seconds before each chunk.
-        deltas_per_chunk: events a chunk.
-        descriptor: the model that this one passes for.
+        deltas_per_chunk: events per chunk.
+        descriptor: the descriptor of the model that this one imitates.
     """
 
     def __init__(
@@ -167,7 +167,7 @@ async def open_test_system(*agents: Agent, **options: Any) -> AsyncGenerator[Act
 
 
 class Inspection:
-    """Shows the current inside of a system: its runs, logs, actors and records. `inspect` returns one."""
+    """Shows the internal state of a system: its runs, logs, actors and records. `inspect` returns one."""
 
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
@@ -220,7 +220,7 @@ class Inspection:
         return await self._runtime.store.load(run_id)
 
     async def tick(self, run_id: str) -> None:
-        """Does what is due in a run, as the sweeper would. Raises: as `Run.give`."""
+        """Does the due actions of a run, as the sweeper would. Raises: as `Run.give`."""
         await self._runtime.activation.do_due(run_id)
 
     def passivate(self) -> None:
@@ -231,7 +231,7 @@ class Inspection:
 
 
 def inspect(system: ActorSystem) -> Inspection:
-    """Returns a look inside a system: the runs in memory, the logs that are kept, the stored records."""
+    """Returns an object that shows a system's internal state: runs in memory, kept logs, stored records."""
     return Inspection(system.runtime)
 
 
@@ -253,7 +253,7 @@ class Updates:
     seen: list[Any] = field(default_factory=list[Any])
 
     async def publish(self, partial: Any) -> None:
-        """Keeps the progress."""
+        """Adds the progress to `seen`."""
         await trio.lowlevel.checkpoint()
         self.seen.append(partial)
 
