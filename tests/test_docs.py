@@ -57,7 +57,7 @@ def is_documented(value: object) -> bool:
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
-def test_the_readmes_example_runs_in_a_process_of_its_own_and_prints_what_it_says(tmp_path: Path) -> None:
+def test_the_readmes_example_runs_in_its_own_process_and_prints_its_output(tmp_path: Path) -> None:
     [example] = examples(README)
     run_example(example, tmp_path)
 
@@ -172,7 +172,7 @@ def test_a_docstring_that_nobody_wrote_does_not_count() -> None:
     assert not is_documented(lambda: None)
 
 
-def test_every_module_says_what_lives_in_it() -> None:
+def test_every_module_has_a_docstring() -> None:
     sources = {path: (ROOT / path).read_text(encoding="utf-8") for path in tracked_files("*.py")}
     docs = {path: ast.get_docstring(ast.parse(source, path)) or "" for path, source in sources.items()}
     assert [path for path, doc in docs.items() if len(doc.split()) < 3] == []

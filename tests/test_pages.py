@@ -33,7 +33,7 @@ PROGRAMS = [
 
 
 @pytest.mark.parametrize("example", PROGRAMS)
-def test_a_program_of_a_page_runs_and_prints_what_it_says(
+def test_a_program_of_a_page_runs_and_prints_its_output(
     example: Example, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)

@@ -137,7 +137,7 @@ async def test_an_exception_is_raised_in_mid_stream() -> None:
     assert model.streaming == 0
 
 
-async def test_a_failure_comes_after_what_was_said_so_far() -> None:
+async def test_a_scripted_failure_comes_after_the_partial_message() -> None:
     failed = Failed(reason="error", error=AssistantMessage(content=(Text(text="so far"),), stop_reason="error"))
     stream = await events(ScriptedModel([failed]))
     assert said(stream) == "so far"
@@ -207,7 +207,7 @@ async def test_leaving_a_stream_half_way_leaves_nothing_open() -> None:
     assert model.streaming == 0
 
 
-async def test_a_tool_context_outside_of_runs_keeps_what_is_shown() -> None:
+async def test_a_tool_context_outside_of_runs_keeps_the_progress() -> None:
     updates = Updates()
     context = tool_context("add", run_id="r", tool_call_id="c", metadata={"a": 1}, updates=updates)
     await context.update({"n": 1})

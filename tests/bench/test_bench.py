@@ -56,7 +56,7 @@ async def test_the_baseline_comes_to_the_same_result_as_the_runtime() -> None:
     assert msgspec.json.decode(store["run-1"])["status"] == "paused"
 
 
-async def test_the_baseline_has_committed_what_it_says_is_saved(tmp_path: Path) -> None:
+async def test_the_baseline_has_committed_a_save_when_it_returns(tmp_path: Path) -> None:
     path = str(tmp_path / "runs.db")
     async with open_committer(path) as save:
         async with trio.open_nursery() as nursery:
@@ -119,7 +119,7 @@ def test_a_peer_is_compared_with_our_figure_of_the_same_name() -> None:
 # The report.
 
 
-def test_the_chart_is_well_formed_and_marks_what_missed() -> None:
+def test_the_chart_is_well_formed_and_marks_missed_budgets() -> None:
     root = ElementTree.fromstring(chart(new_report(FIGURES, [], [], quick=True)))
     bars = list(root.iter("{http://www.w3.org/2000/svg}rect"))
     assert [bar.get("class") for bar in bars] == ["missed", "bar", "bar"]

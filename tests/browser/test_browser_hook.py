@@ -55,7 +55,7 @@ def sees_last(page: Page, words: str | re.Pattern[str]) -> None:
     expect(page.get_by_role("listitem").last).to_have_text(words)
 
 
-def test_the_hook_pauses_shows_what_waits_and_goes_on_with_the_decision(open_hook: OpenHook, demo: Served) -> None:
+def test_the_hook_shows_the_waiting_call_and_goes_on_with_the_decision(open_hook: OpenHook, demo: Served) -> None:
     page, _ = open_hook(demo)
     say(page, "refund order 7")
     sees_status(page, "paused")

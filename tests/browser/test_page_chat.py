@@ -65,7 +65,7 @@ def test_a_tool_at_work_tells_how_far_it_is(open_profile: OpenProfile, stage: Se
     expect(visitor.said.get_by_text("half of it")).to_be_hidden()
 
 
-def test_a_stopped_model_leaves_what_it_has_said(open_profile: OpenProfile, stage: Served) -> None:
+def test_an_aborted_answer_keeps_its_partial_text(open_profile: OpenProfile, stage: Served) -> None:
     visitor = listener(open_profile, stage, "Lea")
     visitor.press("Stop")
     visitor.sees("Stopped")

@@ -16,7 +16,7 @@ OpenProfile = Callable[..., Profile]
 Start = Callable[..., Served]
 
 
-def test_the_inbox_decides_what_waits_in_any_run_live(open_profile: OpenProfile, start: Start) -> None:
+def test_the_inbox_decides_waiting_calls_of_any_run_live(open_profile: OpenProfile, start: Start) -> None:
     server = start("serve", "stage:agents", "--store", "memory:")
     server.start_run("clerk", "lend 5 Ann")
     bobs = server.start_run("clerk", "lend 6 Bob")
@@ -33,7 +33,7 @@ def test_the_inbox_decides_what_waits_in_any_run_live(open_profile: OpenProfile,
     expect(visitor.page.get_by_role("link", name="Inbox")).to_contain_text("1")
 
 
-def test_the_inbox_says_whose_decision_it_was_though_the_answer_comes_after_the_event(
+def test_the_inbox_names_the_decider_even_if_the_answer_comes_after_the_event(
     open_profile: OpenProfile, start: Start
 ) -> None:
     server = start("serve", "stage:agents", "--store", "memory:")

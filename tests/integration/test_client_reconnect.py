@@ -276,7 +276,7 @@ async def locate() -> str:
     """Find out where the user is."""
 
 
-async def test_a_tool_of_the_chat_executes_once_though_the_connection_breaks_meanwhile() -> None:
+async def test_a_tool_of_the_chat_executes_once_even_if_the_connection_is_lost_meanwhile() -> None:
     begun, back = trio.Event(), trio.Event()
     executed: list[str] = []
 

@@ -133,7 +133,7 @@ async def test_a_second_signal_exits_at_once(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-async def test_a_second_process_on_the_same_store_is_told_who_has_it(tmp_path: Path) -> None:
+async def test_the_error_of_a_second_process_names_the_stores_owner(tmp_path: Path) -> None:
     async with serving(tmp_path) as server:
         done = await adjourn("demo", "--headless", "--port", "0", cwd=tmp_path)
         assert (done.returncode, done.stdout) == (1, b"")
@@ -225,7 +225,7 @@ async def test_a_refund_is_answered_at_the_prompt(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-async def test_ctrl_c_stops_the_run_and_then_leaves_though_a_read_is_pending(tmp_path: Path) -> None:
+async def test_ctrl_c_stops_the_run_and_then_leaves_even_if_a_read_is_pending(tmp_path: Path) -> None:
     async with serving(tmp_path) as server, on_terminal("chat", server.url) as (process, keys, screen):
         await screen.until("you> ")
         keys.type("count to 9999\n")

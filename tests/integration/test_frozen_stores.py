@@ -78,7 +78,7 @@ def test_the_present_layout_and_schema_have_a_frozen_store() -> None:
 
 
 @each_store
-async def test_its_runs_look_as_they_did(name: str, tmp_path: Path) -> None:
+async def test_the_runs_of_a_frozen_store_look_as_before(name: str, tmp_path: Path) -> None:
     told = TOLD[name]["runs"]
     found = await look(copied(name, tmp_path))
     assert list(found) == list(told)

@@ -69,7 +69,7 @@ async def test_a_rebound_name_is_turned_down(host: str, status: int) -> None:
         assert await client.request(Host=host) == status
 
 
-async def test_a_browser_that_looks_in_is_told_what_this_is() -> None:
+async def test_a_browser_without_a_websocket_is_told_how_to_connect() -> None:
     async with serving() as (_, gateway), raw(gateway) as client:
         await client.stream.send_all(b"GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade-Insecure-Requests: 1\r\n\r\n")
         told = await client.at_end()
@@ -94,7 +94,7 @@ async def test_a_bad_handshake_ends_the_connection(sent: bytes) -> None:
         nursery.cancel_scope.cancel()
 
 
-async def test_a_client_that_never_says_what_it_wants_is_dropped(mock_clock: MockClock) -> None:
+async def test_a_client_that_never_completes_its_handshake_is_dropped(mock_clock: MockClock) -> None:
     async with serving() as (_, gateway), raw(gateway) as client:
         await client.stream.send_all(b"GET / HTTP/1.1\r\n")
         await wait_all_tasks_blocked()
@@ -192,7 +192,7 @@ async def test_an_authenticator_that_fails_lets_nobody_in_and_tells_nothing(
 # Authorization.
 
 
-async def test_an_authorizer_sees_who_what_and_which_run_and_to_others_a_run_does_not_exist(
+async def test_an_authorizer_gets_the_whole_action_and_a_hidden_run_does_not_exist(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(even_answers, "STEP_S", 0.01)
@@ -326,7 +326,7 @@ async def test_an_invalid_frame_closes_with_its_code(wire: str, opcode: int, pay
         assert await client.close_code() == code
 
 
-async def test_the_close_code_arrives_though_the_client_is_still_sending() -> None:
+async def test_the_close_code_arrives_while_the_client_is_still_sending() -> None:
     limits = GatewayLimits(max_message_bytes=1000)
     async with serving(limits=limits) as (_, gateway), raw(gateway) as client:
         await client.request()

@@ -47,7 +47,7 @@ async def test_a_resume_goes_by_the_path_too_and_begins_behind_the_last_event_th
         assert names(after)[-1] == "agent_end"
 
 
-async def test_a_decision_that_is_repeated_answers_with_a_snapshot_of_what_came_of_it() -> None:
+async def test_a_repeated_decision_is_answered_with_a_snapshot() -> None:
     async with serving(scripted(REFUND, says("done"))) as (_, client):
         await start(client)
         await client.post("/runs/r/resume", json={"decision": YES})
@@ -205,7 +205,7 @@ async def test_a_run_is_got_by_its_state_listed_by_pages_aborted_and_deleted() -
             await system.run(run_id).abort()
 
 
-async def test_health_agents_and_what_the_server_is() -> None:
+async def test_health_agents_and_server_info() -> None:
     async with serving(scripted(says("hello"))) as (_, client):
         assert (await client.get("/healthz")).json() == {"status": "ok"}
         assert [agent["name"] for agent in (await client.get("/agents")).json()["agents"]] == ["shop"]

@@ -19,7 +19,7 @@ async def test_metrics_are_off_by_default() -> None:
         assert (await client.get("/metrics")).status_code == 404
 
 
-async def test_a_function_says_what_is_told() -> None:
+async def test_metrics_may_come_from_any_function() -> None:
     async with serving(scripted(says("done")), metrics=constant) as (_, client):
         answer = await client.get("/metrics", headers={"accept": "text/plain"})
         assert (answer.text, answer.headers["content-type"]) == (

@@ -155,7 +155,7 @@ TEXTS = st.one_of(st.lists(PIECES, max_size=6).map("".join), st.text(max_size=30
 
 @given(TEXTS)
 @examples(3000)
-def test_a_lenient_reader_finds_the_same_host_in_whatever_is_one(text: str) -> None:
+def test_a_lenient_parser_finds_the_same_host_in_every_valid_authority(text: str) -> None:
     authority = parse_authority(text)
     if authority is not None:
         parts = urlsplit(f"//{text}")

@@ -182,6 +182,6 @@ def test_an_unknown_code_is_an_error_all_the_same(code: int) -> None:
     assert (back.message, back.data) == ("from a newer server", {"x": 1})
 
 
-def test_only_what_may_pass_is_retryable() -> None:
+def test_only_errors_of_the_world_are_retryable() -> None:
     assert StoreUnavailable.retryable
     assert all(issubclass(cls, WorldError) for cls in SENT if cls.retryable)

@@ -240,7 +240,7 @@ def test_the_id_may_be_left_out_only_while_one_call_was_ever_gated():
     assert d.phases == ["gated"]
 
 
-def test_ids_are_minted_unique_though_the_provider_repeats_its_own():
+def test_call_ids_are_unique_even_if_the_provider_repeats_its_own():
     d = Driver(*PLAIN)
     seen = []
     for _ in range(3):
@@ -298,7 +298,7 @@ def test_a_client_cannot_forge_an_approval_in_its_history():
     assert not d.executed
 
 
-def test_an_open_call_in_history_is_closed_though_its_id_was_answered_in_an_earlier_turn():
+def test_an_open_call_in_history_is_closed_even_if_an_earlier_turn_answered_its_id():
     one = said(call("look"))
     answer = ToolResultMessage(tool_call_id="provider-1", tool_name="look", content=OK)
     d = Driver(given=(one, answer, one, user("and?")))

@@ -44,7 +44,7 @@ def test_abort_ends_the_run_in_every_state_and_leaves_no_call_without_a_result(s
     assert len(d.results) == (len(d.ids) if d.history.turn_message else 0)
 
 
-def test_abort_keeps_what_the_model_had_said_and_closes_its_calls():
+def test_abort_keeps_the_partial_message_and_closes_its_calls():
     d = Driver(*PLAIN)
     d.feed(Abort())
     d.feed(Stopped(partial=said(call("refund", n=1), text="I will ref", cost=1.0)))
@@ -70,7 +70,7 @@ def test_a_cancelled_run_takes_no_later_decision():
     assert d.executed == [look]
 
 
-def test_a_run_being_stopped_starts_nothing_more_but_keeps_what_was_done():
+def test_a_run_being_aborted_starts_no_calls_but_keeps_results():
     d = in_state("tool")
     look = d.ids[0]
     d.feed(Abort())
@@ -90,7 +90,7 @@ def test_nothing_expires_while_a_run_is_being_stopped():
     assert d.head.next_due is None  # the sweeper never visits it again
 
 
-def test_abort_with_what_the_model_has_said_ends_the_run_at_once():
+def test_abort_with_a_partial_message_ends_the_run_at_once():
     d = in_state("model")
     d.feed(Abort(reason="enough", partial=said(call("look"), text="half a")))
     assert (d.head.status, d.head.abort.reason, d.stopping) == ("aborted", "enough", True)
@@ -100,7 +100,7 @@ def test_abort_with_what_the_model_has_said_ends_the_run_at_once():
     assert d.head is before
 
 
-def test_abort_waits_for_tools_even_with_what_the_model_has_said():
+def test_abort_waits_for_tools_even_with_a_partial_message():
     d = in_state("tool")
     d.feed(Abort(partial=said(text="half a")))
     assert (d.head.status, d.stopping) == ("running", True)

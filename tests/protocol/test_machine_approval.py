@@ -35,7 +35,7 @@ def test_a_no_is_a_declined_result_with_its_reason_and_the_tool_is_never_called(
     assert d.model  # the model goes on
 
 
-def test_a_no_is_journaled_with_who_said_what():
+def test_a_no_is_journaled_with_its_person_time_and_reason():
     d = asking()
     d.wait(5)
     d.decide(WHY_NOT, by="ann")

@@ -70,7 +70,7 @@ def test_watchers_are_told_of_the_edit_with_its_digest():
     assert (resolved.outcome, resolved.arguments, resolved.digest) == ("decided", {"n": 2}, digest({"n": 2}))
 
 
-def test_the_model_is_told_first_what_was_executed():
+def test_the_result_begins_with_the_edited_arguments():
     d = asked()
     edit(d, {"n": 2})
     d.done(d.ids[0], "refunded")
@@ -79,7 +79,7 @@ def test_the_model_is_told_first_what_was_executed():
     assert message.arguments == {"n": 2}
 
 
-def test_the_transcript_shows_what_is_executed_live_and_replayed():
+def test_the_transcript_shows_the_executed_arguments_live_and_replayed():
     d = Driver(gated("refund", editable=True), gated("wire"))
     d.says(call("refund", n=1), call("wire", n=1))
     d.decide(YES, d.ids[0], digest=SHOWN, arguments={"n": 2})
@@ -120,7 +120,7 @@ def test_a_client_is_offered_the_edited_arguments():
     assert [event.input for event in d.events(ToolClientExecutePending)] == [{"n": 2}]
 
 
-def test_deciders_are_told_what_they_may_edit_and_how():
+def test_a_pending_decision_names_the_editable_arguments_and_their_schema():
     d = asked(editable=("to",))
     [pending] = d.events(ToolDecisionPending)
     assert (pending.editable, pending.parameters) == (("to",), d.history.tools["refund"].parameters)
@@ -155,7 +155,7 @@ def test_an_edit_that_the_tool_doesnt_take_says_where_and_consumes_nothing(edita
     assert d.events(ToolExecutionStart)[0].args == {"n": 1}
 
 
-def test_only_those_who_say_what_they_were_shown_may_edit():
+def test_edited_arguments_require_the_digest_of_those_shown():
     d = asked()
     assert faults(edit(d, {"n": 2}, digest=None)) == ["/digest"]
     stale = edit(d, {"n": 2}, digest=digest({"n": 7}))

@@ -35,7 +35,7 @@ def test_a_runs_own_limits_hold_in_place_of_the_agents_also_after_a_restart():
     assert d.history.spec.limits.max_turns == 5
 
 
-def test_a_runs_own_cost_is_what_ends_it():
+def test_a_run_ends_by_its_own_cost():
     d = Driver(LOOK, limits=Limits(max_cost=9.0), own=RunLimits(max_cost=1.0))
     looked(d, cost=1.0)
     assert (d.head.status, d.head.reason) == ("failed", "maxCost")

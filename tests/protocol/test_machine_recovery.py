@@ -115,7 +115,7 @@ def test_a_model_call_alone_never_fails_a_run_however_often_the_process_dies():
     assert (d.head.status, d.head.recoveries, d.model is None) == ("running", 0, False)
 
 
-def test_an_orderly_stop_is_never_charged_though_a_tool_was_executing():
+def test_an_orderly_stop_is_never_charged_even_if_a_tool_was_executing():
     d = Driver(*PLAIN)
     d.says(call("idem"))
     for _ in range(2 * MAX_RECOVERIES):

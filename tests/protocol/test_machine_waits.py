@@ -20,7 +20,7 @@ from adjourn.protocol.transitions import ClaimCall, ClientResult, Decline, Reply
 # Rule 3: decisions.
 
 
-def test_a_bad_decision_leaves_the_run_parked_and_says_what_is_wrong():
+def test_an_invalid_decision_leaves_the_run_parked_and_names_its_errors():
     """A bad decision poisons the run; an invalid or unknown decision vanishes."""
     d = parked()
     before = d.head
@@ -159,7 +159,7 @@ def test_an_undecided_call_expires_into_an_abort():
 
 
 @pytest.mark.parametrize("on_expiry", [OnExpiry(), OnExpiry(action="decide", decision=YES)])
-def test_a_decision_at_the_deadline_is_late_though_nobody_has_ticked(on_expiry):
+def test_a_decision_at_the_deadline_is_late_even_before_a_tick(on_expiry):
     d = parked(decision_timeout_s=60, on_expiry=on_expiry)
     d.wait(60)
     for _ in range(2):  # within the step that expires it, and later

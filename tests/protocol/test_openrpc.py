@@ -74,7 +74,7 @@ def test_the_document_goes_over_both_wires_and_is_made_once():
     codec.check_value(DOCUMENT)
 
 
-def test_every_method_is_there_once_with_what_it_is_for():
+def test_every_method_is_listed_once_with_its_description():
     assert [method["name"] for method in DOCUMENT["methods"]] == list(METHODS)
     for method in DOCUMENT["methods"]:
         assert method["paramStructure"] == "by-name"

@@ -74,7 +74,7 @@ def test_a_short_snapshot_is_its_only_part() -> None:
     assert list(parts_of(whole)) == [whole]
 
 
-def test_only_the_first_part_has_what_is_no_list() -> None:
+def test_only_the_first_part_has_the_fields_that_are_not_lists() -> None:
     first, *rest = (part.snapshot for part in parts_of(snapshot_of([50] * 4, [], []), 1))
     assert (first.streaming is not None, first.metadata, first.error is not None) == (True, {"a": 1}, True)
     assert [(part.streaming, part.metadata, part.error) for part in rest] == [(None, {}, None)] * 3

@@ -214,7 +214,7 @@ def test_a_long_run_of_blanks_is_shown_as_a_count() -> None:
     assert line == "    | echo ok‹U+0020×5000›; rm -rf /"
 
 
-def test_however_deep_a_value_is_it_is_shown_and_indented_no_further_than_can_be_read() -> None:
+def test_a_deep_value_is_shown_whole_with_bounded_indentation() -> None:
     value: Any = "rm -rf /\n"
     for _ in range(5000):
         value = {"in": value}

@@ -246,7 +246,7 @@ def test_of_a_key_given_twice_the_last_counts(form):
     ],
 )
 @FORMATS
-def test_a_refusal_quotes_no_more_than_a_little_of_what_was_sent(form, params, told):
+def test_a_refusal_quotes_little_of_the_request(form, params, told):
     sent = rejection(judged(frame(form, method="run.resume", params=params), form), form)
     assert told.encode() in sent
     assert len(sent) < 2000

@@ -110,7 +110,7 @@ def test_many_events_that_are_small_enough_pass_in_one_chunk():
     assert len(parse(b"data: 12345\n\n" * 1000, max_event_bytes=20)) == 1000
 
 
-def test_bytes_one_by_one_are_kept_without_copying_what_came_before():
+def test_single_bytes_are_appended_without_copying_earlier_ones():
     parser = SSEParser()
     parser.feed(b"data: ")
     buffer = parser._partial

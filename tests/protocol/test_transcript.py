@@ -228,7 +228,7 @@ def ended(key, text="done", is_error=False):
     return ToolExecutionEnd(tool_call_id=key, tool_name="t", result=output, is_error=is_error)
 
 
-def test_calls_stand_in_the_models_order_whoever_is_first():
+def test_calls_are_in_the_models_order_not_in_that_of_their_results():
     snapshot = folded([say(*map(call, "abcd")), started("d"), pending("c"), ended("b"), pending("a")])
     assert [tool.tool_call_id for tool in snapshot.tools] == ["b", "d"]
     assert [item.tool_call_id for item in snapshot.pending] == ["a", "c"]
@@ -240,7 +240,7 @@ def test_a_call_that_never_executed_shows_the_models_arguments():
     assert (tool.args, tool.is_error) == ({"of": "a"}, True)
 
 
-def test_a_call_whose_arguments_were_edited_shows_those_though_its_start_was_never_seen():
+def test_a_call_shows_edited_arguments_even_if_its_start_was_missed():
     (tool,) = folded([say(call("a")), replace(ended("a"), arguments={"of": "b"})]).tools
     assert tool.args == {"of": "b"}
 
@@ -276,7 +276,7 @@ def test_a_partial_result_is_replaced_by_the_next_and_gone_at_the_end():
     assert folded([*events, ended("a"), update]).tools[0].partial_result is None
 
 
-def test_recovery_voids_what_was_half_said_and_half_done():
+def test_recovery_voids_partial_messages_and_partial_results():
     half = [MessageStart(message=EMPTY), MessageUpdate(assistant_message_event=TextStart(content_index=0))]
     events = [say(call("a"), call("b"), call("c")), pending("c"), started("a"), started("b"), ended("b"), *half]
     snapshot = folded([*events, AgentResume(reason="recovered")])
@@ -290,7 +290,7 @@ def test_an_ordinary_resume_voids_nothing():
     assert (snapshot.status, len(snapshot.tools)) == ("running", 1)
 
 
-def test_a_retry_voids_what_was_streamed():
+def test_a_retry_voids_the_partial_message():
     half = [MessageStart(message=EMPTY), MessageUpdate(assistant_message_event=TextStart(content_index=0))]
     assert folded([*half, AgentRetry(attempt=1, reason="503")]).streaming is None
 

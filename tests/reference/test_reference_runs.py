@@ -123,7 +123,7 @@ async def test_a_run_streams_parks_is_decided_and_goes_on(agent: str, shop: Shop
 
 
 @pytest.mark.parametrize("agent", AGENTS)
-async def test_an_abort_in_mid_stream_ends_at_once_and_keeps_what_was_said(agent: str, shop: Shop) -> None:
+async def test_an_abort_in_mid_stream_ends_at_once_and_keeps_the_partial_message(agent: str, shop: Shop) -> None:
     async with open_client(shop.gateway) as client, client.run(agent, "Tell me a long story.") as events:
         run_id = (await until(events, MessageUpdate))[0].run_id
         aborted = await client.abort(run_id)

@@ -89,7 +89,7 @@ def read(api: str, name: str) -> tuple[object, AssistantMessage]:
 
 
 @pytest.mark.parametrize(("api", "name"), each(ANSWERS))
-def test_an_answer_is_to_the_sdk_what_it_is_to_the_decoder(api: str, name: str) -> None:
+def test_the_sdk_and_the_decoder_read_the_same_answer(api: str, name: str) -> None:
     expected, message = read(api, name)
     assert ours.heard(SPEAKS[api], message) == expected
 

@@ -102,7 +102,7 @@ async def test_a_release_waits_for_the_save_under_way() -> None:
     assert list(backend.records) == ["run"]
 
 
-async def test_a_backend_that_hangs_is_given_up_and_what_waits_as_long_behind_it() -> None:
+async def test_give_up_ends_a_hanging_backend_call_and_those_waiting_behind_it() -> None:
     class Hangs(Backend):
         async def load(self, run_id: str) -> Record | None:
             if run_id == "hangs":

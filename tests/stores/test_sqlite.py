@@ -239,9 +239,7 @@ async def test_a_full_disk_is_said_and_loses_nothing(
         assert await store.load("run") == Record(head=big, journal=a_journal() * 2)
 
 
-async def test_a_file_taken_away_while_it_is_open_takes_no_more_saves_until_it_is_back(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+async def test_a_moved_file_takes_no_saves_until_it_is_back(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     path, elsewhere = tmp_path / "runs.db", tmp_path / "elsewhere.db"
     async with await SqliteStore.open(path) as store:
         head = a_head()
@@ -366,7 +364,7 @@ async def test_a_returned_save_is_on_the_disk(
         assert connections[0].execute("PRAGMA journal_mode").fetchone() == ("wal",)
 
 
-async def test_closing_finishes_what_was_accepted_and_ends_the_threads(tmp_path: Path) -> None:
+async def test_closing_finishes_accepted_calls_and_ends_the_threads(tmp_path: Path) -> None:
     store = await SqliteStore.open(tmp_path / "runs.db")
     async with trio.open_nursery() as nursery:
         for n in range(20):

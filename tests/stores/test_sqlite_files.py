@@ -181,7 +181,7 @@ async def test_nothing_more_is_acknowledged_and_all_that_was_is_saved_when(
 
 
 @pytest.mark.parametrize("harm", [cut_log, empty_log], ids=["it lacks a byte", "it is empty"])
-async def test_a_log_that_was_cut_is_told_and_what_is_left_of_the_store_stays_whole(
+async def test_a_cut_log_is_reported_and_the_rest_of_the_store_stays_intact(
     harm: Callable[[Path], None], tmp_path: Path
 ) -> None:
     path = tmp_path / "runs.db"

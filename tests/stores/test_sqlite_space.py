@@ -79,9 +79,7 @@ async def until_all_is_given_back(store: SqliteStore, path: Path) -> None:
         await store.delete("nobody", epoch=0)
 
 
-async def test_a_new_file_gives_back_what_deletes_have_freed_while_nobody_waits(
-    tmp_path: Path, slices: Callable[[], int]
-) -> None:
+async def test_a_new_file_returns_freed_space_while_no_call_waits(tmp_path: Path, slices: Callable[[], int]) -> None:
     path = tmp_path / "runs.db"
     await fill_and_delete(path)
     async with await SqliteStore.open(path) as store:

@@ -70,7 +70,7 @@ def test_each_write_counts_for_the_next_in_its_group(connection: sqlite3.Connect
     assert stored(connection) == {"again": (1, 1), "run": (1, 1)}
 
 
-def test_an_owner_fences_what_comes_after_it_in_its_group(connection: sqlite3.Connection, path: str) -> None:
+def test_an_acquire_fences_later_writes_of_its_group(connection: sqlite3.Connection, path: str) -> None:
     writes = [a_save("before"), Acquire("me"), a_save("after"), a_save("mine", epoch=1), Acquire("you")]
     owners = [Acquired(1, is_clean=True), Acquired(2, is_clean=False)]
     assert kinds(write_group(connection, path, writes)) == [None, owners[0], StaleEpoch, None, owners[1]]
@@ -79,9 +79,7 @@ def test_an_owner_fences_what_comes_after_it_in_its_group(connection: sqlite3.Co
     assert stored(connection) == {"before": (1, 1), "mine": (1, 1)}
 
 
-def test_a_release_comes_between_what_is_before_and_after_it_in_its_group(
-    connection: sqlite3.Connection, path: str
-) -> None:
+def test_a_release_keeps_its_place_in_its_group(connection: sqlite3.Connection, path: str) -> None:
     writes = [Acquire("me"), a_save("mine", epoch=1), Release(1), a_save("late", epoch=1), Release(0), Acquire("you")]
     outcomes = kinds(write_group(connection, path, writes))
     assert outcomes[1:] == [None, None, StaleEpoch, StaleEpoch, Acquired(2, is_clean=True)]

@@ -95,7 +95,7 @@ async def test_a_job_cancelled_before_it_is_handed_over_never_happens() -> None:
     assert bench.groups == []
 
 
-async def test_a_job_handed_over_comes_back_with_its_result_though_cancelled() -> None:
+async def test_a_cancelled_job_that_was_handed_over_still_returns_its_result() -> None:
     bench, results = Bench(), list[str]()
     bench.go.clear()
 
@@ -112,7 +112,7 @@ async def test_a_job_handed_over_comes_back_with_its_result_though_cancelled() -
     await bench.thread.aclose()
 
 
-async def test_work_that_breaks_as_a_whole_is_every_jobs_error_and_the_thread_goes_on() -> None:
+async def test_an_error_of_a_whole_batch_is_each_jobs_error_and_the_thread_goes_on() -> None:
     bench = Bench()
     with pytest.raises(OSError, match="broken"):
         await bench.thread.run("broken")
@@ -120,7 +120,7 @@ async def test_work_that_breaks_as_a_whole_is_every_jobs_error_and_the_thread_go
     await bench.thread.aclose()
 
 
-async def test_closing_finishes_what_was_accepted_and_refuses_the_rest() -> None:
+async def test_closing_finishes_accepted_jobs_and_refuses_later_ones() -> None:
     bench, results = Bench(), list[str]()
     bench.go.clear()
 

@@ -188,7 +188,9 @@ def test_a_command_that_is_shown_is_called_as_this_one_was(tmp_path: Path, monke
         (NOBODY, "::1", "sqlite:///x.db", "adjourn demo --host ::1 --port 9 --store sqlite:///x.db\n"),
     ],
 )
-def test_how_to_come_back_names_what_differs_from_the_defaults(url: str, host: str, store: str, line: str) -> None:
+def test_the_command_to_come_back_names_options_that_are_not_defaults(
+    url: str, host: str, store: str, line: str
+) -> None:
     assert (cli._served_again(url, host, store) or "").startswith(line)
 
 

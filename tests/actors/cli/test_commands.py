@@ -23,7 +23,7 @@ from adjourn.actors.cli.commands import COMMANDS, Command, Unknown, help_lines, 
         ("1 / 2", "1 / 2"),
     ],
 )
-def test_only_what_begins_with_a_slash_is_a_command_and_two_slashes_send_one(entry: str, found: object) -> None:
+def test_only_a_line_with_a_slash_is_a_command_and_two_slashes_send_one(entry: str, found: object) -> None:
     assert read(entry) == found
 
 

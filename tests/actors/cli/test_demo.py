@@ -261,6 +261,6 @@ async def test_any_order_has_a_state_and_a_price() -> None:
         check_value(arguments)
 
 
-def test_only_what_changes_something_needs_a_person() -> None:
+def test_only_demo_tools_with_effects_need_a_person() -> None:
     gated = {tool.name for tool in make_support().spec().tools if tool.decision is not None}
     assert gated == {"refund_order", "ship_order"}

@@ -62,7 +62,7 @@ def test_a_duration_is_told_in_the_largest_unit_that_is_exact(seconds: float, te
         (-DAY, "now ("),
     ],
 )
-def test_a_moment_is_told_by_what_is_left_and_by_the_clock(left_s: int, words: str) -> None:
+def test_a_time_is_shown_as_the_rest_and_as_clock_time(left_s: int, words: str) -> None:
     assert moment_text(NOW + left_s * 1000, NOW).startswith(words)
 
 
@@ -78,7 +78,7 @@ def test_a_moment_names_day_and_minute(monkeypatch: pytest.MonkeyPatch) -> None:
         time.tzset()
 
 
-def test_a_moment_that_no_calendar_has_is_told_by_what_is_left() -> None:
+def test_a_time_beyond_the_calendar_is_shown_as_the_rest() -> None:
     assert moment_text(2**53, NOW) == "in 104229158 days"
 
 

@@ -110,7 +110,7 @@ async def test_other_lines_and_the_log_go_above_the_prompt(
         assert await seen.type("lo\r") == "hello"
 
 
-async def test_a_cancelled_prompt_is_removed_with_what_was_half_typed(window: Opened) -> None:
+async def test_a_cancelled_prompt_is_removed_with_the_typed_text(window: Opened) -> None:
     async with window() as seen:
         scope = await seen.ask()
         seen.keys.type("half")

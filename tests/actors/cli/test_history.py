@@ -14,7 +14,7 @@ def kept(path: Path) -> list[str]:
     return list(MessageHistory(path).load_history_strings())
 
 
-def test_messages_are_there_again_the_newest_first(tmp_path: Path) -> None:
+def test_a_later_history_lists_the_newest_message_first(tmp_path: Path) -> None:
     path = tmp_path / "state" / "adjourn" / "history"
     assert kept(path) == []
     MessageHistory(path).store_string("one")

@@ -33,7 +33,7 @@ async def test_lines_are_read_whole_however_the_bytes_come(piped: int) -> None:
         assert await keyboard.entry(Screen(), "") is None
 
 
-async def test_a_line_that_was_waited_for_in_vain_is_there_for_the_next_who_asks(piped: int) -> None:
+async def test_a_line_after_a_cancelled_read_goes_to_the_next_read(piped: int) -> None:
     async with open_keyboard() as keyboard:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(keyboard.entry, Screen(), "")

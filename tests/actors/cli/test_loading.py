@@ -73,7 +73,7 @@ def test_an_agent_a_list_or_a_function_in_the_working_directory(name: str, agent
         ("a_shop:fails", "a_shop:fails: the function failed: RuntimeError: no such thing ("),
     ],
 )
-def test_a_bad_address_is_told_in_one_line_what_was_expected(address: str, words: str) -> None:
+def test_the_error_of_a_bad_module_address_is_one_line_with_the_expected_form(address: str, words: str) -> None:
     with pytest.raises(InvalidParams) as raised:
         load_agents(address)
     assert words in raised.value.message

@@ -78,7 +78,7 @@ def test_a_configured_root_logger_gets_our_records_and_none_is_doubled(stderr: S
     assert stderr.lines() == []
 
 
-def test_with_a_format_ours_go_to_stderr_and_theirs_to_their_handler(stderr: Stderr) -> None:
+def test_with_a_format_our_lines_go_to_stderr_and_the_users_to_their_handler(stderr: Stderr) -> None:
     stderr.begin()
     own = io.StringIO()
     logging.basicConfig(stream=own, format="<%(name)s>")

@@ -27,7 +27,7 @@ def raised(source: str, name: str = "/shops/shop.py") -> BaseException:
     raise AssertionError("nothing was raised")
 
 
-def test_frames_that_lead_there_are_left_out() -> None:
+def test_frames_outside_the_users_code_are_left_out() -> None:
     lines = traceback_of(raised(SHOP))
     frames = [line for line in lines if line.startswith("  File")]
     assert not any("/trio/" in line or "/outcome/" in line for line in frames)
@@ -35,7 +35,7 @@ def test_frames_that_lead_there_are_left_out() -> None:
     assert lines[-1] == "KeyError: 'order'"
 
 
-def test_an_error_of_ours_has_none() -> None:
+def test_an_error_of_the_library_has_no_traceback() -> None:
     with pytest.raises(CodecError) as found:
         parse_json(b"{")
     error = found.value

@@ -32,7 +32,7 @@ ATTEMPTS = [
 
 
 @pytest.mark.parametrize(("attempt", "words"), ATTEMPTS)
-def test_in_an_asyncio_loop_it_says_what_to_use(attempt: Any, words: str) -> None:
+def test_opening_in_an_asyncio_loop_says_what_to_use(attempt: Any, words: str) -> None:
     with pytest.raises(RuntimeError, match=words):
         asyncio.run(attempt())
 

@@ -244,7 +244,7 @@ async def test_the_answer_to_a_told_mail_is_dropped() -> None:
     mail.fail(ValueError())
 
 
-async def test_draining_delivers_what_is_in_and_refuses_the_rest(nursery: trio.Nursery) -> None:
+async def test_draining_delivers_waiting_mail_and_refuses_new_mail(nursery: trio.Nursery) -> None:
     mailbox = Mailbox[str](1, reserved=1)
     mailbox.put_nowait("in")
     outcomes: list[Any] = []

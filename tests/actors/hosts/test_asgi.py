@@ -172,7 +172,7 @@ def test_slow_clients_hold_up_the_app_as_on_trio() -> None:
     run_asyncio(main)
 
 
-def test_a_response_of_ours_says_what_to_use_on_asyncio() -> None:
+def test_run_response_on_asyncio_says_what_to_use() -> None:
     async def main() -> None:
         async with open_threaded_system([talker()]) as system:
             run = await system.start("talker", "Hello.")

@@ -242,7 +242,7 @@ async def test_calling_again_after_an_answer_is_announced_too() -> None:
     assert said(end) == ["two"]
 
 
-async def test_a_failure_is_an_outcome_with_what_the_provider_said_of_it() -> None:
+async def test_a_failure_is_an_outcome_with_the_providers_status_and_text() -> None:
     outcomes: list[ModelOutcome] = []
 
     async def keeps(request: Any, call_next: Any) -> Any:
@@ -533,7 +533,7 @@ async def test_an_abort_during_its_wait_ends_the_run_at_once(
                 assert (message.stop_reason, message.error_message) == ("aborted", None)
 
 
-async def test_one_that_raises_out_of_a_nursery_when_it_is_cancelled_crashes_nothing(
+async def test_a_middleware_that_raises_from_a_nursery_when_cancelled_crashes_nothing(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     async def stumbles() -> None:

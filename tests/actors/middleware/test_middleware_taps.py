@@ -110,7 +110,7 @@ async def test_each_tap_that_raises_is_told_of_in_each_run() -> None:
         assert told(await watched(agent)) == [("Tap", "event", None), ("Other", "event", None)]
 
 
-async def test_nothing_follows_the_end_though_a_tap_raises_at_it() -> None:
+async def test_no_event_follows_agent_end_even_if_a_tap_raises() -> None:
     tap = Tap(lambda envelope: isinstance(envelope.event, AgentEnd))
     envelopes = await watched(guarded(agent_of("hello"), tap))
     assert told(envelopes) == []

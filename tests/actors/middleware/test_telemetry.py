@@ -208,7 +208,7 @@ async def test_the_first_chunk_is_timed(collected: Collected, autojump_clock: Mo
     assert total == 2
 
 
-async def test_a_run_belongs_to_the_trace_of_whoever_starts_it(collected: Collected) -> None:
+async def test_a_run_belongs_to_the_trace_of_the_code_that_starts_it(collected: Collected) -> None:
     async with open_test_system(agent(collected, calls(("pay", {"amount": 5})), "Done")) as system:
         with collected.tracers.get_tracer("web").start_as_current_span("POST /pay") as caller:
             run = await system.start("payer", "Pay 5")

@@ -135,7 +135,7 @@ async def test_any_number_of_calls_are_under_way_at_once() -> None:
             nursery.cancel_scope.cancel()
 
 
-async def test_an_answer_is_over_with_its_last_word_though_the_body_goes_on() -> None:
+async def test_an_answer_ends_with_its_last_event_even_if_the_body_goes_on() -> None:
     async with open_byte_server(said(then="stall")) as server:
         async with httpclient.keep_clients():
             with trio.fail_after(5):

@@ -47,7 +47,7 @@ async def test_the_error_of_a_404_names_the_url_that_was_asked() -> None:
 
 @pytest.mark.parametrize("framing", ["chunked", "length"])
 @pytest.mark.parametrize("then", ["reset", "close"])
-async def test_a_connection_that_breaks_in_mid_answer_keeps_what_came(framing: Any, then: Any) -> None:
+async def test_a_connection_lost_in_mid_answer_keeps_the_partial_message(framing: Any, then: Any) -> None:
     end = await failed(said(HELLO, framing=framing, then=then))
     assert end.error.text == "Hello"
     assert end.error.error_kind == "transient"
@@ -69,7 +69,7 @@ async def test_an_answer_that_is_not_http_is_a_broken_connection(raw: bytes) -> 
     assert "broke" in (end.error.error_message or "")
 
 
-async def test_broken_chunked_framing_keeps_what_came() -> None:
+async def test_broken_chunked_framing_keeps_the_partial_message() -> None:
     head = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n"
     end = await failed(Reply(raw=head + b"%x\r\n%b\r\nzz\r\n" % (len(HELLO), HELLO)))
     assert (end.error.text, end.error.error_kind) == ("Hello", "transient")
@@ -126,7 +126,7 @@ async def test_nothing_listens() -> None:
 
 
 @pytest.mark.parametrize("variable", ["HTTP_PROXY", "ALL_PROXY"])
-async def test_a_proxy_is_asked_for_what_is_not_on_this_machine(variable: str, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_proxy_is_used_for_other_hosts_only(variable: str, monkeypatch: pytest.MonkeyPatch) -> None:
     async with listener(lambda stream: stream.aclose()) as nobody:
         pass
     monkeypatch.setenv(variable, nobody)

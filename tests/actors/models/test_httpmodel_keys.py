@@ -136,7 +136,7 @@ async def test_keys_and_headers_of_one_model_do_not_go_to_another(where: str, mo
     assert "sesame" not in str(server.requests[0].headers)
 
 
-async def test_a_recorded_model_of_a_provider_that_is_gone(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_recorded_model_of_an_unknown_provider_is_a_terminal_failure(monkeypatch: pytest.MonkeyPatch) -> None:
     recorded = ModelDescriptor(id="m", api="ollama-chat", provider="gone")
     end = failure(await heard(secret_model("http://127.0.0.1:1"), model=recorded))
     assert end.error.error_kind == "terminal"

@@ -33,7 +33,7 @@ PAUSED = Reply(body("msg_1", SEARCH, "pause_turn"))
 DONE = Reply(body("msg_2", {"type": "text", "text": "Async."}, "end_turn"))
 
 
-async def test_a_paused_message_goes_on_with_what_was_said() -> None:
+async def test_a_paused_message_is_continued_with_its_first_part() -> None:
     async with open_byte_server(PAUSED, DONE) as server:
         message = answer(await events(find_model(CLAUDE, base_url=server.url, key="k"), [user("Hi")]))
         asked = [json.loads(request.body)["messages"] for request in server.requests]
@@ -51,7 +51,7 @@ async def test_a_message_that_is_paused_for_ever_is_cut_off() -> None:
 
 
 @pytest.mark.parametrize("second", [Reply(b"{}", status=529), Reply(b"")])
-async def test_a_failure_after_a_pause_keeps_what_was_said_and_counted(second: Reply) -> None:
+async def test_a_failure_after_a_pause_keeps_text_and_usage_of_the_first_part(second: Reply) -> None:
     async with open_byte_server(PAUSED, second) as server:
         *_, end = await events(find_model(CLAUDE, base_url=server.url, key="k"), [user("Hi")])
     failed: Any = end

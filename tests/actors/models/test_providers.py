@@ -41,7 +41,7 @@ def test_a_model_is_found_by_name(name: str, provider: str, api: str, model: str
 
 
 @pytest.mark.parametrize("name", ["", "gpt-x", ":x", "openai", "openai:", "openai: ", "nobody:x"])
-def test_a_name_that_says_nothing_is_refused_with_what_would_do(name: str) -> None:
+def test_an_unusable_model_name_is_refused_with_the_expected_form(name: str) -> None:
     with pytest.raises(ValueError, match=r"expected 'PROVIDER:NAME' \(known providers: anthropic, azure, .*, zai\)$"):
         find_model(name)
 
@@ -147,7 +147,7 @@ def test_an_ollama_host_that_is_none(host: str, monkeypatch: pytest.MonkeyPatch)
 @pytest.mark.parametrize(
     "url", ["", "host", "ftp://host", "http://", "http://host:x", "http://host:0", "http://ho\nst", "http://[::1"]
 )
-def test_a_base_url_that_is_none(url: str) -> None:
+def test_an_invalid_base_url_is_refused(url: str) -> None:
     with pytest.raises(ValueError, match="expected a base URL"):
         check_base_url(url)
 

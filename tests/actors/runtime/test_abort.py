@@ -144,7 +144,7 @@ async def test_abort_in_mid_stream_waits_for_middleware_before_the_end_is_shown(
     [TextDelta(content_index=0, delta="\ud800"), UsageSoFar(usage=NO_NUMBER)],
     ids=["a lone surrogate", "not a number"],
 )
-async def test_abort_in_mid_stream_leaves_out_what_no_store_can_keep(unusable: StreamEvent) -> None:
+async def test_abort_in_mid_stream_leaves_out_text_that_cannot_be_stored(unusable: StreamEvent) -> None:
     class Wrong:
         descriptor = ModelDescriptor(id="wrong")
 
@@ -163,7 +163,7 @@ async def test_abort_in_mid_stream_leaves_out_what_no_store_can_keep(unusable: S
 
 
 @pytest.mark.parametrize("text", ["", "half a"])
-async def test_abort_counts_what_the_model_told_of_its_usage(text: str) -> None:
+async def test_abort_counts_the_usage_that_the_model_reported(text: str) -> None:
     class Telling:
         descriptor = ModelDescriptor(id="telling")
 
@@ -446,7 +446,7 @@ async def test_the_transcript_of_an_aborted_run_can_be_sent_on() -> None:
         assert list(agent.model.requests[-1].messages)[: len(messages)] == list(messages)  # type: ignore[attr-defined]
 
 
-async def test_delete_aborts_what_is_not_over_and_leaves_nothing() -> None:
+async def test_delete_aborts_a_running_run_and_leaves_nothing() -> None:
     responses: list[Response] = [hangs("words"), calls(("refund", {})), says("over")]
     for response in responses:
         agent = agent_of(response, tools=[Ledger().gated()])

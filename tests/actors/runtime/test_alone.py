@@ -31,7 +31,7 @@ def test_decide_is_called_for_each_call_that_waits() -> None:
     assert [(call.tool_name, call.input) for call in asked] == [("refund", {"order_id": 7})]
 
 
-def test_without_decide_it_raises_what_waits() -> None:
+def test_without_decide_run_sync_raises_the_waiting_calls() -> None:
     with pytest.raises(DecisionNeeded, match="on: refund") as raised:
         shop().run_sync("Refund order 7.")
     assert [call.tool_name for call in raised.value.pending] == ["refund"]
@@ -60,6 +60,6 @@ def test_run_sync_works_inside_an_asyncio_loop() -> None:
     assert asyncio.run(cell()) == "Hello."
 
 
-async def test_on_trio_it_says_what_to_use() -> None:
+async def test_run_sync_on_trio_says_what_to_use() -> None:
     with pytest.raises(RuntimeError, match="use open_actor_system"):
         talker().run_sync("Hello.")

@@ -56,7 +56,7 @@ class Makes:
         return made
 
 
-async def test_tools_share_what_was_made_of_the_metadata_once() -> None:
+async def test_tools_share_dependencies_that_are_made_once_for_a_run() -> None:
     makes = Makes()
     first = calls(("owner", {}), ("owner_in_a_thread", {}), ("plain", {}))
     agent = shop(first, calls(("owner", {})), "done", tools=[owner, owner_in_a_thread, plain], deps=makes)
@@ -117,7 +117,7 @@ async def test_an_error_ends_that_call_alone_and_the_next_one_tries_again(caplog
     assert record.exc_info is not None
 
 
-async def test_a_tool_made_of_a_schema_gets_them_too() -> None:
+async def test_a_tool_made_from_a_schema_gets_dependencies_too() -> None:
     async def say(arguments: dict[str, Any], context: ToolContext[Any]) -> str:
         return str(context.deps)
 

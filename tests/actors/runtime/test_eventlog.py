@@ -250,7 +250,7 @@ def test_every_stream_folds_to_the_state_of_all_events(script):
 # Where a watcher begins.
 
 
-def test_a_watcher_within_the_ring_gets_exactly_what_follows():
+def test_a_watcher_within_the_ring_gets_exactly_the_later_events():
     log = EventLog("run", seq=100)
     log.publish([WORD] * 5, 1)
     for after in range(100, 106):
@@ -374,7 +374,7 @@ def test_each_wire_format_is_encoded_once_for_all_watchers():
         assert codec.from_msgpack(one.encoded("msgpack"), type(one.envelope)) == one.envelope
 
 
-def test_nothing_encoded_is_kept_of_what_nobody_watches():
+def test_events_without_watchers_keep_no_encoding():
     log = EventLog("run")
     log.publish(EVENTS, 5)
     assert log.statistics().encoded_bytes == 0
@@ -492,7 +492,7 @@ def test_first_and_last_watcher_are_reported():
     assert reports == ["first", "last"]
 
 
-async def test_statistics_say_what_the_log_holds_and_who_watches() -> None:
+async def test_statistics_have_the_logs_size_and_watchers() -> None:
     log = EventLog("run")
     log.publish([WORD] * 3, 1)
     live, lossless = log.open_cursor(0), log.open_cursor(0, lossless=True)

@@ -94,7 +94,7 @@ async def test_a_start_that_is_repeated_begins_no_numbers_anew() -> None:
 
 
 @pytest.mark.parametrize("now", [-5.0, 0.0, 1e15])
-async def test_numbers_stay_within_what_every_wire_carries_whatever_the_clock_says(now: float) -> None:
+async def test_sequence_numbers_stay_in_the_value_domain_at_any_wall_clock_time(now: float) -> None:
     wall = Wall()
     wall.now = now
     async with open_test_system(agent_of("one", retention_s=None), clock=wall) as system:

@@ -104,7 +104,7 @@ async def test_an_idempotent_tool_is_executed_again_under_the_same_id() -> None:
     assert len(set(ledger.begun)) == 1
 
 
-async def test_of_several_tools_only_what_had_begun_is_interrupted() -> None:
+async def test_after_a_crash_only_calls_that_had_started_are_interrupted() -> None:
     ledger, store = Ledger(), MemoryStore()
 
     def tools(body: Any) -> Any:

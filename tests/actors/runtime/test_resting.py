@@ -254,7 +254,7 @@ async def test_runs_leave_memory_in_batches_and_other_tasks_run_in_between() -> 
     assert max(after - before for before, after in itertools.pairwise(turns)) <= 2 * BATCH
 
 
-async def test_many_who_watch_a_run_that_left_memory_load_its_record_once(autojump_clock: MockClock) -> None:
+async def test_many_watchers_of_a_passivated_run_load_its_record_once(autojump_clock: MockClock) -> None:
     store = Counting()
     async with open_test_system(gated(says("done")), store=store, passivate_after_s=0.01) as system:
         [run] = await end(system)

@@ -759,7 +759,7 @@ async def test_bounds_on_input_hold_in_the_process_too() -> None:
         await run.abort("x" * 10)
 
 
-async def test_a_gateway_may_be_sent_what_the_most_generous_agent_takes() -> None:
+async def test_the_systems_bounds_are_those_of_its_most_generous_agent() -> None:
     small = agent_of("hi", max_input_bytes=100)
     large = replace(agent_of("hi", max_result_bytes=9_000_000), name="large")
     async with open_test_system(small, large, bounds=Bounds(max_input_bytes=5)) as system:

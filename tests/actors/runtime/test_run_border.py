@@ -26,7 +26,7 @@ WHO: ContextVar[str] = ContextVar("WHO", default="nobody")
 # Whose context.
 
 
-async def test_a_tool_sees_the_context_variables_of_the_system_whoever_starts_and_decides(
+async def test_a_tool_sees_the_context_variables_of_the_system_not_of_its_callers(
     autojump_clock: MockClock,
 ) -> None:
     """The tool saw the starter's context, or the decider's after passivation, or none after a restart."""

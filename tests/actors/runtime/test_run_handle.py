@@ -146,7 +146,7 @@ async def test_a_late_subscriber_gets_a_snapshot_and_then_the_tail():
         assert folded([first, *rest]) == await run.snapshot()
 
 
-async def test_a_reader_goes_on_after_what_it_has_seen():
+async def test_a_reader_continues_after_the_last_event_it_has_seen():
     opened, _ = open_system(says("hello there"))
     async with opened as system:
         run = await system.start("a", "hi")

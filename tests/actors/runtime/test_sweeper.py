@@ -173,7 +173,7 @@ async def test_a_gate_that_expires_out_of_memory_with_a_yes_is_executed_once(aut
 # Work that fails.
 
 
-async def test_runs_that_cant_do_what_is_due_hold_up_no_others(
+async def test_runs_whose_due_action_fails_delay_no_others(
     autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sweeper, "PAGE", 2)

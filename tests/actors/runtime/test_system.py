@@ -326,7 +326,7 @@ async def test_a_stranded_run_that_is_due_is_not_asked_again_and_again(autojump_
 # Shutdown.
 
 
-async def test_leaving_waits_for_what_is_under_way(autojump_clock: MockClock) -> None:
+async def test_leaving_waits_for_running_runs(autojump_clock: MockClock) -> None:
     store, ledger = MemoryStore(), Ledger()
     tools = [ledger.tool(body=sleeps(3)), ledger.gated()]
     agent = agent_of(calls(("work", {})), calls(("refund", {})), tools=tools)
@@ -698,7 +698,7 @@ async def test_no_more_runs_begin_than_may_be_open_and_an_end_makes_room() -> No
             await system.start(agent, "go", run_id="r3")
 
 
-async def test_a_run_may_go_on_from_another_without_sending_what_was_said() -> None:
+async def test_a_run_can_continue_another_without_sending_its_messages_again() -> None:
     agent = agent_of(calls(("work", {})), "first answer", "second answer", tools=[Ledger().tool()])
     async with open_test_system(agent) as system:
         first = await system.start(agent, "first question")

@@ -107,7 +107,7 @@ async def test_a_yes_executes() -> None:
 
 
 @pytest.mark.parametrize("no", [DENIED, {}, {"approved": 1}, {"approved": "true"}, False, True, "approved", [True], 0])
-async def test_a_no_executes_nothing_whoever_lets_it_through(no: Any) -> None:
+async def test_a_no_that_reaches_the_tool_is_still_a_decline(no: Any) -> None:
     wipe, done = approved()
     outcome = await run(wipe, {"disk": "a"}, no)
     assert (outcome.is_error, said(outcome), done) == (True, "This call was declined.", [])

@@ -147,5 +147,5 @@ async def test_a_cancelled_run_still_gets_the_large_result_of_a_tool_that_has_ex
         "hostile",
     ],
 )
-def test_large_is_what_has_many_values(value: Any, large: bool) -> None:
+def test_a_result_with_many_values_is_large(value: Any, large: bool) -> None:
     assert is_large(value) is large

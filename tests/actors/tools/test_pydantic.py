@@ -89,7 +89,7 @@ async def test_a_signature_of_pydantics_types_alone_takes_no_more_than_it_names(
     assert (await run(order, {"item": {"name": "tea"}, "more": 1})).is_error
 
 
-def test_an_alias_is_what_the_model_sends() -> None:
+def test_the_model_uses_the_alias_of_a_field() -> None:
     def pay(amount: Annotated[int, pydantic.Field(alias="sum")], note: str) -> None: ...
     def twice(amount: Annotated[int, pydantic.Field(alias="note")], note: str) -> None: ...
 
@@ -238,7 +238,7 @@ async def test_names_that_models_reserve_are_parameters_like_others() -> None:
     assert got == [1, 2, 3]
 
 
-async def test_a_strict_model_takes_what_json_can_say() -> None:
+async def test_a_strict_model_takes_json_values() -> None:
     class Strict(pydantic.BaseModel):
         model_config = pydantic.ConfigDict(strict=True)
         at: datetime.date
@@ -410,7 +410,7 @@ async def test_results_of_pydantics_types_are_encoded_as_pydantic_does(value: An
     assert json.loads(said(outcome)) == details
 
 
-async def test_so_is_what_a_tool_shows_while_it_works() -> None:
+async def test_pydantic_models_in_progress_are_encoded() -> None:
     updates = Updates()
     await tool_context(updates=updates).update({"items": [Item(name="tea")]})
     assert updates.seen == [{"items": [TEA]}]

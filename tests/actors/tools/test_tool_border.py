@@ -85,7 +85,7 @@ async def test_any_exception_of_a_tool_is_an_error_result(
     assert record.exc_info[2] is not None
 
 
-async def test_the_model_is_told_what_it_was() -> None:
+async def test_the_error_result_names_the_exception() -> None:
     assert said(await run(make_tool("t", "", OBJECT, in_task(SystemExit(2))))) == "SystemExit: 2"
     assert said(await run(make_tool("t", "", OBJECT, in_thread(SystemExit(2))))) == "SystemExit: 2"
     assert said(await run(make_tool("t", "", OBJECT, in_nursery(SystemExit(2))))) == "SystemExit: 2"
@@ -166,7 +166,7 @@ def stumbling(error: BaseException, **options: Any) -> Tool:
 
 
 @pytest.mark.parametrize("error", [SystemExit(2), ValueError("no"), asyncio.CancelledError()], ids=repr)
-async def test_cancellation_wins_over_what_a_tool_raises_beside_it_which_is_logged(
+async def test_cancellation_takes_precedence_over_a_tools_exception_which_is_logged(
     error: BaseException, caplog: pytest.LogCaptureFixture, autojump_clock: MockClock
 ) -> None:
     with trio.move_on_after(1) as scope:
@@ -177,7 +177,7 @@ async def test_cancellation_wins_over_what_a_tool_raises_beside_it_which_is_logg
     assert record.exc_info is not None
 
 
-async def test_a_timeout_wins_over_what_a_tool_raises_beside_it(
+async def test_a_timeout_takes_precedence_over_a_tools_exception(
     caplog: pytest.LogCaptureFixture, autojump_clock: MockClock
 ) -> None:
     outcome = await run(stumbling(SystemExit(2), timeout_s=5))

@@ -108,7 +108,7 @@ def test_links_and_images_are_links(text: str, href: str) -> None:
         "\x01javascript:alert(1)",
     ],
 )
-def test_other_links_are_not_links(link: str) -> None:
+def test_links_with_other_schemes_stay_text(link: str) -> None:
     for text in (f"[words](<{link}>)", f"![words](<{link}>)", f"<{link}>"):
         assert [found["tag"] for found, _ in elements(nodes(text))] == ["p"], text
 

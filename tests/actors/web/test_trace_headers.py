@@ -39,7 +39,7 @@ def test_an_invalid_traceparent_is_ignored(named: str) -> None:
     assert metadata(("traceparent", named), ("tracestate", "a=1")) == {"user": "ann"}
 
 
-def test_two_of_them_are_ignored() -> None:
+def test_repeated_trace_headers_are_ignored() -> None:
     assert metadata(("traceparent", NAMED), ("traceparent", NAMED)) == {"user": "ann"}
 
 

@@ -249,7 +249,7 @@ def test_an_older_model_does_not_begin_to_think_after_the_results_of_its_calls()
 
 
 @pytest.mark.parametrize("reasoning", ["low", None])
-def test_thoughts_that_no_longer_fit_what_came_before_them_do_not_fail_the_request(reasoning: Reasoning | None) -> None:
+def test_thinking_that_no_longer_fits_the_history_does_not_fail_the_request(reasoning: Reasoning | None) -> None:
     model = claude("claude-opus-5-5")
     history = [user("?"), said(Thinking(thinking="Hm.", signature="s"), Text(text="!"), model=model.id), user("?")]
     request = ADAPTER.build_request(model, Context(history), ModelOptions(reasoning=reasoning))
@@ -408,7 +408,7 @@ def test_cache_writes_without_a_price_are_not_free() -> None:
     assert usage.cost.cache_write == pytest.approx(1000 * 5.0 / 1e6)
 
 
-def test_the_hour_costs_twice_the_input_and_five_minutes_what_the_descriptor_says() -> None:
+def test_one_hour_caching_costs_twice_the_input_price_and_five_minutes_the_descriptors() -> None:
     wanted = golden(ADAPTER.api, "cache")
     prices = wanted.model.cost
     assert prices is not None

@@ -70,7 +70,7 @@ def test_where_nothing_is_left_the_model_is_asked_to_go_on() -> None:
     assert handed(user(" ")) == [user(GO_ON)]
 
 
-def test_results_stand_behind_their_calls_in_their_order_and_what_was_said_meanwhile_after_them() -> None:
+def test_results_follow_their_calls_in_order_and_other_messages_come_after_them() -> None:
     both = said(call("x"), call("y"))
     assert handed(both, user("well?"), seen("y"), seen("x")) == [both, seen("x"), seen("y"), user("well?")]
 
@@ -220,7 +220,7 @@ def test_a_result_with_nothing_in_it_says_so(content: Any) -> None:
     assert out[1] == seen("x", Text(text=NO_OUTPUT), details={"n": 1}, cache="long")
 
 
-def test_cache_marks_stay_on_what_stays() -> None:
+def test_cache_marks_stay_on_kept_messages_and_blocks() -> None:
     marked = Text(text="one", cache="short")
     messages = [
         UserMessage(content=(marked,), cache="long"),

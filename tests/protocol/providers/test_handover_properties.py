@@ -115,7 +115,7 @@ def test_nothing_is_invented(messages: list[Message], target: ModelDescriptor, r
 
 
 @given(transcripts.transcripts, TARGETS, RULES)
-def test_nothing_that_somebody_said_is_lost(messages: list[Message], target: ModelDescriptor, rules: Rules) -> None:
+def test_no_text_of_users_and_models_is_lost(messages: list[Message], target: ModelDescriptor, rules: Rules) -> None:
     said = [each for each in messages if not isinstance(each, ToolResultMessage) and not failed(each)]
     assert texts_of(said) <= texts_of(hand_over(messages, target, rules))
 

@@ -40,7 +40,7 @@ def test_any_transcript_becomes_a_request_that_its_api_takes(model: ModelDescrip
 
 @EVERY_MODEL
 @given(data=st.data())
-def test_a_conversation_that_is_there_twice_is_taken_too(model: ModelDescriptor, data: st.DataObject) -> None:
+def test_a_repeated_conversation_breaks_no_rule(model: ModelDescriptor, data: st.DataObject) -> None:
     once = data.draw(transcripts.clean_transcripts(model))
     assert violations(model.api, sent(model, Context([*once, *once]), ModelOptions()), model.compat) == []
 

@@ -24,7 +24,7 @@ BUSY = {"error": {"code": 503, "message": "The model is overloaded.", "status": 
     ],
     ids=["the field error", "an error, then the end", "the event error", "bare JSON", "a list with one", "no end"],
 )
-def test_the_words_of_an_error_are_kept_whatever_carries_it(api: str, body: bytes) -> None:
+def test_the_text_of_an_error_is_kept_in_every_form(api: str, body: bytes) -> None:
     message = answer(api, body)
     assert message.error_message == "The model is overloaded. (503, UNAVAILABLE)"
     assert message.error_kind == "transient"

@@ -167,7 +167,7 @@ def test_images_of_tool_results_follow_all_results_of_the_turn() -> None:
     ]
 
 
-def test_images_of_the_last_results_follow_them_too() -> None:
+def test_images_of_the_last_results_come_in_a_message_after_them() -> None:
     body = asked([user("Look"), said(call()), result(CAT)])
     assert [message["role"] for message in body["messages"]] == ["user", "assistant", "tool", "user"]
 
@@ -251,7 +251,7 @@ def test_models_are_asked_for() -> None:
     assert (request.method, request.path, request.body) == ("GET", "/api/tags", b"")
 
 
-def test_models_are_listed_with_what_they_can_do() -> None:
+def test_models_are_listed_with_their_capabilities() -> None:
     details: dict[str, Any] = {"parent_model": "", "format": "gguf", "family": "qwen3vl", "families": ["qwen3vl"]}
     details |= {"parameter_size": "8.8B", "quantization_level": "Q4_K_M", "context_length": 262144}
     capable = {
@@ -284,7 +284,7 @@ def test_a_model_is_called_by_its_id_where_its_name_is_another() -> None:
     assert (model.id, model.name) == ("gemma:2b", "The small one")
 
 
-def test_models_of_a_server_that_does_not_tell_what_they_can_do() -> None:
+def test_models_are_listed_without_capabilities_if_the_server_names_none() -> None:
     [model] = read_models(tags({"name": "llama3:latest", "modified_at": "2024-05-01T12:00:00Z", "details": None}))
     assert model == ModelDescriptor(id="llama3:latest", name="llama3:latest", api="ollama-chat", provider="ollama")
 

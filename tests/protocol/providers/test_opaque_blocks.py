@@ -69,7 +69,7 @@ def test_anthropics_server_tools_are_kept_and_go_back_as_they_came() -> None:
 
 
 @pytest.mark.parametrize("api", ["openai-completions", "openai-responses", "ollama-chat"])
-def test_another_api_gets_one_note_for_what_another_provider_did(api: str) -> None:
+def test_another_api_gets_one_note_for_another_providers_actions(api: str) -> None:
     words = json.dumps(sent(searched(), api))
     assert words.count(OPAQUE_NOTE) == 1
     assert "srvtoolu" not in words
@@ -89,7 +89,7 @@ SEARCH = {"type": "web_search_call", "id": "ws_1", "status": "completed", "actio
 NOTED = {"type": "url_citation", "url": "https://trio.readthedocs.io/", "start_index": 0, "end_index": 5}
 
 
-def test_items_of_hosted_tools_stand_where_they_stood() -> None:
+def test_items_of_hosted_tools_keep_their_position() -> None:
     items: list[dict[str, Any]] = [
         {"type": "reasoning", "id": "rs_1", "encrypted_content": "gA"},
         SEARCH,

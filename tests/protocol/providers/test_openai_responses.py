@@ -132,7 +132,7 @@ def signed(**kept: str) -> str:
     return json.dumps(kept)
 
 
-def test_reasoning_goes_back_before_what_it_belongs_to() -> None:
+def test_reasoning_goes_back_before_its_call_or_text() -> None:
     thinking = Thinking(thinking="Look it up.", signature=signed(id="rs_1", encrypted_content="gAAA"))
     secret = Thinking(thinking="", redacted=True, signature=signed(id="rs_2", encrypted_content="gBBB"))
     _, first, call, *_ = items(user("?"), said(thinking, CALL), result(Text(text="Rain")))
@@ -336,7 +336,7 @@ def test_a_model_that_cannot_reason_by_its_name_is_not_asked_to(name: str) -> No
     assert asked["temperature"] == 0.5
 
 
-def test_the_phase_of_what_was_said_goes_back_to_the_same_model_only() -> None:
+def test_the_phase_of_a_message_goes_back_to_the_same_model_only() -> None:
     blocks = (Text(text="I look it up.", signature="commentary"), Text(text="It is 4.", signature="final_answer"))
     _, first, second = items(user("2+2?"), said(*blocks))[:3]
     assert [first["phase"], second["phase"]] == ["commentary", "final_answer"]
@@ -420,7 +420,7 @@ def test_nothing_is_said_after_the_end() -> None:
     assert check_events(decode(ADAPTER, MODEL, [data])).content == (Text(text="one"),)
 
 
-def test_a_mark_of_the_end_ends_what_was_said() -> None:
+def test_done_ends_a_message_without_a_finish_event() -> None:
     message = check_events(decode(ADAPTER, MODEL, [stream(text("one")) + b"data: [DONE]\n\n"]))
     assert (message.stop_reason, message.content) == ("stop", (Text(text="one"),))
     assert check_events(decode(ADAPTER, MODEL, [b"data: [DONE]\n\n"])).error_kind == "transient"

@@ -233,7 +233,7 @@ def test_a_choice_or_a_schema_that_a_server_lacks_is_told(
     assert lacking is None or (told is not None and told.endswith(lacking))
 
 
-def test_merged_options_keep_what_is_not_said() -> None:
+def test_merged_options_keep_the_agents_where_the_runs_are_default() -> None:
     own = ModelOptions(temperature=0.5, metadata={"user_id": "u"}, extra={"a": 1})
     merged = merge_options(own, ModelOptions(seed=7, extra={"b": 2}))
     assert merged == ModelOptions(temperature=0.5, metadata={"user_id": "u"}, extra={"b": 2}, seed=7)

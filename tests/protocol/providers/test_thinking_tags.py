@@ -60,7 +60,7 @@ def told_apart(*pieces: str, inside: bool = False) -> list[str]:
         ("<think>a <think> b</think>c</think>", ["[a <think> b]", "c</think>"]),
     ],
 )
-def test_thinking_is_told_from_what_looks_like_it_wherever_the_text_is_cut(text: str, wanted: list[str]) -> None:
+def test_thinking_tags_are_recognised_wherever_the_text_is_cut(text: str, wanted: list[str]) -> None:
     assert told_apart(text) == wanted
     assert told_apart(*text) == wanted
     for at in range(len(text)):

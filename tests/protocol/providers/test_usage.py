@@ -106,7 +106,7 @@ def test_the_providers_own_cost_is_told(fields: dict[str, Any], cost: float | No
     assert counted(prompt_tokens=1, **fields).provider_cost == cost
 
 
-def test_sums_keep_what_only_one_side_tells() -> None:
+def test_sums_keep_counts_that_only_one_side_has() -> None:
     a, b = Usage(reasoning=3, provider_cost=0.5), Usage()
     assert [each.provider_cost for each in (a.plus(b), b.plus(a), a.plus(a), b.plus(b))] == [0.5, 0.5, 1.0, None]
     assert a.plus(a).reasoning == 6

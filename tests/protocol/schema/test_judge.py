@@ -67,7 +67,7 @@ def test_no_file_is_read(tmp_path, reference):
         compile_schema({"$ref": reference.format(path)})
 
 
-def test_a_reference_leads_to_what_the_schema_brings_along():
+def test_a_reference_resolves_to_a_schema_in_defs():
     schema = {"$ref": "https://a.example/part", "$defs": {"part": {"$id": "https://a.example/part", "type": "string"}}}
     assert compile_schema(schema).validate("a") == []
     assert [error.message for error in compile_schema(schema).validate(1)] == ["expected string, got 1"]

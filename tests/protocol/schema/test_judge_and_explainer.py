@@ -128,7 +128,7 @@ def test_both_refuse_the_same_values(draft, data):
 @pytest.mark.parametrize("draft", NEWER)
 @examples(150)
 @given(data=st.data())
-def test_no_refusal_is_without_a_reason_and_a_yes_stands_where_they_may_differ(draft, data):
+def test_every_refusal_has_a_reason_and_the_judge_decides(draft, data):
     """jsonschema counts some evaluated parts as unevaluated, and is not used for those beside patterns."""
     schema, value = data.draw(schemas(draft, unevaluated=True)), data.draw(VALUES)
     reasons = compile_schema(schema).validate(value)

@@ -81,7 +81,7 @@ def test_a_match_that_takes_too_long_is_told_and_neither_a_yes_nor_a_no(schema, 
     assert message.endswith(f'… with the pattern "{SLOW}" takes too long')
 
 
-def test_a_no_for_another_reason_says_nothing_of_what_was_not_decided():
+def test_a_refusal_for_another_reason_does_not_mention_undecided_patterns():
     assert errors({"items": {"pattern": SLOW}}, ["b", LONG]) == [
         ("/0", f'expected a match of the pattern "{SLOW}", got "b"')
     ]
