@@ -1,7 +1,7 @@
-"""The names that most programs need, servers and clients alike. Each is loaded when it is first wanted.
+"""The names that most servers and clients need. Each is loaded at its first use.
 
-All other names are imported from the packages beside this file: `adjourn.actors` and its rooms, `adjourn.protocol`,
-`adjourn.stores`. No code lives here but the loading.
+Import all other names from the packages beside this file: `adjourn.actors` and its rooms, `adjourn.protocol`,
+`adjourn.stores`. This file only loads names.
 """
 
 from importlib import import_module
@@ -60,10 +60,10 @@ _HOMES = {
 """Which package a name comes from, where that is not `.actors`."""
 
 
-if not TYPE_CHECKING:  # type checkers would take a module's `__getattr__` for leave to import any name
+if not TYPE_CHECKING:  # with a `__getattr__`, type checkers would accept every name
 
     def __getattr__(name: str) -> object:
-        """Load a public name and keep it. Raises: AttributeError, for any other name."""
+        """Loads a public name and keeps it. Raises: AttributeError for any other name."""
         if name not in __all__:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
         value = _version() if name == "__version__" else _load(name)

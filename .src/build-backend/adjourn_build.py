@@ -1,7 +1,7 @@
-"""setuptools' build backend, refusing a checkout without its symbolic links. Nothing else is built differently.
+"""setuptools' build backend, which also refuses a checkout without its symbolic links.
 
-Git checks links out as small text files where the system lacks them (Windows, unless told otherwise). setuptools then
-finds no code, and would build an empty wheel without a word.
+On a system without symbolic links (Windows, by default), git checks links out as small text files. setuptools then
+finds no code, and would build an empty wheel without an error.
 """
 
 from pathlib import Path
