@@ -2,13 +2,13 @@
 
     ADJOURN_LIVE=1 .venv/bin/python -m pytest tests/live
 
-Without ADJOURN_LIVE=1 nothing here is collected. With it, a wire takes part when its variable is set:
-ANTHROPIC_API_KEY; OPENAI_API_KEY, for both of OpenAI's wires; OLLAMA_HOST, the address of a server. `wires.py` names a
-model for each; ADJOURN_LIVE_ANTHROPIC, ADJOURN_LIVE_OPENAI and ADJOURN_LIVE_OLLAMA name others.
+Without ADJOURN_LIVE=1 no test here is collected. With it, an API is tested if its variable is set: ANTHROPIC_API_KEY;
+OPENAI_API_KEY, for both of OpenAI's APIs; OLLAMA_HOST, the address of a server. `wires.py` has a model for each;
+ADJOURN_LIVE_ANTHROPIC, ADJOURN_LIVE_OPENAI and ADJOURN_LIVE_OLLAMA select other models.
 
-Each preset takes part when its key is set (GROQ_API_KEY, ...), with the model in `wires.py` or in ADJOURN_LIVE_GROQ and
-the like. ADJOURN_LIVE_AZURE names a deployment; ADJOURN_LIVE_LITELLM, _LLAMACPP, _LMSTUDIO and _VLLM name the model of
-a server on this machine.
+Each preset is tested if its key is set (GROQ_API_KEY, ...), with the model in `wires.py` or in its variable, such as
+ADJOURN_LIVE_GROQ. ADJOURN_LIVE_AZURE is the name of a deployment; ADJOURN_LIVE_LITELLM, _LLAMACPP, _LMSTUDIO and _VLLM
+are names of models of a server on this machine.
 """
 
 import os

@@ -1,4 +1,4 @@
-"""Real models answer, think, call tools and take the results, go on with each other's conversations, fail readably."""
+"""Real models: answers, thinking, tool calls, conversations that change the model, and readable errors."""
 
 from collections.abc import Sequence
 
@@ -25,7 +25,7 @@ QUESTION = user("Look up the secret numbers of Ada and of Bob, then tell me just
 NUMBERS = {"Ada": "4711", "Bob": "8128"}
 EACH = pytest.mark.parametrize("wire", [pytest.param(wire, id=wire.api) for wire in WIRES])
 EACH_HOST = pytest.mark.parametrize("wire", [pytest.param(wire, id=wire.api) for wire in [*WIRES, *HOSTS]])
-RING = zip(WIRES, [*WIRES[1:], *WIRES[:1]], strict=True)  # each is handed a conversation, and hands one over
+RING = zip(WIRES, [*WIRES[1:], *WIRES[:1]], strict=True)  # each model continues the one before it
 PAIRS = [pytest.param(one, other, id=f"{one.api} to {other.api}") for one, other in RING]
 
 
@@ -39,7 +39,7 @@ async def ask(model: LanguageModel, messages: Sequence[Message], options: ModelO
 
 
 async def use_tool(model: LanguageModel, messages: list[Message], options: ModelOptions = BRIEFLY) -> list[Message]:
-    """The conversation, gone on until the model calls no tool any more; it must have called one."""
+    """Returns the conversation, continued until the model calls no tool. The model must call one before."""
     start = len(messages)
     while (message := await ask(model, messages, options)).calls:
         blocks = [
@@ -111,7 +111,7 @@ async def test_thinking_streams_and_goes_back_with_the_result(wire: Wire) -> Non
     with trio.fail_after(PATIENCE_S):
         heard = await events(wire.open(), [user("How many primes are there below 60?")], options=options)
     assert "17" in answer(heard).text
-    if wire.api != "openai":  # which shows no thinking on that wire
+    if wire.api != "openai":  # chat completions show no thinking
         assert any(isinstance(block, Thinking) for block in answer(heard).content)
         assert any(isinstance(event, ThinkingDelta) for event in heard)
     assert tells_numbers((await use_tool(wire.open(), [QUESTION], options))[-1])

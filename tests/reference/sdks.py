@@ -1,6 +1,6 @@
-"""The vendors' own Python SDKs as reference clients, one class a wire: what each is told, and what it makes of that.
+"""The vendors' own Python SDKs as reference clients: one class for each API, with its requests and its answers.
 
-Each speaks its vendor's dialect, written out by hand; nothing of adjourn is used here. They block: use a thread.
+Requests are written by hand in the vendor's form; no code of adjourn is used here. The methods block: use a thread.
 """
 
 import json
@@ -9,8 +9,8 @@ from contextlib import contextmanager
 from typing import Any, Protocol
 
 import anthropic
-import httpx  # which Ollama's SDK is built on
-import httpx2  # and the two others
+import httpx  # used by Ollama's SDK
+import httpx2  # used by the two other SDKs
 import ollama
 import openai
 from heard import Block, Broken, Heard, Refused
@@ -32,20 +32,20 @@ Answer = Heard | Refused | Broken
 
 
 class Sdk(Protocol):
-    """One vendor's client, on one wire."""
+    """A vendor's client of one API."""
 
-    model: str  # as adjourn calls it
-    path: str  # where the wire's requests go
-    ordered: bool  # the wire says where among the text a call comes
-    ids: bool  # calls have ids
-    counts: bool  # the server counts tokens on this wire
+    model: str  # the model's name in adjourn
+    path: str  # the path of the API's requests
+    ordered: bool  # whether the API keeps the order of text and calls
+    ids: bool  # whether calls have ids
+    counts: bool  # whether the server counts tokens for this API
 
     def ask(self, url: str, question: str) -> Answer:
-        """What the SDK makes of the answer to one user message."""
+        """Returns the answer to one user message, as the SDK read it."""
         ...
 
     def tell_weather(self, url: str) -> Answer:
-        """The same with a conversation: the weather is asked for, the model calls the tool, the tool has answered."""
+        """Returns the answer to a conversation: a question about the weather, the model's tool call, and its result."""
         ...
 
 
@@ -76,7 +76,7 @@ class Anthropic:
         return self._stream(url, conversation)
 
     def final(self, url: str, question: str) -> Any:
-        """The SDK's own message."""
+        """Returns the SDK's own message."""
         with self._open(url, [{"role": "user", "content": question}]) as stream:
             return stream.get_final_message()
 
@@ -158,7 +158,7 @@ class OpenAIChat:
                 for event in stream:
                     text += event.delta if event.type == "content.delta" else ""
                 completion = stream.get_final_completion()
-        except openai.LengthFinishReasonError as error:  # with tools, it says so like this
+        except openai.LengthFinishReasonError as error:  # the SDK raises this if it knows tools
             completion = error.completion
         except openai.APIStatusError as error:
             return refused(error)
@@ -233,7 +233,7 @@ class OpenAIResponses:
             elif item.type == "function_call":
                 blocks.append(("call", item.call_id, item.name, json.loads(item.arguments)))
         stop = "toolUse" if any(block[0] == "call" for block in blocks) else "stop"
-        if response.status == "incomplete":  # aimock names no reason
+        if response.status == "incomplete":  # aimock gives no reason
             stop = "length"
         usage = response.usage
         tokens = counted(usage.input_tokens, usage.output_tokens, usage.input_tokens_details)
@@ -258,11 +258,11 @@ class Ollama:
         return self._stream(url, conversation)
 
     def models(self, url: str) -> list[str]:
-        """What `/api/tags` lists, by name."""
+        """Returns the models of `/api/tags`, by name."""
         with self._client(url) as client:
             return [model.model for model in client.list().models]
 
-    def _client(self, url: str) -> Any:  # the SDK doesn't say what its `with` gives
+    def _client(self, url: str) -> Any:  # the SDK doesn't declare the type
         return ollama.Client(host=url)
 
     def _stream(self, url: str, messages: list[Any]) -> Answer:
@@ -285,7 +285,7 @@ class Ollama:
             told: Any = error.error
             if isinstance(told, str):
                 return Refused(None, told, None)
-            return Refused(error.status_code, told["message"], None)  # aimock words them as OpenAI does
+            return Refused(error.status_code, told["message"], None)  # aimock sends errors in OpenAI's form
         except httpx.TransportError:
             return Broken(text)
         assert last.done
@@ -298,14 +298,14 @@ SDKS: tuple[Sdk, ...] = (Anthropic(), OpenAIChat(), OpenAIResponses(), Ollama())
 
 
 def counted(tokens_in: int, tokens_out: int, details: Any) -> tuple[int, int, int, int]:
-    """OpenAI's usage; its details say what part of the tokens that went in has to do with a cache."""
+    """Returns OpenAI's usage as `Heard.tokens`; its details have the cached part of the input."""
     read = getattr(details, "cached_tokens", None) or 0
     written = getattr(details, "cache_write_tokens", None) or 0
     return (tokens_in - read - written, tokens_out, read, written)
 
 
 def refused(error: Any) -> Refused:
-    """What the two SDKs with common ancestry make of a status that isn't 200."""
-    told = error.body.get("error", error.body)  # one of them takes the envelope off
+    """Returns a status other than 200 as the SDKs of Anthropic and OpenAI read it."""
+    told = error.body.get("error", error.body)  # only one SDK removes the outer object
     status = None if error.status_code == 200 else error.status_code
     return Refused(status, told["message"], error.response.headers.get("retry-after"))

@@ -1,4 +1,4 @@
-"""Anthropic's thinking: its signatures, and what can't be read, come through and go back as they came."""
+"""Anthropic's thinking: signatures and encrypted thinking are kept, and sent back unchanged."""
 
 import json
 from dataclasses import replace
@@ -45,7 +45,7 @@ async def test_the_server_refuses_a_result_without_the_thinking_before_its_call(
 
 
 async def think_then_call(server: MockServer, sent: RequestHook) -> list[StreamEvent]:
-    """What comes of the result of a call that the model has thought about; `sent` sees the request that brings it."""
+    """Returns the answer to a call's result, after the model has thought. `sent` gets the request with the result."""
     options = ModelOptions(reasoning="low")
     question = user("Think, then call")
     message = answer(await ours.tell(SDK, server.url, [question], options))
@@ -56,7 +56,7 @@ async def think_then_call(server: MockServer, sent: RequestHook) -> list[StreamE
 
 
 def as_it_is(request: HTTPRequest) -> HTTPRequest:
-    assert json.loads(request.body)["thinking"]["type"] == "enabled"  # it is where the server looks more closely
+    assert json.loads(request.body)["thinking"]["type"] == "enabled"  # the server checks signatures only then
     return request
 
 

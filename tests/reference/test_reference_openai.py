@@ -1,4 +1,4 @@
-"""OpenAI's reasoning items: what the server has encrypted comes through with its id, and goes back as it came."""
+"""OpenAI's reasoning items: encrypted content is kept with its id, and sent back unchanged."""
 
 import json
 from base64 import b64encode
@@ -38,5 +38,5 @@ async def test_encrypted_reasoning_goes_back_before_the_call_that_it_led_to(serv
         "function_call_output",
     ]
     assert reasoning["summary"] == [{"type": "summary_text", "text": thought.thinking}]
-    secret = f"aimock-encrypted-reasoning:{reasoning['id']}"  # how this server makes one
+    secret = f"aimock-encrypted-reasoning:{reasoning['id']}"  # this server's form of encrypted content
     assert reasoning["encrypted_content"] == b64encode(secret.encode()).decode()

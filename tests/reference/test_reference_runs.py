@@ -1,4 +1,4 @@
-"""Whole runs over real sockets: `adjourn` as a process, tools that stop and ask, the independent model server."""
+"""Whole runs over real sockets: an `adjourn` process, gated tools, and the independent model server."""
 
 import os
 import re
@@ -50,7 +50,7 @@ agents = [Agent(name=name, model=model, tools=[refund]) for name, model in {AGEN
 
 
 def environment(url: str) -> dict[str, str]:
-    """Of a process whose models are all on the server."""
+    """Returns the environment of a process whose models are all on the server."""
     proxies = ("http_proxy", "https_proxy", "all_proxy")
     clean = {name: value for name, value in os.environ.items() if name.lower() not in proxies}
     return clean | {
@@ -86,10 +86,10 @@ def shop(server: MockServer, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 
 
 async def until(events: AsyncIterator[Envelope | RunSnapshot], kind: type[Any]) -> list[Envelope]:
-    """What comes next, up to the first event of this kind."""
+    """Returns the next events, up to the first one of this kind."""
     seen: list[Envelope] = []
     async for item in events:
-        assert isinstance(item, Envelope)  # a reader from the beginning, who keeps up, needs no snapshot
+        assert isinstance(item, Envelope)  # a reader from the first event on gets no snapshot
         seen.append(item)
         if isinstance(item.event, kind):
             return seen
@@ -97,7 +97,7 @@ async def until(events: AsyncIterator[Envelope | RunSnapshot], kind: type[Any]) 
 
 
 def said(events: list[Envelope]) -> list[str]:
-    """The pieces of text among these, as they came."""
+    """Returns the pieces of text in these events, in order."""
     updates = [each.event.assistant_message_event for each in events if isinstance(each.event, MessageUpdate)]
     return [update.delta for update in updates if isinstance(update, TextDelta)]
 
@@ -118,7 +118,7 @@ async def test_a_run_streams_parks_is_decided_and_goes_on(agent: str, shop: Shop
         assert "".join(said(rest)) == "Your money is on its way."
         assert isinstance(rest[-1].event, AgentEnd)
         assert rest[-1].event.status == "completed"
-        assert rest[-1].event.usage.input == (60 if agent != "llama" else 0)  # there the server counts nothing
+        assert rest[-1].event.usage.input == (60 if agent != "llama" else 0)  # the server counts no tokens for it
     assert shop.ledger.read_text() == f"{before}order 7 True\n"
 
 
@@ -154,12 +154,12 @@ async def test_a_conversation_starts_with_one_provider_and_ends_with_another(
     (call,), result = understood[at]["tool_calls"], understood[at + 1]
     assert msgspec.json.decode(call["function"]["arguments"]) == {"order_id": 7}
     assert (result["role"], result["content"]) == ("tool", "Order 7 is refunded.")
-    assert result.get("tool_call_id", call["id"]) == call["id"]  # for Ollama the server tells none
+    assert result.get("tool_call_id", call["id"]) == call["id"]  # the journal has no id for Ollama
     assert understood[-1] == {"role": "user", "content": "What did you do?"}
 
 
 async def adjourn(*args: str, url: str, stdin: str) -> "CompletedProcess[bytes]":
-    """The command, run to its end."""
+    """Runs the command to its end."""
     return await trio.run_process(
         [*ADJOURN, *args],
         stdin=stdin.encode(),

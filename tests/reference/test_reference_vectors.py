@@ -1,6 +1,6 @@
-"""Streams of `tests/vectors/wire/`, replayed to the vendors' SDKs: they read what is written there for our decoders.
+"""Replays the streams of `tests/vectors/wire/` to the vendors' SDKs, which must read them as our decoders do.
 
-Left out are those that no vendor sends, which the SDKs read otherwise or not at all.
+Streams that no vendor sends are left out, because the SDKs read them differently or not at all.
 """
 
 from collections.abc import Generator
@@ -58,7 +58,7 @@ def each(names: dict[str, str]) -> list[tuple[str, str]]:
 
 @contextmanager
 def replayed(body: bytes) -> Generator[str]:
-    """The address of a server that answers whatever is posted with that body."""
+    """Serves this body as the answer to every request; yields the server's address."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
@@ -82,7 +82,7 @@ def replayed(body: bytes) -> Generator[str]:
 
 
 def read(api: str, name: str) -> tuple[object, AssistantMessage]:
-    """What the SDK reads, and what our decoder does."""
+    """Returns the answer as the SDK and as our decoder read it."""
     with replayed((VECTORS / api / f"{name}.body").read_bytes()) as url:
         expected = SPEAKS[api].ask(url, "Hello")
     return expected, msgspec.json.decode((VECTORS / api / f"{name}.json").read_bytes(), type=Vector).message

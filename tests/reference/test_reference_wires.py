@@ -1,6 +1,6 @@
-"""Every wire: what the vendor's SDK and the adapter read from a server that nobody here wrote is the same.
+"""Every API: the vendor's SDK and our adapter read the same from an independent server.
 
-And the other way round: what that server understands of the SDK's request and of the adapter's is the same.
+And the server reads the same from the SDK's requests and from the adapter's.
 """
 
 import ours
@@ -79,7 +79,7 @@ async def test_the_server_understands_the_same_of_both(server: MockServer, sdk: 
     understood = server.requests(sdk.path)[-1]
     assert len(understood["messages"]) == 4
     for message in (*understood["messages"], *expected["messages"]):
-        message["content"] = message.get("content") or None  # the SDKs differ in how they say nothing
+        message["content"] = message.get("content") or None  # SDKs write empty content differently
     for part in ("model", "messages", "tools", "stream"):
         assert understood[part] == expected[part]
 
