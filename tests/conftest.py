@@ -1,5 +1,5 @@
-"""Tests run alike everywhere: by the profiles of `support/profiles.py`, with Python's own handling of Ctrl-C, and, live
-tests apart, with no proxy between a test and its servers."""
+"""Makes tests run in the same way everywhere: with the profiles of `support/profiles.py`, with Python's own handling of
+Ctrl-C, and (except live tests) without a proxy between a test and its servers."""
 
 import gc
 import os
@@ -22,6 +22,6 @@ if (Path(__file__).parents[1] / "PKG-INFO").exists():  # in an unpacked sdist th
 
 
 def pytest_collection_finish() -> None:
-    """Tests that look at all objects, or collect garbage, need not go through those of the imports too."""
+    """Hides the objects of imports from the garbage collector, to speed up tests that collect garbage."""
     gc.collect()
     gc.freeze()

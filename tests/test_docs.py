@@ -1,4 +1,4 @@
-"""What is written about the code is true of it: docstrings, public names, the README's programs and commands."""
+"""Checks docstrings, public names, and the README's programs and commands against the code."""
 
 import ast
 import importlib
@@ -20,10 +20,10 @@ import adjourn.actors
 import adjourn.protocol
 
 FOLDERS = {"actors", "bench", "protocol", "stores", "tests"}
-# MANIFEST.in: setuptools looks for what else an sdist holds nowhere but there.
+# setuptools finds MANIFEST.in only at the top level.
 FILES = {"CHANGELOG.md", "CONTRIBUTING.md", "LICENSE", "MANIFEST.in", "README.md", "SECURITY.md", "pyproject.toml"}
 
-# What a program declares, or is handed by what it declares.
+# The names that a program uses to declare agents, tools, models, middleware and actors.
 DECLARED = """
     Agent Limits RunLimits ModelOptions NamedTool Tool ToolContext ToolOptions ToolOutcome client_tool make_tool tool
     Compat Cost LongPrompt ModelDescriptor
@@ -34,7 +34,7 @@ DECLARED = """
 
 
 def run_example(example: Example, folder: Path) -> None:
-    """Run the program in its own process, in `folder`: it must succeed and print just the output given, if any."""
+    """Run the program in its own process, in `folder`. It must succeed, and print exactly the given output, if any."""
     program = folder / "example.py"
     program.write_text(example.program, encoding="utf-8")
     command = [sys.executable, "-I", "-W", "error", str(program)]
@@ -92,7 +92,7 @@ def test_a_commit_is_checked_with_commands_of_ci() -> None:
 
 
 def library_packages() -> list[str]:
-    """The dotted name of each package of the library."""
+    """Return the dotted name of each package of the library."""
     inits = [path for path in tracked_files("*/__init__.py") if path.split("/")[0] in PACKAGES]
     return ["adjourn", *(f"adjourn.{path.removesuffix('/__init__.py').replace('/', '.')}" for path in inits)]
 
@@ -124,7 +124,7 @@ def test_adjourn_loads_the_names_that_it_shows_to_type_checkers() -> None:
 
 
 def types_in(hint: object) -> Iterator[type]:
-    """The classes that a type hint names, at any depth."""
+    """Return the classes that a type hint names, at any depth."""
     for found in (hint, get_origin(hint)):
         if inspect.isclass(found):
             yield found
@@ -134,7 +134,7 @@ def types_in(hint: object) -> Iterator[type]:
 
 
 def signatures(value: object) -> Iterator[object]:
-    """What has the type hints of a public name: itself, and a class's fields, public methods and properties."""
+    """Yield the objects with the type hints of a public name: itself, and a class's fields, methods and properties."""
     yield inspect.unwrap(value) if inspect.isfunction(value) else value
     for name, member in vars(value).items() if inspect.isclass(value) else ():
         if not name.startswith("_") or name in ("__init__", "__call__"):

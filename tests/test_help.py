@@ -1,4 +1,4 @@
-"""`help()` and editors show a docstring, and no comments: it has a word on every option."""
+"""Docstrings, which `help()` and editors show, describe every option."""
 
 import importlib
 import inspect
@@ -10,19 +10,19 @@ from typing import Any
 import adjourn
 from adjourn.actors import ToolOptions, tool
 
-# Others make these: an opener, a system, a decorated function. Nobody calls the class, so it has no options.
+# Programs get these from an opener, a system or a decorator, and never call the class, so it has no options.
 MADE_BY_OTHERS = {
     *("Actor", "ActorRef", "ActorSystem", "AsgiBridge", "Client", "CompiledSchema", "Inspection", "Run"),
     *("AsyncioRun", "AsyncioStream", "AsyncioSystem", "BlockingRun", "BlockingStream", "BlockingSystem"),
     *("Monitors", "ReportReader", "SqliteStore", "Supervisor", "ThreadedSystem", "Timer", "Timers"),
 }
-# Modules that users import from, though they are no packages.
+# Modules that users import from, beside the packages.
 MODULES = ["actors.middleware.prometheus", "actors.middleware.telemetry", "actors.testing", "protocol.methods"]
 MODULES += ["protocol.timeline", "protocol.record"]
 
 
 def public_classes() -> Iterator[type]:
-    """Every class of ours that a package, or one of `MODULES`, has in its `__all__`."""
+    """Return every class of the library in the `__all__` of a package or of one of `MODULES`."""
     packages = [found.name for found in pkgutil.walk_packages(adjourn.__path__, "adjourn.") if found.ispkg]
     found: set[type] = set()
     for name in [*packages, *(f"adjourn.{module}" for module in MODULES)]:

@@ -1,6 +1,6 @@
-"""Who may import whom, as far as the contracts in pyproject.toml can't say it; and that each of those can be broken.
+"""Import rules that the contracts in pyproject.toml can't express; and a check that each contract can fail.
 
-Read from the source by AST, over every tracked file.
+Imports are read from the AST of every tracked file.
 """
 
 import ast
@@ -15,8 +15,8 @@ from collections.abc import Iterator
 import pytest
 from tracked import PACKAGES, ROOT, tracked_files
 
-# All that protocol may import besides itself: values in, values out. Nothing here reads a clock, a file, a socket,
-# a thread or a source of randomness.
+# The modules that protocol may import besides itself. None reads a clock, a file, a socket, a thread or a source of
+# randomness.
 PURE = frozenset(
     {
         "__future__",
@@ -60,7 +60,7 @@ SLOW_TO_LOAD = ("http.cookiejar", "importlib.metadata", "stamina", "urllib.reque
 
 
 def imported_names(tree: ast.AST) -> Iterator[tuple[int, bool, str]]:
-    """(line, whether the import is relative, dotted name) of each import; `from a import b` is `a.b`."""
+    """Yield (line, whether the import is relative, dotted name) of each import; `from a import b` is `a.b`."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from ((node.lineno, False, alias.name) for alias in node.names)
@@ -75,13 +75,13 @@ def called_names(tree: ast.AST) -> Iterator[tuple[int, str]]:
 
 
 def is_pure(name: str) -> bool:
-    """Whether a dotted name, or a module that contains it, is in `PURE`."""
+    """Return whether a dotted name, or a module that contains it, is in `PURE`."""
     parts = name.split(".")
     return any(".".join(parts[:end]) in PURE for end in range(1, len(parts) + 1))
 
 
 def violations(path: str, source: str) -> list[str]:
-    """What is wrong with the imports of one file, as `path:line: reason`; `path` is relative to the root."""
+    """Return the wrong imports of a file, as `path:line: reason`; `path` is relative to the root."""
     tree = ast.parse(source, path)
     absolute = [(line, name) for line, relative, name in imported_names(tree) if not relative]
     found = [(line, f"{reason}: {name}") for line, name in absolute if (reason := wrong_import(path, name))]
@@ -91,7 +91,7 @@ def violations(path: str, source: str) -> list[str]:
 
 
 def wrong_import(path: str, name: str) -> str | None:
-    """Why a file may not import this name with an absolute import; None if it may."""
+    """Return why a file may not import this name with an absolute import; None if it may."""
     top = name.split(".")[0]
     if top in PACKAGES:
         return "imported as adjourn.…, never bare"
@@ -147,7 +147,7 @@ def test_an_allowed_import_is_let_through(path: str, line: str) -> None:
     assert violations(path, line) == []
 
 
-# (contract, new files that break it). Each is called `bad`, so that the report of a broken contract names it.
+# (contract, new files that break it). Each file is called `bad`, so that the contract's report names it.
 BREAKING: list[tuple[str, dict[str, str]]] = [
     ("packages", {"protocol/bad.py": "from ..stores import base"}),
     ("packages", {"protocol/bad.py": "from .. import stores"}),
@@ -205,12 +205,12 @@ print(json.dumps(reports))
 
 @pytest.fixture(scope="module")
 def reports(tmp_path_factory: pytest.TempPathFactory) -> list[tuple[int, str]]:
-    """import-linter's exit code and report for each of `BREAKING`, made in a copy of the tree."""
+    """Return import-linter's exit code and report for each of `BREAKING`, from a copy of the tree."""
     copy = tmp_path_factory.mktemp("tree")
     for path in tracked_files(*PACKAGES, ".src", "pyproject.toml"):
         (copy / path).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / path, copy / path, follow_symlinks=False)
-    # Neither colours nor lines cut at the terminal's width.
+    # No colours, and no lines cut at the terminal's width.
     environment = {name: value for name, value in os.environ.items() if name != "FORCE_COLOR"} | {"COLUMNS": "500"}
     command = [sys.executable, "-c", LINT]
     done = subprocess.run(
@@ -232,7 +232,7 @@ def test_each_contract_is_broken_once() -> None:
 
 
 def loaded_by(statement: str) -> set[str]:
-    """The modules that a statement loads in a fresh interpreter in which trio and msgspec are loaded already."""
+    """Return the modules that a statement loads in a new interpreter that has loaded trio and msgspec."""
     code = f"import sys, json, trio, msgspec; before = set(sys.modules); {statement}\n"
     code += "print(json.dumps(sorted(set(sys.modules) - before)))"
     done = subprocess.run([sys.executable, "-I", "-c", code], check=True, capture_output=True, text=True)

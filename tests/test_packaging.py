@@ -1,5 +1,5 @@
-"""What gets installed: each tracked file of the package and no others, importable with no checkout around; and what
-type checkers see of it, in an editable install and in one from the wheel.
+"""The installed package has each tracked file of the library and no others, and works without the checkout. Type
+checkers see its types, in an editable install and in one from the wheel.
 """
 
 import json
@@ -171,13 +171,13 @@ def run_isolated(code: str, installed: Path, cwd: Path) -> str:
 
 
 def contents(wheel: Path) -> dict[str, int]:
-    """Path -> CRC of every file in the wheel that is not its metadata."""
+    """Return the CRC of every file in the wheel, by path, without the metadata."""
     with zipfile.ZipFile(wheel) as archive:
         return {entry.filename: entry.CRC for entry in archive.infolist() if ".dist-info/" not in entry.filename}
 
 
 def copy_tracked(root: Path) -> Path:
-    """Copy what git tracks, symlinks kept, as a fresh clone of the working tree would have it."""
+    """Copy the tracked files and symlinks, as a new clone of the working tree would have them."""
     for path in tracked_files():
         (root / path).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / path, root / path, follow_symlinks=False)
@@ -199,7 +199,7 @@ def wheel(checkout: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def dependencies(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with what this environment has installed, but for this library."""
+    """Return a folder with the packages of this environment, without this library."""
     folder = tmp_path_factory.mktemp("dependencies")
     for found in Path(sysconfig.get_path("purelib")).iterdir():
         if "adjourn" not in found.name:
@@ -211,7 +211,7 @@ def dependencies(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def pythons(
     checkout: Path, wheel: Path, dependencies: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> dict[str, Path]:
-    """The Pythons of two virtual environments: the library is "editable" in one, and from the "wheel" in the other."""
+    """Return the Pythons of two virtual environments: one with an editable install, one with the wheel."""
     found: dict[str, Path] = {}
     for kind, arguments in {"editable": ["--editable", str(checkout)], "wheel": [str(wheel)]}.items():
         folder = tmp_path_factory.mktemp(kind)
@@ -233,7 +233,7 @@ def installed(pythons: dict[str, Path]) -> Path:
 
 
 def tracked_as_built() -> set[str]:
-    """The tracked files where a build finds them: those of the packages under .src/adjourn/, in place of the links."""
+    """Return the paths of the tracked files in a build: packages are under .src/adjourn/, in place of the links."""
     links = {f".src/adjourn/{package}" for package in PACKAGES}
     paths = tracked_files()
     return {f".src/adjourn/{path}" if path.split("/")[0] in PACKAGES else path for path in paths} - links
@@ -297,7 +297,7 @@ def test_a_checkout_whose_links_are_text_files_is_not_built_and_says_what_to_do(
 
 
 def mypy(python: Path, program: Path) -> list[tuple[str, int]]:
-    """(file name, line) of each error that mypy reports."""
+    """Return (file name, line) of each error that mypy reports."""
     options = ["--strict", "--no-error-summary", "--no-pretty", "--cache-dir", str(program / "cache")]
     command = [sys.executable, "-m", "mypy", *options, "--python-executable", str(python), "right.py", "wrong.py"]
     done = subprocess.run(command, cwd=program, capture_output=True, text=True)
@@ -306,7 +306,7 @@ def mypy(python: Path, program: Path) -> list[tuple[str, int]]:
 
 
 def pyright(python: Path, program: Path) -> list[tuple[str, int]]:
-    """(file name, line) of each error that pyright reports."""
+    """Return (file name, line) of each error that pyright reports."""
     command = [sys.executable, "-m", "pyright", "--outputjson", "--pythonpath", str(python), "right.py", "wrong.py"]
     done = subprocess.run(command, cwd=program, capture_output=True, text=True)
     assert done.returncode == 1, done.stdout + done.stderr
@@ -318,7 +318,7 @@ def pyright(python: Path, program: Path) -> list[tuple[str, int]]:
 def reported(
     pythons: dict[str, Path], tmp_path_factory: pytest.TempPathFactory
 ) -> dict[tuple[str, str], list[tuple[str, int]]]:
-    """What each type checker reports in each environment. mypy and pyright run side by side: they are slow."""
+    """Return the errors of each type checker in each environment. mypy and pyright run in parallel: they are slow."""
     program = tmp_path_factory.mktemp("program")
     (program / "right.py").write_text(RIGHT, encoding="utf-8")
     (program / "wrong.py").write_text(WRONG, encoding="utf-8")

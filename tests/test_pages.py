@@ -69,7 +69,7 @@ def test_generated_parts_are_up_to_date() -> None:
 
 
 def packages() -> list[str]:
-    """The packages whose names programs take: `adjourn`, and all of stores and actors but the command."""
+    """Return the packages whose names programs use: `adjourn`, and those of stores and actors without the command."""
     inits = tracked_files("stores/*__init__.py", "actors/*__init__.py")
     names = [f"adjourn.{path.removesuffix('/__init__.py').replace('/', '.')}" for path in inits]
     return ["adjourn", *(name for name in names if name != "adjourn.actors.cli")]
@@ -77,7 +77,7 @@ def packages() -> list[str]:
 
 @pytest.mark.parametrize("package", packages())
 def test_every_public_name_has_an_entry(package: str) -> None:
-    """What comes from the protocol is on its page, by its name on the wire."""
+    """Names of the protocol are on its own page, by their name on the wire."""
     entries = set(re.findall(r"^### (\w+)$", TEXTS["actors/REFERENCE.md"] + TEXTS["stores/README.md"], re.MULTILINE))
     names = {name for name in importlib.import_module(package).__all__ if name[0] != "_"}
     assert names - entries - set(adjourn.protocol.__all__) == set()
@@ -96,7 +96,7 @@ def all_tests_of_a_page_exist(page: str) -> None:
 
 @cache
 def all_tests() -> set[str]:
-    """The names of all tests in Python."""
+    """Return the names of all Python tests."""
     sources = [(ROOT / path).read_text(encoding="utf-8") for path in tracked_files("tests/*.py")]
     return {name for source in sources for name in re.findall(r"def (test_\w+)", source)}
 
