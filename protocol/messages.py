@@ -171,11 +171,12 @@ class ToolCall(Wire, frozen=True, tag="toolCall", tag_field="type"):
 
 
 class Opaque(Wire, frozen=True, tag="opaque", tag_field="type"):
-    """A provider's own block, such as a web search. It is sent back unchanged. Other providers get a note instead.
+    """A provider's own block, such as a web search or a picture that the model made. The block is sent back to its
+    provider, if the provider accepts it. Other providers get a note instead.
 
     Attributes:
         api: the API that `raw` belongs to, as in the `ModelDescriptor`.
-        kind: the provider's own type of the block.
+        kind: the provider's own type of the block; of chat completions, the field of the message that it was in.
         raw: the provider's block, as JSON text.
     """
 

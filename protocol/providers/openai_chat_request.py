@@ -14,9 +14,7 @@ Caching. Servers always cache prompts from their beginning. A lifetime in the op
 """
 
 from collections.abc import Sequence
-from typing import Any, cast
-
-import msgspec
+from typing import Any
 
 from .. import codec
 from ..messages import (
@@ -40,25 +38,25 @@ from ..messages import (
 from ..options import ModelOptions
 from .adapter import Context, HTTPRequest
 from .extra import with_extra
-from .handover import AUDIO_FORMATS, Rules, hand_over, longest
+from .handover import AUDIO_FORMATS, OPAQUE_NOTE, Rules, hand_over, longest
 from .openai_caching import breakpoint_of, cache_fields, cache_key, cache_wish, has_breakpoints
+from .openai_chat_opaque import AUDIO, returned_fields
 from .openai_chat_options import option_fields, reasoning_fields, sampling_fields
+from .openai_chat_signatures import signed_fields
 from .openai_chat_turns import marked, turns_of
 from .openai_models import at_openai, data_url, file_name, generation
-from .reasoning_details import details_in
+from .reasoning_details import SUMMARY, details_in
 from .strict_schema import is_strict
 from .unsupported import unsupported
 
-__all__ = ["IN_CONTENT", "SIGNED_FIELDS", "build_request"]
+__all__ = ["IN_CONTENT", "build_request"]
 
 # Where a server sends reasoning, and wants it back: in a field of the message or, for Mistral, in parts of its content.
 # The thinking block's signature is that field's name; for thinking between tags in the text, it is the opening tag.
 # Sources: DeepSeek's guide to thinking mode, and Mistral's guide to reasoning, 2026.
-REASONING_FIELDS = ("reasoning_content", "reasoning")
+REASONING_FIELDS = ("reasoning_content", "reasoning", "reasoning_text")
 IN_CONTENT = "content"
 
-# Fields of a call or a message that must be sent back with it. The second is LiteLLM's name for Google's field.
-SIGNED_FIELDS = ("extra_content", "provider_specific_fields")
 # For a call that another model made. The value is from Google's guide to thought signatures (November 2026).
 _UNSIGNED = {"extra_content": {"google": {"thought_signature": "skip_thought_signature_validator"}}}
 
@@ -125,6 +123,8 @@ def _for_openai(options: ModelOptions) -> _JSON:
 
 def _messages(model: ModelDescriptor, context: Context, options: ModelOptions, turns: list[Message]) -> list[_JSON]:
     writer = _Writer(
+        model,
+        now_ms=context.messages[-1].timestamp if context.messages else 0,
         signed_calls=_wants_signatures(model),
         breakpoints=has_breakpoints(model) and options.cache != "none",
         names=bool(model.compat and model.compat.requires_tool_result_name),
@@ -142,7 +142,11 @@ def _messages(model: ModelDescriptor, context: Context, options: ModelOptions, t
 class _Writer:
     """Converts messages to the API's format."""
 
-    def __init__(self, *, breakpoints: bool, names: bool, signed_calls: bool) -> None:
+    def __init__(
+        self, model: ModelDescriptor, *, now_ms: int, breakpoints: bool, names: bool, signed_calls: bool
+    ) -> None:
+        self._model = model
+        self._now_ms = now_ms  # when the last message was written; 0: unknown
         self._signed_calls = signed_calls  # whether the first call of each message needs a signature
         self._breakpoints = breakpoints  # whether to send cache breakpoints
         self._names = names  # whether tool results name their tool
@@ -159,13 +163,15 @@ class _Writer:
                 return {"role": "tool", "tool_call_id": message.tool_call_id, **name, "content": content}
 
     def _assistant(self, message: AssistantMessage) -> _JSON:
-        thoughts = [block for block in message.content if isinstance(block, Thinking)]
-        said = [said for block in message.content if (said := _in_content(block)) is not None]
-        written: _JSON = {"role": "assistant", "content": self.content(said) if said else None}
-        for thought in thoughts:
+        fields = returned_fields(message, self._model, self._now_ms)
+        said = [said for block in message.content if (said := _in_content(block, fields)) is not None]
+        if not (said or fields or message.calls):
+            said = [Text(text=OPAQUE_NOTE)]  # the server refuses an empty message
+        written: _JSON = {"role": "assistant", "content": self.content(said) if said else None, **fields}
+        for thought in [block for block in message.content if isinstance(block, Thinking)]:
             _write_thought(written, thought)
         if signed := [block.signature for block in said if isinstance(block, Text) and block.signature]:
-            written |= _signed_fields(signed[-1])
+            written |= signed_fields(signed[-1])
         if calls := [_call(call) for call in message.calls]:
             if self._signed_calls:
                 calls[0] = _UNSIGNED | calls[0]
@@ -199,10 +205,16 @@ class _Writer:
         return part | breakpoint_of(block.cache) if self._breakpoints else part
 
 
-def _in_content(block: AssistantBlock) -> Text | Thinking | None:
+def _in_content(block: AssistantBlock, fields: _JSON) -> Text | Thinking | None:
     """Return the block as a part of the content; None if it goes elsewhere. Thinking from tags in the text goes back
-    between those tags. Servers remove it themselves if the model doesn't need it."""
+    between those tags. Servers remove it themselves if the model doesn't need it.
+
+    Args:
+        fields: fields of the message beside the content. A transcript is left out if its recording is one of them.
+    """
     match block:
+        case Text(signature=signature) if signature == AUDIO and AUDIO in fields:
+            return None
         case Text():
             return block
         case Thinking(signature=signature) if signature == IN_CONTENT:
@@ -215,26 +227,27 @@ def _in_content(block: AssistantBlock) -> Text | Thinking | None:
 
 def _call(call: ToolCall) -> _JSON:
     arguments = codec.to_json(call.arguments).decode()
-    function = {"name": call.name, "arguments": arguments}
-    return {"id": call.id, "type": "function", "function": function, **_signed_fields(call.signature)}
+    signed = signed_fields(call.signature)
+    function = {"name": call.name, "arguments": arguments, **signed.pop("function", {})}
+    return {"id": call.id, "type": "function", "function": function, **signed}
 
 
 def _write_thought(written: _JSON, thought: Thinking) -> None:
     field, details = details_in(thought.signature)
     if field in REASONING_FIELDS and thought.thinking:
         written[field] = written.get(field, "") + thought.thinking
+    if SUMMARY in details:
+        _write_reasoning(written, details.pop(SUMMARY))
     for name, each in details.items():
         written[name] = written.get(name, []) + each
+    written |= signed_fields(thought.signature)
 
 
-def _signed_fields(signature: str | None) -> _JSON:
-    """Return the `SIGNED_FIELDS` in the signature of a call or message, as they were received."""
-    try:
-        found = msgspec.json.decode(signature or "{}")
-    except (msgspec.MsgspecError, RecursionError, ValueError):
-        return {}
-    fields = cast(_JSON, found) if isinstance(found, dict) else {}
-    return {name: fields[name] for name in SIGNED_FIELDS if name in fields}
+def _write_reasoning(written: _JSON, summary: list[Any]) -> None:
+    """Write Databricks' reasoning, as the first part of the content."""
+    content = written["content"]
+    parts = [{"type": "text", "text": content}] if isinstance(content, str) else content or []
+    written["content"] = [{"type": "reasoning", "summary": summary}, *parts]
 
 
 def _wants_signatures(model: ModelDescriptor) -> bool:

@@ -7,12 +7,20 @@ import msgspec
 from ..messages import ModelDescriptor, Usage
 from .openai_models import cost_of, usage_of
 
-__all__ = ["CHUNKS", "CallDelta", "Chunk", "Delta", "Function", "Part", "usage_in"]
+__all__ = ["CHUNKS", "PARTS", "CallDelta", "Chunk", "Delta", "Function", "Part", "usage_in"]
 
 
 class Function(msgspec.Struct, frozen=True, gc=False):
     name: str | None = None
     arguments: str | None = None  # a piece of JSON text
+    provider_specific_fields: dict[str, Any] | None = None  # LiteLLM's
+    thought_signature: str | None = None  # GitHub Copilot's
+    thoughtSignature: str | None = None
+
+    @property
+    def has_extras(self) -> bool:
+        """Whether there are fields that may have a signature."""
+        return bool(self.thought_signature or self.thoughtSignature or self.provider_specific_fields)
 
 
 class Custom(msgspec.Struct, frozen=True, gc=False):
@@ -27,27 +35,59 @@ class CallDelta(msgspec.Struct, frozen=True, gc=False):
     custom: Custom | None = None  # instead of `function`: the call of a tool whose input is text
     extra_content: dict[str, Any] | None = None  # Google's: a signature is in it
     provider_specific_fields: dict[str, Any] | None = None  # LiteLLM's
+    thought_signature: str | None = None
+    thoughtSignature: str | None = None
+
+    @property
+    def has_extras(self) -> bool:
+        """Whether there are fields that may have a signature."""
+        return bool(
+            self.extra_content
+            or self.provider_specific_fields
+            or self.thought_signature
+            or self.thoughtSignature
+            or (self.function is not None and self.function.has_extras)
+        )
 
 
 class Part(msgspec.Struct, frozen=True, gc=False):
-    """Of Mistral's content: `text`, or `thinking` with parts of its own."""
+    """A part of a content that isn't just text."""
 
     type: str = ""
     text: str | None = None
-    thinking: "list[Part] | None" = None
+    refusal: str | None = None
+    thinking: "list[Part] | None" = None  # Mistral
+    summary: list[Any] | None = None  # Databricks: the reasoning of Anthropic's models, signed
 
 
 class Delta(msgspec.Struct, frozen=True, gc=False):
-    content: str | list[Part] | None = None
+    content: str | list[msgspec.Raw] | None = None  # text, or parts
     refusal: str | None = None
     reasoning_content: str | None = None  # DeepSeek, vLLM, llama.cpp, Qwen
     reasoning: str | None = None  # OpenRouter, Groq, later vLLM; some send both, with the same text
+    reasoning_text: str | None = None  # GitHub Copilot
+    reasoning_opaque: str | None = None  # GitHub Copilot: a signature, to be sent back
     reasoning_details: list[Any] | None = None  # OpenRouter, Vercel
     thinking_blocks: list[Any] | None = None  # LiteLLM
     annotations: list[dict[str, Any]] | None = None  # what the text rests on
     tool_calls: list[CallDelta] | None = None
     function_call: Function | None = None  # the only call, from servers that don't know `tool_calls`
     extra_content: dict[str, Any] | None = None  # Google's: the signature of a text may be in it
+    provider_specific_fields: dict[str, Any] | None = None  # LiteLLM's: the same
+    images: list[Any] | None = None  # OpenRouter, LiteLLM, Vercel
+    audio: dict[str, Any] | None = None  # OpenAI: a piece of a recording
+    executed_tools: list[Any] | None = None  # Groq: what the server's own tools did
+
+    @property
+    def thinks(self) -> bool:
+        """Whether the delta has reasoning."""
+        return bool(
+            self.reasoning_content
+            or self.reasoning
+            or self.reasoning_text
+            or self.reasoning_details
+            or self.thinking_blocks
+        )
 
 
 class Choice(msgspec.Struct, frozen=True, gc=False):
@@ -114,6 +154,7 @@ class Chunk(msgspec.Struct, frozen=True, gc=False):
 
 
 CHUNKS = msgspec.json.Decoder(Chunk)
+PARTS = msgspec.json.Decoder(Part)
 
 
 def usage_in(model: ModelDescriptor, usage: Counts) -> Usage:

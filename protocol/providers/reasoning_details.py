@@ -14,10 +14,11 @@ import msgspec
 
 from .decoding import json_text
 
-__all__ = ["BLOCKS", "FIELD", "ReasoningDetails", "details_in"]
+__all__ = ["BLOCKS", "FIELD", "SUMMARY", "ReasoningDetails", "details_in"]
 
 FIELD = "reasoning_details"  # OpenRouter, Vercel
 BLOCKS = "thinking_blocks"  # LiteLLM, for Anthropic's models. No index: a signature ends each block
+SUMMARY = "summary"  # Databricks, for Anthropic's models: of a part of the content whose type is `reasoning`
 
 _Detail = dict[str, Any]
 _GROWING = ("text", "summary", "thinking")  # members that arrive in pieces
@@ -80,6 +81,7 @@ class _Kept(msgspec.Struct, frozen=True):
     field: str = ""
     reasoning_details: list[Any] = []
     thinking_blocks: list[Any] = []
+    summary: list[Any] = []
 
 
 _KEPT_JSON = msgspec.json.Decoder(_Kept)
@@ -93,5 +95,5 @@ def details_in(signature: str | None) -> tuple[str, dict[str, list[Any]]]:
         kept = _KEPT_JSON.decode(signature)
     except (msgspec.MsgspecError, RecursionError, ValueError):
         return "", {}
-    details = {FIELD: kept.reasoning_details, BLOCKS: kept.thinking_blocks}
+    details = {FIELD: kept.reasoning_details, BLOCKS: kept.thinking_blocks, SUMMARY: kept.summary}
     return kept.field, {name: each for name, each in details.items() if each}

@@ -97,12 +97,12 @@ export interface ToolCall {
   signature?: string;
 }
 
-/** A provider's own block, such as a web search. It is sent back unchanged. Other providers get a note instead. */
+/** A provider's own block, such as a web search or a picture that the model made. The block is sent back to its provider, if the provider accepts it. Other providers get a note instead. */
 export interface Opaque {
   type: "opaque";
   /** the API that `raw` belongs to, as in the `ModelDescriptor`. */
   api: string;
-  /** the provider's own type of the block. */
+  /** the provider's own type of the block; of chat completions, the field of the message that it was in. */
   kind: string;
   /** the provider's block, as JSON text. */
   raw: string;

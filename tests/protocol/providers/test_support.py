@@ -92,6 +92,23 @@ def yes(holds: object) -> str:
     return "yes" if holds else "no"
 
 
+FIELDS = {  # of an assistant message of chat completions, with what the table calls them
+    "images": ("images", '[{"type":"image_url","image_url":{"url":"data:image/png;base64,AAAA"}}]'),
+    "audio": ("recordings", '{"id":"audio_1","expires_at":4e9}'),
+    "executed_tools": ("tools", '[{"type":"search"}]'),
+}
+
+
+def opaque_given_back(api: str) -> str:
+    if api != "openai-completions":
+        return yes(any_golden(api, lambda _, said: any(isinstance(block, Opaque) for block in said.content)))
+    own = model(api)
+    content = tuple(Opaque(api=api, kind=field, raw=raw) for field, (_, raw) in FIELDS.items())
+    message = AssistantMessage(content=content, api=api, provider=own.provider, model=own.id)
+    back = next(turn for turn in turns(api, user("?"), message, user("So?", 1)) if turn["role"] == "assistant")
+    return ", ".join(name for field, (name, _) in FIELDS.items() if field in back)
+
+
 def streamed(kind: type) -> Callable[[str], str]:
     return lambda api: yes(any_golden(api, lambda events, _: sum(isinstance(each, kind) for each in events) > 1))
 
@@ -196,9 +213,7 @@ ROWS: dict[str, Callable[[str], str]] = {
     "thinking between tags in the text (`Compat.thinking_tag`)": thinking_in_tags,
     "thinking sent back to its model": thinking_given_back,
     "thinking of another model": thinking_of_another,
-    "actions of the provider itself, sent back": lambda api: yes(
-        any_golden(api, lambda _, said: any(isinstance(block, Opaque) for block in said.content))
-    ),
+    "actions of the provider itself, sent back": opaque_given_back,
     "citations of a text, sent back": citations_given_back,
     "parallel tool calls": lambda api: yes(any_golden(api, lambda _, said: len(said.calls) > 1)),
     "strict tool schemas": lambda api: yes('"strict": true' in json.dumps(sent(api))),
