@@ -149,7 +149,7 @@ class Decoder(EventStreamDecoder):
                 self._sign(block, content.data)
             case "tool_use":
                 block, begun = _Block(None, _ARGUMENTS), None
-                self.calls.piece(event.index, content.id or "", content.name or "")
+                self.calls.piece(event.index, content.id or "", content.name or "", signature=_caller(content.caller))
                 block.arguments = _given(content.input)
             case _:
                 self._open_opaque(event.index, data)
@@ -304,6 +304,11 @@ def _write_cost(prices: Cost, written: int, for_an_hour: int) -> float:
 def _given(arguments: msgspec.Raw) -> str:
     text = arguments_text(arguments)
     return "" if text == "{}" else text
+
+
+def _caller(caller: dict[str, Any] | None) -> str | None:
+    """Return the signature of a call that the server's own code made. The server wants it back."""
+    return None if caller is None or caller.get("type") in (None, "direct") else json_text({"caller": caller})
 
 
 def _refusal(details: StopDetails) -> str:

@@ -5,7 +5,7 @@ the types of the official Python SDK 2.12, all read in November 2026.
 """
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, cast
 
 from .. import codec
 from ..messages import (
@@ -30,6 +30,7 @@ from .adapter import Context, HTTPRequest
 from .anthropic_thinking import takes_temperature, think
 from .extra import with_extra
 from .handover import GO_ON, NO_OUTPUT, Rules, hand_over, longest, opaque_json, text_of_file
+from .loose import read_or_none
 
 __all__ = ["API", "DEFAULT_MAX_TOKENS", "build_request"]
 
@@ -232,7 +233,8 @@ def _said(message: AssistantMessage, *, with_thinking: bool) -> list[_Block]:
             case Text():
                 blocks.append(_block(each))
             case ToolCall():
-                blocks.append({"type": "tool_use", "id": each.id, "name": each.name, "input": each.arguments})
+                call = {"type": "tool_use", "id": each.id, "name": each.name, "input": each.arguments}
+                blocks.append(call | _caller(each.signature))
             case Opaque():
                 blocks += opaque_json(each, _NEVER_OPAQUE)
             case Thinking(redacted=True) if with_thinking:
@@ -243,6 +245,13 @@ def _said(message: AssistantMessage, *, with_thinking: bool) -> list[_Block]:
                 pass
     _mark(blocks, message.cache)
     return blocks
+
+
+def _caller(signature: str | None) -> _Block:
+    """Return the `caller` of a call that the server's own code made, as its signature has it."""
+    found = read_or_none(signature or "null")
+    caller = cast(_Block, found).get("caller") if isinstance(found, dict) else None
+    return {"caller": caller} if isinstance(caller, dict) else {}
 
 
 def _block(block: UserBlock) -> _Block:

@@ -44,6 +44,7 @@ class Content(msgspec.Struct, frozen=True):
     id: str | None = None  # tool use only, like the next two
     name: str | None = None
     input: msgspec.Raw = msgspec.Raw(b"{}")
+    caller: dict[str, Any] | None = None  # the server's tool that made the call, or the model itself: `direct`
     citations: list[dict[str, Any]] | None = None
 
 

@@ -11,7 +11,7 @@ __all__ = ["OpaqueBlock", "carried"]
 
 
 class OpaqueBlock:
-    """A block of Anthropic's own server tools. Texts in deltas are appended to the fields of their names."""
+    """A block of Anthropic's own server tools. Texts and lists in deltas are appended to the fields of their names."""
 
     def __init__(self, event: Any) -> None:
         self._block = _field(event, "content_block")
@@ -27,10 +27,23 @@ class OpaqueBlock:
     def grow(self, event: Any) -> None:
         """Apply the delta of an event."""
         for name, value in _field(event, "delta").items():
+            if name == "type":
+                continue
             if name == "partial_json" and isinstance(value, str):
                 self._input.append(value)
-            elif name != "type" and isinstance(value, str):
+            elif isinstance(value, str):
                 self._grown.setdefault(name, []).append(value)
+            elif name == "citation":
+                self._extend("citations", [value])
+            elif isinstance(value, list):
+                self._extend(name, cast("list[Any]", value))
+
+    def _extend(self, name: str, values: list[Any]) -> None:
+        begun = self._block.get(name)
+        if isinstance(begun, list):
+            cast("list[Any]", begun).extend(values)
+        else:
+            self._block[name] = values
 
     def raw(self) -> str:
         """Return the whole block as JSON text."""

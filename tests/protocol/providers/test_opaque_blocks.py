@@ -85,6 +85,40 @@ def test_a_block_of_any_other_type_is_kept_with_what_its_deltas_add() -> None:
     assert json.loads(kept.raw) == {"type": "compaction", "content": "So far."}
 
 
+def test_lists_in_deltas_are_added_to_their_block() -> None:
+    start = {"type": "browser_state", "tabs": ["a"]}
+    deltas: list[dict[str, Any]] = [
+        {"type": "tabs_delta", "tabs": ["b"]},
+        {"type": "shots_delta", "shots": ["c"]},
+        {"type": "shots_delta", "shots": ["d"]},
+        {"type": "citations_delta", "citation": CITED},
+    ]
+    message = anthropic(*block(0, start, *deltas), {"type": "message_stop"})
+    [kept] = message.content
+    assert isinstance(kept, Opaque)
+    grown = {"tabs": ["a", "b"], "shots": ["c", "d"], "citations": [CITED]}
+    assert json.loads(kept.raw) == start | grown
+
+
+BY_CODE = {"type": "code_execution_20260120", "tool_id": "srvtoolu_1"}
+
+
+@pytest.mark.parametrize(("caller", "back"), [(BY_CODE, {"caller": BY_CODE}), ({"type": "direct"}, {}), (None, {})])
+def test_a_call_that_the_servers_code_made_goes_back_with_its_caller(caller: Any, back: dict[str, Any]) -> None:
+    call = {"type": "tool_use", "id": "toolu_1", "name": "look", "input": {"at": 1}}
+    message = anthropic(*block(0, call | {"caller": caller}), {"type": "message_stop"})
+    assert sent(message, "anthropic-messages")[1]["content"] == [call | back]
+
+
+@pytest.mark.parametrize("signature", ["{", "[]", '{"caller":"direct"}', '{"id":"x"}'])
+def test_a_signature_of_a_call_that_has_no_caller_is_left_out(signature: str) -> None:
+    model = MODELS["anthropic-messages"]
+    call = ToolCall(id="toolu_1", name="look", arguments={}, signature=signature)
+    message = AssistantMessage(content=(call,), api=model.api, provider=model.provider, model=model.id)
+    plain = {"type": "tool_use", "id": "toolu_1", "name": "look", "input": {}}
+    assert sent(message, "anthropic-messages")[1]["content"] == [plain]
+
+
 SEARCH = {"type": "web_search_call", "id": "ws_1", "status": "completed", "action": {"type": "search", "query": "trio"}}
 NOTED = {"type": "url_citation", "url": "https://trio.readthedocs.io/", "start_index": 0, "end_index": 5}
 
