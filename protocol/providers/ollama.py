@@ -45,6 +45,8 @@ _RULES = Rules(call_ids="passthrough", unsigned_thinking=True)
 _LEVELS = {"minimal": "low", "low": "low", "medium": "medium", "high": "high", "xhigh": "max"}
 # gpt-oss always thinks. It has three levels; for any other level the server uses the middle one.
 _GPT_OSS_LEVELS = _LEVELS | {"none": "low", "xhigh": "high"}
+_BOM = b"\xef\xbb\xbf"
+_END_MARK = b"[DONE]"  # of server-sent events
 _PARAGRAPH = "\n\n"  # joins the text blocks of a message, because the API has one text per message
 
 
@@ -192,6 +194,7 @@ _LINE = msgspec.json.Decoder(_Line)
 
 class Decoder(StreamDecoder):
     """Decodes lines of NDJSON. Each adds thinking, text or whole tool calls to the message. The last one has `done`.
+    Proxies may send the lines as server-sent events instead.
 
     A call's id is the server's, if there is one. An error in the stream is a line with only `error`. It has no code,
     and counts as transient: it may be a crash of the runner, or a call that the server could not parse."""
@@ -211,12 +214,21 @@ class Decoder(StreamDecoder):
             self._take(line)
 
     def receive_end(self) -> None:
-        if read_or_none(rest := self._lines.rest()) is not None:  # otherwise the last line is missing or cut off
+        rest = self._lines.rest()
+        if _json(rest) == _END_MARK or read_or_none(_json(rest)) is not None:  # otherwise it is missing or cut off
             self._take(rest)
         if not self.ended:
             super().receive_end()
 
     def _take(self, data: bytes) -> None:
+        data = _json(data)
+        if data == _END_MARK and self.writer.has_blocks:
+            self._end_text()
+            self.done("stop")
+        elif data and data != _END_MARK:
+            self._take_json(data)
+
+    def _take_json(self, data: bytes) -> None:
         line = parse(_LINE, data, "a line")
         if line.error or (line.message is None and not line.done):
             value = read_or_none(data)
@@ -272,6 +284,14 @@ class Decoder(StreamDecoder):
         if line.done_reason in ("load", "unload"):  # the server found no message to answer
             raise WireError(f"the provider did not answer; it only did this with the model: {line.done_reason}")
         self.done(stop_reason(line.done_reason or "stop"))
+
+
+def _json(line: bytes) -> bytes:
+    """Return the JSON in a line, which may be a line of a server-sent event; empty if it has none."""
+    line = line.removeprefix(_BOM).strip()
+    if line.startswith(b"data:"):
+        return line.removeprefix(b"data:").strip()
+    return b"" if line.startswith((b":", b"event:", b"id:", b"retry:")) else line
 
 
 class _Details(msgspec.Struct, frozen=True, gc=False):

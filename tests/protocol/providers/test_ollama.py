@@ -9,6 +9,7 @@ import pytest
 from decoding_checks import bodies, check_decoder, check_golden, decode, golden_body, golden_names
 from hypothesis import given
 from hypothesis import strategies as st
+from wire_bodies import answer
 
 from adjourn.protocol.events import Failed, TextDelta
 from adjourn.protocol.messages import (
@@ -88,6 +89,34 @@ def test_one_block_is_open_at_a_time() -> None:
     assert len(steps) == 14
     for start, end in zip(steps[1:-1:2], steps[2:-1:2], strict=True):
         assert (start.removesuffix("Start"), start[-5:]) == (end.removesuffix("End"), "Start")
+
+
+SAID = b'{"message":{"content":"4"}}'
+DONE = b'{"message":{"content":"."},"done":true,"done_reason":"stop"}'
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"\xef\xbb\xbf" + SAID + b"\n" + DONE,
+        b": hi\r\nevent: message\r\nid: 1\r\ndata: " + SAID + b"\r\n\r\ndata:" + DONE + b"\r\n\r\n",
+        b"data: " + SAID + b"\n\ndata: " + DONE,
+    ],
+)
+def test_a_byte_order_mark_and_server_sent_events_are_read(body: bytes) -> None:
+    message = answer("ollama-chat", body)
+    assert (message.text, message.stop_reason) == ("4.", "stop")
+
+
+@pytest.mark.parametrize("end", [b"\n\ndata: [DONE]\n\n", b"\n\ndata: [DONE]"])
+def test_the_end_mark_of_server_sent_events_ends_the_answer(end: bytes) -> None:
+    assert answer("ollama-chat", b"data: " + SAID + end).stop_reason == "stop"
+    assert answer("ollama-chat", end).error_kind == "transient"
+
+
+def test_an_error_in_a_server_sent_event_is_reported() -> None:
+    message = answer("ollama-chat", b'data: {"error":"busy"}\n\n')
+    assert (message.error_message, message.error_kind) == ("busy", "transient")
 
 
 @pytest.mark.parametrize("ends", [b"", b"\n"])
