@@ -247,7 +247,8 @@ class Decoder(EventStreamDecoder):
             citations = carried(cited or self._cited.get(key, ()))
             self.writer.end(self._texts.pop(key), signature=phase, citations=citations)
 
-    def _created(self, data: str) -> None:
+    def _begun(self, data: str) -> None:
+        """Handle a response that is created, queued or in progress. Its usage counts, should the answer be aborted."""
         known = self.writer.response_id
         self.writer.start()
         if known not in (None, self._response(data).id):
@@ -319,7 +320,9 @@ class Decoder(EventStreamDecoder):
         "response.reasoning_text.delta": _reasoning_delta,
         "response.output_item.added": _item_added,
         "response.output_item.done": _item_done,
-        "response.created": _created,
+        "response.created": _begun,
+        "response.queued": _begun,
+        "response.in_progress": _begun,
         "response.completed": _completed,
         "response.incomplete": _incomplete,
         "response.failed": _response_failed,

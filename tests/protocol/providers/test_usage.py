@@ -127,6 +127,14 @@ def test_usage_sent_before_the_end_is_passed_on_at_once() -> None:
 # Prices for long prompts apply to the whole call. The prompt's length includes cached tokens.
 
 
+def test_the_usage_of_a_response_in_progress_is_told_at_once() -> None:
+    decoder = ADAPTERS["openai-responses"].decoder(MODELS["openai-responses"])
+    response = {"id": "resp_1", "usage": {"input_tokens": 9000, "output_tokens": 0, "total_tokens": 9000}}
+    told = decoder.feed(sse({"type": "response.in_progress", "response": response}))[-1]
+    assert isinstance(told, UsageSoFar)
+    assert told.usage.input == 9000
+
+
 @pytest.mark.parametrize(("prompt", "cost"), [(100, 101.0), (101, 203.0)])
 def test_a_long_prompt_has_other_prices(prompt: int, cost: float) -> None:
     longer = LongPrompt(above=100, cost=Cost(input=2e6, output=1e6, cache_read=2e6, cache_write=2e6))
