@@ -21,8 +21,8 @@ from .event_stream import EventStreamDecoder
 from .finish_reasons import stop_reason
 from .loose import read_or_none
 from .message_writer import WireError
-from .opaque_blocks import carried
 from .openai_responses_request import Kept, build_request
+from .openai_responses_texts import ResponseTexts
 from .openai_responses_wire import (
     CALL_ITEM,
     DELTA,
@@ -33,7 +33,6 @@ from .openai_responses_wire import (
     RESPONSE_EVENT,
     CallItem,
     Delta,
-    MessageItem,
     Part,
     ReasoningItem,
     Response,
@@ -62,13 +61,10 @@ class Decoder(EventStreamDecoder):
 
     def __init__(self, model: ModelDescriptor) -> None:
         super().__init__(model)
-        # Open blocks. Each entry has its own block, so `MAX_BLOCKS` bounds their number.
-        self._texts: dict[tuple[int, int], int] = {}  # by output and content index
-        self._cited: dict[tuple[int, int], list[dict[str, Any]]] = {}  # annotations that came as events, by the same
-        self._items: dict[int, _Item] = {}  # by output index
+        self._texts = ResponseTexts(self.writer)
+        self._items: dict[int, _Item] = {}  # by output index. Each is a block, so `MAX_BLOCKS` bounds their number
         self._latest_call: _Item | None = None  # the latest call, until it ends
-        self._messages: set[int] = set()  # output indexes of messages with content
-        self._seen: Counter[str] = Counter()  # items with content, by type
+        self._seen: Counter[str] = Counter()  # items with content, by type; messages are in `_texts`
         self._passed: Counter[str] = Counter()  # items of the whole response, by type
 
     def take(self, event: SSEEvent) -> None:
@@ -90,31 +86,16 @@ class Decoder(EventStreamDecoder):
     def _text_delta(self, data: str) -> None:
         event = parse(DELTA, data, "a piece of text")
         if event.delta:
-            self._grow_text(event.output_index or 0, event.content_index or 0, event.delta)
-
-    def _grow_text(self, output_index: int, content_index: int, delta: str) -> None:
-        key = (output_index, content_index)
-        block = self._texts.get(key)
-        if block is None:
-            if output_index not in self._messages:
-                self._messages.add(output_index)
-                self._seen["message"] += 1
-            block = self._texts[key] = self.writer.text()
-        self.writer.grow(block, delta)
+            self._texts.grow(event.output_index or 0, event.content_index or 0, event.delta)
 
     def _text_done(self, data: str) -> None:
         event = parse(DELTA, data, "a text")
-        index, text = event.output_index or 0, event.text or event.refusal
-        is_open = index not in self._messages or any(key[0] == index for key in self._texts)
-        if text and is_open and (index, event.content_index or 0) not in self._texts:  # whole at once
-            self._grow_text(index, event.content_index or 0, text)
+        self._texts.take_whole(event.output_index or 0, event.content_index or 0, event.text or event.refusal)
 
     def _annotation_added(self, data: str) -> None:
         event = parse(DELTA, data, "an annotation")
         if event.annotation is not None:
-            self.writer.count(len(data))
-            key = (event.output_index or 0, event.content_index or 0)
-            self._cited.setdefault(key, []).append(event.annotation)
+            self._texts.annotate(event.output_index or 0, event.content_index or 0, event.annotation)
 
     def _arguments_delta(self, data: str) -> None:
         event = parse(DELTA, data, "a piece of a call's arguments")
@@ -172,9 +153,7 @@ class Decoder(EventStreamDecoder):
             case "reasoning":
                 self._reasoning_done(index, parse(REASONING_ITEM, body, "a reasoning item"))
             case "message":
-                message = parse(MESSAGE_ITEM, body, "a message")
-                self._message_done(index, message)
-                self._forget(index, message)
+                self._texts.take_message(index, parse(MESSAGE_ITEM, body, "a message"))
             case kind if kind == _CUSTOM_CALL:
                 call = parse(CALL_ITEM, body, "a call")
                 arguments = json_text({"input": call.input or ""})
@@ -210,12 +189,6 @@ class Decoder(EventStreamDecoder):
             signature = Kept(reasoning.id, encrypted, reasoning.signature, reasoning.format).as_text()
         self.writer.end(block, signature=signature, redacted=signature is not None and not item.grown)
 
-    def _message_done(self, output_index: int, message: MessageItem) -> None:
-        for content_index, part in enumerate(message.content or ()):
-            text = part.text or part.refusal
-            if text and (output_index, content_index) not in self._texts:  # no pieces came
-                self._grow_text(output_index, content_index, text)
-
     def _open_call(self, output_index: int, call: CallItem) -> _Item:
         self.calls.piece(output_index, call.call_id or "", call.name or "")
         self._seen["function_call"] += 1
@@ -227,25 +200,15 @@ class Decoder(EventStreamDecoder):
         item = self._items[output_index] = _Item(self.writer.thinking())
         return item
 
-    def _forget(self, output_index: int, message: MessageItem | None = None) -> None:
-        """End an output item's open blocks.
-
-        A message's `phase` becomes the signature of its texts; annotations become their citations.
-        """
+    def _forget(self, output_index: int) -> None:
+        """End an output item's open blocks."""
         item = self._items.pop(output_index, None)
         if item is not None and item.block is not None:
             self.writer.end(item.block)
         if item is not None and item is self._latest_call:
             self._latest_call = None
         self.calls.end(output_index)
-        for key in [key for key in self._texts if key[0] == output_index]:
-            parts = message.content if message is not None and message.content else []
-            cited = parts[key[1]].annotations if 0 <= key[1] < len(parts) else None
-            for citation in cited or ():
-                self.writer.count(len(json_text(citation)))
-            phase = None if message is None else message.phase
-            citations = carried(cited or self._cited.get(key, ()))
-            self.writer.end(self._texts.pop(key), signature=phase, citations=citations)
+        self._texts.end(output_index)
 
     def _begun(self, data: str) -> None:
         """Handle a response that is created, queued or in progress. Its usage counts, should the answer be aborted."""
@@ -268,8 +231,7 @@ class Decoder(EventStreamDecoder):
             raise reported(response.error)
         for index, item in enumerate(response.output or ()):
             self._take_unseen(index, bytes(item))
-        for index in {key[0] for key in self._texts}:
-            self._forget(index)
+        self._texts.end_all()
         details = response.incomplete_details
         if details is not None and details.reason:
             self.done(stop_reason(details.reason))
@@ -287,12 +249,12 @@ class Decoder(EventStreamDecoder):
         elif kind == "message" and not parse(MESSAGE_ITEM, body, "a message").says_something:
             return
         self._passed[kind] += 1
-        if self._passed[kind] > self._seen[kind]:
+        if self._passed[kind] > (self._texts.messages if kind == "message" else self._seen[kind]):
             self._take_item(-1 - index, body)  # an index that no streamed item has
         elif begun is not None and kind == ("function_call" if begun.block is None else "reasoning"):
             self._take_item(index, body)
         elif kind == "message":
-            self._forget(index, parse(MESSAGE_ITEM, body, "a message"))
+            self._texts.end(index, parse(MESSAGE_ITEM, body, "a message"))
 
     def _response_failed(self, data: str) -> None:
         raise reported(self._response(data).error)
