@@ -1,7 +1,8 @@
 """Reads errors in bodies and streams: the provider's message, its codes, and whether a retry may help.
 
 Shapes as documented in November 2026 by Anthropic (Errors), OpenAI (Error codes), Google (Gemini API, Troubleshooting),
-OpenRouter (Errors and debugging), MiniMax (Error codes), Ollama (api/errors). Proxies send web pages and plain text.
+OpenRouter (Errors and debugging), MiniMax (Error codes), Ollama (api/errors), Baidu (`error_msg`) and Apigee (`fault`).
+Proxies send web pages and plain text.
 """
 
 import html
@@ -82,8 +83,8 @@ def tells_error(value: Any) -> bool:
         fields.get("error")
         or fields.get("errors")
         or fields.get("object") == "error"
-        or fields.keys() & {"base_resp", "detail", "error_code"}
-        or isinstance(fields.get("message"), str)
+        or fields.keys() & {"base_resp", "detail", "error_code", "error_msg", "fault"}
+        or any(isinstance(fields.get(name), str) for name in ("message", "Message", "msg"))
     )
 
 
@@ -123,7 +124,8 @@ def _said_by(outer: _Object, depth: int) -> tuple[str, tuple[str, ...]]:
     said = inner or outer
     fields: tuple[Any, ...] = (
         *(said.get("message"), said.get("msg"), inner.get("error"), cast(Any, errors)),
-        *(outer.get("message"), outer.get("detail"), outer.get("msg")),
+        *(outer.get("message"), outer.get("detail"), outer.get("msg"), outer.get("Message"), outer.get("error_msg")),
+        *(outer.get("fault"), outer.get("faultstring")),
     )
     words, codes = "", tuple(_codes(said, outer))
     for field in fields:

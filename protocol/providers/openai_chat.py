@@ -58,6 +58,8 @@ class Decoder(EventStreamDecoder):
         chunk = parse(CHUNKS, event.data, "a chunk")
         if chunk.fails:
             raise reported(read_or_none(event.data))
+        if chunk.x_groq is not None and chunk.x_groq.error:
+            raise reported(chunk.x_groq.error)
         if chunk.choices is None and chunk.usage is None:
             self.pass_over(event.data)
         self._take(chunk)

@@ -129,6 +129,7 @@ class BaseResp(msgspec.Struct, frozen=True, gc=False):
 
 class Groq(msgspec.Struct, frozen=True, gc=False):
     usage: Counts | None = None
+    error: str | None = None  # why the stream was stopped early
 
 
 class Chunk(msgspec.Struct, frozen=True, gc=False):

@@ -122,3 +122,18 @@ def test_an_event_without_data_keeps_the_connection_alive(api: str) -> None:
         api, b"data:\n\ndata: \n\nevent: ping\ndata:  \n\ndata: null\n\ndata: []\n\n" + sse({"error": "gone"})
     )
     assert message.error_message == "gone"
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        ({"choices": [], "x_groq": {"error": "Busy."}}, "Busy."),
+        ({"fault": {"faultstring": "Busy.", "detail": {"errorcode": "x"}}}, "Busy."),
+        ({"Message": "Busy."}, "Busy."),
+        ({"code": 503, "msg": "Busy."}, "Busy. (503)"),
+        ({"error_code": 18, "error_msg": "Busy."}, "Busy. (18)"),
+    ],
+)
+def test_the_words_of_a_gateways_error_are_found(error: dict[str, Any], words: str) -> None:
+    message = chat(HALF, error)
+    assert (message.text, message.error_message, message.error_kind) == ("4", words, "transient")
