@@ -153,7 +153,10 @@ class Decoder(EventStreamDecoder):
             case "reasoning":
                 self._reasoning_done(index, parse(REASONING_ITEM, body, "a reasoning item"))
             case "message":
-                self._texts.take_message(index, parse(MESSAGE_ITEM, body, "a message"))
+                message = parse(MESSAGE_ITEM, body, "a message")
+                self._texts.take_message(index, message)
+                if message.has_others:  # kept, but sent back as a note: the API accepts only text in a message
+                    self.writer.opaque("message", str(body, errors="replace"))
             case kind if kind == _CUSTOM_CALL:
                 call = parse(CALL_ITEM, body, "a call")
                 arguments = json_text({"input": call.input or ""})

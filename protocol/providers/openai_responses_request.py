@@ -42,7 +42,7 @@ from ..options import ModelOptions, NamedTool
 from ..record import ToolSpec
 from .adapter import Context, HTTPRequest
 from .extra import with_extra
-from .handover import Rules, hand_over, longest, opaque_json
+from .handover import OPAQUE_NOTE, Rules, hand_over, longest, opaque_json
 from .openai_caching import breakpoint_of, cache_fields, cache_wish, has_breakpoints
 from .openai_chat_options import schema_name
 from .openai_models import data_url, effort_of, file_name, reasons
@@ -203,6 +203,9 @@ def _answer(message: AssistantMessage) -> Iterator[_Json]:
             yield {"type": "message", "role": "assistant", "content": content, **phase}
         elif isinstance(block, Thinking):
             yield from _thought(block)
+        elif isinstance(block, Opaque) and block.kind == "message":  # reasoning before it needs an item after it
+            note = {"type": "output_text", "text": OPAQUE_NOTE, "annotations": []}
+            yield {"type": "message", "role": "assistant", "content": [note]}
         elif isinstance(block, Opaque):
             yield from opaque_json(block, _NEVER_OPAQUE)
         else:

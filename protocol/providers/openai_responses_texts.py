@@ -21,7 +21,7 @@ class ResponseTexts:
 
     @property
     def messages(self) -> int:
-        """How many messages have content."""
+        """How many messages have content, of any type."""
         return len(self._messages)
 
     def grow(self, output_index: int, content_index: int, delta: str) -> None:
@@ -45,6 +45,8 @@ class ResponseTexts:
 
     def take_message(self, output_index: int, message: MessageItem) -> None:
         """Take the parts of a finished message that didn't come in pieces, and end it."""
+        if message.says_something:
+            self._messages.add(output_index)
         for content_index, part in enumerate(message.content or ()):
             self._take(output_index, content_index, part.text or part.refusal)
         self.end(output_index, message)

@@ -25,6 +25,9 @@ __all__ = [
 ]
 
 
+_TEXTS = (None, "output_text", "refusal", "text")  # types of parts with text
+
+
 class In(msgspec.Struct, frozen=True, gc=False):
     """Base of the incoming structs. Unknown fields are ignored; any field may be missing or null."""
 
@@ -50,6 +53,7 @@ class ItemEvent(In, frozen=True, gc=False):
 
 
 class Part(In, frozen=True, gc=False):
+    type: str | None = None
     text: str | None = None
     refusal: str | None = None
     annotations: list[dict[str, Any]] | None = None  # what the text rests on
@@ -61,8 +65,13 @@ class MessageItem(In, frozen=True, gc=False):
 
     @property
     def says_something(self) -> bool:
-        """Whether the part has text."""
-        return any(part.text or part.refusal for part in self.content or ())
+        """Whether the message has text, or a part of another type."""
+        return self.has_others or any(part.text or part.refusal for part in self.content or ())
+
+    @property
+    def has_others(self) -> bool:
+        """Whether the message has a part that is no text, such as a recording."""
+        return any(part.type not in _TEXTS for part in self.content or ())
 
 
 class CallItem(In, frozen=True, gc=False):

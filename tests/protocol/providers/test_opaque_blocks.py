@@ -137,6 +137,19 @@ def test_items_of_hosted_tools_keep_their_position() -> None:
     assert text["content"] == [{"type": "output_text", "text": "Async.", "annotations": [NOTED]}]
 
 
+@pytest.mark.parametrize("in_item", [True, False])
+def test_a_part_of_a_message_that_is_no_text_is_kept_once(in_item: bool) -> None:
+    recording = {"type": "output_audio", "data": "AAAA"}
+    items = [{"type": "message", "content": [recording]}, {"type": "message", "content": [{"text": "4"}, recording]}]
+    done = [{"type": "response.output_item.done", "output_index": at, "item": each} for at, each in enumerate(items)]
+    end = {"type": "response.completed", "response": {"output": items}}
+    message = responses(*(done if in_item else []), end)
+    assert [json.loads(each.raw) for each in message.content if isinstance(each, Opaque)] == items
+    assert message.text == "4"
+    back = [part["text"] for item in sent(message, "openai-responses")[1:-1] for part in item["content"]]
+    assert back == [OPAQUE_NOTE, "4", OPAQUE_NOTE]
+
+
 def test_a_custom_call_is_a_call() -> None:
     item = {"type": "custom_tool_call", "call_id": "call_1", "name": "patch", "input": 'say "hi"'}
     message = responses({"type": "response.output_item.done", "item": item}, {"type": "response.completed"})
