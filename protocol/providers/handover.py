@@ -183,7 +183,8 @@ def _assistant(
             case ToolCall():
                 kept = block
             case Opaque():
-                kept = block if same_provider else None if content[-1:] == [_OPAQUE] else _OPAQUE
+                returns = same_provider and block.api == target.api
+                kept = block if returns else None if content[-1:] == [_OPAQUE] else _OPAQUE
         if kept is not None:
             content.append(kept)
             followed = followed or not isinstance(kept, Thinking)

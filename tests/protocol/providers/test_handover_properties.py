@@ -27,6 +27,7 @@ from adjourn.protocol.providers.handover import (
     IMAGE_NOTE,
     NO_OUTPUT,
     NO_RESULT,
+    OPAQUE_NOTE,
     Rules,
     hand_over,
 )
@@ -110,7 +111,7 @@ def test_nothing_is_blank_and_nothing_is_there_that_the_target_cannot_take(
 @given(transcripts.transcripts, TARGETS, RULES)
 def test_nothing_is_invented(messages: list[Message], target: ModelDescriptor, rules: Rules) -> None:
     thoughts = {block.thinking for each in messages for block in blocks_of(each) if isinstance(block, Thinking)}
-    notes = {GO_ON, AUDIO_NOTE, FILE_NOTE, IMAGE_NOTE, NO_OUTPUT, NO_RESULT}
+    notes = {GO_ON, AUDIO_NOTE, FILE_NOTE, IMAGE_NOTE, NO_OUTPUT, NO_RESULT, OPAQUE_NOTE}
     assert set(texts_of(hand_over(messages, target, rules))) <= set(texts_of(messages)) | thoughts | notes
 
 

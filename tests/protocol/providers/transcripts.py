@@ -3,6 +3,7 @@
 Ids, names and texts come from small pools, so that they collide with each other and with generated ones.
 """
 
+import json
 from typing import Any
 
 import msgspec
@@ -17,6 +18,7 @@ from adjourn.protocol.messages import (
     ImageURL,
     Message,
     ModelDescriptor,
+    Opaque,
     Text,
     Thinking,
     ToolCall,
@@ -80,6 +82,7 @@ SIGNATURES = {  # each adapter's signature of a thinking block; {n} is a unique 
     "openai-responses": '{{"id":"rs_{n}","encrypted_content":"gAAA"}}',
 }
 PIXEL = "iVBORw0KGgo="
+OTHER_PIXEL = "data:image/gif;base64,R0lGODlhAQA="
 SEEN = Text(text="seen")
 
 _IDS = ["a", "a b", "a_b", "a\tb", "", "call_0", "abcdefghi", "x" * 40, "x" * 65, "toolu_01", "ü"]
@@ -113,6 +116,22 @@ calls = st.builds(
     raw_arguments=st.sampled_from([None, None, "{oops"]),
     provider_id=st.none() | IDS,
 )
+_SEARCHED = {"type": "web_search_call", "id": "ws_1", "status": "completed", "action": {"type": "search", "query": "x"}}
+_OWN_BLOCKS: list[tuple[str, str, Any]] = [  # api, kind and value. `executed_tools`, `message` and None can't be sent
+    ("openai-completions", "images", [{"type": "image_url", "image_url": {"url": OTHER_PIXEL}}]),
+    ("openai-completions", "audio", {"id": "audio_1", "expires_at": 4e9}),
+    ("openai-completions", "executed_tools", [{"type": "search"}]),
+    (
+        "anthropic-messages",
+        "server_tool_use",
+        {"type": "server_tool_use", "id": "s", "name": "web_search", "input": {}},
+    ),
+    ("anthropic-messages", "server_tool_use", None),
+    ("openai-responses", "web_search_call", _SEARCHED),
+    ("openai-responses", "web_search_call", None),
+    ("openai-responses", "message", {"type": "message", "content": []}),
+]
+opaques = st.sampled_from(_OWN_BLOCKS).map(lambda own: Opaque(api=own[0], kind=own[1], raw=json.dumps(own[2])))
 addresses = st.sampled_from(["https://example.test/cat.png", "file:///cat.png", ""])
 image_urls = st.builds(ImageURL, url=addresses, cache=LIFETIMES)
 files = st.builds(
@@ -144,7 +163,7 @@ def assistants(draw: st.DrawFn) -> AssistantMessage:
     """Draw messages of any of the models."""
     model = draw(st.sampled_from([*MODELS, ModelDescriptor(id="")]))
     return AssistantMessage(
-        content=tuple(draw(st.lists(texts | thoughts | calls, max_size=5))),
+        content=tuple(draw(st.lists(texts | thoughts | calls | opaques, max_size=5))),
         api=model.api,
         provider=model.provider,
         model=model.id,

@@ -56,9 +56,9 @@ def chat_violations(body: Body, compat: Compat) -> Iterator[str]:
 
 
 def _without_extras(message: Any, compat: Compat) -> Any:
-    """Return the message without fields that only other servers have: names of results, and returned reasoning
-    (DeepSeek's and Mistral's guides; api-docs.deepseek.com, docs.mistral.ai)."""
-    extras = {"assistant": {"reasoning_content", "reasoning"}, "tool": set[str]()}
+    """Return the message without fields that only other servers have: names of results, returned reasoning (DeepSeek's
+    and Mistral's guides; api-docs.deepseek.com, docs.mistral.ai), and images (the types of OpenRouter's SDK)."""
+    extras = {"assistant": {"reasoning_content", "reasoning", "images"}, "tool": set[str]()}
     if compat.requires_tool_result_name:
         extras["tool"].add("name")
     message = {key: value for key, value in message.items() if key not in extras.get(message.get("role"), ())}
@@ -104,7 +104,7 @@ def _chat_contents(messages: list[dict[str, Any]]) -> Iterator[str]:
     for at, message in enumerate(messages):
         content = message.get("content")
         parts = [{"type": "text", "text": content}] if isinstance(content, str) else content or []
-        silent = message["role"] == "assistant" and (message.get("tool_calls") or message.get("refusal"))
+        silent = message["role"] == "assistant" and message.keys() & {"tool_calls", "refusal", "audio", "images"}
         if not parts and not silent:
             yield f"messages[{at}]: no content"
         for part in parts:
