@@ -49,7 +49,11 @@ _NEVER_OPAQUE = frozenset(
     {"document", "image", "redacted_thinking", "search_result", "text", "thinking", "tool_result", "tool_use"}
 )
 
-_RULES = Rules(parts=frozenset({"imageUrl", "file", "fileUrl"}), file_types=("application/pdf", "text/"))
+_RULES = Rules(
+    parts=frozenset({"imageUrl", "file", "fileUrl"}),
+    file_types=("application/pdf", "text/"),
+    never_opaque=_NEVER_OPAQUE,
+)
 
 _Block = dict[str, Any]
 _MARK = "cache_control"  # until the breakpoints are settled, it holds a Lifetime

@@ -87,6 +87,7 @@ class Rules:
     thinking_anywhere: bool = False  # thinking may also be the last block of a message, if not the only one
     parts: frozenset[InputPart] = frozenset()  # accepted besides text and inline images
     file_types: tuple[str, ...] = ("",)  # accepted files: prefixes of their media types
+    never_opaque: frozenset[str] | None = None  # see `opaque_json`; None: the adapter checks opaque blocks itself
 
 
 def hand_over(messages: Sequence[Message], target: ModelDescriptor, rules: Rules) -> list[Message]:
@@ -100,7 +101,8 @@ def hand_over(messages: Sequence[Message], target: ModelDescriptor, rules: Rules
     - Thinking is kept only if it is the target's own, is signed (or `unsigned_thinking`), and another block follows in
       its message (with `thinking_anywhere`: or precedes). Other thinking becomes text, before the calls; unreadable
       thinking is removed.
-    - A provider's own blocks go back to that provider. Others get a note, one for several blocks in a row.
+    - A provider's own blocks go back to that provider, if it accepts them. Others get a note, one for several blocks in
+      a row.
     - Images, files and audio that the target or its API doesn't accept become notes. No content is blank: an empty tool
       result gets a text that says so.
     - There is at least one message.
@@ -183,7 +185,7 @@ def _assistant(
             case ToolCall():
                 kept = block
             case Opaque():
-                returns = same_provider and block.api == target.api
+                returns = same_provider and block.api == target.api and _can_return(block, rules)
                 kept = block if returns else None if content[-1:] == [_OPAQUE] else _OPAQUE
         if kept is not None:
             content.append(kept)
@@ -214,6 +216,10 @@ def _own_words(block: Text, own: bool, same_provider: bool) -> Text:
 def _taken_back(block: Thinking, rules: Rules) -> bool:
     readable = not block.redacted and not _blank(block.thinking)
     return bool(block.signature) or (rules.unsigned_thinking and readable)
+
+
+def _can_return(block: Opaque, rules: Rules) -> bool:
+    return rules.never_opaque is None or bool(opaque_json(block, rules.never_opaque))
 
 
 def _as_text(block: Thinking) -> Text | None:

@@ -42,15 +42,13 @@ from ..options import ModelOptions, NamedTool
 from ..record import ToolSpec
 from .adapter import Context, HTTPRequest
 from .extra import with_extra
-from .handover import OPAQUE_NOTE, Rules, hand_over, longest, opaque_json
+from .handover import Rules, hand_over, longest, opaque_json
 from .openai_caching import breakpoint_of, cache_fields, cache_wish, has_breakpoints
 from .openai_chat_options import schema_name
 from .openai_models import data_url, effort_of, file_name, reasons
 from .strict_schema import is_strict
 
 __all__ = ["RULES", "Kept", "build_request"]
-
-RULES = Rules(call_ids="safe64", parts=frozenset({"imageUrl", "file", "fileUrl"}))
 
 _MAX_METADATA = (16, 64, 512)  # pairs, characters per key, characters per value
 
@@ -60,6 +58,7 @@ _NEVER_OPAQUE = frozenset(
     | {"function_call_output", "item_reference", "local_shell_call_output", "mcp_approval_response", "message"}
     | {"reasoning"}
 )
+RULES = Rules(call_ids="safe64", parts=frozenset({"imageUrl", "file", "fileUrl"}), never_opaque=_NEVER_OPAQUE)
 
 _Json = dict[str, Any]
 
@@ -203,9 +202,6 @@ def _answer(message: AssistantMessage) -> Iterator[_Json]:
             yield {"type": "message", "role": "assistant", "content": content, **phase}
         elif isinstance(block, Thinking):
             yield from _thought(block)
-        elif isinstance(block, Opaque) and block.kind == "message":  # reasoning before it needs an item after it
-            note = {"type": "output_text", "text": OPAQUE_NOTE, "annotations": []}
-            yield {"type": "message", "role": "assistant", "content": [note]}
         elif isinstance(block, Opaque):
             yield from opaque_json(block, _NEVER_OPAQUE)
         else:

@@ -214,10 +214,13 @@ def test_a_streamed_thought_gets_its_encrypted_content_from_the_whole_response()
 
 
 @pytest.mark.parametrize("raw", ["{", "[]", "null", ""])
-def test_a_block_that_cannot_be_read_is_left_out(raw: str) -> None:
-    opaque = Opaque(api="anthropic-messages", kind="x", raw=raw)
-    message = msgspec.structs.replace(searched(), content=(opaque, Text(text="4")))
-    assert sent(message, "anthropic-messages")[1]["content"] == [{"type": "text", "text": "4"}]
+def test_a_block_that_cannot_be_read_becomes_a_note(raw: str) -> None:
+    """Not left out, because thinking before the block needs another block after it."""
+    for api, signature in (("anthropic-messages", "c2ln"), ("openai-responses", '{"encrypted_content":"gA"}')):
+        model = MODELS[api]
+        content = (Thinking(thinking="Hm.", signature=signature), Opaque(api=api, kind="x", raw=raw))
+        message = AssistantMessage(content=content, api=api, provider=model.provider, model=model.id)
+        assert OPAQUE_NOTE in json.dumps(sent(message, api)[1:])
 
 
 @pytest.mark.parametrize(
