@@ -5,7 +5,7 @@ the types of the official Python SDK 2.12, all read in November 2026.
 """
 
 from collections.abc import Iterable, Sequence
-from typing import Any, cast
+from typing import Any
 
 from .. import codec
 from ..messages import (
@@ -29,8 +29,7 @@ from ..options import ModelOptions, NamedTool
 from .adapter import Context, HTTPRequest
 from .anthropic_thinking import takes_temperature, think
 from .extra import with_extra
-from .handover import GO_ON, NO_OUTPUT, Rules, hand_over, longest, opaque_json, text_of_file
-from .loose import read_or_none
+from .handover import GO_ON, NO_OUTPUT, Rules, hand_over, kept_object, longest, opaque_json, text_of_file
 
 __all__ = ["API", "DEFAULT_MAX_TOKENS", "build_request"]
 
@@ -253,8 +252,7 @@ def _said(message: AssistantMessage, *, with_thinking: bool) -> list[_Block]:
 
 def _caller(signature: str | None) -> _Block:
     """Return the `caller` of a call that the server's own code made, as its signature has it."""
-    found = read_or_none(signature or "null")
-    caller = cast(_Block, found).get("caller") if isinstance(found, dict) else None
+    caller = kept_object(signature).get("caller")
     return {"caller": caller} if isinstance(caller, dict) else {}
 
 

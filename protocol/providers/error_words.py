@@ -1,8 +1,8 @@
 """Reads errors in bodies and streams: the provider's message, its codes, and whether a retry may help.
 
 Shapes as documented in November 2026 by Anthropic (Errors), OpenAI (Error codes), Google (Gemini API, Troubleshooting),
-OpenRouter (Errors and debugging), MiniMax (Error codes), Ollama (api/errors), Baidu (`error_msg`) and Apigee (`fault`).
-Proxies send web pages and plain text.
+OpenRouter (Errors and debugging), MiniMax (Error codes), Ollama (api/errors), Baidu (`error_msg`), Apigee (`fault`) and
+AWS (`Message`). Proxies send web pages and plain text.
 """
 
 import html

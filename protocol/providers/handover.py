@@ -47,6 +47,8 @@ __all__ = [
     "OPAQUE_NOTE",
     "Rules",
     "hand_over",
+    "kept_json",
+    "kept_object",
     "longest",
     "opaque_json",
     "text_of_file",
@@ -141,13 +143,25 @@ def opaque_json(block: Opaque, never: frozenset[str]) -> list[dict[str, Any]]:
 
     A client may have written the history. So no block may stand for the system, a person, or a person's approval.
     `never` names those types, and the types that have their own structs."""
-    try:
-        raw = msgspec.json.decode(block.raw)
-    except (msgspec.MsgspecError, RecursionError, ValueError):
-        return []
-    fields = cast("dict[str, Any]", raw) if isinstance(raw, dict) else {}
+    fields = kept_object(block.raw)
     is_models_own = bool(block.kind) and fields.get("type") == block.kind and block.kind not in never
     return [fields] if is_models_own and "role" not in fields else []
+
+
+def kept_json(text: str | None) -> Any:
+    """Return the JSON value that a block keeps as text; None if a request can't carry it.
+
+    A client may have written the text."""
+    try:
+        return msgspec.json.decode(text or "null")
+    except (msgspec.MsgspecError, RecursionError, ValueError):
+        return None
+
+
+def kept_object(text: str | None) -> dict[str, Any]:
+    """Return the JSON object that a block keeps as text; {} for any other text."""
+    value = kept_json(text)
+    return cast("dict[str, Any]", value) if isinstance(value, dict) else {}
 
 
 def text_of_file(file: File) -> str:

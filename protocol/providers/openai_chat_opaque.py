@@ -16,7 +16,7 @@ import msgspec
 
 from ..messages import AssistantMessage, ModelDescriptor, Opaque
 from .decoding import json_text
-from .loose import read_or_none
+from .handover import kept_json
 from .message_writer import MAX_BLOCKS, WireError
 from .openai_models import at_openai
 
@@ -118,7 +118,7 @@ def returned_fields(message: AssistantMessage, model: ModelDescriptor, now_ms: i
 def _values(message: AssistantMessage, kind: str) -> list[Any]:
     """Return the values of the message's blocks of this kind; None for text that isn't JSON."""
     raws = [block.raw for block in message.content if isinstance(block, Opaque) and block.kind == kind]
-    return [read_or_none(raw) for raw in raws]
+    return [kept_json(raw) for raw in raws]
 
 
 def _images(parts: Any) -> list[_JSON]:

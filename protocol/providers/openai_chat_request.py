@@ -42,7 +42,7 @@ from .handover import AUDIO_FORMATS, OPAQUE_NOTE, Rules, hand_over, longest
 from .openai_caching import breakpoint_of, cache_fields, cache_key, cache_wish, has_breakpoints
 from .openai_chat_opaque import AUDIO, returned_fields
 from .openai_chat_options import option_fields, reasoning_fields, sampling_fields
-from .openai_chat_signatures import signed_fields
+from .openai_chat_signatures import signed_fields, signed_function
 from .openai_chat_turns import marked, turns_of
 from .openai_models import at_openai, data_url, file_name, generation
 from .reasoning_details import SUMMARY, details_in
@@ -227,9 +227,8 @@ def _in_content(block: AssistantBlock, fields: _JSON) -> Text | Thinking | None:
 
 def _call(call: ToolCall) -> _JSON:
     arguments = codec.to_json(call.arguments).decode()
-    signed = signed_fields(call.signature)
-    function = {"name": call.name, "arguments": arguments, **signed.pop("function", {})}
-    return {"id": call.id, "type": "function", "function": function, **signed}
+    function = {"name": call.name, "arguments": arguments, **signed_function(call.signature)}
+    return {"id": call.id, "type": "function", "function": function, **signed_fields(call.signature)}
 
 
 def _write_thought(written: _JSON, thought: Thinking) -> None:

@@ -11,12 +11,11 @@ Sources: Google's guide to thought signatures, "OpenAI compatibility"; LiteLLM's
 import re
 from typing import Any, cast
 
-import msgspec
-
 from .decoding import json_text
+from .handover import kept_object
 from .openai_chat_wire import CallDelta, Delta, Function
 
-__all__ = ["signature_of", "signed_fields"]
+__all__ = ["signature_of", "signed_fields", "signed_function"]
 
 _JSON = dict[str, Any]
 _FIELDS = ("extra_content", "provider_specific_fields", "reasoning_opaque", "thought_signature", "thoughtSignature")
@@ -33,15 +32,13 @@ def signature_of(delta: Delta | CallDelta) -> str | None:
 
 
 def signed_fields(signature: str | None) -> _JSON:
-    """Return the fields in the signature of a call or message, as they were received. Those of a call's function are in
-    `function`."""
-    try:
-        found = msgspec.json.decode(signature or "{}")
-    except (msgspec.MsgspecError, RecursionError, ValueError):
-        return {}
-    fields = _known(found)
-    inner = _known(cast(_JSON, found).get("function")) if isinstance(found, dict) else {}
-    return fields | ({"function": inner} if inner else {})
+    """Return the fields of a call or message that its signature has, as they were received."""
+    return _known(kept_object(signature))
+
+
+def signed_function(signature: str | None) -> _JSON:
+    """Return the fields of a call's function that the call's signature has."""
+    return _known(kept_object(signature).get("function"))
 
 
 def _found(delta: Delta | CallDelta | Function) -> _JSON:

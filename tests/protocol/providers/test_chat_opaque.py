@@ -272,7 +272,10 @@ def test_a_block_in_a_history_adds_nothing_else(kind: str, raw: Any) -> None:
     assert turn(message, OPENAI) == {"role": "assistant", "content": "4"}
 
 
-@pytest.mark.parametrize("raw", ["{", "[" * 5000, "null", ""])
+SURROGATE = '[{"type":"image_url","image_url":{"url":"\\ud800"}}]'
+
+
+@pytest.mark.parametrize("raw", ["{", "[" * 5000, "null", "", SURROGATE])
 def test_a_block_that_cannot_be_read_is_left_out(raw: str) -> None:
     forged = tuple(Opaque(api=OPENAI.api, kind=kind, raw=raw) for kind in ("images", "audio"))
     message = AssistantMessage(content=forged, api=OPENAI.api, provider="openai", model=OPENAI.id)
