@@ -1,7 +1,7 @@
 """The supervisor: child specs as data, limited restarts, and an orderly stop.
 
-Works like OTP's supervisor. `child.py` has the specs, `regroup.py` restarts several children as one, `intensity.py`
-and `backoff.py` count and delay restarts. Knows nothing of agents, runs or stores.
+Works like OTP's supervisor. This module has what users call; `child.py` has the specs, `restarter.py` runs the
+children. Knows nothing of agents, runs or stores.
 
 What OTP has and this module does not, and why:
 
@@ -23,10 +23,8 @@ What OTP has and this module does not, and why:
 
 from __future__ import annotations
 
-import logging
 from collections.abc import AsyncGenerator
 from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanager
-from contextvars import copy_context
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -34,20 +32,17 @@ from typing import Any
 import trio
 
 from .actor import Actor, ActorRef, Ended
-from .backoff import Backoff, Delays
+from .backoff import Backoff
 from .child import AutoShutdown, ChildSpec, Strategy, SupervisorSpec
 from .depth import AlarmedMailbox
 from .errors import ActorEnded, NameTaken, RestartIntensityExceeded
-from .intensity import Intensity
 from .loops import IN_THREAD, check_trio
 from .mail import M
 from .mailbox import Mailbox
-from .regroup import Children, Regroup
-from .reports import DeadLetter, ReportReader, Reports
+from .reports import ReportReader, Reports
+from .restarter import Restarter
 
 __all__ = ["ChildSpec", "Supervisor", "SupervisorStatistics", "open_supervisor"]
-
-logger = logging.getLogger("adjourn.actors")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,21 +63,12 @@ class SupervisorStatistics:
 class Supervisor:
     """The children of one `open_supervisor` block."""
 
-    def __init__(self, nursery: trio.Nursery, body: trio.CancelScope, spec: SupervisorSpec, reports: Reports) -> None:
-        """`nursery`: for the children's tasks. `body`: the block's scope, cancelled if the supervisor stops by itself.
-        `reports`: shared with the whole tree."""
-        self.failure: RestartIntensityExceeded | None = None  # why it gave up
-        self._nursery, self._body = nursery, body
-        self._spec, self._reports = spec, reports
-        self._intensity = Intensity(spec.max_restarts, spec.within_s)
-        self._delays = Delays(spec.backoff) if spec.backoff is not None else None
-        self._children: Children = {}
-        self._regroup = Regroup(self._children)
+    def __init__(self, restarter: Any, spec: SupervisorSpec, reports: Reports) -> None:
+        self._restarter: Restarter = restarter  # runs the children
+        self._spec, self._reports = spec, reports  # the reports are shared with the whole tree
+        self._children, self._regroup = self._restarter.children, self._restarter.regroup
         self._below: dict[str, Supervisor] = {}  # supervisors that run as children
         self._up: dict[str, trio.Event] = {}  # those that are being started; set: all their children are started
-        self._significant = 0  # living significant children
-        self._is_stopping = False
-        self._context = copy_context()  # children see the context variables of the task that opened the supervisor
 
     # Children
 
@@ -93,7 +79,7 @@ class Supervisor:
 
         Raises: NameTaken; ActorEnded if the supervisor is stopping; ValueError if the spec does not fit.
         """
-        if self._is_stopping:
+        if self._restarter.is_stopping:
             raise ActorEnded("the supervisor is stopping")
         if spec.name in self._children:
             raise NameTaken(f"a child named {spec.name!r} is alive")
@@ -101,9 +87,7 @@ class Supervisor:
             self._check(spec)
         mailbox = Mailbox[M](spec.capacity, spec.reserved) if self._spec.alarm_depth is None else self._alarmed(spec)
         actor = Actor(spec.name, spec.start, mailbox, spec.cancel)
-        self._children[spec.name] = spec, actor
-        tend = partial(self._tend, spec.name, actor)
-        self._context.run(partial(self._nursery.start_soon, tend, name=f"actor {spec.name}"))
+        self._restarter.start(spec, actor)
         return actor.ref
 
     async def start_supervisor(self, spec: SupervisorSpec) -> ActorRef[Any]:
@@ -154,7 +138,7 @@ class Supervisor:
         spec, actor = self._found(name)
         if spec.cancel is not None or spec.restart == "temporary":
             raise ValueError(f"child {name!r} is temporary or cancels itself, so it can't be restarted")
-        self._restart([name])
+        self._restarter.restart([name])
         await self._regroup.wait_started(name)
         if not actor.ref.is_alive:
             raise ActorEnded(f"child {name!r} ended before it was restarted")
@@ -204,8 +188,8 @@ class Supervisor:
 
     def statistics(self) -> SupervisorStatistics:
         """Returns the supervisor's current state."""
-        recent = self._intensity.recent(trio.current_time())
-        return SupervisorStatistics(len(self._children), self._intensity.total, recent)
+        intensity = self._restarter.intensity
+        return SupervisorStatistics(len(self._children), intensity.total, intensity.recent(trio.current_time()))
 
     # Inside
 
@@ -219,7 +203,6 @@ class Supervisor:
             raise ValueError(f"significant child {spec.name!r}: it must not be permanent, and needs `auto_shutdown`")
         if spec.cancel is not None and spec.restart != "temporary" and self._spec.strategy != "one_for_one":
             raise ValueError(f"child {spec.name!r} has `cancel`, so a group can't restart it: it must be temporary")
-        self._significant += spec.significant
 
     def _alarmed(self, spec: ChildSpec[M]) -> Mailbox[M]:
         depth = self._spec.alarm_depth
@@ -237,111 +220,6 @@ class Supervisor:
                     mail.fail(TypeError("a supervisor takes no messages; use Supervisor.supervisor(name)"))
             finally:
                 self._below.pop(spec.name, None)
-
-    async def _tend(self, name: str, actor: Actor[M]) -> None:
-        """Runs one child, with its restarts."""
-        ended = Ended("crashed")
-        try:
-            ended = await actor.run_once()
-            while self._restarts(name, actor, ended):
-                actor.prepare_restart(ended)
-                await self._wait_turn(name, actor)
-                if actor.is_stopping or self._is_stopping:
-                    break
-                actor.resume()
-                ended = await actor.run_once()
-        except BaseException as error:
-            # An interrupt is not the child's crash: no restart; it goes on through the block to the program.
-            ended = Ended("crashed", error)
-            raise
-        finally:
-            self._end(name, actor, ended)
-
-    async def _wait_turn(self, name: str, actor: Actor[Any]) -> None:
-        """Waits until the child may be started again, or must not be."""
-        await self._regroup.wait_turn(name, self._delay_s(name))
-        while name in self._regroup.stopped and not (actor.is_stopping or self._is_stopping):
-            await self._regroup.wait_turn(name, 0)
-
-    def _end(self, name: str, actor: Actor[Any], ended: Ended) -> None:
-        spec, _ = self._children.pop(name)
-        for body in actor.end(ended):
-            self._reports.put(DeadLetter(name, body, str(ended)))
-        if self._delays is not None:
-            self._delays.forget(name)
-        if spec.significant:
-            self._lost_significant(spec, by_itself=not actor.is_stopping and name not in self._regroup.stopped)
-        if self._regroup.stopped:
-            self._regroup.left(name)
-
-    def _restarts(self, name: str, actor: Actor[Any], ended: Ended) -> bool:
-        """Whether to restart after this end. Fails the supervisor if there were too many restarts."""
-        spec, _ = self._children[name]
-        if spec.restart == "temporary" or actor.is_stopping or self._is_stopping:
-            return False
-        if name in self._regroup.stopped:
-            self._regroup.ended(name)
-            return True
-        if spec.restart == "transient" and ended.how != "crashed":
-            return False
-        if not self._intensity.allows(trio.current_time()):
-            self._fail(name, ended)
-            return False
-        if self._spec.strategy != "one_for_one":
-            self._restart_group(name)
-        return True
-
-    def _restart_group(self, name: str) -> None:
-        names = list(self._children)
-        if self._spec.strategy == "rest_for_one":
-            names = names[names.index(name) :]
-        self._regroup.delay_s = max(self._regroup.delay_s, self._delay_s(name))
-        self._restart(names)
-        self._regroup.ended(name)
-
-    def _restart(self, names: list[str]) -> None:
-        self._regroup.add(names)
-        if not self._regroup.is_running:
-            self._regroup.is_running = True
-            self._context.run(partial(self._nursery.start_soon, self._regroup.run, name="regroup"))
-
-    def _delay_s(self, name: str) -> float:
-        if self._delays is None or name in self._regroup.stopped:
-            return 0.0
-        return self._delays.next_s(name, trio.current_time())
-
-    def _lost_significant(self, spec: ChildSpec[Any], *, by_itself: bool) -> None:
-        self._significant -= 1
-        if by_itself and (self._spec.auto_shutdown == "any_significant" or not self._significant):
-            logger.info("supervisor stops: its significant child %r ended", spec.name)
-            self._is_stopping = True
-            self._body.cancel()
-
-    def _fail(self, name: str, ended: Ended) -> None:
-        text = (
-            f"child {name!r} ended ({ended}), after {self._spec.max_restarts} restarts within {self._spec.within_s} s"
-        )
-        logger.error("supervisor gives up: %s", text)
-        self.failure = RestartIntensityExceeded(text)
-        self.failure.__cause__ = ended.error
-        self._is_stopping = True
-        self._body.cancel()
-
-    async def stop_all(self, _type: object, error: BaseException | None, _traceback: object) -> None:
-        """Stops all children from right to left. If cancelled, cancels the rest in that order."""
-        self._is_stopping = True
-        self._regroup.close()
-        right_to_left = list(reversed(self._children.values()))
-        try:
-            for spec, actor in right_to_left:
-                await actor.stop(spec.shutdown_s)
-        finally:
-            with trio.CancelScope(shield=True):
-                for _, actor in right_to_left:
-                    actor.cancel()
-                    await actor.ref.wait_ended()
-            if error is not None:
-                raise error  # if stopping was cancelled, the body's own error must still come out
 
 
 @asynccontextmanager
@@ -398,10 +276,11 @@ async def _opened(flags: SupervisorSpec, reports: Reports) -> AsyncGenerator[Sup
     try:
         async with trio.open_nursery() as nursery:
             body = trio.CancelScope()
-            supervisor = Supervisor(nursery, body, flags, reports)
+            restarter = Restarter(nursery, body, flags, reports)
+            supervisor = Supervisor(restarter, flags, reports)
             try:
                 async with AsyncExitStack() as stack:
-                    stack.push_async_exit(supervisor.stop_all)
+                    stack.push_async_exit(restarter.stop_all)
                     with body:
                         for spec in flags.children:
                             if isinstance(spec, SupervisorSpec):
@@ -411,7 +290,7 @@ async def _opened(flags: SupervisorSpec, reports: Reports) -> AsyncGenerator[Sup
                             await trio.lowlevel.checkpoint()
                         yield supervisor
             finally:
-                failure = supervisor.failure
+                failure = restarter.failure
     except BaseExceptionGroup as group:
         # This group is the nursery's. Children raise only interrupts, so it usually holds one error, the body's.
         error = group.exceptions[0] if len(group.exceptions) == 1 else group

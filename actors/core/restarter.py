@@ -1,0 +1,161 @@
+"""Runs a supervisor's children in their tasks: restarts those that end, and gives up after too many restarts.
+
+`regroup.py` restarts several children as one, `intensity.py` and `backoff.py` count and delay restarts.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable
+from contextvars import copy_context
+from functools import partial
+from typing import Any
+
+import trio
+
+from .actor import Actor, Ended
+from .backoff import Delays
+from .child import ChildSpec, SupervisorSpec
+from .errors import RestartIntensityExceeded
+from .intensity import Intensity
+from .mail import M
+from .regroup import Children, Regroup
+from .reports import DeadLetter, Reports
+
+__all__ = ["Restarter"]
+
+logger = logging.getLogger("adjourn.actors")
+
+
+class Restarter:
+    """The living children of one supervisor, and the decisions on their restarts.
+
+    `nursery`: for the children's tasks. `body`: the supervisor's block, cancelled if the supervisor stops by itself.
+    """
+
+    def __init__(self, nursery: trio.Nursery, body: trio.CancelScope, spec: SupervisorSpec, reports: Reports) -> None:
+        self.children: Children = {}
+        self.regroup = Regroup(self.children)
+        self.intensity = Intensity(spec.max_restarts, spec.within_s)
+        self.failure: RestartIntensityExceeded | None = None  # why the supervisor gave up
+        self.is_stopping = False
+        self._nursery, self._body = nursery, body
+        self._spec, self._reports = spec, reports
+        self._delays = Delays(spec.backoff) if spec.backoff is not None else None
+        self._significant = 0  # living significant children
+        self._context = copy_context()  # children see the context variables of the task that opened the supervisor
+
+    def start(self, spec: ChildSpec[M], actor: Actor[M]) -> None:
+        """Starts a child, to the right of all others."""
+        self.children[spec.name] = spec, actor
+        self._significant += spec.significant
+        self._start_task(partial(self._tend, spec.name, actor), f"actor {spec.name}")
+
+    def restart(self, names: list[str]) -> None:
+        """Stops these children and starts them again. `regroup.wait_started` waits for it."""
+        self.regroup.add(names)
+        if not self.regroup.is_running:
+            self.regroup.is_running = True
+            self._start_task(self.regroup.run, "regroup")
+
+    async def stop_all(self, _type: object, error: BaseException | None, _traceback: object) -> None:
+        """Stops all children from right to left. If cancelled, cancels the rest in that order."""
+        self.is_stopping = True
+        self.regroup.close()
+        right_to_left = list(reversed(self.children.values()))
+        try:
+            for spec, actor in right_to_left:
+                await actor.stop(spec.shutdown_s)
+        finally:
+            with trio.CancelScope(shield=True):
+                for _, actor in right_to_left:
+                    actor.cancel()
+                    await actor.ref.wait_ended()
+            if error is not None:
+                raise error  # if stopping was cancelled, the body's own error must still come out
+
+    def _start_task(self, run: Callable[[], Awaitable[None]], name: str) -> None:
+        self._context.run(partial(self._nursery.start_soon, run, name=name))
+
+    async def _tend(self, name: str, actor: Actor[M]) -> None:
+        """Runs one child, with its restarts."""
+        ended = Ended("crashed")
+        try:
+            ended = await actor.run_once()
+            while self._restarts(name, actor, ended):
+                actor.prepare_restart(ended)
+                await self._wait_turn(name, actor)
+                if actor.is_stopping or self.is_stopping:
+                    break
+                actor.resume()
+                ended = await actor.run_once()
+        except BaseException as error:
+            # An interrupt is not the child's crash: no restart; it goes on through the block to the program.
+            ended = Ended("crashed", error)
+            raise
+        finally:
+            self._end(name, actor, ended)
+
+    async def _wait_turn(self, name: str, actor: Actor[Any]) -> None:
+        """Waits until the child may be started again, or must not be."""
+        await self.regroup.wait_turn(name, self._delay_s(name))
+        while name in self.regroup.stopped and not (actor.is_stopping or self.is_stopping):
+            await self.regroup.wait_turn(name, 0)
+
+    def _end(self, name: str, actor: Actor[Any], ended: Ended) -> None:
+        spec, _ = self.children.pop(name)
+        for body in actor.end(ended):
+            self._reports.put(DeadLetter(name, body, str(ended)))
+        if self._delays is not None:
+            self._delays.forget(name)
+        if spec.significant:
+            self._lost_significant(spec, by_itself=not actor.is_stopping and name not in self.regroup.stopped)
+        if self.regroup.stopped:
+            self.regroup.left(name)
+
+    def _restarts(self, name: str, actor: Actor[Any], ended: Ended) -> bool:
+        """Whether to restart after this end. Fails the supervisor if there were too many restarts."""
+        spec, _ = self.children[name]
+        if spec.restart == "temporary" or actor.is_stopping or self.is_stopping:
+            return False
+        if name in self.regroup.stopped:
+            self.regroup.ended(name)
+            return True
+        if spec.restart == "transient" and ended.how != "crashed":
+            return False
+        if not self.intensity.allows(trio.current_time()):
+            self._fail(name, ended)
+            return False
+        if self._spec.strategy != "one_for_one":
+            self._restart_group(name)
+        return True
+
+    def _restart_group(self, name: str) -> None:
+        names = list(self.children)
+        if self._spec.strategy == "rest_for_one":
+            names = names[names.index(name) :]
+        self.regroup.delay_s = max(self.regroup.delay_s, self._delay_s(name))
+        self.restart(names)
+        self.regroup.ended(name)
+
+    def _delay_s(self, name: str) -> float:
+        if self._delays is None or name in self.regroup.stopped:
+            return 0.0
+        return self._delays.next_s(name, trio.current_time())
+
+    def _lost_significant(self, spec: ChildSpec[Any], *, by_itself: bool) -> None:
+        self._significant -= 1
+        if by_itself and (self._spec.auto_shutdown == "any_significant" or not self._significant):
+            logger.info("supervisor stops: its significant child %r ended", spec.name)
+            self.is_stopping = True
+            self._body.cancel()
+
+    def _fail(self, name: str, ended: Ended) -> None:
+        text = (
+            f"child {name!r} ended ({ended}), after {self._spec.max_restarts} restarts within {self._spec.within_s} s"
+        )
+        logger.error("supervisor gives up: %s", text)
+        self.failure = RestartIntensityExceeded(text)
+        self.failure.__cause__ = ended.error
+        self.is_stopping = True
+        self._body.cancel()
