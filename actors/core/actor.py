@@ -272,7 +272,8 @@ class Actor(Generic[M]):
             with trio.move_on_after(within_s):
                 return await self.ref.wait_ended()
         finally:
-            self._cancel_it()
+            if self.ref.is_alive:
+                self._cancel_it()
         return await self.ref.wait_ended()
 
     def _cancel_it(self) -> None:

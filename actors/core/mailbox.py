@@ -292,12 +292,11 @@ class Mailbox(Generic[M]):
             self._phase = OPEN
 
     def _wake_receiver(self) -> None:
-        if self._channel is not None:
-            send, receive = self._channel
-            # Fresh ends for the mail that is in, and for completions.
-            self._channel = send.clone(), receive.clone()
+        if self._is_receiving and not self._is_in:  # otherwise no task waits, or it has its mail already
+            send, receive = self._opened()
+            self._channel = None  # a completion that comes later opens another one
             send.close()
-            receive.close()  # wakes a waiting receiver
+            receive.close()
 
     def _refuse(self, reason: str) -> None:
         self._reason = reason

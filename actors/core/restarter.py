@@ -69,8 +69,9 @@ class Restarter:
         finally:
             with trio.CancelScope(shield=True):
                 for _, actor in right_to_left:
-                    actor.cancel()
-                    await actor.ref.wait_ended()
+                    if actor.ref.is_alive:
+                        actor.cancel()
+                        await actor.ref.wait_ended()
             if error is not None:
                 raise error  # if stopping was cancelled, the body's own error must still come out
 
