@@ -1,7 +1,8 @@
 """Restarts children on purpose, though they did not crash: all that a strategy names, or one by hand.
 
-They are stopped from right to left, then started from left to right. If one crashes meanwhile, its group is added,
-and this begins anew. `supervisor.py` decides which children are concerned.
+They are stopped from right to left, then started from left to right. A supervisor among them starts its whole subtree
+before the next child starts. If one crashes meanwhile, its group is added, and this begins anew. `restarter.py` decides
+which children are concerned.
 """
 
 from __future__ import annotations
@@ -28,7 +29,8 @@ class Regroup:
         self.stopped: dict[str, trio.Event] = {}  # the children concerned; set: its last start is over
         self._waits: dict[str, trio.CancelScope] = {}  # children that wait for their next start
         self._pause = trio.CancelScope(shield=True)  # around the delay before a group starts
-        self._started = trio.lowlevel.ParkingLot()  # tasks in `wait_started`
+        self._not_up: set[str] = set()  # supervisors among the children that have not started their subtree
+        self._changed = trio.lowlevel.ParkingLot()  # tasks in `wait_started` and `_wait_up`
         self._is_closed = False
         self._is_anew = False
         self.is_running = False
@@ -42,6 +44,7 @@ class Regroup:
                 if name in self._waits:  # it is down already
                     self.stopped[name].set()
         self._is_anew = True
+        self._changed.unpark_all()
 
     def ended(self, name: str) -> None:
         """Notes that a start of a child is over."""
@@ -52,7 +55,18 @@ class Regroup:
         """Notes that a child ended for good."""
         if name in self.stopped:
             self.stopped.pop(name).set()
-            self._started.unpark_all()
+            self._changed.unpark_all()
+        if name in self._not_up:
+            self.up(name)
+
+    def down(self, name: str) -> None:
+        """Notes that a child is a supervisor and has not started its whole subtree."""
+        self._not_up.add(name)
+
+    def up(self, name: str) -> None:
+        """Notes that a supervisor among the children has started its whole subtree."""
+        self._not_up.discard(name)
+        self._changed.unpark_all()
 
     async def wait_turn(self, name: str, delay_s: float) -> None:
         """Waits before the next start of a child: for its turn in the group, or for `delay_s` seconds.
@@ -69,9 +83,9 @@ class Regroup:
         del self._waits[name]
 
     async def wait_started(self, name: str) -> None:
-        """Waits until a child is no longer to be restarted: it was started, or ended for good."""
-        while name in self.stopped:
-            await self._started.park()
+        """Waits until a child was started, and a supervisor with its whole subtree, or until it ended for good."""
+        while name in self.stopped or name in self._not_up:
+            await self._changed.park()
 
     def wake(self, name: str) -> None:
         """Ends the wait of a child, if it waits."""
@@ -82,6 +96,7 @@ class Regroup:
         """Starts no further child, and ends all waits."""
         self._is_closed = True
         self._pause.cancel()
+        self._changed.unpark_all()
         for wait in self._waits.values():
             wait.cancel()
 
@@ -125,4 +140,10 @@ class Regroup:
                 self.wake(name)
                 await trio.lowlevel.checkpoint()
                 await trio.lowlevel.checkpoint()  # the child's task wakes, then reaches its first checkpoint
-                self._started.unpark_all()
+                await self._wait_up(name)
+                self._changed.unpark_all()
+
+    async def _wait_up(self, name: str) -> None:
+        """Waits until a supervisor has started its whole subtree, or the group begins anew, or the restarts stop."""
+        while name in self._not_up and not (self._is_anew or self._is_closed):
+            await self._changed.park()

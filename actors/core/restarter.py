@@ -111,8 +111,7 @@ class Restarter:
             self._delays.forget(name)
         if spec.significant:
             self._lost_significant(spec, by_itself=not actor.is_stopping and name not in self.regroup.stopped)
-        if self.regroup.stopped:
-            self.regroup.left(name)
+        self.regroup.left(name)
 
     def _restarts(self, name: str, actor: Actor[Any], ended: Ended) -> bool:
         """Whether to restart after this end. Fails the supervisor if there were too many restarts."""

@@ -68,7 +68,6 @@ class Supervisor:
         self._spec, self._reports = spec, reports  # the reports are shared with the whole tree
         self._children, self._regroup = self._restarter.children, self._restarter.regroup
         self._below: dict[str, Supervisor] = {}  # supervisors that run as children
-        self._up: dict[str, trio.Event] = {}  # those that are being started; set: all their children are started
 
     # Children
 
@@ -94,21 +93,17 @@ class Supervisor:
         """Starts a supervisor as a child, and returns once all its children are started. `supervisor(name)` gives
         access to it.
 
-        If it gives up, that is its crash: this supervisor restarts it with all its children, or gives up too. Such a
-        restart does not hold up the children to its right. If this call is cancelled, the supervisor stays.
+        If it gives up, that is its crash: this supervisor restarts it with all its children, or gives up too. As in
+        OTP, when a group restarts, the children to its right start after its whole subtree. If this call is cancelled,
+        the supervisor stays.
 
         Raises: NameTaken, ActorEnded, ValueError as `start_child`.
         """
         run = partial(self._run_below, spec)
         child = ChildSpec[Any](spec.name, run, spec.restart, spec.shutdown_s, capacity=1, significant=spec.significant)
         ref = self.start_child(child)
-        up = self._up[spec.name] = trio.Event()
-        unwatch = ref.watch(lambda _ended, is_final: up.set() if is_final else None)
-        try:
-            await up.wait()
-        finally:
-            unwatch()
-            del self._up[spec.name]
+        self._regroup.down(spec.name)
+        await self._regroup.wait_started(spec.name)
         return ref
 
     async def stop_child(self, name: str) -> Ended | None:
@@ -213,13 +208,13 @@ class Supervisor:
         """The actor that is a supervisor: runs until it is asked to stop."""
         async with _opened(spec, self._reports) as supervisor:
             self._below[spec.name] = supervisor
-            if spec.name in self._up:
-                self._up[spec.name].set()
+            self._regroup.up(spec.name)
             try:
                 async for mail in mailbox:
                     mail.fail(TypeError("a supervisor takes no messages; use Supervisor.supervisor(name)"))
             finally:
                 self._below.pop(spec.name, None)
+                self._regroup.down(spec.name)
 
 
 @asynccontextmanager

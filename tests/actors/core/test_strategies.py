@@ -395,6 +395,72 @@ async def test_a_supervisor_below_restarts_in_its_upper_ones_group(autojump_cloc
         assert log.since() == "-a -c -b +a +b +c"
 
 
+async def test_children_to_the_right_of_a_restarted_supervisor_start_after_its_whole_subtree(
+    autojump_clock: MockClock,
+) -> None:
+    log = Log()
+    deeper = SupervisorSpec("deeper", (log.spec("c"), log.spec("d")))
+    below = SupervisorSpec("below", (log.spec("b"), deeper))
+    async with open_supervisor(log.spec("a"), below, log.spec("e"), strategy="rest_for_one") as root:
+        await wait_all_tasks_blocked()
+        log.since()
+        await root.children()[0].tell(boom())
+        await trio.sleep(1)
+        assert log.since() == "-a -e -d -c -b +a +b +c +d +e"
+        await root.restart_child("below")
+        assert log.since() == "-d -c -b +b +c +d"
+
+
+async def test_a_supervisor_that_can_not_start_again_fails_its_group(autojump_clock: MockClock) -> None:
+    log = Log()
+    is_broken = False
+
+    async def fragile(mailbox: Mailbox[Any]) -> None:
+        if is_broken:
+            raise boom()
+        await log.run(mailbox, "b")
+
+    # The crash comes before its sibling is started, so the supervisor is never up again.
+    below = SupervisorSpec("below", (ChildSpec("b", fragile), log.spec("sibling")), max_restarts=0)
+
+    async def block() -> None:
+        async with open_supervisor(log.spec("a"), below, log.spec("c"), strategy="one_for_all") as root:
+            nonlocal is_broken
+            is_broken = True
+            await root.children()[0].tell(boom())
+            await trio.sleep_forever()
+
+    with pytest.raises(RestartIntensityExceeded, match=r"child 'below' ended .*, after 3 restarts"):
+        await block()
+    assert log.steps.count("+c") == 1  # it waited for `below`, and never had its turn again
+
+
+async def test_stopping_a_supervisor_stops_its_subtree_from_right_to_left(autojump_clock: MockClock) -> None:
+    log = Log()
+    below = SupervisorSpec("below", tuple(map(log.spec, "abc")))
+    async with open_supervisor(below, log.spec("d")) as root:
+        await wait_all_tasks_blocked()
+        log.since()
+        assert await root.stop_child("below") == Ended("shutdown")
+        assert log.since() == "-c -b -a"
+        assert [ref.name for ref in root.children()] == ["d"]
+
+
+async def test_an_automatic_shutdown_goes_up_through_significant_supervisors(autojump_clock: MockClock) -> None:
+    log = Log()
+    significant = log.spec("a", restart="transient", significant=True)
+    below = SupervisorSpec(
+        "below", (significant,), auto_shutdown="any_significant", restart="transient", significant=True
+    )
+    is_asleep = True
+    async with open_supervisor(below, log.spec("b"), auto_shutdown="all_significant") as root:
+        await root.supervisor("below").children()[0].tell(None)
+        await trio.sleep(1)
+        is_asleep = False
+    assert is_asleep
+    assert log.steps[-1] == "-b"
+
+
 async def test_automatic_shutdown_of_a_supervisor_below_is_its_normal_end(autojump_clock: MockClock) -> None:
     log = Log()
     significant = log.spec("a", restart="temporary", significant=True)
