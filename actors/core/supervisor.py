@@ -276,6 +276,7 @@ async def _opened(flags: SupervisorSpec, reports: Reports) -> AsyncGenerator[Sup
             try:
                 async with AsyncExitStack() as stack:
                     stack.push_async_exit(restarter.stop_all)
+                    is_up = False
                     with body:
                         for spec in flags.children:
                             if isinstance(spec, SupervisorSpec):
@@ -283,7 +284,12 @@ async def _opened(flags: SupervisorSpec, reports: Reports) -> AsyncGenerator[Sup
                             else:
                                 supervisor.start_child(spec)
                             await trio.lowlevel.checkpoint()
+                        is_up = True
                         yield supervisor
+                    if not is_up and restarter.failure is None:  # a significant child ended before all were started
+                        with trio.CancelScope() as cancelled:  # noqa: ASYNC100  # the body has its checkpoints
+                            cancelled.cancel()
+                            yield supervisor
             finally:
                 failure = restarter.failure
     except BaseExceptionGroup as group:

@@ -288,6 +288,43 @@ async def test_a_significant_child_that_crashes_and_restarts_or_is_stopped_stops
         assert [ref.name for ref in supervisor.children()] == ["b"]
 
 
+async def test_a_significant_child_that_its_group_stops_stops_nothing(autojump_clock: MockClock) -> None:
+    log = Log()
+    specs = [log.spec("a"), log.spec("b", restart="temporary", significant=True)]
+    async with open_supervisor(*specs, strategy="one_for_all", auto_shutdown="any_significant") as supervisor:
+        a, b = supervisor.children()
+        await a.tell(boom())
+        await trio.sleep(1)
+        assert await b.wait_ended() == Ended("normal")
+        assert await a.ask(1) == 1
+
+
+async def test_a_temporary_significant_child_also_stops_the_supervisor_by_a_crash(autojump_clock: MockClock) -> None:
+    log = Log()
+    is_asleep = True
+    spec = log.spec("a", restart="temporary", significant=True)
+    async with open_supervisor(spec, log.spec("b"), auto_shutdown="any_significant") as supervisor:
+        await supervisor.children()[0].tell(boom())
+        await trio.sleep(1)
+        is_asleep = False
+    assert is_asleep
+
+
+async def test_a_significant_child_that_ends_before_the_body_begins_cancels_the_body(autojump_clock: MockClock) -> None:
+    log = Log()
+
+    async def returns(mailbox: Mailbox[Any]) -> None:
+        pass
+
+    specs = [ChildSpec("a", returns, "transient", significant=True), log.spec("b"), log.spec("c")]
+    is_asleep = True
+    async with open_supervisor(*specs, auto_shutdown="any_significant"):
+        await trio.sleep(1)
+        is_asleep = False
+    assert is_asleep
+    assert "+c" not in log.steps
+
+
 @pytest.mark.parametrize(("auto_shutdown", "restart"), [("never", "transient"), ("any_significant", "permanent")])
 async def test_significant_children_that_have_no_effect_are_refused(auto_shutdown: Any, restart: Any) -> None:
     async with open_supervisor(auto_shutdown=auto_shutdown) as supervisor:
