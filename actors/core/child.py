@@ -18,8 +18,13 @@ __all__ = ["AutoShutdown", "ChildSpec", "Restart", "Strategy", "SupervisorSpec"]
 Restart: TypeAlias = Literal["permanent", "transient", "temporary"]
 """When a child that ended is started again: after any end; only after a crash; never."""
 
-Strategy: TypeAlias = Literal["one_for_one", "one_for_all", "rest_for_one"]
-"""Which children a restart concerns: the one that ended; all; that one and those to its right."""
+Strategy: TypeAlias = Literal["one_for_one", "one_for_all", "rest_for_one", "simple_one_for_one"]
+"""Which children a restart concerns: the one that ended; all; that one and those to its right.
+
+`simple_one_for_one` is `one_for_one` for many children that do not depend on each other: all stop at the same time.
+"""
+
+GROUPED: tuple[Strategy, ...] = ("one_for_all", "rest_for_one")  # strategies that restart several children as one
 
 AutoShutdown: TypeAlias = Literal["never", "any_significant", "all_significant"]
 """When a supervisor stops by itself: never; when a significant child ends; when the last of them ends."""
@@ -65,7 +70,7 @@ class SupervisorSpec(msgspec.Struct, frozen=True):
     Attributes:
         name: unique among the upper supervisor's living children.
         children: the children of this supervisor, started from left to right.
-        strategy: which children a restart concerns.
+        strategy: which children a restart concerns, and whether all children stop at the same time.
         max_restarts: with more restarts than this within `within_s` seconds, the supervisor gives up.
         within_s: seconds over which restarts are counted.
         auto_shutdown: which ends of significant children stop this supervisor. It then ends normally.

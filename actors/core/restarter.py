@@ -15,7 +15,7 @@ import trio
 
 from .actor import Actor, Ended
 from .backoff import Delays
-from .child import ChildSpec, SupervisorSpec
+from .child import GROUPED, ChildSpec, SupervisorSpec
 from .errors import RestartIntensityExceeded
 from .intensity import Intensity
 from .mail import M
@@ -59,13 +59,19 @@ class Restarter:
             self._start_task(self.regroup.run, "regroup")
 
     async def stop_all(self, _type: object, error: BaseException | None, _traceback: object) -> None:
-        """Stops all children from right to left. If cancelled, cancels the rest in that order."""
+        """Stops all children from right to left; with `simple_one_for_one`, all at the same time.
+
+        If cancelled, cancels the rest in the same order.
+        """
         self.is_stopping = True
         self.regroup.close()
         right_to_left = list(reversed(self.children.values()))
         try:
+            if self._spec.strategy == "simple_one_for_one":
+                await _stop_together(right_to_left)
             for spec, actor in right_to_left:
-                await actor.stop(spec.shutdown_s)
+                if actor.ref.is_alive:  # after `_stop_together`: it is cancelled, and this only waits for it
+                    await actor.stop(spec.shutdown_s)
         finally:
             with trio.CancelScope(shield=True):
                 for _, actor in right_to_left:
@@ -126,7 +132,7 @@ class Restarter:
         if not self.intensity.allows(trio.current_time()):
             self._fail(name, ended)
             return False
-        if self._spec.strategy != "one_for_one":
+        if self._spec.strategy in GROUPED:
             self._restart_group(name)
         return True
 
@@ -159,3 +165,25 @@ class Restarter:
         self.failure.__cause__ = ended.error
         self.is_stopping = True
         self._body.cancel()
+
+
+async def _stop_together(children: list[tuple[ChildSpec[Any], Actor[Any]]]) -> None:
+    """Asks all children to stop, and cancels each after its own `shutdown_s`, or at once if this call is cancelled.
+
+    Returns when each has ended or is cancelled. Waits for one after the other: those with the shortest bound come
+    first, so each is cancelled in time.
+    """
+    began = trio.current_time()
+    for _, actor in children:
+        actor.ask_to_stop()
+    try:
+        for spec, actor in sorted(children, key=lambda child: child[0].shutdown_s):
+            if actor.ref.is_alive:
+                with trio.CancelScope(deadline=began + spec.shutdown_s):
+                    await actor.ref.wait_ended()
+                if actor.ref.is_alive:
+                    actor.cancel()
+    finally:
+        for _, actor in children:
+            if actor.ref.is_alive:
+                actor.cancel()

@@ -8,8 +8,8 @@ What OTP has and this module does not, and why:
 - A spec that outlives its child (OTP's `delete_child`, `restart_child` of a stopped child): a spec is a value, which
   the program keeps if it wants to start it again. So a name is free as soon as its child ended for good, and a
   transient child that ended normally is not started again when its group restarts.
-- `simple_one_for_one`: it exists for speed and for templates. Here every child costs the same, and
-  `ChildSpec.instance` makes many children from one spec.
+- The template of `simple_one_for_one`: `ChildSpec.instance` makes many children from one spec, under any strategy. So
+  `stop_child` and `restart_child` work here by name too. As in OTP, the children stop at the same time.
 - `brutal_kill`: trio can't stop a task that shields itself from cancellation, and nothing here pretends to.
   `shutdown_s=0` cancels at once, and then waits.
 - Mail lost at a crash: the mailbox belongs to the reference, so the next start reads what was queued. Only the message
@@ -33,7 +33,7 @@ import trio
 
 from .actor import Actor, ActorRef, Ended
 from .backoff import Backoff
-from .child import AutoShutdown, ChildSpec, Strategy, SupervisorSpec
+from .child import GROUPED, AutoShutdown, ChildSpec, Strategy, SupervisorSpec
 from .depth import AlarmedMailbox
 from .errors import ActorEnded, NameTaken, RestartIntensityExceeded
 from .loops import IN_THREAD, check_trio
@@ -82,7 +82,7 @@ class Supervisor:
             raise ActorEnded("the supervisor is stopping")
         if spec.name in self._children:
             raise NameTaken(f"a child named {spec.name!r} is alive")
-        if spec.significant or self._spec.strategy != "one_for_one":
+        if spec.significant or self._spec.strategy in GROUPED:
             self._check(spec)
         mailbox = Mailbox[M](spec.capacity, spec.reserved) if self._spec.alarm_depth is None else self._alarmed(spec)
         actor = Actor(spec.name, spec.start, mailbox, spec.cancel)
@@ -196,7 +196,7 @@ class Supervisor:
     def _check(self, spec: ChildSpec[Any]) -> None:
         if spec.significant and (spec.restart == "permanent" or self._spec.auto_shutdown == "never"):
             raise ValueError(f"significant child {spec.name!r}: it must not be permanent, and needs `auto_shutdown`")
-        if spec.cancel is not None and spec.restart != "temporary" and self._spec.strategy != "one_for_one":
+        if spec.cancel is not None and spec.restart != "temporary" and self._spec.strategy in GROUPED:
             raise ValueError(f"child {spec.name!r} has `cancel`, so a group can't restart it: it must be temporary")
 
     def _alarmed(self, spec: ChildSpec[M]) -> Mailbox[M]:
@@ -232,9 +232,10 @@ async def open_supervisor(
     `SupervisorSpec`, which declares a supervisor below this one.
 
     Leaving the block stops the children from right to left, one after the other: each is asked to stop, gets its
-    `shutdown_s` seconds to finish its mail and return, and is then cancelled. If the block is cancelled, its body ends
-    first, then the children are cancelled in the same order without being asked. A child that shields itself may take
-    any time. No task is left after the block.
+    `shutdown_s` seconds to finish its mail and return, and is then cancelled. With the strategy `simple_one_for_one`
+    all children stop at the same time. If the block is cancelled, its body ends first, then the children are cancelled
+    in the same order without being asked. A child that shields itself may take any time. No task is left after the
+    block.
 
     `strategy` says which children a restart concerns. Those that did not crash are asked to end, keep the mail that
     they have not received, are cancelled after their `shutdown_s`, and are started again from left to right; temporary

@@ -332,6 +332,49 @@ async def test_significant_children_that_have_no_effect_are_refused(auto_shutdow
             supervisor.start_child(Log().spec("a", restart=restart, significant=True))
 
 
+async def test_a_simple_supervisor_stops_its_children_at_the_same_time(autojump_clock: MockClock) -> None:
+    log = Log()
+    specs = [log.spec("a", shutdown_s=9), log.spec("b", shutdown_s=1), log.spec("c", shutdown_s=5)]
+    ends: dict[str, float] = {}
+    async with open_supervisor(*specs, strategy="simple_one_for_one") as supervisor:
+        for ref in supervisor.children():
+            ref.watch(lambda _ended, _is_final, name=ref.name: ends.update({name: trio.current_time() - left_at}))
+            await ref.tell(7.0)
+        await wait_all_tasks_blocked()
+        left_at = trio.current_time()
+    assert {name: round(at, 3) for name, at in ends.items()} == {"b": 1, "c": 5, "a": 7}
+
+
+async def test_a_simple_supervisor_restarts_the_one_that_crashed(autojump_clock: MockClock) -> None:
+    log = Log()
+    async with open_supervisor(*map(log.spec, "ab"), strategy="simple_one_for_one") as supervisor:
+        await wait_all_tasks_blocked()
+        log.since()
+        await supervisor.children()[0].tell(boom())
+        await trio.sleep(1)
+        assert log.since() == "-a +a"
+
+
+async def test_a_cancelled_simple_supervisor_cancels_its_children_at_once(autojump_clock: MockClock) -> None:
+    ends: list[float] = []
+
+    async def slow(mailbox: Mailbox[Any]) -> None:
+        try:
+            await trio.sleep_forever()
+        finally:
+            with trio.CancelScope(shield=True):
+                await trio.sleep(2)
+            ends.append(trio.current_time() - cancelled_at)
+
+    specs = [ChildSpec(name, slow) for name in "abc"]
+    with trio.CancelScope() as scope:
+        async with open_supervisor(*specs, strategy="simple_one_for_one"):
+            await wait_all_tasks_blocked()
+            cancelled_at = trio.current_time()
+            scope.cancel()
+    assert [round(each, 3) for each in ends] == [2, 2, 2]
+
+
 async def test_backoff_doubles_and_begins_anew_after_a_long_life(autojump_clock: MockClock) -> None:
     started: list[float] = []
 
