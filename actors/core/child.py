@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import Any, Generic, Literal, TypeAlias
+from typing import Any, Concatenate, Generic, Literal, TypeAlias
 
 import msgspec
 
@@ -35,7 +35,7 @@ class ChildSpec(msgspec.Struct, Generic[M], frozen=True):
 
     Attributes:
         name: the child's name, unique among the supervisor's living children.
-        start: the actor: called with the mailbox, at each start.
+        start: the actor: called with the mailbox, at each start. Further parameters come from `instance`.
         restart: `permanent`: the child is restarted after any end; `transient`: only after a crash; `temporary`:
             never.
         shutdown_s: seconds the child gets to stop when asked, before it is cancelled. `math.inf`: it is never
@@ -48,7 +48,7 @@ class ChildSpec(msgspec.Struct, Generic[M], frozen=True):
     """
 
     name: str
-    start: Callable[[Mailbox[M]], Awaitable[None]]
+    start: Callable[Concatenate[Mailbox[M], ...], Awaitable[None]]
     restart: Restart = "permanent"
     shutdown_s: float = 5.0
     capacity: int = 64

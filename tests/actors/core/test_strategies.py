@@ -619,7 +619,7 @@ async def test_one_spec_is_the_template_of_many_children() -> None:
         async for mail in mailbox:
             mail.reply(mail.body + amount)
 
-    template = ChildSpec[int]("adds", adds, "transient", capacity=3)  # type: ignore[arg-type]
+    template = ChildSpec[int]("adds", adds, "transient", capacity=3)
     async with open_supervisor() as supervisor:
         refs = [supervisor.start_child(template.instance(f"adds-{n}", amount=n)) for n in range(3)]
         assert [await ref.ask(10) for ref in refs] == [10, 11, 12]
