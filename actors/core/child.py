@@ -56,7 +56,7 @@ class ChildSpec(msgspec.Struct, Generic[M], frozen=True):
     cancel: Callable[[], None] | None = None
     significant: bool = False
 
-    def instance(self, name: str, **arguments: Any) -> ChildSpec[M]:
+    def instance(self, name: str, /, **arguments: Any) -> ChildSpec[M]:
         """Returns this spec under another name; `start` is called with these keyword arguments too.
 
         So one spec is the template of many children.
