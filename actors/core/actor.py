@@ -6,9 +6,14 @@ agents, runs or stores.
 What OTP's gen_server has and an actor here does not, and why:
 
 - Callbacks and a module for them: the actor's state is its local variables, and its loop is a plain `async for`.
+- `init`, `handle_continue` and `terminate`: the code before the loop, and a `finally` around it.
 - The timeout of a call: `trio.fail_after` bounds an `ask`, and a late answer is dropped, never read as a message.
-- `multi_call`: a nursery asks several actors at once. Any task may answer a `Mail`, not only the actor's.
-- Signals that end an actor from outside: only its supervisor cancels it, because a trio scope has one owner.
+- A timeout of the server without mail: `trio.move_on_after` around `Mailbox.receive`.
+- `multi_call` and `send_request`: a nursery asks several actors at once, or one beside other work. Any task may answer
+  a `Mail`, not only the actor's.
+- `stop`, and signals that end an actor from outside: only its supervisor stops it, because a trio scope has one owner.
+- `sys`, which reads, traces and suspends any server: nothing outside reaches local variables. An actor that wants to be
+  asked for its state answers a message for it.
 """
 
 from __future__ import annotations

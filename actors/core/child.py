@@ -73,7 +73,8 @@ class SupervisorSpec(msgspec.Struct, frozen=True):
         strategy: which children a restart concerns, and whether all children stop at the same time.
         max_restarts: with more restarts than this within `within_s` seconds, the supervisor gives up.
         within_s: seconds over which restarts are counted.
-        auto_shutdown: which ends of significant children stop this supervisor. It then ends normally.
+        auto_shutdown: which ends of significant children stop this supervisor. It then ends normally; a `permanent` one
+            would be restarted.
         backoff: the delay before each restart. None: restarts are immediate.
         alarm_depth: mails waiting in one child's mailbox at which a `DepthAlarm` is reported. None: no alarms.
         restart: whether the upper supervisor restarts this one: after any end; only after a failure; never.

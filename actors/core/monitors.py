@@ -6,6 +6,8 @@ What Erlang has and this module does not, and why:
 - A message at each crash: a reference survives restarts, so by default only the end for good counts. `restarts=True`
   asks for all.
 - Trapping exits: `restarts=True` brings the same news as a message, and no actor can end another one with a signal.
+- Monitors of a name: `Names.whereis` gives the reference. Of a node: there are none.
+- Aliases, which drop late answers: `ask` always drops them.
 - `demonitor` with `flush`: each `Down` names its reference, so an actor can ignore it.
 """
 

@@ -15,7 +15,8 @@ class Names:
     """A registry of names. Each names one living actor, over its restarts, and is free when it ends for good.
 
     Make one for a program and hand it to those who need it. Erlang's registry is a global; this one is an object, so
-    two systems in one process do not share names.
+    two systems in one process do not share names. Erlang's process groups (`pg`) have no counterpart here: several
+    actors under one name are a list that the program keeps.
     """
 
     def __init__(self) -> None:

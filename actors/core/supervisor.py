@@ -12,13 +12,20 @@ What OTP has and this module does not, and why:
   `stop_child` and `restart_child` work here by name too. As in OTP, the children stop at the same time.
 - `brutal_kill`: trio can't stop a task that shields itself from cancellation, and nothing here pretends to.
   `shutdown_s=0` cancels at once, and then waits.
+- The reason `shutdown` of a supervisor that gives up, after which OTP does not restart a transient one: here giving up
+  is a crash, so `permanent` and `transient` supervisors are restarted.
 - Mail lost at a crash: the mailbox belongs to the reference, so the next start reads what was queued. Only the message
   in hand is lost, and its asker is told.
-- `init` and its failure: an actor is one function, and has no separate start phase that could fail. A crash before the
-  first message counts like any other.
+- `init`, its failure and its `ignore`: an actor is one function, and has no separate start phase. A crash before the
+  first message counts like any other, and an actor that has nothing to do returns.
+- `check_childspecs`, `type` and `modules`: specs are typed, and `start_child` refuses those that do not fit.
+- `which_children`, `count_children` and `get_childspec`: `children()` and `statistics()` tell of the living children,
+  and the program has the specs.
 - `hibernate` and `code_change`: an actor here has no heap of its own to shrink, and `replace_child` changes the code
   of a living child.
 - Distribution: references are valid in one trio loop only.
+
+The defaults are OTP's, except `max_restarts`: 3 in place of 1.
 """
 
 from __future__ import annotations

@@ -1,5 +1,7 @@
 """Timers of one actor: messages to its own mailbox, once after a delay or periodically.
 
+Erlang's `apply_after` has no counterpart: to call a function later, a task sleeps and calls it.
+
 For a deadline of one question, no timer is needed: `with trio.fail_after(2): await ref.ask(question)`. An answer that
 comes later is dropped. All times follow trio's clock, so they stand still under a mock clock.
 """

@@ -444,11 +444,12 @@ async def test_a_tree_is_declared_as_data_and_opened_in_one_line(autojump_clock:
         root.supervisor("workers")
 
 
+@pytest.mark.parametrize("restart", ["permanent", "transient"])
 async def test_a_supervisor_below_that_gives_up_is_restarted_then_fails_the_upper_one(
-    autojump_clock: MockClock,
+    restart: Any, autojump_clock: MockClock
 ) -> None:
     log = Log()
-    below = SupervisorSpec("below", (log.spec("a"),), max_restarts=0)
+    below = SupervisorSpec("below", (log.spec("a"),), max_restarts=0, restart=restart)
 
     async def block() -> None:
         async with open_supervisor(below, max_restarts=1) as root:
