@@ -7,12 +7,14 @@ from typing import Any, TypeAlias
 
 import trio
 
-from adjourn.actors import ChildSpec, Mailbox, open_supervisor
+from adjourn.actors import ActorRef, ChildSpec, Mailbox, open_supervisor
 
 from .figure import Figure, compared
 from .repeat import interleaved, timed
 
 __all__ = ["OPERATIONS", "measure"]
+
+SENDERS = 10  # of the fan-in
 
 Operation: TypeAlias = "Callable[[int], Awaitable[float]]"  # number of repetitions -> total seconds
 
@@ -147,6 +149,69 @@ async def bare_ask(count: int) -> float:
     return seconds
 
 
+async def _send(mailbox: Mailbox[int], sink: ActorRef[int]) -> None:
+    async for mail in mailbox:
+        for n in range(mail.body):
+            await sink.tell(n)
+
+
+async def _take(mailbox: Mailbox[int], count: int) -> None:
+    async for _ in mailbox:
+        count -= 1
+        if not count:
+            return
+
+
+def _share(count: int, number: int) -> int:
+    """How many of the messages one of the senders sends."""
+    return len(range(number, count, SENDERS))
+
+
+async def our_fan_in(count: int) -> float:
+    """Ten actors send messages to one, until it has received the last."""
+    async with open_supervisor() as supervisor:
+        template = ChildSpec[int]("take", _take, "temporary")
+        sink = supervisor.start_child(template.instance("sink", count=count))
+        spec = ChildSpec[int]("send", _send)
+        senders = [supervisor.start_child(spec.instance(str(n), sink=sink)) for n in range(SENDERS)]
+
+        async def work() -> None:
+            for n, sender in enumerate(senders):
+                await sender.tell(_share(count, n))
+            await sink.wait_ended()
+
+        seconds = await timed(work)
+    return seconds
+
+
+async def bare_fan_in(count: int) -> float:
+    """Ten tasks send values through one memory channel."""
+    send, receive = trio.open_memory_channel[int](64)
+    begin, done = trio.Event(), trio.Event()
+
+    async def give(share: int) -> None:
+        await begin.wait()
+        for n in range(share):
+            await send.send(n)
+
+    async def take() -> None:
+        for _ in range(count):
+            await receive.receive()
+        done.set()
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(take)
+        for n in range(SENDERS):
+            nursery.start_soon(give, _share(count, n))
+
+        async def work() -> None:
+            begin.set()
+            await done.wait()
+
+        seconds = await timed(work)
+    return seconds
+
+
 async def our_restart(count: int) -> float:
     """Crashes an actor again and again; each restart takes the next message."""
     async with open_supervisor(max_restarts=count + 1, within_s=1e6) as supervisor:
@@ -194,5 +259,6 @@ OPERATIONS: dict[str, tuple[Operation, Operation, str]] = {
     "spawn": (our_spawn, bare_spawn, "nursery.start_soon"),
     "tell": (our_tell, bare_tell, "memory channel"),
     "ask": (our_ask, bare_ask, "two memory channels"),
+    "fan-in": (our_fan_in, bare_fan_in, "memory channel"),
     "restart": (our_restart, bare_restart, "a loop that catches"),
 }
