@@ -9,6 +9,7 @@ import tempfile
 import venv
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 
@@ -17,12 +18,22 @@ from ..report import PeerFigure
 
 __all__ = ["PEERS", "TARGETS", "compare", "measure_peers"]
 
-# For each peer: its script, and the packages to install for it.
-PEERS: dict[str, tuple[str, tuple[str, ...]]] = {
-    "LangGraph": ("langgraph_peer.py", ("langgraph", "langgraph-checkpoint-sqlite")),
-    "Pydantic AI": ("pydantic_ai_peer.py", ("pydantic-ai-slim",)),
-    "OpenAI Agents SDK": ("openai_agents_peer.py", ("openai-agents",)),
-    "Pykka": ("pykka_peer.py", ("pykka",)),
+
+class Peer(NamedTuple):
+    """Another library: its script, the scenarios that the script has figures of, and what to install for it."""
+
+    script: str
+    scenarios: frozenset[int]
+    distributions: tuple[str, ...]
+
+
+RUNS, ACTORS = frozenset({1, 4, 8}), frozenset({7})
+PEERS: dict[str, Peer] = {
+    "LangGraph": Peer("langgraph_peer.py", RUNS, ("langgraph", "langgraph-checkpoint-sqlite")),
+    "Pydantic AI": Peer("pydantic_ai_peer.py", RUNS, ("pydantic-ai-slim",)),
+    "OpenAI Agents SDK": Peer("openai_agents_peer.py", RUNS, ("openai-agents",)),
+    "Pykka": Peer("pykka_peer.py", ACTORS, ("pykka",)),
+    "Thespian": Peer("thespian_peer.py", ACTORS, ("thespian",)),
 }
 
 # The least acceptable ratio of the peer's time to adjourn's.
@@ -50,13 +61,17 @@ class Output(msgspec.Struct):
 
 
 def measure_peers(figures: Sequence[Figure], *, quick: bool, progress: Callable[[str], None]) -> list[PeerFigure]:
-    """Returns every peer's figures with ours. A peer that can't be installed or measured gets one line that says so."""
+    """The figures of every peer that has some of our scenarios, beside ours. A peer that can't be installed or measured
+    is one line that says so."""
     found: list[PeerFigure] = []
+    scenarios = {figure.scenario for figure in figures}
     with tempfile.TemporaryDirectory() as folder:
         python = Path(folder, "bin", "python")
         progress("making an environment")
         venv.create(folder, with_pip=True)
-        for peer, (script, distributions) in PEERS.items():
+        for peer, (script, has, distributions) in PEERS.items():
+            if not has & scenarios:
+                continue
             try:
                 progress(f"installing {peer}")
                 _call([str(python), "-m", "pip", "install", "--quiet", *distributions])

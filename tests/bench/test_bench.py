@@ -1,5 +1,6 @@
 """The benchmark: its baseline does the same work, its arithmetic is right, every scenario runs. No timing here."""
 
+import re
 import sqlite3
 import tracemalloc
 from collections.abc import Awaitable, Callable
@@ -7,6 +8,7 @@ from contextlib import closing
 from pathlib import Path
 from xml.etree import ElementTree
 
+import bench.peers
 import msgspec
 import pytest
 import trio
@@ -14,7 +16,7 @@ from bench.agents import refund_agent
 from bench.baseline import BareRun, open_committer, save_in
 from bench.chart import chart
 from bench.figure import Budget, Figure, Spread, compared, plain, quantile
-from bench.peers import Result, compare
+from bench.peers import PEERS, Peer, Result, compare
 from bench.repeat import interleaved
 from bench.report import Report, new_report, worst_first
 from bench.scenarios import SCENARIOS, ScenarioFailed, run_scenario
@@ -114,6 +116,13 @@ def test_a_peer_is_compared_with_our_figure_of_the_same_name() -> None:
     assert (run.ratio, run.target, run.missed) == (27, 28, True)
     assert (cold.ratio, cold.missed) == (2, False)
     assert (tokens.ours, tokens.ratio) == (None, None)
+
+
+@pytest.mark.parametrize("peer", PEERS.values(), ids=list(PEERS))
+def test_a_peer_has_the_scenarios_that_it_says(peer: Peer) -> None:
+    source = (Path(bench.peers.__file__).parent / peer.script).read_text(encoding="utf-8")
+    measured = {int(number) for number in re.findall(r"measured\((\d+),", source)}
+    assert peer.scenarios == measured | ({8} if "cold_import(" in source else set())
 
 
 # The report.
