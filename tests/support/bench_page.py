@@ -1,13 +1,13 @@
-"""The generated tables of `bench/README.md`, from `bench/results.json`. `pages.py` writes them."""
+"""The generated tables of `bench/README.md`, from the JSON files beside it. `pages.py` writes them."""
 
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-__all__ = ["figures_part", "peers_part"]
+__all__ = ["actors_part", "figures_part", "peers_part"]
 
-RESULTS = Path(__file__).parents[2] / "bench/results.json"
+BENCH = Path(__file__).parents[2] / "bench"
 
 
 # `bench` is a folder, not installed: it is importable where the root of the repository is on the path.
@@ -35,16 +35,40 @@ def peers_part() -> str:
     rows = [
         f"| {each.peer} | {each.scenario} | {each.name} | {'' if each.ratio is None else amount(each.ratio) + ' ×'} |"
         for each in _report().peers
+        if each.scenario != 7
     ]
     return "\n".join(
         ["| library | scenario | | its time, as a multiple of adjourn's |", "|---|---|---|---|", *rows, ""]
     )
 
 
-def _report() -> Any:
+def actors_part() -> str:
+    """Return a table of what actors cost: adjourn's, bare trio's and the other libraries' times."""
+    from bench.report import amount
+
+    report = _report("actors.json")
+    theirs = {(each.peer, each.name): amount(each.theirs.median) for each in report.peers if each.theirs}
+    peers = sorted({peer for peer, _ in theirs})
+    rows = [
+        " | ".join(
+            [
+                f"| {figure.name}",
+                amount(figure.ours.median),
+                f"{amount(figure.baseline.median)} ({figure.against})",
+                *(theirs.get((peer, figure.name), "") for peer in peers),
+            ]
+        )
+        + " |"
+        for figure in report.figures
+    ]
+    head = [f"| µs CPU each | adjourn | bare trio | {' | '.join(peers)} |", "|---" * (3 + len(peers)) + "|"]
+    return "\n".join([_when(report), "", *head, *rows, ""])
+
+
+def _report(file: str = "results.json") -> Any:
     from bench.report import Report
 
-    return msgspec.json.decode(RESULTS.read_bytes(), type=Report)
+    return msgspec.json.decode((BENCH / file).read_bytes(), type=Report)
 
 
 def _when(report: Any) -> str:

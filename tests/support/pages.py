@@ -56,6 +56,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "stores": lambda: reference(STORES),
     "figures": bench_page.figures_part,
     "peers": bench_page.peers_part,
+    "actors": bench_page.actors_part,
     "commands": cli_page.commands_part,
     "chat": js_page.chat_part,
     "runlist": js_page.runlist_part,
