@@ -127,7 +127,10 @@ def _gated_call(s: Step, wanted: str | None, given: Answer | None, args_digest: 
             s.reply = not_pending(s, key, "waits for no decision", "notGated")
         elif args_digest is not None and args_digest != call.args_digest:
             s.reply = DecisionConflict(
-                "the decision was made on other arguments", runId=s.head.id, toolCallId=call.id, reason="arguments"
+                "the digest is not that of the call's arguments; read the call again before you decide",
+                runId=s.head.id,
+                toolCallId=call.id,
+                reason="arguments",
             )
         else:
             return call

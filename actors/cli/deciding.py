@@ -1,6 +1,6 @@
 """Answers calls of a run from a command line: decisions, declines, claims, results."""
 
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, cast
 
 import trio
 import typer
@@ -17,7 +17,16 @@ from .prompt import Answer, Decision, Declined, Later
 from .screen import Screen, clean
 from .terminal import call_line
 
-__all__ = ["Outcome", "ask_about", "parsed", "resume_asking", "settle", "settle_one", "waiting_client_call"]
+__all__ = [
+    "Outcome",
+    "ask_about",
+    "decision_of",
+    "parsed",
+    "resume_asking",
+    "settle",
+    "settle_one",
+    "waiting_client_call",
+]
 
 Outcome: TypeAlias = Answer | Literal["settled elsewhere", "end of input"]
 
@@ -83,7 +92,8 @@ async def settle_one(client: Client, run: str, key: str | None, decided: Decisio
 async def settle(client: Client, run: str, call: PendingCall, decided: Decision | Declined) -> None:
     """Decides a call that was shown, and prints that."""
     await _send(client, run, decided, call.tool_call_id, call.digest)
-    typer.echo(f"{_word(decided)}: {clean(call_line(call.tool_name, call.input))}")
+    edited = None if isinstance(decided, Declined) else decided.arguments
+    typer.echo(f"{_word(decided)}: {clean(call_line(call.tool_name, call.input if edited is None else edited))}")
 
 
 async def waiting_client_call(client: Client, run: str, key: str | None) -> str:
@@ -97,6 +107,20 @@ async def waiting_client_call(client: Client, run: str, key: str | None) -> str:
     if len(waiting) > 1:
         raise ToolCallIdRequired(f"{len(waiting)} calls wait for a client; choose one with --call: {_named(waiting)}")
     return waiting[0].tool_call_id
+
+
+def decision_of(text: str, digest: str | None, arguments: str | None) -> Decision:
+    """Parses a decision, and edited arguments with their digest, from a command line. Raises: typer.BadParameter."""
+    value = parsed(text, "DECISION", "'{\"approved\": true}'")
+    if arguments is None:
+        return Decision(value, digest)
+    edited = parsed(arguments, "--arguments", "'{\"amount\": 50}'")
+    if not isinstance(edited, dict):
+        raise typer.BadParameter("expected a JSON object with all arguments of the call", param_hint="--arguments")
+    if digest is None:
+        expected = "edited arguments need --digest too: `runs show RUN --json` has it, under snapshot.pending"
+        raise typer.BadParameter(expected, param_hint="--arguments")
+    return Decision(value, digest, cast(dict[str, Any], edited))
 
 
 def parsed(text: str, name: str, example: str) -> Any:
@@ -128,7 +152,7 @@ async def _waiting(client: Client, run: str, key: str | None) -> list[PendingCal
 async def _send(client: Client, run: str, decided: Decision | Declined, key: str | None, digest: str | None) -> Settled:
     if isinstance(decided, Declined):
         return await client.decline(run, key, decided.reason)
-    return await client.resume(run, decided.value, key, digest)
+    return await client.resume(run, decided.value, key, decided.digest or digest, decided.arguments)
 
 
 def _named(calls: list[PendingCall]) -> str:

@@ -31,9 +31,11 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """A decision, valid under the schema."""
+    """A decision. One that was asked for here is valid under the schema."""
 
     value: Any
+    digest: str | None = None  # of the arguments that the person was shown elsewhere
+    arguments: dict[str, Any] | None = None  # all arguments, if some were edited
 
 
 @dataclass(frozen=True, slots=True)

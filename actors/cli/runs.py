@@ -13,12 +13,12 @@ from ...protocol.rendering import visible
 from ...protocol.transcript import Snapshot
 from ..client.client import Client
 from .conversation import connection_notes
-from .deciding import parsed, resume_asking, settle_one, waiting_client_call
+from .deciding import decision_of, parsed, resume_asking, settle_one, waiting_client_call
 from .durations import moment_text
 from .exits import FAILED, WAITING, complain
 from .listing import HEADER, now, show_run, show_runs
 from .pager import paged
-from .prompt import Decision, Declined
+from .prompt import Declined
 from .reaching import DEFAULT_URL, Token, Url, at_gateway, command, find_run
 from .screen import Screen
 from .terminal import RunView
@@ -147,11 +147,19 @@ def resume(
         str | None, typer.Argument(metavar="[DECISION]", help="JSON. Without it, you are asked.")
     ] = None,
     call: Call = None,
+    arguments: Annotated[
+        str | None, typer.Option(help="All arguments of the call as JSON, with your changes. Needs --digest.")
+    ] = None,
+    digest: Annotated[
+        str | None, typer.Option(help="Digest of the arguments that you saw, from `runs show --json`.")
+    ] = None,
     url: Url = DEFAULT_URL,
     token: Token = None,
 ) -> None:
     """Decide the waiting calls of a run."""
-    given = None if decision is None else Decision(parsed(decision, "DECISION", "'{\"approved\": true}'"))
+    if decision is None and (arguments, digest) != (None, None):
+        raise typer.BadParameter("expected a DECISION as JSON with --arguments or --digest", param_hint="DECISION")
+    given = None if decision is None else decision_of(decision, digest, arguments)
     is_done = True
 
     async def body(client: Client) -> None:

@@ -93,6 +93,9 @@ def test_help_goes_to_stdout_and_says_nothing_on_stderr(adjourn: Adjourn, args: 
         (["serve", "a:b", "--origin"], "--origin"),
         (["serve", "shop:agents", "--metrics", "--no-http"], "/metrics needs HTTP"),
         (["runs", "resume", "r", "{not json"], "expected JSON, such as '{\"approved\": true}' in quotes"),
+        (["runs", "resume", "r", "--digest", "d"], "expected a DECISION as JSON with --arguments or --digest"),
+        (["runs", "resume", "r", "1", "--arguments", "{}"], "need --digest too: `runs show RUN --json` has it"),
+        (["runs", "resume", "r", "1", "--digest", "d", "--arguments", "[]"], "expected a JSON object with all"),
     ],
 )
 def test_wrong_usage_is_one_line_that_names_the_help_and_exit_code_2(
