@@ -54,3 +54,14 @@ def test_no_view_is_wider_than_a_small_screen(open_profile: OpenProfile, stage: 
     for view in VIEWS:
         show(visitor, view, run_id)
         visitor.fits()
+
+
+def test_the_message_field_covers_no_card_on_a_small_screen(
+    open_profile: OpenProfile, stage: Served, run_id: str
+) -> None:
+    visitor = Visitor(open_profile(stage, viewport={"width": 360, "height": 640}))
+    show(visitor, "chat", run_id)
+    card, dock = (visitor.page.locator(each).last.bounding_box() for each in (".card", ".dock"))
+    assert card is not None
+    assert dock is not None
+    assert card["y"] + card["height"] <= dock["y"]
