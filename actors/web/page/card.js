@@ -113,7 +113,7 @@ export class DecisionCard {
       element(
         "p",
         { class: "meta" },
-        since === undefined ? null : element("span", {}, "Waiting since ", age(since)),
+        since === undefined ? null : element("span", {}, "Asked ", age(since)),
         this.#due,
       ),
     );
