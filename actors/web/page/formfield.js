@@ -23,6 +23,8 @@ import { make } from "./formdom.js";
 
 /** @typedef {{ path: string, message: string, field: Field | null }} Fault `path`: JSON pointer */
 
+const SHORT = 24; // characters of a default that a label can take
+
 /** A field of a form. Subclasses draw its control. */
 export class Field {
   /** The element for the page. @type {HTMLElement} */
@@ -65,7 +67,7 @@ export class Field {
 
   set label(text) {
     this.#words = text;
-    const mark = make("span", { class: "form-optional" }, " (optional)");
+    const mark = make("span", { class: "form-optional" }, ` (optional${this.#preset()})`);
     this.#label.replaceChildren(text, ...(this.mayBeAbsent && !this.place.isRoot ? [mark] : []));
   }
 
@@ -77,6 +79,13 @@ export class Field {
   /** The ids of hint and error, for `aria-describedby`. */
   get describedBy() {
     return `${this.#hint.id} ${this.#error.id}`;
+  }
+
+  /** Says which value an empty field stands for, if that is a short one. */
+  #preset() {
+    const preset = this.shape.schema.default;
+    const isPlain = typeof preset === "number" || (typeof preset === "string" && preset !== "");
+    return isPlain && String(preset).length <= SHORT ? `: ${preset} if left empty` : "";
   }
 
   /** For `aria-required`. */

@@ -31,5 +31,5 @@ export function pressed(element, name) {
 }
 
 function wordsOf(label) {
-  return label.textContent.replace(" (optional)", "").trim();
+  return label.textContent.replace(/ \(optional.*\)/, "").trim();
 }

@@ -426,6 +426,12 @@ test("free properties are rows of a name and a value", () => {
   assert.deepEqual(made.value(), { "a/b": 7 });
 });
 
+test("the label of an optional field says which value an empty one stands for", () => {
+  const made = form(optional({ n: { type: "integer", default: 3 }, s: { type: "string", default: "x".repeat(99) } }));
+  const labels = [...made.element.querySelectorAll("label")].map((label) => label.textContent);
+  assert.deepEqual(labels, ["N (optional: 3 if left empty)", "S (optional)"]);
+});
+
 // Errors of the server.
 
 test("errors of the server are shown beside their fields, also in a choice, and others on top", () => {
