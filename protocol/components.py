@@ -7,13 +7,20 @@ from typing import Any, cast
 
 import msgspec
 
-__all__ = ["component_schemas"]
+__all__ = ["component_schemas", "in_json_words"]
 
 
 def component_schemas(kinds: Iterable[Any]) -> dict[str, Any]:
     """Return the JSON Schemas (2020-12) of these types, and of all types in their fields, by name."""
     _, components = msgspec.json.schema_components(kinds, ref_template="#/components/schemas/{name}")
     return {name: _described(_portable(schema)) for name, schema in components.items()}
+
+
+def in_json_words(text: str) -> str:
+    """Return a description of a wire type with JSON's words for Python's values: a None is left out on the wire."""
+    text = re.sub(r"(^|\. )None\b", r"\1Absent", text)
+    text = re.sub(r"\bNone\b", "absent", text)
+    return re.sub(r"\b(True|False)\b", lambda found: f"`{found[0].lower()}`", text)
 
 
 def _described(schema: dict[str, Any]) -> dict[str, Any]:
@@ -23,7 +30,7 @@ def _described(schema: dict[str, Any]) -> dict[str, Any]:
     # From msgspec 0.23 on, the docstring comes without its indentation.
     first, newline, others = schema["description"].partition("\n")
     about, *fields = (first + newline + textwrap.dedent(others)).split("\n\nAttributes:\n")
-    schema = {**schema, "description": about}
+    schema = {**schema, "description": in_json_words(about)}
     if not fields:
         return schema
     properties = dict(schema["properties"])
@@ -31,7 +38,7 @@ def _described(schema: dict[str, Any]) -> dict[str, Any]:
         first, *others = name.strip("_").split("_")
         key = first + "".join(other.capitalize() for other in others)
         if key in properties:  # else the wire has another name for it
-            properties[key] = {**properties[key], "description": " ".join(text.split())}
+            properties[key] = {**properties[key], "description": in_json_words(" ".join(text.split()))}
     return {**schema, "properties": properties}
 
 

@@ -15,6 +15,7 @@ from sources import comments_of
 from wire_types import MODULES, UNSEEN, mark, paragraph, type_name
 
 from adjourn.protocol import codec, errors, events, messages, methods, openrpc
+from adjourn.protocol.components import in_json_words
 
 __all__ = ["errors_part", "events_part", "methods_part", "structs_part"]
 
@@ -107,7 +108,7 @@ def _table(kind: type[messages.Wire]) -> list[str]:
     comments, hints = comments_of(kind), get_type_hints(kind, include_extras=True)
     rows = [
         f"| `{field.encode_name}{mark(kind, field)}` | `{_cell(type_name(hints[field.name], field))}` "
-        f"| {_cell(comments.get(field.name, ''))} |"
+        f"| {_cell(in_json_words(comments.get(field.name, '')))} |"
         for field in fields(kind)
     ]
     return ["| field | type | |", "|---|---|---|", *rows, ""] if rows else []

@@ -17,6 +17,7 @@ from msgspec.structs import FieldInfo, fields
 from sources import SECTION, comments_of
 
 from adjourn.protocol import errors, events, limits, messages, methods, timeline, transcript
+from adjourn.protocol.components import in_json_words
 
 TARGET = Path(__file__).parents[2] / "actors/web/js/protocol.d.ts"
 MODULES = (messages, events, transcript, timeline, limits, methods)
@@ -67,7 +68,7 @@ def _struct(kind: type[messages.Wire]) -> str:
     comments, hints = comments_of(kind), get_type_hints(kind, include_extras=True)
     for field in fields(kind):
         if field.name in comments:
-            lines.append(_comment(comments[field.name], "  "))
+            lines.append(_comment(in_json_words(comments[field.name]), "  "))
         name = field.encode_name if field.encode_name.isidentifier() else f'"{field.encode_name}"'
         lines.append(f"  {name}{mark(kind, field)}: {type_name(hints[field.name], field)};")
     return "\n".join([*lines, "}\n"])
@@ -139,9 +140,9 @@ def _methods() -> str:
 
 
 def paragraph(doc: str | None) -> str:
-    """Return a docstring on one line, without its section of fields."""
+    """Return a wire type's docstring on one line, in JSON's words, without its section of fields."""
     text = re.split(SECTION, inspect.cleandoc(doc or ""), maxsplit=1, flags=re.MULTILINE)[0]
-    return re.sub(r"\s+", " ", text).strip()
+    return in_json_words(re.sub(r"\s+", " ", text).strip())
 
 
 def _comment(text: str, indent: str) -> str:

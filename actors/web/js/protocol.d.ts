@@ -19,7 +19,7 @@ export interface Text {
   signature?: string;
   /** of a model's text: its sources, as the API of the message's `api` writes them. */
   citations?: Record<string, any>[];
-  /** marks all up to here as worth keeping in the provider's prompt cache. None: no mark. */
+  /** marks all up to here as worth keeping in the provider's prompt cache. Absent: no mark. */
   cache?: "short" | "long";
 }
 
@@ -30,7 +30,7 @@ export interface Image {
   data: string;
   /** its type: `image/png`, … */
   mimeType: string;
-  /** marks all up to here as worth keeping in the provider's prompt cache. None: no mark. */
+  /** marks all up to here as worth keeping in the provider's prompt cache. Absent: no mark. */
   cache?: "short" | "long";
 }
 
@@ -39,7 +39,7 @@ export interface ImageURL {
   type: "imageUrl";
   /** the address, http or https. Any other address becomes a note to the model. */
   url: string;
-  /** marks all up to here as worth keeping in the provider's prompt cache. None: no mark. */
+  /** marks all up to here as worth keeping in the provider's prompt cache. Absent: no mark. */
   cache?: "short" | "long";
 }
 
@@ -54,7 +54,7 @@ export interface File {
   url?: string;
   /** the file's name: `report.pdf`. */
   name?: string;
-  /** marks all up to here as worth keeping in the provider's prompt cache. None: no mark. */
+  /** marks all up to here as worth keeping in the provider's prompt cache. Absent: no mark. */
   cache?: "short" | "long";
 }
 
@@ -65,7 +65,7 @@ export interface Audio {
   data: string;
   /** its type: `audio/wav`, `audio/mpeg`. */
   mimeType: string;
-  /** marks all up to here as worth keeping in the provider's prompt cache. None: no mark. */
+  /** marks all up to here as worth keeping in the provider's prompt cache. Absent: no mark. */
   cache?: "short" | "long";
 }
 
@@ -76,7 +76,7 @@ export interface Thinking {
   thinking: string;
   /** the provider's signature. Without it the provider does not take the block back. */
   signature?: string;
-  /** True: there is no text to read, only the signature. */
+  /** `true`: there is no text to read, only the signature. */
   redacted?: boolean;
 }
 
@@ -138,7 +138,7 @@ export interface Usage {
   cost: Cost;
   /** how many of the `output` tokens are the model's reasoning, where the provider says so. */
   reasoning?: number;
-  /** the charge that the provider states, in its currency. None: it states none. */
+  /** the charge that the provider states, in its currency. Absent: it states none. */
   providerCost?: number;
 }
 
@@ -149,7 +149,7 @@ export interface UserMessage {
   content: string | UserBlock[];
   /** when it was written, in milliseconds since the epoch. */
   timestamp: number;
-  /** marks all up to here as worth keeping in the provider's prompt cache. None: no mark. */
+  /** marks all up to here as worth keeping in the provider's prompt cache. Absent: no mark. */
   cache?: "short" | "long";
 }
 
@@ -176,7 +176,7 @@ export interface AssistantMessage {
   responseId?: string;
   /** when it ended, in milliseconds since the epoch. */
   timestamp: number;
-  /** marks all up to here as worth keeping in the provider's prompt cache. None: no mark. */
+  /** marks all up to here as worth keeping in the provider's prompt cache. Absent: no mark. */
   cache?: "short" | "long";
 }
 
@@ -189,15 +189,15 @@ export interface ToolResultMessage {
   toolName: string;
   /** the result, for the model. */
   content: UserBlock[];
-  /** True: the tool failed, or never executed. */
+  /** `true`: the tool failed, or never executed. */
   isError: boolean;
   /** the result, for programs. The model does not see it. */
   details?: any;
   /** when it was made, in milliseconds since the epoch. */
   timestamp: number;
-  /** marks all up to here as worth keeping in the provider's prompt cache. None: no mark. */
+  /** marks all up to here as worth keeping in the provider's prompt cache. Absent: no mark. */
   cache?: "short" | "long";
-  /** the arguments that the decider edited and the tool executed with. None: the model's own. */
+  /** the arguments that the decider edited and the tool executed with. Absent: the model's own. */
   arguments?: Record<string, any>;
 }
 
@@ -329,7 +329,7 @@ export interface AgentStart {
   input: Message[];
   /** given when the run was started. */
   metadata?: Record<string, any>;
-  /** the principal that started the run; None: unknown. */
+  /** the principal that started the run; absent: unknown. */
   by?: string;
 }
 
@@ -344,7 +344,7 @@ export interface AgentEnd {
   usage: Usage;
   /** only of a failed run. */
   error?: ErrorInfo;
-  /** ms since the epoch: when the run is deleted; None: never. */
+  /** ms since the epoch: when the run is deleted; absent: never. */
   expiresAt?: number;
 }
 
@@ -353,7 +353,7 @@ export interface AgentPaused {
   type: "agent_paused";
   /** ids of the waiting calls, in the model's order. */
   toolCallIds: string[];
-  /** ms since the epoch: when the run is aborted if nobody acts; None: never. */
+  /** ms since the epoch: when the run is aborted if nobody acts; absent: never. */
   expiresAt?: number;
 }
 
@@ -458,7 +458,7 @@ export interface ToolExecutionEnd {
   result: ToolOutput;
   /** the tool failed, or never executed. */
   isError: boolean;
-  /** the edited arguments, used in place of the model's; None: not edited. */
+  /** the edited arguments, used in place of the model's; absent: not edited. */
   arguments?: Record<string, any>;
 }
 
@@ -496,7 +496,7 @@ export interface ToolDecisionResolved {
   toolCallId: string;
   /** `expired` without a `reason`: the tool's default decision applied; `decision` has it. */
   outcome: "decided" | "declined" | "expired" | "aborted";
-  /** the principal that decided or declined; None: unknown. */
+  /** the principal that decided or declined; absent: unknown. */
   by?: string;
   /** the decision. */
   decision?: any;
@@ -530,9 +530,9 @@ export interface ToolClientClaimed {
   type: "tool_client_claimed";
   /** the runtime's id of the call. */
   toolCallId: string;
-  /** the principal that claimed it; None: unknown. */
+  /** the principal that claimed it; absent: unknown. */
   by?: string;
-  /** ms since the epoch: when the claim expires; None: when the run ends. */
+  /** ms since the epoch: when the claim expires; absent: when the run ends. */
   dueAt?: number;
 }
 
@@ -574,7 +574,7 @@ export interface PendingCall {
   parameters?: Record<string, any>;
   /** a client has claimed the call. */
   claimed?: boolean;
-  /** the principal that claimed it; None: unknown. */
+  /** the principal that claimed it; absent: unknown. */
   claimedBy?: string;
   /** the tool's description, for people who decide. */
   description?: string;
@@ -590,9 +590,9 @@ export interface ToolView {
   args: Record<string, any>;
   /** the latest progress report of the tool. */
   partialResult?: any;
-  /** None while it executes. */
+  /** Absent while it executes. */
   result?: ToolOutput;
-  /** None while it executes. */
+  /** Absent while it executes. */
   isError?: boolean;
 }
 
@@ -606,7 +606,7 @@ export interface Snapshot {
   turn: number;
   /** all complete messages, including the input. */
   messages: Message[];
-  /** the message that the model is streaming, as far as it has come; None: no message is under way. */
+  /** the message that the model is streaming, as far as it has come; absent: no message is under way. */
   streaming?: AssistantMessage;
   /** the calls that wait for a decision or a client. */
   pending: PendingCall[];
@@ -620,9 +620,9 @@ export interface Snapshot {
   error?: ErrorInfo;
   /** given when the run was started. */
   metadata?: Record<string, any>;
-  /** the principal that started the run; None: unknown. */
+  /** the principal that started the run; absent: unknown. */
   by?: string;
-  /** ms since the epoch: when a paused run is aborted, or an ended run deleted; None: never. */
+  /** ms since the epoch: when a paused run is aborted, or an ended run deleted; absent: never. */
   expiresAt?: number;
 }
 
@@ -692,13 +692,13 @@ export interface TimelineResult {
   toolCallId: string;
   /** the tool's name. */
   toolName: string;
-  /** True: the tool failed, or never executed. */
+  /** `true`: the tool failed, or never executed. */
   isError: boolean;
   /** the result's first words. */
   text: string;
   /** name of the client that executed the call, or of the principal that declined it, where that is known. */
   by?: string;
-  /** True: the call was taken back from the clients that it was offered to. */
+  /** `true`: the call was taken back from the clients that it was offered to. */
   declined?: boolean;
 }
 
@@ -719,7 +719,7 @@ export interface TimelineEnd {
   by?: string;
 }
 
-/** The limits of one run, each as tight as its agent's or tighter. None: the agent's limit. */
+/** The limits of one run, each as tight as its agent's or tighter. Absent: the agent's limit. */
 export interface RunLimits {
   /** model calls. */
   maxTurns?: number;
@@ -751,7 +751,7 @@ export interface RunStart {
   agent: string;
   /** text, which becomes one user message, or messages. */
   input: string | Message[];
-  /** the new run's id, chosen by the caller. None: the server makes one. */
+  /** the new run's id, chosen by the caller. Absent: the server makes one. */
   runId?: string;
   /** the caller's own data. Snapshots have it. */
   metadata?: Record<string, any>;
@@ -765,7 +765,7 @@ export interface RunStart {
 export interface RunSubscribe {
   /** the run's id. */
   runId: string;
-  /** the last `seq` that the client has; 0: none. None: a snapshot comes first. */
+  /** the last `seq` that the client has; 0: none. Absent: a snapshot comes first. */
   after?: number;
 }
 
@@ -805,7 +805,7 @@ export interface RunClaim {
   runId: string;
   /** the tool call's id. */
   toolCallId: string;
-  /** a random id of one client, kept secret: the client keeps it over a reload, and no two clients share it. A client that claims its call again gets the same token. None: each claim has a token of its own, which is lost if the reply is lost. */
+  /** a random id of one client, kept secret: the client keeps it over a reload, and no two clients share it. A client that claims its call again gets the same token. Absent: each claim has a token of its own, which is lost if the reply is lost. */
   claimant?: string;
 }
 
@@ -829,7 +829,7 @@ export interface RunResult {
   claimToken: string;
   /** content blocks, or any value. */
   result: any;
-  /** True: the call failed, and the result says why. */
+  /** `true`: the call failed, and the result says why. */
   isError?: boolean;
 }
 
@@ -863,11 +863,11 @@ export interface RunList {
   status?: "running" | "paused" | "completed" | "failed" | "aborted";
   /** only runs of the agent with this name. */
   agent?: string;
-  /** True: only runs that wait for a decision. */
+  /** `true`: only runs that wait for a decision. */
   waiting?: boolean;
   /** runs a page, at most. */
   limit?: number;
-  /** the `after` of the page before. None: the first page. */
+  /** the `after` of the page before. Absent: the first page. */
   after?: string;
 }
 
@@ -883,7 +883,7 @@ export interface RunsWatch {
   status?: "running" | "paused" | "completed" | "failed" | "aborted";
   /** only runs of the agent with this name. */
   agent?: string;
-  /** True: only runs that wait for a decision, or no longer do. */
+  /** `true`: only runs that wait for a decision, or no longer do. */
   waiting?: boolean;
 }
 
@@ -911,13 +911,13 @@ export interface ToolInfo {
   description: string;
   /** JSON Schema of the arguments. */
   parameters: Record<string, any>;
-  /** JSON Schema of the decision. None: the tool is not gated. */
+  /** JSON Schema of the decision. Absent: the tool is not gated. */
   decision?: Record<string, any>;
   /** where it executes: `server`, or `client`: in a client that claims the call. */
   runs: "server" | "client";
-  /** True: the decision is `{approved, reason?}`. */
+  /** `true`: the decision is `{approved, reason?}`. */
   approval?: boolean;
-  /** the arguments that a decision may change, by name. True: all; False: none. */
+  /** the arguments that a decision may change, by name. `true`: all; `false`: none. */
   editable?: boolean | string[];
 }
 
@@ -969,7 +969,7 @@ export interface Position {
   status: "running" | "paused" | "completed" | "failed" | "aborted";
   /** the number of the run's last event so far. */
   seq: number;
-  /** why the run can't go on in this server, for people. None: it can. */
+  /** why the run can't go on in this server, for people. Absent: it can. */
   stranded?: string;
 }
 
@@ -987,7 +987,7 @@ export interface Settled {
 export interface Claimed {
   /** the token that must come with the result. */
   claimToken: string;
-  /** when the claim expires, in milliseconds since the epoch. None: with the run. */
+  /** when the claim expires, in milliseconds since the epoch. Absent: with the run. */
   dueAt?: number;
 }
 
@@ -1019,7 +1019,7 @@ export interface WaitingCall {
   kind: "decision" | "client";
   /** when it began to wait, in milliseconds since the epoch. */
   since?: number;
-  /** when the wait, or the claim, expires, in milliseconds since the epoch. None: with the run. */
+  /** when the wait, or the claim, expires, in milliseconds since the epoch. Absent: with the run. */
   dueAt?: number;
 }
 
@@ -1043,17 +1043,17 @@ export interface RunSummary {
   pending: number;
   /** the first of these calls, at most 16. */
   calls?: WaitingCall[];
-  /** since when a call has waited for a decision, in milliseconds since the epoch. None: no call waits. */
+  /** since when a call has waited for a decision, in milliseconds since the epoch. Absent: no call waits. */
   waitingSince?: number;
   /** when the first of these waits expires, in milliseconds since the epoch. */
   dueAt?: number;
-  /** when a paused run is aborted, or an ended one deleted, in milliseconds since the epoch. None: never. */
+  /** when a paused run is aborted, or an ended one deleted, in milliseconds since the epoch. Absent: never. */
   expiresAt?: number;
   /** name of the principal that started the run, where that is known. */
   startedBy?: string;
-  /** True: the code that the run needs is not loaded. */
+  /** `true`: the code that the run needs is not loaded. */
   stranded: boolean;
-  /** True: the run is deleted, or no longer matches the list. */
+  /** `true`: the run is deleted, or no longer matches the list. */
   deleted?: boolean;
 }
 
@@ -1061,7 +1061,7 @@ export interface RunSummary {
 export interface RunPage {
   /** the runs. */
   runs: RunSummary[];
-  /** the cursor of the next page. None: this is the last page. */
+  /** the cursor of the next page. Absent: this is the last page. */
   after?: string;
 }
 
@@ -1075,9 +1075,9 @@ export interface RunSnapshot {
   snapshot: Snapshot;
   /** how many messages come before the first one here. */
   from?: number;
-  /** the `from` of the next part or page. None: this is the last one. */
+  /** the `from` of the next part or page. Absent: this is the last one. */
   next?: number;
-  /** of `run.get`: why the run can't go on in this server, for people. None: it can. */
+  /** of `run.get`: why the run can't go on in this server, for people. Absent: it can. */
   stranded?: string;
 }
 
@@ -1089,7 +1089,7 @@ export interface Timeline {
   entries: (TimelineInput | TimelineMessage | TimelineDecision | TimelineResult | TimelineEnd)[];
   /** how many entries come before the first one here. */
   from: number;
-  /** the `from` of the next page. None: this is the last page. */
+  /** the `from` of the next page. Absent: this is the last page. */
   next?: number;
 }
 
