@@ -1,4 +1,7 @@
-"""Django: a view that blocks, an async one, and a stream. The system is opened once, as this module is loaded."""
+"""Django: a view that blocks, an async one, and a stream. The system is opened once, as this module is loaded.
+
+Settings: `MIDDLEWARE = ["django_view.Refusals"]`. Without it, a refusal is a 500.
+"""
 
 import atexit
 import json
@@ -6,14 +9,24 @@ from contextlib import ExitStack
 
 from django.http import HttpRequest, JsonResponse, StreamingHttpResponse
 from django.urls import path
+from django.utils.deprecation import MiddlewareMixin
 from django.views.decorators.csrf import csrf_exempt
 from shop_agent import shop
 
-from adjourn import open_threaded_system
+from adjourn import AdjournError, open_threaded_system
+from adjourn.protocol import RunNotFound
 
 stack = ExitStack()
 system = stack.enter_context(open_threaded_system([shop]))
 atexit.register(stack.close)
+
+
+class Refusals(MiddlewareMixin):
+    def process_exception(self, request: HttpRequest, error: Exception) -> JsonResponse | None:
+        if not isinstance(error, AdjournError):
+            return None
+        status = 404 if isinstance(error, RunNotFound) else 409
+        return JsonResponse({"type": error.type, "detail": str(error)}, status=status)
 
 
 @csrf_exempt
@@ -29,7 +42,9 @@ async def decide(request: HttpRequest, run_id: str) -> JsonResponse:
 
 
 async def events(request: HttpRequest, run_id: str) -> StreamingHttpResponse:
-    return StreamingHttpResponse(system.asyncio.run(run_id).sse(), content_type="text/event-stream")
+    run = system.asyncio.run(run_id)
+    await run.snapshot()  # raises RunNotFound before the response begins
+    return StreamingHttpResponse(run.sse(), content_type="text/event-stream")
 
 
 urlpatterns = [

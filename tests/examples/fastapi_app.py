@@ -5,11 +5,12 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Annotated
 
-from fastapi import FastAPI, Header
-from fastapi.responses import StreamingResponse
+from fastapi import FastAPI, Header, Request
+from fastapi.responses import JSONResponse, StreamingResponse
 from shop_agent import shop
 
-from adjourn import open_threaded_system
+from adjourn import AdjournError, open_threaded_system
+from adjourn.protocol import RunNotFound
 
 
 @asynccontextmanager
@@ -19,6 +20,11 @@ async def lifespan(api: FastAPI) -> AsyncIterator[None]:
 
 
 api = FastAPI(lifespan=lifespan)
+
+
+@api.exception_handler(AdjournError)  # without it, a refusal is a 500
+async def refused(request: Request, error: AdjournError) -> JSONResponse:
+    return JSONResponse({"type": error.type, "detail": str(error)}, 404 if isinstance(error, RunNotFound) else 409)
 
 
 @api.post("/refunds/{order_id}")
@@ -34,4 +40,6 @@ async def decide(run_id: str, approved: bool) -> None:
 
 @api.get("/runs/{run_id}/events")
 async def events(run_id: str, last_event_id: Annotated[int | None, Header()] = None) -> StreamingResponse:
-    return StreamingResponse(api.state.system.run(run_id).sse(last_event_id), media_type="text/event-stream")
+    run = api.state.system.run(run_id)
+    await run.snapshot()  # raises RunNotFound before the response begins
+    return StreamingResponse(run.sse(last_event_id), media_type="text/event-stream")

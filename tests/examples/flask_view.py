@@ -6,13 +6,19 @@ from contextlib import ExitStack
 from flask import Flask, Response, request
 from shop_agent import shop
 
-from adjourn import open_threaded_system
+from adjourn import AdjournError, open_threaded_system
+from adjourn.protocol import RunNotFound
 
 stack = ExitStack()
 system = stack.enter_context(open_threaded_system([shop]))
 atexit.register(stack.close)
 
 app = Flask(__name__)
+
+
+@app.errorhandler(AdjournError)  # without it, a refusal is a 500
+def refused(error: AdjournError) -> tuple[dict[str, str], int]:
+    return {"type": error.type, "detail": str(error)}, 404 if isinstance(error, RunNotFound) else 409
 
 
 @app.post("/refunds/<int:order_id>")
@@ -28,4 +34,6 @@ def decide(run_id: str) -> dict[str, int]:
 
 @app.get("/runs/<run_id>/events")
 def events(run_id: str) -> Response:
-    return Response(system.run(run_id).sse(), mimetype="text/event-stream")
+    run = system.run(run_id)
+    run.snapshot()  # raises RunNotFound before the response begins
+    return Response(run.sse(), mimetype="text/event-stream")

@@ -35,6 +35,10 @@ def test_fastapi_starts_decides_and_streams() -> None:
             assert started["status"] == "paused"
             decided = await client.post(f"/runs/{started['run']}/decision", params={"approved": True})
             assert decided.status_code == 200
+            assert (await client.get("/runs/nothing/events")).status_code == 404
+            assert (
+                await client.post(f"/runs/{started['run']}/decision", params={"approved": False})
+            ).status_code == 409
             return (await client.get(f"/runs/{started['run']}/events")).text
 
     assert REFUNDED in asyncio.run(main())
@@ -60,6 +64,8 @@ def test_flask_views_block() -> None:
         started = client.post("/refunds/7").get_json()
         assert started["status"] == "paused"
         assert client.post(f"/runs/{started['run']}/decision", json={"approved": True}).status_code == 200
+        assert client.get("/runs/nothing/events").status_code == 404
+        assert client.post(f"/runs/{started['run']}/decision", json={"approved": False}).status_code == 409
         assert REFUNDED in client.get(f"/runs/{started['run']}/events").text
 
 
@@ -67,7 +73,7 @@ def test_django_views_block_or_are_async() -> None:
     import django
     from django.conf import settings
 
-    settings.configure(ALLOWED_HOSTS=["testserver"], ROOT_URLCONF="django_view")
+    settings.configure(ALLOWED_HOSTS=["testserver"], MIDDLEWARE=["django_view.Refusals"], ROOT_URLCONF="django_view")
     django.setup()
     from django.test import AsyncClient, Client
     from django_view import stack
@@ -76,6 +82,7 @@ def test_django_views_block_or_are_async() -> None:
         client = AsyncClient()
         decided = await client.post(f"/runs/{run}/decision", {"approved": True}, content_type="application/json")
         assert decided.status_code == 200
+        assert (await client.get("/runs/nothing/events")).status_code == 404
         streamed = await client.get(f"/runs/{run}/events")
         return b"".join([chunk async for chunk in streamed]).decode()
 
