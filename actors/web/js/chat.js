@@ -207,7 +207,8 @@ export class Chat {
   }
 
   /**
-   * Reads an existing run; its messages become the conversation. If it can't be read, the chat stays as it was.
+   * Reads an existing run, whose messages become the conversation; `settled` waits for them. If the run can't be read,
+   * the chat stays as it was.
    * @param {string} runId
    */
   attach(runId) {

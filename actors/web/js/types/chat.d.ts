@@ -124,7 +124,8 @@ export declare class Chat {
      */
     abort(reason?: string): Promise<boolean>;
     /**
-     * Reads an existing run; its messages become the conversation. If it can't be read, the chat stays as it was.
+     * Reads an existing run, whose messages become the conversation; `settled` waits for them. If the run can't be read,
+     * the chat stays as it was.
      * @param {string} runId
      */
     attach(runId: string): Promise<boolean>;
