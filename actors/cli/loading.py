@@ -1,6 +1,7 @@
 """Loads agents by their address `module:name`. Imports the user's own code."""
 
 import importlib
+import inspect
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -34,6 +35,9 @@ def load_agents(address: str) -> list[Agent]:
             value = value()
         except Exception as error:
             raise InvalidParams(f"{address}: the function failed: {_one_line(error)}") from error
+    if inspect.iscoroutine(value):
+        value.close()
+        raise InvalidParams(f"{address} is an async function; {EXPECTED}, not async")
     agents: list[Any] = [value] if isinstance(value, Agent) else _items(value)
     if not agents or not all(isinstance(agent, Agent) for agent in agents):
         raise InvalidParams(f"{address} is {_kind(value)}; {EXPECTED}")
@@ -53,7 +57,7 @@ def _module(name: str) -> ModuleType:
         if error.name is not None and (name == error.name or name.startswith(f"{error.name}.")):
             raise InvalidParams(f"there is no module {name!r} in {here} or among the installed packages") from error
         raise InvalidParams(f"module {name!r} fails: {_one_line(error)}") from error
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise InvalidParams(f"module {name!r} fails: {_one_line(error)}") from error
 
 

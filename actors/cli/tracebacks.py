@@ -21,9 +21,10 @@ def traceback_of(error: BaseException) -> list[str]:
     Empty if there is no such frame. The error's cause (`raise ... from`) is shown in the same way.
     """
     told = TracebackException.from_exception(error)
-    if not isinstance(error, SyntaxError) and not _trimmed(told):
-        return []
-    return "".join(told.format()).splitlines()
+    if _trimmed(told):
+        return "".join(told.format()).splitlines()
+    # A syntax error names its own file and line.
+    return "".join(told.format_exception_only()).splitlines() if isinstance(error, SyntaxError) else []
 
 
 def place_of(error: BaseException) -> str:

@@ -28,6 +28,9 @@ def make():
 def make_one():
     return one
 
+async def later():
+    return both
+
 def fails():
     raise RuntimeError("no such\\nthing")
 """
@@ -37,6 +40,7 @@ def fails():
 def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     (tmp_path / "a_shop.py").write_text(SHOP, encoding="utf-8")
     (tmp_path / "a_broken_shop.py").write_text("import nowhere_to_be_found", encoding="utf-8")
+    (tmp_path / "a_leaving_shop.py").write_text("raise SystemExit(3)", encoding="utf-8")
     (tmp_path / "a_raising_shop.py").write_text("1 / 0", encoding="utf-8")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", [*sys.path])
@@ -68,6 +72,8 @@ def test_an_agent_a_list_or_a_function_in_the_working_directory(name: str, agent
         ("a_shop:three", "module 'a_shop' has no 'three'; its agents: both, one, twice, two"),
         ("a_shop:number", "a_shop:number is of type int; expected module:name"),
         ("a_shop:mixed", "a_shop:mixed is a tuple with int in it; expected"),
+        ("a_shop:later", "a_shop:later is an async function; expected"),
+        ("a_leaving_shop:agents", "module 'a_leaving_shop' fails: SystemExit: 3"),
         ("a_shop:nothing", "a_shop:nothing is an empty list; expected"),
         ("a_shop:twice", "a_shop:twice: two agents are called 'one'"),
         ("a_shop:fails", "a_shop:fails: the function failed: RuntimeError: no such thing ("),

@@ -1,10 +1,14 @@
 """Tracebacks of users' code: they begin at the user's file, and one sentence names file and line."""
 
+from pathlib import Path
+
 import pytest
 import trio
 
+from adjourn.actors.cli.loading import load_agents
 from adjourn.actors.cli.tracebacks import place_of, traceback_of
 from adjourn.protocol.codec import CodecError, parse_json
+from adjourn.protocol.errors import InvalidParams
 
 SHOP = "def outer():\n    inner()\n\ndef inner():\n    raise KeyError('order')\n"
 
@@ -52,3 +56,14 @@ def test_a_syntax_error_is_shown_with_file_and_line() -> None:
     lines = traceback_of(raised("x = (\n"))
     assert '  File "/shops/shop.py", line 1' in lines
     assert lines[-1].startswith("SyntaxError: ")
+
+
+def test_a_module_that_does_not_compile_is_shown_without_the_frames_of_its_import(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "broken_shop.py").write_text("x = (\n", encoding="utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(InvalidParams) as found:
+        load_agents("broken_shop:agents")
+    assert found.value.__cause__ is not None
+    assert traceback_of(found.value.__cause__)[0] == f'  File "{tmp_path}/broken_shop.py", line 1'
