@@ -66,13 +66,14 @@ class Settings:
         """Returns host, port, resource, and whether to use TLS. Raises: InvalidParams."""
         if "@" in self.url.partition("//")[2].partition("/")[0]:  # errors would show the password, and it has no effect
             raise InvalidParams("url: expected no user or password in it; pass a `token` instead")
+        expected = f"url: expected ws://host:port or wss://host:port, got {self.url!r}"
         try:
             parts = urlsplit(self.url)
             host, port = parts.hostname, parts.port
         except ValueError as error:
-            raise InvalidParams(f"url: {error}: {self.url!r}") from error
+            raise InvalidParams(expected) from error
         if parts.scheme not in ("ws", "wss") or not host:
-            raise InvalidParams(f"url: expected ws://host:port or wss://host:port, got {self.url!r}")
+            raise InvalidParams(expected)
         tls = parts.scheme == "wss"
         # Ask for batches, and announce the size limit: the server then refuses a larger reply; otherwise we'd have to
         # close.
