@@ -54,7 +54,9 @@ app.add_typer(upkeep.app, name="store")
 Host = Annotated[
     str, typer.Option(envvar="ADJOURN_HOST", help="Address to listen on. Other than loopback it needs a token.")
 ]
-Port = Annotated[int, typer.Option(envvar="ADJOURN_PORT", min=0, max=65535, help="0 picks a free one.")]
+Port = Annotated[
+    int, typer.Option(envvar="ADJOURN_PORT", min=0, max=65535, help="Port of the gateway. 0 picks a free one.")
+]
 StoreAddress = Annotated[
     str,
     typer.Option("--store", envvar="ADJOURN_STORE", help="memory:, sqlite:///relative.db or sqlite:////absolute.db"),
@@ -189,6 +191,8 @@ def _place(host: str, port: int, token: str | None, http_port: int | None, *, ht
     if not (token or is_loopback(host)):
         expected = "an address other than loopback needs an access token: set ADJOURN_TOKEN, or give --token"
         raise typer.BadParameter(expected, param_hint="--host")
+    if token and not (token.isascii() and token.isprintable()):
+        raise typer.BadParameter("expected printable ASCII", param_hint="--token")
     installed = all(find_spec(name) is not None for name in ("hypercorn", "markdown_it", "starlette"))
     if http_port is not None and not installed:
         raise typer.BadParameter("HTTP needs the extra `web`: pip install 'adjourn[web]'", param_hint="--http-port")

@@ -12,7 +12,7 @@ import typer
 from .conversation import converse
 from .modelchat import chat_with, default_agent
 from .prices import price_lines
-from .reaching import DEFAULT_URL, Token, Url, command, gateway_url
+from .reaching import DEFAULT_URL, Token, Url, command, gateway_url, run_id
 
 __all__ = ["NoHistory", "chat", "history_file"]
 
@@ -26,15 +26,15 @@ def chat(
     context: typer.Context,
     gateway: Annotated[
         str | None,
-        typer.Argument(parser=gateway_url, metavar="[URL]", show_default=False, help="The gateway; as --url."),
+        typer.Argument(parser=gateway_url, metavar="URL", show_default=False, help="The gateway; as --url."),
     ] = None,
     url: Url = DEFAULT_URL,
     agent: Annotated[str | None, typer.Option(help="Agent to talk to. Needed if there are several.")] = None,
-    run: Annotated[str | None, typer.Option(help="Continue this run.")] = None,
+    run: Annotated[str | None, typer.Option(parser=run_id, metavar="RUN", help="Continue this run.")] = None,
     token: Token = None,
     model: Annotated[
         str | None,
-        typer.Option(help="Model to talk to, with no gateway: ollama:, anthropic:, openai: or openai-responses:NAME."),
+        typer.Option(help="Model to talk to, with no gateway: PROVIDER:NAME, as ollama:qwen3:8b."),
     ] = None,
     quiet: Annotated[
         bool, typer.Option("--quiet", "-q", help="Write only the answers to stdout; questions and errors to stderr.")

@@ -13,8 +13,9 @@ from typing import Any, cast
 
 import typer
 
-from ...protocol.errors import AdjournError, StaleEpoch, Unauthorized
+from ...protocol.errors import AdjournError, RunNotFound, StaleEpoch, Unauthorized
 from ..core.faults import internal_error
+from .reaching import SHORTEST
 from .screen import clean
 
 __all__ = ["FAILED", "OURS", "REFUSED", "WAITING", "after_interrupt", "complain", "exit_code", "set_up_log"]
@@ -69,17 +70,20 @@ def _failed(error: BaseException) -> int:
             raise leaf
         case AdjournError():
             logger.debug("failed", exc_info=error)
-            complain(leaf.message + _hint(leaf))
+            complain(_told(leaf))
             return LOST if isinstance(leaf, StaleEpoch) else 1
         case _:
             complain(internal_error(error, "the adjourn command", logger).message)
     return 1
 
 
-def _hint(error: AdjournError) -> str:
+def _told(error: AdjournError) -> str:
+    """Returns the message of an error in the words of the command line, with what to do."""
     if isinstance(error, Unauthorized):
-        return " (set ADJOURN_TOKEN, or give --token)"
-    return " (`adjourn demo` starts a gateway)" if "nothing answers" in error.message else ""
+        return "the gateway does not know the access token: set ADJOURN_TOKEN, or give --token"
+    if isinstance(error, RunNotFound):
+        return f"{error.message} (`adjourn runs list` has the ids; a prefix has {SHORTEST} characters or more)"
+    return error.message + (" (`adjourn demo` starts a gateway)" if "nothing answers" in error.message else "")
 
 
 def _worst(error: BaseException) -> BaseException:

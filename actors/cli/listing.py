@@ -16,10 +16,10 @@ SHORT_CHARS = 8  # least length of a shortened id on a terminal
 ABOUT_CHARS = 100
 
 
-def show_runs(screen: Screen, runs: Sequence[RunSummary]) -> None:
+def show_runs(screen: Screen, runs: Sequence[RunSummary], *, is_filtered: bool = False) -> None:
     """Prints a list of runs. A terminal gets the shortest ids that are unique in this list."""
     if not runs:
-        screen.line("There are no runs.")
+        screen.line("No runs match." if is_filtered else "There are no runs.")
         return
     if screen.width is None:
         screen.line(HEADER)

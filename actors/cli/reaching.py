@@ -1,6 +1,7 @@
 """How commands reach a gateway: the options that name it, a client for it, and command lines for the same gateway."""
 
 import os
+import re
 import shlex
 import shutil
 import sys
@@ -12,12 +13,14 @@ import trio
 import typer
 
 from ...protocol.errors import AdjournError, Forbidden, InvalidParams
+from ...protocol.methods import RUN_ID_PATTERN
 from ..client.client import Client, open_client
 
 __all__ = [
     "DEFAULT_URL",
     "MAX_PAGES",
     "PAGE",
+    "SHORTEST",
     "URL_VARIABLE",
     "Token",
     "Url",
@@ -26,6 +29,7 @@ __all__ = [
     "find_run",
     "gateway_url",
     "program",
+    "run_id",
 ]
 
 DEFAULT_URL = "ws://127.0.0.1:8765"
@@ -53,6 +57,13 @@ Url = Annotated[
 Token = Annotated[
     str | None, typer.Option(envvar="ADJOURN_TOKEN", show_default=False, help="Access token of the gateway.")
 ]
+
+
+def run_id(given: str) -> str:
+    """Returns the text unchanged. Raises: typer.BadParameter unless it can be a run's id or the beginning of one."""
+    if re.match(RUN_ID_PATTERN, given) is None:
+        raise typer.BadParameter(f"expected a run's id or its first characters, of A-Z a-z 0-9 _ -; got {given!r}")
+    return given
 
 
 def at_gateway(

@@ -19,7 +19,7 @@ from .exits import FAILED, WAITING, complain
 from .listing import HEADER, now, show_run, show_runs
 from .pager import paged
 from .prompt import Declined
-from .reaching import DEFAULT_URL, Token, Url, at_gateway, command, find_run
+from .reaching import DEFAULT_URL, Token, Url, at_gateway, command, find_run, run_id
 from .screen import Screen
 from .terminal import RunView
 
@@ -27,7 +27,7 @@ __all__ = ["Json", "app", "print_json"]
 
 app = typer.Typer(help="List the runs of a gateway, decide their calls, stop them, delete them.", no_args_is_help=True)
 
-RunId = Annotated[str, typer.Argument(metavar="RUN", help="The run's id, or a unique prefix of it.")]
+RunId = Annotated[str, typer.Argument(parser=run_id, metavar="RUN", help="The run's id, or a unique prefix of it.")]
 Call = Annotated[str | None, typer.Option(help="The tool call's id. Needed if several calls wait.")]
 ClaimToken = Annotated[str, typer.Option(help="Token that `runs claim` printed.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON lines, as the gateway sends them.")]
@@ -51,7 +51,7 @@ def list_runs(
         if as_json:
             print_json(*page.runs)
         else:
-            show_runs(screen, page.runs)
+            show_runs(screen, page.runs, is_filtered=waiting or (status, agent, after) != (None, None, None))
         if page.after is not None:
             only = ["--status", status] if status else []
             only += ["--agent", agent] if agent else []
@@ -96,7 +96,9 @@ def _show_run(screen: Screen, got: RunSnapshot, url: str) -> None:
 def watch(
     run: Annotated[
         str | None,
-        typer.Argument(metavar="[RUN]", help="The run's id, or a unique prefix of it. Without it, all runs."),
+        typer.Argument(
+            parser=run_id, metavar="RUN", help="The run's id, or a unique prefix of it. Without it, all runs."
+        ),
     ] = None,
     as_json: Json = False,
     url: Url = DEFAULT_URL,
@@ -144,7 +146,8 @@ async def _watch_run(run: str, screen: Screen, as_json: bool, status: list[str],
 def resume(
     run: RunId,
     decision: Annotated[
-        str | None, typer.Argument(metavar="[DECISION]", help="JSON. Without it, you are asked.")
+        str | None,
+        typer.Argument(metavar="DECISION", help="JSON, as '{\"approved\": true}'. Without it, you are asked."),
     ] = None,
     call: Call = None,
     arguments: Annotated[
@@ -211,7 +214,7 @@ def unclaim(
     url: Url = DEFAULT_URL,
     token: Token = None,
 ) -> None:
-    """Give a call that you have claimed back, not executed: any client can claim it again."""
+    """Give back a call that you claimed and did not execute. Any client can claim it again."""
 
     async def body(client: Client) -> None:
         run_id = await find_run(client, run)

@@ -70,7 +70,9 @@ def loaded(address: str, before: dict[Path, float] | None) -> list[Agent]:
 def metrics_of(place: Place) -> "PrometheusMetrics":
     """Returns the metrics for a server's /metrics. Raises: typer.BadParameter without HTTP or the extra."""
     if place.http_port is None:
-        raise typer.BadParameter("/metrics needs HTTP: install the extra `web`", param_hint="--metrics")
+        raise typer.BadParameter(
+            "/metrics needs HTTP: install the extra `web`, and omit --no-http", param_hint="--metrics"
+        )
     try:
         from ..middleware.prometheus import PrometheusMetrics
     except ImportError as error:

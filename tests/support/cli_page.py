@@ -32,10 +32,15 @@ def _command(command: Any, path: str) -> Iterator[str]:
 
 def _row(param: Any) -> str:
     is_option = param.param_type_name == "option"
-    name = ", ".join(f"`{each}`" for each in param.opts) if is_option else f"`{param.metavar or param.name.upper()}`"
+    name = ", ".join(f"`{each}`" for each in param.opts) if is_option else f"`{_argument(param)}`"
     default = "" if param.required or param.default in (None, False, ()) else f"`{_default(param)}`"
     variable = f"`{param.envvar}`" if getattr(param, "envvar", None) else ""
     return f"| {name} | {_cell(getattr(param, 'help', None) or '')} | {default} | {variable} |"
+
+
+def _argument(param: Any) -> str:
+    name = param.metavar or param.name.upper()
+    return name if param.required else f"[{name}]"
 
 
 def _default(param: Any) -> str:

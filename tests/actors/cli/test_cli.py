@@ -3,7 +3,7 @@
 import logging
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -14,7 +14,7 @@ from adjourn.actors.cli.conversation import connection_notes
 from adjourn.actors.cli.demo import make_support
 from adjourn.actors.cli.reaching import DEFAULT_URL, command, gateway_url, program
 from adjourn.actors.cli.serving import Ready
-from adjourn.protocol.errors import ConnectionLost, RunNotFound
+from adjourn.protocol.errors import AdjournError, ConnectionLost, NotPending, RunNotFound, Unauthorized
 from adjourn.protocol.record import Limits
 from adjourn.stores import SqliteStore
 from adjourn.stores.testing import a_head
@@ -93,6 +93,10 @@ def test_help_goes_to_stdout_and_says_nothing_on_stderr(adjourn: Adjourn, args: 
         (["serve", "a:b", "--origin"], "--origin"),
         (["serve", "shop:agents", "--metrics", "--no-http"], "/metrics needs HTTP"),
         (["runs", "resume", "r", "{not json"], "expected JSON, such as '{\"approved\": true}' in quotes"),
+        (["runs", "show", ""], "expected a run's id or its first characters, of A-Z a-z 0-9 _ -; got ''"),
+        (["runs", "watch", "a/b"], "expected a run's id or its first characters"),
+        (["chat", "--run", "a b"], "expected a run's id or its first characters"),
+        (["demo", "--token", "é"], "--token: expected printable ASCII"),
         (["runs", "resume", "r", "--digest", "d"], "expected a DECISION as JSON with --arguments or --digest"),
         (["runs", "resume", "r", "1", "--arguments", "{}"], "need --digest too: `runs show RUN --json` has it"),
         (["runs", "resume", "r", "1", "--digest", "d", "--arguments", "[]"], "expected a JSON object with all"),
@@ -318,10 +322,25 @@ def test_an_error_of_ours_is_an_id_in_one_line_and_a_traceback_only_when_asked_f
 
 def test_an_error_of_another_does_not_move_the_cursor(adjourn: Adjourn, monkeypatch: pytest.MonkeyPatch) -> None:
     def fails(*args: object) -> None:
-        raise RunNotFound("no \x1b[2J run")
+        raise NotPending("no \x1b[2J run")
 
     monkeypatch.setattr(runs, "at_gateway", fails)
     assert adjourn("runs", "list") == (1, "", "adjourn: no �[2J run\n")
+
+
+def test_refusals_of_the_gateway_are_told_in_the_words_of_the_command_line(
+    adjourn: Adjourn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(error: AdjournError) -> Callable[..., None]:
+        def at_gateway(*args: object) -> None:
+            raise error
+
+        return at_gateway
+
+    monkeypatch.setattr(runs, "at_gateway", fails(Unauthorized("expected a token, as Authorization: Bearer")))
+    assert "set ADJOURN_TOKEN, or give --token" in adjourn("runs", "list")[2]
+    monkeypatch.setattr(runs, "at_gateway", fails(RunNotFound("there is no run 'abc'")))
+    assert "no run 'abc' (`adjourn runs list` has the ids; a prefix has 4" in adjourn("runs", "show", "abc")[2]
 
 
 def test_an_interrupt_is_silent(adjourn: Adjourn, monkeypatch: pytest.MonkeyPatch) -> None:
