@@ -6,6 +6,7 @@ and `exits.py` turns errors into messages and exit codes.
 
 import io
 import math
+import os
 import shlex
 import sys
 from collections.abc import Awaitable, Callable, Iterator, Sequence
@@ -288,11 +289,19 @@ def _served_again(url: str, host: str, store: str) -> str | None:
 
 def main(args: Sequence[str] | None = None) -> None:
     """Runs the command line, and exits."""
+    _open_closed_streams()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # shows "?" for characters that the terminal can't encode
     words = sys.argv[1:] if args is None else list(args)
     sys.exit(exit_code(app, _verbose_first(words)))
+
+
+def _open_closed_streams() -> None:
+    """Opens the null device for a standard stream that the shell has closed, as `<&-` does: Python makes it None."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115
 
 
 def _verbose_first(words: list[str]) -> list[str]:

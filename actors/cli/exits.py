@@ -5,6 +5,7 @@ end by force, stderr says what held it; 4 a server lost its store to another pro
 message was refused; 7 a decision is left waiting; 130 interrupted; 128 + n ended at once by signal n.
 """
 
+import errno
 import logging
 import os
 import sys
@@ -66,6 +67,8 @@ def _failed(error: BaseException) -> int:
         case BrokenPipeError():  # the reader of stdout closed the pipe
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return 1
+        case OSError(errno=errno.ENOSPC | errno.EIO, filename=None):
+            complain(f"the output can't be written: {leaf.strerror}")
         case SystemExit():
             raise leaf
         case AdjournError():

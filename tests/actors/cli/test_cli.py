@@ -1,8 +1,10 @@
 """The `adjourn` command line: an error is one line, with the right exit code, and shows no secrets."""
 
+import errno
 import logging
 import math
 import re
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -326,6 +328,24 @@ def test_an_error_of_another_does_not_move_the_cursor(adjourn: Adjourn, monkeypa
 
     monkeypatch.setattr(runs, "at_gateway", fails)
     assert adjourn("runs", "list") == (1, "", "adjourn: no �[2J run\n")
+
+
+def test_a_closed_standard_input_is_an_empty_one(adjourn: Adjourn, monkeypatch: pytest.MonkeyPatch) -> None:
+    def reads(*args: object) -> None:
+        assert sys.stdin.read() == ""
+        sys.stdin.close()
+
+    monkeypatch.setattr(sys, "stdin", None)
+    monkeypatch.setattr(runs, "at_gateway", reads)
+    assert adjourn("runs", "list") == (0, "", "")
+
+
+def test_a_full_disk_is_named(adjourn: Adjourn, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(*args: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(runs, "at_gateway", fails)
+    assert adjourn("runs", "list") == (1, "", "adjourn: the output can't be written: No space left on device\n")
 
 
 def test_refusals_of_the_gateway_are_told_in_the_words_of_the_command_line(
