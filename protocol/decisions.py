@@ -118,7 +118,9 @@ def _gated_call(s: Step, wanted: str | None, given: Answer | None, args_digest: 
         s.reply = run_ended(s)
     elif key is None and s.gated:
         waiting = [call.id for call in s.calls.values() if call.phase == "gated"]
-        s.reply = ToolCallIdRequired("the run has had several gated calls: say which", runId=s.head.id, open=waiting)
+        s.reply = ToolCallIdRequired(
+            "the run has had several gated calls: give the id of one", runId=s.head.id, open=waiting
+        )
     elif key is None:
         s.reply = NotPending("no call of this run waits for a decision", runId=s.head.id, reason="notGated")
     else:

@@ -27,7 +27,7 @@ from .rpc import (
     error_reply,
 )
 
-__all__ = ["Frame", "Rejected", "Request", "parse_frame", "parse_params", "rejection"]
+__all__ = ["Frame", "Rejected", "Request", "expectation", "parse_frame", "parse_params", "rejection"]
 
 PATH_LEVELS = 8  # how deep the search for a fault's path goes: each level costs one decoding
 TOLD_CHARS = 300  # longest error text and path sent to a client: both may quote what the client sent
@@ -226,10 +226,14 @@ def _params(method: str, given: bytes, form: Format, bounds: Bounds) -> Params:
         _weigh(given, form, bounds)
         return _build(given, METHODS[method].params, form)
     except codec.CodecError as error:
-        expected = RUN_ID_EXPECTED if repr(RUN_ID_PATTERN) in error.message else _clipped(error.message)
-        fault = codec.CodecError(_clipped(error.path), expected)
+        fault = codec.CodecError(_clipped(error.path), expectation(error))
         text = f"invalid params of {method}: {fault}"
         raise InvalidParams(text, errors=[{"path": fault.path, "message": fault.message}]) from error
+
+
+def expectation(error: codec.CodecError) -> str:
+    """Return what was expected of a param: in words for a run's id, where the error has its pattern."""
+    return RUN_ID_EXPECTED if repr(RUN_ID_PATTERN) in error.message else _clipped(error.message)
 
 
 def _weigh(params: bytes, form: Format, bounds: Bounds) -> None:

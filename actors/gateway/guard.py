@@ -218,4 +218,4 @@ def _no_call(head: Head, snapshot: Snapshot, wanted: str | None) -> AdjournError
     if head.gated == 0:
         return NotPending("no call of this run waits for a decision", runId=head.id, reason="notGated")
     waiting = [call.tool_call_id for call in snapshot.pending if call.kind == "decision"]
-    return ToolCallIdRequired("the run has had several gated calls: say which", runId=head.id, open=waiting)
+    return ToolCallIdRequired("the run has had several gated calls: give the id of one", runId=head.id, open=waiting)

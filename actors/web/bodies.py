@@ -13,7 +13,7 @@ from ...protocol.bounds import Bounds
 from ...protocol.errors import InvalidParams, LimitExceeded
 from ...protocol.messages import Wire
 from ...protocol.methods import Params, RunResume, RunStart
-from ...protocol.requests import parse_params
+from ...protocol.requests import expectation, parse_params
 from ...protocol.rpc import JSON
 from .operations import method_of
 
@@ -56,7 +56,7 @@ def params_of_query(query: Iterable[tuple[str, str]], kind: type[P], **path: str
     try:
         return codec.from_text(found, kind)
     except codec.CodecError as error:
-        raise _invalid(error.path, error.message) from error
+        raise _invalid(error.path, expectation(error)) from error
 
 
 def start_or_resume(body: bytes, agents: Iterable[str], bounds: Bounds) -> RunStart | RunResume:

@@ -282,7 +282,7 @@ ERRORS: tuple[errors.AdjournError, ...] = (
     ),
     errors.DecisionConflict("the call was decided already", reason="decided", **_ABOUT),
     errors.NotPending("call 'call_1' is not known to this run", runId=RUN, toolCallId="call_1", reason="unknown"),
-    errors.ToolCallIdRequired("the run has had several gated calls: say which", runId=RUN, open=[CALL, PLACE]),
+    errors.ToolCallIdRequired("the run has had several gated calls: give the id of one", runId=RUN, open=[CALL, PLACE]),
     errors.RunEnded("the run is over: aborted", runId=RUN, status="aborted"),
     errors.RunIdConflict("run id '1e9b4c70' is taken by a run with another agent, input or principal", runId=RUN),
     errors.ClaimTaken("another client has claimed that call", runId=RUN, toolCallId=PLACE),

@@ -95,3 +95,8 @@ def test_an_integer_of_a_query_that_no_wire_carries_is_refused() -> None:
     with pytest.raises(InvalidParams) as caught:
         params_of_query([("from", str(2**53 + 1))], RunTimeline, runId="r")
     assert caught.value.data["errors"] == [{"path": "/from", "message": "expected an integer within ±2^53"}]
+
+
+def test_a_runs_id_in_a_path_is_refused_in_words() -> None:
+    with pytest.raises(InvalidParams, match="expected a run's id: 1 to 128 of"):
+        params_of_query([], RunTimeline, runId="a b")
