@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from ...protocol.codec import digest
+from ...protocol.codec import digest_checked
 from ...protocol.events import ToolExecutionUpdate
 from ...protocol.messages import Text
 from ...protocol.record import Call, DecisionEntry, Head, History
@@ -84,7 +84,10 @@ async def call_tool(
 def _is_as_decided(entry: DecisionEntry, arguments: dict[str, Any]) -> bool:
     """Whether arguments and decision still have the recorded digests: shared data may have been changed by mistake."""
     shown = entry.arguments_digest or entry.args_digest
-    return digest(arguments) == shown and digest(entry.decision) == entry.digest
+    try:
+        return digest_checked(arguments) == shown and digest_checked(entry.decision) == entry.digest
+    except Exception:  # they were changed to what no record can carry
+        return False
 
 
 async def _chained(
