@@ -181,11 +181,16 @@ class Transcript:
 
     def apply(self, event: Event) -> None:
         """Apply one event."""
-        if type(event) is MessageUpdate:  # first, because nearly all events are updates
-            if self._partial is not None:
-                self._partial.apply(event.assistant_message_event)
-        else:
-            self._FOLDS[type(event)](self, event)
+        self.extend((event,))
+
+    def extend(self, events: Iterable[Event]) -> None:
+        """Apply events, in their order."""
+        for event in events:
+            if type(event) is MessageUpdate:  # first, because nearly all events are updates
+                if self._partial is not None:
+                    self._partial.apply(event.assistant_message_event)
+            else:
+                self._FOLDS[type(event)](self, event)
 
     def snapshot(self) -> Snapshot:
         """Return the state now. Takes time O(messages + deltas since the last snapshot)."""

@@ -1,6 +1,6 @@
 """The bounded log of one run's events, with its snapshot and its watchers. No I/O; publishing never waits.
 
-The log keeps the latest events in a ring (`ring.py`), and folds events into a snapshot before they leave it. A watcher
+The log keeps the latest events in a ring (`ring.py`), and folds all events into a snapshot when it is needed. A watcher
 is a cursor into the ring (`cursor.py`), not a queue. A *lossless* cursor keeps events in the ring until it has taken
 them, and `wait_room` makes producers wait for it. A *live* cursor that falls behind the ring continues from a snapshot.
 The `seq` of the events in the ring has no gaps.
@@ -40,7 +40,6 @@ MAX_EVENTS = 1024
 MAX_BYTES = 1_000_000  # about the events' size on the wire
 IDLE_EVENTS = 8  # for a parked run without watchers, as there may be very many of them
 IDLE_BYTES = 8_000
-AT_ONCE = 64  # events folded together with those that leave the ring
 LOG_BYTES = 2_000  # the memory of an empty log and fold
 MAX_LAG = 64  # events by which a lossless reader may lag before producers wait for it
 
@@ -61,7 +60,7 @@ class EventLogStatistics:
     bytes: int
     """The size that the ring books for its events, about their size on the wire."""
     unfolded: int
-    """Events in the ring that are not in the fold yet."""
+    """Events that are not in the fold yet, without the pieces of messages that have ended."""
     encoded_bytes: int
     """The size of the events' kept encodings, in all wire formats."""
     cursors: int
@@ -102,14 +101,15 @@ class EventLog:
         "_closed",
         "_cursors",
         "_fold",
-        "_folded",
         "_kept",
         "_lossless",
+        "_pieces",
         "_room",
         "_snapshot",
         "_streamed",
         "_turn",
         "_turn_bytes",
+        "_unfolded",
         "_waiting",
         "is_loaded",
         "keeper",
@@ -127,7 +127,8 @@ class EventLog:
         self.share = Share()  # the memory of the log, and of its run while that is in memory
         self._begin = seq if fold is None else 0  # the `seq` before the run's first event; 0: unknown
         self._fold = fold or Transcript()
-        self._folded = 0  # events of the ring that are in the fold
+        self._unfolded: list[Event] = []  # events to be folded
+        self._pieces = 0  # how many of the last of them are pieces of the message now being streamed
         self._kept = self._streamed = 0  # bytes of the run's state; bytes in it of the message now being streamed
         self._turn_bytes: int | None = None  # of the turn's message and results; None: the turn began before this log
         if fold is None:
@@ -155,13 +156,14 @@ class EventLog:
         if not events:
             return
         turning: Event | None = None
-        alone, kept, streamed, turn = 0, 0, self._streamed, self._turn_bytes
+        pieces, alone, kept, streamed, turn = 0, 0, 0, self._streamed, self._turn_bytes
         if sizes is not None:
+            pieces = len(sizes)
             if type(events[0]) is MessageStart:
                 kept, streamed = -streamed, 0
-            pieces = sum(sizes) - EVENT * len(sizes)
-            kept += pieces
-            streamed += pieces
+            text = sum(sizes) - EVENT * pieces
+            kept += text
+            streamed += text
         else:
             sizes = []
             for event in events:
@@ -194,6 +196,13 @@ class EventLog:
         ring = self.ring
         self.seq += len(sizes)
         ring.add(events, time, sizes)
+        if pieces:
+            self._pieces += pieces
+        elif self._pieces:
+            if type(events[0]) is MessageEnd:  # brings the whole message, so its pieces need not be folded
+                del self._unfolded[-self._pieces :]
+            self._pieces = 0
+        self._unfolded += events
         self._kept, self._streamed, self._turn_bytes = self._kept + kept, streamed, turn
         self.share.add(EVENT * len(sizes) + alone + kept)
         if self._snapshot is not None:
@@ -208,7 +217,7 @@ class EventLog:
     def skip_to(self, seq: int) -> None:
         """Makes the next event's number larger than `seq`; watchers below `seq` get a snapshot."""
         if seq > self.seq:
-            self._fold_ring()
+            self._fold_all()
             self._empty(seq)
 
     def restart(self, seq: int, fold: Transcript) -> None:
@@ -318,7 +327,7 @@ class EventLog:
         """Returns the snapshot at the latest event, cached until the next event. The log must be loaded."""
         assert self.is_loaded
         if self._snapshot is None:
-            self._fold_ring()
+            self._fold_all()
             self._snapshot = Item(self.run_id, self.seq, 0, self._fold.snapshot(), self.share)
         return self._snapshot
 
@@ -327,7 +336,7 @@ class EventLog:
         return EventLogStatistics(
             events=len(self.ring.events),
             bytes=self.ring.size,
-            unfolded=len(self.ring.events) - self._folded,
+            unfolded=len(self._unfolded),
             encoded_bytes=self.ring.encoded_bytes,
             cursors=len(self._cursors),
             lossless_cursors=len(self._lossless),
@@ -370,7 +379,7 @@ class EventLog:
 
     def _empty(self, seq: int) -> None:
         self.share.add(-self.ring.clear())
-        self._folded = 0
+        self._unfolded, self._pieces = [], 0
         self._drop_snapshot()
         self.seq = seq
 
@@ -384,14 +393,10 @@ class EventLog:
         self.share.add(kept - self._kept)
         self._kept, self._streamed, self._turn_bytes = kept, 0, None
 
-    def _fold_ring(self) -> None:
-        self._fold_in(self.ring.events[self._folded :])
-        self._folded = len(self.ring.events)
-
-    def _fold_in(self, events: list[Event]) -> None:
-        fold = self._fold
-        for event in _without_void(events):
-            fold.apply(event)
+    def _fold_all(self) -> None:
+        if self._unfolded:
+            self._fold.extend(self._unfolded)
+            self._unfolded, self._pieces = [], 0
 
     def _evict(self) -> None:
         ring = self.ring
@@ -401,15 +406,10 @@ class EventLog:
             max_events, max_bytes = IDLE_EVENTS, IDLE_BYTES
         if len(ring.events) <= max_events and ring.size <= max_bytes:
             return
-        if idle:
-            self._fold_ring()  # otherwise the fold keeps a message's pieces while its end is in the ring
-        evicted, held = ring.evict(max_events, max_bytes, self._evictable() if self._lossless else len(ring.events))
-        self.share.add(-held)
-        self._folded -= len(evicted)
-        if self._folded < 0:  # the last of the evicted events are not in the fold yet
-            ahead = ring.events[:AT_ONCE]
-            self._fold_in(evicted[self._folded :] + ahead)
-            self._folded = len(ahead)
+        # Pieces may leave the ring unfolded, as they count as the run's state until their message ends.
+        if idle or len(self._unfolded) > self._pieces or self._pieces > MAX_EVENTS:
+            self._fold_all()
+        self.share.add(-ring.evict(max_events, max_bytes, self._evictable() if self._lossless else len(ring.events)))
 
     def _evictable(self) -> int:
         """Returns how many of the oldest events no lossless reader needs. A reader below the ring gets a snapshot, so
@@ -430,14 +430,6 @@ class EventLog:
         if self._turn is not None:
             self._turn.set()
             self._turn = None
-
-
-def _without_void(events: list[Event]) -> list[Event]:
-    """Returns the events without pieces of messages that end among them: `message_end` brings the whole message."""
-    for at in range(len(events) - 1, -1, -1):
-        if type(events[at]) is MessageEnd:
-            return [event for event in events[:at] if type(event) not in _PIECES] + events[at:]
-    return events
 
 
 def _status_after(turning: Event) -> Status:

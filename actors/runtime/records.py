@@ -29,6 +29,5 @@ async def load_record(store: Store, run_id: str) -> Record:
 def folded(record: Record) -> Transcript:
     """Returns the state that a watcher of all the run's events would see."""
     transcript = Transcript()
-    for event in replay(record):
-        transcript.apply(event)
+    transcript.extend(replay(record))
     return transcript

@@ -52,10 +52,10 @@ class Ring:
             items.append(Item(run_id, seq + at, self._times[at], events[at], share))
         return items[first : first + limit]
 
-    def evict(self, max_events: int, max_bytes: int, most: int) -> tuple[list[Event], int]:
+    def evict(self, max_events: int, max_bytes: int, most: int) -> int:
         """Removes the oldest events while a bound is exceeded, at most `most` of them.
 
-        Returns them, and how many bytes of memory this frees, their encodings included.
+        Returns how many bytes of memory this frees, their encodings included.
         """
         size, sizes = self.size, self._sizes
         count, excess = 0, len(sizes) - max_events
@@ -66,20 +66,22 @@ class Ring:
 
     def clear(self) -> int:
         """Removes all events. Returns how many bytes of memory this frees, their encodings included."""
-        return self._remove(len(self.events), 0)[1]
+        return self._remove(len(self.events), 0)
 
     @property
     def encoded_bytes(self) -> int:
         """The size of all encodings that are kept."""
         return sum(item.encoded_bytes for item in self._items)
 
-    def _remove(self, count: int, size: int) -> tuple[list[Event], int]:
-        removed = self.events[:count]
-        held = sum([size if type(event) in ALONE else EVENT for event, size in zip(removed, self._sizes, strict=False)])
+    def _remove(self, count: int, size: int) -> int:
+        held = EVENT * count
+        for event, booked in zip(self.events[:count], self._sizes, strict=False):
+            if type(event) in ALONE:
+                held += booked - EVENT
         for item in self._items[:count]:
             held += item.release()
         for column in (self.events, self._times, self._sizes, self._items):
             del column[:count]
         self.base += count
         self.size = size
-        return removed, held
+        return held

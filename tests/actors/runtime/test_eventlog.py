@@ -361,6 +361,41 @@ def test_a_parked_run_that_nobody_watches_keeps_few_events():
     assert log.seq - log.floor == eventlog.IDLE_EVENTS + 51
 
 
+def stream(log: EventLog, *pieces: MessageStart | MessageUpdate) -> None:
+    log.publish(pieces, 1, [EVENT + 50] * len(pieces))
+
+
+def test_pieces_are_not_folded_once_their_message_has_ended() -> None:
+    log = EventLog("run")
+    log.publish([EVENTS[0]], 1)
+    stream(log, MessageStart(message=EMPTY), WORD)
+    stream(log, WORD)
+    assert log.statistics().unfolded == 4
+    log.publish([MessageEnd(message=SAID)], 1)
+    assert log.statistics().unfolded == 2
+    assert log.snapshot().envelope.snapshot.messages[-1] == SAID
+
+
+def test_an_event_among_the_pieces_of_a_message_is_folded() -> None:
+    log = EventLog("run")
+    stream(log, MessageStart(message=EMPTY), WORD)
+    log.publish([TurnStart(turn=7)], 1)
+    stream(log, WORD)
+    log.publish([MessageEnd(message=SAID)], 1)
+    state = log.snapshot().envelope.snapshot
+    assert (state.turn, state.messages, state.streaming) == (7, (SAID,), None)
+
+
+def test_a_message_longer_than_the_ring_is_in_the_snapshot_as_far_as_it_has_come() -> None:
+    log = EventLog("run")
+    stream(log, MessageStart(message=EMPTY), EVENTS[3])
+    words = 2 * eventlog.MAX_EVENTS
+    for _ in range(words):
+        stream(log, WORD)
+    assert log.statistics().unfolded <= eventlog.MAX_EVENTS
+    assert log.snapshot().envelope.snapshot.streaming.text == "word " * words
+
+
 # Encoding.
 
 
