@@ -91,7 +91,10 @@ class Supervisor:
             raise NameTaken(f"a child named {spec.name!r} is alive")
         if spec.significant or self._spec.strategy in GROUPED:
             self._check(spec)
-        mailbox = Mailbox[M](spec.capacity, spec.reserved) if self._spec.alarm_depth is None else self._alarmed(spec)
+        # Not `Mailbox[M](...)`: a subscript takes longer than the call.
+        mailbox: Mailbox[M] = (
+            Mailbox(spec.capacity, spec.reserved) if self._spec.alarm_depth is None else self._alarmed(spec)
+        )
         actor = Actor(spec.name, spec.start, mailbox, spec.cancel)
         self._restarter.start(spec, actor)
         return actor.ref
