@@ -13,10 +13,10 @@ import msgspec
 
 from .codec import MAX_INT, to_json
 from .errors import AdjournError
-from .events import Event, Status, ToolExecutionEnd, ToolOutput
-from .limits import tightened
-from .messages import AssistantMessage, Text, ToolCall, ToolResultMessage, UserBlock
-from .record import FINAL, Call, DecisionEntry, Entry, Head, History, ResultEntry, calls_from
+from .events import ErrorInfo, Event, Status, ToolExecutionEnd, ToolOutput
+from .limits import Limits, tightened
+from .messages import AssistantMessage, Text, ToolCall, ToolResultMessage, Usage, UserBlock
+from .record import FINAL, AbortRequest, Call, DecisionEntry, Entry, Head, History, ResultEntry, calls_from
 from .transitions import Effect, Reply, Transition
 
 __all__ = ["SEQ_RANGE", "Cause", "Step"]
@@ -32,73 +32,79 @@ _place = attrgetter("index")
 _EDITED = "When this call was decided, its arguments were changed to: "
 
 
-class Step:
-    """Collects the changes of one step. The attributes start with the old head's values and become the new head's."""
+class Step(msgspec.Struct, eq=False):
+    """Collects the changes of one step. The fields start with the old head's values and become the new head's."""
 
-    __slots__ = (
-        "_answer_for",
-        "_answers",
-        "abort",
-        "calls",
-        "closed_now",
-        "effects",
-        "end_seq",
-        "entries",
-        "error",
-        "events",
-        "expires_at",
-        "gated",
-        "head",
-        "history",
-        "limits",
-        "message",
-        "model_call",
-        "now",
-        "open",
-        "over",
-        "ready_from",
-        "reason",
-        "recoveries",
-        "reply",
-        "seq",
-        "settled_now",
-        "sole_gated",
-        "status",
-        "touched",
-        "turn",
-        "usage",
-    )
+    head: Head
+    history: History
+    now: int
+    first_seq: int  # the last sequence number in use before this step
+    limits: Limits
+    status: Status
+    over: bool  # whether the run accepts no decisions and no results any more
+    turn: int
+    model_call: str | None
+    calls: dict[str, Call]  # as in `Head`, in the model's order
+    ready_from: int
+    open: int  # calls of the turn without a result
+    message: AssistantMessage | None  # of the open turn
+    gated: int
+    sole_gated: str | None
+    expires_at: int | None
+    recoveries: int
+    usage: Usage
+    abort: AbortRequest | None
+    reason: str | None
+    error: ErrorInfo | None
+    end_seq: int | None
+    closed_now: dict[str, ToolResultMessage] = {}  # results of this step, by tool call id
+    settled_now: dict[str, DecisionEntry] = {}  # gates settled in this step, by tool call id
+    entries: list[Entry] = []
+    events: list[Event] = []
+    effects: list[Effect] = []
+    reply: Reply | AdjournError | None = None
+    touched: bool = False
+    answers: bool = False  # whether the sender gets an acknowledgement, for the call `answer_for`
+    answer_for: str | None = None
 
-    def __init__(self, head: Head, history: History, now: int, seq: int) -> None:
-        self.head, self.history, self.now, self.seq = head, history, now, seq
-        self.limits = history.spec.limits if head.limits is None else tightened(history.spec.limits, head.limits)
-        self.status: Status = head.status
-        self.over = head.status in FINAL or head.abort is not None  # then the run accepts no decisions and no results
-        self.turn = head.turn
-        self.model_call = head.model_call
-        self.calls: dict[str, Call] = {}  # as in `Head`, in the model's order
+    @classmethod
+    def begin(cls, head: Head, history: History, now: int, seq: int) -> "Step":
+        """Return the draft before any change. `seq`: the last sequence number in use."""
+        calls: dict[str, Call] = {}
         for call in head.calls:
-            self.calls[call.id] = call
-        self.ready_from = head.ready_from
-        self.open = history.open_calls  # calls of the turn without a result
-        self.message = history.turn_message if self.open else None
-        self.gated, self.sole_gated = head.gated, head.sole_gated
-        self.expires_at = head.expires_at
-        self.recoveries = head.recoveries
-        self.usage = head.usage
-        self.abort = head.abort
-        self.reason, self.error, self.end_seq = head.reason, head.error, head.end_seq
-        self.closed_now: dict[str, ToolResultMessage] = {}  # results of this step, by tool call id
-        self.settled_now: dict[str, DecisionEntry] = {}  # gates settled in this step, by tool call id
-        self.entries: list[Entry] = []
-        self.events: list[Event] = []
-        self.effects: list[Effect] = []
-        self.reply: Reply | AdjournError | None = None
-        self.touched = False
-        self._answer_for: str | None = None
-        self._answers = False
+            calls[call.id] = call
+        limits, is_open = history.spec.limits, history.open_calls
+        return cls(
+            head,
+            history,
+            now,
+            seq,
+            limits if head.limits is None else tightened(limits, head.limits),
+            head.status,
+            head.status in FINAL or head.abort is not None,
+            head.turn,
+            head.model_call,
+            calls,
+            head.ready_from,
+            is_open,
+            history.turn_message if is_open else None,
+            head.gated,
+            head.sole_gated,
+            head.expires_at,
+            head.recoveries,
+            head.usage,
+            head.abort,
+            head.reason,
+            head.error,
+            head.end_seq,
+        )
 
     # Read the draft.
+
+    @property
+    def seq(self) -> int:
+        """The number of the step's last event so far."""
+        return self.first_seq + len(self.events)
 
     def settled(self, tool_call_id: str) -> DecisionEntry | None:
         """Return the outcome of a call's gate, from this step or an earlier one; None while the gate is open."""
@@ -131,7 +137,6 @@ class Step:
 
     def emit(self, event: Event) -> None:
         """Give `event` the next sequence number. It is published once the step is saved."""
-        self.seq += 1
         self.events.append(event)
 
     def append(self, entry: Entry) -> None:
@@ -201,13 +206,13 @@ class Step:
 
     def answer(self, tool_call_id: str | None) -> None:
         """Acknowledge the input: its sender gets the step's last sequence number and status, once they are saved."""
-        self._answers, self._answer_for = True, tool_call_id
+        self.answers, self.answer_for = True, tool_call_id
 
     # Turn the draft into a transition.
 
     def finish(self) -> Transition:
         """Return the transition. Without changes it has no head: nothing is saved."""
-        reply = Reply(seq=self.seq, status=self.status, tool_call_id=self._answer_for) if self._answers else self.reply
+        reply = Reply(seq=self.seq, status=self.status, tool_call_id=self.answer_for) if self.answers else self.reply
         if not (self.touched or self.entries or self.events):
             return Transition(reply=reply)
         return Transition(
@@ -220,6 +225,8 @@ class Step:
 
     def _new_head(self) -> Head:
         # Several calls are faster than one: for more than 14 keyword arguments, Python builds a dict.
+        seq = self.seq
+        next_due, waiting_since = self._waits() if self.calls or self.abort else (self.expires_at, None)
         head = _replace(
             self.head,
             status=self.status,
@@ -228,13 +235,13 @@ class Step:
             model_call=self.model_call,
             calls=tuple(self.calls.values()),
             ready_from=self.ready_from if self.open > len(self.calls) else 0,
-            seq=self.seq,
-            seq_ceiling=self.seq + SEQ_RANGE,
-            next_due=self._next_due(),
+            seq=seq,
+            seq_ceiling=seq + SEQ_RANGE,
+            next_due=next_due,
             expires_at=self.expires_at,
             recoveries=self.recoveries,
             usage=self.usage,
-            waiting_since=self._waiting_since(),
+            waiting_since=waiting_since,
             updated_at=self.now,
         )
         if self.gated != head.gated:
@@ -243,18 +250,14 @@ class Step:
             head = _replace(head, abort=self.abort, reason=self.reason, error=self.error, end_seq=self.end_seq)
         return head
 
-    def _waiting_since(self) -> int | None:
-        since = None
-        for call in self.calls.values():
-            if call.phase == "gated" and call.since is not None and (since is None or call.since < since):
-                since = call.since
-        return since
-
-    def _next_due(self) -> int | None:
-        if self.abort and self.status not in FINAL:
-            return None  # the run only waits for `Stopped`: nothing expires any more
-        due = self.expires_at
+    def _waits(self) -> tuple[int | None, int | None]:
+        """Return when the run is due next, and since when a call has waited for a decision."""
+        due, since = self.expires_at, None
         for call in self.calls.values():
             if call.due_at is not None and (due is None or call.due_at < due):
                 due = call.due_at
-        return due
+            if call.phase == "gated" and call.since is not None and (since is None or call.since < since):
+                since = call.since
+        if self.abort and self.status not in FINAL:
+            due = None  # the run only waits for `Stopped`: nothing expires any more
+        return due, since
