@@ -5,7 +5,7 @@
 
 import dataclasses
 import logging
-import secrets
+import os
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any
@@ -85,7 +85,7 @@ class Activation:
         check_limits(agent, limits)
         spec, spec_digest = spec_of(agent, options)
         digest = check_start(agent, given, messages, metadata, run_id, by, after, options, limits, self._bounds)
-        key = run_id or secrets.token_hex(16)
+        key = run_id or os.urandom(16).hex()
         while key in registry.opening:
             await registry.opening[key].wait()
         if key in registry.active:
@@ -99,7 +99,7 @@ class Activation:
                     messages = (*history, *messages)
                 first = Begin(
                     run_id=key,
-                    nonce=secrets.token_hex(8),
+                    nonce=os.urandom(8).hex(),
                     spec=await begun_spec(agent, spec, metadata),
                     input=messages,
                     metadata=dict(metadata),
