@@ -49,7 +49,7 @@ def end_turn(s: Step) -> None:
     if s.message is None:
         return
     results = {**s.history.turn_results, **s.closed_now}
-    ordered = tuple(results[call.id] for call in s.message.calls)
+    ordered = tuple([results[call.id] for call in s.message.calls]) if results else ()
     s.emit(TurnEnd(message=s.message, tool_results=ordered))
     s.message = None
 

@@ -88,12 +88,15 @@ def uncounted(
 
     A model whose prices are all 0 costs nothing, whatever it reports.
     """
-    is_free = model.cost == Cost() and not model.long_prompts
-    if max_cost is not None and not is_free and not (usage.total_tokens or usage.cost.total):
+    if max_cost is not None and not (_is_free(model) or usage.total_tokens or usage.cost.total):
         return "maxCost", f"model {model.id!r} reported no usage, so the limit in cost can't be kept"
     if max_tokens is not None and not usage.total_tokens:
         return "maxTokens", f"model {model.id!r} reported no usage, so the limit in tokens can't be kept"
     return None
+
+
+def _is_free(model: ModelDescriptor) -> bool:
+    return model.cost == Cost() and not model.long_prompts
 
 
 def _given(own: RunLimits) -> dict[str, float | str]:

@@ -147,8 +147,8 @@ def closed(messages: tuple[Message, ...], now: int) -> tuple[Message, ...]:
 def _model_done(s: Step, given: ModelDone) -> None:
     if given.key != s.model_call or s.abort:
         return  # the answer of an outdated model call
-    failed = given.message.stop_reason in ("error", "aborted")
-    unbounded = None if failed or not given.message.calls else _unbounded(s, given.message)
+    failed, calls = given.message.stop_reason in ("error", "aborted"), given.message.calls
+    unbounded = None if failed or not calls else _unbounded(s, given.message)
     fault = _FAILED if failed else unbounded and _ENDED
     if fault is None and is_last_turn(s.head, s.history):
         fault = _NO_TOOLS
@@ -156,7 +156,7 @@ def _model_done(s: Step, given: ModelDone) -> None:
     if failed:
         text = message.error_message or "the model call failed"
         end(s, "failed", "modelError", ErrorInfo(type="modelError", message=text, kind=message.error_kind))
-    elif not message.calls:
+    elif not calls:
         end(s, "completed", message.stop_reason)
     elif unbounded:
         reason, text = unbounded
