@@ -337,16 +337,21 @@ ROWS = [{"id": n, "name": f"customer {n}", "amount": n * 1.25, "tags": ["a", "b"
         list(range(1000, 3000)),
         [{} for _ in ROWS],
         [{"text": "naïve " * 20}] * 300,
+        {"approved": True},
+        ROWS[0],
+        [1],
+        "text " * 20,
     ],
-    ids=["rows", "an object", "numbers", "nothing in them", "text that is not ASCII"],
+    ids=["rows", "object", "numbers", "nothing in them", "not ASCII", "decision", "row", "list", "text"],
 )
-def test_the_estimate_of_data_with_many_parts_is_about_its_weight(data, monkeypatch):
-    monkeypatch.setattr(weight, "MANY", 1_000_000)
-    weighed = weight.weigh(data)
-    monkeypatch.setattr(weight, "MANY", 100)
-    estimated = weight.weigh(data)
-    assert weighed != estimated
-    assert weighed / 2 < estimated < 2 * weighed
+def test_data_is_weighed_about_as_the_memory_it_takes(data):
+    taken = memory_of(data)
+    assert taken / 2 < weight.weigh(data) < 2 * taken
+
+
+def memory_of(data) -> int:
+    parts = [*data, *data.values()] if isinstance(data, dict) else data if isinstance(data, list) else []
+    return getsizeof(data) + sum(map(memory_of, parts))
 
 
 def test_a_parked_run_that_nobody_watches_keeps_few_events():
