@@ -24,8 +24,13 @@ from ...protocol.events import (
     MessageUpdate,
     Start,
     TextDelta,
+    TextEnd,
+    TextStart,
     ThinkingDelta,
+    ThinkingEnd,
+    ThinkingStart,
     ToolcallDelta,
+    ToolcallEnd,
     ToolcallStart,
     UsageSoFar,
 )
@@ -40,7 +45,7 @@ from ..middleware.chain import ModelChain, around
 from ..middleware.interface import EndRun, ModelOutcome
 from ..models.language_model import ModelRequest
 from ..tools.gates import gate_of
-from .weight import EVENT, MESSAGE, TEXT, weigh_update
+from .weight import CALL, EVENT, MESSAGE, TEXT, weigh_update
 
 __all__ = ["ModelCall"]
 
@@ -50,6 +55,7 @@ CHECKPOINT_CHUNKS = 64
 MAX_SAID = 256  # events of a message that are kept before they are folded into it
 
 _TEXTS = frozenset({TextDelta, ThinkingDelta, ToolcallDelta})
+_EDGES = frozenset({TextStart, TextEnd, ThinkingStart, ThinkingEnd, ToolcallEnd})  # where a block begins and ends
 _TEXT_EVENT = EVENT + TEXT  # an event with a delta in ASCII, without its characters
 _UNUSED = Usage()
 
@@ -243,6 +249,11 @@ class ModelCall:
                 if type(text) is not str or type(event.content_index) is not int:
                     raise TypeError(f"no event of a model's stream: {event!r}")  # here, as folding comes later
                 sizes.append(_TEXT_EVENT + len(text) if text.isascii() else EVENT + getsizeof(text))
+                events.append(MessageUpdate(assistant_message_event=event))
+            elif takes_text and kind in _EDGES:
+                if type(event.content_index) is not int:
+                    raise TypeError(f"no event of a model's stream: {event!r}")
+                sizes.append(EVENT + CALL)
                 events.append(MessageUpdate(assistant_message_event=event))
             elif kind is UsageSoFar:
                 self._usage = event.usage

@@ -42,7 +42,18 @@ from ...protocol.messages import (
 )
 from ...protocol.transcript import Snapshot
 
-__all__ = ["ALONE", "EVENT", "MESSAGE", "TEXT", "WEIGHTS", "EventWeight", "weigh", "weigh_snapshot", "weigh_update"]
+__all__ = [
+    "ALONE",
+    "CALL",
+    "EVENT",
+    "MESSAGE",
+    "TEXT",
+    "WEIGHTS",
+    "EventWeight",
+    "weigh",
+    "weigh_snapshot",
+    "weigh_update",
+]
 
 EVENT = 256  # bytes of an event without its content, with its item in the ring; also of its envelope on the wire
 MESSAGE = 700  # bytes of a message without its content, with its places in lists and dicts; also of usage on the wire
