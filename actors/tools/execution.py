@@ -112,7 +112,7 @@ async def _outcome(
     task = trio.lowlevel.current_task()
     try:
         value = call()
-        while inspect.isawaitable(value):  # a loop, as an awaited value may be awaitable too
+        while type(value) is not str and inspect.isawaitable(value):  # an awaited value may be awaitable too
             value = await value
     except NotStarted as refused:
         return failed(f"{name} was not started: {refused}")
