@@ -291,9 +291,9 @@ class Run:
             await actor.ref.wait_ended()  # the status is final before the actor's task has ended
         if log.status not in FINAL and not (paused and log.status == "paused"):
             raise ShuttingDown("the process shuts down; the run continues after the restart", runId=self.id)
-        snapshot = (log if log.is_loaded else await self.log()).snapshot().envelope
-        assert isinstance(snapshot, RunSnapshot)
-        return snapshot.snapshot
+        snapshot = (log if log.is_loaded else await self.log()).snapshot().content
+        assert isinstance(snapshot, Snapshot)
+        return snapshot
 
     async def _wait_stopped(self, actor: RunActor) -> None:
         """Waits for the end of an aborted run; after a bound, abandons a tool that is shielded from cancellation."""
