@@ -130,7 +130,7 @@ class LogCache:
 
     def watched_first(self, log: EventLog) -> None:
         """Keeps the log for its watchers."""
-        if self._known(log.run_id) in (None, log):
+        if self.live.get(log.run_id) is not log and self._known(log.run_id) in (None, log):
             self._hold(log)
 
     def unwatched(self, log: EventLog) -> None:
