@@ -102,6 +102,7 @@ def settle(
         )
     )
     if decision_digest is not None:
+        s.executes = True
         pass_gate(s, call)
     elif outcome == "declined":
         s.fail(call, declined(reason))

@@ -63,6 +63,7 @@ class Step(msgspec.Struct, eq=False):
     events: list[Event] = []
     effects: list[Effect] = []
     reply: Reply | AdjournError | None = None
+    executes: bool = False  # as in `Transition`
     touched: bool = False
     answers: bool = False  # whether the sender gets an acknowledgement, for the call `answer_for`
     answer_for: str | None = None
@@ -221,6 +222,7 @@ class Step(msgspec.Struct, eq=False):
             events=tuple(self.events),
             reply=reply,
             effects=tuple(self.effects),
+            executes=self.executes,
         )
 
     def _new_head(self) -> Head:

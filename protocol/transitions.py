@@ -220,3 +220,4 @@ class Transition(msgspec.Struct, frozen=True, kw_only=True):
     events: tuple[Event, ...] = ()  # numbered upward to head.seq
     reply: Reply | AdjournError | None = None
     effects: tuple[Effect, ...] = ()
+    executes: bool = False  # it decides or starts calls, so today's code must be able to execute them

@@ -68,6 +68,7 @@ def _start_tool(s: Step, call: Call) -> None:
     s.put(replace(call, phase="started"))
     s.emit(ToolExecutionStart(tool_call_id=call.id, tool_name=call.name, args=s.arguments(call)))
     s.effects.append(StartTool(call.id))
+    s.executes = True
 
 
 def restart_tool(s: Step, call: Call) -> None:

@@ -108,7 +108,8 @@ class RunState:
                 transition = step(self.head, self.history, given, now=self.services.now(), seq=self.log.seq)
                 head = transition.head
                 if head is not None:
-                    self._check_code(transition)
+                    if transition.executes or self.agent is None:
+                        self._check_code(transition)
                     try:
                         await self.services.store.save(head, transition.append, expected_version=self.head.version)
                     except BaseException as error:
