@@ -243,9 +243,9 @@ class Activation:
             state = RunState(self._services, agent, head, History(transition.append), log)
             state.pending = list(transition.effects)
             if watched is None:
-                state.publish(transition.events, now)
-            elif state.taps is not None:
-                state.taps.see(transition.events, log.seq, now)
+                log.publish(transition.events, now)
+            if state.taps is not None:
+                state.tap(state.taps, transition.events, now)
             self._registry.enter(RunActor(state, own_bytes(agent, first.spec)))
             self._services.changed(head)
         return is_new

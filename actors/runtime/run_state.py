@@ -180,7 +180,9 @@ class RunState:
         self.head = head
         self.history.extend(transition.append)
         if transition.events:
-            self.publish(transition.events, head.updated_at)
+            self.log.publish(transition.events, head.updated_at)
+            if self.taps is not None:
+                self.tap(self.taps, transition.events, head.updated_at)
         for effect in transition.effects:
             if type(effect) is Stop:
                 self.pending.clear()
@@ -219,7 +221,10 @@ class RunState:
             else:
                 await self.commit(Reserve(), insist=True)
             self._check_showing()
-        self.publish(events, self.services.now(), sizes)
+        time = self.services.now()
+        self.log.publish(events, time, sizes)
+        if self.taps is not None:
+            self.tap(self.taps, events, time)
 
     def _check_showing(self) -> None:
         if self.head.status in FINAL or self.carrier is GONE:
@@ -229,14 +234,9 @@ class RunState:
         settled = self.doubt is None and not self._lock.locked()
         return settled and self.log.has_room and self.log.seq + count <= self.head.seq_ceiling
 
-    def publish(self, events: Sequence[Event], time: int, sizes: list[int] | None = None) -> None:
-        """Adds events to the run's log, and gives them to its taps. `time`, `sizes`: as in `EventLog.publish`."""
-        self.log.publish(events, time, sizes)
-        if self.taps is not None:
-            self.taps.see(events, self.log.seq, time)
-            self._tell_of_taps(self.taps, time)
-
-    def _tell_of_taps(self, taps: Taps, time: int) -> None:
+    def tap(self, taps: Taps, events: Sequence[Event], time: int) -> None:
+        """Gives events that were just published to the run's taps, and publishes what went wrong in them."""
+        taps.see(events, self.log.seq, time)
         # Only while the run is running: only then are numbers reserved, and nothing may follow `agent_end`.
         errors = taps.untold
         if errors and self.head.status == "running" and self.log.seq + len(errors) <= self.head.seq_ceiling:
