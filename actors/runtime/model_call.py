@@ -71,24 +71,26 @@ class ShowPieces(Protocol):
 class ModelCall:
     """One model call. With middleware it may take several attempts."""
 
+    # An attribute gets a value of its own only when it changes, as most never do.
+    _attempts = 0  # counted only with middleware
+    _announced = False  # agent_retry was sent after the latest attempt
+    # Of the latest attempt:
+    _begun = False  # message_start was sent
+    _shown = False  # message_update was sent
+    _final: AssistantMessage | None = None  # the model's final message
+    _failure: Failed | None = None
+    _ended: AssistantMessage | None = None  # the final message as it can be stored
+    _partial: PartialMessage | None = None
+    _usage = _UNUSED  # as reported so far
+
     def __init__(self, agent: Agent, head: Head, history: History, key: str, now: int, show: ShowPieces) -> None:
         model = history.spec.model
         self._agent, self._head, self._history, self._key, self._show = agent, head, history, key, show
         self._opening = AssistantMessage(
             content=(), api=model.api, provider=model.provider, model=model.id, usage=_UNUSED, timestamp=now
         )
-        self._attempts = 0  # counted only with middleware
-        self._announced = False  # agent_retry was sent after the latest attempt
         self._spent: list[Usage] = []  # the usage of each ended attempt
-        # Of the latest attempt:
-        self._begun = False  # message_start was sent
-        self._shown = False  # message_update was sent
-        self._final: AssistantMessage | None = None  # the model's final message
-        self._failure: Failed | None = None
-        self._ended: AssistantMessage | None = None  # the final message as it can be stored
-        self._partial: PartialMessage | None = None
-        self._usage = _UNUSED  # as reported so far
-        self._said: list[Event] = []  # published events that are not in `_partial` yet
+        self._said: list[Event] = []  # published events of the latest attempt that are not in `_partial` yet
 
     @property
     def partial(self) -> PartialMessage:
