@@ -36,7 +36,9 @@ def codec_of(kind: Any, where: str) -> Codec:
     if engine_of(kind, where) == "pydantic":
         schema, decode = _said(where, pydantic_types.adapted, kind)
         return Codec(own_schema(_in_the_open(schema), where), decode)
-    return Codec(own_schema(_said(where, _schema, kind), where), partial(_convert, kind))
+    schema = own_schema(_said(where, _schema, kind), where)
+    boxed = _said(where, lambda: msgspec.defstruct("Boxed", [("value", kind)]))
+    return Codec(schema, partial(_unboxed, boxed, kind))
 
 
 def arguments_codec(fields: list[Member], where: str) -> Codec:
@@ -125,6 +127,15 @@ def _convert(kind: Any, value: Any) -> Any:
         # JSON Schema accepts 1.0 as an integer; msgspec does only in its lax mode. That mode comes second, as it would
         # also read the text "null" as None, and "1" as 1, where both types are allowed.
         return msgspec.convert(value, kind, str_keys=True, strict=False)
+
+
+def _unboxed(boxed: Any, kind: Any, value: Any) -> Any:
+    """Returns `value` as `kind`, the type of the struct `boxed`'s only field: msgspec studies any other type anew at
+    each call, which takes longer than the conversion."""
+    try:
+        return msgspec.convert({"value": value}, boxed, str_keys=True).value
+    except msgspec.ValidationError:
+        return _convert(kind, value)  # its errors have no path to the field
 
 
 def _as_is(value: Any) -> Any:
