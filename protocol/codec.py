@@ -18,6 +18,7 @@ from .errors import ProgramError
 
 MAX_DEPTH = 100
 MAX_INT = 2**53
+SHORT_BYTES = 512  # digests of texts up to this length are cached
 _INFINITY = float("inf")
 _MAX_FLOAT = float(MAX_INT)  # comparing floats with a float is faster than with an integer
 
@@ -174,7 +175,7 @@ def canonical_json(value: object) -> bytes:
 
 def digest(value: object) -> str:
     """Return the SHA-256 of the canonical JSON of `value`, in hex. Raises: InvalidValue outside the domain."""
-    return hashlib.sha256(canonical_json(value)).hexdigest()
+    return _sha256(canonical_json(value))
 
 
 def digest_checked(value: object) -> str:
@@ -182,6 +183,15 @@ def digest_checked(value: object) -> str:
     text = _CANONICAL.encode(value)
     if text.find(b".0") >= 0:  # up to 2^53, msgspec writes `.0` after a float without a fraction
         text = _CANONICAL.encode(_normal(value))
+    return _sha256(text)
+
+
+def _sha256(text: bytes) -> str:
+    return _short_sha256(text) if len(text) <= SHORT_BYTES else hashlib.sha256(text).hexdigest()
+
+
+@lru_cache(256)  # most digests are taken twice: when a value is shown or given, and before a call executes with it
+def _short_sha256(text: bytes) -> str:
     return hashlib.sha256(text).hexdigest()
 
 
