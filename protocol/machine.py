@@ -137,11 +137,17 @@ def closed(messages: tuple[Message, ...], now: int) -> tuple[Message, ...]:
         if type(message) is ToolResultMessage:
             waiting.pop(message.tool_call_id, None)
         else:
-            out += [error_result(call, "This call was never executed.", now) for call in waiting.values()]
+            if waiting:
+                out += _never_executed(waiting, now)
             waiting = {call.id: call for call in message.calls} if type(message) is AssistantMessage else {}
         out.append(message)
-    out += [error_result(call, "This call was never executed.", now) for call in waiting.values()]
+    if waiting:
+        out += _never_executed(waiting, now)
     return tuple(out)
+
+
+def _never_executed(calls: Mapping[str, ToolCall], now: int) -> list[ToolResultMessage]:
+    return [error_result(call, "This call was never executed.", now) for call in calls.values()]
 
 
 def _model_done(s: Step, given: ModelDone) -> None:

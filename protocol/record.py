@@ -410,7 +410,9 @@ class History:
     def share(self, spec: Spec) -> None:
         """Replace the spec by an equal object that other runs use too, to save memory."""
         self.spec = spec
-        self.tools = {tool.name: tool for tool in spec.tools}
+        self.tools = {}
+        for tool in spec.tools:
+            self.tools[tool.name] = tool
 
     def _result(self, entry: ResultEntry) -> None:
         self.results[entry.message.tool_call_id] = entry

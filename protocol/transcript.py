@@ -175,8 +175,12 @@ class Transcript:
         self.by = snapshot.by
         self.expires_at = snapshot.expires_at
         self._partial = PartialMessage(snapshot.streaming) if snapshot.streaming else None
-        self._pending = {call.tool_call_id: call for call in snapshot.pending}
-        self._tools = {tool.tool_call_id: tool for tool in snapshot.tools}
+        self._pending: dict[str, PendingCall] = {}
+        self._tools: dict[str, ToolView] = {}
+        for call in snapshot.pending:
+            self._pending[call.tool_call_id] = call
+        for tool in snapshot.tools:
+            self._tools[tool.tool_call_id] = tool
         self._called: dict[str, dict[str, Any]] | None = None
 
     def apply(self, event: Event) -> None:

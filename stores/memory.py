@@ -88,7 +88,7 @@ class MemoryStore:
         if old is not None and head.created_at != old.created_at:
             head = replace(head, created_at=old.created_at)
         # Encode before the first change, because encoding may fail.
-        entries = [encode_entry(entry) for entry in append]
+        entries = list(map(encode_entry, append))
         metadata = b""
         if head.metadata:
             metadata, head = to_json(head.metadata), replace(head, metadata={})
