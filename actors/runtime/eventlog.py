@@ -13,26 +13,15 @@ from typing import Protocol
 
 import trio
 
-from ...protocol.events import (
-    AgentEnd,
-    AgentPaused,
-    AgentResume,
-    AgentRetry,
-    Event,
-    MessageEnd,
-    MessageStart,
-    MessageUpdate,
-    Status,
-    ToolExecutionEnd,
-    TurnEnd,
-)
+from ...protocol.events import Event, MessageEnd, MessageStart, Status
 from ...protocol.record import FINAL
 from ...protocol.transcript import Transcript
+from .booking import BOOK, Booking
 from .cursor import BELOW, Cursor
 from .item import Item
 from .memory_budget import Share
 from .ring import Ring
-from .weight import ALONE, EVENT, WEIGHTS, weigh_snapshot
+from .weight import EVENT, weigh_snapshot
 
 __all__ = ["EventLog", "EventLogStatistics"]
 
@@ -42,13 +31,6 @@ IDLE_EVENTS = 8  # for a parked run without watchers, as there may be very many 
 IDLE_BYTES = 8_000
 LOG_BYTES = 2_000  # the memory of an empty log and fold
 MAX_LAG = 64  # events by which a lossless reader may lag before producers wait for it
-
-# Sets of exact types: an isinstance check against three classes that fails takes seven times as long.
-_TURNING = frozenset({AgentPaused, AgentResume, AgentEnd})
-_PIECES = frozenset({MessageStart, MessageUpdate})
-_VOIDING = frozenset({MessageStart, MessageEnd, AgentRetry, AgentResume, AgentEnd})  # the fold drops streamed pieces
-
-_NOTED = _TURNING | _PIECES | _VOIDING | ALONE | {ToolExecutionEnd}  # kinds that need more than booking their size
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,43 +137,19 @@ class EventLog:
         """
         if not events:
             return
-        turning: Event | None = None
-        pieces, alone, kept, streamed, turn = 0, 0, 0, self._streamed, self._turn_bytes
-        if sizes is not None:
-            pieces = len(sizes)
-            if type(events[0]) is MessageStart:
-                kept, streamed = -streamed, 0
-            text = sum(sizes) - EVENT * pieces
-            kept += text
-            streamed += text
-        else:
+        to = Booking(self._streamed, self._turn_bytes)
+        pieces = 0
+        if sizes is None:
             sizes = []
             for event in events:
-                kind = type(event)
-                weigh = WEIGHTS.get(kind)
-                if weigh is None:
-                    keeps = shown = 0
-                elif kind is TurnEnd and turn is not None:
-                    keeps, shown = 0, turn
-                else:
-                    keeps, shown = weigh(event)
-                sizes.append(EVENT + keeps + shown)
-                kept += keeps
-                if kind not in _NOTED:
-                    continue
-                if kind is MessageUpdate:
-                    streamed += keeps
-                elif kind in ALONE:
-                    alone += shown
-                if kind in _VOIDING:
-                    kept -= streamed
-                    streamed = keeps if kind is MessageStart else 0
-                if kind in _TURNING:
-                    turning = event
-                elif kind is MessageEnd:
-                    turn = keeps
-                elif kind is ToolExecutionEnd and turn is not None:
-                    turn += keeps
+                sizes.append(BOOK[type(event)](event, to))
+        else:
+            pieces = len(sizes)
+            if type(events[0]) is MessageStart:
+                to.kept, to.streamed = -to.streamed, 0
+            text = sum(sizes) - EVENT * pieces
+            to.kept += text
+            to.streamed += text
         # From here on nothing can fail.
         ring = self.ring
         self.seq += len(sizes)
@@ -203,12 +161,12 @@ class EventLog:
                 del self._unfolded[-self._pieces :]
             self._pieces = 0
         self._unfolded += events
-        self._kept, self._streamed, self._turn_bytes = self._kept + kept, streamed, turn
-        self.share.add(EVENT * len(sizes) + alone + kept)
+        self._kept, self._streamed, self._turn_bytes = self._kept + to.kept, to.streamed, to.turn
+        self.share.add(EVENT * len(sizes) + to.alone + to.kept)
         if self._snapshot is not None:
             self._drop_snapshot()
-        if turning is not None:
-            self._set_status(_status_after(turning))
+        if to.status is not None:
+            self._set_status(to.status)
         if self.status == "paused" or len(ring.events) > MAX_EVENTS or ring.size > MAX_BYTES:
             self._evict()
         if self._cursors:
@@ -430,9 +388,3 @@ class EventLog:
         if self._turn is not None:
             self._turn.set()
             self._turn = None
-
-
-def _status_after(turning: Event) -> Status:
-    if type(turning) is AgentEnd:
-        return turning.status
-    return "paused" if type(turning) is AgentPaused else "running"

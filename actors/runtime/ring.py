@@ -6,9 +6,10 @@ An event's *place* is the number of events that were ever added before it. It do
 from collections.abc import Sequence
 
 from ...protocol.events import Event
+from .booking import ALONE
 from .item import Item
 from .memory_budget import Share
-from .weight import ALONE, EVENT
+from .weight import EVENT
 
 __all__ = ["Ring"]
 

@@ -1,4 +1,4 @@
-"""Estimates how many bytes of memory messages, events and plain data take. Pure.
+"""Estimates how many bytes of memory messages and plain data take. Pure.
 
 Python reports the size of strings; structs count as a constant. A value that occurs twice counts twice. The size of
 plain data is estimated from its JSON, which takes a tenth of the time that a walk through it would take.
@@ -6,26 +6,10 @@ plain data is estimated from its JSON, which takes a tenth of the time that a wa
 
 from collections.abc import Callable, Iterable
 from sys import getsizeof
-from typing import Any, TypeAlias
+from typing import Any
 
-from ...protocol.codec import ENCODER_JSON, to_json
-from ...protocol.events import (
-    AgentEnd,
-    AgentRetry,
-    AgentStart,
-    MessageEnd,
-    MessageStart,
-    MessageUpdate,
-    MiddlewareError,
-    OpaqueBlock,
-    ToolClientExecutePending,
-    ToolDecisionPending,
-    ToolDecisionResolved,
-    ToolExecutionEnd,
-    ToolExecutionStart,
-    ToolExecutionUpdate,
-    TurnEnd,
-)
+from ...protocol.codec import ENCODER_JSON
+from ...protocol.events import MessageUpdate, OpaqueBlock
 from ...protocol.messages import (
     AssistantBlock,
     Audio,
@@ -43,14 +27,15 @@ from ...protocol.messages import (
 from ...protocol.transcript import Snapshot
 
 __all__ = [
-    "ALONE",
     "CALL",
     "EVENT",
     "MESSAGE",
     "TEXT",
-    "WEIGHTS",
-    "EventWeight",
     "weigh",
+    "weigh_blocks",
+    "weigh_message",
+    "weigh_messages",
+    "weigh_schema",
     "weigh_snapshot",
     "weigh_update",
 ]
@@ -64,17 +49,6 @@ DICT = 100  # bytes of a dict that is not empty, beside `PART`
 PART = 48  # bytes for each brace, bracket, comma and colon of JSON: an object, its place in a container, or both
 WIDE = 2  # bytes of memory a byte of JSON that is not ASCII: a character takes up to 4 bytes, but rarely more than 2
 MAX_SCHEMAS = 256  # schemas whose weight is cached
-
-# Events whose content is not in the run's state, or only for a short time.
-ALONE = frozenset({AgentRetry, MiddlewareError, ToolExecutionUpdate})
-
-EventWeight: TypeAlias = tuple[int, int]
-"""The bytes of an event beside `EVENT`; on the wire it takes about the sum of all three.
-
-1. What the event adds to the run's state. This stays when the event has left the ring.
-2. The rest of its content. Events of the kinds in `ALONE` hold it in the ring. The content of others is in the run's
-   state anyway, so it takes no memory of its own.
-"""
 
 
 def weigh(value: Any) -> int:
@@ -92,7 +66,7 @@ def weigh(value: Any) -> int:
 def weigh_snapshot(snapshot: Snapshot) -> int:
     """Returns the weight of a run's state."""
     calls = weigh(snapshot.pending) + weigh(snapshot.tools)
-    return _messages(snapshot.messages) + calls + weigh(snapshot.metadata) + weigh(snapshot.error)
+    return weigh_messages(snapshot.messages) + calls + weigh(snapshot.metadata) + weigh(snapshot.error)
 
 
 def weigh_update(event: MessageUpdate) -> int:
@@ -104,22 +78,22 @@ def weigh_update(event: MessageUpdate) -> int:
     return CALL + (_opaque(delta.block) if type(delta) is OpaqueBlock else 0)
 
 
-def _messages(messages: Iterable[Message]) -> int:
+def weigh_messages(messages: Iterable[Message]) -> int:
     size = 0
     for message in messages:
-        size += _message(message)
+        size += weigh_message(message)
     return size
 
 
-def _message(message: Message) -> int:
+def weigh_message(message: Message) -> int:
     content = message.content
-    size = MESSAGE + (getsizeof(content) if isinstance(content, str) else _blocks(content))
+    size = MESSAGE + (getsizeof(content) if isinstance(content, str) else weigh_blocks(content))
     if type(message) is ToolResultMessage:
         size += weigh(message.details) + weigh(message.arguments)
     return size
 
 
-def _blocks(blocks: Iterable[UserBlock | AssistantBlock]) -> int:
+def weigh_blocks(blocks: Iterable[UserBlock | AssistantBlock]) -> int:
     size = 0
     for block in blocks:
         size += _BLOCKS[block.__class__](block)
@@ -154,7 +128,7 @@ def _opaque(block: Opaque) -> int:
     return BLOCK + getsizeof(block.raw)
 
 
-def _schema(schema: dict[str, Any]) -> int:
+def weigh_schema(schema: dict[str, Any]) -> int:
     """Returns the weight of a schema, cached: a schema never changes, and the runs of an agent share it."""
     known = _SCHEMAS.get(id(schema))
     if known is None:
@@ -177,77 +151,4 @@ _BLOCKS: dict[type, Callable[[Any], int]] = {
     ImageURL: _image_url,
     ToolCall: _tool_call,
     Opaque: _opaque,
-}
-
-
-def _agent_start(event: AgentStart) -> EventWeight:
-    return _messages(event.input) + weigh(event.metadata), 0
-
-
-def _agent_end(event: AgentEnd) -> EventWeight:
-    return len(event.reason) + weigh(event.error), MESSAGE
-
-
-def _said(event: AgentRetry | MiddlewareError) -> EventWeight:
-    return 0, weigh(event.reason if isinstance(event, AgentRetry) else event.error)
-
-
-def _turn_end(event: TurnEnd) -> EventWeight:
-    return 0, _message(event.message) + _messages(event.tool_results)
-
-
-def _message_start(event: MessageStart) -> EventWeight:
-    return MESSAGE, 0  # its message is empty
-
-
-def _message_end(event: MessageEnd) -> EventWeight:
-    return _message(event.message), 0
-
-
-def _message_update(event: MessageUpdate) -> EventWeight:
-    return weigh_update(event), 0
-
-
-def _tool_start(event: ToolExecutionStart) -> EventWeight:
-    return CALL, len(to_json(event.args))
-
-
-def _tool_update(event: ToolExecutionUpdate) -> EventWeight:
-    return 0, weigh(event.partial_result)
-
-
-def _tool_end(event: ToolExecutionEnd) -> EventWeight:
-    result = _blocks(event.result.content) + weigh(event.result.details)
-    return MESSAGE + result + weigh(event.arguments), 0
-
-
-def _decision_pending(event: ToolDecisionPending) -> EventWeight:
-    schemas = _schema(event.schema) + (0 if event.parameters is None else _schema(event.parameters))
-    return CALL, len(to_json(event.input)) + schemas + len(event.description)
-
-
-def _decision_resolved(event: ToolDecisionResolved) -> EventWeight:
-    return CALL + weigh(event.decision) + weigh(event.reason), weigh(event.arguments)
-
-
-def _client_pending(event: ToolClientExecutePending) -> EventWeight:
-    return CALL, len(to_json(event.input))
-
-
-# The function that weighs an event, by its type. Events of other types weigh nothing beside `EVENT`.
-WEIGHTS: dict[type, Callable[[Any], EventWeight]] = {
-    MessageUpdate: _message_update,
-    AgentStart: _agent_start,
-    AgentEnd: _agent_end,
-    AgentRetry: _said,
-    MiddlewareError: _said,
-    TurnEnd: _turn_end,
-    MessageStart: _message_start,
-    MessageEnd: _message_end,
-    ToolExecutionStart: _tool_start,
-    ToolExecutionUpdate: _tool_update,
-    ToolExecutionEnd: _tool_end,
-    ToolDecisionPending: _decision_pending,
-    ToolDecisionResolved: _decision_resolved,
-    ToolClientExecutePending: _client_pending,
 }
