@@ -5,7 +5,7 @@ A draft lives for one call of `machine.step`. This module only has the draft's o
 (what may start next), `ends` (turns and runs end), `expiry` (deadlines), `decisions` and `claims` (external inputs).
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from operator import attrgetter
 from typing import Any, Literal
 
@@ -57,10 +57,12 @@ class Step(msgspec.Struct, eq=False):
     reason: str | None
     error: ErrorInfo | None
     end_seq: int | None
+    entries: list[Entry]
+    append: Callable[[Entry], None]  # adds an entry to the journal
+    events: list[Event]
+    emit: Callable[[Event], None]  # gives an event the next sequence number; it is published once the step is saved
     closed_now: dict[str, ToolResultMessage] = {}  # results of this step, by tool call id
     settled_now: dict[str, DecisionEntry] = {}  # gates settled in this step, by tool call id
-    entries: list[Entry] = []
-    events: list[Event] = []
     effects: list[Effect] = []
     reply: Reply | AdjournError | None = None
     executes: bool = False  # as in `Transition`
@@ -75,6 +77,8 @@ class Step(msgspec.Struct, eq=False):
         for call in head.calls:
             calls[call.id] = call
         limits, is_open = history.spec.limits, history.open_calls
+        entries: list[Entry] = []
+        events: list[Event] = []
         return cls(
             head,
             history,
@@ -98,6 +102,10 @@ class Step(msgspec.Struct, eq=False):
             head.reason,
             head.error,
             head.end_seq,
+            entries,
+            entries.append,
+            events,
+            events.append,
         )
 
     # Read the draft.
@@ -135,14 +143,6 @@ class Step(msgspec.Struct, eq=False):
                     yield call
 
     # Write to the draft.
-
-    def emit(self, event: Event) -> None:
-        """Give `event` the next sequence number. It is published once the step is saved."""
-        self.events.append(event)
-
-    def append(self, entry: Entry) -> None:
-        """Add `entry` to the journal."""
-        self.entries.append(entry)
 
     def touch(self) -> None:
         """Save the head even if nothing else changes."""
