@@ -135,7 +135,7 @@ class Activation:
         check_given(given, self._bounds)
         while True:
             self._registry.check_open()
-            actor = await self.activate(run_id)
+            actor = self._registry.active.get(run_id) or await self.activate(run_id)
             if isinstance(actor, Record):  # the run is over
                 head, history = actor.head, History(actor.journal)
                 return answer(step(head, history, given, now=self._services.now(), seq=head.seq)), None
