@@ -50,7 +50,7 @@ class Post(Mail[M]):
     is_signal = False
 
     def __init__(self, body: M, *, asked: bool = False, reserved: bool = False) -> None:
-        super().__init__(body)
+        self.body = body
         self.state: Literal["told", "asked", "replied", "failed", "dropped"] = "asked" if asked else "told"
         self.is_reserved = reserved  # whether it takes a reserved place in the mailbox
         self.owed: set[Post[M]] | None = None  # the mailbox's set of deferred mails, while this mail is in it
