@@ -118,7 +118,7 @@ def is_last_turn(head: Head, history: History) -> bool:
     is the last call's usage plus that call's output once more, because the prompt now includes it. If the estimate is
     too low, the run fails at the limit. If it is too high, the run ends a turn early.
     """
-    limits = tightened(history.spec.limits, head.limits)
+    limits = history.spec.limits if head.limits is None else tightened(history.spec.limits, head.limits)
     if limits.on_limit != "answer":
         return False
     if head.turn >= limits.max_turns:
