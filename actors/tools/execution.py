@@ -2,7 +2,7 @@
 
 import inspect
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any
 
@@ -56,7 +56,7 @@ async def execute(
             if host_loop is None:
                 return failed(f"{context.tool_name} was not executed: it needs an asyncio loop, and there is none")
             publish = host_loop.carried(publish)
-        call = _bound(tool, arguments, decision, msgspec.structs.replace(context, publish=publish))
+        call = _bound(tool, arguments, decision, context, publish)
         if isinstance(call, ToolOutcome):
             return call
         if tool.loop is not None and host_loop is not None:
@@ -73,13 +73,16 @@ async def execute(
 
 
 def _bound(
-    tool: Tool, arguments: dict[str, Any], decision: Any, context: ToolContext
+    tool: Tool,
+    arguments: dict[str, Any],
+    decision: Any,
+    context: ToolContext,
+    publish: Callable[[Any], Awaitable[None]],
 ) -> Callable[[], Any] | ToolOutcome:
     """Returns the bound call of the tool's function; an error outcome if its types refuse the arguments."""
     try:
-        if decision is not None:
-            context = msgspec.structs.replace(context, decision=tool.decode_decision(decision))
-        return tool.bind(arguments, context)
+        decoded = context.decision if decision is None else tool.decode_decision(decision)
+        return tool.bind(arguments, msgspec.structs.replace(context, publish=publish, decision=decoded))
     except BaseException as error:  # noqa: ASYNC103  # types have code of their own; it is not awaited
         fault = foreign_error(error, f"the arguments of tool {context.tool_name}", _log)
         if not isinstance(fault, ValueError | TypeError):
