@@ -220,7 +220,9 @@ class ModelCall:
             try:
                 chunks = 0
                 async for chunk in stream:
-                    await self._take(chunk)
+                    events, sizes = self._read(chunk)
+                    if events:
+                        await self._show(events, sizes)
                     chunks += 1
                     if chunks % CHECKPOINT_CHUNKS == 0:  # a model that never waits must not block the loop
                         await trio.lowlevel.checkpoint()
@@ -235,10 +237,11 @@ class ModelCall:
         self._ended = message
         return message
 
-    async def _take(self, chunk: Sequence[Any]) -> None:
-        """Handles a chunk of the stream and publishes its events. Foreign code may yield anything, so checks types.
+    def _read(self, chunk: Sequence[Any]) -> tuple[list[Event], list[int]]:
+        """Handles a chunk of the stream. Returns the events to publish, and the bytes to book for each.
 
-        Raises: TypeError, AttributeError for values that are no `StreamEvent`.
+        Foreign code may yield anything, so checks types. Raises: TypeError, AttributeError for values that are no
+        `StreamEvent`.
         """
         events: list[Event] = []
         sizes: list[int] = []
@@ -286,7 +289,7 @@ class ModelCall:
             self._shown = self._shown or type(events[-1]) is MessageUpdate
             if len(self._said) >= MAX_SAID:
                 _ = self.partial
-            await self._show(events, sizes)
+        return events, sizes
 
     def _failed(self, text: str) -> AssistantMessage:
         return msgspec.structs.replace(

@@ -52,16 +52,16 @@ async def test_a_message_cut_short_keeps_every_word(count):
 
 async def test_a_partial_message_can_be_read_between_chunks_and_keeps_growing():
     call, _ = call_of(OPENING, [WORD], [WORD])
-    await call._take(OPENING)
+    call._read(OPENING)
     for count in (1, 2):
-        await call._take([WORD])
+        call._read([WORD])
         assert call.partial.message(keep_incomplete_calls=False).text == "word " * count
 
 
 async def test_no_more_waits_to_be_put_together_than_a_bound():
     call, _ = call_of()
     for _ in range(5 * MAX_SAID):
-        await call._take([WORD])
+        call._read([WORD])
         assert len(call._said) < MAX_SAID
 
 
