@@ -125,22 +125,28 @@ class GroupThread(Generic[Job]):
             self._tick = []
 
     def _run(self) -> None:
-        ended = False
-        while not ended:
-            taken, ended = self._take()
-            tickets = [ticket for ticket in taken if not ticket.given_up]
-            results = self._results([ticket.job for ticket in tickets])
-            for ticket, result in zip(tickets, results, strict=True):
-                ticket.result = result
-            if taken:
-                with suppress(trio.RunFinishedError):  # the thread was abandoned, and the loop has ended
-                    self._token.run_sync_soon(self._back, tickets)
-            while not ended and self._queue.empty() and self._spared():
+        while self._do_group():
+            while self._queue.empty() and self._spared():
                 pass
         try:
             self._end()
         except Exception:
             _LOG.exception("closing a store failed")
+
+    def _do_group(self) -> bool:
+        """Wait for jobs and do them. Return whether more may come.
+
+        A function of its own, so that no local variable keeps finished jobs in memory during the next wait.
+        """
+        taken, ended = self._take()
+        tickets = [ticket for ticket in taken if not ticket.given_up]
+        results = self._results([ticket.job for ticket in tickets])
+        for ticket, result in zip(tickets, results, strict=True):
+            ticket.result = result
+        if taken:
+            with suppress(trio.RunFinishedError):  # the thread was abandoned, and the loop has ended
+                self._token.run_sync_soon(self._back, tickets)
+        return not ended
 
     def _take(self) -> tuple[list[_Ticket[Job]], bool]:
         """Wait for jobs. Return all waiting ones, and whether they are the last."""
