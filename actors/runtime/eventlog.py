@@ -119,13 +119,13 @@ class EventLog:
             self._weigh_fold()
         self.status: Status = self._fold.status
         self._cursors: dict[Cursor, None] = {}  # in the order in which they were opened
-        self._lossless: dict[Cursor, None] = {}  # the lossless ones of `_cursors`
+        self._lossless: tuple[Cursor, ...] = ()  # the lossless ones of `_cursors`
         self.keeper: Keeper | None = None
         self.is_loaded = True  # whether the fold has the run's state
         self._room: trio.Event | None = None  # set when lossless readers have caught up
         self._turn: trio.Event | None = None  # set when the status changes, or no event will follow
         self._waiting = 0  # tasks that wait for `_turn`
-        self._snapshot: Item | None = None  # at the latest event
+        self._snapshot: Item | None = None  # at the latest event, for all cursors
         self._closed = False
 
     # For the run.
@@ -133,23 +133,47 @@ class EventLog:
     def publish(self, events: Sequence[Event], time: int, sizes: list[int] | None = None) -> None:
         """Adds events with the next numbers, and wakes the watchers. Never waits.
 
-        `time` is in ms since the epoch. `sizes`: the bytes to book for each event; only for pieces of one message.
+        `time` is in ms since the epoch. `sizes`: the bytes to book for each event beside `EVENT`;
+        only for pieces of one message.
         """
         if not events:
             return
-        to = Booking(self._streamed, self._turn_bytes)
-        pieces = 0
-        if sizes is None:
+        turning: Event | None = None
+        alone, kept, streamed, turn = 0, 0, self._streamed, self._turn_bytes
+        if sizes is not None:
+            if type(events[0]) is MessageStart:
+                kept, streamed = -streamed, 0
+            pieces = sum(sizes)
+            kept += pieces
+            streamed += pieces
+        else:
             sizes = []
             for event in events:
-                sizes.append(BOOK[type(event)](event, to))
-        else:
-            pieces = len(sizes)
-            if type(events[0]) is MessageStart:
-                to.kept, to.streamed = -to.streamed, 0
-            text = sum(sizes) - EVENT * pieces
-            to.kept += text
-            to.streamed += text
+                kind = type(event)
+                weigh = WEIGHTS.get(kind)
+                if weigh is None:
+                    keeps = shown = 0
+                elif kind is TurnEnd and turn is not None:
+                    keeps, shown = 0, turn
+                else:
+                    keeps, shown = weigh(event)
+                sizes.append(keeps + shown)
+                kept += keeps
+                if kind not in _NOTED:
+                    continue
+                if kind is MessageUpdate:
+                    streamed += keeps
+                elif kind in ALONE:
+                    alone += shown
+                if kind in _VOIDING:
+                    kept -= streamed
+                    streamed = keeps if kind is MessageStart else 0
+                if kind in _TURNING:
+                    turning = event
+                elif kind is MessageEnd:
+                    turn = keeps
+                elif kind is ToolExecutionEnd and turn is not None:
+                    turn += keeps
         # From here on nothing can fail.
         ring = self.ring
         self.seq += len(sizes)
@@ -254,7 +278,7 @@ class EventLog:
             self.keeper.watched_first(self)
         self._cursors[cursor] = None
         if lossless:
-            self._lossless[cursor] = None
+            self._lossless += (cursor,)
         return cursor
 
     async def wait_status(self) -> None:
@@ -282,12 +306,16 @@ class EventLog:
         return behind or bool(self._lossless) or self._waiting > 0
 
     def snapshot(self) -> Item:
-        """Returns the snapshot at the latest event, cached until the next event. The log must be loaded."""
+        """Returns the snapshot at the latest event. The log must be loaded."""
         assert self.is_loaded
-        if self._snapshot is None:
-            self._fold_all()
-            self._snapshot = Item(self.run_id, self.seq, 0, self._fold.snapshot(), self.share)
-        return self._snapshot
+        if self._snapshot is not None:
+            return self._snapshot
+        self._fold_ring()
+        item = Item(self.run_id, self.seq, 0, self._fold.snapshot())
+        if self._cursors:  # without them, nobody shares the snapshot and its encodings
+            item.share = self.share
+            self._snapshot = item
+        return item
 
     def statistics(self) -> EventLogStatistics:
         """Returns what the log holds now. Costs O(events in the ring)."""
@@ -325,10 +353,10 @@ class EventLog:
         if cursor not in self._cursors:
             return
         del self._cursors[cursor]
-        self._lossless.pop(cursor, None)
+        if cursor.lossless:
+            self._lossless = tuple([each for each in self._lossless if each is not cursor])
         if not self._cursors:
             self._cursors.clear()  # frees the dict's memory, which `del` of its last key does not
-            self._lossless.clear()
             self._drop_snapshot()
         self.caught_up()
         self._report_unwatched()
@@ -364,10 +392,17 @@ class EventLog:
             max_events, max_bytes = IDLE_EVENTS, IDLE_BYTES
         if len(ring.events) <= max_events and ring.size <= max_bytes:
             return
-        # Pieces may leave the ring unfolded, as they count as the run's state until their message ends.
-        if idle or len(self._unfolded) > self._pieces or self._pieces > MAX_EVENTS:
-            self._fold_all()
-        self.share.add(-ring.evict(max_events, max_bytes, self._evictable() if self._lossless else len(ring.events)))
+        if idle:
+            self._fold_ring()  # otherwise the fold keeps a message's pieces while its end is in the ring
+        evicted, held = ring.evict(max_events, max_bytes, self._evictable() if self._lossless else len(ring.events))
+        if idle:
+            ring.trim()
+        self.share.add(-held)
+        self._folded -= len(evicted)
+        if self._folded < 0:  # the last of the evicted events are not in the fold yet
+            ahead = ring.events[:AT_ONCE]
+            self._fold_in(evicted[self._folded :] + ahead)
+            self._folded = len(ahead)
 
     def _evictable(self) -> int:
         """Returns how many of the oldest events no lossless reader needs. A reader below the ring gets a snapshot, so
