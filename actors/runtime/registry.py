@@ -50,7 +50,8 @@ class Registry:
         self._deleted_seq = 0  # the largest `seq` of any run deleted here
         self._closing = False
         self._rested = trio.Event()  # set when a run parks or leaves
-        self._leave_rested = self._passivate_rested  # one bound method for all parked runs, to save memory
+        # One bound method each for all runs, to save memory.
+        self._leave_rested, self._note_ended = self._passivate_rested, self._ended
 
     @property
     def is_closing(self) -> bool:
@@ -88,7 +89,7 @@ class Registry:
             cancel=actor.cancel,
             reserved=actor.state.history.spec.limits.max_concurrent_tools + 8,
         )
-        actor.ended = self._ended
+        actor.ended = self._note_ended
         actor.ref = self._supervisor.start_child(spec)
         self.active[head.id] = actor
         self.logs.keep(actor.state.log)

@@ -83,8 +83,8 @@ class RunActor:
         self._is_leaving = self._is_cancelled = False
         self._fault: Exception | None = None  # of a step or a save: the run must be reloaded from its record
         self._is_occupied = False  # whether an effect runs on the task itself
-        self._flying: dict[Effect, None] = {}  # tools in the nursery, until their results are served
-        self._done: list[ToolDone] = []  # results that came while the store did not answer, still to be saved
+        self._flying: frozenset[Effect] = frozenset()  # tools in the nursery, until their results are served
+        self._done: tuple[ToolDone, ...] = ()  # results that came while the store did not answer, still to be saved
         self._model: ModelCall | None = None  # the latest model call, until its outcome is saved
 
     # From outside.
@@ -161,7 +161,7 @@ class RunActor:
                 except trio.EndOfChannel:
                     break
                 if isinstance(mail.body, ToolDone):
-                    self._done.append(mail.body)
+                    self._done += (mail.body,)
                 else:
                     mail.fail(self._unavailable())
             await trio.sleep_forever()
@@ -241,7 +241,7 @@ class RunActor:
         async with trio.open_nursery() as nursery:
             while self._fault is None:
                 for effect in effects:
-                    self._flying[effect] = None
+                    self._flying |= {effect}
                     nursery.start_soon(self._fly_one, effect)
                 if self._done:
                     await self._serve_all()
@@ -262,14 +262,16 @@ class RunActor:
         try:
             given = await self._carry_out(effect)
         except BaseException:
-            self._flying.pop(effect, None)
+            self._flying -= {effect}
             raise
         self.mailbox.put_reserved_nowait(given)
 
     async def _serve_all(self) -> None:
         """Serves the mail that has come, without waiting for more."""
         while self._done:
-            await self._serve_done(self._done.pop(0))
+            first, *rest = self._done
+            self._done = tuple(rest)
+            await self._serve_done(first)
         with suppress(trio.WouldBlock, trio.EndOfChannel):
             while self._fault is None:
                 await self._serve(self.mailbox.receive_nowait())
@@ -287,7 +289,7 @@ class RunActor:
                 await self.state.commit(Tick(), insist=True)
 
     async def _serve_done(self, given: ToolDone) -> None:
-        self._flying.pop(StartTool(given.tool_call_id), None)
+        self._flying -= {StartTool(given.tool_call_id)}
         await self.state.commit(given, insist=True)
 
     async def _change(self, given: Input) -> Reply:
@@ -351,8 +353,8 @@ class RunActor:
             logger.error("run %s is not in the store any more", self.state.head.id)
             return False
         self._model = None
-        self._flying.clear()
-        self._done.clear()
+        self._flying = frozenset()
+        self._done = ()
         if self.state.agent is not None:
             await self.state.commit(Recover(error=f"{type(fault).__name__}: {fault}"), insist=True)
         return True
