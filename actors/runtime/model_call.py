@@ -52,14 +52,14 @@ __all__ = ["ModelCall"]
 logger = logging.getLogger("adjourn.runs")
 
 CHECKPOINT_CHUNKS = 64
-MAX_SAID = 256  # events of a message that are kept before they are folded into it
+MAX_SAID = 1024  # events of a message that are kept before they are folded into it: the run's log has them anyway
 
 _TEXTS = frozenset({TextDelta, ThinkingDelta, ToolcallDelta})
 _UNUSED = Usage()
 
 
 class ShowPieces(Protocol):
-    """Publishes events ahead of durability. `sizes`: as in `EventLog.publish`, if known."""
+    """Publishes events ahead of durability. `sizes`: as in `RunState.publish`."""
 
     async def __call__(self, events: Sequence[Event], sizes: list[int] | None = None) -> None:
         """Publishes the events."""
@@ -283,9 +283,11 @@ class ModelCall:
                 sizes.append(weigh_update(update))
                 events.append(update)
         if events:
-            self._said += events
-            self._shown = self._shown or type(events[-1]) is MessageUpdate
-            if len(self._said) >= MAX_SAID:
+            said = self._said
+            said += events
+            if not self._shown:
+                self._shown = type(events[-1]) is MessageUpdate
+            if len(said) >= MAX_SAID:
                 _ = self.partial
         return events, sizes
 

@@ -37,18 +37,16 @@ class Ring:
         """The place of the next event to be added."""
         return self.base + len(self.events)
 
-    def add(self, events: Sequence[Event], time: int, sizes: list[int]) -> None:
-        """Adds events of one time, with the bytes to book for each beside `EVENT`."""
+    def add(self, events: Sequence[Event], time: int, sizes: list[int], size: int) -> None:
+        """Adds events of one time, with the bytes to book: for each beside `EVENT`, and for all."""
         self.events += events
         self._times += [time] * len(sizes)
         self._sizes += sizes
-        self.size += sum(sizes) + EVENT * len(sizes)
+        self.size += size
 
     def items(self, first: int, limit: int, run_id: str, seq: int, share: Share) -> list[Item]:
         """Returns the items from index `first` on, at most `limit`. `seq`: of the latest event; it has no gaps."""
         events, items = self.events, self._items
-        if first == len(events):
-            return []
         seq -= len(events) - 1
         for at in range(len(items), len(events)):
             items.append(Item(run_id, seq + at, self._times[at], events[at], share))
