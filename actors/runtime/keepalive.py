@@ -25,8 +25,9 @@ class KeepAlive:
 
     async def wait_more(self, cursor: Cursor, seconds: float) -> bool:
         """Waits as `cursor.wait_more` does, but at most `seconds`. False: timed out."""
+        if not self._due:
+            self._somebody.set()
         self._due[cursor] = trio.current_time() + seconds
-        self._somebody.set()
         try:
             await cursor.wait_more()
         finally:
