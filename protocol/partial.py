@@ -75,9 +75,11 @@ class PartialMessage:
         """Apply one delta. A delta that fits no block is ignored."""
         # Exact types, because `isinstance` takes several times as long here.
         if type(delta) is TextDelta or type(delta) is ThinkingDelta or type(delta) is ToolcallDelta:
-            growing = self._at(delta.content_index, _GROWS[type(delta)])
-            if growing is not None and growing.pieces:
-                growing.pieces.append(delta.delta)
+            index, blocks = delta.content_index, self._blocks
+            if 0 <= index < len(blocks):
+                growing = blocks[index]
+                if growing.pieces and type(growing.block) is _GROWS[type(delta)]:
+                    growing.pieces.append(delta.delta)
             return
         match delta:
             case TextStart():
@@ -107,6 +109,10 @@ class PartialMessage:
                     growing.end_call(delta.signature)
             case _:
                 pass
+
+    def grow(self, index: int, text: str) -> None:
+        """Apply a delta to a block that is open: the same as `apply`, for a caller that knows that the delta fits."""
+        self._blocks[index].pieces.append(text)
 
     def message(self, *, keep_incomplete_calls: bool) -> AssistantMessage:
         """Return the message so far, with or without the calls whose arguments are still streaming."""

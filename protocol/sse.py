@@ -104,7 +104,8 @@ class SSEParser:
             self._partial.clear()
         events: list[SSEEvent] = []
         for line in lines:
-            if len(line) > self._room:
+            size = len(line)
+            if size > self._room:
                 raise self._too_large()
             if self._at_start:
                 self._at_start = False
@@ -112,17 +113,22 @@ class SSEParser:
             if not line:
                 self._dispatch(events)
                 continue
+            if line.startswith(b"data: "):  # nearly all lines
+                self._data.append(line[6:])
+                self._room -= size
+                continue
             name, _, value = line.partition(b":")
             if name == b"data":
-                self._data.append(value.removeprefix(b" "))
-                self._room -= len(line)
+                self._data.append(value)
+                self._room -= size
             elif name in _FIELDS:
                 self._set(name, value.removeprefix(b" ").decode(errors="replace"))
             elif name and self._max_stray:
                 self._keep(name, line, value)
-        self._partial += rest
-        if len(self._partial) > self._room:
-            raise self._too_large()
+        if rest:
+            self._partial += rest
+            if len(self._partial) > self._room:
+                raise self._too_large()
         return events
 
     @property

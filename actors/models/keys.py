@@ -22,11 +22,12 @@ class Refused(ProgramError):
 class Scrubber:
     """Removes secrets from texts of a provider. The repr shows no secrets."""
 
-    __slots__ = ("_secrets",)
+    __slots__ = ("_encoded", "_secrets")
 
     def __init__(self, headers: Mapping[str, str]) -> None:
         secrets = {*headers.values(), headers.get("authorization", "").partition(" ")[2]}
         self._secrets = sorted((each for each in secrets if len(each) >= MIN_SECRET_CHARS), key=len, reverse=True)
+        self._encoded = [each.encode() for each in self._secrets]
 
     def text(self, text: str) -> str:
         """Returns the text without the secrets."""
@@ -36,8 +37,8 @@ class Scrubber:
 
     def body(self, body: bytes) -> bytes:
         """Returns the bytes without the secrets."""
-        for secret in self._secrets:
-            body = body.replace(secret.encode(), b"***")
+        for secret in self._encoded:
+            body = body.replace(secret, b"***")
         return body
 
 

@@ -225,9 +225,9 @@ class MessageWriter:
     def _join(self) -> None:
         if self._pieces:
             pieces, self._pieces = self._pieces, []
-            event = self._open[self._growing](content_index=self._growing, delta="".join(pieces))
-            self._partial.apply(event)
-            self._events.append(event)
+            index, delta = self._growing, "".join(pieces)
+            self._partial.grow(index, delta)
+            self._events.append(self._open[index](content_index=index, delta=delta))
 
     def _put(self, event: StreamDelta) -> None:
         self._partial.apply(event)

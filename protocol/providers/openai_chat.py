@@ -92,9 +92,8 @@ class Decoder(EventStreamDecoder):
             self.writer.usage = usage_in(self.writer.model, chunk.usage)
         elif chunk.x_groq is not None and chunk.x_groq.usage is not None:
             self.writer.usage = usage_in(self.writer.model, chunk.x_groq.usage)
-        if (sources := chunk.sources) and sources != self._sources:
-            self.writer.count(len(json_text(sources)))
-            self._sources = sources
+        if chunk.search_results or chunk.citations:
+            self._set_sources(chunk.sources)
         for choice in chunk.choices or ():
             if not choice.index:
                 if choice.error:
@@ -105,6 +104,11 @@ class Decoder(EventStreamDecoder):
                 if said is not None:
                     self._grow(said)
                 self._finish = choice.finish_reason or self._finish
+
+    def _set_sources(self, sources: list[dict[str, Any]]) -> None:
+        if sources != self._sources:
+            self.writer.count(len(json_text(sources)))
+            self._sources = sources
 
     def _grow(self, delta: Delta) -> None:
         if delta.thinks:
