@@ -10,6 +10,7 @@
 | `names.py` | names for a whole program |
 | `timers.py` | messages to oneself, later or periodically |
 | `reports.py` | dead letters and alarms of full mailboxes |
+| `tree.py` | the living tree as plain data |
 """
 
 from .actor import Actor, ActorRef, ActorStatistics, Ended, Watcher
@@ -32,6 +33,7 @@ from .names import Names
 from .reports import DeadLetter, DepthAlarm, Report, ReportReader, Reports
 from .supervisor import Supervisor, SupervisorStatistics, open_supervisor
 from .timers import Timer, Timers, open_timers
+from .tree import ActorState, Restarted, TreeNode
 
 __all__ = [
     "Actor",
@@ -39,6 +41,7 @@ __all__ = [
     "ActorEnded",
     "ActorError",
     "ActorRef",
+    "ActorState",
     "ActorStatistics",
     "AutoShutdown",
     "Backoff",
@@ -60,12 +63,14 @@ __all__ = [
     "Reports",
     "Restart",
     "RestartIntensityExceeded",
+    "Restarted",
     "Strategy",
     "Supervisor",
     "SupervisorSpec",
     "SupervisorStatistics",
     "Timer",
     "Timers",
+    "TreeNode",
     "Watcher",
     "open_link",
     "open_monitors",

@@ -188,7 +188,7 @@ class Actor(Generic[M]):
     actors stop. With the parameter `cancel`, the actor shields itself, and calling `cancel` cancels it.
     """
 
-    __slots__ = ("_cancel", "_is_stopping", "_life", "_mailbox", "_scope", "_start", "ref")
+    __slots__ = ("_cancel", "_is_stopping", "_life", "_mailbox", "_scope", "_start", "began", "ref", "task")
 
     def __init__(
         self,
@@ -202,6 +202,8 @@ class Actor(Generic[M]):
         self._start = start
         self._mailbox = mailbox
         self._is_stopping = False
+        self.began: float | None = None  # when it was last started, on trio's clock
+        self.task: trio.lowlevel.Task | None = None  # the task that runs it
         self._cancel = cancel
         # Created before the task starts, so that an earlier cancellation is not lost.
         self._scope = trio.CancelScope(shield=True) if cancel is None else None
@@ -211,9 +213,15 @@ class Actor(Generic[M]):
         """Whether the actor was asked to stop or was cancelled: it must not be restarted."""
         return self._is_stopping
 
+    @property
+    def is_receiving(self) -> bool:
+        """Whether the actor waits for mail."""
+        return self._mailbox.is_receiving
+
     async def run_once(self) -> Ended:
         """Runs the actor once, to its end. Logs a crash with its traceback, and fails all unanswered asks."""
         scope = self._scope
+        self.began, self.task = trio.current_time(), trio.lowlevel.current_task()
         try:
             if scope is None:
                 await self._start(self._mailbox)

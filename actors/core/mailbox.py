@@ -338,6 +338,11 @@ class Mailbox(Generic[M]):
         return not (self._is_in or self._unanswered())
 
     @property
+    def is_receiving(self) -> bool:
+        """Whether a task waits for mail."""
+        return self._is_receiving
+
+    @property
     def waiting_mail(self) -> int:
         """The mails not received yet."""
         return self._capacity - self._room + self._reserved - self._reserved_room

@@ -68,6 +68,10 @@ class Regroup:
         self._not_up.discard(name)
         self._changed.unpark_all()
 
+    def is_down(self, name: str) -> bool:
+        """Whether a child waits for its next start."""
+        return name in self._waits
+
     async def wait_turn(self, name: str, delay_s: float) -> None:
         """Waits before the next start of a child: for its turn in the group, or for `delay_s` seconds.
 

@@ -46,8 +46,9 @@ from .errors import ActorEnded, NameTaken, RestartIntensityExceeded
 from .loops import IN_THREAD, check_trio
 from .mail import M
 from .mailbox import Mailbox
-from .reports import ReportReader, Reports
-from .restarter import Restarter
+from .regroup import Children, Regroup
+from .reports import DeadLetter, ReportReader, Reports
+from .tree import RestartLog, SupervisorView, TreeNode, observe
 
 __all__ = ["ChildSpec", "Supervisor", "SupervisorStatistics", "open_supervisor"]
 
@@ -74,11 +75,22 @@ class SupervisorStatistics:
 class Supervisor:
     """The children of one `open_supervisor` block."""
 
-    def __init__(self, restarter: Any, spec: SupervisorSpec, reports: Reports) -> None:
-        self._restarter: Restarter = restarter  # runs the children
-        self._spec, self._reports = spec, reports  # the reports are shared with the whole tree
-        self._children, self._regroup = self._restarter.children, self._restarter.regroup
-        self._below: dict[str, Supervisor] = {}  # supervisors that run as children
+    def __init__(self, nursery: trio.Nursery, body: trio.CancelScope, spec: SupervisorSpec, reports: Reports) -> None:
+        """`nursery`: for the children's tasks. `body`: the block's scope, cancelled if the supervisor stops by itself.
+        `reports`: shared with the whole tree."""
+        self.failure: RestartIntensityExceeded | None = None  # why it gave up
+        self._nursery, self._body = nursery, body
+        self._spec, self._reports = spec, reports
+        self._intensity = Intensity(spec.max_restarts, spec.within_s)
+        self._delays = Delays(spec.backoff) if spec.backoff is not None else None
+        self._children: Children = {}
+        self._regroup = Regroup(self._children)
+        self._below: dict[str, Supervisor | None] = {}  # supervisors that are children; None: down now
+        self._up: dict[str, trio.Event] = {}  # those that are being started; set: all their children are started
+        self._restarted, self._began = RestartLog(), trio.current_time()
+        self._significant = 0  # living significant children
+        self._is_stopping = False
+        self._context = copy_context()  # children see the context variables of the task that opened the supervisor
 
     # Children
 
@@ -116,8 +128,14 @@ class Supervisor:
         run = partial(self._run_below, spec)
         child = ChildSpec[Any](spec.name, run, spec.restart, spec.shutdown_s, capacity=1, significant=spec.significant)
         ref = self.start_child(child)
-        self._regroup.down(spec.name)
-        await self._regroup.wait_started(spec.name)
+        self._below[spec.name] = None
+        up = self._up[spec.name] = trio.Event()
+        unwatch = ref.watch(lambda _ended, is_final: up.set() if is_final else None)
+        try:
+            await up.wait()
+        finally:
+            unwatch()
+            del self._up[spec.name]
         return ref
 
     async def stop_child(self, name: str) -> Ended | None:
@@ -195,12 +213,29 @@ class Supervisor:
         """
         return self._reports.open_reader(capacity)
 
+    def observe(self, *, limit: int = 1000, depth: int = 32) -> TreeNode:
+        """Returns the living tree of this supervisor as plain data: states, mailboxes, restarts with their causes.
+
+        At most `limit` nodes and `depth` levels of children: those near the root come first, and the leftmost among
+        siblings. Each supervisor says how many more it has. The cost grows with the nodes, and nothing waits. To follow
+        the tree, call this again.
+
+        Raises: ValueError.
+        """
+        return observe(self._view(), limit, depth)
+
     def statistics(self) -> SupervisorStatistics:
         """Returns the supervisor's current state."""
         intensity = self._restarter.intensity
         return SupervisorStatistics(len(self._children), intensity.total, intensity.recent(trio.current_time()))
 
     # Inside
+
+    def _view(self) -> SupervisorView:
+        below = {name: each and each._view() for name, each in self._below.items()}
+        return SupervisorView(
+            self._spec, self._began, self._children, self._regroup, self._intensity, self._restarted, below
+        )
 
     def _found(self, name: str) -> tuple[ChildSpec[Any], Actor[Any]]:
         if name not in self._children:
@@ -227,7 +262,7 @@ class Supervisor:
                 async for mail in mailbox:
                     mail.fail(TypeError("a supervisor takes no messages; use Supervisor.supervisor(name)"))
             finally:
-                self._below.pop(spec.name, None)
+                self._below[spec.name] = None
 
     async def _tend(self, name: str, actor: Actor[M]) -> None:
         """Runs one child, with its restarts."""
@@ -256,6 +291,7 @@ class Supervisor:
 
     def _end(self, name: str, actor: Actor[Any], ended: Ended) -> None:
         spec, _ = self._children.pop(name)
+        self._below.pop(name, None)
         for body in actor.end(ended):
             self._reports.put(DeadLetter(name, body, str(ended)))
         if self._delays is not None:
@@ -271,6 +307,7 @@ class Supervisor:
         if spec.restart == "temporary" or actor.is_stopping or self._is_stopping:
             return False
         if name in self._regroup.stopped:
+            self._restarted.add(name, ended, on_purpose=True)
             self._regroup.ended(name)
             return True
         if spec.restart == "transient" and ended.how != "crashed":
@@ -278,6 +315,7 @@ class Supervisor:
         if not self._intensity.allows(trio.current_time()):
             self._fail(name, ended)
             return False
+        self._restarted.add(name, ended, on_purpose=False)
         if self._spec.strategy != "one_for_one":
             self._restart_group(name)
         return True
