@@ -13,6 +13,7 @@ from .codec import MAX_INT
 from .events import Envelope, Status
 from .limits import RunLimits
 from .messages import Message, Wire, shown
+from .summary import MAX_LISTED_CALLS, RunSummary, WaitingCall
 from .timeline import TimelineEntry
 from .transcript import Snapshot
 
@@ -64,8 +65,6 @@ __all__ = [
     "ToolInfo",
     "WaitingCall",
 ]
-
-MAX_LISTED_CALLS = 16
 
 RUN_ID_PATTERN = r"^[A-Za-z0-9_-]{1,128}\Z"
 RUN_ID_EXPECTED = "expected a run's id: 1 to 128 of A-Z a-z 0-9 _ -"
@@ -460,64 +459,6 @@ class Aborted(Wire, frozen=True):
     status: Status
     seq: int
     abandoned: tuple[str, ...]
-
-
-class WaitingCall(Wire, frozen=True):
-    """A waiting call, in a list of runs.
-
-    Attributes:
-        tool_call_id: the tool call's id.
-        tool_name: the tool's name.
-        kind: what it waits for: a `decision`, or a `client` that executes it.
-        since: when it began to wait, in milliseconds since the epoch.
-        due_at: when the wait, or the claim, expires, in milliseconds since the epoch. None: with the run.
-    """
-
-    tool_call_id: str
-    tool_name: str
-    kind: Literal["decision", "client"]
-    since: int | None = None
-    due_at: int | None = None
-
-
-class RunSummary(Wire, frozen=True):
-    """A run in a list. Also the params of run.changed, where `deleted` may be set.
-
-    Attributes:
-        run_id: the run's id.
-        agent: the agent's name.
-        status: the run's status.
-        created_at: when the run began, in milliseconds since the epoch.
-        updated_at: when it was last saved, in milliseconds since the epoch.
-        seq: the number of the last event that is saved.
-        title: the first words of the last user message, in one line of at most 100 characters.
-        pending: how many calls wait for a decision or a client.
-        calls: the first of these calls, at most 16.
-        waiting_since: since when a call has waited for a decision, in milliseconds since the epoch. None: no call
-            waits.
-        due_at: when the first of these waits expires, in milliseconds since the epoch.
-        expires_at: when a paused run is aborted, or an ended one deleted, in milliseconds since the epoch. None:
-            never.
-        started_by: name of the principal that started the run, where that is known.
-        stranded: True: the code that the run needs is not loaded.
-        deleted: True: the run is deleted, or no longer matches the list.
-    """
-
-    run_id: str
-    agent: str
-    status: Status
-    created_at: int
-    updated_at: int
-    seq: int
-    title: str | None = None
-    pending: int = shown(0)
-    calls: tuple[WaitingCall, ...] = ()
-    waiting_since: int | None = None
-    due_at: int | None = None
-    expires_at: int | None = None
-    started_by: str | None = None
-    stranded: bool = shown(False)
-    deleted: bool = False
 
 
 class RunPage(Wire, frozen=True):

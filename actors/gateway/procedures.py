@@ -43,13 +43,14 @@ from ...protocol.methods import (
 from ...protocol.openrpc import openrpc_document
 from ...protocol.parts import PART_BYTES
 from ...protocol.record import FINAL, Head
+from ...protocol.summary import run_summary
 from ...protocol.transitions import Decide, Decline, Reply
 from ..runtime.eventlog import EventLog
 from ..runtime.system import ActorSystem
+from .agent_info import agent_info
 from .cursors import SealedCursors
 from .even_answers import answered_evenly
 from .guard import Guard
-from .summaries import agent_info, run_summary
 
 __all__ = ["Procedures"]
 
