@@ -16,6 +16,7 @@ from ..protocol.record import Head, Limits, Record
 from ..protocol.sse import encode_event
 from .agent import Agent
 from .models.language_model import ModelRequest, events_of
+from .runtime.registry import RUNS
 from .runtime.runtime import Runtime
 from .runtime.system import ActorSystem, open_actor_system
 from .tools.declaration import Tool, ToolContext
@@ -199,8 +200,9 @@ class Inspection:
 
     @property
     def children(self) -> list[str]:
-        """The names of the live actors: the system's own, and `<run id>/<activation>` for each run."""
-        return [ref.name for ref in self._runtime.supervisor.children()]
+        """The names of the live actors: the system's own, then `<run id>/<activation>` for each run."""
+        root = self._runtime.supervisor
+        return [ref.name for each in (root, root.supervisor(RUNS)) for ref in each.children()]
 
     @property
     def threads(self) -> frozenset[str]:

@@ -58,7 +58,7 @@ class TreeNode:
         state: what it does now. A running supervisor is `idle`.
         place: where in the program's code it waits, if not for mail: `fetch (crawler.py:31)`. None: unknown.
         restart: when it is restarted.
-        uptime_s: seconds since its last start. 0: it is about to start.
+        uptime_s: seconds since its last start. None: it is not started.
         restarts: how often it was restarted.
         mailbox: its mailbox. None: a supervisor, which takes no messages.
         children: of a supervisor: its living children, from left to right.
@@ -72,7 +72,7 @@ class TreeNode:
     state: ActorState
     place: str | None
     restart: Restart
-    uptime_s: float
+    uptime_s: float | None
     restarts: int
     mailbox: MailboxStatistics | None
     children: tuple[TreeNode, ...] = ()
@@ -170,7 +170,7 @@ def _node(view: SupervisorView, spec: ChildSpec[Any], actor: Actor[Any], now: fl
         state,
         None if is_supervisor or actor.is_receiving or state == "restarting" else _place(actor.task),
         spec.restart,
-        0.0 if actor.began is None or state == "restarting" else now - actor.began,
+        None if actor.began is None or state == "restarting" else now - actor.began,
         statistics.restarts,
         None if is_supervisor else statistics.mailbox,
     )

@@ -5,6 +5,7 @@ from functools import wraps
 from typing import Any, Concatenate, ParamSpec
 
 from ...protocol.bounds import Bounds
+from ...protocol.tree import ActorTree
 from ..agent import Agent
 from ..runtime.run import Run
 from ..runtime.system import ActorSystem
@@ -71,6 +72,11 @@ async def _statistics(system: ActorSystem) -> SystemStatistics:  # noqa: ASYNC91
     return system.statistics()
 
 
+async def _observe(system: ActorSystem, *, limit: int = 1000, depth: int = 32) -> ActorTree:  # noqa: ASYNC910
+    """Returns the living actors as plain data. As `ActorSystem.observe`."""
+    return system.observe(limit=limit, depth=depth)
+
+
 class BlockingSystem(_HostedSystem):
     """An `ActorSystem` with blocking methods. Any thread except the system's own may use it."""
 
@@ -94,6 +100,7 @@ class BlockingSystem(_HostedSystem):
     stranded = blocking(ActorSystem.stranded)
     timeline = blocking(ActorSystem.timeline)
     wait_lost = blocking(ActorSystem.wait_lost)
+    observe = blocking(_observe)
     statistics = blocking(_statistics)
 
 
@@ -138,4 +145,5 @@ class AsyncioSystem(_HostedSystem):
     stranded = awaited(ActorSystem.stranded)
     timeline = awaited(ActorSystem.timeline)
     wait_lost = awaited(ActorSystem.wait_lost)
+    observe = awaited(_observe)
     statistics = awaited(_statistics)

@@ -20,11 +20,13 @@ from .run_count import RunCount
 from .run_state import GONE
 from .tenure import Tenure
 
-__all__ = ["Registry"]
+__all__ = ["RUNS", "Registry"]
+
+RUNS = "runs"  # the name of the supervisor of all runs
 
 
 class Registry:
-    """The runs in memory, by id. `resting` takes parked ones out of memory.
+    """The runs in memory, by id: children of `supervisor`. `resting` takes parked ones out of memory.
 
     Calls `tell_lost` after adding a run to `lost`, and `deleted` with the head of a deleted run.
     """
@@ -94,6 +96,11 @@ class Registry:
         self.active[head.id] = actor
         self.logs.keep(actor.state.log)
         actor.state.log.share.add(actor.weight)
+
+    def actor_named(self, name: str) -> RunActor | None:
+        """Returns the run's actor that is the child of this name, if the run is in memory."""
+        actor = self.active.get(name.rpartition("/")[0])
+        return actor if actor is not None and actor.ref.name == name else None
 
     async def delete(self, head: Head) -> None:
         """Deletes a run that is over. Its watchers still get the events already in its log. Raises: StaleEpoch."""

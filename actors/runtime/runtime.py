@@ -22,7 +22,7 @@ from .contracts import Contracts
 from .keepalive import KeepAlive
 from .memory_budget import MemoryBudget
 from .recovery import Recovery
-from .registry import Registry
+from .registry import RUNS, Registry
 from .resting import Resting
 from .run_count import RunCount
 from .services import Services
@@ -39,7 +39,8 @@ LEAVING_S = 1.0  # for cancelled runs to end; the log then names those that don'
 class Runtime:
     """All parts of one system, for its handles and for tests.
 
-    `is_clean`: the store's previous owner shut down in order.
+    `supervisor`: of the system's own actors; it has a child `RUNS`, the supervisor of the runs. `is_clean`: the store's
+    previous owner shut down in order.
     """
 
     def __init__(
@@ -71,7 +72,7 @@ class Runtime:
         self.tenure = tenure
         self.registry = Registry(
             store,
-            supervisor,
+            supervisor.supervisor(RUNS),
             self.count,
             self.resting,
             tenure=tenure,

@@ -24,13 +24,17 @@ from ...protocol.options import ModelOptions
 from ...protocol.parts import PART_BYTES
 from ...protocol.record import Head
 from ...protocol.transitions import Reply
+from ...protocol.tree import ActorTree
 from ...stores.address import open_store
 from ...stores.base import Page, Store
 from ..agent import Agent
+from ..core.child import SupervisorSpec
 from ..core.loops import check_trio
-from ..core.supervisor import open_supervisor
+from ..core.supervisor import Supervisor, open_supervisor
 from ..tools.hostloop import HostLoop
+from .actor_tree import ActorTrees
 from .eventlog import EventLog
+from .registry import RUNS
 from .run import Run
 from .runtime import Runtime
 from .system_statistics import SystemStatistics
@@ -63,6 +67,15 @@ class ActorSystem:
     def bounds(self) -> Bounds:
         """The size bounds of values from outside. For inputs and results: the largest bound of any loaded agent."""
         return self.runtime.bounds
+
+    @property
+    def supervisor(self) -> Supervisor:
+        """The supervisor of the system's own actors. A program may start actors of its own below it.
+
+        They stop with the system, and `observe` shows them. Their restarts count towards its limit: when it gives up,
+        the system ends with RestartIntensityExceeded. Start a supervisor of your own below it for another limit.
+        """
+        return self.runtime.supervisor
 
     async def start(
         self,
@@ -223,6 +236,17 @@ class ActorSystem:
         actors = tuple(self.runtime.registry.active.values())
         return tuple(actor.state.head for actor in actors if not actor.at_rest)
 
+    def observe(self, *, limit: int = 1000, depth: int = 32) -> ActorTree:
+        """Returns the living actors as plain data: the system's own, those of the program, and the runs in memory.
+
+        The tree is cut as `Supervisor.observe` says. Nothing waits, so call this again to follow the tree.
+
+        Raises: ValueError.
+        """
+        runtime = self.runtime
+        root = runtime.supervisor.observe(limit=limit, depth=depth)
+        return ActorTrees(runtime.registry, runtime.contracts, runtime.now()).of(root)
+
     def statistics(self) -> SystemStatistics:
         """Returns what the system holds in memory now."""
         registry, budget = self.runtime.registry, self.runtime.resting.budget
@@ -350,6 +374,7 @@ async def open_actor_system(
         stack.push_async_callback(_release, store, tenure)  # called when no run is in memory any more
         await _open_models(known.values(), stack)
         supervisor = await stack.enter_async_context(open_supervisor())
+        await supervisor.start_supervisor(SupervisorSpec(RUNS, restart="temporary"))
         runtime = Runtime(
             store,
             known,

@@ -95,7 +95,7 @@ async def test_nothing_of_a_passivated_run_remains_in_memory(autojump_clock: Moc
         assert remains(run.id) == 0
         inside = inspect(system)
         assert (inside.active, inside.live_logs, inside.recent_logs, inside.opening) == ([], [], [], [])
-        assert set(inspect(system).children) == {"sweeper", "resting", "keepalive", "tenure"}
+        assert set(inspect(system).children) == {"runs", "sweeper", "resting", "keepalive", "tenure"}
 
 
 async def test_ended_runs_leave_memory_but_for_a_bounded_number_of_logs() -> None:
