@@ -16,6 +16,7 @@ from .messages import Message, Wire, shown
 from .summary import MAX_LISTED_CALLS, RunSummary, WaitingCall
 from .timeline import TimelineEntry
 from .transcript import Snapshot
+from .tree import ActorTree
 
 __all__ = [
     "MAX_LISTED_CALLS",
@@ -61,6 +62,7 @@ __all__ = [
     "ServerInfo",
     "Settled",
     "Started",
+    "SystemTree",
     "Timeline",
     "ToolInfo",
     "WaitingCall",
@@ -290,6 +292,18 @@ class RunsWatch(Params, frozen=True):
     status: Status | None = None
     agent: Name | None = None
     waiting: bool = False
+
+
+class SystemTree(Params, frozen=True):
+    """system.tree: read the living tree of actors, with the runs in memory. Ask again to follow it.
+
+    Attributes:
+        limit: actors and supervisors in the answer, at most. Those near the root come first.
+        depth: levels below the root, at most.
+    """
+
+    limit: Annotated[int, Meta(ge=1, le=1000)] = 300
+    depth: Annotated[int, Meta(ge=0, le=24)] = 16
 
 
 # Results.
@@ -589,6 +603,7 @@ METHODS: dict[str, Method] = {
     "run.list": Method(RunList, RunPage),
     "run.delete": Method(RunDelete, Empty, changes=True),
     "runs.watch": Method(RunsWatch, Empty),
+    "system.tree": Method(SystemTree, ActorTree),
 }
 
 NOTIFICATIONS: dict[str, type[Wire]] = {

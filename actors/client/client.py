@@ -47,11 +47,13 @@ from ...protocol.methods import (
     ServerInfo,
     Settled,
     Started,
+    SystemTree,
     Timeline,
 )
 from ...protocol.misspelt import names_parameters
 from ...protocol.rpc import JSON, MSGPACK
 from ...protocol.timeline import TimelineEntry
+from ...protocol.tree import ActorTree
 from ..core.loops import IN_THREAD, check_trio
 from .dial import Backoff, Settings
 from .link import Link
@@ -95,6 +97,13 @@ class Client:
     async def agents(self) -> tuple[AgentInfo, ...]:
         """Returns the server's agents, with their tools."""
         return (await self._link.request("agents.list", AgentsList(), AgentList)).agents
+
+    async def tree(self, *, limit: int = 300, depth: int = 16) -> ActorTree:
+        """Returns the server's living tree of actors, with the runs in memory. Ask again to follow it.
+
+        At most `limit` nodes (1 to 1,000) and `depth` levels below the root (0 to 24); those near the root come first.
+        """
+        return await self._link.request("system.tree", SystemTree(limit=limit, depth=depth), ActorTree)
 
     async def start(
         self,

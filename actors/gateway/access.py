@@ -100,10 +100,10 @@ Authenticator: TypeAlias = Callable[[Credentials], Awaitable[Principal | None]]
 # Returns whether a principal (None: an anonymous client) may perform the action. An error, or a result that is not a
 # bool, forbids the action.
 #
-# A client that may `run.get` a run may know that the run exists. For lists (`run.list`, `runs.watch`) the authorizer is
-# asked once without a run, and then about `run.get` for each run; other runs are left out. For a run that the client
-# may not `run.get`, every method answers `runNotFound`, as if the run did not exist. `forbidden` is the answer only for
-# other actions on a run that the client may know.
+# A client that may `run.get` a run may know that the run exists. For lists (`run.list`, `runs.watch`) and the tree of
+# actors (`system.tree`) the authorizer is asked once without a run, and then about `run.get` for each run; other runs
+# are left out. For a run that the client may not `run.get`, every method answers `runNotFound`, as if the run did not
+# exist. `forbidden` is the answer only for other actions on a run that the client may know.
 #
 # A `run.start` with the id of a hidden run gets the same `forbidden` as an id that the authorizer forbids. To keep
 # clients from probing for ids, let each principal start runs only under ids of its own (for example, require that

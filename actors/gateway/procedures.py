@@ -9,7 +9,7 @@ from typing import Any
 
 from ...protocol import codec
 from ...protocol.bounds import Bounds
-from ...protocol.errors import Forbidden, RecordTooNew, RunIdConflict, RunNotFound, StoreCorrupt
+from ...protocol.errors import AdjournError, Forbidden, RecordTooNew, RunIdConflict, RunNotFound, StoreCorrupt
 from ...protocol.messages import Wire
 from ...protocol.methods import (
     Aborted,
@@ -38,6 +38,7 @@ from ...protocol.methods import (
     ServerDescription,
     ServerInfo,
     Settled,
+    SystemTree,
     Timeline,
 )
 from ...protocol.openrpc import openrpc_document
@@ -45,12 +46,14 @@ from ...protocol.parts import PART_BYTES
 from ...protocol.record import FINAL, Head
 from ...protocol.summary import run_summary
 from ...protocol.transitions import Decide, Decline, Reply
+from ...protocol.tree import ActorTree
 from ..runtime.eventlog import EventLog
 from ..runtime.system import ActorSystem
 from .agent_info import agent_info
 from .cursors import SealedCursors
 from .even_answers import answered_evenly
 from .guard import Guard
+from .visible_tree import visible_tree
 
 __all__ = ["Procedures"]
 
@@ -78,6 +81,7 @@ class Procedures:
             ServerInfo: self._server_info,
             RpcDiscover: self._discover,
             AgentsList: self._agents_list,
+            SystemTree: self._tree,
             RunResume: self._resume,
             RunDecline: self._decline,
             RunClaim: self._claim,
@@ -167,6 +171,17 @@ class Procedures:
 
     async def _agents_list(self, params: AgentsList) -> AgentList:
         return AgentList(agents=tuple(map(agent_info, self._system.agents.values())))
+
+    async def _tree(self, params: SystemTree) -> ActorTree:
+        tree = self._system.observe(limit=params.limit, depth=params.depth)
+        return tree if self._cursors is None else await visible_tree(tree, self._sees)
+
+    async def _sees(self, run: RunSummary) -> bool:
+        """Whether the principal may know that the run exists. A run that can't be read or was replaced stays hidden."""
+        with suppress(AdjournError):
+            head = await self._system.head(run.run_id)
+            return head.created_at == run.created_at and await self.guard.sees(head)
+        return False
 
     async def _resume(self, params: RunResume) -> Settled:
         decide = Decide(

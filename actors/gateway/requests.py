@@ -40,7 +40,9 @@ __all__ = ["Requests"]
 logger = logging.getLogger("adjourn.gateway")
 
 # Methods with results that may be long, or that a long snapshot may follow.
-_LONG = frozenset({"run.get", "run.timeline", "run.subscribe", "run.list", "agents.list", "rpc.discover"})
+_LONG = frozenset(
+    {"run.get", "run.timeline", "run.subscribe", "run.list", "agents.list", "system.tree", "rpc.discover"}
+)
 
 Begin: TypeAlias = Callable[[], None]  # called once the reply is in the outbox: starts the watching
 

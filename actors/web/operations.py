@@ -18,6 +18,7 @@ from ...protocol.methods import (
     RunTimeline,
     RunUnclaim,
     ServerInfo,
+    SystemTree,
 )
 
 __all__ = ["OPERATIONS", "Operation", "method_of"]
@@ -47,6 +48,7 @@ class Operation:
 OPERATIONS = (
     Operation("GET", "/server", ServerInfo, "The server's version and limits"),
     Operation("GET", "/agents", AgentsList, "The agents that can be started, with their tools"),
+    Operation("GET", "/tree", SystemTree, "The living tree of actors, with the runs in memory"),
     Operation("GET", "/runs", RunList, "A page of runs, newest first; `Link` has the next page", "after"),
     Operation("GET", "/runs/{runId}", RunGet, "The whole visible state of a run"),
     Operation("GET", "/runs/{runId}/timeline", RunTimeline, "A run's timeline; `Link` has the next page"),

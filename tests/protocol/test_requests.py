@@ -487,8 +487,8 @@ def test_a_state_changing_method_without_an_id_is_refused_without_a_reply(method
     assert rejection(member, JSON) is None
 
 
-def test_state_changing_methods_are_marked():
-    reading = {"server.info", "agents.list", "rpc.discover", "runs.watch"}
+def test_what_changes_state_is_marked_so():
+    reading = {"server.info", "agents.list", "rpc.discover", "runs.watch", "system.tree"}
     reading |= {"run.subscribe", "run.unsubscribe", "run.get", "run.list", "run.timeline"}
     assert {name for name, method in METHODS.items() if not method.changes} == reading
 

@@ -1,6 +1,7 @@
 """Hypothesis strategies for any wire type, derived from the type. Ids come from a small pool, so that events match."""
 
 import math
+from functools import cache
 from typing import Any
 
 import msgspec.inspect as inspect
@@ -59,7 +60,15 @@ def _field(field: inspect.Field) -> st.SearchStrategy[Any]:
         return IDS
     if field.name == "content_index":
         return st.integers(-1, 3)
+    if field.name == "children" and isinstance(field.type, inspect.VarTupleType):  # of the same type as their parent
+        assert isinstance(field.type.item_type, inspect.StructType)
+        return st.lists(_later(field.type.item_type.cls), max_size=1).map(tuple)
     return _of(field.type)
+
+
+@cache
+def _later(kind: type) -> st.SearchStrategy[Any]:
+    return st.deferred(lambda: of(kind))
 
 
 _PLAIN: dict[type, st.SearchStrategy[Any]] = {

@@ -5,7 +5,7 @@ They tell one story: the agent `support` wants to refund order 7, and a person d
 
 from typing import Any
 
-from adjourn.protocol import errors, events, messages, methods, timeline, transcript
+from adjourn.protocol import errors, events, messages, methods, timeline, transcript, tree
 
 RUN = "1e9b4c70"
 CALL = "call_75ca_2_0"
@@ -103,6 +103,63 @@ TOO_BIG = errors.LimitExceeded(
     "a message of 1200000 bytes was to be sent, and this client takes at most 1000000",
     limit="maxMessageBytes",
     maximum=1_000_000,
+)
+
+
+TREE = tree.ActorTree(
+    at=AT + 60_000,
+    root=tree.ActorNode(
+        name="root",
+        kind="supervisor",
+        state="idle",
+        restart="temporary",
+        started_at=AT - DAY,
+        restarts_left=3,
+        children=(
+            tree.ActorNode(
+                name="runs",
+                kind="supervisor",
+                state="idle",
+                restart="temporary",
+                started_at=AT - DAY,
+                restarts_left=3,
+                children=(
+                    tree.ActorNode(
+                        name=f"{RUN}/1",
+                        kind="run",
+                        state="idle",
+                        restart="temporary",
+                        waits_for="a decision on refund_order",
+                        started_at=AT,
+                        mailbox=tree.ActorMailbox(waiting=0, capacity=64),
+                        run=SUMMARY,
+                    ),
+                ),
+            ),
+            tree.ActorNode(
+                name="crawler",
+                kind="supervisor",
+                state="idle",
+                restart="permanent",
+                started_at=AT - DAY,
+                restarts_left=2,
+                recent=(tree.ActorRestart(name="fetcher", at=AT + 59_000, cause="crashed: ValueError: no title"),),
+                children=(
+                    tree.ActorNode(
+                        name="fetcher",
+                        kind="actor",
+                        state="busy",
+                        restart="transient",
+                        waits_for="fetch (crawler.py:31)",
+                        started_at=AT + 59_000,
+                        restarts=1,
+                        mailbox=tree.ActorMailbox(waiting=5, capacity=64),
+                    ),
+                ),
+                more=12,
+            ),
+        ),
+    ),
 )
 
 
@@ -214,6 +271,7 @@ METHODS: dict[str, tuple[methods.Params, messages.Wire]] = {
     "run.list": (methods.RunList(waiting=True, limit=20), methods.RunPage(runs=(SUMMARY,))),
     "run.delete": (methods.RunDelete(run_id=RUN), methods.Empty()),
     "runs.watch": (methods.RunsWatch(agent="support"), methods.Empty()),
+    "system.tree": (methods.SystemTree(limit=100), TREE),
 }
 
 NOTIFICATIONS: dict[str, messages.Wire] = {

@@ -16,10 +16,10 @@ import msgspec
 from msgspec.structs import FieldInfo, fields
 from sources import SECTION, comments_of
 
-from adjourn.protocol import errors, events, limits, messages, methods, summary, timeline, transcript
+from adjourn.protocol import errors, events, limits, messages, methods, summary, timeline, transcript, tree
 
 TARGET = Path(__file__).parents[2] / "actors/web/js/protocol.d.ts"
-MODULES = (messages, events, transcript, timeline, limits, summary, methods)
+MODULES = (messages, events, transcript, timeline, limits, summary, tree, methods)
 UNIONS = {
     "Message": messages.Message,
     "UserBlock": messages.UserBlock,
