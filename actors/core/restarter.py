@@ -21,10 +21,13 @@ from .intensity import Intensity
 from .mail import M
 from .regroup import Children, Regroup
 from .reports import DeadLetter, Reports
+from .tree import RestartLog
 
 __all__ = ["Restarter"]
 
 logger = logging.getLogger("adjourn.actors")
+
+_CUT_SHORT = Ended("crashed")  # one for all children, to save memory
 
 
 class Restarter:
@@ -37,6 +40,7 @@ class Restarter:
         self.children: Children = {}
         self.regroup = Regroup(self.children)
         self.intensity = Intensity(spec.max_restarts, spec.within_s)
+        self.log = RestartLog()
         self.failure: RestartIntensityExceeded | None = None  # why the supervisor gave up
         self.is_stopping = False
         self._nursery, self._body = nursery, body
@@ -49,7 +53,7 @@ class Restarter:
         """Starts a child, to the right of all others."""
         self.children[spec.name] = spec, actor
         self._significant += spec.significant
-        self._start_task(partial(self._tend, spec.name, actor), f"actor {spec.name}")
+        self._start_task(partial(self._tend, spec.name, actor), spec.name)
 
     def restart(self, names: list[str]) -> None:
         """Stops these children and starts them again. `regroup.wait_started` waits for it."""
@@ -86,7 +90,7 @@ class Restarter:
 
     async def _tend(self, name: str, actor: Actor[M]) -> None:
         """Runs one child, with its restarts."""
-        ended = Ended("crashed")
+        ended = _CUT_SHORT
         try:
             ended = await actor.run_once()
             while self._restarts(name, actor, ended):
@@ -125,6 +129,7 @@ class Restarter:
         if spec.restart == "temporary" or actor.is_stopping or self.is_stopping:
             return False
         if name in self.regroup.stopped:
+            self.log.add(name, ended, on_purpose=True)
             self.regroup.ended(name)
             return True
         if spec.restart == "transient" and ended.how != "crashed":
@@ -132,6 +137,7 @@ class Restarter:
         if not self.intensity.allows(trio.current_time()):
             self._fail(name, ended)
             return False
+        self.log.add(name, ended, on_purpose=False)
         if self._spec.strategy in GROUPED:
             self._restart_group(name)
         return True

@@ -46,15 +46,11 @@ from .errors import ActorEnded, NameTaken, RestartIntensityExceeded
 from .loops import IN_THREAD, check_trio
 from .mail import M
 from .mailbox import Mailbox
-from .regroup import Children, Regroup
-from .reports import DeadLetter, ReportReader, Reports
-from .tree import RestartLog, SupervisorView, TreeNode, observe
+from .reports import ReportReader, Reports
+from .restarter import Restarter
+from .tree import SupervisorView, TreeNode, observe
 
 __all__ = ["ChildSpec", "Supervisor", "SupervisorStatistics", "open_supervisor"]
-
-logger = logging.getLogger("adjourn.actors")
-
-_CUT_SHORT = Ended("crashed")  # one for all children, to save memory
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,22 +71,12 @@ class SupervisorStatistics:
 class Supervisor:
     """The children of one `open_supervisor` block."""
 
-    def __init__(self, nursery: trio.Nursery, body: trio.CancelScope, spec: SupervisorSpec, reports: Reports) -> None:
-        """`nursery`: for the children's tasks. `body`: the block's scope, cancelled if the supervisor stops by itself.
-        `reports`: shared with the whole tree."""
-        self.failure: RestartIntensityExceeded | None = None  # why it gave up
-        self._nursery, self._body = nursery, body
-        self._spec, self._reports = spec, reports
-        self._intensity = Intensity(spec.max_restarts, spec.within_s)
-        self._delays = Delays(spec.backoff) if spec.backoff is not None else None
-        self._children: Children = {}
-        self._regroup = Regroup(self._children)
+    def __init__(self, restarter: Any, spec: SupervisorSpec, reports: Reports) -> None:
+        self._restarter: Restarter = restarter  # runs the children
+        self._spec, self._reports = spec, reports  # the reports are shared with the whole tree
+        self._children, self._regroup = self._restarter.children, self._restarter.regroup
         self._below: dict[str, Supervisor | None] = {}  # supervisors that are children; None: down now
-        self._up: dict[str, trio.Event] = {}  # those that are being started; set: all their children are started
-        self._restarted, self._began = RestartLog(), trio.current_time()
-        self._significant = 0  # living significant children
-        self._is_stopping = False
-        self._context = copy_context()  # children see the context variables of the task that opened the supervisor
+        self._began = trio.current_time()
 
     # Children
 
@@ -110,9 +96,7 @@ class Supervisor:
         mailbox: Mailbox[M]
         mailbox = Mailbox(spec.capacity, spec.reserved) if self._spec.alarm_depth is None else self._alarmed(spec)
         actor = Actor(spec.name, spec.start, mailbox, spec.cancel)
-        self._children[spec.name] = spec, actor
-        tend = partial(self._tend, spec.name, actor)
-        self._context.run(partial(self._nursery.start_soon, tend, name=spec.name))
+        self._restarter.start(spec, actor)
         return actor.ref
 
     async def start_supervisor(self, spec: SupervisorSpec) -> ActorRef[Any]:
@@ -129,13 +113,9 @@ class Supervisor:
         child = ChildSpec[Any](spec.name, run, spec.restart, spec.shutdown_s, capacity=1, significant=spec.significant)
         ref = self.start_child(child)
         self._below[spec.name] = None
-        up = self._up[spec.name] = trio.Event()
-        unwatch = ref.watch(lambda _ended, is_final: up.set() if is_final else None)
-        try:
-            await up.wait()
-        finally:
-            unwatch()
-            del self._up[spec.name]
+        ref.watch(lambda _ended, is_final: self._below.pop(spec.name, None) if is_final else None)
+        self._regroup.down(spec.name)
+        await self._regroup.wait_started(spec.name)
         return ref
 
     async def stop_child(self, name: str) -> Ended | None:
@@ -234,7 +214,13 @@ class Supervisor:
     def _view(self) -> SupervisorView:
         below = {name: each and each._view() for name, each in self._below.items()}
         return SupervisorView(
-            self._spec, self._began, self._children, self._regroup, self._intensity, self._restarted, below
+            self._spec,
+            self._began,
+            self._children,
+            self._regroup,
+            self._restarter.intensity,
+            self._restarter.log,
+            below,
         )
 
     def _found(self, name: str) -> tuple[ChildSpec[Any], Actor[Any]]:
@@ -263,114 +249,7 @@ class Supervisor:
                     mail.fail(TypeError("a supervisor takes no messages; use Supervisor.supervisor(name)"))
             finally:
                 self._below[spec.name] = None
-
-    async def _tend(self, name: str, actor: Actor[M]) -> None:
-        """Runs one child, with its restarts."""
-        ended = _CUT_SHORT
-        try:
-            ended = await actor.run_once()
-            while self._restarts(name, actor, ended):
-                actor.prepare_restart(ended)
-                await self._wait_turn(name, actor)
-                if actor.is_stopping or self._is_stopping:
-                    break
-                actor.resume()
-                ended = await actor.run_once()
-        except BaseException as error:
-            # An interrupt is not the child's crash: no restart; it goes on through the block to the program.
-            ended = Ended("crashed", error)
-            raise
-        finally:
-            self._end(name, actor, ended)
-
-    async def _wait_turn(self, name: str, actor: Actor[Any]) -> None:
-        """Waits until the child may be started again, or must not be."""
-        await self._regroup.wait_turn(name, self._delay_s(name))
-        while name in self._regroup.stopped and not (actor.is_stopping or self._is_stopping):
-            await self._regroup.wait_turn(name, 0)
-
-    def _end(self, name: str, actor: Actor[Any], ended: Ended) -> None:
-        spec, _ = self._children.pop(name)
-        self._below.pop(name, None)
-        for body in actor.end(ended):
-            self._reports.put(DeadLetter(name, body, str(ended)))
-        if self._delays is not None:
-            self._delays.forget(name)
-        if spec.significant:
-            self._lost_significant(spec, by_itself=not actor.is_stopping and name not in self._regroup.stopped)
-        if self._regroup.stopped:
-            self._regroup.left(name)
-
-    def _restarts(self, name: str, actor: Actor[Any], ended: Ended) -> bool:
-        """Whether to restart after this end. Fails the supervisor if there were too many restarts."""
-        spec, _ = self._children[name]
-        if spec.restart == "temporary" or actor.is_stopping or self._is_stopping:
-            return False
-        if name in self._regroup.stopped:
-            self._restarted.add(name, ended, on_purpose=True)
-            self._regroup.ended(name)
-            return True
-        if spec.restart == "transient" and ended.how != "crashed":
-            return False
-        if not self._intensity.allows(trio.current_time()):
-            self._fail(name, ended)
-            return False
-        self._restarted.add(name, ended, on_purpose=False)
-        if self._spec.strategy != "one_for_one":
-            self._restart_group(name)
-        return True
-
-    def _restart_group(self, name: str) -> None:
-        names = list(self._children)
-        if self._spec.strategy == "rest_for_one":
-            names = names[names.index(name) :]
-        self._regroup.delay_s = max(self._regroup.delay_s, self._delay_s(name))
-        self._restart(names)
-        self._regroup.ended(name)
-
-    def _restart(self, names: list[str]) -> None:
-        self._regroup.add(names)
-        if not self._regroup.is_running:
-            self._regroup.is_running = True
-            self._context.run(partial(self._nursery.start_soon, self._regroup.run, name="regroup"))
-
-    def _delay_s(self, name: str) -> float:
-        if self._delays is None or name in self._regroup.stopped:
-            return 0.0
-        return self._delays.next_s(name, trio.current_time())
-
-    def _lost_significant(self, spec: ChildSpec[Any], *, by_itself: bool) -> None:
-        self._significant -= 1
-        if by_itself and (self._spec.auto_shutdown == "any_significant" or not self._significant):
-            logger.info("supervisor stops: its significant child %r ended", spec.name)
-            self._is_stopping = True
-            self._body.cancel()
-
-    def _fail(self, name: str, ended: Ended) -> None:
-        text = (
-            f"child {name!r} ended ({ended}), after {self._spec.max_restarts} restarts within {self._spec.within_s} s"
-        )
-        logger.error("supervisor gives up: %s", text)
-        self.failure = RestartIntensityExceeded(text)
-        self.failure.__cause__ = ended.error
-        self._is_stopping = True
-        self._body.cancel()
-
-    async def stop_all(self, _type: object, error: BaseException | None, _traceback: object) -> None:
-        """Stops all children from right to left. If cancelled, cancels the rest in that order."""
-        self._is_stopping = True
-        self._regroup.close()
-        right_to_left = list(reversed(self._children.values()))
-        try:
-            for spec, actor in right_to_left:
-                await actor.stop(spec.shutdown_s)
-        finally:
-            with trio.CancelScope(shield=True):
-                for _, actor in right_to_left:
-                    actor.cancel()
-                    await actor.ref.wait_ended()
-            if error is not None:
-                raise error  # if stopping was cancelled, the body's own error must still come out
+                self._regroup.down(spec.name)
 
 
 @asynccontextmanager
