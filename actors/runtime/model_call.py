@@ -45,21 +45,23 @@ from ..middleware.chain import ModelChain, around
 from ..middleware.interface import EndRun, ModelOutcome
 from ..models.language_model import ModelRequest
 from ..tools.gates import gate_of
-from .weight import MESSAGE, TEXT, weigh_update
+from .weight import CALL, EVENT, MESSAGE, TEXT, weigh_update
 
 __all__ = ["ModelCall"]
 
 logger = logging.getLogger("adjourn.runs")
 
 CHECKPOINT_CHUNKS = 64
-MAX_SAID = 1024  # events of a message that are kept before they are folded into it: the run's log has them anyway
+MAX_SAID = 256  # events of a message that are kept before they are folded into it
 
 _TEXTS = frozenset({TextDelta, ThinkingDelta, ToolcallDelta})
+_EDGES = frozenset({TextStart, TextEnd, ThinkingStart, ThinkingEnd, ToolcallEnd})  # where a block begins and ends
+_TEXT_EVENT = EVENT + TEXT  # an event with a delta in ASCII, without its characters
 _UNUSED = Usage()
 
 
 class ShowPieces(Protocol):
-    """Publishes events ahead of durability. `sizes`: as in `RunState.publish`."""
+    """Publishes events ahead of durability. `sizes`: the bytes that the run's log books for each, if known."""
 
     async def __call__(self, events: Sequence[Event], sizes: list[int] | None = None) -> None:
         """Publishes the events."""
@@ -251,7 +253,7 @@ class ModelCall:
                 text = event.delta
                 if type(text) is not str or type(event.content_index) is not int:
                     raise TypeError(f"no event of a model's stream: {event!r}")  # here, as folding comes later
-                sizes.append(TEXT + len(text) if text.isascii() else getsizeof(text))
+                sizes.append(_TEXT_EVENT + len(text) if text.isascii() else EVENT + getsizeof(text))
                 events.append(MessageUpdate(assistant_message_event=event))
             elif takes_text and kind in _EDGES:
                 if type(event.content_index) is not int:
@@ -271,7 +273,7 @@ class ModelCall:
                 if not self._begun:
                     self._begun = takes_text = True
                     events.append(MessageStart(message=self._opening))
-                    sizes.append(MESSAGE)
+                    sizes.append(EVENT + MESSAGE)
                 if kind is Start:
                     continue
                 if type(event.content_index) is not int or type(getattr(event, "delta", "")) is not str:
@@ -280,14 +282,12 @@ class ModelCall:
                     minted = call_id(self._key, event.content_index)
                     event = msgspec.structs.replace(event, id=minted, provider_id=event.id)
                 update = MessageUpdate(assistant_message_event=event)
-                sizes.append(weigh_update(update))
+                sizes.append(EVENT + weigh_update(update))
                 events.append(update)
         if events:
-            said = self._said
-            said += events
-            if not self._shown:
-                self._shown = type(events[-1]) is MessageUpdate
-            if len(said) >= MAX_SAID:
+            self._said += events
+            self._shown = self._shown or type(events[-1]) is MessageUpdate
+            if len(self._said) >= MAX_SAID:
                 _ = self.partial
         return events, sizes
 

@@ -17,6 +17,7 @@ from msgspec.structs import FieldInfo, fields
 from sources import SECTION, comments_of
 
 from adjourn.protocol import errors, events, limits, messages, methods, summary, timeline, transcript, tree
+from adjourn.protocol.components import in_json_words
 
 TARGET = Path(__file__).parents[2] / "actors/web/js/protocol.d.ts"
 MODULES = (messages, events, transcript, timeline, limits, summary, tree, methods)
