@@ -175,23 +175,25 @@ def canonical_json(value: object) -> bytes:
 
 def digest(value: object) -> str:
     """Return the SHA-256 of the canonical JSON of `value`, in hex. Raises: InvalidValue outside the domain."""
-    return _sha256(canonical_json(value))
+    _check(value)
+    return digest_checked(value)
 
 
 def digest_checked(value: object) -> str:
     """Return the `digest` of a value that is known to be in the domain."""
     text = _CANONICAL.encode(value)
-    if text.find(b".0") >= 0:  # up to 2^53, msgspec writes `.0` after a float without a fraction
-        text = _CANONICAL.encode(_normal(value))
-    return _sha256(text)
-
-
-def _sha256(text: bytes) -> str:
-    return _short_sha256(text) if len(text) <= SHORT_BYTES else hashlib.sha256(text).hexdigest()
+    return _short_digest(text) if len(text) <= SHORT_BYTES else _digest(text)
 
 
 @lru_cache(256)  # most digests are taken twice: when a value is shown or given, and before a call executes with it
-def _short_sha256(text: bytes) -> str:
+def _short_digest(text: bytes) -> str:
+    return _digest(text)
+
+
+def _digest(text: bytes) -> str:
+    """Return the digest of a value, from its JSON with sorted keys."""
+    if text.find(b".0") >= 0:  # up to 2^53, msgspec writes `.0` after a float without a fraction
+        text = _CANONICAL.encode(_normal(from_json(text, Any)))
     return hashlib.sha256(text).hexdigest()
 
 
