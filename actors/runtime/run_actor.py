@@ -207,7 +207,7 @@ class RunActor:
         state, mailbox = self.state, self.mailbox
         while not (self._fault or self._is_leaving):
             if state.pending:
-                if self._done or not mailbox.is_idle:
+                if self._done or mailbox.waiting_mail:
                     await self._serve_all()
                 effects, state.pending = state.pending, []
                 if len(effects) == 1 and state.history.open_calls <= 1:
