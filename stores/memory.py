@@ -21,16 +21,23 @@ __all__ = ["MemoryStore"]
 
 
 class _Run:
-    """One run.
+    """One run, and the fields that the store searches by.
 
     Callers share no values that can change: entries and metadata are kept encoded. The rest of a head is immutable, so
     the head itself is kept, with empty metadata.
     """
 
-    __slots__ = ("head", "journal", "metadata")
+    __slots__ = ("agent", "created_at", "head", "journal", "metadata", "next_due", "status", "version", "waiting_since")
 
-    def __init__(self, head: Head) -> None:
-        self.head = head
+    head: Head
+
+    def __init__(self, created_at: int) -> None:
+        self.created_at = created_at
+        self.version = 0
+        self.next_due: int | None = None
+        self.status: Status = "running"
+        self.agent = ""
+        self.waiting_since: int | None = None
         self.metadata = b""  # of the head, as JSON; empty: it has none
         self.journal: list[bytes] = []
 
@@ -41,9 +48,9 @@ class _Run:
     def passes(self, status: Status | None, agent: str | None, waiting: bool) -> bool:
         """Check whether the run passes the filters of `list`."""
         return (
-            (status is None or self.head.status == status)
-            and (agent is None or self.head.agent == agent)
-            and (not waiting or self.head.waiting_since is not None)
+            (status is None or self.status == status)
+            and (agent is None or self.agent == agent)
+            and (not waiting or self.waiting_since is not None)
         )
 
 
@@ -81,23 +88,24 @@ class MemoryStore:
         self._check_open()
         self._ownership.check_write(head.epoch)
         run = self._runs.get(head.id)
-        old = None if run is None else run.head
-        stored = 0 if old is None else old.version
+        stored = run.version if run else 0
         if stored != expected_version:
             raise VersionConflict(f"run {head.id}: expected version {expected_version}, stored is {stored}")
-        if old is not None and head.created_at != old.created_at:
-            head = replace(head, created_at=old.created_at)
+        if run and head.created_at != run.created_at:
+            head = replace(head, created_at=run.created_at)
         # Encode before the first change, because encoding may fail.
         entries = list(map(encode_entry, append))
         metadata = b""
         if head.metadata:
             metadata, head = to_json(head.metadata), replace(head, metadata={})
         if run is None:
-            run = self._runs[head.id] = _Run(head)
-            insort(self._order, (head.created_at, head.id))
-        run.head, run.metadata = head, metadata
+            run = self._runs[head.id] = _Run(head.created_at)
+            insort(self._order, (run.created_at, head.id))
+        run.head, run.metadata, run.version, run.status = head, metadata, head.version, head.status
+        run.agent, run.waiting_since = head.agent, head.waiting_since
         run.journal += entries
-        if head.next_due != (None if old is None else old.next_due):
+        if head.next_due != run.next_due:
+            run.next_due = head.next_due
             self._note_due(head.id, head.next_due)
 
     async def load(self, run_id: str) -> Record | None:
@@ -117,7 +125,7 @@ class MemoryStore:
         self._ownership.check_write(epoch)
         run = self._runs.pop(run_id, None)
         if run is not None:
-            del self._order[bisect_left(self._order, (run.head.created_at, run_id))]
+            del self._order[bisect_left(self._order, (run.created_at, run_id))]
 
     async def list(
         self,
@@ -147,7 +155,7 @@ class MemoryStore:
         """Count the runs with this status now."""
         await trio.lowlevel.checkpoint()
         self._check_open()
-        return sum(run.head.status == status for run in self._runs.values())
+        return sum(run.status == status for run in self._runs.values())
 
     async def due(self, now: int, limit: int = 100, *, after: Head | None = None) -> tuple[Head, ...]:
         """Return heads with `nextDue` <= now (ms), earliest first. Skipping the heads up to `after` takes O(n)."""
@@ -193,14 +201,14 @@ class MemoryStore:
         if next_due is not None:
             heappush(self._due, (next_due, run_id))
         if len(self._due) > 2 * len(self._runs) + 64:  # mostly outdated: rebuild the heap, on average O(1) a save
-            self._due = [(run.head.next_due, key) for key, run in self._runs.items() if run.head.next_due is not None]
+            self._due = [(run.next_due, key) for key, run in self._runs.items() if run.next_due is not None]
             heapify(self._due)
 
     def _first_due(self) -> tuple[int, str] | None:
         while self._due:
             next_due, run_id = self._due[0]
             run = self._runs.get(run_id)
-            if run is not None and run.head.next_due == next_due:
+            if run is not None and run.next_due == next_due:
                 return self._due[0]
             heappop(self._due)
         return None
