@@ -33,7 +33,6 @@ from ...protocol.events import (
 )
 from .weight import (
     CALL,
-    EVENT,
     MESSAGE,
     weigh,
     weigh_blocks,
@@ -60,17 +59,17 @@ class Booking(msgspec.Struct, eq=False, gc=False):
     status: Status | None = None  # of the run, if the events change it
 
 
-# Each function books one event, and returns its size in the ring: about its bytes on the wire.
+# Each function books one event, and returns its size in the ring beside `EVENT`: about its bytes on the wire.
 
 
 def _small(event: TurnStart | ToolClientClaimed, to: Booking) -> int:
-    return EVENT
+    return 0
 
 
 def _agent_start(event: AgentStart, to: Booking) -> int:
     keeps = weigh_messages(event.input) + weigh(event.metadata)
     to.kept += keeps
-    return EVENT + keeps
+    return keeps
 
 
 def _agent_end(event: AgentEnd, to: Booking) -> int:
@@ -78,58 +77,58 @@ def _agent_end(event: AgentEnd, to: Booking) -> int:
     to.status = event.status
     keeps = len(event.reason) + weigh(event.error)
     to.kept += keeps
-    return EVENT + MESSAGE + keeps
+    return MESSAGE + keeps
 
 
 def _agent_paused(event: AgentPaused, to: Booking) -> int:
     to.status = "paused"
-    return EVENT
+    return 0
 
 
 def _agent_resume(event: AgentResume, to: Booking) -> int:
     _drop_streamed(to)
     to.status = "running"
-    return EVENT
+    return 0
 
 
 def _agent_retry(event: AgentRetry, to: Booking) -> int:
     _drop_streamed(to)
     size = weigh(event.reason)
     to.alone += size
-    return EVENT + size
+    return size
 
 
 def _middleware_error(event: MiddlewareError, to: Booking) -> int:
     size = weigh(event.error)
     to.alone += size
-    return EVENT + size
+    return size
 
 
 def _turn_end(event: TurnEnd, to: Booking) -> int:
     if to.turn is not None:
-        return EVENT + to.turn
-    return EVENT + weigh_message(event.message) + weigh_messages(event.tool_results)
+        return to.turn
+    return weigh_message(event.message) + weigh_messages(event.tool_results)
 
 
 def _message_start(event: MessageStart, to: Booking) -> int:
     _drop_streamed(to)
     to.kept += MESSAGE  # its message is empty
     to.streamed = MESSAGE
-    return EVENT + MESSAGE
+    return MESSAGE
 
 
 def _message_update(event: MessageUpdate, to: Booking) -> int:
     keeps = weigh_update(event)
     to.kept += keeps
     to.streamed += keeps
-    return EVENT + keeps
+    return keeps
 
 
 def _message_end(event: MessageEnd, to: Booking) -> int:
     keeps = to.turn = weigh_message(event.message)
     to.kept += keeps - to.streamed
     to.streamed = 0
-    return EVENT + keeps
+    return keeps
 
 
 def _drop_streamed(to: Booking) -> None:
@@ -140,13 +139,13 @@ def _drop_streamed(to: Booking) -> None:
 
 def _tool_start(event: ToolExecutionStart, to: Booking) -> int:
     to.kept += CALL
-    return EVENT + CALL + len(to_json(event.args))
+    return CALL + len(to_json(event.args))
 
 
 def _tool_update(event: ToolExecutionUpdate, to: Booking) -> int:
     size = weigh(event.partial_result)
     to.alone += size
-    return EVENT + size
+    return size
 
 
 def _tool_end(event: ToolExecutionEnd, to: Booking) -> int:
@@ -154,24 +153,24 @@ def _tool_end(event: ToolExecutionEnd, to: Booking) -> int:
     to.kept += keeps
     if to.turn is not None:
         to.turn += keeps
-    return EVENT + keeps
+    return keeps
 
 
 def _decision_pending(event: ToolDecisionPending, to: Booking) -> int:
     schemas = weigh_schema(event.schema) + (0 if event.parameters is None else weigh_schema(event.parameters))
     to.kept += CALL
-    return EVENT + CALL + len(to_json(event.input)) + schemas + len(event.description)
+    return CALL + len(to_json(event.input)) + schemas + len(event.description)
 
 
 def _decision_resolved(event: ToolDecisionResolved, to: Booking) -> int:
     keeps = CALL + weigh(event.decision) + weigh(event.reason)
     to.kept += keeps
-    return EVENT + keeps + weigh(event.arguments)
+    return keeps + weigh(event.arguments)
 
 
 def _client_pending(event: ToolClientExecutePending, to: Booking) -> int:
     to.kept += CALL
-    return EVENT + CALL + len(to_json(event.input))
+    return CALL + len(to_json(event.input))
 
 
 BOOK: dict[type[Event], Callable[[Any, Booking], int]] = {

@@ -45,23 +45,22 @@ from ..middleware.chain import ModelChain, around
 from ..middleware.interface import EndRun, ModelOutcome
 from ..models.language_model import ModelRequest
 from ..tools.gates import gate_of
-from .weight import CALL, EVENT, MESSAGE, TEXT, weigh_update
+from .weight import CALL, MESSAGE, TEXT, weigh_update
 
 __all__ = ["ModelCall"]
 
 logger = logging.getLogger("adjourn.runs")
 
 CHECKPOINT_CHUNKS = 64
-MAX_SAID = 256  # events of a message that are kept before they are folded into it
+MAX_SAID = 1024  # events of a message that are kept before they are folded into it: the run's log has them anyway
 
 _TEXTS = frozenset({TextDelta, ThinkingDelta, ToolcallDelta})
 _EDGES = frozenset({TextStart, TextEnd, ThinkingStart, ThinkingEnd, ToolcallEnd})  # where a block begins and ends
-_TEXT_EVENT = EVENT + TEXT  # an event with a delta in ASCII, without its characters
 _UNUSED = Usage()
 
 
 class ShowPieces(Protocol):
-    """Publishes events ahead of durability. `sizes`: the bytes that the run's log books for each, if known."""
+    """Publishes events ahead of durability. `sizes`: as in `EventLog.publish_pieces`."""
 
     async def __call__(self, events: Sequence[Event], sizes: list[int] | None = None) -> None:
         """Publishes the events."""
@@ -238,7 +237,7 @@ class ModelCall:
         return message
 
     def _read(self, chunk: Sequence[Any]) -> tuple[list[Event], list[int]]:
-        """Handles a chunk of the stream. Returns the events to publish, and the bytes to book for each.
+        """Handles a chunk of the stream. Returns the events to publish, and for each the bytes to book.
 
         Foreign code may yield anything, so checks types. Raises: TypeError, AttributeError for values that are no
         `StreamEvent`.
@@ -253,12 +252,12 @@ class ModelCall:
                 text = event.delta
                 if type(text) is not str or type(event.content_index) is not int:
                     raise TypeError(f"no event of a model's stream: {event!r}")  # here, as folding comes later
-                sizes.append(_TEXT_EVENT + len(text) if text.isascii() else EVENT + getsizeof(text))
+                sizes.append(TEXT + len(text) if text.isascii() else getsizeof(text))
                 events.append(MessageUpdate(assistant_message_event=event))
             elif takes_text and kind in _EDGES:
                 if type(event.content_index) is not int:
                     raise TypeError(f"no event of a model's stream: {event!r}")
-                sizes.append(EVENT + CALL)
+                sizes.append(CALL)
                 events.append(MessageUpdate(assistant_message_event=event))
             elif kind is UsageSoFar:
                 self._usage = event.usage
@@ -273,7 +272,7 @@ class ModelCall:
                 if not self._begun:
                     self._begun = takes_text = True
                     events.append(MessageStart(message=self._opening))
-                    sizes.append(EVENT + MESSAGE)
+                    sizes.append(MESSAGE)
                 if kind is Start:
                     continue
                 if type(event.content_index) is not int or type(getattr(event, "delta", "")) is not str:
@@ -282,12 +281,14 @@ class ModelCall:
                     minted = call_id(self._key, event.content_index)
                     event = msgspec.structs.replace(event, id=minted, provider_id=event.id)
                 update = MessageUpdate(assistant_message_event=event)
-                sizes.append(EVENT + weigh_update(update))
+                sizes.append(weigh_update(update))
                 events.append(update)
         if events:
-            self._said += events
-            self._shown = self._shown or type(events[-1]) is MessageUpdate
-            if len(self._said) >= MAX_SAID:
+            said = self._said
+            said += events
+            if not self._shown:
+                self._shown = type(events[-1]) is MessageUpdate
+            if len(said) >= MAX_SAID:
                 _ = self.partial
         return events, sizes
 

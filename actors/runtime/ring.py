@@ -26,28 +26,27 @@ class Ring:
         # Lists are as fast as deques at this size, and smaller when short.
         self.events: list[Event] = []
         self._times: list[int] = []  # of each event, in ms since the epoch
-        self._sizes: list[int] = []  # bytes booked for each event, about its size on the wire
+        # Bytes booked for each event beside `EVENT`: mostly so few that Python has that integer already.
+        self._sizes: list[int] = []
         self._items: list[Item] = []  # of the first events, up to the last one that was read
         self.base = 0  # the place of the first event: the number of events that have left
-        self.size = 0  # the sum of `_sizes`
+        self.size = 0  # bytes booked for all events, about their size on the wire
 
     @property
     def top(self) -> int:
         """The place of the next event to be added."""
         return self.base + len(self.events)
 
-    def add(self, events: Sequence[Event], time: int, sizes: list[int]) -> None:
-        """Adds events of one time, with the bytes to book for each."""
+    def add(self, events: Sequence[Event], time: int, sizes: list[int], size: int) -> None:
+        """Adds events of one time, with the bytes to book: for each beside `EVENT`, and for all."""
         self.events += events
         self._times += [time] * len(sizes)
         self._sizes += sizes
-        self.size += sum(sizes)
+        self.size += size
 
     def items(self, first: int, limit: int, run_id: str, seq: int, share: Share) -> list[Item]:
         """Returns the items from index `first` on, at most `limit`. `seq`: of the latest event; it has no gaps."""
         events, items = self.events, self._items
-        if first == len(events):
-            return []
         seq -= len(events) - 1
         for at in range(len(items), len(events)):
             items.append(Item(run_id, seq + at, self._times[at], events[at], share))
@@ -58,10 +57,11 @@ class Ring:
 
         Returns how many bytes of memory this frees, their encodings included.
         """
-        size, sizes = self.size, self._sizes
-        count, excess = 0, len(sizes) - max_events
-        while count < most and (count < excess or size > max_bytes):
-            size -= sizes[count]
+        sizes = self._sizes
+        count = max(0, min(len(sizes) - max_events, most))
+        size = self.size - EVENT * count - sum(sizes[:count])
+        while count < most and size > max_bytes:
+            size -= EVENT + sizes[count]
             count += 1
         return self._remove(count, size)
 
@@ -69,16 +69,21 @@ class Ring:
         """Removes all events. Returns how many bytes of memory this frees, their encodings included."""
         return self._remove(len(self.events), 0)
 
+    def trim(self) -> None:
+        """Frees the lists' spare room, which is as large as what a parked run keeps in them."""
+        self.events, self._times, self._sizes = self.events[:], self._times[:], self._sizes[:]
+
     @property
     def encoded_bytes(self) -> int:
         """The size of all encodings that are kept."""
         return sum(item.encoded_bytes for item in self._items)
 
     def _remove(self, count: int, size: int) -> int:
-        held = EVENT * count
-        for event, booked in zip(self.events[:count], self._sizes, strict=False):
-            if type(event) in ALONE:
-                held += booked - EVENT
+        held, removed = EVENT * count, self.events[:count]
+        if not ALONE.isdisjoint(map(type, removed)):
+            for event, booked in zip(removed, self._sizes, strict=False):
+                if type(event) in ALONE:
+                    held += booked
         for item in self._items[:count]:
             held += item.release()
         for column in (self.events, self._times, self._sizes, self._items):

@@ -205,14 +205,15 @@ class RunState:
     async def show(self, events: Sequence[Event], sizes: list[int] | None = None) -> None:
         """Publishes events ahead of durability, between commits, with reserved numbers. Waits for lossless readers.
 
-        `sizes`: as in `EventLog.publish`. Raises: trio.ClosedResourceError if the run is over or has left memory.
+        `sizes`: as in `EventLog.publish_pieces`; only for pieces of one message. Raises: trio.ClosedResourceError if
+        the run is over or has left memory.
         """
-        if len(events) > MAX_SHOWN:
-            for at in range(0, len(events), MAX_SHOWN):
+        count = len(events)
+        if count > MAX_SHOWN:
+            for at in range(0, count, MAX_SHOWN):
                 await self.show(events[at : at + MAX_SHOWN], sizes and sizes[at : at + MAX_SHOWN])
             return
-        self._check_showing()
-        while not self._may_show(len(events)):
+        while not self._may_show(count):
             if not self.log.has_room:
                 await self.log.wait_room()
             elif self._lock.locked():
@@ -220,19 +221,21 @@ class RunState:
                 self._lock.release()
             else:
                 await self.commit(Reserve(), insist=True)
-            self._check_showing()
         time = self.services.now()
-        self.log.publish(events, time, sizes)
+        if sizes is None:
+            self.log.publish(events, time)
+        else:
+            self.log.publish_pieces(events, time, sizes)
         if self.taps is not None:
             self.tap(self.taps, events, time)
 
-    def _check_showing(self) -> None:
-        if self.head.status in FINAL or self.carrier is GONE:
-            raise trio.ClosedResourceError("the run is over or has left memory: it publishes nothing any more")
-
     def _may_show(self, count: int) -> bool:
+        """Whether this many events can be published now. Raises: trio.ClosedResourceError if never again."""
+        head, log = self.head, self.log
+        if self.carrier is GONE or head.status in FINAL:
+            raise trio.ClosedResourceError("the run is over or has left memory: it publishes nothing any more")
         settled = self.doubt is None and not self._lock.locked()
-        return settled and self.log.has_room and self.log.seq + count <= self.head.seq_ceiling
+        return settled and log.seq + count <= head.seq_ceiling and log.has_room
 
     def tap(self, taps: Taps, events: Sequence[Event], time: int) -> None:
         """Gives events that were just published to the run's taps, and publishes what went wrong in them."""

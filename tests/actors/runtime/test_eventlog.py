@@ -367,7 +367,7 @@ def test_a_parked_run_that_nobody_watches_keeps_few_events():
 
 
 def stream(log: EventLog, *pieces: MessageStart | MessageUpdate) -> None:
-    log.publish(pieces, 1, [EVENT + 50] * len(pieces))
+    log.publish_pieces(pieces, 1, [50] * len(pieces))
 
 
 def test_pieces_are_not_folded_once_their_message_has_ended() -> None:
