@@ -1,7 +1,7 @@
 """Opens a store by its address, as given on a command line."""
 
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 from ..protocol.errors import InvalidParams
 from .base import Store
@@ -12,19 +12,34 @@ __all__ = ["open_store"]
 
 _FORMS = (
     "expected memory: (lost when the process ends), sqlite:///runs.db (a file below the working directory), "
-    "or sqlite:////var/lib/runs.db (four slashes: an absolute path)"
+    "sqlite:////var/lib/runs.db (four slashes: an absolute path), or postgresql://user@host/database"
 )
 
 
 @asynccontextmanager
 async def open_store(address: str) -> AsyncGenerator[Store]:
-    """Open the store at `memory:`, `sqlite:///relative.db` or `sqlite:////absolute.db`, and close it after the block.
+    """Open the store at this address, and close it after the block.
 
-    Raises: InvalidParams for any other address, and what `SqliteStore.open` raises.
+    Args:
+        address: `memory:`, `sqlite:///relative.db`, `sqlite:////absolute.db` or `postgresql://user@host/database`.
+
+    Raises: InvalidParams for any other address, and what `SqliteStore.open` and `open_postgres` raise.
     """
+    if address.startswith(("postgresql://", "postgres://")):
+        async with _postgres(address) as store:
+            yield store
+        return
     path = _sqlite_path(address)
     async with MemoryStore() if path is None else await SqliteStore.open(path) as store:
         yield store
+
+
+def _postgres(address: str) -> AbstractAsyncContextManager[Store]:
+    try:
+        from .postgres import open_postgres
+    except ImportError as error:
+        raise InvalidParams("PostgreSQL is an extra: pip install 'adjourn[postgres]'") from error
+    return open_postgres(address)
 
 
 def _sqlite_path(address: str) -> str | None:

@@ -8,6 +8,8 @@ from pathlib import Path
 
 from profiles import register_profiles
 
+pytest_plugins = ["postgres_server"]
+
 register_profiles()
 
 # A shell script starts its background jobs with SIGINT ignored, and processes inherit that.

@@ -1,0 +1,1 @@
+SELECT count(*) FROM adjourn_heads WHERE status = $1::text

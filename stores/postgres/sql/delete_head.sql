@@ -1,0 +1,1 @@
+DELETE FROM adjourn_heads WHERE id = $1::text

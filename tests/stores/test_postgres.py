@@ -1,0 +1,255 @@
+"""The store in a PostgreSQL database, on a real server: the Store contract, and what a server does to a store."""
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from functools import partial
+
+import psycopg
+import pytest
+import trio
+from postgres_server import Server
+
+from adjourn.protocol.errors import InvalidParams, StaleEpoch, StoreCorrupt, StoreTooNew, StoreUnavailable
+from adjourn.protocol.record import Record
+from adjourn.stores import open_store
+from adjourn.stores.postgres import PostgresStore, open_postgres
+from adjourn.stores.testing import Clause, a_head, a_journal, clauses_for, next_head
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.mark.parametrize("clause", clauses_for(PostgresStore.claims), ids=str)
+async def test_postgres_keeps_the_contract(clause: Clause, postgres: str) -> None:
+    await clause.check(partial(open_store, postgres))
+
+
+async def _saved(store: PostgresStore, run_id: str) -> bool:
+    return await store.load(run_id) is not None
+
+
+# Two processes on one database.
+
+
+async def test_a_later_owner_fences_the_earlier_one(postgres: str) -> None:
+    async with open_postgres(postgres) as one, open_postgres(postgres) as two:
+        old = (await one.acquire("one")).epoch
+        await one.save(a_head(epoch=old), a_journal(), expected_version=0)
+        new = (await two.acquire("two")).epoch
+        for late in (
+            one.save(next_head(a_head(epoch=old)), expected_version=1),
+            one.delete("run", epoch=old),
+            one.release(old),
+        ):
+            with pytest.raises(StaleEpoch):
+                await late
+        assert await two.load("run") == Record(head=a_head(epoch=old), journal=a_journal())
+        await two.save(next_head(a_head(epoch=new)), expected_version=1)
+
+
+async def test_ten_processes_may_make_the_tables_at_once(postgres: str) -> None:
+    opened = 0
+
+    async def open_one(ready: trio.Event) -> None:
+        nonlocal opened
+        await ready.wait()
+        async with open_postgres(postgres):
+            opened += 1
+
+    ready = trio.Event()
+    async with trio.open_nursery() as nursery:
+        for _ in range(10):
+            nursery.start_soon(open_one, ready)
+        ready.set()
+    assert opened == 10
+
+
+async def test_a_save_that_waited_for_a_deletion_leaves_nothing_behind(postgres: str, postgres_server: Server) -> None:
+    async with open_postgres(postgres) as one, open_postgres(postgres) as two:
+        for n in range(20):
+            run_id = f"run-{n}"
+            await one.save(a_head(run_id), a_journal(), expected_version=0)
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(_try_save, two, run_id)
+                nursery.start_soon(partial(one.delete, run_id, epoch=0))
+            assert await one.load(run_id) is None
+            await one.save(a_head(run_id), a_journal(), expected_version=0)  # fails if old entries were left
+
+
+async def _try_save(store: PostgresStore, run_id: str) -> None:
+    try:
+        await store.save(next_head(a_head(run_id)), a_journal(), expected_version=1)
+    except Exception as error:
+        assert type(error).__name__ == "VersionConflict"
+
+
+# Groups of saves.
+
+
+async def test_a_thousand_saves_at_once_are_a_few_transactions(postgres: str, postgres_server: Server) -> None:
+    async with open_postgres(postgres) as store:
+        before = _committed(postgres_server)
+        async with trio.open_nursery() as nursery:
+            for n in range(1_000):
+                nursery.start_soon(partial(store.save, a_head(f"run-{n}"), a_journal(), expected_version=0))
+        await store.aclose()  # a connection reports its transactions when it ends
+        assert _committed(postgres_server) - before < 20
+
+
+def _committed(server: Server) -> int:
+    [(number,)] = server.run("SELECT xact_commit FROM pg_stat_database WHERE datname = 'postgres'")
+    return number
+
+
+async def test_a_save_that_the_server_refuses_fails_alone(postgres: str) -> None:
+    async with open_postgres(postgres) as store:
+        refused: list[str] = []
+
+        async def save(run_id: str, agent: str) -> None:
+            try:
+                await store.save(a_head(run_id, agent=agent), expected_version=0)
+            except StoreUnavailable:
+                refused.append(run_id)
+
+        async with trio.open_nursery() as nursery:
+            for n in range(10):
+                nursery.start_soon(save, f"run-{n}", "support\x00" if n == 4 else "support")
+        assert refused == ["run-4"]  # PostgreSQL's text can't hold NUL
+        assert len((await store.list()).heads) == 9
+
+
+# A server that goes away, hangs or refuses.
+
+
+async def test_a_connection_that_the_server_closed_is_replaced_unseen(postgres: str, postgres_server: Server) -> None:
+    async with open_postgres(postgres) as store:
+        await store.save(a_head(), expected_version=0)
+        assert await _saved(store, "run")
+        for n in range(3):
+            _terminate_all(postgres_server)
+            await store.save(a_head(f"run-{n}"), expected_version=0)
+            assert await _saved(store, f"run-{n}")
+
+
+def _terminate_all(server: Server) -> None:
+    server.run(
+        "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity "
+        "WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"
+    )
+
+
+async def test_a_save_whose_connection_ends_is_unavailable_and_whole(postgres: str, postgres_server: Server) -> None:
+    async with open_postgres(postgres) as store, _locked(postgres):
+        failed = trio.Event()
+
+        async def save() -> None:
+            with pytest.raises(StoreUnavailable, match="PostgreSQL at"):
+                await store.save(a_head(), a_journal(), expected_version=0)
+            failed.set()
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(save)
+            await _until_waiting(postgres_server)
+            postgres_server.run(
+                "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+            )
+        assert not await _saved(store, "run")
+
+
+@asynccontextmanager
+async def _locked(address: str) -> AsyncGenerator[None]:
+    """Hold a lock for which every save waits."""
+    with psycopg.connect(address) as connection:
+        connection.execute("SELECT * FROM adjourn_store FOR UPDATE")
+        yield
+        connection.rollback()
+
+
+async def _until_waiting(server: Server) -> None:
+    while not server.run("SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock'"):
+        await trio.lowlevel.checkpoint()
+
+
+async def test_calls_to_a_server_that_hangs_are_given_up(postgres: str, postgres_server: Server) -> None:
+    async with open_postgres(postgres) as store:
+        await store.save(a_head(), expected_version=0)
+        await store.load("run")
+        postgres_server.freeze()
+        try:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(_expect_late, partial(store.save, a_head("late"), expected_version=0))
+                nursery.start_soon(_expect_late, partial(store.load, "run"))
+                await trio.testing.wait_all_tasks_blocked()
+                assert store.give_up(0)
+        finally:
+            postgres_server.thaw()
+        assert await _saved(store, "run")
+        await store.save(next_head(a_head()), expected_version=1)
+
+
+async def _expect_late(call: partial[object]) -> None:
+    with pytest.raises(StoreUnavailable, match="has not answered in time"):
+        await call()  # type: ignore[misc]
+
+
+async def test_the_server_ends_a_statement_that_waits_too_long(postgres: str, postgres_server: Server) -> None:
+    async with open_postgres(f"{postgres}%20-cstatement_timeout%3D50") as store, _locked(postgres):
+        with pytest.raises(StoreUnavailable, match="statement timeout"):
+            await store.save(a_head(), expected_version=0)
+    async with open_postgres(postgres) as store:
+        await store.save(a_head(), expected_version=0)
+
+
+async def test_a_killed_server_loses_nothing_that_was_acknowledged(postgres: str, postgres_server: Server) -> None:
+    async with open_postgres(postgres) as store:
+        await store.save(a_head(), a_journal(), expected_version=0)
+        postgres_server.kill()
+        assert await _saved(store, "run")
+        await store.save(next_head(a_head()), expected_version=1)
+
+
+# Openings that fail.
+
+
+async def test_no_server_is_unavailable_and_no_secret_is_told() -> None:
+    with pytest.raises(StoreUnavailable, match=r"PostgreSQL at 127\.0\.0\.1:1, database runs: ") as refused:
+        async with open_postgres("postgresql://ann:secret-word@127.0.0.1:1/runs"):
+            pass
+    assert "secret-word" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "address", ["postgresql://ann:secret-word@host/runs?sslmoode=on", "postgresql://[::1:secret-word", "secret-word"]
+)
+async def test_an_address_that_libpq_refuses_is_invalid_and_not_told(address: str) -> None:
+    with pytest.raises(InvalidParams, match="expected postgresql://user@host:port/database") as refused:
+        async with open_postgres(address):
+            pass
+    assert "secret-word" not in str(refused.value)
+
+
+async def test_a_database_without_unicode_is_refused(postgres_server: Server) -> None:
+    postgres_server.run("CREATE DATABASE plain ENCODING 'SQL_ASCII' TEMPLATE template0 LOCALE 'C'")
+    with pytest.raises(StoreCorrupt, match="its encoding is SQL_ASCII; adjourn needs UTF8"):
+        async with open_postgres(postgres_server.address.replace("/postgres?", "/plain?")):
+            pass
+
+
+async def test_tables_of_a_newer_adjourn_are_left_alone(postgres: str) -> None:
+    async with open_postgres(postgres):
+        pass
+    with psycopg.connect(postgres, autocommit=True) as connection:
+        connection.execute("UPDATE adjourn_store SET layout = 99")
+        with pytest.raises(StoreTooNew, match="layout 99"):
+            async with open_postgres(postgres):
+                pass
+        assert connection.execute("SELECT layout FROM adjourn_store").fetchall() == [(99,)]
+
+
+async def test_a_role_without_rights_is_told(postgres: str, postgres_server: Server) -> None:
+    postgres_server.run("CREATE ROLE visitor LOGIN")
+    schema = postgres.rpartition("%3D")[2]
+    postgres_server.run(f"GRANT USAGE ON SCHEMA {schema} TO visitor")
+    address = postgres.replace("postgres:@", "visitor:@")
+    with pytest.raises(StoreUnavailable, match="permission denied"):
+        async with open_postgres(address):
+            pass
