@@ -1,6 +1,6 @@
 """Stores for the records of runs: the Store contract and its implementations. Storage only, nothing about running."""
 
-from .address import open_store
+from .address import open_store, shown_address
 from .base import Acquired, Page, Store, StoreClaims
 from .gil import thread_friendly
 from .memory import MemoryStore
@@ -20,5 +20,6 @@ __all__ = [
     "StoreClaims",
     "compact_store",
     "open_store",
+    "shown_address",
     "thread_friendly",
 ]

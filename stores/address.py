@@ -2,13 +2,14 @@
 
 from collections.abc import AsyncGenerator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from urllib.parse import urlsplit, urlunsplit
 
 from ..protocol.errors import InvalidParams
 from .base import Store
 from .memory import MemoryStore
 from .sqlite import SqliteStore
 
-__all__ = ["open_store"]
+__all__ = ["open_store", "shown_address"]
 
 _FORMS = (
     "expected memory: (lost when the process ends), sqlite:///runs.db (a file below the working directory), "
@@ -32,6 +33,16 @@ async def open_store(address: str) -> AsyncGenerator[Store]:
     path = _sqlite_path(address)
     async with MemoryStore() if path is None else await SqliteStore.open(path) as store:
         yield store
+
+
+def shown_address(address: str) -> str:
+    """Return the address as people may see it: without a password."""
+    parts = urlsplit(address)
+    if parts.password is None and "password" not in parts.query:
+        return address
+    query = "&".join(each for each in parts.query.split("&") if "password" not in each)
+    host = parts.netloc.rpartition("@")[2]
+    return urlunsplit(parts._replace(netloc=f"{parts.username}@{host}" if parts.username else host, query=query))
 
 
 def _postgres(address: str) -> AbstractAsyncContextManager[Store]:

@@ -23,6 +23,7 @@ import typer
 
 from ...protocol.loopback import is_loopback
 from ..agent import Agent
+from ..runtime.upkeep import shown_address
 from . import runs, served, upkeep
 from .chat import NoHistory, chat, history_file
 from .conversation import converse
@@ -60,7 +61,11 @@ Port = Annotated[
 ]
 StoreAddress = Annotated[
     str,
-    typer.Option("--store", envvar="ADJOURN_STORE", help="memory:, sqlite:///relative.db or sqlite:////absolute.db"),
+    typer.Option(
+        "--store",
+        envvar="ADJOURN_STORE",
+        help="memory:, sqlite:///relative.db, sqlite:////absolute.db or postgresql://user@host/database",
+    ),
 ]
 OwnToken = Annotated[
     str | None,
@@ -222,7 +227,9 @@ def _serve(
         if found.http_url is not None:
             typer.echo(f"and over HTTP at {found.http_url}")
         typer.echo(
-            f"Runs are kept in {store}" if store != "memory:" else "Runs are kept in memory, for this process only"
+            f"Runs are kept in {shown_address(store)}"
+            if store != "memory:"
+            else "Runs are kept in memory, for this process only"
         )
         for line in (*kept_lines(agents), *price_lines(agents), *lines):
             typer.echo(line)
@@ -281,7 +288,11 @@ def _beside(store: str, suffix: str) -> Path | None:
 
 def _served_again(url: str, host: str, store: str) -> str | None:
     """Returns the commands to restart the demo and to chat with it again; None if its runs are only in memory."""
-    options = (("--host", host, HOST), ("--port", str(urlsplit(url).port), str(PORT)), ("--store", store, DEMO_STORE))
+    options = (
+        ("--host", host, HOST),
+        ("--port", str(urlsplit(url).port), str(PORT)),
+        ("--store", shown_address(store), DEMO_STORE),
+    )
     given = [word for name, value, usual in options if value != usual for word in (name, value)]
     again = f"{program()} {shlex.join(['demo', *given])}"
     return None if store == "memory:" else f"{again}\n  in another terminal: {command(url, 'chat')}"

@@ -1,5 +1,6 @@
-"""Maintenance of a store that no system has open. For the command line, which must not import `stores`."""
+"""What the command line needs of stores, which it must not import: upkeep, and an address without its password."""
 
+from ...stores.address import shown_address
 from ...stores.sqlite_space import Compacted, compact_store
 
-__all__ = ["Compacted", "compact_store"]
+__all__ = ["Compacted", "compact_store", "shown_address"]

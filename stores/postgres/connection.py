@@ -53,7 +53,7 @@ class Connection:
         for attempt in attempts:
             try:
                 with trio.fail_after(bound_s):
-                    return cls(await _connected(make_conninfo(**attempt)))
+                    return cls(await _connected(make_conninfo("", **attempt)))
             except errors.Error as error:
                 failed = error
             except trio.TooSlowError:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from adjourn.protocol.errors import InvalidParams
-from adjourn.stores import MemoryStore, SqliteStore, open_store
+from adjourn.stores import MemoryStore, SqliteStore, open_store, shown_address
 from adjourn.stores.testing import a_head
 
 
@@ -43,10 +43,26 @@ async def test_four_slashes_are_an_absolute_path(tmp_path: Path) -> None:
         "sqlite:////",
         "sqlite:///:memory:",
         "sqlite:///runs.db?mode=ro",
-        "postgres://localhost/runs",
+        "mysql://localhost/runs",
     ],
 )
 async def test_a_wrong_address_says_which_are_right(address: str) -> None:
-    with pytest.raises(InvalidParams, match=r"memory: .* sqlite:///runs\.db .* sqlite:////var/lib/runs\.db"):
+    with pytest.raises(
+        InvalidParams, match=r"memory: .* sqlite:///runs\.db .* sqlite:////var/lib/runs\.db .* postgresql://"
+    ):
         async with open_store(address):
             pass
+
+
+@pytest.mark.parametrize(
+    ("address", "shown"),
+    [
+        ("sqlite:///runs.db", "sqlite:///runs.db"),
+        ("postgresql://ann@db/runs?sslmode=require", "postgresql://ann@db/runs?sslmode=require"),
+        ("postgresql://ann:word@db:5433/runs", "postgresql://ann@db:5433/runs"),
+        ("postgresql://db/runs?user=ann&password=word&sslpassword=word", "postgresql://db/runs?user=ann"),
+        ("postgresql://:word@db/runs", "postgresql://db/runs"),
+    ],
+)
+def test_an_address_is_shown_without_its_password(address: str, shown: str) -> None:
+    assert shown_address(address) == shown
