@@ -15,17 +15,17 @@ import trio
 from psycopg import Error
 from psycopg.conninfo import conninfo_to_dict
 
-from ...protocol.errors import InvalidParams, StoreCorrupt, StoreTooNew
+from ...protocol.errors import AdjournError, InvalidParams, StoreCorrupt, StoreTooNew
 from ...protocol.events import Status
 from ...protocol.record import Entry, Head, Record, encode_entry, encode_head
 from ..base import Acquired, Page, StoreClaims
 from ..paging import check_limit, due_place, read_cursor
-from ..sqlite_writes import Acquire, Delete, Release, Save, Write
-from . import reads
+from ..shared import Claimed, Node, Orphan, Owned
+from . import ownership, reads
 from .connection import Connection
 from .lane import Lane, unavailable
+from .saves import Save, save_all, together
 from .statements import statement
-from .writes import write
 
 __all__ = ["PostgresStore", "open_postgres"]
 
@@ -35,7 +35,7 @@ LAYOUT_VERSION = 1
 STATEMENT_S = 10  # the server ends a statement that takes longer; below the system's bound for calls of the store
 CLOSE_S = 30.0  # how long `aclose` waits for accepted calls
 
-_Read = Callable[[Connection], Awaitable[Any]]
+_Do = Callable[[Connection], Awaitable[Any]]
 
 
 @asynccontextmanager
@@ -91,16 +91,11 @@ class PostgresStore:
     claims = StoreClaims(durable=True, fenced=True, exclusive=False)
 
     def __init__(self, where: str, connect: Callable[[], Awaitable[Connection]]) -> None:
-        async def read(connection: Connection, reads: Sequence[_Read]) -> list[Any]:
-            try:
-                return [await reads[0](connection)]
-            except (Error, StoreCorrupt) as error:
-                if isinstance(error, Error) and not connection.is_alive():
-                    raise
-                return [unavailable(where, error) if isinstance(error, Error) else error]
-
-        self._writer: Lane[Write] = Lane(where, connect, partial(write, where=where))
-        self._reader: Lane[_Read] = Lane(where, connect, read)
+        self._where = where
+        self._node: Node | None = None
+        self._writer: Lane[Save | _Do] = Lane(where, connect, self._work)
+        self._reader: Lane[Save | _Do] = Lane(where, connect, self._work)
+        self._leases: Lane[Save | _Do] = Lane(where, connect, self._work)  # never waits for saves
         self._served = trio.Event()
         self._closing = trio.Lock()
 
@@ -108,24 +103,25 @@ class PostgresStore:
         """Do the calls, until the store is closed or this is cancelled. `open_postgres` calls this."""
         try:
             async with trio.open_nursery() as nursery:
-                nursery.start_soon(self._writer.serve)
-                nursery.start_soon(self._reader.serve)
+                for lane in self._lanes:
+                    nursery.start_soon(lane.serve)
         finally:
             self._served.set()
 
     async def acquire(self, owner: str) -> Acquired:
         """Become the owner: start a new epoch, and refuse writes of earlier ones."""
-        return await self._writer.run(Acquire(owner))
+        return await self._writer.run(partial(ownership.acquire, owner=owner))
 
     async def release(self, epoch: int) -> None:
         """Give up ownership, after all accepted saves; refuse later writes of this epoch."""
-        await self._writer.run(Release(epoch))
+        await self._writer.run(partial(ownership.release, epoch=epoch))
 
     async def save(self, head: Head, append: Sequence[Entry] = (), *, expected_version: int) -> None:
         """Save as in the contract. Returns when the server has committed the save."""
         await self._writer.run(
             Save(
                 id=head.id,
+                expected_version=expected_version,
                 version=head.version,
                 epoch=head.epoch,
                 status=head.status,
@@ -133,9 +129,8 @@ class PostgresStore:
                 waiting_since=head.waiting_since,
                 next_due=head.next_due,
                 created_at=head.created_at,
-                expected_version=expected_version,
-                data=encode_head(head),
-                entries=tuple([encode_entry(entry) for entry in append]),
+                data=encode_head(head).decode(),
+                entries=tuple([encode_entry(entry).decode() for entry in append]),
             )
         )
 
@@ -145,7 +140,7 @@ class PostgresStore:
 
     async def delete(self, run_id: str, *, epoch: int) -> None:
         """Delete the run. Idempotent."""
-        await self._writer.run(Delete(run_id, epoch))
+        await self._writer.run(partial(ownership.delete, run_id=run_id, epoch=epoch))
 
     async def list(
         self,
@@ -172,15 +167,43 @@ class PostgresStore:
         check_limit(limit)
         return await self._reader.run(partial(reads.due, now=now, limit=limit, cursor=due_place(after)))
 
+    async def join(self, node: Node, lease_s: float) -> None:
+        """Join as a node, with a lease of `lease_s` seconds."""
+        await self._leases.run(partial(ownership.join, node=node, lease_s=lease_s))
+        self._node = node
+
+    async def renew(self, lease_s: float) -> bool:
+        """Renew the lease: it ends `lease_s` seconds from now. False: it had ended."""
+        return await self._leases.run(partial(ownership.renew, node_id=self._node_id, lease_s=lease_s))
+
+    async def leave(self) -> None:
+        """Let all runs of the node go, after all accepted saves, and end the lease. Idempotent."""
+        await self._writer.run(partial(ownership.leave, node_id=self._node_id))
+
+    async def claim(self, run_id: str) -> Claimed | Owned | None:
+        """Own a run, unless another live node does."""
+        return await self._writer.run(partial(ownership.claim, run_id=run_id, node_id=self._node_id))
+
+    async def orphans(self, agents: Sequence[str], limit: int) -> tuple[Orphan, ...]:
+        """Own running runs of these agents that no live node owns, the oldest first."""
+        return await self._writer.run(
+            partial(ownership.orphans, node_id=self._node_id, agents=tuple(agents), limit=limit)
+        )
+
+    async def let_go(self, runs: Sequence[tuple[str, int]]) -> None:
+        """Let runs go, after all accepted saves, so that any node may claim them at once."""
+        await self._writer.run(partial(ownership.let_go, node_id=self._node_id, runs=tuple(runs)))
+
     def give_up(self, after_s: float) -> bool:
         """End the calls that wait for a hanging server. Calls that were not sent never happen."""
-        return self._reader.give_up(after_s) | self._writer.give_up(after_s)
+        given_up = [lane.give_up(after_s) for lane in self._lanes]
+        return any(given_up)
 
     async def aclose(self) -> None:
         """Finish the accepted calls, then close the connections. Idempotent. Can't be cancelled."""
         with trio.CancelScope(shield=True):
             async with self._closing:
-                for lane in (self._reader, self._writer):
+                for lane in self._lanes:
                     lane.close()
                 with trio.move_on_after(CLOSE_S):
                     await self._served.wait()
@@ -193,6 +216,33 @@ class PostgresStore:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         await self.aclose()
+
+    @property
+    def _lanes(self) -> tuple[Lane[Save | _Do], ...]:
+        return self._reader, self._writer, self._leases
+
+    @property
+    def _node_id(self) -> str:
+        if self._node is None:
+            raise RuntimeError("this store has not joined as a node")
+        return self._node.id
+
+    async def _work(self, connection: Connection, jobs: Sequence[Save | _Do]) -> Sequence[Any]:
+        first = jobs[0]
+        try:
+            if isinstance(first, Save):
+                saves = together(jobs)
+                return await save_all(connection, saves, self._node and self._node.id)
+            return [await first(connection)]
+        except Error as error:
+            if not connection.is_alive():
+                raise
+            if not isinstance(first, Save) or len(together(jobs)) == 1:
+                return [unavailable(self._where, error)]
+        except AdjournError as error:
+            return [error]
+        # One bad save must not fail the others.
+        return [(await self._work(connection, [save]))[0] for save in together(jobs)]
 
 
 def _where(address: str) -> str:

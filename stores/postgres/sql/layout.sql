@@ -8,10 +8,16 @@ CREATE TABLE adjourn_store (
     is_clean boolean NOT NULL    -- the owner has released the store, or it has had no owner yet
 );
 INSERT INTO adjourn_store VALUES (1, 1, 0, NULL, true);
+CREATE TABLE adjourn_nodes (
+    id text COLLATE "C" PRIMARY KEY,
+    url text,                    -- where other nodes reach it
+    expires timestamptz NOT NULL -- the end of its lease, by the server's clock
+);
 CREATE TABLE adjourn_heads (
     id text COLLATE "C" PRIMARY KEY,
     version bigint NOT NULL,
     epoch bigint NOT NULL,
+    node text COLLATE "C",       -- the node that owns the run; NULL: none, or the run was saved without nodes
     status text NOT NULL,
     agent text COLLATE "C" NOT NULL,
     waiting_since bigint,        -- ms; NULL: no call waits for a decision
@@ -26,6 +32,7 @@ CREATE INDEX adjourn_heads_by_status ON adjourn_heads (status, created_at, id);
 CREATE INDEX adjourn_heads_by_agent ON adjourn_heads (agent, created_at, id);
 CREATE INDEX adjourn_heads_by_agent_and_status ON adjourn_heads (agent, status, created_at, id);
 CREATE INDEX adjourn_heads_waiting ON adjourn_heads (created_at, id) WHERE waiting_since IS NOT NULL;
+CREATE INDEX adjourn_heads_by_node ON adjourn_heads (node) WHERE node IS NOT NULL;
 CREATE TABLE adjourn_journal (
     run_id text COLLATE "C" NOT NULL,
     n bigint NOT NULL,           -- from 0

@@ -1,2 +1,2 @@
 -- The ownership, locked until the transaction ends: a change of owner waits.
-SELECT epoch, is_clean::integer FROM adjourn_store FOR SHARE
+SELECT epoch, is_clean FROM adjourn_store FOR SHARE

@@ -1,0 +1,109 @@
+"""Stores that several nodes use at once: each run has its own owner, and its own epoch. No implementation here.
+
+A *node* is a process with a lease in the store, which it renews. It owns the runs that it has claimed, until it lets
+them go, leaves, or its lease ends; then any other node may claim them. A claim raises the run's epoch, and a save or
+delete with an older epoch raises StaleEpoch: so a node that was frozen past its lease can't write to runs that others
+have claimed since.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+from .base import Store
+
+__all__ = ["Claimed", "Node", "Orphan", "Owned", "SharedStore"]
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A process that uses a shared store.
+
+    Attributes:
+        id: the node's id, never used before.
+        url: where other nodes reach its gateway; None: nowhere.
+    """
+
+    id: str
+    url: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """A run that this node owns now.
+
+    Attributes:
+        epoch: the run's epoch, greater than all before; saves must have it.
+        is_clean: the owner before has let the run go, or it had none. False: the owner's lease ended.
+    """
+
+    epoch: int
+    is_clean: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Owned:
+    """A run that another live node owns.
+
+    Attributes:
+        node: that node's id.
+        url: where that node is reached; None: nowhere.
+    """
+
+    node: str
+    url: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Orphan:
+    """A running run that no live node owned, and that this node has claimed.
+
+    Attributes:
+        run_id: the run's id.
+        claimed: the claim.
+    """
+
+    run_id: str
+    claimed: Claimed
+
+
+@runtime_checkable
+class SharedStore(Store, Protocol):
+    """A store for several nodes at once. Its methods raise StoreUnavailable as those of `Store`.
+
+    Leases are measured by the store's own clock, so the clocks of the nodes don't matter.
+    """
+
+    async def join(self, node: Node, lease_s: float) -> None:
+        """Join as a node, with a lease of `lease_s` seconds. Runs that are saved first from now on belong to the node.
+
+        A node that joins again, under another id, has left its runs to the lease.
+        """
+        ...
+
+    async def renew(self, lease_s: float) -> bool:
+        """Renew the lease: it ends `lease_s` seconds from now. False: it had ended, and others may own the runs."""
+        ...
+
+    async def leave(self) -> None:
+        """Let all runs of the node go, and end the lease. Idempotent."""
+        ...
+
+    async def claim(self, run_id: str) -> Claimed | Owned | None:
+        """Own a run, unless another live node does. None: the run doesn't exist, or is over and needs no owner."""
+        ...
+
+    async def orphans(self, agents: Sequence[str], limit: int) -> tuple[Orphan, ...]:
+        """Own running runs of these agents that no live node owns, the oldest first.
+
+        Each run goes to one node, also if several nodes call this at once.
+
+        Args:
+            agents: the names of agents whose runs this node can continue.
+            limit: maximum number of runs.
+        """
+        ...
+
+    async def let_go(self, runs: Sequence[tuple[str, int]]) -> None:
+        """Let runs go, given by id and epoch, so that any node may claim them at once. Others are left alone."""
+        ...
