@@ -4,15 +4,21 @@ from .address import open_store, shown_address
 from .base import Acquired, Page, Store, StoreClaims
 from .gil import thread_friendly
 from .memory import MemoryStore
+from .shared import Claimed, Node, Orphan, Owned, SharedStore
 from .simple import SimpleBackend, SimpleStore
 from .sqlite import SqliteStore
 from .sqlite_space import Compacted, compact_store
 
 __all__ = [
     "Acquired",
+    "Claimed",
     "Compacted",
     "MemoryStore",
+    "Node",
+    "Orphan",
+    "Owned",
     "Page",
+    "SharedStore",
     "SimpleBackend",
     "SimpleStore",
     "SqliteStore",

@@ -55,11 +55,13 @@ class StoreClaims:
         durable: what was saved is there after the process was killed.
         fenced: a save or delete with an older epoch is refused, also across processes.
         exclusive: a second process can't open the store.
+        shared: several nodes may use the store at once, each owning some of the runs: the store is a `SharedStore`.
     """
 
     durable: bool
     fenced: bool
     exclusive: bool
+    shared: bool = False
 
 
 class Store(Protocol):

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
+from ..protocol.record import Head
 from .base import Store
 
 __all__ = ["Claimed", "Node", "Orphan", "Owned", "SharedStore"]
@@ -59,11 +60,11 @@ class Orphan:
     """A running run that no live node owned, and that this node has claimed.
 
     Attributes:
-        run_id: the run's id.
+        head: the run's head.
         claimed: the claim.
     """
 
-    run_id: str
+    head: Head
     claimed: Claimed
 
 
@@ -74,15 +75,20 @@ class SharedStore(Store, Protocol):
     Leases are measured by the store's own clock, so the clocks of the nodes don't matter.
     """
 
-    async def join(self, node: Node, lease_s: float) -> None:
+    async def join(self, node: Node, lease_s: float) -> int:
         """Join as a node, with a lease of `lease_s` seconds. Runs that are saved first from now on belong to the node.
 
-        A node that joins again, under another id, has left its runs to the lease.
+        A node that joins again, under another id, leaves its runs to the end of the earlier lease.
+
+        Returns: the epoch for runs that are saved first.
         """
         ...
 
-    async def renew(self, lease_s: float) -> bool:
-        """Renew the lease: it ends `lease_s` seconds from now. False: it had ended, and others may own the runs."""
+    async def renew(self, node: Node, lease_s: float) -> bool:
+        """Renew the node's lease, which then ends in `lease_s` seconds, and store its url.
+
+        Returns: False if the lease had ended: other nodes may own its runs. Then nothing changes.
+        """
         ...
 
     async def leave(self) -> None:
@@ -96,7 +102,7 @@ class SharedStore(Store, Protocol):
     async def orphans(self, agents: Sequence[str], limit: int) -> tuple[Orphan, ...]:
         """Own running runs of these agents that no live node owns, the oldest first.
 
-        Each run goes to one node, also if several nodes call this at once.
+        Each run goes to one node, also if several nodes call this at once. Runs whose heads can't be read are skipped.
 
         Args:
             agents: the names of agents whose runs this node can continue.

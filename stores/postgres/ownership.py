@@ -7,6 +7,7 @@ from ..base import Acquired
 from ..ownership import Ownership
 from ..shared import Claimed, Node, Orphan, Owned
 from .connection import Connection
+from .reads import readable
 from .statements import statement
 
 __all__ = ["acquire", "claim", "delete", "join", "leave", "let_go", "orphans", "release", "renew"]
@@ -41,14 +42,15 @@ async def delete(connection: Connection, run_id: str, epoch: int) -> None:
     await connection.query("COMMIT")
 
 
-async def join(connection: Connection, node: Node, lease_s: float) -> None:
-    """Add a node, alive for `lease_s` seconds from now."""
-    await connection.query(statement("join"), [node.id, node.url, lease_s])
+async def join(connection: Connection, node: Node, lease_s: float) -> int:
+    """Add a node with a lease of `lease_s` seconds. Return the epoch for runs that are saved first."""
+    [(epoch,)] = await connection.query(statement("join"), [node.id, node.url, lease_s])
+    return int(epoch or 0)
 
 
-async def renew(connection: Connection, node_id: str, lease_s: float) -> bool:
-    """Let a node live for `lease_s` seconds from now. False: its lease had ended."""
-    return bool(await connection.query(statement("renew"), [node_id, lease_s]))
+async def renew(connection: Connection, node: Node, lease_s: float) -> bool:
+    """Renew a node's lease. False: it had ended."""
+    return bool(await connection.query(statement("renew"), [node.id, node.url, lease_s]))
 
 
 async def leave(connection: Connection, node_id: str) -> None:
@@ -73,7 +75,9 @@ async def orphans(connection: Connection, node_id: str, agents: Sequence[str], l
     """Make the node the owner of running runs that no live node owns."""
     rows = await connection.query(statement("orphans"), [node_id, list(agents), limit])
     return tuple(
-        Orphan((run_id or b"").decode(), Claimed(int(epoch or 0), is_clean == b"t")) for run_id, epoch, is_clean in rows
+        Orphan(head, Claimed(int(epoch or 0), is_clean == b"t"))
+        for run_id, created_at, data, epoch, is_clean in rows
+        for head in readable([(run_id, created_at, data)])
     )
 
 

@@ -13,7 +13,7 @@ from ..paging import cursor_after
 from .connection import Connection
 from .statements import statement
 
-__all__ = ["count", "due", "load", "page"]
+__all__ = ["count", "due", "load", "page", "readable"]
 
 _LOG = logging.getLogger(__name__)
 
@@ -48,7 +48,7 @@ async def page(
     rows = await connection.query(statement("page"), [status, agent, waiting, created_at, run_id, limit + 1])
     more = len(rows) > limit
     rows = rows[:limit]
-    heads = tuple(_readable((run_id, created_at, data) for created_at, run_id, data in rows))
+    heads = tuple(readable((run_id, created_at, data) for created_at, run_id, data in rows))
     if not more:
         return Page(heads, None)
     created, last = rows[-1][:2]
@@ -66,7 +66,7 @@ async def due(connection: Connection, now: int, limit: int, cursor: tuple[int, s
     found: dict[str, Head] = {}  # by id: a run that is saved between two statements may appear twice
     while True:
         rows = await connection.query(statement("due"), [now, *cursor, limit])
-        for head in _readable((run_id, created_at, data) for _, run_id, created_at, data in rows):
+        for head in readable((run_id, created_at, data) for _, run_id, created_at, data in rows):
             found.setdefault(head.id, head)
         if len(rows) < limit or len(found) >= limit:
             return tuple(found.values())[:limit]
@@ -74,7 +74,8 @@ async def due(connection: Connection, now: int, limit: int, cursor: tuple[int, s
         cursor = int(last_due or 0), _text(last)
 
 
-def _readable(rows: Iterable[tuple[bytes | None, bytes | None, bytes | None]]) -> Iterable[Head]:
+def readable(rows: Iterable[tuple[bytes | None, bytes | None, bytes | None]]) -> Iterable[Head]:
+    """Yield the heads of these rows: id, createdAt and data. Those that can't be read are logged."""
     for run_id, created_at, data in rows:
         try:
             yield _head(created_at, data)

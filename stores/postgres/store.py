@@ -88,7 +88,7 @@ class PostgresStore:
     a synchronous standby has it for certain.
     """
 
-    claims = StoreClaims(durable=True, fenced=True, exclusive=False)
+    claims = StoreClaims(durable=True, fenced=True, exclusive=False, shared=True)
 
     def __init__(self, where: str, connect: Callable[[], Awaitable[Connection]]) -> None:
         self._where = where
@@ -167,14 +167,15 @@ class PostgresStore:
         check_limit(limit)
         return await self._reader.run(partial(reads.due, now=now, limit=limit, cursor=due_place(after)))
 
-    async def join(self, node: Node, lease_s: float) -> None:
-        """Join as a node, with a lease of `lease_s` seconds."""
-        await self._leases.run(partial(ownership.join, node=node, lease_s=lease_s))
+    async def join(self, node: Node, lease_s: float) -> int:
+        """Join as a node. Returns: the epoch for runs that are saved first."""
+        epoch = await self._leases.run(partial(ownership.join, node=node, lease_s=lease_s))
         self._node = node
+        return epoch
 
-    async def renew(self, lease_s: float) -> bool:
-        """Renew the lease: it ends `lease_s` seconds from now. False: it had ended."""
-        return await self._leases.run(partial(ownership.renew, node_id=self._node_id, lease_s=lease_s))
+    async def renew(self, node: Node, lease_s: float) -> bool:
+        """Renew the node's lease, and store its url. False: the lease had ended."""
+        return await self._leases.run(partial(ownership.renew, node=node, lease_s=lease_s))
 
     async def leave(self) -> None:
         """Let all runs of the node go, after all accepted saves, and end the lease. Idempotent."""
