@@ -6,7 +6,7 @@ delete with an older epoch raises StaleEpoch: so a node that was frozen past its
 have claimed since.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
@@ -108,6 +108,10 @@ class SharedStore(Store, Protocol):
             agents: the names of agents whose runs this node can continue.
             limit: maximum number of runs.
         """
+        ...
+
+    async def versions(self, run_ids: Sequence[str]) -> Mapping[str, int]:
+        """Return the stored versions of these runs, by id; without those that don't exist."""
         ...
 
     async def let_go(self, runs: Sequence[tuple[str, int]]) -> None:

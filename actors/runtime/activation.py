@@ -22,6 +22,7 @@ from ...protocol.options import ModelOptions
 from ...protocol.record import FINAL, Head, History, Record
 from ...protocol.transcript import Snapshot
 from ...protocol.transitions import Abort, Begin, Input, Recover, Reply, Tick
+from ...stores.shared import Claimed
 from ..agent import Agent
 from ..core.errors import ActorCrashed, ActorEnded
 from ..core.faults import internal_error
@@ -35,6 +36,7 @@ from .run_actor import RunActor
 from .run_count import RunCount
 from .run_state import RunState, answer
 from .services import Services
+from .tenure import Tenure
 from .weight import weigh
 
 __all__ = ["Activation"]
@@ -43,10 +45,7 @@ logger = logging.getLogger("adjourn.system")
 
 
 class Activation:
-    """Begins runs, activates stored ones, and delivers inputs to them.
-
-    `epoch`: of this store owner. `is_clean`: the previous owner shut down in order, so no recovery counts as a crash.
-    """
+    """Begins runs, activates stored ones, and delivers inputs to them."""
 
     def __init__(
         self,
@@ -55,14 +54,13 @@ class Activation:
         contracts: Contracts,
         count: RunCount,
         bounds: Bounds,
+        tenure: Tenure,
         *,
-        epoch: int,
-        is_clean: bool,
         max_history_bytes: int,
     ) -> None:
         self._services, self._registry, self._contracts, self._count = services, registry, contracts, count
         self._bounds = bounds
-        self._epoch, self._is_clean = epoch, is_clean
+        self._tenure = tenure
         self._max_history_bytes = max_history_bytes
 
     async def start(
@@ -107,7 +105,7 @@ class Activation:
                     owner=by,
                     start_digest=digest,
                     spec_digest=spec_digest,
-                    epoch=self._epoch,
+                    epoch=self._tenure.epoch,
                     seq=0 if run_id is None else registry.seq_above_namesakes(now),
                 )
                 is_new = await self._begin(agent, first, now)
@@ -145,6 +143,10 @@ class Activation:
                 raise Stranded(text, runId=run_id, agent=head.agent)
             try:
                 return await actor.ask(given), actor
+            except StaleEpoch:
+                if not self._tenure.is_shared:
+                    raise
+                await trio.lowlevel.checkpoint()  # another node has taken the run over: find out which
             except ActorEnded:
                 await trio.lowlevel.checkpoint()  # the run has left memory: activate it again
             except ActorCrashed as error:
@@ -172,20 +174,22 @@ class Activation:
                     if head is not None and head.status in FINAL:
                         await registry.delete(head)
                         return None
-                    record = await load_record(self._services.store, run_id)
+                    record, claimed = await self._own(run_id)
                     now = self._services.now()
                     if record.head.next_due is None or record.head.next_due > now:
+                        self._tenure.let_go(run_id, claimed.epoch)
                         return record.head
-                    if await self._do_due_stored(record, now):
+                    if await self._do_due_stored(record, claimed, now):
+                        self._tenure.let_go(run_id, claimed.epoch)
                         return None
-                    await self._revive(record)
+                    await self._revive(record, claimed)
             version = registry.active[run_id].state.head.version
             _, actor = await self.deliver(run_id, Tick())
             if actor is not None and actor.state.head.version == version:
                 return actor.state.head
         return None
 
-    async def _do_due_stored(self, record: Record, now: int) -> bool:
+    async def _do_due_stored(self, record: Record, claimed: Claimed, now: int) -> bool:
         """Does what is due in a run that is not in memory, and returns True.
 
         False if the run must be activated for it: a tool or the model must be called, or the run is watched.
@@ -199,22 +203,23 @@ class Activation:
             return False
         with self._registry.logs.kept_away(head.id) as is_unwatched:
             if is_unwatched:
-                await self._expire_stored(head, history, now)
+                await self._expire_stored(msgspec.structs.replace(head, epoch=claimed.epoch), history, now)
         return is_unwatched
 
     async def _expire_stored(self, head: Head, history: History, now: int) -> None:
         """Commits the expiry without an actor. Uses the caller's `now`, at which the expiry starts no effect."""
         services = dataclasses.replace(self._services, now=lambda: now)
         agent = self._contracts.agent_of(head, history)
-        head = msgspec.structs.replace(head, epoch=self._epoch)
         state = RunState(services, agent, head, history, EventLog(head.id, seq=head.seq))
         await state.commit(Tick())
         self._count.left(state.head)
 
-    async def activate(self, run_id: str) -> RunActor | Record:
+    async def activate(self, run_id: str, claimed: Claimed | None = None) -> RunActor | Record:
         """Returns the run's actor, activated if necessary; the record of a run that is over.
 
-        Raises: RunNotFound, RecordTooNew, StoreUnavailable, ShuttingDown.
+        `claimed`: the claim on the run, if it was claimed before.
+
+        Raises: RunElsewhere, RunNotFound, RecordTooNew, StoreUnavailable, ShuttingDown.
         """
         registry = self._registry
         while True:
@@ -224,8 +229,21 @@ class Activation:
                 await registry.opening[run_id].wait()
                 continue
             with registry.single_flight(run_id):
+                record, claimed = await self._own(run_id, claimed)
+                return record if record.head.status in FINAL else await self._revive(record, claimed)
+
+    async def _own(self, run_id: str, claimed: Claimed | None = None) -> tuple[Record, Claimed]:
+        """Claims a run and loads its record. Raises: RunElsewhere, and as `load_record`."""
+        while True:
+            claimed = claimed or await self._tenure.claim(run_id)
+            try:
                 record = await load_record(self._services.store, run_id)
-                return record if record.head.status in FINAL else await self._revive(record)
+            except BaseException:
+                if claimed is not None:
+                    self._tenure.let_go(run_id, claimed.epoch)
+                raise
+            if claimed is not None or record.head.status in FINAL:
+                return record, claimed or Claimed(record.head.epoch, is_clean=True)
 
     async def _begin(self, agent: Agent, first: Begin, now: int) -> bool:
         """Saves the run and starts its actor. False: the id is taken."""
@@ -235,7 +253,7 @@ class Activation:
         try:
             is_new = await self._count.save_first(head, transition.append)
         except StaleEpoch as refusal:
-            self._services.refused(refusal)
+            self._tenure.refused(refusal)
             raise
         if is_new and not self._registry.is_closing:  # otherwise the next owner's recovery starts the saved run
             watched = self._registry.logs.live.get(head.id)  # set if somebody read the record right after the save
@@ -260,9 +278,16 @@ class Activation:
             raise RunIdConflict(text, runId=run_id)
         return run_id
 
-    async def _revive(self, record: Record) -> RunActor:
+    async def _revive(self, record: Record, claimed: Claimed) -> RunActor:
+        try:
+            return await self._enter(record, claimed)
+        except BaseException:
+            self._tenure.let_go(record.head.id, claimed.epoch)
+            raise
+
+    async def _enter(self, record: Record, claimed: Claimed) -> RunActor:
         self._registry.check_open()
-        head = msgspec.structs.replace(record.head, epoch=self._epoch)
+        head = msgspec.structs.replace(record.head, epoch=claimed.epoch)
         history = History(record.journal)
         logs = self._registry.logs
         log = logs.revived(record)
@@ -279,8 +304,8 @@ class Activation:
         logs.keep(log)  # before the save, so that whoever starts watching during it gets this log
         try:
             if agent is not None and head.status == "running":
-                is_from_before = record.head.epoch != self._epoch
-                await state.commit(Recover(charged=is_from_before and not self._is_clean))
+                is_from_before = record.head.epoch != claimed.epoch
+                await state.commit(Recover(charged=is_from_before and not claimed.is_clean))
             self._registry.enter(actor)
         except BaseException:
             logs.release(log)

@@ -64,6 +64,27 @@ class LogCache:
         log = self._known(run_id)
         return self.revived(record) if log is None or (not log.is_loaded and log.seq == seq) else None
 
+    def watched_elsewhere(self) -> list[str]:
+        """Returns the unfinished runs whose logs are watched here, but which are not in memory here."""
+        return [
+            run_id
+            for run_id, log in self.live.items()
+            if run_id not in self._active and log.watched and log.status not in FINAL
+        ]
+
+    async def reload(self, run_id: str) -> int:
+        """Brings the log of a run that is not in memory up to date with its record, and returns the record's version.
+
+        Raises: RunNotFound, RecordTooNew, StoreUnavailable.
+        """
+        record = await load_record(self._store, run_id)
+        log = self.live.get(run_id)
+        if log is not None and run_id not in self._active and run_id not in self._loading:
+            if log.seq != record.head.seq or log.status != record.head.status:
+                log.restart(record.head.seq, folded(record))
+            self.up_to_date(log)
+        return record.head.version
+
     @contextmanager
     def kept_away(self, run_id: str) -> Generator[bool]:
         """Returns a block in which `open` waits for a run's log until the block ends, and then loads the new record.

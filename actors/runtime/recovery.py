@@ -12,13 +12,14 @@ import trio
 from ...protocol.errors import RecordTooNew, ShuttingDown, StaleEpoch
 from ...protocol.record import Head, Record
 from ...stores.base import Store
+from ...stores.shared import Claimed, Orphan
 from ..core.mailbox import Mailbox
 from .activation import Activation
 from .changes import Changes
 from .contracts import Contracts
 from .services import BACKOFF_S
 
-__all__ = ["Recovery"]
+__all__ = ["Recovery", "is_executing"]
 
 logger = logging.getLogger("adjourn.system")
 
@@ -39,6 +40,17 @@ class Recovery:
         self._store, self._activation, self._contracts, self._changes = store, activation, contracts, changes
         self._is_clean = is_clean
 
+    async def recover_together(self, orphans: Sequence[Orphan]) -> None:
+        """Activates claimed runs, at most `AT_ONCE` at a time."""
+        limiter = trio.CapacityLimiter(AT_ONCE)
+        async with trio.open_nursery() as nursery:
+            for each in orphans:
+                nursery.start_soon(self._recover_one, each.head.id, set[str](), limiter, each.claimed)
+
+    async def recover_alone(self, orphan: Orphan) -> None:
+        """Activates a claimed run, and waits until no tool of it executes, at most `ALONE_S` seconds."""
+        await self._recover_alone(orphan.head.id, set(), orphan.claimed)
+
     async def run(self, mailbox: Mailbox[None]) -> None:
         """The actor. Ends when every running run is in memory, or can't be activated."""
         wait_s, longest = BACKOFF_S
@@ -57,8 +69,8 @@ class Recovery:
             except Exception as error:
                 logger.warning("recovery waits for the store: %s", error)
                 return False
-            heads = [head for head in page.heads if self._is_clean or not _executing(head)]
-            suspects += [head.id for head in page.heads if not self._is_clean and _executing(head)]
+            heads = [head for head in page.heads if self._is_clean or not is_executing(head)]
+            suspects += [head.id for head in page.heads if not self._is_clean and is_executing(head)]
             await self._recover_page(heads, failed)
             after = page.after
             if after is None:
@@ -73,31 +85,33 @@ class Recovery:
             for head in heads:
                 nursery.start_soon(self._recover_one, head.id, failed, limiter)
 
-    async def _recover_one(self, run_id: str, failed: set[str], limiter: trio.CapacityLimiter) -> None:
+    async def _recover_one(
+        self, run_id: str, failed: set[str], limiter: trio.CapacityLimiter, claimed: Claimed | None = None
+    ) -> None:
         async with limiter:
-            await self._activate(run_id, failed)
+            await self._activate(run_id, failed, claimed)
 
-    async def _recover_alone(self, run_id: str, failed: set[str]) -> None:
+    async def _recover_alone(self, run_id: str, failed: set[str], claimed: Claimed | None = None) -> None:
         """Activates a run, and waits until no tool of it executes, at most `ALONE_S` seconds."""
         ended = trio.Event()
 
         def look(head: Head, deleted: bool) -> None:
-            if head.id == run_id and not _executing(head):
+            if head.id == run_id and not is_executing(head):
                 ended.set()
 
         unwatch = self._changes.watch(look)
         try:
-            head = await self._activate(run_id, failed)
-            if head is not None and _executing(head):
+            head = await self._activate(run_id, failed, claimed)
+            if head is not None and is_executing(head):
                 with trio.move_on_after(ALONE_S):
                     await ended.wait()
         finally:
             unwatch()
 
-    async def _activate(self, run_id: str, failed: set[str]) -> Head | None:
+    async def _activate(self, run_id: str, failed: set[str], claimed: Claimed | None) -> Head | None:
         """Activates a run and returns its head; None if it failed, is over, or is stranded."""
         try:
-            actor = await self._activation.activate(run_id)
+            actor = await self._activation.activate(run_id, claimed)
         except StaleEpoch:
             return None  # the store's new owner does it
         except Exception as error:
@@ -114,6 +128,6 @@ class Recovery:
         return state.head
 
 
-def _executing(head: Head) -> bool:
-    """Whether a tool of the run executes on the server."""
+def is_executing(head: Head) -> bool:
+    """Returns whether a tool of the run executes on the server."""
     return any(call.executing for call in head.calls)

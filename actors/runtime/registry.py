@@ -9,7 +9,7 @@ import trio
 
 from ...protocol.codec import MAX_INT
 from ...protocol.errors import ShuttingDown, StaleEpoch
-from ...protocol.record import Head
+from ...protocol.record import FINAL, Head
 from ...protocol.transitions import Input
 from ...stores.base import Store
 from ..core.supervisor import ChildSpec, Supervisor
@@ -106,9 +106,9 @@ class Registry:
         """Deletes a run that is over. Its watchers still get the events already in its log. Raises: StaleEpoch."""
         self._deleted_seq = max(self._deleted_seq, head.seq)
         try:
-            await self._store.delete(head.id, epoch=self._tenure.epoch)
+            await self._store.delete(head.id, epoch=self._tenure.epoch_to_delete(head))
         except StaleEpoch as refusal:
-            self._tenure.end(refusal)
+            self._tenure.refused(refusal)
             raise
         self.logs.forget(head.id)
         self._deleted(head)
@@ -152,6 +152,11 @@ class Registry:
         for actor in tuple(self.active.values()):
             actor.leave()
 
+    def drop(self) -> None:
+        """Takes every run out of memory at once, without saves: other nodes may own them."""
+        for actor in tuple(self.active.values()):
+            actor.cancel()
+
     def _ended(self, actor: RunActor) -> None:
         """Notes that a run's actor has ended."""
         run_id = actor.state.head.id
@@ -171,6 +176,8 @@ class Registry:
             self._resting.remove(head.id)
             actor.state.log.share.add(-actor.weight)
             self.logs.release(actor.state.log)
+            if head.status not in FINAL:
+                self._tenure.let_go(head.id, head.epoch)
 
 
 class Flight:

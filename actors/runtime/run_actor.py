@@ -209,6 +209,8 @@ class RunActor:
             if state.pending:
                 if self._done or mailbox.waiting_mail:
                     await self._serve_all()
+                if not state.services.tenure.is_held:
+                    await state.services.tenure.wait_held()
                 effects, state.pending = state.pending, []
                 if len(effects) == 1 and state.history.open_calls <= 1:
                     self._is_occupied = True

@@ -153,7 +153,7 @@ class RunState:
     def _not_saved(self, transition: Transition, error: BaseException) -> None:
         """Handles a save that raised. Raises: StoreUnavailable, for an error of the store itself."""
         if isinstance(error, StaleEpoch):
-            self.services.refused(error)
+            self.services.tenure.refused(error)
         elif isinstance(error, trio.Cancelled):
             self.doubt = transition  # a cancelled save may have happened
         elif isinstance(error, Exception) and not isinstance(error, VersionConflict):

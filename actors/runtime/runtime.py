@@ -19,7 +19,9 @@ from ..tools.threads import Threads
 from .activation import Activation
 from .changes import Changes
 from .contracts import Contracts
+from .follower import Follower
 from .keepalive import KeepAlive
+from .membership import Membership
 from .memory_budget import MemoryBudget
 from .recovery import Recovery
 from .registry import RUNS, Registry
@@ -27,6 +29,7 @@ from .resting import Resting
 from .run_count import RunCount
 from .services import Services
 from .sweeper import Alarm, Sweeper
+from .takeover import Takeover
 from .tenure import Tenure
 
 __all__ = ["Runtime"]
@@ -39,8 +42,7 @@ LEAVING_S = 1.0  # for cancelled runs to end; the log then names those that don'
 class Runtime:
     """All parts of one system, for its handles and for tests.
 
-    `supervisor`: of the system's own actors; it has a child `RUNS`, the supervisor of the runs. `is_clean`: the store's
-    previous owner shut down in order.
+    `supervisor`: of the system's own actors; it has a child `RUNS`, the supervisor of the runs.
     """
 
     def __init__(
@@ -50,7 +52,6 @@ class Runtime:
         supervisor: Supervisor,
         *,
         tenure: Tenure,
-        is_clean: bool,
         clock: Callable[[], float],
         passivate_after_s: float,
         cleanup_s: float,
@@ -82,7 +83,7 @@ class Runtime:
         self.services = Services(
             store=store,
             now=self.now,
-            refused=tenure.end,
+            tenure=tenure,
             changed=self._saved,
             rested=self.registry.rested,
             delete=self.registry.delete,
@@ -96,28 +97,43 @@ class Runtime:
             self.contracts,
             self.count,
             self.bounds,
-            epoch=tenure.epoch,
-            is_clean=is_clean,
+            tenure,
             max_history_bytes=max_history_bytes,
         )
-        tenure.lost = self.registry.leave
-        self._is_clean = is_clean
-        self.sweeper = Sweeper(store, self.registry, self.activation, self._alarm, now=self.now)
+        tenure.lost = self.registry.drop if tenure.is_shared else self.registry.leave
+        self.sweeper = Sweeper(
+            store, self.registry, self.activation, self._alarm, now=self.now, is_shared=tenure.is_shared
+        )
         self.keepalive = KeepAlive()
         self.thread_friendly = thread_friendly  # for other rooms that wait for a thread
 
     async def open(self) -> None:
         """Counts the runs, and starts the background actors. Raises: StoreUnavailable."""
         await self.count.read()
-        recovery = Recovery(self.store, self.activation, self.contracts, self.changes, is_clean=self._is_clean)
         for spec in (
             ChildSpec[None]("sweeper", self.sweeper.run, shutdown_s=0),
             ChildSpec[None]("resting", self.resting.run, shutdown_s=0),
             ChildSpec[None]("keepalive", self.keepalive.run, shutdown_s=0),
-            ChildSpec[None]("recovery", recovery.run, "transient", shutdown_s=0),
-            ChildSpec[None]("tenure", self._stop_chores, "temporary", shutdown_s=0),
+            *self._ownership_chores(),
         ):
             self.supervisor.start_child(spec)
+
+    def _ownership_chores(self) -> tuple[ChildSpec[None], ...]:
+        recovery = Recovery(self.store, self.activation, self.contracts, self.changes, is_clean=self.tenure.is_clean)
+        tenure = self.tenure
+        if not isinstance(tenure, Membership):
+            return (
+                ChildSpec[None]("recovery", recovery.run, "transient", shutdown_s=0),
+                ChildSpec[None]("tenure", self._stop_chores, "temporary", shutdown_s=0),
+            )
+        takeover = Takeover(tenure.store, tenure, recovery, tuple(self.agents))
+        follower = Follower(tenure.store, self.registry.logs)
+        return (
+            ChildSpec[None]("lease", tenure.run, shutdown_s=0),
+            ChildSpec[None]("lease watch", tenure.watch, shutdown_s=0),
+            ChildSpec[None]("takeover", takeover.run, shutdown_s=0),
+            ChildSpec[None]("follower", follower.run, shutdown_s=0),
+        )
 
     async def close(self, drain_s: float) -> None:
         """Refuses new work, waits up to `drain_s` seconds for running runs, and takes every run out of memory."""

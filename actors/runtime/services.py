@@ -3,11 +3,11 @@
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from ...protocol.errors import StaleEpoch
 from ...protocol.record import Head
 from ...stores.base import Store
 from ..tools.hostloop import HostLoop
 from ..tools.threads import Threads
+from .tenure import Tenure
 
 __all__ = ["BACKOFF_S", "Services"]
 
@@ -20,7 +20,7 @@ class Services:
 
     store: Store
     now: Callable[[], int]  # ms since the epoch
-    refused: Callable[[StaleEpoch], None]  # called when the store refuses a write, as it has another owner
+    tenure: Tenure
     changed: Callable[[Head], None]  # called after each save
     rested: Callable[[str], None]  # called with a run's id when it parks
     delete: Callable[[Head], Awaitable[None]]  # called with the head of an ended run without retention

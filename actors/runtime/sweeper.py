@@ -17,6 +17,7 @@ from ...stores.base import Store
 from ..core.faults import bare_error
 from ..core.mailbox import Mailbox
 from .activation import Activation
+from .membership import RunElsewhere
 from .registry import Registry
 
 __all__ = ["Alarm", "Sweeper"]
@@ -28,6 +29,8 @@ PAGES_AT_ONCE = 2  # one page loads while another is saved
 MAX_RETRIES = 200  # failed runs kept for a retry; beyond that, a later pass over the store finds them
 CLOCK_S = 60.0  # longest sleep before a deadline: then reads the wall clock again, as it may have been set
 RETRY_S = 1.0
+LOOK_S = 1.0  # in a shared store, between two looks: other nodes set deadlines too, and may die before them
+WHOLE_LOOK_S = 10.0  # in a shared store, between two looks at all due runs
 
 
 class Alarm:
@@ -78,9 +81,11 @@ class Sweeper:
         alarm: Alarm,
         *,
         now: Callable[[], int],
+        is_shared: bool,
     ) -> None:
         self._store, self._registry, self._activation, self._alarm = store, registry, activation, alarm
-        self._now = now
+        self._now, self._is_shared = now, is_shared
+        self._whole_at = 0.0  # when a shared store is looked at as a whole next, on trio's clock
         # All runs due up to this one were handled. Those still due there are not tried again: their code is missing in
         # this process, or their record can't be read.
         self._reached: Head | None = None
@@ -93,6 +98,8 @@ class Sweeper:
         while True:
             if self._reached is not None and self._alarm.soonest <= (self._reached.next_due or 0):
                 self._reached = None  # a run before this place has become due
+            if self._is_shared and trio.current_time() >= self._whole_at:
+                self._reached, self._whole_at = None, trio.current_time() + WHOLE_LOOK_S
             self._alarm.clear()
             try:
                 await self._look()
@@ -104,7 +111,8 @@ class Sweeper:
             if self._begins_anew:
                 await trio.sleep(RETRY_S)
             else:
-                await self._alarm.wait(self._now, RETRY_S if self._retries or self._registry.lost else inf)
+                longest_s = LOOK_S if self._is_shared else inf
+                await self._alarm.wait(self._now, RETRY_S if self._retries or self._registry.lost else longest_s)
 
     async def _look(self) -> None:
         if self._begins_anew and not self._is_full:
@@ -160,6 +168,8 @@ class Sweeper:
                 self._alarm.note(left.next_due)
         except StaleEpoch:
             pass  # the store's new owner does it
+        except RunElsewhere:
+            self._try_again(run_id)  # the run's owner does it, unless it dies before
         except Exception as error:
             logger.warning("could not do what is due in run %s: %s", run_id, error)
             if not isinstance(error, AdjournError) or error.retryable:

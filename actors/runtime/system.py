@@ -11,10 +11,8 @@ from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequenc
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from typing import Any
 
-import trio
-
 from ...protocol.bounds import Bounds
-from ...protocol.errors import AgentNotFound, InvalidParams, StaleEpoch
+from ...protocol.errors import AgentNotFound, InvalidParams
 from ...protocol.events import Status
 from ...protocol.limits import RunLimits
 from ...protocol.messages import Message
@@ -27,6 +25,7 @@ from ...protocol.transitions import Reply
 from ...protocol.tree import ActorTree
 from ...stores.address import open_store
 from ...stores.base import Page, Store
+from ...stores.shared import SharedStore
 from ..agent import Agent
 from ..core.child import SupervisorSpec
 from ..core.loops import check_trio
@@ -34,19 +33,18 @@ from ..core.supervisor import Supervisor, open_supervisor
 from ..tools.hostloop import HostLoop
 from .actor_tree import ActorTrees
 from .eventlog import EventLog
+from .membership import Membership
 from .registry import RUNS
 from .run import Run
 from .runtime import Runtime
 from .system_statistics import SystemStatistics
-from .tenure import Tenure
+from .tenure import SoleTenure, Tenure
 from .wallclock import WallClock, steady_clock
 from .watchdog import watched
 
 __all__ = ["ActorSystem", "open_actor_system"]
 
 logger = logging.getLogger("adjourn.system")
-
-RELEASE_S = 5.0  # for the store to save that its owner left in order
 
 
 class ActorSystem:
@@ -299,17 +297,15 @@ async def _open_models(agents: Iterable[Agent], stack: AsyncExitStack) -> None:
             await stack.enter_async_context(opened())
 
 
-async def _release(store: Store, tenure: Tenure) -> None:
-    """Releases the store in order, so that the next owner does not count running runs as crashed."""
-    if tenure.is_over:
-        return
-    with trio.move_on_after(RELEASE_S, shield=True):
-        try:
-            await store.release(tenure.epoch)
-        except StaleEpoch as refusal:
-            tenure.end(refusal)
-        except Exception as error:
-            logger.warning("could not save that this process left the store in order: %s", error)
+async def _tenure(store: Store, lease_s: float, beat_s: float) -> Tenure:
+    """Becomes the store's owner, or one of the nodes of a shared store. Raises: StoreUnavailable, InvalidParams."""
+    if not (store.claims.shared and isinstance(store, SharedStore)):
+        return SoleTenure(store, await store.acquire(f"{platform.node()}:{os.getpid()}"))
+    if not 0 < 3 * beat_s <= lease_s:
+        raise InvalidParams(f"beat_s: expected at most a third of lease_s ({lease_s:g}), got {beat_s:g}")
+    membership = Membership(store, lease_s, beat_s)
+    await membership.join()
+    return membership
 
 
 @names_parameters
@@ -326,6 +322,8 @@ async def open_actor_system(
     memory_budget_bytes: int = 64_000_000,
     max_history_bytes: int = 16_000_000,
     store_timeout_s: float = 15.0,
+    lease_s: float = 10.0,
+    beat_s: float = 2.0,
     bounds: Bounds | None = None,
     clock: Callable[[], float] | None = None,
     host_loop: HostLoop | None = None,
@@ -352,6 +350,9 @@ async def open_actor_system(
         max_history_bytes: the largest transcript, as JSON, that a run may continue from (`after`).
         store_timeout_s: seconds after which a call of the store raises StoreUnavailable, up to a quarter late. A
             store that hangs can't block the program, not even when the block ends.
+        lease_s: in a store that several systems share, seconds without a sign of life after which others carry on this
+            system's runs.
+        beat_s: seconds between two signs of life; at most a third of `lease_s`.
         bounds: the largest metadata, decisions, edited arguments and reasons. The agent's `Limits` bound inputs and
             results.
         clock: returns seconds since the epoch, for tests. None: the machine's clock through a `WallClock`, which
@@ -369,9 +370,8 @@ async def open_actor_system(
         if isinstance(store, str):
             store = await stack.enter_async_context(open_store(store))
         await stack.enter_async_context(watched(store, store_timeout_s))  # first, so also while the store is released
-        acquired = await store.acquire(f"{platform.node()}:{os.getpid()}")
-        tenure = Tenure(acquired.epoch)
-        stack.push_async_callback(_release, store, tenure)  # called when no run is in memory any more
+        tenure = await _tenure(store, lease_s, beat_s)
+        stack.push_async_callback(tenure.leave)  # called when no run is in memory any more
         await _open_models(known.values(), stack)
         supervisor = await stack.enter_async_context(open_supervisor())
         await supervisor.start_supervisor(SupervisorSpec(RUNS, restart="temporary"))
@@ -380,7 +380,6 @@ async def open_actor_system(
             known,
             supervisor,
             tenure=tenure,
-            is_clean=acquired.is_clean,
             clock=clock or WallClock(time.time, steady_clock()),
             passivate_after_s=passivate_after_s,
             cleanup_s=cleanup_s,

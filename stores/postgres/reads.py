@@ -1,7 +1,7 @@
 """The queries of the store over one connection. No tasks here."""
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from msgspec.structs import replace
 
@@ -13,7 +13,7 @@ from ..paging import cursor_after
 from .connection import Connection
 from .statements import statement
 
-__all__ = ["count", "due", "load", "page", "readable"]
+__all__ = ["count", "due", "load", "page", "readable", "versions"]
 
 _LOG = logging.getLogger(__name__)
 
@@ -59,6 +59,12 @@ async def count(connection: Connection, status: Status) -> int:
     """Count the runs with this status."""
     [(number,)] = await connection.query(statement("count"), [status])
     return int(number or 0)
+
+
+async def versions(connection: Connection, run_ids: Sequence[str]) -> dict[str, int]:
+    """Return the stored versions of these runs, by id."""
+    rows = await connection.query(statement("versions"), [list(run_ids)])
+    return {_text(run_id): int(version or 0) for run_id, version in rows}
 
 
 async def due(connection: Connection, now: int, limit: int, cursor: tuple[int, str]) -> tuple[Head, ...]:

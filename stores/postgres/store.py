@@ -5,7 +5,7 @@ a failure.
 """
 
 import logging
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from types import TracebackType
@@ -190,6 +190,10 @@ class PostgresStore:
         return await self._writer.run(
             partial(ownership.orphans, node_id=self._node_id, agents=tuple(agents), limit=limit)
         )
+
+    async def versions(self, run_ids: Sequence[str]) -> Mapping[str, int]:
+        """Return the stored versions of these runs, by id."""
+        return await self._reader.run(partial(reads.versions, run_ids=tuple(run_ids)))
 
     async def let_go(self, runs: Sequence[tuple[str, int]]) -> None:
         """Let runs go, after all accepted saves, so that any node may claim them at once."""

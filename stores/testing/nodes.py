@@ -1,5 +1,7 @@
 """The Store contract for stores that several nodes share: claims, leases, and runs without an owner."""
 
+from typing import Any
+
 import trio
 
 from ...protocol.errors import StaleEpoch
@@ -20,7 +22,7 @@ async def _joined(store: Store, name: str, lease_s: float = LONG_S) -> tuple[Sha
     return store, await store.join(Node(name, f"ws://{name}.test"), lease_s)
 
 
-async def _saved(store: SharedStore, epoch: int, run_id: str = "run", **fields: object) -> Head:
+async def _saved(store: SharedStore, epoch: int, run_id: str = "run", **fields: Any) -> Head:
     head = a_head(run_id, epoch=epoch, **{"status": "running", **fields})
     await store.save(head, a_journal(), expected_version=0)
     return head
@@ -145,6 +147,18 @@ async def of_claims_at_once_one_wins(opener: Opener) -> None:
             assert await errors_of([claim(store) for store in nodes]) == [None, None]
             owners = [each for each in found if isinstance(each, Claimed)]
             assert len(owners) == 1, f"one claim wins, the other is told the owner; got {found}"
+
+
+@clause("shared")
+async def versions_are_those_of_the_last_saves(opener: Opener) -> None:
+    async with opener() as first, opener() as second:
+        one, epoch = await _joined(first, "one")
+        two, _ = await _joined(second, "two")
+        head = await _saved(one, epoch)
+        await _saved(one, epoch, "other")
+        await one.save(next_head(head), expected_version=1)
+        assert await two.versions(["run", "missing", "other"]) == {"run": 2, "other": 1}, "by id, without missing runs"
+        assert await two.versions([]) == {}, "no ids, no versions"
 
 
 @clause("shared")

@@ -1,0 +1,45 @@
+"""Takes over running runs that no live node of a shared store owns: those of nodes that have left or died."""
+
+import logging
+
+import trio
+
+from ...stores.shared import Orphan, SharedStore
+from ..core.mailbox import Mailbox
+from .membership import Membership
+from .recovery import Recovery, is_executing
+
+__all__ = ["Takeover"]
+
+logger = logging.getLogger("adjourn.system")
+
+AT_ONCE = 100  # runs claimed and activated together
+
+
+class Takeover:
+    """Looks for such runs at each beat, and activates them. `agents`: the names of the agents loaded here."""
+
+    def __init__(self, store: SharedStore, membership: Membership, recovery: Recovery, agents: tuple[str, ...]) -> None:
+        self._store, self._membership, self._recovery, self._agents = store, membership, recovery, agents
+
+    async def run(self, mailbox: Mailbox[None]) -> None:
+        """The actor."""
+        while True:
+            try:
+                await self._take_all()
+            except Exception as error:
+                logger.warning("taking over runs waits for the store: %s", error)
+            await trio.sleep(self._membership.beat_s)
+
+    async def _take_all(self) -> None:
+        suspects: list[Orphan] = []
+        while orphans := await self._next():
+            unsuspected = [each for each in orphans if each.claimed.is_clean or not is_executing(each.head)]
+            suspects += [each for each in orphans if each not in unsuspected]
+            await self._recovery.recover_together(unsuspected)
+        for orphan in suspects:
+            await self._recovery.recover_alone(orphan)
+
+    async def _next(self) -> tuple[Orphan, ...]:
+        await self._membership.wait_held()
+        return await self._store.orphans(self._agents, AT_ONCE)

@@ -1,0 +1,1 @@
+SELECT id, version FROM adjourn_heads WHERE id = ANY ($1::text[])
