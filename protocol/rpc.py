@@ -31,6 +31,7 @@ __all__ = [
     "METHOD_NOT_FOUND",
     "MSGPACK",
     "PARSE_ERROR",
+    "PRINCIPAL_HEADER",
     "UNAUTHORIZED_CLOSE",
     "ErrorObject",
     "Format",
@@ -52,6 +53,7 @@ INVALID_REQUEST = -32600
 METHOD_NOT_FOUND = -32601
 UNAUTHORIZED_CLOSE = 4401  # the close code after failed authentication
 AUTH_SUBPROTOCOL = "adjourn.token."  # + base64url of the token: how a browser authenticates; never echoed
+PRINCIPAL_HEADER = "adjourn-principal"  # in whose name a node asks another, percent-encoded; only with the nodes' token
 
 RequestId: TypeAlias = str | int | None
 Notice: TypeAlias = Envelope | RunSnapshot | RunUnsubscribed | RunSummary | RunsUnwatched  # params of NOTIFICATIONS

@@ -164,9 +164,11 @@ def serve_agents(
     log_format: served.Format = None,
     reload: served.Reload = False,
     metrics: served.WithMetrics = False,
+    node_url: served.NodeUrl = None,
 ) -> None:
     """Serve your own agents."""
-    place = replace(_place(host, port, token, http_port, http=not no_http), origins=tuple(origin or ()))
+    place = _place(host, port, token, http_port, http=not no_http)
+    place = replace(place, origins=tuple(origin or ()), node_url=node_url)
     measure = served.metrics_of(place) if metrics else None
     before = source_times(Path.cwd()) if reload else {}
     loaded = _kept(served.loaded(agents, before if reload else None), retention, parked_ttl)

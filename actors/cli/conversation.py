@@ -61,7 +61,9 @@ async def converse(
     conversation = _Conversation(url, come_back, quiet)
     async with (
         open_keyboard(history) as keyboard,
-        open_client(url, token=token, reconnect=RECONNECT, on_connection=conversation.connection_changed) as client,
+        open_client(
+            url.split(","), token=token, reconnect=RECONNECT, on_connection=conversation.connection_changed
+        ) as client,
     ):
         with trio.open_signal_receiver(signal.SIGINT) as interrupts:
             await conversation.hold(client, keyboard, interrupts, agent, run_id)

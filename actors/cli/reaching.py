@@ -40,7 +40,11 @@ MAX_NAMED = 5  # most ids in a message
 
 
 def gateway_url(given: str) -> str:
-    """Returns the gateway's URL as `ws://` or `wss://`. `http://`, `https://` and a bare `host:port` are accepted."""
+    """Returns the gateway's URL as `ws://` or `wss://`. `http://`, `https://` and a bare `host:port` are accepted, and
+    several of them, separated by commas.
+    """
+    if "," in given:
+        return ",".join(map(gateway_url, given.split(",")))
     scheme, found, rest = given.strip().partition("://")
     if not found:
         return f"ws://{scheme}" if scheme else given
@@ -51,7 +55,10 @@ def gateway_url(given: str) -> str:
 Url = Annotated[
     str,
     typer.Option(
-        envvar=URL_VARIABLE, parser=gateway_url, metavar="URL", help="The gateway: ws://HOST:PORT, or HOST:PORT."
+        envvar=URL_VARIABLE,
+        parser=gateway_url,
+        metavar="URL",
+        help="The gateway: ws://HOST:PORT, or HOST:PORT. Several, with commas: gateways that share a store.",
     ),
 ]
 Token = Annotated[
@@ -75,7 +82,7 @@ def at_gateway(
     """Calls `body` with a client of the gateway. Raises: as `open_client` and `body`."""
 
     async def main() -> None:
-        async with open_client(url, token=token, on_connection=on_connection) as client:
+        async with open_client(url.split(","), token=token, on_connection=on_connection) as client:
             await body(client)
 
     trio.run(main)

@@ -10,6 +10,7 @@ from ...protocol.errors import InvalidParams
 from ..agent import Agent
 from .loading import load_agents
 from .logs import LogFormat
+from .reaching import gateway_url
 from .reloading import restart_process, wait_changed
 from .screen import clean
 from .serving import Place
@@ -18,7 +19,7 @@ from .tracebacks import traceback_of
 if TYPE_CHECKING:
     from ..middleware.prometheus import PrometheusMetrics
 
-__all__ = ["Format", "Origins", "Reload", "WithMetrics", "loaded", "metrics_of"]
+__all__ = ["Format", "NodeUrl", "Origins", "Reload", "WithMetrics", "loaded", "metrics_of"]
 
 Origins = Annotated[
     list[str] | None,
@@ -46,6 +47,16 @@ Reload = Annotated[
 WithMetrics = Annotated[
     bool,
     typer.Option("--metrics", envvar="ADJOURN_METRICS", help="Serve /metrics for Prometheus over HTTP."),
+]
+NodeUrl = Annotated[
+    str | None,
+    typer.Option(
+        envvar="ADJOURN_NODE_URL",
+        parser=gateway_url,
+        metavar="URL",
+        show_default="where it listens",
+        help="Where other processes that share the store reach this one: ws://HOST:PORT.",
+    ),
 ]
 
 

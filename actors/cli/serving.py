@@ -14,6 +14,7 @@ from ...protocol.errors import InvalidParams
 from ...protocol.events import Status
 from ...protocol.record import Head
 from ..agent import Agent
+from ..gateway.peers import Peers
 from ..gateway.server import GatewayLimits, serve_gateway, token_authenticator
 from ..models.httpmodel import HTTPModel, ProviderError
 from ..runtime.system import ActorSystem, open_actor_system
@@ -41,6 +42,7 @@ class Place:
     http_port: int | None = None  # 0: a free one; None: no HTTP. HTTP needs the extra `web`
     origins: tuple[str, ...] = ()  # of web pages that may connect, besides loopback
     metrics: Metrics | None = None  # makes the answer of /metrics
+    node_url: str | None = None  # where other nodes of the store reach the gateway; None: where it listens
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +112,8 @@ async def _serve_clients(  # noqa: ASYNC114, ASYNC128  # says when both listen
     """Serves over WebSocket, and over HTTP if the place has a port for HTTP, until `scope` is cancelled."""
     options = {
         "host": place.host,
+        # The clients share the token too, so nodes must not ask in others' names with it.
+        "peers": Peers(place.token, names_clients=False),
         "authenticator": token_authenticator(place.token) if place.token else None,
         "limits": GatewayLimits(close_s=close_s),
         "origins": place.origins,
@@ -126,6 +130,7 @@ async def _serve_clients(  # noqa: ASYNC114, ASYNC128  # says when both listen
                     serve_http = partial(serve_web, system, port=place.http_port, metrics=place.metrics, **options)
                     http = await nursery.start(serve_http)
                 http_url = http.url
+            system.announce(place.node_url or gateway.url)
             task_status.started((gateway.url, http_url))
 
 

@@ -13,7 +13,7 @@ from typing import Any, Literal
 import trio
 from msgspec import structs
 
-from ...protocol.errors import AdjournError
+from ...protocol.errors import AdjournError, InvalidParams
 from ...protocol.events import Envelope, Status
 from ...protocol.limits import RunLimits
 from ...protocol.messages import Message
@@ -56,7 +56,7 @@ from ...protocol.timeline import TimelineEntry
 from ...protocol.tree import ActorTree
 from ..core.loops import IN_THREAD, check_trio
 from .dial import Backoff, Settings
-from .link import Link
+from .link import Link, open_link
 from .readers import ListReader, RunReader
 from .session import Session
 from .watched import Watched, WatchedRun
@@ -355,7 +355,7 @@ def _start_of(
 @names_parameters
 @asynccontextmanager
 async def open_client(
-    url: str = "ws://127.0.0.1:8765",
+    url: str | Sequence[str] = "ws://127.0.0.1:8765",
     *,
     token: str | None = None,
     subprotocol: Literal["json", "msgpack"] = "json",
@@ -374,7 +374,8 @@ async def open_client(
     unchanged, not in a group.
 
     Args:
-        url: `ws://` or `wss://`.
+        url: `ws://` or `wss://`. Several: gateways of nodes that share a store. The client uses one at a time, and the
+            next one when the connection is lost.
         token: sent as `Authorization: Bearer`.
         reconnect: waits between attempts; None: no reconnecting.
         wait_for_server: whether to retry the first connection too.
@@ -391,18 +392,24 @@ async def open_client(
         of trio.
     """
     check_trio("open_client", IN_THREAD)
-    settings = Settings(
-        url=url,
-        form=MSGPACK if subprotocol == "msgpack" else JSON,
-        token=token,
-        ssl_context=ssl_context,
-        backoff=reconnect,
-        wait_for_server=wait_for_server,
-        connect_timeout_s=connect_timeout_s,
-        ping_interval_s=ping_interval_s,
-        close_timeout_s=close_timeout_s,
-        max_message_bytes=max_message_bytes,
-    )
+    urls = (url,) if isinstance(url, str) else tuple(url)
+    if not urls:
+        raise InvalidParams("url: expected at least one")
+    places = [
+        Settings(
+            url=each,
+            form=MSGPACK if subprotocol == "msgpack" else JSON,
+            token=token,
+            ssl_context=ssl_context,
+            backoff=reconnect,
+            wait_for_server=wait_for_server,
+            connect_timeout_s=connect_timeout_s,
+            ping_interval_s=ping_interval_s,
+            close_timeout_s=close_timeout_s,
+            max_message_bytes=max_message_bytes,
+        )
+        for each in urls
+    ]
     watched = Watched()
 
     def changed(lost: AdjournError | None) -> None:
@@ -411,25 +418,6 @@ async def open_client(
         if on_connection is not None and not link.is_stopping:
             on_connection(lost)
 
-    link = Link(settings, watched.take_in, changed)
-    async with _open_link(link):
+    link = Link(places, watched.take_in, changed)
+    async with open_link(link):
         yield Client(link, watched, reconnect or Backoff())
-
-
-@asynccontextmanager
-async def _open_link(link: Link) -> AsyncGenerator[None]:
-    """Keeps a link connected during the block. Errors of the block are raised unchanged, not in a group."""
-    error: BaseException | None = None
-    try:
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(link.keep)
-            try:
-                await link.wait_up()
-                yield
-            finally:
-                link.stop()
-    except BaseExceptionGroup as group:
-        # This group is the nursery's: the link raises nothing, so it holds one error, the block's.
-        error = group.exceptions[0] if len(group.exceptions) == 1 else group
-    if error is not None:
-        raise error

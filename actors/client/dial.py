@@ -12,14 +12,14 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from random import uniform
 from typing import Any, cast
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import trio
 from trio_websocket import ConnectionRejected, WebSocketConnection, wrap_client_stream
 from wsproto.utilities import ProtocolError
 
 from ...protocol.errors import AdjournError, ConnectionLost, Forbidden, InvalidParams, Unauthorized
-from ...protocol.rpc import Format
+from ...protocol.rpc import PRINCIPAL_HEADER, Format
 
 __all__ = ["FAULTS", "Backoff", "End", "Settings", "end_of", "open_socket"]
 
@@ -57,6 +57,7 @@ class Settings:
     ping_interval_s: float  # also the limit for the answer to a ping
     close_timeout_s: float  # limit of the closing handshake
     max_message_bytes: int  # limit of one message from the server
+    principal: str | None = None  # in whose name a node asks another; None: in its own
 
     def __post_init__(self) -> None:
         self.address()
@@ -87,7 +88,10 @@ class Settings:
             return []
         if not (self.token.isascii() and self.token.isprintable()):
             raise InvalidParams("token: expected printable ASCII")
-        return [(b"authorization", b"Bearer " + self.token.encode())]
+        headers = [(b"authorization", b"Bearer " + self.token.encode())]
+        if self.principal is not None:
+            headers.append((PRINCIPAL_HEADER.encode(), quote(self.principal).encode()))
+        return headers
 
 
 class _Refused(Exception):

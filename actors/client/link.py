@@ -3,7 +3,8 @@
 This module doesn't know runs: callbacks get the notifications, and the changes of the connection.
 """
 
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import asynccontextmanager
 from typing import TypeVar
 
 import msgspec
@@ -15,10 +16,10 @@ from ...protocol.errors import AdjournError, ConnectionLost, InvalidParams
 from ...protocol.messages import Wire
 from ...protocol.methods import Params, ServerDescription
 from ...protocol.rpc import Notice
-from .dial import FAULTS, End, Settings, end_of, open_socket
+from .dial import FAULTS, Backoff, End, Settings, end_of, open_socket
 from .session import Session, fresh
 
-__all__ = ["Link"]
+__all__ = ["Link", "open_link"]
 
 R = TypeVar("R", bound=Wire)
 
@@ -28,24 +29,31 @@ MAX_SENDS = 8  # attempts of one request, because a request may break every conn
 class Link:
     """A connection that is replaced whenever it is lost, while `keep` runs.
 
+    `places`: one or several servers, with the same options but the url. They are tried in turn.
+
     Calls `on_notice(notice, size)` for each notification, of about `size` bytes. Calls `on_change` with None when there
     is a new connection, and with the reason when it is lost. Neither may wait.
     """
 
     def __init__(
         self,
-        settings: Settings,
+        places: Sequence[Settings],
         on_notice: Callable[[Notice, int], None],
         on_change: Callable[[AdjournError | None], None],
     ) -> None:
         self.session: Session | None = None  # the current connection, if any
-        self._settings = settings
+        self._places = places
+        self._at = 0  # the place of the current connection, or of the next attempt
         self._on_notice = on_notice
         self._on_change = on_change
         self._over: AdjournError | None = None  # why there will be no other connection
         self._changed = trio.Event()  # set, and replaced, when `session` changes
         self._stop = trio.CancelScope()  # around all of `keep`
         self._work = trio.CancelScope()  # around the current connection's work, but not its closing
+
+    @property
+    def _settings(self) -> Settings:
+        return self._places[self._at]
 
     @property
     def is_stopping(self) -> bool:
@@ -119,18 +127,23 @@ class Link:
 
     async def _keep_trying(self) -> None:
         backoff, failures, was_ever_up = self._settings.backoff, 0, self._settings.wait_for_server
+        places = len(self._places)
         while True:
             end = await self._connect_once()
             was_ever_up = was_ever_up or end.was_up
             failures = 0 if end.was_up else failures + 1
-            if end.is_final or backoff is None or not was_ever_up or failures == backoff.attempts:
+            rounds = failures // places  # of attempts at all places
+            is_last = backoff is None or not was_ever_up or rounds == backoff.attempts
+            if end.is_final or (is_last and failures % places == 0):
                 self._over = end.why
+            self._at = (self._at + 1) % places
             self._set_session(None)
             if end.was_up or self._over is not None:
                 self._on_change(end.why)
-            if backoff is None or self._over is not None:
+            if self._over is not None:
                 return
-            await trio.sleep(backoff.delay_s(failures))
+            if failures % places == 0 and (failures or places == 1):  # else another place is tried at once
+                await trio.sleep((backoff or Backoff()).delay_s(rounds))
 
     def _left(self) -> AdjournError:
         return ConnectionLost(f"this client of {self._settings.url} is closed")
@@ -175,3 +188,22 @@ def _check(method: str, params: Params) -> None:
         raise InvalidParams(f"{method}: {error}", errors=[{"path": error.path, "message": error.message}]) from error
     except (TypeError, ValueError, OverflowError, RecursionError) as error:
         raise InvalidParams(f"{method}: {error}") from error
+
+
+@asynccontextmanager
+async def open_link(link: Link) -> AsyncGenerator[None]:
+    """Keeps a link connected during the block. Errors of the block are raised unchanged, not in a group."""
+    error: BaseException | None = None
+    try:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(link.keep)
+            try:
+                await link.wait_up()
+                yield
+            finally:
+                link.stop()
+    except BaseExceptionGroup as group:
+        # This group is the nursery's: the link raises nothing, so it holds one error, the block's.
+        error = group.exceptions[0] if len(group.exceptions) == 1 else group
+    if error is not None:
+        raise error

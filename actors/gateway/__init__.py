@@ -2,6 +2,7 @@
 
 from .access import Action, Authenticator, Authorizer, Credentials, Principal, token_authenticator
 from .limits import GatewayLimits
+from .peers import Peers
 from .server import Gateway, serve_gateway
 
 __all__ = [
@@ -11,6 +12,7 @@ __all__ = [
     "Credentials",
     "Gateway",
     "GatewayLimits",
+    "Peers",
     "Principal",
     "serve_gateway",
     "token_authenticator",

@@ -7,6 +7,8 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Any
 
+import trio
+
 from ...protocol import codec
 from ...protocol.bounds import Bounds
 from ...protocol.errors import AdjournError, Forbidden, RecordTooNew, RunIdConflict, RunNotFound, StoreCorrupt
@@ -48,11 +50,13 @@ from ...protocol.summary import run_summary
 from ...protocol.transitions import Decide, Decline, Reply
 from ...protocol.tree import ActorTree
 from ..runtime.eventlog import EventLog
+from ..runtime.membership import RunElsewhere
 from ..runtime.system import ActorSystem
 from .agent_info import agent_info
 from .cursors import SealedCursors
 from .even_answers import answered_evenly
 from .guard import Guard
+from .peers import PAUSE_S, Peers
 from .visible_tree import visible_tree
 
 __all__ = ["Procedures"]
@@ -71,8 +75,10 @@ class Procedures:
         description: ServerDescription,
         guard: Guard,
         cursors: SealedCursors | None,
+        peers: Peers | None = None,
     ) -> None:
         self.guard = guard
+        self._peers = peers
         self._cursors = cursors
         self._system = system
         self._description = description
@@ -98,12 +104,29 @@ class Procedures:
         """Size limits of the values in a request."""
         return self._system.bounds
 
-    def carry_out(self, params: Params) -> Awaitable[Wire]:
+    async def carry_out(self, params: Params) -> Wire:
         """Carries out a method that neither watches nor returns pages of a run; returns its result.
+
+        Where another node carries on the run, asks that node. If it does not answer, tries again for a while: after its
+        lease this node may carry on the run.
 
         Raises: any AdjournError; CodecError for a value that the wire can't carry.
         """
-        return self._table[type(params)](params)
+        patience: float | None = None
+        while True:
+            try:
+                return await self._table[type(params)](params)
+            except RunElsewhere as error:
+                elsewhere = error
+            if self._peers is None:
+                raise elsewhere
+            try:
+                return await self._peers.ask(elsewhere, params, self._by)
+            except RunElsewhere:
+                patience = patience or trio.current_time() + self._peers.patience_s
+                if trio.current_time() >= patience:
+                    raise
+            await trio.sleep(PAUSE_S)
 
     async def start(self, params: RunStart) -> EventLog:
         """Starts a run, or finds the same run if it was started before; returns its log.

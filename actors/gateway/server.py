@@ -22,6 +22,7 @@ from .door import Door, Guest
 from .handshake import LINGER_S, Handshake
 from .limits import GatewayLimits
 from .listening import Listening, check_host
+from .peers import Peers
 from .refusal import Refusal
 from .sessions import Sessions
 from .sparse_log import SparseLog
@@ -33,6 +34,7 @@ __all__ = [
     "Authorizer",
     "Gateway",
     "GatewayLimits",
+    "Peers",
     "serve_gateway",
     "token_authenticator",
 ]
@@ -62,6 +64,7 @@ async def serve_gateway(
     authorizer: Authorizer | None = None,
     origins: Iterable[str] = (),
     limits: GatewayLimits | None = None,
+    peers: Peers | None = None,
     task_status: trio.TaskStatus[Gateway] = trio.TASK_STATUS_IGNORED,
 ) -> None:
     """Serves a system's runs to clients until cancelled; `nursery.start` returns the `Gateway` once it listens.
@@ -79,6 +82,8 @@ async def serve_gateway(
             answers under their host names.
         limits: of each connection, of all connections, and of each address. Behind a reverse proxy all clients
             have one address: see `GatewayLimits`.
+        peers: how to ask the other nodes of a shared store about their runs. None: clients must connect to the node
+            that carries on the run.
 
     Raises: InvalidParams, before it listens; OSError if it can't listen; StaleEpoch if another process of the group has
         become the owner of the system's store.
@@ -86,9 +91,11 @@ async def serve_gateway(
     check_trio("serve_gateway", MOUNTED)
     check_host(host, authenticator)
     limits = limits or GatewayLimits()
+    if peers is not None and authenticator is not None:
+        authenticator = peers.recognizing(authenticator)
     log = SparseLog(logger, trio.current_time)
     handshake = Handshake(authenticator, log, host=host, origins=origins, max_message_bytes=limits.max_message_bytes)
-    server = _Server(system, Door(limits, trio.current_time), handshake, authorizer, limits, log)
+    server = _Server(system, Door(limits, trio.current_time), handshake, authorizer, limits, log, peers)
     listeners = await trio.open_tcp_listeners(port, host=host)
     gateway = Gateway(tuple(listener.socket.getsockname()[:2] for listener in listeners))
     async with trio.open_nursery() as nursery:
@@ -120,8 +127,9 @@ class _Server:
         authorizer: Authorizer | None,
         limits: GatewayLimits,
         log: SparseLog,
+        peers: Peers | None,
     ) -> None:
-        self._door, self._handshake, self._sessions = door, handshake, Sessions(system, authorizer, limits)
+        self._door, self._handshake, self._sessions = door, handshake, Sessions(system, authorizer, limits, peers)
         self._limits, self._log = limits, log
         self._visits: set[_Visit] = set()
         self._lingering = 0

@@ -30,6 +30,7 @@ from .admission import check_given, check_history, check_limits, check_start, me
 from .contracts import Contracts
 from .eventlog import EventLog
 from .instructions import begun_spec, own_bytes, shared_spec
+from .membership import RunElsewhere
 from .records import load_record
 from .registry import Registry
 from .run_actor import RunActor
@@ -270,8 +271,11 @@ class Activation:
 
     async def _same(self, run_id: str, digest: str) -> str:
         """Returns the id of the existing run if this start repeats its start. Raises: RunIdConflict, LimitExceeded."""
-        found = await self.activate(run_id)
-        head: Head = found.head if isinstance(found, Record) else found.state.head
+        try:
+            found = await self.activate(run_id)
+            head: Head = found.head if isinstance(found, Record) else found.state.head
+        except RunElsewhere:
+            head = (await load_record(self._services.store, run_id)).head
         if head.start_digest != digest:
             self._count.check_room()  # before the conflict: a full system must not reveal which ids exist
             text = f"run id {run_id!r} is taken by a run with another agent, input or principal"

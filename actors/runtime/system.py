@@ -218,6 +218,14 @@ class ActorSystem:
         """
         return self.runtime.changes.watch(watcher)
 
+    def announce(self, url: str) -> None:
+        """Tells the other nodes of a shared store at which `ws://` URL this system's gateway is. Without effect in
+        other stores.
+        """
+        tenure = self.runtime.tenure
+        if isinstance(tenure, Membership):
+            tenure.announce(url)
+
     async def wait_lost(self) -> None:
         """Waits until another process has become the store's owner, which makes this system useless.
 

@@ -19,6 +19,7 @@ from ...protocol.misspelt import names_parameters
 from ..core.faults import internal_error
 from ..gateway.access import Authenticator, Authorizer
 from ..gateway.limits import GatewayLimits
+from ..gateway.peers import Peers
 from ..gateway.sessions import Sessions
 from ..runtime.system import ActorSystem
 from .entry import OPEN_PATHS, Entry, refusal
@@ -47,6 +48,7 @@ def web_app(
     limits: GatewayLimits | None = None,
     page: bool = True,
     metrics: Metrics | None = None,
+    peers: Peers | None = None,
 ) -> Entry:
     """Returns an ASGI app that serves a system's runs over HTTP, alone or mounted in another app. It runs on trio.
 
@@ -65,6 +67,7 @@ def web_app(
         page: serves the page, at `/`, `/page/` and `/js/`, without authentication. It is the same for everyone.
         metrics: answers `/metrics`, such as a `PrometheusMetrics`. It is called with the request's `Accept` header and
             returns the body and its content type. The authorizer is asked for the method `metrics`. None: no such path.
+        peers: how to ask the other nodes of a shared store about their runs, as for the gateway.
 
     Raises: InvalidParams.
     """
@@ -72,7 +75,9 @@ def web_app(
     if "*" in allowed:
         raise InvalidParams("origins: expected each one by name: `*` would let any page decide")
     limits = limits or GatewayLimits()
-    sessions = Sessions(system, authorizer, limits)
+    if peers is not None and authenticator is not None:
+        authenticator = peers.recognizing(authenticator)
+    sessions = Sessions(system, authorizer, limits, peers)
     handlers = Routes(system, sessions, limits, metrics).table()
     files: Mapping[str, Handler] = page_files() if page else {}
     handlers |= {path: {"GET": file} for path, file in files.items()}

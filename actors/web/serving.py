@@ -26,6 +26,7 @@ from ..gateway.door import Door
 from ..gateway.handshake import LINGER_S
 from ..gateway.limits import GatewayLimits
 from ..gateway.listening import Listening, check_host
+from ..gateway.peers import Peers
 from ..gateway.refusal import Refusal
 from ..gateway.sparse_log import SparseLog
 from ..gateway.transport import Transport
@@ -59,6 +60,7 @@ async def serve_web(  # noqa: ASYNC128  # serve_app says when it has started
     origins: Iterable[str] = (),
     limits: GatewayLimits | None = None,
     metrics: Metrics | None = None,
+    peers: Peers | None = None,
     task_status: trio.TaskStatus[WebServer] = trio.TASK_STATUS_IGNORED,
 ) -> None:
     """Serves a system's runs over HTTP until cancelled; `nursery.start` returns the `WebServer` once it listens.
@@ -77,6 +79,7 @@ async def serve_web(  # noqa: ASYNC128  # serve_app says when it has started
         host=host,
         limits=limits,
         metrics=metrics,
+        peers=peers,
     )
     await serve_app(app, host=host, port=port, limits=limits, task_status=task_status)
 

@@ -1,0 +1,83 @@
+"""The other nodes of a shared store, as their gateways see each other: who may ask in whose name, and how to ask.
+
+A request about a run that another node carries on is sent to that node's gateway, in the client's name.
+"""
+
+import hmac
+from typing import TypeVar
+from urllib.parse import unquote
+
+import trio
+
+from ...protocol.errors import ConnectionLost, StoreUnavailable, Unauthorized
+from ...protocol.messages import Wire
+from ...protocol.methods import METHODS, Params
+from ...protocol.rpc import PRINCIPAL_HEADER
+from ..client.once import request_once
+from ..runtime.membership import RunElsewhere
+from .access import Authenticator, Credentials, Principal
+
+__all__ = ["Peers"]
+
+R = TypeVar("R", bound=Wire)
+
+ANSWER_S = 30.0  # for a node to answer: an abort waits for the run's end
+CONNECT_S = 3.0
+PAUSE_S = 0.2  # before a request is tried again
+MAX_MESSAGE_BYTES = 64_000_000
+_METHOD_OF = {method.params: (name, method.result) for name, method in METHODS.items()}
+
+
+class Peers:
+    """Asks other nodes, and recognises them.
+
+    Args:
+        token: the secret that all nodes share. None: none, so only nodes without an authenticator can be asked.
+        names_clients: nodes ask in the names of their clients. The token must then be known to no client, because its
+            holder may act in anybody's name. False: nodes ask in the name to which the token belongs.
+        patience_s: seconds to wait until a run whose node does not answer has another node. At least the lease.
+    """
+
+    def __init__(self, token: str | None = None, *, names_clients: bool = True, patience_s: float = 15.0) -> None:
+        self._token, self._names_clients = token, names_clients
+        self.patience_s = patience_s
+
+    def recognizing(self, authenticator: Authenticator) -> Authenticator:
+        """Returns an authenticator that also accepts the nodes' token, with the name of the client they ask for."""
+        if self._token is None or not self._names_clients:
+            return authenticator
+        expected = self._token.encode()
+
+        async def authenticate(credentials: Credentials) -> Principal | None:
+            name = credentials.headers.get(PRINCIPAL_HEADER)
+            given = (credentials.token or "").encode("utf-8", "surrogateescape")
+            if name is not None and hmac.compare_digest(given, expected):
+                return Principal(unquote(name))
+            return await authenticator(credentials)
+
+        return authenticate
+
+    async def ask(self, elsewhere: RunElsewhere, params: Params, by: str | None) -> Wire:
+        """Returns the answer of the node that carries on the run. `by`: the client's name.
+
+        Raises: RunElsewhere if that node does not answer, or the run has left it; the node's error.
+        """
+        if elsewhere.url is None:
+            raise elsewhere
+        name, result = _METHOD_OF[type(params)]
+        try:
+            with trio.fail_after(ANSWER_S):
+                return await request_once(
+                    elsewhere.url,
+                    name,
+                    params,
+                    result,
+                    token=self._token,
+                    principal=by if self._names_clients else None,
+                    connect_timeout_s=CONNECT_S,
+                    max_message_bytes=MAX_MESSAGE_BYTES,
+                )
+        except (ConnectionLost, StoreUnavailable, trio.TooSlowError) as error:
+            raise elsewhere from error
+        except Unauthorized as error:
+            raise StoreUnavailable(f"{elsewhere.message}, which refuses this node: {error.message}") from error
