@@ -1,5 +1,6 @@
 """The Store contract for stores that several nodes share: claims, leases, and runs without an owner."""
 
+from functools import partial
 from typing import Any
 
 import trio
@@ -52,8 +53,8 @@ async def a_claim_has_a_greater_epoch_and_fences_the_owner_before(opener: Opener
         head = await _saved(one, epoch)
         claimed = await _claimed(two)
         assert claimed.epoch > epoch, f"the epoch is greater than {epoch}; got {claimed.epoch}"
-        for late in (one.save(next_head(head), expected_version=1), one.delete("run", epoch=epoch)):
-            error = await error_of(late)
+        for late in (partial(one.save, next_head(head), expected_version=1), partial(one.delete, "run", epoch=epoch)):
+            error = await error_of(late())
             assert isinstance(error, StaleEpoch), f"a write with the epoch before is refused; got {error!r}"
         assert await two.load("run") == Record(head=head, journal=a_journal()), "refused writes change nothing"
         await two.save(next_head(head, epoch=claimed.epoch), expected_version=1)

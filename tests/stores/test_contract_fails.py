@@ -11,11 +11,13 @@ import pytest
 import trio
 import wrong_journals as journals
 import wrong_lists as lists
+import wrong_nodes as nodes
 import wrong_owners as owners
 import wrong_races as races
 import wrong_records as records
 import wrong_reopened as reopened
 import wrong_values as values
+from shared_memory import Medium, SharedMemory
 
 from adjourn.protocol.errors import AdjournError, InvalidParams, StoreUnavailable, VersionConflict
 from adjourn.protocol.record import Entry, Head, Record
@@ -305,14 +307,22 @@ BROKEN: dict[str, type[MemoryStore]] = {
 
 
 CLAUSE_OF_NAME = {clause.name: clause for clause in CLAUSES}
+FILES = (records, values, journals, lists, nodes, owners, races, reopened)
 WRONG = [
     *((store, name) for name, store in BROKEN.items()),
-    *(pair for each in (records, values, journals, lists, owners, races, reopened) for pair in each.WRONG.items()),
+    *(
+        pair
+        for each in (records, values, journals, lists, nodes, owners, races, reopened)
+        for pair in each.WRONG.items()
+    ),
 ]
 
 
 def opener_of(store: type[MemoryStore]) -> Opener:
     """Return a function that opens the store: empty at first, and then, if it is durable, with the runs kept so far."""
+    if issubclass(store, SharedMemory):
+        shared = Medium()
+        return lambda: store(shared)
     if not issubclass(store, reopened.KeptStore):
         return store
     medium: dict[str, Any] = {}
@@ -330,7 +340,7 @@ async def test_a_wrong_store_is_found_by_a_clause(store: type[MemoryStore], name
 
 @pytest.mark.parametrize("clause", CLAUSES, ids=str)
 async def test_the_store_that_wrong_ones_are_made_of_keeps_the_contract(clause: Clause) -> None:
-    await clause.check(opener_of(reopened.KeepsOut))
+    await clause.check(opener_of(SharedMemory if clause.needs == ("shared",) else reopened.KeepsOut))
 
 
 def test_each_clause_finds_a_wrong_store() -> None:

@@ -1,0 +1,229 @@
+"""Systems as the nodes of one shared store, in one process and on a mock clock: leases, takeovers and claims."""
+
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+import trio
+from runs import YES, Ledger, agent_of, forever, parked
+from shared_memory import Medium, SharedMemory
+from trio.testing import MockClock
+
+from adjourn.actors import ActorSystem, Agent, open_actor_system
+from adjourn.actors.runtime.membership import Membership, RunElsewhere
+from adjourn.actors.testing import calls, hangs, says, scripted_agent, trio_clock
+from adjourn.protocol.errors import InvalidParams, StoreUnavailable
+from adjourn.protocol.record import Entry, Head
+from adjourn.stores import Claimed, Node, Orphan, Owned
+
+LEASE_S, BEAT_S = 10.0, 2.0
+REFUND = calls(("refund", {"order": 7}))
+
+
+class Cut(SharedMemory):
+    """A node's opening that can be cut off from the store: writes and claims then fail."""
+
+    is_cut = False
+
+    def _check_open(self) -> None:
+        super()._check_open()
+        if self.is_cut:
+            raise StoreUnavailable("the network is down")
+
+    async def save(self, head: Head, append: Sequence[Entry] = (), *, expected_version: int) -> None:
+        self._check_open()
+        await super().save(head, append, expected_version=expected_version)
+
+    async def renew(self, node: Node, lease_s: float) -> bool:
+        self._check_open()
+        return await super().renew(node, lease_s)
+
+    async def claim(self, run_id: str) -> Claimed | Owned | None:
+        self._check_open()
+        return await super().claim(run_id)
+
+    async def orphans(self, agents: Sequence[str], limit: int) -> tuple[Orphan, ...]:
+        self._check_open()
+        return await super().orphans(agents, limit)
+
+    async def let_go(self, runs: Sequence[tuple[str, int]]) -> None:
+        self._check_open()
+        await super().let_go(runs)
+
+
+@asynccontextmanager
+async def a_node(medium: Medium, agent: Agent, **options: Any) -> AsyncGenerator[tuple[ActorSystem, Cut]]:
+    store = Cut(medium)
+    options = {"lease_s": LEASE_S, "beat_s": BEAT_S, **options}
+    async with open_actor_system([agent], store=store, clock=trio_clock, **options) as system:
+        yield system, store
+
+
+def membership(system: ActorSystem) -> Membership:
+    tenure = system.runtime.tenure
+    assert isinstance(tenure, Membership)
+    return tenure
+
+
+@pytest.fixture
+def medium() -> Medium:
+    return Medium()
+
+
+async def test_a_beat_must_fit_into_the_lease_three_times(medium: Medium) -> None:
+    for beat_s in (0.0, -1.0, 4.0):
+        with pytest.raises(InvalidParams, match="beat_s: expected at most a third of lease_s"):
+            async with a_node(medium, agent_of(says("Hi.")), beat_s=beat_s):
+                pass
+
+
+async def test_a_lease_that_is_renewed_never_ends(medium: Medium, autojump_clock: MockClock) -> None:
+    agent = agent_of(hangs("Wait"))
+    async with a_node(medium, agent, drain_s=0) as (one, _), a_node(medium, agent) as (two, _):
+        run = await one.start(agent, "hello")
+        await trio.sleep(20 * LEASE_S)
+        with pytest.raises(RunElsewhere):
+            await two.run(run.id).resume({})
+        assert (await run.get()).snapshot.status == "running"
+
+
+async def test_runs_of_a_node_cut_off_go_on_elsewhere_within_the_lease(
+    medium: Medium, autojump_clock: MockClock
+) -> None:
+    ledger = Ledger()
+    tools = [ledger.gated(body=forever), ledger.tool("other")]
+    agent = agent_of(REFUND, says("Done."), tools=tools)
+    second = agent_of(says("Done."), tools=tools)
+    async with a_node(medium, agent) as (one, store), a_node(medium, second) as (two, _):
+        run = await one.start(agent, "refund order 7")
+        await parked(run)
+        await run.resume(YES)
+        await trio.sleep(5)
+        store.is_cut = True
+        cut_at = trio.current_time()
+        ended = await two.run(run.id).wait_ended()
+        assert ended.status == "completed"
+        assert trio.current_time() - cut_at <= LEASE_S + BEAT_S + 1, "after the lease, the next beat, and a look"
+        assert len(ledger.begun) == 1, "the tool that had started does not start again"
+        store.is_cut = False
+        await trio.sleep(2 * BEAT_S)
+        assert not one.under_way(), "the node that was cut off has dropped the run"
+        assert (await run.wait_ended()).status == "completed", "and shows how it ended"
+
+
+async def test_a_node_without_its_lease_starts_no_effects(medium: Medium, autojump_clock: MockClock) -> None:
+    ledger = Ledger()
+    agent = agent_of(calls(("work", {})), says("Done."), tools=[ledger.tool(body=forever)])
+    async with a_node(medium, agent, drain_s=0) as (one, store):
+        await one.start(agent, "work", run_id="before")
+        await trio.sleep(1)
+        store.is_cut = True
+        await trio.sleep(LEASE_S - BEAT_S)
+        assert not membership(one).is_held, "from one beat before the end of the lease"
+        with pytest.raises(StoreUnavailable):
+            await one.start(agent, "work", run_id="late")
+        assert len(ledger.begun) == 1
+        store.is_cut = False
+        await trio.sleep(BEAT_S + 0.1)
+        assert membership(one).is_held
+
+
+async def test_a_node_whose_lease_ended_joins_under_another_id(medium: Medium, autojump_clock: MockClock) -> None:
+    agent = agent_of(REFUND, says("Done."), tools=[Ledger().gated()])
+    async with a_node(medium, agent) as (one, store):
+        before = membership(one).node.id
+        run = await one.start(agent, "refund order 7")
+        await parked(run)
+        store.is_cut = True
+        await trio.sleep(2 * LEASE_S)
+        store.is_cut = False
+        await trio.sleep(2 * BEAT_S)
+        assert membership(one).node.id != before
+        await run.resume(YES)
+        assert (await run.wait_ended()).status == "completed"
+
+
+async def test_a_parked_run_that_left_memory_is_anyones(medium: Medium, autojump_clock: MockClock) -> None:
+    ledger = Ledger()
+    agent = agent_of(REFUND, tools=[ledger.gated()])
+    second = agent_of(says("Done."), tools=[ledger.gated()])
+    async with a_node(medium, agent, passivate_after_s=1) as (one, _), a_node(medium, second) as (two, _):
+        run = await one.start(agent, "refund order 7")
+        await parked(run)
+        with pytest.raises(RunElsewhere):
+            await two.resume(run.id, YES)
+        await trio.sleep(1.5)
+        await two.resume(run.id, YES)
+        assert (await run.wait_ended()).status == "completed"
+        assert len(ledger.done) == 1
+
+
+async def test_a_node_that_stops_lets_its_runs_go_at_once(medium: Medium, autojump_clock: MockClock) -> None:
+    agent = agent_of(REFUND, tools=[Ledger().gated()])
+    second = agent_of(says("Done."), tools=[Ledger().gated()])
+    async with a_node(medium, second) as (two, _):
+        async with a_node(medium, agent) as (one, _):
+            run = await one.start(agent, "refund order 7")
+            await parked(run)
+        began = trio.current_time()
+        await two.resume(run.id, YES)
+        assert trio.current_time() == began, "no lease to wait for"
+        await two.run(run.id).wait_ended()
+
+
+async def test_a_watcher_sees_changes_made_by_another_node(medium: Medium, autojump_clock: MockClock) -> None:
+    agent = agent_of(REFUND, says("Done."), tools=[Ledger().gated()])
+    async with a_node(medium, agent) as (one, _), a_node(medium, agent) as (two, _):
+        run = await one.start(agent, "refund order 7")
+        await parked(run)
+        statuses: list[str] = []
+        async with two.run(run.id).events(after=None) as events:
+            async for each in events:
+                statuses.append(each.snapshot.status)
+                if statuses == ["paused"]:
+                    await run.resume(YES)
+        assert statuses == ["paused", "completed"]
+
+
+async def test_runs_deleted_elsewhere_end_their_watchers(medium: Medium, autojump_clock: MockClock) -> None:
+    agent = agent_of(REFUND, tools=[Ledger().gated()])
+    async with a_node(medium, agent) as (one, _), a_node(medium, agent) as (two, _):
+        run = await one.start(agent, "refund order 7")
+        await parked(run)
+        async with two.run(run.id).events() as events:
+            await one.delete(run.id)
+            async for _ in events:
+                pass
+
+
+async def test_a_deadline_is_kept_by_any_node(medium: Medium, autojump_clock: MockClock) -> None:
+    agent = agent_of(REFUND, tools=[Ledger().gated()], parked_ttl_s=60)
+    async with a_node(medium, agent) as (two, _):
+        async with a_node(medium, agent) as (one, _):
+            run = await one.start(agent, "refund order 7")
+            await parked(run)
+        began = trio.current_time()
+        assert (await two.run(run.id).wait_ended()).status == "aborted"
+        assert 59 <= trio.current_time() - began <= 62
+
+
+async def test_a_start_is_safe_to_repeat_on_another_node(medium: Medium, autojump_clock: MockClock) -> None:
+    agent = agent_of(REFUND, tools=[Ledger().gated()])
+    async with a_node(medium, agent) as (one, _), a_node(medium, agent) as (two, _):
+        run = await one.start(agent, "refund order 7", run_id="mine")
+        await parked(run)
+        again = await two.start(agent, "refund order 7", run_id="mine")
+        assert again.id == "mine"
+
+
+async def test_nodes_carry_on_only_runs_of_their_agents(medium: Medium, autojump_clock: MockClock) -> None:
+    agent = agent_of(hangs("Wait"))
+    other = scripted_agent(says("Hi."), name="other")
+    async with a_node(medium, other) as (two, _):
+        async with a_node(medium, agent, drain_s=0) as (one, _):
+            run = await one.start(agent, "hello")
+            await trio.sleep(1)
+        await trio.sleep(3 * LEASE_S)
+        assert (await two.head(run.id)).recoveries == 0
+        assert (await two.head(run.id)).status == "running"
