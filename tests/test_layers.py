@@ -179,6 +179,8 @@ BREAKING: list[tuple[str, dict[str, str]]] = [
     ("http-client", {"stores/bad.py": "def f():\n    import httpcore"}),
     ("sockets", {"actors/runtime/bad.py": "import trio_websocket"}),
     ("sockets", {"actors/models/bad.py": "from hypercorn.trio import serve"}),
+    ("postgres", {"stores/bad.py": "import psycopg"}),
+    ("postgres", {"actors/runtime/bad.py": "from psycopg import pq"}),
     ("terminal", {"actors/client/bad.py": "from rich.console import Console"}),
 ]
 
