@@ -57,7 +57,14 @@ async def ask(screen: Screen, keyboard: Keyboard, question: Question, *, is_mess
 def _about(call: PendingCall) -> tuple[str, ...]:
     """Returns the lines to show before the first question."""
     expires = () if call.due_at is None else (f"Expires {moment_text(call.due_at, int(time.time() * 1000))}.",)
-    return (*expires, f"({HELP})")
+    return (*expires, *_editable(call), f"({HELP})")
+
+
+def _editable(call: PendingCall) -> tuple[str, ...]:
+    if not call.editable:
+        return ()
+    which = "All arguments" if call.editable is True else ", ".join(visible(name) for name in call.editable)
+    return (f"{which} can be changed: on the page, or with `adjourn runs resume --arguments`.",)
 
 
 # Page by page.

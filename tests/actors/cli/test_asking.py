@@ -24,7 +24,12 @@ YES = Decision({"approved": True})
 LAST, QUESTION = "  |     | rm -rf /\n", "  approved (y/n): "
 
 
-def call(script: str = SCRIPT, schema: dict[str, Any] = APPROVAL, due_at: int | None = None) -> PendingCall:
+def call(
+    script: str = SCRIPT,
+    schema: dict[str, Any] = APPROVAL,
+    due_at: int | None = None,
+    editable: bool | tuple[str, ...] = False,
+) -> PendingCall:
     return PendingCall(
         tool_call_id="c",
         tool_name="run_script",
@@ -33,6 +38,7 @@ def call(script: str = SCRIPT, schema: dict[str, Any] = APPROVAL, due_at: int | 
         schema=schema,
         digest="d",
         due_at=due_at,
+        editable=editable,
         description="Runs a script.",
     )
 
@@ -236,6 +242,16 @@ async def test_a_call_that_expires_says_when(nursery: trio.Nursery) -> None:
     nursery.start_soon(terminal.ask, call("ls", due_at=2**53))
     await wait_all_tasks_blocked()
     assert re.search(r'script: "ls"\n  Expires in \d+ days\.\n  \(/decline', terminal.text)
+
+
+@pytest.mark.parametrize(("editable", "words"), [(True, "All arguments"), (("host", "script"), "host, script")])
+async def test_a_call_whose_arguments_can_be_changed_says_where(
+    nursery: trio.Nursery, editable: bool | tuple[str, ...], words: str
+) -> None:
+    terminal = Terminal()
+    nursery.start_soon(terminal.ask, call("ls", editable=editable))
+    await wait_all_tasks_blocked()
+    assert f"  {words} can be changed: on the page, or with" in terminal.text
 
 
 ENTRIES = st.lists(st.sampled_from(["", "y", "n", "/end", "/again", "/nothing", "yes"]), max_size=12)
