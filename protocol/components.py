@@ -16,10 +16,11 @@ def component_schemas(kinds: Iterable[Any]) -> dict[str, Any]:
     return {name: _described(_portable(schema)) for name, schema in components.items()}
 
 
-def in_json_words(text: str) -> str:
-    """Return a description of a wire type with JSON's words for Python's values: a None is left out on the wire."""
-    text = re.sub(r"(^|\. )None\b", r"\1Absent", text)
-    text = re.sub(r"\bNone\b", "absent", text)
+def in_json_words(text: str, *, may_be_absent: bool = True) -> str:
+    """Return a description with JSON's words for Python's values. None is `null` in a field that is always written."""
+    if may_be_absent:
+        text = re.sub(r"(^|\. )None\b", r"\1Absent", text)
+    text = re.sub(r"\bNone\b", "absent" if may_be_absent else "`null`", text)
     return re.sub(r"\b(True|False)\b", lambda found: f"`{found[0].lower()}`", text)
 
 
@@ -38,7 +39,8 @@ def _described(schema: dict[str, Any]) -> dict[str, Any]:
         first, *others = name.strip("_").split("_")
         key = first + "".join(other.capitalize() for other in others)
         if key in properties:  # else the wire has another name for it
-            properties[key] = {**properties[key], "description": in_json_words(" ".join(text.split()))}
+            said = in_json_words(" ".join(text.split()), may_be_absent="default" in properties[key])
+            properties[key] = {**properties[key], "description": said}
     return {**schema, "properties": properties}
 
 

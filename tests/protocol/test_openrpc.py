@@ -15,6 +15,7 @@ from profiles import examples
 from referencing.jsonschema import DRAFT202012
 
 from adjourn.protocol import codec
+from adjourn.protocol.components import in_json_words
 from adjourn.protocol.errors import BY_CODE, ConnectionLost, StoreInUse, StoreTooNew, VersionConflict
 from adjourn.protocol.methods import METHODS, NOTIFICATIONS, OpenRPCDocument, RunStart
 from adjourn.protocol.openrpc import OPENRPC_VERSION, openrpc_document, refusals
@@ -187,3 +188,9 @@ def test_the_errors_of_a_method_are_those_that_it_may_refuse_with():
         assert codes == [error.code for error in refusals(name)] == sorted(codes)
         takes_a_run = any(field.name == "run_id" and field.required for field in fields(METHODS[name].params))
         assert takes_a_run is (1001 in codes) or METHODS[name].params is RunStart or name == "run.delete"
+
+
+def test_descriptions_name_values_as_json_does() -> None:
+    assert re.findall(r"\b(?:None|True|False)\b", json.dumps(DOCUMENT)) == []
+    assert in_json_words("None: never. True: at once; None: later.") == "Absent: never. `true`: at once; absent: later."
+    assert in_json_words("None: hidden.", may_be_absent=False) == "`null`: hidden."

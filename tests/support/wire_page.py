@@ -108,7 +108,7 @@ def _table(kind: type[messages.Wire]) -> list[str]:
     comments, hints = comments_of(kind), get_type_hints(kind, include_extras=True)
     rows = [
         f"| `{field.encode_name}{mark(kind, field)}` | `{_cell(type_name(hints[field.name], field))}` "
-        f"| {_cell(in_json_words(comments.get(field.name, '')))} |"
+        f"| {_cell(in_json_words(comments.get(field.name, ''), may_be_absent=mark(kind, field) == '?'))} |"
         for field in fields(kind)
     ]
     return ["| field | type | |", "|---|---|---|", *rows, ""] if rows else []

@@ -68,7 +68,7 @@ def _struct(kind: type[messages.Wire]) -> str:
     comments, hints = comments_of(kind), get_type_hints(kind, include_extras=True)
     for field in fields(kind):
         if field.name in comments:
-            lines.append(_comment(in_json_words(comments[field.name]), "  "))
+            lines.append(_comment(in_json_words(comments[field.name], may_be_absent=mark(kind, field) == "?"), "  "))
         name = field.encode_name if field.encode_name.isidentifier() else f'"{field.encode_name}"'
         lines.append(f"  {name}{mark(kind, field)}: {type_name(hints[field.name], field)};")
     return "\n".join([*lines, "}\n"])

@@ -733,6 +733,114 @@ export interface RunLimits {
   onLimit?: "fail" | "answer";
 }
 
+/** A waiting call, in a list of runs. */
+export interface WaitingCall {
+  /** the tool call's id. */
+  toolCallId: string;
+  /** the tool's name. */
+  toolName: string;
+  /** what it waits for: a `decision`, or a `client` that executes it. */
+  kind: "decision" | "client";
+  /** when it began to wait, in milliseconds since the epoch. */
+  since?: number;
+  /** when the wait, or the claim, expires, in milliseconds since the epoch. Absent: with the run. */
+  dueAt?: number;
+}
+
+/** A run in a list. Also the params of run.changed, where `deleted` may be set. */
+export interface RunSummary {
+  /** the run's id. */
+  runId: string;
+  /** the agent's name. */
+  agent: string;
+  /** the run's status. */
+  status: "running" | "paused" | "completed" | "failed" | "aborted";
+  /** when the run began, in milliseconds since the epoch. */
+  createdAt: number;
+  /** when it was last saved, in milliseconds since the epoch. */
+  updatedAt: number;
+  /** the number of the last event that is saved. */
+  seq: number;
+  /** the first words of the last user message, in one line of at most 100 characters. */
+  title?: string;
+  /** how many calls wait for a decision or a client. */
+  pending: number;
+  /** the first of these calls, at most 16. */
+  calls?: WaitingCall[];
+  /** since when a call has waited for a decision, in milliseconds since the epoch. Absent: no call waits. */
+  waitingSince?: number;
+  /** when the first of these waits expires, in milliseconds since the epoch. */
+  dueAt?: number;
+  /** when a paused run is aborted, or an ended one deleted, in milliseconds since the epoch. Absent: never. */
+  expiresAt?: number;
+  /** name of the principal that started the run, where that is known. */
+  startedBy?: string;
+  /** `true`: the code that the run needs is not loaded. */
+  stranded: boolean;
+  /** `true`: the run is deleted, or no longer matches the list. */
+  deleted?: boolean;
+}
+
+/** An actor's mailbox at one moment. */
+export interface ActorMailbox {
+  /** messages that the actor has not received yet. */
+  waiting: number;
+  /** messages that fit. */
+  capacity: number;
+  /** senders that wait for room. */
+  senders?: number;
+  /** received messages whose askers still wait. */
+  unanswered?: number;
+}
+
+/** A restart of an actor. */
+export interface ActorRestart {
+  /** the actor's name. */
+  name: string;
+  /** when it went down, in milliseconds since the epoch. */
+  at: number;
+  /** why, for people, in at most 200 characters. */
+  cause: string;
+}
+
+/** An actor or a supervisor at one moment, with everything below it. */
+export interface ActorNode {
+  /** its name, in at most 200 characters. */
+  name: string;
+  /** what it is: an `actor`, a `supervisor`, or the actor of a `run`. */
+  kind: "actor" | "supervisor" | "run";
+  /** `idle`: it waits for mail. `busy`: it does something else. `restarting`: it is down until its next start. `stopping`: it was asked to stop. */
+  state: "idle" | "busy" | "restarting" | "stopping";
+  /** when it is restarted: `permanent`: after any end; `transient`: after a crash; `temporary`: never. */
+  restart: "permanent" | "transient" | "temporary";
+  /** what it waits for, other than mail, for people: of a run `the model` or `a decision on refund_order`, of other actors the place in their code, as `fetch (crawler.py:31)`. Absent: unknown, or it waits for mail. */
+  waitsFor?: string;
+  /** when it was last started, in milliseconds since the epoch. Absent: it is not started. */
+  startedAt?: number;
+  /** how often it was restarted. */
+  restarts: number;
+  /** its mailbox. Absent: it is a supervisor. */
+  mailbox?: ActorMailbox;
+  /** the run, of kind `run`. */
+  run?: RunSummary;
+  /** of a supervisor: the living children, in the order in which they were started. */
+  children?: ActorNode[];
+  /** of a supervisor: how many further children it has, beyond the limit or the depth. `null`: further ones may exist, and some of them may be hidden from the client. */
+  more: number | null;
+  /** of a supervisor: how many restarts it allows now before it gives up. */
+  restartsLeft?: number;
+  /** of a supervisor: the latest restarts of its children, oldest first, at most 16. */
+  recent?: ActorRestart[];
+}
+
+/** The result of system.tree: the living actors at one moment. Runs that are not in memory have no actor. */
+export interface ActorTree {
+  /** that moment, in milliseconds since the epoch. */
+  at: number;
+  /** the first supervisor. Its child `runs` is the supervisor of the runs. */
+  root: ActorNode;
+}
+
 /** server.info: describe the server. */
 export interface ServerInfo {
 }
@@ -887,6 +995,14 @@ export interface RunsWatch {
   waiting?: boolean;
 }
 
+/** system.tree: read the living tree of actors, with the runs in memory. Ask again to follow it. */
+export interface SystemTree {
+  /** actors and supervisors in the answer, at most. Those near the root come first. */
+  limit?: number;
+  /** levels below the root, at most. */
+  depth?: number;
+}
+
 /** The result of methods that return nothing. */
 export interface Empty {
 }
@@ -1009,54 +1125,6 @@ export interface Aborted {
   abandoned: string[];
 }
 
-/** A waiting call, in a list of runs. */
-export interface WaitingCall {
-  /** the tool call's id. */
-  toolCallId: string;
-  /** the tool's name. */
-  toolName: string;
-  /** what it waits for: a `decision`, or a `client` that executes it. */
-  kind: "decision" | "client";
-  /** when it began to wait, in milliseconds since the epoch. */
-  since?: number;
-  /** when the wait, or the claim, expires, in milliseconds since the epoch. Absent: with the run. */
-  dueAt?: number;
-}
-
-/** A run in a list. Also the params of run.changed, where `deleted` may be set. */
-export interface RunSummary {
-  /** the run's id. */
-  runId: string;
-  /** the agent's name. */
-  agent: string;
-  /** the run's status. */
-  status: "running" | "paused" | "completed" | "failed" | "aborted";
-  /** when the run began, in milliseconds since the epoch. */
-  createdAt: number;
-  /** when it was last saved, in milliseconds since the epoch. */
-  updatedAt: number;
-  /** the number of the last event that is saved. */
-  seq: number;
-  /** the first words of the last user message, in one line of at most 100 characters. */
-  title?: string;
-  /** how many calls wait for a decision or a client. */
-  pending: number;
-  /** the first of these calls, at most 16. */
-  calls?: WaitingCall[];
-  /** since when a call has waited for a decision, in milliseconds since the epoch. Absent: no call waits. */
-  waitingSince?: number;
-  /** when the first of these waits expires, in milliseconds since the epoch. */
-  dueAt?: number;
-  /** when a paused run is aborted, or an ended one deleted, in milliseconds since the epoch. Absent: never. */
-  expiresAt?: number;
-  /** name of the principal that started the run, where that is known. */
-  startedBy?: string;
-  /** `true`: the code that the run needs is not loaded. */
-  stranded: boolean;
-  /** `true`: the run is deleted, or no longer matches the list. */
-  deleted?: boolean;
-}
-
 /** The result of run.list. */
 export interface RunPage {
   /** the runs. */
@@ -1163,6 +1231,7 @@ export interface Methods {
   "run.list": { params: RunList; result: RunPage };
   "run.delete": { params: RunDelete; result: Empty };
   "runs.watch": { params: RunsWatch; result: Empty };
+  "system.tree": { params: SystemTree; result: ActorTree };
 }
 
 /** What the gateway says unasked. */
