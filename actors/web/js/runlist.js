@@ -22,10 +22,10 @@ import { WebSocketTransport } from "./websocket.js";
 /**
  * The visible state of a list. A new object after each change; unchanged runs are the same objects.
  * @typedef {object} RunListState
- * @property {RunSummary[]} runs newest first; with the filter `waiting`: the one that has waited longest first
- * @property {boolean} hasMore whether the server has older runs, for `more`
- * @property {AdjournError | null} error why the list isn't up to date; null: it is
- * @property {boolean} isConnected whether there is a connection to the server now
+ * @property {RunSummary[]} runs the runs, newest first; with the filter `waiting`, the longest waiting first
+ * @property {boolean} hasMore whether the server has older runs, which `more` lists
+ * @property {AdjournError | null} error why the list isn't up to date; null if it is
+ * @property {boolean} isConnected whether there is a connection now
  */
 
 const FRAME_MS = 16;

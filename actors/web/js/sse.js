@@ -15,11 +15,11 @@ const NEVER = new AbortController().signal;
  * @typedef {object} SSEOptions
  * @property {string} api the path or URL that starts runs, such as `/runs`; run X has the paths `/runs/X/…`
  * @property {() => Record<string, unknown>} [body] returns more fields for the request that starts a run
- * @property {typeof globalThis.fetch} [fetch] in place of the global one: to add headers or credentials, for instance
+ * @property {typeof globalThis.fetch} [fetch] used in place of the global `fetch`, for example to add headers
  * @property {BackoffOptions} [backoff] the wait after a failed attempt is `firstMs` (200), doubled each time up to
  *   `maximumMs` (15,000). A request is sent at most `attempts` (3) times
- * @property {number} [quietMs] a stream without a byte for so long, or a request without an answer, counts as broken.
- *   Keep-alive comments count as bytes. 60 s
+ * @property {number} [quietMs] milliseconds after which a silent stream, or a request without an answer, counts as
+ *   broken; default 60,000. A keep-alive comment ends the silence
  * @property {(error: AdjournError | null) => void} [onConnection] called with the reason when a stream breaks or can't
  *   be opened, and with null when a stream is open again
  */

@@ -35,7 +35,7 @@ export type RunListState = {
      */
     error: AdjournError | null;
     /**
-     * whether there is a connection to the server now
+     * whether there is a connection now
      */
     isConnected: boolean;
 };

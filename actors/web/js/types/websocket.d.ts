@@ -54,10 +54,10 @@ export type WebSocketOptions = {
 /** @typedef {{ reader: Reader, items: ItemReader, started: boolean }} Watch `started`: a reconnect subscribes again */
 /**
  * @typedef {object} WebSocketOptions
- * @property {string} [token] sent as a subprotocol, the only way for browsers
+ * @property {string} [token] sent as a subprotocol, because browsers can't set headers on a WebSocket
  * @property {BackoffOptions} [backoff] the wait after a failed attempt is `firstMs` (200), doubled each time up to
  *   `maximumMs` (15,000). A request is sent at most `attempts` (3) times
- * @property {number} [quietMs] after so long without a message the client pings the server; 30 s
+ * @property {number} [quietMs] milliseconds without a message after which the client pings the server; default 30,000
  * @property {(error: AdjournError | null) => void} [onConnection] called with the reason when the connection is lost or
  *   can't be opened, and with null when it is open
  * @property {typeof WebSocket} [WebSocket] used in place of the global `WebSocket`
