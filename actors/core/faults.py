@@ -8,7 +8,6 @@ import logging
 import math
 import secrets
 import threading
-from collections.abc import Iterator
 from typing import cast, overload
 
 import trio
@@ -42,16 +41,17 @@ def foreign_error(
         trio.Cancelled: if a scope around the current task is cancelled. Otherwise the code raised it without reason.
         GeneratorExit: if the task's coroutine is being closed, so that nothing may be awaited any more.
     """
-    ours = [leaf for leaf in _leaves(error) if _is_ours(leaf, task)]
+    leaves = _leaves(error)
+    ours = [leaf for leaf in leaves if _is_ours(leaf, task)]
     if not ours:
         return bare_error(error)
-    if len(ours) < sum(1 for _ in _leaves(error)):
+    if len(ours) < len(leaves):
         log.error("%s raised beside what ended it", where, exc_info=error)
-    first = min(ours, key=_precedence)
+    first = ours[0] if len(ours) == 1 else min(ours, key=_precedence)
     try:
         raise first from None
     finally:
-        del error, ours, first  # its traceback has this frame: together they would be a cycle, left to the collector
+        del error, leaves, ours, first  # its traceback has this frame: a cycle, left to the collector
 
 
 @overload
@@ -61,9 +61,9 @@ def bare_error(error: BaseException) -> BaseException: ...
 def bare_error(error: BaseException) -> BaseException:
     """Returns the single error of a nursery's group, or the error unchanged."""
     leaves = _leaves(error)
-    first = next(leaves)
-    if next(leaves, None) is not None:
+    if len(leaves) > 1:
         return error
+    first = leaves[0]
     if first.__traceback__ is None:  # it was put into the group without being raised
         first.__traceback__ = error.__traceback__
     return first
@@ -89,15 +89,19 @@ def internal_error(error: BaseException, where: str, log: logging.Logger) -> Int
     return InternalError(f"internal error {error_id}; the log has its cause", id=error_id)
 
 
-def _leaves(error: BaseException) -> Iterator[BaseException]:
+def _leaves(error: BaseException) -> list[BaseException]:
+    if not isinstance(error, BaseExceptionGroup):
+        return [error]
     # Not `split`: a user's subclass may have overridden what it calls.
-    stack = [error]
+    leaves: list[BaseException] = []
+    stack: list[BaseException] = [error]
     while stack:
         each = stack.pop()
         if isinstance(each, BaseExceptionGroup):
             stack.extend(reversed(cast("BaseExceptionGroup[BaseException]", each).exceptions))
         else:
-            yield each
+            leaves.append(each)
+    return leaves
 
 
 def _is_ours(leaf: BaseException, task: trio.lowlevel.Task | None) -> bool:

@@ -297,6 +297,10 @@ class Run:
 
     async def _wait_stopped(self, actor: RunActor) -> None:
         """Waits for the end of an aborted run; after a bound, abandons a tool that is shielded from cancellation."""
+        for _ in range(2):  # most runs end in the next step of their task; a scope with a deadline costs more than that
+            await trio.lowlevel.checkpoint()
+            if not actor.ref.is_alive:
+                return
         with trio.move_on_after(self._runtime.services.cleanup_s + GRACE_S):
             await actor.ref.wait_ended()
             return
