@@ -3,6 +3,7 @@
 An event's *place* is the number of events that were ever added before it. It does not change when older events leave.
 """
 
+from array import array
 from collections.abc import Sequence
 
 from ...protocol.events import Event
@@ -25,9 +26,9 @@ class Ring:
     def __init__(self) -> None:
         # Lists are as fast as deques at this size, and smaller when short.
         self.events: list[Event] = []
-        self._times: list[int] = []  # of each event, in ms since the epoch
-        # Bytes booked for each event beside `EVENT`: mostly so few that Python has that integer already.
-        self._sizes: list[int] = []
+        # Arrays: integers in a list would each be an object, and the garbage collector would walk the list.
+        self._times = array("q")  # of each event, in ms since the epoch
+        self._sizes = array("q")  # bytes booked for each event beside `EVENT`
         self._items: list[Item] = []  # of the first events, up to the last one that was read
         self.base = 0  # the place of the first event: the number of events that have left
         self.size = 0  # bytes booked for all events, about their size on the wire
@@ -40,8 +41,8 @@ class Ring:
     def add(self, events: Sequence[Event], time: int, sizes: list[int], size: int) -> None:
         """Adds events of one time, with the bytes to book: for each beside `EVENT`, and for all."""
         self.events += events
-        self._times += [time] * len(sizes)
-        self._sizes += sizes
+        self._times.extend([time] * len(sizes))
+        self._sizes.extend(sizes)
         self.size += size
 
     def items(self, first: int, limit: int, run_id: str, seq: int, share: Share) -> list[Item]:
@@ -70,7 +71,7 @@ class Ring:
         return self._remove(len(self.events), 0)
 
     def trim(self) -> None:
-        """Frees the lists' spare room, which is as large as what a parked run keeps in them."""
+        """Frees the spare room of lists and arrays, which is as large as what a parked run keeps in them."""
         self.events, self._times, self._sizes = self.events[:], self._times[:], self._sizes[:]
 
     @property
