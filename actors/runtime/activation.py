@@ -260,7 +260,7 @@ class Activation:
             watched = self._registry.logs.live.get(head.id)  # set if somebody read the record right after the save
             log = watched or EventLog(head.id, seq=first.seq)
             state = RunState(self._services, agent, head, History(transition.append), log)
-            state.pending = list(transition.effects)
+            state.pending = transition.effects
             if watched is None:
                 log.publish(transition.events, now)
             if state.taps is not None:

@@ -88,7 +88,7 @@ class ModelCall:
         self._opening = AssistantMessage(
             content=(), api=model.api, provider=model.provider, model=model.id, usage=_UNUSED, timestamp=now
         )
-        self._spent: list[Usage] = []  # the usage of each ended attempt
+        self._spent: tuple[Usage, ...] = ()  # the usage of each ended attempt
         self._said: list[Event] = []  # published events of the latest attempt that are not in `_partial` yet
 
     @property
@@ -191,7 +191,7 @@ class ModelCall:
             self._usage = _UNUSED
             self._announced = False
         self._attempts += 1
-        self._spent.append((await self._stream(request)).usage)
+        self._spent += ((await self._stream(request)).usage,)
         return self._so_far()
 
     async def _announce(self, wait_s: float) -> None:

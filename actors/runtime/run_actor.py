@@ -13,7 +13,7 @@ record.
 """
 
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 
 import trio
@@ -37,6 +37,8 @@ logger = logging.getLogger("adjourn.runs")
 
 RUN_BYTES = 7_000  # the memory of a parked run, without its log and its spec
 MAX_CRASHES = 5  # crashes in a row, without a save in between
+
+_NONE: frozenset[Effect] = frozenset()  # one for all runs, to save memory
 
 
 class RunActor:
@@ -83,7 +85,7 @@ class RunActor:
         self._is_leaving = self._is_cancelled = False
         self._fault: Exception | None = None  # of a step or a save: the run must be reloaded from its record
         self._is_occupied = False  # whether an effect runs on the task itself
-        self._flying: frozenset[Effect] = frozenset()  # tools in the nursery, until their results are served
+        self._flying = _NONE  # tools in the nursery, until their results are served
         self._done: tuple[ToolDone, ...] = ()  # results that came while the store did not answer, still to be saved
         self._model: ModelCall | None = None  # the latest model call, until its outcome is saved
 
@@ -209,9 +211,7 @@ class RunActor:
             if state.pending:
                 if self._done or mailbox.waiting_mail:
                     await self._serve_all()
-                if not state.services.tenure.is_held:
-                    await state.services.tenure.wait_held()
-                effects, state.pending = state.pending, []
+                effects, state.pending = state.pending, ()
                 if len(effects) == 1 and state.history.open_calls <= 1:
                     self._is_occupied = True
                     try:
@@ -238,7 +238,7 @@ class RunActor:
             await self._serve(mail)
             del mail  # a parked run must not keep its last mail in memory
 
-    async def _fly(self, effects: list[Effect]) -> None:
+    async def _fly(self, effects: Sequence[Effect]) -> None:
         """Executes several tools at once, and serves mail until all of them have ended."""
         async with trio.open_nursery() as nursery:
             while self._fault is None:
@@ -253,9 +253,9 @@ class RunActor:
                     except trio.EndOfChannel:
                         break
                     await self._serve(mail)
-                effects = []
+                effects = ()
                 if any(isinstance(effect, StartTool) for effect in self.state.pending):
-                    effects, self.state.pending = self.state.pending, []
+                    effects, self.state.pending = self.state.pending, ()
                 elif not self._flying:
                     break
             nursery.cancel_scope.cancel()  # after a fault or an orderly stop, tools may still execute
@@ -355,7 +355,7 @@ class RunActor:
             logger.error("run %s is not in the store any more", self.state.head.id)
             return False
         self._model = None
-        self._flying = frozenset()
+        self._flying = _NONE
         self._done = ()
         if self.state.agent is not None:
             await self.state.commit(Recover(error=f"{type(fault).__name__}: {fault}"), insist=True)

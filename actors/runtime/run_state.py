@@ -79,7 +79,7 @@ class RunState:
         self.services, self.agent = services, agent
         self.carrier: Carrier = GONE  # the run's actor, if it has one
         self.head, self.history, self.log = head, history, log
-        self.pending: list[Effect] = []  # effects still to be carried out
+        self.pending: tuple[Effect, ...] = ()  # effects still to be carried out
         self.store_down = False
         self._lock = FairLock()  # held from a step until its transition is adopted
         self.doubt: Transition | None = None  # the transition whose save has an unknown outcome
@@ -185,14 +185,14 @@ class RunState:
                 self.tap(self.taps, transition.events, head.updated_at)
         for effect in transition.effects:
             if type(effect) is Stop:
-                self.pending.clear()
+                self.pending = ()
                 self.carrier.stop_effects()
             else:
-                self.pending.append(effect)
+                self.pending += (effect,)
         self.services.changed(head)
 
     def _replace(self, record: Record) -> None:
-        self.pending, self.doubt = [], None
+        self.pending, self.doubt = (), None
         if record.head.version != self.head.version:
             self.log.restart(record.head.seq, folded(record))
         self.head = msgspec.structs.replace(record.head, epoch=self.head.epoch)
