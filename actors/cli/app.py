@@ -37,6 +37,7 @@ from .prices import price_lines
 from .reaching import command, program
 from .reloading import restart_process, source_times, wait_changed
 from .serving import GRACE_S, Place, Ready, serve
+from .top import top
 
 __all__ = ["main"]
 
@@ -181,6 +182,7 @@ def serve_agents(
 
 app.command()(chat)
 app.command()(inbox)
+app.command()(top)
 
 
 def _kept(agents: Sequence[Agent], retention_s: float | None, parked_ttl_s: float | None) -> list[Agent]:

@@ -14,20 +14,22 @@ from .modelchat import chat_with, default_agent
 from .prices import price_lines
 from .reaching import DEFAULT_URL, Token, Url, command, gateway_url, run_id
 
-__all__ = ["NoHistory", "chat", "history_file"]
+__all__ = ["Gateway", "NoHistory", "chat", "history_file", "one_gateway"]
 
 NoHistory = Annotated[
     bool,
     typer.Option("--no-history", envvar="ADJOURN_NO_HISTORY", help="Save no messages to the history file."),
 ]
 
+Gateway = Annotated[
+    str | None,
+    typer.Argument(parser=gateway_url, metavar="URL", show_default=False, help="The gateway; as --url."),
+]
+
 
 def chat(
     context: typer.Context,
-    gateway: Annotated[
-        str | None,
-        typer.Argument(parser=gateway_url, metavar="URL", show_default=False, help="The gateway; as --url."),
-    ] = None,
+    gateway: Gateway = None,
     url: Url = DEFAULT_URL,
     agent: Annotated[str | None, typer.Option(help="Agent to talk to. Needed if there are several.")] = None,
     run: Annotated[str | None, typer.Option(parser=run_id, metavar="RUN", help="Continue this run.")] = None,
@@ -47,12 +49,17 @@ def chat(
         names = {"gateway": "URL", "url": "--url", "agent": "--agent", "run": "--run", "token": "--token"}
         code = _chat_with(model, _given(context, names), history, quiet)
     else:
-        if gateway is not None and _given(context, {"url": "--url"}):
-            raise typer.BadParameter("expected the gateway once: as the argument, or as --url", param_hint="URL")
-        place = gateway or url
+        place = one_gateway(context, gateway, url)
         talk = partial(converse, place, agent=agent, run_id=run, token=token, come_back=command(place, "chat"))
         code = trio.run(partial(talk, history=history, quiet=quiet))
     raise typer.Exit(code)
+
+
+def one_gateway(context: typer.Context, gateway: str | None, url: str) -> str:
+    """Returns the gateway's URL, given as the argument `gateway` or as --url. Raises: typer.BadParameter for both."""
+    if gateway is not None and _given(context, {"url": "--url"}):
+        raise typer.BadParameter("expected the gateway once: as the argument, or as --url", param_hint="URL")
+    return gateway or url
 
 
 def history_file(no_history: bool = False) -> Path | None:

@@ -23,7 +23,7 @@ from .reaching import DEFAULT_URL, Token, Url, at_gateway, command, find_run, ru
 from .screen import Screen
 from .terminal import RunView
 
-__all__ = ["Json", "app", "print_json"]
+__all__ = ["Json", "app", "print_json", "print_run"]
 
 app = typer.Typer(help="List the runs of a gateway, decide their calls, stop them, delete them.", no_args_is_help=True)
 
@@ -72,13 +72,14 @@ def show(run: RunId, as_json: Json = False, url: Url = DEFAULT_URL, token: Token
         if as_json:
             print_json(got)
         else:
-            _show_run(screen, got, url)
+            print_run(screen, got, url)
 
     with paged() as screen:
         at_gateway(url, token, partial(body, screen))
 
 
-def _show_run(screen: Screen, got: RunSnapshot, url: str) -> None:
+def print_run(screen: Screen, got: RunSnapshot, url: str) -> None:
+    """Prints a run: its messages and calls, and the commands that decide what waits. `url`: of its gateway."""
     found = got.snapshot
     started = f", started by {visible(found.by)}" if found.by else ""
     screen.line(f"{found.agent} {got.run_id}: {found.status}, turn {found.turn}{started}{_end(found)}")
