@@ -20,6 +20,7 @@ VIEWS = {  # the path of each view, and a text that the view shows once it has d
     "runs": ("/#/runs", "pay 5 Ann"),
     "run": ("/#/runs/{}", "Lend somebody money."),
     "timeline": ("/#/runs/{}/timeline", "As you wish."),
+    "actors": ("/#/actors", "sweeper"),
 }
 
 

@@ -1,6 +1,7 @@
 /** The page: shows the view that the address names, and holds what all views share. */
 
 import { RunList } from "../js/runlist.js";
+import { ActorsView } from "./actorsview.js";
 import { AgentsView } from "./agentsview.js";
 import { keepAges } from "./age.js";
 import { ChatView } from "./chatview.js";
@@ -95,6 +96,7 @@ export class App {
   #viewOf({ view, agent, runId = "", part = "conversation", filter = {} }) {
     if (view === "inbox") return new InboxView(this, filter);
     if (view === "runs") return new RunsView(this, filter);
+    if (view === "actors") return new ActorsView(this);
     if (view === "run") return new RunView(this, runId, part);
     return agent === undefined ? new AgentsView(this) : new ChatView(this, agent, runId || undefined);
   }

@@ -2,7 +2,7 @@
 
 /**
  * @typedef {object} Route
- * @property {"chat" | "inbox" | "runs" | "run"} view
+ * @property {"chat" | "inbox" | "runs" | "run" | "actors"} view
  * @property {string} [agent] of a chat; without it the person chooses one
  * @property {string} [runId] of a run, or of a chat to continue
  * @property {"conversation" | "timeline"} [part] of a run
@@ -18,6 +18,7 @@ export function routeOf(hash) {
   if (view === "runs" && first)
     return { view: "run", runId: first, part: second === "timeline" ? "timeline" : "conversation" };
   if (view === "runs") return { view, filter };
+  if (view === "actors") return { view };
   return { view: "chat", ...(first ? { agent: first } : {}), ...(first && second ? { runId: second } : {}) };
 }
 

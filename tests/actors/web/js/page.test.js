@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import test from "node:test";
 
 import { AdjournError } from "../../../../actors/web/js/index.js";
+import { factsOf } from "../../../../actors/web/page/actorbranch.js";
 import { ageOf, durationOf } from "../../../../actors/web/page/age.js";
 import { Markdown } from "../../../../actors/web/page/markdown.js";
 import { refusalOf } from "../../../../actors/web/page/picture.js";
@@ -24,6 +25,7 @@ test("an address leads back to its route", () => {
     { view: "runs", filter: { status: "paused" } },
     { view: "run", runId: "r-1", part: "conversation" },
     { view: "run", runId: "r-1", part: "timeline" },
+    { view: "actors" },
   ];
   for (const route of routes) assert.deepEqual(routeOf(hashOf(route)), route);
 });
@@ -50,6 +52,19 @@ test("times are shown in units that fit their distance", () => {
     "1 h 1 min",
     "4 days",
   ]);
+});
+
+test("an actor tells of its mail, its restarts and its uptime", () => {
+  const told = (node) => factsOf({ restarts: 0, ...node }, 100_000).join(" · ");
+  const mailbox = { waiting: 5, capacity: 64, senders: 2 };
+  assert.equal(
+    told({ kind: "actor", mailbox, restarts: 1, startedAt: 38_766 }),
+    "mail 7 of 64 · 1 restart · up 1 min 1 s",
+  );
+  assert.equal(told({ kind: "actor", mailbox: { waiting: 0, capacity: 64 }, startedAt: 97_600 }), "up 2 s");
+  assert.equal(told({ kind: "run", run: { agent: "shop" } }), "shop");
+  const recent = [{ name: "fetcher", at: 1, cause: "crashed" }];
+  assert.equal(told({ kind: "supervisor", restartsLeft: 2, recent }), "2 restarts left");
 });
 
 test("tokens and cost are shown if there are any", () => {
