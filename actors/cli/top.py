@@ -26,7 +26,7 @@ from .treescreen import head_of, restart_lines, table
 
 __all__ = ["top"]
 
-LIMIT = 1000  # actors in a snapshot
+LIMIT = 500  # actors in a snapshot
 RESTARTS = 16  # in a printed snapshot
 WIDE = 160  # columns of a printed snapshot in a pipe
 

@@ -6,11 +6,11 @@ one heap and one thread, and Python counts neither for a task.
 
 from __future__ import annotations
 
+import os
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from itertools import islice
-from pathlib import PurePath
 from typing import Any, Literal, TypeAlias
 
 import trio
@@ -26,7 +26,7 @@ __all__ = ["ActorState", "RestartLog", "Restarted", "SupervisorView", "TreeNode"
 
 KEPT = 16  # restarts that a supervisor remembers
 MAX_CAUSE = 200  # characters of a restart's cause
-OUR_CODE = ("trio", __name__.rpartition(".")[0])  # packages whose frames don't say where an actor waits
+OUR_CODE = ("trio.", __name__.rpartition("tree")[0])  # packages whose frames don't say where an actor waits
 
 ActorState: TypeAlias = Literal["idle", "busy", "restarting", "stopping"]
 """`idle`: it waits for mail; `busy`: it does something else; `restarting`: it is down until its next start; `stopping`:
@@ -186,12 +186,9 @@ def _state(view: SupervisorView, name: str, actor: Actor[Any]) -> ActorState:
 
 def _place(task: trio.lowlevel.Task | None) -> str | None:
     """Returns where in the program's code a task waits: its innermost frame outside of trio and this package."""
-    if task is None:
-        return None
-    place = None
-    for frame, line in task.iter_await_frames():
-        module = str(frame.f_globals.get("__name__"))
-        if not any(module == package or module.startswith(f"{package}.") for package in OUR_CODE):
+    frames = () if task is None else tuple(task.iter_await_frames())
+    for frame, line in reversed(frames):
+        if not f"{frame.f_globals.get('__name__')}.".startswith(OUR_CODE):
             code = frame.f_code
-            place = f"{code.co_name} ({PurePath(code.co_filename).name}:{line})"
-    return place
+            return f"{code.co_name} ({os.path.basename(code.co_filename)}:{line})"
+    return None
