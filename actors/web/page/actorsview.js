@@ -62,7 +62,7 @@ export class ActorsView {
       if (!document.hidden) this.#show(await this.#app.session.get(`tree?limit=${MOST_ACTORS}`));
     } catch (thrown) {
       const error = asError(thrown);
-      if (!this.#isClosed) this.#notice.show(error);
+      if (!this.#isClosed) this.#notice.show(error.type === "connectionLost" ? null : error); // the bar above says it
       if (error.type === "forbidden" || error.type === "unauthorized") return;
     }
     if (!this.#isClosed) this.#timer = setTimeout(() => void this.#refresh(), REFRESH_MS);
