@@ -54,8 +54,9 @@ class ActorNode(Wire, frozen=True):
         mailbox: its mailbox. None: it is a supervisor.
         run: the run, of kind `run`.
         children: of a supervisor: the living children, in the order in which they were started.
-        more: of a supervisor: how many further children it has, beyond the limit or the depth. None: further ones may
-            exist, and some of them may be hidden from the client.
+        more: of a supervisor: how many further children it has, beyond the limit or the depth.
+        uncounted: True: it may have further children that `more` does not count, because some of them may be hidden
+            from the client.
         restarts_left: of a supervisor: how many restarts it allows now before it gives up.
         recent: of a supervisor: the latest restarts of its children, oldest first, at most 16.
     """
@@ -70,7 +71,8 @@ class ActorNode(Wire, frozen=True):
     mailbox: ActorMailbox | None = None
     run: RunSummary | None = None
     children: "tuple[ActorNode, ...]" = ()
-    more: int | None = shown(0)
+    more: int = shown(0)
+    uncounted: bool = False
     restarts_left: int | None = None
     recent: tuple[ActorRestart, ...] = ()
 

@@ -15,14 +15,14 @@ class Row:
     Attributes:
         path: the names from the root down to the actor.
         node: the actor or supervisor; None: a row that says how many further children there are.
-        more: how many; None: their number is unknown.
+        more: how many; 0: their number is unknown.
         depth: levels below the root; 0 in a sorted list.
     """
 
     path: tuple[str, ...]
     node: ActorNode | None
     depth: int
-    more: int | None = 0
+    more: int = 0
 
 
 def _mail(node: ActorNode) -> int:
@@ -67,7 +67,7 @@ def _below(node: ActorNode, above: tuple[str, ...], wanted: str) -> Iterator[Row
     if rows or wanted in _words(node):
         yield Row(path, node, len(above))
         yield from rows
-        if node.more != 0:
+        if node.more or node.uncounted:
             yield Row((*path, ""), None, len(path), node.more)
 
 

@@ -74,7 +74,7 @@ def _nodes(node: ActorNode) -> list[ActorNode]:
 def _row(row: Row, now: int, columns: Columns, *, is_selected: bool) -> Text:
     node, indent = row.node, "  " * min(row.depth, 8)
     if node is None:
-        count = "more" if row.more is None else f"{row.more} more"
+        count = f"{row.more} more" if row.more else "perhaps more"
         return Text(_cut(f"{indent}… and {count}", columns.name + STATE), "dim")
     state = _state(node)
     box = node.mailbox

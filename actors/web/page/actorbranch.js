@@ -45,7 +45,7 @@ export class Branch {
 
   /** Shows the node as it is now. @param {ActorNode} node @param {number} at when it was so, in ms since the epoch */
   update(node, at) {
-    const { state, waitsFor = "", children = [], more } = node;
+    const { state, waitsFor = "", children = [], more, uncounted = false } = node;
     const { look, words } = stateOf(node);
     this.#state.className = `status status-${look}`;
     setText(this.#state, words);
@@ -61,8 +61,8 @@ export class Branch {
       branch.update(child, at);
       this.#branches.set(key, branch);
     }
-    this.#more.hidden = more === 0;
-    setText(this.#more, `… and ${more ?? ""} more`.replace("  ", " "));
+    this.#more.hidden = more === 0 && !uncounted;
+    setText(this.#more, more > 0 ? `… and ${more} more` : "… and perhaps more");
     fill(this.#children, [...[...this.#branches.values()].map((branch) => branch.element), this.#more]);
   }
 }
