@@ -171,7 +171,7 @@ def test_an_error_that_ends_the_system_is_raised_when_it_is_left() -> None:
         raise ZeroDivisionError
 
     async def crash() -> None:
-        system.inner.runtime.supervisor._nursery.start_soon(broken)
+        system.inner.supervisor._restarter._nursery.start_soon(broken)
 
     async def broken() -> None:
         fail()
