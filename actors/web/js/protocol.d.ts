@@ -825,8 +825,10 @@ export interface ActorNode {
   run?: RunSummary;
   /** of a supervisor: the living children, in the order in which they were started. */
   children?: ActorNode[];
-  /** of a supervisor: how many further children it has, beyond the limit or the depth. `null`: further ones may exist, and some of them may be hidden from the client. */
-  more: number | null;
+  /** of a supervisor: how many further children it has, beyond the limit or the depth. */
+  more: number;
+  /** `true`: it may have further children that `more` does not count, because some of them may be hidden from the client. */
+  uncounted?: boolean;
   /** of a supervisor: how many restarts it allows now before it gives up. */
   restartsLeft?: number;
   /** of a supervisor: the latest restarts of its children, oldest first, at most 16. */
