@@ -24,7 +24,8 @@ async def _joined(store: Store, name: str, lease_s: float = LONG_S) -> tuple[Sha
 
 
 async def _saved(store: SharedStore, epoch: int, run_id: str = "run", **fields: Any) -> Head:
-    head = a_head(run_id, epoch=epoch, **{"status": "running", **fields})
+    given: dict[str, Any] = {"status": "running", **fields}
+    head = a_head(run_id, epoch=epoch, **given)
     await store.save(head, a_journal(), expected_version=0)
     return head
 
