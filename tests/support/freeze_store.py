@@ -35,7 +35,7 @@ from trio.testing import wait_all_tasks_blocked
 
 from adjourn.actors import ActorSystem, Run, open_actor_system
 from adjourn.protocol.errors import AdjournError
-from adjourn.protocol.record import Head
+from adjourn.protocol.record import Head, RunLimits
 from adjourn.protocol.transcript import Snapshot
 from adjourn.stores import SqliteStore
 
@@ -135,7 +135,8 @@ async def write_expired(writing: Writing) -> None:
 
 
 async def write_ended(writing: Writing) -> None:
-    run = await writing.start("completed", HISTORY, metadata=METADATA, by="ann")
+    limits = RunLimits(max_cost=100.0, max_tokens=1_000_000)
+    run = await writing.start("completed", HISTORY, metadata=METADATA, by="ann", limits=limits)
     await run.wait_ended()
     for run_id in ("failed", "failed-limit"):
         await (await writing.start(run_id)).wait_ended()

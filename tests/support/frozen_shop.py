@@ -151,7 +151,7 @@ class Shop:
         options = ModelOptions(
             max_tokens=512, temperature=0.5, reasoning="low", cache="short", metadata={"user_id": "u"}
         )
-        lasting = Limits(parked_ttl_s=CENTURY_S, retention_s=CENTURY_S, max_cost=100.0, max_tokens=1_000_000)
+        lasting = Limits(parked_ttl_s=CENTURY_S, retention_s=CENTURY_S)
         brief = Limits(parked_ttl_s=600.0, max_turns=1)
         self.agents = (
             Agent(
