@@ -16,7 +16,7 @@ import trio
 
 from ..protocol.errors import StoreCorrupt, StoreUnavailable
 from ..protocol.events import Status
-from ..protocol.record import Entry, Head, Record, encode_entry, encode_head
+from ..protocol.record import Entry, Head, Record, SpecEntry, encode_entry, encode_head
 from . import sqlite_reads
 from .base import Acquired, Page, StoreClaims
 from .gil import thread_friendly
@@ -58,8 +58,8 @@ class SqliteStore:
         """Open the store in that file, and create the file if it doesn't exist.
 
         Opening takes constant time. Only after an update of adjourn that changes the table layout, the first opening
-        migrates the file: this takes half a minute for a million runs, and as much free disk as the heads take. If the
-        process is killed meanwhile, the file keeps the old layout.
+        migrates the file: this takes some minutes for a million runs, and free disk of three times the file's size. If
+        the process is killed meanwhile, the file keeps the old layout.
 
         Raises:
             StoreInUse: another process has the file open.
@@ -81,22 +81,10 @@ class SqliteStore:
 
     async def save(self, head: Head, append: Sequence[Entry] = (), *, expected_version: int) -> None:
         """Save as in the contract. Returns when the save is on the disk."""
-        entries = tuple([encode_entry(entry) for entry in append])
-        await self._writer.run(
-            Save(
-                id=head.id,
-                version=head.version,
-                epoch=head.epoch,
-                status=head.status,
-                agent=head.agent,
-                waiting_since=head.waiting_since,
-                next_due=head.next_due,
-                created_at=head.created_at,
-                expected_version=expected_version,
-                data=encode_head(head),
-                entries=entries,
-            )
-        )
+        entries = [encode_entry(entry) for entry in append]
+        is_new = expected_version == 0 and append and type(append[0]) is SpecEntry
+        spec = entries.pop(0) if is_new else None
+        await self._writer.run(Save(head, expected_version, encode_head(head), spec, tuple(entries)))
 
     async def load(self, run_id: str) -> Record | None:
         """Return the record, or None."""

@@ -7,9 +7,14 @@ from ..protocol.errors import StoreCorrupt, StoreTooNew
 __all__ = ["LAYOUT_VERSION", "lay_out", "layout_of", "migrate"]
 
 APPLICATION_ID = 0x61646A6E  # "adjn": marks the file as an adjourn store, in its header
-LAYOUT_VERSION = 2  # `user_version` in the header
+LAYOUT_VERSION = 3  # `user_version` in the header
 
 # Heads and journal entries are JSON text in `data`. Columns beside it hold the fields that the store searches by.
+#
+# All runs append to the end of `journal`, so the saves of a group fill few pages. Runs of one agent begin with the same
+# spec, which `specs` holds once. Tables with an integer key keep rows of up to 4,000 bytes in their page; those with a
+# text key, of up to 1,000. Each change of a run's status rewrites indexes, so there are few: `sqlite_reads.page` merges
+# several ranges of one.
 _LAYOUT = """
 CREATE TABLE store (
     one INTEGER PRIMARY KEY CHECK (one = 1),
@@ -19,34 +24,38 @@ CREATE TABLE store (
 );
 INSERT INTO store VALUES (1, 0, NULL, 1);
 CREATE TABLE heads (
-    id TEXT NOT NULL PRIMARY KEY,
+    n INTEGER PRIMARY KEY,           -- the run's number in `journal`
+    id TEXT NOT NULL UNIQUE,
     version INTEGER NOT NULL,
     epoch INTEGER NOT NULL,
     status TEXT NOT NULL,
+    agent TEXT NOT NULL,
+    waiting_since INTEGER,           -- ms; NULL: no call waits for a decision
     next_due INTEGER,                -- ms
     created_at INTEGER NOT NULL,     -- ms
-    entries INTEGER NOT NULL,        -- in the journal
-    data TEXT NOT NULL,
-    agent TEXT NOT NULL DEFAULT '',
-    waiting_since INTEGER            -- ms; NULL: no call waits for a decision
-) WITHOUT ROWID;
-CREATE INDEX heads_by_due ON heads (next_due, id) WHERE next_due IS NOT NULL;
--- One for each combination of filters in `Store.list`.
-CREATE INDEX heads_by_age ON heads (created_at, id);
-CREATE INDEX heads_by_status ON heads (status, created_at, id);
-CREATE INDEX heads_by_agent ON heads (agent, created_at, id);
-CREATE INDEX heads_by_agent_and_status ON heads (agent, status, created_at, id);
-CREATE INDEX waiting_by_age ON heads (created_at, id) WHERE waiting_since IS NOT NULL;
-CREATE INDEX waiting_by_status ON heads (status, created_at, id) WHERE waiting_since IS NOT NULL;
-CREATE INDEX waiting_by_agent ON heads (agent, created_at, id) WHERE waiting_since IS NOT NULL;
-CREATE INDEX waiting_by_agent_and_status ON heads (agent, status, created_at, id) WHERE waiting_since IS NOT NULL;
-CREATE TABLE journal (
-    run_id TEXT NOT NULL,
-    n INTEGER NOT NULL,  -- from 0
+    spec INTEGER,                    -- entry 0 is this row of `specs`; NULL: `journal` has entry 0
+    entries INTEGER NOT NULL,        -- in the run's journal
+    data TEXT NOT NULL
+);
+CREATE TABLE specs (
+    n INTEGER PRIMARY KEY,
+    digest TEXT NOT NULL,            -- SHA-256 of `data`, hex
     schema_version INTEGER NOT NULL,
     data TEXT NOT NULL,
-    PRIMARY KEY (run_id, n)
-) WITHOUT ROWID;
+    UNIQUE (digest, schema_version)
+);
+CREATE TABLE journal (
+    at INTEGER PRIMARY KEY,
+    run INTEGER NOT NULL,            -- `heads.n`
+    n INTEGER NOT NULL,              -- from 0
+    schema_version INTEGER NOT NULL,
+    data TEXT NOT NULL
+);
+CREATE INDEX heads_by_due ON heads (next_due, id) WHERE next_due IS NOT NULL;
+CREATE INDEX heads_by_status ON heads (status, waiting_since IS NOT NULL, created_at, id);
+CREATE INDEX heads_by_agent ON heads (agent, status, waiting_since IS NOT NULL, created_at, id);
+CREATE INDEX heads_by_spec ON heads (spec) WHERE spec IS NOT NULL;
+CREATE UNIQUE INDEX journal_by_run ON journal (run, n);
 """
 
 # In a head of schema version 1, a gated call waits for a decision, and has waited since the last save or longer. How
@@ -73,9 +82,56 @@ CREATE INDEX waiting_by_agent ON heads (agent, created_at, id) WHERE waiting_sin
 CREATE INDEX waiting_by_agent_and_status ON heads (agent, status, created_at, id) WHERE waiting_since IS NOT NULL;
 """
 
+# Layout 3 numbered the runs. The runs of earlier layouts keep their specs in their journals.
+_FROM_2 = """
+ALTER TABLE heads RENAME TO old_heads;
+ALTER TABLE journal RENAME TO old_journal;
+CREATE TABLE heads (
+    n INTEGER PRIMARY KEY,
+    id TEXT NOT NULL UNIQUE,
+    version INTEGER NOT NULL,
+    epoch INTEGER NOT NULL,
+    status TEXT NOT NULL,
+    agent TEXT NOT NULL,
+    waiting_since INTEGER,
+    next_due INTEGER,
+    created_at INTEGER NOT NULL,
+    spec INTEGER,
+    entries INTEGER NOT NULL,
+    data TEXT NOT NULL
+);
+CREATE TABLE specs (
+    n INTEGER PRIMARY KEY,
+    digest TEXT NOT NULL,
+    schema_version INTEGER NOT NULL,
+    data TEXT NOT NULL,
+    UNIQUE (digest, schema_version)
+);
+CREATE TABLE journal (
+    at INTEGER PRIMARY KEY,
+    run INTEGER NOT NULL,
+    n INTEGER NOT NULL,
+    schema_version INTEGER NOT NULL,
+    data TEXT NOT NULL
+);
+INSERT INTO heads (id, version, epoch, status, agent, waiting_since, next_due, created_at, entries, data)
+    SELECT id, version, epoch, status, agent, waiting_since, next_due, created_at, entries, data
+    FROM old_heads ORDER BY created_at, id;
+INSERT INTO journal (run, n, schema_version, data)
+    SELECT heads.n, old_journal.n, old_journal.schema_version, old_journal.data
+    FROM old_journal CROSS JOIN heads ON heads.id = old_journal.run_id;
+DROP TABLE old_heads;
+DROP TABLE old_journal;
+CREATE INDEX heads_by_due ON heads (next_due, id) WHERE next_due IS NOT NULL;
+CREATE INDEX heads_by_status ON heads (status, waiting_since IS NOT NULL, created_at, id);
+CREATE INDEX heads_by_agent ON heads (agent, status, waiting_since IS NOT NULL, created_at, id);
+CREATE INDEX heads_by_spec ON heads (spec) WHERE spec IS NOT NULL;
+CREATE UNIQUE INDEX journal_by_run ON journal (run, n);
+"""
+
 # MIGRATIONS[n] leads from layout n to n + 1. Never remove one. A migration must not fail on damaged heads, and needs no
 # more memory than SQLite's page cache, whatever the number of runs.
-MIGRATIONS: dict[int, str] = {1: _FROM_1}
+MIGRATIONS: dict[int, str] = {1: _FROM_1, 2: _FROM_2}
 
 
 def layout_of(connection: sqlite3.Connection, path: str) -> int:

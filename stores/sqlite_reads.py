@@ -8,7 +8,7 @@ must come from one state of the file is read by one statement.
 import logging
 import sqlite3
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 
@@ -21,19 +21,28 @@ from .paging import cursor_after
 __all__ = ["count", "due", "load", "page"]
 
 _LOG = logging.getLogger(__name__)
+_STATUSES: tuple[Status, ...] = get_args(Status)
 _END = (2**63 - 1, "")  # sorts after every run
 
 _LOAD = """
 SELECT hex(data), entries,
-    (SELECT json_group_array(json_array(n, schema_version, hex(data))) FROM journal WHERE run_id = heads.id)
+    (SELECT json_group_array(json_array(n, schema_version, hex(data))) FROM (
+        SELECT 0 AS n, schema_version, data FROM specs WHERE specs.n = heads.spec
+        UNION ALL SELECT n, schema_version, data FROM journal WHERE run = heads.n
+    ))
 FROM heads WHERE id = ?
 """
+# Merges ranges of one index, each of them in order.
 _PAGE = """
 SELECT json_group_array(json_array(created_at, id, hex(data))) FROM (
-    SELECT created_at, id, data FROM heads WHERE {filters} (created_at, id) < (?, ?)
-    ORDER BY created_at DESC, id DESC LIMIT ?
+    {ranges}
+    ORDER BY created_at DESC, id DESC LIMIT :limit
 )
 """
+_RANGE = (
+    "SELECT created_at, id, data FROM heads "
+    "WHERE {agent} status = '{status}' AND (waiting_since IS NOT NULL) = {waits} AND (created_at, id) < (:at, :id)"
+)
 _DUE = """
 SELECT json_group_array(json_array(next_due, id, hex(data))) FROM (
     SELECT next_due, id, data FROM heads WHERE (next_due, id) > (?, ?) AND next_due <= ?
@@ -67,10 +76,18 @@ def page(
     cursor: tuple[int, str] | None,
 ) -> Page:
     """Return a page of heads. Heads that can't be read are skipped, so a short page may not be the last."""
-    asked = [(column, value) for column, value in (("status", status), ("agent", agent)) if value is not None]
-    filters = [f"{column} = ?" for column, _ in asked] + ["waiting_since IS NOT NULL"] * waiting
-    query = _PAGE.format(filters="".join(f"{each} AND " for each in filters))
-    values = (*[value for _, value in asked], *(cursor or _END), limit + 1)
+    of_agent = "" if agent is None else "agent = :agent AND"
+    ranges = [
+        _RANGE.format(agent=of_agent, status=each, waits=waits)
+        for each in _STATUSES
+        if status in (None, each)
+        for waits in ((1,) if waiting else (0, 1))
+    ]
+    if not ranges:
+        return Page((), None)
+    query = _PAGE.format(ranges=" UNION ALL ".join(ranges))
+    at, last_id = cursor or _END
+    values = {"agent": agent, "at": at, "id": last_id, "limit": limit + 1}
     rows = sorted(msgspec.json.decode(connection.execute(query, values).fetchone()[0]), reverse=True)
     more = len(rows) > limit
     rows = rows[:limit]

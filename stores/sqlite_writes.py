@@ -1,21 +1,31 @@
 """Makes all waiting writes in one SQLite transaction, with an outcome for each. Blocking; runs on the writer's thread.
 
-The transaction reads the stored versions, and plain Python decides the outcome of each write. Then a few statements
-write many rows each: few, because each statement releases the GIL and must wait to get it back.
+The transaction reads the stored versions, plain Python decides the outcome of each write, and `sqlite_rows` writes the
+rows.
 """
 
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
 
 from ..protocol.errors import StaleEpoch, VersionConflict
-from ..protocol.events import Status
-from ..protocol.record import SCHEMA_VERSION, decode_head, encode_head
+from ..protocol.record import SCHEMA_VERSION, Head, encode_head
 from .base import Acquired
 from .ownership import Ownership
 from .sqlite_file import translated
+from .sqlite_rows import (
+    CHANGED_HEADS,
+    JOURNAL,
+    NEW_HEADS,
+    SAME_HEADS,
+    Insert,
+    as_json,
+    delete_runs,
+    insert,
+    number_specs,
+)
 
 __all__ = ["Acquire", "Delete", "Release", "Save", "Write", "write_group"]
 
@@ -40,42 +50,42 @@ class Delete(msgspec.Struct, frozen=True):
 
 
 class Save(msgspec.Struct, frozen=True):
-    """Save an encoded head and the entries to append."""
+    """Save a head and the entries to append."""
 
-    id: str
-    version: int
-    epoch: int
-    status: Status
-    agent: str
-    waiting_since: int | None
-    next_due: int | None
-    created_at: int
+    head: Head
     expected_version: int
-    data: bytes
+    data: bytes  # the head, encoded
+    spec: bytes | None  # entry 0 of a new run, encoded, if it is a spec; `entries` are the others then
     entries: tuple[bytes, ...]
 
 
 Write = Acquire | Release | Delete | Save
 
 
-class _Stored(msgspec.Struct):
+class _Run(msgspec.Struct):
     """The stored fields of a run that decide the next write to it."""
 
+    n: int
     version: int
     created_at: int
     entries: int
+    indexed: list[Any] | None  # the head's fields in indexes, as stored; None: the run is new
 
 
 class _Group:
-    """Decides the writes of a group one after another, and collects the rows to write."""
+    """Decides the writes of a group one after another, and collects the rows to write.
 
-    def __init__(self, ownership: Ownership, stored: dict[str, _Stored]) -> None:
+    `last`: the greatest number of a stored run.
+    """
+
+    def __init__(self, ownership: Ownership, last: int, stored: dict[str, _Run]) -> None:
         self.read = self.ownership = ownership
         self.owner: str | None = None  # the name of the new owner, if there is one
-        self.stored = stored
+        self.last, self.stored = last, stored
         self.deleted: set[str] = set()
-        self.heads: dict[str, tuple[Any, ...]] = {}
-        self.journal: dict[str, list[tuple[Any, ...]]] = {}
+        self.specs: dict[int, bytes] = {}  # of new runs, by the run's number
+        self.heads: dict[int, tuple[Insert, tuple[Any, ...]]] = {}  # by number: the statement and the row
+        self.journal: dict[int, list[tuple[Any, ...]]] = {}
 
     def decide(self, write: Write) -> Acquired | Exception | None:
         """Return the outcome of the write, valid if the transaction commits."""
@@ -96,30 +106,43 @@ class _Group:
         return None
 
     def _save(self, save: Save) -> None:
-        self.ownership.check_write(save.epoch)
-        run = self.stored.get(save.id)
+        head = save.head
+        self.ownership.check_write(head.epoch)
+        run = self.stored.get(head.id)
         stored = run.version if run else 0
         if stored != save.expected_version:
-            raise VersionConflict(f"run {save.id}: expected version {save.expected_version}, stored is {stored}")
+            raise VersionConflict(f"run {head.id}: expected version {save.expected_version}, stored is {stored}")
         data = save.data
         if run is None:
-            run = self.stored[save.id] = _Stored(0, save.created_at, 0)
-        elif run.created_at != save.created_at:
-            data = encode_head(msgspec.structs.replace(decode_head(data), created_at=run.created_at))
-        rows = self.journal.setdefault(save.id, [])
-        rows += [(save.id, n, SCHEMA_VERSION, entry) for n, entry in enumerate(save.entries, run.entries)]
-        run.version = save.version
+            run = self._new_run(save)
+        elif run.created_at != head.created_at:
+            data = encode_head(msgspec.structs.replace(head, created_at=run.created_at))
+        if save.entries:
+            rows = self.journal.setdefault(run.n, [])
+            rows += [(run.n, n, SCHEMA_VERSION, entry) for n, entry in enumerate(save.entries, run.entries)]
+        run.version = head.version
         run.entries += len(save.entries)
-        self.heads[save.id] = (
-            *(save.id, save.version, save.epoch, save.status, save.agent, save.waiting_since, save.next_due),
-            *(run.created_at, run.entries, data),
-        )
+        indexed = [head.status, head.agent, head.waiting_since, head.next_due]
+        into = NEW_HEADS if run.indexed is None else SAME_HEADS if run.indexed == indexed else CHANGED_HEADS
+        fields = (*indexed, run.created_at, run.entries, data)
+        self.heads[run.n] = (into, (run.n, head.id, head.version, head.epoch, *fields))
+
+    def _new_run(self, save: Save) -> _Run:
+        self.last += 1
+        if save.spec is not None:
+            self.specs[self.last] = save.spec
+        run = _Run(self.last, 0, save.head.created_at, 0 if save.spec is None else 1, None)
+        self.stored[save.head.id] = run
+        return run
 
     def _delete(self, delete: Delete) -> None:
         self.ownership.check_write(delete.epoch)
-        self.deleted.add(delete.id)
-        for known in (self.stored, self.heads, self.journal):
-            known.pop(delete.id, None)
+        run = self.stored.pop(delete.id, None)
+        if run is None or run.indexed is not None:
+            self.deleted.add(delete.id)
+        if run is not None:
+            for rows in (self.specs, self.heads, self.journal):
+                rows.pop(run.n, None)
 
     def write(self, connection: sqlite3.Connection) -> None:
         """Write everything into the open transaction. Deletions first: a run may be saved again after its deletion."""
@@ -127,27 +150,14 @@ class _Group:
             sql = "UPDATE store SET epoch = ?, is_clean = ?, owner = coalesce(?, owner)"
             connection.execute(sql, (self.ownership.epoch, self.ownership.is_clean, self.owner))
         if self.deleted:
-            ids = (_json(self.deleted),)
-            connection.execute("DELETE FROM heads WHERE id IN (SELECT value FROM json_each(?))", ids)
-            connection.execute("DELETE FROM journal WHERE run_id IN (SELECT value FROM json_each(?))", ids)
-        _insert(connection, _INTO_HEADS, list(self.heads.values()))
-        _insert(connection, _INTO_JOURNAL, [row for rows in self.journal.values() for row in rows])
-
-
-# The parts of a statement: before the rows, one row's values, after the rows.
-_INTO_HEADS = (
-    "INSERT INTO heads (id, version, epoch, status, agent, waiting_since, next_due, created_at, entries, data) VALUES ",
-    "(?, ?, ?, ?, ?, ?, ?, ?, ?, CAST(? AS TEXT))",
-    " ON CONFLICT (id) DO UPDATE SET version = excluded.version, epoch = excluded.epoch, status = excluded.status, "
-    "agent = excluded.agent, waiting_since = excluded.waiting_since, next_due = excluded.next_due, "
-    "entries = excluded.entries, data = excluded.data",
-)
-_INTO_JOURNAL = (
-    "INSERT INTO journal (run_id, n, schema_version, data) VALUES ",
-    "(?, ?, ?, CAST(? AS TEXT))",
-    "",
-)
-_MOST_ROWS = 512  # rows in a statement; times 10 values, far below SQLite's limit of 32,766
+            delete_runs(connection, self.deleted)
+        numbers = number_specs(connection, set(self.specs.values())) if self.specs else {}
+        heads: dict[Insert, list[tuple[Any, ...]]] = {NEW_HEADS: [], SAME_HEADS: [], CHANGED_HEADS: []}
+        for n, (into, row) in self.heads.items():
+            heads[into].append((*row, numbers[self.specs[n]] if n in self.specs else None))
+        for into, rows in heads.items():
+            insert(connection, into, rows)
+        insert(connection, JOURNAL, [row for rows in self.journal.values() for row in rows])
 
 
 def write_group(connection: sqlite3.Connection, path: str, writes: Sequence[Write]) -> list[Any]:
@@ -172,35 +182,24 @@ def write_group(connection: sqlite3.Connection, path: str, writes: Sequence[Writ
 
 
 def _fill(connection: sqlite3.Connection, writes: Sequence[Write]) -> list[Any]:
-    ids = {write.id for write in writes if isinstance(write, Save)}
-    epoch, is_clean, rows = connection.execute(
-        "SELECT epoch, is_clean, (SELECT json_group_array(json_array(id, version, created_at, entries)) FROM heads "
-        "WHERE id IN (SELECT value FROM json_each(?))) FROM store",
-        (_json(ids),),
-    ).fetchone()
-    stored = {run_id: _Stored(*numbers) for run_id, *numbers in msgspec.json.decode(rows)}
-    group = _Group(Ownership(epoch, bool(is_clean)), stored)
+    ids = {write.head.id for write in writes if isinstance(write, Save)}
+    epoch, is_clean, last, rows = connection.execute(_STORED, (as_json(ids),)).fetchone()
+    stored = {run_id: _Run(*fields) for run_id, *fields in msgspec.json.decode(rows)}
+    group = _Group(Ownership(epoch, bool(is_clean)), last, stored)
     outcomes = [group.decide(write) for write in writes]
     group.write(connection)
     return outcomes
 
 
-def _insert(connection: sqlite3.Connection, sql: tuple[str, str, str], rows: Sequence[tuple[Any, ...]]) -> None:
-    # Row counts are powers of two, so there are few different statements, and the connection caches them all compiled.
-    before, values, after = sql
-    done, most = 0, _MOST_ROWS
-    while done < len(rows):
-        while most > len(rows) - done:
-            most //= 2
-        statement = before + ", ".join([values] * most) + after
-        connection.execute(statement, [value for row in rows[done : done + most] for value in row])
-        done += most
+_STORED = """
+SELECT epoch, is_clean, (SELECT coalesce(max(n), 0) FROM heads), (
+    SELECT json_group_array(
+        json_array(id, n, version, created_at, entries, json_array(status, agent, waiting_since, next_due))
+    ) FROM heads WHERE id IN (SELECT value FROM json_each(?))
+) FROM store
+"""
 
 
 def _roll_back(connection: sqlite3.Connection) -> None:
     if connection.in_transaction:  # some errors have already rolled it back
         connection.execute("ROLLBACK")
-
-
-def _json(ids: Iterable[str]) -> str:
-    return msgspec.json.encode(list(ids)).decode()

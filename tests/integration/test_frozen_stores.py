@@ -48,7 +48,8 @@ def versions(path: Path) -> tuple[int, set[int]]:
     with closing(sqlite3.connect(path)) as connection:
         [layout] = connection.execute("PRAGMA user_version").fetchone()
         heads = connection.execute("SELECT json_extract(data, '$.schemaVersion') FROM heads").fetchall()
-        entries = connection.execute("SELECT schema_version FROM journal").fetchall()
+        tables = ["journal"] if layout < 3 else ["journal", "specs"]
+        entries = [row for table in tables for row in connection.execute(f"SELECT schema_version FROM {table}")]
     return layout, {version for (version,) in heads + entries}
 
 

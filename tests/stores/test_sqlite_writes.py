@@ -8,21 +8,20 @@ from typing import Any
 import pytest
 
 from adjourn.protocol.errors import StaleEpoch, StoreUnavailable, VersionConflict
-from adjourn.protocol.record import encode_entry, encode_head
+from adjourn.protocol.messages import ModelDescriptor
+from adjourn.protocol.record import Spec, SpecEntry, encode_entry, encode_head
 from adjourn.stores import Acquired
 from adjourn.stores.sqlite_file import connect, connect_reader
 from adjourn.stores.sqlite_reads import load
 from adjourn.stores.sqlite_writes import Acquire, Delete, Release, Save, write_group
 from adjourn.stores.testing import a_head, a_journal
 
+DESCRIPTOR = ModelDescriptor(id="m", api="a", provider="p")
 
-def a_save(run_id: str = "run", version: int = 1, epoch: int = 0, next_due: int | None = None) -> Save:
-    head = a_head(run_id, version, epoch=epoch, next_due=next_due)
-    entries = (encode_entry(a_journal()[0]),)
-    return Save(
-        *(run_id, version, epoch, head.status, head.agent, head.waiting_since, next_due),
-        *(1_000, version - 1, encode_head(head), entries),
-    )
+
+def a_save(run_id: str = "run", version: int = 1, *, spec: bytes | None = None, **fields: Any) -> Save:
+    head = a_head(run_id, version, **{"epoch": 0, **fields})
+    return Save(head, version - 1, encode_head(head), spec, (encode_entry(a_journal()[1]),))
 
 
 @pytest.fixture
@@ -40,7 +39,7 @@ def connection(path: str) -> Iterator[sqlite3.Connection]:
 def stored(connection: sqlite3.Connection) -> dict[str, tuple[int, int]]:
     """Return each run's version and number of entries."""
     rows = connection.execute(
-        "SELECT id, version, (SELECT count(*) FROM journal WHERE run_id = id) FROM heads ORDER BY id"
+        "SELECT id, version, (SELECT count(*) FROM journal WHERE run = heads.n) FROM heads ORDER BY id"
     )
     return {run_id: (version, entries) for run_id, version, entries in rows}
 
@@ -93,7 +92,8 @@ def test_a_release_keeps_its_place_in_its_group(connection: sqlite3.Connection, 
 
 def test_a_bad_save_fails_alone(connection: sqlite3.Connection, path: str) -> None:
     connection.execute(
-        "CREATE TRIGGER no BEFORE INSERT ON journal WHEN NEW.run_id = 'no' BEGIN SELECT RAISE(ABORT, 'no'); END"
+        "CREATE TRIGGER no BEFORE INSERT ON journal WHEN NEW.run = (SELECT n FROM heads WHERE id = 'no') "
+        "BEGIN SELECT RAISE(ABORT, 'no'); END"
     )
     writes = [a_save("a"), a_save("unbindable", next_due=2**63), a_save("no"), a_save("b"), a_save("b", version=2)]
     outcomes = kinds(write_group(connection, path, writes))
@@ -108,6 +108,49 @@ def test_groups_of_every_size_are_written_whole(connection: sqlite3.Connection, 
         assert write_group(connection, path, writes) == [None] * size
     assert set(stored(connection).values()) == {(1, 1)}
     assert len(stored(connection)) == sum(sizes)
+
+
+def test_runs_with_the_same_spec_share_it_until_the_last_is_deleted(connection: sqlite3.Connection, path: str) -> None:
+    spec, other = [encode_entry(SpecEntry(spec=Spec(agent=name, model=DESCRIPTOR))) for name in ("a", "b")]
+    first = [a_save("1", spec=spec), a_save("2", spec=other), a_save("3", spec=spec)]
+    for writes in (first, [a_save("4", spec=spec), a_save("gone", spec=spec), Delete("gone", 0)]):
+        assert set(write_group(connection, path, writes)) == {None}
+    for run_id, entry in {"1": spec, "2": other, "3": spec, "4": spec}.items():
+        record = load(connection, run_id)
+        assert record is not None
+        assert [encode_entry(each) for each in record.journal] == [entry, encode_entry(a_journal()[1])]
+    for run_ids, left in (("12", 1), ("3", 1), ("4", 0)):
+        write_group(connection, path, [Delete(run_id, 0) for run_id in run_ids])
+        assert connection.execute("SELECT count(*) FROM specs").fetchone() == (left,)
+
+
+def test_a_spec_is_kept_for_a_run_of_the_group_that_deletes_the_others(
+    connection: sqlite3.Connection, path: str
+) -> None:
+    spec = encode_entry(SpecEntry(spec=Spec(agent="a", model=DESCRIPTOR)))
+    write_group(connection, path, [a_save("old", spec=spec)])
+    write_group(connection, path, [a_save("new", spec=spec), Delete("old", 0)])
+    record = load(connection, "new")
+    assert record is not None
+    assert encode_entry(record.journal[0]) == spec
+
+
+def test_a_save_is_found_by_what_it_changed(connection: sqlite3.Connection, path: str) -> None:
+    found = "SELECT status, agent, waiting_since, next_due FROM heads"
+    changes: list[dict[str, Any]] = [
+        {"status": "paused"},
+        {"waiting_since": 5},
+        {"waiting_since": 5, "next_due": 7},
+        {"waiting_since": 5, "next_due": 7},
+        {"agent": "other"},
+        {"status": "completed", "next_due": 8},
+    ]
+    for version, fields in enumerate(changes, 1):
+        save = a_save(version=version, **fields)
+        assert write_group(connection, path, [save]) == [None]
+        head = save.head
+        assert connection.execute(found).fetchone() == (head.status, head.agent, head.waiting_since, head.next_due)
+        assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
 
 
 def test_another_programs_lock_is_waited_for_once_and_loses_nothing(connection: sqlite3.Connection, path: str) -> None:
