@@ -119,13 +119,17 @@ class _Group:
             data = encode_head(msgspec.structs.replace(head, created_at=run.created_at))
         if save.entries:
             rows = self.journal.setdefault(run.n, [])
-            rows += [(run.n, n, SCHEMA_VERSION, entry) for n, entry in enumerate(save.entries, run.entries)]
+            rows += [(run.n, n, SCHEMA_VERSION, entry.decode()) for n, entry in enumerate(save.entries, run.entries)]
         run.version = head.version
         run.entries += len(save.entries)
-        indexed = [head.status, head.agent, head.waiting_since, head.next_due]
-        into = NEW_HEADS if run.indexed is None else SAME_HEADS if run.indexed == indexed else CHANGED_HEADS
-        fields = (*indexed, run.created_at, run.entries, data)
-        self.heads[run.n] = (into, (run.n, head.id, head.version, head.epoch, *fields))
+        row = (run.n, head.id, head.version, head.epoch, head.agent, run.created_at, run.entries, data.decode())
+        indexed = [head.agent, head.status, head.waiting_since, head.next_due]
+        if run.indexed is None:
+            self.heads[run.n] = NEW_HEADS, (*row, *indexed[1:], None)
+        elif run.indexed == indexed:
+            self.heads[run.n] = SAME_HEADS, (*row, head.status)
+        else:
+            self.heads[run.n] = CHANGED_HEADS, (*row, *indexed[1:])
 
     def _new_run(self, save: Save) -> _Run:
         self.last += 1
@@ -154,7 +158,7 @@ class _Group:
         numbers = number_specs(connection, set(self.specs.values())) if self.specs else {}
         heads: dict[Insert, list[tuple[Any, ...]]] = {NEW_HEADS: [], SAME_HEADS: [], CHANGED_HEADS: []}
         for n, (into, row) in self.heads.items():
-            heads[into].append((*row, numbers[self.specs[n]] if n in self.specs else None))
+            heads[into].append((*row[:-1], numbers[self.specs[n]]) if n in self.specs else row)
         for into, rows in heads.items():
             insert(connection, into, rows)
         insert(connection, JOURNAL, [row for rows in self.journal.values() for row in rows])
@@ -194,7 +198,7 @@ def _fill(connection: sqlite3.Connection, writes: Sequence[Write]) -> list[Any]:
 _STORED = """
 SELECT epoch, is_clean, (SELECT coalesce(max(n), 0) FROM heads), (
     SELECT json_group_array(
-        json_array(id, n, version, created_at, entries, json_array(status, agent, waiting_since, next_due))
+        json_array(id, n, version, created_at, entries, json_array(agent, status, waiting_since, next_due))
     ) FROM heads WHERE id IN (SELECT value FROM json_each(?))
 ) FROM store
 """
