@@ -25,7 +25,7 @@ from .sqlite_file import Patience, check_place, connect, connect_reader, transla
 from .sqlite_files import StoreFiles, Trouble
 from .sqlite_rescue import rescue
 from .sqlite_space import give_back, offer_compacting
-from .sqlite_writes import Acquire, Delete, Release, Save, Write, write_group
+from .sqlite_writes import Acquire, Delete, GroupWriter, Release, Save, Write
 from .thread import GroupThread
 
 __all__ = ["SqliteStore"]
@@ -174,6 +174,7 @@ class _Writing:
 
     def __init__(self, connection: sqlite3.Connection, path: str, files: StoreFiles) -> None:
         self._connection, self._path, self._files = connection, path, files
+        self._write = GroupWriter(connection, path)
         self._patience = Patience(connection)
         self._told: str | None = None
         self._may_be_free = True  # the file may have free pages to give back
@@ -183,7 +184,7 @@ class _Writing:
     def __call__(self, writes: Sequence[Write]) -> Sequence[Any]:
         outcomes: Sequence[Any] = ()
         if self.is_sound():
-            outcomes = write_group(self._connection, self._path, writes)
+            outcomes = self._write(writes)
             self._patience.note(outcomes[-1])
             self._may_be_free = self._may_be_free or any(isinstance(write, Delete) for write in writes)
         if not self.is_sound():  # an acknowledged save must be on the disk

@@ -27,7 +27,9 @@ from .sqlite_rows import (
     number_specs,
 )
 
-__all__ = ["Acquire", "Delete", "Release", "Save", "Write", "write_group"]
+__all__ = ["Acquire", "Delete", "GroupWriter", "Release", "Save", "Write"]
+
+MAX_KNOWN = 4_096  # runs remembered between two groups; about 400 bytes each
 
 
 class Acquire(msgspec.Struct, frozen=True):
@@ -69,22 +71,23 @@ class _Run(msgspec.Struct):
     version: int
     created_at: int
     entries: int
-    indexed: list[Any] | None  # the head's fields in indexes, as stored; None: the run is new
+    indexed: list[Any] | None  # the head's fields in indexes; None: the run is new
 
 
 class _Group:
     """Decides the writes of a group one after another, and collects the rows to write.
 
-    `last`: the greatest number of a stored run.
+    `last`: the greatest number of a stored run. `runs`: the stored runs that the group saves, by id; the group changes
+    them to what it writes.
     """
 
-    def __init__(self, ownership: Ownership, last: int, stored: dict[str, _Run]) -> None:
+    def __init__(self, ownership: Ownership, last: int, runs: dict[str, _Run]) -> None:
         self.read = self.ownership = ownership
         self.owner: str | None = None  # the name of the new owner, if there is one
-        self.last, self.stored = last, stored
+        self.last, self.runs = last, runs
         self.deleted: set[str] = set()
         self.specs: dict[int, bytes] = {}  # of new runs, by the run's number
-        self.heads: dict[int, tuple[Insert, tuple[Any, ...]]] = {}  # by number: the statement and the row
+        self.heads: dict[int, tuple[_Run, Head, bytes]] = {}  # by number, with the head's JSON
         self.journal: dict[int, list[tuple[Any, ...]]] = {}
 
     def decide(self, write: Write) -> Acquired | Exception | None:
@@ -108,7 +111,7 @@ class _Group:
     def _save(self, save: Save) -> None:
         head = save.head
         self.ownership.check_write(head.epoch)
-        run = self.stored.get(head.id)
+        run = self.runs.get(head.id)
         stored = run.version if run else 0
         if stored != save.expected_version:
             raise VersionConflict(f"run {head.id}: expected version {save.expected_version}, stored is {stored}")
@@ -122,26 +125,19 @@ class _Group:
             rows += [(run.n, n, SCHEMA_VERSION, entry.decode()) for n, entry in enumerate(save.entries, run.entries)]
         run.version = head.version
         run.entries += len(save.entries)
-        row = (run.n, head.id, head.version, head.epoch, head.agent, run.created_at, run.entries, data.decode())
-        indexed = [head.agent, head.status, head.waiting_since, head.next_due]
-        if run.indexed is None:
-            self.heads[run.n] = NEW_HEADS, (*row, *indexed[1:], None)
-        elif run.indexed == indexed:
-            self.heads[run.n] = SAME_HEADS, (*row, head.status)
-        else:
-            self.heads[run.n] = CHANGED_HEADS, (*row, *indexed[1:])
+        self.heads[run.n] = run, head, data
 
     def _new_run(self, save: Save) -> _Run:
         self.last += 1
         if save.spec is not None:
             self.specs[self.last] = save.spec
         run = _Run(self.last, 0, save.head.created_at, 0 if save.spec is None else 1, None)
-        self.stored[save.head.id] = run
+        self.runs[save.head.id] = run
         return run
 
     def _delete(self, delete: Delete) -> None:
         self.ownership.check_write(delete.epoch)
-        run = self.stored.pop(delete.id, None)
+        run = self.runs.pop(delete.id, None)
         if run is None or run.indexed is not None:
             self.deleted.add(delete.id)
         if run is not None:
@@ -157,42 +153,68 @@ class _Group:
             delete_runs(connection, self.deleted)
         numbers = number_specs(connection, set(self.specs.values())) if self.specs else {}
         heads: dict[Insert, list[tuple[Any, ...]]] = {NEW_HEADS: [], SAME_HEADS: [], CHANGED_HEADS: []}
-        for n, (into, row) in self.heads.items():
-            heads[into].append((*row[:-1], numbers[self.specs[n]]) if n in self.specs else row)
+        for run, head, data in self.heads.values():
+            row = (run.n, head.id, head.version, head.epoch, head.agent, run.created_at, run.entries, data.decode())
+            indexed = [head.agent, head.status, head.waiting_since, head.next_due]
+            if run.indexed is None:
+                heads[NEW_HEADS].append(
+                    (*row, *indexed[1:], numbers[self.specs[run.n]] if run.n in self.specs else None)
+                )
+            elif run.indexed == indexed:
+                heads[SAME_HEADS].append((*row, head.status))
+            else:
+                heads[CHANGED_HEADS].append((*row, *indexed[1:]))
+            run.indexed = indexed
         for into, rows in heads.items():
             insert(connection, into, rows)
         insert(connection, JOURNAL, [row for rows in self.journal.values() for row in rows])
 
 
-def write_group(connection: sqlite3.Connection, path: str, writes: Sequence[Write]) -> list[Any]:
-    """Make the writes. Return the outcome of each, in order: None, an `Acquired`, or the exception to raise."""
-    try:
-        connection.execute("BEGIN IMMEDIATE")
-    except sqlite3.Error as error:
-        return [translated(error, path) for _ in writes]
-    try:
-        outcomes = _fill(connection, writes)
-    except Exception as error:  # also values that SQLite can't bind
-        _roll_back(connection)
-        if len(writes) == 1:
-            return [translated(error, path)]
-        return [write_group(connection, path, [write])[0] for write in writes]  # one bad write must not fail the others
-    try:
-        connection.execute("COMMIT")
-    except sqlite3.Error as error:
-        _roll_back(connection)
-        return [translated(error, path) for _ in writes]
-    return outcomes
+class GroupWriter:
+    """Makes groups of writes, each in one transaction. Remembers the runs of the last groups, to read few rows."""
 
+    def __init__(self, connection: sqlite3.Connection, path: str) -> None:
+        self._connection, self._path = connection, path
+        self._known: dict[str, _Run] = {}  # as stored
+        self._changes = 0  # SQLite's number for the state in which other connections left the file
 
-def _fill(connection: sqlite3.Connection, writes: Sequence[Write]) -> list[Any]:
-    ids = {write.head.id for write in writes if isinstance(write, Save)}
-    epoch, is_clean, last, rows = connection.execute(_STORED, (as_json(ids),)).fetchone()
-    stored = {run_id: _Run(*fields) for run_id, *fields in msgspec.json.decode(rows)}
-    group = _Group(Ownership(epoch, bool(is_clean)), last, stored)
-    outcomes = [group.decide(write) for write in writes]
-    group.write(connection)
-    return outcomes
+    def __call__(self, writes: Sequence[Write]) -> list[Any]:
+        """Make the writes. Return the outcome of each, in order: None, an `Acquired`, or the exception to raise."""
+        try:
+            self._connection.execute("BEGIN IMMEDIATE")
+        except sqlite3.Error as error:
+            return [translated(error, self._path) for _ in writes]
+        try:
+            outcomes = self._fill(writes)
+        except Exception as error:  # also values that SQLite can't bind
+            self._roll_back()
+            if len(writes) == 1:
+                return [translated(error, self._path)]
+            return [self([write])[0] for write in writes]  # one bad write must not fail the others
+        try:
+            self._connection.execute("COMMIT")
+        except sqlite3.Error as error:
+            self._roll_back()
+            return [translated(error, self._path) for _ in writes]
+        return outcomes
+
+    def _fill(self, writes: Sequence[Write]) -> list[Any]:
+        (changes,) = self._connection.execute("PRAGMA data_version").fetchone()
+        if changes != self._changes or len(self._known) > MAX_KNOWN:
+            self._changes = changes
+            self._known.clear()
+        unknown = {write.head.id for write in writes if type(write) is Save and write.head.id not in self._known}
+        epoch, is_clean, last, rows = self._connection.execute(_STORED, (as_json(unknown),)).fetchone()
+        self._known.update((run_id, _Run(*fields)) for run_id, *fields in msgspec.json.decode(rows))
+        group = _Group(Ownership(epoch, bool(is_clean)), last, self._known)
+        outcomes = [group.decide(write) for write in writes]
+        group.write(self._connection)
+        return outcomes
+
+    def _roll_back(self) -> None:
+        self._known.clear()
+        if self._connection.in_transaction:  # some errors have already rolled it back
+            self._connection.execute("ROLLBACK")
 
 
 _STORED = """
@@ -202,8 +224,3 @@ SELECT epoch, is_clean, (SELECT coalesce(max(n), 0) FROM heads), (
     ) FROM heads WHERE id IN (SELECT value FROM json_each(?))
 ) FROM store
 """
-
-
-def _roll_back(connection: sqlite3.Connection) -> None:
-    if connection.in_transaction:  # some errors have already rolled it back
-        connection.execute("ROLLBACK")
