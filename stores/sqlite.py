@@ -103,7 +103,7 @@ class SqliteStore:
         limit: int = 100,
         after: str | None = None,
     ) -> Page:
-        """Return a page of the heads that pass the filters, newest first. Each combination of filters has an index."""
+        """Return a page of the heads that pass the filters, newest first. Merges at most ten ranges of an index."""
         check_limit(limit)
         cursor = None if after is None else read_cursor(after)
         return await self._reader.run(

@@ -12,9 +12,9 @@ LAYOUT_VERSION = 3  # `user_version` in the header
 # Heads and journal entries are JSON text in `data`. Columns beside it hold the fields that the store searches by.
 #
 # All runs append to the end of `journal`, so the saves of a group fill few pages. Runs of one agent begin with the same
-# spec, which `specs` holds once. Tables with an integer key keep rows of up to 4,000 bytes in their page; those with a
-# text key, of up to 1,000. Each change of a run's status rewrites indexes, so there are few: `sqlite_reads.page` merges
-# several ranges of one.
+# spec, which `specs` holds once. The keys are integers, because a table with a text key moves rows of more than 1,000
+# bytes to pages of their own; one with an integer key moves rows of more than 4,000. There are few indexes, because a
+# change of a run's status rewrites them; `sqlite_reads.page` merges several ranges of one.
 _LAYOUT = """
 CREATE TABLE store (
     one INTEGER PRIMARY KEY CHECK (one = 1),

@@ -1,6 +1,6 @@
-"""Writes and deletes many rows of an SQLite store by few statements. Blocking; inside the transaction of a group.
+"""Inserts, updates and deletes the rows of many runs in an SQLite store. Blocking; called inside a transaction.
 
-Few, because each statement releases the GIL and must wait to get it back.
+Each statement writes many rows, because each statement releases the GIL and must wait to get it back.
 """
 
 import sqlite3
@@ -24,13 +24,13 @@ __all__ = [
     "number_specs",
 ]
 
-_MOST_ROWS = 128  # rows in a statement; twice as many take SQLite twice as long to compile
+_MOST_ROWS = 128  # rows in a statement: SQLite compiles a statement once, in a time that grows with its rows
 
 
 class Insert(NamedTuple):
     """The parts of a statement that inserts rows: before the rows, one row's values, after the rows.
 
-    Values are numbers and texts: the `sqlite3` module takes ten times as long for None and for bytes.
+    Prefer numbers and texts as values: the `sqlite3` module takes several times as long to bind None or bytes.
     """
 
     before: str
@@ -43,8 +43,8 @@ NEW_HEADS = Insert(
     " VALUES ",
     "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
 )
-# For stored runs whose fields in indexes stay the same: SQLite rewrites the indexes of every column that is set. It
-# demands a value for each NOT NULL column, but does not change the others.
+# For stored runs whose fields in indexes stay the same: SQLite rewrites the indexes of every column that a statement
+# sets. Columns that are NOT NULL need a value here even if they aren't set.
 SAME_HEADS = Insert(
     "INSERT INTO heads (n, id, version, epoch, agent, created_at, entries, data, status) VALUES ",
     "(?, ?, ?, ?, ?, ?, ?, ?, ?)",

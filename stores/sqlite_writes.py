@@ -57,8 +57,8 @@ class Save(msgspec.Struct, frozen=True):
     head: Head
     expected_version: int
     data: bytes  # the head, encoded
-    spec: bytes | None  # entry 0 of a new run, encoded, if it is a spec; `entries` are the others then
-    entries: tuple[bytes, ...]
+    spec: bytes | None  # a new run's first entry, encoded, if that is a spec
+    entries: tuple[bytes, ...]  # the other entries, encoded
 
 
 Write = Acquire | Release | Delete | Save
@@ -77,8 +77,8 @@ class _Run(msgspec.Struct):
 class _Group:
     """Decides the writes of a group one after another, and collects the rows to write.
 
-    `last`: the greatest number of a stored run. `runs`: the stored runs that the group saves, by id; the group changes
-    them to what it writes.
+    `last`: the greatest number of a stored run. `runs`: the stored runs by id, at least those that the group saves. The
+    group changes them to what it writes.
     """
 
     def __init__(self, ownership: Ownership, last: int, runs: dict[str, _Run]) -> None:
@@ -171,12 +171,12 @@ class _Group:
 
 
 class GroupWriter:
-    """Makes groups of writes, each in one transaction. Remembers the runs of the last groups, to read few rows."""
+    """Makes groups of writes, each in one transaction. Remembers the runs of the last groups, so that it reads less."""
 
     def __init__(self, connection: sqlite3.Connection, path: str) -> None:
         self._connection, self._path = connection, path
         self._known: dict[str, _Run] = {}  # as stored
-        self._changes = 0  # SQLite's number for the state in which other connections left the file
+        self._data_version = 0  # SQLite changes it when another connection has changed the file
 
     def __call__(self, writes: Sequence[Write]) -> list[Any]:
         """Make the writes. Return the outcome of each, in order: None, an `Acquired`, or the exception to raise."""
@@ -199,9 +199,9 @@ class GroupWriter:
         return outcomes
 
     def _fill(self, writes: Sequence[Write]) -> list[Any]:
-        (changes,) = self._connection.execute("PRAGMA data_version").fetchone()
-        if changes != self._changes or len(self._known) > MAX_KNOWN:
-            self._changes = changes
+        (data_version,) = self._connection.execute("PRAGMA data_version").fetchone()
+        if data_version != self._data_version or len(self._known) > MAX_KNOWN:
+            self._data_version = data_version
             self._known.clear()
         unknown = {write.head.id for write in writes if type(write) is Save and write.head.id not in self._known}
         epoch, is_clean, last, rows = self._connection.execute(_STORED, (as_json(unknown),)).fetchone()
