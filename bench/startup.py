@@ -79,21 +79,23 @@ def fill(path: str, count: int) -> None:
     database = sqlite3.connect(path, isolation_level=None)
     database.execute("PRAGMA synchronous = OFF")
     head = database.execute("SELECT * FROM heads WHERE id = ?", [template]).fetchone()
-    journal = database.execute("SELECT * FROM journal WHERE run_id = ? ORDER BY n", [template]).fetchall()
+    run = head[0]
+    journal = database.execute("SELECT n, schema_version, data FROM journal WHERE run = ? ORDER BY n", [run]).fetchall()
     for first in range(0, count, BATCH):
         say(f"parking copies: {first:,}/{count:,}")
         numbers = range(first, min(count, first + BATCH))
         database.execute("BEGIN")
-        database.executemany("INSERT INTO heads VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", _heads(head, numbers))
-        rows = chain.from_iterable([(run_id(n), *row[1:]) for row in journal] for n in numbers)
-        database.executemany("INSERT INTO journal VALUES (?, ?, ?, ?)", rows)
+        database.executemany("INSERT INTO heads VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", _heads(head, numbers))
+        rows = chain.from_iterable([(run + 1 + n, *row) for row in journal] for n in numbers)
+        database.executemany("INSERT INTO journal (run, n, schema_version, data) VALUES (?, ?, ?, ?)", rows)
         database.execute("COMMIT")
     database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     database.close()
 
 
 def _heads(row: tuple[object, ...], numbers: range) -> Iterator[tuple[object, ...]]:
-    _, version, epoch, status, next_due, created_at, entries, data, *searched = row
+    run, _, *searched, next_due, created_at, spec, entries, data = row
+    assert isinstance(run, int)
     assert isinstance(data, bytes | str)
     assert isinstance(created_at, int)
     assert isinstance(next_due, int)
@@ -102,7 +104,8 @@ def _heads(row: tuple[object, ...], numbers: range) -> Iterator[tuple[object, ..
         copy = msgspec.structs.replace(
             head, id=run_id(n), created_at=created_at + n, next_due=next_due + n, expires_at=next_due + n
         )
-        yield copy.id, version, epoch, status, next_due + n, created_at + n, entries, encode_head(copy), *searched
+        moved = (next_due + n, created_at + n, spec, entries, encode_head(copy).decode())
+        yield run + 1 + n, copy.id, *searched, *moved
 
 
 async def _park_one(path: str) -> str:

@@ -23,6 +23,7 @@ First tree: errors that may cross the wire, each with its code. The branches say
     │   ├── Stranded              1103   the code that the run needs is not loaded
     │   ├── RecordTooNew          1104   written by a newer adjourn; left untouched
     │   ├── ConnectionLost        1105   retryable; raised by clients, never sent
+    │   ├── RunElsewhere          1106   retryable; another node of the store carries on the run
     │   └── StoreError           raised to code that opens a store or writes to it
     │       ├── VersionConflict   1111   another writer saved first
     │       ├── StaleEpoch        1112   the store has a newer owner
@@ -84,6 +85,7 @@ __all__ = [
     "NotPending",
     "ProgramError",
     "RecordTooNew",
+    "RunElsewhere",
     "RunEnded",
     "RunIdConflict",
     "RunNotFound",
@@ -269,6 +271,19 @@ class ConnectionLost(WorldError):
     code = 1105
     type = "connectionLost"
     retryable = True
+
+
+class RunElsewhere(WorldError):
+    """Another node of a shared store carries on the run, and can't be asked now. Later this node may carry it on.
+
+    Attributes:
+        url: where the other node's gateway is, known in this process only; None: unknown.
+    """
+
+    code = 1106
+    type = "runElsewhere"
+    retryable = True
+    url: str | None = None
 
 
 class StoreError(WorldError):

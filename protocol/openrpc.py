@@ -18,6 +18,7 @@ from .errors import (
     LimitExceeded,
     NotPending,
     RecordTooNew,
+    RunElsewhere,
     RunEnded,
     RunIdConflict,
     RunNotFound,
@@ -43,20 +44,21 @@ _RECORD: _Errors = (RecordTooNew, StaleEpoch, StoreCorrupt, StoreUnavailable)
 _ONE_RUN: _Errors = (RunNotFound, *_RECORD)
 _DECLINE: _Errors = (NotPending, DecisionConflict, ToolCallIdRequired, RunEnded, Stranded)
 _CLIENT_CALL: _Errors = (NotPending, ClaimTaken, RunEnded, Stranded)
+_CHANGE: _Errors = (RunElsewhere, *_ONE_RUN)
 _REFUSALS: dict[str, _Errors] = {
     "run.start": (AgentNotFound, RunIdConflict, *_ONE_RUN),
     "run.subscribe": _ONE_RUN,
     "run.unsubscribe": _ONE_RUN,
-    "run.resume": (DecisionInvalid, *_DECLINE, *_ONE_RUN),
-    "run.decline": (*_DECLINE, *_ONE_RUN),
-    "run.claim": (*_CLIENT_CALL, *_ONE_RUN),
-    "run.unclaim": (*_CLIENT_CALL, *_ONE_RUN),
-    "run.result": (*_CLIENT_CALL, *_ONE_RUN),
-    "run.abort": _ONE_RUN,
+    "run.resume": (DecisionInvalid, *_DECLINE, *_CHANGE),
+    "run.decline": (*_DECLINE, *_CHANGE),
+    "run.claim": (*_CLIENT_CALL, *_CHANGE),
+    "run.unclaim": (*_CLIENT_CALL, *_CHANGE),
+    "run.result": (*_CLIENT_CALL, *_CHANGE),
+    "run.abort": _CHANGE,
     "run.get": _ONE_RUN,
     "run.timeline": _ONE_RUN,
     "run.list": (StaleEpoch, StoreUnavailable),
-    "run.delete": _RECORD,
+    "run.delete": (RunElsewhere, *_RECORD),
     "runs.watch": (StaleEpoch, StoreUnavailable),
 }
 

@@ -9,12 +9,11 @@ from urllib.parse import unquote
 
 import trio
 
-from ...protocol.errors import ConnectionLost, StoreUnavailable, Unauthorized
+from ...protocol.errors import ConnectionLost, RunElsewhere, StoreUnavailable, Unauthorized
 from ...protocol.messages import Wire
 from ...protocol.methods import METHODS, Params
 from ...protocol.rpc import PRINCIPAL_HEADER
 from ..client.once import request_once
-from ..runtime.membership import RunElsewhere
 from .access import Authenticator, Credentials, Principal
 
 __all__ = ["Peers"]
@@ -77,7 +76,7 @@ class Peers:
                     connect_timeout_s=CONNECT_S,
                     max_message_bytes=MAX_MESSAGE_BYTES,
                 )
-        except (ConnectionLost, StoreUnavailable, trio.TooSlowError) as error:
+        except (ConnectionLost, RunElsewhere, StoreUnavailable, trio.TooSlowError) as error:
             raise elsewhere from error
         except Unauthorized as error:
             raise StoreUnavailable(f"{elsewhere.message}, which refuses this node: {error.message}") from error

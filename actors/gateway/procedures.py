@@ -11,7 +11,15 @@ import trio
 
 from ...protocol import codec
 from ...protocol.bounds import Bounds
-from ...protocol.errors import AdjournError, Forbidden, RecordTooNew, RunIdConflict, RunNotFound, StoreCorrupt
+from ...protocol.errors import (
+    AdjournError,
+    Forbidden,
+    RecordTooNew,
+    RunElsewhere,
+    RunIdConflict,
+    RunNotFound,
+    StoreCorrupt,
+)
 from ...protocol.messages import Wire
 from ...protocol.methods import (
     Aborted,
@@ -50,7 +58,6 @@ from ...protocol.summary import run_summary
 from ...protocol.transitions import Decide, Decline, Reply
 from ...protocol.tree import ActorTree
 from ..runtime.eventlog import EventLog
-from ..runtime.membership import RunElsewhere
 from ..runtime.system import ActorSystem
 from .agent_info import agent_info
 from .cursors import SealedCursors

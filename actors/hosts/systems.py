@@ -67,6 +67,11 @@ def _awaited_start(
     return started
 
 
+async def _announce(system: ActorSystem, url: str) -> None:  # noqa: ASYNC910
+    """As `ActorSystem.announce`."""
+    system.announce(url)
+
+
 async def _statistics(system: ActorSystem) -> SystemStatistics:  # noqa: ASYNC910
     """Returns what the system holds in memory now."""
     return system.statistics()
@@ -101,6 +106,7 @@ class BlockingSystem(_HostedSystem):
     timeline = blocking(ActorSystem.timeline)
     wait_lost = blocking(ActorSystem.wait_lost)
     observe = blocking(_observe)
+    announce = blocking(_announce)
     statistics = blocking(_statistics)
 
 
@@ -146,4 +152,5 @@ class AsyncioSystem(_HostedSystem):
     timeline = awaited(ActorSystem.timeline)
     wait_lost = awaited(ActorSystem.wait_lost)
     observe = awaited(_observe)
+    announce = awaited(_announce)
     statistics = awaited(_statistics)

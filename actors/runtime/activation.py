@@ -14,7 +14,7 @@ import msgspec
 import trio
 
 from ...protocol.bounds import Bounds
-from ...protocol.errors import LimitExceeded, RunIdConflict, RunNotFound, StaleEpoch, Stranded
+from ...protocol.errors import LimitExceeded, RunElsewhere, RunIdConflict, RunNotFound, StaleEpoch, Stranded
 from ...protocol.limits import RunLimits
 from ...protocol.machine import begin, resume_seq, step
 from ...protocol.messages import Message
@@ -30,7 +30,6 @@ from .admission import check_given, check_history, check_limits, check_start, me
 from .contracts import Contracts
 from .eventlog import EventLog
 from .instructions import begun_spec, own_bytes, shared_spec
-from .membership import RunElsewhere
 from .records import load_record
 from .registry import Registry
 from .run_actor import RunActor

@@ -10,26 +10,17 @@ from collections.abc import Callable
 
 import trio
 
-from ...protocol.errors import StaleEpoch, StoreUnavailable
+from ...protocol.errors import RunElsewhere, StaleEpoch, StoreUnavailable
 from ...protocol.record import Head
 from ...stores.shared import Claimed, Node, Owned, SharedStore
 from ..core.mailbox import Mailbox
 from .tenure import RELEASE_S
 
-__all__ = ["Membership", "RunElsewhere"]
+__all__ = ["Membership"]
 
 logger = logging.getLogger("adjourn.system")
 
 MOST_LET_GO = 1_000  # runs in a call
-
-
-class RunElsewhere(StoreUnavailable):
-    """Another node owns the run. `url`: where that node is reached; None: nowhere."""
-
-    def __init__(self, run_id: str, owned: Owned) -> None:
-        where = f"at {owned.url}" if owned.url else "which has no address"
-        super().__init__(f"run {run_id} is carried on by another node, {where}", runId=run_id)
-        self.node, self.url = owned.node, owned.url
 
 
 class Membership:
@@ -71,7 +62,9 @@ class Membership:
         self._let_go.pop(run_id, None)
         found = await self.store.claim(run_id)
         if isinstance(found, Owned):
-            raise RunElsewhere(run_id, found)
+            elsewhere = RunElsewhere(f"another node of the store carries on run {run_id}", runId=run_id)
+            elsewhere.url = found.url
+            raise elsewhere
         return found
 
     def let_go(self, run_id: str, epoch: int) -> None:

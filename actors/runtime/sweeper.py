@@ -11,13 +11,12 @@ from math import inf
 import trio
 
 from ...protocol.codec import MAX_INT
-from ...protocol.errors import AdjournError, RunNotFound, StaleEpoch
+from ...protocol.errors import AdjournError, RunElsewhere, RunNotFound, StaleEpoch
 from ...protocol.record import Head
 from ...stores.base import Store
 from ..core.faults import bare_error
 from ..core.mailbox import Mailbox
 from .activation import Activation
-from .membership import RunElsewhere
 from .registry import Registry
 
 __all__ = ["Alarm", "Sweeper"]

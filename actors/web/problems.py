@@ -18,6 +18,7 @@ from ...protocol.errors import (
     LimitExceeded,
     NotPending,
     ProgramError,
+    RunElsewhere,
     RunEnded,
     RunIdConflict,
     RunNotFound,
@@ -46,6 +47,7 @@ _STATUS: dict[type[AdjournError], HTTPStatus] = {
     Unauthorized: HTTPStatus.UNAUTHORIZED,
     Forbidden: HTTPStatus.FORBIDDEN,
     StoreUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
+    RunElsewhere: HTTPStatus.SERVICE_UNAVAILABLE,
     ShuttingDown: HTTPStatus.SERVICE_UNAVAILABLE,
 }
 _TOO_BIG = "Bytes"  # ends the names of size limits; other limits are numbers or rates

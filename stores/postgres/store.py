@@ -86,6 +86,10 @@ class PostgresStore:
 
     A save is as durable as the server makes a commit: `synchronous_commit` must not be `off`, and after a failover only
     a synchronous standby has it for certain.
+
+    Args:
+        where: the server and its database, for messages, without secrets.
+        connect: opens a connection.
     """
 
     claims = StoreClaims(durable=True, fenced=True, exclusive=False, shared=True)

@@ -10,9 +10,9 @@ import trio
 
 from adjourn import Agent, Limits, ToolContext, open_actor_system, tool
 from adjourn.actors.runtime import ActorSystem
-from adjourn.actors.runtime.membership import Membership, RunElsewhere
+from adjourn.actors.runtime.membership import Membership
 from adjourn.actors.testing import ScriptedModel, calls
-from adjourn.protocol.errors import StoreUnavailable
+from adjourn.protocol.errors import RunElsewhere, StoreUnavailable
 
 pytestmark = pytest.mark.slow
 

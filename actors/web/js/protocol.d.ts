@@ -1200,6 +1200,7 @@ export type ErrorType =
   | "limitExceeded"
   | "notPending"
   | "recordTooNew"
+  | "runElsewhere"
   | "runEnded"
   | "runIdConflict"
   | "runNotFound"

@@ -11,9 +11,9 @@ from shared_memory import Medium, SharedMemory
 from trio.testing import MockClock
 
 from adjourn.actors import ActorSystem, Agent, open_actor_system
-from adjourn.actors.runtime.membership import Membership, RunElsewhere
+from adjourn.actors.runtime.membership import Membership
 from adjourn.actors.testing import calls, hangs, says, scripted_agent, trio_clock
-from adjourn.protocol.errors import InvalidParams, StoreUnavailable
+from adjourn.protocol.errors import InvalidParams, RunElsewhere, StoreUnavailable
 from adjourn.protocol.record import Entry, Head
 from adjourn.stores import Claimed, Node, Orphan, Owned
 
