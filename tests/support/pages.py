@@ -46,6 +46,7 @@ ROOMS = {
 }
 STORES = {
     "adjourn.stores": "All names of the package.",
+    "adjourn.stores.postgres": "PostgreSQL, with the extra `postgres`.",
     "adjourn.stores.testing": "The contract as a test suite.",
 }
 PARTS: dict[str, Callable[[], str]] = {
