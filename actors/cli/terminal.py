@@ -116,7 +116,7 @@ class RunView:
             case TurnEnd():
                 self._messages += len(event.tool_results)
             case AgentResume(reason="recovered"):
-                self._void("the server came back; the run goes on")
+                self._void("its server stopped; the run goes on")
             case AgentRetry():
                 wait = f" in {event.wait_s:.0f} s" if event.wait_s >= 1 else ""
                 self._void(f"asking the model again{wait}: {event.reason}")

@@ -118,7 +118,7 @@ def test_a_message_begun_anew_is_told_from_the_first_attempt() -> None:
     )
     assert text == "agent> Half a\n  (asking the model again in 2 s: it broke; the text so far is void)\nagent> Whole"
     text = Shown().events(start, delta("Half a"), AgentResume(reason="recovered"), start, delta("Whole"))
-    assert text == "agent> Half a\n  (the server came back; the run goes on; the text so far is void)\nagent> Whole"
+    assert text == "agent> Half a\n  (its server stopped; the run goes on; the text so far is void)\nagent> Whole"
 
 
 def test_a_snapshot_with_another_message_than_the_one_begun_says_so() -> None:
