@@ -34,6 +34,8 @@ class Takeover:
     async def _take_all(self) -> None:
         suspects: list[Orphan] = []
         while orphans := await self._next():
+            if lost := sum(not each.claimed.is_clean for each in orphans):
+                logger.warning("this node carries on %d runs of nodes whose leases have ended", lost)
             unsuspected = [each for each in orphans if each.claimed.is_clean or not is_executing(each.head)]
             suspects += [each for each in orphans if each not in unsuspected]
             await self._recovery.recover_together(unsuspected)
