@@ -63,7 +63,8 @@ class Membership:
         found = await self.store.claim(run_id)
         if isinstance(found, Owned):
             elsewhere = RunElsewhere(f"another node of the store carries on run {run_id}", runId=run_id)
-            elsewhere.url = found.url
+            # The url of a node that died may be this one's now. Then a request sent there would come back here.
+            elsewhere.url = None if found.url == self.node.url else found.url
             raise elsewhere
         return found
 

@@ -88,6 +88,19 @@ async def test_a_lease_that_is_renewed_never_ends(medium: Medium, autojump_clock
         assert (await run.get()).snapshot.status == "running"
 
 
+async def test_the_url_of_an_earlier_node_at_the_same_place_is_not_named(medium: Medium) -> None:
+    agent = agent_of(hangs("Wait"))
+    async with a_node(medium, agent, drain_s=0) as (one, _), a_node(medium, agent) as (two, _):
+        one.announce("ws://shop.test")
+        run = await one.start(agent, "hello")
+        await trio.testing.wait_all_tasks_blocked()
+        for url, named in (("ws://other.test", "ws://shop.test"), ("ws://shop.test", None)):
+            two.announce(url)
+            with pytest.raises(RunElsewhere) as refused:
+                await two.run(run.id).resume({})
+            assert refused.value.url == named
+
+
 async def test_runs_of_a_node_cut_off_go_on_elsewhere_within_the_lease(
     medium: Medium, autojump_clock: MockClock
 ) -> None:
