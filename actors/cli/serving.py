@@ -3,10 +3,12 @@
 import errno
 import logging
 import signal
-from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
+from ipaddress import ip_address
+from urllib.parse import urlsplit
 
 import trio
 
@@ -116,7 +118,7 @@ async def _serve_clients(  # noqa: ASYNC114, ASYNC128  # says when both listen
         "peers": Peers(place.token, names_clients=False),
         "authenticator": token_authenticator(place.token) if place.token else None,
         "limits": GatewayLimits(close_s=close_s),
-        "origins": place.origins,
+        "origins": (*place.origins, *_own_origins(place)),
     }
     with scope:
         async with trio.open_nursery() as nursery:
@@ -130,8 +132,23 @@ async def _serve_clients(  # noqa: ASYNC114, ASYNC128  # says when both listen
                     serve_http = partial(serve_web, system, port=place.http_port, metrics=place.metrics, **options)
                     http = await nursery.start(serve_http)
                 http_url = http.url
-            system.announce(place.node_url or gateway.url)
+            _announce(system, place, gateway.url)
             task_status.started((gateway.url, http_url))
+
+
+def _own_origins(place: Place) -> Iterator[str]:
+    """Yields the origin of the node's URL, because the gateway refuses requests to a name that no origin has."""
+    if place.node_url is not None:
+        parts = urlsplit(place.node_url)
+        yield f"{parts.scheme.replace('ws', 'http')}://{parts.netloc}"
+
+
+def _announce(system: ActorSystem, place: Place, url: str) -> None:
+    """Tells the other nodes of the store where this one is reached."""
+    if place.node_url is not None or not ip_address(urlsplit(url).hostname or "").is_unspecified:
+        system.announce(place.node_url or url)
+    elif system.runtime.tenure.is_shared:
+        logger.warning("other servers that share the store can't reach this one: give --node-url ws://HOST:PORT")
 
 
 @contextmanager
