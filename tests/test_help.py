@@ -14,7 +14,7 @@ from adjourn.actors import ToolOptions, tool
 MADE_BY_OTHERS = {
     *("Actor", "ActorRef", "ActorSystem", "AsgiBridge", "Client", "CompiledSchema", "Inspection", "Run"),
     *("AsyncioRun", "AsyncioStream", "AsyncioSystem", "BlockingRun", "BlockingStream", "BlockingSystem"),
-    *("Monitors", "ReportReader", "SqliteStore", "Supervisor", "ThreadedSystem", "Timer", "Timers"),
+    *("Monitors", "PostgresStore", "ReportReader", "SqliteStore", "Supervisor", "ThreadedSystem", "Timer", "Timers"),
 }
 # Modules that users import from, beside the packages.
 MODULES = ["actors.middleware.prometheus", "actors.middleware.telemetry", "actors.testing", "protocol.methods"]
