@@ -57,6 +57,12 @@ class Answer:
                 self._new_row()
             self._draw()
 
+    def end_void(self) -> None:
+        """Ends a message that counts no more. Leaves out its unfinished word, if it would stand below another text."""
+        if self._screen.written != self._written:
+            self._word, self._column, self._is_alone = "", 0, False
+        self.end()
+
     # While the message streams.
 
     def _begin_part(self) -> None:

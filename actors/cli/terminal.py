@@ -168,7 +168,9 @@ class RunView:
     def _void(self, why: str) -> None:
         words = f"{why}; the text so far is void" if self._said else why
         self._said = ""
-        self.finish()
+        if self._answer is not None:
+            self._answer.end_void()
+            self._answer = None
         self._screen.line(f"  ({words})", "yellow")
 
     def _call(self, key: str, name: str, arguments: Mapping[str, Any]) -> None:

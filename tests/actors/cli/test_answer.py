@@ -114,6 +114,16 @@ def test_a_line_written_during_an_answer_is_not_erased() -> None:
     assert window.rows == ["shop> It **is", "(the connection is lost)", "here**."]
 
 
+def test_of_a_void_message_no_word_is_shown_below_another_line() -> None:
+    window = Window()
+    shown = Answer(window.screen, "shop> ")
+    shown.add("one two thr")
+    window.screen.line("(connection lost)")
+    shown.end_void()
+    window.screen.line("(void)")
+    assert window.rows == ["shop> one two", "(connection lost)", "(void)"]
+
+
 def test_after_the_window_changed_its_width_nothing_is_drawn_again() -> None:
     window = Window()
     shown = Answer(window.screen, "shop> ")
