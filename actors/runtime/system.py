@@ -346,7 +346,7 @@ async def open_actor_system(
     If another process becomes the store's owner, everything raises StaleEpoch: see `ActorSystem.wait_lost`.
 
     A PostgreSQL store is shared: each system that opens it is a node, which owns the runs in its memory. While a node
-    lives, its runs raise StoreUnavailable in other systems, where reading and watching them still works.
+    lives, its runs raise RunElsewhere in other systems, where reading and watching them still works.
 
     Args:
         agents: the agents that runs may use. A stored run whose agent is missing is `stranded`: it stays unchanged.
