@@ -277,7 +277,7 @@ class RunElsewhere(WorldError):
     """Another node of a shared store carries on the run, and can't be asked now. Later this node may carry it on.
 
     Attributes:
-        url: where the other node's gateway is, known in this process only; None: unknown.
+        url: where the other node's gateway is, if known; in this process only, never on the wire.
     """
 
     code = 1106
