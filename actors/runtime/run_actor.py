@@ -211,6 +211,8 @@ class RunActor:
             if state.pending:
                 if self._done or mailbox.waiting_mail:
                     await self._serve_all()
+                if not state.services.tenure.is_held:
+                    await state.services.tenure.wait_held()
                 effects, state.pending = state.pending, ()
                 if len(effects) == 1 and state.history.open_calls <= 1:
                     self._is_occupied = True
@@ -255,6 +257,7 @@ class RunActor:
                     await self._serve(mail)
                 effects = ()
                 if any(isinstance(effect, StartTool) for effect in self.state.pending):
+                    await self.state.services.tenure.wait_held()
                     effects, self.state.pending = self.state.pending, ()
                 elif not self._flying:
                     break

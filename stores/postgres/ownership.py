@@ -35,7 +35,7 @@ async def delete(connection: Connection, run_id: str, epoch: int) -> None:
         if found and found[0][0] == b"f":
             raise StaleEpoch(f"run {run_id}: epoch {epoch} has ended: another node owns the run")
         await connection.query(statement("delete_journal"), [run_id])
-    except BaseException:
+    except Exception:  # after a cancellation the connection is closed
         if connection.is_alive():
             await connection.query("ROLLBACK")
         raise

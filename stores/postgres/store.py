@@ -67,11 +67,11 @@ async def open_postgres(address: str) -> AsyncGenerator["PostgresStore"]:
     raised: BaseException | None = None
     async with trio.open_nursery() as nursery:
         store = PostgresStore(where, connect)
-        nursery.start_soon(store.serve)
+        nursery.start_soon(store.serve)  # noqa: ASYNC113  # calls may come before it runs
         try:
             yield store
-        except BaseException as error:
-            raised = error  # the nursery would wrap it in a group
+        except BaseException as error:  # noqa: ASYNC103  # raised below: the nursery would wrap it in a group
+            raised = error
         await store.aclose()
         nursery.cancel_scope.cancel()
     if raised is not None:
@@ -284,12 +284,14 @@ async def _prepare(connection: Connection, where: str) -> None:
     if encoding != b"UTF8":
         raise StoreCorrupt(f"{where}: its encoding is {(encoding or b'').decode()}; adjourn needs UTF8")
     if exists == b"f":
+        failed: Error | None = None
         try:
             await connection.script(statement("layout"))
-        except Error:
-            # Another process may have made the tables since. If they are still missing, the first error counts.
-            if (await connection.query(statement("opened")))[0][1] == b"f":
-                raise
+        except Error as error:
+            failed = error
+        # Another process may have made the tables since. If they are still missing, the first error counts.
+        if failed is not None and (await connection.query(statement("opened")))[0][1] == b"f":
+            raise failed
     [(layout,)] = await connection.query("SELECT layout FROM adjourn_store")
     if int(layout or 0) > LAYOUT_VERSION:
         found = int(layout or 0)
