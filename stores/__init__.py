@@ -4,6 +4,7 @@ from .address import open_store, shown_address
 from .base import Acquired, Page, Store, StoreClaims
 from .gil import thread_friendly
 from .memory import MemoryStore
+from .migrating import Migrated, migrate_runs
 from .shared import Claimed, Node, Orphan, Owned, SharedStore
 from .simple import SimpleBackend, SimpleStore
 from .sqlite import SqliteStore
@@ -14,6 +15,7 @@ __all__ = [
     "Claimed",
     "Compacted",
     "MemoryStore",
+    "Migrated",
     "Node",
     "Orphan",
     "Owned",
@@ -25,6 +27,7 @@ __all__ = [
     "Store",
     "StoreClaims",
     "compact_store",
+    "migrate_runs",
     "open_store",
     "shown_address",
     "thread_friendly",

@@ -8,6 +8,7 @@ from ..protocol.errors import InvalidParams
 from .base import Store
 from .memory import MemoryStore
 from .sqlite import SqliteStore
+from .sqlite_file import check_exists
 
 __all__ = ["open_store", "shown_address"]
 
@@ -18,19 +19,22 @@ _FORMS = (
 
 
 @asynccontextmanager
-async def open_store(address: str) -> AsyncGenerator[Store]:
+async def open_store(address: str, *, create: bool = True) -> AsyncGenerator[Store]:
     """Open the store at this address, and close it after the block.
 
     Args:
         address: `memory:`, `sqlite:///relative.db`, `sqlite:////absolute.db` or `postgresql://user@host/database`.
+        create: whether to create an SQLite file or PostgreSQL tables that don't exist. False: StoreUnavailable then.
 
     Raises: InvalidParams for any other address, and what `SqliteStore.open` and `open_postgres` raise.
     """
     if address.startswith(("postgresql://", "postgres://")):
-        async with _postgres(address) as store:
+        async with _postgres(address, create) as store:
             yield store
         return
     path = _sqlite_path(address)
+    if path is not None and not create:
+        check_exists(path)
     async with MemoryStore() if path is None else await SqliteStore.open(path) as store:
         yield store
 
@@ -45,12 +49,12 @@ def shown_address(address: str) -> str:
     return urlunsplit(parts._replace(netloc=f"{parts.username}@{host}" if parts.username else host, query=query))
 
 
-def _postgres(address: str) -> AbstractAsyncContextManager[Store]:
+def _postgres(address: str, create: bool) -> AbstractAsyncContextManager[Store]:
     try:
         from .postgres import open_postgres
     except ImportError as error:
         raise InvalidParams("PostgreSQL is an extra: pip install 'adjourn[postgres]'") from error
-    return open_postgres(address)
+    return open_postgres(address, create=create)
 
 
 def _sqlite_path(address: str) -> str | None:
@@ -59,5 +63,5 @@ def _sqlite_path(address: str) -> str | None:
         return None
     path = address.removeprefix("sqlite:///")
     if path == address or path in ("", "/", ":memory:") or "?" in path:
-        raise InvalidParams(f"store address {address!r}: {_FORMS}")
+        raise InvalidParams(f"store address {shown_address(address)!r}: {_FORMS}")
     return path

@@ -114,6 +114,10 @@ class SharedStore(Store, Protocol):
         """Return the stored versions of these runs, by id; without those that don't exist."""
         ...
 
+    async def nodes(self) -> Sequence[Node]:
+        """Return the nodes whose lease has not ended."""
+        ...
+
     async def let_go(self, runs: Sequence[tuple[str, int]]) -> None:
         """Let runs go, given by id and epoch, so that any node may claim them at once. Others are left alone."""
         ...

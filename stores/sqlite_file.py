@@ -7,7 +7,7 @@ import sqlite3
 from ..protocol.errors import AdjournError, StoreCorrupt, StoreUnavailable
 from .sqlite_layout import LAYOUT_VERSION, lay_out, layout_of, migrate
 
-__all__ = ["Patience", "check_place", "connect", "connect_reader", "translated"]
+__all__ = ["Patience", "check_exists", "check_place", "connect", "connect_reader", "translated"]
 
 _LOG = logging.getLogger("adjourn.stores")
 
@@ -111,6 +111,12 @@ def check_place(path: str) -> None:
     for place in (folder, path):
         if os.path.exists(place) and not os.access(place, os.W_OK):
             raise StoreUnavailable(f"{path}: {place} is read-only", path=path)
+
+
+def check_exists(path: str) -> None:
+    """Check that there is a file. Raises: StoreUnavailable."""
+    if not os.path.exists(path):
+        raise StoreUnavailable(f"{path}: there is no such file", path=path)
 
 
 def _open(path: str, *settings: str) -> sqlite3.Connection:

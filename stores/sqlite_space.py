@@ -5,8 +5,7 @@ import os
 import sqlite3
 from dataclasses import dataclass
 
-from ..protocol.errors import StoreUnavailable
-from .sqlite_file import check_place, connect, translated
+from .sqlite_file import check_exists, check_place, connect, translated
 from .sqlite_files import StoreFiles
 
 __all__ = ["Compacted", "compact_store", "give_back", "offer_compacting"]
@@ -73,8 +72,7 @@ def compact_store(path: str) -> Compacted:
     """
     path = os.path.realpath(path)
     check_place(path)
-    if not os.path.exists(path):
-        raise StoreUnavailable(f"{path}: there is no such file", path=path)
+    check_exists(path)
     files = StoreFiles(path)
     try:
         before = os.stat(path).st_size

@@ -1,6 +1,31 @@
 """What the command line needs of stores, which it must not import: upkeep, and an address without its password."""
 
-from ...stores.address import shown_address
-from ...stores.sqlite_space import Compacted, compact_store
+from collections.abc import Callable
 
-__all__ = ["Compacted", "compact_store", "shown_address"]
+from ...protocol.errors import InvalidParams
+from ...stores.address import open_store, shown_address
+from ...stores.migrating import Migrated, migrate_runs
+from ...stores.sqlite_space import Compacted, compact_store
+from .watchdog import watched
+
+__all__ = ["Compacted", "Migrated", "compact_store", "migrate_store", "shown_address"]
+
+STORE_S = 60  # how long a call of a store may take
+
+
+async def migrate_store(
+    source: str, target: str, *, merge: bool = False, progress: Callable[[Migrated], None] | None = None
+) -> Migrated:
+    """Copy all runs of the store at the address `source` to the one at `target`, which is created if it doesn't exist.
+
+    Raises: as `open_store` and `migrate_runs`; InvalidParams for the same address twice, and for `memory:`.
+    """
+    if source == target or "memory:" in (source, target):
+        raise InvalidParams("expected the addresses of two different stores, each sqlite:///… or postgresql://…")
+    async with (
+        open_store(source, create=False) as one,
+        open_store(target) as two,
+        watched(one, STORE_S),
+        watched(two, STORE_S),
+    ):
+        return await migrate_runs(one, two, merge=merge, progress=progress)

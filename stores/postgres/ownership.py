@@ -10,7 +10,7 @@ from .connection import Connection
 from .reads import readable
 from .statements import statement
 
-__all__ = ["acquire", "claim", "delete", "join", "leave", "let_go", "orphans", "release", "renew"]
+__all__ = ["acquire", "claim", "delete", "join", "leave", "let_go", "nodes", "orphans", "release", "renew"]
 
 
 async def acquire(connection: Connection, owner: str) -> Acquired:
@@ -56,6 +56,12 @@ async def renew(connection: Connection, node: Node, lease_s: float) -> bool:
 async def leave(connection: Connection, node_id: str) -> None:
     """Remove a node, and release all its runs."""
     await connection.query(statement("leave"), [node_id])
+
+
+async def nodes(connection: Connection) -> tuple[Node, ...]:
+    """Return the nodes whose lease has not ended."""
+    rows = await connection.query(statement("nodes"))
+    return tuple(Node((node or b"").decode(), None if url is None else url.decode()) for node, url in rows)
 
 
 async def claim(connection: Connection, run_id: str, node_id: str) -> Claimed | Owned | None:

@@ -15,7 +15,7 @@ import trio
 from psycopg import Error
 from psycopg.conninfo import conninfo_to_dict
 
-from ...protocol.errors import AdjournError, InvalidParams, StoreCorrupt, StoreTooNew
+from ...protocol.errors import AdjournError, InvalidParams, StoreCorrupt, StoreTooNew, StoreUnavailable
 from ...protocol.events import Status
 from ...protocol.record import Entry, Head, Record, encode_entry, encode_head
 from ..base import Acquired, Page, StoreClaims
@@ -39,18 +39,20 @@ _Do = Callable[[Connection], Awaitable[Any]]
 
 
 @asynccontextmanager
-async def open_postgres(address: str) -> AsyncGenerator["PostgresStore"]:
-    """Open the store in that database, and close it after the block. Creates the tables in a database without any.
+async def open_postgres(address: str, *, create: bool = True) -> AsyncGenerator["PostgresStore"]:
+    """Open the store in that database, and close it after the block.
 
     The tables are in the first schema of the connection's `search_path`. TLS, password files, service files and the
     variables PGHOST, PGPASSWORD, … work as in every program that uses libpq.
 
     Args:
         address: `postgresql://user@host:5432/database?sslmode=verify-full`, or libpq's other form, `host=… dbname=…`.
+        create: whether to create the tables in a database without any.
 
     Raises:
         InvalidParams: the address is invalid.
-        StoreUnavailable: the server doesn't answer, refuses the connection, or the tables can't be made.
+        StoreUnavailable: the server doesn't answer, or refuses the connection; the tables can't be made, or are missing
+            although `create` is False.
         StoreCorrupt: the database can't hold a store: its encoding isn't UTF8.
         StoreTooNew: a newer adjourn made the tables. They are left unchanged.
     """
@@ -59,7 +61,7 @@ async def open_postgres(address: str) -> AsyncGenerator["PostgresStore"]:
     try:
         connection = await connect()
         try:
-            await _prepare(connection, where)
+            await _prepare(connection, where, create)
         finally:
             connection.close()
     except Error as error:
@@ -199,6 +201,10 @@ class PostgresStore:
         """Return the stored versions of these runs, by id."""
         return await self._reader.run(partial(reads.versions, run_ids=tuple(run_ids)))
 
+    async def nodes(self) -> Sequence[Node]:
+        """Return the nodes whose lease has not ended."""
+        return await self._leases.run(ownership.nodes)
+
     async def let_go(self, runs: Sequence[tuple[str, int]]) -> None:
         """Let runs go, after all accepted saves, so that any node may claim them at once."""
         await self._writer.run(partial(ownership.let_go, node_id=self._node_id, runs=tuple(runs)))
@@ -278,13 +284,14 @@ async def _connect(address: str) -> Connection:
     return connection
 
 
-async def _prepare(connection: Connection, where: str) -> None:
+async def _prepare(connection: Connection, where: str, create: bool) -> None:
     """Check the store's tables, and make them where there are none."""
     [(encoding, exists)] = await connection.query(statement("opened"))
     if encoding != b"UTF8":
         raise StoreCorrupt(f"{where}: its encoding is {(encoding or b'').decode()}; adjourn needs UTF8")
     if exists == b"f":
-        failed: Error | None = None
+        if not create:
+            raise StoreUnavailable(f"{where}: there is no adjourn store")
         try:
             await connection.script(statement("layout"))
         except Error as error:

@@ -119,6 +119,9 @@ class SharedMemory(MemoryStore):
         runs = self.medium.runs._runs
         return {run_id: runs[run_id].version for run_id in run_ids if run_id in runs}
 
+    async def nodes(self) -> Sequence[Node]:
+        return [node for node, _ in self.medium.nodes.values() if self.medium.is_alive(node.id)]
+
     async def let_go(self, runs: Sequence[tuple[str, int]]) -> None:
         await trio.lowlevel.checkpoint()
         for run_id, epoch in runs:

@@ -4,11 +4,14 @@ import errno
 import logging
 import math
 import re
+import sqlite3
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
+import trio
 
 from adjourn.actors.cli import app as cli
 from adjourn.actors.cli import runs
@@ -417,3 +420,55 @@ async def test_a_store_is_compacted_and_its_size_told(adjourn: Adjourn) -> None:
     code, out, err = adjourn("store", "compact", "sqlite:///none.db")
     assert (code, out) == (1, "")
     assert err.endswith("none.db: there is no such file\n")
+
+
+def fill(name: str, *run_ids: str) -> None:
+    async def save() -> None:
+        async with await SqliteStore.open(name) as store:
+            for run_id in run_ids:
+                await store.save(a_head(run_id), expected_version=0)
+
+    trio.run(save)
+
+
+def test_runs_are_copied_to_another_store(adjourn: Adjourn) -> None:
+    fill("old.db", "one", "two")
+    copy = ("store", "migrate", "sqlite:///old.db", "sqlite:///new.db")
+    assert adjourn(*copy) == (0, "sqlite:///new.db: 2 runs copied\n", "2 of 2 runs\n")
+    assert adjourn(*copy) == (0, "sqlite:///new.db: 0 runs copied; 2 were there already\n", "2 of 2 runs\n")
+
+
+def test_a_target_with_other_runs_needs_merge(adjourn: Adjourn) -> None:
+    fill("old.db", "one", "two")
+    fill("new.db", "three")
+    copy = ("store", "migrate", "sqlite:///old.db", "sqlite:///new.db")
+    code, out, err = adjourn(*copy)
+    assert (code, out) == (1, "")
+    assert "it has run three, which the source does not have; " in err
+    assert "--merge" in err
+    code, out, _ = adjourn(*copy, "--merge")
+    assert (code, out) == (0, "sqlite:///new.db: 2 runs copied\n")
+
+
+def test_runs_that_could_not_be_copied_are_an_error(adjourn: Adjourn) -> None:
+    fill("old.db", "one", "two")
+    with closing(sqlite3.connect("old.db")) as connection, connection:
+        connection.execute("UPDATE heads SET data = '{' WHERE id = 'two'")
+    code, out, err = adjourn("store", "migrate", "sqlite:///old.db", "sqlite:///new.db")
+    assert (code, out) == (1, "sqlite:///new.db: 1 runs copied\n")
+    assert err.endswith("adjourn: 1 runs of sqlite:///old.db can't be read, and were not copied\n")
+
+
+@pytest.mark.parametrize("target", ["memory:", "sqlite:///old.db"])
+def test_a_migration_needs_two_lasting_stores(adjourn: Adjourn, target: str) -> None:
+    fill("old.db", "one")
+    code, out, err = adjourn("store", "migrate", "sqlite:///old.db", target)
+    assert (code, out) == (1, "")
+    assert "expected the addresses of two different stores" in err
+
+
+def test_a_password_in_an_address_is_not_shown(adjourn: Adjourn) -> None:
+    code, out, err = adjourn("store", "migrate", "mysql://ann:secret@host/runs", "sqlite:///new.db")
+    assert (code, out) == (1, "")
+    assert "mysql://ann@host/runs" in err
+    assert "secret" not in err
