@@ -1,17 +1,21 @@
 """Opens a store by its address, as given on a command line."""
 
 from collections.abc import AsyncGenerator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import asynccontextmanager
+from types import ModuleType
 from urllib.parse import urlsplit, urlunsplit
 
 from ..protocol.errors import InvalidParams
 from .base import Store
+from .checking import Rows
 from .memory import MemoryStore
 from .sqlite import SqliteStore
+from .sqlite_checked import open_sqlite_rows
 from .sqlite_file import check_exists
 
-__all__ = ["open_store", "shown_address"]
+__all__ = ["open_rows", "open_store", "shown_address"]
 
+_POSTGRES = ("postgresql://", "postgres://")
 _FORMS = (
     "expected memory: (lost when the process ends), sqlite:///runs.db (a file below the working directory), "
     "sqlite:////var/lib/runs.db (four slashes: an absolute path), or postgresql://user@host/database"
@@ -28,8 +32,8 @@ async def open_store(address: str, *, create: bool = True) -> AsyncGenerator[Sto
 
     Raises: InvalidParams for any other address, and what `SqliteStore.open` and `open_postgres` raise.
     """
-    if address.startswith(("postgresql://", "postgres://")):
-        async with _postgres(address, create) as store:
+    if address.startswith(_POSTGRES):
+        async with _postgres().open_postgres(address, create=create) as store:
             yield store
         return
     path = _sqlite_path(address)
@@ -37,6 +41,24 @@ async def open_store(address: str, *, create: bool = True) -> AsyncGenerator[Sto
         check_exists(path)
     async with MemoryStore() if path is None else await SqliteStore.open(path) as store:
         yield store
+
+
+@asynccontextmanager
+async def open_rows(address: str) -> AsyncGenerator[Rows]:
+    """Open the rows of the store at this address for reading, and close them after the block.
+
+    Raises: InvalidParams for another address than of an SQLite file or a PostgreSQL database, and what
+    `open_sqlite_rows` and `open_postgres_rows` raise.
+    """
+    if address.startswith(_POSTGRES):
+        async with _postgres().open_postgres_rows(address) as rows:
+            yield rows
+        return
+    path = _sqlite_path(address)
+    if path is None:
+        raise InvalidParams("store address memory: has nothing to read; expected sqlite:///… or postgresql://…")
+    async with open_sqlite_rows(path) as rows:
+        yield rows
 
 
 def shown_address(address: str) -> str:
@@ -49,12 +71,12 @@ def shown_address(address: str) -> str:
     return urlunsplit(parts._replace(netloc=f"{parts.username}@{host}" if parts.username else host, query=query))
 
 
-def _postgres(address: str, create: bool) -> AbstractAsyncContextManager[Store]:
+def _postgres() -> ModuleType:
     try:
-        from .postgres import open_postgres
+        from . import postgres
     except ImportError as error:
         raise InvalidParams("PostgreSQL is an extra: pip install 'adjourn[postgres]'") from error
-    return open_postgres(address, create=create)
+    return postgres
 
 
 def _sqlite_path(address: str) -> str | None:

@@ -1,4 +1,4 @@
-"""`adjourn store`: maintenance of stores that no process has open."""
+"""`adjourn store`: maintenance and checks of stores."""
 
 import sys
 from collections.abc import Callable, Generator
@@ -8,22 +8,22 @@ from typing import Annotated
 
 import trio
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from ..runtime.upkeep import Migrated, compact_store, migrate_store, shown_address
+from ..runtime.upkeep import Fault, Migrated, check_store, compact_store, migrate_store, shown_address
 from .exits import complain
+from .runs import print_json
+from .screen import clean
 
 __all__ = ["app"]
 
 LINES = 10  # of progress, if standard error is not a terminal
 
-app = typer.Typer(no_args_is_help=True, help="Maintain a store that no process has open.")
+app = typer.Typer(no_args_is_help=True, help="Maintain or check a store.")
 
 
 @app.callback()
 def _store() -> None:
-    """Maintain a store that no process has open."""
+    """Maintain or check a store."""
 
 
 @app.command()
@@ -45,9 +45,32 @@ def migrate(
     with _progress() as progress:
         done = trio.run(partial(migrate_store, source, target, merge=merge, progress=progress))
     present = f"; {done.present:,} were there already" if done.present else ""
-    typer.echo(f"{shown_address(target)}: {done.copied:,} runs copied{present}")
+    typer.echo(f"{shown_address(target)}: copied {done.copied:,} of {done.total:,} runs{present}")
     if done.unreadable:
-        complain(f"{done.unreadable:,} runs of {shown_address(source)} can't be read, and were not copied")
+        complain(f"runs of {shown_address(source)} that can't be read, and were not copied: {done.unreadable:,}")
+        raise typer.Exit(1)
+
+
+@app.command()
+def check(
+    address: Annotated[str, typer.Argument(metavar="ADDRESS", help="Store to check: sqlite:///… or postgresql://…")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print each fault as a JSON line, and nothing else.")] = False,
+) -> None:
+    """Say what is wrong with a store, and change nothing. Exits with 1 if anything is. The store may be in use."""
+    faults = 0
+
+    def tell(fault: Fault) -> None:
+        nonlocal faults
+        faults += 1
+        if as_json:
+            print_json(fault)
+        else:
+            typer.echo(clean(f"run {fault.run_id}: {fault.message}" if fault.run_id is not None else fault.message))
+
+    runs = trio.run(check_store, address, tell)
+    if not as_json:
+        typer.echo(f"{shown_address(address)}: {runs:,} runs checked; faults: {faults:,}")
+    if faults:
         raise typer.Exit(1)
 
 
@@ -57,6 +80,9 @@ def _progress() -> Generator[Callable[[Migrated], None]]:
     if not sys.stderr.isatty():
         yield _Lines()
         return
+    from rich.console import Console  # loaded only when needed
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
     columns = (TextColumn("runs"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("runs", total=None)

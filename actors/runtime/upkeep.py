@@ -3,14 +3,27 @@
 from collections.abc import Callable
 
 from ...protocol.errors import InvalidParams
-from ...stores.address import open_store, shown_address
+from ...stores.address import open_rows, open_store, shown_address
+from ...stores.checking import Fault, check_rows
 from ...stores.migrating import Migrated, migrate_runs
 from ...stores.sqlite_space import Compacted, compact_store
 from .watchdog import watched
 
-__all__ = ["Compacted", "Migrated", "compact_store", "migrate_store", "shown_address"]
+__all__ = ["Compacted", "Fault", "Migrated", "check_store", "compact_store", "migrate_store", "shown_address"]
 
 STORE_S = 60  # how long a call of a store may take
+
+
+async def check_store(address: str, tell: Callable[[Fault], None]) -> int:
+    """Check the store at this address, and change nothing. Calls `tell` with each fault as it is found.
+
+    The store may be in use: the check sees its state at the start.
+
+    Returns: the number of runs.
+    Raises: as `open_rows`.
+    """
+    async with open_rows(address) as rows:
+        return await check_rows(rows, tell)
 
 
 async def migrate_store(

@@ -24,10 +24,11 @@ from ..shared import Claimed, Node, Orphan, Owned
 from . import ownership, reads
 from .connection import Connection
 from .lane import Lane, unavailable
+from .rows import PostgresRows
 from .saves import Save, save_all, together
 from .statements import statement
 
-__all__ = ["PostgresStore", "open_postgres"]
+__all__ = ["PostgresStore", "open_postgres", "open_postgres_rows"]
 
 _LOG = logging.getLogger("adjourn.stores")
 
@@ -78,6 +79,25 @@ async def open_postgres(address: str, *, create: bool = True) -> AsyncGenerator[
         nursery.cancel_scope.cancel()
     if raised is not None:
         raise raised
+
+
+@asynccontextmanager
+async def open_postgres_rows(address: str) -> AsyncGenerator[PostgresRows]:
+    """Open the store's rows for reading, in their present state. Nothing bounds the time of a call but cancellation.
+
+    Raises: as `open_postgres` with `create` False.
+    """
+    where = _where(address)
+    try:
+        connection = await Connection.open(address)
+        try:
+            await _prepare(connection, where, create=False)
+            await connection.query("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+            yield PostgresRows(connection)
+        finally:
+            connection.close()
+    except Error as error:
+        raise unavailable(where, error) from error
 
 
 class PostgresStore:

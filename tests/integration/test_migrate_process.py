@@ -43,7 +43,7 @@ async def test_a_killed_migration_goes_on(target: str, tmp_path: Path) -> None:
     again = await trio.run_process(
         [*ADJOURN, "store", "migrate", source, target], capture_stdout=True, capture_stderr=True, env=ENVIRONMENT
     )
-    assert b"40 runs copied; 20 were there already" in again.stdout
+    assert b"copied 40 of 60 runs; 20 were there already" in again.stdout
     async with open_store(source) as old, open_store(target) as new:
         for n in range(RUNS):
             expected, found = await old.load(f"run-{n}"), await new.load(f"run-{n}")

@@ -1,6 +1,7 @@
 """The `adjourn` command line: an error is one line, with the right exit code, and shows no secrets."""
 
 import errno
+import json
 import logging
 import math
 import re
@@ -434,8 +435,8 @@ def fill(name: str, *run_ids: str) -> None:
 def test_runs_are_copied_to_another_store(adjourn: Adjourn) -> None:
     fill("old.db", "one", "two")
     copy = ("store", "migrate", "sqlite:///old.db", "sqlite:///new.db")
-    assert adjourn(*copy) == (0, "sqlite:///new.db: 2 runs copied\n", "2 of 2 runs\n")
-    assert adjourn(*copy) == (0, "sqlite:///new.db: 0 runs copied; 2 were there already\n", "2 of 2 runs\n")
+    assert adjourn(*copy) == (0, "sqlite:///new.db: copied 2 of 2 runs\n", "2 of 2 runs\n")
+    assert adjourn(*copy) == (0, "sqlite:///new.db: copied 0 of 2 runs; 2 were there already\n", "2 of 2 runs\n")
 
 
 def test_a_target_with_other_runs_needs_merge(adjourn: Adjourn) -> None:
@@ -447,7 +448,7 @@ def test_a_target_with_other_runs_needs_merge(adjourn: Adjourn) -> None:
     assert "it has run three, which the source does not have; " in err
     assert "--merge" in err
     code, out, _ = adjourn(*copy, "--merge")
-    assert (code, out) == (0, "sqlite:///new.db: 2 runs copied\n")
+    assert (code, out) == (0, "sqlite:///new.db: copied 2 of 2 runs\n")
 
 
 def test_runs_that_could_not_be_copied_are_an_error(adjourn: Adjourn) -> None:
@@ -455,8 +456,8 @@ def test_runs_that_could_not_be_copied_are_an_error(adjourn: Adjourn) -> None:
     with closing(sqlite3.connect("old.db")) as connection, connection:
         connection.execute("UPDATE heads SET data = '{' WHERE id = 'two'")
     code, out, err = adjourn("store", "migrate", "sqlite:///old.db", "sqlite:///new.db")
-    assert (code, out) == (1, "sqlite:///new.db: 1 runs copied\n")
-    assert err.endswith("adjourn: 1 runs of sqlite:///old.db can't be read, and were not copied\n")
+    assert (code, out) == (1, "sqlite:///new.db: copied 1 of 2 runs\n")
+    assert err.endswith("adjourn: runs of sqlite:///old.db that can't be read, and were not copied: 1\n")
 
 
 @pytest.mark.parametrize("target", ["memory:", "sqlite:///old.db"])
@@ -472,3 +473,29 @@ def test_a_password_in_an_address_is_not_shown(adjourn: Adjourn) -> None:
     assert (code, out) == (1, "")
     assert "mysql://ann@host/runs" in err
     assert "secret" not in err
+
+
+def test_a_sound_store_is_checked(adjourn: Adjourn) -> None:
+    fill("runs.db", "one", "two")
+    assert adjourn("store", "check", "sqlite:///runs.db") == (
+        0,
+        "sqlite:///runs.db: 2 runs checked; faults: 0\n",
+        "",
+    )
+    assert adjourn("store", "check", "sqlite:///runs.db", "--json") == (0, "", "")
+
+
+def test_faults_are_told_and_are_an_error(adjourn: Adjourn) -> None:
+    fill("runs.db", "one", "two")
+    with closing(sqlite3.connect("runs.db")) as connection, connection:
+        connection.execute("UPDATE heads SET version = 7 WHERE id = 'two'")
+    code, out, err = adjourn("store", "check", "sqlite:///runs.db")
+    assert (code, err) == (1, "")
+    assert out.splitlines() == [
+        "run two: column version is 7, in the head it is 1",
+        "sqlite:///runs.db: 2 runs checked; faults: 1",
+    ]
+    code, out, err = adjourn("store", "check", "sqlite:///runs.db", "--json")
+    assert (code, err) == (1, "")
+    expected = {"kind": "columns", "runId": "two", "message": "column version is 7, in the head it is 1"}
+    assert [json.loads(line) for line in out.splitlines()] == [expected]
