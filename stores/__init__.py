@@ -4,14 +4,15 @@ from .address import open_store, shown_address
 from .base import Acquired, Page, Store, StoreClaims
 from .gil import thread_friendly
 from .memory import MemoryStore
-from .migrating import Migrated, migrate_runs
-from .shared import Claimed, Node, Orphan, Owned, SharedStore
+from .shared import CHANGES_KEPT_S, Changed, Claimed, Node, Orphan, Owned, SharedStore
 from .simple import SimpleBackend, SimpleStore
 from .sqlite import SqliteStore
 from .sqlite_space import Compacted, compact_store
 
 __all__ = [
+    "CHANGES_KEPT_S",
     "Acquired",
+    "Changed",
     "Claimed",
     "Compacted",
     "MemoryStore",

@@ -13,7 +13,9 @@ from typing import Protocol, runtime_checkable
 from ..protocol.record import Head
 from .base import Store
 
-__all__ = ["Claimed", "Node", "Orphan", "Owned", "SharedStore"]
+__all__ = ["CHANGES_KEPT_S", "Changed", "Claimed", "Node", "Orphan", "Owned", "SharedStore"]
+
+CHANGES_KEPT_S = 60  # a mark of `changed` is good for so long, at least
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +70,23 @@ class Orphan:
     claimed: Claimed
 
 
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """Runs that other nodes have changed since a mark.
+
+    Attributes:
+        mark: where the next look begins. Only the store knows what it means.
+        saved: the present heads of runs that were saved.
+        deleted: the last heads of runs that were deleted.
+        is_complete: False: more runs have changed than the limit, and the next look doesn't have them either.
+    """
+
+    mark: str
+    saved: tuple[Head, ...] = ()
+    deleted: tuple[Head, ...] = ()
+    is_complete: bool = True
+
+
 @runtime_checkable
 class SharedStore(Store, Protocol):
     """A store for several nodes at once. Its methods raise StoreUnavailable as those of `Store`.
@@ -114,8 +133,16 @@ class SharedStore(Store, Protocol):
         """Return the stored versions of these runs, by id; without those that don't exist."""
         ...
 
-    async def nodes(self) -> Sequence[Node]:
-        """Return the nodes whose lease has not ended."""
+    async def changed(self, mark: str | None, limit: int) -> Changed:
+        """Return the runs that other nodes have saved or deleted since a mark.
+
+        No change is left out because it was under way at the mark, and a run may be told more than once. Runs whose
+        heads can't be read are skipped.
+
+        Args:
+            mark: from the last look, at most `CHANGES_KEPT_S` seconds ago; None: return only a mark, of this moment.
+            limit: maximum number of runs.
+        """
         ...
 
     async def let_go(self, runs: Sequence[tuple[str, int]]) -> None:

@@ -25,13 +25,13 @@ async def release(connection: Connection, epoch: int) -> None:
         raise StaleEpoch(f"epoch {epoch} can't release the store: it isn't the current owner's")
 
 
-async def delete(connection: Connection, run_id: str, epoch: int) -> None:
-    """Delete a run. Raises: StaleEpoch."""
+async def delete(connection: Connection, run_id: str, epoch: int, node_id: str | None) -> None:
+    """Delete a run in the name of a node, if any. Raises: StaleEpoch."""
     await connection.query("BEGIN")
     try:
         [(owner, is_clean)] = await connection.query(statement("may_write"))
         Ownership(int(owner or 0), is_clean == b"t").check_write(epoch)
-        found = await connection.query(statement("delete_head"), [run_id, epoch])
+        found = await connection.query(statement("delete_head"), [run_id, epoch, node_id])
         if found and found[0][0] == b"f":
             raise StaleEpoch(f"run {run_id}: epoch {epoch} has ended: another node owns the run")
         await connection.query(statement("delete_journal"), [run_id])

@@ -81,7 +81,7 @@ async def due(connection: Connection, now: int, limit: int, cursor: tuple[int, s
 
 
 def readable(rows: Iterable[tuple[bytes | None, bytes | None, bytes | None]]) -> Iterable[Head]:
-    """Yield the heads of these rows: id, createdAt and data. Those that can't be read are logged."""
+    """Yield the heads of these rows: id, createdAt or None, and data. Those that can't be read are logged."""
     for run_id, created_at, data in rows:
         try:
             yield _head(created_at, data)
@@ -91,7 +91,7 @@ def readable(rows: Iterable[tuple[bytes | None, bytes | None, bytes | None]]) ->
 
 def _head(created_at: bytes | None, data: bytes | None) -> Head:
     head = decode_head(data or b"")
-    first = int(created_at or 0)
+    first = head.created_at if created_at is None else int(created_at)
     return head if head.created_at == first else replace(head, created_at=first)
 
 

@@ -52,7 +52,7 @@ async def save_all(connection: Connection, saves: Sequence[Save], node: str | No
     """Save different runs. Return for each None, or the exception to raise.
 
     Args:
-        node: the node that owns runs saved for the first time; None: no node.
+        node: the node that saves, and owns runs saved for the first time; None: no node.
 
     Raises: psycopg.Error; then none was saved, or the connection failed.
     """

@@ -20,8 +20,8 @@ from ...protocol.events import Status
 from ...protocol.record import Entry, Head, Record, encode_entry, encode_head
 from ..base import Acquired, Page, StoreClaims
 from ..paging import check_limit, due_place, read_cursor
-from ..shared import Claimed, Node, Orphan, Owned
-from . import ownership, reads
+from ..shared import Changed, Claimed, Node, Orphan, Owned
+from . import changes, ownership, reads
 from .connection import Connection
 from .lane import Lane, unavailable
 from .rows import PostgresRows
@@ -166,7 +166,8 @@ class PostgresStore:
 
     async def delete(self, run_id: str, *, epoch: int) -> None:
         """Delete the run. Idempotent."""
-        await self._writer.run(partial(ownership.delete, run_id=run_id, epoch=epoch))
+        node_id = self._node and self._node.id
+        await self._writer.run(partial(ownership.delete, run_id=run_id, epoch=epoch, node_id=node_id))
 
     async def list(
         self,
@@ -221,9 +222,9 @@ class PostgresStore:
         """Return the stored versions of these runs, by id."""
         return await self._reader.run(partial(reads.versions, run_ids=tuple(run_ids)))
 
-    async def nodes(self) -> Sequence[Node]:
-        """Return the nodes whose lease has not ended."""
-        return await self._leases.run(ownership.nodes)
+    async def changed(self, mark: str | None, limit: int) -> Changed:
+        """Return the runs that other nodes have saved or deleted since a mark."""
+        return await self._reader.run(partial(changes.changed, node_id=self._node_id, mark=mark, limit=limit))
 
     async def let_go(self, runs: Sequence[tuple[str, int]]) -> None:
         """Let runs go, after all accepted saves, so that any node may claim them at once."""

@@ -163,6 +163,82 @@ async def versions_are_those_of_the_last_saves(opener: Opener) -> None:
         assert await two.versions([]) == {}, "no ids, no versions"
 
 
+async def _mark(store: SharedStore) -> str:
+    return (await store.changed(None, 10)).mark
+
+
+@clause("shared")
+async def changes_since_a_mark_are_the_saves_of_other_nodes(opener: Opener) -> None:
+    async with opener() as first, opener() as second:
+        one, epoch = await _joined(first, "one")
+        two, own = await _joined(second, "two")
+        await _saved(one, epoch, "before")
+        mark = await _mark(two)
+        head = await _saved(one, epoch)
+        await _saved(two, own, "own")
+        await one.save(next_head(head), expected_version=1)
+        found = await two.changed(mark, 10)
+        assert found.saved == (next_head(head),), f"the present head of each run, once; got {found.saved}"
+        assert (found.deleted, found.is_complete) == ((), True), "nothing was deleted, and all is told"
+        again = await two.changed(found.mark, 10)
+        assert again.saved == (), f"nothing was saved since the second mark; got {again.saved}"
+
+
+@clause("shared")
+async def a_deletion_is_a_change(opener: Opener) -> None:
+    async with opener() as first, opener() as second:
+        one, epoch = await _joined(first, "one")
+        two, own = await _joined(second, "two")
+        head = await _saved(one, epoch)
+        await _saved(two, own, "own")
+        mark = await _mark(two)
+        await one.delete("run", epoch=epoch)
+        await one.delete("missing", epoch=epoch)
+        await two.delete("own", epoch=own)
+        found = await two.changed(mark, 10)
+        assert (found.saved, found.deleted) == ((), (head,)), f"the last head of the deleted run; got {found}"
+
+
+@clause("shared")
+async def changes_above_the_limit_are_not_left_out_unsaid(opener: Opener) -> None:
+    async with opener() as first, opener() as second:
+        one, epoch = await _joined(first, "one")
+        two, _ = await _joined(second, "two")
+        mark = await _mark(two)
+        for n in range(4):
+            await _saved(one, epoch, f"run-{n}")
+        found = await two.changed(mark, 3)
+        assert (len(found.saved), found.is_complete) == (3, False), f"three of four runs, and it says so; got {found}"
+        assert (await two.changed(mark, 4)).is_complete, "four runs are not more than four"
+
+
+@clause("shared")
+async def no_change_is_missed_beside_saves(opener: Opener) -> None:
+    async with opener() as first, opener() as second, opener() as third:
+        writers = [await _joined(first, "one"), await _joined(second, "two")]
+        reader, _ = await _joined(third, "three")
+        found = await reader.changed(None, 100)
+        told: set[str] = set()
+        saving = len(writers)
+
+        async def save(store: SharedStore, epoch: int, name: str) -> None:
+            nonlocal saving
+            for n in range(30):
+                await _saved(store, epoch, f"{name}-{n}")
+                await trio.lowlevel.checkpoint()  # some stores save without one
+            saving -= 1
+
+        async with trio.open_nursery() as nursery:
+            for n, (store, epoch) in enumerate(writers):
+                nursery.start_soon(save, store, epoch, f"node-{n}")
+            while saving:
+                found = await reader.changed(found.mark, 100)
+                told |= {head.id for head in found.saved}
+        told |= {head.id for head in (await reader.changed(found.mark, 100)).saved}
+        missed = {f"node-{n}-{m}" for n in range(len(writers)) for m in range(30)} - told
+        assert not missed, f"every save is told in the end; missed {sorted(missed)}"
+
+
 @clause("shared")
 async def orphans_are_running_runs_without_a_live_owner(opener: Opener) -> None:
     async with opener() as first, opener() as second:

@@ -18,7 +18,7 @@ from adjourn.protocol.errors import (
     VersionConflict,
 )
 from adjourn.protocol.record import Record
-from adjourn.stores import open_store
+from adjourn.stores import Node, open_store
 from adjourn.stores.postgres import PostgresStore, open_postgres
 from adjourn.stores.testing import Clause, a_head, a_journal, clauses_for, next_head
 
@@ -85,6 +85,34 @@ async def test_a_save_that_waited_for_a_deletion_leaves_nothing_behind(postgres:
 async def _try_save(store: PostgresStore, run_id: str) -> None:
     with suppress(VersionConflict):
         await store.save(next_head(a_head(run_id)), a_journal(), expected_version=1)
+
+
+async def test_a_change_that_was_under_way_at_a_mark_is_told_when_it_is_committed(postgres: str) -> None:
+    async with open_postgres(postgres) as store:
+        await store.join(Node("one"), 1_000)
+        await store.save(a_head("slow"), expected_version=0)
+        await store.save(a_head("quick"), expected_version=0)
+        await store.join(Node("two"), 1_000)
+        with psycopg.connect(postgres) as slow, psycopg.connect(postgres, autocommit=True) as quick:
+            slow.execute("INSERT INTO adjourn_changes (node, runs) VALUES ('one', ARRAY['slow'])")
+            begun = await store.changed(None, 10)
+            quick.execute("INSERT INTO adjourn_changes (node, runs) VALUES ('one', ARRAY['quick'])")
+            during = await store.changed(begun.mark, 10)
+            assert [head.id for head in during.saved] == ["quick"]
+            slow.commit()
+            after = await store.changed(during.mark, 10)
+            assert [head.id for head in after.saved] == ["slow"], "also though a later transaction was committed before"
+
+
+async def test_old_changes_are_removed(postgres: str) -> None:
+    async with open_postgres(postgres) as store:
+        await store.join(Node("one"), 1_000)
+        await store.save(a_head("old"), expected_version=0)
+        await store.save(a_head("new"), expected_version=0)
+        with psycopg.connect(postgres, autocommit=True) as connection:
+            connection.execute("UPDATE adjourn_changes SET at = now() - interval '1 hour' WHERE runs = ARRAY['old']")
+            await store.changed(None, 10)
+            assert connection.execute("SELECT runs FROM adjourn_changes").fetchall() == [(["new"],)]
 
 
 # Groups of saves.

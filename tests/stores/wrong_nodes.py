@@ -8,7 +8,7 @@ import trio
 from shared_memory import SharedMemory
 
 from adjourn.protocol.record import Entry, Head
-from adjourn.stores import Claimed, Node, Orphan, Owned
+from adjourn.stores import Changed, Claimed, Node, Orphan, Owned
 
 
 class FirstSavesAreFree(SharedMemory):
@@ -78,6 +78,31 @@ class FirstVersions(SharedMemory):
         return dict.fromkeys(await super().versions(run_ids), 1)
 
 
+class TellsOwnSaves(SharedMemory):
+    async def changed(self, mark: str | None, limit: int) -> Changed:
+        node, self.node = self.node, Node("")
+        found = await super().changed(mark, limit)
+        self.node = node
+        return found
+
+
+class TellsNoDeletions(SharedMemory):
+    async def changed(self, mark: str | None, limit: int) -> Changed:
+        return replace(await super().changed(mark, limit), deleted=())
+
+
+class LeavesChangesOutUnsaid(SharedMemory):
+    async def changed(self, mark: str | None, limit: int) -> Changed:
+        return replace(await super().changed(mark, limit), is_complete=True)
+
+
+class MarksAfterItHasRead(SharedMemory):
+    async def changed(self, mark: str | None, limit: int) -> Changed:
+        found = await super().changed(mark, limit)
+        await trio.lowlevel.checkpoint()
+        return replace(found, mark=str(len(self.medium.changes)))
+
+
 class OrphansOfAnyStatus(SharedMemory):
     def is_orphan(self, run: Any, agents: Sequence[str]) -> bool:
         node, _ = self.medium.owners[run.head.id]
@@ -104,6 +129,10 @@ WRONG = {
     ClaimsWhatIsOver: "a run that is over or missing is not claimed",
     ClaimsInTwoSteps: "of claims at once one wins",
     FirstVersions: "versions are those of the last saves",
+    TellsOwnSaves: "changes since a mark are the saves of other nodes",
+    TellsNoDeletions: "a deletion is a change",
+    LeavesChangesOutUnsaid: "changes above the limit are not left out unsaid",
+    MarksAfterItHasRead: "no change is missed beside saves",
     OrphansOfAnyStatus: "orphans are running runs without a live owner",
     OrphansForAll: "each orphan goes to one node",
 }

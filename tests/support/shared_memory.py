@@ -7,7 +7,7 @@ import trio
 
 from adjourn.protocol.errors import StaleEpoch
 from adjourn.protocol.record import FINAL, Entry, Head, Record
-from adjourn.stores import Acquired, Claimed, MemoryStore, Node, Orphan, Owned, Page, StoreClaims
+from adjourn.stores import Acquired, Changed, Claimed, MemoryStore, Node, Orphan, Owned, Page, StoreClaims
 
 
 class Medium:
@@ -17,6 +17,7 @@ class Medium:
         self.runs = MemoryStore()
         self.nodes: dict[str, tuple[Node, float]] = {}  # with the end of the lease
         self.owners: dict[str, tuple[str | None, int]] = {}  # by run: its node, and its epoch
+        self.changes: list[tuple[str, str, Head | None]] = []  # by which node, the run, and its head if it was deleted
 
     def is_alive(self, node: str | None) -> bool:
         return node in self.nodes and self.nodes[node][1] > trio.current_time()
@@ -43,13 +44,17 @@ class SharedMemory(MemoryStore):
         await self.medium.runs.save(head, append, expected_version=expected_version)
         if expected_version == 0:
             self.medium.owners[head.id] = (self.node.id or None, head.epoch)
+        self.medium.changes.append((self.node.id, head.id, None))
 
     async def load(self, run_id: str) -> Record | None:
         return await self.medium.runs.load(run_id)
 
     async def delete(self, run_id: str, *, epoch: int) -> None:
         self.check_epoch(run_id, epoch)
+        run = self.medium.runs._runs.get(run_id)
         await self.medium.runs.delete(run_id, epoch=epoch)
+        if run is not None:
+            self.medium.changes.append((self.node.id, run_id, run.whole_head()))
         self.medium.owners.pop(run_id, None)
 
     async def list(self, **asked: Any) -> Page:
@@ -127,3 +132,18 @@ class SharedMemory(MemoryStore):
         for run_id, epoch in runs:
             if self.medium.owners.get(run_id) == (self.node.id, epoch):
                 self.medium.owners[run_id] = (None, epoch)
+
+    async def changed(self, mark: str | None, limit: int) -> Changed:
+        await trio.lowlevel.checkpoint()
+        now = str(len(self.medium.changes))
+        if mark is None:
+            return Changed(now)
+        recent = self.medium.changes[int(mark) :]
+        found = list({run_id: head for node, run_id, head in recent if node != self.node.id}.items())
+        runs = self.medium.runs._runs
+        return Changed(
+            now,
+            tuple(runs[run_id].whole_head() for run_id, _ in found[:limit] if run_id in runs),
+            tuple(head for run_id, head in found[:limit] if head is not None and run_id not in runs),
+            is_complete=len(found) <= limit,
+        )

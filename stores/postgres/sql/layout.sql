@@ -13,6 +13,16 @@ CREATE TABLE adjourn_nodes (
     url text,                    -- where other nodes reach it
     expires timestamptz NOT NULL -- the end of its lease, by the server's clock
 );
+-- What nodes have saved or deleted lately, for the lists of the other nodes: a row a statement, removed when it is
+-- two minutes old.
+CREATE TABLE adjourn_changes (
+    xid xid8 NOT NULL DEFAULT pg_current_xact_id(),
+    at timestamptz NOT NULL DEFAULT now(),
+    node text COLLATE "C",       -- the node that made the change; NULL: it was made without nodes
+    runs text[] COLLATE "C" NOT NULL,
+    deleted text                 -- if the run, which is the only one then, was deleted: its head
+);
+CREATE INDEX adjourn_changes_by_xid ON adjourn_changes (xid);
 CREATE TABLE adjourn_heads (
     id text COLLATE "C" PRIMARY KEY,
     version bigint NOT NULL,

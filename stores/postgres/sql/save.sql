@@ -2,8 +2,8 @@
 -- round trip and one commit for all. Returns the ownership, and for each run its id, whether it was saved, and the epoch
 -- that was stored before.
 -- $1…$11: one array a field of the heads, with `entries` the number of new entries. $12…$15: the new entries of all runs:
--- the run's id, the entry's place among the run's new entries from 1, schema version and data. $16: the node that owns
--- runs saved for the first time.
+-- the run's id, the entry's place among the run's new entries from 1, schema version and data. $16: the node that
+-- saves, and owns runs saved for the first time.
 -- The row lock makes saves wait for a change of owner that is under way, and the other way round.
 WITH owner AS MATERIALIZED (
     SELECT epoch, is_clean FROM adjourn_store FOR SHARE
@@ -39,6 +39,8 @@ WITH owner AS MATERIALIZED (
     SELECT saved.id, saved.before + entry.place - 1, entry.schema_version, entry.data
     FROM saved JOIN unnest($12::text[], $13::bigint[], $14::integer[], $15::text[])
         AS entry (run_id, place, schema_version, data) ON entry.run_id = saved.id
+), told AS (
+    INSERT INTO adjourn_changes (node, runs) SELECT $16::text, array_agg(id) FROM saved HAVING count(*) > 0
 )
 SELECT owner.epoch, owner.is_clean, given.id, saved.id IS NOT NULL, stored.epoch
 FROM owner, given LEFT JOIN saved ON saved.id = given.id LEFT JOIN adjourn_heads AS stored ON stored.id = given.id
