@@ -4,13 +4,12 @@ from .address import open_store, shown_address
 from .base import Acquired, Page, Store, StoreClaims
 from .gil import thread_friendly
 from .memory import MemoryStore
-from .shared import CHANGES_KEPT_S, Changed, Claimed, Node, Orphan, Owned, SharedStore
+from .shared import Changed, Claimed, Node, Orphan, Owned, SharedStore
 from .simple import SimpleBackend, SimpleStore
 from .sqlite import SqliteStore
 from .sqlite_space import Compacted, compact_store
 
 __all__ = [
-    "CHANGES_KEPT_S",
     "Acquired",
     "Changed",
     "Claimed",

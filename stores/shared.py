@@ -140,7 +140,7 @@ class SharedStore(Store, Protocol):
         heads can't be read are skipped.
 
         Args:
-            mark: from the last look, at most `CHANGES_KEPT_S` seconds ago; None: return only a mark, of this moment.
+            mark: from the last look, at most a minute ago; None: return only a mark, of this moment.
             limit: maximum number of runs.
         """
         ...

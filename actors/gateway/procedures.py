@@ -175,9 +175,11 @@ class Procedures:
         """Returns a run's log. Watch it without an await in between. Raises: as `ActorSystem.log`."""
         return await self._system.log(run_id)
 
-    def watch_changes(self, watcher: Callable[[Head, bool], None]) -> Callable[[], None]:
-        """Calls `watcher(head, deleted)` after each save of any run; returns a function that stops this."""
-        return self._system.watch_changes(watcher)
+    def watch_changes(self, watcher: Callable[[Head, bool], None], missed: Callable[[], None]) -> Callable[[], None]:
+        """Calls `watcher(head, deleted)` after each save of any run on any node, and `missed` when some could not be
+        told; returns a function that stops this.
+        """
+        return self._system.watch_changes(watcher, missed)
 
     async def summary(self, head: Head, *, deleted: bool = False) -> RunSummary:
         """Returns the run's summary, as lists show it. Raises: RecordTooNew, StoreUnavailable."""

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import trio
 
 from ...protocol import rpc
-from ...protocol.errors import LimitExceeded
+from ...protocol.errors import AdjournError, LimitExceeded, StoreUnavailable
 from ...protocol.methods import RunsUnwatched, RunsWatch
 from .changes import Changes
 from .outbox import Outbox
@@ -29,12 +29,12 @@ class RunList:
     def watch(self, wanted: RunsWatch) -> None:
         """Reports each later change of the runs that the client wants.
 
-        Replaces the previous watch and drops its waiting changes. If too many changes wait, the watch ends and the
-        client is told.
+        Replaces the previous watch and drops its waiting changes. If too many changes wait, or changes of other nodes
+        were missed, the watch ends and the client is told.
         """
         self._stop_watching()
         self._changes = Changes(wanted, wake=self._wake, overflow=self._lose_track)
-        self._unwatch = self._procedures.watch_changes(self._changes.note)
+        self._unwatch = self._procedures.watch_changes(self._changes.note, self._miss)
 
     async def tell(self) -> None:
         """Puts waiting changes into the outbox, until `close`."""
@@ -70,10 +70,17 @@ class RunList:
         self._changed.set()
 
     def _lose_track(self) -> None:
-        self._stop_watching()
-        error = LimitExceeded(
-            "too many changes of runs were waiting; list the runs and watch again", limit="maxWaitingChanges"
+        self._end(
+            LimitExceeded(
+                "too many changes of runs were waiting; list the runs and watch again", limit="maxWaitingChanges"
+            )
         )
+
+    def _miss(self) -> None:
+        self._end(StoreUnavailable("changes of runs on other nodes were missed; list the runs and watch again"))
+
+    def _end(self, error: AdjournError) -> None:
+        self._stop_watching()
         params = RunsUnwatched(error=rpc.error_object(error))
         self._outbox.put([rpc.notification("runs.unwatched", params, self._outbox.framing.form)])
 

@@ -21,6 +21,7 @@ from .changes import Changes
 from .contracts import Contracts
 from .follower import Follower
 from .keepalive import KeepAlive
+from .lookout import Lookout
 from .membership import Membership
 from .memory_budget import MemoryBudget
 from .recovery import Recovery
@@ -128,11 +129,13 @@ class Runtime:
             )
         takeover = Takeover(tenure.store, tenure, recovery, tuple(self.agents))
         follower = Follower(tenure.store, self.registry.logs)
+        lookout = Lookout(tenure.store, self.changes)
         return (
             ChildSpec[None]("lease", tenure.run, shutdown_s=0),
             ChildSpec[None]("lease watch", tenure.watch, shutdown_s=0),
             ChildSpec[None]("takeover", takeover.run, shutdown_s=0),
             ChildSpec[None]("follower", follower.run, shutdown_s=0),
+            ChildSpec[None]("lookout", lookout.run, shutdown_s=0),
         )
 
     async def close(self, drain_s: float) -> None:

@@ -211,12 +211,20 @@ class ActorSystem:
         is_known, fault = self.runtime.contracts.quick_fault(head)
         return fault if is_known else await self.run(head.id).stranded()
 
-    def watch_changes(self, watcher: Callable[[Head, bool], None]) -> Callable[[], None]:
+    def watch_changes(
+        self, watcher: Callable[[Head, bool], None], missed: Callable[[], None] | None = None
+    ) -> Callable[[], None]:
         """Calls `watcher(head, deleted)` after each save and deletion; returns the function that stops this.
 
         The watcher must neither wait nor raise.
+
+        Args:
+            watcher: called with the run's head, and whether the run was deleted.
+            missed: watch what other nodes of a shared store change too, about a second later. A watcher sees the latest
+                state of a run, and may see it twice. `missed` is called when some of these changes could not be told,
+                for example because the store did not answer: then list the runs again. It must neither wait nor raise.
         """
-        return self.runtime.changes.watch(watcher)
+        return self.runtime.changes.watch(watcher, missed)
 
     def announce(self, url: str) -> None:
         """Tells the other nodes of a shared store at which `ws://` URL this system's gateway is. Without effect in

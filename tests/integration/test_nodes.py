@@ -146,6 +146,18 @@ async def test_a_deadline_set_on_a_node_that_left_is_kept_by_another(postgres: s
         assert ended.status == "aborted"
 
 
+async def test_a_watcher_of_all_runs_is_told_what_other_nodes_change(postgres: str, tmp_path: Path) -> None:
+    agent = shop(tmp_path / "began")
+    told: list[tuple[str, str, bool]] = []
+    async with node(postgres, agent) as one, node(postgres, agent) as two:
+        two.watch_changes(lambda head, deleted: told.append((head.id, head.status, deleted)), lambda: None)
+        run = await one.start("shop", "refund order 7", run_id="run")
+        await run.wait()
+        await until(lambda: ("run", "paused", False) in told)
+        await one.delete("run")
+        await until(lambda: ("run", "aborted", True) in told)
+
+
 async def test_a_database_that_hangs_stops_new_effects(postgres: str, postgres_server, tmp_path: Path) -> None:
     agent = shop(tmp_path / "began")
     async with node(postgres, agent, store_timeout_s=0.2) as one:

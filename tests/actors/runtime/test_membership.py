@@ -15,7 +15,7 @@ from adjourn.actors.runtime.membership import Membership
 from adjourn.actors.testing import calls, hangs, says, scripted_agent, trio_clock
 from adjourn.protocol.errors import InvalidParams, RunElsewhere, StoreUnavailable
 from adjourn.protocol.record import Entry, Head
-from adjourn.stores import Claimed, Node, Orphan, Owned
+from adjourn.stores import Changed, Claimed, Node, Orphan, Owned
 
 LEASE_S, BEAT_S = 10.0, 2.0
 REFUND = calls(("refund", {"order": 7}))
@@ -50,6 +50,10 @@ class Cut(SharedMemory):
     async def let_go(self, runs: Sequence[tuple[str, int]]) -> None:
         self._check_open()
         await super().let_go(runs)
+
+    async def changed(self, mark: str | None, limit: int) -> Changed:
+        self._check_open()
+        return await super().changed(mark, limit)
 
 
 @asynccontextmanager
@@ -240,3 +244,119 @@ async def test_nodes_carry_on_only_runs_of_their_agents(medium: Medium, autojump
         await trio.sleep(3 * LEASE_S)
         assert (await two.head(run.id)).recoveries == 0
         assert (await two.head(run.id)).status == "running"
+
+
+# The changes of all runs, on all nodes.
+
+
+class Told:
+    """What a watcher of all runs was told."""
+
+    def __init__(self, system: ActorSystem) -> None:
+        self.changes: list[tuple[str, str, bool]] = []  # the run, its status, and whether it was deleted
+        self.missed = 0
+        self.stop = system.watch_changes(self._note, self._miss)
+
+    def _note(self, head: Head, deleted: bool) -> None:
+        self.changes.append((head.id, head.status, deleted))
+
+    def _miss(self) -> None:
+        self.missed += 1
+
+
+async def test_a_watcher_of_all_runs_is_told_what_other_nodes_change(medium: Medium, autojump_clock: MockClock) -> None:
+    agent = agent_of(REFUND, tools=[Ledger().gated()])
+    async with a_node(medium, agent) as (one, _), a_node(medium, agent) as (two, _):
+        await trio.sleep(0.5)
+        told = Told(two)
+        run = await one.start(agent, "refund order 7", run_id="run")
+        await parked(run)
+        await trio.sleep(1.1)
+        assert told.changes == [("run", "paused", False)], "within a second, the latest state, once"
+        await one.delete(run.id)
+        await trio.sleep(1.1)
+        assert told.changes[1:] == [("run", "aborted", True)]
+        told.stop()
+        await one.start(agent, "refund order 7", run_id="later")
+        await trio.sleep(2)
+        assert (len(told.changes), told.missed) == (2, 0)
+
+
+async def test_a_watcher_of_its_own_node_is_told_no_change_of_others(medium: Medium, autojump_clock: MockClock) -> None:
+    agent = agent_of(says("Hi."))
+    async with a_node(medium, agent) as (one, _), a_node(medium, agent) as (two, _):
+        told: list[str] = []
+        two.watch_changes(lambda head, deleted: told.append(head.id))
+        Told(two)
+        await (await one.start(agent, "hello", run_id="elsewhere")).wait_ended()
+        await trio.sleep(2)
+        await (await two.start(agent, "hello", run_id="here")).wait_ended()
+        assert set(told) == {"here"}
+
+
+async def test_watchers_are_told_that_changes_were_missed_after_the_store_was_away(
+    medium: Medium, autojump_clock: MockClock
+) -> None:
+    agent = agent_of(says("Hi."), says("Hi."))
+    async with a_node(medium, agent) as (one, _), a_node(medium, agent) as (two, store):
+        told = Told(two)
+        store.is_cut = True
+        await trio.sleep(2)
+        await (await one.start(agent, "hello", run_id="run")).wait_ended()
+        await trio.sleep(2)
+        assert (told.changes, told.missed) == ([], 0)
+        store.is_cut = False
+        await trio.sleep(1.1)
+        assert (told.changes, told.missed) == ([], 1), "list again: from now on nothing is missed"
+        await (await one.start(agent, "hello", run_id="next")).wait_ended()
+        await trio.sleep(1.1)
+        assert (told.changes, told.missed) == ([("next", "completed", False)], 1)
+
+
+class Slow(Cut):
+    """While it is slow, answers what has changed only when told to. Takes a mark alone at the end of the call."""
+
+    is_slow = False
+
+    def __init__(self, medium: Medium) -> None:
+        super().__init__(medium)
+        self.asked, self.answers = trio.Event(), trio.Event()
+
+    async def changed(self, mark: str | None, limit: int) -> Changed:
+        found = await super().changed(mark, limit)
+        if self.is_slow:
+            self.asked.set()
+            await self.answers.wait()
+        return found if mark is not None else await super().changed(None, limit)
+
+
+async def test_no_watcher_is_told_an_older_state_after_a_newer_one(medium: Medium, autojump_clock: MockClock) -> None:
+    agent = agent_of(REFUND, says("Done."), tools=[Ledger().gated()])
+    store = Slow(medium)
+    async with open_actor_system([agent], store=store, clock=trio_clock) as two:
+        await trio.sleep(0.5)
+        told = Told(two)
+        async with a_node(medium, agent) as (one, _):
+            await parked(await one.start(agent, "refund order 7", run_id="run"))
+        store.is_slow = True
+        await store.asked.wait()
+        await two.resume("run", YES)
+        await two.run("run").wait_ended()
+        store.answers.set()
+        await trio.sleep(3)
+        assert told.changes[-1] == ("run", "completed", False)
+        assert ("run", "paused", False) not in told.changes
+
+
+async def test_a_watch_that_begins_during_a_look_misses_nothing(medium: Medium, autojump_clock: MockClock) -> None:
+    agent = agent_of(says("Hi."))
+    store = Slow(medium)
+    async with open_actor_system([agent], store=store, clock=trio_clock) as two, a_node(medium, agent) as (one, _):
+        await trio.sleep(0.5)
+        store.is_slow = True
+        await store.asked.wait()
+        told = Told(two)
+        await (await one.start(agent, "hello", run_id="run")).wait_ended()
+        store.answers.set()
+        await trio.sleep(1.1)
+        assert (told.changes, told.missed) == ([("run", "completed", False)], 0)
