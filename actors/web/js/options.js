@@ -36,8 +36,9 @@ import { WebSocketTransport } from "./websocket.js";
  */
 
 /**
- * With `api` a chat uses HTTP; otherwise a WebSocket, to `url`, or to `/ws` on the page's own server.
- * @typedef {ChatOptions & Partial<SSEOptions> & WebSocketOptions & { url?: string }} Options
+ * With `api` a chat uses HTTP; otherwise a WebSocket, to `url`, or to `/ws` on the page's own server. Several
+ * urls: servers that share a store; when the connection is lost, the chat goes on at the next one.
+ * @typedef {ChatOptions & Partial<SSEOptions> & WebSocketOptions & { url?: string | readonly string[] }} Options
  */
 
 /** @param {Options} options @returns {Transport} */

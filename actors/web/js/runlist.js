@@ -13,7 +13,8 @@ import { WebSocketTransport } from "./websocket.js";
 
 /**
  * @typedef {object} RunListOptions
- * @property {string} [url] `ws:` or `wss:`; by default `/ws` on the page's own server
+ * @property {string | readonly string[]} [url] `ws:` or `wss:`; by default `/ws` on the page's own server. Several:
+ *   servers that share a store; when the connection is lost, the list goes on at the next one
  * @property {RunsFilter} [filter] which runs; by default all
  * @property {number} [limit] runs per page, 1 to 1000; default 100
  * @property {RunsTransport} [transport] a transport shared with chats and other lists; the list doesn't close it

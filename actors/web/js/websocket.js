@@ -28,7 +28,8 @@ const TOO_BIG = 1009;
  * @property {string} [token] sent as a subprotocol, because browsers can't set headers on a WebSocket
  * @property {BackoffOptions} [backoff] the wait after a failed attempt is `firstMs` (200), doubled each time up to
  *   `maximumMs` (15,000). A request is sent at most `attempts` (3) times
- * @property {number} [quietMs] milliseconds without a message after which the client pings the server; default 30,000
+ * @property {number} [quietMs] milliseconds without a message after which the client pings the server, and without an
+ *   answer after which it connects again; default 30,000
  * @property {(error: AdjournError | null) => void} [onConnection] called with the reason when the connection is lost or
  *   can't be opened, and with null when it is open
  * @property {typeof WebSocket} [WebSocket] used in place of the global `WebSocket`
@@ -54,15 +55,19 @@ export class WebSocketTransport {
   #complaint = null;
   #backoff;
   #options;
-  #url;
+  #urls;
+  #at = 0; // the url of the current connection, or of the next attempt
   #runs;
 
   /**
-   * @param {string} [url] `ws:` or `wss:`; by default `/ws` on the page's own server
+   * @param {string | readonly string[]} [url] `ws:` or `wss:`; by default `/ws` on the page's own server. Several:
+   *   servers that share a store. The transport uses one at a time, and the next one when the connection is lost; it
+   *   waits only after it has tried them all
    * @param {WebSocketOptions} [options]
    */
   constructor(url, options = {}) {
-    this.#url = url;
+    this.#urls = [url].flat();
+    if (this.#urls.length === 0) throw new TypeError("url: expected at least one");
     this.#options = options;
     this.#backoff = new Backoff(options.backoff);
     this.#runs = new RunsWatch(
@@ -215,10 +220,12 @@ export class WebSocketTransport {
     const { token, WebSocket = globalThis.WebSocket } = this.#options;
     if (WebSocket === undefined)
       throw new AdjournError("internal", "there is no WebSocket here: use Node 22 or newer, or the option `WebSocket`");
-    const url = new URL(this.#url ?? location.origin.replace(/^http/, "ws") + "/ws");
+    const url = new URL(this.#urls[this.#at] ?? location.origin.replace(/^http/, "ws") + "/ws");
     url.searchParams.set("batch", "1");
     const socket = new WebSocket(url, token ? [SUBPROTOCOL, `adjourn.token.${base64url(token)}`] : [SUBPROTOCOL]);
     this.#socket = socket;
+    this.#startPulse();
+    this.#heard = false; // a server that does not open the connection is given up too
     socket.onopen = () => this.#opened(socket);
     socket.onmessage = ({ data }) => this.#socket === socket && this.#heardOf(data);
     socket.onclose = ({ code, reason }) => this.#socket === socket && this.#lost(code, reason);
@@ -227,8 +234,8 @@ export class WebSocketTransport {
   /** @param {WebSocket} socket */
   #opened(socket) {
     if (this.#socket !== socket) return;
-    this.#isOpen = this.#heard = true;
-    this.#pulse = setInterval(() => this.#checkPulse(), this.#options.quietMs ?? 30_000);
+    this.#isOpen = true;
+    this.#startPulse();
     for (const call of this.#calls.values()) socket.send(call.frame);
     for (const [runId, watches] of this.#watches) {
       for (const { items } of watches) items.reset();
@@ -236,6 +243,12 @@ export class WebSocketTransport {
     }
     this.#runs.connected();
     this.#options.onConnection?.(null);
+  }
+
+  #startPulse() {
+    clearInterval(this.#pulse);
+    this.#heard = true;
+    this.#pulse = setInterval(() => this.#checkPulse(), this.#options.quietMs ?? 30_000);
   }
 
   /** Pings the server. Needed because browsers report neither a lost network nor the server's pings. */
@@ -256,21 +269,25 @@ export class WebSocketTransport {
 
   /** @param {number} code @param {string} reason */
   #lost(code, reason) {
+    const wasOpen = this.#isOpen;
     this.#hangUp();
     const complaint = this.#complaint;
     this.#complaint = null;
     if (code === UNAUTHORIZED) return this.#refused(complaint ?? new AdjournError("unauthorized", reason));
     if (code === TOO_BIG) this.#rejectLargest();
     const error = new AdjournError("connectionLost", complaint?.message || reason || `the connection ended (${code})`);
+    this.#at = (this.#at + 1) % this.#urls.length;
+    const rounds = (this.#failures + 1) / this.#urls.length;
+    const isRoundOver = Number.isInteger(rounds); // else the next server is tried at once
     this.#options.onConnection?.(error);
     for (const call of [...this.#calls.values()]) {
-      call.attempts -= 1;
+      if (wasOpen || isRoundOver) call.attempts -= 1;
       if (call.attempts === 0) this.#reject(call, error);
     }
     this.#runs.lost(error);
     if (this.#calls.size === 0 && this.#watches.size === 0 && this.#runs.isEmpty) return;
     this.#failures += 1;
-    this.#redial = setTimeout(() => this.#dial(), this.#backoff.delayMs(this.#failures));
+    this.#redial = setTimeout(() => this.#dial(), isRoundOver ? this.#backoff.delayMs(rounds) : 0);
   }
 
   /** Gives up: another attempt would be refused too. @param {AdjournError} error */

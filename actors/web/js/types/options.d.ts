@@ -70,7 +70,7 @@ export type ChatOptions = {
     onError?: (error: AdjournError) => void;
 };
 export type Options = ChatOptions & Partial<SSEOptions> & WebSocketOptions & {
-    url?: string;
+    url?: string | readonly string[];
 };
 /**
  * @import { AdjournError } from "./errors.js"
@@ -102,8 +102,9 @@ export type Options = ChatOptions & Partial<SSEOptions> & WebSocketOptions & {
  * @property {(error: AdjournError) => void} [onError] called when `error` is set
  */
 /**
- * With `api` a chat uses HTTP; otherwise a WebSocket, to `url`, or to `/ws` on the page's own server.
- * @typedef {ChatOptions & Partial<SSEOptions> & WebSocketOptions & { url?: string }} Options
+ * With `api` a chat uses HTTP; otherwise a WebSocket, to `url`, or to `/ws` on the page's own server. Several
+ * urls: servers that share a store; when the connection is lost, the chat goes on at the next one.
+ * @typedef {ChatOptions & Partial<SSEOptions> & WebSocketOptions & { url?: string | readonly string[] }} Options
  */
 /** @param {Options} options @returns {Transport} */
 export declare function transportOf({ api, url, ...options }: Options): Transport;

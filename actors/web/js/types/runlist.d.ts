@@ -5,9 +5,10 @@ import type { RunsFilter, RunsTransport } from "./transport.js";
 import type { WebSocketOptions } from "./websocket.js";
 export type RunListOptions = {
     /**
-     * `ws:` or `wss:`; by default `/ws` on the page's own server
+     * `ws:` or `wss:`; by default `/ws` on the page's own server. Several:
+     * servers that share a store; when the connection is lost, the list goes on at the next one
      */
-    url?: string;
+    url?: string | readonly string[];
     /**
      * which runs; by default all
      */

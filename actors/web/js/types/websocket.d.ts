@@ -30,7 +30,8 @@ export type WebSocketOptions = {
      */
     backoff?: BackoffOptions;
     /**
-     * milliseconds without a message after which the client pings the server; default 30,000
+     * milliseconds without a message after which the client pings the server, and without an
+     * answer after which it connects again; default 30,000
      */
     quietMs?: number;
     /**
@@ -57,7 +58,8 @@ export type WebSocketOptions = {
  * @property {string} [token] sent as a subprotocol, because browsers can't set headers on a WebSocket
  * @property {BackoffOptions} [backoff] the wait after a failed attempt is `firstMs` (200), doubled each time up to
  *   `maximumMs` (15,000). A request is sent at most `attempts` (3) times
- * @property {number} [quietMs] milliseconds without a message after which the client pings the server; default 30,000
+ * @property {number} [quietMs] milliseconds without a message after which the client pings the server, and without an
+ *   answer after which it connects again; default 30,000
  * @property {(error: AdjournError | null) => void} [onConnection] called with the reason when the connection is lost or
  *   can't be opened, and with null when it is open
  * @property {typeof WebSocket} [WebSocket] used in place of the global `WebSocket`
@@ -66,10 +68,12 @@ export type WebSocketOptions = {
 export declare class WebSocketTransport implements Transport, RunsTransport {
     #private;
     /**
-     * @param {string} [url] `ws:` or `wss:`; by default `/ws` on the page's own server
+     * @param {string | readonly string[]} [url] `ws:` or `wss:`; by default `/ws` on the page's own server. Several:
+     *   servers that share a store. The transport uses one at a time, and the next one when the connection is lost; it
+     *   waits only after it has tried them all
      * @param {WebSocketOptions} [options]
      */
-    constructor(url?: string, options?: WebSocketOptions);
+    constructor(url?: string | readonly string[], options?: WebSocketOptions);
     /** @param {RunStart & { runId: string }} params @param {Reader} reader */
     start(params: RunStart & {
         runId: string;

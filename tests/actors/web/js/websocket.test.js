@@ -10,7 +10,7 @@ const opened = [];
 afterEach(() => opened.splice(0).forEach((transport) => transport.close()));
 
 /** Dialled sockets, newest last; `auto` opens them at once. */
-function wire({ auto = true, ...options } = {}) {
+function wire({ auto = true, url = "ws://shop.test/ws", ...options } = {}) {
   const sockets = [];
   class FakeSocket {
     sent = [];
@@ -55,7 +55,7 @@ function wire({ auto = true, ...options } = {}) {
       });
     }
   }
-  const transport = new WebSocketTransport("ws://shop.test/ws", { WebSocket: FakeSocket, backoff: QUICK, ...options });
+  const transport = new WebSocketTransport(url, { WebSocket: FakeSocket, backoff: QUICK, ...options });
   opened.push(transport);
   return {
     transport,
@@ -217,6 +217,60 @@ test("a server that refuses at once is dialled less and less often", async (t) =
     latest().drop(1013);
   }
   assert.deepEqual(waits, [100, 200, 400, 400]);
+});
+
+const PAIR = ["ws://one.test/", "ws://two.test/"];
+const hosts = (sockets) => sockets.map(({ url }) => new URL(url).host);
+
+test("of several servers the next one is used when the connection is lost, without a wait", async (t) => {
+  const { transport, sockets, latest, dialled } = wire({ url: PAIR });
+  const waits = [];
+  const { setTimeout } = globalThis;
+  t.mock.method(globalThis, "setTimeout", (task, ms) => (waits.push(ms), setTimeout(task, 1)));
+  const decided = transport.resume({ runId: "run", decision: true });
+  for (const count of [1, 2, 3]) {
+    await until(() => sockets.length === count && latest().sent.length === 1);
+    latest().say({ jsonrpc: "2.0", method: "run.changed", params: {} });
+    if (count < 3) latest().drop();
+  }
+  await dialled(3);
+  latest().answer("run.resume", { runId: "run", toolCallId: "a", seq: 7 });
+  assert.equal((await decided).seq, 7);
+  assert.deepEqual(hosts(sockets), ["one.test", "two.test", "one.test"]);
+  assert.deepEqual(waits.filter((ms) => ms >= 1), []);
+});
+
+test("when no server answers it waits after each round, and a round is one attempt of a request", async (t) => {
+  const backoff = { firstMs: 100, maximumMs: 1000, attempts: 2 };
+  const { transport, sockets } = wire({ auto: false, url: PAIR, backoff });
+  t.mock.method(Math, "random", () => 1);
+  const waits = [];
+  const { setTimeout } = globalThis;
+  t.mock.method(globalThis, "setTimeout", (task, ms) => (waits.push(ms), setTimeout(task, 1)));
+  const decided = transport.resume({ runId: "run", decision: true });
+  const failed = assert.rejects(decided, { type: "connectionLost" });
+  for (const count of [1, 2, 3, 4]) {
+    await until(() => sockets.length === count);
+    sockets.at(-1).drop();
+  }
+  await failed;
+  assert.deepEqual(hosts(sockets), ["one.test", "two.test", "one.test", "two.test"]);
+  assert.deepEqual(waits.filter((ms) => ms === 0 || ms >= 100), [0, 100, 0]);
+});
+
+test("a server that neither opens nor refuses the connection is given up", async (t) => {
+  t.mock.timers.enable({ apis: ["setInterval"] });
+  const { transport, sockets } = wire({ auto: false, url: PAIR, quietMs: 1000 });
+  transport.abort({ runId: "run" }).catch(() => {});
+  t.mock.timers.tick(1000);
+  assert.equal(sockets[0].isClosed, true);
+  t.mock.timers.reset();
+  await until(() => sockets.length === 2);
+  assert.deepEqual(hosts(sockets), ["one.test", "two.test"]);
+});
+
+test("an empty list of servers is refused", () => {
+  assert.throws(() => wire({ url: [] }), /url: expected at least one/);
 });
 
 test("an unknown token is final, with the server's words", async () => {
