@@ -578,6 +578,17 @@ async def test_a_watcher_that_lags_too_far_is_told_to_list_again_and_stays_conne
         await client.until(lambda note: note["params"].get("runId") == "late")
 
 
+async def test_a_watcher_that_missed_changes_of_other_nodes_is_told_to_list_again() -> None:
+    async with serving(scripted()) as (system, gateway), connected(gateway.url) as client:
+        await client.call("runs.watch")
+        system.runtime.changes.missed_elsewhere()
+        told = (await client.until(lambda note: note["method"] == "runs.unwatched"))[-1]
+        assert told["params"]["error"]["data"]["type"] == "storeUnavailable"
+        await client.call("runs.watch")
+        await system.start("shop", "hello", run_id="late")
+        await client.until(lambda note: note["params"].get("runId") == "late")
+
+
 # Shutdown.
 
 
