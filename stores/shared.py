@@ -133,6 +133,10 @@ class SharedStore(Store, Protocol):
         """Return the stored versions of these runs, by id; without those that don't exist."""
         ...
 
+    async def nodes(self) -> Sequence[Node]:
+        """Return the nodes whose lease has not ended."""
+        ...
+
     async def changed(self, mark: str | None, limit: int) -> Changed:
         """Return the runs that other nodes have saved or deleted since a mark.
 

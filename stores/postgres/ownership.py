@@ -28,6 +28,7 @@ async def release(connection: Connection, epoch: int) -> None:
 async def delete(connection: Connection, run_id: str, epoch: int, node_id: str | None) -> None:
     """Delete a run in the name of a node, if any. Raises: StaleEpoch."""
     await connection.query("BEGIN")
+    failed: Exception | None = None
     try:
         [(owner, is_clean)] = await connection.query(statement("may_write"))
         Ownership(int(owner or 0), is_clean == b"t").check_write(epoch)
@@ -35,11 +36,14 @@ async def delete(connection: Connection, run_id: str, epoch: int, node_id: str |
         if found and found[0][0] == b"f":
             raise StaleEpoch(f"run {run_id}: epoch {epoch} has ended: another node owns the run")
         await connection.query(statement("delete_journal"), [run_id])
-    except Exception:  # after a cancellation the connection is closed
-        if connection.is_alive():
-            await connection.query("ROLLBACK")
-        raise
-    await connection.query("COMMIT")
+    except Exception as error:  # after a cancellation the connection is closed
+        failed = error
+    if failed is None:
+        await connection.query("COMMIT")
+        return
+    if connection.is_alive():
+        await connection.query("ROLLBACK")
+    raise failed
 
 
 async def join(connection: Connection, node: Node, lease_s: float) -> int:

@@ -226,6 +226,10 @@ class PostgresStore:
         """Return the runs that other nodes have saved or deleted since a mark."""
         return await self._reader.run(partial(changes.changed, node_id=self._node_id, mark=mark, limit=limit))
 
+    async def nodes(self) -> Sequence[Node]:
+        """Return the nodes whose lease has not ended."""
+        return await self._leases.run(ownership.nodes)
+
     async def let_go(self, runs: Sequence[tuple[str, int]]) -> None:
         """Let runs go, after all accepted saves, so that any node may claim them at once."""
         await self._writer.run(partial(ownership.let_go, node_id=self._node_id, runs=tuple(runs)))
@@ -313,6 +317,7 @@ async def _prepare(connection: Connection, where: str, create: bool) -> None:
     if exists == b"f":
         if not create:
             raise StoreUnavailable(f"{where}: there is no adjourn store")
+        failed: Error | None = None
         try:
             await connection.script(statement("layout"))
         except Error as error:
