@@ -36,7 +36,7 @@ from .logs import log_of_server
 from .prices import price_lines
 from .reaching import command, program
 from .reloading import restart_process, source_times, wait_changed
-from .serving import GRACE_S, Place, Ready, serve
+from .serving import GRACE_S, LEASE_S, Place, Ready, serve
 from .top import top
 
 __all__ = ["main"]
@@ -166,6 +166,7 @@ def serve_agents(
     reload: served.Reload = False,
     metrics: served.WithMetrics = False,
     node_url: served.NodeUrl = None,
+    lease: served.Lease = None,
 ) -> None:
     """Serve your own agents."""
     place = _place(host, port, token, http_port, http=not no_http)
@@ -177,7 +178,8 @@ def serve_agents(
     if measure is not None:
         place = replace(place, metrics=measure)
         loaded = [replace(agent, middleware=(measure.telemetry, *agent.middleware)) for agent in loaded]
-    _serve(loaded, store, place, changed=partial(wait_changed, Path.cwd(), before) if reload else None)
+    wait = partial(wait_changed, Path.cwd(), before) if reload else None
+    _serve(loaded, store, place, changed=wait, lease_s=lease or LEASE_S)
 
 
 app.command()(chat)
@@ -221,6 +223,7 @@ def _serve(
     to_try: str | None = None,
     history: Path | None = None,
     changed: Callable[[], Awaitable[Path]] | None = None,
+    lease_s: float = LEASE_S,
 ) -> None:
     changes: list[Path] = []
 
@@ -257,7 +260,7 @@ def _serve(
         changes.append(await changed())
         typer.echo(f"{changes[0]} has changed: restarting")
 
-    options: dict[str, Any] = {"meanwhile": converse_here if chat else watch if changed else None}
+    options: dict[str, Any] = {"meanwhile": converse_here if chat else watch if changed else None, "lease_s": lease_s}
     trio.run(
         partial(
             serve, agents, store=store, place=place, ready=ready, stopping=stopping, takes_interrupts=chat, **options

@@ -1,5 +1,6 @@
 """The options that only `adjourn serve` has; loads the served module."""
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -8,6 +9,7 @@ import typer
 
 from ...protocol.errors import InvalidParams
 from ..agent import Agent
+from .durations import parse_duration
 from .loading import load_agents
 from .logs import LogFormat
 from .reaching import gateway_url
@@ -19,7 +21,7 @@ from .tracebacks import traceback_of
 if TYPE_CHECKING:
     from ..middleware.prometheus import PrometheusMetrics
 
-__all__ = ["Format", "NodeUrl", "Origins", "Reload", "WithMetrics", "loaded", "metrics_of"]
+__all__ = ["Format", "Lease", "NodeUrl", "Origins", "Reload", "WithMetrics", "loaded", "metrics_of"]
 
 Origins = Annotated[
     list[str] | None,
@@ -56,6 +58,26 @@ NodeUrl = Annotated[
         metavar="URL",
         show_default="where it listens",
         help="Where other processes that share the store reach this one: ws://HOST:PORT.",
+    ),
+]
+
+
+def _lease(text: str) -> float:
+    """Returns the seconds of a lease. Raises: typer.BadParameter."""
+    seconds = parse_duration(text)
+    if not 0 < seconds < math.inf:
+        raise typer.BadParameter(f"a lease must end; expected 1s or longer, got {text!r}")
+    return seconds
+
+
+Lease = Annotated[
+    float | None,
+    typer.Option(
+        envvar="ADJOURN_LEASE",
+        parser=_lease,
+        metavar="DURATION",
+        show_default="10s",
+        help="How long after this process dies others that share the store carry on its runs.",
     ),
 ]
 

@@ -22,7 +22,7 @@ from ..models.httpmodel import HTTPModel, ProviderError
 from ..runtime.system import ActorSystem, open_actor_system
 from .leaving import bounded_departure
 
-__all__ = ["GRACE_S", "Metrics", "Place", "Ready", "serve"]
+__all__ = ["GRACE_S", "LEASE_S", "Metrics", "Place", "Ready", "serve"]
 
 logger = logging.getLogger("adjourn.cli")
 
@@ -30,6 +30,8 @@ Metrics = Callable[[str], tuple[bytes, str]]  # as `web_app` takes them
 
 CHECK_S = 2.0  # time for an Ollama server to list its models, at the start
 MAX_COUNTED = 1000
+LEASE_S = 10.0  # of this process in a store that several share
+BEATS = 5  # renewals in a lease
 DRAIN_S = 5.0  # time for model and tool calls to end, when the process is asked to stop
 GRACE_S = 2.0  # further time, before the process ends by force
 
@@ -67,6 +69,7 @@ async def serve(
     stopping: Callable[[], None],
     meanwhile: Callable[[str], Awaitable[None]] | None = None,
     takes_interrupts: bool = False,
+    lease_s: float = LEASE_S,
     drain_s: float = DRAIN_S,
     grace_s: float = GRACE_S,
 ) -> None:
@@ -86,13 +89,15 @@ async def serve(
         async with trio.open_nursery() as nursery:
             nursery.start_soon(_watch_signals, signals, stop, stopping)
             clients = trio.CancelScope()
-            async with open_actor_system(agents, store=store, drain_s=drain_s) as system:
+            async with open_actor_system(
+                agents, store=store, drain_s=drain_s, lease_s=lease_s, beat_s=lease_s / BEATS
+            ) as system:
                 departure.of(system)
                 try:
                     system.watch_changes(_tell_failed)
                     await _check_models(agents)
                     counts = await _count(system)
-                    listen = partial(_serve_clients, system, place, clients, close_s=drain_s)
+                    listen = partial(_serve_clients, system, place, clients, lease_s=lease_s, close_s=drain_s)
                     # Entered before the system's block, so that the clients are told while the system stops.
                     url, http_url = await nursery.start(listen)
                     ready(Ready(url, http_url, *counts))
@@ -108,6 +113,7 @@ async def _serve_clients(  # noqa: ASYNC114, ASYNC128  # says when both listen
     place: Place,
     scope: trio.CancelScope,
     *,
+    lease_s: float,
     close_s: float,
     task_status: trio.TaskStatus[tuple[str, str | None]],
 ) -> None:
@@ -115,7 +121,7 @@ async def _serve_clients(  # noqa: ASYNC114, ASYNC128  # says when both listen
     options = {
         "host": place.host,
         # The clients share the token too, so nodes must not ask in others' names with it.
-        "peers": Peers(place.token, names_clients=False),
+        "peers": Peers(place.token, names_clients=False, patience_s=1.5 * lease_s),
         "authenticator": token_authenticator(place.token) if place.token else None,
         "limits": GatewayLimits(close_s=close_s),
         "origins": (*place.origins, *_own_origins(place)),
