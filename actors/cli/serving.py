@@ -121,7 +121,7 @@ async def _serve_clients(  # noqa: ASYNC114, ASYNC128  # says when both listen
     options = {
         "host": place.host,
         # The clients share the token too, so nodes must not ask in others' names with it.
-        "peers": Peers(place.token, names_clients=False, patience_s=1.5 * lease_s),
+        "peers": Peers(place.token, names_clients=False, lease_s=lease_s),
         "authenticator": token_authenticator(place.token) if place.token else None,
         "limits": GatewayLimits(close_s=close_s),
         "origins": (*place.origins, *_own_origins(place)),

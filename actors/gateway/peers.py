@@ -20,7 +20,7 @@ __all__ = ["Peers"]
 
 R = TypeVar("R", bound=Wire)
 
-ANSWER_S = 30.0  # for a node to answer: an abort waits for the run's end
+ABORT_S = 20.0  # for a run to end: its node answers an abort then
 CONNECT_S = 3.0
 PAUSE_S = 0.2  # before a request is tried again
 MAX_MESSAGE_BYTES = 64_000_000
@@ -34,12 +34,14 @@ class Peers:
         token: the secret that all nodes share. None: none, so only nodes without an authenticator can be asked.
         names_clients: nodes ask in the names of their clients. The token must then be known to no client, because its
             holder may act in anybody's name. False: nodes ask in the name to which the token belongs.
-        patience_s: seconds to wait until a run whose node does not answer has another node. At least the lease.
+        lease_s: the lease of the nodes.
     """
 
-    def __init__(self, token: str | None = None, *, names_clients: bool = True, patience_s: float = 15.0) -> None:
+    def __init__(self, token: str | None = None, *, names_clients: bool = True, lease_s: float = 10.0) -> None:
         self._token, self._names_clients = token, names_clients
-        self.patience_s = patience_s
+        # A node that is cut off from the store answers late. Meanwhile its lease ends, and its runs may be claimed.
+        self._answer_s = lease_s / 2
+        self.patience_s = lease_s + ABORT_S  # for all attempts
 
     def recognizing(self, authenticator: Authenticator) -> Authenticator:
         """Returns an authenticator that also accepts the nodes' token, with the name of the client they ask for."""
@@ -65,7 +67,7 @@ class Peers:
             raise elsewhere
         name, result = _METHOD_OF[type(params)]
         try:
-            with trio.fail_after(ANSWER_S):
+            with trio.fail_after(self._answer_s):
                 return await request_once(
                     elsewhere.url,
                     name,
