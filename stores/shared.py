@@ -118,7 +118,9 @@ class SharedStore(Store, Protocol):
         """Own a run, unless another live node does. None: the run doesn't exist, or is over and needs no owner."""
         ...
 
-    async def orphans(self, agents: Sequence[str], limit: int) -> tuple[Orphan, ...]:
+    async def orphans(
+        self, agents: Sequence[str], limit: int, *, known: Sequence[str] | None = None
+    ) -> tuple[Orphan, ...]:
         """Own running runs of these agents that no live node owns, the oldest first.
 
         Each run goes to one node, also if several nodes call this at once. Runs whose heads can't be read are skipped.
@@ -126,6 +128,8 @@ class SharedStore(Store, Protocol):
         Args:
             agents: the names of agents whose runs this node can continue.
             limit: maximum number of runs.
+            known: after a call that failed, the ids of all runs that the node knows it owns: runs that it owns beside
+                them are returned too, as clean.
         """
         ...
 

@@ -78,6 +78,7 @@ class Activation:
         """Begins a run, saves it, and returns its id. Raises: as `ActorSystem.start`."""
         registry = self._registry
         registry.check_open()
+        self._tenure.check_held()
         now = self._services.now()
         messages = messages_of(given, now)
         check_limits(agent, limits)
@@ -133,6 +134,7 @@ class Activation:
         check_given(given, self._bounds)
         while True:
             self._registry.check_open()
+            self._tenure.check_held()
             actor = self._registry.active.get(run_id) or await self.activate(run_id)
             if isinstance(actor, Record):  # the run is over
                 head, history = actor.head, History(actor.journal)
@@ -251,7 +253,8 @@ class Activation:
         head = transition.head
         assert head is not None
         try:
-            is_new = await self._count.save_first(head, transition.append)
+            with self._tenure.doubting():
+                is_new = await self._count.save_first(head, transition.append)
         except StaleEpoch as refusal:
             self._tenure.refused(refusal)
             raise

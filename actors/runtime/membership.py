@@ -6,7 +6,9 @@ it finds that the lease has ended, it takes its runs out of memory without savin
 
 import logging
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from math import inf
 
 import trio
 
@@ -36,12 +38,21 @@ class Membership:
         self.store, self._lease_s, self.beat_s = store, lease_s, beat_s
         self.node = _new_node(None)
         self.epoch = 0
-        self.is_held = False
         self.lost: Callable[[], None]  # set by the runtime
         self._held = trio.Event()
-        self._ends_at = 0.0  # the end of the lease, on trio's clock; the store's end is later
+        self._ends_at = -inf  # the end of the lease, on trio's clock; the store's end is later
         self._beat = trio.Event()
+        self.is_in_doubt = False  # a claim has failed: this node may own runs that it doesn't know of
         self._let_go: dict[str, int] = {}  # runs that have left memory, with the epoch of their claim
+
+    @property
+    def is_held(self) -> bool:
+        """Whether effects may start. By the clock alone, so also right after this process was stopped for long."""
+        return trio.current_time() < self._ends_at - self.beat_s
+
+    def check_held(self) -> None:
+        if not self.is_held:
+            raise StoreUnavailable("this node could not renew its lease: its runs stand still until the store answers")
 
     def check(self) -> None:
         """Does nothing: a shared store is never lost."""
@@ -57,16 +68,24 @@ class Membership:
             await self._held.wait()
 
     async def claim(self, run_id: str) -> Claimed | None:
-        if not self.is_held:
-            raise StoreUnavailable("this node could not renew its lease: its runs stand still until the store answers")
+        self.check_held()
         self._let_go.pop(run_id, None)
-        found = await self.store.claim(run_id)
+        with self.doubting():
+            found = await self.store.claim(run_id)
         if isinstance(found, Owned):
             elsewhere = RunElsewhere(f"another node of the store carries on run {run_id}", runId=run_id)
             # The url of a node that died may be this one's now. Then a request sent there would come back here.
             elsewhere.url = None if found.url == self.node.url else found.url
             raise elsewhere
         return found
+
+    @contextmanager
+    def doubting(self) -> Generator[None]:
+        try:
+            yield
+        except StoreUnavailable:
+            self.is_in_doubt = True
+            raise
 
     def let_go(self, run_id: str, epoch: int) -> None:
         self._let_go[run_id] = epoch
@@ -100,8 +119,8 @@ class Membership:
         while True:
             await self.wait_held()
             await trio.sleep_until(self._ends_at - self.beat_s)
-            if trio.current_time() >= self._ends_at - self.beat_s:
-                self.is_held, self._held = False, trio.Event()
+            if not self.is_held:
+                self._held = trio.Event()
                 logger.warning("this node could not renew its lease: its runs stand still until the store answers")
 
     async def leave(self) -> None:
@@ -127,8 +146,8 @@ class Membership:
 
     def _hold(self, sent: float) -> None:
         self._ends_at = sent + self._lease_s
-        self.is_held = True
-        self._held.set()
+        if self.is_held:
+            self._held.set()
 
     async def _tell_let_go(self) -> None:
         while self._let_go:

@@ -70,6 +70,10 @@ class Registry:
         """Returns a block that activates `run_id`: meanwhile others find the run in `opening` and wait."""
         return Flight(self.opening, run_id)
 
+    def in_memory(self) -> list[str]:
+        """Returns the ids of the runs that are in memory or being activated."""
+        return [*self.active, *self.opening]
+
     def seq_above_namesakes(self, now: int) -> int:
         """Returns the `seq` above which a run's events begin if its id may have belonged to a deleted run.
 

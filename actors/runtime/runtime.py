@@ -127,7 +127,7 @@ class Runtime:
                 ChildSpec[None]("recovery", recovery.run, "transient", shutdown_s=0),
                 ChildSpec[None]("tenure", self._stop_chores, "temporary", shutdown_s=0),
             )
-        takeover = Takeover(tenure.store, tenure, recovery, tuple(self.agents))
+        takeover = Takeover(tenure.store, tenure, recovery, tuple(self.agents), self.registry.in_memory)
         follower = Follower(tenure.store, self.registry.logs)
         lookout = Lookout(tenure.store, self.changes)
         return (

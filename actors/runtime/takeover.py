@@ -1,6 +1,11 @@
-"""Takes over running runs that no live node of a shared store owns: those of nodes that have left or died."""
+"""Takes over running runs that no live node of a shared store owns: those of nodes that have left or died.
+
+After a claim or a first save whose outcome is unknown, this node may own running runs that are not in memory. They are
+taken over too.
+"""
 
 import logging
+from collections.abc import Callable
 
 import trio
 
@@ -17,10 +22,21 @@ AT_ONCE = 100  # runs claimed and activated together
 
 
 class Takeover:
-    """Looks for such runs at each beat, and activates them. `agents`: the names of the agents loaded here."""
+    """Looks for such runs at each beat, and activates them.
 
-    def __init__(self, store: SharedStore, membership: Membership, recovery: Recovery, agents: tuple[str, ...]) -> None:
+    `agents`: the names of the agents loaded here. `in_memory`: returns the ids of the runs in memory.
+    """
+
+    def __init__(
+        self,
+        store: SharedStore,
+        membership: Membership,
+        recovery: Recovery,
+        agents: tuple[str, ...],
+        in_memory: Callable[[], list[str]],
+    ) -> None:
         self._store, self._membership, self._recovery, self._agents = store, membership, recovery, agents
+        self._in_memory = in_memory
 
     async def run(self, mailbox: Mailbox[None]) -> None:
         """The actor."""
@@ -44,4 +60,11 @@ class Takeover:
 
     async def _next(self) -> tuple[Orphan, ...]:
         await self._membership.wait_held()
-        return await self._store.orphans(self._agents, AT_ONCE)
+        membership = self._membership
+        known = self._in_memory() if membership.is_in_doubt else None
+        membership.is_in_doubt = False
+        with membership.doubting():
+            # A first save that begins later comes later to the store too, so its run is not taken.
+            found = await self._store.orphans(self._agents, AT_ONCE, known=known)
+        membership.is_in_doubt |= len(found) == AT_ONCE and known is not None
+        return found

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from typing import Protocol
 
 import trio
@@ -22,18 +23,30 @@ class Tenure(Protocol):
     """This system's ownership of runs.
 
     `is_shared`: other systems own runs of the same store. `is_clean`: the owner before, if any, left in order. `epoch`:
-    for runs that are saved first. `is_held`: effects may start. `lost`: called when all runs are lost.
+    for runs that are saved first. `lost`: called when all runs are lost.
     """
 
     is_shared: bool
     is_clean: bool
     epoch: int
-    is_held: bool
     lost: Callable[[], None]
 
     @property
     def is_over(self) -> bool:
         """Whether this system knows that the store has another owner."""
+        ...
+
+    @property
+    def is_held(self) -> bool:
+        """Whether effects may start."""
+        ...
+
+    def check_held(self) -> None:
+        """Checks that effects may start. Raises: StoreUnavailable."""
+        ...
+
+    def doubting(self) -> AbstractContextManager[None]:
+        """Returns a block that makes runs its own: if the store fails in it, nobody knows whether it did."""
         ...
 
     def check(self) -> None:
@@ -95,6 +108,13 @@ class SoleTenure:
             logger.error("this process has lost its store; the new owner carries on all runs: %s", refusal)
             self._over.set()
             self.lost()
+
+    def check_held(self) -> None:
+        """Does nothing: a whole store has no lease."""
+
+    def doubting(self) -> AbstractContextManager[None]:
+        """Does nothing: this system knows that it owns all runs."""
+        return nullcontext()
 
     async def wait_over(self) -> None:
         await self._over.wait()

@@ -81,9 +81,12 @@ async def claim(connection: Connection, run_id: str, node_id: str) -> Claimed | 
     return Owned((node or b"").decode(), None if url is None else url.decode())
 
 
-async def orphans(connection: Connection, node_id: str, agents: Sequence[str], limit: int) -> tuple[Orphan, ...]:
-    """Make the node the owner of running runs that no live node owns."""
-    rows = await connection.query(statement("orphans"), [node_id, list(agents), limit])
+async def orphans(
+    connection: Connection, node_id: str, agents: Sequence[str], limit: int, known: Sequence[str] | None
+) -> tuple[Orphan, ...]:
+    """Make the node the owner of running runs that no live node owns, or that it owns itself beside the known ones."""
+    values = [node_id, list(agents), limit, None if known is None else list(known)]
+    rows = await connection.query(statement("orphans"), values)
     return tuple(
         Orphan(head, Claimed(int(epoch or 0), is_clean == b"t"))
         for run_id, created_at, data, epoch, is_clean in rows

@@ -212,10 +212,12 @@ class PostgresStore:
         """Own a run, unless another live node does."""
         return await self._writer.run(partial(ownership.claim, run_id=run_id, node_id=self._node_id))
 
-    async def orphans(self, agents: Sequence[str], limit: int) -> tuple[Orphan, ...]:
+    async def orphans(
+        self, agents: Sequence[str], limit: int, *, known: Sequence[str] | None = None
+    ) -> tuple[Orphan, ...]:
         """Own running runs of these agents that no live node owns, the oldest first."""
         return await self._writer.run(
-            partial(ownership.orphans, node_id=self._node_id, agents=tuple(agents), limit=limit)
+            partial(ownership.orphans, node_id=self._node_id, agents=tuple(agents), limit=limit, known=known)
         )
 
     async def versions(self, run_ids: Sequence[str]) -> Mapping[str, int]:

@@ -263,6 +263,21 @@ async def orphans_are_running_runs_without_a_live_owner(opener: Opener) -> None:
 
 
 @clause("shared")
+async def orphans_are_also_the_nodes_own_unknown_runs(opener: Opener) -> None:
+    async with opener() as first, opener() as second:
+        node, epoch = await _joined(first, "node")
+        other, foreign = await _joined(second, "other")
+        for run_id in ("known", "unknown"):
+            await _saved(node, epoch, run_id)
+        await _saved(node, epoch, "paused", status="paused")
+        await _saved(other, foreign, "owned")
+        assert await node.orphans(["support"], 10) == (), "without `known`, only runs without a live owner"
+        found = await node.orphans(["support"], 10, known=["known"])
+        assert [(each.head.id, each.claimed.is_clean) for each in found] == [("unknown", True)], "beside `known`"
+        await node.save(next_head(found[0].head, epoch=found[0].claimed.epoch), expected_version=1)
+
+
+@clause("shared")
 async def each_orphan_goes_to_one_node(opener: Opener) -> None:
     async with opener() as first, opener() as second:
         dead, epoch = await _joined(first, "dead", 0)

@@ -110,11 +110,16 @@ class OrphansOfAnyStatus(SharedMemory):
 
 
 class OrphansForAll(SharedMemory):
-    async def orphans(self, agents: Sequence[str], limit: int) -> tuple[Orphan, ...]:
-        found = await super().orphans(agents, limit)
+    async def orphans(self, agents: Sequence[str], limit: int, **others: Any) -> tuple[Orphan, ...]:
+        found = await super().orphans(agents, limit, **others)
         for orphan in found[:1]:
             self.medium.owners[orphan.head.id] = (None, orphan.claimed.epoch)
         return found
+
+
+class LosesUnknownRuns(SharedMemory):
+    def is_unknown(self, run: Any, known: Sequence[str] | None) -> bool:
+        return False
 
 
 WRONG = {
@@ -134,5 +139,6 @@ WRONG = {
     LeavesChangesOutUnsaid: "changes above the limit are not left out unsaid",
     MarksAfterItHasRead: "no change is missed beside saves",
     OrphansOfAnyStatus: "orphans are running runs without a live owner",
+    LosesUnknownRuns: "orphans are also the nodes own unknown runs",
     OrphansForAll: "each orphan goes to one node",
 }

@@ -109,15 +109,22 @@ class SharedMemory(MemoryStore):
         self.medium.owners[run_id] = (self.node.id, epoch + 1)
         return Claimed(epoch + 1, is_clean=node in (None, self.node.id))
 
-    async def orphans(self, agents: Sequence[str], limit: int) -> tuple[Orphan, ...]:
+    async def orphans(
+        self, agents: Sequence[str], limit: int, *, known: Sequence[str] | None = None
+    ) -> tuple[Orphan, ...]:
         await trio.lowlevel.checkpoint()
         runs = sorted(self.medium.runs._runs.items(), key=lambda pair: pair[1].created_at)
-        free = [run.whole_head() for run_id, run in runs if self.is_orphan(run, agents)]
+        free = [run.whole_head() for run_id, run in runs if self.is_orphan(run, agents) or self.is_unknown(run, known)]
         return tuple(Orphan(head, self.own(head.id)) for head in free[:limit])
 
     def is_orphan(self, run: Any, agents: Sequence[str]) -> bool:
         node, _ = self.medium.owners[run.head.id]
         return run.status == "running" and run.agent in agents and not self.medium.is_alive(node)
+
+    def is_unknown(self, run: Any, known: Sequence[str] | None) -> bool:
+        run_id = run.head.id
+        is_mine = self.medium.owners[run_id][0] == self.node.id
+        return known is not None and is_mine and run.status == "running" and run_id not in known
 
     async def versions(self, run_ids: Sequence[str]) -> Mapping[str, int]:
         await trio.lowlevel.checkpoint()

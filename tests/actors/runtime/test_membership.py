@@ -25,6 +25,7 @@ class Cut(SharedMemory):
     """A node's opening that can be cut off from the store: writes and claims then fail."""
 
     is_cut = False
+    loses_answers = False  # of the next call that claims orphans
 
     def _check_open(self) -> None:
         super()._check_open()
@@ -43,9 +44,13 @@ class Cut(SharedMemory):
         self._check_open()
         return await super().claim(run_id)
 
-    async def orphans(self, agents: Sequence[str], limit: int) -> tuple[Orphan, ...]:
+    async def orphans(self, agents: Sequence[str], limit: int, **others: Any) -> tuple[Orphan, ...]:
         self._check_open()
-        return await super().orphans(agents, limit)
+        found = await super().orphans(agents, limit, **others)
+        if found and self.loses_answers:
+            self.loses_answers = False
+            raise StoreUnavailable("the answer is lost")
+        return found
 
     async def let_go(self, runs: Sequence[tuple[str, int]]) -> None:
         self._check_open()
@@ -159,6 +164,17 @@ async def test_a_node_whose_lease_ended_joins_under_another_id(medium: Medium, a
         assert membership(one).node.id != before
         await run.resume(YES)
         assert (await run.wait_ended()).status == "completed"
+
+
+async def test_claims_whose_answer_was_lost_are_found_again(medium: Medium, autojump_clock: MockClock) -> None:
+    agent, second = agent_of(hangs("Wait")), agent_of(says("Done."))
+    async with a_node(medium, second) as (two, store):
+        async with a_node(medium, agent, drain_s=0) as (one, _):
+            run = await one.start(agent, "hello")
+            store.loses_answers = True
+        with trio.fail_after(3 * BEAT_S):
+            assert (await two.run(run.id).wait_ended()).status == "completed"
+        assert not store.loses_answers
 
 
 async def test_a_parked_run_that_left_memory_is_anyones(medium: Medium, autojump_clock: MockClock) -> None:
