@@ -18,7 +18,8 @@ from subprocess import PIPE
 import trio
 
 from adjourn.actors.client import Backoff, Client, open_client
-from adjourn.protocol.errors import AdjournError, RunNotFound
+from adjourn.protocol.errors import AdjournError, LimitExceeded, RunNotFound
+from adjourn.protocol.events import AgentRetry, MessageStart, MessageUpdate, ToolExecutionUpdate
 from adjourn.protocol.messages import AssistantMessage, Text, ToolCall, ToolResultMessage
 from adjourn.protocol.methods import RunSnapshot
 from adjourn.protocol.record import FINAL
@@ -27,10 +28,12 @@ from adjourn.protocol.transcript import Snapshot, Transcript
 __all__ = ["Node", "World", "act", "served"]
 
 SEED = 7
+AHEAD_OF_SAVES = (MessageStart, MessageUpdate, ToolExecutionUpdate, AgentRetry)
 AGENT = """
 import os, trio
 from adjourn.actors import Agent, ToolContext, tool
 from adjourn.actors.models import events_of
+from adjourn.protocol.events import AgentRetry, MessageStart, MessageUpdate, ToolExecutionUpdate
 from adjourn.protocol.messages import AssistantMessage, ModelDescriptor, Text, ToolCall
 
 def note(context, word):
@@ -78,6 +81,7 @@ class World:
         self.settled: dict[str, set[bool | None]] = {}  # by call: acknowledged answers; None: declined
         self._announce, self._new = trio.open_memory_channel[str](0)  # ids of runs to watch
         self.seen: dict[str, tuple[Transcript, int]] = {}  # by run: a watcher's fold, and its last seq
+        self.saved: dict[str, int] = {}  # by run: the last seq that a watcher saw and that was saved
         self._steps = 0
         self._stepped = trio.Event()
 
@@ -129,11 +133,15 @@ class World:
         async with client.events(run_id, after=last) as events:
             async for item in events:
                 if isinstance(item, RunSnapshot):
-                    assert item.seq >= last
+                    # Events ahead of a save end with their node: the store never knew them.
+                    assert item.seq >= self.saved.get(run_id, 0)
                     transcript = Transcript(item.snapshot)
+                    self.saved[run_id] = item.seq
                 else:
                     assert item.seq > last
                     transcript.apply(item.event)
+                    if not isinstance(item.event, AHEAD_OF_SAVES):
+                        self.saved[run_id] = item.seq
                 last = item.seq
                 self.seen[run_id] = transcript, last
 
@@ -144,9 +152,14 @@ class World:
 
     async def watch_soon(self, client: Client, run_id: str) -> None:
         while True:
-            with suppress(RunNotFound):
+            with suppress(RunNotFound, LimitExceeded):  # a server that waits for its store soon has too many requests
                 return await self.watch(client, run_id)
             await self.wait_steps(5)
+
+    async def end(self, url: str) -> None:
+        """Bring all runs to their ends over this server."""
+        async with open_client(url) as client:
+            await self.rest(client)
 
     async def check_end(self, url: str) -> int:
         """Bring all runs to their ends over this server, and check them. Return how many runs there are."""
