@@ -13,7 +13,7 @@ import msgspec
 
 from .figure import Figure
 
-__all__ = ["SCENARIOS", "ScenarioFailed", "run_scenario"]
+__all__ = ["ONLY_WHEN_ASKED", "SCENARIOS", "ScenarioFailed", "run_scenario"]
 
 SCENARIOS: dict[int, tuple[str, tuple[str, ...]]] = {
     1: ("pause and resume", ("pause", "instructions")),
@@ -27,7 +27,9 @@ SCENARIOS: dict[int, tuple[str, tuple[str, ...]]] = {
     9: ("threads", ("threads",)),
     10: ("server-sent events", ("sse",)),
     11: ("growth", ("growth",)),
+    12: ("PostgreSQL", ("nodes",)),
 }
+ONLY_WHEN_ASKED = {12}  # it needs a server
 
 
 class ScenarioFailed(Exception):

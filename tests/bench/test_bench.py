@@ -249,7 +249,7 @@ def test_a_scenario_that_breaks_says_why() -> None:
     with pytest.raises(ScenarioFailed, match=r"No module named 'bench\.nonesuch'"):
         run_scenario("nonesuch", quick=True, progress=said.append)
     assert said
-    assert sorted(SCENARIOS) == list(range(1, 12))
+    assert sorted(SCENARIOS) == list(range(1, 13))
 
 
 def test_a_value_budget_is_of_the_value() -> None:

@@ -18,7 +18,7 @@ from subprocess import PIPE
 import trio
 
 from adjourn.actors.client import Backoff, Client, open_client
-from adjourn.protocol.errors import AdjournError, LimitExceeded, RunNotFound
+from adjourn.protocol.errors import AdjournError, LimitExceeded, RunNotFound, StoreUnavailable
 from adjourn.protocol.events import AgentRetry, MessageStart, MessageUpdate, ToolExecutionUpdate
 from adjourn.protocol.messages import AssistantMessage, Text, ToolCall, ToolResultMessage
 from adjourn.protocol.methods import RunSnapshot
@@ -152,7 +152,8 @@ class World:
 
     async def watch_soon(self, client: Client, run_id: str) -> None:
         while True:
-            with suppress(RunNotFound, LimitExceeded):  # a server that waits for its store soon has too many requests
+            # A server that waits for its store soon has too many requests.
+            with suppress(RunNotFound, LimitExceeded, StoreUnavailable):
                 return await self.watch(client, run_id)
             await self.wait_steps(5)
 
