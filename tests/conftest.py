@@ -12,8 +12,9 @@ pytest_plugins = ["postgres_server"]
 
 register_profiles()
 
-# A shell script starts its background jobs with SIGINT ignored, and processes inherit that.
+# A shell script starts its background jobs with SIGINT and SIGQUIT ignored, and processes inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGQUIT, signal.SIG_DFL)
 
 if os.environ.get("ADJOURN_LIVE") != "1":
     for name in [name for name in os.environ if name.lower() in ("http_proxy", "https_proxy", "all_proxy")]:
