@@ -221,6 +221,7 @@ def reports(tmp_path_factory: pytest.TempPathFactory) -> list[tuple[int, str]]:
     return [(code, report) for code, report in json.loads(done.stdout)]
 
 
+@pytest.mark.slow  # import-linter reads the whole tree once a case
 @pytest.mark.parametrize("case", range(len(BREAKING)), ids=lambda case: f"{BREAKING[case][0]}-{case}")
 def test_a_broken_contract_is_reported(reports: list[tuple[int, str]], case: int) -> None:
     code, report = reports[case]
