@@ -22,11 +22,11 @@ HEADS, ENTRIES, RUNLESS = 500, 64, 1_000  # rows read at once
 _FIRST = ("version", "epoch", "status", "next_due", "created_at")
 _SECOND = (*_FIRST, "agent", "waiting_since")
 _COLUMNS: dict[int, tuple[str, ...]] = {1: _FIRST, 2: _SECOND, 3: _SECOND}
-_OLD_JOURNAL = "SELECT n, schema_version, data FROM journal WHERE run_id = ?1"  # of layouts 1 and 2
+_OLD_JOURNAL = "SELECT n, schema_version, data FROM journal WHERE run_id = :run"  # of layouts 1 and 2
 _JOURNAL = """
-SELECT 0 AS n, specs.schema_version, specs.data FROM heads JOIN specs ON specs.n = heads.spec WHERE heads.id = ?1
+SELECT 0 AS n, specs.schema_version, specs.data FROM heads JOIN specs ON specs.n = heads.spec WHERE heads.id = :run
 UNION ALL SELECT journal.n, journal.schema_version, journal.data
-FROM heads JOIN journal ON journal.run = heads.n WHERE heads.id = ?1
+FROM heads JOIN journal ON journal.run = heads.n WHERE heads.id = :run
 """
 _OLD_RUNLESS = "SELECT run_id, count(*) FROM journal WHERE run_id NOT IN (SELECT id FROM heads) GROUP BY run_id"
 _RUNLESS = "SELECT 'number ' || run, count(*) FROM journal WHERE run NOT IN (SELECT n FROM heads) GROUP BY run"
@@ -89,9 +89,10 @@ class SqliteRows:
         """Return the next rows of a run's journal."""
         sql = (
             f"SELECT n, schema_version, CAST(data AS BLOB) FROM ({self._journal}) "  # noqa: S608
-            "WHERE n >= ?2 ORDER BY n LIMIT ?3"
+            "WHERE n >= :start ORDER BY n LIMIT :most"
         )
-        rows = await self._run(lambda: self._connection.execute(sql, (run_id, start, ENTRIES)).fetchall())
+        asked = {"run": run_id, "start": start, "most": ENTRIES}
+        rows = await self._run(lambda: self._connection.execute(sql, asked).fetchall())
         return [JournalRow(*row) for row in rows]
 
     async def runless(self) -> Mapping[str, int]:
