@@ -61,7 +61,7 @@ class Lane(Generic[Job]):
         self._where, self._connect, self._work = where, connect, work
         self._waiting: deque[_Ticket[Job]] = deque()
         self._in_hand: deque[_Ticket[Job]] = deque()
-        self._wake, self._idle = trio.Event(), trio.Event()
+        self._wake = trio.Event()
         self._attempt = trio.CancelScope()  # what the task does now for the jobs in hand
         self._connection: Connection | None = None
         self._pause_s, self._not_before = 0.0, 0.0

@@ -1,10 +1,9 @@
 """A store in a PostgreSQL database, for teams that have one already. This module implements the Store contract.
 
-Two connections: one writes, and commits all waiting saves in one statement; the other reads. Each is opened again after
-a failure.
+Three connections: one writes, and commits all waiting saves in one statement; one reads; one renews the node's lease.
+Each is opened again after a failure.
 """
 
-import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
@@ -29,8 +28,6 @@ from .saves import Save, save_all, together
 from .statements import statement
 
 __all__ = ["PostgresStore", "open_postgres", "open_postgres_rows"]
-
-_LOG = logging.getLogger("adjourn.stores")
 
 LAYOUT_VERSION = 1
 STATEMENT_S = 10  # the server ends a statement that takes longer; below the system's bound for calls of the store
@@ -291,11 +288,11 @@ def _where(address: str) -> str:
     """Return the server and database in an address, without secrets. Raises: InvalidParams."""
     try:
         given = conninfo_to_dict(address)
-    except Error as error:
-        # libpq's message may quote the address, with its password.
+    except Error:
+        # Without the cause: libpq's message may quote the address, with its password.
         raise InvalidParams(
             "store address: expected postgresql://user@host:port/database, or host=… dbname=…; libpq can't read it"
-        ) from error.with_traceback(None)
+        ) from None
     place = f"{given.get('host', '')}:{given.get('port', '')}".strip(":")
     return f"PostgreSQL at {place or 'the default host'}, database {given.get('dbname') or 'by default'}"
 
