@@ -25,7 +25,7 @@ What OTP has and this module does not, and why:
   of a living child.
 - Distribution: references are valid in one trio loop only.
 
-The defaults are OTP's, except `max_restarts`: 3 in place of 1.
+The defaults are OTP's, except `max_restarts`: 3 in place of 1, as many children share one supervisor here.
 """
 
 from __future__ import annotations
