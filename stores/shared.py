@@ -137,6 +137,13 @@ class SharedStore(Store, Protocol):
         """Return the stored versions of these runs, by id; without those that don't exist."""
         ...
 
+    async def owners(self, run_ids: Sequence[str]) -> Mapping[str, Node]:
+        """Return the live nodes that own these runs, by run id; without runs that are over, missing or without owner.
+
+        Unlike `claim`, it changes nothing.
+        """
+        ...
+
     async def nodes(self) -> Sequence[Node]:
         """Return the nodes whose lease has not ended."""
         ...

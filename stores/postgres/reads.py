@@ -10,10 +10,11 @@ from ...protocol.events import Status
 from ...protocol.record import Head, Record, decode_entry, decode_head
 from ..base import Page
 from ..paging import cursor_after
+from ..shared import Node
 from .connection import Connection
 from .statements import statement
 
-__all__ = ["count", "due", "load", "page", "readable", "versions"]
+__all__ = ["count", "due", "load", "owners", "page", "readable", "versions"]
 
 _LOG = logging.getLogger(__name__)
 
@@ -65,6 +66,12 @@ async def versions(connection: Connection, run_ids: Sequence[str]) -> dict[str, 
     """Return the stored versions of these runs, by id."""
     rows = await connection.query(statement("versions"), [list(run_ids)])
     return {_text(run_id): int(version or 0) for run_id, version in rows}
+
+
+async def owners(connection: Connection, run_ids: Sequence[str]) -> dict[str, Node]:
+    """Return the live nodes that own these runs, by run id."""
+    rows = await connection.query(statement("owners"), [list(run_ids)])
+    return {_text(run_id): Node(_text(node), None if url is None else _text(url)) for run_id, node, url in rows}
 
 
 async def due(connection: Connection, now: int, limit: int, cursor: tuple[int, str]) -> tuple[Head, ...]:

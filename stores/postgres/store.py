@@ -221,6 +221,10 @@ class PostgresStore:
         """Return the stored versions of these runs, by id."""
         return await self._reader.run(partial(reads.versions, run_ids=tuple(run_ids)))
 
+    async def owners(self, run_ids: Sequence[str]) -> Mapping[str, Node]:
+        """Return the live nodes that own these runs, by run id."""
+        return await self._reader.run(partial(reads.owners, run_ids=tuple(run_ids)))
+
     async def changed(self, mark: str | None, limit: int) -> Changed:
         """Return the runs that other nodes have saved or deleted since a mark."""
         return await self._reader.run(partial(changes.changed, node_id=self._node_id, mark=mark, limit=limit))

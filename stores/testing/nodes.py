@@ -163,6 +163,24 @@ async def versions_are_those_of_the_last_saves(opener: Opener) -> None:
         assert await two.versions([]) == {}, "no ids, no versions"
 
 
+@clause("shared")
+async def owners_are_the_live_nodes_of_runs_that_are_not_over(opener: Opener) -> None:
+    async with opener() as first, opener() as second:
+        dead, epoch = await _joined(first, "dead", 0)
+        await _saved(dead, epoch, "orphan")
+        one, epoch = await _joined(first, "one")
+        two, _ = await _joined(second, "two")
+        for run_id in ("owned", "freed", "other"):
+            await _saved(one, epoch, run_id)
+        await _saved(one, epoch, "over", status="completed")
+        await one.let_go([("freed", epoch)])
+        node = Node("one", "ws://one.test")
+        found = await two.owners(["owned", "orphan", "freed", "over", "missing"])
+        assert found == {"owned": node}, f"by run id, without runs that no live node carries on; got {found}"
+        assert await one.owners(["owned"]) == {"owned": node}, "also for the owner itself"
+        assert await two.owners([]) == {}, "no ids, no owners"
+
+
 async def _mark(store: SharedStore) -> str:
     return (await store.changed(None, 10)).mark
 

@@ -78,6 +78,11 @@ class FirstVersions(SharedMemory):
         return dict.fromkeys(await super().versions(run_ids), 1)
 
 
+class NamesDeadOwners(SharedMemory):
+    def is_owner(self, node: str | None) -> bool:
+        return node is not None
+
+
 class TellsOwnSaves(SharedMemory):
     async def changed(self, mark: str | None, limit: int) -> Changed:
         node, self.node = self.node, Node("")
@@ -134,6 +139,7 @@ WRONG = {
     ClaimsWhatIsOver: "a run that is over or missing is not claimed",
     ClaimsInTwoSteps: "of claims at once one wins",
     FirstVersions: "versions are those of the last saves",
+    NamesDeadOwners: "owners are the live nodes of runs that are not over",
     TellsOwnSaves: "changes since a mark are the saves of other nodes",
     TellsNoDeletions: "a deletion is a change",
     LeavesChangesOutUnsaid: "changes above the limit are not left out unsaid",

@@ -131,6 +131,16 @@ class SharedMemory(MemoryStore):
         runs = self.medium.runs._runs
         return {run_id: runs[run_id].version for run_id in run_ids if run_id in runs}
 
+    async def owners(self, run_ids: Sequence[str]) -> Mapping[str, Node]:
+        await trio.lowlevel.checkpoint()
+        runs = self.medium.runs._runs
+        unfinished = [run_id for run_id in run_ids if run_id in runs and runs[run_id].status not in FINAL]
+        owned = {run_id: self.medium.owners[run_id][0] for run_id in unfinished}
+        return {run_id: self.medium.nodes[node][0] for run_id, node in owned.items() if self.is_owner(node)}
+
+    def is_owner(self, node: str | None) -> bool:
+        return self.medium.is_alive(node)
+
     async def nodes(self) -> Sequence[Node]:
         return [node for node, _ in self.medium.nodes.values() if self.medium.is_alive(node.id)]
 
