@@ -3,9 +3,11 @@
 import { Backoff, sleep } from "./backoff.js";
 import { asError } from "./errors.js";
 import { answer, isEventStream, streamAfter } from "./http.js";
+import { Servers } from "./servers.js";
 import { SSEStream } from "./ssestream.js";
 
 /** @import { BackoffOptions } from "./backoff.js" @import { AdjournError } from "./errors.js" */
+/** @import { Answer } from "./ssestream.js" */
 /** @import { Reader, Transport } from "./transport.js" */
 /** @import { RunResume, RunStart } from "./protocol.js" */
 
@@ -13,7 +15,9 @@ const NEVER = new AbortController().signal;
 
 /**
  * @typedef {object} SSEOptions
- * @property {string} api the path or URL that starts runs, such as `/runs`; run X has the paths `/runs/X/…`
+ * @property {string | readonly string[]} api the path or URL that starts runs, such as `/runs`; run X has the paths
+ *   `/runs/X/…`. Several: servers that share a store. They are used one at a time: when one is lost, the next. The
+ *   transport waits only after it has tried them all
  * @property {() => Record<string, unknown>} [body] returns more fields for the request that starts a run
  * @property {typeof globalThis.fetch} [fetch] used in place of the global `fetch`, for example to add headers
  * @property {BackoffOptions} [backoff] the wait after a failed attempt is `firstMs` (200), doubled each time up to
@@ -29,11 +33,14 @@ export class SSETransport {
   /** @type {Map<string, SSEStream>} */
   #streams = new Map();
   #options;
+  #servers;
   #backoff;
 
   /** @param {SSEOptions} options */
-  constructor(options) {
-    this.#options = { quietMs: 60_000, ...options, api: options.api.replace(/\/$/, "") };
+  constructor({ api, ...options }) {
+    this.#options = { quietMs: 60_000, ...options };
+    const apis = [api].flat().map((each) => each.replace(/\/$/, ""));
+    this.#servers = new Servers(apis, "api");
     this.#backoff = new Backoff(options.backoff);
   }
 
@@ -41,9 +48,9 @@ export class SSETransport {
   async start({ input, ...params }, reader) {
     const given = typeof input === "string" ? { input } : { messages: input };
     const body = { ...this.#options.body?.(), ...params, ...given };
-    const response = await this.#post("", body, streamAfter()); // never aborted: the run must start
-    const runId = response.headers.get("x-run-id") ?? params.runId; // some servers choose the id themselves
-    void this.#open(runId, 0, reader).read(response.status === 202 ? null : response);
+    const answer = await this.#post("", body, streamAfter()); // never aborted: the run must start
+    const runId = answer.response.headers.get("x-run-id") ?? params.runId; // some servers choose the id themselves
+    void this.#open(runId, 0, reader).read(answer.response.status === 202 ? null : answer);
     return { runId };
   }
 
@@ -51,7 +58,7 @@ export class SSETransport {
   async watch(runId, after, reader) {
     const stream = this.#open(runId, after, reader);
     try {
-      void stream.read(await this.#persist(() => stream.request(), reader.signal));
+      void stream.read(await this.#persist((api) => stream.request(api), reader.signal));
     } catch (error) {
       this.#close(runId, stream);
       throw error;
@@ -62,9 +69,9 @@ export class SSETransport {
   async resume(params) {
     const stream = this.#streams.get(params.runId);
     if (stream === undefined) return this.#json("", params);
-    const response = await this.#post("", params, streamAfter(stream.cursor));
-    if (!isEventStream(response)) return response.json();
-    stream.adopt(response);
+    const answer = await this.#post("", params, streamAfter(stream.cursor));
+    if (!isEventStream(answer.response)) return answer.response.json();
+    stream.adopt(answer);
     return {};
   }
 
@@ -85,9 +92,10 @@ export class SSETransport {
 
   /** @param {string} runId @param {number | undefined} after @param {Reader} reader */
   #open(runId, after, reader) {
-    const { api, fetch = globalThis.fetch, quietMs, onConnection } = this.#options;
+    const { fetch = globalThis.fetch, quietMs, onConnection } = this.#options;
     const ended = () => this.#close(runId, stream);
-    const http = { url: `${api}/${runId}/events`, fetch, quietMs, onConnection, backoff: this.#backoff };
+    const path = `/${runId}/events`;
+    const http = { servers: this.#servers, path, fetch, quietMs, onConnection, backoff: this.#backoff };
     const stream = new SSEStream(http, after, reader, ended);
     this.#streams.get(runId)?.close();
     this.#streams.set(runId, stream);
@@ -103,37 +111,51 @@ export class SSETransport {
 
   /** @param {string} path @param {object} body @returns {Promise<any>} */
   async #json(path, body) {
-    const response = await this.#post(path, body, { accept: "application/json" });
+    const { response } = await this.#post(path, body, { accept: "application/json" });
     return response.status === 204 ? {} : response.json();
   }
 
   /**
-   * Sends a request; returns the response once the server has accepted. Sends it again if there is no answer: the
-   * server executes it once.
+   * Sends a request; returns the answer once a server has accepted. Sends it again if there is no answer: the servers
+   * execute it once.
    * @param {string} path @param {object} body @param {Record<string, string>} headers
+   * @returns {Promise<Answer>}
    */
   #post(path, body, headers) {
-    const { api, fetch = globalThis.fetch, quietMs } = this.#options;
+    const { fetch = globalThis.fetch, quietMs } = this.#options;
     const typed = { ...headers, "content-type": "application/json" };
     const sent = { method: "POST", body: JSON.stringify(body), headers: typed };
-    return this.#persist(() => answer(fetch, `${api}${path}`, sent, quietMs, NEVER), NEVER);
+    const send = async (/** @type {string} */ api) => ({
+      api,
+      response: await answer(fetch, `${api}${path}`, sent, quietMs, NEVER),
+    });
+    return this.#persist(send, NEVER);
   }
 
   /**
    * @template T
-   * @param {() => Promise<T>} attempt
+   * @param {(api: string) => Promise<T>} attempt
    * @param {AbortSignal} signal
    * @returns {Promise<T>}
    */
   async #persist(attempt, signal) {
     for (let failures = 1; ; failures += 1) {
+      const api = this.#servers.current;
       try {
-        return await attempt();
+        return await attempt(api);
       } catch (thrown) {
         const error = asError(thrown);
-        if (error.type !== "connectionLost" || failures >= this.#backoff.attempts || signal.aborted) throw error;
+        if (!this.#isForNext(error) || signal.aborted) throw error;
+        this.#servers.leave(api);
+        if (this.#servers.rounds(failures) >= this.#backoff.attempts) throw error;
       }
-      await sleep(this.#backoff.delayMs(failures), signal);
+      const rounds = this.#servers.rounds(failures);
+      if (rounds > 0) await sleep(this.#backoff.delayMs(rounds), signal);
     }
+  }
+
+  /** Whether the request may be sent again, to the next server. @param {AdjournError} error */
+  #isForNext({ type }) {
+    return type === "connectionLost" || (type === "shuttingDown" && !this.#servers.isOnly);
   }
 }

@@ -9,19 +9,23 @@ import { EventStreamParser } from "./eventstream.js";
 import { answer, isEventStream, streamAfter } from "./http.js";
 import { isLast, isRest, ItemReader } from "./items.js";
 
-/** @import { Backoff } from "./backoff.js" @import { Reader } from "./transport.js" */
+/** @import { Backoff } from "./backoff.js" @import { Servers } from "./servers.js" */
+/** @import { Reader } from "./transport.js" */
 
 const NO_ROUTE = ["http404", "http405", "http501"]; // not adjourn's: its refusals have types of their own
 const BROKEN = new AdjournError("connectionLost", "the stream broke off");
 
 /**
  * @typedef {object} Http
- * @property {string} url the URL of the run's events
+ * @property {Servers} servers the urls that start runs
+ * @property {string} path of the run's events, below such a url
  * @property {typeof globalThis.fetch} fetch
  * @property {number} quietMs
  * @property {Backoff} backoff
  * @property {((error: AdjournError | null) => void) | undefined} onConnection
  */
+
+/** @typedef {{ api: string, response: Response }} Answer a server's response, and the url that starts its runs */
 
 export class SSEStream {
   #http;
@@ -31,7 +35,7 @@ export class SSEStream {
   #stop = new AbortController();
   /** Aborted when a decision's response has come; it replaces the current stream. */
   #turn = new AbortController();
-  /** @type {Response | null} */
+  /** @type {Answer | null} */
   #next = null;
   #isResting = false;
 
@@ -57,40 +61,47 @@ export class SSEStream {
     this.#stop.abort();
   }
 
-  /** Continues reading with this response, after the cursor. @param {Response} response */
-  adopt(response) {
-    if (this.#stop.signal.aborted) return void response.body?.cancel();
-    this.#next = response;
+  /** Continues reading with this answer, after the cursor. @param {Answer} answer */
+  adopt(answer) {
+    if (this.#stop.signal.aborted) return void answer.response.body?.cancel();
+    this.#next = answer;
     this.#turn.abort();
   }
 
-  /** Requests `GET …/events`. */
-  request() {
-    const { fetch, url, quietMs } = this.#http;
-    return answer(fetch, url, { headers: streamAfter(this.cursor) }, quietMs, this.#interrupt);
+  /** Requests `GET …/events`. @param {string} api @returns {Promise<Answer>} */
+  async request(api) {
+    const { fetch, path, quietMs } = this.#http;
+    const headers = streamAfter(this.cursor);
+    return { api, response: await answer(fetch, api + path, { headers }, quietMs, this.#interrupt) };
   }
 
   get #interrupt() {
     return AbortSignal.any([this.#stop.signal, this.#turn.signal]);
   }
 
-  /** Reads to the end of the run. @param {Response | null} response the first one, if any */
-  async read(response) {
-    if (this.#stop.signal.aborted) return void response?.body?.cancel();
+  /** Reads to the end of the run. @param {Answer | null} answer the first one, if any */
+  async read(answer) {
+    if (this.#stop.signal.aborted) return void answer?.response.body?.cancel();
     try {
-      for (let failures = 0; !this.#stop.signal.aborted; response = this.#take()) {
-        response ??= await this.#reopen(failures);
-        if (response?.status === 204) break;
-        if (response === null) continue;
-        const heard = await this.#follow(response);
+      for (let failures = 0; !this.#stop.signal.aborted; answer = this.#take()) {
+        answer ??= await this.#reopen(failures);
+        if (answer?.response.status === 204) break;
+        if (answer === null) continue;
+        const heard = await this.#follow(answer.response);
         if (heard.isOver) break;
         failures = heard.isAny ? 0 : failures + 1;
-        if (!this.#isResting && this.#next === null) this.#http.onConnection?.(BROKEN);
+        if (!this.#isResting && this.#next === null) this.#broke(answer.api);
       }
       this.#finish();
     } catch (error) {
       this.#finish(asError(error));
     }
+  }
+
+  /** @param {string} api */
+  #broke(api) {
+    this.#http.servers.leave(api);
+    this.#http.onConnection?.(BROKEN);
   }
 
   #take() {
@@ -109,19 +120,23 @@ export class SSEStream {
 
   /** Resolves to the events after the cursor; null when a decision's response has come. @param {number} failures */
   async #reopen(failures) {
+    const { servers, backoff, onConnection } = this.#http;
     for (; !this.#interrupt.aborted; failures += 1) {
-      if (failures > 0) await sleep(this.#http.backoff.delayMs(failures), this.#interrupt);
+      const rounds = servers.rounds(failures);
+      if (rounds > 0) await sleep(backoff.delayMs(rounds), this.#interrupt);
       if (this.#interrupt.aborted) return null;
+      const api = servers.current;
       try {
-        const response = await this.request();
-        this.#http.onConnection?.(null);
-        return response;
+        const answer = await this.request(api);
+        onConnection?.(null);
+        return answer;
       } catch (thrown) {
         const error = asError(thrown);
         if (this.#interrupt.aborted) return null;
         if (this.#isResting && NO_ROUTE.includes(error.type)) return this.#waitForDecision();
         if (!error.retryable) throw error;
-        this.#http.onConnection?.(error);
+        servers.leave(api);
+        onConnection?.(error);
       }
     }
     return null;

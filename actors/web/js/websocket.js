@@ -4,6 +4,7 @@ import { Backoff } from "./backoff.js";
 import { AdjournError, asError, errorOfRpc, malformed } from "./errors.js";
 import { isFinal, isLast, ItemReader } from "./items.js";
 import { RunsWatch } from "./runswatch.js";
+import { Servers } from "./servers.js";
 
 /** @import { BackoffOptions } from "./backoff.js" @import { Item } from "./items.js" */
 /** @import { Reader, RunsFollower, RunsTransport, Transport } from "./transport.js" @import { RunStart } from "./protocol.js" */
@@ -55,8 +56,7 @@ export class WebSocketTransport {
   #complaint = null;
   #backoff;
   #options;
-  #urls;
-  #at = 0; // the url of the current connection, or of the next attempt
+  #servers;
   #runs;
 
   /**
@@ -66,8 +66,7 @@ export class WebSocketTransport {
    * @param {WebSocketOptions} [options]
    */
   constructor(url, options = {}) {
-    this.#urls = [url].flat();
-    if (this.#urls.length === 0) throw new TypeError("url: expected at least one");
+    this.#servers = new Servers(url, "url");
     this.#options = options;
     this.#backoff = new Backoff(options.backoff);
     this.#runs = new RunsWatch(
@@ -220,7 +219,7 @@ export class WebSocketTransport {
     const { token, WebSocket = globalThis.WebSocket } = this.#options;
     if (WebSocket === undefined)
       throw new AdjournError("internal", "there is no WebSocket here: use Node 22 or newer, or the option `WebSocket`");
-    const url = new URL(this.#urls[this.#at] ?? location.origin.replace(/^http/, "ws") + "/ws");
+    const url = new URL(this.#servers.current ?? location.origin.replace(/^http/, "ws") + "/ws");
     url.searchParams.set("batch", "1");
     const socket = new WebSocket(url, token ? [SUBPROTOCOL, `adjourn.token.${base64url(token)}`] : [SUBPROTOCOL]);
     this.#socket = socket;
@@ -276,18 +275,17 @@ export class WebSocketTransport {
     if (code === UNAUTHORIZED) return this.#refused(complaint ?? new AdjournError("unauthorized", reason));
     if (code === TOO_BIG) this.#rejectLargest();
     const error = new AdjournError("connectionLost", complaint?.message || reason || `the connection ended (${code})`);
-    this.#at = (this.#at + 1) % this.#urls.length;
-    const rounds = (this.#failures + 1) / this.#urls.length;
-    const isRoundOver = Number.isInteger(rounds); // else the next server is tried at once
+    this.#servers.leave(this.#servers.current);
+    const rounds = this.#servers.rounds(this.#failures + 1);
     this.#options.onConnection?.(error);
     for (const call of [...this.#calls.values()]) {
-      if (wasOpen || isRoundOver) call.attempts -= 1;
+      if (wasOpen || rounds > 0) call.attempts -= 1;
       if (call.attempts === 0) this.#reject(call, error);
     }
     this.#runs.lost(error);
     if (this.#calls.size === 0 && this.#watches.size === 0 && this.#runs.isEmpty) return;
     this.#failures += 1;
-    this.#redial = setTimeout(() => this.#dial(), isRoundOver ? this.#backoff.delayMs(rounds) : 0);
+    this.#redial = setTimeout(() => this.#dial(), rounds > 0 ? this.#backoff.delayMs(rounds) : 0);
   }
 
   /** Gives up: another attempt would be refused too. @param {AdjournError} error */

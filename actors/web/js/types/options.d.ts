@@ -102,8 +102,8 @@ export type Options = ChatOptions & Partial<SSEOptions> & WebSocketOptions & {
  * @property {(error: AdjournError) => void} [onError] called when `error` is set
  */
 /**
- * With `api` a chat uses HTTP; otherwise a WebSocket, to `url`, or to `/ws` on the page's own server. Several
- * urls: servers that share a store; when the connection is lost, the chat goes on at the next one.
+ * With `api` a chat uses HTTP; otherwise a WebSocket, to `url`, or to `/ws` on the page's own server. Each may be a
+ * list: servers that share a store; when the connection is lost, the chat goes on at the next one.
  * @typedef {ChatOptions & Partial<SSEOptions> & WebSocketOptions & { url?: string | readonly string[] }} Options
  */
 /** @param {Options} options @returns {Transport} */

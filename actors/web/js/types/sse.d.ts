@@ -5,9 +5,11 @@ import type { Reader, Transport } from "./transport.js";
 import type { RunResume, RunStart } from "./protocol.js";
 export type SSEOptions = {
     /**
-     * the path or URL that starts runs, such as `/runs`; run X has the paths `/runs/X/…`
+     * the path or URL that starts runs, such as `/runs`; run X has the paths
+     * `/runs/X/…`. Several: servers that share a store. They are used one at a time: when one is lost, the next. The
+     * transport waits only after it has tried them all
      */
-    api: string;
+    api: string | readonly string[];
     /**
      * returns more fields for the request that starts a run
      */
@@ -34,7 +36,9 @@ export type SSEOptions = {
 };
 /**
  * @typedef {object} SSEOptions
- * @property {string} api the path or URL that starts runs, such as `/runs`; run X has the paths `/runs/X/…`
+ * @property {string | readonly string[]} api the path or URL that starts runs, such as `/runs`; run X has the paths
+ *   `/runs/X/…`. Several: servers that share a store. They are used one at a time: when one is lost, the next. The
+ *   transport waits only after it has tried them all
  * @property {() => Record<string, unknown>} [body] returns more fields for the request that starts a run
  * @property {typeof globalThis.fetch} [fetch] used in place of the global `fetch`, for example to add headers
  * @property {BackoffOptions} [backoff] the wait after a failed attempt is `firstMs` (200), doubled each time up to
@@ -48,7 +52,7 @@ export type SSEOptions = {
 export declare class SSETransport implements Transport {
     #private;
     /** @param {SSEOptions} options */
-    constructor(options: SSEOptions);
+    constructor({ api, ...options }: SSEOptions);
     /** @param {RunStart & { runId: string }} params @param {Reader} reader */
     start({ input, ...params }: RunStart & {
         runId: string;

@@ -179,6 +179,11 @@ export class ScriptedServer {
     await step(response, this.requests.at(-1));
   }
 
+  /** Breaks all connections off. */
+  drop() {
+    this.#server.closeAllConnections();
+  }
+
   /** Method and path of each request so far. */
   get asked() {
     return this.requests.map(({ method, url }) => `${method} ${url}`);

@@ -409,3 +409,90 @@ test("a custom fetch can add headers", async (t) => {
   await chat.send("Hi");
   assert.equal(server.requests[0].headers.authorization, "Bearer me");
 });
+
+// Several servers.
+
+/** Starts two servers with a script each; returns them, and the option `api` for both. */
+async function pair(test, first, second) {
+  const servers = [await ScriptedServer.open(test, ...first), await ScriptedServer.open(test, ...second)];
+  return { servers, api: servers.map((server) => server.api) };
+}
+
+async function watchBoth(test, first, second, options = {}) {
+  const { servers, api } = await pair(test, first, second);
+  const transport = new SSETransport({ api, backoff: { firstMs: 100, maximumMs: 1000, attempts: 2 }, ...options });
+  const collector = new Collector();
+  test.after(() => transport.close());
+  return { servers, transport, collector, watching: transport.watch("run", 0, collector.reader()) };
+}
+
+/** Shortens all waits to a millisecond; returns the list of the waits between attempts. */
+function shortened(test) {
+  const waits = [];
+  const { setTimeout } = globalThis;
+  test.mock.method(Math, "random", () => 1);
+  test.mock.method(globalThis, "setTimeout", (task, ms, ...more) => {
+    const isWait = ms >= 100 && ms <= 1000; // longer ones bound the silence of a server
+    if (isWait) waits.push(ms);
+    return setTimeout(task, isWait ? 1 : ms, ...more);
+  });
+  return waits;
+}
+
+test("of several servers a stream goes on at the next one when it is lost, without a wait", async (t) => {
+  const waits = shortened(t);
+  const { servers, collector } = await watchBoth(
+    t,
+    [stream(script("run", [start()]), { then: "cut" })],
+    [stream(script("run", [end()], 2))],
+  );
+  assert.equal(await collector.ended, undefined);
+  assert.deepEqual([collector.seqs, waits], [[1, 2], []]);
+  assert.equal(servers[1].requests[0].headers["last-event-id"], "1");
+});
+
+test("when no server answers a request, a round is one attempt, and the client waits between rounds", async (t) => {
+  const waits = shortened(t);
+  const { servers, watching } = await watchBoth(t, [cut(), cut()], [cut(), cut()]);
+  await assert.rejects(watching, { type: "connectionLost" });
+  assert.deepEqual([servers.map(({ asked }) => asked.length), waits], [[2, 2], [100]]);
+});
+
+test("a decision goes to the next server if the first one stops", async (t) => {
+  const { servers, api } = await pair(
+    t,
+    [problem(503, "shuttingDown", { retryable: true })],
+    [json({ seq: 5 }, 202), json({ seq: 6 })],
+  );
+  const transport = new SSETransport({ api, backoff: QUICK });
+  assert.deepEqual(await transport.resume({ runId: "run", decision: true }), { seq: 5 });
+  assert.deepEqual(await transport.decline({ runId: "run" }), { seq: 6 }); // the client stays there
+  assert.deepEqual(servers.map(({ asked }) => asked), [["POST /runs"], ["POST /runs", "POST /runs/run/decline"]]);
+});
+
+test("two streams that one server loses both go on at the next, and none goes back", async (t) => {
+  const { servers, api } = await pair(
+    t,
+    [stream(script("a", [start()]), { then: "hold" }), stream(script("b", [start()]), { then: "hold" })],
+    [stream(script("a", [end()], 2)), stream(script("b", [end()], 2))],
+  );
+  const transport = new SSETransport({ api, backoff: QUICK });
+  const collectors = [new Collector(), new Collector()];
+  for (const [at, runId] of ["a", "b"].entries()) await transport.watch(runId, 0, collectors[at].reader());
+  await until(() => collectors.every(({ items }) => items.length === 1));
+  servers[0].drop();
+  for (const { ended } of collectors) assert.equal(await ended, undefined);
+  assert.deepEqual(servers.map(({ asked }) => asked.length), [2, 2]);
+});
+
+test("a chat takes a list of servers over HTTP too", async (t) => {
+  const { api } = await pair(t, [cut()], [stream((body) => script(OF(body), [start(user("Hi")), end()]))]);
+  const chat = new Chat({ api, backoff: QUICK });
+  assert.equal(await chat.send("Hi"), true);
+  await chat.settled();
+  assert.equal(chat.status, "completed");
+});
+
+test("an empty list of servers is refused", () => {
+  assert.throws(() => new SSETransport({ api: [] }), /api: expected at least one/);
+});
