@@ -5,7 +5,7 @@ from .base import Acquired, Page, Store, StoreClaims
 from .gil import thread_friendly
 from .memory import MemoryStore
 from .migrating import Migrated, migrate_runs
-from .shared import Changed, Claimed, Node, Orphan, Owned, SharedStore
+from .shared import Changed, Claimed, Hint, Node, Orphan, Owned, SharedStore
 from .simple import SimpleBackend, SimpleStore
 from .sqlite import SqliteStore
 from .sqlite_space import Compacted, compact_store
@@ -15,6 +15,7 @@ __all__ = [
     "Changed",
     "Claimed",
     "Compacted",
+    "Hint",
     "MemoryStore",
     "Migrated",
     "Node",

@@ -8,14 +8,19 @@ have claimed since.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import Literal, Protocol, TypeAlias, runtime_checkable
+
+import trio
 
 from ..protocol.record import Head
 from .base import Store
 
-__all__ = ["CHANGES_KEPT_S", "Changed", "Claimed", "Node", "Orphan", "Owned", "SharedStore"]
+__all__ = ["CHANGES_KEPT_S", "Changed", "Claimed", "Hint", "Node", "Orphan", "Owned", "SharedStore"]
 
 CHANGES_KEPT_S = 60  # a mark of `changed` is good for so long, at least
+
+# What another node has done: saved or deleted a run · left, so that its runs have no owner.
+Hint: TypeAlias = Literal["changed", "left"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +162,17 @@ class SharedStore(Store, Protocol):
         Args:
             mark: from the last look, at most a minute ago; None: return only a mark, of this moment.
             limit: maximum number of runs.
+        """
+        ...
+
+    def hinted(self, hint: Hint) -> trio.Event:
+        """Return an event that is set soon after another node has done this. Never waits.
+
+        Hints only save time. Each may come late or never, several may come as one, and a store may have none: callers
+        also look at the store at intervals. Take the event before looking at the store: then no hint is overlooked in
+        between. An event is set once; call this again for the next hint.
+
+        The hint comes after its change: whoever looks then finds the change. This node's own changes set no event.
         """
         ...
 

@@ -18,8 +18,9 @@ from ...protocol.errors import AdjournError, InvalidParams, StoreCorrupt, StoreT
 from ...protocol.events import Status
 from ...protocol.record import Entry, Head, Record, encode_entry, encode_head
 from ..base import Acquired, Page, StoreClaims
+from ..hints import Hints
 from ..paging import check_limit, due_place, read_cursor
-from ..shared import Changed, Claimed, Node, Orphan, Owned
+from ..shared import Changed, Claimed, Hint, Node, Orphan, Owned
 from . import changes, ownership, reads
 from .connection import Connection
 from .lane import Lane, unavailable
@@ -119,6 +120,7 @@ class PostgresStore:
         self._writer: Lane[Save | _Do] = Lane(where, connect, self._work)
         self._reader: Lane[Save | _Do] = Lane(where, connect, self._work)
         self._leases: Lane[Save | _Do] = Lane(where, connect, self._work)  # never waits for saves
+        self._hints = Hints()
         self._served = trio.Event()
         self._closing = trio.Lock()
 
@@ -236,6 +238,10 @@ class PostgresStore:
     async def let_go(self, runs: Sequence[tuple[str, int]]) -> None:
         """Let runs go, after all accepted saves, so that any node may claim them at once."""
         await self._writer.run(partial(ownership.let_go, node_id=self._node_id, runs=tuple(runs)))
+
+    def hinted(self, hint: Hint) -> trio.Event:
+        """Return an event that is set soon after another node has done this."""
+        return self._hints.event(hint)
 
     def give_up(self, after_s: float) -> bool:
         """End the calls that wait for a hanging server. Calls that were not sent never happen."""

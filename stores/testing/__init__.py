@@ -12,12 +12,12 @@ it. Not covered: a process killed during a save; a durable store needs its own t
 from collections.abc import Callable
 
 from ..base import StoreClaims
-from . import calls, cancelled, deadlines, journals, lists, nodes, owners, pages, races, reopening, values
+from . import calls, cancelled, changes, deadlines, journals, lists, nodes, owners, pages, races, reopening, values
 from .contract import Clause, Opener, a_head, a_journal, next_head
 
 __all__ = ["CLAUSES", "Clause", "Opener", "a_head", "a_journal", "check_store", "clauses_for", "next_head"]
 
-_FILES = (calls, values, journals, lists, pages, deadlines, owners, nodes, races, cancelled, reopening)
+_FILES = (calls, values, journals, lists, pages, deadlines, owners, nodes, changes, races, cancelled, reopening)
 CLAUSES: tuple[Clause, ...] = tuple(clause for each in _FILES for clause in each.CLAUSES)
 
 

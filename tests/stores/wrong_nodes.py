@@ -5,10 +5,11 @@ from dataclasses import replace
 from typing import Any
 
 import trio
+import trio.testing
 from shared_memory import SharedMemory
 
 from adjourn.protocol.record import Entry, Head
-from adjourn.stores import Changed, Claimed, Node, Orphan, Owned
+from adjourn.stores import Changed, Claimed, Hint, Node, Orphan, Owned
 
 
 class FirstSavesAreFree(SharedMemory):
@@ -127,6 +128,19 @@ class LosesUnknownRuns(SharedMemory):
         return False
 
 
+class HintsBeforeItSaves(SharedMemory):
+    async def save(self, head: Head, append: Sequence[Entry] = (), *, expected_version: int) -> None:
+        self.tell("changed")
+        await trio.testing.wait_all_tasks_blocked()
+        await super().save(head, append, expected_version=expected_version)
+
+
+class HintsItself(SharedMemory):
+    def tell(self, hint: Hint) -> None:
+        for hints in self.medium.hints.values():
+            hints.arrived(hint)
+
+
 WRONG = {
     FirstSavesAreFree: "a first save makes its node the owner",
     FencesNobody: "a claim has a greater epoch and fences the owner before",
@@ -147,4 +161,6 @@ WRONG = {
     OrphansOfAnyStatus: "orphans are running runs without a live owner",
     LosesUnknownRuns: "orphans are also the nodes own unknown runs",
     OrphansForAll: "each orphan goes to one node",
+    HintsBeforeItSaves: "a hint comes after its change",
+    HintsItself: "a node gets no hints of its own changes",
 }

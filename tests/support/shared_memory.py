@@ -7,7 +7,8 @@ import trio
 
 from adjourn.protocol.errors import StaleEpoch
 from adjourn.protocol.record import FINAL, Entry, Head, Record
-from adjourn.stores import Acquired, Changed, Claimed, MemoryStore, Node, Orphan, Owned, Page, StoreClaims
+from adjourn.stores import Acquired, Changed, Claimed, Hint, MemoryStore, Node, Orphan, Owned, Page, StoreClaims
+from adjourn.stores.hints import Hints
 
 
 class Medium:
@@ -18,6 +19,7 @@ class Medium:
         self.nodes: dict[str, tuple[Node, float]] = {}  # with the end of the lease
         self.owners: dict[str, tuple[str | None, int]] = {}  # by run: its node, and its epoch
         self.changes: list[tuple[str, str, Head | None]] = []  # by which node, the run, and its head if it was deleted
+        self.hints: dict[str, Hints] = {}  # by node
 
     def is_alive(self, node: str | None) -> bool:
         return node in self.nodes and self.nodes[node][1] > trio.current_time()
@@ -31,6 +33,7 @@ class SharedMemory(MemoryStore):
     def __init__(self, medium: Medium) -> None:
         super().__init__()
         self.medium, self.node = medium, Node("")
+        self.hints = Hints()
 
     async def acquire(self, owner: str) -> Acquired:
         return await self.medium.runs.acquire(owner)
@@ -45,6 +48,7 @@ class SharedMemory(MemoryStore):
         if expected_version == 0:
             self.medium.owners[head.id] = (self.node.id or None, head.epoch)
         self.medium.changes.append((self.node.id, head.id, None))
+        self.tell("changed")
 
     async def load(self, run_id: str) -> Record | None:
         return await self.medium.runs.load(run_id)
@@ -55,6 +59,7 @@ class SharedMemory(MemoryStore):
         await self.medium.runs.delete(run_id, epoch=epoch)
         if run is not None:
             self.medium.changes.append((self.node.id, run_id, run.whole_head()))
+            self.tell("changed")
         self.medium.owners.pop(run_id, None)
 
     async def list(self, **asked: Any) -> Page:
@@ -76,6 +81,7 @@ class SharedMemory(MemoryStore):
     async def join(self, node: Node, lease_s: float) -> int:
         await trio.lowlevel.checkpoint()
         self.node = node
+        self.medium.hints[node.id] = self.hints
         self.medium.nodes[node.id] = (node, trio.current_time() + lease_s)
         return self.medium.runs._ownership.epoch + 1
 
@@ -92,6 +98,7 @@ class SharedMemory(MemoryStore):
         for run_id, (node, epoch) in self.medium.owners.items():
             if node == self.node.id:
                 self.medium.owners[run_id] = (None, epoch)
+        self.tell("left")
 
     async def claim(self, run_id: str) -> Claimed | Owned | None:
         await trio.lowlevel.checkpoint()
@@ -164,3 +171,11 @@ class SharedMemory(MemoryStore):
             tuple(head for run_id, head in found[:limit] if head is not None and run_id not in runs),
             is_complete=len(found) <= limit,
         )
+
+    def hinted(self, hint: Hint) -> trio.Event:
+        return self.hints.event(hint)
+
+    def tell(self, hint: Hint) -> None:
+        for node, hints in self.medium.hints.items():
+            if node != self.node.id:
+                hints.arrived(hint)
