@@ -8,11 +8,10 @@ import logging
 import math
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from copy import deepcopy
-from dataclasses import replace
 from typing import Any, ClassVar, Generic, Literal, TypeVar
 
-import msgspec
 import trio
+from msgspec.structs import replace
 
 from ...protocol import codec
 from ...protocol.calls import argument_fault
@@ -221,9 +220,7 @@ class ModelChain(Chain[ModelRequest, ModelOutcome]):
 
     def _failed(self, text: str, link: _Link[ModelRequest, ModelOutcome]) -> ModelOutcome:
         so_far = link.outcome or self._so_far()
-        message = msgspec.structs.replace(
-            so_far.message, stop_reason="error", error_message=text, error_kind="terminal"
-        )
+        message = replace(so_far.message, stop_reason="error", error_message=text, error_kind="terminal")
         return ModelOutcome(message, Failed(reason="error", error=message), so_far.shown)
 
 
@@ -273,7 +270,7 @@ class ToolChain(Chain[ToolRequest, ToolOutcome]):
         if self._is_settled:
             raise ValueError("these arguments were decided on: a middleware must not change them any more")
         arguments = deepcopy(given.arguments)
-        changed = msgspec.structs.replace(self._block, arguments=arguments)
+        changed = replace(self._block, arguments=arguments)
         fault = argument_fault({request.tool.name: request.tool}, changed)
         if fault is not None:
             raise ValueError(fault)

@@ -4,8 +4,9 @@ The modules `retry`, `budget`, `concurrency`, `calllog` and `telemetry` have rea
 """
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
 from typing import Any, Protocol
+
+import msgspec
 
 from ...protocol.codec import check_value
 from ...protocol.errors import ProgramError
@@ -18,9 +19,8 @@ from ..tools.execution import ToolOutcome
 __all__ = ["CallModel", "CallTool", "EndRun", "Middleware", "ModelOutcome", "ToolRequest"]
 
 
-@dataclass(frozen=True, slots=True)
-class ModelOutcome:
-    """The outcome of a model call.
+class ModelOutcome(msgspec.Struct, frozen=True):
+    """The outcome of a model call. To change it, make a copy with `msgspec.structs.replace`.
 
     Attributes:
         message: the message: complete, or the part that arrived.
@@ -33,9 +33,8 @@ class ModelOutcome:
     shown: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ToolRequest:
-    """A tool call about to be executed.
+class ToolRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """A tool call about to be executed. To change it, make a copy with `msgspec.structs.replace`.
 
     Attributes:
         run_id: the run's id.
@@ -53,7 +52,7 @@ class ToolRequest:
     tool_call_id: str
     arguments: dict[str, Any]
     decision: Any = None
-    metadata: dict[str, Any] = field(default_factory=dict[str, Any])
+    metadata: dict[str, Any] = {}
 
 
 class CallModel(Protocol):

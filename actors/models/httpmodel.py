@@ -236,7 +236,7 @@ async def list_models(
 def _resumed(request: ModelRequest, said: AssistantMessage, pauses: int) -> ModelRequest:
     """Returns the request that lets the model continue a paused message."""
     call_id = f"{request.call_id}-{pauses}" if request.call_id else ""
-    return replace(request, messages=(*request.messages, said), call_id=call_id)
+    return msgspec.structs.replace(request, messages=(*request.messages, said), call_id=call_id)
 
 
 def _as_served(model: ModelDescriptor, provider: Provider, base_url: str) -> ModelDescriptor:

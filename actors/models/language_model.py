@@ -5,8 +5,9 @@ A model is any object with a `descriptor` and a `stream`. `LanguageModel` says w
 
 import re
 from collections.abc import AsyncGenerator, Iterator, Sequence
-from dataclasses import dataclass, field
 from typing import Protocol
+
+import msgspec
 
 from ...protocol.codec import to_json
 from ...protocol.events import (
@@ -42,9 +43,8 @@ from ...protocol.record import ToolSpec
 __all__ = ["LanguageModel", "ModelRequest", "events_of"]
 
 
-@dataclass(frozen=True, slots=True)
-class ModelRequest:
-    """One model call.
+class ModelRequest(msgspec.Struct, frozen=True):
+    """One model call. To change it, make a copy with `msgspec.structs.replace`.
 
     Attributes:
         model: the model as recorded at the run's begin, without headers.
@@ -64,11 +64,11 @@ class ModelRequest:
     messages: Sequence[Message]
     tools: Sequence[ToolSpec]
     run_id: str
-    options: ModelOptions = field(default_factory=ModelOptions)
+    options: ModelOptions = ModelOptions()
     call_id: str = ""
     agent: str = ""
     turn: int = 0
-    usage: Usage = field(default_factory=Usage)
+    usage: Usage = Usage()
 
 
 class LanguageModel(Protocol):

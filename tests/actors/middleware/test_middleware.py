@@ -1,13 +1,12 @@
 """Middleware around model calls: order, changes, calling again, errors, ends and aborts."""
 
 import math
-from dataclasses import replace
 from typing import Any
 
-import msgspec
 import pytest
 import trio
 from around import AroundModel, Tap, guarded, passes, raises_after, raises_before
+from msgspec.structs import replace
 from runs import Ledger, agent_of, check_record, events_of, kinds, results, snapshot_of, text_of
 from trio.testing import MockClock, wait_all_tasks_blocked
 
@@ -34,7 +33,7 @@ SPENT = Usage(input=3, output=4, total_tokens=7)
 
 
 def spending(message: AssistantMessage) -> AssistantMessage:
-    return msgspec.structs.replace(message, usage=SPENT)
+    return replace(message, usage=SPENT)
 
 
 def fails(text: str = "HTTP 503", said: str = "") -> Failed:
@@ -150,9 +149,7 @@ async def test_added_and_moved_calls_keep_unique_ids() -> None:
         if not outcome.message.calls:
             return outcome
         more = ToolCall(id="x", name="work", arguments={"n": 2})
-        return replace(
-            outcome, message=msgspec.structs.replace(outcome.message, content=(more, *outcome.message.content))
-        )
+        return replace(outcome, message=replace(outcome.message, content=(more, *outcome.message.content)))
 
     ledger = Ledger()
     agent = guarded(agent_of(calls(("work", {"n": 1})), "done", tools=[ledger.tool()]), seen := AroundModel(adds))
@@ -452,7 +449,7 @@ async def test_a_run_that_is_ended_after_the_answer_keeps_it_and_closes_its_call
 
 async def redacts(request: Any, call_next: Any) -> Any:
     outcome = await call_next(request)
-    return replace(outcome, message=msgspec.structs.replace(outcome.message, content=(Text(text="***"),)))
+    return replace(outcome, message=replace(outcome.message, content=(Text(text="***"),)))
 
 
 @pytest.mark.parametrize("outer", [refuses("after"), AroundModel(raises_after)], ids=["ends", "guards"])
@@ -599,7 +596,7 @@ async def test_one_object_serves_many_runs_at_once(autojump_clock: MockClock) ->
     async def slow(request: Any, call_next: Any) -> Any:
         await trio.sleep(10)
         outcome = await call_next(request)
-        return replace(outcome, message=msgspec.structs.replace(outcome.message, content=(Text(text=request.run_id),)))
+        return replace(outcome, message=replace(outcome.message, content=(Text(text=request.run_id),)))
 
     agent = guarded(agent_of(*["x"] * 20), seen := AroundModel(slow))
     async with open_test_system(agent) as system:
@@ -634,18 +631,18 @@ def chooses(choice: Any) -> AroundModel:
         (lambda first, second: first, 107),
         (lambda first, second: second, 107),
         (lambda first, second: ModelOutcome(says("neither")), 107),
-        (lambda first, second: ModelOutcome(msgspec.structs.replace(second.message, usage=Usage(total_tokens=1))), 8),
+        (lambda first, second: ModelOutcome(replace(second.message, usage=Usage(total_tokens=1))), 8),
     ],
     ids=["first", "second", "neither", "priced"],
 )
 async def test_all_attempts_cost_no_matter_which_one_is_kept(choice: Any, tokens: int) -> None:
-    large = msgspec.structs.replace(says("two"), usage=Usage(input=100, total_tokens=100))
+    large = replace(says("two"), usage=Usage(input=100, total_tokens=100))
     end, _ = await finished(guarded(agent_of(spending(says("one")), large), chooses(choice)))
     assert end.usage.total_tokens == tokens
 
 
 async def test_attempts_that_left_no_answer_cost_too(autojump_clock: MockClock) -> None:
-    failed = msgspec.structs.replace(fails(said="half a").error, usage=SPENT)
+    failed = replace(fails(said="half a").error, usage=SPENT)
     agent = guarded(agent_of(failed, "never said"), Retry(restart=True), Budget(max_turns=1))
     end, events = await finished(agent)
     assert (ends(events), said(end), end.usage) == ([("failed", "maxTurns")], [], SPENT)

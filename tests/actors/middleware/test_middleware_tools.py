@@ -1,11 +1,11 @@
 """Middleware around tool calls: after the gate, at most one execution, only the arguments that were decided on."""
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
 import trio
 from around import AroundTool, guarded, passes, raises_after, raises_before
+from msgspec.structs import replace
 from runs import APPROVAL, YES, Ledger, agent_of, check_record, forever, parked, results, snapshot_of
 from trio.testing import MockClock, wait_all_tasks_blocked
 
