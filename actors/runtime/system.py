@@ -101,7 +101,6 @@ class ActorSystem:
         Raises: AgentNotFound, InvalidParams, LimitExceeded, RunIdConflict, RunNotFound (of `after`), StoreUnavailable,
             ShuttingDown.
         """
-        self.runtime.registry.check_open()
         begun = await self.runtime.activation.start(
             self._agent(agent),
             input,

@@ -93,11 +93,8 @@ class SoleTenure:
         self.epoch, self.is_clean = acquired.epoch, acquired.is_clean
         self.lost: Callable[[], None] = _nothing
         self._claimed = Claimed(acquired.epoch, acquired.is_clean)
+        self.is_over = False  # an attribute beside the event, because nearly every call of a run reads it
         self._over = trio.Event()
-
-    @property
-    def is_over(self) -> bool:
-        return self._over.is_set()
 
     def check(self) -> None:
         if self.is_over:
@@ -106,6 +103,7 @@ class SoleTenure:
     def refused(self, refusal: StaleEpoch) -> None:
         if not self.is_over:
             logger.error("this process has lost its store; the new owner carries on all runs: %s", refusal)
+            self.is_over = True
             self._over.set()
             self.lost()
 
@@ -114,7 +112,7 @@ class SoleTenure:
 
     def doubting(self) -> AbstractContextManager[None]:
         """Does nothing: this system knows that it owns all runs."""
-        return nullcontext()
+        return _DOUBTLESS
 
     async def wait_over(self) -> None:
         await self._over.wait()
@@ -142,6 +140,9 @@ class SoleTenure:
                 self.refused(refusal)
             except Exception as error:
                 logger.warning("could not save that this process left the store in order: %s", error)
+
+
+_DOUBTLESS = nullcontext()
 
 
 def _nothing() -> None: ...
