@@ -186,11 +186,13 @@ class RunActor:
                         if self._fault is not None and not await self._revive(self._fault):
                             return
                         await self._live()
+                    self._is_occupied = False
                     if self._fault is None:
                         await self._finish()
                         return
                 except Exception as group:
                     self._fault = bare_error(group)
+                    self._is_occupied = False
                 if isinstance(self._fault, StaleEpoch):
                     return  # the store's new owner carries on the run
                 logger.error("run %s crashed", self.state.head.id, exc_info=self._fault)
@@ -216,10 +218,8 @@ class RunActor:
                 effects, state.pending = state.pending, ()
                 if len(effects) == 1 and state.history.open_calls <= 1:
                     self._is_occupied = True
-                    try:
-                        given = await self._carry_out(effects[0])
-                    finally:
-                        self._is_occupied = False
+                    given = await self._carry_out(effects[0])
+                    self._is_occupied = False  # if it raises, `__call__` does this: each handler delays an abort
                     await state.commit(given, insist=True)
                     if not state.head.abort:
                         self._model = None
