@@ -52,6 +52,8 @@ class Ended:
         return f"{self.how}: {self.error!r}" if self.error is not None else self.how
 
 
+_NORMAL, _SHUTDOWN, _CANCELLED = Ended("normal"), Ended("shutdown"), Ended("cancelled")
+
 Watcher: TypeAlias = Callable[[Ended, bool], object]
 """Called with how an actor ended, and whether for good: False if it is going to be restarted. Must not raise."""
 
@@ -226,7 +228,7 @@ class Actor(Generic[M]):
             if scope is None:
                 await self._start(self._mailbox)
             elif scope.cancel_called:
-                return Ended("cancelled")
+                return _CANCELLED
             else:
                 with scope:
                     await self._start(self._mailbox)
@@ -236,8 +238,8 @@ class Actor(Generic[M]):
             self._mailbox.fail_received(lambda: ActorCrashed(text))
             return Ended("crashed", error)
         if scope is not None and scope.cancelled_caught:
-            return Ended("cancelled")
-        return Ended("shutdown" if self._is_stopping else "normal")
+            return _CANCELLED
+        return _SHUTDOWN if self._is_stopping else _NORMAL
 
     def prepare_restart(self, ended: Ended) -> None:
         """Prepares another start over the same mailbox. Fails the askers whose mail the last start had received."""

@@ -307,10 +307,10 @@ class Mailbox(Generic[M]):
     def fail_received(self, make_error: Callable[[], ActorError]) -> None:
         """Fails every received mail whose asker still waits, each with an error of its own."""
         mail, self._in_hand = self._in_hand, None
-        owed, self._owed = self._owed or set(), None
         if mail is not None and mail.state == "asked":
-            owed.add(mail)
-        for each in owed:
+            mail.abandon(make_error())
+        owed, self._owed = self._owed, None
+        for each in owed or ():
             each.abandon(make_error())
 
     def close(self, reason: str) -> list[M]:
@@ -321,15 +321,24 @@ class Mailbox(Generic[M]):
         self._refuse(reason)
         self._phase = ENDED
         self.fail_received(lambda: ActorEnded(reason))
-        channel, self._channel = self._channel, None
+        if self._channel is None:
+            return []
+        send, receive = self._channel
+        lost = self._unread(receive, reason) if self._is_in else []
+        self._channel = None
+        send.close()
+        receive.close()
+        return lost
+
+    def _unread(self, channel: trio.MemoryReceiveChannel[Post[M]], reason: str) -> list[M]:
+        """Fails the mail that was not received; returns that sent by `tell`."""
         lost: list[M] = []
-        if channel is not None:
-            with channel[0], channel[1], suppress(trio.WouldBlock):
-                while self._is_in:
-                    mail = self._booked(channel[1].receive_nowait())
-                    if mail.state == "told":
-                        lost.append(mail.body)
-                    mail.abandon(ActorEnded(reason))
+        with suppress(trio.WouldBlock):  # a task that was just woken may have the last mail
+            while self._is_in:
+                mail = self._booked(channel.receive_nowait())
+                if mail.state == "told":
+                    lost.append(mail.body)
+                mail.abandon(ActorEnded(reason))
         return lost
 
     @property

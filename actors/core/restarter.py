@@ -8,7 +8,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Awaitable, Callable
 from contextvars import copy_context
-from functools import partial
 from typing import Any
 
 import trio
@@ -53,14 +52,14 @@ class Restarter:
         """Starts a child, to the right of all others."""
         self.children[spec.name] = spec, actor
         self._significant += spec.significant
-        self._start_task(partial(self._tend, spec.name, actor), spec.name)
+        self._start_task(spec.name, self._tend, spec.name, actor)
 
     def restart(self, names: list[str]) -> None:
         """Stops these children and starts them again. `regroup.wait_started` waits for it."""
         self.regroup.add(names)
         if not self.regroup.is_running:
             self.regroup.is_running = True
-            self._start_task(self.regroup.run, "regroup")
+            self._start_task("regroup", self.regroup.run)
 
     async def stop_all(self, _type: object, error: BaseException | None, _traceback: object) -> None:
         """Stops all children from right to left; with `simple_one_for_one`, all at the same time.
@@ -85,8 +84,8 @@ class Restarter:
             if error is not None:
                 raise error  # if stopping was cancelled, the body's own error must still come out
 
-    def _start_task(self, run: Callable[[], Awaitable[None]], name: str) -> None:
-        self._context.run(partial(self._nursery.start_soon, run, name=name))
+    def _start_task(self, name: str, run: Callable[..., Awaitable[None]], *args: Any) -> None:
+        self._context.run(self._nursery.start_soon, run, *args, name=name)
 
     async def _tend(self, name: str, actor: Actor[M]) -> None:
         """Runs one child, with its restarts."""
