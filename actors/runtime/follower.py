@@ -6,23 +6,21 @@ seen here.
 
 import logging
 
-import trio
-
 from ...protocol.errors import RunNotFound
 from ...stores.shared import SharedStore
 from ..core.mailbox import Mailbox
 from .log_cache import LogCache
+from .looks import wait_for_look
 
 __all__ = ["Follower"]
 
 logger = logging.getLogger("adjourn.system")
 
-LOOK_S = 1.0
 AT_ONCE = 1_000  # runs in a query
 
 
 class Follower:
-    """Looks at the versions of these runs every `LOOK_S` seconds, and loads the records of those that have changed."""
+    """Looks at the versions of these runs after a hint, or each second, and loads the records that have changed."""
 
     def __init__(self, store: SharedStore, logs: LogCache) -> None:
         self._store, self._logs = store, logs
@@ -30,8 +28,10 @@ class Follower:
 
     async def run(self, mailbox: Mailbox[None]) -> None:
         """The actor."""
+        hinted = self._store.hinted("changed")
         while True:
-            await trio.sleep(LOOK_S)
+            await wait_for_look(hinted)
+            hinted = self._store.hinted("changed")
             watched = self._logs.watched_elsewhere()
             self._seen = {run_id: self._seen[run_id] for run_id in watched if run_id in self._seen}
             try:

@@ -1,6 +1,7 @@
 """Tells the watchers of all runs what the other nodes of a shared store change, by looking at the store."""
 
 import logging
+from math import inf
 
 import trio
 
@@ -8,17 +9,17 @@ from ...protocol.record import Head
 from ...stores.shared import CHANGES_KEPT_S, Changed, SharedStore
 from ..core.mailbox import Mailbox
 from .changes import Changes
+from .looks import LOOK_S, wait_for_look
 
 __all__ = ["Lookout"]
 
 logger = logging.getLogger("adjourn.system")
 
-LOOK_S = 1.0
 AT_ONCE = 10_000  # changed runs in a look; beyond, watchers are told that they missed some
 
 
 class Lookout:
-    """Asks the store every `LOOK_S` seconds what other nodes have changed.
+    """Asks the store after a hint, or each second, what other nodes have changed.
 
     While nobody watches, it only moves the mark on. So a new watcher misses nothing: the mark is older than its watch.
     """
@@ -26,18 +27,24 @@ class Lookout:
     def __init__(self, store: SharedStore, changes: Changes) -> None:
         self._store, self._changes = store, changes
         self._mark: str | None = None
-        self._marked_at = 0.0
+        self._marked_at = -inf
 
     async def run(self, mailbox: Mailbox[None]) -> None:
         """The actor."""
         while True:
+            hinted = self._store.hinted("changed")
             try:
-                await self._look()
+                if self._is_due():
+                    await self._look()
             except Exception as error:
                 if self._mark is not None:  # else the look before failed too
                     logger.warning("lists show no changes of other nodes until the store answers: %s", error)
                 self._mark = None  # the store may have lost the changes since
-            await trio.sleep(LOOK_S)
+            await wait_for_look(hinted)
+
+    def _is_due(self) -> bool:
+        """Returns whether anybody watches, or the mark must be moved on."""
+        return self._changes.is_watched_everywhere or trio.current_time() - self._marked_at >= LOOK_S
 
     async def _look(self) -> None:
         began = trio.current_time()

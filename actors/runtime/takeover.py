@@ -7,10 +7,9 @@ taken over too.
 import logging
 from collections.abc import Callable
 
-import trio
-
 from ...stores.shared import Orphan, SharedStore
 from ..core.mailbox import Mailbox
+from .looks import wait_for_look
 from .membership import Membership
 from .recovery import Recovery, is_executing
 
@@ -22,7 +21,7 @@ AT_ONCE = 100  # runs claimed and activated together
 
 
 class Takeover:
-    """Looks for such runs at each beat, and activates them.
+    """Looks for such runs at each beat, and after another node has left, and activates them.
 
     `agents`: the names of the agents loaded here. `in_memory`: returns the ids of the runs in memory.
     """
@@ -41,11 +40,12 @@ class Takeover:
     async def run(self, mailbox: Mailbox[None]) -> None:
         """The actor."""
         while True:
+            left = self._store.hinted("left")
             try:
                 await self._take_all()
             except Exception as error:
                 logger.warning("taking over runs waits for the store: %s", error)
-            await trio.sleep(self._membership.beat_s)
+            await wait_for_look(left, self._membership.beat_s)
 
     async def _take_all(self) -> None:
         suspects: list[Orphan] = []

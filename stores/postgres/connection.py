@@ -4,7 +4,7 @@ psycopg's generators speak the protocol and say when they must wait for the sock
 """
 
 import select
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import suppress
 from typing import Any, TypeVar
 
@@ -78,6 +78,25 @@ class Connection:
         """
         self._link.send_query(sql.encode())
         await self._results()
+
+    @property
+    def backend_pid(self) -> int:
+        """The server process of this connection, as the server said when the connection was opened.
+
+        A pooler says another number.
+        """
+        return self._link.backend_pid
+
+    def on_notification(self, heard: Callable[[str], None]) -> None:
+        """Call `heard` with the payload of each notification that comes, during `receive` or any other call."""
+        self._link.notify_handler = lambda notification: heard(notification.extra.decode())
+
+    async def receive(self) -> None:
+        """Wait until the server sends something unasked. After a cancellation the connection may be used on.
+
+        Raises: psycopg.Error if the connection ends.
+        """
+        await _driven(generators.notifies(self._link), self._link.socket)
 
     def is_alive(self) -> bool:
         """Check, without waiting, whether the connection is still open as far as this end knows."""

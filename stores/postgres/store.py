@@ -1,7 +1,7 @@
 """A store in a PostgreSQL database, for teams that have one already. This module implements the Store contract.
 
 Three connections: one writes, and commits all waiting saves in one statement; one reads; one renews the node's lease.
-Each is opened again after a failure.
+A node has a fourth, for hints. Each is opened again after a failure.
 """
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
@@ -18,12 +18,12 @@ from ...protocol.errors import AdjournError, InvalidParams, StoreCorrupt, StoreT
 from ...protocol.events import Status
 from ...protocol.record import Entry, Head, Record, encode_entry, encode_head
 from ..base import Acquired, Page, StoreClaims
-from ..hints import Hints
 from ..paging import check_limit, due_place, read_cursor
 from ..shared import Changed, Claimed, Hint, Node, Orphan, Owned
 from . import changes, ownership, reads
 from .connection import Connection
 from .lane import Lane, unavailable
+from .listener import Listener
 from .rows import PostgresRows
 from .saves import Save, save_all, together
 from .statements import statement
@@ -120,7 +120,7 @@ class PostgresStore:
         self._writer: Lane[Save | _Do] = Lane(where, connect, self._work)
         self._reader: Lane[Save | _Do] = Lane(where, connect, self._work)
         self._leases: Lane[Save | _Do] = Lane(where, connect, self._work)  # never waits for saves
-        self._hints = Hints()
+        self._listener = Listener(where, connect)
         self._served = trio.Event()
         self._closing = trio.Lock()
 
@@ -128,8 +128,11 @@ class PostgresStore:
         """Do the calls, until the store is closed or this is cancelled. `open_postgres` calls this."""
         try:
             async with trio.open_nursery() as nursery:
-                for lane in self._lanes:
-                    nursery.start_soon(lane.serve)
+                nursery.start_soon(self._listener.serve)
+                async with trio.open_nursery() as lanes:
+                    for lane in self._lanes:
+                        lanes.start_soon(lane.serve)
+                nursery.cancel_scope.cancel()
         finally:
             self._served.set()
 
@@ -158,6 +161,7 @@ class PostgresStore:
                 entries=tuple([encode_entry(entry).decode() for entry in append]),
             )
         )
+        self._listener.changed()
 
     async def load(self, run_id: str) -> Record | None:
         """Return the record, or None."""
@@ -167,6 +171,7 @@ class PostgresStore:
         """Delete the run. Idempotent."""
         node_id = self._node and self._node.id
         await self._writer.run(partial(ownership.delete, run_id=run_id, epoch=epoch, node_id=node_id))
+        self._listener.changed()
 
     async def list(
         self,
@@ -197,6 +202,7 @@ class PostgresStore:
         """Join as a node. Returns: the epoch for runs that are saved first."""
         epoch = await self._leases.run(partial(ownership.join, node=node, lease_s=lease_s))
         self._node = node
+        self._listener.join(node.id)
         return epoch
 
     async def renew(self, node: Node, lease_s: float) -> bool:
@@ -241,7 +247,7 @@ class PostgresStore:
 
     def hinted(self, hint: Hint) -> trio.Event:
         """Return an event that is set soon after another node has done this."""
-        return self._hints.event(hint)
+        return self._listener.hints.event(hint)
 
     def give_up(self, after_s: float) -> bool:
         """End the calls that wait for a hanging server. Calls that were not sent never happen."""

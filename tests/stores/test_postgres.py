@@ -1,8 +1,10 @@
 """The store in a PostgreSQL database, on a real server: the Store contract, and what a server does to a store."""
 
+import time
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, suppress
 from functools import partial
+from itertools import count
 
 import psycopg
 import pytest
@@ -19,10 +21,13 @@ from adjourn.protocol.errors import (
 )
 from adjourn.protocol.record import Record
 from adjourn.stores import Node, open_store
-from adjourn.stores.postgres import PostgresStore, open_postgres
+from adjourn.stores.postgres import PostgresStore, listener, open_postgres
+from adjourn.stores.postgres.connection import Connection
 from adjourn.stores.testing import Clause, a_head, a_journal, clauses_for, next_head
 
 pytestmark = pytest.mark.slow
+
+NUMBERS = count(1)
 
 
 @pytest.mark.parametrize("clause", clauses_for(PostgresStore.claims), ids=str)
@@ -286,3 +291,88 @@ async def test_a_role_without_rights_is_told(postgres: str, postgres_server: Ser
     with pytest.raises(StoreUnavailable, match="permission denied"):
         async with open_postgres(address):
             pass
+
+
+# Hints.
+
+
+@asynccontextmanager
+async def two_nodes(address: str) -> AsyncGenerator[tuple[PostgresStore, PostgresStore]]:
+    """Two nodes; hints of the first reach the second."""
+    async with open_postgres(address) as one, open_postgres(address) as two:
+        await one.join(Node("one"), 1_000)
+        await two.join(Node("two"), 1_000)
+        await _until_hinted(one, two)
+        yield one, two
+
+
+async def _until_hinted(one: PostgresStore, two: PostgresStore) -> None:
+    """Save at one node until the other gets a hint: while its connection opens, hints are lost."""
+    hinted = two.hinted("changed")
+    while not hinted.is_set():
+        await one.save(a_head(f"run-{next(NUMBERS)}"), expected_version=0)
+    await trio.testing.wait_all_tasks_blocked()
+
+
+async def test_saves_and_deletions_hint_other_nodes(postgres: str) -> None:
+    async with two_nodes(postgres) as (one, two):
+        hinted = two.hinted("changed")
+        await one.save(a_head(), expected_version=0)
+        await hinted.wait()
+        hinted = two.hinted("changed")
+        await one.delete("run", epoch=0)
+        await hinted.wait()
+
+
+async def test_a_node_that_leaves_hints_the_others(postgres: str) -> None:
+    async with two_nodes(postgres) as (one, two):
+        left = two.hinted("left")
+        await one.leave()
+        await left.wait()
+
+
+async def test_a_store_in_another_schema_gets_no_hints(postgres: str, postgres_server: Server) -> None:
+    async with two_nodes(postgres) as (one, _), two_nodes(postgres_server.new_schema()) as (other, another):
+        left = another.hinted("left")
+        await one.leave()
+        await _until_hinted(other, another)  # by a later notification
+        assert not left.is_set()
+
+
+async def test_many_saves_are_a_few_notifications(postgres: str) -> None:
+    async with two_nodes(postgres) as (one, _):
+        with psycopg.connect(postgres, autocommit=True) as listening:
+            [(channel,)] = listening.execute("SELECT 'adjourn_' || 'adjourn_heads'::regclass::oid").fetchall()
+            listening.execute(f"LISTEN {channel}".encode())
+            began = time.monotonic()
+            for n in range(200):
+                await one.save(a_head(f"many-{n}"), expected_version=0)
+            most = 2 + (time.monotonic() - began) / listener.PAUSE_S
+            assert 1 <= len(list(listening.notifies(timeout=0))) <= most
+
+
+async def test_hints_come_again_after_their_connections_ended(postgres: str, postgres_server: Server) -> None:
+    async with two_nodes(postgres) as (one, two):
+        _terminate_all(postgres_server)
+        await _until_hinted(one, two)
+
+
+@pytest.mark.parametrize("reason", ["a connection pooler is in between", "refused by the server"])
+async def test_without_listen_a_store_works_and_says_so_once(
+    reason: str, postgres: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    if "pooler" in reason:
+        monkeypatch.setattr(Connection, "backend_pid", 1)
+    else:
+        monkeypatch.setattr(listener, "statement", lambda name: "DO $$ BEGIN RAISE 'refused by the server'; END $$")
+    monkeypatch.setattr(listener, "FIRST_RETRY_S", 0.0)
+    caplog.set_level("INFO", "adjourn.stores")
+    async with open_postgres(postgres) as one:
+        await one.join(Node("one"), 1_000)
+        while not caplog.records:
+            await one.save(a_head(f"run-{next(NUMBERS)}"), expected_version=0)
+        for _ in range(10):
+            await one.save(a_head(f"run-{next(NUMBERS)}"), expected_version=0)
+    [told] = caplog.messages
+    assert told.startswith("nodes see changes of others up to a second late: PostgreSQL at ")
+    assert told.endswith(reason)

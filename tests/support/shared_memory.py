@@ -20,6 +20,7 @@ class Medium:
         self.owners: dict[str, tuple[str | None, int]] = {}  # by run: its node, and its epoch
         self.changes: list[tuple[str, str, Head | None]] = []  # by which node, the run, and its head if it was deleted
         self.hints: dict[str, Hints] = {}  # by node
+        self.loses_hints = False
 
     def is_alive(self, node: str | None) -> bool:
         return node in self.nodes and self.nodes[node][1] > trio.current_time()
@@ -177,5 +178,5 @@ class SharedMemory(MemoryStore):
 
     def tell(self, hint: Hint) -> None:
         for node, hints in self.medium.hints.items():
-            if node != self.node.id:
+            if node != self.node.id and not self.medium.loses_hints:
                 hints.arrived(hint)

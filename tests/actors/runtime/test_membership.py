@@ -11,6 +11,7 @@ from shared_memory import Medium, SharedMemory
 from trio.testing import MockClock
 
 from adjourn.actors import ActorSystem, Agent, open_actor_system
+from adjourn.actors.runtime.looks import PAUSE_S
 from adjourn.actors.runtime.membership import Membership
 from adjourn.actors.testing import calls, hangs, says, scripted_agent, trio_clock
 from adjourn.protocol.errors import InvalidParams, RunElsewhere, StoreUnavailable
@@ -77,7 +78,10 @@ def membership(system: ActorSystem) -> Membership:
 
 @pytest.fixture
 def medium() -> Medium:
-    return Medium()
+    """A store without hints: nodes only look at it, each second."""
+    medium = Medium()
+    medium.loses_hints = True
+    return medium
 
 
 async def test_a_beat_must_fit_into_the_lease_three_times(medium: Medium) -> None:
@@ -376,3 +380,71 @@ async def test_a_watch_that_begins_during_a_look_misses_nothing(medium: Medium, 
         store.answers.set()
         await trio.sleep(1.1)
         assert (told.changes, told.missed) == ([("run", "completed", False)], 0)
+
+
+# Hints.
+
+
+async def test_a_hint_shows_a_change_to_watchers_of_all_runs_at_once(autojump_clock: MockClock) -> None:
+    agent, medium = agent_of(REFUND, tools=[Ledger().gated()]), Medium()
+    async with a_node(medium, agent) as (one, _), a_node(medium, agent) as (two, _):
+        told = Told(two)
+        await trio.sleep(PAUSE_S)
+        began = trio.current_time()
+        run = await one.start(agent, "refund order 7", run_id="run")
+        await parked(run)
+        while told.changes[-1:] != [("run", "paused", False)]:
+            await trio.sleep(PAUSE_S / 10)
+        assert trio.current_time() - began < 3 * PAUSE_S
+
+
+async def test_a_hint_shows_a_change_to_watchers_of_the_run_at_once(autojump_clock: MockClock) -> None:
+    agent, medium = agent_of(REFUND, says("Done."), tools=[Ledger().gated()]), Medium()
+    async with a_node(medium, agent) as (one, _), a_node(medium, agent) as (two, _):
+        run = await one.start(agent, "refund order 7")
+        await parked(run)
+        async with two.run(run.id).events(after=None) as events:
+            await anext(events)
+            await trio.sleep(10)
+            began = trio.current_time()
+            await run.resume(YES)
+            async for each in events:
+                if each.snapshot.status == "completed":
+                    break
+        assert trio.current_time() - began < 3 * PAUSE_S
+
+
+async def test_runs_of_a_node_that_left_go_on_at_once(autojump_clock: MockClock) -> None:
+    agent, medium = agent_of(hangs("Wait")), Medium()
+    async with a_node(medium, agent_of(says("Done."))) as (two, _):
+        async with a_node(medium, agent, drain_s=0) as (one, _):
+            run = await one.start(agent, "hello")
+            await trio.sleep(1.1 * BEAT_S)
+        began = trio.current_time()
+        await two.run(run.id).wait_ended()
+        assert trio.current_time() - began < 3 * PAUSE_S
+
+
+class Counting(Cut):
+    """Counts how often it is asked what has changed."""
+
+    looks = 0
+
+    async def changed(self, mark: str | None, limit: int) -> Changed:
+        self.looks += 1
+        return await super().changed(mark, limit)
+
+
+async def test_many_hints_are_a_few_looks(autojump_clock: MockClock) -> None:
+    agent, medium = agent_of(says("Hi.")), Medium()
+    store = Counting(medium)
+    async with open_actor_system([agent], store=store, clock=trio_clock) as two:
+        for most, watch in ((2, lambda: None), (22, lambda: Told(two))):
+            watch()
+            store.looks = 0
+            with trio.move_on_after(1):
+                while True:
+                    store.hints.arrived("changed")
+                    await trio.sleep(0.001)
+            assert store.looks <= most, "none for the hints while nobody watches, then one each PAUSE_S"
+        assert store.looks > 10
