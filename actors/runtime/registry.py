@@ -43,7 +43,7 @@ class Registry:
         deleted: Callable[[Head], None],
     ) -> None:
         self.active: dict[str, RunActor] = {}
-        self.opening: dict[str, trio.Event] = {}  # runs being activated; the event is set at the end
+        self.opening: dict[str, Flight] = {}  # runs being activated
         self.logs = LogCache(store, self.active, resting, tenure)
         self.activations = 0
         self._store, self._supervisor, self._count, self._resting = store, supervisor, count, resting
@@ -51,7 +51,7 @@ class Registry:
         self.lost: set[str] = set()  # unfinished runs whose actor ended; the sweeper activates them again
         self._deleted_seq = 0  # the largest `seq` of any run deleted here
         self._closing = False
-        self._rested = trio.Event()  # set when a run parks or leaves
+        self._rested: trio.Event | None = None  # set when a run parks or leaves; None until a task waits for it
         # One bound method each for all runs, to save memory.
         self._leave_rested, self._note_ended = self._passivate_rested, self._ended
 
@@ -147,7 +147,8 @@ class Registry:
         """Notes that a run has parked."""
         if run_id in self.active:
             self._resting.add(run_id, self._leave_rested)
-        self._rested.set()
+        if self._rested is not None:
+            self._rested.set()
 
     def leave(self) -> None:
         """Closes all logs, and takes every run out of memory without further saves."""
@@ -176,7 +177,8 @@ class Registry:
         if self.active.get(head.id) is actor:
             del self.active[head.id]
             self._count.left(head)
-            self._rested.set()
+            if self._rested is not None:
+                self._rested.set()
             self._resting.remove(head.id)
             actor.state.log.share.add(-actor.weight)
             self.logs.release(actor.state.log)
@@ -187,14 +189,22 @@ class Registry:
 class Flight:
     """One activation of a run. While the block runs, nobody else may activate it."""
 
-    __slots__ = ("_opened", "_opening", "_run_id")
+    __slots__ = ("_opening", "_over", "_run_id")
 
-    def __init__(self, opening: dict[str, trio.Event], run_id: str) -> None:
+    def __init__(self, opening: "dict[str, Flight]", run_id: str) -> None:
         self._opening, self._run_id = opening, run_id
+        self._over: trio.Event | None = None  # created for the first task that waits
 
     def __enter__(self) -> None:
-        self._opened = self._opening[self._run_id] = trio.Event()
+        self._opening[self._run_id] = self
 
     def __exit__(self, *error: object) -> None:
         del self._opening[self._run_id]
-        self._opened.set()
+        if self._over is not None:
+            self._over.set()
+
+    async def wait(self) -> None:
+        """Waits until the block has ended."""
+        if self._over is None:
+            self._over = trio.Event()
+        await self._over.wait()
