@@ -281,7 +281,7 @@ class Run:
 
     async def _wait(self, *, paused: bool) -> Snapshot:
         """Waits until the run is over or, with `paused`, parked."""
-        log = await self.log()
+        log = await self._runtime.registry.logs.open(self.id)
         while not (log.closed or (paused and log.status == "paused")):
             await log.wait_status()
         actor = self._runtime.registry.active.get(self.id)

@@ -40,23 +40,23 @@ class RunCount:
         self._open += 1  # before the save, as other runs may begin during it
         is_new = False
         try:
-            is_new = await self._save(head, append)
+            await self._store.save(head, append, expected_version=0)
+            is_new = True
+        except VersionConflict:
+            pass
+        except StaleEpoch:
+            raise
+        except Exception as error:
+            is_new = await self._was_saved(head)
+            if not is_new:
+                raise StoreUnavailable(f"the store did not save: {error}", runId=head.id) from error
         finally:
             self._open -= not is_new
         return is_new
 
-    async def _save(self, head: Head, append: Sequence[Entry]) -> bool:
-        try:
-            await self._store.save(head, append, expected_version=0)
-            return True
-        except VersionConflict:
-            return False
-        except StaleEpoch:
-            raise
-        except Exception as error:
-            failure = StoreUnavailable(f"the store did not save: {error}", runId=head.id)
+    async def _was_saved(self, head: Head) -> bool:
+        """Whether the store has this new run, although saving it raised an error. False if the store fails again."""
         with suppress(Exception):
             record = await self._store.load(head.id)
-            if record is not None and record.head.nonce == head.nonce:
-                return True
-        raise failure
+            return record is not None and record.head.nonce == head.nonce
+        return False
