@@ -61,8 +61,8 @@ class RunActor:
         "abandoned",
         "ended",
         "is_lost",
+        "is_parked",
         "mailbox",
-        "parked_at",
         "ref",
         "state",
         "weight",
@@ -73,7 +73,7 @@ class RunActor:
         self.weight = RUN_BYTES + spec_bytes  # about the run's memory, without its log
         state.carrier = self
         self.abandoned: tuple[str, ...] = ()
-        self.parked_at: float | None = None  # on trio's clock
+        self.is_parked = False  # whether the task waits for mail, without effects
         self.ref: ActorRef[Input]  # set by the registry, as is `ended`
         self.ended: Callable[[RunActor], None]  # called at the end of the actor's task
         self.mailbox: Mailbox[Input]  # set when the task begins
@@ -113,7 +113,7 @@ class RunActor:
     @property
     def at_rest(self) -> bool:
         """Whether the run is parked in memory, with no mail to serve."""
-        return self.parked_at is not None and self.mailbox.is_idle
+        return self.is_parked and self.mailbox.is_idle
 
     @property
     def is_idle(self) -> bool:
@@ -229,14 +229,14 @@ class RunActor:
                 continue
             if state.head.status in FINAL or state.head.abort:
                 return
-            self.parked_at = trio.current_time()
+            self.is_parked = True
             state.services.rested(state.head.id)
             try:
                 mail = await mailbox.receive()
             except trio.EndOfChannel:
                 return
             finally:
-                self.parked_at = None
+                self.is_parked = False
             await self._serve(mail)
             del mail  # a parked run must not keep its last mail in memory
 
