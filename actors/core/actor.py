@@ -19,7 +19,7 @@ What OTP's gen_server has and an actor here does not, and why:
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Generic, Literal, TypeAlias
@@ -135,7 +135,7 @@ class ActorRef(Generic[M]):
         """
         self._mailbox.put_nowait(message)
 
-    def ask(self, message: M) -> Coroutine[Any, Any, Any]:
+    async def ask(self, message: M) -> Any:
         """Puts `message` into the mailbox, waiting for room, and returns the actor's reply.
 
         If cancelled while waiting for room, the message is not sent; if cancelled later, the actor may still act on it.
@@ -143,7 +143,7 @@ class ActorRef(Generic[M]):
         Raises: ActorEnded if the actor has ended or ends first; ActorCrashed if it crashes before it answers; any error
             that the actor answers with.
         """
-        return self._mailbox.ask(message)
+        return await self._mailbox.ask(message)
 
     async def wait_ended(self) -> Ended:
         """Waits until the actor has ended for good and its task is over; returns how. Restarts do not count."""
