@@ -270,6 +270,7 @@ def tool_context(
     deps: Any = None,
     started_by: str | None = None,
     decided_by: str | None = None,
+    epoch: int = 1,
 ) -> ToolContext[Any]:
     """Returns a context to execute a tool outside of any run; the tool's progress goes to `updates`."""
     return ToolContext(
@@ -281,6 +282,7 @@ def tool_context(
         deps=deps,
         started_by=started_by,
         decided_by=decided_by,
+        epoch=epoch,
     )
 
 

@@ -55,6 +55,7 @@ async def call_tool(
         publish=publish,
         started_by=head.owner,
         decided_by=entry.by if entry else None,
+        epoch=head.epoch,
     )
 
     async def carry_out(arguments: dict[str, Any]) -> ToolOutcome:

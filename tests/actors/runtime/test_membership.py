@@ -10,7 +10,7 @@ from runs import YES, Ledger, agent_of, forever, parked
 from shared_memory import Medium, SharedMemory
 from trio.testing import MockClock
 
-from adjourn.actors import ActorSystem, Agent, open_actor_system
+from adjourn.actors import ActorSystem, Agent, ToolContext, open_actor_system
 from adjourn.actors.runtime.looks import PAUSE_S
 from adjourn.actors.runtime.membership import Membership
 from adjourn.actors.testing import calls, hangs, says, scripted_agent, trio_clock
@@ -136,6 +136,24 @@ async def test_runs_of_a_node_cut_off_go_on_elsewhere_within_the_lease(
         await trio.sleep(2 * BEAT_S)
         assert not one.under_way(), "the node that was cut off has dropped the run"
         assert (await run.wait_ended()).status == "completed", "and shows how it ended"
+
+
+async def test_a_tool_gets_a_greater_epoch_after_a_takeover(medium: Medium, autojump_clock: MockClock) -> None:
+    epochs: list[int] = []
+
+    async def note(arguments: dict[str, Any], context: ToolContext) -> None:
+        epochs.append(context.epoch)
+        if len(epochs) == 1:
+            await trio.sleep_forever()
+
+    work = Ledger().tool(body=note, idempotent=True)
+    agent, second = agent_of(calls(("work", {})), tools=[work]), agent_of(says("Done."), tools=[work])
+    async with a_node(medium, agent) as (one, store), a_node(medium, second) as (two, _):
+        run = await one.start(agent, "work")
+        await trio.sleep(1)
+        store.is_cut = True
+        assert (await two.run(run.id).wait_ended()).status == "completed"
+        assert epochs[0] < epochs[1] == (await two.head(run.id)).epoch
 
 
 async def test_a_node_without_its_lease_starts_no_effects(medium: Medium, autojump_clock: MockClock) -> None:

@@ -24,7 +24,7 @@ from runs import (
 )
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from adjourn.actors import ActorSystem, Agent, Run, RunSnapshot
+from adjourn.actors import ActorSystem, Agent, Run, RunSnapshot, ToolContext
 from adjourn.actors.middleware import Middleware
 from adjourn.actors.models import ModelRequest
 from adjourn.actors.runtime import run_state
@@ -102,6 +102,23 @@ async def test_an_idempotent_tool_is_executed_again_under_the_same_id() -> None:
             assert results(await back.run("r1").wait_ended()) == ["work"]
     assert len(ledger.begun) == 2
     assert len(set(ledger.begun)) == 1
+
+
+async def test_a_tool_gets_the_epoch_of_its_stores_owner() -> None:
+    store = MemoryStore()
+    epochs: list[int] = []
+
+    async def note(arguments: dict[str, Any], context: ToolContext) -> None:
+        epochs.append(context.epoch)
+        if len(epochs) == 1:
+            await trio.sleep_forever()
+
+    agent = agent_of(calls(("work", {})), says("done"), tools=[Ledger().tool(body=note, idempotent=True)])
+    async with open_test_system(agent, store=store) as system:
+        await started(system, agent)
+        async with killed_and_back(store, agent) as again:
+            await again.run("r1").wait_ended()
+    assert epochs == [1, 2]
 
 
 async def test_after_a_crash_only_calls_that_had_started_are_interrupted() -> None:
