@@ -33,6 +33,9 @@ __all__ = [
     "ErrorObject",
     "Method",
     "Name",
+    "NodeInfo",
+    "NodeList",
+    "NodesList",
     "OpenRPCDocument",
     "Params",
     "Position",
@@ -88,6 +91,10 @@ class ServerInfo(Params, frozen=True):
 
 class AgentsList(Params, frozen=True):
     """agents.list: list the agents that can be started."""
+
+
+class NodesList(Params, frozen=True):
+    """nodes.list: list the other servers that share the store, to use one of them when this one is lost."""
 
 
 class RpcDiscover(Params, frozen=True):
@@ -321,12 +328,34 @@ class ServerDescription(Wire, frozen=True):
         version: the version of adjourn.
         protocol: the WebSocket subprotocols that it speaks.
         limits: its limits, by name.
+        url: where browsers reach it, as `https://runs.example.org`. Only a server that shares its store has one.
     """
 
     name: str
     version: str
     protocol: tuple[str, ...]
     limits: dict[str, int]
+    url: str | None = None
+
+
+class NodeInfo(Wire, frozen=True):
+    """Another server that shares the store.
+
+    Attributes:
+        url: where browsers reach it, as `https://runs.example.org`: its page is there.
+    """
+
+    url: str
+
+
+class NodeList(Wire, frozen=True):
+    """The result of nodes.list.
+
+    Attributes:
+        nodes: the servers that are alive, answer this one, and have a URL for browsers.
+    """
+
+    nodes: tuple[NodeInfo, ...]
 
 
 class ToolInfo(Wire, frozen=True):
@@ -604,6 +633,7 @@ METHODS: dict[str, Method] = {
     "run.delete": Method(RunDelete, Empty, changes=True),
     "runs.watch": Method(RunsWatch, Empty),
     "system.tree": Method(SystemTree, ActorTree),
+    "nodes.list": Method(NodesList, NodeList),
 }
 
 NOTIFICATIONS: dict[str, type[Wire]] = {

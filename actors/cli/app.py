@@ -166,11 +166,14 @@ def serve_agents(
     reload: served.Reload = False,
     metrics: served.WithMetrics = False,
     node_url: served.NodeUrl = None,
+    public_url: served.PublicUrl = None,
     lease: served.Lease = None,
 ) -> None:
     """Serve your own agents."""
     place = _place(host, port, token, http_port, http=not no_http)
-    place = replace(place, origins=tuple(origin or ()), node_url=node_url)
+    if public_url is not None and place.http_port is None:
+        raise typer.BadParameter("needs HTTP: install the extra `web`, and omit --no-http", param_hint="--public-url")
+    place = replace(place, origins=tuple(origin or ()), node_url=node_url, public_url=public_url)
     measure = served.metrics_of(place) if metrics else None
     before = source_times(Path.cwd()) if reload else {}
     loaded = _kept(served.loaded(agents, before if reload else None), retention, parked_ttl)

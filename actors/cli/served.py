@@ -3,6 +3,7 @@
 import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
+from urllib.parse import urlsplit
 
 import trio
 import typer
@@ -21,7 +22,7 @@ from .tracebacks import traceback_of
 if TYPE_CHECKING:
     from ..middleware.prometheus import PrometheusMetrics
 
-__all__ = ["Format", "Lease", "NodeUrl", "Origins", "Reload", "WithMetrics", "loaded", "metrics_of"]
+__all__ = ["Format", "Lease", "NodeUrl", "Origins", "PublicUrl", "Reload", "WithMetrics", "loaded", "metrics_of"]
 
 Origins = Annotated[
     list[str] | None,
@@ -58,6 +59,27 @@ NodeUrl = Annotated[
         metavar="URL",
         show_default="where it listens",
         help="Where other processes that share the store reach this one: ws://HOST:PORT.",
+    ),
+]
+
+
+def _public_url(given: str) -> str:
+    """Returns the URL unchanged. Raises: typer.BadParameter unless a browser can open it."""
+    parts = urlsplit(given)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
+        raise typer.BadParameter(f"expected http://HOST:PORT or https://HOST, got {given!r}")
+    return given
+
+
+PublicUrl = Annotated[
+    str | None,
+    typer.Option(
+        envvar="ADJOURN_PUBLIC_URL",
+        parser=_public_url,
+        metavar="URL",
+        show_default="where it listens, if that is loopback",
+        help="Where browsers reach this process, as https://one.example.org. When another process that shares the "
+        "store dies, its pages connect here, if --origin names them.",
     ),
 ]
 

@@ -14,6 +14,7 @@ import trio
 
 from ...protocol.errors import InvalidParams
 from ...protocol.events import Status
+from ...protocol.loopback import is_loopback
 from ...protocol.record import Head
 from ..agent import Agent
 from ..gateway.peers import Peers
@@ -47,6 +48,7 @@ class Place:
     origins: tuple[str, ...] = ()  # of web pages that may connect, besides loopback
     metrics: Metrics | None = None  # makes the answer of /metrics
     node_url: str | None = None  # where other nodes of the store reach the gateway; None: where it listens
+    public_url: str | None = None  # where browsers reach the page; None: where it listens, if that is loopback
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,21 +140,23 @@ async def _serve_clients(  # noqa: ASYNC114, ASYNC128  # says when both listen
                     serve_http = partial(serve_web, system, port=place.http_port, metrics=place.metrics, **options)
                     http = await nursery.start(serve_http)
                 http_url = http.url
-            _announce(system, place, gateway.url)
+            _announce(system, place, gateway.url, http_url)
             task_status.started((gateway.url, http_url))
 
 
 def _own_origins(place: Place) -> Iterator[str]:
-    """Yields the origin of the node's URL, because the gateway refuses requests to a name that no origin has."""
-    if place.node_url is not None:
-        parts = urlsplit(place.node_url)
-        yield f"{parts.scheme.replace('ws', 'http')}://{parts.netloc}"
+    """Yields the origins of the node's URLs, because the gateway refuses requests to a name that no origin has."""
+    for url in (place.node_url, place.public_url):
+        if url is not None:
+            parts = urlsplit(url)
+            yield f"{parts.scheme.replace('ws', 'http')}://{parts.netloc}"
 
 
-def _announce(system: ActorSystem, place: Place, url: str) -> None:
-    """Tells the other nodes of the store where this one is reached."""
+def _announce(system: ActorSystem, place: Place, url: str, http_url: str | None) -> None:
+    """Tells the other nodes of the store where this one is reached, also by browsers."""
+    web_url = place.public_url or (http_url if is_loopback(place.host) else None)
     if place.node_url is not None or not ip_address(urlsplit(url).hostname or "").is_unspecified:
-        system.announce(place.node_url or url)
+        system.announce(place.node_url or url, web_url=web_url)
     elif system.runtime.tenure.is_shared:
         logger.warning("other servers that share the store can't reach this one: give --node-url ws://HOST:PORT")
 

@@ -11,7 +11,7 @@ import trio
 
 from ...protocol.errors import ConnectionLost, RunElsewhere, StoreUnavailable, Unauthorized
 from ...protocol.messages import Wire
-from ...protocol.methods import METHODS, Params
+from ...protocol.methods import METHODS, Params, ServerDescription, ServerInfo
 from ...protocol.rpc import PRINCIPAL_HEADER
 from ..client.once import request_once
 from .access import Authenticator, Credentials, Principal
@@ -65,20 +65,29 @@ class Peers:
         """
         if elsewhere.url is None:
             raise elsewhere
-        name, result = _METHOD_OF[type(params)]
         try:
             with trio.fail_after(self._answer_s):
-                return await request_once(
-                    elsewhere.url,
-                    name,
-                    params,
-                    result,
-                    token=self._token,
-                    principal=by if self._names_clients else None,
-                    connect_timeout_s=CONNECT_S,
-                    max_message_bytes=MAX_MESSAGE_BYTES,
-                )
+                return await self._request(elsewhere.url, params, by)
         except (ConnectionLost, RunElsewhere, StoreUnavailable, trio.TooSlowError) as error:
             raise elsewhere from error
         except Unauthorized as error:
             raise StoreUnavailable(f"{elsewhere.message}, which refuses this node: {error.message}") from error
+
+    async def describe(self, url: str, by: str | None) -> ServerDescription:
+        """Returns how the node at this URL describes itself. `by`: the client's name. Raises: any AdjournError."""
+        found = await self._request(url, ServerInfo(), by)
+        assert isinstance(found, ServerDescription)
+        return found
+
+    async def _request(self, url: str, params: Params, by: str | None) -> Wire:
+        name, result = _METHOD_OF[type(params)]
+        return await request_once(
+            url,
+            name,
+            params,
+            result,
+            token=self._token,
+            principal=by if self._names_clients else None,
+            connect_timeout_s=CONNECT_S,
+            max_message_bytes=MAX_MESSAGE_BYTES,
+        )

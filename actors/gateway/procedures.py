@@ -8,6 +8,7 @@ from contextlib import suppress
 from typing import Any
 
 import trio
+from msgspec import structs
 
 from ...protocol import codec
 from ...protocol.bounds import Bounds
@@ -27,6 +28,9 @@ from ...protocol.methods import (
     AgentsList,
     Claimed,
     Empty,
+    NodeInfo,
+    NodeList,
+    NodesList,
     Params,
     Position,
     ResultTaken,
@@ -63,6 +67,7 @@ from .agent_info import agent_info
 from .cursors import SealedCursors
 from .even_answers import answered_evenly
 from .guard import Guard
+from .nodes import Nodes
 from .peers import PAUSE_S, Peers
 from .visible_tree import visible_tree
 
@@ -82,10 +87,11 @@ class Procedures:
         description: ServerDescription,
         guard: Guard,
         cursors: SealedCursors | None,
+        nodes: Nodes,
         peers: Peers | None = None,
     ) -> None:
         self.guard = guard
-        self._peers = peers
+        self._nodes, self._peers = nodes, peers
         self._cursors = cursors
         self._system = system
         self._description = description
@@ -94,6 +100,7 @@ class Procedures:
             ServerInfo: self._server_info,
             RpcDiscover: self._discover,
             AgentsList: self._agents_list,
+            NodesList: self._nodes_list,
             SystemTree: self._tree,
             RunResume: self._resume,
             RunDecline: self._decline,
@@ -196,13 +203,16 @@ class Procedures:
         return Position(run_id=log.run_id, status=log.status, seq=log.seq, stranded=stranded)
 
     async def _server_info(self, params: ServerInfo) -> ServerDescription:
-        return self._description
+        return structs.replace(self._description, url=self._system.web_url)
 
     async def _discover(self, params: RpcDiscover) -> Wire:
         return openrpc_document(self._description.version)
 
     async def _agents_list(self, params: AgentsList) -> AgentList:
         return AgentList(agents=tuple(map(agent_info, self._system.agents.values())))
+
+    async def _nodes_list(self, params: NodesList) -> NodeList:
+        return NodeList(nodes=tuple(map(NodeInfo, await self._nodes.urls(self._by))))
 
     async def _tree(self, params: SystemTree) -> ActorTree:
         tree = self._system.observe(limit=params.limit, depth=params.depth)

@@ -12,6 +12,7 @@ from .cursors import SealedCursors
 from .guard import Guard
 from .limits import GatewayLimits
 from .load import Load, TotalLoad
+from .nodes import Nodes
 from .peers import Peers
 from .procedures import Procedures
 from .wanted import Wanted
@@ -27,6 +28,7 @@ class Sessions:
         self, system: ActorSystem, authorizer: Authorizer | None, limits: GatewayLimits, peers: Peers | None
     ) -> None:
         self._system, self._authorizer, self._limits, self._peers = system, authorizer, limits, peers
+        self._nodes = Nodes(system, peers)
         self._load = TotalLoad(limits.max_waiting_bytes, limits.max_waiting_total_bytes)
         self._cursors = None if authorizer is None else SealedCursors(secrets.token_bytes(32))
         per_peer = limits.max_connections_per_peer
@@ -48,7 +50,7 @@ class Sessions:
     def procedures(self, principal: Principal | None) -> Procedures:
         """Returns the methods for one client. None: an anonymous one."""
         guard = Guard(self._system, principal, self._authorizer)
-        return Procedures(self._system, self.description, guard, self._cursors, self._peers)
+        return Procedures(self._system, self.description, guard, self._cursors, self._nodes, self._peers)
 
     def connection(self, socket: WebSocket, wanted: Wanted, principal: Principal | None, peer: str) -> Connection:
         """Returns a connection to one client; call its `serve`."""

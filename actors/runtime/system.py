@@ -25,7 +25,7 @@ from ...protocol.transitions import Reply
 from ...protocol.tree import ActorTree
 from ...stores.address import open_store
 from ...stores.base import Page, Store
-from ...stores.shared import SharedStore
+from ...stores.shared import Node, SharedStore
 from ..agent import Agent
 from ..core.child import SupervisorSpec
 from ..core.loops import check_trio
@@ -55,6 +55,7 @@ class ActorSystem:
 
     def __init__(self, runtime: Runtime) -> None:
         self.runtime = runtime
+        self._web_url: str | None = None
 
     @property
     def agents(self) -> Mapping[str, Agent]:
@@ -225,13 +226,30 @@ class ActorSystem:
         """
         return self.runtime.changes.watch(watcher, missed)
 
-    def announce(self, url: str) -> None:
-        """Tells the other nodes of a shared store at which `ws://` URL this system's gateway is. Without effect in
-        other stores.
+    def announce(self, url: str, *, web_url: str | None = None) -> None:
+        """Tells the other nodes of a shared store where this one is. Without effect in other stores.
+
+        Args:
+            url: the `ws://` URL at which other nodes reach this system's gateway.
+            web_url: the `http://` or `https://` URL at which browsers reach this system's `web_app`. Clients of all
+                nodes can read it. None: browsers that lose their node don't come to this one.
         """
         tenure = self.runtime.tenure
         if isinstance(tenure, Membership):
+            self._web_url = web_url
             tenure.announce(url)
+
+    @property
+    def web_url(self) -> str | None:
+        """The URL for browsers that was announced, if any."""
+        return self._web_url
+
+    async def nodes(self) -> Sequence[Node]:
+        """Returns the other live nodes of a shared store; none in other stores. Raises: StoreUnavailable."""
+        tenure = self.runtime.tenure
+        if not isinstance(tenure, Membership):
+            return ()
+        return [node for node in await tenure.store.nodes() if node.id != tenure.node.id]
 
     async def wait_lost(self) -> None:
         """Waits until another process has become the store's owner, which makes this system useless.

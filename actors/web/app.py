@@ -23,7 +23,7 @@ from ..gateway.peers import Peers
 from ..gateway.sessions import Sessions
 from ..runtime.system import ActorSystem
 from .entry import OPEN_PATHS, Entry, refusal
-from .page_files import page_files
+from .page_files import page_files, page_of_nodes
 from .problems import HttpRefusal
 from .routes import Handler, Metrics, Routes
 from .socket import Sockets
@@ -60,7 +60,8 @@ def web_app(
             only.
         authorizer: says whether a client may perform an `Action`, as for the gateway. None: everything is allowed.
         origins: web pages that may use the app, besides those of this machine, as `https://example.org`. They are the
-            CORS allow-list, and their host names are names of this server.
+            CORS allow-list, and their host names are names of this server. The page may connect to them when it loses
+            this node of a shared store.
         allow_credentials: lets pages of other origins send cookies, for an authenticator that reads cookies.
         host: another name of this server, if it is bound to one.
         limits: the gateway's limits; the message size here limits a request's body.
@@ -81,6 +82,8 @@ def web_app(
     handlers = Routes(system, sessions, limits, metrics).table()
     files: Mapping[str, Handler] = page_files() if page else {}
     handlers |= {path: {"GET": file} for path, file in files.items()}
+    if page and peers is not None and system.runtime.tenure.is_shared:
+        handlers["/"] = {"GET": page_of_nodes(page_files()["/"], allowed)}
     cors = Middleware(
         CORSMiddleware,
         allow_origins=allowed,

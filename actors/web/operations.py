@@ -7,6 +7,7 @@ from ...protocol.methods import (
     METHODS,
     AgentsList,
     Method,
+    NodesList,
     Params,
     RunAbort,
     RunClaim,
@@ -48,6 +49,7 @@ class Operation:
 OPERATIONS = (
     Operation("GET", "/server", ServerInfo, "The server's version and limits"),
     Operation("GET", "/agents", AgentsList, "The agents that can be started, with their tools"),
+    Operation("GET", "/nodes", NodesList, "The other servers that share the store"),
     Operation("GET", "/tree", SystemTree, "The living tree of actors, with the runs in memory"),
     Operation("GET", "/runs", RunList, "A page of runs, newest first; `Link` has the next page", "after"),
     Operation("GET", "/runs/{runId}", RunGet, "The whole visible state of a run"),

@@ -4,7 +4,7 @@
 """
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from http import HTTPStatus
@@ -13,10 +13,14 @@ from pathlib import Path
 from starlette.requests import Request
 from starlette.responses import Response
 
+from ...protocol.authority import parse_authority
+from ...protocol.loopback import is_loopback
 from .received import has_already
 
-__all__ = ["PAGE_HEADERS", "PageFile", "page_files"]
+__all__ = ["PAGE_HEADERS", "PageFile", "page_files", "page_of_nodes"]
 
+CONNECTS = "connect-src 'self'"
+THIS_MACHINE = ("http://127.0.0.1:*", "http://localhost:*")  # a policy can't name IPv6 addresses
 # Scripts and styles come only from files, never from the text of a model, a tool or a person.
 CONTENT_SECURITY_POLICY = "; ".join(
     (
@@ -24,7 +28,7 @@ CONTENT_SECURITY_POLICY = "; ".join(
         "script-src 'self'",
         "style-src 'self'",
         "img-src 'self' data: blob:",
-        "connect-src 'self'",
+        CONNECTS,
         "base-uri 'none'",
         "form-action 'none'",
         "frame-ancestors 'none'",
@@ -78,3 +82,22 @@ def _files(folder: str, suffixes: Iterable[str]) -> Iterator[Path]:
 def _read(path: Path) -> PageFile:
     content = path.read_bytes()
     return PageFile(content, _TYPES[path.suffix], f'"{hashlib.sha256(content).hexdigest()[:32]}"')
+
+
+def page_of_nodes(index: PageFile, origins: Iterable[str]) -> Callable[[Request], Awaitable[Response]]:
+    """Returns a handler of the page that lets it connect to other nodes of a shared store.
+
+    They are at these origins. A page of this machine may connect to any port of this machine.
+    """
+    remote = [origin.rstrip("/") for origin in origins if origin.isascii() and "[" not in origin]
+
+    async def answer(request: Request) -> Response:
+        response = await index(request)
+        authority = parse_authority(request.headers.get("host", ""))
+        local = THIS_MACHINE if authority is not None and is_loopback(authority.host) else ()
+        sources = [each for origin in (*remote, *local) for each in (origin, origin.replace("http", "ws", 1))]
+        policy = CONTENT_SECURITY_POLICY.replace(CONNECTS, " ".join([CONNECTS, *sources]))
+        response.headers["content-security-policy"] = policy
+        return response
+
+    return answer

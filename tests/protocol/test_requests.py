@@ -488,7 +488,7 @@ def test_a_state_changing_method_without_an_id_is_refused_without_a_reply(method
 
 
 def test_what_changes_state_is_marked_so():
-    reading = {"server.info", "agents.list", "rpc.discover", "runs.watch", "system.tree"}
+    reading = {"server.info", "agents.list", "rpc.discover", "runs.watch", "system.tree", "nodes.list"}
     reading |= {"run.subscribe", "run.unsubscribe", "run.get", "run.list", "run.timeline"}
     assert {name for name, method in METHODS.items() if not method.changes} == reading
 

@@ -272,6 +272,10 @@ METHODS: dict[str, tuple[methods.Params, messages.Wire]] = {
     "run.delete": (methods.RunDelete(run_id=RUN), methods.Empty()),
     "runs.watch": (methods.RunsWatch(agent="support"), methods.Empty()),
     "system.tree": (methods.SystemTree(limit=100), TREE),
+    "nodes.list": (
+        methods.NodesList(),
+        methods.NodeList(nodes=(methods.NodeInfo(url="https://two.example.org"),)),
+    ),
 }
 
 NOTIFICATIONS: dict[str, messages.Wire] = {

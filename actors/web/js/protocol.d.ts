@@ -851,6 +851,10 @@ export interface ServerInfo {
 export interface AgentsList {
 }
 
+/** nodes.list: list the other servers that share the store, to use one of them when this one is lost. */
+export interface NodesList {
+}
+
 /** rpc.discover: describe all methods, as an OpenRPC document. */
 export interface RpcDiscover {
 }
@@ -1019,6 +1023,20 @@ export interface ServerDescription {
   protocol: string[];
   /** its limits, by name. */
   limits: Record<string, any>;
+  /** where browsers reach it, as `https://runs.example.org`. Only a server that shares its store has one. */
+  url?: string;
+}
+
+/** Another server that shares the store. */
+export interface NodeInfo {
+  /** where browsers reach it, as `https://runs.example.org`: its page is there. */
+  url: string;
+}
+
+/** The result of nodes.list. */
+export interface NodeList {
+  /** the servers that are alive, answer this one, and have a URL for browsers. */
+  nodes: NodeInfo[];
 }
 
 /** A tool, described for clients that decide its calls or execute them. */
@@ -1235,6 +1253,7 @@ export interface Methods {
   "run.delete": { params: RunDelete; result: Empty };
   "runs.watch": { params: RunsWatch; result: Empty };
   "system.tree": { params: SystemTree; result: ActorTree };
+  "nodes.list": { params: NodesList; result: NodeList };
 }
 
 /** What the gateway says unasked. */

@@ -17,6 +17,7 @@ from adjourn.actors import ActorSystem, Agent, open_actor_system, tool
 from adjourn.actors.gateway import Action, Authorizer, Principal
 from adjourn.actors.gateway.cursors import SealedCursors
 from adjourn.actors.gateway.guard import Guard
+from adjourn.actors.gateway.nodes import Nodes
 from adjourn.actors.gateway.procedures import Procedures
 from adjourn.actors.testing import ScriptedModel, calls
 from adjourn.protocol.errors import AdjournError, Forbidden, InvalidParams, LimitExceeded, RecordTooNew, RunIdConflict
@@ -122,7 +123,7 @@ async def test_a_principal_that_may_see_a_run_gets_forbidden_for_other_actions(a
 async def start(system: ActorSystem, authorizer: Authorizer | None, **params: Any) -> Any:
     """Starts a run as bob; returns how it is refused, without the id, and after how long."""
     guard = Guard(system, BOB, authorizer)
-    procedures = Procedures(system, ServerDescription("", "", (), {}), guard, None)
+    procedures = Procedures(system, ServerDescription("", "", (), {}), guard, None, Nodes(system, None))
     wanted = RunStart(agent="shop", input="hello", **params)
 
     async def begin() -> None:
@@ -181,7 +182,7 @@ async def test_no_run_continues_a_hidden_run(autojump_clock: MockClock) -> None:
 async def test_lists_and_their_cursors_show_nothing_of_hidden_runs(autojump_clock: MockClock) -> None:
     async with hidden() as system:
         guard, cursors = Guard(system, BOB, own_runs), SealedCursors(bytes(32))
-        procedures = Procedures(system, ServerDescription("", "", (), {}), guard, cursors)
+        procedures = Procedures(system, ServerDescription("", "", (), {}), guard, cursors, Nodes(system, None))
         shown, named, after = list[str](), list[str](), None
         for _ in range(4):
             page = await procedures.carry_out(RunList(limit=1, after=after))
