@@ -61,6 +61,11 @@ class Served:
         """Declines the waiting call of a run, as another client."""
         self._post(f"/runs/{run_id}/decline", {})
 
+    def get(self, path: str) -> Any:
+        """Returns the JSON at a path."""
+        with urlopen(self.url + path, timeout=30) as answer:
+            return json.load(answer)
+
     def _post(self, path: str, body: dict[str, Any]) -> Any:
         headers = {"accept": "application/json", "content-type": "application/json"}
         request = Request(self.url + path, json.dumps(body).encode(), headers)

@@ -37,4 +37,11 @@ export class Servers {
     const rounds = failures / this.#urls.length;
     return Number.isInteger(rounds) ? rounds : 0;
   }
+
+  /** Replaces the list; the current server stays current. @param {readonly T[]} urls */
+  replace(urls) {
+    const { current } = this;
+    this.#urls = [current, ...urls.filter((url) => url !== current)];
+    this.#at = 0;
+  }
 }

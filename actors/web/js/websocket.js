@@ -121,6 +121,19 @@ export class WebSocketTransport {
     if (!this.#isOpen) this.#dial();
   }
 
+  /** The server of the current connection, or of the next attempt; undefined: the page's own. */
+  get url() {
+    return this.#servers.current;
+  }
+
+  /**
+   * Uses these servers in place of the earlier ones when the current connection is lost.
+   * @param {readonly string[]} urls
+   */
+  useServers(urls) {
+    this.#servers.replace(urls);
+  }
+
   close() {
     this.#watches.clear();
     this.#runs.clear();

@@ -109,9 +109,10 @@ export class App {
 
   /** @param {AdjournError | null} error */
   #showConnection(error) {
-    const words =
-      error === null ? "" : "Connection lost. Nothing is lost on the server; this page tries to connect again.";
-    setText(find("connection"), words);
+    const { otherHost } = this.session;
+    const moved = otherHost && `The page's own server does not answer. The page uses ${otherHost} now; it can't be reloaded until its own is back.`;
+    const lost = "Connection lost. Nothing is lost on the server; this page tries to connect again.";
+    setText(find("connection"), error === null ? (moved ?? "") : lost);
   }
 
   /** @param {string} token */

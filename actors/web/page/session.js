@@ -1,18 +1,27 @@
-/** The connection to the server: one WebSocket, HTTP requests, and the access token for both. */
+/** The connection to the server: one WebSocket, HTTP requests, and the access token for both.
+ *
+ * If the server is a node of a shared store, the page goes on at another node when it loses this one.
+ */
 
+import { sleep } from "../js/backoff.js";
 import { asError } from "../js/errors.js";
 import { answer } from "../js/http.js";
 import { WebSocketTransport } from "../js/websocket.js";
+import { usableNodes } from "./nodes.js";
 
-/** @import { AdjournError } from "../js/errors.js" @import { AgentInfo } from "../js/protocol.js" */
+/** @import { AdjournError } from "../js/errors.js" */
+/** @import { AgentInfo, NodeInfo, ServerDescription } from "../js/protocol.js" */
 
 const KEY = "adjourn.token";
 const PATIENCE_MS = 20_000;
 const BACKOFF = { maximumMs: 5_000 }; // short, because a person waits
+const NODES_MS = 30_000; // between two questions for the other nodes
+const MOVE_MS = 500; // for the WebSocket to notice that the server is lost
+const MOST_MOVES = 4; // of one request
 const NEVER = new AbortController().signal;
 
-/** The server's root, or the path where its app is mounted: the page is there. */
-const BASE = new URL(".", document.baseURI);
+/** The root of the page's own server, or the path where its app is mounted: the page is there. */
+const HOME = new URL(".", document.baseURI).href;
 
 export class Session {
   /** Shared by all chats and lists. */
@@ -24,11 +33,20 @@ export class Session {
   #token = storage()?.getItem(KEY) ?? null;
   /** @type {Promise<AgentInfo[]> | null} */
   #agents = null;
-  /** @type {Promise<Record<string, number>> | null} */
-  #limits = null;
+  /** @type {Promise<ServerDescription> | null} */
+  #server = null;
+  /** The other nodes of a shared store, as base URLs. @type {string[]} */
+  #nodes = [];
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #nextLook;
 
   constructor() {
-    this.transport = this.#dial();
+    this.transport = this.#dial(HOME);
+  }
+
+  /** The host of the server that the page uses in place of its own; null if it uses its own. */
+  get otherHost() {
+    return this.#base === HOME ? null : new URL(this.#base).host;
   }
 
   /** Uses this token from now on. Ends everything that was read over the old transport. @param {string} token */
@@ -36,8 +54,8 @@ export class Session {
     this.#token = token;
     storage()?.setItem(KEY, token);
     this.transport.close();
-    this.#agents = this.#limits = null;
-    this.transport = this.#dial();
+    this.#agents = this.#server = null;
+    this.transport = this.#dial(this.#base);
   }
 
   /** @returns {Promise<AgentInfo[]>} the agents that can be started. Raises: AdjournError */
@@ -49,15 +67,13 @@ export class Session {
   }
 
   /** @returns {Promise<Record<string, number>>} the server's limits, such as `maxInputBytes`. Raises: AdjournError */
-  limits() {
-    return (this.#limits ??= this.get("server").then(({ limits }) => limits)).catch((error) => {
-      this.#limits = null;
-      throw error;
-    });
+  async limits() {
+    return (await this.#describe()).limits;
   }
 
   /**
-   * Returns the JSON at a path below the server's root. Raises: AdjournError.
+   * Returns the JSON at a path below the server's root. If the server is lost, asks the next node. Raises:
+   * AdjournError.
    * @param {string} path
    * @returns {Promise<any>}
    */
@@ -76,29 +92,56 @@ export class Session {
     await this.#fetch(path, { method: "DELETE" });
   }
 
+  /** @returns {Promise<ServerDescription>} */
+  #describe() {
+    return (this.#server ??= this.get("server")).catch((error) => {
+      this.#server = null;
+      throw error;
+    });
+  }
+
+  // Requests. All are safe to repeat.
+
   /** @param {string} path @param {RequestInit} request */
   async #fetch(path, request) {
+    for (let moves = 0; ; moves += 1) {
+      const base = this.#base;
+      try {
+        return await this.#ask(new URL(path, base).href, request);
+      } catch (thrown) {
+        const error = asError(thrown);
+        if (error.type === "unauthorized") this.onUnauthorized();
+        if (error.type !== "connectionLost" || this.#nodes.length === 0 || moves === MOST_MOVES) throw error;
+        await sleep(MOVE_MS, NEVER);
+        if (this.#base === base) throw error;
+      }
+    }
+  }
+
+  /** @param {string} url @param {RequestInit} request */
+  #ask(url, request) {
     const token = this.#token;
     const headers = {
       accept: "application/json",
       ...request.headers,
       ...(token && { authorization: `Bearer ${token}` }),
     };
-    const url = new URL(path, BASE).href;
-    try {
-      return await answer(fetch.bind(globalThis), url, { ...request, headers }, PATIENCE_MS, NEVER);
-    } catch (thrown) {
-      const error = asError(thrown);
-      if (error.type === "unauthorized") this.onUnauthorized();
-      throw error;
-    }
+    return answer(fetch.bind(globalThis), url, { ...request, headers }, PATIENCE_MS, NEVER);
   }
 
-  #dial() {
-    const url = new URL("ws", BASE.href.replace(/^http/, "ws")).href;
+  // The connection.
+
+  /** The root of the server in use. It is the transport that leaves a lost server. */
+  get #base() {
+    return new URL(".", (this.transport.url ?? "").replace(/^ws/, "http")).href;
+  }
+
+  /** @param {string} base */
+  #dial(base) {
     const token = this.#token ?? undefined;
+    const urls = [...new Set([base, HOME, ...this.#nodes])].map(socketOf);
     /** @type {WebSocketTransport} */
-    const transport = new WebSocketTransport(url, {
+    const transport = new WebSocketTransport(urls, {
       token,
       backoff: BACKOFF,
       quietMs: 15_000,
@@ -109,10 +152,36 @@ export class Session {
 
   /** @param {AdjournError | null} error */
   #heard(error) {
-    if (error === null) this.#agents = this.#limits = null; // it may be another server now
+    if (error === null) {
+      this.#agents = this.#server = null; // it may be another server now
+      void this.#lookAround();
+    }
     if (error?.type === "unauthorized") this.onUnauthorized();
     else this.onConnection(error);
   }
+
+  /** Asks the server where the other nodes are, now and then: nodes come and go. */
+  async #lookAround() {
+    clearTimeout(this.#nextLook);
+    try {
+      const base = this.#base;
+      const { url } = await this.#describe();
+      if (url === undefined) return; // the server shares no store
+      /** @type {{ nodes: NodeInfo[] }} */
+      const { nodes } = await this.get("nodes");
+      this.#nodes = usableNodes(base, url, nodes.map((node) => node.url));
+      this.transport.useServers([HOME, ...this.#nodes].map(socketOf));
+    } catch (thrown) {
+      if (!asError(thrown).retryable) return; // the server tells this client nothing
+    }
+    clearTimeout(this.#nextLook);
+    this.#nextLook = setTimeout(() => void this.#lookAround(), NODES_MS);
+  }
+}
+
+/** @param {string} base */
+function socketOf(base) {
+  return new URL("ws", base.replace(/^http/, "ws")).href;
 }
 
 /** Returns null if the browser lets the page store nothing: a reload then asks for the token again. */

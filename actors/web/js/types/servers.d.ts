@@ -18,4 +18,6 @@ export declare class Servers<T = string> {
      * @param {number} failures
      */
     rounds(failures: number): number;
+    /** Replaces the list; the current server stays current. @param {readonly T[]} urls */
+    replace(urls: readonly T[]): void;
 }

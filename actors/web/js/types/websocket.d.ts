@@ -98,5 +98,12 @@ export declare class WebSocketTransport implements Transport, RunsTransport {
     list: RunsTransport["list"];
     /** @param {RunsFollower} follower */
     follow(follower: RunsFollower): void;
+    /** The server of the current connection, or of the next attempt; undefined: the page's own. */
+    get url(): string | undefined;
+    /**
+     * Uses these servers in place of the earlier ones when the current connection is lost.
+     * @param {readonly string[]} urls
+     */
+    useServers(urls: readonly string[]): void;
     close(): void;
 }

@@ -7,6 +7,7 @@ import { AdjournError } from "../../../../actors/web/js/index.js";
 import { factsOf } from "../../../../actors/web/page/actorbranch.js";
 import { ageOf, durationOf } from "../../../../actors/web/page/age.js";
 import { Markdown } from "../../../../actors/web/page/markdown.js";
+import { usableNodes } from "../../../../actors/web/page/nodes.js";
 import { refusalOf } from "../../../../actors/web/page/picture.js";
 import { problemOf } from "../../../../actors/web/page/problem.js";
 import { resolutionText } from "../../../../actors/web/page/resolution.js";
@@ -174,4 +175,16 @@ test("a timeline is read page by page", async () => {
   const pages = { 2: { entries: ["c", "d"], next: 4 }, 4: { entries: ["e"] } };
   const get = async (path) => pages[/^runs\/r%2F1\/timeline\?from=(\d+)$/.exec(path)[1]];
   assert.deepEqual(await timelineOf({ get }, "r/1", 2), ["c", "d", "e"]);
+});
+
+test("other nodes at loopback addresses are used only where the page reaches its server directly", () => {
+  const [own, nodes] = ["http://127.0.0.1:8766", ["http://127.0.0.1:8776", "https://two.test/agents"]];
+  const [near, far] = ["http://127.0.0.1:8776/", "https://two.test/agents/"];
+  assert.deepEqual(usableNodes("http://localhost:8766/", own, nodes), [near, far]);
+  for (const other of ["http://localhost:9000/", "https://runs.test/", "http://192.0.2.1:8766/"])
+    assert.deepEqual(usableNodes(other, own, nodes), [far], other);
+});
+
+test("a page that came by https uses no node by http", () => {
+  assert.deepEqual(usableNodes("https://one.test/", "https://one.test", ["http://two.test"]), []);
 });

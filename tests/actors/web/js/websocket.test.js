@@ -258,6 +258,17 @@ test("when no server answers it waits after each round, and a round is one attem
   assert.deepEqual(waits.filter((ms) => ms === 0 || ms >= 100), [0, 100, 0]);
 });
 
+test("servers that are named later are used when the connection is lost", async () => {
+  const { transport, sockets, latest, dialled } = wire({ url: "ws://one.test/" });
+  transport.resume({ runId: "run", decision: true }).catch(() => {});
+  await dialled(1);
+  transport.useServers(["ws://two.test/", "ws://one.test/"]);
+  assert.equal(transport.url, "ws://one.test/");
+  latest().drop();
+  await dialled(2);
+  assert.deepEqual([hosts(sockets), transport.url], [["one.test", "two.test"], "ws://two.test/"]);
+});
+
 test("a server that neither opens nor refuses the connection is given up", async (t) => {
   t.mock.timers.enable({ apis: ["setInterval"] });
   const { transport, sockets } = wire({ auto: false, url: PAIR, quietMs: 1000 });

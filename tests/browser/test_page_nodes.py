@@ -1,0 +1,62 @@
+"""The page with two servers that share a PostgreSQL store, while one of them is killed."""
+
+from collections.abc import Callable
+
+import pytest
+from chromium import UNREACHABLE, Profile, expect
+from served import Served
+from stage import REST, TOLD
+from visitor import Visitor
+
+pytestmark = pytest.mark.browser
+OpenProfile, Start = Callable[..., Profile], Callable[..., Served]
+
+TAKEOVER = "carries on|recover|lease"  # what a server logs about the runs of another
+
+
+@pytest.fixture
+def pair(start: Start, postgres: str) -> tuple[Served, Served]:
+    """Two servers of one store, that know each other."""
+    arguments = ("serve", "stage:agents", "--store", postgres, "--lease", "3s")
+    one, two = (start(*arguments, expected=TAKEOVER) for _ in range(2))
+    for server, other in ((one, two), (two, one)):
+        while [node["url"] for node in server.get("/nodes")["nodes"]] != [other.url]:
+            pass  # the other server announces itself with its next beat
+    return one, two
+
+
+def visit(profile: Profile, path: str) -> Visitor:
+    """Open the page, and wait until it knows the other server."""
+    with profile.context.expect_event("response", lambda response: response.url.endswith("/nodes")):
+        return Visitor(profile, path)
+
+
+def test_an_open_page_goes_on_at_the_other_server(open_profile: OpenProfile, pair: tuple[Served, Served]) -> None:
+    one, two = pair
+    visitor = visit(open_profile(one), "/#/chat/clerk")
+    visitor.say("lend 5 Ann")
+    visitor.card("lend").sees("Ann")
+
+    decider = Visitor(open_profile(two), "/#/inbox")
+    decider.card("lend").press("Approve")
+    visitor.sees("Lent 5.00 to Ann.")
+    visitor.sees_rest()
+
+    visitor.page.goto(f"{one.url}/#/chat/teller")
+    visitor.say("Pia")
+    visitor.sees(f"{TOLD} Pia")
+    visitor.profile.expect_fault(UNREACHABLE)
+    one.kill()
+    host = two.url.removeprefix("http://")
+    expect(visitor.page.get_by_text(f"The page uses {host} now")).to_be_visible()
+    two.release("Pia")
+    visitor.sees(f"{TOLD} Pia {REST}")
+    visitor.sees_rest()
+
+    visitor.say("Rob")
+    two.release("Rob")
+    visitor.sees(f"{TOLD} Rob {REST}")
+    for view, title in (("Inbox", "Inbox"), ("Runs", "Runs"), ("Actors", "Actors")):
+        visitor.page.get_by_role("link", name=view, exact=True).click()
+        expect(visitor.page.get_by_role("heading", name=title, exact=True)).to_be_visible()
+    expect(visitor.page.get_by_text("sweeper", exact=True)).to_be_visible()
