@@ -14,6 +14,7 @@ from typing import Any, TypeVar, cast, overload
 
 import msgspec
 
+from .choices import choices_at
 from .errors import ProgramError
 
 MAX_DEPTH = 100
@@ -106,7 +107,7 @@ def from_text(values: Mapping[str, str], kind: type[_S]) -> _S:
     try:
         found = msgspec.convert(values, kind, strict=False)
     except msgspec.ValidationError as error:
-        raise _misfit(error) from error
+        raise _misfit(error, kind) from error
     check_struct(found)
     return found
 
@@ -118,7 +119,7 @@ def from_plain(value: object, kind: type[_T]) -> _T:
     try:
         return msgspec.convert(_normal(value), kind)
     except msgspec.ValidationError as error:
-        raise _misfit(error) from error
+        raise _misfit(error, kind) from error
     except RecursionError as error:
         raise InvalidValue("", f"expected at most {MAX_DEPTH} levels of nesting") from error
 
@@ -297,7 +298,7 @@ def _decode(decoder: Any, data: bytes | str) -> Any:
     try:
         return decoder.decode(data)
     except msgspec.ValidationError as error:
-        raise _misfit(error) from error
+        raise _misfit(error, decoder.type) from error
     except msgspec.DecodeError as error:
         if str(error).startswith("Invalid UTF-8"):  # from msgspec 0.23 on; before, a UnicodeError
             raise InvalidValue("", _NOT_UNICODE) from error
@@ -310,15 +311,19 @@ def _decode(decoder: Any, data: bytes | str) -> Any:
         raise InvalidValue("", f"expected a value that JSON can carry: {error}") from error
 
 
-def _misfit(error: msgspec.ValidationError) -> CodecError:
+def _misfit(error: msgspec.ValidationError, kind: Any) -> CodecError:
     message, _, where = str(error).partition(" - at `")
-    return CodecError(_pointer_of(where), message)
+    names = _names_of(where)
+    wrong = re.fullmatch(r"Invalid (?:enum )?value (.*)", message, re.DOTALL)
+    if wrong is not None and (choices := choices_at(kind, names)):
+        message = f"expected one of {', '.join(choices)}, got {wrong[1]}"
+    return CodecError(pointer(*names), message)
 
 
-def _pointer_of(where: str) -> str:
+def _names_of(where: str) -> tuple[str, ...]:
     # msgspec's form is `$.items[0].name` or `key in $.items`; `[...]` is a dict's value or a set's member.
     found: list[tuple[str, str]] = re.findall(r"\.([^.\[\]`]+)|\[(\d+|\.\.\.)\]", where)
-    return pointer(*(name or ("*" if index == "..." else index) for name, index in found))
+    return tuple(name or ("*" if index == "..." else index) for name, index in found)
 
 
 def _reason(error: Exception) -> str:
