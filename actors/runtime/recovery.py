@@ -112,11 +112,11 @@ class Recovery:
         """Activates a run and returns its head; None if it failed, is over, or is stranded."""
         try:
             actor = await self._activation.activate(run_id, claimed)
-        except StaleEpoch:
-            return None  # the store's new owner does it
+        except (ShuttingDown, StaleEpoch):
+            return None  # the next process, or the store's new owner, does it
         except Exception as error:
             logger.warning("run %s is not recovered: %s", run_id, error)
-            if not isinstance(error, RecordTooNew | ShuttingDown):  # any other error may pass
+            if not isinstance(error, RecordTooNew):  # any other error may pass
                 failed.add(run_id)
             return None
         if isinstance(actor, Record):

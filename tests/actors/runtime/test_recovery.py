@@ -59,6 +59,19 @@ async def started(system: ActorSystem, agent: Agent) -> Run:
     return run
 
 
+async def test_a_process_that_stops_at_once_warns_of_no_run_that_it_left(caplog: pytest.LogCaptureFixture) -> None:
+    agent = agent_of(hangs("half of it"))
+    store = MemoryStore()
+    async with open_test_system(agent, store=store, drain_s=0) as system:
+        await started(system, agent)
+        back = FaultyStore(snapshot_of(store))
+        back.slow = 1  # so that the process stops while it recovers the run
+        async with open_test_system(agent, store=back, drain_s=0):
+            while not back.attempts:
+                await trio.lowlevel.checkpoint()
+    assert caplog.messages == []
+
+
 # Killed.
 
 
