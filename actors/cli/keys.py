@@ -5,8 +5,9 @@ The line editor (`editor.py`) and `keyboard.py` read whole entries instead.
 
 import os
 import re
+import signal
 import sys
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 
 import trio
@@ -53,7 +54,8 @@ def keys_in(text: str) -> Iterator[str]:
 async def open_keys() -> AsyncGenerator[trio.MemoryReceiveChannel[str]]:
     """Gives the keys of standard input, a terminal, until the block ends. Ctrl-C is a key too.
 
-    The terminal's own settings are back after the block.
+    The terminal's own settings are back after the block. SIGTERM and SIGHUP cancel the block, and then end the process
+    as usual.
     """
     assert sys.platform != "win32"
     import termios
@@ -61,17 +63,30 @@ async def open_keys() -> AsyncGenerator[trio.MemoryReceiveChannel[str]]:
 
     before = termios.tcgetattr(0)
     into, keys = trio.open_memory_channel[str](0)
+    ended_by: list[int] = []
     try:
         tty.setcbreak(0)
         settings = termios.tcgetattr(0)
         settings[3] &= ~termios.ISIG  # Ctrl-C sends no signal
         termios.tcsetattr(0, termios.TCSADRAIN, settings)
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(_read, into)
-            yield keys
-            nursery.cancel_scope.cancel()
+        with trio.open_signal_receiver(signal.SIGTERM, signal.SIGHUP) as signals:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(_read, into)
+                nursery.start_soon(_wait_ended, signals, ended_by, nursery.cancel_scope)
+                yield keys
+                nursery.cancel_scope.cancel()
     finally:
         termios.tcsetattr(0, termios.TCSADRAIN, before)
+    for number in ended_by:
+        signal.raise_signal(number)
+
+
+async def _wait_ended(signals: AsyncIterator[int], ended_by: list[int], scope: trio.CancelScope) -> None:
+    """Cancels the scope at the first signal, and notes the signal."""
+    async for number in signals:
+        ended_by.append(number)
+        scope.cancel()
+        return
 
 
 async def _read(into: trio.MemorySendChannel[str]) -> None:

@@ -1,6 +1,7 @@
 """`adjourn top` as a process: on a terminal, and in a pipe."""
 
 import json
+import signal
 import termios
 from pathlib import Path
 
@@ -35,6 +36,12 @@ async def test_top_prints_a_snapshot_in_a_pipe_and_follows_on_a_terminal(tmp_pat
                 with trio.fail_after(PATIENCE_S):
                     assert await process.wait() == 0
                 assert termios.tcgetattr(keys.fd)[3] & termios.ECHO
+        async with on_terminal("top", server.url) as (process, keys, screen):
+            await screen.until("root")
+            process.terminate()
+            with trio.fail_after(PATIENCE_S):
+                assert await process.wait() == -signal.SIGTERM
+            assert termios.tcgetattr(keys.fd)[3] & termios.ECHO
 
 
 @pytest.mark.slow
