@@ -42,6 +42,7 @@ from .top import top
 __all__ = ["main"]
 
 HOST, PORT = "127.0.0.1", 8765
+MAX_PORT = 65535
 DEMO_STORE = "sqlite:///adjourn-demo.db"
 TRY = """\
   hello | where is order 7 | refund order 7 | refund orders 7 and 8
@@ -58,7 +59,7 @@ Host = Annotated[
     str, typer.Option(envvar="ADJOURN_HOST", help="Address to listen on. Other than loopback it needs a token.")
 ]
 Port = Annotated[
-    int, typer.Option(envvar="ADJOURN_PORT", min=0, max=65535, help="Port of the gateway. 0 picks a free one.")
+    int, typer.Option(envvar="ADJOURN_PORT", min=0, max=MAX_PORT, help="Port of the gateway. 0 picks a free one.")
 ]
 StoreAddress = Annotated[
     str,
@@ -99,7 +100,7 @@ HttpPort = Annotated[
         "--http-port",
         envvar="ADJOURN_HTTP_PORT",
         min=0,
-        max=65535,
+        max=MAX_PORT,
         show_default="the one after --port",
         help="Port for HTTP, with the extra `web`. 0 picks a free one.",
     ),
@@ -213,6 +214,9 @@ def _place(host: str, port: int, token: str | None, http_port: int | None, *, ht
         raise typer.BadParameter("HTTP needs the extra `web`: pip install 'adjourn[web]'", param_hint="--http-port")
     if not (http and installed):
         return Place(host, port, token)
+    if http_port is None and port == MAX_PORT:
+        expected = f"HTTP needs a port too, and there is none after {port}: give --http-port, or --no-http"
+        raise typer.BadParameter(expected, param_hint="--port")
     return Place(host, port, token, http_port=(port and port + 1) if http_port is None else http_port)
 
 
