@@ -1,6 +1,7 @@
 """The options of `adjourn chat`. The chat itself is in `conversation.py`, or without a gateway in `modelchat.py`."""
 
 import os
+import shlex
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -12,7 +13,7 @@ import typer
 from .conversation import converse
 from .modelchat import chat_with, default_agent
 from .prices import price_lines
-from .reaching import DEFAULT_URL, Token, Url, command, gateway_url, run_id
+from .reaching import DEFAULT_URL, Token, Url, command, gateway_url, program, run_id
 
 __all__ = ["Gateway", "NoHistory", "chat", "history_file", "one_gateway"]
 
@@ -21,9 +22,18 @@ NoHistory = Annotated[
     typer.Option("--no-history", envvar="ADJOURN_NO_HISTORY", help="Save no messages to the history file."),
 ]
 
+
+def _gateway(given: str) -> str:
+    """Returns the gateway's URL. Raises: typer.BadParameter for a text with spaces: it is a message, not a URL."""
+    if len(given.split()) > 1:
+        piped = f"echo {shlex.quote(given)} | {program()} chat -q"
+        raise typer.BadParameter(f"expected the gateway's URL, got {given!r}; to send a message: {piped}")
+    return gateway_url(given)
+
+
 Gateway = Annotated[
     str | None,
-    typer.Argument(parser=gateway_url, metavar="URL", show_default=False, help="The gateway; as --url."),
+    typer.Argument(parser=_gateway, metavar="URL", show_default=False, help="The gateway; as --url."),
 ]
 
 
