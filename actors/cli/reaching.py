@@ -8,6 +8,7 @@ import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Annotated
+from urllib.parse import urlsplit
 
 import trio
 import typer
@@ -40,16 +41,25 @@ MAX_NAMED = 5  # most ids in a message
 
 
 def gateway_url(given: str) -> str:
-    """Returns the gateway's URL as `ws://` or `wss://`. `http://`, `https://` and a bare `host:port` are accepted, and
-    several of them, separated by commas.
+    """Returns the gateway's URL as `ws://` or `wss://`.
+
+    Accepts also `http://` and `https://`, `HOST:PORT`, `HOST` with the port on which servers listen by default, and
+    several of these, separated by commas.
     """
     if "," in given:
         return ",".join(map(gateway_url, given.split(",")))
     scheme, found, rest = given.strip().partition("://")
     if not found:
-        return f"ws://{scheme}" if scheme else given
+        return _usual_url(scheme) if scheme else given
     same = {"http": "ws", "https": "wss"}
     return f"{same.get(scheme.lower(), scheme)}://{rest}"
+
+
+def _usual_url(place: str) -> str:
+    """Returns the URL of a gateway at `HOST` or `HOST:PORT`, maybe with a path."""
+    host, slash, path = place.partition("/")
+    has_port = ":" in host.rpartition("]")[2]  # not those of an IPv6 address in brackets
+    return f"ws://{host}{'' if has_port else f':{urlsplit(DEFAULT_URL).port}'}{slash}{path}"
 
 
 Url = Annotated[

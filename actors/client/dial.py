@@ -224,11 +224,19 @@ def end_of(faults: BaseException, url: str) -> End:
         case ConnectionRejected():
             return _rejection(error, url)
         case OSError():
-            return End(ConnectionLost(f"nothing answers at {url}: {_why(_root(error))}"))
+            return End(ConnectionLost(f"nothing answers at {url}{_usual_port(url)}: {_why(_root(error))}"))
         case trio.BrokenResourceError() if isinstance(error.__cause__, ssl.SSLError):
             return End(ConnectionLost(f"TLS with {url} fails: {error.__cause__}"), is_final=True)
         case _:
             return End(ConnectionLost(f"lost the connection to {url}: {error}"))
+
+
+def _usual_port(url: str) -> str:
+    """Returns a note about the port of a URL that names none."""
+    parts = urlsplit(url)
+    if parts.port is not None:
+        return ""
+    return f" (at port {443 if parts.scheme == 'wss' else 80}, because the URL names no port)"
 
 
 def _rejection(rejected: ConnectionRejected, url: str) -> End:

@@ -268,12 +268,27 @@ def test_the_url_may_come_from_the_environment(adjourn: Adjourn, monkeypatch: py
         ("http://h:1/ws", "ws://h:1/ws"),
         ("HTTPS://h", "wss://h"),
         ("127.0.0.1:8765", "ws://127.0.0.1:8765"),
-        ("localhost", "ws://localhost"),
+        ("localhost", "ws://localhost:8765"),
+        ("[::1]", "ws://[::1]:8765"),
+        ("[::1]:1", "ws://[::1]:1"),
+        ("h/ws", "ws://h:8765/ws"),
         ("ftp://h", "ftp://h"),
     ],
 )
 def test_a_gateway_may_be_named_by_its_host_or_by_an_http_url(given: str, url: str) -> None:
     assert gateway_url(given) == url
+
+
+def test_a_message_in_place_of_the_gateway_is_told_how_to_send_it(adjourn: Adjourn) -> None:
+    code, _, said = adjourn("chat", "-q", "where is order 7")
+    assert code == 2
+    assert "expected the gateway's URL, got 'where is order 7'; to send a message: echo 'where is order 7' | " in said
+
+
+def test_the_last_port_leaves_none_for_http(adjourn: Adjourn) -> None:
+    code, _, said = adjourn("demo", "--headless", "--port", "65535")
+    assert code == 2
+    assert "there is none after 65535: give --http-port, or --no-http" in said
 
 
 def test_a_chat_takes_its_gateway_as_an_option_too(adjourn: Adjourn) -> None:
