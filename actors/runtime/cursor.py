@@ -6,6 +6,7 @@ from typing import Protocol
 import trio
 
 from .item import Item
+from .memory_budget import Share
 from .ring import Ring
 
 __all__ = ["BELOW", "Cursor"]
@@ -18,14 +19,13 @@ class Watched(Protocol):
     """The part of an event log that its cursors use."""
 
     ring: Ring
+    seq: int
+    run_id: str
+    share: Share
 
     @property
     def closed(self) -> bool:
         """Whether no event will follow."""
-        ...
-
-    def items(self, first: int, limit: int) -> list[Item]:
-        """Returns the ring's items from index `first` on, at most `limit`."""
         ...
 
     def snapshot(self) -> Item:
@@ -78,7 +78,7 @@ class Cursor:
             self.place = ring.top
             items = [log.snapshot()]
         else:
-            items = log.items(first, limit)
+            items = ring.items(first, limit, log.run_id, log.seq, log.share)
             self.place += len(items)
         if self.lossless:
             log.caught_up()
@@ -101,7 +101,7 @@ class Cursor:
     @property
     def finished(self) -> bool:
         """Whether all events have been taken and none will follow."""
-        return self._log.closed and self.place == self._log.ring.top
+        return self.place == self._log.ring.top and self._log.closed
 
     def notify(self) -> None:
         """Wakes the watcher, if it has taken all items."""

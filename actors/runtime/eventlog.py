@@ -310,10 +310,6 @@ class EventLog:
 
     # For the cursors.
 
-    def items(self, first: int, limit: int) -> list[Item]:
-        """Returns the ring's items from index `first` on, at most `limit`."""
-        return self.ring.items(first, limit, self.run_id, self.seq, self.share)
-
     def cursor_waits(self) -> None:
         """Notes that a cursor has taken all items."""
         if self.keeper is not None:

@@ -35,19 +35,24 @@ class Item(msgspec.Struct, eq=False, gc=False):
     @property
     def envelope(self) -> Envelope | RunSnapshot:
         """The content with run id, seq and time, as on the wire. Not cached, as few items need it."""
-        if isinstance(self.content, Snapshot):
-            return RunSnapshot(run_id=self.run_id, seq=self.seq, snapshot=self.content)
-        return Envelope(run_id=self.run_id, seq=self.seq, time=self.time, event=self.content)
+        if type(self.content) is Snapshot:
+            return RunSnapshot(self.run_id, self.seq, self.content)
+        return Envelope(self.run_id, self.seq, self.time, self.content)
 
     def encoded(self, form: Format) -> bytes:
         """Returns the envelope in a wire format."""
+        kept = self._json if form == "json" else self._msgpack
+        if kept is not None:
+            return kept
         if form == "json":
-            if self._json is None:
-                self._json = self._counted(codec.to_json(self.envelope))
-            return self._json
-        if self._msgpack is None:
-            self._msgpack = self._counted(codec.to_msgpack(self.envelope))
-        return self._msgpack
+            encoding = self._json = codec.to_json(self.envelope)
+        else:
+            encoding = self._msgpack = codec.to_msgpack(self.envelope)
+        return self._counted(encoding)
+
+    def server_sent(self) -> bytes:
+        """Returns the event as a server-sent event, with its `seq` as id. JSON has no line breaks to escape."""
+        return b"id: %d\ndata: %b\n\n" % (self.seq, self.encoded("json"))
 
     def keep_frame(self, form: Format, frame: bytes) -> bytes:
         """Keeps a WebSocket frame of this item, and returns it."""

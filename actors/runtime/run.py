@@ -328,7 +328,7 @@ async def _envelopes(reader: Reader) -> AsyncGenerator[Envelope | RunSnapshot]:
 def _chunks(items: Sequence[Item]) -> Iterator[bytes]:
     """Yields server-sent events: all events joined into one chunk, a snapshot's parts one by one."""
     if not items[0].is_snapshot:
-        yield b"".join([encode_event(item.encoded("json"), id=item.seq) for item in items])
+        yield b"".join([item.server_sent() for item in items])
         return
     [item] = items
     whole = item.envelope
