@@ -27,6 +27,7 @@ __all__ = ["EventLog", "EventLogStatistics"]
 
 MAX_EVENTS = 1024
 MAX_BYTES = 1_000_000  # about the events' size on the wire
+SPARE = 16  # a full ring drops a 16th of its bounds at once: to drop one event, the lists move all the others
 IDLE_EVENTS = 8  # for a parked run without watchers, as there may be very many of them
 IDLE_BYTES = 8_000
 LOG_BYTES = 2_000  # the memory of an empty log and fold
@@ -366,8 +367,11 @@ class EventLog:
             max_events, max_bytes = IDLE_EVENTS, IDLE_BYTES
         if len(ring.events) <= max_events and ring.size <= max_bytes:
             return
+        if not idle:
+            max_events -= max_events // SPARE
+            max_bytes -= max_bytes // SPARE
         # Pieces may leave the ring unfolded, as they count as the run's state until their message ends.
-        if idle or len(self._unfolded) > self._pieces or self._pieces > MAX_EVENTS:
+        if idle or len(self._unfolded) > self._pieces or self._pieces > max_events:
             self._fold_all()
         self.share.add(-ring.evict(max_events, max_bytes, self._evictable() if self._lossless else len(ring.events)))
         if idle:

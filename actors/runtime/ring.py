@@ -41,8 +41,8 @@ class Ring:
     def add(self, events: Sequence[Event], time: int, sizes: list[int], size: int) -> None:
         """Adds events of one time, with the bytes to book: for each beside `EVENT`, and for all."""
         self.events += events
-        self._times.extend([time] * len(sizes))
-        self._sizes.extend(sizes)
+        self._times.fromlist([time] * len(sizes))
+        self._sizes.fromlist(sizes)
         self.size += size
 
     def items(self, first: int, limit: int, run_id: str, seq: int, share: Share) -> list[Item]:

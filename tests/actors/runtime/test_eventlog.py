@@ -81,6 +81,7 @@ def drained(cursor):
 # Any interleaving, against a model that keeps everything.
 
 CHUNK = 3
+KEPT = eventlog.MAX_EVENTS - eventlog.MAX_EVENTS // eventlog.SPARE  # after the oldest events have left a full ring
 SMALL = {"MAX_EVENTS": 6, "MAX_BYTES": 2_000, "IDLE_EVENTS": 3, "IDLE_BYTES": 1_000, "MAX_LAG": 4}
 chunks = st.lists(st.sampled_from(EVENTS[1:]), max_size=CHUNK)  # agent_start comes once, first
 which = st.integers(0, 9)
@@ -301,8 +302,18 @@ def test_numbers_shown_ahead_of_a_save_that_never_came_are_not_used_again():
 def test_the_ring_keeps_the_latest_events_and_no_more():
     log = EventLog("run")
     log.publish([WORD] * 3000, 1)
-    assert (log.floor, log.seq) == (3000 - eventlog.MAX_EVENTS, 3000)
-    assert len(drained(log.open_cursor(log.floor))) == eventlog.MAX_EVENTS
+    assert (log.floor, log.seq) == (3000 - KEPT, 3000)
+    assert len(drained(log.open_cursor(log.floor))) == KEPT
+
+
+def test_a_full_ring_drops_many_events_at_once():
+    log = EventLog("run")
+    floors = set()
+    for _ in range(2 * eventlog.MAX_EVENTS):
+        log.publish([WORD], 1)
+        floors.add(log.floor)
+        assert log.statistics().events <= eventlog.MAX_EVENTS
+    assert len(floors) <= 1 + eventlog.SPARE + 1
 
 
 def test_an_event_too_big_for_the_ring_leaves_only_its_fold():
@@ -610,7 +621,7 @@ def test_a_lossless_reader_that_is_to_get_a_snapshot_holds_no_events():
     log = EventLog("run", seq=10)
     log.open_cursor(5, lossless=True)
     log.publish([WORD] * 3000, 1)
-    assert log.seq - log.floor == eventlog.MAX_EVENTS
+    assert log.seq - log.floor == KEPT
 
 
 async def test_waiting_for_more_ends_with_the_next_event_or_the_end_and_may_be_cancelled():
