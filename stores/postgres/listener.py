@@ -11,8 +11,8 @@ import trio
 from psycopg import OperationalError
 
 from ..hints import Hints
+from ..lane import unavailable
 from .connection import Connection
-from .lane import unavailable
 from .statements import statement
 
 __all__ = ["Listener"]

@@ -18,11 +18,11 @@ from ...protocol.errors import AdjournError, InvalidParams, StoreCorrupt, StoreT
 from ...protocol.events import Status
 from ...protocol.record import Entry, Head, Record, encode_entry, encode_head
 from ..base import Acquired, Page, StoreClaims
+from ..lane import Lane, unavailable
 from ..paging import check_limit, due_place, read_cursor
 from ..shared import Changed, Claimed, Hint, Node, Orphan, Owned
 from . import changes, ownership, reads
 from .connection import Connection
-from .lane import Lane, unavailable
 from .listener import Listener
 from .rows import PostgresRows
 from .saves import Save, save_all, together
@@ -117,9 +117,9 @@ class PostgresStore:
     def __init__(self, where: str, connect: Callable[[], Awaitable[Connection]]) -> None:
         self._where = where
         self._node: Node | None = None
-        self._writer: Lane[Save | _Do] = Lane(where, connect, self._work)
-        self._reader: Lane[Save | _Do] = Lane(where, connect, self._work)
-        self._leases: Lane[Save | _Do] = Lane(where, connect, self._work)  # never waits for saves
+        self._writer: Lane[Connection, Save | _Do] = Lane(where, connect, self._work, Error)
+        self._reader: Lane[Connection, Save | _Do] = Lane(where, connect, self._work, Error)
+        self._leases: Lane[Connection, Save | _Do] = Lane(where, connect, self._work, Error)  # never waits for saves
         self._listener = Listener(where, connect)
         self._served = trio.Event()
         self._closing = trio.Lock()
@@ -273,7 +273,7 @@ class PostgresStore:
         await self.aclose()
 
     @property
-    def _lanes(self) -> tuple[Lane[Save | _Do], ...]:
+    def _lanes(self) -> tuple[Lane[Connection, Save | _Do], ...]:
         return self._reader, self._writer, self._leases
 
     @property

@@ -7,19 +7,31 @@ import logging
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 import trio
-from psycopg import Error
 
-from ...protocol.errors import StoreUnavailable
-from .connection import Connection
+from ..protocol.errors import StoreUnavailable
 
-__all__ = ["Lane", "unavailable"]
+__all__ = ["Lane", "Link", "unavailable"]
+
+
+class Link(Protocol):
+    """A connection to a server."""
+
+    def is_alive(self) -> bool:
+        """Check, without waiting, whether the connection is still open as far as this end knows."""
+        ...
+
+    def close(self) -> None:
+        """Close the connection. Never waits. Idempotent."""
+        ...
+
 
 Job = TypeVar("Job")
+Connection = TypeVar("Connection", bound=Link)
 # Does some of the waiting jobs, from the first on; returns for each of those its result: a value, or the exception to
-# raise. Raises psycopg.Error if the connection failed: then nobody knows which were done.
+# raise. Raises the lane's `failure` if the connection failed: then nobody knows which were done.
 Work = Callable[[Connection, Sequence[Job]], Awaitable[Sequence[Any]]]
 
 _LOG = logging.getLogger("adjourn.stores")
@@ -28,7 +40,7 @@ FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.05, 2.0  # between two attempts to connect
 
 def unavailable(where: str, cause: Exception) -> StoreUnavailable:
     """Return the error that callers get for a failure at this server."""
-    first_line = str(cause).partition("\n")[0]  # PostgreSQL quotes the statement below it
+    first_line = str(cause).partition("\n")[0]  # below it, servers quote statements
     error = StoreUnavailable(f"{where}: {first_line or type(cause).__name__}")
     error.__cause__ = cause
     return error
@@ -48,17 +60,24 @@ class _Ticket(Generic[Job]):
         self.done.set()
 
 
-class Lane(Generic[Job]):
-    """Runs jobs over one connection, which is opened again after a failure.
+class Lane(Generic[Connection, Job]):
+    """Runs jobs over one connection, which is opened again after a failure, or after the work has closed it.
 
     Args:
         where: the server, for error messages; without secrets.
         connect: opens a connection.
         work: does a group of jobs.
+        failure: the exceptions by which `connect` and `work` tell that the connection failed. Others are logged too.
     """
 
-    def __init__(self, where: str, connect: Callable[[], Awaitable[Connection]], work: Work[Job]) -> None:
-        self._where, self._connect, self._work = where, connect, work
+    def __init__(
+        self,
+        where: str,
+        connect: Callable[[], Awaitable[Connection]],
+        work: Work[Connection, Job],
+        failure: type[Exception],
+    ) -> None:
+        self._where, self._connect, self._work, self._failure = where, connect, work, failure
         self._waiting: deque[_Ticket[Job]] = deque()
         self._in_hand: deque[_Ticket[Job]] = deque()
         self._wake = trio.Event()
@@ -126,7 +145,7 @@ class Lane(Generic[Job]):
             with trio.CancelScope() as self._attempt:
                 await self._do_those_in_hand()
         except Exception as failed:
-            if not isinstance(failed, Error):
+            if not isinstance(failed, self._failure):
                 _LOG.exception("%s: a call of the store failed", self._where)
             error = unavailable(self._where, failed)
         if self._attempt.cancelled_caught:
@@ -136,8 +155,8 @@ class Lane(Generic[Job]):
             self._fail(error)
 
     async def _do_those_in_hand(self) -> None:
-        connection = await self._connected()
         while self._in_hand:
+            connection = await self._connected()
             results = await self._work(connection, [ticket.job for ticket in self._in_hand])
             for result in results:
                 self._in_hand.popleft().end(result)
