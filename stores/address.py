@@ -16,9 +16,11 @@ from .sqlite_file import check_exists
 __all__ = ["open_rows", "open_store", "shown_address"]
 
 _POSTGRES = ("postgresql://", "postgres://")
+_VALKEY = ("valkey://", "valkeys://", "redis://", "rediss://")
 _FORMS = (
     "expected memory: (lost when the process ends), sqlite:///runs.db (a file below the working directory), "
-    "sqlite:////var/lib/runs.db (four slashes: an absolute path), or postgresql://user@host/database"
+    "sqlite:////var/lib/runs.db (four slashes: an absolute path), postgresql://user@host/database, "
+    "or valkey://user@host/0"
 )
 
 
@@ -27,13 +29,19 @@ async def open_store(address: str, *, create: bool = True) -> AsyncGenerator[Sto
     """Open the store at this address, and close it after the block.
 
     Args:
-        address: `memory:`, `sqlite:///relative.db`, `sqlite:////absolute.db` or `postgresql://user@host/database`.
-        create: whether to create an SQLite file or PostgreSQL tables that don't exist. False: StoreUnavailable then.
+        address: `memory:`, `sqlite:///relative.db`, `sqlite:////absolute.db`, `postgresql://user@host/database` or
+            `valkey://user@host/0`.
+        create: whether to create a store where there is none. False: StoreUnavailable then.
 
-    Raises: InvalidParams for any other address, and what `SqliteStore.open` and `open_postgres` raise.
+    Raises: InvalidParams for any other address, and what `SqliteStore.open`, `open_postgres` and
+    `open_valkey` raise.
     """
     if address.startswith(_POSTGRES):
         async with _postgres().open_postgres(address, create=create) as store:
+            yield store
+        return
+    if address.startswith(_VALKEY):
+        async with _valkey().open_valkey(address, create=create) as store:
             yield store
         return
     path = _sqlite_path(address)
@@ -47,16 +55,22 @@ async def open_store(address: str, *, create: bool = True) -> AsyncGenerator[Sto
 async def open_rows(address: str) -> AsyncGenerator[Rows]:
     """Open the rows of the store at this address for reading, and close them after the block.
 
-    Raises: InvalidParams for another address than of an SQLite file or a PostgreSQL database, and what
-    `open_sqlite_rows` and `open_postgres_rows` raise.
+    Raises: InvalidParams for `memory:` and invalid addresses, and what `open_sqlite_rows`, `open_postgres_rows` and
+    `open_valkey_rows` raise.
     """
     if address.startswith(_POSTGRES):
         async with _postgres().open_postgres_rows(address) as rows:
             yield rows
         return
+    if address.startswith(_VALKEY):
+        async with _valkey().open_valkey_rows(address) as rows:
+            yield rows
+        return
     path = _sqlite_path(address)
     if path is None:
-        raise InvalidParams("store address memory: has nothing to read; expected sqlite:///… or postgresql://…")
+        raise InvalidParams(
+            "store address memory: has nothing to read; expected sqlite:///…, postgresql://… or valkey://…"
+        )
     async with open_sqlite_rows(path) as rows:
         yield rows
 
@@ -77,6 +91,14 @@ def _postgres() -> ModuleType:
     except ImportError as error:
         raise InvalidParams("PostgreSQL is an extra: pip install 'adjourn[postgres]'") from error
     return postgres
+
+
+def _valkey() -> ModuleType:
+    try:
+        from . import valkey
+    except ImportError as error:
+        raise InvalidParams("Valkey is an extra: pip install 'adjourn[valkey]'") from error
+    return valkey
 
 
 def _sqlite_path(address: str) -> str | None:

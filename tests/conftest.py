@@ -8,7 +8,7 @@ from pathlib import Path
 
 from profiles import register_profiles
 
-pytest_plugins = ["postgres_server"]
+pytest_plugins = ["postgres_server", "valkey_server"]
 
 register_profiles()
 

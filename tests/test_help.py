@@ -15,6 +15,7 @@ MADE_BY_OTHERS = {
     *("Actor", "ActorRef", "ActorSystem", "AsgiBridge", "Client", "CompiledSchema", "Inspection", "Run"),
     *("AsyncioRun", "AsyncioStream", "AsyncioSystem", "BlockingRun", "BlockingStream", "BlockingSystem"),
     *("Monitors", "PostgresStore", "ReportReader", "SqliteStore", "Supervisor", "ThreadedSystem", "Timer", "Timers"),
+    "ValkeyStore",
 }
 # Modules that users import from, beside the packages.
 MODULES = ["actors.middleware.prometheus", "actors.middleware.telemetry", "actors.testing", "protocol.methods"]

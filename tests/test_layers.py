@@ -181,6 +181,7 @@ BREAKING: list[tuple[str, dict[str, str]]] = [
     ("sockets", {"actors/models/bad.py": "from hypercorn.trio import serve"}),
     ("postgres", {"stores/bad.py": "import psycopg"}),
     ("postgres", {"actors/runtime/bad.py": "from psycopg import pq"}),
+    ("valkey", {"stores/bad.py": "from coredis import Redis"}),
     ("terminal", {"actors/client/bad.py": "from rich.console import Console"}),
 ]
 

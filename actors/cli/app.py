@@ -66,7 +66,7 @@ StoreAddress = Annotated[
     typer.Option(
         "--store",
         envvar="ADJOURN_STORE",
-        help="memory:, sqlite:///relative.db, sqlite:////absolute.db or postgresql://user@host/database",
+        help="memory:, sqlite:///relative.db, sqlite:////absolute.db, postgresql://user@host/database or valkey://user@host/0",
     ),
 ]
 OwnToken = Annotated[

@@ -370,13 +370,13 @@ async def open_actor_system(
 
     If another process becomes the store's owner, everything raises StaleEpoch: see `ActorSystem.wait_lost`.
 
-    A PostgreSQL store is shared: each system that opens it is a node, which owns the runs in its memory. While a node
-    lives, its runs raise RunElsewhere in other systems, where reading and watching them still works.
+    A PostgreSQL or Valkey store is shared: each system that opens it is a node, which owns the runs in its memory.
+    While a node lives, its runs raise RunElsewhere in other systems, where reading and watching them still works.
 
     Args:
         agents: the agents that runs may use. A stored run whose agent is missing is `stranded`: it stays unchanged.
-        store: an open store, or an address (`memory:`, `sqlite:///runs.db`, `postgresql://user@host/database`) to open
-            for the block.
+        store: an open store, or an address (`memory:`, `sqlite:///runs.db`, `postgresql://user@host/database`,
+            `valkey://user@host/0`) to open for the block.
         drain_s: seconds that leaving the block waits for running runs.
         passivate_after_s: seconds that a parked run, or the log of an ended one, stays in memory.
         cleanup_s: seconds that an aborted run waits for a blocking tool's thread before it abandons it.

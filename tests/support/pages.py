@@ -47,6 +47,7 @@ ROOMS = {
 STORES = {
     "adjourn.stores": "All names of the package.",
     "adjourn.stores.postgres": "PostgreSQL, with the extra `postgres`.",
+    "adjourn.stores.valkey": "Valkey and Redis, with the extra `valkey`.",
     "adjourn.stores.testing": "The contract as a test suite.",
 }
 PARTS: dict[str, Callable[[], str]] = {

@@ -15,7 +15,10 @@ from sources import SECTION, Definition, Function, comments_of, definition_of, f
 __all__ = ["reference"]
 
 # Programs get these from a function or a method, and never construct them.
-GIVEN = {"ActorRef", "ActorSystem", "Client", "HTTPModel", "Mail", "PostgresStore", "Run", "SqliteStore", "Supervisor"}
+GIVEN = {
+    *("ActorRef", "ActorSystem", "Client", "HTTPModel", "Mail", "PostgresStore", "Run", "SqliteStore", "Supervisor"),
+    "ValkeyStore",
+}
 
 
 def reference(packages: dict[str, str]) -> str:

@@ -1,0 +1,139 @@
+"""The queries of the store over one connection. Each request asks for a bounded part. No tasks here."""
+
+import logging
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from coredis.exceptions import RedisError
+from msgspec.structs import replace
+
+from ...protocol.errors import RecordTooNew, StoreCorrupt
+from ...protocol.events import Status
+from ...protocol.record import Entry, Head, Record, decode_entry, decode_head
+from ..base import Page
+from ..paging import cursor_after
+from .connection import Connection
+from .places import place, placed
+
+__all__ = ["count", "due", "load", "page", "readable", "split_entry", "versions"]
+
+_LOG = logging.getLogger(__name__)
+
+HEADS, ENTRIES, VERSIONS = 200, 100, 500  # asked for at once
+
+_Row = Sequence[Any]
+
+
+async def load(connection: Connection, run_id: str) -> Record | None:
+    """Return the record, or None. Raises: RecordTooNew, StoreCorrupt."""
+    run, journal = connection.key("run", run_id), connection.key("journal", run_id)
+    while True:
+        found, entries = await connection.transaction(
+            [("HMGET", run, "birth", "entries", "created", "data"), ("LRANGE", journal, 0, ENTRIES - 1)]
+        )
+        for answer in (found, entries):
+            if isinstance(answer, RedisError):
+                raise answer
+        birth, expected, created_at, data = found
+        if data is None:
+            return None
+        while len(entries) < int(expected):
+            # Entries of a journal never change, so they still belong to this head, unless the run was deleted.
+            end = min(len(entries) + ENTRIES, int(expected)) - 1
+            more = await connection.call("LRANGE", journal, len(entries), end)
+            if not more:
+                break
+            entries += more
+        if len(entries) <= ENTRIES or birth == await connection.call("HGET", run, "birth"):
+            break
+    if len(entries) != int(expected):
+        raise StoreCorrupt(f"run {run_id}: its journal should have {int(expected)} entries and has {len(entries)}")
+    return Record(head=_head(created_at, data), journal=tuple([_entry(entry) for entry in entries]))
+
+
+def _entry(stored: bytes) -> Entry:
+    version, data = split_entry(stored)
+    return decode_entry(data, version)
+
+
+def split_entry(stored: bytes) -> tuple[int, bytes]:
+    """Return the schema version and the JSON of a stored entry. The version of an unreadable one is 0."""
+    version, _, data = stored.partition(b" ")
+    return (int(version) if version.isdigit() else 0), data
+
+
+async def page(
+    connection: Connection,
+    *,
+    status: Status | None,
+    agent: str | None,
+    waiting: bool,
+    limit: int,
+    cursor: tuple[int, str] | None,
+) -> Page:
+    """Return a page of heads. Heads that can't be read are skipped, so a short page may not be the last."""
+    words = ["list", "waiting" if waiting else "all", status or ""] + ([] if agent is None else [agent])
+    rows: list[_Row] = []
+    start = "+" if cursor is None else f"({place(*cursor)}"
+    while len(rows) <= limit:
+        asked = min(HEADS, limit + 1 - len(rows))
+        more = await connection.call(
+            *connection.script("heads", ":".join(words), start, "-", asked, "REV", "created", "data")
+        )
+        rows += more
+        if len(more) < asked:
+            break
+        start = f"({more[-1][0].decode()}"
+    heads = tuple(readable((member[17:], created_at, data) for member, created_at, data in rows[:limit]))
+    return Page(heads, cursor_after(*placed(rows[limit - 1][0])) if len(rows) > limit else None)
+
+
+async def count(connection: Connection, status: Status) -> int:
+    """Count the runs with this status."""
+    return await connection.call("ZCARD", connection.key("list", "all", status))
+
+
+async def versions(connection: Connection, run_ids: Sequence[str]) -> dict[str, int]:
+    """Return the stored versions of these runs, by id."""
+    found: dict[str, int] = {}
+    for start in range(0, len(run_ids), VERSIONS):
+        some = run_ids[start : start + VERSIONS]
+        answers = await connection.transaction([("HGET", connection.key("run", each), "version") for each in some])
+        for run_id, answer in zip(some, answers, strict=True):
+            if isinstance(answer, RedisError):
+                raise answer
+            if answer is not None:
+                found[run_id] = int(answer)
+    return found
+
+
+async def due(connection: Connection, now: int, limit: int, cursor: tuple[int, str]) -> tuple[Head, ...]:
+    """Return the first `limit` readable heads that are due, earliest first. Holds at most `limit` in memory."""
+    found: dict[str, Head] = {}  # by id: a run that is saved between two requests may appear twice
+    start = f"({place(*cursor)}"
+    while len(found) < limit:
+        asked = min(HEADS, limit - len(found))
+        rows = await connection.call(
+            *connection.script("heads", "due", start, f"({place(now + 1)}", asked, "", "created", "data")
+        )
+        for head in readable((member[17:], created_at, data) for member, created_at, data in rows):
+            found.setdefault(head.id, head)
+        if len(rows) < asked:
+            break
+        start = f"({rows[-1][0].decode()}"
+    return tuple(found.values())
+
+
+def readable(rows: Iterable[tuple[bytes, bytes | None, bytes | None]]) -> Iterable[Head]:
+    """Yield the heads of these rows: id, createdAt, and data. Those that can't be read are logged."""
+    for run_id, created_at, data in rows:
+        try:
+            yield _head(created_at, data)
+        except (RecordTooNew, StoreCorrupt) as error:
+            _LOG.warning("run %s is left out: %s", run_id.decode(), error)
+
+
+def _head(created_at: bytes | None, data: bytes | None) -> Head:
+    head = decode_head(data or b"")
+    first = head.created_at if created_at is None else int(created_at)
+    return head if head.created_at == first else replace(head, created_at=first)
