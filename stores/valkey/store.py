@@ -123,7 +123,7 @@ class ValkeyStore:
         self._closing = trio.Lock()
 
     async def serve(self) -> None:
-        """Do the calls, until the store is closed or this is cancelled. `open_postgres` calls this."""
+        """Do the calls, until the store is closed or this is cancelled. `open_valkey` calls this."""
         try:
             async with trio.open_nursery() as nursery:
                 for lane in self._lanes:
