@@ -81,7 +81,7 @@ def test_ci_runs_the_test_command_of_the_readme_word_for_word() -> None:
 
 def test_ci_runs_every_python_that_the_package_names() -> None:
     named = re.findall(r"Python :: (\d\.\d+)", (ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-    [run] = re.findall(r"^for version in ([\d. ]+);", CI, re.MULTILINE)
+    [run] = re.findall(r"^versions=\(([\d. ]+)\)", CI, re.MULTILINE)
     assert run.split() == named
 
 
