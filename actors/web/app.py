@@ -2,12 +2,12 @@
 
 import logging
 from collections.abc import Iterable, Mapping
+from functools import partial
 from http import HTTPStatus
 from typing import cast
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
@@ -84,7 +84,7 @@ def web_app(
     handlers |= {path: {"GET": file} for path, file in files.items()}
     if page and peers is not None and system.runtime.tenure.is_shared:
         handlers["/"] = {"GET": page_of_nodes(page_files()["/"], allowed)}
-    cors = Middleware(
+    cors = partial(
         CORSMiddleware,
         allow_origins=allowed,
         allow_origin_regex=LOOPBACK,
@@ -95,12 +95,12 @@ def web_app(
     )
     app = Starlette(
         routes=[_route(path, verbs) for path, verbs in handlers.items()],
-        middleware=[cors],
         exception_handlers={HTTPException: _http_error},
     )
     return Entry(
-        app,
+        cors(app),
         Sockets(sessions),
+        cors=cors,
         authenticator=authenticator,
         open_paths=OPEN_PATHS | files.keys(),
         host=host,

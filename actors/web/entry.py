@@ -5,7 +5,7 @@ only clients on this machine are served.
 """
 
 import logging
-from collections.abc import Iterable, Set
+from collections.abc import Callable, Iterable, Set
 from http import HTTPStatus
 
 import trio
@@ -48,7 +48,10 @@ def refusal(error: AdjournError | HttpRefusal) -> Response:
 class Entry:
     """Wraps an ASGI app: passes admitted requests on, and answers all others. WebSockets go to `sockets`.
 
-    Requests for `open_paths` need no authentication. Raises: InvalidParams for invalid `origins`.
+    Requests for `open_paths` need no authentication, and neither do a browser's preflight requests, which carry no
+    token. `cors` wraps what answers a client that is not authenticated, so that pages of other origins can read why.
+
+    Raises: InvalidParams for invalid `origins`.
     """
 
     def __init__(
@@ -56,13 +59,14 @@ class Entry:
         app: ASGIApp,
         sockets: Sockets,
         *,
+        cors: Callable[[ASGIApp], ASGIApp],
         authenticator: Authenticator | None,
         open_paths: Set[str],
         host: str | None,
         origins: Iterable[str],
         limits: GatewayLimits,
     ) -> None:
-        self._app, self._sockets = app, sockets
+        self._app, self._sockets, self._cors = app, sockets, cors
         self._authenticator = authenticator
         self._open_paths = open_paths
         self._sources = Sources(host, origins)
@@ -102,7 +106,7 @@ class Entry:
         if scope["type"] == "websocket":
             await self._sockets.serve(found, address, scope, receive, send)
         elif isinstance(found, AdjournError):
-            await refusal(found)(scope, receive, send)
+            await self._cors(refusal(found))(scope, receive, send)
         else:
             scope[PRINCIPAL] = found
             await self._app(scope, receive, send)
@@ -117,10 +121,16 @@ class Entry:
 
     async def _identify(self, guest: Guest, address: str, scope: Scope) -> Principal | AdjournError | None:
         """Returns who sent the request; None: anonymous; or the error for the client."""
-        if self._authenticator is None or _path(scope) in self._open_paths:
+        if self._authenticator is None or _path(scope) in self._open_paths or _is_preflight(scope):
             return None
         offered = scope.get("subprotocols", ())
         return await identify(self._authenticator, guest, self._log, address, scope["headers"], offered)
+
+
+def _is_preflight(scope: Scope) -> bool:
+    """Whether a browser asks, without its user's token, whether a page may send a request. No route answers it."""
+    names = {name for name, _ in scope["headers"]}
+    return scope.get("method") == "OPTIONS" and names >= {b"origin", b"access-control-request-method"}
 
 
 async def _turn_away(refused: Refusal, scope: Scope, receive: Receive, send: Send) -> None:

@@ -253,6 +253,18 @@ async def test_strange_hosts_and_origins_are_refused() -> None:
         assert preflight.headers["access-control-allow-origin"] == "https://shop.example"
 
 
+async def test_a_page_of_another_origin_may_send_a_token_and_read_why_it_is_refused() -> None:
+    origin = {"origin": "http://localhost:3000"}
+    asked = {"access-control-request-method": "GET", "access-control-request-headers": "authorization"}
+    async with serving(scripted(says("hello")), authenticator=token_authenticator("secret")) as (_, client):
+        preflight = await client.options("/runs", headers=origin | asked)
+        assert (preflight.status_code, preflight.headers["access-control-allow-origin"]) == (200, origin["origin"])
+        assert "Authorization" in preflight.headers["access-control-allow-headers"]
+        refused = await client.get("/runs", headers=origin)
+        assert (refused.status_code, refused.headers["access-control-allow-origin"]) == (401, origin["origin"])
+        assert (await client.options("/runs", headers=asked)).status_code == 401, "not a preflight of a browser"
+
+
 async def test_any_origin_is_refused_at_the_start() -> None:
     async with open_actor_system() as system:
         with pytest.raises(InvalidParams, match="by name"):
