@@ -61,9 +61,10 @@ class Served:
         """Declines the waiting call of a run, as another client."""
         self._post(f"/runs/{run_id}/decline", {})
 
-    def get(self, path: str) -> Any:
+    def get(self, path: str, token: str) -> Any:
         """Returns the JSON at a path."""
-        with urlopen(self.url + path, timeout=30) as answer:
+        request = Request(self.url + path, headers={"authorization": f"Bearer {token}"})
+        with urlopen(request, timeout=30) as answer:
             return json.load(answer)
 
     def _post(self, path: str, body: dict[str, Any]) -> Any:

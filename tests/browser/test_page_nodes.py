@@ -8,27 +8,33 @@ from served import Served
 from stage import REST, TOLD
 from visitor import Visitor
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(120)]
 OpenProfile, Start = Callable[..., Profile], Callable[..., Served]
 
-TAKEOVER = "carries on|recover|lease"  # what a server logs about the runs of another
+TOKEN = "open sesame"
+# What a server logs: visitors without a token, runs that it takes over.
+EXPECTED = "not authenticated|carries on"
 
 
 @pytest.fixture
 def pair(start: Start, postgres: str) -> tuple[Served, Served]:
     """Two servers of one store, that know each other."""
-    arguments = ("serve", "stage:agents", "--store", postgres, "--lease", "3s")
-    one, two = (start(*arguments, expected=TAKEOVER) for _ in range(2))
+    arguments = ("serve", "stage:agents", "--store", postgres, "--lease", "3s", "--token", TOKEN)
+    one, two = (start(*arguments, expected=EXPECTED) for _ in range(2))
     for server, other in ((one, two), (two, one)):
-        while [node["url"] for node in server.get("/nodes")["nodes"]] != [other.url]:
+        while [node["url"] for node in server.get("/nodes", TOKEN)["nodes"]] != [other.url]:
             pass  # the other server announces itself with its next beat
     return one, two
 
 
 def visit(profile: Profile, path: str) -> Visitor:
-    """Open the page, and wait until it knows the other server."""
+    """Open the page, log in, and wait until the page knows the other server."""
+    profile.expect_fault("status of 401|WebSocket connection to")
+    visitor = Visitor(profile, path)
     with profile.context.expect_event("response", lambda response: response.url.endswith("/nodes")):
-        return Visitor(profile, path)
+        visitor.page.get_by_label("Token", exact=True).fill(TOKEN)
+        visitor.page.keyboard.press("Enter")
+    return visitor
 
 
 def test_an_open_page_goes_on_at_the_other_server(open_profile: OpenProfile, pair: tuple[Served, Served]) -> None:
@@ -37,7 +43,7 @@ def test_an_open_page_goes_on_at_the_other_server(open_profile: OpenProfile, pai
     visitor.say("lend 5 Ann")
     visitor.card("lend").sees("Ann")
 
-    decider = Visitor(open_profile(two), "/#/inbox")
+    decider = visit(open_profile(two), "/#/inbox")
     decider.card("lend").press("Approve")
     visitor.sees("Lent 5.00 to Ann.")
     visitor.sees_rest()

@@ -16,7 +16,7 @@ from trio_websocket import WebSocketConnection, WebSocketRequest, serve_websocke
 from adjourn.actors import ActorSystem, Agent, client_tool, open_actor_system
 from adjourn.actors.cli.demo import make_support
 from adjourn.actors.client import Backoff, Client, open_client, readers
-from adjourn.actors.client.dial import Settings
+from adjourn.actors.client.dial import Settings, end_of
 from adjourn.actors.client.readers import RunReader
 from adjourn.actors.gateway import GatewayLimits, serve_gateway, token_authenticator
 from adjourn.actors.testing import ScriptedModel, calls, hangs, says
@@ -387,6 +387,13 @@ async def test_the_error_names_the_url_if_nothing_listens() -> None:
     with pytest.raises(ConnectionLost, match=f"nothing answers at {url}.*refused"):
         async with open_client(url):
             pass
+
+
+def test_the_error_names_the_port_that_the_url_leaves_out() -> None:
+    end = end_of(ConnectionRefusedError(111, "refused"), "wss://shop.test")
+    assert end.why.message.startswith(
+        "nothing answers at wss://shop.test (at port 443, because the URL names no port): "
+    )
 
 
 async def test_the_first_connection_is_tried_again_when_asked() -> None:
