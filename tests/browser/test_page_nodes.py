@@ -54,7 +54,7 @@ def test_an_open_page_goes_on_at_the_other_server(open_profile: OpenProfile, pai
     visitor.profile.expect_fault(UNREACHABLE)
     one.kill()
     host = two.url.removeprefix("http://")
-    expect(visitor.page.get_by_text(f"The page uses {host} now")).to_be_visible()
+    expect(visitor.page.get_by_text(f"uses {host} now")).to_be_visible()
     two.release("Pia")
     visitor.sees(f"{TOLD} Pia {REST}")
     visitor.sees_rest()

@@ -110,9 +110,9 @@ export class App {
   /** @param {AdjournError | null} error */
   #showConnection(error) {
     const { otherHost } = this.session;
-    const moved = otherHost && `The page's own server does not answer. The page uses ${otherHost} now; it can't be reloaded until its own is back.`;
+    const other = otherHost && `This page lost its server and uses ${otherHost} now. Reload it when its server is back.`;
     const lost = "Connection lost. Nothing is lost on the server; this page tries to connect again.";
-    setText(find("connection"), error === null ? (moved ?? "") : lost);
+    setText(find("connection"), error === null ? (other ?? "") : lost);
   }
 
   /** @param {string} token */

@@ -1,4 +1,5 @@
-/** The connection to the server: one WebSocket, HTTP requests, and the access token for both.
+/**
+ * The connection to the server: one WebSocket, HTTP requests, and the access token for both.
  *
  * If the server is a node of a shared store, the page goes on at another node when it loses this one.
  */
@@ -169,7 +170,8 @@ export class Session {
       if (url === undefined) return; // the server shares no store
       /** @type {{ nodes: NodeInfo[] }} */
       const { nodes } = await this.get("nodes");
-      this.#nodes = usableNodes(base, url, nodes.map((node) => node.url));
+      const urls = nodes.map((node) => node.url);
+      this.#nodes = usableNodes(base, url, urls);
       this.transport.useServers([HOME, ...this.#nodes].map(socketOf));
     } catch (thrown) {
       if (!asError(thrown).retryable) return; // the server tells this client nothing
