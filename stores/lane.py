@@ -68,6 +68,7 @@ class Lane(Generic[Connection, Job]):
         connect: opens a connection.
         work: does a group of jobs.
         failure: the exceptions by which `connect` and `work` tell that the connection failed. Others are logged too.
+        repeats: whether jobs whose connection fails are done once more, at once, over a new connection. For reads.
     """
 
     def __init__(
@@ -76,8 +77,11 @@ class Lane(Generic[Connection, Job]):
         connect: Callable[[], Awaitable[Connection]],
         work: Work[Connection, Job],
         failure: type[Exception],
+        *,
+        repeats: bool = False,
     ) -> None:
         self._where, self._connect, self._work, self._failure = where, connect, work, failure
+        self._repeats = repeats
         self._waiting: deque[_Ticket[Job]] = deque()
         self._in_hand: deque[_Ticket[Job]] = deque()
         self._wake = trio.Event()
@@ -155,9 +159,17 @@ class Lane(Generic[Connection, Job]):
             self._fail(error)
 
     async def _do_those_in_hand(self) -> None:
+        may_repeat = self._repeats
         while self._in_hand:
             connection = await self._connected()
-            results = await self._work(connection, [ticket.job for ticket in self._in_hand])
+            try:
+                results = await self._work(connection, [ticket.job for ticket in self._in_hand])
+            except self._failure:
+                if not may_repeat:
+                    raise
+                may_repeat = False
+                self._drop()
+                continue
             for result in results:
                 self._in_hand.popleft().end(result)
 

@@ -37,7 +37,9 @@ def compact(
 
 @app.command()
 def migrate(
-    source: Annotated[str, typer.Argument(metavar="FROM", help="Store to copy from: sqlite:///…, postgresql://… or valkey://…")],
+    source: Annotated[
+        str, typer.Argument(metavar="FROM", help="Store to copy from: sqlite:///…, postgresql://… or valkey://…")
+    ],
     target: Annotated[str, typer.Argument(metavar="TO", help="Store to copy to. Created if it does not exist.")],
     merge: Annotated[bool, typer.Option("--merge", help="Add the runs whose ids TO does not have.")] = False,
 ) -> None:
@@ -53,7 +55,9 @@ def migrate(
 
 @app.command()
 def check(
-    address: Annotated[str, typer.Argument(metavar="ADDRESS", help="Store to check: sqlite:///…, postgresql://… or valkey://…")],
+    address: Annotated[
+        str, typer.Argument(metavar="ADDRESS", help="Store to check: sqlite:///…, postgresql://… or valkey://…")
+    ],
     as_json: Annotated[bool, typer.Option("--json", help="Print each fault as a JSON line, and nothing else.")] = False,
 ) -> None:
     """Say what is wrong with a store, and change nothing. Exits with 1 if anything is. The store may be in use."""

@@ -34,7 +34,9 @@ async def migrate_store(
     Raises: as `open_store` and `migrate_runs`; InvalidParams for the same address twice, and for `memory:`.
     """
     if source == target or "memory:" in (source, target):
-        raise InvalidParams("expected the addresses of two different stores, each sqlite:///…, postgresql://… or valkey://…")
+        raise InvalidParams(
+            "expected the addresses of two different stores, each sqlite:///…, postgresql://… or valkey://…"
+        )
     async with (
         open_store(source, create=False) as one,
         open_store(target) as two,

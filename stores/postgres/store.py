@@ -118,7 +118,7 @@ class PostgresStore:
         self._where = where
         self._node: Node | None = None
         self._writer: Lane[Connection, Save | _Do] = Lane(where, connect, self._work, Error)
-        self._reader: Lane[Connection, Save | _Do] = Lane(where, connect, self._work, Error)
+        self._reader: Lane[Connection, Save | _Do] = Lane(where, connect, self._work, Error, repeats=True)
         self._leases: Lane[Connection, Save | _Do] = Lane(where, connect, self._work, Error)  # never waits for saves
         self._listener = Listener(where, connect)
         self._served = trio.Event()

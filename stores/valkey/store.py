@@ -115,7 +115,7 @@ class ValkeyStore:
         self._where = where
         self._node: Node | None = None
         self._writer: Lane[Connection, Save | _Do] = Lane(where, connect, self._work, RedisError)
-        self._reader: Lane[Connection, Save | _Do] = Lane(where, connect, self._work, RedisError)
+        self._reader: Lane[Connection, Save | _Do] = Lane(where, connect, self._work, RedisError, repeats=True)
         self._leases: Lane[Connection, Save | _Do] = Lane(
             where, connect, self._work, RedisError
         )  # never waits for saves

@@ -187,9 +187,7 @@ async def test_a_save_whose_connection_ends_is_unavailable_and_whole(postgres: s
         async with trio.open_nursery() as nursery:
             nursery.start_soon(save)
             await _until_waiting(postgres_server)
-            postgres_server.run(
-                "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
-            )
+            _terminate_those_waiting(postgres_server)
         assert not await _saved(store, "run")
 
 
@@ -205,6 +203,36 @@ async def _locked(address: str) -> AsyncGenerator[None]:
 async def _until_waiting(server: Server) -> None:
     while not server.run("SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock'"):
         await trio.lowlevel.checkpoint()
+
+
+@pytest.mark.parametrize("times", [1, 2])
+async def test_a_read_whose_connection_ends_is_repeated_once(
+    times: int, postgres: str, postgres_server: Server
+) -> None:
+    async with open_postgres(postgres) as store:
+        await store.save(a_head(), expected_version=0)
+        found: list[Record | None] = []
+
+        async def load() -> None:
+            try:
+                found.append(await store.load("run"))
+            except StoreUnavailable:
+                found.append(None)
+
+        async with trio.open_nursery() as nursery:
+            with psycopg.connect(postgres) as locking:
+                locking.execute("LOCK TABLE adjourn_heads")
+                nursery.start_soon(load)
+                for _ in range(times):
+                    await _until_waiting(postgres_server)
+                    _terminate_those_waiting(postgres_server)
+                if times == 1:
+                    await _until_waiting(postgres_server)
+        assert [each is not None for each in found] == [times == 1]
+
+
+def _terminate_those_waiting(server: Server) -> None:
+    server.run("SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE wait_event_type = 'Lock'")
 
 
 async def test_calls_to_a_server_that_hangs_are_given_up(postgres: str, postgres_server: Server) -> None:
