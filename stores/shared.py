@@ -134,7 +134,7 @@ class SharedStore(Store, Protocol):
             agents: the names of agents whose runs this node can continue.
             limit: maximum number of runs.
             known: after a call that failed, the ids of all runs that the node knows it owns: runs that it owns beside
-                them are returned too, as clean.
+                them are returned too, as clean, also if they are paused.
         """
         ...
 

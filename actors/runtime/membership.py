@@ -23,6 +23,7 @@ __all__ = ["Membership"]
 logger = logging.getLogger("adjourn.system")
 
 MOST_LET_GO = 1_000  # runs in a call
+DOUBT_S = 60.0  # after a call failed: the store may carry it out late, but not later
 
 
 class Membership:
@@ -42,13 +43,23 @@ class Membership:
         self._held = trio.Event()
         self._ends_at = -inf  # the end of the lease, on trio's clock; the store's end is later
         self._beat = trio.Event()
-        self.is_in_doubt = False  # a claim has failed: this node may own runs that it doesn't know of
+        self._doubt_ends_at = -inf
         self._let_go: dict[str, int] = {}  # runs that have left memory, with the epoch of their claim
 
     @property
     def is_held(self) -> bool:
         """Whether effects may start. By the clock alone, so also right after this process was stopped for long."""
         return trio.current_time() < self._ends_at - self.beat_s
+
+    @property
+    def is_in_doubt(self) -> bool:
+        """Whether a claim has failed lately: this node may own runs that it doesn't know of."""
+        return trio.current_time() < self._doubt_ends_at
+
+    @property
+    def letting_go(self) -> list[str]:
+        """The ids of runs that have left memory, and of which the store doesn't know it yet."""
+        return list(self._let_go)
 
     def check_held(self) -> None:
         if not self.is_held:
@@ -84,7 +95,7 @@ class Membership:
         try:
             yield
         except StoreUnavailable:
-            self.is_in_doubt = True
+            self._doubt_ends_at = trio.current_time() + DOUBT_S
             raise
 
     def let_go(self, run_id: str, epoch: int) -> None:

@@ -1,7 +1,7 @@
 """Takes over running runs that no live node of a shared store owns: those of nodes that have left or died.
 
-After a claim or a first save whose outcome is unknown, this node may own running runs that are not in memory. They are
-taken over too.
+After a claim or a first save whose outcome is unknown, this node may own runs that are not in memory, also parked ones,
+which no other node can claim. They are taken over too; parked ones leave memory again, and then have no owner.
 """
 
 import logging
@@ -49,7 +49,9 @@ class Takeover:
 
     async def _take_all(self) -> None:
         suspects: list[Orphan] = []
-        while orphans := await self._next():
+        is_in_doubt = self._membership.is_in_doubt
+        while orphans := await self._next(is_in_doubt):
+            is_in_doubt = False  # until the next look: a run that can't be activated would be found again and again
             if lost := sum(not each.claimed.is_clean for each in orphans):
                 logger.warning("this node carries on %d runs of nodes whose leases have ended", lost)
             unsuspected = [each for each in orphans if each.claimed.is_clean or not is_executing(each.head)]
@@ -58,13 +60,10 @@ class Takeover:
         for orphan in suspects:
             await self._recovery.recover_alone(orphan)
 
-    async def _next(self) -> tuple[Orphan, ...]:
-        await self._membership.wait_held()
+    async def _next(self, is_in_doubt: bool) -> tuple[Orphan, ...]:
         membership = self._membership
-        known = self._in_memory() if membership.is_in_doubt else None
-        membership.is_in_doubt = False
+        await membership.wait_held()
+        known = [*self._in_memory(), *membership.letting_go] if is_in_doubt else None
         with membership.doubting():
             # A first save that begins later comes later to the store too, so its run is not taken.
-            found = await self._store.orphans(self._agents, AT_ONCE, known=known)
-        membership.is_in_doubt |= len(found) == AT_ONCE and known is not None
-        return found
+            return await self._store.orphans(self._agents, AT_ONCE, known=known)

@@ -200,10 +200,12 @@ async def orphans_are_also_the_nodes_own_unknown_runs(opener: Opener) -> None:
         for run_id in ("known", "unknown"):
             await saved(node, epoch, run_id)
         await saved(node, epoch, "paused", status="paused")
+        await saved(node, epoch, "over", status="completed")
         await saved(other, foreign, "owned")
         assert await node.orphans(["support"], 10) == (), "without `known`, only runs without a live owner"
         found = await node.orphans(["support"], 10, known=["known"])
-        assert [(each.head.id, each.claimed.is_clean) for each in found] == [("unknown", True)], "beside `known`"
+        unknown = {each.head.id: each.claimed.is_clean for each in found}
+        assert unknown == {"unknown": True, "paused": True}, "unfinished runs beside `known`, as clean"
         await node.save(next_head(found[0].head, epoch=found[0].claimed.epoch), expected_version=1)
 
 

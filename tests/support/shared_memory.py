@@ -132,7 +132,7 @@ class SharedMemory(MemoryStore):
     def is_unknown(self, run: Any, known: Sequence[str] | None) -> bool:
         run_id = run.head.id
         is_mine = self.medium.owners[run_id][0] == self.node.id
-        return known is not None and is_mine and run.status == "running" and run_id not in known
+        return known is not None and is_mine and run.status not in FINAL and run_id not in known
 
     async def versions(self, run_ids: Sequence[str]) -> Mapping[str, int]:
         await trio.lowlevel.checkpoint()

@@ -199,6 +199,45 @@ async def test_claims_whose_answer_was_lost_are_found_again(medium: Medium, auto
         assert not store.loses_answers
 
 
+class Late(Cut):
+    """A store that carries claims out after it has given them up."""
+
+    is_late = False
+
+    async def claim(self, run_id: str) -> Claimed | Owned | None:
+        if not self.is_late:
+            return await super().claim(run_id)
+        self.is_late = False
+        self.late = run_id
+        raise StoreUnavailable("the server has not answered in time")
+
+    async def carry_out(self) -> None:
+        await super().claim(self.late)
+
+
+async def test_a_run_claimed_by_a_call_that_was_given_up_is_not_owned_for_ever(
+    medium: Medium, autojump_clock: MockClock
+) -> None:
+    agent = agent_of(REFUND, tools=[Ledger().gated()])
+    second = agent_of(says("Done."), tools=[Ledger().gated()])
+    store = Late(medium)
+    async with open_actor_system([agent], store=store, clock=trio_clock, passivate_after_s=1) as one:
+        run = await one.start(agent, "refund order 7")
+        await parked(run)
+        await trio.sleep(2)
+        store.is_late = True
+        with pytest.raises(StoreUnavailable):
+            await run.resume(YES)
+        await trio.sleep(20)
+        await store.carry_out()
+        async with a_node(medium, second) as (two, _):
+            with pytest.raises(RunElsewhere):
+                await two.resume(run.id, YES)
+            await trio.sleep(2 * BEAT_S)
+            await two.resume(run.id, YES)
+            assert (await run.wait_ended()).status == "completed"
+
+
 async def test_a_parked_run_that_left_memory_is_anyones(medium: Medium, autojump_clock: MockClock) -> None:
     ledger = Ledger()
     agent = agent_of(REFUND, tools=[ledger.gated()])
