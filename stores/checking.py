@@ -74,8 +74,12 @@ class Rows(Protocol):
         ...
 
 
-async def check_rows(rows: Rows, tell: Callable[[Fault], None]) -> int:
-    """Check all rows. Calls `tell` with each fault as it is found. Memory is bounded.
+async def check_rows(rows: Rows, tell: Callable[[Fault], None], progress: Callable[[int], None] | None = None) -> int:
+    """Check all rows. Calls `tell` with each fault as it is found, and `progress` after each page of runs. Memory is
+    bounded.
+
+    Args:
+        progress: called with the number of runs checked so far.
 
     Returns: the number of runs.
     """
@@ -88,6 +92,8 @@ async def check_rows(rows: Rows, tell: Callable[[Fault], None]) -> int:
             for fault in head_faults(row):
                 tell(fault)
             await _check_journal(rows, row, tell)
+        if progress is not None:
+            progress(runs)
     for run_id, count in (await rows.runless()).items():
         tell(Fault("noRun", None, f"{count} journal entries belong to run {run_id}, which does not exist"))
     return runs

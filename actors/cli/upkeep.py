@@ -1,6 +1,7 @@
 """`adjourn store`: maintenance and checks of stores."""
 
 import sys
+import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from functools import partial
@@ -16,6 +17,7 @@ from .screen import clean
 
 __all__ = ["app"]
 
+SO_FAR_S = 5.0  # between two lines of progress without a known end
 LINES = 10  # of progress, if standard error is not a terminal
 
 app = typer.Typer(no_args_is_help=True, help="Maintain or check a store.")
@@ -71,7 +73,7 @@ def check(
         else:
             typer.echo(clean(f"run {fault.run_id}: {fault.message}" if fault.run_id is not None else fault.message))
 
-    runs = trio.run(check_store, address, tell)
+    runs = trio.run(check_store, address, tell, _SoFar())
     if not as_json:
         typer.echo(f"{shown_address(address)}: {runs:,} runs checked; faults: {faults:,}")
     if faults:
@@ -105,6 +107,18 @@ class _Lines:
         if tenths > self._tenths:
             self._tenths = tenths
             typer.echo(f"{count:,} of {done.total:,} runs", err=True)
+
+
+class _SoFar:
+    """Writes to stderr how many runs were checked so far, at most each `SO_FAR_S` seconds."""
+
+    def __init__(self) -> None:
+        self._told_at = time.monotonic()
+
+    def __call__(self, runs: int) -> None:
+        if time.monotonic() - self._told_at >= SO_FAR_S:
+            self._told_at = time.monotonic()
+            typer.echo(f"{runs:,} runs checked so far", err=True)
 
 
 def _size(count: int) -> str:

@@ -14,8 +14,11 @@ __all__ = ["Compacted", "Fault", "Migrated", "check_store", "compact_store", "mi
 STORE_S = 60  # how long a call of a store may take
 
 
-async def check_store(address: str, tell: Callable[[Fault], None]) -> int:
-    """Check the store at this address, and change nothing. Calls `tell` with each fault as it is found.
+async def check_store(
+    address: str, tell: Callable[[Fault], None], progress: Callable[[int], None] | None = None
+) -> int:
+    """Check the store at this address, and change nothing. Calls `tell` with each fault as it is found, and `progress`
+    with the number of runs checked so far.
 
     The store may be in use: the check sees its state at the start.
 
@@ -23,7 +26,7 @@ async def check_store(address: str, tell: Callable[[Fault], None]) -> int:
     Raises: as `open_rows`.
     """
     async with open_rows(address) as rows:
-        return await check_rows(rows, tell)
+        return await check_rows(rows, tell, progress)
 
 
 async def migrate_store(

@@ -24,7 +24,7 @@ from ..shared import Changed, Claimed, Hint, Node, Orphan, Owned
 from . import changes, ownership, reads
 from .connection import Connection
 from .listener import Listener
-from .rows import PostgresRows
+from .rows import PAGE_S, PostgresRows
 from .saves import Save, save_all, together
 from .statements import statement
 
@@ -81,13 +81,15 @@ async def open_postgres(address: str, *, create: bool = True) -> AsyncGenerator[
 
 @asynccontextmanager
 async def open_postgres_rows(address: str) -> AsyncGenerator[PostgresRows]:
-    """Open the store's rows for reading, in their present state. Nothing bounds the time of a call but cancellation.
+    """Open the store's rows for reading, in their present state.
+
+    A statement fails after `PAGE_S` seconds, unless the address, the role or the database sets another bound.
 
     Raises: as `open_postgres` with `create` False.
     """
     where = _where(address)
     try:
-        connection = await Connection.open(address)
+        connection = await _connect(address, PAGE_S)
         try:
             await _prepare(connection, where, create=False)
             await connection.query("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
@@ -313,11 +315,11 @@ def _where(address: str) -> str:
     return f"PostgreSQL at {place or 'the default host'}, database {given.get('dbname') or 'by default'}"
 
 
-async def _connect(address: str) -> Connection:
+async def _connect(address: str, statement_s: int = STATEMENT_S) -> Connection:
     connection = await Connection.open(address)
     try:
         # A role, a database or the address may have set it.
-        await connection.query(statement("bounded"), [f"{STATEMENT_S}s"])
+        await connection.query(statement("bounded"), [f"{statement_s}s"])
     except BaseException:
         connection.close()
         raise

@@ -5,6 +5,7 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
+import psycopg
 import pytest
 import trio
 from postgres_server import Server
@@ -96,6 +97,50 @@ async def test_damage_in_postgres_is_told(
 
 
 @pytest.mark.slow
+async def test_all_runs_without_heads_are_found_on_pages_of_any_size(
+    postgres: str, postgres_server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with open_store(postgres) as store:
+        for n in range(9):
+            await store.save(a_head(f"run-{n}"), a_journal(), expected_version=0)
+    schema = postgres.rpartition("%3D")[2]
+    postgres_server.run(f"DELETE FROM {schema}.adjourn_heads WHERE id IN ('run-0', 'run-4', 'run-5', 'run-8')")
+    for size in (1, 2, 3, 100):
+        monkeypatch.setattr("adjourn.stores.postgres.rows.RUNS", size)
+        async with open_rows(postgres) as rows:
+            assert await rows.runless() == dict.fromkeys(("run-0", "run-4", "run-5", "run-8"), ENTRIES)
+
+
+@pytest.mark.slow
+async def test_a_page_that_takes_too_long_ends_the_check(postgres: str, postgres_server: Server) -> None:
+    await fill(postgres)
+    schema = postgres.rpartition("%3D")[2]
+    with psycopg.connect(postgres_server.address) as locking:
+        locking.execute(f"LOCK TABLE {schema}.adjourn_heads".encode())
+        with pytest.raises(StoreUnavailable, match="statement timeout"):
+            await check(f"{postgres}%20-cstatement_timeout%3D50")
+
+
+@pytest.mark.slow
+async def test_a_server_that_hangs_ends_the_check(
+    postgres: str, postgres_server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await fill(postgres)
+    monkeypatch.setattr("adjourn.stores.postgres.rows.ANSWER_S", 0.01)
+
+    async def read_while_it_hangs() -> None:
+        async with open_rows(postgres) as rows:
+            postgres_server.freeze()
+            try:
+                await rows.heads()
+            finally:
+                postgres_server.thaw()
+
+    with pytest.raises(StoreUnavailable, match=r"no answer within 0\.01 s"):
+        await read_while_it_hangs()
+
+
+@pytest.mark.slow
 async def test_a_database_without_a_store_gets_none(postgres: str) -> None:
     for _ in range(2):
         with pytest.raises(StoreUnavailable, match="there is no adjourn store"):
@@ -124,6 +169,10 @@ async def test_a_store_in_use_is_checked(tmp_path: Path) -> None:
             for n in range(700):
                 nursery.start_soon(lambda head: store.save(head, a_journal(), expected_version=0), a_head(f"run-{n}"))
         assert await check(address) == (700, [])
+        seen: list[int] = []
+        async with open_rows(address) as rows:
+            await check_rows(rows, lambda fault: None, seen.append)
+        assert seen == [500, 700]
 
 
 async def test_a_damaged_file_is_told(tmp_path: Path) -> None:

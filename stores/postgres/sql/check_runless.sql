@@ -1,3 +1,10 @@
--- The numbers of journal entries without a head, of at most $1 runs.
-SELECT run_id, count(*) FROM adjourn_journal AS entry
-WHERE NOT EXISTS (SELECT FROM adjourn_heads WHERE id = entry.run_id) GROUP BY run_id LIMIT $1::bigint
+-- The next $2 runs after the id $1 that have journal entries, and whether each has no head. One probe of the index a run,
+-- however many entries it has.
+WITH RECURSIVE runs (id) AS (
+    (SELECT run_id FROM adjourn_journal WHERE run_id > $1::text ORDER BY run_id LIMIT 1)
+    UNION ALL
+    SELECT (SELECT run_id FROM adjourn_journal WHERE run_id > runs.id ORDER BY run_id LIMIT 1)
+    FROM runs WHERE runs.id IS NOT NULL
+)
+SELECT id, NOT EXISTS (SELECT FROM adjourn_heads AS head WHERE head.id = runs.id)
+FROM runs WHERE id IS NOT NULL LIMIT $2::bigint

@@ -500,6 +500,12 @@ def test_a_sound_store_is_checked(adjourn: Adjourn) -> None:
     assert adjourn("store", "check", "sqlite:///runs.db", "--json") == (0, "", "")
 
 
+def test_a_long_check_says_how_far_it_is(adjourn: Adjourn, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("adjourn.actors.cli.upkeep.SO_FAR_S", 0)
+    fill("runs.db", "one", "two")
+    assert adjourn("store", "check", "sqlite:///runs.db", "--json") == (0, "", "2 runs checked so far\n")
+
+
 def test_faults_are_told_and_are_an_error(adjourn: Adjourn) -> None:
     fill("runs.db", "one", "two")
     with closing(sqlite3.connect("runs.db")) as connection, connection:
