@@ -5,14 +5,13 @@ from .connection import Connection
 from .reads import readable
 from .statements import statement
 
-__all__ = ["changed"]
+__all__ = ["changed", "forget"]
 
 _Row = tuple[bytes | None, bytes | None, bytes | None]
 
 
 async def changed(connection: Connection, node_id: str, mark: str | None, limit: int) -> Changed:
     """Return the runs that nodes other than this one have changed since the mark, which is a snapshot's text."""
-    await connection.query(statement("forget_changes"), [2 * CHANGES_KEPT_S])
     if mark is None:
         [(now,)] = await connection.query("SELECT pg_current_snapshot()")
         return Changed((now or b"").decode())
@@ -25,3 +24,8 @@ async def changed(connection: Connection, node_id: str, mark: str | None, limit:
     return Changed(
         (rows[0][0] or b"").decode(), tuple(readable(saved)), tuple(readable(deleted)), is_complete=len(rows) <= limit
     )
+
+
+async def forget(connection: Connection) -> None:
+    """Remove changes that no mark can need any more."""
+    await connection.query(statement("forget_changes"), [2 * CHANGES_KEPT_S])

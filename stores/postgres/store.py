@@ -4,6 +4,7 @@ Three connections: one writes, and commits all waiting saves in one statement; o
 A node has a fourth, for hints. Each is opened again after a failure.
 """
 
+import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
@@ -32,6 +33,7 @@ __all__ = ["PostgresStore", "open_postgres", "open_postgres_rows"]
 
 LAYOUT_VERSION = 1
 STATEMENT_S = 10  # the server ends a statement that takes longer; below the system's bound for calls of the store
+FORGET_S = 10.0  # between two removals of old changes
 CLOSE_S = 30.0  # how long `aclose` waits for accepted calls
 
 _Do = Callable[[Connection], Awaitable[Any]]
@@ -123,6 +125,7 @@ class PostgresStore:
         self._reader: Lane[Connection, Save | _Do] = Lane(where, connect, self._work, Error, repeats=True)
         self._leases: Lane[Connection, Save | _Do] = Lane(where, connect, self._work, Error)  # never waits for saves
         self._listener = Listener(where, connect)
+        self._forgets_at = 0.0
         self._served = trio.Event()
         self._closing = trio.Lock()
 
@@ -237,6 +240,9 @@ class PostgresStore:
 
     async def changed(self, mark: str | None, limit: int) -> Changed:
         """Return the runs that other nodes have saved or deleted since a mark."""
+        if time.monotonic() >= self._forgets_at:
+            self._forgets_at = time.monotonic() + FORGET_S
+            await self._reader.run(changes.forget)
         return await self._reader.run(partial(changes.changed, node_id=self._node_id, mark=mark, limit=limit))
 
     async def nodes(self) -> Sequence[Node]:
