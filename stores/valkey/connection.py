@@ -5,8 +5,8 @@ coredis speaks the protocol, with two tasks for each connection: one sends, one 
 
 import logging
 import ssl
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import AsyncGenerator, Sequence
+from typing import Any, cast
 
 import anyio
 import trio
@@ -98,6 +98,21 @@ class Connection:
         if not commands:
             return []
         return (await self._answers([("MULTI",), *commands, ("EXEC",)]))[-1]
+
+    async def subscribed(self, channel: str) -> AsyncGenerator[bytes]:
+        """Yield the messages of the channel, and first an empty one, when the server has accepted the subscription.
+
+        Raises: RedisError if the connection ends, or the server doesn't accept the subscription in time.
+        """
+        self._link.send_command(b"SUBSCRIBE", channel)
+        pushes = self._link.push_messages
+        with trio.move_on_after(ANSWER_S) as waiting:
+            await anext(pushes)
+        if waiting.cancelled_caught:
+            raise Disconnected("the server doesn't accept the subscription")
+        yield b""
+        async for _, _, payload in pushes:
+            yield cast(bytes, payload)
 
     def is_alive(self) -> bool:
         """Check, without waiting, whether the connection is still open as far as this end knows."""

@@ -9,9 +9,9 @@ from .connection import Connection
 from .reads import readable
 from .saves import refusal
 
-__all__ = ["acquire", "claim", "delete", "join", "leave", "let_go", "nodes", "orphans", "release", "renew"]
+__all__ = ["acquire", "claim", "delete", "join", "leave", "let_go", "nodes", "orphans", "owners", "release", "renew"]
 
-AT_ONCE = 200  # runs that one script changes
+AT_ONCE = 200  # runs for one script
 
 
 async def acquire(connection: Connection, owner: str) -> Acquired:
@@ -52,6 +52,15 @@ async def leave(connection: Connection, node_id: str) -> None:
 async def nodes(connection: Connection) -> tuple[Node, ...]:
     """Return the nodes whose lease has not ended."""
     return tuple(Node(node.decode(), _url(url)) for node, url in await connection.call(*connection.script("nodes")))
+
+
+async def owners(connection: Connection, run_ids: Sequence[str]) -> dict[str, Node]:
+    """Return the live nodes that own these runs, by run id."""
+    found: dict[str, Node] = {}
+    for start in range(0, len(run_ids), AT_ONCE):
+        rows = await connection.call(*connection.script("owners", *run_ids[start : start + AT_ONCE]))
+        found |= {run_id.decode(): Node(node.decode(), _url(url)) for run_id, node, url in rows}
+    return found
 
 
 async def claim(connection: Connection, run_id: str, node_id: str) -> Claimed | Owned | None:

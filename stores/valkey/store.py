@@ -1,7 +1,7 @@
 """A store in a Valkey or Redis server, for teams that have one already. This module implements the Store contract.
 
 Three connections: one writes, and sends all waiting saves in one transaction; one reads; one renews the node's lease.
-Each is opened again after a failure.
+A node has a fourth, for hints. Each is opened again after a failure.
 """
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
@@ -19,9 +19,10 @@ from ...protocol.record import Entry, Head, Record
 from ..base import Acquired, Page, StoreClaims
 from ..lane import Lane, unavailable
 from ..paging import check_limit, due_place, read_cursor
-from ..shared import Changed, Claimed, Node, Orphan, Owned
+from ..shared import Changed, Claimed, Hint, Node, Orphan, Owned
 from . import changes, ownership, reads
 from .connection import Connection
+from .listener import Listener
 from .rows import ValkeyRows
 from .saves import Save, save_all, save_of, together
 from .server import Server, server_at
@@ -119,6 +120,7 @@ class ValkeyStore:
         self._leases: Lane[Connection, Save | _Do] = Lane(
             where, connect, self._work, RedisError
         )  # never waits for saves
+        self._listener = Listener(where, connect)
         self._served = trio.Event()
         self._closing = trio.Lock()
 
@@ -126,8 +128,11 @@ class ValkeyStore:
         """Do the calls, until the store is closed or this is cancelled. `open_valkey` calls this."""
         try:
             async with trio.open_nursery() as nursery:
-                for lane in self._lanes:
-                    nursery.start_soon(lane.serve)
+                nursery.start_soon(self._listener.serve)
+                async with trio.open_nursery() as lanes:
+                    for lane in self._lanes:
+                        lanes.start_soon(lane.serve)
+                nursery.cancel_scope.cancel()
         finally:
             self._served.set()
 
@@ -181,6 +186,7 @@ class ValkeyStore:
         """Join as a node. Returns: the epoch for runs that are saved first."""
         epoch = await self._leases.run(partial(ownership.join, node=node, lease_s=lease_s))
         self._node = node
+        self._listener.join(node.id)
         return epoch
 
     async def renew(self, node: Node, lease_s: float) -> bool:
@@ -207,6 +213,10 @@ class ValkeyStore:
         """Return the stored versions of these runs, by id."""
         return await self._reader.run(partial(reads.versions, run_ids=tuple(run_ids)))
 
+    async def owners(self, run_ids: Sequence[str]) -> Mapping[str, Node]:
+        """Return the live nodes that own these runs, by run id."""
+        return await self._reader.run(partial(ownership.owners, run_ids=tuple(run_ids)))
+
     async def changed(self, mark: str | None, limit: int) -> Changed:
         """Return the runs that other nodes have saved or deleted since a mark."""
         return await self._reader.run(partial(changes.changed, node_id=self._node_id, mark=mark, limit=limit))
@@ -218,6 +228,10 @@ class ValkeyStore:
     async def let_go(self, runs: Sequence[tuple[str, int]]) -> None:
         """Let runs go, after all accepted saves, so that any node may claim them at once."""
         await self._writer.run(partial(ownership.let_go, node_id=self._node_id, runs=tuple(runs)))
+
+    def hinted(self, hint: Hint) -> trio.Event:
+        """Return an event that is set soon after another node has done this."""
+        return self._listener.hints.event(hint)
 
     def give_up(self, after_s: float) -> bool:
         """End the calls that wait for a hanging server. Calls that were not sent never happen."""

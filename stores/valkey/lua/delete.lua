@@ -8,4 +8,5 @@ if tonumber(run.epoch) > tonumber(epoch) then return {'epoch', run.epoch} end
 tell(node, id, 'deleted', redis.call('HGET', P .. 'run:' .. id, 'data'), 'created', run.created)
 index(places(id, run), {})
 redis.call('UNLINK', P .. 'run:' .. id, P .. 'journal:' .. id)
+hint('changed', node)
 return {'deleted'}
