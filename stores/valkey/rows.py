@@ -48,7 +48,7 @@ class ValkeyRows:
             if isinstance(answer, RedisError):
                 raise answer
         head = self._heads[run_id]
-        if version is not None and int(version) != head.columns["version"]:  # entries were appended since
+        if version is not None and int(version) != head.columns.get("version"):  # entries were appended since
             entries = entries[: max(head.entries - start, 0)]
         return [JournalRow(start + n, *split_entry(entry)) for n, entry in enumerate(entries)]
 
@@ -68,18 +68,21 @@ class ValkeyRows:
         return found
 
 
-def _head_row(member: bytes, entries: bytes, data: bytes, *columns: bytes) -> HeadRow:
-    version, status, agent, waiting, due = [column.decode() for column in columns]
+def _head_row(member: bytes, entries: bytes | None, data: bytes | None, *columns: bytes | None) -> HeadRow:
+    run_id = placed(member)[1]
+    if data is None:  # the index has a run that does not exist
+        return HeadRow(run_id, {}, 0, b"")
+    version, status, agent, waiting, due = [(column or b"").decode() for column in columns]
     return HeadRow(
-        id=placed(member)[1],
+        id=run_id,
         # Claims raise the stored epoch alone; `createdAt` of the first save may differ from the one in the head.
         columns={
-            "version": int(version),
+            "version": int(version or 0),
             "status": status,
             "agent": agent,
             "waiting_since": int(waiting) if waiting else None,
             "next_due": int(due) if due else None,
         },
-        entries=int(entries),
+        entries=int(entries or 0),
         data=data,
     )

@@ -28,9 +28,9 @@ trio.run(partial(migrate_store, *sys.argv[1:], progress=progress))
 """
 
 
-@pytest.fixture(params=["sqlite", "postgres"])
+@pytest.fixture(params=["sqlite", "postgres", "valkey"])
 def target(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    return request.getfixturevalue("postgres") if request.param == "postgres" else f"sqlite:///{tmp_path / 'new.db'}"
+    return f"sqlite:///{tmp_path / 'new.db'}" if request.param == "sqlite" else request.getfixturevalue(request.param)
 
 
 async def test_a_killed_migration_goes_on(target: str, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Real processes as the nodes of one PostgreSQL store, while nodes and the database are killed, stopped and cut off.
+"""Real processes as the nodes of one store, while nodes and the store's server are killed, stopped and cut off.
 
 After each, whatever the timing: every run ends, no tool has started twice, an acknowledged decision was the only one,
 `seq` has grown, and a client that watched a run has the transcript that is stored.
@@ -62,9 +62,15 @@ def count(address: str, server: Server, what: str) -> int:
     return number
 
 
-async def test_nodes_that_are_killed(tmp_path: Path, postgres: str) -> None:
-    nodes = [a_node(tmp_path, postgres) for _ in range(2)]
-    async with under_load(tmp_path, postgres, *nodes) as world:
+@pytest.fixture(params=["postgres", "valkey"])
+def address(request: pytest.FixtureRequest) -> str:
+    """The address of an empty store."""
+    return request.getfixturevalue(request.param)
+
+
+async def test_nodes_that_are_killed(tmp_path: Path, address: str) -> None:
+    nodes = [a_node(tmp_path, address) for _ in range(2)]
+    async with under_load(tmp_path, address, *nodes) as world:
         for _ in range(BLOWS):
             node = world.chance.choice(nodes)
             await node.kill()
@@ -88,10 +94,13 @@ async def test_a_node_that_stops_for_longer_than_its_lease(
     assert "this node's lease has ended" in (tmp_path / "log.txt").read_text()
 
 
-async def test_a_database_that_is_killed(tmp_path: Path, postgres: str, postgres_server: Server) -> None:
-    async with under_load(tmp_path, postgres, *[a_node(tmp_path, postgres) for _ in range(2)]) as world:
+async def test_a_server_of_the_store_that_is_killed(
+    tmp_path: Path, address: str, request: pytest.FixtureRequest
+) -> None:
+    server = request.getfixturevalue("valkey_server" if address.startswith("valkey") else "postgres_server")
+    async with under_load(tmp_path, address, *[a_node(tmp_path, address) for _ in range(2)]) as world:
         for _ in range(BLOWS):
-            postgres_server.kill()
+            server.kill()
             await world.wait_steps(world.chance.randrange(STEPS))
 
 

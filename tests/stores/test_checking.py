@@ -9,12 +9,13 @@ import psycopg
 import pytest
 import trio
 from postgres_server import Server
+from valkey_server import Server as ValkeyServer
 
 from adjourn.protocol.errors import InvalidParams, StoreCorrupt, StoreTooNew, StoreUnavailable
 from adjourn.stores import open_store
 from adjourn.stores.address import open_rows
 from adjourn.stores.checking import Fault, check_rows
-from adjourn.stores.testing import a_head, a_journal
+from adjourn.stores.testing import a_head, a_journal, next_head
 
 FROZEN = Path(__file__).parents[1] / "vectors" / "stores"
 ENTRIES = len(a_journal())
@@ -141,10 +142,48 @@ async def test_a_server_that_hangs_ends_the_check(
 
 
 @pytest.mark.slow
-async def test_a_database_without_a_store_gets_none(postgres: str) -> None:
+@pytest.mark.parametrize(
+    ("command", "kind", "run_id", "part"),
+    [
+        ("HSET {}:run:one data {{", "head", "one", "can't be read"),
+        ("DEL {}:run:one", "head", "one", "can't be read"),
+        ("HSET {}:run:one version 7", "columns", "one", "column version is 7, in the head it is 1"),
+        ("HSET {}:run:one due 7", "columns", "one", "column next_due is 7, in the head it is None"),
+        ("LSET {}:journal:one 1 99\t{{}}", "tooNew", "one", "journal entry 1: "),
+        ("LSET {}:journal:one 1 4\t{{}}", "entry", "one", "journal entry 1: "),
+        ("LPOP {}:journal:one", "journal", "one", f"the first one missing is number {ENTRIES - 1}"),
+        ("HSET {}:run:one entries 1", "journal", "one", "the first one too many is number 1"),
+        ("RENAME {}:journal:one {}:journal:two", "noRun", None, f"{ENTRIES} journal entries belong to run two"),
+    ],
+)
+async def test_damage_in_valkey_is_told(
+    valkey: str, valkey_server: ValkeyServer, command: str, kind: str, run_id: str | None, part: str
+) -> None:
+    await fill(valkey)
+    assert await check(valkey) == (1, [])
+    prefix = f"{{{valkey.rpartition('=')[2]}}}"
+    words = command.format(prefix, prefix).split(" ")
+    valkey_server.run(*[word.replace("\t", " ") for word in words])
+    _, found = await check(valkey)
+    expect(found, kind, run_id, part)
+
+
+@pytest.mark.slow
+async def test_entries_that_are_appended_during_a_check_of_valkey_are_no_damage(valkey: str) -> None:
+    await fill(valkey)
+    async with open_rows(valkey) as rows, open_store(valkey) as store:
+        [head] = await rows.heads()
+        await store.save(next_head(a_head("one")), a_journal(), expected_version=1)
+        assert len(await rows.journal("one", 0)) == head.entries == ENTRIES
+        assert await rows.journal("one", ENTRIES) == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("server", ["postgres", "valkey"])
+async def test_a_server_without_a_store_gets_none(server: str, request: pytest.FixtureRequest) -> None:
     for _ in range(2):
         with pytest.raises(StoreUnavailable, match="there is no adjourn store"):
-            await check(postgres)
+            await check(request.getfixturevalue(server))
 
 
 @pytest.mark.parametrize("frozen", sorted(FROZEN.glob("*.sqlite3")), ids=lambda path: path.stem)

@@ -193,29 +193,35 @@ async def test_a_source_that_does_not_exist_is_not_created(tmp_path: Path) -> No
     assert not path.exists()
 
 
+@pytest.fixture(params=["postgres", "valkey"])
+def server(request: pytest.FixtureRequest) -> str:
+    """The address of an empty store on a server."""
+    return request.getfixturevalue(request.param)
+
+
 @pytest.mark.slow
-async def test_postgres_tables_that_do_not_exist_are_not_created(postgres: str) -> None:
+async def test_a_store_on_a_server_that_does_not_exist_is_not_created(server: str) -> None:
     for _ in range(2):
         with pytest.raises(StoreUnavailable, match="there is no adjourn store"):
-            async with open_store(postgres, create=False):
+            async with open_store(server, create=False):
                 pass
 
 
 @pytest.mark.slow
-async def test_runs_come_back_from_postgres_as_they_went(postgres: str, tmp_path: Path) -> None:
+async def test_runs_come_back_from_a_server_as_they_went(server: str, tmp_path: Path) -> None:
     one, two = (f"sqlite:///{tmp_path / name}" for name in ("one.db", "two.db"))
     async with open_store(one) as source:
         await fill(source)
         before = await records(source)
-    for start, end in ((one, postgres), (postgres, two)):
+    for start, end in ((one, server), (server, two)):
         async with open_store(start, create=False) as source, open_store(end) as target:
             assert await migrate_runs(source, target) == Migrated(RUNS, copied=RUNS)
             assert await records(target) == before
 
 
 @pytest.mark.slow
-async def test_nodes_own_continue_and_delete_migrated_runs(postgres: str) -> None:
-    async with MemoryStore() as source, open_store(postgres) as target:
+async def test_nodes_own_continue_and_delete_migrated_runs(server: str) -> None:
+    async with MemoryStore() as source, open_store(server) as target:
         await fill(source, 2)
         await migrate_runs(source, target)
         assert isinstance(target, SharedStore)

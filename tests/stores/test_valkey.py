@@ -36,7 +36,7 @@ def other_server(tmp_path: Path) -> Iterator[list[Server]]:
     servers: list[Server] = []
     yield servers
     for server in servers:
-        server.kill()
+        server.end()
 
 
 async def _save_many(store: ValkeyStore, runs: int, **fields: object) -> None:
@@ -175,7 +175,7 @@ async def test_each_answer_has_a_bound(valkey: str, valkey_server: Server, monke
 async def test_a_killed_server_loses_nothing_that_was_acknowledged(valkey: str, valkey_server: Server) -> None:
     async with open_valkey(valkey) as store:
         await store.save(a_head(), a_journal(), expected_version=0)
-        valkey_server.kill()
+        valkey_server.end()
         try:
             await _expect_unavailable(partial(store.save, a_head("late"), expected_version=0), "Valkey at 127")
             await _expect_unavailable(partial(store.save, a_head("late"), expected_version=0), "Valkey at 127")

@@ -71,10 +71,15 @@ class Server:
         """Let a frozen server run on."""
         self._process.send_signal(signal.SIGCONT)
 
-    def kill(self) -> None:
+    def end(self) -> None:
         """Kill the server, frozen or not."""
         self._process.kill()
         self._process.wait()
+
+    def kill(self) -> None:
+        """Kill the server, and start it again."""
+        self.end()
+        self.start()
 
 
 @pytest.fixture(scope="session")
@@ -84,7 +89,7 @@ def valkey_server() -> Iterator[Server]:
     with tempfile.TemporaryDirectory(dir=memory if memory.exists() else None) as folder:
         server = Server(Path(folder), *DURABLE)
         yield server
-        server.kill()
+        server.end()
 
 
 @pytest.fixture

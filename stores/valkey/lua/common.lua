@@ -104,8 +104,12 @@ end
 
 -- Takes at most `limit` runs from the node; if these were all, removes the node. Returns the number of runs.
 local function free_all(node, limit, unclean)
-  local ids = redis.call('ZRANGE', P .. 'owned:' .. node, 0, limit - 1)
-  for _, id in ipairs(ids) do free(id, read(id), unclean) end
+  local owned = P .. 'owned:' .. node
+  local ids = redis.call('ZRANGE', owned, 0, limit - 1)
+  for _, id in ipairs(ids) do
+    local run = read(id)
+    if run then free(id, run, unclean) else redis.call('ZREM', owned, id) end -- a server short of memory may evict runs
+  end
   if #ids < limit then
     redis.call('ZREM', NODES, node)
     redis.call('HDEL', P .. 'urls', node)

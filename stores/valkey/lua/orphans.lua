@@ -30,7 +30,9 @@ local found = {}
 for n = 1, math.min(limit, #members) do
   local id = string.sub(members[n], 18)
   local run = read(id)
-  local epoch, clean = own(id, run, node)
-  found[n] = {id, run.created, redis.call('HGET', P .. 'run:' .. id, 'data'), epoch, clean}
+  if run then
+    local epoch, clean = own(id, run, node)
+    found[#found + 1] = {id, run.created, redis.call('HGET', P .. 'run:' .. id, 'data'), epoch, clean}
+  end
 end
 return found
