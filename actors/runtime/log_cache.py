@@ -4,7 +4,7 @@ Reading or watching a run never activates it: the log of a run that is not in me
 """
 
 from collections import OrderedDict
-from collections.abc import Container, Generator
+from collections.abc import Callable, Container, Generator
 from contextlib import contextmanager
 
 import trio
@@ -24,13 +24,19 @@ MAX_RECENT = 128  # logs of ended runs, kept for clients that reconnect
 class LogCache:
     """The logs of runs that are in memory or watched, and of runs that ended recently.
 
-    `active`: the ids of the runs in memory; their logs stay. `resting` takes other logs out of memory.
+    `active`: the ids of the runs in memory; their logs stay. `opening`: of those being activated. `resting` takes other
+    logs out of memory. `on_watched`: called with the id of a run not in memory when its first watcher comes.
     """
 
-    def __init__(self, store: Store, active: Container[str], resting: Resting, tenure: Tenure) -> None:
+    def __init__(
+        self, store: Store, active: Container[str], opening: Container[str], resting: Resting, tenure: Tenure
+    ) -> None:
         self.live: dict[str, EventLog] = {}
         self.recent: OrderedDict[str, EventLog] = OrderedDict()
-        self._store, self._active, self._resting, self._tenure = store, active, resting, tenure
+        self.on_watched: Callable[[str], None] = _ignore
+        self._store, self._resting, self._tenure = store, resting, tenure
+        self._active, self._opening = active, opening
+        self._fed: dict[str, trio.CancelScope] = {}  # runs whose logs get the events of another node
         self._loading: dict[str, trio.Event] = {}  # runs whose record is being loaded or changed; set at the end
         self._closed = False
 
@@ -66,23 +72,53 @@ class LogCache:
 
     def watched_elsewhere(self) -> list[str]:
         """Returns the unfinished runs whose logs are watched here, but which are not in memory here."""
-        return [
-            run_id
-            for run_id, log in self.live.items()
-            if run_id not in self._active and log.watched and log.status not in FINAL
-        ]
+        return [run_id for run_id in self.live if run_id not in self._active and self.is_watched_elsewhere(run_id)]
 
-    async def reload(self, run_id: str) -> int:
+    def is_watched_elsewhere(self, run_id: str) -> bool:
+        """Whether `watched_elsewhere` has this run."""
+        log = self.live.get(run_id)
+        is_here = run_id in self._active or run_id in self._opening
+        return not is_here and log is not None and log.watched and log.status not in FINAL
+
+    @contextmanager
+    def fed(self, run_id: str) -> Generator[EventLog | None]:
+        """Returns a block in which the run's log may get the events of another node; with None, it may not.
+
+        The block is cancelled when the run enters memory here, or its last watcher goes.
+        """
+        if not self.is_watched_elsewhere(run_id):
+            yield None
+            return
+        log = self.live[run_id]
+        with trio.CancelScope() as scope:
+            self._fed[run_id] = scope
+            try:
+                yield log
+            finally:
+                if self._fed.get(run_id) is scope:
+                    del self._fed[run_id]
+                self.up_to_date(log)
+
+    def _cut(self, run_id: str) -> None:
+        scope = self._fed.pop(run_id, None)
+        if scope is not None:
+            scope.cancel()
+
+    async def reload(self, run_id: str) -> int | None:
         """Brings the log of a run that is not in memory up to date with its record, and returns the record's version.
+
+        None: the log could not be compared, as it is being loaded, gets the events of another node, or has no watchers.
+        A log that is ahead of the record stays: it has events that the run's owner has not saved yet.
 
         Raises: RunNotFound, RecordTooNew, StoreUnavailable.
         """
         record = await load_record(self._store, run_id)
-        log = self.live.get(run_id)
-        if log is not None and run_id not in self._active and run_id not in self._loading:
-            if log.seq != record.head.seq or log.status != record.head.status:
-                log.restart(record.head.seq, folded(record))
-            self.up_to_date(log)
+        if not self.is_watched_elsewhere(run_id) or run_id in self._loading or run_id in self._fed:
+            return None
+        log = self.live[run_id]
+        if record.head.seq > log.seq:
+            log.restart(record.head.seq, folded(record))
+        self.up_to_date(log)
         return record.head.version
 
     @contextmanager
@@ -112,7 +148,8 @@ class LogCache:
         return log
 
     def keep(self, log: EventLog) -> None:
-        """Keeps the log of a run that has entered memory."""
+        """Keeps the log of a run that has entered memory, or is about to."""
+        self._cut(log.run_id)
         self._listen(log)
         self._hold(log)
 
@@ -153,6 +190,8 @@ class LogCache:
         """Keeps the log for its watchers."""
         if self.live.get(log.run_id) is not log and self._known(log.run_id) in (None, log):
             self._hold(log)
+        if log.run_id not in self._active and log.status not in FINAL:
+            self.on_watched(log.run_id)
 
     def unwatched(self, log: EventLog) -> None:
         """Drops the log, unless its run is in memory. The log of an ended run is kept for a while."""
@@ -164,14 +203,18 @@ class LogCache:
                 self._drop(log)
 
     def up_to_date(self, log: EventLog) -> None:
-        """Lets the state of a run that is not in memory leave memory soon: its watchers may not need it."""
-        if log.is_loaded and log.run_id not in self._active and self.live.get(log.run_id) is log:
+        """Lets the state of a run that is not in memory leave memory soon: its watchers may not need it.
+
+        The state of a running run stays: it may be ahead of the record.
+        """
+        is_live = log.run_id in self._active or log.run_id in self._fed or log.status == "running"
+        if log.is_loaded and not is_live and self.live.get(log.run_id) is log:
             self._resting.add(log.run_id, self._unload)
 
     def _unload(self, run_id: str) -> None:
         """Drops a watched log's state; the watchers keep only their places."""
         log = self.live.get(run_id)
-        if log is not None and not log.is_needed and run_id not in self._active:
+        if log is not None and not log.is_needed and run_id not in self._active and run_id not in self._fed:
             log.unload()
 
     def _hold(self, log: EventLog) -> None:
@@ -192,7 +235,11 @@ class LogCache:
             self._drop(log)
 
     def _drop(self, log: EventLog) -> None:
+        self._cut(log.run_id)
         self.live.pop(log.run_id, None)
         self.recent.pop(log.run_id, None)
         self._resting.remove(log.run_id)
         log.share.leave()
+
+
+def _ignore(run_id: str) -> None: ...

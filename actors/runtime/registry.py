@@ -44,7 +44,7 @@ class Registry:
     ) -> None:
         self.active: dict[str, RunActor] = {}
         self.opening: dict[str, Flight] = {}  # runs being activated
-        self.logs = LogCache(store, self.active, resting, tenure)
+        self.logs = LogCache(store, self.active, self.opening, resting, tenure)
         self.activations = 0
         self._store, self._supervisor, self._count, self._resting = store, supervisor, count, resting
         self._tenure, self._tell_lost, self._deleted = tenure, tell_lost, deleted

@@ -105,6 +105,7 @@ class Runtime:
         self.sweeper = Sweeper(
             store, self.registry, self.activation, self._alarm, now=self.now, is_shared=tenure.is_shared
         )
+        self.follower = Follower(tenure.store, self.registry.logs, tenure) if isinstance(tenure, Membership) else None
         self.keepalive = KeepAlive()
         self.thread_friendly = thread_friendly  # for other rooms that wait for a thread
 
@@ -122,19 +123,18 @@ class Runtime:
     def _ownership_chores(self) -> tuple[ChildSpec[None], ...]:
         recovery = Recovery(self.store, self.activation, self.contracts, self.changes, is_clean=self.tenure.is_clean)
         tenure = self.tenure
-        if not isinstance(tenure, Membership):
+        if not isinstance(tenure, Membership) or self.follower is None:
             return (
                 ChildSpec[None]("recovery", recovery.run, "transient", shutdown_s=0),
                 ChildSpec[None]("tenure", self._stop_chores, "temporary", shutdown_s=0),
             )
         takeover = Takeover(tenure.store, tenure, recovery, tuple(self.agents), self.registry.in_memory)
-        follower = Follower(tenure.store, self.registry.logs)
         lookout = Lookout(tenure.store, self.changes)
         return (
             ChildSpec[None]("lease", tenure.run, shutdown_s=0),
             ChildSpec[None]("lease watch", tenure.watch, shutdown_s=0),
             ChildSpec[None]("takeover", takeover.run, shutdown_s=0),
-            ChildSpec[None]("follower", follower.run, shutdown_s=0),
+            ChildSpec[None]("follower", self.follower.run, shutdown_s=0),
             ChildSpec[None]("lookout", lookout.run, shutdown_s=0),
         )
 

@@ -39,6 +39,7 @@ from .run import Run
 from .runtime import Runtime
 from .system_statistics import SystemStatistics
 from .tenure import SoleTenure, Tenure
+from .upstream import Dial
 from .wallclock import WallClock, steady_clock
 from .watchdog import watched
 
@@ -250,6 +251,23 @@ class ActorSystem:
         if not isinstance(tenure, Membership):
             return ()
         return [node for node in await tenure.store.nodes() if node.id != tenure.node.id]
+
+    def watch_nodes(self, dial: Dial) -> None:
+        """Lets watchers here get the events of runs that other nodes of a shared store carry on, as they are published.
+
+        Without it, and while the other node can't be reached, they get a snapshot after each save, up to a second late.
+        Gateways call this for `Peers`. Without effect in other stores.
+
+        Args:
+            dial: connects to the gateway at a URL, as an async context manager; a `Client` will do. One connection to
+                each node is open while runs of that node are watched here.
+        """
+        if self.runtime.follower is not None:
+            self.runtime.follower.dial = dial
+
+    def carries_on(self, run_id: str) -> bool:
+        """Whether the run is in memory here."""
+        return run_id in self.runtime.registry.active
 
     async def wait_lost(self) -> None:
         """Waits until another process has become the store's owner, which makes this system useless.
