@@ -61,7 +61,7 @@ from .readers import ListReader, RunReader
 from .session import Session
 from .watched import Watched, WatchedRun
 
-__all__ = ["Backoff", "Client", "open_client"]
+__all__ = ["Backoff", "Client", "open_at", "open_client"]
 
 RELISTED = 100  # newest runs that a reader of the list gets again after a lost connection
 GOODBYE_S = 1.0  # time to send run.unsubscribe
@@ -410,6 +410,15 @@ async def open_client(
         )
         for each in urls
     ]
+    async with open_at(places, on_connection) as client:
+        yield client
+
+
+@asynccontextmanager
+async def open_at(
+    places: Sequence[Settings], on_connection: Callable[[AdjournError | None], None] | None = None
+) -> AsyncGenerator[Client]:
+    """Opens a client of these servers, which differ only in their url. As `open_client`."""
     watched = Watched()
 
     def changed(lost: AdjournError | None) -> None:
@@ -420,4 +429,4 @@ async def open_client(
 
     link = Link(places, watched.take_in, changed)
     async with open_link(link):
-        yield Client(link, watched, reconnect or Backoff())
+        yield Client(link, watched, places[0].backoff or Backoff())

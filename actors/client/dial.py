@@ -19,7 +19,7 @@ from trio_websocket import ConnectionRejected, WebSocketConnection, wrap_client_
 from wsproto.utilities import ProtocolError
 
 from ...protocol.errors import AdjournError, ConnectionLost, Forbidden, InvalidParams, Unauthorized
-from ...protocol.rpc import PRINCIPAL_HEADER, Format
+from ...protocol.rpc import NODE_HEADER, PRINCIPAL_HEADER, Format
 
 __all__ = ["FAULTS", "Backoff", "End", "Settings", "end_of", "open_socket"]
 
@@ -57,7 +57,8 @@ class Settings:
     ping_interval_s: float  # also the limit for the answer to a ping
     close_timeout_s: float  # limit of the closing handshake
     max_message_bytes: int  # limit of one message from the server
-    principal: str | None = None  # in whose name a node asks another; None: in its own
+    is_node: bool = False  # whether a node asks another one
+    principal: str | None = None  # in whose name a node asks; None: in its own
 
     def __post_init__(self) -> None:
         self.address()
@@ -84,11 +85,12 @@ class Settings:
 
     def headers(self) -> list[tuple[bytes, bytes]]:
         """Returns the headers of the handshake. Raises: InvalidParams."""
+        headers = [(NODE_HEADER.encode(), b"1")] if self.is_node else []
         if self.token is None:
-            return []
+            return headers
         if not (self.token.isascii() and self.token.isprintable()):
             raise InvalidParams("token: expected printable ASCII")
-        headers = [(b"authorization", b"Bearer " + self.token.encode())]
+        headers.append((b"authorization", b"Bearer " + self.token.encode()))
         if self.principal is not None:
             headers.append((PRINCIPAL_HEADER.encode(), quote(self.principal).encode()))
         return headers

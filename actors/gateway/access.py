@@ -21,6 +21,7 @@ __all__ = [
     "Authenticator",
     "Authorizer",
     "Credentials",
+    "NodePrincipal",
     "Principal",
     "token_authenticator",
     "token_of",
@@ -37,6 +38,13 @@ class Principal:
     """
 
     name: str
+
+
+@dataclass(frozen=True)
+class NodePrincipal(Principal):
+    """Another node of a shared store, in its own name. It may watch every run, whatever the authorizer says, and do
+    nothing else. That node asks its own authorizer before a client gets the run.
+    """
 
 
 @dataclass(frozen=True)

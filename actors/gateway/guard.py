@@ -33,7 +33,7 @@ from ...protocol.transcript import Snapshot
 from ..core.faults import foreign_error, internal_error
 from ..runtime.records import run_not_found
 from ..runtime.system import ActorSystem
-from .access import Action, Authorizer, Principal
+from .access import Action, Authorizer, NodePrincipal, Principal
 from .even_answers import answered_evenly, wait_step
 
 __all__ = ["Guard"]
@@ -41,6 +41,9 @@ __all__ = ["Guard"]
 logger = logging.getLogger("adjourn.gateway")
 
 _SEE = "run.get"  # the method that decides whether a principal may know that a run exists
+
+
+_WATCHING = frozenset({"server.info", "run.subscribe", "run.unsubscribe"})  # the methods for a node in its own name
 
 
 class Guard:
@@ -62,6 +65,10 @@ class Guard:
         Raises: Forbidden; RunNotFound, also for runs hidden from the principal; StoreUnavailable if the run can't be
             read; RunEnded, NotPending, ToolCallIdRequired if the params match no call of the run.
         """
+        if isinstance(self._principal, NodePrincipal):
+            if method not in _WATCHING:
+                raise self._forbidden(Action(method=method))
+            return params
         if self._authorizer is None:
             return params
         async with answered_evenly(RunNotFound):

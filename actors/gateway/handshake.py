@@ -104,5 +104,5 @@ class Handshake:
         refusal = self._sources.refusal(head.version, head.headers)
         if refusal is not None:
             return refusal
-        wanted = parse_wanted(head.subprotocols, head.target.partition("?")[2])
+        wanted = parse_wanted(head.subprotocols, head.target.partition("?")[2], head.headers)
         return wanted if isinstance(wanted, Refusal) else (head, wanted)

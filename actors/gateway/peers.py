@@ -1,9 +1,12 @@
 """The other nodes of a shared store, as their gateways see each other: who may ask in whose name, and how to ask.
 
-A request about a run that another node carries on is sent to that node's gateway, in the client's name.
+A request about a run that another node carries on is sent to that node's gateway, in the client's name. The events of
+such runs come from there too, over one connection for all watched runs of a node. Nodes mark their connections
+(`NODE_HEADER`): over those, a gateway serves only the runs that its own node carries on, so no request goes in circles.
 """
 
 import hmac
+from contextlib import AbstractAsyncContextManager
 from typing import TypeVar
 from urllib.parse import unquote
 
@@ -12,18 +15,17 @@ import trio
 from ...protocol.errors import ConnectionLost, RunElsewhere, StoreUnavailable, Unauthorized
 from ...protocol.messages import Wire
 from ...protocol.methods import METHODS, Params, ServerDescription, ServerInfo
-from ...protocol.rpc import PRINCIPAL_HEADER
-from ..client.once import request_once
-from .access import Authenticator, Credentials, Principal
+from ...protocol.rpc import NODE_HEADER, PRINCIPAL_HEADER
+from ..client.client import Client
+from ..client.peer import open_peer, request_once
+from .access import Authenticator, Credentials, NodePrincipal, Principal
 
 __all__ = ["Peers"]
 
 R = TypeVar("R", bound=Wire)
 
 ABORT_S = 20.0  # for a run to end: its node answers an abort then
-CONNECT_S = 3.0
 PAUSE_S = 0.2  # before a request is tried again
-MAX_MESSAGE_BYTES = 64_000_000
 _METHOD_OF = {method.params: (name, method.result) for name, method in METHODS.items()}
 
 
@@ -44,7 +46,9 @@ class Peers:
         self.patience_s = lease_s + ABORT_S  # for all attempts
 
     def recognizing(self, authenticator: Authenticator) -> Authenticator:
-        """Returns an authenticator that also accepts the nodes' token, with the name of the client they ask for."""
+        """Returns an authenticator that also accepts the nodes' token: with the name of the client that a node asks
+        for, or as a `NodePrincipal` if the node watches runs in its own name.
+        """
         if self._token is None or not self._names_clients:
             return authenticator
         expected = self._token.encode()
@@ -52,11 +56,18 @@ class Peers:
         async def authenticate(credentials: Credentials) -> Principal | None:
             name = credentials.headers.get(PRINCIPAL_HEADER)
             given = (credentials.token or "").encode("utf-8", "surrogateescape")
-            if name is not None and hmac.compare_digest(given, expected):
-                return Principal(unquote(name))
+            if hmac.compare_digest(given, expected):
+                if name is not None:
+                    return Principal(unquote(name))
+                if NODE_HEADER in credentials.headers:
+                    return NodePrincipal("a node")
             return await authenticator(credentials)
 
         return authenticate
+
+    def dial(self, url: str) -> AbstractAsyncContextManager[Client]:
+        """Opens a connection to watch runs of the node at `url`. `ActorSystem.watch_nodes` takes this function."""
+        return open_peer(url, token=self._token)
 
     async def ask(self, elsewhere: RunElsewhere, params: Params, by: str | None) -> Wire:
         """Returns the answer of the node that carries on the run. `by`: the client's name.
@@ -88,6 +99,4 @@ class Peers:
             result,
             token=self._token,
             principal=by if self._names_clients else None,
-            connect_timeout_s=CONNECT_S,
-            max_message_bytes=MAX_MESSAGE_BYTES,
         )

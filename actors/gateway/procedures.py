@@ -78,7 +78,7 @@ LISTED = 100  # runs read at once: a head may be far larger than its summary
 
 class Procedures:
     """The methods of one principal; ask its `guard` before each. `cursors`: None if no run is hidden from the
-    principal.
+    principal. `only_own_runs`: let only runs that this node carries on be watched, for other nodes.
     """
 
     def __init__(
@@ -89,9 +89,11 @@ class Procedures:
         cursors: SealedCursors | None,
         nodes: Nodes,
         peers: Peers | None = None,
+        *,
+        only_own_runs: bool = False,
     ) -> None:
         self.guard = guard
-        self._nodes, self._peers = nodes, peers
+        self._nodes, self._peers, self._only_own_runs = nodes, peers, only_own_runs
         self._cursors = cursors
         self._system = system
         self._description = description
@@ -179,8 +181,11 @@ class Procedures:
         return await self._system.timeline(params.run_id, params.from_, max_bytes=min(max_bytes, PART_BYTES))
 
     async def log(self, run_id: str) -> EventLog:
-        """Returns a run's log. Watch it without an await in between. Raises: as `ActorSystem.log`."""
-        return await self._system.log(run_id)
+        """Returns a run's log. Watch it without an await in between. Raises: as `ActorSystem.log`; RunElsewhere."""
+        log = await self._system.log(run_id)
+        if self._only_own_runs and log.status not in FINAL and not self._system.carries_on(run_id):
+            raise RunElsewhere(f"this node does not carry on run {run_id}", runId=run_id)
+        return log
 
     def watch_changes(self, watcher: Callable[[Head, bool], None], missed: Callable[[], None]) -> Callable[[], None]:
         """Calls `watcher(head, deleted)` after each save of any run on any node, and `missed` when some could not be

@@ -29,6 +29,8 @@ class Sessions:
     ) -> None:
         self._system, self._authorizer, self._limits, self._peers = system, authorizer, limits, peers
         self._nodes = Nodes(system, peers)
+        if peers is not None:
+            system.watch_nodes(peers.dial)
         self._load = TotalLoad(limits.max_waiting_bytes, limits.max_waiting_total_bytes)
         self._cursors = None if authorizer is None else SealedCursors(secrets.token_bytes(32))
         per_peer = limits.max_connections_per_peer
@@ -47,17 +49,20 @@ class Sessions:
             },
         )
 
-    def procedures(self, principal: Principal | None) -> Procedures:
-        """Returns the methods for one client. None: an anonymous one."""
+    def procedures(self, principal: Principal | None, *, is_node: bool = False) -> Procedures:
+        """Returns the methods for one client. None: an anonymous one. `is_node`: another node asks."""
         guard = Guard(self._system, principal, self._authorizer)
-        return Procedures(self._system, self.description, guard, self._cursors, self._nodes, self._peers)
+        peers = None if is_node else self._peers
+        return Procedures(
+            self._system, self.description, guard, self._cursors, self._nodes, peers, only_own_runs=is_node
+        )
 
     def connection(self, socket: WebSocket, wanted: Wanted, principal: Principal | None, peer: str) -> Connection:
         """Returns a connection to one client; call its `serve`."""
         return Connection(
             socket,
             wanted.form,
-            self.procedures(principal),
+            self.procedures(principal, is_node=wanted.is_node),
             self._limits,
             Load(self._load),
             takes_batches=wanted.takes_batches,

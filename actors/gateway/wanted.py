@@ -1,4 +1,4 @@
-"""What a client asks for when it opens a WebSocket: wire format, batches, largest message. Pure."""
+"""What a client asks for when it opens a WebSocket: wire format, batches, largest message, service for a node. Pure."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,9 +6,11 @@ from urllib.parse import parse_qs
 
 from ...protocol import rpc
 from .refusal import Refusal
+from .source import Headers, values_of
 
 __all__ = ["Wanted", "parse_wanted"]
 
+_NODE = rpc.NODE_HEADER.encode()
 LEAST_MESSAGE_BYTES = 65_536  # the smallest limit a client may set: every reply to a state change fits
 
 
@@ -20,10 +22,11 @@ class Wanted:
     subprotocol: str | None  # to answer with
     takes_batches: bool  # whether waiting notifications come in batches
     max_message_bytes: int | None  # the largest message that the client takes; None: not given
+    is_node: bool  # whether another node asks: then only about runs that this node carries on
 
 
-def parse_wanted(offered: Sequence[str], query: str) -> Wanted | Refusal:
-    """Parses a request's subprotocols and query; returns why they are refused otherwise."""
+def parse_wanted(offered: Sequence[str], query: str, headers: Headers) -> Wanted | Refusal:
+    """Parses a request's subprotocols, query and headers; returns why they are refused otherwise."""
     wires = [name for name in offered if not name.startswith(rpc.AUTH_SUBPROTOCOL)]
     chosen = next((name for name in wires if name in rpc.FORMATS), None)
     if wires and chosen is None:
@@ -34,7 +37,7 @@ def parse_wanted(offered: Sequence[str], query: str) -> Wanted | Refusal:
     if isinstance(max_message_bytes, Refusal):
         return max_message_bytes
     form = rpc.JSON if chosen is None else rpc.FORMATS[chosen]
-    return Wanted(form, chosen, takes_batches, max_message_bytes)
+    return Wanted(form, chosen, takes_batches, max_message_bytes, is_node=bool(values_of(headers, _NODE)))
 
 
 def _takes_batches(query: str) -> bool | Refusal:

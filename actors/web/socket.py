@@ -96,7 +96,7 @@ class Sockets:
         self, principal: Principal | AdjournError | None, peer: str, scope: Scope, receive: Receive, send: Send
     ) -> None:
         """Serves one client to its end; or sends, in the client's wire format, why it is refused."""
-        wanted = parse_wanted(scope["subprotocols"], scope["query_string"].decode("latin-1"))
+        wanted = parse_wanted(scope["subprotocols"], scope["query_string"].decode("latin-1"), scope["headers"])
         if isinstance(wanted, Refusal):
             await refuse_socket(wanted, scope, receive, send)
             return
