@@ -1,6 +1,7 @@
 -- Makes node ARGV[1] the owner of at most ARGV[2] running runs that no live node owns. ARGV: then the number of agents;
--- their names; the ids of runs that the node may own without knowing. Returns for each its id, createdAt, head, epoch, and
--- whether the owner before had let it go; false if the runs of dead nodes are not all found yet: ask again.
+-- their names; the ids of unfinished runs that the node may own without knowing, which it gets too. Returns for each its
+-- id, createdAt, head, epoch, and whether the owner before had let it go; false if the runs of dead nodes are not all
+-- found yet: ask again.
 local node, limit, agents = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
 local AT_ONCE = 200 -- runs taken from dead nodes
 
@@ -20,7 +21,7 @@ for n = 4, 3 + agents do
 end
 for n = 4 + agents, #ARGV do
   local run = read(ARGV[n])
-  if run and run.node == node and run.status == 'running' and wanted[run.agent] then
+  if run and run.node == node and not OVER[run.status] and wanted[run.agent] then
     members[#members + 1] = place(run.created, ARGV[n])
   end
 end
