@@ -23,4 +23,4 @@ async def warn_of_settings(connection: Connection, where: str) -> None:
         return
     missing = [f"{name} {value}" for name, value in WANTED.items() if found.get(name.encode()) != value.encode()]
     if missing:
-        _LOG.warning("%s may lose saved runs; it has not the settings: %s", where, ", ".join(missing))
+        _LOG.warning("%s: saved runs may be lost, because the server lacks the settings %s", where, ", ".join(missing))

@@ -1,5 +1,8 @@
 """The store in a Valkey server, on a real one: the Store contract, and what a server does to a store."""
 
+import shutil
+import ssl
+import subprocess
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import asynccontextmanager, suppress
 from functools import partial
@@ -243,7 +246,7 @@ async def test_a_warning_names_the_settings_that_could_lose_runs(
     other_server.append(Server(tmp_path, "--maxmemory-policy", "allkeys-lru", "--appendfsync", "always"))
     async with open_valkey(other_server[0].address):
         [warned] = caplog.messages
-    assert warned.endswith("may lose saved runs; it has not the settings: appendonly yes, maxmemory-policy noeviction")
+    assert warned.endswith("because the server lacks the settings appendonly yes, maxmemory-policy noeviction")
 
 
 async def test_the_permissions_on_the_page_are_enough(
@@ -278,6 +281,43 @@ async def test_a_user_who_may_not_read_the_settings_or_send_hints_can_use_the_st
         await store.delete("run", epoch=0)
         await store.leave()
     assert caplog.messages == []
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="needs openssl to make a certificate")
+async def test_the_connection_is_encrypted_and_the_certificate_checked(
+    valkey: str, valkey_server: Server, tmp_path: Path
+) -> None:
+    made = f"req -x509 -newkey rsa:2048 -nodes -subj /CN=x -addext subjectAltName=IP:127.0.0.1 -keyout {tmp_path}/key"
+    subprocess.run(["openssl", *made.split(), "-out", f"{tmp_path}/cert"], check=True, capture_output=True)
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(tmp_path / "cert", tmp_path / "key")
+
+    async def relay(client: trio.SSLStream[trio.SocketStream]) -> None:
+        with suppress(trio.BrokenResourceError):
+            async with await trio.open_tcp_stream("127.0.0.1", valkey_server.port) as server:
+                async with trio.open_nursery() as nursery:
+                    nursery.start_soon(_pass_on, client, server)
+                    nursery.start_soon(_pass_on, server, client)
+
+    async with trio.open_nursery() as nursery:
+        serve = partial(trio.serve_ssl_over_tcp, relay, 0, context, host="127.0.0.1")
+        [listener] = await nursery.start(serve)
+        port = listener.transport_listener.socket.getsockname()[1]
+        address = valkey.replace("valkey:", "valkeys:").replace(str(valkey_server.port), str(port))
+        with pytest.raises(StoreUnavailable, match="self-signed certificate"):
+            async with open_valkey(address):
+                pass
+        async with open_valkey(f"{address}&cacert={tmp_path}/cert") as store:
+            await store.save(a_head(), a_journal(), expected_version=0)
+            assert await store.load("run") is not None
+        nursery.cancel_scope.cancel()
+
+
+async def _pass_on(source: trio.abc.ReceiveStream, to: trio.abc.SendStream) -> None:
+    with suppress(trio.BrokenResourceError, trio.ClosedResourceError):
+        async for data in source:
+            await to.send_all(data)
+    await to.aclose()
 
 
 async def test_a_cluster_keeps_a_store_in_one_slot(tmp_path: Path, other_server: list[Server]) -> None:
