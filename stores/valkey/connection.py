@@ -13,11 +13,12 @@ import trio
 from anyio.abc import ByteStream
 from coredis.connection import BaseConnection, TCPLocation
 from coredis.exceptions import ConnectionError as Disconnected
+from coredis.exceptions import RedisError
 
 from .scripts import SCRIPTS, digest
 from .server import Server
 
-__all__ = ["Command", "Connection"]
+__all__ = ["Command", "Connection", "Disconnected"]
 
 CONNECT_S = 10.0  # until a server has accepted a connection and its user
 ANSWER_S = 10.0  # until a server has answered; below the system's bound for calls of the store
@@ -90,13 +91,22 @@ class Connection:
         return answer
 
     async def transaction(self, commands: Sequence[Command]) -> list[Any]:
-        """Run commands with no other client's commands in between, and with one write to the disk.
+        """Run commands with no other client's commands in between. Return their answers.
 
-        Returns: for each its answer, or the RedisError that the server told.
+        Raises: RedisError, the first that the server told, or if the connection failed.
+        """
+        outcomes = await self.outcomes(commands)
+        for outcome in outcomes:
+            if isinstance(outcome, RedisError):
+                raise outcome
+        return outcomes
+
+    async def outcomes(self, commands: Sequence[Command]) -> list[Any]:
+        """Run commands with no other client's commands in between, and with one write to the server's disk.
+
+        Returns: for each its answer, or the RedisError that the server told; the other commands were run all the same.
         Raises: RedisError if none was run, or the connection failed.
         """
-        if not commands:
-            return []
         return (await self._answers([("MULTI",), *commands, ("EXEC",)]))[-1]
 
     async def subscribed(self, channel: str) -> AsyncGenerator[bytes]:

@@ -2,8 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 
-from coredis.exceptions import RedisError
-
 from ..checking import HeadRow, JournalRow
 from .connection import Connection
 from .places import placed
@@ -44,9 +42,6 @@ class ValkeyRows:
                 ("HGET", self._connection.key("run", run_id), "version"),
             ]
         )
-        for answer in (entries, version):
-            if isinstance(answer, RedisError):
-                raise answer
         head = self._heads[run_id]
         if version is not None and int(version) != head.columns.get("version"):  # entries were appended since
             entries = entries[: max(head.entries - start, 0)]

@@ -57,7 +57,7 @@ async def save_all(
     Raises: RedisError; then none was saved, or the connection failed.
     """
     commands = [_command(connection, save, node_id or "") for save in saves]
-    *answers, _ = await connection.transaction([*commands, connection.script("hint", "changed", node_id or "")])
+    *answers, _ = await connection.outcomes([*commands, connection.script("hint", "changed", node_id or "")])
     return [
         answer if isinstance(answer, RedisError) else _refusal(save, answer)
         for save, answer in zip(saves, answers, strict=True)

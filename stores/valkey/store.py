@@ -34,6 +34,7 @@ LAYOUT_VERSION = 1
 CLOSE_S = 30.0  # how long `aclose` waits for accepted calls
 
 _Do = Callable[[Connection], Awaitable[Any]]
+_Lane = Lane[Connection, Save | _Do]
 
 
 @asynccontextmanager
@@ -115,11 +116,9 @@ class ValkeyStore:
     def __init__(self, where: str, connect: Callable[[], Awaitable[Connection]]) -> None:
         self._where = where
         self._node: Node | None = None
-        self._writer: Lane[Connection, Save | _Do] = Lane(where, connect, self._work, RedisError)
-        self._reader: Lane[Connection, Save | _Do] = Lane(where, connect, self._work, RedisError, repeats=True)
-        self._leases: Lane[Connection, Save | _Do] = Lane(
-            where, connect, self._work, RedisError
-        )  # never waits for saves
+        self._writer = _Lane(where, connect, self._work, RedisError)
+        self._reader = _Lane(where, connect, self._work, RedisError, repeats=True)
+        self._leases = _Lane(where, connect, self._work, RedisError)  # never waits for saves
         self._listener = Listener(where, connect)
         self._served = trio.Event()
         self._closing = trio.Lock()
@@ -257,7 +256,7 @@ class ValkeyStore:
         await self.aclose()
 
     @property
-    def _lanes(self) -> tuple[Lane[Connection, Save | _Do], ...]:
+    def _lanes(self) -> tuple[_Lane, ...]:
         return self._reader, self._writer, self._leases
 
     @property
