@@ -4,7 +4,6 @@ import logging
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from coredis.exceptions import RedisError
 from msgspec.structs import replace
 
 from ...protocol.errors import RecordTooNew, StoreCorrupt
@@ -28,26 +27,20 @@ async def load(connection: Connection, run_id: str) -> Record | None:
     """Return the record, or None. Raises: RecordTooNew, StoreCorrupt."""
     run, journal = connection.key("run", run_id), connection.key("journal", run_id)
     while True:
-        found, entries = await connection.transaction(
+        [birth, count, created_at, data], entries = await connection.transaction(
             [("HMGET", run, "birth", "entries", "created", "data"), ("LRANGE", journal, 0, ENTRIES - 1)]
         )
-        for answer in (found, entries):
-            if isinstance(answer, RedisError):
-                raise answer
-        birth, expected, created_at, data = found
         if data is None:
             return None
-        while len(entries) < int(expected):
-            # Entries of a journal never change, so they still belong to this head, unless the run was deleted.
-            end = min(len(entries) + ENTRIES, int(expected)) - 1
-            more = await connection.call("LRANGE", journal, len(entries), end)
-            if not more:
-                break
-            entries += more
-        if len(entries) <= ENTRIES or birth == await connection.call("HGET", run, "birth"):
+        expected = int(count)
+        # Entries never change, so later requests may read the rest, unless the run is deleted meanwhile.
+        for start in range(ENTRIES, expected, ENTRIES):
+            end = min(start + ENTRIES, expected) - 1
+            entries += await connection.call("LRANGE", journal, start, end)
+        if expected <= ENTRIES or birth == await connection.call("HGET", run, "birth"):
             break
-    if len(entries) != int(expected):
-        raise StoreCorrupt(f"run {run_id}: its journal should have {int(expected)} entries and has {len(entries)}")
+    if len(entries) != expected:
+        raise StoreCorrupt(f"run {run_id}: its journal should have {expected} entries and has {len(entries)}")
     return Record(head=_head(created_at, data), journal=tuple([_entry(entry) for entry in entries]))
 
 
@@ -100,8 +93,6 @@ async def versions(connection: Connection, run_ids: Sequence[str]) -> dict[str, 
         some = run_ids[start : start + VERSIONS]
         answers = await connection.transaction([("HGET", connection.key("run", each), "version") for each in some])
         for run_id, answer in zip(some, answers, strict=True):
-            if isinstance(answer, RedisError):
-                raise answer
             if answer is not None:
                 found[run_id] = int(answer)
     return found

@@ -108,6 +108,27 @@ async def test_old_notes_of_changes_are_removed(valkey: str, valkey_server: Serv
     assert int(valkey_server.run("XLEN", key)) < 300
 
 
+@pytest.mark.parametrize("anew", [False, True])
+async def test_a_run_deleted_while_its_long_journal_is_loaded_is_not_mixed_with_a_new_one(
+    anew: bool, valkey: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    call = connection.Connection.call
+    late = Record(head=a_head(version=9), journal=a_journal() * 50)
+
+    async def deleting(self: connection.Connection, *command: str) -> object:
+        if command[0] == "LRANGE":
+            monkeypatch.undo()
+            await two.delete("run", epoch=0)
+            if anew:
+                await two.save(late.head, late.journal, expected_version=0)
+        return await call(self, *command)
+
+    async with open_valkey(valkey) as one, open_valkey(valkey) as two:
+        await one.save(a_head(), a_journal() * 40, expected_version=0)
+        monkeypatch.setattr(connection.Connection, "call", deleting)
+        assert await one.load("run") == (late if anew else None)
+
+
 # Groups of saves.
 
 
@@ -178,21 +199,15 @@ async def test_each_answer_has_a_bound(valkey: str, valkey_server: Server, monke
 async def test_a_killed_server_loses_nothing_that_was_acknowledged(valkey: str, valkey_server: Server) -> None:
     async with open_valkey(valkey) as store:
         await store.save(a_head(), a_journal(), expected_version=0)
+        await store.load("run")
         valkey_server.end()
         try:
             await _expect_unavailable(partial(store.save, a_head("late"), expected_version=0), "Valkey at 127")
             await _expect_unavailable(partial(store.save, a_head("late"), expected_version=0), "Valkey at 127")
         finally:
             valkey_server.start()
-        assert await _loaded(store) == Record(head=a_head(), journal=a_journal())
+        assert await store.load("run") == Record(head=a_head(), journal=a_journal())
         await store.save(next_head(a_head()), expected_version=1)
-
-
-async def _loaded(store: ValkeyStore) -> Record | None:
-    """Load the run, as often as the connection of reads fails."""
-    while True:
-        with suppress(StoreUnavailable):
-            return await store.load("run")
 
 
 async def test_scripts_that_the_server_has_forgotten_are_loaded_again(valkey: str, valkey_server: Server) -> None:
