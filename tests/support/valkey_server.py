@@ -25,7 +25,7 @@ class Server:
             self.port: int = free.getsockname()[1]
         log = folder / "valkey.log"
         self._command = [str(get_binary_path()), *options, "--port", str(self.port), "--bind", "127.0.0.1"]
-        self._command += ["--dir", str(folder), "--save", "", "--logfile", str(log), "--enable-debug-command", "yes"]
+        self._command += ["--dir", str(folder), "--save", "", "--logfile", str(log)]
         self.start()
 
     @property
