@@ -96,7 +96,9 @@ class Follower:
         return None if owner is None or owner.id == own.id or owner.url in (None, own.url) else owner
 
     async def _compare(self, run_ids: list[str]) -> None:
-        versions = await self._store.versions(run_ids) if run_ids else {}
+        if not run_ids:
+            return
+        versions = await self._store.versions(run_ids)
         for run_id in run_ids:
             version = versions.get(run_id)
             if version is None or version != self._seen.get(run_id):
