@@ -107,13 +107,13 @@ class LogCache:
     async def reload(self, run_id: str) -> int | None:
         """Brings the log of a run that is not in memory up to date with its record, and returns the record's version.
 
-        None: the log could not be compared, as it is being loaded, gets the events of another node, or has no watchers.
+        None: the log could not be compared, as it is being loaded, or the run is here now or has no watchers.
         A log that is ahead of the record stays: it has events that the run's owner has not saved yet.
 
         Raises: RunNotFound, RecordTooNew, StoreUnavailable.
         """
         record = await load_record(self._store, run_id)
-        if not self.is_watched_elsewhere(run_id) or run_id in self._loading or run_id in self._fed:
+        if not self.is_watched_elsewhere(run_id) or run_id in self._loading:
             return None
         log = self.live[run_id]
         if record.head.seq > log.seq:
