@@ -52,6 +52,7 @@ class Wire:
         self.system = system
         self.dialled = self.open = self.subscribed = 0
         self.is_cut = False
+        self.lag_s = 0.0  # of each batch of events
         self.room: int | None = None  # how many runs may be watched
         self.scopes: list[trio.CancelScope] = []
 
@@ -106,6 +107,7 @@ class Items:
                 if self.cursor.finished:
                     raise StopAsyncIteration
                 self.taken += [item.envelope for item in self.cursor.take()]
+                await trio.sleep(self.wire.lag_s)
                 if not self.taken:
                     await self.cursor.wait_more()
         if scope.cancelled_caught or self.wire.is_cut:
@@ -353,6 +355,38 @@ async def test_without_a_connection_the_store_is_looked_at_until_there_is_one(
         assert folded(found) == (await run.get()).snapshot
         [line] = [record.message for record in caplog.records if "can't be watched there" in record.message]
         assert "cut" in line
+
+
+async def test_a_connection_lost_in_the_middle_of_a_message_loses_no_event(net: Net, autojump_clock: MockClock) -> None:
+    agent = agent_of(TALE, delay_s=WORD_S)
+    async with net.node("one", agent) as one, net.node("two", agent, passivate_after_s=0) as two:
+        wire = net.wires["one"]
+        run = await one.start(agent, "tell me a tale")
+        found: list[Item] = []
+
+        async def watch() -> None:
+            found.extend(await seen(two.run(run.id)))
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(watch)
+            await wait_seq(run, 15)
+            wire.cut()
+            await trio.sleep(3)
+            wire.is_cut = False
+        assert wire.dialled > 2
+        assert isinstance(found[0], RunSnapshot)
+        assert not any(isinstance(item, RunSnapshot) for item in found[1:]), "the text so far stays"
+        assert [item.seq for item in found] == list(range(found[0].seq, found[-1].seq + 1))
+
+
+async def test_the_last_events_of_a_run_come_also_after_it_has_no_owner(net: Net, autojump_clock: MockClock) -> None:
+    agent = agent_of(TALE, delay_s=WORD_S)
+    async with net.node("one", agent) as one, net.node("two", agent) as two:
+        run = await one.start(agent, "tell me a tale")
+        net.wires["one"].lag_s = 0.95
+        found = await seen(two.run(run.id))
+        assert not any(isinstance(item, RunSnapshot) for item in found[1:])
+        assert folded(found) == (await run.get()).snapshot
 
 
 async def wait_until(true: Any) -> None:
