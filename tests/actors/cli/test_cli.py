@@ -122,7 +122,7 @@ def test_wrong_usage_is_one_line_that_names_the_help_and_exit_code_2(
 @pytest.mark.parametrize(
     ("args", "words"),
     [
-        (["demo", "--store", "redis://x"], "store address 'redis://x': expected memory:"),
+        (["demo", "--store", "mysql://x"], "store address 'mysql://x': expected memory:"),
         (["demo", "--store", "sqlite:///no/such/folder/runs.db"], "no/such/folder"),
         (["serve", "shop"], "'shop': expected module:name"),
         (["serve", "no_such_shop:agents"], "there is no module 'no_such_shop'"),
@@ -413,7 +413,7 @@ def test_the_start_says_how_many_runs_the_store_had(found: Ready, lines: list[st
         ("memory:", None),
         ("sqlite:///adjourn-demo.db", "adjourn-demo.refunds.txt"),
         ("sqlite:////var/lib/x.db", "/var/lib/x.refunds.txt"),
-        ("redis://x", None),
+        ("mysql://x", None),
         ("sqlite:///", None),
     ],
 )
