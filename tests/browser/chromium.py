@@ -32,7 +32,7 @@ else:
     MISSING = None if shutil.which("chromium") else "no chromium found: apt-get install chromium"
     expect.set_options(timeout=PATIENCE_MS)
 
-__all__ = ["UNREACHABLE", "Browser", "Locator", "Page", "Profile", "WebSocketRoute", "expect", "open_browser"]
+__all__ = ["UNREACHABLE", "Browser", "Locator", "Page", "Profile", "Route", "WebSocketRoute", "expect", "open_browser"]
 
 # Chromium's own errors for requests while a server or the network is down.
 UNREACHABLE = "ERR_(CONNECTION|EMPTY_RESPONSE|INCOMPLETE_CHUNKED|INTERNET_DISC)|WebSocket connection to .* failed"

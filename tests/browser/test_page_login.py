@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 
 import pytest
-from chromium import Browser, Profile, expect
+from chromium import Browser, Profile, Route, expect
 from served import Served
 from visitor import Visitor
 
@@ -58,3 +58,16 @@ def test_a_card_that_is_decided_elsewhere_closes_and_names_who_did_it(
     other.sees("Approved by you (token)")
     visitor.card("lend").is_gone()
     visitor.sees("Approved by token")
+
+
+def test_a_late_refusal_of_a_request_without_the_token_asks_for_none(
+    open_profile: OpenProfile, guarded: Served
+) -> None:
+    profile, held = open_profile(guarded), list[Route]()
+    profile.context.route("**/agents", lambda route: route.continue_() if held else held.append(route))
+    visitor = open_guarded(profile, "/#/chat", TOKEN)
+    expect(visitor.page.get_by_role("link", name="clerk")).to_be_visible()
+    with profile.context.expect_event("response", lambda response: response.status == 401):
+        held[0].continue_()
+    visitor.page.get_by_role("link", name="Runs", exact=True).click()  # no dialog covers it
+    expect(visitor.page.get_by_role("heading", name="Runs", exact=True)).to_be_visible()

@@ -111,7 +111,6 @@ export class Session {
         return await this.#ask(new URL(path, base).href, request);
       } catch (thrown) {
         const error = asError(thrown);
-        if (error.type === "unauthorized") this.onUnauthorized();
         if (error.type !== "connectionLost" || this.#nodes.length === 0 || moves === MOST_MOVES) throw error;
         await sleep(MOVE_MS, NEVER);
         if (this.#base === base) throw error;
@@ -120,14 +119,20 @@ export class Session {
   }
 
   /** @param {string} url @param {RequestInit} request */
-  #ask(url, request) {
+  async #ask(url, request) {
     const token = this.#token;
     const headers = {
       accept: "application/json",
       ...request.headers,
       ...(token && { authorization: `Bearer ${token}` }),
     };
-    return answer(fetch.bind(globalThis), url, { ...request, headers }, PATIENCE_MS, NEVER);
+    try {
+      return await answer(fetch.bind(globalThis), url, { ...request, headers }, PATIENCE_MS, NEVER);
+    } catch (thrown) {
+      const isLate = token !== this.#token; // the person has logged in meanwhile
+      if (asError(thrown).type === "unauthorized" && !isLate) this.onUnauthorized();
+      throw thrown;
+    }
   }
 
   // The connection.
