@@ -66,8 +66,8 @@ async def call_tool(
                 return filled
         return await execute(
             tool,
-            msgspec.to_builtins(arguments),
-            msgspec.to_builtins(entry.decision) if entry else None,
+            arguments,
+            entry.decision if entry else None,
             filled,
             max_result_bytes=max_result_bytes,
             threads=threads,

@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any, Literal, TypedDict, Unpack, overload
 
+import msgspec
+
 from ...protocol.record import OnExpiry, ToolSpec
 from .annotations import check_result
 from .checks import (
@@ -156,7 +158,7 @@ def make_tool(
     check_options(options, _OPTIONS, f"tool {name}")
 
     def bind(arguments: dict[str, Any], context: ToolContext[Any]) -> Callable[[], Any]:
-        return partial(function, arguments, context)
+        return partial(function, msgspec.to_builtins(arguments), context)
 
     own = own_schema(parameters, f"tool {name}")
     return _declare(name, description, own, function, bind, deps=Any, **options)

@@ -17,9 +17,9 @@ class Tool:
     Attributes:
         spec: the tool as runs record it.
         function: the function. None: clients execute the tool.
-        bind: makes a call without arguments from the model's arguments and the context.
+        bind: makes a call without arguments from the model's arguments, which it copies, and the context.
         threaded: True: the function blocks, and runs in a worker thread.
-        decode_decision: makes the function's `decision` from plain data.
+        decode_decision: makes the function's `decision` from plain data, which it copies.
         decision_when: says whether a call needs a decision. Ask it by `gate_of` only. None: each call does.
         timeout_s: seconds that an execution may take. None: no bound.
         deps: the type of dependencies that the tool asks for. None: it takes none.

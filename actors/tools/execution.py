@@ -34,7 +34,8 @@ async def execute(
     threads: Threads | None = None,
     host_loop: HostLoop | None = None,
 ) -> ToolOutcome:
-    """Executes one call and returns its outcome. Arguments and decision must be valid under the tool's schemas.
+    """Executes one call and returns its outcome. Arguments and decision must be valid under the tool's schemas;
+    the tool gets copies of them.
 
     Every failure is an outcome with `is_error`: any exception of the tool, even `SystemExit` (logged with the call's
     id, except a `ToolError`), a timeout, and a result outside the value domain or above `max_result_bytes` (content and

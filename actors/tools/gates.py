@@ -81,12 +81,12 @@ def type_fault(tool: Tool, arguments: dict[str, Any], decision: Any) -> tuple[st
     path = ""
     try:
         if decision is not None:
-            decision = tool.decode_decision(msgspec.to_builtins(decision))
+            decision = tool.decode_decision(decision)
         path = "/arguments"
         context = ToolContext(
             run_id="", tool_call_id="", tool_name=tool.spec.name, metadata={}, publish=_nowhere, decision=decision
         )
-        tool.bind(msgspec.to_builtins(arguments), context)
+        tool.bind(arguments, context)
     except BaseException as raised:  # noqa: ASYNC103  # nothing was awaited
         error = foreign_error(raised, f"tool {tool.spec.name}", _log)
         return path, error_text(error)  # noqa: ASYNC104

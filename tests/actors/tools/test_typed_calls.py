@@ -7,11 +7,13 @@ from typing import Any, Literal, NotRequired, TypedDict
 import msgspec
 import pydantic
 import pytest
-from onecall import YES_NO, Node, good, run, said
+from onecall import OBJECT, YES_NO, Node, good, run, said
 
 from adjourn.actors.tools import (
+    Tool,
     ToolContext,
     ToolDefinitionError,
+    make_tool,
     tool,
 )
 from adjourn.protocol.schema import compile_schema
@@ -165,3 +167,27 @@ async def test_a_decision_that_only_its_type_refuses_is_an_error_result() -> Non
     assert outcome.is_error
     assert "n must be even" in said(outcome)
     assert executed == []
+
+
+def changes(given: dict[str, Any]) -> str:
+    given["to"]["n"] = 2
+    return ""
+
+
+@tool(decision=dict[str, Any])
+async def typed(to: dict[str, Any], decision: dict[str, Any]) -> str:
+    """Change a typed argument and a typed decision."""
+    return changes({"to": to}) + changes(decision)
+
+
+async def change(arguments: dict[str, Any], context: ToolContext) -> str:
+    return changes(arguments) + changes(context.decision)
+
+
+@pytest.mark.parametrize(
+    "changing", [typed, make_tool("change", "", OBJECT, change, decision=OBJECT)], ids=["typed", "plain"]
+)
+async def test_what_a_tool_changes_in_its_arguments_and_decision_is_its_own_copy(changing: Tool) -> None:
+    arguments, decision = {"to": {"n": 1}}, {"to": {"n": 1}}
+    assert not (await run(changing, arguments, decision)).is_error
+    assert arguments == decision == {"to": {"n": 1}}
