@@ -5,7 +5,7 @@ holds all state of the fold. So a fold may start from a snapshot, and goes on as
 """
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, TypeVar
 
 import msgspec
 
@@ -39,6 +39,8 @@ from .record import Call, History, InputEntry, MessageEntry, Record, ResultEntry
 
 __all__ = ["PendingCall", "Snapshot", "ToolView", "Transcript", "decision_pending", "replay"]
 
+
+T = TypeVar("T")
 
 _NO_ARGS: dict[str, Any] = {}
 
@@ -133,6 +135,9 @@ class Snapshot(Wire, frozen=True):
     expires_at: int | None = None
 
 
+_EMPTY = Snapshot()
+
+
 class Transcript:
     """Folds events, one by one, into a snapshot. Read its attributes, but don't set them.
 
@@ -161,7 +166,7 @@ class Transcript:
     )
 
     def __init__(self, snapshot: Snapshot | None = None) -> None:
-        self._restore(snapshot or Snapshot())
+        self._restore(snapshot or _EMPTY)
 
     def _restore(self, snapshot: Snapshot) -> None:
         self.agent = snapshot.agent
@@ -204,8 +209,8 @@ class Transcript:
             turn=self.turn,
             messages=tuple(self.messages),
             streaming=None if self._partial is None else self._partial.message(keep_incomplete_calls=True),
-            pending=tuple(self._in_call_order(self._pending.values())),
-            tools=tuple(self._in_call_order(self._tools.values())),
+            pending=self._in_call_order(self._pending),
+            tools=self._in_call_order(self._tools),
             usage=self.usage,
             reason=self.reason,
             error=self.error,
@@ -214,13 +219,15 @@ class Transcript:
             expires_at=self.expires_at,
         )
 
-    def _in_call_order(self, items: Iterable[Any]) -> list[Any]:
-        # The model's order, not the order of decisions or results: live watchers and replays must see the same.
-        found = list(items)
-        if len(found) > 1:
-            places = {call.id: place for place, call in enumerate(self._calls())}
-            found.sort(key=lambda item: places.get(item.tool_call_id, len(places)))
-        return found
+    def _in_call_order(self, items: dict[str, T]) -> tuple[T, ...]:
+        """Return the values of a dict by call id, in the model's order of the calls.
+
+        Not in the order of decisions or results: live watchers and replays must see the same.
+        """
+        if len(items) < 2:
+            return tuple(items.values())
+        places = {call.id: place for place, call in enumerate(self._calls())}
+        return tuple([items[key] for key in sorted(items, key=lambda key: places.get(key, len(places)))])
 
     def _calls(self) -> list[ToolCall]:
         for message in reversed(self.messages):
