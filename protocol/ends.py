@@ -40,7 +40,7 @@ def finish_abort(s: Step, partial: AssistantMessage | None) -> None:
         message = msgspec.structs.replace(with_ids(partial, s.model_call), stop_reason="aborted")
         s.append(MessageEntry(message=message))
         s.emit(MessageEnd(message=message))
-        s.open_turn(message)
+        s.open_turn(message, len(message.calls))
     end(s, "aborted", s.abort.reason)
 
 

@@ -158,7 +158,7 @@ def _model_done(s: Step, given: ModelDone) -> None:
     fault = _FAILED if failed else unbounded and _ENDED
     if fault is None and is_last_turn(s.head, s.history):
         fault = _NO_TOOLS
-    message = _answered(s, given.message, given.gates, fault)
+    message = _answered(s, given.message, len(calls), given.gates, fault)
     if failed:
         text = message.error_message or "the model call failed"
         end(s, "failed", "modelError", ErrorInfo(type="modelError", message=text, kind=message.error_kind))
@@ -180,13 +180,18 @@ def _model_refused(s: Step, given: ModelRefused) -> None:
     if given.key != s.model_call or s.abort:
         return
     if given.answer is not None:
-        _answered(s, given.answer, {}, _ENDED)
+        _answered(s, given.answer, len(given.answer.calls), {}, _ENDED)
     s.usage = s.usage.plus(given.usage)
     end(s, "failed", given.reason, ErrorInfo(type="limitExceeded", message=given.message))
 
 
-def _answered(s: Step, answer: AssistantMessage, gates: Mapping[int, bool], fault: str | None) -> AssistantMessage:
-    """Add the model's answer to the transcript and open its calls. With a `fault`, no call executes."""
+def _answered(
+    s: Step, answer: AssistantMessage, calls: int, gates: Mapping[int, bool], fault: str | None
+) -> AssistantMessage:
+    """Add the model's answer to the transcript and open its calls. With a `fault`, no call executes.
+
+    `calls`: how many calls it has.
+    """
     assert s.model_call is not None
     message = with_ids(answer, s.model_call)
     s.model_call = None
@@ -194,7 +199,9 @@ def _answered(s: Step, answer: AssistantMessage, gates: Mapping[int, bool], faul
     s.usage = s.usage.plus(message.usage)
     s.append(MessageEntry(message=message))
     s.emit(MessageEnd(message=message))
-    s.open_turn(message)
+    s.open_turn(message, calls)
+    if not calls:
+        return message
     limit, opened = s.limits.max_calls_per_turn, 0
     for index, block in enumerate(message.content):
         if type(block) is ToolCall:

@@ -148,9 +148,9 @@ class Step(msgspec.Struct, eq=False):
         """Save the head even if nothing else changes."""
         self.touched = True
 
-    def open_turn(self, message: AssistantMessage) -> None:
-        """Open the calls of `message`, none of which has a result yet."""
-        self.message, self.calls, self.open, self.ready_from = message, {}, len(message.calls), 0
+    def open_turn(self, message: AssistantMessage, calls: int) -> None:
+        """Open the calls of `message`, none of which has a result yet. `calls`: their number."""
+        self.message, self.calls, self.open, self.ready_from = message, {}, calls, 0
 
     def put(self, call: Call) -> None:
         """Add an open call to `calls`, or replace the one with the same id."""
