@@ -32,12 +32,21 @@ STUCK_S = 1.0  # the same if the thread hangs in a job that was given up
 class _Ticket(Generic[Job]):
     """One job, and the task that waits for it."""
 
-    __slots__ = ("given_up", "job", "result", "since", "task")
+    __slots__ = ("job", "result", "task")
 
     def __init__(self, job: Job, task: trio.lowlevel.Task) -> None:
         self.job = job
         self.task = task
         self.result: Any = None
+
+
+class _Group(Generic[Job]):
+    """The jobs of one tick."""
+
+    __slots__ = ("given_up", "since", "tickets")
+
+    def __init__(self) -> None:
+        self.tickets: list[_Ticket[Job]] = []
         self.since = time.monotonic()  # a thread's time is real, whatever trio's clock says
         self.given_up = False
 
@@ -56,12 +65,12 @@ class GroupThread(Generic[Job]):
     ) -> None:
         self._work, self._spare = work, spare
         self._end = end
-        self._tick: list[_Ticket[Job]] = []  # jobs of this tick, not handed over yet
-        self._queue: SimpleQueue[list[_Ticket[Job]] | None] = SimpleQueue()
+        self._tick: _Group[Job] | None = None  # the jobs of this tick, not handed over yet
+        self._queue: SimpleQueue[_Group[Job] | None] = SimpleQueue()
         self._token = trio.lowlevel.current_trio_token()
         self._friendly = thread_friendly()
         self._closed = False
-        self._under_way: dict[_Ticket[Job], None] = {}  # jobs whose tasks wait, the oldest first
+        self._under_way: list[_Group[Job]] = []  # groups whose tasks wait, the oldest first
         self._is_stuck = False  # a job was given up, and the thread has finished no job since
         # A daemon thread, so that the process can end after a crash of the loop, or while the disk hangs.
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
@@ -76,12 +85,9 @@ class GroupThread(Generic[Job]):
         if self._closed:
             raise StoreUnavailable("the store is closed")
         ticket = _Ticket(job, trio.lowlevel.current_task())
-        self._under_way[ticket] = None
-        with self._friendly:
-            if not self._tick:
-                self._friendly.at_tick_end(self._hand_over)
-            self._tick.append(ticket)
-            await trio.lowlevel.wait_task_rescheduled(_no_abort)
+        tick = self._tick or self._begin_tick()
+        tick.tickets.append(ticket)
+        await trio.lowlevel.wait_task_rescheduled(_no_abort)
         if isinstance(ticket.result, BaseException):
             raise ticket.result
         return ticket.result
@@ -93,15 +99,14 @@ class GroupThread(Generic[Job]):
 
         Returns: whether any job was given up.
         """
-        before, old = time.monotonic() - after_s, list[_Ticket[Job]]()
-        for ticket in self._under_way:
-            if ticket.since > before:
-                break
-            old.append(ticket)
-        for ticket in old:
-            ticket.given_up = self._is_stuck = True
-            ticket.result = StoreUnavailable("the store has not answered in time")
-        self._wake(old)
+        self._hand_over()  # a job that comes later in this tick must not join a group that was given up
+        before = time.monotonic() - after_s
+        old = [group for group in self._under_way if group.since <= before]
+        for group in old:
+            group.given_up = self._is_stuck = True
+            for ticket in group.tickets:
+                ticket.result = StoreUnavailable("the store has not answered in time")
+            self._wake(group)
         return bool(old)
 
     async def aclose(self) -> bool:
@@ -119,10 +124,18 @@ class GroupThread(Generic[Job]):
         self.give_up(0)  # no effect if the thread has ended: all jobs have their results
         return not self._thread.is_alive()
 
+    def _begin_tick(self) -> _Group[Job]:
+        if not self._under_way:
+            self._friendly.__enter__()  # until no group is under way
+        self._tick = _Group()
+        self._under_way.append(self._tick)
+        self._friendly.at_tick_end(self._hand_over)
+        return self._tick
+
     def _hand_over(self) -> None:
-        if self._tick:  # empty if `aclose` was faster
+        if self._tick is not None:  # None if `aclose` or `give_up` was faster
             self._queue.put(self._tick)
-            self._tick = []
+            self._tick = None
 
     def _run(self) -> None:
         while self._do_group():
@@ -138,36 +151,40 @@ class GroupThread(Generic[Job]):
 
         A function of its own, so that no local variable keeps finished jobs in memory during the next wait.
         """
-        taken, ended = self._take()
-        tickets = [ticket for ticket in taken if not ticket.given_up]
+        groups, ended = self._take()
+        tickets = [ticket for group in groups if not group.given_up for ticket in group.tickets]
         results = self._results([ticket.job for ticket in tickets])
         for ticket, result in zip(tickets, results, strict=True):
             ticket.result = result
-        if taken:
+        if groups:
             with suppress(trio.RunFinishedError):  # the thread was abandoned, and the loop has ended
-                self._token.run_sync_soon(self._back, tickets)
+                self._token.run_sync_soon(self._back, groups)
         return not ended
 
-    def _take(self) -> tuple[list[_Ticket[Job]], bool]:
+    def _take(self) -> tuple[list[_Group[Job]], bool]:
         """Wait for jobs. Return all waiting ones, and whether they are the last."""
-        tickets: list[_Ticket[Job]] = []
-        item = self._queue.get()
-        while item is not None:
-            tickets += item
+        groups: list[_Group[Job]] = []
+        group = self._queue.get()
+        while group is not None:
+            groups.append(group)
             try:
-                item = self._queue.get_nowait()
+                group = self._queue.get_nowait()
             except Empty:
-                return tickets, False
-        return tickets, True
+                return groups, False
+        return groups, True
 
-    def _back(self, tickets: Sequence[_Ticket[Job]]) -> None:
+    def _back(self, groups: Sequence[_Group[Job]]) -> None:
         self._is_stuck = False
-        self._wake([ticket for ticket in tickets if not ticket.given_up])
+        for group in groups:
+            if not group.given_up:
+                self._wake(group)
 
-    def _wake(self, tickets: Sequence[_Ticket[Job]]) -> None:
-        for ticket in tickets:
-            del self._under_way[ticket]
+    def _wake(self, group: _Group[Job]) -> None:
+        for ticket in group.tickets:
             trio.lowlevel.reschedule(ticket.task)
+        self._under_way.remove(group)
+        if not self._under_way:
+            self._friendly.__exit__()
 
     def _spared(self) -> bool:
         try:
