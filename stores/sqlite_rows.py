@@ -78,22 +78,24 @@ DELETE FROM specs WHERE n IN (SELECT value FROM json_each(?)) AND NOT EXISTS (SE
 """
 
 
-def insert(connection: sqlite3.Connection, into: Insert, rows: Sequence[tuple[Any, ...]]) -> None:
-    """Insert the rows."""
+def insert(connection: sqlite3.Connection, into: Insert, values: Sequence[Any]) -> None:
+    """Insert rows. `values`: those of all rows, one after another."""
     # Row counts are powers of two, so there are few different statements, and the connection caches them all compiled.
+    width = into.values.count("?")
     done, most = 0, _MOST_ROWS
-    while done < len(rows):
-        while most > len(rows) - done:
+    while done < len(values):
+        while most * width > len(values) - done:
             most //= 2
         statement = into.before + ", ".join([into.values] * most) + into.after
-        connection.execute(statement, [value for row in rows[done : done + most] for value in row])
-        done += most
+        connection.execute(statement, values[done : done + most * width])
+        done += most * width
 
 
 def number_specs(connection: sqlite3.Connection, specs: Collection[bytes]) -> dict[bytes, int]:
     """Store the encoded specs that are new. Return each one's number."""
     digests = {sha256(spec).hexdigest(): spec for spec in specs}
-    insert(connection, _SPECS, [(digest, SCHEMA_VERSION, spec.decode()) for digest, spec in digests.items()])
+    rows = [(digest, SCHEMA_VERSION, spec.decode()) for digest, spec in digests.items()]
+    insert(connection, _SPECS, [value for row in rows for value in row])
     (numbers,) = connection.execute(_NUMBERS, (SCHEMA_VERSION, as_json(digests))).fetchone()
     return {digests[digest]: n for digest, n in msgspec.json.decode(numbers)}
 

@@ -6,6 +6,7 @@ rows.
 
 import sqlite3
 from collections.abc import Sequence
+from itertools import chain
 from typing import Any
 
 import msgspec
@@ -20,7 +21,6 @@ from .sqlite_rows import (
     JOURNAL,
     NEW_HEADS,
     SAME_HEADS,
-    Insert,
     as_json,
     delete_runs,
     insert,
@@ -88,7 +88,7 @@ class _Group:
         self.deleted: set[str] = set()
         self.specs: dict[int, bytes] = {}  # of new runs, by the run's number
         self.heads: dict[int, tuple[_Run, Head, bytes]] = {}  # by number, with the head's JSON
-        self.journal: dict[int, list[tuple[Any, ...]]] = {}
+        self.journal: dict[int, list[Any]] = {}  # by the run's number, the values of its rows one after another
 
     def decide(self, write: Write) -> Acquired | Exception | None:
         """Return the outcome of the write, valid if the transaction commits."""
@@ -121,10 +121,11 @@ class _Group:
         elif run.created_at != head.created_at:
             data = encode_head(msgspec.structs.replace(head, created_at=run.created_at))
         if save.entries:
-            rows = self.journal.setdefault(run.n, [])
-            rows += [(run.n, n, SCHEMA_VERSION, entry.decode()) for n, entry in enumerate(save.entries, run.entries)]
+            values = self.journal.setdefault(run.n, [])
+            for entry in save.entries:
+                values += (run.n, run.entries, SCHEMA_VERSION, entry.decode())
+                run.entries += 1
         run.version = head.version
-        run.entries += len(save.entries)
         self.heads[run.n] = run, head, data
 
     def _new_run(self, save: Save) -> _Run:
@@ -152,22 +153,22 @@ class _Group:
         if self.deleted:
             delete_runs(connection, self.deleted)
         numbers = number_specs(connection, set(self.specs.values())) if self.specs else {}
-        heads: dict[Insert, list[tuple[Any, ...]]] = {NEW_HEADS: [], SAME_HEADS: [], CHANGED_HEADS: []}
+        new: list[Any] = []
+        same: list[Any] = []
+        changed: list[Any] = []
         for run, head, data in self.heads.values():
             row = (run.n, head.id, head.version, head.epoch, head.agent, run.created_at, run.entries, data.decode())
             indexed = [head.agent, head.status, head.waiting_since, head.next_due]
             if run.indexed is None:
-                heads[NEW_HEADS].append(
-                    (*row, *indexed[1:], numbers[self.specs[run.n]] if run.n in self.specs else None)
-                )
+                new += (*row, *indexed[1:], numbers[self.specs[run.n]] if run.n in self.specs else None)
             elif run.indexed == indexed:
-                heads[SAME_HEADS].append((*row, head.status))
+                same += (*row, head.status)
             else:
-                heads[CHANGED_HEADS].append((*row, *indexed[1:]))
+                changed += (*row, *indexed[1:])
             run.indexed = indexed
-        for into, rows in heads.items():
-            insert(connection, into, rows)
-        insert(connection, JOURNAL, [row for rows in self.journal.values() for row in rows])
+        for into, values in ((NEW_HEADS, new), (SAME_HEADS, same), (CHANGED_HEADS, changed)):
+            insert(connection, into, values)
+        insert(connection, JOURNAL, list(chain.from_iterable(self.journal.values())))
 
 
 class GroupWriter:
