@@ -1,6 +1,7 @@
 """The benchmark's command: `python -m bench [--quick] [--only 1,4] [--peers] [--json FILE] [--chart FILE]`.
 
-After each scenario its table is printed and the files are written, so a stopped benchmark keeps its results.
+After each scenario its table is printed and the files are written, so a stopped benchmark keeps its results, also
+those of the scenario that was stopped.
 Exit status: 0, also if a budget is missed; 1 if a scenario could not be measured; 130 after Ctrl-C or SIGTERM.
 """
 
@@ -56,24 +57,30 @@ class _Benchmark:
                     self._other_libraries(progress)
 
     def _scenario(self, number: int, progress: Callable[[str], None]) -> None:
-        figures: list[Figure] = []
-        for module in SCENARIOS[number][1]:
-            try:
-                figures += run_scenario(module, quick=self._options.quick, progress=progress)
-            except ScenarioFailed as error:
-                self.failed.append(f"{number} {module}")
-                self._console.print(f"[bold red]not measured:[/] {number} {module}")
-                self._console.print(str(error), style="dim", markup=False)
-        self._figures += figures
-        if figures:
-            self._console.print(scenario_table(number, figures))
+        first = len(self._figures)
+        try:
+            for module in SCENARIOS[number][1]:
+                self._module(number, module, progress)
+        finally:
+            if figures := self._figures[first:]:
+                self._console.print(scenario_table(number, figures))
         self._write()
+
+    def _module(self, number: int, module: str, progress: Callable[[str], None]) -> None:
+        try:
+            run_scenario(module, quick=self._options.quick, progress=progress, found=self._figures.append)
+        except ScenarioFailed as error:
+            self.failed.append(f"{number} {module}")
+            self._console.print(f"[bold red]not measured:[/] {number} {module}")
+            self._console.print(str(error), style="dim", markup=False)
 
     def _other_libraries(self, progress: Callable[[str], None]) -> None:
         from .peers import measure_peers
 
-        self._peers += measure_peers(self._figures, quick=self._options.quick, progress=progress)
-        self._console.print(peer_table(self._peers))
+        for found in measure_peers(self._figures, quick=self._options.quick, progress=progress):
+            self._peers += found
+            self._console.print(peer_table(found))
+            self._write()
 
     def end(self) -> None:
         """Writes the files, and prints a table of all budgets."""

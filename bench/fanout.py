@@ -6,7 +6,7 @@ watch, and at the end how many events they received.
 
 import subprocess
 import sys
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Sequence
 from contextlib import aclosing, asynccontextmanager, suppress
 from functools import partial
 
@@ -54,10 +54,9 @@ class Load(msgspec.Struct, frozen=True):
         return 0.001 + self.clients * self.burst * 70e-6
 
 
-def measure(quick: bool) -> list[Figure]:
+def measure(quick: bool) -> Iterator[Figure]:
     """Measures the CPU time a delivery, for each number of clients, in step and lagging."""
     repeats = 3 if quick else 5
-    figures: list[Figure] = []
     for lagging in (False, True):
         for clients in (1, 50) if quick else (1, 50, 500):
             load = Load(clients, EVENTS if clients < 500 else EVENTS // 2, lagging)
@@ -65,8 +64,7 @@ def measure(quick: bool) -> list[Figure]:
             pairs = interleaved(name, repeats, partial(our_delivery_s, load), partial(bare_delivery_s, load))
             micros = [(ours * 1e6, bare * 1e6) for ours, bare in pairs]
             most = 0.5 if lagging else 1.5
-            figures.append(compared(3, name, "µs CPU", micros, against="one pre-encoded send each", most=most))
-    return figures
+            yield compared(3, name, "µs CPU", micros, against="one pre-encoded send each", most=most)
 
 
 class Paced:

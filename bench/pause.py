@@ -4,7 +4,7 @@ import itertools
 import os
 import tempfile
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
 from typing import TypeAlias
@@ -76,21 +76,18 @@ def clock_of(where: Open) -> Callable[[], float]:
     return time.process_time if where is in_memory else time.perf_counter
 
 
-def measure(quick: bool) -> list[Figure]:
+def measure(quick: bool) -> Iterator[Figure]:
     """Measures the time of a run, for each store and number of runs at once, and the latency of a decision."""
     size = Size.of(quick)
     agent = refund_agent()
-    figures = [
-        *_in_turn("memory, one after another", agent, in_memory, size.in_turn, size.repeats, most=6),
-        *_in_turn("SQLite, one after another", agent, in_sqlite, size.in_turn_sqlite, size.repeats),
-    ]
+    yield from _in_turn("memory, one after another", agent, in_memory, size.in_turn, size.repeats, most=6)
+    yield from _in_turn("SQLite, one after another", agent, in_sqlite, size.in_turn_sqlite, size.repeats)
     for count in size.at_once:
         repeats = size.repeats if count <= 1000 else 3
-        figures.append(_at_once(f"memory, {count:,} at once", agent, in_memory, count, repeats))
+        yield _at_once(f"memory, {count:,} at once", agent, in_memory, count, repeats)
         # Only the size 1,000 has a budget.
         most = 3.5 if count == 1000 else None
-        figures.append(_at_once(f"SQLite, {count:,} at once", agent, in_sqlite, count, repeats, most=most))
-    return figures
+        yield _at_once(f"SQLite, {count:,} at once", agent, in_sqlite, count, repeats, most=most)
 
 
 def _in_turn(name: str, agent: Agent, where: Open, count: int, repeats: int, most: float | None = None) -> list[Figure]:

@@ -1,9 +1,11 @@
 """The scenarios by number. Each runs in its own process: `python -m bench.scenarios MODULE [--quick]`.
 
-The process prints its figures as JSON to stdout and progress lines to stderr. So no scenario is affected by what
-another left in memory.
+The process prints each figure as a line of JSON to stdout, and progress lines to stderr. So no scenario is affected by
+what another left in memory.
 """
 
+import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -36,29 +38,32 @@ class ScenarioFailed(Exception):
     """A scenario's process failed. The text is the last line that it printed."""
 
 
-def run_scenario(module: str, *, quick: bool, progress: Callable[[str], None]) -> list[Figure]:
-    """Returns the figures of one module, measured in its own process. `progress` gets each progress line.
+def run_scenario(module: str, *, quick: bool, progress: Callable[[str], None], found: Callable[[Figure], None]) -> None:
+    """Measures one module in its own process. `progress` gets each progress line, `found` each figure at the end.
 
+    If interrupted, kills that process and all processes that it has started; `found` gets the figures measured so far.
     Raises: ScenarioFailed.
     """
     command = [sys.executable, "-m", "bench.scenarios", module, *(["--quick"] if quick else [])]
     said: list[str] = []
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen(command, **pipes, text=True, start_new_session=True) as process:
         assert process.stdout is not None
         assert process.stderr is not None
         try:
-            for line in process.stderr:  # stdout needs no reader yet: its single line fits into the pipe
+            for line in process.stderr:  # stdout needs no reader yet: its few lines fit into the pipe
                 said.append(line.rstrip())
                 progress(line.rstrip())
-            out = process.stdout.read()
         except KeyboardInterrupt:
-            process.kill()
+            os.killpg(process.pid, signal.SIGKILL)
             raise
+        finally:
+            for line in process.stdout:
+                found(msgspec.json.decode(line, type=Figure))
     if process.returncode:
         raise ScenarioFailed("\n".join(said[-12:]))
-    return msgspec.json.decode(out, type=list[Figure])
 
 
 if __name__ == "__main__":
-    figures = import_module(f"bench.{sys.argv[1]}").measure("--quick" in sys.argv[2:])
-    print(msgspec.json.encode(figures).decode())
+    for figure in import_module(f"bench.{sys.argv[1]}").measure("--quick" in sys.argv[2:]):
+        print(msgspec.json.encode(figure).decode(), flush=True)

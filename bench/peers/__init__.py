@@ -7,7 +7,7 @@ import subprocess
 import sys
 import tempfile
 import venv
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -60,30 +60,36 @@ class Output(msgspec.Struct):
     results: list[Result]
 
 
-def measure_peers(figures: Sequence[Figure], *, quick: bool, progress: Callable[[str], None]) -> list[PeerFigure]:
-    """The figures of every peer that has some of our scenarios, beside ours. A peer that can't be installed or measured
-    is one line that says so."""
-    found: list[PeerFigure] = []
+def measure_peers(
+    figures: Sequence[Figure], *, quick: bool, progress: Callable[[str], None]
+) -> Iterator[list[PeerFigure]]:
+    """Yields the figures of each peer that has some of our scenarios, compared with ours.
+
+    A peer that can't be installed or measured has one figure, which says so."""
     scenarios = {figure.scenario for figure in figures}
     with tempfile.TemporaryDirectory() as folder:
         python = Path(folder, "bin", "python")
         progress("making an environment")
         venv.create(folder, with_pip=True)
-        for peer, (script, has, distributions) in PEERS.items():
-            if not has & scenarios:
-                continue
-            try:
-                progress(f"installing {peer}")
-                _call([str(python), "-m", "pip", "install", "--quiet", *distributions])
-                progress(f"measuring {peer}")
-                command = [str(python), str(Path(__file__).with_name(script)), *(["--quick"] if quick else [])]
-                output = msgspec.json.decode(_call(command), type=Output)
-                found += compare(f"{peer} {output.version}", peer, output.results, figures)
-            except (subprocess.CalledProcessError, msgspec.MsgspecError) as error:
-                last = str(getattr(error, "stderr", None) or error).strip().splitlines()[-1:]
-                print(f"{peer}: {' '.join(last)}", file=sys.stderr)
-                found.append(PeerFigure(peer=peer, scenario=0, name="not available", note="could not be measured"))
-    return found
+        for name, peer in PEERS.items():
+            if peer.scenarios & scenarios:
+                yield _measured(name, peer, python, figures, quick=quick, progress=progress)
+
+
+def _measured(
+    name: str, peer: Peer, python: Path, figures: Sequence[Figure], *, quick: bool, progress: Callable[[str], None]
+) -> list[PeerFigure]:
+    try:
+        progress(f"installing {name}")
+        _call([str(python), "-m", "pip", "install", "--quiet", *peer.distributions])
+        progress(f"measuring {name}")
+        command = [str(python), str(Path(__file__).with_name(peer.script)), *(["--quick"] if quick else [])]
+        output = msgspec.json.decode(_call(command), type=Output)
+    except (subprocess.CalledProcessError, msgspec.MsgspecError) as error:
+        last = str(getattr(error, "stderr", None) or error).strip().splitlines()[-1:]
+        print(f"{name}: {' '.join(last)}", file=sys.stderr)
+        return [PeerFigure(peer=name, scenario=0, name="not available", note="could not be measured")]
+    return compare(f"{name} {output.version}", name, output.results, figures)
 
 
 def compare(label: str, peer: str, results: Sequence[Result], figures: Sequence[Figure]) -> list[PeerFigure]:

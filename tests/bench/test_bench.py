@@ -24,7 +24,19 @@ from bench.scenarios import SCENARIOS, ScenarioFailed, run_scenario
 from adjourn.actors import open_actor_system
 from adjourn.protocol.messages import AssistantMessage, ToolResultMessage
 from bench import __main__ as command
-from bench import abort, core, fanout, growth, imports, memory, pause, startup, streaming, threads, turns
+from bench import (
+    abort,
+    core,
+    fanout,
+    growth,
+    imports,
+    memory,
+    pause,
+    startup,
+    streaming,
+    threads,
+    turns,
+)
 
 FIGURES = [
     compared(1, "slow", "µs", [(30, 10), (40, 10), (10, 10)], against="bare", most=2),
@@ -138,12 +150,12 @@ def test_the_chart_is_well_formed_and_marks_missed_budgets() -> None:
 def test_the_command_writes_its_report_and_fails_only_where_nothing_was_measured(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def fake(module: str, **_: object) -> list[Figure]:
+    def fake(module: str, *, found: Callable[[Figure], None], **_: object) -> None:
         if module == "turns":
             raise ScenarioFailed("no luck")
+        found(FIGURES[0 if module == "pause" else 3])
         if module == "memory":
             raise KeyboardInterrupt
-        return FIGURES[:1] if module == "pause" else []
 
     monkeypatch.setattr(command, "run_scenario", fake)
     out = tmp_path / "out.json"
@@ -152,7 +164,7 @@ def test_the_command_writes_its_report_and_fails_only_where_nothing_was_measured
     assert report.figures == FIGURES[:1]
     assert "missed" in capsys.readouterr().out
     assert command.main(["--only", "1,2", "--json", str(out)]) == 130  # stopped: what was measured stays
-    assert msgspec.json.decode(out.read_bytes(), type=Report).figures == FIGURES[:1]
+    assert msgspec.json.decode(out.read_bytes(), type=Report).figures == [FIGURES[0], FIGURES[3]]
     assert command.main(["--only", "6"]) == 1
     assert "no luck" in capsys.readouterr().out
     with pytest.raises(SystemExit):
@@ -247,7 +259,7 @@ def test_imports() -> None:
 def test_a_scenario_that_breaks_says_why() -> None:
     said: list[str] = []
     with pytest.raises(ScenarioFailed, match=r"No module named 'bench\.nonesuch'"):
-        run_scenario("nonesuch", quick=True, progress=said.append)
+        run_scenario("nonesuch", quick=True, progress=said.append, found=said.append)
     assert said
     assert sorted(SCENARIOS) == list(range(1, 13))
 
