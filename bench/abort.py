@@ -1,6 +1,6 @@
 """Scenario 5: aborts very many streaming runs at once."""
 
-import time
+from contextlib import AsyncExitStack
 from functools import partial
 
 import trio
@@ -63,13 +63,16 @@ async def bare_abort(count: int) -> tuple[float, int]:
             scopes.append(nursery.cancel_scope)
             nursery.start_soon(trio.sleep_forever)
 
-    async with trio.open_nursery() as outer:
+    async with AsyncExitStack() as stack:
+        outer = await stack.enter_async_context(trio.open_nursery())
         for _ in range(count):
             outer.start_soon(one)
         await trio.testing.wait_all_tasks_blocked()
 
-        start = time.process_time()
-        for scope in scopes:
-            scope.cancel()
-    seconds = time.process_time() - start
+        async def work() -> None:
+            for scope in scopes:
+                scope.cancel()
+            await stack.aclose()
+
+        seconds = await timed(work)
     return seconds, trio.lowlevel.current_statistics().tasks_living - before

@@ -18,7 +18,7 @@ from .figure import Figure
 __all__ = ["ONLY_WHEN_ASKED", "SCENARIOS", "ScenarioFailed", "run_scenario"]
 
 SCENARIOS: dict[int, tuple[str, tuple[str, ...]]] = {
-    1: ("pause and resume", ("pause", "instructions")),
+    1: ("pause and resume", ("pause",)),
     2: ("memory", ("memory", "startup")),
     3: ("fan-out", ("fanout",)),
     4: ("streaming", ("streaming",)),
@@ -30,6 +30,7 @@ SCENARIOS: dict[int, tuple[str, tuple[str, ...]]] = {
     10: ("server-sent events", ("sse",)),
     11: ("growth", ("growth",)),
     12: ("PostgreSQL", ("nodes",)),
+    13: ("instructions", ("instructions",)),
 }
 ONLY_WHEN_ASKED = {12}  # it needs a server
 

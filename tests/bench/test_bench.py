@@ -30,8 +30,10 @@ from bench import (
     fanout,
     growth,
     imports,
+    instructions,
     memory,
     pause,
+    repeat,
     startup,
     streaming,
     threads,
@@ -252,6 +254,19 @@ async def test_the_longest_step_is_found() -> None:
     assert await growth.longest_step(10) > 0
 
 
+@pytest.mark.parametrize("side", ["ours", "bare"])
+@pytest.mark.parametrize("work", list(instructions.WORKS))
+async def test_the_counted_part_of_a_work_is_switched_on_and_off(
+    work: str, side: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for size in ("RUNS", "TOKENS", "ABORTS"):
+        monkeypatch.setattr(instructions, size, 3)
+    states: list[str] = []
+    monkeypatch.setattr(repeat, "_switch", states.append)
+    await instructions.work_of(work, side)()
+    assert states == ["on", "off"]
+
+
 def test_imports() -> None:
     assert imports.import_s("import json") > 0
 
@@ -261,7 +276,7 @@ def test_a_scenario_that_breaks_says_why() -> None:
     with pytest.raises(ScenarioFailed, match=r"No module named 'bench\.nonesuch'"):
         run_scenario("nonesuch", quick=True, progress=said.append, found=said.append)
     assert said
-    assert sorted(SCENARIOS) == list(range(1, 13))
+    assert sorted(SCENARIOS) == list(range(1, 14))
 
 
 def test_a_value_budget_is_of_the_value() -> None:
