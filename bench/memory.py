@@ -47,7 +47,7 @@ def _figures(count: int, bare: float, ours: Parked) -> list[Figure]:
     note = "what is left are sets and dicts, trio's own above all, that keep their size until they are filled again"
     return [
         compared(2, f"{count:,} parked", "B a run", [(ours.parked, bare)], against="bare parked task", most=2.5),
-        plain(2, f"{count:,} passivated, SQLite", "B a run", [ours.passivated], note=note),
+        plain(2, f"{count:,} passivated, SQLite", "B a run", [ours.passivated], most=256, note=note),
     ]
 
 

@@ -245,13 +245,14 @@ async def test_threads(work: threads.Work) -> None:
     assert len(await threads.beside_busy_runs(work, 2, 3)) == 3
 
 
-@pytest.mark.parametrize("cost", [growth.park, growth.close, growth.calls, growth.rows, growth.expire])
+@pytest.mark.parametrize("cost", [growth.park, growth.close, growth.calls, growth.rows, growth.expire, growth.leave])
 async def test_growth(cost: Callable[[int], Awaitable[float]]) -> None:
     assert await cost(5) > 0
 
 
-async def test_the_longest_step_is_found() -> None:
-    assert await growth.longest_step(10) > 0
+@pytest.mark.parametrize("cost", [growth.longest_step, growth.leave_step])
+async def test_the_longest_step_is_found(cost: Callable[[int], Awaitable[float]]) -> None:
+    assert await cost(10) > 0
 
 
 @pytest.mark.parametrize("side", ["ours", "bare"])
