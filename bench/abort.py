@@ -17,7 +17,7 @@ __all__ = ["bare_abort", "measure", "our_abort"]
 
 def measure(quick: bool) -> list[Figure]:
     """Measures the time until the last run has ended, and the tasks left."""
-    count, repeats = (2000, 3) if quick else (10_000, 3)
+    count, repeats = (2000, 3) if quick else (10_000, 2)
     pairs = interleaved(f"{count:,} aborts", repeats, partial(our_abort, count), partial(bare_abort, count))
     times = [(ours * 1e3, bare * 1e3) for (ours, _), (bare, _) in pairs]
     left = [float(left) for (_, left), _ in pairs]

@@ -22,7 +22,7 @@ Operation: TypeAlias = "Callable[[int], Awaitable[float]]"  # number of repetiti
 def measure(quick: bool) -> list[Figure]:
     """Measures the time of each operation."""
     logging.getLogger("adjourn").setLevel(logging.CRITICAL)  # leaves out the cost of logging each crash
-    count, repeats = (1000, 3) if quick else (10_000, 7)
+    count, repeats = (1000, 3) if quick else (5_000, 5)
     figures: list[Figure] = []
     for name, (ours, bare, against) in OPERATIONS.items():
         pairs = interleaved(name, repeats, partial(ours, count), partial(bare, count))

@@ -26,7 +26,7 @@ from .startup import fill
 
 __all__ = ["calls", "close", "expire", "leave", "leave_step", "longest_step", "measure", "park", "rows"]
 
-REPEATS = 3
+REPEATS = 2
 MAX_STEP_MS = 50.0  # other runs wait for it
 FURTHER = 100  # measured runs, which park in addition to the others
 LATER_S = 60 * 24 * 3600.0  # when all parked runs have expired

@@ -14,7 +14,7 @@ BASELINE = "import trio, httpx, msgspec"
 
 def measure(quick: bool) -> list[Figure]:
     """Measures the import statement alone."""
-    repeats = 7 if quick else 11
+    repeats = 7
     pairs: list[tuple[float, float]] = []
     for number in range(repeats + 1):
         say(f"imports: {number}/{repeats}")

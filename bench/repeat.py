@@ -10,7 +10,7 @@ from typing import TypeVar
 
 import trio
 
-ENOUGH_S = 10.0  # after this time, a comparison stops with three pairs
+ENOUGH_S = 6.0  # after this time, a comparison stops with three pairs
 
 __all__ = ["count_timed", "cpu_s", "interleaved", "resident_bytes", "say", "timed", "traced_bytes"]
 

@@ -38,7 +38,7 @@ class Started(msgspec.Struct, frozen=True):
 
 def measure(quick: bool) -> list[Figure]:
     """Measures the time to the first decision and the resident memory, with many parked runs and with few."""
-    count, repeats = (10_000, 3) if quick else (200_000, 5)
+    count, repeats = (10_000, 3) if quick else (200_000, 3)
     with tempfile.TemporaryDirectory() as folder:
         many, few = os.path.join(folder, "many.db"), os.path.join(folder, "few.db")
         fill(many, count)

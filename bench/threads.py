@@ -29,7 +29,7 @@ Work: TypeAlias = "Callable[[AsyncExitStack], Awaitable[Callable[[int], Awaitabl
 
 def measure(quick: bool) -> list[Figure]:
     """Measures latencies with 50 busy runs."""
-    count, repeats = (50, 3) if quick else (300, 7)
+    count, repeats = (50, 3) if quick else (200, 5)
     figures: list[Figure] = []
     for name, work in (("a blocking tool", blocking_tool), ("a save in SQLite", save)):
         for busy in (0, 50):
