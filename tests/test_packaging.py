@@ -314,31 +314,19 @@ def pyright(python: Path, program: Path) -> list[tuple[str, int]]:
     return sorted({(Path(error["file"]).name, error["range"]["start"]["line"] + 1) for error in found})
 
 
-@pytest.fixture(scope="module")
-def reported(
-    pythons: dict[str, Path], tmp_path_factory: pytest.TempPathFactory
-) -> dict[tuple[str, str], list[tuple[str, int]]]:
-    """Return the errors of each type checker in each environment. mypy and pyright run in parallel: they are slow."""
-    program = tmp_path_factory.mktemp("program")
-    (program / "right.py").write_text(RIGHT, encoding="utf-8")
-    (program / "wrong.py").write_text(WRONG, encoding="utf-8")
-    checkers = {"mypy": mypy, "pyright": pyright}
-    with ThreadPoolExecutor() as pool:
-        futures = {
-            name: pool.submit(lambda check: {kind: check(python, program) for kind, python in pythons.items()}, check)
-            for name, check in checkers.items()
-        }
-    return {(name, kind): found for name, future in futures.items() for kind, found in future.result().items()}
-
-
 @pytest.mark.slow
-@pytest.mark.parametrize("checker", ["mypy", "pyright"])
-@pytest.mark.parametrize("kind", ["editable", "wheel"])
 def test_type_checkers_report_what_is_wrong_in_a_users_program_and_nothing_else(
-    reported: dict[tuple[str, str], list[tuple[str, int]]], checker: str, kind: str
+    pythons: dict[str, Path], tmp_path: Path
 ) -> None:
-    wrong = [number for number, line in enumerate(WRONG.splitlines(), 1) if line.endswith("# wrong")]
-    assert reported[checker, kind] == [("wrong.py", number) for number in wrong]
+    (tmp_path / "right.py").write_text(RIGHT, encoding="utf-8")
+    (tmp_path / "wrong.py").write_text(WRONG, encoding="utf-8")
+    with ThreadPoolExecutor() as pool:  # in parallel, because both are slow
+        checks = [
+            pool.submit(lambda check: [check(python, tmp_path) for python in pythons.values()], check)
+            for check in (mypy, pyright)
+        ]
+    wrong = [("wrong.py", number) for number, line in enumerate(WRONG.splitlines(), 1) if line.endswith("# wrong")]
+    assert [check.result() for check in checks] == [[wrong, wrong], [wrong, wrong]]
 
 
 @pytest.mark.slow
