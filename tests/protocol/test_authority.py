@@ -154,7 +154,7 @@ TEXTS = st.one_of(st.lists(PIECES, max_size=6).map("".join), st.text(max_size=30
 
 
 @given(TEXTS)
-@examples(3000)
+@examples(1000)
 def test_a_lenient_parser_finds_the_same_host_in_every_valid_authority(text: str) -> None:
     authority = parse_authority(text)
     if authority is not None:
@@ -167,7 +167,7 @@ def test_a_lenient_parser_finds_the_same_host_in_every_valid_authority(text: str
 
 
 @given(TEXTS, TEXTS)
-@examples(3000)
+@examples(1000)
 def test_nothing_but_localhost_itself_is_called_localhost(before: str, after: str) -> None:
     authority = parse_authority(f"{before}localhost{after}")
     if authority is not None and authority.host == "localhost":
