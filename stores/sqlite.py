@@ -7,7 +7,7 @@ The other reads. With WAL and `synchronous=FULL`, a save survives a power cut on
 import logging
 import os
 import sqlite3
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from types import TracebackType
 from typing import Any, Self
@@ -79,12 +79,12 @@ class SqliteStore:
         """Give up ownership, after all accepted saves; refuse later writes of this epoch. Returns once on the disk."""
         await self._writer.run(Release(epoch))
 
-    def save(self, head: Head, append: Sequence[Entry] = (), *, expected_version: int) -> Coroutine[Any, Any, None]:
-        """Save as in the contract. Awaiting it returns when the save is on the disk."""
+    async def save(self, head: Head, append: Sequence[Entry] = (), *, expected_version: int) -> None:
+        """Save as in the contract. Returns when the save is on the disk."""
         entries = [encode_entry(entry) for entry in append]
         is_new = expected_version == 0 and append and type(append[0]) is SpecEntry
         spec = entries.pop(0) if is_new else None
-        return self._writer.run(Save(head, expected_version, encode_head(head), spec, tuple(entries)))
+        await self._writer.run(Save(head, expected_version, encode_head(head), spec, tuple(entries)))
 
     async def load(self, run_id: str) -> Record | None:
         """Return the record, or None."""
