@@ -67,9 +67,9 @@ def _awaited_start(
     return started
 
 
-async def _announce(system: ActorSystem, url: str) -> None:  # noqa: ASYNC910
+async def _announce(system: ActorSystem, url: str, *, web_url: str | None = None) -> None:  # noqa: ASYNC910
     """As `ActorSystem.announce`."""
-    system.announce(url)
+    system.announce(url, web_url=web_url)
 
 
 async def _statistics(system: ActorSystem) -> SystemStatistics:  # noqa: ASYNC910
@@ -107,6 +107,7 @@ class BlockingSystem(_HostedSystem):
     wait_lost = blocking(ActorSystem.wait_lost)
     observe = blocking(_observe)
     announce = blocking(_announce)
+    nodes = blocking(ActorSystem.nodes)
     statistics = blocking(_statistics)
 
 
@@ -153,4 +154,5 @@ class AsyncioSystem(_HostedSystem):
     wait_lost = awaited(ActorSystem.wait_lost)
     observe = awaited(_observe)
     announce = awaited(_announce)
+    nodes = awaited(ActorSystem.nodes)
     statistics = awaited(_statistics)

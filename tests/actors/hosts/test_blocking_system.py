@@ -232,7 +232,16 @@ def test_a_hosted_run_has_the_methods_of_a_run(hosted: type) -> None:
 
 @pytest.mark.parametrize("hosted", [BlockingSystem, AsyncioSystem])
 def test_a_hosted_system_has_the_methods_of_a_system(hosted: type) -> None:
-    on_the_systems_thread = {"close_store", "log", "supervisor", "under_way", "watch_changes"}
+    on_the_systems_thread = {
+        "carries_on",
+        "close_store",
+        "log",
+        "supervisor",
+        "under_way",
+        "watch_changes",
+        "watch_nodes",
+        "web_url",
+    }
     assert public(ActorSystem) - public(hosted) == on_the_systems_thread
 
 
