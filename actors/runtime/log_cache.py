@@ -177,6 +177,7 @@ class LogCache:
         return self.live.get(run_id) or self.recent.get(run_id)
 
     def _folded(self, record: Record) -> EventLog:
+        # Not at the record's ceiling: the run's owner may live, and its events up to the ceiling may still come here.
         log = EventLog(record.head.id, seq=record.head.seq, fold=folded(record))
         self._listen(log)
         if self._closed:
