@@ -39,17 +39,21 @@ class RunCount:
         self.check_room()
         self._open += 1  # before the save, as other runs may begin during it
         is_new = False
+        failure: Exception | None = None
         try:
-            await self._store.save(head, append, expected_version=0)
-            is_new = True
-        except VersionConflict:
-            pass
-        except StaleEpoch:
-            raise
-        except Exception as error:
-            is_new = await self._was_saved(head)
-            if not is_new:
-                raise StoreUnavailable(f"the store did not save: {error}", runId=head.id) from error
+            try:
+                await self._store.save(head, append, expected_version=0)
+                is_new = True
+            except VersionConflict:
+                pass
+            except StaleEpoch:
+                raise
+            except Exception as error:
+                failure = error
+            if failure is not None:
+                is_new = await self._was_saved(head)
+                if not is_new:
+                    raise StoreUnavailable(f"the store did not save: {failure}", runId=head.id) from failure
         finally:
             self._open -= not is_new
         return is_new
