@@ -149,8 +149,11 @@ async def test_a_deadline_set_on_a_node_that_left_is_kept_by_another(postgres: s
 async def test_a_watcher_of_all_runs_is_told_what_other_nodes_change(postgres: str, tmp_path: Path) -> None:
     agent = shop(tmp_path / "began")
     told: list[tuple[str, str, bool]] = []
+    missed = trio.Event()
     async with node(postgres, agent) as one, node(postgres, agent) as two:
-        two.watch_changes(lambda head, deleted: told.append((head.id, head.status, deleted)), lambda: None)
+        two.watch_changes(lambda head, deleted: told.append((head.id, head.status, deleted)), missed.set)
+        await one.start("shop", "refund order 7", run_id="first")
+        await until(lambda: bool(told) or missed.is_set())  # what changes before the first look is missed
         run = await one.start("shop", "refund order 7", run_id="run")
         await run.wait()
         await until(lambda: ("run", "paused", False) in told)
