@@ -66,13 +66,14 @@ class Listener:
         connection = await self._connect()
         try:
             channel = await self._listen(connection)
-            self._failures = 0
             while True:
                 while not self._has_changed:
                     with trio.CancelScope() as self._receiving:
                         await connection.receive()
+                        self._failures = 0
                 self._has_changed = False
                 await connection.query("SELECT pg_notify($1, $2)", [channel, f"changed {self._node_id}"])
+                self._failures = 0
                 await trio.sleep(PAUSE_S)
         finally:
             connection.close()
