@@ -85,18 +85,17 @@ def call_id(key: str, index: int) -> str:
 def with_ids(message: AssistantMessage, key: str) -> AssistantMessage:
     """Return the model's message with the runtime's ids in its calls, and with arguments in the value domain."""
     prefix = f"call_{key}_"
-    for block in message.content:
+    content: list[AssistantBlock] | None = None
+    for index, block in enumerate(message.content):
+        # A partial message already has its ids, because it was streamed to watchers.
         if type(block) is ToolCall and not block.id.startswith(prefix):
-            content = tuple([_with_id(block, key, index) for index, block in enumerate(message.content)])
-            return msgspec.structs.replace(message, content=content)
-    return message
+            content = list(message.content) if content is None else content
+            content[index] = _with_id(block, call_id(key, index))
+    return message if content is None else msgspec.structs.replace(message, content=tuple(content))
 
 
-def _with_id(block: AssistantBlock, key: str, index: int) -> AssistantBlock:
-    # A partial message already has its ids, because it was streamed to watchers.
-    if type(block) is not ToolCall or block.id.startswith(f"call_{key}_"):
-        return block
-    minted, provider_id = call_id(key, index), block.id or None
+def _with_id(block: ToolCall, minted: str) -> ToolCall:
+    provider_id = block.id or None
     try:
         check_value(block.arguments)
     except InvalidValue as error:
