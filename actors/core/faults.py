@@ -41,11 +41,11 @@ def foreign_error(
         trio.Cancelled: if a scope around the current task is cancelled. Otherwise the code raised it without reason.
         GeneratorExit: if the task's coroutine is being closed, so that nothing may be awaited any more.
     """
-    if isinstance(error, trio.Cancelled) and _is_ours(error, task):  # nearly always: at once, as many may end together
+    if isinstance(error, trio.Cancelled) and _is_ours(error, task):  # the usual case, kept short: aborts come here
         try:
             raise error from None
         finally:
-            del error  # as below
+            del error  # breaks a reference cycle, as below
     leaves = _leaves(error)
     ours = [leaf for leaf in leaves if _is_ours(leaf, task)]
     if not ours:

@@ -217,9 +217,9 @@ class RunActor:
                     await state.services.tenure.wait_held()
                 effects, state.pending = state.pending, ()
                 if len(effects) == 1 and state.history.open_calls <= 1:
-                    self._is_occupied = True
+                    self._is_occupied = True  # after an error, `__call__` resets it: a `finally` would slow aborts down
                     given = await self._carry_out(effects[0])
-                    self._is_occupied = False  # if it raises, `__call__` does this: each handler delays an abort
+                    self._is_occupied = False
                     await state.commit(given, insist=True)
                     if not state.head.abort:
                         self._model = None
