@@ -164,7 +164,10 @@ class EventLog:
         ring = self.ring
         count = len(sizes)
         self.seq += count
-        ring.add(events, time, sizes, size + EVENT * count)
+        ring.events += events
+        ring.times.fromlist([time] * count)
+        ring.sizes.fromlist(sizes)
+        ring.size += size + EVENT * count
         self._unfolded += events
         self._kept += kept
         self.share.add(EVENT * count + kept + alone)

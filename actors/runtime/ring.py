@@ -4,7 +4,6 @@ An event's *place* is the number of events that were ever added before it. It do
 """
 
 from array import array
-from collections.abc import Sequence
 
 from ...protocol.events import Event
 from .booking import ALONE
@@ -16,19 +15,19 @@ __all__ = ["Ring"]
 
 
 class Ring:
-    """A list of events with their sizes. Only the log adds events.
+    """A list of events with their sizes. Only the log adds events: it extends the lists itself, to save a call.
 
     Most events are never read, so an event's item is made when a watcher first reads that far.
     """
 
-    __slots__ = ("_items", "_sizes", "_times", "base", "events", "size")
+    __slots__ = ("_items", "base", "events", "size", "sizes", "times")
 
     def __init__(self) -> None:
         # Lists are as fast as deques at this size, and smaller when short.
         self.events: list[Event] = []
         # Arrays: integers in a list would each be an object, and the garbage collector would walk the list.
-        self._times = array("q")  # of each event, in ms since the epoch
-        self._sizes = array("q")  # bytes booked for each event beside `EVENT`
+        self.times = array("q")  # of each event, in ms since the epoch
+        self.sizes = array("q")  # bytes booked for each event beside `EVENT`
         self._items: list[Item] = []  # of the first events, up to the last one that was read
         self.base = 0  # the place of the first event: the number of events that have left
         self.size = 0  # bytes booked for all events, about their size on the wire
@@ -38,19 +37,12 @@ class Ring:
         """The place of the next event to be added."""
         return self.base + len(self.events)
 
-    def add(self, events: Sequence[Event], time: int, sizes: list[int], size: int) -> None:
-        """Adds events of one time, with the bytes to book: for each beside `EVENT`, and for all."""
-        self.events += events
-        self._times.fromlist([time] * len(sizes))
-        self._sizes.fromlist(sizes)
-        self.size += size
-
     def items(self, first: int, limit: int, run_id: str, seq: int, share: Share) -> list[Item]:
         """Returns the items from index `first` on, at most `limit`. `seq`: of the latest event; it has no gaps."""
         events, items = self.events, self._items
         seq -= len(events) - 1
         for at in range(len(items), len(events)):
-            items.append(Item(run_id, seq + at, self._times[at], events[at], share))
+            items.append(Item(run_id, seq + at, self.times[at], events[at], share))
         return items[first : first + limit]
 
     def evict(self, max_events: int, max_bytes: int, most: int) -> int:
@@ -58,7 +50,7 @@ class Ring:
 
         Returns how many bytes of memory this frees, their encodings included.
         """
-        sizes = self._sizes
+        sizes = self.sizes
         count = max(0, min(len(sizes) - max_events, most))
         size = self.size - EVENT * count - sum(sizes[:count])
         while count < most and size > max_bytes:
@@ -72,7 +64,7 @@ class Ring:
 
     def trim(self) -> None:
         """Frees the spare room of lists and arrays, which is as large as what a parked run keeps in them."""
-        self.events, self._times, self._sizes = self.events[:], self._times[:], self._sizes[:]
+        self.events, self.times, self.sizes = self.events[:], self.times[:], self.sizes[:]
 
     @property
     def encoded_bytes(self) -> int:
@@ -82,12 +74,12 @@ class Ring:
     def _remove(self, count: int, size: int) -> int:
         held, removed = EVENT * count, self.events[:count]
         if not ALONE.isdisjoint(map(type, removed)):
-            for event, booked in zip(removed, self._sizes, strict=False):
+            for event, booked in zip(removed, self.sizes, strict=False):
                 if type(event) in ALONE:
                     held += booked
         for item in self._items[:count]:
             held += item.release()
-        for column in (self.events, self._times, self._sizes, self._items):
+        for column in (self.events, self.times, self.sizes, self._items):
             del column[:count]
         self.base += count
         self.size = size

@@ -170,7 +170,7 @@ class History:
         for watcher in self.watchers:
             watcher.check_wakes()
         held = self.log.statistics()
-        assert held.bytes == sum(self.log.ring._sizes) + EVENT * held.events
+        assert held.bytes == sum(self.log.ring.sizes) + EVENT * held.events
         assert held.cursors == len(self.watchers)
         assert held.lossless_cursors == len([w for w in self.watchers if w.cursor.lossless])
         if held.lossless_cursors:
