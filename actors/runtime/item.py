@@ -35,7 +35,7 @@ class Item(msgspec.Struct, eq=False, gc=False):
     @property
     def envelope(self) -> Envelope | RunSnapshot:
         """The content with run id, seq and time, as on the wire. Not cached, as few items need it."""
-        if type(self.content) is Snapshot:
+        if isinstance(self.content, Snapshot):
             return RunSnapshot(self.run_id, self.seq, self.content)
         return Envelope(self.run_id, self.seq, self.time, self.content)
 
