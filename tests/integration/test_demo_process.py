@@ -17,7 +17,6 @@ from adjourn.protocol.errors import AdjournError, ConnectionLost
 from adjourn.protocol.events import AgentPaused, Envelope, MessageUpdate
 from adjourn.protocol.messages import AssistantMessage
 
-SHUTDOWN_S = 15
 STOPPED = "Stopping; another signal stops at once\nStopped\n"
 
 
@@ -109,7 +108,7 @@ async def test_sigterm_tells_the_clients_saves_everything_and_exits_0(tmp_path: 
     async with serving(tmp_path) as server, open_client(server.url, reconnect=None, on_connection=changed):
         run_id = await start_and_park(server.url, "ship order 7")
         server.process.send_signal(signal.SIGTERM)
-        with trio.fail_after(SHUTDOWN_S):
+        with trio.fail_after(PATIENCE_S):
             assert await server.process.wait() == 0
         assert await server.output.rest() == STOPPED
         await gone.wait()
@@ -128,7 +127,7 @@ async def test_a_second_signal_exits_at_once(tmp_path: Path) -> None:
             with trio.fail_after(PATIENCE_S):
                 await gone.wait()  # the command now waits until the run rests
         server.process.send_signal(signal.SIGTERM)
-        with trio.fail_after(2):
+        with trio.fail_after(PATIENCE_S):
             assert await server.process.wait() == 128 + signal.SIGTERM
 
 

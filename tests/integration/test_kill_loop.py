@@ -11,7 +11,7 @@ import trio
 from killing import Node, World, act, served
 
 KILLS = 3
-PATIENCE_S = 40  # enough for a busy machine
+PATIENCE_S = 120  # enough for a very busy machine
 
 
 @pytest.mark.slow

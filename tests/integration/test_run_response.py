@@ -89,7 +89,7 @@ async def test_the_server_stops_in_time_even_if_a_client_reads_nothing() -> None
         await client.post("/runs", json={"input": "x", "runId": "r"}, headers={"accept": "application/json"})
         async with reading(client, "GET", "/runs/r/events"):
             await trio.testing.wait_all_tasks_blocked(0.05)
-            with trio.fail_after(10):
+            with trio.fail_after(30):
                 await system.run("r").abort()
 
 
@@ -104,7 +104,7 @@ async def test_streams_end_when_the_system_closes() -> None:
             reader = Reader(stream)
             await reader.ask("GET", "/runs/r/events", {})
             assert await reader.event() is not None
-        with trio.fail_after(10):
+        with trio.fail_after(30):
             while await reader.event() is not None:
                 pass
         await stream.aclose()

@@ -34,7 +34,7 @@ from adjourn.stores import SqliteStore
 __all__ = ["STORES", "come_to", "get", "go_on", "load", "look"]
 
 STORES = Path(__file__).parent.parent / "vectors" / "stores"
-PATIENCE_S = 20
+PATIENCE_S = 30  # on a busy machine
 
 # The head's fields to compare; the snapshot has the others.
 HEAD = (
