@@ -144,14 +144,16 @@ def test_the_systemd_unit_is_valid(tmp_path: Path) -> None:
     assert (done.returncode, done.stderr) == (0, "")
 
 
-def test_the_compose_file_of_nodes_gives_each_its_own_url_and_all_one_store() -> None:
+def test_the_compose_file_of_nodes_gives_each_its_own_urls_and_all_one_store() -> None:
     yaml = pytest.importorskip("yaml")
     services = yaml.safe_load(markdown_pages.blocks(TEXTS["actors/DEPLOY.md"], "yaml")[1])["services"]
     database = services.pop("db")["environment"]
     for name, node in services.items():
         assert node["environment"]["ADJOURN_NODE_URL"] == f"ws://{name}:8765"
         assert node["command"][-1] == f"postgresql://{database['POSTGRES_USER']}@db/{database['POSTGRES_DB']}"
-        assert {port.split(":")[-1] for port in node["ports"]} == {"8765", "8766"}
+        published = {port.rpartition(":")[2]: port.rpartition(":")[0] for port in node["ports"]}
+        assert published.keys() == {"8765", "8766"}
+        assert node["environment"]["ADJOURN_PUBLIC_URL"] == f"http://{published['8766']}"
         assert {"ADJOURN_TOKEN", "PGPASSWORD"} <= node["environment"].keys()
 
 
