@@ -15,6 +15,7 @@ PATIENCE_S = 120  # enough for a very busy machine
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(300)
 async def test_acknowledged_calls_happen_once_however_often_the_server_is_killed(tmp_path: Path) -> None:
     world, node = World(tmp_path), Node(tmp_path)
     with trio.fail_after(PATIENCE_S):
