@@ -14,8 +14,7 @@ def choices_at(kind: Any, names: Sequence[str]) -> tuple[str, ...]:
 
     Args:
         kind: the type of the whole message.
-        names: the way from there to the value: names of members, and anything for the items of lists and the values of
-            dicts.
+        names: the path from the message to the value: a member's name for each struct, any text for each list or dict.
     """
     places = list(_alternatives(_type_info(kind)))
     for name in names:

@@ -54,7 +54,9 @@ INVALID_REQUEST = -32600
 METHOD_NOT_FOUND = -32601
 UNAUTHORIZED_CLOSE = 4401  # the close code after failed authentication
 AUTH_SUBPROTOCOL = "adjourn.token."  # + base64url of the token: how a browser authenticates; never echoed
-NODE_HEADER = "adjourn-node"  # present if a node of a shared store asks another one, which must not ask a third
+NODE_HEADER = (
+    "adjourn-node"  # marks a request of another node of a shared store, which must not be passed on to a third
+)
 PRINCIPAL_HEADER = "adjourn-principal"  # in whose name a node asks another, percent-encoded; only with the nodes' token
 
 RequestId: TypeAlias = str | int | None

@@ -1,4 +1,4 @@
-"""The events that a shared store's hints set. No I/O here."""
+"""The trio events that the hints of other nodes set. No I/O here."""
 
 import trio
 

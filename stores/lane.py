@@ -67,8 +67,9 @@ class Lane(Generic[Connection, Job]):
         where: the server, for error messages; without secrets.
         connect: opens a connection.
         work: does a group of jobs.
-        failure: the exceptions by which `connect` and `work` tell that the connection failed. Others are logged too.
-        repeats: whether jobs whose connection fails are done once more, at once, over a new connection. For reads.
+        failure: the base class of the errors that `connect` and `work` raise when the connection fails. Other errors
+            end the jobs too, and are logged.
+        repeats: whether jobs are done once more, at once, over a new connection when the connection fails. For reads.
     """
 
     def __init__(

@@ -17,9 +17,9 @@ from .base import Store
 
 __all__ = ["CHANGES_KEPT_S", "Changed", "Claimed", "Hint", "Node", "Orphan", "Owned", "SharedStore"]
 
-CHANGES_KEPT_S = 60  # a mark of `changed` is good for so long, at least
+CHANGES_KEPT_S = 60  # how long a mark of `changed` is valid, at least
 
-# What another node has done: saved or deleted a run · left, so that its runs have no owner.
+# "changed": another node has saved or deleted a run. "left": another node has left, so its runs have no owner.
 Hint: TypeAlias = Literal["changed", "left"]
 
 
@@ -166,13 +166,13 @@ class SharedStore(Store, Protocol):
         ...
 
     def hinted(self, hint: Hint) -> trio.Event:
-        """Return an event that is set soon after another node has done this. Never waits.
+        """Return the event that the next hint of this kind sets. Never waits.
 
-        Hints only save time. Each may come late or never, several may come as one, and a store may have none: callers
-        also look at the store at intervals. Take the event before looking at the store: then no hint is overlooked in
-        between. An event is set once; call this again for the next hint.
+        A hint says that another node has changed something. It only saves time: it may come late or never, several may
+        come as one, and a store may have none. So callers also look at the store at intervals. Get the event before
+        you look at the store, so that no hint is missed. An event is set once; call this again for the next hint.
 
-        The hint comes after its change: whoever looks then finds the change. This node's own changes set no event.
+        A hint comes after its change, so a look after the hint finds the change. Own changes give no hints.
         """
         ...
 

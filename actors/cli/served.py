@@ -78,8 +78,8 @@ PublicUrl = Annotated[
         parser=_public_url,
         metavar="URL",
         show_default="where it listens, if that is loopback",
-        help="Where browsers reach this process, as https://one.example.org. When another process that shares the "
-        "store dies, its pages connect here, if --origin names them.",
+        help="Where browsers reach this process, as https://one.example.org. An open page goes on here when its own "
+        "process, which shares the store, dies. --origin must name that page.",
     ),
 ]
 

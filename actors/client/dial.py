@@ -57,8 +57,8 @@ class Settings:
     ping_interval_s: float  # also the limit for the answer to a ping
     close_timeout_s: float  # limit of the closing handshake
     max_message_bytes: int  # limit of one message from the server
-    is_node: bool = False  # whether a node asks another one
-    principal: str | None = None  # in whose name a node asks; None: in its own
+    is_node: bool = False  # whether the client is a node of a shared store, and the server another one
+    principal: str | None = None  # the client in whose name a node sends requests; None: in its own name
 
     def __post_init__(self) -> None:
         self.address()

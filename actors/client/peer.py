@@ -20,7 +20,7 @@ MAX_MESSAGE_BYTES = 64_000_000
 
 
 def open_peer(url: str, *, token: str | None) -> AbstractAsyncContextManager[Client]:
-    """Opens a client with which a node watches runs, in its own name. It does not reconnect.
+    """Opens the client with which a node watches runs of another node, in its own name. The client does not reconnect.
 
     Raises: as `open_client`.
     """

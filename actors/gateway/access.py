@@ -42,8 +42,8 @@ class Principal:
 
 @dataclass(frozen=True)
 class NodePrincipal(Principal):
-    """Another node of a shared store, in its own name. It may watch every run, whatever the authorizer says, and do
-    nothing else. That node asks its own authorizer before a client gets the run.
+    """Another node of a shared store that asks in its own name. It may watch every run without asking the authorizer,
+    and do nothing else. Before it passes events to a client, it asks its own authorizer.
     """
 
 

@@ -41,8 +41,6 @@ __all__ = ["Guard"]
 logger = logging.getLogger("adjourn.gateway")
 
 _SEE = "run.get"  # the method that decides whether a principal may know that a run exists
-
-
 _WATCHING = frozenset({"server.info", "run.subscribe", "run.unsubscribe"})  # the methods for a node in its own name
 
 

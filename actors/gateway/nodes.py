@@ -1,4 +1,4 @@
-"""Where browsers reach the other live nodes of a shared store. The store knows who lives, each node knows its URL."""
+"""Where browsers reach the other live nodes of a shared store: the store has their ids, each node its own URL."""
 
 import trio
 
@@ -13,7 +13,7 @@ MOST = 32  # nodes
 
 
 class Nodes:
-    """The other nodes of a system's store. Remembers what each node said: a node announces its URLs once."""
+    """The other nodes of a system's store. Keeps each node's answer, because a node announces its URLs only once."""
 
     def __init__(self, system: ActorSystem, peers: Peers | None) -> None:
         self._system, self._peers = system, peers
@@ -40,4 +40,4 @@ class Nodes:
         try:
             self._known[node_id] = (await peers.describe(url, by)).url
         except AdjournError:
-            return  # this node can't reach it, or it refuses: the next request asks again
+            return  # the node can't be reached, or refuses: the next call of `urls` asks it again

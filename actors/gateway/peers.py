@@ -1,8 +1,9 @@
 """The other nodes of a shared store, as their gateways see each other: who may ask in whose name, and how to ask.
 
-A request about a run that another node carries on is sent to that node's gateway, in the client's name. The events of
-such runs come from there too, over one connection for all watched runs of a node. Nodes mark their connections
-(`NODE_HEADER`): over those, a gateway serves only the runs that its own node carries on, so no request goes in circles.
+A request about a run that another node executes is sent to that node's gateway, in the client's name. The events of
+such runs come from there too, over one connection for all watched runs of a node. Nodes mark their connections with
+`NODE_HEADER`. Over such a connection a gateway serves only the runs that its own node executes, so no request goes in
+circles.
 """
 
 import hmac
@@ -70,7 +71,7 @@ class Peers:
         return open_peer(url, token=self._token)
 
     async def ask(self, elsewhere: RunElsewhere, params: Params, by: str | None) -> Wire:
-        """Returns the answer of the node that carries on the run. `by`: the client's name.
+        """Returns the answer of the node that executes the run. `by`: the client's name.
 
         Raises: RunElsewhere if that node does not answer, or the run has left it; the node's error.
         """

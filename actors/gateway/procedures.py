@@ -78,7 +78,7 @@ LISTED = 100  # runs read at once: a head may be far larger than its summary
 
 class Procedures:
     """The methods of one principal; ask its `guard` before each. `cursors`: None if no run is hidden from the
-    principal. `only_own_runs`: let only runs that this node carries on be watched, for other nodes.
+    principal. `only_own_runs`: refuse to watch runs that other nodes execute. For clients that are nodes.
     """
 
     def __init__(

@@ -50,7 +50,7 @@ class Sessions:
         )
 
     def procedures(self, principal: Principal | None, *, is_node: bool = False) -> Procedures:
-        """Returns the methods for one client. None: an anonymous one. `is_node`: another node asks."""
+        """Returns the methods for one client. None: an anonymous one. `is_node`: the client is a node."""
         guard = Guard(self._system, principal, self._authorizer)
         peers = None if is_node else self._peers
         return Procedures(

@@ -1,4 +1,4 @@
-"""What a client asks for when it opens a WebSocket: wire format, batches, largest message, service for a node. Pure."""
+"""What a client says when it opens a WebSocket: wire format, batches, largest message, whether it is a node. Pure."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ class Wanted:
     subprotocol: str | None  # to answer with
     takes_batches: bool  # whether waiting notifications come in batches
     max_message_bytes: int | None  # the largest message that the client takes; None: not given
-    is_node: bool  # whether another node asks: then only about runs that this node carries on
+    is_node: bool  # whether the client is another node: it may watch only runs that this node executes
 
 
 def parse_wanted(offered: Sequence[str], query: str, headers: Headers) -> Wanted | Refusal:

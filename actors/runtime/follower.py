@@ -1,8 +1,8 @@
-"""Keeps watched logs up to date whose runs other nodes of a shared store carry on.
+"""Keeps the watched logs of runs up to date that other nodes of a shared store own.
 
-A run is watched at the node that owns it (`upstream.py`): its log here gets each event, with the same `seq`. Where that
-is impossible, because the run has no owner or the owner can't be reached, the log is compared with the store: watchers
-then get a snapshot after each change, without the events in between.
+A run is watched at the node that owns it (`upstream.py`): its log here gets each event, with the same `seq`. If the run
+has no owner, or its owner can't be reached, its log is compared with the store instead: watchers then get a snapshot
+after each change, without the events in between.
 """
 
 import logging
@@ -25,11 +25,11 @@ AT_ONCE = 1_000  # runs in a query
 
 
 class Follower:
-    """Looks in the store for the owners of watched runs, and for the versions of those whose events don't come here.
+    """Finds the owners of watched runs in the store, and compares the logs that get no events from an owner with it.
 
-    Looks at newly watched runs at once, at runs whose events don't come here after a hint, and at all each second.
+    Newly watched runs are looked up at once; runs without events from an owner after each hint; all runs once a second.
 
-    `dial`: connects to the gateways of other nodes. None: no other node can be reached.
+    `dial` connects to the gateways of other nodes. None: other nodes can't be reached.
     """
 
     def __init__(self, store: SharedStore, logs: LogCache, membership: Membership) -> None:
@@ -67,7 +67,7 @@ class Follower:
             run_ids = self._logs.watched_elsewhere()
             self._seen = {run_id: self._seen[run_id] for run_id in run_ids if run_id in self._seen}
             if trio.current_time() < all_at:
-                run_ids = [run_id for run_id in run_ids if not upstream.brings(run_id)]
+                run_ids = [run_id for run_id in run_ids if not upstream.feeds(run_id)]
             else:
                 upstream.retry()
                 all_at = trio.current_time() + LOOK_S
@@ -80,7 +80,7 @@ class Follower:
                 if self.dial is not None:
                     await self._watch_at_owners(upstream, some, self.dial)
                 if compares:
-                    await self._compare([run_id for run_id in some if not upstream.brings(run_id)])
+                    await self._compare([run_id for run_id in some if not upstream.feeds(run_id)])
         except Exception as error:
             logger.warning("watching runs of other nodes waits for the store: %s", error)
 
@@ -91,7 +91,7 @@ class Follower:
                 upstream.watch(run_id, self._reachable(owners.get(run_id)), dial)
 
     def _reachable(self, owner: Node | None) -> Node | None:
-        """Returns the owner, if it is another node with a url. A node that died may have had the url of this one."""
+        """Returns the owner if it is another node and has another url: a dead node may have had the url of this one."""
         own = self._membership.node
         return None if owner is None or owner.id == own.id or owner.url in (None, own.url) else owner
 

@@ -82,9 +82,9 @@ class LogCache:
 
     @contextmanager
     def fed(self, run_id: str) -> Generator[EventLog | None]:
-        """Returns a block in which the run's log may get the events of another node; with None, it may not.
+        """Opens a block in which another node's events are added to the run's log. None: the run is not watched here.
 
-        The block is cancelled when the run enters memory here, or its last watcher goes.
+        The block is cancelled when the run enters memory here, or loses its last watcher.
         """
         if not self.is_watched_elsewhere(run_id):
             yield None
@@ -99,7 +99,7 @@ class LogCache:
                     del self._fed[run_id]
                 self.up_to_date(log)
 
-    def _cut(self, run_id: str) -> None:
+    def _stop_feeding(self, run_id: str) -> None:
         scope = self._fed.pop(run_id, None)
         if scope is not None:
             scope.cancel()
@@ -107,8 +107,8 @@ class LogCache:
     async def reload(self, run_id: str) -> int | None:
         """Brings the log of a run that is not in memory up to date with its record, and returns the record's version.
 
-        None: the log could not be compared, as it is being loaded, or the run is here now or has no watchers.
-        A log that is ahead of the record stays: it has events that the run's owner has not saved yet.
+        Returns None, and changes nothing, if the log is being loaded, or the run is in memory or has no watchers now.
+        A log that is ahead of the record stays as it is: it has events that the run's owner has not saved yet.
 
         Raises: RunNotFound, RecordTooNew, StoreUnavailable.
         """
@@ -149,7 +149,7 @@ class LogCache:
 
     def keep(self, log: EventLog) -> None:
         """Keeps the log of a run that has entered memory, or is about to."""
-        self._cut(log.run_id)
+        self._stop_feeding(log.run_id)
         self._listen(log)
         self._hold(log)
 
@@ -236,7 +236,7 @@ class LogCache:
             self._drop(log)
 
     def _drop(self, log: EventLog) -> None:
-        self._cut(log.run_id)
+        self._stop_feeding(log.run_id)
         self.live.pop(log.run_id, None)
         self.recent.pop(log.run_id, None)
         self._resting.remove(log.run_id)

@@ -19,7 +19,7 @@ AT_ONCE = 10_000  # changed runs in a look; beyond, watchers are told that they 
 
 
 class Lookout:
-    """Asks the store after a hint, or each second, what other nodes have changed.
+    """Asks the store what other nodes have changed: after a hint, and at least once a second.
 
     While nobody watches, it only moves the mark on. So a new watcher misses nothing: the mark is older than its watch.
     """

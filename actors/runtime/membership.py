@@ -23,7 +23,7 @@ __all__ = ["Membership"]
 logger = logging.getLogger("adjourn.system")
 
 MOST_LET_GO = 1_000  # runs in a call
-DOUBT_S = 60.0  # after a call failed: the store may carry it out late, but not later
+DOUBT_S = 60.0  # how late, at most, the store may still execute a call that has failed here
 
 
 class Membership:
@@ -58,7 +58,7 @@ class Membership:
 
     @property
     def letting_go(self) -> list[str]:
-        """The ids of runs that have left memory, and of which the store doesn't know it yet."""
+        """The ids of runs that have left memory, but are not released in the store yet."""
         return list(self._let_go)
 
     def check_held(self) -> None:

@@ -221,19 +221,20 @@ class ActorSystem:
 
         Args:
             watcher: called with the run's head, and whether the run was deleted.
-            missed: watch what other nodes of a shared store change too, about a second later. A watcher sees the latest
-                state of a run, and may see it twice. `missed` is called when some of these changes could not be told,
-                for example because the store did not answer: then list the runs again. It must neither wait nor raise.
+            missed: watch what other nodes of a shared store change too: some milliseconds later, or without hints up to
+                a second. A watcher sees the latest state of a run, and may see it twice. `missed` is called when some
+                of these changes are lost, for example because the store did not answer: then list the runs again. It
+                must neither wait nor raise.
         """
         return self.runtime.changes.watch(watcher, missed)
 
     def announce(self, url: str, *, web_url: str | None = None) -> None:
-        """Tells the other nodes of a shared store where this one is. Without effect in other stores.
+        """Tells the other nodes of a shared store at which URLs this one is. Without effect in other stores.
 
         Args:
             url: the `ws://` URL at which other nodes reach this system's gateway.
             web_url: the `http://` or `https://` URL at which browsers reach this system's `web_app`. Clients of all
-                nodes can read it. None: browsers that lose their node don't come to this one.
+                nodes can read it. None: a page whose node is lost doesn't connect to this one.
         """
         tenure = self.runtime.tenure
         if isinstance(tenure, Membership):
@@ -253,14 +254,14 @@ class ActorSystem:
         return [node for node in await tenure.store.nodes() if node.id != tenure.node.id]
 
     def watch_nodes(self, dial: Dial) -> None:
-        """Lets watchers here get the events of runs that other nodes of a shared store carry on, as they are published.
+        """Gives watchers here each event of the runs that other nodes of a shared store own, as it is published.
 
-        Without it, and while the other node can't be reached, they get a snapshot after each save, up to a second late.
-        Gateways call this for `Peers`. Without effect in other stores.
+        Without this call, and while the other node can't be reached, they get a snapshot after each save, up to a
+        second late. Gateways call this for `Peers`. Without effect in other stores.
 
         Args:
-            dial: connects to the gateway at a URL, as an async context manager; a `Client` will do. One connection to
-                each node is open while runs of that node are watched here.
+            dial: returns an async context manager that connects to the gateway at a URL, and gives a `Client` or any
+                object with its method `events`. Each node has one connection, while runs of that node are watched here.
         """
         if self.runtime.follower is not None:
             self.runtime.follower.dial = dial

@@ -1,7 +1,7 @@
 """Takes over running runs that no live node of a shared store owns: those of nodes that have left or died.
 
-After a claim or a first save whose outcome is unknown, this node may own runs that are not in memory, also parked ones,
-which no other node can claim. They are taken over too; parked ones leave memory again, and then have no owner.
+After a claim or a first save whose outcome is unknown, this node may own runs that are not in its memory, and no other
+node can claim them. These runs are activated too. Those that are parked leave memory again, and then have no owner.
 """
 
 import logging
@@ -21,7 +21,7 @@ AT_ONCE = 100  # runs claimed and activated together
 
 
 class Takeover:
-    """Looks for such runs at each beat, and after another node has left, and activates them.
+    """Claims such runs and activates them: at each beat, and at once when another node leaves.
 
     `agents`: the names of the agents loaded here. `in_memory`: returns the ids of the runs in memory.
     """
@@ -53,7 +53,7 @@ class Takeover:
         while orphans := await self._next(is_in_doubt):
             is_in_doubt = False  # until the next look: a run that can't be activated would be found again and again
             if lost := sum(not each.claimed.is_clean for each in orphans):
-                logger.warning("this node carries on %d runs of nodes whose leases have ended", lost)
+                logger.warning("took over runs of nodes whose leases have ended: %d", lost)
             unsuspected = [each for each in orphans if each.claimed.is_clean or not is_executing(each.head)]
             suspects += [each for each in orphans if each not in unsuspected]
             await self._recovery.recover_together(unsuspected)

@@ -20,7 +20,7 @@ async def check_store(
     """Check the store at this address, and change nothing. Calls `tell` with each fault as it is found, and `progress`
     with the number of runs checked so far.
 
-    The store may be in use: the check sees its state at the start.
+    The store may be in use. The check sees its state at the start; in a Valkey store, each run in its state when read.
 
     Returns: the number of runs.
     Raises: as `open_rows`.

@@ -1,7 +1,7 @@
-"""Feeds the logs of this node with the events that other nodes publish of their runs.
+"""Feeds the logs of this node with the events of runs that other nodes execute.
 
-There is one connection to each node whose runs are watched here, and one subscription for each run over it. The gateway
-makes the connections (`Dial`), and `follower.py` says which run is watched at which node.
+There is one connection to each node whose runs are watched here; it has one subscription for each of these runs. The
+gateway opens the connections (`Dial`), and `follower.py` decides which run is watched at which node.
 """
 
 import logging
@@ -32,7 +32,7 @@ class Connection(Protocol):
     ) -> AbstractAsyncContextManager[AsyncIterator[Envelope | RunSnapshot]]:
         """Opens a run's events after `after`; a snapshot comes first if they are no longer kept, or for None.
 
-        Raises, also while iterating: ConnectionLost, RunElsewhere if the node does not carry on the run.
+        Raises, also while iterating: ConnectionLost; RunElsewhere if the node does not own the run.
         """
         ...
 
@@ -71,12 +71,12 @@ class _Peer:
         return self._connection
 
 
-class _Line:
+class _Watch:
     """The watch of one run at one node."""
 
     def __init__(self, node: Node) -> None:
         self.node, self.scope = node, trio.CancelScope()
-        self.is_up = False  # whether the run's log gets the node's events
+        self.feeds = False  # whether the run's log gets the node's events
         self.is_leaving = False  # whether the run had no owner at the last look
         self.has_failed = False  # whether it ended by an error
 
@@ -87,33 +87,33 @@ class Upstream:
     def __init__(self, logs: LogCache, nursery: trio.Nursery) -> None:
         self._logs, self._nursery = logs, nursery
         self._peers: dict[str, _Peer] = {}  # by node id
-        self._lines: dict[str, _Line] = {}  # by run id
+        self._watches: dict[str, _Watch] = {}  # by run id
         self._told: set[str] = set()  # ids of nodes whose failure was logged
 
     def watch(self, run_id: str, node: Node | None, dial: Dial) -> None:
         """Watches a run at this node from now on, and no longer at another one.
 
-        None: the run has no owner, as it has ended or has left that node's memory. Its last events may be on their way,
-        so it is watched there until the next look.
+        `node` is None if the run has no owner: it has ended, or has left its node's memory. Its last events may still
+        come, so the run is watched at its last node until the next call.
         """
-        line = self._lines.get(run_id)
-        if line is not None and (line.is_leaving if node is None else line.node.id != node.id):
-            line.scope.cancel()
-            del self._lines[run_id]
-        elif line is not None:
-            line.is_leaving = node is None
-        if node is not None and node.url is not None and run_id not in self._lines:
-            self._lines[run_id] = line = _Line(node)
-            self._nursery.start_soon(self._keep, run_id, line, self._peer(node, node.url, dial))
+        watch = self._watches.get(run_id)
+        if watch is not None and (watch.is_leaving if node is None else watch.node.id != node.id):
+            watch.scope.cancel()
+            del self._watches[run_id]
+        elif watch is not None:
+            watch.is_leaving = node is None
+        if node is not None and node.url is not None and run_id not in self._watches:
+            self._watches[run_id] = watch = _Watch(node)
+            self._nursery.start_soon(self._keep, run_id, watch, self._peer(node, node.url, dial))
 
-    def brings(self, run_id: str) -> bool:
-        """Whether the run's log gets the events of the node that carries it on."""
-        line = self._lines.get(run_id)
-        return line is not None and line.is_up
+    def feeds(self, run_id: str) -> bool:
+        """Whether the run's log gets the events of the node that owns the run."""
+        watch = self._watches.get(run_id)
+        return watch is not None and watch.feeds
 
     def retry(self) -> None:
-        """Lets `watch` try again to watch runs where that has failed."""
-        self._lines = {run_id: line for run_id, line in self._lines.items() if not line.has_failed}
+        """Lets the next `watch` of a run try again where the last one has failed."""
+        self._watches = {run_id: watch for run_id, watch in self._watches.items() if not watch.has_failed}
 
     def _peer(self, node: Node, url: str, dial: Dial) -> _Peer:
         peer = self._peers.get(node.id)
@@ -123,41 +123,41 @@ class Upstream:
         peer.users += 1
         return peer
 
-    async def _keep(self, run_id: str, line: _Line, peer: _Peer) -> None:
+    async def _keep(self, run_id: str, watch: _Watch, peer: _Peer) -> None:
         try:
-            with line.scope:
-                line.has_failed = not await self._feed(run_id, line, await peer.wait_open())
+            with watch.scope:
+                watch.has_failed = not await self._feed(run_id, watch, await peer.wait_open())
         except Exception as error:
-            line.has_failed = True
+            watch.has_failed = True
             self._failed(peer, error)
         finally:
-            line.is_up = False
+            watch.feeds = False
             peer.users -= 1
             if not peer.users:
                 self._leave(peer)
-            if self._lines.get(run_id) is line and not line.has_failed:
-                del self._lines[run_id]
+            if self._watches.get(run_id) is watch and not watch.has_failed:
+                del self._watches[run_id]
 
-    async def _feed(self, run_id: str, line: _Line, connection: Connection) -> bool:
-        """Passes a run's events to its log, as long as the run is watched here. False: the log can't use them."""
+    async def _feed(self, run_id: str, watch: _Watch, connection: Connection) -> bool:
+        """Passes a run's events to its log, as long as the run is watched here. False: the log misses events."""
         log = self._logs.live.get(run_id)
         async with connection.events(run_id, log.seq if log is not None and log.is_loaded else None) as events:
             with self._logs.fed(run_id) as log:
-                line.is_up = log is not None
-                self._told.discard(line.node.id)
+                watch.feeds = log is not None
+                self._told.discard(watch.node.id)
                 while log is not None:
                     await log.wait_room()  # lossless readers slow this subscription, not the run
                     item = await anext(events, None)
-                    # No await from here on: the run could begin to publish on this node.
+                    # No await from here on: during one, this node could claim the run and publish events of its own.
                     if item is None:
                         break
                     if not _take_in(log, item):
                         return False
-            line.is_up = False
+            watch.feeds = False
         return True
 
     def _failed(self, peer: _Peer, error: Exception) -> None:
-        """Logs why runs can't be watched at a node: once, until one can."""
+        """Logs why runs can't be watched at a node. Logs it again only after a run of the node could be watched."""
         if isinstance(error, ConnectionLost):
             self._leave(peer)
         if not isinstance(error, RunElsewhere | RunNotFound) and peer.node.id not in self._told:
@@ -166,14 +166,14 @@ class Upstream:
             logger.warning(text, peer.node.id, error)
 
     def _leave(self, peer: _Peer) -> None:
-        """Closes a connection, and uses it no more."""
+        """Closes the connection to a node. The next watched run there opens a new one."""
         peer.unused.set()
         if self._peers.get(peer.node.id) is peer:
             del self._peers[peer.node.id]
 
 
 def _take_in(log: EventLog, item: Envelope | RunSnapshot) -> bool:
-    """Adds the next event of the run's owner to the log. False: the log can't use it, as events before are missing."""
+    """Adds the next event of the run's owner to the log. False: the log misses an event before it."""
     if isinstance(item, RunSnapshot):
         if item.seq > log.seq:
             log.restart(item.seq, Transcript(item.snapshot))

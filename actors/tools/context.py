@@ -36,9 +36,9 @@ class ToolContext(msgspec.Struct, Generic[D], frozen=True, kw_only=True):
         decision: the decision, decoded to the tool's type. None if the call was not gated.
         started_by: who started the run. None: unknown.
         decided_by: who decided this call. None: it was not gated, or unknown.
-        epoch: the epoch of the process that executes the call: greater for each later owner of the run. Use it as
-            fencing token for other services: one that refuses a smaller epoch than it has seen for the call refuses
-            processes that have lost the run. `SimpleStore` and `memory:` count anew in each process.
+        epoch: a number that is greater for each later owner of the run. Use it as a fencing token: another service that
+            refuses an epoch smaller than one it has seen for the call refuses processes that have lost the run.
+            `SimpleStore` and `memory:` count from the start in each process.
         publish: used by `update`; don't call it directly.
     """
 

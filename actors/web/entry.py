@@ -49,7 +49,7 @@ class Entry:
     """Wraps an ASGI app: passes admitted requests on, and answers all others. WebSockets go to `sockets`.
 
     Requests for `open_paths` need no authentication, and neither do a browser's preflight requests, which carry no
-    token. `cors` wraps what answers a client that is not authenticated, so that pages of other origins can read why.
+    token. `cors` wraps the answers to clients that are not authenticated, so that pages of other origins can read them.
 
     Raises: InvalidParams for invalid `origins`.
     """
@@ -128,7 +128,7 @@ class Entry:
 
 
 def _is_preflight(scope: Scope) -> bool:
-    """Whether a browser asks, without its user's token, whether a page may send a request. No route answers it."""
+    """Whether this is a CORS preflight request, which browsers send without a token. It reaches no route."""
     names = {name for name, _ in scope["headers"]}
     return scope.get("method") == "OPTIONS" and names >= {b"origin", b"access-control-request-method"}
 

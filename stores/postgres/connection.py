@@ -81,10 +81,7 @@ class Connection:
 
     @property
     def backend_pid(self) -> int:
-        """The server process of this connection, as the server said when the connection was opened.
-
-        A pooler says another number.
-        """
+        """The id of the server's process for this connection. Through a pooler it differs from `pg_backend_pid()`."""
         return self._link.backend_pid
 
     def on_notification(self, heard: Callable[[str], None]) -> None:
@@ -92,7 +89,8 @@ class Connection:
         self._link.notify_handler = lambda notification: heard(notification.extra.decode())
 
     async def receive(self) -> None:
-        """Wait until the server sends something unasked. After a cancellation the connection may be used on.
+        """Wait until the server sends a notification, or anything else unasked. A cancellation leaves the connection
+        usable.
 
         Raises: psycopg.Error if the connection ends.
         """

@@ -1,7 +1,7 @@
 """Hints by LISTEN and NOTIFY, over a connection of their own. A save never waits for them.
 
-Each notification is a transaction of its own: within the transactions of saves, notifications would make all saves in
-the database wait for each other. Without this connection, nodes still find every change when they look at the store.
+Each notification has a transaction of its own. A notification within a save's transaction would make all saves in the
+database wait for each other. Without this connection, nodes still find every change when they look at the store.
 """
 
 import logging
@@ -18,7 +18,7 @@ from .statements import statement
 __all__ = ["Listener"]
 
 _LOG = logging.getLogger("adjourn.stores")
-PAUSE_S = 0.01  # at least, between two notifications of a node
+PAUSE_S = 0.01  # between two notifications of a node, at least
 FIRST_RETRY_S, LONGEST_RETRY_S = 0.1, 30.0
 
 
@@ -59,7 +59,9 @@ class Listener:
             except Exception as error:
                 self._failures += 1
                 if self._failures == 2:  # one failure is an ordinary reconnect
-                    _LOG.info("nodes see changes of others up to a second late: %s", unavailable(self._where, error))
+                    _LOG.info(
+                        "changes of other nodes are seen up to a second late: %s", unavailable(self._where, error)
+                    )
             await trio.sleep(min(FIRST_RETRY_S * 2 ** min(self._failures, 10), LONGEST_RETRY_S))
 
     async def _serve_connection(self) -> None:

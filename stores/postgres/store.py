@@ -254,7 +254,7 @@ class PostgresStore:
         await self._writer.run(partial(ownership.let_go, node_id=self._node_id, runs=tuple(runs)))
 
     def hinted(self, hint: Hint) -> trio.Event:
-        """Return an event that is set soon after another node has done this."""
+        """Return the event that the next hint of this kind sets."""
         return self._listener.hints.event(hint)
 
     def give_up(self, after_s: float) -> bool:

@@ -48,7 +48,9 @@ class Listener:
             except RedisError as error:
                 self._failures += 1
                 if self._failures == 2:  # one failure is an ordinary reconnect
-                    _LOG.info("nodes see changes of others up to a second late: %s", unavailable(self._where, error))
+                    _LOG.info(
+                        "changes of other nodes are seen up to a second late: %s", unavailable(self._where, error)
+                    )
             await trio.sleep(min(FIRST_RETRY_S * 2 ** min(self._failures, 10), LONGEST_RETRY_S))
 
     async def _serve_connection(self) -> None:

@@ -229,7 +229,7 @@ class ValkeyStore:
         await self._writer.run(partial(ownership.let_go, node_id=self._node_id, runs=tuple(runs)))
 
     def hinted(self, hint: Hint) -> trio.Event:
-        """Return an event that is set soon after another node has done this."""
+        """Return the event that the next hint of this kind sets."""
         return self._listener.hints.event(hint)
 
     def give_up(self, after_s: float) -> bool:
@@ -279,7 +279,7 @@ class ValkeyStore:
                 raise
             answers = [error] * (len(together(jobs)) or 1)
         if any(isinstance(answer, RedisError) for answer in answers):
-            # The scripts may be gone, or the server has become a replica: the next calls need a new connection.
+            # The server may have lost the scripts, or have become a replica: the next calls need a new connection.
             connection.close()
         return [unavailable(self._where, answer) if isinstance(answer, RedisError) else answer for answer in answers]
 

@@ -402,5 +402,5 @@ async def test_without_listen_a_store_works_and_says_so_once(
         for _ in range(10):
             await one.save(a_head(f"run-{next(NUMBERS)}"), expected_version=0)
     [told] = caplog.messages
-    assert told.startswith("nodes see changes of others up to a second late: PostgreSQL at ")
+    assert told.startswith("changes of other nodes are seen up to a second late: PostgreSQL at ")
     assert told.endswith(reason)

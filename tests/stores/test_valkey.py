@@ -416,5 +416,5 @@ async def test_without_subscriptions_a_store_works_and_says_so_once(
         while not caplog.records:
             await one.save(a_head(f"run-{next(NUMBERS)}"), expected_version=0)
     [told] = caplog.messages
-    assert told.startswith("nodes see changes of others up to a second late: Valkey at ")
+    assert told.startswith("changes of other nodes are seen up to a second late: Valkey at ")
     assert told.endswith("no subscriptions here")
