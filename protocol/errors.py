@@ -23,7 +23,7 @@ First tree: errors that may cross the wire, each with its code. The branches say
     │   ├── Stranded              1103   the code that the run needs is not loaded
     │   ├── RecordTooNew          1104   written by a newer adjourn; left untouched
     │   ├── ConnectionLost        1105   retryable; raised by clients, never sent
-    │   ├── RunElsewhere          1106   retryable; another node of the store carries on the run
+    │   ├── RunElsewhere          1106   retryable; another node of the store owns the run
     │   └── StoreError           raised to code that opens a store or writes to it
     │       ├── VersionConflict   1111   another writer saved first
     │       ├── StaleEpoch        1112   the store has a newer owner
@@ -274,7 +274,7 @@ class ConnectionLost(WorldError):
 
 
 class RunElsewhere(WorldError):
-    """Another node of a shared store carries on the run, and can't be asked now. Later this node may carry it on.
+    """Another node of a shared store owns the run, and can't be asked now. Later this node may own it.
 
     Attributes:
         url: where the other node's gateway is, if known; in this process only, never on the wire.

@@ -99,7 +99,7 @@ Lease = Annotated[
         parser=_lease,
         metavar="DURATION",
         show_default="10s",
-        help="How long after this process dies others that share the store carry on its runs.",
+        help="How long a lease lasts: others that share the store continue the runs of this process then, if it dies.",
     ),
 ]
 

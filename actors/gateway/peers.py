@@ -71,7 +71,7 @@ class Peers:
         return open_peer(url, token=self._token)
 
     async def ask(self, elsewhere: RunElsewhere, params: Params, by: str | None) -> Wire:
-        """Returns the answer of the node that executes the run. `by`: the client's name.
+        """Returns the answer of the node that owns the run. `by`: the client's name.
 
         Raises: RunElsewhere if that node does not answer, or the run has left it; the node's error.
         """

@@ -123,8 +123,8 @@ class Procedures:
     async def carry_out(self, params: Params) -> Wire:
         """Carries out a method that neither watches nor returns pages of a run; returns its result.
 
-        Where another node carries on the run, asks that node. If it does not answer, tries again for a while: after its
-        lease this node may carry on the run.
+        Asks the node that owns the run, if that is another one. If it does not answer, tries again for a while: after
+        its lease this node may own the run.
 
         Raises: any AdjournError; CodecError for a value that the wire can't carry.
         """
@@ -183,8 +183,8 @@ class Procedures:
     async def log(self, run_id: str) -> EventLog:
         """Returns a run's log. Watch it without an await in between. Raises: as `ActorSystem.log`; RunElsewhere."""
         log = await self._system.log(run_id)
-        if self._only_own_runs and log.status not in FINAL and not self._system.carries_on(run_id):
-            raise RunElsewhere(f"this node does not carry on run {run_id}", runId=run_id)
+        if self._only_own_runs and log.status not in FINAL and not self._system.is_active(run_id):
+            raise RunElsewhere(f"this node does not own run {run_id}", runId=run_id)
         return log
 
     def watch_changes(self, watcher: Callable[[Head, bool], None], missed: Callable[[], None]) -> Callable[[], None]:

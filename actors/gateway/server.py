@@ -83,7 +83,7 @@ async def serve_gateway(
         limits: of each connection, of all connections, and of each address. Behind a reverse proxy all clients
             have one address: see `GatewayLimits`.
         peers: how to ask the other nodes of a shared store about their runs. None: clients must connect to the node
-            that carries on the run.
+            that owns the run.
 
     Raises: InvalidParams, before it listens; OSError if it can't listen; StaleEpoch if another process of the group has
         become the owner of the system's store.

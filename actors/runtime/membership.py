@@ -84,7 +84,7 @@ class Membership:
         with self.doubting():
             found = await self.store.claim(run_id)
         if isinstance(found, Owned):
-            elsewhere = RunElsewhere(f"another node of the store carries on run {run_id}", runId=run_id)
+            elsewhere = RunElsewhere(f"another node of the store owns run {run_id}", runId=run_id)
             # The url of a node that died may be this one's now. Then a request sent there would come back here.
             elsewhere.url = None if found.url == self.node.url else found.url
             raise elsewhere
@@ -147,7 +147,7 @@ class Membership:
             if await self.store.renew(self.node, self._lease_s):
                 self._hold(sent)
                 return
-            logger.error("this node's lease has ended: other nodes carry on its runs, and it joins again")
+            logger.error("this node's lease has ended: other nodes continue its runs, and it joins again")
             self.lost()
             self._let_go.clear()
             self.node = _new_node(self.node.url)

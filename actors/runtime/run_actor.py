@@ -42,7 +42,7 @@ _NONE: frozenset[Effect] = frozenset()  # one for all runs, to save memory
 
 
 class RunActor:
-    """The task that carries on one run, with its mailbox.
+    """The task that executes one run, with its mailbox.
 
     `state`: the run's current state. `spec_bytes`: the memory of its spec; 0 if it shares its agent's spec.
     """
@@ -194,7 +194,7 @@ class RunActor:
                     self._fault = bare_error(group)
                     self._is_occupied = False
                 if isinstance(self._fault, StaleEpoch):
-                    return  # the store's new owner carries on the run
+                    return  # the new owner continues the run
                 logger.error("run %s crashed", self.state.head.id, exc_info=self._fault)
                 if self._is_leaving:
                     return

@@ -266,7 +266,7 @@ class ActorSystem:
         if self.runtime.follower is not None:
             self.runtime.follower.dial = dial
 
-    def carries_on(self, run_id: str) -> bool:
+    def is_active(self, run_id: str) -> bool:
         """Whether the run is in memory here."""
         return run_id in self.runtime.registry.active
 
@@ -380,7 +380,7 @@ async def open_actor_system(
     clock: Callable[[], float] | None = None,
     host_loop: HostLoop | None = None,
 ) -> AsyncGenerator[ActorSystem]:
-    """Opens a store and carries on its runs until the block ends.
+    """Opens a store and executes its runs until the block ends.
 
     Runs that were running when the last owner died continue by themselves; parked ones stay in the store until a
     message comes. Leaving the block refuses new work, waits up to `drain_s` seconds for running runs to park or end,
@@ -406,9 +406,9 @@ async def open_actor_system(
         max_history_bytes: the largest transcript, as JSON, that a run may continue from (`after`).
         store_timeout_s: seconds after which a call of the store raises StoreUnavailable, up to a quarter late. A
             store that hangs can't block the program, not even when the block ends.
-        lease_s: in a store that several systems share, seconds without a sign of life after which others carry on this
-            system's runs.
-        beat_s: seconds between two signs of life; at most a third of `lease_s`.
+        lease_s: in a store that several systems share, seconds until this system's lease ends, if it is not renewed.
+            Then the others continue its runs.
+        beat_s: seconds between two renewals of the lease; at most a third of `lease_s`.
         bounds: the largest metadata, decisions, edited arguments and reasons. The agent's `Limits` bound inputs and
             results.
         clock: returns seconds since the epoch, for tests. None: the machine's clock through a `WallClock`, which

@@ -102,7 +102,7 @@ class SoleTenure:
 
     def refused(self, refusal: StaleEpoch) -> None:
         if not self.is_over:
-            logger.error("this process has lost its store; the new owner carries on all runs: %s", refusal)
+            logger.error("this process has lost its store; the new owner continues all runs: %s", refusal)
             self.is_over = True
             self._over.set()
             self.lost()

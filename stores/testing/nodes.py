@@ -164,7 +164,7 @@ async def owners_are_the_live_nodes_of_runs_that_are_not_over(opener: Opener) ->
         await one.let_go([("freed", epoch)])
         node = Node("one", "ws://one.test")
         found = await two.owners(["owned", "orphan", "freed", "over", "missing"])
-        assert found == {"owned": node}, f"by run id, without runs that no live node carries on; got {found}"
+        assert found == {"owned": node}, f"by run id, without runs that no live node owns; got {found}"
         assert await one.owners(["owned"]) == {"owned": node}, "also for the owner itself"
         assert await two.owners([]) == {}, "no ids, no owners"
 

@@ -300,4 +300,4 @@ async def _prepare(server: Server, connect: Callable[[], Awaitable[Connection]],
     if layout is None:
         raise StoreUnavailable(f"{where}: there is no adjourn store")
     if int(layout) > LAYOUT_VERSION:
-        raise StoreTooNew(f"{where}: it has layout {int(layout)}; this adjourn reads up to {LAYOUT_VERSION}")
+        raise StoreTooNew(f"{where}: the store has layout {int(layout)}; this adjourn reads up to {LAYOUT_VERSION}")

@@ -13,7 +13,7 @@ OpenProfile, Start = Callable[..., Profile], Callable[..., Served]
 
 TOKEN = "open sesame"
 # What a server logs: visitors without a token, runs that it takes over.
-EXPECTED = "not authenticated|carries on"
+EXPECTED = "not authenticated|took over"
 
 
 @pytest.fixture

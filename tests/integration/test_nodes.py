@@ -1,4 +1,4 @@
-"""Several systems on one PostgreSQL database: any takes a decision, and carries on the runs of one that left."""
+"""Several systems on one PostgreSQL database: any takes a decision, and continues the runs of one that left."""
 
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager

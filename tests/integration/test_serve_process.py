@@ -343,5 +343,5 @@ async def test_a_process_that_has_lost_its_store_says_so_and_ends(tmp_path: Path
         code, output, errors = await server.ended()
     assert (code, output) == (4, "")
     first, second = errors.splitlines()
-    assert " ERROR adjourn.system: this process has lost its store; the new owner carries on all runs" in first
+    assert " ERROR adjourn.system: this process has lost its store; the new owner continues all runs" in first
     assert second.startswith("adjourn: the store has a new owner")

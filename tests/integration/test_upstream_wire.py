@@ -1,4 +1,4 @@
-"""Two nodes of one store, over real sockets: clients of one watch a run that the other carries on."""
+"""Two nodes of one store, over real sockets: clients of one watch a run that the other owns."""
 
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager

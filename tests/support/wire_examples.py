@@ -352,7 +352,7 @@ ERRORS: tuple[errors.AdjournError, ...] = (
     errors.Forbidden("ann may not run.resume on run '1e9b4c70'", action="run.resume"),
     errors.LimitExceeded("at most 64 requests may be in flight on a connection", limit="maxInFlight", maximum=64),
     errors.StoreUnavailable("the store does not answer; the run waits for it", runId=RUN),
-    errors.RunElsewhere("another node of the store carries on run 1e9b4c70", runId=RUN),
+    errors.RunElsewhere("another node of the store owns run 1e9b4c70", runId=RUN),
     errors.ShuttingDown("the process shuts down; the run continues after the restart", runId=RUN),
     errors.Stranded("tool 'refund_order' is not loaded in this process", **_ABOUT),
     errors.RecordTooNew("the record has schema version 9; this adjourn reads up to 4"),

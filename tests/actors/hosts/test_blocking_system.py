@@ -233,8 +233,8 @@ def test_a_hosted_run_has_the_methods_of_a_run(hosted: type) -> None:
 @pytest.mark.parametrize("hosted", [BlockingSystem, AsyncioSystem])
 def test_a_hosted_system_has_the_methods_of_a_system(hosted: type) -> None:
     on_the_systems_thread = {
-        "carries_on",
         "close_store",
+        "is_active",
         "log",
         "supervisor",
         "under_way",

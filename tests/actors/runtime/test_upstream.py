@@ -1,4 +1,4 @@
-"""Runs that are watched at another node than the one that carries them on: on a mock clock, without a network."""
+"""Watching runs that another node owns: on a mock clock, without a network."""
 
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -79,7 +79,7 @@ class Wire:
         log = await self.system.log(run_id)
         if self.is_cut:
             raise ConnectionLost("nothing answers")
-        if not self.system.carries_on(run_id):
+        if not self.system.is_active(run_id):
             raise RunElsewhere("not here", runId=run_id)
         if self.subscribed == self.room:
             raise LimitExceeded("too many", limit="maxSubscriptions")
