@@ -23,6 +23,7 @@ GIVEN = {
 
 def reference(packages: dict[str, str]) -> str:
     """Return the entries of all public names, each under its first package. `packages`: headings by package."""
+    public = {name for package in packages for name in importlib.import_module(package).__all__}
     seen: set[str] = set()
     lines: list[str] = []
     for package, about in packages.items():
@@ -31,11 +32,11 @@ def reference(packages: dict[str, str]) -> str:
         seen |= set(names)
         lines += [f"## `{package}`", "", about, ""]
         for name in names:
-            lines += [f"### {name}", "", *_entry(module, name)]
+            lines += [f"### {name}", "", *_entry(module, name, public)]
     return "\n".join(lines)
 
 
-def _entry(module: ModuleType, name: str) -> Iterator[str]:
+def _entry(module: ModuleType, name: str, public: set[str]) -> Iterator[str]:
     value = getattr(module, name)
     if not (inspect.isclass(value) or inspect.isfunction(value)):
         yield from (_constant(value), "")
@@ -43,7 +44,7 @@ def _entry(module: ModuleType, name: str) -> Iterator[str]:
     yield from _prose(value.__doc__)
     if options := list(_options(value)):
         yield from ("| option | type and default | |", "|---|---|---|", *options, "")
-    if methods := list(_methods(value)):
+    if methods := list(_methods(value, public)):
         yield from (*methods, "")
 
 
@@ -86,10 +87,17 @@ def _kind(annotation: ast.expr | None, default: ast.expr | None) -> str:
             return f"{kind} = {ast.unparse(default)}"
 
 
-def _methods(value: type) -> Iterator[str]:
+def _methods(value: type, public: set[str]) -> Iterator[str]:
+    """Return an entry for each public method, also of base classes that have no entry of their own."""
     node = definition_of(value)
-    for item in node.body if isinstance(node, ast.ClassDef) else ():
-        if isinstance(item, Function) and item.name[0] != "_" and (doc := ast.get_docstring(item)):
+    methods = {}
+    for each in value.__mro__[::-1] if isinstance(node, ast.ClassDef) else ():
+        if each is value or (each.__module__.startswith("adjourn.") and each.__name__ not in public):
+            body = definition_of(each)
+            assert isinstance(body, ast.ClassDef)
+            methods |= {item.name: item for item in body.body if isinstance(item, Function)}
+    for name, item in methods.items():
+        if name[0] != "_" and (doc := ast.get_docstring(item)):
             yield f"- `{_call(item)}`: {_first_sentence(doc)}"
     if carried := [ast.unparse(item.targets[0]) for item in _carried(node)]:
         yield f"- {', '.join(f'`{name}`' for name in carried)}: as the methods of the original with these names."
@@ -98,7 +106,8 @@ def _methods(value: type) -> Iterator[str]:
 def _carried(node: Definition) -> list[ast.Assign]:
     """Return the methods that a class takes from another one, as in `wait = blocking(Run.wait)`."""
     body = node.body if isinstance(node, ast.ClassDef) else []
-    return [item for item in body if isinstance(item, ast.Assign) and isinstance(item.value, ast.Call)]
+    calls = [item for item in body if isinstance(item, ast.Assign) and isinstance(item.value, ast.Call)]
+    return [item for item in calls if not ast.unparse(item.value)[0].isupper()]  # of a function, not of a class
 
 
 def _call(item: Function) -> str:
