@@ -1,8 +1,8 @@
 """What other nodes have changed lately: one statement to read it, one to remove what is old. No tasks here."""
 
+from ..heads import readable
 from ..shared import CHANGES_KEPT_S, Changed
 from .connection import Connection
-from .reads import readable
 from .statements import statement
 
 __all__ = ["changed", "forget"]

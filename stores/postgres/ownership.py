@@ -4,13 +4,13 @@ from collections.abc import Sequence
 
 from ...protocol.errors import StaleEpoch
 from ..base import Acquired
+from ..heads import readable
 from ..ownership import Ownership
 from ..shared import Claimed, Node, Orphan, Owned
 from .connection import Connection
-from .reads import readable
 from .statements import statement
 
-__all__ = ["acquire", "claim", "delete", "join", "leave", "let_go", "nodes", "orphans", "release", "renew"]
+__all__ = ["acquire", "claim", "delete", "join", "leave", "let_go", "nodes", "orphans", "owners", "release", "renew"]
 
 
 async def acquire(connection: Connection, owner: str) -> Acquired:
@@ -65,7 +65,13 @@ async def leave(connection: Connection, node_id: str) -> None:
 async def nodes(connection: Connection) -> tuple[Node, ...]:
     """Return the nodes whose lease has not ended."""
     rows = await connection.query(statement("nodes"))
-    return tuple(Node((node or b"").decode(), None if url is None else url.decode()) for node, url in rows)
+    return tuple(_node(*row) for row in rows)
+
+
+async def owners(connection: Connection, run_ids: Sequence[str]) -> dict[str, Node]:
+    """Return the live nodes that own these runs, by run id."""
+    rows = await connection.query(statement("owners"), [list(run_ids)])
+    return {(run_id or b"").decode(): _node(node, url) for run_id, node, url in rows}
 
 
 async def claim(connection: Connection, run_id: str, node_id: str) -> Claimed | Owned | None:
@@ -97,3 +103,7 @@ async def orphans(
 async def let_go(connection: Connection, node_id: str, runs: Sequence[tuple[str, int]]) -> None:
     """Release runs, each if the node still owns it with that epoch."""
     await connection.query(statement("let_go"), [node_id, [run_id for run_id, _ in runs], [epoch for _, epoch in runs]])
+
+
+def _node(node_id: bytes | None, url: bytes | None) -> Node:
+    return Node((node_id or b"").decode(), None if url is None else url.decode())

@@ -1,22 +1,17 @@
 """The queries of the store over one connection. No tasks here."""
 
-import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
-from msgspec.structs import replace
-
-from ...protocol.errors import RecordTooNew, StoreCorrupt
+from ...protocol.errors import StoreCorrupt
 from ...protocol.events import Status
-from ...protocol.record import Head, Record, decode_entry, decode_head
+from ...protocol.record import Head, Record, decode_entry
 from ..base import Page
+from ..heads import head_in, readable
 from ..paging import cursor_after
-from ..shared import Node
 from .connection import Connection
 from .statements import statement
 
-__all__ = ["count", "due", "load", "owners", "page", "readable", "versions"]
-
-_LOG = logging.getLogger(__name__)
+__all__ = ["count", "due", "load", "page", "versions"]
 
 
 async def load(connection: Connection, run_id: str) -> Record | None:
@@ -30,7 +25,7 @@ async def load(connection: Connection, run_id: str) -> Record | None:
         expected = int(entries or 0)
         raise StoreCorrupt(f"run {run_id}: its journal should have {expected} entries and has {len(journal)}")
     return Record(
-        head=_head(created_at, data),
+        head=head_in(created_at, data),
         journal=tuple(decode_entry(data or b"", int(version or 0)) for _, version, _, data in journal),
     )
 
@@ -68,12 +63,6 @@ async def versions(connection: Connection, run_ids: Sequence[str]) -> dict[str, 
     return {_text(run_id): int(version or 0) for run_id, version in rows}
 
 
-async def owners(connection: Connection, run_ids: Sequence[str]) -> dict[str, Node]:
-    """Return the live nodes that own these runs, by run id."""
-    rows = await connection.query(statement("owners"), [list(run_ids)])
-    return {_text(run_id): Node(_text(node), None if url is None else _text(url)) for run_id, node, url in rows}
-
-
 async def due(connection: Connection, now: int, limit: int, cursor: tuple[int, str]) -> tuple[Head, ...]:
     """Return the first `limit` readable heads that are due, earliest first. Holds at most 2 * `limit` in memory."""
     found: dict[str, Head] = {}  # by id: a run that is saved between two statements may appear twice
@@ -85,21 +74,6 @@ async def due(connection: Connection, now: int, limit: int, cursor: tuple[int, s
             return tuple(found.values())[:limit]
         last_due, last = rows[-1][:2]
         cursor = int(last_due or 0), _text(last)
-
-
-def readable(rows: Iterable[tuple[bytes | None, bytes | None, bytes | None]]) -> Iterable[Head]:
-    """Yield the heads of these rows: id, createdAt or None, and data. Those that can't be read are logged."""
-    for run_id, created_at, data in rows:
-        try:
-            yield _head(created_at, data)
-        except (RecordTooNew, StoreCorrupt) as error:
-            _LOG.warning("run %s is left out: %s", _text(run_id), error)
-
-
-def _head(created_at: bytes | None, data: bytes | None) -> Head:
-    head = decode_head(data or b"")
-    first = head.created_at if created_at is None else int(created_at)
-    return head if head.created_at == first else replace(head, created_at=first)
 
 
 def _text(value: bytes | None) -> str:

@@ -1,8 +1,8 @@
 """What other nodes have changed lately: the store keeps notes of it for two minutes. No tasks here."""
 
+from ..heads import readable
 from ..shared import Changed
 from .connection import Connection
-from .reads import readable
 
 __all__ = ["changed"]
 

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 from ...protocol.errors import StaleEpoch
 from ..base import Acquired
+from ..heads import readable
 from ..shared import Claimed, Node, Orphan, Owned
 from .connection import Connection
-from .reads import readable
 from .saves import refusal
 
 __all__ = ["acquire", "claim", "delete", "join", "leave", "let_go", "nodes", "orphans", "owners", "release", "renew"]

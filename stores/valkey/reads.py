@@ -1,22 +1,18 @@
 """The queries of the store over one connection. Each request asks for a bounded part. No tasks here."""
 
-import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-from msgspec.structs import replace
-
-from ...protocol.errors import RecordTooNew, StoreCorrupt
+from ...protocol.errors import StoreCorrupt
 from ...protocol.events import Status
-from ...protocol.record import Entry, Head, Record, decode_entry, decode_head
+from ...protocol.record import Entry, Head, Record, decode_entry
 from ..base import Page
+from ..heads import head_in, readable
 from ..paging import cursor_after
 from .connection import Connection
 from .places import place, placed
 
-__all__ = ["count", "due", "load", "page", "readable", "split_entry", "versions"]
-
-_LOG = logging.getLogger(__name__)
+__all__ = ["count", "due", "load", "page", "split_entry", "versions"]
 
 HEADS, ENTRIES, VERSIONS = 200, 100, 500  # asked for at once
 
@@ -41,7 +37,7 @@ async def load(connection: Connection, run_id: str) -> Record | None:
             break
     if len(entries) != expected:
         raise StoreCorrupt(f"run {run_id}: its journal should have {expected} entries and has {len(entries)}")
-    return Record(head=_head(created_at, data), journal=tuple([_entry(entry) for entry in entries]))
+    return Record(head=head_in(created_at, data), journal=tuple([_entry(entry) for entry in entries]))
 
 
 def _entry(stored: bytes) -> Entry:
@@ -113,18 +109,3 @@ async def due(connection: Connection, now: int, limit: int, cursor: tuple[int, s
             break
         start = f"({rows[-1][0].decode()}"
     return tuple(found.values())
-
-
-def readable(rows: Iterable[tuple[bytes, bytes | None, bytes | None]]) -> Iterable[Head]:
-    """Yield the heads of these rows: id, createdAt, and data. Those that can't be read are logged."""
-    for run_id, created_at, data in rows:
-        try:
-            yield _head(created_at, data)
-        except (RecordTooNew, StoreCorrupt) as error:
-            _LOG.warning("run %s is left out: %s", run_id.decode(), error)
-
-
-def _head(created_at: bytes | None, data: bytes | None) -> Head:
-    head = decode_head(data or b"")
-    first = head.created_at if created_at is None else int(created_at)
-    return head if head.created_at == first else replace(head, created_at=first)

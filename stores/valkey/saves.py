@@ -3,53 +3,21 @@
 from collections.abc import Sequence
 from typing import Any
 
-import msgspec
 from coredis.exceptions import RedisError
 
 from ...protocol.errors import StaleEpoch, VersionConflict
-from ...protocol.record import SCHEMA_VERSION, Entry, Head, encode_entry, encode_head
+from ...protocol.record import SCHEMA_VERSION
 from ..ownership import Ownership
+from ..saves import Save
 from .connection import Connection
 
-__all__ = ["Save", "refusal", "save_all", "save_of", "together"]
-
-MOST_SAVES = 256  # in a transaction, during which the server does nothing else
-MOST_BYTES = 8 * 2**20  # of heads and entries in a transaction, unless one save alone has more
-
-
-class Save(msgspec.Struct, frozen=True):
-    """Save an encoded head and the entries to append."""
-
-    head: Head
-    expected_version: int
-    data: bytes
-    entries: tuple[bytes, ...]
-
-
-def save_of(head: Head, append: Sequence[Entry], expected_version: int) -> Save:
-    """Return this save, encoded. Before each entry stands the version of its schema."""
-    entries = tuple([b"%d %b" % (SCHEMA_VERSION, encode_entry(entry)) for entry in append])
-    return Save(head, expected_version, encode_head(head), entries)
-
-
-def together(jobs: Sequence[object]) -> list[Save]:
-    """Return the jobs that fit in one transaction: the saves before the first other job."""
-    saves: list[Save] = []
-    size = 0
-    for each in jobs[:MOST_SAVES]:
-        if not isinstance(each, Save):
-            break
-        size += len(each.data) + sum([len(entry) for entry in each.entries])
-        if saves and size > MOST_BYTES:
-            break
-        saves.append(each)
-    return saves
+__all__ = ["refusal", "save_all"]
 
 
 async def save_all(
     connection: Connection, saves: Sequence[Save], node_id: str | None
 ) -> list[RedisError | StaleEpoch | VersionConflict | None]:
-    """Save the runs, in this order. Return for each None, or why it was not saved.
+    """Save different runs. Return for each None, or why it was not saved.
 
     Args:
         node_id: the node that saves, and owns runs saved for the first time; None: no node.
@@ -79,7 +47,7 @@ def _command(connection: Connection, save: Save, node_id: str) -> Sequence[str |
         "" if head.next_due is None else head.next_due,
         head.created_at,
         save.data,
-        *save.entries,
+        *[b"%d %b" % (SCHEMA_VERSION, entry) for entry in save.entries],  # as `split_entry` reads them
     )
 
 

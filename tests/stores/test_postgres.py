@@ -393,7 +393,7 @@ async def test_without_listen_a_store_works_and_says_so_once(
         monkeypatch.setattr(Connection, "backend_pid", 1)
     else:
         monkeypatch.setattr(listener, "statement", lambda name: "DO $$ BEGIN RAISE 'refused by the server'; END $$")
-    monkeypatch.setattr(listener, "FIRST_RETRY_S", 0.0)
+    monkeypatch.setattr("adjourn.stores.listener.FIRST_RETRY_S", 0.0)
     caplog.set_level("INFO", "adjourn.stores")
     async with open_postgres(postgres) as one:
         await one.join(Node("one"), 1_000)

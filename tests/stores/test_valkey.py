@@ -409,7 +409,7 @@ async def test_without_subscriptions_a_store_works_and_says_so_once(
         yield b""
 
     monkeypatch.setattr(connection.Connection, "subscribed", refused)
-    monkeypatch.setattr("adjourn.stores.valkey.listener.FIRST_RETRY_S", 0.0)
+    monkeypatch.setattr("adjourn.stores.listener.FIRST_RETRY_S", 0.0)
     caplog.set_level("INFO", "adjourn.stores")
     async with open_valkey(valkey) as one:
         await one.join(Node("one"), 1_000)
