@@ -271,7 +271,7 @@ async def test_a_chat_reconnects_to_a_server_that_was_killed_and_shows_the_whole
 
 @asynccontextmanager
 async def serving_again(folder: Path, port: str) -> AsyncIterator[None]:
-    command = [*ADJOURN, "demo", "--headless", "--port", port]
+    command = [*ADJOURN, "demo", "--headless", "--no-http", "--port", port]  # another program may have the next port
     process = await trio.lowlevel.open_process(command, cwd=folder, stdout=PIPE, stderr=STDOUT, env=ENVIRONMENT)
     try:
         yield
