@@ -236,7 +236,7 @@ def _serve(
 
     def ready(found: Ready) -> None:
         if found.http_url is not None:
-            typer.echo(f"Open {found.http_url}/ in a browser")
+            typer.echo(f"Open {(place.public_url or found.http_url).rstrip('/')}/ in a browser")
         typer.echo(f"adjourn serves {', '.join(agent.name for agent in agents)} at {found.url}")
         if found.http_url is not None:
             typer.echo(f"and over HTTP at {found.http_url}")
