@@ -5,6 +5,7 @@ gateway opens the connections (`Dial`), and `follower.py` decides which run is w
 """
 
 import logging
+from collections import deque
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol, TypeAlias
@@ -22,6 +23,8 @@ from .log_cache import LogCache
 __all__ = ["Connection", "Dial", "Upstream"]
 
 logger = logging.getLogger("adjourn.system")
+
+MOST_TOLD = 100
 
 
 class Connection(Protocol):
@@ -88,7 +91,7 @@ class Upstream:
         self._logs, self._nursery = logs, nursery
         self._peers: dict[str, _Peer] = {}  # by node id
         self._watches: dict[str, _Watch] = {}  # by run id
-        self._told: set[str] = set()  # ids of nodes whose failure was logged
+        self._told: deque[str] = deque(maxlen=MOST_TOLD)  # ids of nodes whose failure was logged
 
     def watch(self, run_id: str, node: Node | None, dial: Dial) -> None:
         """Watches a run at this node from now on, and no longer at another one.
@@ -144,7 +147,8 @@ class Upstream:
         async with connection.events(run_id, log.seq if log is not None and log.is_loaded else None) as events:
             with self._logs.fed(run_id) as log:
                 watch.feeds = log is not None
-                self._told.discard(watch.node.id)
+                if watch.node.id in self._told:
+                    self._told.remove(watch.node.id)
                 while log is not None:
                     await log.wait_room()  # lossless readers slow this subscription, not the run
                     item = await anext(events, None)
@@ -161,7 +165,7 @@ class Upstream:
         if isinstance(error, ConnectionLost):
             self._leave(peer)
         if not isinstance(error, RunElsewhere | RunNotFound) and peer.node.id not in self._told:
-            self._told.add(peer.node.id)
+            self._told.append(peer.node.id)
             text = "runs of node %s can't be watched there, so watchers here get a snapshot after each save: %s"
             logger.warning(text, peer.node.id, error)
 
