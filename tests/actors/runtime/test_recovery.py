@@ -117,7 +117,7 @@ async def test_an_idempotent_tool_is_executed_again_under_the_same_id() -> None:
     assert len(set(ledger.begun)) == 1
 
 
-async def test_a_tool_gets_the_epoch_of_its_stores_owner() -> None:
+async def test_a_tool_gets_the_epoch_of_its_stores_owner(autojump_clock: MockClock) -> None:
     store = MemoryStore()
     epochs: list[int] = []
 
