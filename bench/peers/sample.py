@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from importlib.metadata import version
 
 QUICK = "--quick" in sys.argv
-IN_TURN, AT_ONCE, REPEATS = (100, 1000, 1) if QUICK else (300, 1000, 3)
+IN_TURN, AT_ONCE, REPEATS = (100, 1000, 1) if QUICK else (300, 1000, 2)
 SENDERS = 10  # of the fan-in
 TOKENS = (2000,) if QUICK else (2000, 20_000)
 
