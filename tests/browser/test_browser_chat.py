@@ -54,6 +54,7 @@ def test_a_chat_in_another_tab_follows_and_its_decision_counts_in_both(open_prof
     wait_until(one, "chat.status === 'paused'")
     other = open_chat(profile, runId=one.evaluate("chat.runId"))
     assert other.evaluate("chat.follow()")
+    wait_until(other, "chat.status === 'paused'")  # the snapshot may come after the answer to `follow`
     assert other.evaluate("chat.decline({ reason: 'not that one' })")
     for tab in (one, other):
         wait_until(tab, "chat.status === 'completed'")
