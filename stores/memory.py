@@ -85,7 +85,8 @@ class MemoryStore:
 
     async def save(self, head: Head, append: Sequence[Entry] = (), *, expected_version: int) -> None:
         """Save as in the contract, without a checkpoint."""
-        self._check_open()
+        if self._closed:
+            self._check_open()
         self._ownership.check_write(head.epoch)
         run = self._runs.get(head.id)
         stored = run.version if run else 0
@@ -94,7 +95,9 @@ class MemoryStore:
         if run and head.created_at != run.created_at:
             head = replace(head, created_at=run.created_at)
         # Encode before the first change, because encoding may fail.
-        entries = list(map(encode_entry, append))
+        entries: list[bytes] = []
+        for entry in append:
+            entries.append(encode_entry(entry))
         metadata = b""
         if head.metadata:
             metadata, head = to_json(head.metadata), replace(head, metadata={})
