@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Generator, Iterable, Mapping
 from contextlib import contextmanager
 from functools import lru_cache
+from math import isfinite
 from typing import Any, TypeVar, cast, overload
 
 import msgspec
@@ -20,7 +21,7 @@ from .errors import ProgramError
 MAX_DEPTH = 100
 MAX_INT = 2**53
 SHORT_BYTES = 512  # digests of texts up to this length are cached
-_INFINITY = float("inf")
+_MIN_INT = -MAX_INT
 _MAX_FLOAT = float(MAX_INT)  # comparing floats with a float is faster than with an integer
 
 ENCODER_JSON = msgspec.json.Encoder()
@@ -200,22 +201,21 @@ def _digest(text: bytes) -> str:
 
 def _check(value: object) -> bool:
     """Check `value` as `check_value` does. Return whether it contains floats."""
-    if type(value) in (dict, list, tuple):
+    kind = type(value)
+    if kind is dict or kind is list or kind is tuple:
         return _check_containers(value)
     if fault := _scalar_fault(value):
         raise InvalidValue("", fault)
-    return type(value) is float
+    return kind is float
 
 
-def _check_containers(root: object, takes_structs: bool = False) -> bool:
+def _check_containers(container: Any, takes_structs: bool = False) -> bool:
     # Iterative, because deep values would exceed Python's recursion limit. Depth first, so a cycle ends at MAX_DEPTH.
     has_floats = False
-    stack: list[tuple[Any, int, _Trail]] = [(root, 1, None)]
-    while stack:
-        container, depth, trail = stack.pop()
-        if depth > MAX_DEPTH:
-            raise InvalidValue(_path(trail), f"expected at most {MAX_DEPTH} levels of nesting")
-        is_deepest = depth == MAX_DEPTH  # here even an empty container is too deep
+    depth = 1
+    trail: _Trail = None
+    stack: list[tuple[Any, int, _Trail]] = []  # the containers still to check
+    while True:
         is_dict = _kind_of(container) is dict
         pairs: Iterable[tuple[Any, Any]] = container.items() if is_dict else _pairs(container)
         for key, item in pairs:
@@ -223,16 +223,22 @@ def _check_containers(root: object, takes_structs: bool = False) -> bool:
                 raise InvalidValue(_path(trail), f"expected keys of valid Unicode text, got {type(key).__name__}")
             kind = _kind_of(item)
             if (kind is str and item.isascii()) or kind is bool:
-                continue  # nearly all items end here, or as finite floats
-            if kind is float and -_INFINITY < item < _INFINITY:
+                continue  # nearly all items end here, or as finite numbers
+            if kind is float and isfinite(item):
                 has_floats = True
                 continue
+            if kind is int and _MIN_INT <= item <= MAX_INT:
+                continue
             if kind is dict or kind is list or kind is tuple or (takes_structs and isinstance(item, msgspec.Struct)):
-                if item or is_deepest:
+                if item or depth == MAX_DEPTH:  # at this depth even an empty container is too deep
                     stack.append((item, depth + 1, (trail, key)))
             elif fault := _scalar_fault(item):
                 raise InvalidValue(_path((trail, key)), fault)
-    return has_floats
+        if not stack:
+            return has_floats
+        container, depth, trail = stack.pop()
+        if depth > MAX_DEPTH:
+            raise InvalidValue(_path(trail), f"expected at most {MAX_DEPTH} levels of nesting")
 
 
 def _pairs(container: Any) -> Iterable[tuple[Any, Any]]:
@@ -241,15 +247,14 @@ def _pairs(container: Any) -> Iterable[tuple[Any, Any]]:
     return enumerate(cast("Iterable[Any]", container))
 
 
-def _scalar_fault(value: object) -> str | None:
-    kind = type(value)
+def _scalar_fault(value: Any) -> str | None:
+    kind = _kind_of(value)
     if kind is str:
-        text = cast(str, value)
-        return None if text.isascii() or _carries(text) else "expected valid Unicode, got a lone surrogate"
+        return None if value.isascii() or _carries(value) else "expected valid Unicode, got a lone surrogate"
     if kind is int:
-        return None if -MAX_INT <= cast(int, value) <= MAX_INT else "expected an integer within ±2^53"
+        return None if _MIN_INT <= value <= MAX_INT else "expected an integer within ±2^53"
     if kind is float:
-        return None if -_INFINITY < cast(float, value) < _INFINITY else f"expected a finite number, got {value}"
+        return None if isfinite(value) else f"expected a finite number, got {value}"
     if value is None or kind is bool:
         return None
     return f"expected null, boolean, number, string, list or object, got {kind.__name__}"
