@@ -27,7 +27,7 @@ def claim(s: Step, given: ClaimCall) -> None:
         due_at = s.later(s.history.tools[call.name].client_timeout_s)
         taken = Claim(digest=given.digest, by=given.by)
         s.put(replace(call, phase="started", claim=taken, due_at=due_at))
-        s.emit(ToolClientClaimed(tool_call_id=call.id, by=given.by, due_at=due_at))
+        s.events.append(ToolClientClaimed(tool_call_id=call.id, by=given.by, due_at=due_at))
         s.answer(call.id)
     elif s.over:
         s.reply = run_ended(s)

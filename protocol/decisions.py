@@ -103,7 +103,7 @@ def _decision_faults(tool: ToolSpec, decision: Any) -> list[tuple[str, str]]:
 
 def _meant(s: Step, wanted: str | None) -> str | None:
     """Return the id of the call to decide. The sender may leave it out while the run has had only one gated call."""
-    return s.sole_gated if wanted is None and s.gated == 1 else wanted
+    return s.head.sole_gated if wanted is None and s.head.gated == 1 else wanted
 
 
 def _gated_call(s: Step, wanted: str | None, given: Answer | None, args_digest: str | None) -> Call | None:
@@ -116,7 +116,7 @@ def _gated_call(s: Step, wanted: str | None, given: Answer | None, args_digest: 
         s.reply = already_settled(s, entry, given)
     elif s.over:
         s.reply = run_ended(s)
-    elif key is None and s.gated:
+    elif key is None and s.head.gated:
         waiting = [call.id for call in s.calls.values() if call.phase == "gated"]
         s.reply = ToolCallIdRequired(
             "the run has had several gated calls: give the id of one", runId=s.head.id, open=waiting

@@ -38,8 +38,8 @@ def finish_abort(s: Step, partial: AssistantMessage | None) -> None:
         s.usage = s.usage.plus(partial.usage)
     if s.model_call and partial and partial.content:
         message = msgspec.structs.replace(with_ids(partial, s.model_call), stop_reason="aborted")
-        s.append(MessageEntry(message=message))
-        s.emit(MessageEnd(message=message))
+        s.entries.append(MessageEntry(message=message))
+        s.events.append(MessageEnd(message=message))
         s.open_turn(message, len(message.calls))
     end(s, "aborted", s.abort.reason)
 
@@ -50,7 +50,7 @@ def end_turn(s: Step) -> None:
         return
     results = {**s.history.turn_results, **s.closed_now}
     ordered = tuple([results[call.id] for call in s.message.calls]) if results else ()
-    s.emit(TurnEnd(message=s.message, tool_results=ordered))
+    s.events.append(TurnEnd(message=s.message, tool_results=ordered))
     s.message = None
 
 
@@ -69,5 +69,5 @@ def end(
     s.model_call = None
     s.expires_at = s.later(s.limits.retention_s)
     s.effects = []
-    s.emit(AgentEnd(status=status, reason=reason, usage=s.usage, error=error, expires_at=s.expires_at))
+    s.events.append(AgentEnd(status=status, reason=reason, usage=s.usage, error=error, expires_at=s.expires_at))
     s.end_seq = s.seq

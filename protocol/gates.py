@@ -39,13 +39,13 @@ def open_call(s: Step, index: int, block: ToolCall, gates: Mapping[int, bool], f
 
 
 def _close_gate(s: Step, call: Call, tool: ToolSpec) -> None:
-    s.gated += 1
-    s.sole_gated = s.sole_gated or call.id
+    s.gated_now += 1
+    s.first_gated = s.first_gated or call.id
     arguments = s.block(call).arguments
     due_at = s.later(tool.decision_timeout_s)
     gated = replace(call, phase="gated", due_at=due_at, args_digest=digest_checked(arguments), since=s.now)
     s.put(gated)
-    s.emit(decision_pending(gated, tool, arguments))
+    s.events.append(decision_pending(gated, tool, arguments))
 
 
 def pass_gate(s: Step, call: Call) -> None:
@@ -53,7 +53,9 @@ def pass_gate(s: Step, call: Call) -> None:
     if s.history.tools[call.name].runs == "client":
         s.put(replace(call, phase="offered", due_at=None, claim=None, since=s.now))
         arguments = s.arguments(call)
-        s.emit(ToolClientExecutePending(tool_call_id=call.id, tool_name=call.name, input=arguments, since=s.now))
+        s.events.append(
+            ToolClientExecutePending(tool_call_id=call.id, tool_name=call.name, input=arguments, since=s.now)
+        )
     else:
         s.put(replace(call, phase="ready", due_at=None, since=None))
 
@@ -87,8 +89,8 @@ def settle(
         arguments_digest=edited,
     )
     s.settled_now[call.id] = entry
-    s.append(entry)
-    s.emit(
+    s.entries.append(entry)
+    s.events.append(
         ToolDecisionResolved(
             tool_call_id=call.id,
             outcome=outcome,

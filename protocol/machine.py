@@ -197,8 +197,8 @@ def _answered(
     s.model_call = None
     s.recoveries = 0
     s.usage = s.usage.plus(message.usage)
-    s.append(MessageEntry(message=message))
-    s.emit(MessageEnd(message=message))
+    s.entries.append(MessageEntry(message=message))
+    s.events.append(MessageEnd(message=message))
     s.open_turn(message, calls)
     if not calls:
         return message
@@ -257,7 +257,7 @@ def _recover(s: Step, given: Recover) -> None:
         return
     s.recoveries += charged
     s.touch()
-    s.emit(AgentResume(reason="recovered"))
+    s.events.append(AgentResume(reason="recovered"))
     for call in executing:
         restart_tool(s, call)
     if s.model_call:

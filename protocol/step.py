@@ -5,7 +5,7 @@ A draft lives for one call of `machine.step`. This module only has the draft's o
 (what may start next), `ends` (turns and runs end), `expiry` (deadlines), `decisions` and `claims` (external inputs).
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from operator import attrgetter
 from typing import Any, Literal
 
@@ -48,22 +48,20 @@ class Step(msgspec.Struct, eq=False):
     ready_from: int
     open: int  # calls of the turn without a result
     message: AssistantMessage | None  # of the open turn
-    gated: int
-    sole_gated: str | None
     expires_at: int | None
     recoveries: int
     usage: Usage
     abort: AbortRequest | None
-    reason: str | None
-    error: ErrorInfo | None
-    end_seq: int | None
-    entries: list[Entry]
-    append: Callable[[Entry], None]  # adds an entry to the journal
-    events: list[Event]
-    emit: Callable[[Event], None]  # gives an event the next sequence number; it is published once the step is saved
+    entries: list[Entry] = []  # new in the journal
+    events: list[Event] = []  # numbered upward from `first_seq` + 1, and published once the step is saved
     closed_now: dict[str, ToolResultMessage] = {}  # results of this step, by tool call id
     settled_now: dict[str, DecisionEntry] = {}  # gates settled in this step, by tool call id
+    gated_now: int = 0  # calls gated in this step
+    first_gated: str | None = None  # id of the first of them
     effects: list[Effect] = []
+    reason: str | None = None  # this and the next two: of a run that ends in this step, as in `Head`
+    error: ErrorInfo | None = None
+    end_seq: int | None = None
     reply: Reply | AdjournError | None = None
     executes: bool = False  # as in `Transition`
     touched: bool = False
@@ -77,8 +75,6 @@ class Step(msgspec.Struct, eq=False):
         for call in head.calls:
             calls[call.id] = call
         limits, is_open = history.spec.limits, history.open_calls
-        entries: list[Entry] = []
-        events: list[Event] = []
         return cls(
             head,
             history,
@@ -93,19 +89,10 @@ class Step(msgspec.Struct, eq=False):
             head.ready_from,
             is_open,
             history.turn_message if is_open else None,
-            head.gated,
-            head.sole_gated,
             head.expires_at,
             head.recoveries,
             head.usage,
             head.abort,
-            head.reason,
-            head.error,
-            head.end_seq,
-            entries,
-            entries.append,
-            events,
-            events.append,
         )
 
     # Read the draft.
@@ -191,11 +178,11 @@ class Step(msgspec.Struct, eq=False):
             arguments=edited,
         )
         self.closed_now[call.id] = message
-        self.append(ResultEntry(message=message, claim_digest=claim_digest, by=by, declined=declined))
+        self.entries.append(ResultEntry(message=message, claim_digest=claim_digest, by=by, declined=declined))
         self.calls.pop(call.id, None)
         self.open -= 1
         output = ToolOutput(content=content, details=details)
-        self.emit(
+        self.events.append(
             ToolExecutionEnd(
                 tool_call_id=call.id, tool_name=call.name, result=output, is_error=is_error, arguments=edited
             )
@@ -213,11 +200,12 @@ class Step(msgspec.Struct, eq=False):
 
     def finish(self) -> Transition:
         """Return the transition. Without changes it has no head: nothing is saved."""
-        reply = Reply(seq=self.seq, status=self.status, tool_call_id=self.answer_for) if self.answers else self.reply
+        seq = self.seq
+        reply = Reply(seq=seq, status=self.status, tool_call_id=self.answer_for) if self.answers else self.reply
         if not (self.touched or self.entries or self.events):
             return Transition(reply=reply)
         return Transition(
-            head=self._new_head(),
+            head=self._new_head(seq),
             append=tuple(self.entries),
             events=tuple(self.events),
             reply=reply,
@@ -225,9 +213,8 @@ class Step(msgspec.Struct, eq=False):
             executes=self.executes,
         )
 
-    def _new_head(self) -> Head:
+    def _new_head(self, seq: int) -> Head:
         # Several calls are faster than one: for more than 14 keyword arguments, Python builds a dict.
-        seq = self.seq
         next_due, waiting_since = self._waits() if self.calls or self.abort else (self.expires_at, None)
         head = _replace(
             self.head,
@@ -246,10 +233,13 @@ class Step(msgspec.Struct, eq=False):
             waiting_since=waiting_since,
             updated_at=self.now,
         )
-        if self.gated != head.gated:
-            head = _replace(head, gated=self.gated, sole_gated=self.sole_gated)
-        if self.over:
-            head = _replace(head, abort=self.abort, reason=self.reason, error=self.error, end_seq=self.end_seq)
+        if self.gated_now:
+            gated, sole_gated = head.gated + self.gated_now, head.sole_gated or self.first_gated
+            head = _replace(head, gated=gated, sole_gated=sole_gated)
+        if self.abort is not head.abort:
+            head = _replace(head, abort=self.abort)
+        if self.end_seq is not None:
+            head = _replace(head, reason=self.reason, error=self.error, end_seq=self.end_seq)
         return head
 
     def _waits(self) -> tuple[int | None, int | None]:

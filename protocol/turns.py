@@ -66,7 +66,7 @@ def start_model(s: Step) -> None:
 def _start_tool(s: Step, call: Call) -> None:
     """Execute the tool of `call` once this step is saved."""
     s.put(replace(call, phase="started"))
-    s.emit(ToolExecutionStart(tool_call_id=call.id, tool_name=call.name, args=s.arguments(call)))
+    s.events.append(ToolExecutionStart(tool_call_id=call.id, tool_name=call.name, args=s.arguments(call)))
     s.effects.append(StartTool(call.id))
     s.executes = True
 
@@ -84,13 +84,13 @@ def _wake(s: Step, cause: Cause | None) -> None:
         assert cause is not None
         s.status = "running"
         s.expires_at = None
-        s.emit(AgentResume(reason=cause))
+        s.events.append(AgentResume(reason=cause))
 
 
 def _pause(s: Step) -> None:
     s.status = "paused"
     s.expires_at = s.later(s.limits.parked_ttl_s)
-    s.emit(AgentPaused(tool_call_ids=tuple(s.calls), expires_at=s.expires_at))
+    s.events.append(AgentPaused(tool_call_ids=tuple(s.calls), expires_at=s.expires_at))
 
 
 def _next_turn(s: Step) -> None:
@@ -107,7 +107,7 @@ def _next_turn(s: Step) -> None:
         end(s, "failed", "maxTokens", ErrorInfo(type="limitExceeded", message=text))
     else:
         s.turn += 1
-        s.emit(TurnStart(turn=s.turn))
+        s.events.append(TurnStart(turn=s.turn))
         start_model(s)
 
 
