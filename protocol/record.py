@@ -370,7 +370,6 @@ class History:
         "results",
         "spec",
         "tools",
-        "turn_calls",
         "turn_message",
         "turn_results",
     )
@@ -383,8 +382,7 @@ class History:
         self.decisions: dict[str, DecisionEntry] = {}
         self.results: dict[str, ResultEntry] = {}
         self.turn_message: AssistantMessage | None = None  # the model's message in the latest turn
-        self.turn_calls: list[ToolCall] = []  # the calls in `turn_message`
-        self.open_calls = 0  # number of calls in `turn_calls` without a result
+        self.open_calls = 0  # number of calls in `turn_message` without a result
         self.turn_results: dict[str, ToolResultMessage] = {}  # results of the latest turn, in order of arrival
         self.extend(entries)
 
@@ -393,8 +391,7 @@ class History:
         for entry in entries:
             if type(entry) is MessageEntry:
                 self.turn_message = entry.message
-                self.turn_calls = entry.message.calls
-                self.open_calls = len(self.turn_calls)
+                self.open_calls = len(entry.message.calls)
                 self.turn_results = {}
                 self.messages.append(entry.message)
             elif type(entry) is ResultEntry:
@@ -415,11 +412,20 @@ class History:
             self.tools[tool.name] = tool
 
     def _result(self, entry: ResultEntry) -> None:
-        self.results[entry.message.tool_call_id] = entry
-        self.turn_results[entry.message.tool_call_id] = entry.message
-        self.open_calls = len(self.turn_calls) - len(self.turn_results)
+        message = entry.message
+        key = message.tool_call_id
+        self.results[key] = entry
+        if key not in self.turn_results:
+            self.open_calls -= 1
+        self.turn_results[key] = message
         if not self.open_calls:
-            self.messages.extend(self.turn_results[call.id] for call in self.turn_calls)
+            for call in self.turn_calls:
+                self.messages.append(self.turn_results[call.id])
+
+    @property
+    def turn_calls(self) -> list[ToolCall]:
+        """The calls in `turn_message`, in the model's order."""
+        return [] if self.turn_message is None else self.turn_message.calls
 
     @property
     def turn_is_over(self) -> bool:
