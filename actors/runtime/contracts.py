@@ -69,20 +69,23 @@ def check_code(agent: Agent, history: History, transition: Transition) -> None:
     """
     head = transition.head
     assert head is not None
+    message = history.turn_message
     decided: dict[str, DecisionEntry] = {}
     started: set[str] = set()
     for entry in transition.append:
         if type(entry) is DecisionEntry and entry.digest is not None:
             decided[entry.tool_call_id] = entry
+        elif type(entry) is MessageEntry:
+            message = entry.message
     for effect in transition.effects:
         if type(effect) is StartTool:
             started.add(effect.tool_call_id)
     if not (decided or started):
         return
-    message = _turn_message(history, transition)
+    assert message is not None
     for call in head.calls:
         if call.id in started or (call.id in decided and call.phase in ("ready", "offered")):
-            _check_call(agent, history, call, message, decided.get(call.id), runId=head.id)
+            _check_call(agent, history, call, message, decided.get(call.id), head.id)
 
 
 def _check_call(
@@ -91,7 +94,7 @@ def _check_call(
     call: Call,
     message: AssistantMessage,
     decided: DecisionEntry | None,
-    **where: Any,
+    run_id: str,
 ) -> None:
     """Checks one call. `decided`: the transition's decision on it; None if the call was decided earlier or needs none.
 
@@ -99,28 +102,21 @@ def _check_call(
     """
     recorded, tool = history.tools[call.name], agent.tool(call.name)
     if tool is None:
-        raise Stranded(f"tool {call.name!r} is not loaded in this process", **where)
+        raise Stranded(f"tool {call.name!r} is not loaded in this process", runId=run_id)
     if decided is None and recorded is tool.spec:
         return  # nearly all calls: the tool is unchanged since the run began
     entry = decided or history.decisions.get(call.id)
     arguments, decision = _arguments(message, call, entry), entry.decision if entry else _UNDECIDED
     fault = contract_fault(recorded, tool, arguments, decision)
     if fault is not None:
-        raise Stranded(f"{fault}; the call still waits", toolCallId=call.id, **where)
+        raise Stranded(f"{fault}; the call still waits", toolCallId=call.id, runId=run_id)
     if decided is not None and recorded.runs == "server":
         refusal = type_fault(tool, arguments, decided.decision)
         if refusal is not None:
             path, why = refusal
             text = f"tool {call.name!r} refuses it: {why}"
-            raise DecisionInvalid(text, errors=[{"path": path, "message": why}], toolCallId=call.id, **where)
-
-
-def _turn_message(history: History, transition: Transition) -> AssistantMessage:
-    """Returns the assistant message of the current turn, which this transition may have brought."""
-    new = [entry.message for entry in transition.append if type(entry) is MessageEntry]
-    message = new[-1] if new else history.turn_message
-    assert message is not None
-    return message
+            errors = [{"path": path, "message": why}]
+            raise DecisionInvalid(text, errors=errors, toolCallId=call.id, runId=run_id)
 
 
 def _arguments(message: AssistantMessage, call: Call, entry: DecisionEntry | None) -> dict[str, Any]:
