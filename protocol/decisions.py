@@ -98,7 +98,8 @@ def _edited(s: Step, call: Call, given: Decide, answer: Answer) -> dict[str, Any
 
 def _decision_faults(tool: ToolSpec, decision: Any) -> list[tuple[str, str]]:
     assert tool.decision is not None
-    return [(error.path, error.message) for error in compile_schema(tool.decision).validate_checked(decision)]
+    errors = compile_schema(tool.decision).validate_checked(decision)
+    return [(error.path, error.message) for error in errors] if errors else []
 
 
 def _meant(s: Step, wanted: str | None) -> str | None:

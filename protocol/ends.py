@@ -10,8 +10,8 @@ import msgspec
 from .calls import with_ids
 from .events import AgentEnd, ErrorInfo, MessageEnd, TurnEnd
 from .gates import settle
-from .messages import AssistantMessage
-from .record import AbortRequest, MessageEntry
+from .messages import AssistantMessage, ToolResultMessage
+from .record import AbortRequest, Call, MessageEntry
 from .step import Step
 from .transitions import Effect, Stop
 
@@ -48,17 +48,23 @@ def end_turn(s: Step) -> None:
     """End the turn, if one is open: its tool results enter the transcript in the order of the calls."""
     if s.message is None:
         return
-    results = {**s.history.turn_results, **s.closed_now}
-    ordered = tuple([results[call.id] for call in s.message.calls]) if results else ()
-    s.events.append(TurnEnd(message=s.message, tool_results=ordered))
+    ordered: list[ToolResultMessage] = []
+    for call in s.message.calls:
+        ordered.append(s.closed_now.get(call.id) or s.history.turn_results[call.id])
+    s.events.append(TurnEnd(message=s.message, tool_results=tuple(ordered)))
     s.message = None
+
+
+def _open_calls(s: Step) -> list[Call]:
+    """Return the calls without a result, in the model's order."""
+    return sorted([*s.calls.values(), *s.ready_calls()], key=lambda call: call.index)
 
 
 def end(
     s: Step, status: Literal["completed", "failed", "aborted"], reason: str, error: ErrorInfo | None = None
 ) -> None:
     """End the run. Every open call gets an error result first."""
-    for call in sorted([*s.calls.values(), *s.ready_calls()], key=lambda call: call.index):
+    for call in _open_calls(s) if s.open else ():
         if call.phase == "gated":
             settle(s, call, "aborted", reason="the run ended")
         else:
