@@ -63,8 +63,9 @@ def cut_fault(message: AssistantMessage, block: ToolCall) -> str | None:
     Arguments that were cut in the middle are not JSON, and fail anyway. Only if there are no arguments at all can't
     anybody tell whether some were cut off.
     """
-    told = block.arguments or block.raw_arguments is not None
-    if message.stop_reason != "length" or block is not message.content[-1] or told:
+    if message.stop_reason != "length" or block is not message.content[-1]:
+        return None
+    if block.arguments or block.raw_arguments is not None:
         return None
     return (
         f"The answer was cut off at its greatest length before {block.name!r} had any arguments. Nothing was executed."

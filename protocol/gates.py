@@ -33,15 +33,14 @@ def open_call(s: Step, index: int, block: ToolCall, gates: Mapping[int, bool], f
         return
     tool = s.history.tools[block.name]
     if tool.decision is not None and gates.get(index, True):
-        _close_gate(s, call, tool)
+        _close_gate(s, call, tool, block.arguments)
     elif tool.runs == "client":
         pass_gate(s, call)
 
 
-def _close_gate(s: Step, call: Call, tool: ToolSpec) -> None:
+def _close_gate(s: Step, call: Call, tool: ToolSpec, arguments: dict[str, Any]) -> None:
     s.gated_now += 1
     s.first_gated = s.first_gated or call.id
-    arguments = s.block(call).arguments
     due_at = s.later(tool.decision_timeout_s)
     gated = replace(call, phase="gated", due_at=due_at, args_digest=digest_checked(arguments), since=s.now)
     s.put(gated)

@@ -30,14 +30,17 @@ def go_on(s: Step, cause: Cause | None = None) -> None:
         return
     if s.over:
         return
-    executing = 0
+    executing, some_ready = 0, s.open > len(s.calls)
     for call in s.calls.values():
         if call.phase == "started" and call.claim is None:
             executing += 1
-    for call in _next_ready(s, s.limits.max_concurrent_tools - executing):
-        executing += 1
-        _wake(s, cause)
-        _start_tool(s, call)
+        elif call.phase == "ready":
+            some_ready = True
+    if some_ready:
+        for call in _next_ready(s, s.limits.max_concurrent_tools - executing):
+            executing += 1
+            _wake(s, cause)
+            _start_tool(s, call)
     if s.open and not executing and not s.model_call and s.status == "running":
         _pause(s)
 
