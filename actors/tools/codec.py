@@ -72,11 +72,9 @@ def own_schema(schema: dict[str, Any], where: str) -> dict[str, Any]:
 def _msgspec_arguments(fields: list[Member], where: str) -> Codec:
     kind = _said(where, lambda: msgspec.defstruct("Arguments", fields, kw_only=True, forbid_unknown_fields=True))
     decoder = _said(where, msgspec.json.Decoder, kind)
-    names = [field[0] for field in fields]
 
     def decode(arguments: Any) -> dict[str, Any]:
-        value = _decoded(decoder, arguments)
-        return {name: getattr(value, name) for name in names}
+        return msgspec.structs.asdict(_decoded(decoder, arguments))
 
     return Codec(own_schema(_without_title(_said(where, _schema, kind)), where), decode)
 
