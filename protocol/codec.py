@@ -144,6 +144,22 @@ def check_value(value: object) -> None:
         _check(value)
 
 
+def is_text(value: object) -> bool:
+    """Check whether `value` is a string of the domain."""
+    return type(value) is str and (value.isascii() or _carries(value))
+
+
+def copied(value: dict[str, Any]) -> dict[str, Any]:
+    """Return a copy of a dict as a store gives it back: with lists for tuples. Raises: as `check_value`."""
+    for key, item in value.items():
+        kind = _kind_of(item)
+        is_finite = kind is float and -_INFINITY < item < _INFINITY
+        if not (type(key) is str and key.isascii() and (is_finite or kind is bool or (kind is str and item.isascii()))):
+            check_value(value)
+            return from_json(to_json(value), Any)
+    return value.copy()  # of the usual arguments: they hold nothing that can change
+
+
 def check_struct(struct: msgspec.Struct) -> None:
     """Check that all values in `struct` are in the domain. Nested structs count as objects.
 

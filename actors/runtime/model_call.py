@@ -14,7 +14,7 @@ import msgspec
 import trio
 
 from ...protocol import codec
-from ...protocol.calls import argument_fault, call_id, with_ids
+from ...protocol.calls import argument_fault, call_id
 from ...protocol.events import (
     AgentRetry,
     Done,
@@ -37,6 +37,7 @@ from ...protocol.events import (
 from ...protocol.messages import AssistantBlock, AssistantMessage, Message, ToolCall, Usage
 from ...protocol.partial import PartialMessage
 from ...protocol.record import Head, History
+from ...protocol.stored import as_stored
 from ...protocol.transitions import ModelDone, ModelRefused
 from ...protocol.turns import is_last_turn
 from ..agent import Agent
@@ -302,15 +303,7 @@ class ModelCall:
 
         Raises: CodecError if it can't be stored.
         """
-        opening = self._opening
-        signed = msgspec.structs.replace(
-            with_ids(message, self._key),
-            api=message.api or opening.api,
-            provider=message.provider or opening.provider,
-            model=message.model or opening.model,
-            timestamp=message.timestamp or opening.timestamp,
-        )
-        return codec.from_json(codec.to_json(signed), AssistantMessage)
+        return as_stored(message, self._key, self._opening)
 
     def _taken(self, message: AssistantMessage) -> AssistantMessage:
         """Returns a middleware's message, checked like the model's. Its tool calls get ids by their place in it."""
