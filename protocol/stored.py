@@ -14,6 +14,7 @@ from .messages import AssistantBlock, AssistantMessage, Cost, Text, Thinking, To
 
 __all__ = ["as_stored"]
 
+_UNPRICED = Usage().cost  # of every usage that was made without a cost
 _REASONS = frozenset({"stop", "toolUse", "length"})
 
 
@@ -108,6 +109,8 @@ def _is_plain_usage(usage: Usage) -> bool:
     if not 0 <= a | b | c | d | e | f <= MAX_INT:
         return False
     cost = usage.cost
+    if cost is _UNPRICED:
+        return True
     v, w, x, y, z = cost.input, cost.output, cost.cache_read, cost.cache_write, cost.total
     # The sum is finite only if every number is.
     return type(v) is type(w) is type(x) is type(y) is type(z) is float and isfinite(v + w + x + y + z)
