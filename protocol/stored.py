@@ -63,9 +63,9 @@ def _is_plain(message: AssistantMessage) -> bool:
     return (
         type(message) is AssistantMessage
         and type(message.content) is tuple
-        and is_text(message.api)
-        and is_text(message.provider)
-        and is_text(message.model)
+        and (not message.api or is_text(message.api))
+        and (not message.provider or is_text(message.provider))
+        and (not message.model or is_text(message.model))
         and type(message.stop_reason) is str
         and message.stop_reason in _REASONS
         and message.error_message is message.error_kind is message.cache is None
