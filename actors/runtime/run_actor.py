@@ -374,15 +374,4 @@ class RunActor:
             self._model = ModelCall(agent, state.head, state.history, effect.key, now, state.show)
             return self._model.run()
         assert type(effect) is StartTool
-        call = next(call for call in state.head.calls if call.id == effect.tool_call_id)
-        services = state.services
-        return call_tool(
-            agent,
-            state.head,
-            state.history,
-            call,
-            state.show,
-            dependencies=state.dependencies,
-            threads=services.threads,
-            host_loop=services.host_loop,
-        )
+        return call_tool(agent, state, effect.tool_call_id)

@@ -15,41 +15,31 @@ from ..agent import Agent
 from ..middleware.chain import Show, ToolChain, around
 from ..middleware.interface import Middleware, ToolRequest
 from ..tools.execution import ToolContext, ToolOutcome, execute
-from ..tools.hostloop import HostLoop
-from ..tools.threads import Threads
-from .dependencies import Dependencies
+from .run_state import RunState
 
 __all__ = ["call_tool"]
 
 CHANGED = "This call was not executed: its arguments or its decision are not those that were decided on."
 
 
-async def call_tool(
-    agent: Agent,
-    head: Head,
-    history: History,
-    call: Call,
-    show: Show,
-    *,
-    dependencies: Dependencies | None,
-    threads: Threads,
-    host_loop: HostLoop | None,
-) -> ToolDone:
-    """Executes an open call, with its middleware, and returns its result."""
+async def call_tool(agent: Agent, state: RunState, call_id: str) -> ToolDone:
+    """Executes an open call of the run, with its middleware, and returns its result."""
+    head, history, show = state.head, state.history, state.show
+    call = _open_call(head, call_id)
     tool = agent.tool(call.name)
     if tool is None:
         raise LookupError(f"tool {call.name!r} of agent {head.agent!r} is not loaded")
     max_result_bytes = history.spec.limits.max_result_bytes
-    entry = history.decisions.get(call.id)
-    if entry is not None and not _is_as_decided(entry, history.arguments(call)):
-        return ToolDone(tool_call_id=call.id, content=(Text(text=CHANGED),), is_error=True)
+    entry, arguments = history.decisions.get(call_id), history.arguments(call)
+    if entry is not None and not _is_as_decided(entry, arguments):
+        return ToolDone(tool_call_id=call_id, content=(Text(text=CHANGED),), is_error=True)
 
     async def publish(partial_result: object) -> None:
-        await show((ToolExecutionUpdate(tool_call_id=call.id, tool_name=call.name, partial_result=partial_result),))
+        await show((ToolExecutionUpdate(tool_call_id=call_id, tool_name=call.name, partial_result=partial_result),))
 
     context: ToolContext[Any] = ToolContext(
         run_id=head.id,
-        tool_call_id=call.id,
+        tool_call_id=call_id,
         tool_name=call.name,
         metadata=msgspec.to_builtins(head.metadata),  # a copy, like all that a tool gets: the tool may change it
         publish=publish,
@@ -57,29 +47,37 @@ async def call_tool(
         decided_by=entry.by if entry else None,
         epoch=head.epoch,
     )
+    decision = entry.decision if entry else None
+    dependencies = None if tool.deps is None else state.dependencies
+    services = state.services
 
     async def carry_out(arguments: dict[str, Any]) -> ToolOutcome:
-        filled: ToolContext[Any] | ToolOutcome = context
-        if dependencies is not None and tool.deps is not None:
-            filled = await dependencies.given_to(context)
-            if isinstance(filled, ToolOutcome):
-                return filled
+        filled = context if dependencies is None else await dependencies.given_to(context)
+        if isinstance(filled, ToolOutcome):
+            return filled
         return await execute(
             tool,
             arguments,
-            entry.decision if entry else None,
+            decision,
             filled,
             max_result_bytes=max_result_bytes,
-            threads=threads,
-            host_loop=host_loop,
+            threads=services.threads,
+            host_loop=services.host_loop,
         )
 
     middleware = around(agent.middleware, "tool_call") if agent.middleware else agent.middleware
     if middleware:
         outcome = await _chained(middleware, carry_out, head, history, call, show)
     else:
-        outcome = await carry_out(history.arguments(call))
-    return ToolDone(tool_call_id=call.id, content=outcome.content, details=outcome.details, is_error=outcome.is_error)
+        outcome = await carry_out(arguments)
+    return ToolDone(tool_call_id=call_id, content=outcome.content, details=outcome.details, is_error=outcome.is_error)
+
+
+def _open_call(head: Head, call_id: str) -> Call:
+    for call in head.calls:
+        if call.id == call_id:
+            return call
+    raise LookupError(f"run {head.id} has no open call {call_id}")
 
 
 def _is_as_decided(entry: DecisionEntry, arguments: dict[str, Any]) -> bool:
