@@ -15,6 +15,8 @@ from .errors import ToolDefinitionError
 
 __all__ = ["Codec", "Member", "arguments_codec", "codec_of", "own_schema"]
 
+_PLAIN = frozenset({str, int, float, bool})
+
 Member = tuple[str, Any] | tuple[str, Any, Any]  # name, type, and the default if there is one
 
 
@@ -76,7 +78,22 @@ def _msgspec_arguments(fields: list[Member], where: str) -> Codec:
     def decode(arguments: Any) -> dict[str, Any]:
         return msgspec.structs.asdict(_decoded(decoder, arguments))
 
-    return Codec(own_schema(_without_title(_said(where, _schema, kind)), where), decode)
+    kinds = {name: kind for name, kind, *_ in fields}
+    takes_plain = all(isinstance(kind, type) and kind in _PLAIN for kind in kinds.values())
+    schema = own_schema(_without_title(_said(where, _schema, kind)), where)
+    return Codec(schema, _unless_plain(kinds, decode) if takes_plain else decode)
+
+
+def _unless_plain(kinds: dict[str, type], decode: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """Returns a function that decodes as `decode` does, but only copies values that already have these types."""
+
+    def decode_or_copy(arguments: dict[str, Any]) -> dict[str, Any]:
+        for name, value in arguments.items():
+            if type(value) is not kinds.get(name):
+                return decode(arguments)
+        return arguments.copy() if len(arguments) == len(kinds) else decode(arguments)
+
+    return decode_or_copy
 
 
 def _merged(mine: Codec, theirs: Codec, where: str) -> Codec:

@@ -39,6 +39,35 @@ async def test_arguments_arrive_decoded_with_their_defaults() -> None:
     assert type(got[2]) is int
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        *({}, {"count": 2.0}, {"price": 3}, {"sure": False}, {"word": "é"}, {"count": None}),
+        *({"count": True}, {"price": "1"}, {"sure": 1}, {"word": 1}, {"word": None}, {"other": 1}),
+    ],
+    ids=repr,
+)
+@pytest.mark.parametrize("without", ["", "word", "count"])
+async def test_texts_and_numbers_arrive_as_beside_a_parameter_of_another_type(
+    change: dict[str, Any], without: str
+) -> None:
+    got: list[Any] = []
+
+    @tool(name="t")
+    async def plain(count: int, price: float, sure: bool, word: str = "none") -> None:
+        got.append(repr([count, price, sure, word]))
+
+    @tool(name="t")
+    async def beside(count: int, price: float, sure: bool, word: str = "none", tree: Node | None = None) -> None:
+        got.append(repr([count, price, sure, word]))
+
+    arguments = {"count": 2, "price": 2.5, "sure": True, "word": "x", **change}
+    arguments.pop(without, None)
+    outcomes = [await run(each, arguments) for each in (plain, beside)]
+    assert outcomes[0] == outcomes[1]
+    assert got[1:] == got[:1]
+
+
 async def test_text_in_a_union_stays_text() -> None:
     @tool
     async def say(word: Literal["1", 1], other: Literal["null"] | None) -> str:
