@@ -165,8 +165,8 @@ class EventLog:
         count = len(sizes)
         self.seq += count
         ring.events += events
-        ring.times.fromlist([time] * count)
-        ring.sizes.fromlist(sizes)
+        ring.times += [time] * count
+        ring.sizes += sizes
         ring.size += size + EVENT * count
         self._unfolded += events
         self._kept += kept

@@ -3,8 +3,6 @@
 An event's *place* is the number of events that were ever added before it. It does not change when older events leave.
 """
 
-from array import array
-
 from ...protocol.events import Event
 from .booking import ALONE
 from .item import Item
@@ -25,9 +23,10 @@ class Ring:
     def __init__(self) -> None:
         # Lists are as fast as deques at this size, and smaller when short.
         self.events: list[Event] = []
-        # Arrays: integers in a list would each be an object, and the garbage collector would walk the list.
-        self.times = array("q")  # of each event, in ms since the epoch
-        self.sizes = array("q")  # bytes booked for each event beside `EVENT`
+        # Most of these integers exist already: events published together share their time, and most sizes are small.
+        # An array would convert each integer, which takes more time than all else here.
+        self.times: list[int] = []  # of each event, in ms since the epoch
+        self.sizes: list[int] = []  # bytes booked for each event beside `EVENT`
         self._items: list[Item] = []  # of the first events, up to the last one that was read
         self.base = 0  # the place of the first event: the number of events that have left
         self.size = 0  # bytes booked for all events, about their size on the wire
@@ -63,7 +62,7 @@ class Ring:
         return self._remove(len(self.events), 0)
 
     def trim(self) -> None:
-        """Frees the spare room of lists and arrays, which is as large as what a parked run keeps in them."""
+        """Frees the spare room of the lists, which is as large as what a parked run keeps in them."""
         self.events, self.times, self.sizes = self.events[:], self.times[:], self.sizes[:]
 
     @property
