@@ -377,8 +377,6 @@ class EventLog:
         if idle or len(self._unfolded) > self._pieces or self._pieces > max_events:
             self._fold_all()
         self.share.add(-ring.evict(max_events, max_bytes, self._evictable() if self._lossless else len(ring.events)))
-        if idle:
-            ring.trim()
 
     def _evictable(self) -> int:
         """Returns how many of the oldest events no lossless reader needs. A reader below the ring gets a snapshot, so

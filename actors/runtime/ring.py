@@ -27,7 +27,7 @@ class Ring:
         # An array would convert each integer, which takes more time than all else here.
         self.times: list[int] = []  # of each event, in ms since the epoch
         self.sizes: list[int] = []  # bytes booked for each event beside `EVENT`
-        self._items: list[Item] = []  # of the first events, up to the last one that was read
+        self._items: list[Item] | None = None  # of the first events, up to the last one that was read
         self.base = 0  # the place of the first event: the number of events that have left
         self.size = 0  # bytes booked for all events, about their size on the wire
 
@@ -38,7 +38,8 @@ class Ring:
 
     def items(self, first: int, limit: int, run_id: str, seq: int, share: Share) -> list[Item]:
         """Returns the items from index `first` on, at most `limit`. `seq`: of the latest event; it has no gaps."""
-        events, items = self.events, self._items
+        events = self.events
+        items = self._items = self._items or []
         seq -= len(events) - 1
         for at in range(len(items), len(events)):
             items.append(Item(run_id, seq + at, self.times[at], events[at], share))
@@ -61,14 +62,10 @@ class Ring:
         """Removes all events. Returns how many bytes of memory this frees, their encodings included."""
         return self._remove(len(self.events), 0)
 
-    def trim(self) -> None:
-        """Frees the spare room of the lists, which is as large as what a parked run keeps in them."""
-        self.events, self.times, self.sizes = self.events[:], self.times[:], self.sizes[:]
-
     @property
     def encoded_bytes(self) -> int:
         """The size of all encodings that are kept."""
-        return sum(item.encoded_bytes for item in self._items)
+        return sum(item.encoded_bytes for item in self._items or ())
 
     def _remove(self, count: int, size: int) -> int:
         held, removed = EVENT * count, self.events[:count]
@@ -76,10 +73,12 @@ class Ring:
             for event, booked in zip(removed, self.sizes, strict=False):
                 if type(event) in ALONE:
                     held += booked
-        for item in self._items[:count]:
-            held += item.release()
-        for column in (self.events, self.times, self.sizes, self._items):
-            del column[:count]
+        if self._items is not None:
+            for item in self._items[:count]:
+                held += item.release()
+            self._items = self._items[count:] or None
+        # Not with `del`, which keeps spare room: as much as a parked run's lists hold.
+        self.events, self.times, self.sizes = self.events[count:], self.times[count:], self.sizes[count:]
         self.base += count
         self.size = size
         return held
