@@ -3,6 +3,7 @@
 `resting.py` decides what leaves memory when the budget is exceeded.
 """
 
+import msgspec
 import trio
 
 __all__ = ["MemoryBudget", "Share"]
@@ -28,14 +29,11 @@ class MemoryBudget:
             self.alarm.set()
 
 
-class Share:
+class Share(msgspec.Struct, eq=False, gc=False):
     """The bytes of one log and its run, counted in a budget from `enter` to `leave`."""
 
-    __slots__ = ("_budget", "held")
-
-    def __init__(self) -> None:
-        self.held = 0
-        self._budget: MemoryBudget | None = None
+    held: int = 0
+    _budget: MemoryBudget | None = None
 
     def add(self, size: int) -> None:
         """Adds `size` bytes; a negative size subtracts."""
