@@ -164,9 +164,9 @@ class EventLog:
         ring = self.ring
         count = len(sizes)
         self.seq += count
-        ring.events += events
-        ring.times += [time] * count
-        ring.sizes += sizes
+        ring.events.extend(events)
+        ring.times.extend([time] * count)
+        ring.sizes.extend(sizes)
         ring.size += size + EVENT * count
         self._unfolded += events
         self._kept += kept

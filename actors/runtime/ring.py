@@ -3,6 +3,8 @@
 An event's *place* is the number of events that were ever added before it. It does not change when older events leave.
 """
 
+import msgspec
+
 from ...protocol.events import Event
 from .booking import ALONE
 from .item import Item
@@ -12,24 +14,23 @@ from .weight import EVENT
 __all__ = ["Ring"]
 
 
-class Ring:
+class Ring(msgspec.Struct, eq=False, gc=False):
     """A list of events with their sizes. Only the log adds events: it extends the lists itself, to save a call.
 
     Most events are never read, so an event's item is made when a watcher first reads that far.
+
+    Nothing in a ring refers to the ring, so the garbage collector need not track it.
     """
 
-    __slots__ = ("_items", "base", "events", "size", "sizes", "times")
-
-    def __init__(self) -> None:
-        # Lists are as fast as deques at this size, and smaller when short.
-        self.events: list[Event] = []
-        # Most of these integers exist already: events published together share their time, and most sizes are small.
-        # An array would convert each integer, which takes more time than all else here.
-        self.times: list[int] = []  # of each event, in ms since the epoch
-        self.sizes: list[int] = []  # bytes booked for each event beside `EVENT`
-        self._items: list[Item] | None = None  # of the first events, up to the last one that was read
-        self.base = 0  # the place of the first event: the number of events that have left
-        self.size = 0  # bytes booked for all events, about their size on the wire
+    # Lists are as fast as deques at this size, and smaller when short.
+    events: list[Event] = []
+    # Most of these integers exist already: events published together share their time, and most sizes are small.
+    # An array would convert each integer, which takes more time than all else here.
+    times: list[int] = []  # of each event, in ms since the epoch
+    sizes: list[int] = []  # bytes booked for each event beside `EVENT`
+    _items: list[Item] | None = None  # of the first events, up to the last one that was read
+    base: int = 0  # the place of the first event: the number of events that have left
+    size: int = 0  # bytes booked for all events, about their size on the wire
 
     @property
     def top(self) -> int:
