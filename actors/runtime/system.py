@@ -436,7 +436,7 @@ async def open_actor_system(
             known,
             supervisor,
             tenure=tenure,
-            clock=clock or WallClock(time.time, steady_clock()),
+            clock=clock or WallClock(time.time, steady_clock()).read,
             passivate_after_s=passivate_after_s,
             cleanup_s=cleanup_s,
             max_threads=max_threads,

@@ -22,7 +22,7 @@ class _Jump:
 
 
 class WallClock:
-    """Returns the wall clock's seconds since the epoch when called, but ignores short jumps.
+    """Reads the wall clock, but ignores its short jumps.
 
     A jump of the wall clock by more than `JUMP_S` seconds against the steady clock is ignored until it has lasted
     `DOUBT_S` seconds: a clock set wrong for a moment, by a person or a bad time server, must not expire deadlines. A
@@ -43,15 +43,16 @@ class WallClock:
         self._believed = self._offset  # jumps are measured from here; small steps don't change it, so can't add up
         self._doubted: _Jump | None = None
 
-    def __call__(self) -> float:
+    def read(self) -> float:
         """Returns the time, in seconds since the epoch; never less than the previous call did."""
-        steady = self._steady()
-        offset = self._wall() - steady
+        steady, now = self._steady(), self._wall()
+        offset = now - steady
         if self._doubted is None and -JUMP_S <= offset - self._believed <= JUMP_S:
             self._offset = offset
         else:
             self._judge(offset, steady)
-        now, slowest = steady + self._offset, self._told + (steady - self._told_at) * SLOWEST
+            now = steady + self._offset
+        slowest = self._told + (steady - self._told_at) * SLOWEST
         self._told_at, self._told = steady, now if now > slowest else slowest
         return self._told
 

@@ -25,7 +25,7 @@ class Clocks:
 
     def __init__(self) -> None:
         self.steady, self.ahead = 1000.0, 0.0
-        self.told = WallClock(lambda: self.right + self.ahead, lambda: self.steady)
+        self.told = WallClock(lambda: self.right + self.ahead, lambda: self.steady).read
 
     @property
     def right(self) -> float:
@@ -154,7 +154,7 @@ def test_a_wall_clock_that_stays_put_is_believed_after_any_jumps(
 
 async def test_a_jump_of_the_wall_clock_ends_no_parked_run_until_it_has_lasted(autojump_clock: MockClock) -> None:
     ahead = 0.0
-    clock = WallClock(lambda: EPOCH + trio.current_time() + ahead, trio.current_time)
+    clock = WallClock(lambda: EPOCH + trio.current_time() + ahead, trio.current_time).read
     gates = [Ledger().gated("refund", decision_timeout_s=24 * 3600), Ledger().gated("patient")]
     agent = agent_of(calls(("refund", {}), ("patient", {})), says("done"), tools=gates, parked_ttl_s=30 * 24 * 3600.0)
     async with open_test_system(agent, clock=clock, passivate_after_s=1) as system:
