@@ -110,7 +110,7 @@ class EventLog:
         self.share = Share()  # the memory of the log, and of its run while that is in memory
         self._begin = seq if fold is None else 0  # the `seq` before the run's first event; 0: unknown
         self._fold = fold or Transcript()
-        self._unfolded: list[Event] = []  # events to be folded
+        self._unfolded: list[Event] | None = None  # events to be folded
         self._pieces = 0  # how many of the last of them are pieces of the message now being streamed
         self._kept = self._streamed = 0  # bytes of the run's state; bytes in it of the message now being streamed
         self._turn_bytes: int | None = None  # of the turn's message and results; None: the turn began before this log
@@ -141,7 +141,7 @@ class EventLog:
             sizes.append(BOOK[type(event)](event, to))
         # From here on nothing can fail.
         self._streamed, self._turn_bytes = to.streamed, to.turn
-        if self._pieces:
+        if self._unfolded is not None and self._pieces:
             if type(events[0]) is MessageEnd:  # brings the whole message, so its pieces need not be folded
                 del self._unfolded[-self._pieces :]
             self._pieces = 0
@@ -168,7 +168,10 @@ class EventLog:
         ring.times.extend([time] * count)
         ring.sizes.extend(sizes)
         ring.size += size + EVENT * count
-        self._unfolded += events
+        if self._unfolded is None:
+            self._unfolded = list(events)
+        else:
+            self._unfolded += events
         self._kept += kept
         self.share.add(EVENT * count + kept + alone)
         if self._snapshot is not None:
@@ -304,7 +307,7 @@ class EventLog:
         return EventLogStatistics(
             events=len(self.ring.events),
             bytes=self.ring.size,
-            unfolded=len(self._unfolded),
+            unfolded=len(self._unfolded or ()),
             encoded_bytes=self.ring.encoded_bytes,
             cursors=len(self._cursors),
             lossless_cursors=len(self._lossless),
@@ -343,7 +346,7 @@ class EventLog:
 
     def _empty(self, seq: int) -> None:
         self.share.add(-self.ring.clear())
-        self._unfolded, self._pieces = [], 0
+        self._unfolded, self._pieces = None, 0
         self._drop_snapshot()
         self.seq = seq
 
@@ -360,7 +363,7 @@ class EventLog:
     def _fold_all(self) -> None:
         if self._unfolded:
             self._fold.extend(self._unfolded)
-            self._unfolded, self._pieces = [], 0
+            self._unfolded, self._pieces = None, 0
 
     def _evict(self) -> None:
         ring = self.ring
@@ -374,7 +377,7 @@ class EventLog:
             max_events -= max_events // SPARE
             max_bytes -= max_bytes // SPARE
         # Pieces may leave the ring unfolded, as they count as the run's state until their message ends.
-        if idle or len(self._unfolded) > self._pieces or self._pieces > max_events:
+        if idle or len(self._unfolded or ()) > self._pieces or self._pieces > max_events:
             self._fold_all()
         self.share.add(-ring.evict(max_events, max_bytes, self._evictable() if self._lossless else len(ring.events)))
 
