@@ -160,6 +160,19 @@ class LogCache:
         else:
             self.unwatched(log)
 
+    def leave(self, run_id: str) -> None:
+        """Drops the log of a run that is not in memory, after its time at rest.
+
+        Of a watched log, only the state is dropped, if no watcher needs it: the watchers keep their places.
+        """
+        log = self._known(run_id)
+        if log is None:
+            return
+        if run_id in self.recent:
+            self._drop(log)
+        elif not log.is_needed and run_id not in self._fed:
+            log.unload()
+
     def forget(self, run_id: str) -> None:
         """Closes the log of a deleted run; its watchers still get the events already in the log."""
         log = self._known(run_id)
@@ -210,13 +223,7 @@ class LogCache:
         """
         is_live = log.run_id in self._active or log.run_id in self._fed or log.status == "running"
         if log.is_loaded and not is_live and self.live.get(log.run_id) is log:
-            self._resting.add(log.run_id, self._unload)
-
-    def _unload(self, run_id: str) -> None:
-        """Drops a watched log's state; the watchers keep only their places."""
-        log = self.live.get(run_id)
-        if log is not None and not log.is_needed and run_id not in self._active and run_id not in self._fed:
-            log.unload()
+            self._resting.add(log.run_id)
 
     def _hold(self, log: EventLog) -> None:
         if self.recent.pop(log.run_id, None) is not None:
@@ -226,14 +233,9 @@ class LogCache:
 
     def _let_rest(self, log: EventLog) -> None:
         self.recent[log.run_id] = log
-        self._resting.add(log.run_id, self._forget_recent)
+        self._resting.add(log.run_id)
         if len(self.recent) > MAX_RECENT:
             self._drop(next(iter(self.recent.values())))
-
-    def _forget_recent(self, run_id: str) -> None:
-        log = self.recent.get(run_id)
-        if log is not None:
-            self._drop(log)
 
     def _drop(self, log: EventLog) -> None:
         self._stop_feeding(log.run_id)

@@ -52,8 +52,8 @@ class Registry:
         self._deleted_seq = 0  # the largest `seq` of any run deleted here
         self._closing = False
         self._rested: trio.Event | None = None  # set when a run parks or leaves; None until a task waits for it
-        # One bound method each for all runs, to save memory.
-        self._leave_rested, self._note_ended = self._passivate_rested, self._ended
+        self._note_ended = self._ended  # one bound method for all runs, to save memory
+        resting.leave = self._leave_rested
 
     @property
     def is_closing(self) -> bool:
@@ -123,10 +123,12 @@ class Registry:
             actor.leave()
             self.left(actor)
 
-    def _passivate_rested(self, run_id: str) -> None:
+    def _leave_rested(self, run_id: str) -> None:
         actor = self.active.get(run_id)
         if actor is not None:
             self.passivate(actor)
+        else:
+            self.logs.leave(run_id)
 
     async def drain(self) -> None:
         """Refuses new work from now on, and waits until no run is being activated and all are parked."""
@@ -146,7 +148,7 @@ class Registry:
     def rested(self, run_id: str) -> None:
         """Notes that a run has parked."""
         if run_id in self.active:
-            self._resting.add(run_id, self._leave_rested)
+            self._resting.add(run_id)
         if self._rested is not None:
             self._rested.set()
 

@@ -17,23 +17,29 @@ BATCH = 100  # runs and logs that leave memory before a checkpoint
 
 
 class Resting:
-    """The runs and logs at rest, by run id. `after_s`: seconds until they leave memory."""
+    """The runs and logs at rest, by run id. `after_s`: seconds until they leave memory.
+
+    `leave`: called with a run's id, takes the run or its log out of memory, if still at rest. Set it before the first
+    `add`.
+    """
+
+    leave: Callable[[str], None]
 
     def __init__(self, budget: MemoryBudget, after_s: float) -> None:
         self.budget = budget
         self._after_s = after_s
-        self._order: OrderedDict[str, tuple[float, Callable[[str], None]]] = OrderedDict()
+        self._order: OrderedDict[str, float] = OrderedDict()  # since when each is at rest, on trio's clock
         self._looks_at = float("-inf")  # when `run` looks next, on trio's clock; -inf before it has looked
 
-    def add(self, run_id: str, leave: Callable[[str], None]) -> None:
-        """Notes that a run or its log is at rest from now on. `leave(run_id)` takes it out of memory, if still at rest.
+    def add(self, run_id: str) -> None:
+        """Notes that a run or its log is at rest from now on.
 
-        `leave` is called at most once. A run that was active in between is added again when it rests again.
+        `leave` is called for it at most once. A run that was active in between is added again when it rests again.
         """
         now = trio.current_time()
         if self.budget.is_exceeded or now + self._after_s < self._looks_at:
             self.budget.alarm.set()
-        self._order[run_id] = (now, leave)
+        self._order[run_id] = now
         self._order.move_to_end(run_id)
 
     def remove(self, run_id: str) -> None:
@@ -57,15 +63,15 @@ class Resting:
         for _ in range(BATCH):
             if not self._order:
                 return False
-            run_id, (since, leave) = next(iter(self._order.items()))
+            run_id, since = next(iter(self._order.items()))
             if since + self._after_s > now and not self.budget.is_exceeded:
                 return False
             del self._order[run_id]
-            leave(run_id)
+            self.leave(run_id)
         return True
 
     def _next_at(self) -> float:
         """Returns when the run or log that is longest at rest is due, on trio's clock."""
-        for since, _ in self._order.values():
+        for since in self._order.values():
             return since + self._after_s
         return float("inf")
