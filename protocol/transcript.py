@@ -194,12 +194,13 @@ class Transcript:
 
     def extend(self, events: Iterable[Event]) -> None:
         """Apply events, in their order."""
+        folds = self._FOLDS
         for event in events:
             if type(event) is MessageUpdate:  # first, because nearly all events are updates
                 if self._partial is not None:
                     self._partial.apply(event.assistant_message_event)
             else:
-                self._FOLDS[type(event)](self, event)
+                folds[type(event)](self, event)
 
     def snapshot(self) -> Snapshot:
         """Return the state now. Takes time O(messages + deltas since the last snapshot)."""
@@ -236,7 +237,9 @@ class Transcript:
         return []
 
     def _agent_start(self, event: AgentStart) -> None:
-        self._restore(Snapshot(agent=event.agent, messages=event.input, metadata=event.metadata, by=event.by))
+        self._restore(_EMPTY)
+        self.agent, self.messages = event.agent, list(event.input)
+        self.metadata, self.by = event.metadata, event.by
 
     def _agent_end(self, event: AgentEnd) -> None:
         self.status = event.status
