@@ -47,14 +47,16 @@ class WallClock:
         """Returns the time, in seconds since the epoch; never less than the previous call did."""
         steady, now = self._steady(), self._wall()
         offset = now - steady
-        if self._doubted is None and -JUMP_S <= offset - self._believed <= JUMP_S:
+        if self._doubted is None and abs(offset - self._believed) <= JUMP_S:
             self._offset = offset
         else:
             self._judge(offset, steady)
             now = steady + self._offset
         slowest = self._told + (steady - self._told_at) * SLOWEST
-        self._told_at, self._told = steady, now if now > slowest else slowest
-        return self._told
+        if now < slowest:
+            now = slowest
+        self._told_at, self._told = steady, now
+        return now
 
     def _judge(self, offset: float, steady: float) -> None:
         """Uses the offset, unless it is a jump that has not lasted `DOUBT_S` yet."""
