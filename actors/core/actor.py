@@ -73,53 +73,17 @@ class ActorStatistics:
     mailbox: MailboxStatistics
 
 
-class Life:
-    """An actor's restarts and end, shared by its owner and its references."""
-
-    __slots__ = ("ended", "restarts", "watchers")
-
-    def __init__(self) -> None:
-        self.ended: Ended | None = None
-        self.watchers: dict[Watcher, None] | None = None  # created for the first watcher
-        self.restarts = 0
-
-    def watch(self, watcher: Watcher) -> None:
-        """Calls `watcher` at each end from now on, until `unwatch`; at once if the actor has ended for good."""
-        if self.ended is not None:
-            watcher(self.ended, True)
-            return
-        if self.watchers is None:
-            self.watchers = {}
-        self.watchers[watcher] = None
-
-    def unwatch(self, watcher: Watcher) -> None:
-        """Calls `watcher` no more. Does nothing if it does not watch."""
-        if self.watchers is not None:
-            self.watchers.pop(watcher, None)
-            self.watchers = self.watchers or None
-
-    def end(self, ended: Ended) -> None:
-        """Records how the actor ended for good, and tells the watchers."""
-        self.ended = ended
-        if self.watchers is not None:
-            self.tell(ended, is_final=True)
-            self.watchers = None
-
-    def tell(self, ended: Ended, *, is_final: bool) -> None:
-        """Tells the watchers of an end, in the order in which they came."""
-        for watcher in tuple(self.watchers or ()):
-            watcher(ended, is_final)
-
-
 class ActorRef(Generic[M]):
     """A reference to an actor. Stays valid over restarts, and tells how the actor ended."""
 
-    __slots__ = ("_life", "_mailbox", "name")
+    __slots__ = ("_ended", "_mailbox", "_restarts", "_watchers", "name")
 
-    def __init__(self, name: str, mailbox: Mailbox[M], life: Any) -> None:
+    def __init__(self, name: str, mailbox: Mailbox[M]) -> None:
         self.name = name
         self._mailbox = mailbox
-        self._life: Life = life  # shared with the owner's side
+        self._ended: Ended | None = None
+        self._watchers: dict[Watcher, None] | None = None  # created for the first watcher
+        self._restarts = 0
 
     async def tell(self, message: M) -> None:
         """Puts `message` into the mailbox, waiting for room. If cancelled while waiting, the message is not sent.
@@ -147,40 +111,73 @@ class ActorRef(Generic[M]):
 
     async def wait_ended(self) -> Ended:
         """Waits until the actor has ended for good and its task is over; returns how. Restarts do not count."""
-        life = self._life
         over = trio.Event()
 
         def watcher(_ended: Ended, is_final: bool) -> None:
             if is_final:
                 over.set()
 
-        life.watch(watcher)
+        stop = self.watch(watcher)
         try:
             await over.wait()
         finally:
-            life.unwatch(watcher)
-        assert life.ended is not None
-        return life.ended
+            stop()
+        assert self._ended is not None
+        return self._ended
 
     def watch(self, watcher: Watcher) -> Callable[[], None]:
         """Calls `watcher` at each end of the actor: how it ended, and whether for good. Returns what stops this.
 
         An actor that has ended for good already is told at once. For other code; an actor uses `open_monitors`.
         """
-        self._life.watch(watcher)
-        return partial(self._life.unwatch, watcher)
+        if self._ended is not None:
+            watcher(self._ended, True)
+        else:
+            if self._watchers is None:
+                self._watchers = {}
+            self._watchers[watcher] = None
+        return partial(self._unwatch, watcher)
+
+    def _unwatch(self, watcher: Watcher) -> None:
+        """Calls `watcher` no more. Does nothing if it does not watch."""
+        if self._watchers is not None:
+            self._watchers.pop(watcher, None)
+            self._watchers = self._watchers or None
 
     @property
     def is_alive(self) -> bool:
         """Whether the actor runs, or is about to."""
-        return self._life.ended is None
+        return self._ended is None
 
     def statistics(self) -> ActorStatistics:
         """Returns the actor's current state."""
-        return ActorStatistics(self.is_alive, self._life.restarts, self._mailbox.statistics())
+        return ActorStatistics(self.is_alive, self._restarts, self._mailbox.statistics())
 
     def __repr__(self) -> str:
-        return f"<ActorRef {self.name!r} {self._life.ended or 'alive'}>"
+        return f"<ActorRef {self.name!r} {self._ended or 'alive'}>"
+
+
+class OwnRef(ActorRef[M]):
+    """The reference as the actor's owner has it: the owner notes the restarts and the end."""
+
+    __slots__ = ()
+
+    def restarted(self, ended: Ended) -> None:
+        """Notes that the actor ended and is going to be restarted, and tells the watchers."""
+        self._restarts += 1
+        self._tell(ended, is_final=False)
+
+    def end(self, ended: Ended) -> None:
+        """Notes how the actor ended for good, and tells the watchers."""
+        self._ended = ended
+        if self._watchers is not None:
+            self._tell(ended, is_final=True)
+            self._watchers = None
+
+    def _tell(self, ended: Ended, *, is_final: bool) -> None:
+        """Tells the watchers of an end, in the order in which they came."""
+        for watcher in tuple(self._watchers or ()):
+            watcher(ended, is_final)
 
 
 class Actor(Generic[M]):
@@ -190,7 +187,7 @@ class Actor(Generic[M]):
     actors stop. With the parameter `cancel`, the actor shields itself, and calling `cancel` cancels it.
     """
 
-    __slots__ = ("_cancel", "_is_stopping", "_life", "_mailbox", "_scope", "_start", "began", "ref", "task")
+    __slots__ = ("_cancel", "_is_stopping", "_mailbox", "_scope", "_start", "began", "ref", "task")
 
     def __init__(
         self,
@@ -199,8 +196,7 @@ class Actor(Generic[M]):
         mailbox: Mailbox[M],
         cancel: Callable[[], None] | None = None,
     ) -> None:
-        self._life = Life()
-        self.ref = ActorRef(name, mailbox, self._life)
+        self.ref = OwnRef(name, mailbox)
         self._start = start
         self._mailbox = mailbox
         self._is_stopping = False
@@ -245,10 +241,9 @@ class Actor(Generic[M]):
         """Prepares another start over the same mailbox. Fails the askers whose mail the last start had received."""
         if self._scope is not None:
             self._scope = trio.CancelScope(shield=True)
-        self._life.restarts += 1
         text = f"actor {self.ref.name!r} was restarted before it answered ({ended})"
         self._mailbox.fail_received(lambda: ActorCrashed(text))
-        self._life.tell(ended, is_final=False)
+        self.ref.restarted(ended)
 
     def pause(self) -> None:
         """Asks the actor to end this start. The mail that is in stays for the next one, which `resume` allows."""
@@ -304,5 +299,5 @@ class Actor(Generic[M]):
         lost = self._mailbox.close(f"actor {self.ref.name!r} has ended ({ended})")
         if lost:
             logger.warning("actor %r ended (%s) with %d messages unread", self.ref.name, ended, len(lost))
-        self._life.end(ended)
+        self.ref.end(ended)
         return lost

@@ -279,4 +279,4 @@ async def test_a_cancelled_waiter_leaves_nothing_behind(autojump_clock: MockCloc
         block: AbstractContextManager[None] = open_link(ref)
         with block:
             pass
-        assert ref._life.watchers is None  # pyright: ignore[reportPrivateUsage]
+        assert ref._watchers is None  # pyright: ignore[reportPrivateUsage]
