@@ -14,10 +14,20 @@ import trio
 
 from .actor import Actor
 from .child import ChildSpec
+from .mail import M
 
-__all__ = ["Children", "Regroup"]
+__all__ = ["Child", "Children", "Regroup"]
 
-Children: TypeAlias = "dict[str, tuple[ChildSpec[Any], Actor[Any]]]"
+
+class Child(Actor[M]):
+    """A living child of a supervisor."""
+
+    __slots__ = ("spec",)
+
+    spec: ChildSpec[M]  # the current one; set by the supervisor
+
+
+Children: TypeAlias = "dict[str, Child[Any]]"
 """The living children by name, from left to right."""
 
 
@@ -123,12 +133,12 @@ class Regroup:
     async def _stop(self, name: str, stopped: trio.Event) -> None:
         if stopped.is_set():
             return
-        spec, actor = self._children[name]
-        actor.pause()
-        with trio.move_on_after(spec.shutdown_s):
+        child = self._children[name]
+        child.pause()
+        with trio.move_on_after(child.spec.shutdown_s):
             await stopped.wait()
         if not stopped.is_set():
-            actor.cancel_start()
+            child.cancel_start()
             await stopped.wait()
 
     async def _start_all(self) -> None:

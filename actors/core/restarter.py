@@ -12,13 +12,12 @@ from typing import Any
 
 import trio
 
-from .actor import Actor, Ended
+from .actor import Ended
 from .backoff import Delays
-from .child import GROUPED, ChildSpec, SupervisorSpec
+from .child import GROUPED, SupervisorSpec
 from .errors import RestartIntensityExceeded
 from .intensity import Intensity
-from .mail import M
-from .regroup import Children, Regroup
+from .regroup import Child, Children, Regroup
 from .reports import DeadLetter, Reports
 from .tree import RestartLog
 
@@ -48,11 +47,12 @@ class Restarter:
         self._significant = 0  # living significant children
         self._context = copy_context()  # children see the context variables of the task that opened the supervisor
 
-    def start(self, spec: ChildSpec[M], actor: Actor[M]) -> None:
+    def start(self, child: Child[Any]) -> None:
         """Starts a child, to the right of all others."""
-        self.children[spec.name] = spec, actor
+        spec = child.spec
+        self.children[spec.name] = child
         self._significant += spec.significant
-        self._start_task(spec.name, self._tend, spec.name, actor)
+        self._start_task(spec.name, self._tend, spec.name, child)
 
     def restart(self, names: list[str]) -> None:
         """Stops these children and starts them again. `regroup.wait_started` waits for it."""
@@ -72,66 +72,65 @@ class Restarter:
         try:
             if self._spec.strategy == "simple_one_for_one":
                 await _stop_together(right_to_left)
-            for spec, actor in right_to_left:
-                if actor.ref.is_alive:  # after `_stop_together`: it is cancelled, and this only waits for it
-                    await actor.stop(spec.shutdown_s)
+            for child in right_to_left:
+                if child.ref.is_alive:  # after `_stop_together`: it is cancelled, and this only waits for it
+                    await child.stop(child.spec.shutdown_s)
         finally:
             with trio.CancelScope(shield=True):
-                for _, actor in right_to_left:
-                    if actor.ref.is_alive:
-                        actor.cancel()
-                        await actor.ref.wait_ended()
+                for child in right_to_left:
+                    if child.ref.is_alive:
+                        child.cancel()
+                        await child.ref.wait_ended()
             if error is not None:
                 raise error  # if stopping was cancelled, the body's own error must still come out
 
     def _start_task(self, name: str, run: Callable[..., Awaitable[None]], *args: Any) -> None:
         self._context.run(self._nursery.start_soon, run, *args, name=name)
 
-    async def _tend(self, name: str, actor: Actor[M]) -> None:
+    async def _tend(self, name: str, child: Child[Any]) -> None:
         """Runs one child, with its restarts."""
         ended = _CUT_SHORT
         try:
-            ended = await actor.run_once()
-            while self._restarts(name, actor, ended):
-                actor.prepare_restart(ended)
-                await self._wait_turn(name, actor)
-                if actor.is_stopping or self.is_stopping:
+            ended = await child.run_once()
+            while self._restarts(name, child, ended):
+                child.prepare_restart(ended)
+                await self._wait_turn(name, child)
+                if child.is_stopping or self.is_stopping:
                     break
-                actor.resume()
-                ended = await actor.run_once()
+                child.resume()
+                ended = await child.run_once()
         except BaseException as error:
             # An interrupt is not the child's crash: no restart; it goes on through the block to the program.
             ended = Ended("crashed", error)
             raise
         finally:
-            self._end(name, actor, ended)
+            self._end(name, child, ended)
 
-    async def _wait_turn(self, name: str, actor: Actor[Any]) -> None:
+    async def _wait_turn(self, name: str, child: Child[Any]) -> None:
         """Waits until the child may be started again, or must not be."""
         await self.regroup.wait_turn(name, self._delay_s(name))
-        while name in self.regroup.stopped and not (actor.is_stopping or self.is_stopping):
+        while name in self.regroup.stopped and not (child.is_stopping or self.is_stopping):
             await self.regroup.wait_turn(name, 0)
 
-    def _end(self, name: str, actor: Actor[Any], ended: Ended) -> None:
-        spec, _ = self.children.pop(name)
-        for body in actor.end(ended):
+    def _end(self, name: str, child: Child[Any], ended: Ended) -> None:
+        del self.children[name]
+        for body in child.end(ended):
             self._reports.put(DeadLetter(name, body, str(ended)))
         if self._delays is not None:
             self._delays.forget(name)
-        if spec.significant:
-            self._lost_significant(spec, by_itself=not actor.is_stopping and name not in self.regroup.stopped)
+        if child.spec.significant:
+            self._lost_significant(name, by_itself=not child.is_stopping and name not in self.regroup.stopped)
         self.regroup.left(name)
 
-    def _restarts(self, name: str, actor: Actor[Any], ended: Ended) -> bool:
+    def _restarts(self, name: str, child: Child[Any], ended: Ended) -> bool:
         """Whether to restart after this end. Fails the supervisor if there were too many restarts."""
-        spec, _ = self.children[name]
-        if spec.restart == "temporary" or actor.is_stopping or self.is_stopping:
+        if child.spec.restart == "temporary" or child.is_stopping or self.is_stopping:
             return False
         if name in self.regroup.stopped:
             self.log.add(name, ended, on_purpose=True)
             self.regroup.ended(name)
             return True
-        if spec.restart == "transient" and ended.how != "crashed":
+        if child.spec.restart == "transient" and ended.how != "crashed":
             return False
         if not self.intensity.allows(trio.current_time()):
             self._fail(name, ended)
@@ -154,10 +153,10 @@ class Restarter:
             return 0.0
         return self._delays.next_s(name, trio.current_time())
 
-    def _lost_significant(self, spec: ChildSpec[Any], *, by_itself: bool) -> None:
+    def _lost_significant(self, name: str, *, by_itself: bool) -> None:
         self._significant -= 1
         if by_itself and (self._spec.auto_shutdown == "any_significant" or not self._significant):
-            logger.info("supervisor stops: its significant child %r ended", spec.name)
+            logger.info("supervisor stops: its significant child %r ended", name)
             self.is_stopping = True
             self._body.cancel()
 
@@ -172,23 +171,23 @@ class Restarter:
         self._body.cancel()
 
 
-async def _stop_together(children: list[tuple[ChildSpec[Any], Actor[Any]]]) -> None:
+async def _stop_together(children: list[Child[Any]]) -> None:
     """Asks all children to stop, and cancels each after its own `shutdown_s`, or at once if this call is cancelled.
 
     Returns when each has ended or is cancelled. Waits for one after the other: those with the shortest bound come
     first, so each is cancelled in time.
     """
     began = trio.current_time()
-    for _, actor in children:
-        actor.ask_to_stop()
+    for child in children:
+        child.ask_to_stop()
     try:
-        for spec, actor in sorted(children, key=lambda child: child[0].shutdown_s):
-            if actor.ref.is_alive:
-                with trio.CancelScope(deadline=began + spec.shutdown_s):
-                    await actor.ref.wait_ended()
-                if actor.ref.is_alive:
-                    actor.cancel()
+        for child in sorted(children, key=lambda child: child.spec.shutdown_s):
+            if child.ref.is_alive:
+                with trio.CancelScope(deadline=began + child.spec.shutdown_s):
+                    await child.ref.wait_ended()
+                if child.ref.is_alive:
+                    child.cancel()
     finally:
-        for _, actor in children:
-            if actor.ref.is_alive:
-                actor.cancel()
+        for child in children:
+            if child.ref.is_alive:
+                child.cancel()

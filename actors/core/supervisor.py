@@ -38,7 +38,7 @@ from typing import Any
 
 import trio
 
-from .actor import Actor, ActorRef, Ended
+from .actor import ActorRef, Ended
 from .backoff import Backoff
 from .child import GROUPED, AutoShutdown, ChildSpec, Strategy, SupervisorSpec
 from .depth import AlarmedMailbox
@@ -46,6 +46,7 @@ from .errors import ActorEnded, NameTaken, RestartIntensityExceeded
 from .loops import IN_THREAD, check_trio
 from .mail import M
 from .mailbox import Mailbox
+from .regroup import Child
 from .reports import ReportReader, Reports
 from .restarter import Restarter
 from .tree import SupervisorView, TreeNode, observe
@@ -95,9 +96,10 @@ class Supervisor:
             self._check(spec)
         mailbox: Mailbox[M]
         mailbox = Mailbox(spec.capacity, spec.reserved) if self._spec.alarm_depth is None else self._alarmed(spec)
-        actor = Actor(spec.name, spec.start, mailbox, spec.cancel)
-        self._restarter.start(spec, actor)
-        return actor.ref
+        child = Child(spec.name, spec.start, mailbox, spec.cancel)
+        child.spec = spec
+        self._restarter.start(child)
+        return child.ref
 
     async def start_supervisor(self, spec: SupervisorSpec) -> ActorRef[Any]:
         """Starts a supervisor as a child, and returns once all its children are started. `supervisor(name)` gives
@@ -124,13 +126,13 @@ class Supervisor:
         Its name is free then. None if there is no living child of that name. If this call is cancelled, cancels the
         child and waits no longer.
         """
-        if name not in self._children:
+        child = self._children.get(name)
+        if child is None:
             await trio.lowlevel.checkpoint()
             return None
-        spec, actor = self._children[name]
-        actor.ask_to_stop()
+        child.ask_to_stop()
         self._regroup.wake(name)
-        return await actor.stop(spec.shutdown_s)
+        return await child.stop(child.spec.shutdown_s)
 
     async def restart_child(self, name: str) -> None:
         """Stops a living child and starts it again, with the same reference, mailbox and place; others go on.
@@ -142,12 +144,12 @@ class Supervisor:
         Raises: ActorEnded if there is no such child, or it ends meanwhile; ValueError if the child shields itself or is
             temporary.
         """
-        spec, actor = self._found(name)
-        if spec.cancel is not None or spec.restart == "temporary":
+        child = self._found(name)
+        if child.spec.cancel is not None or child.spec.restart == "temporary":
             raise ValueError(f"child {name!r} is temporary or cancels itself, so it can't be restarted")
         self._restarter.restart([name])
         await self._regroup.wait_started(name)
-        if not actor.ref.is_alive:
+        if not child.ref.is_alive:
             raise ActorEnded(f"child {name!r} ended before it was restarted")
 
     async def replace_child(self, spec: ChildSpec[Any]) -> None:
@@ -157,23 +159,24 @@ class Supervisor:
 
         Raises: ActorEnded, ValueError as `restart_child`.
         """
-        old, actor = self._found(spec.name)
+        child = self._found(spec.name)
+        old = child.spec
         if spec.cancel is not None or (spec.significant, spec.restart) != (old.significant, old.restart):
             raise ValueError(f"child {spec.name!r} must keep `restart` and `significant`, and have no `cancel`")
-        self._children[spec.name] = spec, actor
-        actor.replace_start(spec.start)
+        child.spec = spec
+        child.replace_start(spec.start)
         await self.restart_child(spec.name)
 
     # Looking
 
     def children(self) -> tuple[ActorRef[Any], ...]:
         """Returns the living children, from left to right. The name of a child that ended for good is free at once."""
-        return tuple(actor.ref for _, actor in self._children.values())
+        return tuple(child.ref for child in self._children.values())
 
     def whereis(self, name: str) -> ActorRef[Any] | None:
         """Returns the living child of this name, if there is one. `Names` has names for a whole tree."""
         child = self._children.get(name)
-        return None if child is None else child[1].ref
+        return None if child is None else child.ref
 
     def supervisor(self, name: str) -> Supervisor:
         """Returns the supervisor that runs as the child of this name. After its restart, this is another one.
@@ -223,7 +226,7 @@ class Supervisor:
             below,
         )
 
-    def _found(self, name: str) -> tuple[ChildSpec[Any], Actor[Any]]:
+    def _found(self, name: str) -> Child[Any]:
         if name not in self._children:
             raise ActorEnded(f"no child named {name!r} is alive")
         return self._children[name]

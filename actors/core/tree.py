@@ -15,12 +15,12 @@ from typing import Any, Literal, TypeAlias
 
 import trio
 
-from .actor import Actor, Ended
-from .child import ChildSpec, Restart, SupervisorSpec
+from .actor import Ended
+from .child import Restart, SupervisorSpec
 from .faults import bare_error, error_text
 from .intensity import Intensity
 from .mailbox import MailboxStatistics
-from .regroup import Children, Regroup
+from .regroup import Child, Children, Regroup
 
 __all__ = ["ActorState", "RestartLog", "Restarted", "SupervisorView", "TreeNode", "observe"]
 
@@ -147,10 +147,10 @@ def _with_children(view: SupervisorView, node: TreeNode, shown: Mapping[int, int
     """Returns a supervisor's node with what is below it."""
     count = shown.get(id(view), 0)
     children: list[TreeNode] = []
-    for name, (spec, actor) in islice(view.children.items(), count):
-        child = _node(view, spec, actor, now)
+    for name, child in islice(view.children.items(), count):
         below = view.below.get(name)
-        children.append(child if below is None else _with_children(below, child, shown, now))
+        shown_child = _node(view, child, now)
+        children.append(shown_child if below is None else _with_children(below, shown_child, shown, now))
     return replace(
         node,
         children=tuple(children),
@@ -160,28 +160,28 @@ def _with_children(view: SupervisorView, node: TreeNode, shown: Mapping[int, int
     )
 
 
-def _node(view: SupervisorView, spec: ChildSpec[Any], actor: Actor[Any], now: float) -> TreeNode:
-    statistics = actor.ref.statistics()
-    is_supervisor = spec.name in view.below
-    state = _state(view, spec.name, actor)
+def _node(view: SupervisorView, child: Child[Any], now: float) -> TreeNode:
+    statistics, name = child.ref.statistics(), child.ref.name
+    is_supervisor = name in view.below
+    state = _state(view, name, child)
     return TreeNode(
-        spec.name,
+        name,
         "supervisor" if is_supervisor else "actor",
         state,
-        None if is_supervisor or actor.is_receiving or state == "restarting" else _place(actor.task),
-        spec.restart,
-        None if actor.began is None or state == "restarting" else now - actor.began,
+        None if is_supervisor or child.is_receiving or state == "restarting" else _place(child.task),
+        child.spec.restart,
+        None if child.began is None or state == "restarting" else now - child.began,
         statistics.restarts,
         None if is_supervisor else statistics.mailbox,
     )
 
 
-def _state(view: SupervisorView, name: str, actor: Actor[Any]) -> ActorState:
+def _state(view: SupervisorView, name: str, child: Child[Any]) -> ActorState:
     if view.regroup.is_down(name):
         return "restarting"
-    if actor.is_stopping or name in view.regroup.stopped:
+    if child.is_stopping or name in view.regroup.stopped:
         return "stopping"
-    return "idle" if actor.is_receiving or name in view.below else "busy"
+    return "idle" if child.is_receiving or name in view.below else "busy"
 
 
 def _place(task: trio.lowlevel.Task | None) -> str | None:
