@@ -229,13 +229,16 @@ class Actor(Generic[M]):
                 with scope:
                     await self._start(self._mailbox)
         except Exception as error:
-            logger.exception("actor %r crashed", self.ref.name)
-            text = f"actor {self.ref.name!r} crashed: {error!r}"
-            self._mailbox.fail_received(lambda: ActorCrashed(text))
-            return Ended("crashed", error)
+            return self._crashed(error)
         if scope is not None and scope.cancelled_caught:
             return _CANCELLED
         return _SHUTDOWN if self._is_stopping else _NORMAL
+
+    def _crashed(self, error: Exception) -> Ended:
+        logger.exception("actor %r crashed", self.ref.name)
+        text = f"actor {self.ref.name!r} crashed: {error!r}"
+        self._mailbox.fail_received(lambda: ActorCrashed(text))
+        return Ended("crashed", error)
 
     def prepare_restart(self, ended: Ended) -> None:
         """Prepares another start over the same mailbox. Fails the askers whose mail the last start had received."""
