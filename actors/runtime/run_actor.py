@@ -223,9 +223,10 @@ class RunActor:
                     await state.commit(given, insist=True)
                     if not state.head.abort:
                         self._model = None
-                    del given  # a parked run must not keep what it has saved in memory
+                    del given  # a parked run must not keep what it has saved in memory, nor its last effects
                 elif effects:
                     await self._fly(effects)
+                del effects
                 continue
             if state.head.status in FINAL or state.head.abort:
                 return
