@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable
 from contextvars import copy_context
 from typing import Any
 
@@ -52,14 +51,14 @@ class Restarter:
         spec = child.spec
         self.children[spec.name] = child
         self._significant += spec.significant
-        self._start_task(spec.name, self._tend, spec.name, child)
+        self._context.run(self._nursery.start_soon, self._tend, spec.name, child, name=spec.name)
 
     def restart(self, names: list[str]) -> None:
         """Stops these children and starts them again. `regroup.wait_started` waits for it."""
         self.regroup.add(names)
         if not self.regroup.is_running:
             self.regroup.is_running = True
-            self._start_task("regroup", self.regroup.run)
+            self._context.run(self._nursery.start_soon, self.regroup.run, name="regroup")
 
     async def stop_all(self, _type: object, error: BaseException | None, _traceback: object) -> None:
         """Stops all children from right to left; with `simple_one_for_one`, all at the same time.
@@ -83,9 +82,6 @@ class Restarter:
                         await child.ref.wait_ended()
             if error is not None:
                 raise error  # if stopping was cancelled, the body's own error must still come out
-
-    def _start_task(self, name: str, run: Callable[..., Awaitable[None]], *args: Any) -> None:
-        self._context.run(self._nursery.start_soon, run, *args, name=name)
 
     async def _tend(self, name: str, child: Child[Any]) -> None:
         """Runs one child, with its restarts."""
