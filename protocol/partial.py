@@ -31,7 +31,7 @@ class _Growing:
     def __init__(self, block: AssistantBlock) -> None:
         self.block = block
         # A call with parsed arguments has no raw text, and no longer grows.
-        self.ended = isinstance(block, Opaque) or (isinstance(block, ToolCall) and block.raw_arguments is None)
+        self.ended = type(block) is Opaque or (type(block) is ToolCall and block.raw_arguments is None)
         self.pieces = [] if self.ended else [_text(block)]  # never empty if the block may grow
 
     def whole(self) -> AssistantBlock:
@@ -81,9 +81,12 @@ class PartialMessage:
                 if growing.pieces and type(growing.block) is _GROWS[type(delta)]:
                     growing.pieces.append(delta.delta)
             return
-        match delta:
+        match delta:  # text first: each case before the right one costs an `isinstance` that fails
             case TextStart():
                 self._start(delta.content_index, Text(text=""))
+            case TextEnd():
+                if delta.signature is not None or delta.citations:
+                    self._end_text(delta)
             case ThinkingStart():
                 self._start(delta.content_index, Thinking(thinking=""))
             case ToolcallStart():
@@ -91,11 +94,6 @@ class PartialMessage:
                     id=delta.id, name=delta.name, arguments={}, raw_arguments="", provider_id=delta.provider_id
                 )
                 self._start(delta.content_index, call)
-            case TextEnd() if delta.signature is not None or delta.citations:
-                if growing := self._at(delta.content_index, Text):
-                    growing.block = msgspec.structs.replace(
-                        cast(Text, growing.block), signature=delta.signature, citations=delta.citations
-                    )
             case OpaqueBlock():
                 self._start(delta.content_index, delta.block)
             case ThinkingEnd():
@@ -116,12 +114,21 @@ class PartialMessage:
 
     def message(self, *, keep_incomplete_calls: bool) -> AssistantMessage:
         """Return the message so far, with or without the calls whose arguments are still streaming."""
-        content = tuple(
-            growing.whole()
-            for growing in self._blocks
-            if keep_incomplete_calls or growing.ended or not isinstance(growing.block, ToolCall)
-        )
-        return msgspec.structs.replace(self._message, content=content)
+        return msgspec.structs.replace(self._message, content=self.content(keep_incomplete_calls=keep_incomplete_calls))
+
+    def content(self, *, keep_incomplete_calls: bool) -> tuple[AssistantBlock, ...]:
+        """Return the blocks of `message`."""
+        content: list[AssistantBlock] = []
+        for growing in self._blocks:
+            if keep_incomplete_calls or growing.ended or type(growing.block) is not ToolCall:
+                content.append(growing.whole())
+        return tuple(content)
+
+    def _end_text(self, delta: TextEnd) -> None:
+        if growing := self._at(delta.content_index, Text):
+            growing.block = msgspec.structs.replace(
+                cast(Text, growing.block), signature=delta.signature, citations=delta.citations
+            )
 
     def _at(self, index: int, kind: type) -> _Growing | None:
         if 0 <= index < len(self._blocks):
