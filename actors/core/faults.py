@@ -14,7 +14,7 @@ import trio
 
 from ...protocol.errors import InternalError
 
-__all__ = ["bare_error", "error_text", "foreign_error", "internal_error"]
+__all__ = ["bare_error", "error_text", "foreign_error", "internal_error", "is_cancelled"]
 
 
 def foreign_error(
@@ -41,7 +41,7 @@ def foreign_error(
         trio.Cancelled: if a scope around the current task is cancelled. Otherwise the code raised it without reason.
         GeneratorExit: if the task's coroutine is being closed, so that nothing may be awaited any more.
     """
-    if isinstance(error, trio.Cancelled) and _is_ours(error, task):  # the usual case, kept short: aborts come here
+    if isinstance(error, trio.Cancelled) and _is_ours(error, task):  # the usual case, kept short
         try:
             raise error from None
         finally:
@@ -57,6 +57,15 @@ def foreign_error(
         raise first from None
     finally:
         del error, leaves, ours, first  # its traceback has this frame: a cycle, left to the collector
+
+
+def is_cancelled(task: trio.lowlevel.Task) -> bool:
+    """Whether trio cancels this task: the task is the current one, and a scope around it is cancelled.
+
+    Then a `trio.Cancelled` passes `foreign_error`. Where aborts are frequent, ask this first and `raise`: it takes a
+    third of the time.
+    """
+    return _is_current(task) and trio.current_effective_deadline() == -math.inf
 
 
 @overload
@@ -115,7 +124,7 @@ def _is_ours(leaf: BaseException, task: trio.lowlevel.Task | None) -> bool:
     if task is None:
         return False
     if isinstance(leaf, trio.Cancelled):
-        return _is_current(task) and trio.current_effective_deadline() == -math.inf
+        return is_cancelled(task)
     return isinstance(leaf, GeneratorExit) and not _is_current(task)
 
 

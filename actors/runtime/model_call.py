@@ -41,7 +41,7 @@ from ...protocol.stored import as_stored
 from ...protocol.transitions import ModelDone, ModelRefused
 from ...protocol.turns import is_last_turn
 from ..agent import Agent
-from ..core.faults import foreign_error, internal_error
+from ..core.faults import foreign_error, internal_error, is_cancelled
 from ..middleware.chain import ModelChain, around
 from ..middleware.interface import EndRun, ModelOutcome
 from ..models.language_model import ModelRequest
@@ -220,7 +220,6 @@ class ModelCall:
 
     async def _stream(self, request: ModelRequest) -> AssistantMessage:
         task = trio.lowlevel.current_task()
-        where = f"the model of run {self._head.id}"
         try:
             stream = self._agent.language_model.stream(request)
             try:
@@ -237,6 +236,9 @@ class ModelCall:
             ended = self._final or self._failed("the model's stream ended before its message did")
             message = self._checked(ended)
         except BaseException as raised:  # noqa: ASYNC103  # foreign_error raises trio's own cancellation
+            if type(raised) is trio.Cancelled and is_cancelled(task):
+                raise  # the usual case, kept short: aborts come here
+            where = f"the model of run {self._head.id}"
             error = foreign_error(raised, where, logger, task=task)
             told = internal_error(error, where, logger)
             message = self._failed(f"the model raised: {told}")
