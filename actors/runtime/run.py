@@ -263,7 +263,12 @@ class Run:
             reply, actor = await self._runtime.activation.deliver(self.id, Abort(by=by, reason=reason))
             if actor is None:
                 return Aborted(run_id=self.id, status=reply.status, seq=reply.seq, abandoned=())
-            await self._wait_stopped(actor)
+            for _ in range(2):  # most runs end in the next step of their task
+                await trio.lowlevel.checkpoint()
+                if not actor.ref.is_alive:
+                    break
+            else:
+                await self._wait_stopped(actor)
             head = actor.state.head
             if head.status in FINAL:
                 return Aborted(run_id=self.id, status=head.status, seq=head.seq, abandoned=actor.abandoned)
@@ -297,10 +302,6 @@ class Run:
 
     async def _wait_stopped(self, actor: RunActor) -> None:
         """Waits for the end of an aborted run; after a bound, abandons a tool that is shielded from cancellation."""
-        for _ in range(2):  # most runs end in the next step of their task; a scope with a deadline costs more than that
-            await trio.lowlevel.checkpoint()
-            if not actor.ref.is_alive:
-                return
         with trio.move_on_after(self._runtime.services.cleanup_s + GRACE_S):
             await actor.ref.wait_ended()
             return
