@@ -37,10 +37,16 @@ def check_given(given: Input, bounds: Bounds) -> None:
             bounds.check("decision", _size(given.decision))
             if given.arguments is not None:
                 bounds.check("arguments", _size(given.arguments))
-        case Decline() | Abort():
-            bounds.check("reason", _size(given.reason))
+        case Abort() | Decline():
+            if not _is_short(given.reason, bounds):
+                bounds.check("reason", _size(given.reason))
         case _:
             pass
+
+
+def _is_short(text: str | None, bounds: Bounds) -> bool:
+    """Whether the text is within all bounds even if JSON takes six bytes for each character, and the quotes."""
+    return type(text) is str and 6 * len(text) + 2 <= bounds.least
 
 
 def _size(value: Any) -> int:
