@@ -1,7 +1,7 @@
 """One model call: the stream, with the middleware around it (`chain.py`). Its outcome is always an input for the
 machine, never an exception.
 
-`show` publishes events ahead of durability, and waits for lossless readers. Without middleware, no chain is built.
+A call publishes events ahead of durability, and waits for lossless readers. Without middleware, no chain is built.
 """
 
 import logging
@@ -60,11 +60,11 @@ _EDGES = frozenset({TextStart, TextEnd, ThinkingStart, ThinkingEnd, ToolcallEnd}
 _UNUSED = Usage()
 
 
-class ShowPieces(Protocol):
-    """Publishes events ahead of durability. `sizes`: as in `EventLog.publish_pieces`."""
+class Publisher(Protocol):
+    """The part of the run's state that a model call uses."""
 
-    async def __call__(self, events: Sequence[Event], sizes: list[int] | None = None) -> None:
-        """Publishes the events."""
+    async def show(self, events: Sequence[Event], sizes: list[int] | None = None) -> None:
+        """Publishes events ahead of durability. `sizes`: as in `EventLog.publish_pieces`."""
         ...
 
 
@@ -83,9 +83,9 @@ class ModelCall:
     _partial: PartialMessage | None = None
     _usage = _UNUSED  # as reported so far
 
-    def __init__(self, agent: Agent, head: Head, history: History, key: str, now: int, show: ShowPieces) -> None:
+    def __init__(self, agent: Agent, head: Head, history: History, key: str, now: int, publisher: Publisher) -> None:
         model = history.spec.model
-        self._agent, self._head, self._history, self._key, self._show = agent, head, history, key, show
+        self._agent, self._head, self._history, self._key, self._publisher = agent, head, history, key, publisher
         self._opening = AssistantMessage(
             content=(), api=model.api, provider=model.provider, model=model.id, usage=_UNUSED, timestamp=now
         )
@@ -153,7 +153,7 @@ class ModelCall:
         chain = ModelChain(
             middleware,
             self._ask,
-            self._show,
+            self._publisher.show,
             announce=self._announce,
             check=self._taken,
             so_far=self._so_far,
@@ -209,7 +209,7 @@ class ModelCall:
         self._announced = True
         ended = self._ended
         reason = "it was cut short" if ended is None else ended.error_message or "middleware asked again"
-        await self._show((AgentRetry(attempt=self._attempts, wait_s=wait_s, reason=reason),))
+        await self._publisher.show((AgentRetry(attempt=self._attempts, wait_s=wait_s, reason=reason),))
 
     def _so_far(self) -> ModelOutcome:
         """Returns the latest attempt's outcome so far."""
@@ -228,7 +228,7 @@ class ModelCall:
                 async for chunk in stream:
                     events, sizes = self._read(chunk)
                     if events:
-                        await self._show(events, sizes)
+                        await self._publisher.show(events, sizes)
                     del events, sizes  # a stream that waits must not keep them in memory
                     chunks += 1
                     if chunks % CHECKPOINT_CHUNKS == 0:  # a model that never waits must not block the loop

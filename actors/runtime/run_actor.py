@@ -372,7 +372,7 @@ class RunActor:
         assert agent is not None
         if type(effect) is StartModel:
             now = state.head.updated_at  # the time of the save that started this call
-            self._model = ModelCall(agent, state.head, state.history, effect.key, now, state.show)
+            self._model = ModelCall(agent, state.head, state.history, effect.key, now, state)
             return self._model.run()
         assert type(effect) is StartTool
         return call_tool(agent, state, effect.tool_call_id)

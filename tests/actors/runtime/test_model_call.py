@@ -31,10 +31,11 @@ def call_of(*chunks):
     agent, shown = Agent(name="a", model=Said(*chunks)), []
     begun = begin(Begin(run_id="r", nonce="n", spec=agent.spec(), input=(user("hi"),)), 1)
 
-    async def show(events, sizes=None):
-        shown.extend(events)
+    class Log:
+        async def show(self, events, sizes=None):
+            shown.extend(events)
 
-    return ModelCall(agent, begun.head, History(begun.append), "n_2", 1, show), shown
+    return ModelCall(agent, begun.head, History(begun.append), "n_2", 1, Log()), shown
 
 
 OPENING = [Start(), TextStart(content_index=0)]
