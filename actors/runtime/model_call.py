@@ -229,7 +229,7 @@ class ModelCall:
                     events, sizes = self._read(chunk)
                     if events:
                         await self._publisher.show(events, sizes)
-                    del events, sizes  # a stream that waits must not keep them in memory
+                    del chunk, events, sizes  # a stream that waits must not keep them in memory
                     chunks += 1
                     if chunks % CHECKPOINT_CHUNKS == 0:  # a model that never waits must not block the loop
                         await trio.lowlevel.checkpoint()

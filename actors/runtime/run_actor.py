@@ -217,8 +217,9 @@ class RunActor:
                     await state.services.tenure.wait_held()
                 effects, state.pending = state.pending, ()
                 if len(effects) == 1 and state.history.open_calls <= 1:
+                    effect, effects = effects[0], ()  # a run that waits must not keep the tuple in memory
                     self._is_occupied = True  # after an error, `__call__` resets it: a `finally` would slow aborts down
-                    given = await self._carry_out(effects[0])
+                    given = await self._carry_out(effect)
                     self._is_occupied = False
                     await state.commit(given, insist=True)
                     if not state.head.abort:
