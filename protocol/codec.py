@@ -153,7 +153,7 @@ def copied(value: dict[str, Any]) -> dict[str, Any]:
     """Return a copy of a dict as a store gives it back: with lists for tuples. Raises: as `check_value`."""
     for key, item in value.items():
         kind = _kind_of(item)
-        is_finite = kind is float and -_INFINITY < item < _INFINITY
+        is_finite = kind is float and isfinite(item)
         if not (type(key) is str and key.isascii() and (is_finite or kind is bool or (kind is str and item.isascii()))):
             check_value(value)
             return from_json(to_json(value), Any)

@@ -5,7 +5,7 @@ assistant message) and its result (in a `ResultEntry`). The head holds only the 
 of a save depends on what is new, not on the number of calls in a turn.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
