@@ -4,7 +4,7 @@ import asyncio
 import os
 import threading
 from collections.abc import Awaitable, Callable
-from concurrent.futures import CancelledError, Future
+from concurrent.futures import CancelledError
 from contextlib import AbstractAsyncContextManager, suppress
 from contextvars import Context, copy_context
 from functools import partial
@@ -15,6 +15,7 @@ import trio
 from ...protocol.errors import ShuttingDown
 from ..core.faults import bare_error
 from ..runtime.system import ActorSystem
+from .future import Future
 from .waiting import wait_asyncio, wait_blocking
 
 __all__ = ["Call", "SystemThread"]

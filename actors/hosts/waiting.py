@@ -2,9 +2,11 @@
 
 import asyncio
 from collections.abc import Callable
-from concurrent.futures import CancelledError, Future, wait
+from concurrent.futures import CancelledError
 from contextlib import suppress
 from typing import Any, TypeVar
+
+from .future import Future
 
 __all__ = ["soon_in", "wait_asyncio", "wait_blocking"]
 
@@ -18,10 +20,10 @@ def wait_blocking(future: Future[T], cancel: Callable[[], None]) -> T:
     interrupt ends that wait too.
     """
     try:
-        wait([future])
+        future.wait()
     except BaseException:
         cancel()
-        wait([future])
+        future.wait()
         raise
     return future.result()
 
@@ -34,7 +36,7 @@ async def wait_asyncio(future: Future[T], cancel: Callable[[], None]) -> T:
     """
     done = asyncio.Event()
     loop = asyncio.get_running_loop()
-    future.add_done_callback(lambda _: soon_in(loop, done.set))
+    future.when_done(lambda: soon_in(loop, done.set))
     cancelled: asyncio.CancelledError | None = None
     try:
         while not future.done():
