@@ -33,6 +33,14 @@ def test_the_inbox_decides_waiting_calls_of_any_run_live(open_profile: OpenProfi
     expect(visitor.page.get_by_role("link", name="Inbox")).to_contain_text("1")
 
 
+def test_the_inbox_tells_equal_calls_of_one_run_apart(open_profile: OpenProfile, start: Start) -> None:
+    server = start("serve", "stage:agents", "--store", "memory:")
+    server.start_run("clerk", "lend 5 Ann, lend 6 Bob")
+    visitor = Visitor(open_profile(server), "/#/inbox")
+    items = visitor.page.get_by_role("main").get_by_role("listitem").filter(has_text="clerk")
+    expect(items).to_contain_text(["call 1 of 2", "call 2 of 2"])
+
+
 def test_the_inbox_names_the_decider_even_if_the_answer_comes_after_the_event(
     open_profile: OpenProfile, start: Start
 ) -> None:

@@ -44,7 +44,7 @@ export class InboxItem {
     this.#waiting = waiting;
     this.#onDecided = onDecided;
     this.#onGone = onGone;
-    const { run, call } = waiting;
+    const { run, call, place, count } = waiting;
     this.since = call.since ?? 0;
     const summary = element(
       "summary",
@@ -55,6 +55,7 @@ export class InboxItem {
         "span",
         { class: "inbox-meta" },
         run.agent,
+        count === 1 ? null : element("span", {}, `call ${place} of ${count}`),
         call.since === undefined ? null : element("span", {}, age(call.since)),
         call.dueAt === undefined ? null : element("span", { class: "due" }, "expires ", age(call.dueAt)),
       ),

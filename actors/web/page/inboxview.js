@@ -8,11 +8,15 @@ import { hashOf } from "./route.js";
 
 /** @import { RunSummary, WaitingCall } from "../js/protocol.js" @import { App } from "./app.js" */
 
-/** @typedef {{ run: RunSummary, call: WaitingCall }} Waiting */
+/**
+ * A call that waits for a decision. `place`: its number among the `count` calls of its run that waited with it.
+ * @typedef {{ run: RunSummary, call: WaitingCall, place: number, count: number }} Waiting
+ */
 
 /** Returns a run's calls that wait for a decision. @param {RunSummary} run @returns {Waiting[]} */
 export function waitingOf(run) {
-  return (run.calls ?? []).filter(({ kind }) => kind === "decision").map((call) => ({ run, call }));
+  const calls = (run.calls ?? []).filter(({ kind }) => kind === "decision");
+  return calls.map((call, index) => ({ run, call, place: index + 1, count: calls.length }));
 }
 
 export class InboxView {
