@@ -26,6 +26,7 @@ from ..agent import Agent
 from ..runtime.upkeep import shown_address
 from . import runs, served, upkeep
 from .chat import NoHistory, chat, history_file
+from .collector import collect_less
 from .conversation import converse
 from .demo import make_support
 from .durations import kept_lines, parse_duration
@@ -268,6 +269,7 @@ def _serve(
         typer.echo(f"{changes[0]} has changed: restarting")
 
     options: dict[str, Any] = {"meanwhile": converse_here if chat else watch if changed else None, "lease_s": lease_s}
+    collect_less()
     trio.run(
         partial(
             serve, agents, store=store, place=place, ready=ready, stopping=stopping, takes_interrupts=chat, **options
