@@ -7,6 +7,8 @@ the thread that sets the result waits for ever.
 import threading
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
 from typing import Generic, TypeVar
 
 __all__ = ["Future"]
@@ -53,29 +55,28 @@ class Future(Generic[T]):
 
     def wait(self) -> None:
         """Blocks until the future is done. May be interrupted."""
-        woken = threading.Lock()
-        woken.acquire()
-        self.when_done(woken.release)
-        woken.acquire()
+        if not self._is_done:
+            woken = threading.Lock()
+            woken.acquire()
+            self.when_done(partial(_unlock, woken))
+            woken.acquire()
 
     def when_done(self, callback: Callable[[], object]) -> None:
         """Calls `callback` once the future is done, in the thread that sets the result; at once if it is done already.
 
-        It must not raise.
+        It must not raise. If the result is set at this very moment, both threads call it.
         """
-        self._callbacks.append(callback)
-        if self._is_done:
-            self._call_back()
+        if not self._is_done:
+            self._callbacks.append(callback)
+        if self._is_done:  # only its own: an interrupt here must not lose the callback of another thread
+            callback()
 
     def _finish(self) -> None:
         self._is_done = True
-        self._call_back()
-
-    def _call_back(self) -> None:
-        # Both threads may come here at the same time: each callback is taken, and so called, by one of them.
         while self._callbacks:
-            try:
-                callback = self._callbacks.popleft()
-            except IndexError:
-                return
-            callback()
+            self._callbacks.popleft()()
+
+
+def _unlock(lock: threading.Lock) -> None:
+    with suppress(RuntimeError):  # it is unlocked already
+        lock.release()

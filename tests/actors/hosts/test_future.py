@@ -1,5 +1,6 @@
 """The future that a host's thread waits for: an interrupt at any point leaves it usable."""
 
+import inspect
 import sys
 import threading
 from types import FrameType
@@ -15,47 +16,79 @@ class Interrupt(BaseException):
     """Stands for KeyboardInterrupt, which a signal handler raises between any two instructions."""
 
 
-def wait_interrupted(future: Future[int], place: int, raised: threading.Event) -> bool:
-    """Waits for the future, and raises `Interrupt` before the instruction of this number. Returns whether it came."""
-    left = place
+class Attempt:
+    """A wait in which an interrupt comes before the instruction `interrupt_at`.
 
-    def trace(frame: FrameType, event: str, argument: Any) -> Any:
-        nonlocal left
+    Another thread sets the result when the wait blocks; or before the instruction `set_at`, and then it calls no
+    further callbacks until the wait is over.
+    """
+
+    def __init__(self, interrupt_at: int, set_at: int | None) -> None:
+        self.future, self.told = Future[int](), list[str]()
+        self.setter = threading.Thread(target=self.future.set_result, args=(7,), daemon=True)
+        self.count = 0
+        self._interrupt_at, self._set_at = interrupt_at, set_at
+        self._is_set, self._may_go_on = threading.Event(), threading.Event()
+
+    def interrupted(self) -> bool:
+        """Waits. Returns whether the interrupt came."""
+        self.future.when_done(self._pause)
+        self.future.when_done(lambda: self.told.append("another"))
+        sys.settrace(self._trace)
+        try:
+            wait_blocking(self.future, self._set)
+        except Interrupt:
+            return True
+        finally:
+            sys.settrace(None)
+            self._set()
+            self.setter.join(5)
+        return False
+
+    def _pause(self) -> None:
+        self._is_set.set()
+        self._may_go_on.wait(5)
+
+    def _set(self) -> None:
+        self._may_go_on.set()
+        if self.setter.ident is None:
+            self.setter.start()
+
+    def _trace(self, frame: FrameType, event: str, argument: Any) -> Any:
+        if frame.f_code.co_filename not in FILES:
+            return None
         frame.f_trace_opcodes = True
         if event == "opcode":
-            left -= 1
-            if left == 0:
-                raised.set()
-                raise Interrupt
-        return trace
+            self.count += 1
+            self._before(frame)
+        return self._trace
 
-    sys.settrace(trace)
-    try:
-        wait_blocking(future, lambda: None)
-    except Interrupt:
-        return True
-    finally:
-        sys.settrace(None)
-    return False
+    def _before(self, frame: FrameType) -> None:
+        if self.count == self._set_at:
+            self.setter.start()
+            self._is_set.wait(5)
+        elif frame.f_code is Future.wait.__code__ and frame.f_lineno == BLOCKS_AT:
+            self._set()
+        if self.count == self._interrupt_at:
+            raise Interrupt
+
+
+FILES = {inspect.getsourcefile(Future), inspect.getsourcefile(wait_blocking)}
+LINES, FIRST_LINE = inspect.getsourcelines(Future.wait)
+BLOCKS_AT = FIRST_LINE + len(LINES) - 1
 
 
 def test_an_interrupt_anywhere_in_a_wait_leaves_the_future_usable() -> None:
-    place, comes = 0, True
-    while comes:
-        place += 1
-        future, raised = Future[int](), threading.Event()
-
-        def set_it(future: Future[int] = future, raised: threading.Event = raised) -> None:
-            raised.wait(0.01)  # interrupts after the wait need the result first
-            future.set_result(7)
-
-        setter = threading.Thread(target=set_it, daemon=True)
-        setter.start()
-        comes = wait_interrupted(future, place, raised)
-        setter.join(5)
-        assert not setter.is_alive(), f"the thread that sets the result hangs after an interrupt at {place}"
-        assert future.result() == 7
-    assert place > 20
+    for set_at in (None, *range(1, 40)):
+        interrupt_at, comes = (set_at or 1), True
+        while comes:
+            attempt = Attempt(interrupt_at, set_at)
+            comes = attempt.interrupted()
+            where = f"interrupted at {interrupt_at}, set at {set_at}"
+            assert not attempt.setter.is_alive(), f"the thread that sets the result hangs: {where}"
+            assert (attempt.future.result(), attempt.told) == (7, ["another"]), where
+            interrupt_at += 1
+    assert attempt.count > 40
 
 
 def test_a_result_and_an_error_reach_those_who_wait_before_and_after() -> None:
