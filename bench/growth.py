@@ -112,7 +112,7 @@ async def _parked(count: int) -> AsyncGenerator[ActorSystem]:
 async def _leave_memory(system: ActorSystem) -> None:
     budget = system.runtime.resting.budget
     budget.max_bytes = 0
-    budget.alarm.set()
+    budget.ring()
     while system.statistics().active_runs:
         await trio.lowlevel.checkpoint()
 

@@ -160,7 +160,7 @@ class LogCache:
         else:
             self.unwatched(log)
 
-    def leave(self, run_id: str) -> None:
+    def drop_rested(self, run_id: str) -> None:
         """Drops the log of a run that is not in memory, after its time at rest.
 
         Of a watched log, only the state is dropped, if no watcher needs it: the watchers keep their places.

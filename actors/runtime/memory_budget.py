@@ -3,6 +3,8 @@
 `resting.py` decides what leaves memory when the budget is exceeded.
 """
 
+import weakref
+
 import msgspec
 import trio
 
@@ -10,12 +12,26 @@ __all__ = ["MemoryBudget", "Share"]
 
 
 class MemoryBudget:
-    """The bytes in use, of `max_bytes`. `alarm` is set when something may have to leave memory."""
+    """The bytes in use, of `max_bytes`."""
 
     def __init__(self, max_bytes: int) -> None:
         self.max_bytes = max_bytes
         self.held = 0
-        self.alarm = trio.Event()
+        # Weak, because an event refers to the tasks that wait for it. The budget must reach no task: structs that the
+        # garbage collector does not track refer to the budget, and a cycle through them would never be freed.
+        self._alarm: weakref.ref[trio.Event] | None = None
+
+    def next_alarm(self) -> trio.Event:
+        """Returns an event that is set when something may have to leave memory. Only the latest event is set."""
+        alarm = trio.Event()
+        self._alarm = weakref.ref(alarm)
+        return alarm
+
+    def ring(self) -> None:
+        """Sets the event of `next_alarm`, if a task still has it."""
+        alarm = self._alarm and self._alarm()
+        if alarm is not None:
+            alarm.set()
 
     @property
     def is_exceeded(self) -> bool:
@@ -26,7 +42,7 @@ class MemoryBudget:
         """Adds `size` bytes; a negative size subtracts."""
         self.held += size
         if self.held > self.max_bytes:
-            self.alarm.set()
+            self.ring()
 
 
 class Share(msgspec.Struct, eq=False, gc=False):
@@ -42,7 +58,7 @@ class Share(msgspec.Struct, eq=False, gc=False):
         if budget is not None:  # without calling its `add`, which would double the time
             budget.held += size
             if budget.held > budget.max_bytes:
-                budget.alarm.set()
+                budget.ring()
 
     def enter(self, budget: MemoryBudget) -> None:
         """Counts in this budget from now on. Idempotent."""

@@ -53,7 +53,6 @@ class Registry:
         self._closing = False
         self._rested: trio.Event | None = None  # set when a run parks or leaves; None until a task waits for it
         self._note_ended = self._ended  # one bound method for all runs, to save memory
-        resting.leave = self._leave_rested
 
     @property
     def is_closing(self) -> bool:
@@ -123,12 +122,13 @@ class Registry:
             actor.leave()
             self.left(actor)
 
-    def _leave_rested(self, run_id: str) -> None:
+    def leave_memory(self, run_id: str) -> None:
+        """Takes a run, or the log of a run that is not in memory, out of memory after its time at rest."""
         actor = self.active.get(run_id)
         if actor is not None:
             self.passivate(actor)
         else:
-            self.logs.leave(run_id)
+            self.logs.drop_rested(run_id)
 
     async def drain(self) -> None:
         """Refuses new work from now on, and waits until no run is being activated and all are parked."""

@@ -17,13 +17,7 @@ BATCH = 100  # runs and logs that leave memory before a checkpoint
 
 
 class Resting:
-    """The runs and logs at rest, by run id. `after_s`: seconds until they leave memory.
-
-    `leave`: called with a run's id, takes the run or its log out of memory, if still at rest. Set it before the first
-    `add`.
-    """
-
-    leave: Callable[[str], None]
+    """The runs and logs at rest, by run id. `after_s`: seconds until they leave memory."""
 
     def __init__(self, budget: MemoryBudget, after_s: float) -> None:
         self.budget = budget
@@ -34,11 +28,11 @@ class Resting:
     def add(self, run_id: str) -> None:
         """Notes that a run or its log is at rest from now on.
 
-        `leave` is called for it at most once. A run that was active in between is added again when it rests again.
+        It is told to leave at most once. A run that was active in between is added again when it rests again.
         """
         now = trio.current_time()
         if self.budget.is_exceeded or now + self._after_s < self._looks_at:
-            self.budget.alarm.set()
+            self.budget.ring()
         self._order[run_id] = now
         self._order.move_to_end(run_id)
 
@@ -46,18 +40,21 @@ class Resting:
         """Notes that neither the run nor its log is at rest. Idempotent."""
         self._order.pop(run_id, None)
 
-    async def run(self, mailbox: Mailbox[None]) -> None:
-        """The actor that takes runs and logs out of memory when their time has come."""
+    async def run(self, mailbox: Mailbox[None], leave: Callable[[str], None]) -> None:
+        """The actor that takes runs and logs out of memory when their time has come.
+
+        `leave`: called with a run's id, takes the run or its log out of memory, if still at rest.
+        """
         while True:
-            self.budget.alarm = trio.Event()
-            if self._let_go():
+            alarm = self.budget.next_alarm()
+            if self._let_go(leave):
                 await trio.lowlevel.checkpoint()
                 continue
             self._looks_at = self._next_at()
             with trio.move_on_at(self._looks_at):
-                await self.budget.alarm.wait()
+                await alarm.wait()
 
-    def _let_go(self) -> bool:
+    def _let_go(self, leave: Callable[[str], None]) -> bool:
         """Takes what is due out of memory, at most a batch. Returns whether more may be due."""
         now = trio.current_time()
         for _ in range(BATCH):
@@ -67,7 +64,7 @@ class Resting:
             if since + self._after_s > now and not self.budget.is_exceeded:
                 return False
             del self._order[run_id]
-            self.leave(run_id)
+            leave(run_id)
         return True
 
     def _next_at(self) -> float:

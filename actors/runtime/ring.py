@@ -19,13 +19,13 @@ class Ring(msgspec.Struct, eq=False, gc=False):
 
     Most events are never read, so an event's item is made when a watcher first reads that far.
 
-    Nothing in a ring refers to the ring, so the garbage collector need not track it.
+    The garbage collector need not track a ring: events are plain data, and shares reach no task (`memory_budget.py`).
     """
 
     # Lists are as fast as deques at this size, and smaller when short.
     events: list[Event] = []
-    # Most of these integers exist already: events published together share their time, and most sizes are small.
-    # An array would convert each integer, which takes more time than all else here.
+    # Lists take more memory than arrays, within what `EVENT` counts, but an array converts each integer, which takes
+    # more time than all else here.
     times: list[int] = []  # of each event, in ms since the epoch
     sizes: list[int] = []  # bytes booked for each event beside `EVENT`
     _items: list[Item] | None = None  # of the first events, up to the last one that was read
@@ -57,7 +57,7 @@ class Ring(msgspec.Struct, eq=False, gc=False):
         while count < most and size > max_bytes:
             size -= EVENT + sizes[count]
             count += 1
-        return self._remove(count, size)
+        return self._remove(count, size) if count else 0
 
     def clear(self) -> int:
         """Removes all events. Returns how many bytes of memory this frees, their encodings included."""

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import replace
+from functools import partial
 
 import trio
 
@@ -114,7 +115,7 @@ class Runtime:
         await self.count.read()
         for spec in (
             ChildSpec[None]("sweeper", self.sweeper.run, shutdown_s=0),
-            ChildSpec[None]("resting", self.resting.run, shutdown_s=0),
+            ChildSpec[None]("resting", partial(self.resting.run, leave=self.registry.leave_memory), shutdown_s=0),
             ChildSpec[None]("keepalive", self.keepalive.run, shutdown_s=0),
             *self._ownership_chores(),
         ):

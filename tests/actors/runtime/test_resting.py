@@ -234,7 +234,6 @@ async def test_runs_leave_memory_in_batches_and_other_tasks_run_in_between() -> 
     gone: list[int] = []
     turns: list[int] = []
     resting = Resting(MemoryBudget(0), after_s=60)
-    resting.leave = lambda run_id: gone.append(int(run_id))
     share = Share()
     share.add(1)
     share.enter(resting.budget)
@@ -247,7 +246,7 @@ async def test_runs_leave_memory_in_batches_and_other_tasks_run_in_between() -> 
     async with trio.open_nursery() as nursery:
         for number in range(10 * BATCH):
             resting.add(str(number))
-        nursery.start_soon(resting.run, None)
+        nursery.start_soon(resting.run, None, lambda run_id: gone.append(int(run_id)))
         nursery.start_soon(others)
         await wait_all_tasks_blocked()
         nursery.cancel_scope.cancel()
