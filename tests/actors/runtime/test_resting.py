@@ -2,6 +2,8 @@
 
 import gc
 import itertools
+import subprocess
+import sys
 import tracemalloc
 from typing import Any
 
@@ -265,3 +267,47 @@ async def test_many_watchers_of_a_passivated_run_load_its_record_once(autojump_c
             for _ in range(10):
                 nursery.start_soon(first_of, run)
         assert store.loads == 1
+
+
+DIES = """
+import gc, logging, warnings, weakref
+import trio
+from adjourn import Agent, open_actor_system
+from adjourn.actors.testing import ScriptedModel, calls
+from adjourn.actors import tool
+
+warnings.simplefilter("ignore")
+logging.disable()
+kept = []
+
+@tool(approval=True)
+async def refund(order_id: int) -> str:
+    "Refund an order."
+    return "refunded"
+
+def cannot_cancel(raise_cancel):
+    raise RuntimeError("trio's loop dies of this")
+
+async def main():
+    model = ScriptedModel([calls(("refund", {"order_id": 7}))])
+    async with open_actor_system([Agent(name="shop", model=model, tools=[refund])]) as system:
+        run = await system.start("shop", "Refund order 7.")
+        await run.wait()
+        async with run.events(0) as events:
+            await anext(events)
+            kept.append(weakref.ref(system.runtime))
+            with trio.move_on_after(0):
+                await trio.lowlevel.wait_task_rescheduled(cannot_cancel)
+
+try:
+    trio.run(main)
+except trio.TrioInternalError:
+    pass
+gc.collect()
+print(kept[0]() is None)
+"""
+
+
+def test_a_system_whose_loop_has_died_is_freed() -> None:
+    done = subprocess.run([sys.executable, "-c", DIES], capture_output=True, text=True, timeout=50, check=False)
+    assert (done.stdout, done.returncode) == ("True\n", 0)
