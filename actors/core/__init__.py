@@ -5,7 +5,8 @@
 | `actor.py` | the reference to an actor, and its owner's side |
 | `mailbox.py`, `mail.py` | the mailbox, and one message with its answer |
 | `child.py` | `ChildSpec` and `SupervisorSpec`: a tree as data |
-| `supervisor.py`, `restarter.py` | starts, restarts and stops children |
+| `supervisor.py`, `restarter.py`, `regroup.py` | starts, restarts and stops children |
+| `children.py` | the living children of a supervisor |
 | `monitors.py`, `links.py` | how one actor learns that another one ended |
 | `names.py` | names for a whole program |
 | `timers.py` | messages to oneself, later or periodically |

@@ -156,18 +156,14 @@ class ActorRef(Generic[M]):
     def __repr__(self) -> str:
         return f"<ActorRef {self.name!r} {self._ended or 'alive'}>"
 
+    # For `Actor`, the owner's side.
 
-class OwnRef(ActorRef[M]):
-    """The reference as the actor's owner has it: the owner notes the restarts and the end."""
-
-    __slots__ = ()
-
-    def restarted(self, ended: Ended) -> None:
+    def _restarted(self, ended: Ended) -> None:
         """Notes that the actor ended and is going to be restarted, and tells the watchers."""
         self._restarts += 1
         self._tell(ended, is_final=False)
 
-    def end(self, ended: Ended) -> None:
+    def _end(self, ended: Ended) -> None:
         """Notes how the actor ended for good, and tells the watchers."""
         self._ended = ended
         if self._watchers is not None:
@@ -196,7 +192,7 @@ class Actor(Generic[M]):
         mailbox: Mailbox[M],
         cancel: Callable[[], None] | None = None,
     ) -> None:
-        self.ref = OwnRef(name, mailbox)
+        self.ref = ActorRef(name, mailbox)
         self._start = start
         self._mailbox = mailbox
         self._is_stopping = False
@@ -246,7 +242,7 @@ class Actor(Generic[M]):
             self._scope = trio.CancelScope(shield=True)
         text = f"actor {self.ref.name!r} was restarted before it answered ({ended})"
         self._mailbox.fail_received(lambda: ActorCrashed(text))
-        self.ref.restarted(ended)
+        self.ref._restarted(ended)  # pyright: ignore[reportPrivateUsage]  # only the owner may
 
     def pause(self) -> None:
         """Asks the actor to end this start. The mail that is in stays for the next one, which `resume` allows."""
@@ -302,5 +298,5 @@ class Actor(Generic[M]):
         lost = self._mailbox.close(f"actor {self.ref.name!r} has ended ({ended})")
         if lost:
             logger.warning("actor %r ended (%s) with %d messages unread", self.ref.name, ended, len(lost))
-        self.ref.end(ended)
+        self.ref._end(ended)  # pyright: ignore[reportPrivateUsage]  # only the owner may
         return lost

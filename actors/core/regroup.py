@@ -8,27 +8,12 @@ which children are concerned.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, TypeAlias
 
 import trio
 
-from .actor import Actor
-from .child import ChildSpec
-from .mail import M
+from .children import Children
 
-__all__ = ["Child", "Children", "Regroup"]
-
-
-class Child(Actor[M]):
-    """A living child of a supervisor."""
-
-    __slots__ = ("spec",)
-
-    spec: ChildSpec[M]  # the current one; set by the supervisor
-
-
-Children: TypeAlias = "dict[str, Child[Any]]"
-"""The living children by name, from left to right."""
+__all__ = ["Regroup"]
 
 
 class Regroup:

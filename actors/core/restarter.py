@@ -14,9 +14,10 @@ import trio
 from .actor import Ended
 from .backoff import Delays
 from .child import GROUPED, SupervisorSpec
+from .children import Child, Children
 from .errors import RestartIntensityExceeded
 from .intensity import Intensity
-from .regroup import Child, Children, Regroup
+from .regroup import Regroup
 from .reports import DeadLetter, Reports
 from .tree import RestartLog
 

@@ -41,12 +41,12 @@ import trio
 from .actor import ActorRef, Ended
 from .backoff import Backoff
 from .child import GROUPED, AutoShutdown, ChildSpec, Strategy, SupervisorSpec
+from .children import Child
 from .depth import AlarmedMailbox
 from .errors import ActorEnded, NameTaken, RestartIntensityExceeded
 from .loops import IN_THREAD, check_trio
 from .mail import M
 from .mailbox import Mailbox
-from .regroup import Child
 from .reports import ReportReader, Reports
 from .restarter import Restarter
 from .tree import SupervisorView, TreeNode, observe
@@ -96,8 +96,7 @@ class Supervisor:
             self._check(spec)
         mailbox: Mailbox[M]
         mailbox = Mailbox(spec.capacity, spec.reserved) if self._spec.alarm_depth is None else self._alarmed(spec)
-        child = Child(spec.name, spec.start, mailbox, spec.cancel)
-        child.spec = spec
+        child = Child(spec, mailbox)
         self._restarter.start(child)
         return child.ref
 

@@ -17,10 +17,11 @@ import trio
 
 from .actor import Ended
 from .child import Restart, SupervisorSpec
+from .children import Child, Children
 from .faults import bare_error, error_text
 from .intensity import Intensity
 from .mailbox import MailboxStatistics
-from .regroup import Child, Children, Regroup
+from .regroup import Regroup
 
 __all__ = ["ActorState", "RestartLog", "Restarted", "SupervisorView", "TreeNode", "observe"]
 
