@@ -152,12 +152,20 @@ def is_text(value: object) -> bool:
 def copied(value: dict[str, Any]) -> dict[str, Any]:
     """Return a copy of a dict as a store gives it back: with lists for tuples. Raises: as `check_value`."""
     for key, item in value.items():
-        kind = _kind_of(item)
-        is_finite = kind is float and isfinite(item)
-        if not (type(key) is str and key.isascii() and (is_finite or kind is bool or (kind is str and item.isascii()))):
+        if not (type(key) is str and key.isascii() and _is_plain(item)):
             check_value(value)
             return from_json(to_json(value), Any)
     return value.copy()  # of the usual arguments: they hold nothing that can change
+
+
+def _is_plain(item: object) -> bool:
+    """Check whether `item` is a scalar that a store gives back as it is. May say no for what is rare."""
+    kind = _kind_of(item)
+    if kind is str:
+        return cast("str", item).isascii()
+    if kind is int:
+        return _MIN_INT <= cast("int", item) <= MAX_INT
+    return item is None or kind is bool or (kind is float and isfinite(cast("float", item)))
 
 
 def check_struct(struct: msgspec.Struct) -> None:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 from profiles import examples
 
-from adjourn.protocol import stored
+from adjourn.protocol import codec, stored
 from adjourn.protocol.calls import with_ids
 from adjourn.protocol.codec import from_json, to_json
 from adjourn.protocol.messages import AssistantMessage, Cost, Opaque, Text, Thinking, ToolCall, Usage
@@ -178,5 +178,6 @@ def test_arguments_that_a_model_changes_later_stay_as_they_were(call: str) -> No
 
 
 def test_a_usual_message_is_not_encoded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stored, "to_json", None)
+    for module in (stored, codec):
+        monkeypatch.setattr(module, "to_json", None)
     assert as_stored(MESSAGE, KEY, OPENING).text == "Wait."
