@@ -19,7 +19,9 @@ app.main(["demo", "--headless", "--store", "memory:"])
 
 
 @pytest.mark.parametrize(
-    ("before", "objects"), [("", 10_000), ("gc.set_threshold(50_000)", 50_000)], ids=["default", "more"]
+    ("before", "objects"),
+    [("", 10_000), ("gc.set_threshold(50_000)", 50_000), ("gc.set_threshold(0)", 0)],
+    ids=["default", "more", "none"],
 )
 def test_a_server_collects_garbage_less_often(before: str, objects: int) -> None:
     program = SERVES.format(before=before)
