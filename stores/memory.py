@@ -85,8 +85,7 @@ class MemoryStore:
 
     async def save(self, head: Head, append: Sequence[Entry] = (), *, expected_version: int) -> None:
         """Save as in the contract, without a checkpoint."""
-        if self._closed:
-            self._check_open()
+        self._check_open()
         self._ownership.check_write(head.epoch)
         run = self._runs.get(head.id)
         stored = run.version if run else 0

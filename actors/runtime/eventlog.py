@@ -270,7 +270,7 @@ class EventLog:
         """Waits until the status changes, or no event will follow. The waiting task counts as a watcher."""
         if self._turn is None:
             self._turn = trio.Event()
-        if self.keeper is not None and not (self._cursors or self._waiting):
+        if self.keeper is not None and not self.watched:
             self.keeper.watched_first(self)
         self._waiting += 1
         try:
@@ -392,7 +392,7 @@ class EventLog:
             cursor.notify()
 
     def _report_unwatched(self) -> None:
-        if self.keeper is not None and not (self._cursors or self._waiting):
+        if self.keeper is not None and not self.watched:
             self.keeper.unwatched(self)
 
     def _set_status(self, status: Status) -> None:

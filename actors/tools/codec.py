@@ -78,20 +78,20 @@ def _msgspec_arguments(fields: list[Member], where: str) -> Codec:
     def decode(arguments: Any) -> dict[str, Any]:
         return msgspec.structs.asdict(_decoded(decoder, arguments))
 
-    kinds = {name: kind for name, kind, *_ in fields}
-    takes_plain = all(isinstance(kind, type) and kind in _PLAIN for kind in kinds.values())
+    types = {name: each for name, each, *_ in fields}
+    takes_plain = all(isinstance(each, type) and each in _PLAIN for each in types.values())
     schema = own_schema(_without_title(_said(where, _schema, kind)), where)
-    return Codec(schema, _unless_plain(kinds, decode) if takes_plain else decode)
+    return Codec(schema, _copying_plain(types, decode) if takes_plain else decode)
 
 
-def _unless_plain(kinds: dict[str, type], decode: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    """Returns a function that decodes as `decode` does, but only copies values that already have these types."""
+def _copying_plain(types: dict[str, type], decode: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """Returns a function that gives what `decode` does, but only copies values that already have these types."""
 
     def decode_or_copy(arguments: dict[str, Any]) -> dict[str, Any]:
         for name, value in arguments.items():
-            if type(value) is not kinds.get(name):
+            if type(value) is not types.get(name):
                 return decode(arguments)
-        return arguments.copy() if len(arguments) == len(kinds) else decode(arguments)
+        return arguments.copy() if len(arguments) == len(types) else decode(arguments)
 
     return decode_or_copy
 
