@@ -55,7 +55,6 @@ logger = logging.getLogger("adjourn.runs")
 CHECKPOINT_CHUNKS = 64
 MAX_SAID = 1024  # events of a message that are kept before they are folded into it: the run's log has them anyway
 
-_TEXTS = frozenset({TextDelta, ThinkingDelta, ToolcallDelta})
 _EDGES = frozenset({TextStart, TextEnd, ThinkingStart, ThinkingEnd, ToolcallEnd})  # where a block begins and ends
 _UNUSED = Usage()
 
@@ -259,7 +258,7 @@ class ModelCall:
         # By exact type: a failing isinstance check takes seven times as long.
         for event in chunk:
             kind: Any = type(event)  # pyright: ignore[reportUnknownVariableType]
-            if takes_text and kind in _TEXTS:  # nearly all events
+            if takes_text and (kind is TextDelta or kind is ToolcallDelta or kind is ThinkingDelta):  # nearly all
                 text = event.delta
                 if type(text) is not str or type(event.content_index) is not int:
                     raise TypeError(f"no event of a model's stream: {event!r}")  # here, as folding comes later
