@@ -24,7 +24,8 @@ SHORT_BYTES = 512  # digests of texts up to this length are cached
 _MIN_INT = -MAX_INT
 _MAX_FLOAT = float(MAX_INT)  # comparing floats with a float is faster than with an integer
 
-ENCODER_JSON = msgspec.json.Encoder()
+# Encodes values that are known to be in the domain; for others, `to_json` translates the errors.
+encode_json = msgspec.json.Encoder().encode
 ENCODER_MSGPACK = msgspec.msgpack.Encoder()
 
 _CANONICAL = msgspec.json.Encoder(order="deterministic")
@@ -68,7 +69,7 @@ def to_json(obj: object) -> bytes:
 
     Raises: CodecError for what JSON can't carry."""
     try:
-        return ENCODER_JSON.encode(obj)
+        return encode_json(obj)
     except _UNENCODABLE as error:
         raise CodecError("", _reason(error)) from error
 

@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from .codec import ENCODER_JSON
+from .codec import encode_json
 from .errors import RecordTooNew, StoreCorrupt
 from .events import ErrorInfo, Outcome, Status
 from .limits import Limits, RunLimits
@@ -524,12 +524,12 @@ _UNREADABLE = (msgspec.MsgspecError, LookupError, TypeError, ValueError, Recursi
 
 def encode_head(head: Head) -> bytes:
     """Return `head` as JSON."""
-    return ENCODER_JSON.encode(head)
+    return encode_json(head)
 
 
 def encode_entry(entry: Entry) -> bytes:
     """Return a journal entry as JSON, in the current schema version."""
-    return _encode_spec(entry) if type(entry) is SpecEntry else ENCODER_JSON.encode(entry)
+    return _encode_spec(entry) if type(entry) is SpecEntry else encode_json(entry)
 
 
 def _encode_spec(entry: SpecEntry) -> bytes:
@@ -539,7 +539,7 @@ def _encode_spec(entry: SpecEntry) -> bytes:
         if len(_SPECS) >= MAX_SPECS:
             _SPECS.clear()
         # The cache also keeps the spec itself, so that Python gives its `id()` to no other object.
-        known = _SPECS[id(entry.spec)] = (entry.spec, ENCODER_JSON.encode(entry))
+        known = _SPECS[id(entry.spec)] = (entry.spec, encode_json(entry))
     return known[1]
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from ...protocol.codec import to_json
+from ...protocol.codec import encode_json
 from ...protocol.events import (
     AgentEnd,
     AgentPaused,
@@ -139,7 +139,7 @@ def _drop_streamed(to: Booking) -> None:
 
 def _tool_start(event: ToolExecutionStart, to: Booking) -> int:
     to.kept += CALL
-    return CALL + len(to_json(event.args))
+    return CALL + len(encode_json(event.args))
 
 
 def _tool_update(event: ToolExecutionUpdate, to: Booking) -> int:
@@ -159,7 +159,7 @@ def _tool_end(event: ToolExecutionEnd, to: Booking) -> int:
 def _decision_pending(event: ToolDecisionPending, to: Booking) -> int:
     schemas = weigh_schema(event.schema) + (0 if event.parameters is None else weigh_schema(event.parameters))
     to.kept += CALL
-    return CALL + len(to_json(event.input)) + schemas + len(event.description)
+    return CALL + len(encode_json(event.input)) + schemas + len(event.description)
 
 
 def _decision_resolved(event: ToolDecisionResolved, to: Booking) -> int:
@@ -170,7 +170,7 @@ def _decision_resolved(event: ToolDecisionResolved, to: Booking) -> int:
 
 def _client_pending(event: ToolClientExecutePending, to: Booking) -> int:
     to.kept += CALL
-    return CALL + len(to_json(event.input))
+    return CALL + len(encode_json(event.input))
 
 
 BOOK: dict[type[Event], Callable[[Any, Booking], int]] = {

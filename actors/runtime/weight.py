@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from sys import getsizeof
 from typing import Any
 
-from ...protocol.codec import ENCODER_JSON
+from ...protocol.codec import encode_json
 from ...protocol.events import MessageUpdate, OpaqueBlock
 from ...protocol.messages import (
     AssistantBlock,
@@ -57,7 +57,7 @@ def weigh(value: Any) -> int:
         return 0
     if type(value) is str:
         return getsizeof(value)
-    encoded = ENCODER_JSON.encode(value)
+    encoded = encode_json(value)
     dicts = encoded.count(b"{") - encoded.count(b"{}")
     parts = len(encoded) - len(encoded.translate(None, b"{[,:"))
     return len(encoded) * (1 if encoded.isascii() else WIDE) + DICT * dicts + PART * parts
