@@ -228,9 +228,6 @@ class Cost(Wire, frozen=True):
     total: float = shown(0.0)
 
 
-_NO_COST = Cost()
-
-
 class Usage(Wire, frozen=True):
     """Tokens of one model call, or of a run so far. `total_tokens` is the sum of the four.
 
@@ -260,7 +257,7 @@ class Usage(Wire, frozen=True):
             return other
         a, b = self.cost, other.cost
         cost = a
-        if b != _NO_COST:
+        if b is not _NO_COST and b != _NO_COST:
             cost = Cost(
                 input=a.input + b.input,
                 output=a.output + b.output,
@@ -281,6 +278,7 @@ class Usage(Wire, frozen=True):
 
 
 _NO_USAGE = Usage()
+_NO_COST = _NO_USAGE.cost  # the same object in every usage that was made without a cost
 
 
 def _sum(a: float | None, b: float | None) -> float | None:
