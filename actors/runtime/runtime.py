@@ -65,7 +65,7 @@ class Runtime:
         host_loop: HostLoop | None,
     ) -> None:
         self.store, self.agents, self.supervisor = store, agents, supervisor
-        self._clock = clock
+        self.now = lambda: int(clock() * 1000)  # the time, in ms since the epoch
         self.bounds = _widened(bounds, agents.values())
         self._alarm = Alarm()
         self.changes = Changes()
@@ -153,10 +153,6 @@ class Runtime:
     def thread_friendly(self) -> AbstractContextManager[object]:
         """Returns a context manager in which other threads get Python's global lock even if this loop is busy."""
         return thread_friendly()
-
-    def now(self) -> int:
-        """Returns the time, in ms since the epoch."""
-        return int(self._clock() * 1000)
 
     async def _stop_chores(self, mailbox: Mailbox[None]) -> None:
         """The actor that stops the sweeper and recovery when the store gets another owner."""

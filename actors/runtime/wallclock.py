@@ -45,7 +45,8 @@ class WallClock:
 
     def read(self) -> float:
         """Returns the time, in seconds since the epoch; never less than the previous call did."""
-        steady, now = self._steady(), self._wall()
+        read_steady, read_wall = self._steady, self._wall
+        steady, now = read_steady(), read_wall()  # faster than calls of the attributes
         offset = now - steady
         if self._doubted is None and abs(offset - self._believed) <= JUMP_S:
             self._offset = offset
