@@ -104,7 +104,7 @@ def step(head: Head, history: History, given: Input, *, now: int, seq: int) -> T
         now: in ms since the epoch.
         seq: the last sequence number in use, whether it was saved or not.
     """
-    s = Step.begin(head, history, now, seq)
+    s = Step(head, history, now, seq)
     if type(given) is Recover:
         _recover(s, given)
     if head.next_due is not None and head.next_due <= now:

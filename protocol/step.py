@@ -15,8 +15,8 @@ from .codec import MAX_INT, to_json
 from .errors import AdjournError
 from .events import ErrorInfo, Event, Status, ToolExecutionEnd, ToolOutput
 from .limits import Limits, tightened
-from .messages import AssistantMessage, Text, ToolCall, ToolResultMessage, Usage, UserBlock
-from .record import FINAL, AbortRequest, Call, DecisionEntry, Entry, Head, History, ResultEntry, calls_from
+from .messages import AssistantMessage, Text, ToolCall, ToolResultMessage, UserBlock
+from .record import FINAL, Call, DecisionEntry, Entry, Head, History, ResultEntry, calls_from
 from .transitions import Effect, Reply, Transition
 
 __all__ = ["SEQ_RANGE", "Cause", "Step"]
@@ -32,68 +32,88 @@ _place = attrgetter("index")
 _EDITED = "When this call was decided, its arguments were changed to: "
 
 
-class Step(msgspec.Struct, eq=False):
-    """Collects the changes of one step. The fields start with the old head's values and become the new head's."""
+class Step:
+    """Collects the changes of one step. The attributes start with the old head's values and become the new head's.
 
-    head: Head
-    history: History
-    now: int
-    first_seq: int  # the last sequence number in use before this step
-    limits: Limits
-    status: Status
-    over: bool  # whether the run accepts no decisions and no results any more
-    turn: int
-    model_call: str | None
-    calls: dict[str, Call]  # as in `Head`, in the model's order
-    ready_from: int
-    open: int  # calls of the turn without a result
-    message: AssistantMessage | None  # of the open turn
-    expires_at: int | None
-    recoveries: int
-    usage: Usage
-    abort: AbortRequest | None
-    entries: list[Entry] = []  # new in the journal
-    events: list[Event] = []  # numbered upward from `first_seq` + 1, and published once the step is saved
-    closed_now: dict[str, ToolResultMessage] = {}  # results of this step, by tool call id
-    settled_now: dict[str, DecisionEntry] = {}  # gates settled in this step, by tool call id
-    gated_now: int = 0  # calls gated in this step
-    first_gated: str | None = None  # id of the first of them
-    effects: list[Effect] = []
-    reason: str | None = None  # this and the next two: of a run that ends in this step, as in `Head`
-    error: ErrorInfo | None = None
-    end_seq: int | None = None
-    reply: Reply | AdjournError | None = None
-    executes: bool = False  # as in `Transition`
-    touched: bool = False
-    answers: bool = False  # whether the sender gets an acknowledgement, for the call `answer_for`
-    answer_for: str | None = None
+    Args:
+        head: the state before the step.
+        history: what the step needs from the journal.
+        now: in ms since the epoch.
+        seq: the last sequence number in use before the step.
+    """
 
-    @classmethod
-    def begin(cls, head: Head, history: History, now: int, seq: int) -> "Step":
-        """Return the draft before any change. `seq`: the last sequence number in use."""
+    __slots__ = (
+        "abort",
+        "answer_for",
+        "answers",
+        "calls",
+        "closed_now",
+        "effects",
+        "end_seq",
+        "entries",
+        "error",
+        "events",
+        "executes",
+        "expires_at",
+        "first_gated",
+        "first_seq",
+        "gated_now",
+        "head",
+        "history",
+        "limits",
+        "message",
+        "model_call",
+        "now",
+        "open",
+        "over",
+        "ready_from",
+        "reason",
+        "recoveries",
+        "reply",
+        "settled_now",
+        "status",
+        "touched",
+        "turn",
+        "usage",
+    )
+
+    def __init__(self, head: Head, history: History, now: int, seq: int) -> None:
         calls: dict[str, Call] = {}
         for call in head.calls:
             calls[call.id] = call
-        limits, is_open = history.spec.limits, history.open_calls
-        return cls(
-            head,
-            history,
-            now,
-            seq,
-            limits if head.limits is None else tightened(limits, head.limits),
-            head.status,
-            head.status in FINAL or head.abort is not None,
-            head.turn,
-            head.model_call,
-            calls,
-            head.ready_from,
-            is_open,
-            history.turn_message if is_open else None,
-            head.expires_at,
-            head.recoveries,
-            head.usage,
-            head.abort,
-        )
+        self.head = head
+        self.history = history
+        self.now = now
+        self.first_seq = seq
+        limits = history.spec.limits
+        self.limits: Limits = limits if head.limits is None else tightened(limits, head.limits)
+        self.status: Status = head.status
+        self.over = head.status in FINAL or head.abort is not None  # the run accepts no decisions and no results
+        self.turn = head.turn
+        self.model_call = head.model_call
+        self.calls = calls  # as in `Head`, in the model's order
+        self.ready_from = head.ready_from
+        self.open = history.open_calls  # calls of the turn without a result
+        self.message = history.turn_message if history.open_calls else None  # of the open turn
+        self.expires_at = head.expires_at
+        self.recoveries = head.recoveries
+        self.usage = head.usage
+        self.abort = head.abort
+        self.entries: list[Entry] = []  # new in the journal
+        self.events: list[Event] = []  # numbered upward from `first_seq` + 1, and published once the step is saved
+        self.closed_now: dict[str, ToolResultMessage] = {}  # results of this step, by tool call id
+        self.settled_now: dict[str, DecisionEntry] = {}  # gates settled in this step, by tool call id
+        self.gated_now = 0  # calls gated in this step
+        self.first_gated: str | None = None  # id of the first of them
+        self.effects: list[Effect] = []
+        self.reason: str | None = None  # this and the next two: of a run that ends in this step, as in `Head`
+        self.error: ErrorInfo | None = None
+        self.end_seq: int | None = None
+        self.reply: Reply | AdjournError | None = None
+        self.executes = False  # as in `Transition`
+        self.touched = False
+        self.answers = False  # whether the sender gets an acknowledgement, for the call `answer_for`
+        self.answer_for: str | None = None
 
     # Read the draft.
 
@@ -200,7 +220,7 @@ class Step(msgspec.Struct, eq=False):
 
     def finish(self) -> Transition:
         """Return the transition. Without changes it has no head: nothing is saved."""
-        seq = self.seq
+        seq = self.first_seq + len(self.events)
         reply = Reply(seq=seq, status=self.status, tool_call_id=self.answer_for) if self.answers else self.reply
         if not (self.touched or self.entries or self.events):
             return Transition(reply=reply)
