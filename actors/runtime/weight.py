@@ -58,7 +58,7 @@ def weigh(value: Any) -> int:
     if type(value) is str:
         return getsizeof(value)
     encoded = encode_json(value)
-    dicts = encoded.count(b"{") - encoded.count(b"{}")
+    dicts = encoded.count(b'{"')  # those with members
     parts = len(encoded) - len(encoded.translate(None, b"{[,:"))
     return len(encoded) * (1 if encoded.isascii() else WIDE) + DICT * dicts + PART * parts
 
