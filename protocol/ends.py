@@ -10,7 +10,7 @@ import msgspec
 from .calls import with_ids
 from .events import AgentEnd, ErrorInfo, MessageEnd, TurnEnd
 from .gates import settle
-from .messages import AssistantMessage, ToolResultMessage
+from .messages import AssistantMessage, ToolCall, ToolResultMessage
 from .record import AbortRequest, Call, MessageEntry
 from .step import Step
 from .transitions import Effect, Stop
@@ -49,8 +49,9 @@ def end_turn(s: Step) -> None:
     if s.message is None:
         return
     ordered: list[ToolResultMessage] = []
-    for call in s.message.calls:
-        ordered.append(s.closed_now.get(call.id) or s.history.turn_results[call.id])
+    for block in s.message.content:
+        if type(block) is ToolCall:
+            ordered.append(s.closed_now.get(block.id) or s.history.turn_results[block.id])
     s.events.append(TurnEnd(message=s.message, tool_results=tuple(ordered)))
     s.message = None
 

@@ -419,8 +419,10 @@ class History:
             self.open_calls -= 1
         self.turn_results[key] = message
         if not self.open_calls:
-            for call in self.turn_calls:
-                self.messages.append(self.turn_results[call.id])
+            assert self.turn_message is not None
+            for block in self.turn_message.content:
+                if type(block) is ToolCall:
+                    self.messages.append(self.turn_results[block.id])
 
     @property
     def turn_calls(self) -> list[ToolCall]:
