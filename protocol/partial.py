@@ -24,15 +24,25 @@ __all__ = ["PartialMessage"]
 
 
 class _Growing:
-    """A block that may still grow: the block as last built, and the pieces of its text."""
+    """A block that may still grow: the block as last built, and the pieces of its text.
 
-    __slots__ = ("block", "ended", "pieces")
+    `takes`: the type of the deltas that fit the block; None if it no longer grows. Then `pieces` is empty.
+    """
+
+    __slots__ = ("block", "ended", "pieces", "takes")
 
     def __init__(self, block: AssistantBlock) -> None:
         self.block = block
-        # A call with parsed arguments has no raw text, and no longer grows.
-        self.ended = type(block) is Opaque or (type(block) is ToolCall and block.raw_arguments is None)
-        self.pieces = [] if self.ended else [_text(block)]  # never empty if the block may grow
+        self.ended = False
+        self.takes: type[StreamDelta] | None
+        if type(block) is Text:
+            self.takes, self.pieces = TextDelta, [block.text]
+        elif type(block) is Thinking:
+            self.takes, self.pieces = ThinkingDelta, [block.thinking]
+        elif type(block) is ToolCall and block.raw_arguments is not None:
+            self.takes, self.pieces = ToolcallDelta, [block.raw_arguments]
+        else:  # a call with parsed arguments has no raw text, and no longer grows
+            self.takes, self.pieces, self.ended = None, [], True
 
     def whole(self) -> AssistantBlock:
         if len(self.pieces) > 1:
@@ -49,10 +59,7 @@ class _Growing:
             arguments = _arguments(self.pieces[0])
             if arguments is not None:
                 self.block = msgspec.structs.replace(call, arguments=arguments, raw_arguments=None)
-                self.pieces = []
-
-
-_GROWS: dict[type, type] = {TextDelta: Text, ThinkingDelta: Thinking, ToolcallDelta: ToolCall}
+                self.takes, self.pieces = None, []
 
 
 class PartialMessage:
@@ -69,17 +76,17 @@ class PartialMessage:
 
     def __init__(self, message: AssistantMessage) -> None:
         self._message = message
-        self._blocks = [_Growing(block) for block in message.content]
+        self._blocks: dict[int, _Growing] = {}  # by content index, in order
+        for index, block in enumerate(message.content):
+            self._blocks[index] = _Growing(block)
 
     def apply(self, delta: StreamDelta) -> None:
         """Apply one delta. A delta that fits no block is ignored."""
         # Exact types, because `isinstance` takes several times as long here.
         if type(delta) is TextDelta or type(delta) is ThinkingDelta or type(delta) is ToolcallDelta:
-            index, blocks = delta.content_index, self._blocks
-            if 0 <= index < len(blocks):
-                growing = blocks[index]
-                if growing.pieces and type(growing.block) is _GROWS[type(delta)]:
-                    growing.pieces.append(delta.delta)
+            growing = self._blocks.get(delta.content_index)
+            if growing is not None and growing.takes is type(delta):
+                growing.pieces.append(delta.delta)
             return
         match delta:  # text first: each case before the right one costs an `isinstance` that fails
             case TextStart():
@@ -119,7 +126,7 @@ class PartialMessage:
     def content(self, *, keep_incomplete_calls: bool) -> tuple[AssistantBlock, ...]:
         """Return the blocks of `message`."""
         content: list[AssistantBlock] = []
-        for growing in self._blocks:
+        for growing in self._blocks.values():
             if keep_incomplete_calls or growing.ended or type(growing.block) is not ToolCall:
                 content.append(growing.whole())
         return tuple(content)
@@ -131,27 +138,12 @@ class PartialMessage:
             )
 
     def _at(self, index: int, kind: type) -> _Growing | None:
-        if 0 <= index < len(self._blocks):
-            growing = self._blocks[index]
-            if type(growing.block) is kind:
-                return growing
-        return None
+        growing = self._blocks.get(index)
+        return growing if growing is not None and type(growing.block) is kind else None
 
     def _start(self, index: int, block: AssistantBlock) -> None:
         if 0 <= index <= len(self._blocks):
-            self._blocks[index : index + 1] = [_Growing(block)]
-
-
-def _text(block: AssistantBlock) -> str:
-    match block:
-        case Text():
-            return block.text
-        case Thinking():
-            return block.thinking
-        case ToolCall():
-            return block.raw_arguments or ""
-        case Opaque():
-            return ""
+            self._blocks[index] = _Growing(block)
 
 
 def _with_text(block: AssistantBlock, text: str) -> AssistantBlock:
