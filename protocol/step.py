@@ -235,7 +235,8 @@ class Step:
 
     def _new_head(self, seq: int) -> Head:
         # Several calls are faster than one: for more than 14 keyword arguments, Python builds a dict.
-        next_due, waiting_since = self._waits() if self.calls or self.abort else (self.expires_at, None)
+        waits = self.calls or (self.abort and self.end_seq is None)
+        next_due, waiting_since = self._waits() if waits else (self.expires_at, None)
         head = _replace(
             self.head,
             status=self.status,
@@ -256,10 +257,10 @@ class Step:
         if self.gated_now:
             gated, sole_gated = head.gated + self.gated_now, head.sole_gated or self.first_gated
             head = _replace(head, gated=gated, sole_gated=sole_gated)
+        if self.end_seq is not None:
+            return _replace(head, abort=self.abort, reason=self.reason, error=self.error, end_seq=self.end_seq)
         if self.abort is not head.abort:
             head = _replace(head, abort=self.abort)
-        if self.end_seq is not None:
-            head = _replace(head, reason=self.reason, error=self.error, end_seq=self.end_seq)
         return head
 
     def _waits(self) -> tuple[int | None, int | None]:
