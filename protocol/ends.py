@@ -36,11 +36,13 @@ def finish_abort(s: Step, partial: AssistantMessage | None) -> None:
     assert s.abort is not None
     if s.model_call and partial:
         s.usage = s.usage.plus(partial.usage)
-    if s.model_call and partial and partial.content:
-        message = msgspec.structs.replace(with_ids(partial, s.model_call), stop_reason="aborted")
-        s.entries.append(MessageEntry(message=message))
-        s.events.append(MessageEnd(message=message))
-        s.open_turn(message, len(message.calls))
+        if partial.content:
+            calls = len(partial.calls)
+            own = with_ids(partial, s.model_call) if calls else partial
+            message = msgspec.structs.replace(own, stop_reason="aborted")
+            s.entries.append(MessageEntry(message=message))
+            s.events.append(MessageEnd(message=message))
+            s.open_turn(message, calls)
     end(s, "aborted", s.abort.reason)
 
 

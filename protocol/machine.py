@@ -193,7 +193,7 @@ def _answered(
     `calls`: how many calls it has.
     """
     assert s.model_call is not None
-    message = with_ids(answer, s.model_call)
+    message = with_ids(answer, s.model_call) if calls else answer
     s.model_call = None
     s.recoveries = 0
     s.usage = s.usage.plus(message.usage)
