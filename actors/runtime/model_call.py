@@ -5,10 +5,10 @@ A call publishes events ahead of durability, and waits for lossless readers. Wit
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from functools import reduce
 from sys import getsizeof
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import msgspec
 import trio
@@ -43,7 +43,7 @@ from ...protocol.turns import is_last_turn
 from ..agent import Agent
 from ..core.faults import foreign_error, internal_error, is_cancelled
 from ..middleware.chain import ModelChain, around
-from ..middleware.interface import EndRun, ModelOutcome
+from ..middleware.interface import EndRun, Middleware, ModelOutcome
 from ..models.language_model import ModelRequest
 from ..tools.gates import gate_of
 from .weight import CALL, MESSAGE, TEXT, weigh_update
@@ -51,6 +51,8 @@ from .weight import CALL, MESSAGE, TEXT, weigh_update
 __all__ = ["ModelCall"]
 
 logger = logging.getLogger("adjourn.runs")
+
+T = TypeVar("T")
 
 CHECKPOINT_CHUNKS = 64
 MAX_SAID = 1024  # events of a message that are kept before they are folded into it: the run's log has them anyway
@@ -143,12 +145,15 @@ class ModelCall:
             return message
         return msgspec.structs.replace(message, usage=reduce(Usage.plus, others, message.usage))
 
-    async def run(self) -> ModelDone | ModelRefused:
+    def run(self) -> Awaitable[ModelDone | ModelRefused]:
         """Streams the answer to its end, publishing it as it comes. Middleware may retry or end the run."""
         given = self._agent.middleware
         middleware = around(given, "model_call") if given else given
         if not middleware:
-            return self._done(await self._stream(self._request(self._history.messages)))
+            return self._stream(self._request(self._history.messages), ModelCall._done)
+        return self._run_chain(middleware)
+
+    async def _run_chain(self, middleware: Sequence[Middleware]) -> ModelDone | ModelRefused:
         chain = ModelChain(
             middleware,
             self._ask,
@@ -198,7 +203,11 @@ class ModelCall:
             self._usage = _UNUSED
             self._announced = False
         self._attempts += 1
-        self._spent += ((await self._stream(request)).usage,)
+        return await self._stream(request, ModelCall._attempted)
+
+    def _attempted(self, message: AssistantMessage) -> ModelOutcome:
+        """Counts the usage of an attempt that has ended, and returns its outcome."""
+        self._spent += (message.usage,)
         return self._so_far()
 
     async def _announce(self, wait_s: float) -> None:
@@ -218,7 +227,8 @@ class ModelCall:
         failure = self._failure or Failed(reason=message.stop_reason, error=message)
         return ModelOutcome(message, msgspec.structs.replace(failure, error=message), self._shown)
 
-    async def _stream(self, request: ModelRequest) -> AssistantMessage:
+    async def _stream(self, request: ModelRequest, finish: "Callable[[ModelCall, AssistantMessage], T]") -> T:
+        """Streams one answer to its end, and returns what `finish` makes of the message."""
         task = trio.lowlevel.current_task()
         try:
             stream = self._agent.language_model.stream(request)
@@ -244,7 +254,7 @@ class ModelCall:
             told = internal_error(error, where, logger)
             message = self._failed(f"the model raised: {told}")
         self._ended = message
-        return message
+        return finish(self, message)
 
     def _read(self, chunk: Sequence[Any]) -> tuple[list[Event], list[int]]:
         """Handles a chunk of the stream. Returns the events to publish, and for each the bytes to book.
