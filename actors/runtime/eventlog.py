@@ -109,7 +109,7 @@ class EventLog:
         self.ring = Ring()  # cursors read it
         self.share = Share()  # the memory of the log, and of its run while that is in memory
         self._begin = seq if fold is None else 0  # the `seq` before the run's first event; 0: unknown
-        self._fold = fold or Transcript()
+        self._fold = fold  # created when first needed: most runs never need it while they stream
         self._unfolded: list[Event] | None = None  # events to be folded
         self._pieces = 0  # how many of the last of them are pieces of the message now being streamed
         self._kept = self._streamed = 0  # bytes of the run's state; bytes in it of the message now being streamed
@@ -117,8 +117,8 @@ class EventLog:
         if fold is None:
             self._kept = self.share.held = LOG_BYTES
         else:
-            self._weigh_fold()
-        self.status: Status = self._fold.status
+            self._weigh_fold(fold)
+        self.status: Status = "running" if fold is None else fold.status
         self._cursors: dict[Cursor, None] = {}  # in the order in which they were opened
         self._lossless: tuple[Cursor, ...] = ()  # the lossless ones of `_cursors`
         self.keeper: Keeper | None = None
@@ -184,7 +184,7 @@ class EventLog:
     def skip_to(self, seq: int) -> None:
         """Makes the next event's number larger than `seq`; watchers below `seq` get a snapshot."""
         if seq > self.seq:
-            self._fold_all()
+            self._folded()
             self._empty(seq)
 
     def restart(self, seq: int, fold: Transcript) -> None:
@@ -204,7 +204,7 @@ class EventLog:
     def load(self, fold: Transcript) -> None:
         """Sets the run's state at the latest event."""
         self._fold = fold
-        self._weigh_fold()
+        self._weigh_fold(fold)
         self.is_loaded = True
 
     def close(self) -> None:
@@ -295,8 +295,7 @@ class EventLog:
         assert self.is_loaded
         if self._snapshot is not None:
             return self._snapshot
-        self._fold_all()
-        item = Item(self.run_id, self.seq, 0, self._fold.snapshot())
+        item = Item(self.run_id, self.seq, 0, self._folded().snapshot())
         if self._cursors:  # without them, nobody shares the snapshot and its encodings
             item.share = self.share
             self._snapshot = item
@@ -355,15 +354,19 @@ class EventLog:
             self.share.add(-self._snapshot.release())
             self._snapshot = None
 
-    def _weigh_fold(self) -> None:
-        kept = LOG_BYTES + weigh_snapshot(self._fold.snapshot())
+    def _weigh_fold(self, fold: Transcript) -> None:
+        kept = LOG_BYTES + weigh_snapshot(fold.snapshot())
         self.share.add(kept - self._kept)
         self._kept, self._streamed, self._turn_bytes = kept, 0, None
 
-    def _fold_all(self) -> None:
+    def _folded(self) -> Transcript:
+        """Returns the fold of all events so far."""
+        if self._fold is None:
+            self._fold = Transcript()
         if self._unfolded:
             self._fold.extend(self._unfolded)
             self._unfolded, self._pieces = None, 0
+        return self._fold
 
     def _evict(self) -> None:
         ring = self.ring
@@ -378,7 +381,7 @@ class EventLog:
             max_bytes -= max_bytes // SPARE
         # Pieces may leave the ring unfolded, as they count as the run's state until their message ends.
         if idle or len(self._unfolded or ()) > self._pieces or self._pieces > max_events:
-            self._fold_all()
+            self._folded()
         self.share.add(-ring.evict(max_events, max_bytes, self._evictable() if self._lossless else len(ring.events)))
 
     def _evictable(self) -> int:
