@@ -9,6 +9,7 @@ import math
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Generic, TypeAlias
 
 import trio
@@ -320,7 +321,8 @@ class Mailbox(Generic[M]):
         """
         self._refuse(reason)
         self._phase = ENDED
-        self.fail_received(lambda: ActorEnded(reason))
+        if self._in_hand is not None or self._owed:
+            self.fail_received(partial(ActorEnded, reason))
         if self._channel is None:
             return []
         send, receive = self._channel
