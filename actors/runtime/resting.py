@@ -22,6 +22,7 @@ class Resting:
     def __init__(self, budget: MemoryBudget, after_s: float) -> None:
         self.budget = budget
         self._after_s = after_s
+        self._clock = trio.lowlevel.current_clock()
         self._order: OrderedDict[str, float] = OrderedDict()  # since when each is at rest, on trio's clock
         self._looks_at = float("-inf")  # when `run` looks next, on trio's clock; -inf before it has looked
 
@@ -30,11 +31,11 @@ class Resting:
 
         It is told to leave at most once. A run that was active in between is added again when it rests again.
         """
-        now = trio.current_time()
-        if self.budget.is_exceeded or now + self._after_s < self._looks_at:
-            self.budget.ring()
-        self._order[run_id] = now
-        self._order.move_to_end(run_id)
+        now, budget, order = self._clock.current_time(), self.budget, self._order
+        if now + self._after_s < self._looks_at or budget.is_exceeded:
+            budget.ring()
+        order.pop(run_id, None)
+        order[run_id] = now
 
     def remove(self, run_id: str) -> None:
         """Notes that neither the run nor its log is at rest. Idempotent."""
