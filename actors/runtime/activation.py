@@ -135,10 +135,13 @@ class Activation:
         while True:
             self._registry.check_open()
             self._tenure.check_held()
-            actor = self._registry.active.get(run_id) or await self.activate(run_id)
-            if isinstance(actor, Record):  # the run is over
-                head, history = actor.head, History(actor.journal)
-                return answer(step(head, history, given, now=self._services.now(), seq=head.seq)), None
+            actor = self._registry.active.get(run_id)
+            if actor is None:
+                found = await self.activate(run_id)
+                if isinstance(found, Record):  # the run is over
+                    head, history = found.head, History(found.journal)
+                    return answer(step(head, history, given, now=self._services.now(), seq=head.seq)), None
+                actor = found
             if actor.state.agent is None and not isinstance(given, Abort | Tick):
                 head = actor.state.head
                 text = self._contracts.fault(head, actor.state.history) or f"agent {head.agent!r} is not loaded here"

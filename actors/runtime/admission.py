@@ -32,16 +32,12 @@ def messages_of(given: str | Sequence[Message], now: int) -> tuple[Message, ...]
 
 def check_given(given: Input, bounds: Bounds) -> None:
     """Checks the size of a caller's decision, edited arguments or reason. Raises: LimitExceeded."""
-    match given:
-        case Decide():
-            bounds.check("decision", _size(given.decision))
-            if given.arguments is not None:
-                bounds.check("arguments", _size(given.arguments))
-        case Abort() | Decline():
-            if not _is_short(given.reason, bounds):
-                bounds.check("reason", _size(given.reason))
-        case _:
-            pass
+    if type(given) is Decide:
+        bounds.check("decision", _size(given.decision))
+        if given.arguments is not None:
+            bounds.check("arguments", _size(given.arguments))
+    elif (type(given) is Abort or type(given) is Decline) and not _is_short(given.reason, bounds):
+        bounds.check("reason", _size(given.reason))
 
 
 def _is_short(text: str | None, bounds: Bounds) -> bool:
