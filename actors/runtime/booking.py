@@ -75,7 +75,7 @@ def _agent_start(event: AgentStart, to: Booking) -> int:
 def _agent_end(event: AgentEnd, to: Booking) -> int:
     _drop_streamed(to)
     to.status = event.status
-    keeps = len(event.reason) + weigh(event.error)
+    keeps = len(event.reason) + (0 if event.error is None else weigh(event.error))
     to.kept += keeps
     return MESSAGE + keeps
 

@@ -101,7 +101,10 @@ def weigh_blocks(blocks: Iterable[UserBlock | AssistantBlock]) -> int:
 
 
 def _text(block: Text) -> int:
-    return BLOCK + getsizeof(block.text) + len(block.signature or "") + weigh(block.citations)
+    size = BLOCK + getsizeof(block.text)
+    if block.signature or block.citations:
+        size += len(block.signature or "") + weigh(block.citations)
+    return size
 
 
 def _thinking(block: Thinking) -> int:
