@@ -33,5 +33,5 @@ class Ownership:
         """
         if epoch < self.epoch:
             raise StaleEpoch(f"epoch {epoch} has ended: the store is at {self.epoch}")
-        if epoch == self.epoch > 0 and self.is_clean:  # epoch 0 may write without an owner, for tests and tools
+        if self.is_clean and epoch == self.epoch > 0:  # epoch 0 may write without an owner, for tests and tools
             raise StaleEpoch(f"epoch {epoch} has released the store: acquire it again")
