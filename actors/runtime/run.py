@@ -263,12 +263,11 @@ class Run:
             reply, actor = await self._runtime.activation.deliver(self.id, Abort(by=by, reason=reason))
             if actor is None:
                 return Aborted(run_id=self.id, status=reply.status, seq=reply.seq, abandoned=())
-            for _ in range(2):  # most runs end in the next step of their task
-                await trio.lowlevel.checkpoint()
-                if not actor.ref.is_alive:
-                    break
-            else:
-                await self._wait_stopped(actor)
+            await trio.lowlevel.checkpoint()
+            if actor.ref.is_alive:  # that task's next step, in which most runs end, may come after this one
+                await trio.lowlevel.cancel_shielded_checkpoint()
+                if actor.ref.is_alive:
+                    await self._wait_stopped(actor)
             head = actor.state.head
             if head.status in FINAL:
                 return Aborted(run_id=self.id, status=head.status, seq=head.seq, abandoned=actor.abandoned)
