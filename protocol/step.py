@@ -33,7 +33,8 @@ _EDITED = "When this call was decided, its arguments were changed to: "
 
 
 class Step:
-    """Collects the changes of one step. The attributes start with the old head's values and become the new head's.
+    """Collects the changes of one step. Attributes with the name of a head's field start with its value and become its
+    new value, except `reason`, `error` and `end_seq`, which start empty: only a run that ends in this step has them.
 
     Args:
         head: the state before the step.
@@ -106,7 +107,7 @@ class Step:
         self.gated_now = 0  # calls gated in this step
         self.first_gated: str | None = None  # id of the first of them
         self.effects: list[Effect] = []
-        self.reason: str | None = None  # this and the next two: of a run that ends in this step, as in `Head`
+        self.reason: str | None = None
         self.error: ErrorInfo | None = None
         self.end_seq: int | None = None
         self.reply: Reply | AdjournError | None = None

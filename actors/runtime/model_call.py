@@ -93,17 +93,13 @@ class ModelCall:
         self._spent: tuple[Usage, ...] = ()  # the usage of each ended attempt
         self._said: list[Event] = []  # published events of the latest attempt that are not in `_partial` yet
 
-    @property
-    def partial(self) -> PartialMessage:
-        """The message so far, also after a cancellation.
+    def _fold(self) -> PartialMessage:
+        """Folds what was published into the message so far, and returns that.
 
-        It is folded only when needed, and kept only if it is long: most calls don't need it, or once.
+        It is done only when needed: a call that ends well needs it only for a long message.
         """
-        partial, said = self._partial, self._said
-        if partial is None:
-            partial = PartialMessage(self._opening)
-        else:
-            self._said = []
+        partial, said = self._partial or PartialMessage(self._opening), self._said
+        self._partial, self._said = partial, []
         for event in said:
             if type(event) is MessageUpdate:
                 partial.apply(event.assistant_message_event)
@@ -122,9 +118,9 @@ class ModelCall:
 
     def _message_so_far(self) -> AssistantMessage:
         """Returns what the latest attempt has said, without incomplete tool calls; nothing if no store can keep it."""
-        content = self.partial.content(keep_incomplete_calls=False)
+        content = self._fold().content(keep_incomplete_calls=False)
         said = msgspec.structs.replace(self._opening, content=content, usage=self._usage)
-        if self._usage is _UNUSED and _is_plain(content):
+        if self._usage is _UNUSED and _is_ascii_text(content):
             return said
         try:
             return self._checked(said)
@@ -309,7 +305,7 @@ class ModelCall:
             if not self._shown:
                 self._shown = type(events[-1]) is MessageUpdate
             if len(said) >= MAX_SAID:
-                self._partial, self._said = self.partial, []
+                self._fold()
         return events, sizes
 
     def _failed(self, text: str) -> AssistantMessage:
@@ -346,8 +342,8 @@ class ModelCall:
         return gates
 
 
-def _is_plain(content: Sequence[AssistantBlock]) -> bool:
-    """Whether any store gives the blocks back as they are: they are texts of ASCII, as most unfinished answers."""
+def _is_ascii_text(content: Sequence[AssistantBlock]) -> bool:
+    """Whether the blocks are texts of ASCII, as in most unfinished answers: any store gives these back as they are."""
     for block in content:
         if type(block) is not Text or not block.text.isascii() or block.signature is not None or block.citations:
             return False

@@ -224,7 +224,7 @@ class RunActor:
                     await state.commit(given, insist=True)
                     if not state.head.abort:
                         self._model = None
-                    del given  # a parked run must not keep what it has saved in memory, nor its last effects
+                    del given, effect  # a parked run must not keep what it has saved in memory, nor its last effect
                 elif effects:
                     await self._fly(effects)
                 del effects

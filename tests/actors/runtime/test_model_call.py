@@ -48,7 +48,7 @@ async def test_a_message_cut_short_keeps_every_word(count):
     done = await call.run()
     assert done.message.stop_reason == "error"
     assert done.message.text == "word " * count
-    assert call.partial.message(keep_incomplete_calls=False).text == "word " * count
+    assert call._fold().message(keep_incomplete_calls=False).text == "word " * count
 
 
 async def test_a_partial_message_can_be_read_between_chunks_and_keeps_growing():
@@ -56,7 +56,7 @@ async def test_a_partial_message_can_be_read_between_chunks_and_keeps_growing():
     call._read(OPENING)
     for count in (1, 2):
         call._read([WORD])
-        assert call.partial.message(keep_incomplete_calls=False).text == "word " * count
+        assert call._fold().message(keep_incomplete_calls=False).text == "word " * count
 
 
 async def test_no_more_waits_to_be_put_together_than_a_bound():
