@@ -35,7 +35,10 @@ else:
 __all__ = ["UNREACHABLE", "Browser", "Locator", "Page", "Profile", "Route", "WebSocketRoute", "expect", "open_browser"]
 
 # Chromium's own errors for requests while a server or the network is down.
-UNREACHABLE = "ERR_(CONNECTION|EMPTY_RESPONSE|INCOMPLETE_CHUNKED|INTERNET_DISC)|WebSocket connection to .* failed"
+UNREACHABLE = (
+    "ERR_(CONNECTION|CONTENT_LENGTH_MISMATCH|EMPTY_RESPONSE|INCOMPLETE_CHUNKED|INTERNET_DISC)"
+    "|WebSocket connection to .* failed"
+)
 FLAGS = ["--no-sandbox", "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"]  # resolves no other host
 
 
