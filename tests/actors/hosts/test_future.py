@@ -57,8 +57,8 @@ class Attempt:
     def _trace(self, frame: FrameType, event: str, argument: Any) -> Any:
         if frame.f_code.co_filename not in FILES:
             return None
-        frame.f_trace_opcodes = True
-        if event == "opcode":
+        frame.f_trace_opcodes = EVENT == "opcode"
+        if event == EVENT:
             self.count += 1
             self._before(frame)
         return self._trace
@@ -73,13 +73,14 @@ class Attempt:
             raise Interrupt
 
 
+EVENT = "opcode" if sys.version_info < (3, 12) else "line"  # Python 3.12 may crash if a trace raises before an opcode
 FILES = {inspect.getsourcefile(Future), inspect.getsourcefile(wait_blocking)}
 LINES, FIRST_LINE = inspect.getsourcelines(Future.wait)
 BLOCKS_AT = FIRST_LINE + len(LINES) - 1
 
 
 def test_an_interrupt_anywhere_in_a_wait_leaves_the_future_usable() -> None:
-    for set_at in (None, *range(1, 40)):
+    for set_at in (None, *range(1, 40 if EVENT == "opcode" else 10)):
         interrupt_at, comes = (set_at or 1), True
         while comes:
             attempt = Attempt(interrupt_at, set_at)
@@ -88,7 +89,7 @@ def test_an_interrupt_anywhere_in_a_wait_leaves_the_future_usable() -> None:
             assert not attempt.setter.is_alive(), f"the thread that sets the result hangs: {where}"
             assert (attempt.future.result(), attempt.told) == (7, ["another"]), where
             interrupt_at += 1
-    assert attempt.count > 40
+    assert attempt.count > (40 if EVENT == "opcode" else 10)
 
 
 def test_a_result_and_an_error_reach_those_who_wait_before_and_after() -> None:
