@@ -123,7 +123,11 @@ def same(left: Any, right: Any) -> bool:
 
 def check(message: AssistantMessage) -> None:
     expected, found = outcome(through_a_store, message), outcome(as_stored, message, KEY, OPENING)
-    assert same(expected, found), (message, expected, found)
+    try:
+        is_same = same(expected, found)
+    except RecursionError:  # from Python 3.13 on, msgspec encodes values that are too deep for `same`
+        is_same = to_json(expected) == to_json(found)
+    assert is_same, (message, expected, found)
 
 
 def changed(path: tuple[str | int, ...], value: Any, inside: Any = MESSAGE) -> Any:
